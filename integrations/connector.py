@@ -1,0 +1,139 @@
+"""The contract a provider fulfils, and the records in which people, teams and mailboxes travel.
+
+Nothing here names a vendor; a second provider speaks in these records too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRecord:
+    """A user of the outside system. Texts are stripped; absent values are ''.
+
+    team_ids: None where the reply did not say (then the teams' own member lists decide).
+    """
+
+    remote_id: str
+    email: str
+    first_name: str = ""
+    last_name: str = ""
+    name: str = ""
+    title: str = ""
+    phone: str = ""
+    phone_extension: str = ""
+    custom1: str = ""
+    custom2: str = ""
+    custom3: str = ""
+    custom4: str = ""
+    custom5: str = ""
+    is_locked: bool = False
+    updated_at: datetime | None = None
+    team_ids: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRecord:
+    """A team; member_ids is None where the reply gave no complete list of members."""
+
+    remote_id: str
+    name: str
+    member_ids: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxRecord:
+    """A mailbox with the signature it holds now ('' for none).
+
+    is_editable: None where the reply did not say.
+    """
+
+    remote_id: str
+    email: str
+    person_id: str = ""
+    signature_html: str = ""
+    is_editable: bool | None = None
+    is_send_disabled: bool = False
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProspectRecord:
+    """What one recipient's record says, named fields only; ids of stage, persona, account and owner as text."""
+
+    remote_id: str
+    emails: tuple[str, ...]
+    attributes: dict[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    owner_id: str = ""
+    stage_id: str = ""
+    persona_id: str = ""
+    account_id: str = ""
+    is_opted_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """One record of an otherwise sound page that does not fit; kept aside with its reason."""
+
+    remote_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Record]):
+    """One page of a listing. is_last is True on the page that ends the listing."""
+
+    records: tuple[Record, ...]
+    unreadable: tuple[Unreadable, ...]
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AccountIdentity:
+    """Which organisation the access belongs to. key is stable for the organisation's life."""
+
+    key: str
+    label: str
+
+
+class Connector(Protocol):
+    """Reads a directory and writes one attribute of one mailbox.
+
+    Every method raises members of `integrations.errors`: RateLimited and Unreachable heal,
+    ConnectionLost, ScopeMissing and ClientMisconfigured need a person, UnexpectedReply stops the run.
+    """
+
+    def identify_account(self) -> AccountIdentity:
+        """Return the organisation the access belongs to."""
+
+    def list_people(self, *, updated_since: datetime | None = None) -> Iterator[Page[PersonRecord]]:
+        """Yield pages of people; with `updated_since`, only those changed at or after it."""
+
+    def list_teams(self) -> Iterator[Page[TeamRecord]]:
+        """Yield pages of all teams."""
+
+    def list_mailboxes(self, *, updated_since: datetime | None = None) -> Iterator[Page[MailboxRecord]]:
+        """Yield pages of mailboxes with the signature each holds."""
+
+    def read_mailboxes(self, person_ids: Sequence[str]) -> list[MailboxRecord]:
+        """Return the mailboxes of at most 100 people as they are now, in one call where it fits.
+
+        Raises UnexpectedReply when any of them cannot be read whole.
+        """
+
+    def write_signature(self, mailbox_id: str, html: str) -> MailboxRecord:
+        """Replace the signature of one mailbox and return the mailbox as the reply shows it.
+
+        html: '' clears it. Safe to call from several threads at once.
+        Raises: Refused, NotFound, Rejected for this mailbox alone.
+        """
+
+    def find_prospect(self, email: str) -> ProspectRecord | None:
+        """Return the prospect with this address, or None."""

@@ -1,0 +1,99 @@
+"""The failure family: what can go wrong with an outside system, and whose turn it is then."""
+
+from __future__ import annotations
+
+
+class PolicyViolation(Exception):
+    """A call that our own table does not allow was attempted; it never left the process.
+
+    Outside the family on purpose: it is our bug, and no `except IntegrationError` may soften it.
+    """
+
+
+class IntegrationError(Exception):
+    """An outside system did not do what was asked.
+
+    message: a sentence for a person, ending in what to do.
+    detail: identifiers, status, redacted reply; for operators and the ledger, never a token or a body.
+    permanent: trying again changes nothing until a person acts.
+    stops_batch: the rest of the batch would fail for the same reason.
+    """
+
+    permanent = False
+    stops_batch = True
+    whose_turn = "nobody"
+
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Unreachable(IntegrationError):
+    """No usable answer arrived: network, timeout, or a server error. Heals by itself."""
+
+
+class RateLimited(IntegrationError):
+    """The allowance is spent; `retry_after_seconds` tells how long to wait. Heals by itself."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float, detail: str = "") -> None:
+        super().__init__(message, detail=detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ConnectionLost(IntegrationError):
+    """The other side no longer accepts our access; somebody has to reconnect."""
+
+    permanent = True
+    whose_turn = "admin"
+
+
+class ScopeMissing(IntegrationError):
+    """The permission for this call was not granted or is switched off here."""
+
+    permanent = True
+    whose_turn = "admin"
+
+    def __init__(self, message: str, *, scope: str, detail: str = "") -> None:
+        super().__init__(message, detail=detail)
+        self.scope = scope
+
+
+class ClientMisconfigured(IntegrationError):
+    """Our client id or secret was not accepted (`invalid_client`); the tokens are kept."""
+
+    permanent = True
+    whose_turn = "operator"
+
+
+class ItemError(IntegrationError):
+    """One object could not be handled; the rest of the batch goes on."""
+
+    permanent = True
+    stops_batch = False
+    whose_turn = "admin"
+
+
+class Refused(ItemError):
+    """The other side does not allow this on this object."""
+
+
+class NotFound(ItemError):
+    """The object is not there any more."""
+
+
+class Rejected(ItemError):
+    """The other side's validation said no; `field` names where."""
+
+    def __init__(self, message: str, *, field: str = "", detail: str = "") -> None:
+        super().__init__(message, detail=detail)
+        self.field = field
+
+
+class UnexpectedReply(IntegrationError):
+    """The reply does not have the shape we rely on; nothing of it was used."""
+
+    whose_turn = "operator"
