@@ -1,0 +1,93 @@
+"""Who may do what in a domain: the one table, and the doors that ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponseBase
+
+from .models import Domain, Membership, Role, User
+
+
+class Permission(StrEnum):
+    """One thing a person may do in a domain."""
+
+    VIEW = "view"  # overview, senders, groups, templates, deliveries, syncs
+    EDIT_SIGNATURES = "edit_signatures"  # templates and a sender's own values
+    MANAGE_GROUPS = "manage_groups"  # the groups' order and what each is assigned
+    DELIVER = "deliver"  # sync now, deliver, pause
+    CONNECT = "connect"  # connect, disconnect, download originals
+    VIEW_LEDGER = "view_ledger"
+    MANAGE_MEMBERS = "manage_members"
+    MANAGE_DOMAIN = "manage_domain"
+
+
+_LOOK = frozenset({Permission.VIEW})
+_ALL = frozenset(Permission)
+
+PERMISSIONS: dict[str, frozenset[Permission]] = {
+    Role.OWNER: _ALL,
+    Role.ADMIN: _ALL,
+    Role.EDITOR: _LOOK | {Permission.EDIT_SIGNATURES},
+    Role.AUDITOR: _LOOK | {Permission.VIEW_LEDGER},
+    # Operators look at every domain here; what they change, they change in Django admin.
+    "staff": _LOOK | {Permission.VIEW_LEDGER},
+}
+
+
+def get_role(user: User | AnonymousUser, domain: Domain) -> str:
+    """Return the person's role in the domain, 'staff' for operators who are no members, or ''."""
+    if not isinstance(user, User) or not user.is_active:
+        return ""
+    role = Membership.objects.filter(user=user, domain=domain).values_list("role", flat=True).first()
+    return role or ("staff" if user.is_staff else "")
+
+
+def get_permissions(user: User | AnonymousUser, domain: Domain) -> frozenset[Permission]:
+    """Return everything this person may do in this domain; asked anew at every request."""
+    return PERMISSIONS.get(get_role(user, domain), frozenset())
+
+
+def get_visible_domains(user: User | AnonymousUser) -> QuerySet[Domain]:
+    """Return the domains a person may look at: their own, or all for staff."""
+    if not isinstance(user, User) or not user.is_active:
+        return Domain.objects.none()
+    return Domain.objects.all() if user.is_staff else Domain.objects.filter(memberships__user=user)
+
+
+def may_change_membership(user: User | AnonymousUser, membership: Membership, new_role: str | None) -> bool:
+    """Return whether this person may give `new_role` (None: remove). Owners are made and unmade by owners."""
+    if Permission.MANAGE_MEMBERS not in get_permissions(user, membership.domain):
+        return False
+    touches_owner = Role.OWNER in (membership.role, new_role)
+    return not touches_owner or get_role(user, membership.domain) == Role.OWNER
+
+
+def require(permission: Permission) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+    """Open a view to those who hold `permission` in the domain its URL names.
+
+    The view gets the Domain in place of its name. Somebody who cannot see the domain gets the very
+    answer that a domain that does not exist would give.
+    """
+
+    def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        def guarded(request: HttpRequest, domain: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            found = get_visible_domains(request.user).filter(name=domain).first()
+            if found is None:
+                raise Http404("No such domain.")
+            if permission not in get_permissions(request.user, found):
+                raise PermissionDenied(f"Your role in {found.name} does not include this.")
+            request.domain = found  # type: ignore[attr-defined]  # read by the context processor
+            return view(request, found, *args, **kwargs)
+
+        guarded.required_permission = permission  # type: ignore[attr-defined]  # the access tests list it
+        return guarded
+
+    return decorate

@@ -1,0 +1,60 @@
+"""What an operator should learn at start-up and not at three in the morning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+
+@register(Tags.security)
+def check_token_keys(**kwargs: Any) -> list[CheckMessage]:
+    """E001: TOKEN_KEYS is there and every key is one."""
+    hint = 'Make one: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+    if not settings.TOKEN_KEYS:
+        return [Error("TOKEN_KEYS is empty, so access to Outreach cannot be stored.", hint=hint, id="portal.E001")]
+    for place, key in enumerate(settings.TOKEN_KEYS, start=1):
+        try:
+            Fernet(key)
+        except (ValueError, TypeError):
+            return [Error(f"Key {place} of TOKEN_KEYS is not 32 url-safe base64 bytes.", hint=hint, id="portal.E001")]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def check_public_url(**kwargs: Any) -> list[CheckMessage]:
+    """W002: the portal is reached by https."""
+    if settings.IS_HTTPS:
+        return []
+    return [
+        Warning(
+            "PUBLIC_URL is not https, so cookies and the consent for Outreach travel in the clear.",
+            hint="Put the portal behind TLS and set PUBLIC_URL=https://…",
+            id="portal.W002",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_outreach_is_real(**kwargs: Any) -> list[CheckMessage]:
+    """E003: a deployment does not talk to a sandbox. E004: it has its client id and secret."""
+    found: list[CheckMessage] = []
+    if settings.IS_SANDBOX and not settings.DEBUG:
+        found.append(
+            Error(
+                "OUTREACH_BASE_URL points to this machine while DEBUG is off: that is the sandbox, not Outreach.",
+                hint="Remove OUTREACH_BASE_URL to use https://api.outreach.io.",
+                id="portal.E003",
+            )
+        )
+    if not (settings.OUTREACH_CLIENT_ID and settings.OUTREACH_CLIENT_SECRET):
+        found.append(
+            Error(
+                "OUTREACH_CLIENT_ID or OUTREACH_CLIENT_SECRET is empty, so nobody can connect.",
+                hint="Copy both from your app's API access tab in Outreach.",
+                id="portal.E004",
+            )
+        )
+    return found

@@ -1,0 +1,31 @@
+"""What every page knows: where it is, who looks, and whether the worker is alive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from .access import Permission, get_permissions, get_role, get_visible_domains
+from .heartbeat import get_worker
+from .models import Domain, Role
+
+MENU_DOMAINS = 20  # more are found on the list of domains
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    context: dict[str, Any] = {"site_name": "Countersign", "sandbox": settings.IS_SANDBOX}
+    domain: Domain | None = getattr(request, "domain", None)
+    user = getattr(request, "user", None)
+    if domain is None or user is None or not user.is_authenticated:
+        return context
+    held = get_permissions(user, domain)
+    role = get_role(user, domain)
+    return context | {
+        "domain": domain,
+        "role": Role(role).label.lower() if role in Role.values else role,
+        "may": {permission.value: permission in held for permission in Permission},
+        "my_domains": list(get_visible_domains(user).values_list("name", flat=True)[:MENU_DOMAINS]),
+        "worker": get_worker(),
+    }

@@ -1,0 +1,43 @@
+"""Reads one setting from the environment, or from the file that NAME_FILE points to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+FROM_FILES = (
+    "SECRET_KEY",
+    "TOKEN_KEYS",
+    "OUTREACH_BASE_URL",
+    "OUTREACH_CLIENT_ID",
+    "OUTREACH_CLIENT_SECRET",
+    "PUBLIC_URL",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "EMAIL_URL",
+    "ALLOWED_HOSTS",
+    "DEBUG",
+)
+
+
+def read_secret_files(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return `environ` with each NAME taken from the file NAME_FILE names, its last newline removed.
+
+    Raises ImproperlyConfigured where both are set, or the file cannot be read: a secret that is
+    silently ignored is found out too late.
+    """
+    merged = dict(environ)
+    for name in FROM_FILES:
+        path = environ.get(f"{name}_FILE")
+        if not path:
+            continue
+        if environ.get(name):
+            raise ImproperlyConfigured(f"Set either {name} or {name}_FILE, not both.")
+        try:
+            merged[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from error
+    return merged

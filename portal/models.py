@@ -1,0 +1,125 @@
+"""Who is there and where: people who log in, domains, and which role a person has in a domain."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Lower
+from django.urls import reverse
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users whose login is their e-mail address, kept in lower case."""
+
+    use_in_migrations = True
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+
+class User(AbstractUser):
+    """A person who logs in, by e-mail address. Staff are the operators; they see all domains."""
+
+    username = None  # type: ignore[assignment]  # the e-mail address is the login
+    email = models.EmailField("e-mail address", unique=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ["email"]
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="one_user_per_address", violation_error_message="Somebody with this address exists already.")
+        ]
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.email
+
+
+DOMAIN_NAME = RegexValidator(
+    r"^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$",
+    "Write a mail domain in lower case, such as acme.com.",
+)
+
+
+def validate_time_zone(name: str) -> None:
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError("Write a time zone such as Europe/London or America/New_York.")
+
+
+class Domain(models.Model):
+    """The tenant: one mail domain whose signatures are managed here."""
+
+    name = models.CharField(max_length=253, unique=True, validators=[DOMAIN_NAME])
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+    automatic_sync = models.BooleanField(
+        default=True, help_text="Read what changed in Outreach every few minutes, and everything once a day."
+    )
+    automatic_delivery = models.BooleanField(
+        default=True, help_text="After a sync that changed something, deliver the signatures it changed."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("portal:overview", args=[self.name])
+
+
+class Role(models.TextChoices):
+    """What a member is in a domain; `portal.access` says what each may do."""
+
+    OWNER = "owner", "Owner"
+    ADMIN = "admin", "Admin"
+    EDITOR = "editor", "Editor"
+    AUDITOR = "auditor", "Auditor"
+
+
+class Membership(models.Model):
+    """One person's role in one domain."""
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role.choices)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["domain__name", "user__email"]
+        constraints = [
+            models.UniqueConstraint(fields=["domain", "user"], name="one_role_per_person_and_domain", violation_error_message="This person is a member already.")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user.email}, {self.get_role_display().lower()} of {self.domain.name}"
+
+
+class WorkerHeartbeat(models.Model):
+    """When the background worker last finished a canary task; one row."""
+
+    SOLE_ID = 1
+
+    asked_at = models.DateTimeField(null=True, help_text="When a canary was last put into the queue.")
+    beat_at = models.DateTimeField(null=True, help_text="When a worker last finished one.")
+
+    def __str__(self) -> str:
+        return f"beat at {self.beat_at}"

@@ -1,0 +1,239 @@
+"""The one settings file. Everything that differs between installations comes from the environment.
+
+Each setting can also come from a file: NAME_FILE=/run/secrets/name. See `.env.example`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from .env import read_secret_files
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+environ.Env.read_env(BASE_DIR / ".env")  # does nothing where there is none; the real environment wins
+env = environ.Env()
+env.ENVIRON = read_secret_files()
+
+
+def words(name: str) -> list[str]:
+    """Return a comma-separated setting as a list without spaces or empty parts."""
+    return [part.strip() for part in env.str(name, default="").split(",") if part.strip()]
+
+
+# ── Who and where ────────────────────────────────────────────────────────────────────────────────
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="")  # Django refuses to use an empty one
+TOKEN_KEYS = words("TOKEN_KEYS")  # newest first; see `rotatekeys`
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+_public = urlsplit(PUBLIC_URL)
+if _public.scheme not in ("http", "https") or not _public.hostname or _public.path:
+    raise ImproperlyConfigured("PUBLIC_URL must look like https://signatures.acme.com, without a path.")
+IS_HTTPS = _public.scheme == "https"
+ALLOWED_HOSTS = words("ALLOWED_HOSTS") or [_public.hostname]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+# ── Outreach ─────────────────────────────────────────────────────────────────────────────────────
+OUTREACH_BASE_URL = env.str("OUTREACH_BASE_URL", default="https://api.outreach.io").rstrip("/")
+OUTREACH_CLIENT_ID = env.str("OUTREACH_CLIENT_ID", default="")
+OUTREACH_CLIENT_SECRET = env.str("OUTREACH_CLIENT_SECRET", default="")
+OUTREACH_HOURLY_CALLS = env.int("OUTREACH_HOURLY_CALLS", default=10_000)
+IS_SANDBOX = urlsplit(OUTREACH_BASE_URL).hostname in ("127.0.0.1", "localhost", "::1")
+
+# ── Pieces ───────────────────────────────────────────────────────────────────────────────────────
+INSTALLED_APPS = [
+    "portal",
+    "integrations",
+    "signatures",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "django_htmx",
+    "django_q",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",  # pages are closed unless they opt out
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.context_processors.portal",
+            ],
+        },
+    }
+]
+
+# ── Rows ─────────────────────────────────────────────────────────────────────────────────────────
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'countersign.sqlite3'}")}
+DATABASES["default"]["CONN_MAX_AGE"] = 60  # without it, enqueuing is ten times slower
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # WAL lets readers read beside a writer. IMMEDIATE takes the write lock at once, so that a
+    # transaction which reads first waits its turn instead of failing without regard to the timeout.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+    }
+
+REDIS_URL = env.str("REDIS_URL", default="")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    # Shared by all processes, as the login limits must be; its table comes with the migrations.
+    else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}
+}
+
+# ── Background ───────────────────────────────────────────────────────────────────────────────────
+# What is owed stands in our own rows; a task only wakes it up. A lost one is found by the sweep within
+# minutes, so `retry` may be long: it must exceed timeout × (1 + ceil((queue_limit + 1) / workers)).
+Q_CLUSTER = {
+    "name": "countersign",
+    "orm": "default",
+    "workers": env.int("WORKERS", default=2),
+    "timeout": 1800,
+    "retry": 7200,
+    "max_attempts": 3,
+    "ack_failures": True,
+    "queue_limit": 2,
+    "save_limit": 1000,
+    "save_limit_per": "func",
+    "catch_up": False,
+    "bulk": 1,
+    "poll": 0.5,
+    "label": "Background tasks",
+}
+HEARTBEAT_GRACE_SECONDS = env.int("HEARTBEAT_GRACE_SECONDS", default=90)
+
+# ── Login ────────────────────────────────────────────────────────────────────────────────────────
+AUTH_USER_MODEL = "portal.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "portal:home"
+ACCOUNT_ADAPTER = "portal.adapters.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "portal.adapters.SocialAccountAdapter"
+MFA_ADAPTER = "portal.adapters.MFAAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
+SOCIALACCOUNT_STORE_TOKENS = False  # it would store them in the clear
+SOCIALACCOUNT_ONLY = False
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "Countersign"
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+USERSESSIONS_TRACK_ACTIVITY = False  # it would write to the database at every request
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
+
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env.str("FROM_EMAIL", default=f"Countersign <no-reply@{_public.hostname}>")
+
+# ── Doors and locks ──────────────────────────────────────────────────────────────────────────────
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_HTTPS
+SECURE_HSTS_PRELOAD = IS_HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+if ALLAUTH_TRUSTED_PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come from inside, without TLS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "countersign_session"
+CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "countersign_csrf"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "portal.views.csrf_failure"
+SESSION_COOKIE_AGE = 12 * 60 * 60
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],  # data: for the QR code of a one-time-password set-up
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "frame-src": [SELF],
+        "form-action": [SELF, OUTREACH_BASE_URL],  # connecting is a POST that redirects there
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+
+# ── Words, time, files ───────────────────────────────────────────────────────────────────────────
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # Full URLs would carry filters and, at the callback, a code.
+    "loggers": {"urllib3": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+}
