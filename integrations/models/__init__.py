@@ -1,0 +1,33 @@
+"""Rows of the door: connections, the mirror, runs and the ledger."""
+
+from .connection import CallBudget, Connection, ConnectionState, DisconnectStep, Mode
+from .directory import Mailbox, Person, Team
+from .ledger import (
+    UNFINISHED,
+    AppendOnlyError,
+    LedgerEntry,
+    Outcome,
+    QuarantinedRecord,
+    RunState,
+    SyncKind,
+    SyncRun,
+)
+
+__all__ = [
+    "UNFINISHED",
+    "AppendOnlyError",
+    "CallBudget",
+    "Connection",
+    "ConnectionState",
+    "DisconnectStep",
+    "LedgerEntry",
+    "Mailbox",
+    "Mode",
+    "Outcome",
+    "Person",
+    "QuarantinedRecord",
+    "RunState",
+    "SyncKind",
+    "SyncRun",
+    "Team",
+]

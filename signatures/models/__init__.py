@@ -1,0 +1,29 @@
+"""Rows of the work: templates, groups, senders, and what was delivered."""
+
+from .delivery import (
+    UNFINISHED_DELIVERY,
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    DeliveryState,
+    Placement,
+    Snapshot,
+)
+from .sender import Assignment, Brand, Group, Sender
+from .template import Template, TemplateVersion
+
+__all__ = [
+    "UNFINISHED_DELIVERY",
+    "Assignment",
+    "Brand",
+    "Delivery",
+    "DeliveryRun",
+    "DeliveryRunState",
+    "DeliveryState",
+    "Group",
+    "Placement",
+    "Sender",
+    "Snapshot",
+    "Template",
+    "TemplateVersion",
+]

@@ -1,0 +1,9 @@
+"""The door as a Django app."""
+
+from django.apps import AppConfig
+
+
+class IntegrationsConfig(AppConfig):
+    name = "integrations"
+    verbose_name = "Outreach"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,135 @@
+"""One authorised account of an outside system: what it may do, how it is, and its sealed tokens."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from portal.models import Domain
+
+
+class ConnectionState(models.TextChoices):
+    """How a connection is. The first four hold tokens; the last two are over."""
+
+    ACTIVE = "active", "Connected"
+    LOST = "lost", "Revoked in Outreach"
+    MISCONFIGURED = "misconfigured", "Needs the operator"
+    DISCONNECTING = "disconnecting", "Disconnecting"
+    DISCONNECTED = "disconnected", "Disconnected"
+
+
+class Mode(models.TextChoices):
+    DRY_RUN = "dry_run", "Dry run: nothing is written"
+    LIVE = "live", "Live"
+
+
+class DisconnectStep(models.TextChoices):
+    """The steps of leaving, in their order; each is done before the next is recorded."""
+
+    NONE = "", "Not leaving"
+    RESTORING = "restoring", "Putting the originals back"
+    REVOKING = "revoking", "Revoking at Outreach"
+    ERASED = "erased", "Access erased"
+
+
+class Connection(models.Model):
+    """One authorised account of one domain. Tokens are sealed to this row's id (see `integrations.sealing`)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="connections")
+    provider = models.CharField(max_length=32, default="outreach")
+    state = models.CharField(max_length=16, choices=ConnectionState.choices, default=ConnectionState.ACTIVE)
+    state_reason = models.TextField(blank=True, help_text="A sentence for a person.")
+    state_changed_at = models.DateTimeField(default=timezone.now)
+    mode = models.CharField(max_length=16, choices=Mode.choices, default=Mode.LIVE)
+    paused_at = models.DateTimeField(null=True, blank=True, help_text="While set, nothing is written.")
+
+    account_key = models.CharField(max_length=128, blank=True, help_text="Stable for the organisation; '' where it could not be read.")
+    account_label = models.CharField(max_length=255, blank=True)
+    authorised_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    authorised_by_label = models.CharField(max_length=255, blank=True, help_text="Outlives the person's account.")
+    authorised_at = models.DateTimeField(default=timezone.now)
+
+    scopes_requested = models.JSONField(default=list)
+    scopes_granted = models.JSONField(default=list)
+    scopes_known = models.BooleanField(default=True, help_text="False where Outreach did not say what it granted.")
+    scopes_switched_off = models.JSONField(default=list)
+
+    access_sealed = models.TextField(blank=True, editable=False)
+    refresh_sealed = models.TextField(blank=True, editable=False)
+    access_expires_at = models.DateTimeField(null=True, editable=False)
+    refreshed_at = models.DateTimeField(null=True, help_text="When the tokens were last renewed.")
+    refresh_started_at = models.DateTimeField(null=True, editable=False)
+    token_version = models.PositiveIntegerField(default=0, editable=False)
+
+    disconnect_step = models.CharField(max_length=16, choices=DisconnectStep.choices, default=DisconnectStep.NONE, blank=True)
+    disconnect_restores = models.BooleanField(default=True)
+    disconnect_lease_until = models.DateTimeField(null=True, editable=False)
+    disconnect_requested_by_label = models.CharField(max_length=255, blank=True)
+    disconnected_at = models.DateTimeField(null=True, blank=True)
+    revocation_confirmed = models.BooleanField(null=True, help_text="Whether Outreach confirmed the revocation.")
+
+    class Meta:
+        ordering = ["-authorised_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["domain", "provider"],
+                condition=~Q(state="disconnected"),
+                name="one_open_connection_per_domain_and_provider",
+            )
+        ]
+
+    REFRESH_LIFE = timedelta(days=14)  # Outreach: a refresh token lives 14 days from its issue
+
+    def __str__(self) -> str:
+        return f"{self.provider} for {self.domain.name}"
+
+    @property
+    def scopes_missing(self) -> list[str]:
+        return [scope for scope in self.scopes_requested if scope not in self.scopes_granted]
+
+    @property
+    def scopes_unasked(self) -> list[str]:
+        return [scope for scope in self.scopes_granted if scope not in self.scopes_requested]
+
+    @property
+    def is_limited(self) -> bool:
+        return bool(self.scopes_missing)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state != ConnectionState.DISCONNECTED
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether calls may be attempted in the ordinary course of work."""
+        return self.state == ConnectionState.ACTIVE
+
+    @property
+    def allows_writes(self) -> bool:
+        return self.mode == Mode.LIVE and self.paused_at is None
+
+    @property
+    def refresh_lapses_at(self):  # type: ignore[no-untyped-def]
+        return self.refreshed_at and self.refreshed_at + self.REFRESH_LIFE
+
+    def has_scope(self, scope: str) -> bool:
+        return scope in self.scopes_granted and scope not in self.scopes_switched_off
+
+
+class CallBudget(models.Model):
+    """The hourly allowance of one connection, one row for all processes; see `integrations.budget`."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True, related_name="budget")
+    limit = models.PositiveIntegerField(default=10_000)
+    used = models.PositiveIntegerField(default=0)
+    window_ends_at = models.DateTimeField(null=True)
+    blocked_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.used} of {self.limit} calls this hour"

@@ -1,0 +1,160 @@
+"""What was done: runs of the sync, records set aside, and the append-only ledger."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from portal.models import Domain
+
+from .connection import Connection
+
+
+class RunState(models.TextChoices):
+    """How far a run is; queued, running and waiting are unfinished."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    WAITING = "waiting", "Waiting for the allowance"
+    COMPLETE = "complete", "Complete"
+    FAILED = "failed", "Failed"
+    INTERRUPTED = "interrupted", "Interrupted"
+    SKIPPED = "skipped", "Skipped"
+
+
+UNFINISHED = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
+
+
+class SyncKind(models.TextChoices):
+    CHANGES = "changes", "What changed"
+    FULL = "full", "Everything"
+
+
+class SyncRun(models.Model):
+    """One reading of the directory: what was read, what changed, and why it ended as it did."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="sync_runs")
+    kind = models.CharField(max_length=16, choices=SyncKind.choices)
+    state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.QUEUED)
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    started_by_label = models.CharField(max_length=255, help_text="A person's address, 'schedule' or 'command'.")
+    confirms_removals = models.BooleanField(default=False, help_text="Somebody agreed that many rows may be retired.")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True, help_text="A running run whose lease lapsed was killed.")
+    resume_at = models.DateTimeField(null=True, blank=True)
+    phase = models.CharField(max_length=32, blank=True, help_text="teams, people or mailboxes")
+    cause = models.TextField(blank=True, help_text="Why it failed, waits or was held; a sentence for a person.")
+    calls = models.PositiveIntegerField(default=0)
+    teams_read = models.PositiveIntegerField(default=0)
+    people_read = models.PositiveIntegerField(default=0)
+    mailboxes_read = models.PositiveIntegerField(default=0)
+    added = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    retired = models.PositiveIntegerField(default=0)
+    held_removals = models.PositiveIntegerField(default=0, help_text="Rows not retired because too many vanished at once.")
+    quarantined = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection"], condition=Q(state__in=["queued", "running", "waiting"]), name="one_unfinished_sync_per_connection"
+            )
+        ]
+        indexes = [models.Index(fields=["state", "lease_until"])]
+
+    def __str__(self) -> str:
+        return f"sync {self.pk} of {self.connection}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state not in UNFINISHED
+
+    @property
+    def total_changes(self) -> int:
+        return self.added + self.changed + self.retired
+
+
+class QuarantinedRecord(models.Model):
+    """A record of a sound page that did not fit; what we held of it before stays as it was."""
+
+    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="quarantined_records")
+    kind = models.CharField(max_length=16, help_text="person, team or mailbox")
+    remote_id = models.CharField(max_length=64)
+    reason = models.TextField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.remote_id}: {self.reason}"
+
+
+class AppendOnlyError(Exception):
+    """Somebody tried to change or delete what may only be added to."""
+
+
+class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise AppendOnlyError("Ledger entries are never changed.")
+
+    def delete(self) -> NoReturn:
+        raise AppendOnlyError("Ledger entries are never deleted.")
+
+
+class Outcome(models.TextChoices):
+    ANSWERED = "answered", "Answered"
+    FAILED = "failed", "Failed"
+    REFUSED = "refused", "Refused here"
+    UNKNOWN = "unknown", "Sent; no answer seen"
+    DONE = "done", "Done"
+
+
+class LedgerEntry(models.Model):
+    """One call that left, one that was refused before it left, or one privileged act. Never changed.
+
+    Outlives its subjects: names and ids are kept as text. Written by `integrations.ledger` alone.
+    """
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    domain = models.ForeignKey(Domain, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    domain_name = models.CharField(max_length=253)
+    connection_ref = models.CharField(max_length=36, blank=True)
+    action = models.CharField(max_length=40, help_text="'call', or the privileged act, such as 'connected'.")
+    endpoint = models.CharField(max_length=40, blank=True)
+    method = models.CharField(max_length=8, blank=True)
+    scope = models.CharField(max_length=64, blank=True)
+    verb = models.CharField(max_length=8, blank=True, help_text="read or write")
+    fields = models.JSONField(default=list, help_text="Names of the fields asked for or written.")
+    object_ref = models.CharField(max_length=64, blank=True, help_text="Id of the one object written.")
+    actor_label = models.CharField(max_length=255, blank=True, help_text="The person, where a person acted.")
+    job = models.CharField(max_length=64, blank=True, help_text="Such as 'sync 12' or 'delivery 5'.")
+    outcome = models.CharField(max_length=16, choices=Outcome.choices)
+    status = models.PositiveSmallIntegerField(default=0, help_text="HTTP status; 0 where no answer came.")
+    times = models.PositiveIntegerField(default=1, help_text="How many calls this entry stands for; writes are never folded.")
+    item_count = models.PositiveIntegerField(default=0, help_text="Objects in the replies.")
+    detail = models.TextField(blank=True)
+
+    objects = LedgerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "ledger entries"
+        indexes = [models.Index(fields=["domain", "-id"]), models.Index(fields=["domain", "scope", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.endpoint} {self.outcome}".strip()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnlyError("Ledger entries are never changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnlyError("Ledger entries are never deleted.")

@@ -1,0 +1,13 @@
+"""What the door announces; who listens is none of its business.
+
+directory_synced: sender=SyncRun, run, connection. Sent after the run is recorded complete.
+connection_lost: sender=Connection, connection. Our access ended without us.
+disconnect_requested: sender=Connection, connection. Receivers put back what they changed and tell
+    `integrations.disconnect.finish_restoring` when they are done.
+"""
+
+from django.dispatch import Signal
+
+directory_synced = Signal()
+connection_lost = Signal()
+disconnect_requested = Signal()

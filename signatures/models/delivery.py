@@ -1,0 +1,148 @@
+"""What was put where: originals, what we last placed, runs and their deliveries."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from integrations.models import Connection
+from portal.models import Domain
+
+from .sender import Sender
+from .template import TemplateVersion
+
+
+class Snapshot(models.Model):
+    """What one mailbox held before our first write. Stored before that write, and never replaced.
+
+    Keyed by organisation and mailbox, so that it outlives a disconnect and serves a reconnect.
+    """
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="snapshots")
+    account_key = models.CharField(max_length=128, blank=True)
+    mailbox_remote_id = models.CharField(max_length=32)
+    mailbox_email = models.CharField(max_length=255)
+    original_html = models.TextField(blank=True, help_text="Exactly as Outreach gave it; '' for none.")
+    taken_at = models.DateTimeField(default=timezone.now)
+    restored_at = models.DateTimeField(null=True, blank=True, help_text="When the mailbox last got it back.")
+
+    class Meta:
+        ordering = ["mailbox_email"]
+        constraints = [
+            models.UniqueConstraint(fields=["domain", "account_key", "mailbox_remote_id"], name="one_original_per_mailbox")
+        ]
+
+    def __str__(self) -> str:
+        return f"original of {self.mailbox_email}"
+
+
+class Placement(models.Model):
+    """What we last put into one mailbox, and what Outreach's reply said it then held."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    mailbox_remote_id = models.CharField(max_length=32)
+    rendered_sha256 = models.CharField(max_length=64, help_text="Digest of what we sent.")
+    returned_sha256 = models.CharField(max_length=64, help_text="Digest of what the reply said the mailbox holds.")
+    template_version = models.ForeignKey(TemplateVersion, null=True, on_delete=models.SET_NULL, related_name="+")
+    placed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "mailbox_remote_id"], name="one_placement_per_mailbox")]
+
+    def __str__(self) -> str:
+        return f"what we placed in mailbox {self.mailbox_remote_id}"
+
+
+class DeliveryRunState(models.TextChoices):
+    """How far a run is. A planned one waits for a person; halted asks one."""
+
+    PLANNED = "planned", "Planned"
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    WAITING = "waiting", "Waiting for the allowance"
+    HALTED = "halted", "Stopped, asks you"
+    COMPLETE = "complete", "Complete"
+    FAILED = "failed", "Failed"
+    SKIPPED = "skipped", "Skipped"
+
+
+UNFINISHED_DELIVERY = (DeliveryRunState.QUEUED, DeliveryRunState.RUNNING, DeliveryRunState.WAITING)
+
+
+class DeliveryRun(models.Model):
+    """One delivery to a domain's mailboxes, planned first, then carried out."""
+
+    class Kind(models.TextChoices):
+        DELIVER = "deliver", "Deliver"
+        RESTORE = "restore", "Restore originals"
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="delivery_runs")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.DELIVER)
+    state = models.CharField(max_length=16, choices=DeliveryRunState.choices, default=DeliveryRunState.PLANNED)
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    started_by_label = models.CharField(max_length=255, help_text="A person's address, 'schedule' or 'command'.")
+    overwrites_edits = models.BooleanField(default=False, help_text="Also where a person edited the signature in Outreach.")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    resume_at = models.DateTimeField(null=True, blank=True)
+    cause = models.TextField(blank=True)
+    planned = models.PositiveIntegerField(default=0, help_text="Mailboxes that would change.")
+    unchanged = models.PositiveIntegerField(default=0)
+    delivered = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0, help_text="Mailboxes that cannot get theirs, each with its reason.")
+    failed = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["domain"], condition=Q(state__in=["queued", "running", "waiting"]), name="one_unfinished_delivery_per_domain"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk} for {self.domain.name}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state in (DeliveryRunState.COMPLETE, DeliveryRunState.FAILED, DeliveryRunState.SKIPPED)
+
+
+class DeliveryState(models.TextChoices):
+    PLANNED = "planned", "Planned"
+    CLAIMED = "claimed", "On its way"
+    DELIVERED = "delivered", "Delivered"
+    REFUSED = "refused", "Not delivered"
+    FAILED = "failed", "Failed"
+    SKIPPED = "skipped", "Skipped"
+
+
+class Delivery(models.Model):
+    """One attempt to put one signature into one mailbox, or why there was none."""
+
+    run = models.ForeignKey(DeliveryRun, on_delete=models.CASCADE, related_name="deliveries")
+    mailbox_remote_id = models.CharField(max_length=32)
+    mailbox_email = models.CharField(max_length=255)
+    sender = models.ForeignKey(Sender, null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    template_version = models.ForeignKey(TemplateVersion, null=True, on_delete=models.SET_NULL, related_name="+")
+    state = models.CharField(max_length=16, choices=DeliveryState.choices, default=DeliveryState.PLANNED)
+    reason_code = models.CharField(max_length=32, blank=True)
+    reason = models.TextField(blank=True, help_text="A sentence for a person.")
+    rendered_sha256 = models.CharField(max_length=64, blank=True)
+    returned_sha256 = models.CharField(max_length=64, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        verbose_name_plural = "deliveries"
+        constraints = [models.UniqueConstraint(fields=["run", "mailbox_remote_id"], name="one_delivery_per_run_and_mailbox")]
+        indexes = [models.Index(fields=["run", "state"]), models.Index(fields=["mailbox_remote_id", "-id"])]
+
+    def __str__(self) -> str:
+        return f"delivery to {self.mailbox_email}"

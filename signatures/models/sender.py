@@ -1,0 +1,97 @@
+"""Groups and senders: a person as the signature sees them, and what they are assigned."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from integrations.models import Person
+from portal.models import Domain
+
+from .template import Template
+
+
+class Brand(models.Model):
+    """What a domain's signatures say about the company."""
+
+    domain = models.OneToOneField(Domain, on_delete=models.CASCADE, primary_key=True, related_name="brand")
+    name = models.CharField("company name", max_length=120, blank=True)
+    tagline = models.CharField(max_length=160, blank=True)
+    website = models.URLField(blank=True, help_text="https only; it becomes a link.")
+    phone = models.CharField(max_length=40, blank=True)
+    address = models.CharField(max_length=255, blank=True)
+    logo_url = models.URLField("logo address", blank=True, help_text="An https address that mail clients can load.")
+    accent = models.CharField("accent colour", max_length=7, default="#2b4acb", help_text="Such as #2b4acb.")
+    legal = models.CharField("legal line", max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return self.name or self.domain.name
+
+
+class Group(models.Model):
+    """Senders that share a template. May follow a team; earlier groups win for a person in several."""
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="groups")
+    name = models.CharField(max_length=255)
+    position = models.PositiveIntegerField(default=0, help_text="The smaller, the earlier it wins.")
+    is_default = models.BooleanField(default=False, help_text="Takes everybody who is in no other group.")
+    follows_team_id = models.CharField(max_length=32, blank=True, help_text="Remote id of the team it follows; '' for none.")
+    archived_at = models.DateTimeField(null=True, blank=True, help_text="Its team is gone from Outreach.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["is_default", "position", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["domain"], condition=Q(is_default=True), name="one_default_group_per_domain"),
+            models.UniqueConstraint(fields=["domain", "follows_team_id"], condition=~Q(follows_team_id=""), name="one_group_per_team"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Sender(models.Model):
+    """One person as their signature sees them: mirrored fields, with values kept here on top.
+
+    own_values: merge field name -> text; survives every sync.
+    """
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="senders")
+    person = models.OneToOneField(Person, on_delete=models.CASCADE, related_name="+")
+    email = models.CharField(max_length=255)
+    name = models.CharField(max_length=511, blank=True)
+    group = models.ForeignKey(Group, null=True, on_delete=models.SET_NULL, related_name="senders")
+    own_values = models.JSONField(default=dict, blank=True)
+    is_active = models.BooleanField(default=True, help_text="False for people who are locked or gone in Outreach.")
+    source_digest = models.CharField(max_length=64, blank=True, editable=False)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name", "email"]
+        indexes = [models.Index(fields=["domain", "email"]), models.Index(fields=["domain", "name"])]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class Assignment(models.Model):
+    """Which template a group or one sender carries. A sender's own assignment beats its group's."""
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="assignments")
+    template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="assignments")
+    group = models.OneToOneField(Group, null=True, blank=True, on_delete=models.CASCADE, related_name="assignment")
+    sender = models.OneToOneField(Sender, null=True, blank=True, on_delete=models.CASCADE, related_name="assignment")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(group__isnull=False, sender__isnull=True) | Q(group__isnull=True, sender__isnull=False),
+                name="assignment_is_for_a_group_or_a_sender",
+                violation_error_message="Choose either a group or a sender.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template} for {self.group or self.sender}"
