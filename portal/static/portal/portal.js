@@ -37,7 +37,8 @@
       const at = new Date(time.dateTime);
       if (Number.isNaN(at.getTime())) continue;
       const shape = time.dataset.time || "";
-      time.textContent = shape === "ago" ? ago(at) : new Intl.DateTimeFormat("en-GB", shapes[shape] || shapes[""]).format(at);
+      const words = shape === "ago" ? ago(at) : new Intl.DateTimeFormat("en-GB", shapes[shape] || shapes[""]).format(at);
+      if (time.textContent !== words) time.textContent = words;
       time.title = `${exact.format(at)} (${zone})`;
     }
   };
@@ -50,9 +51,9 @@
     last = words;
     live.textContent = words;
   };
-  const announce = (root) => {
-    const spoken = root.matches("[data-announce]") ? root : root.querySelector("[data-announce]");
-    if (spoken) say((spoken.dataset.announce || spoken.textContent).replace(/\s+/g, " ").trim());
+  const spoken = (root) => {
+    const box = root.matches("[data-announce]") ? root : root.querySelector("[data-announce]");
+    return box ? (box.dataset.announce || box.textContent).replace(/\s+/g, " ").trim() : "";
   };
 
   // A table that scrolls inside itself can be reached and scrolled by keyboard, under its heading's name.
@@ -105,7 +106,11 @@
     setTimeout(() => { button.textContent = words; last = ""; }, 2000);
   });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") closeMenus(null); });
-  document.addEventListener("htmx:load", (event) => { dress(event.target); announce(event.target); });
+  document.addEventListener("htmx:load", (event) => {
+    dress(event.target);
+    if (event.target === document.body) last = spoken(document.body); // what the page came with is read with the page
+    else say(spoken(event.target));
+  });
 
   wide.addEventListener("change", fold);
   addEventListener("resize", () => scrollers(document));
