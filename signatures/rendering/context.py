@@ -1,0 +1,146 @@
+"""Values as they came, checked by trust class and made harmless: the only way into a template."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from signatures.rendering.fields import FIELDS, Trust
+
+MAX_TEXT_LENGTH = 4_000
+MAX_URL_LENGTH = 2_000
+
+# Unicode's explicit direction controls can make a name read as another one ("Trojan Source"),
+# and zero-width space and byte order mark are invisible. Joiners and the two plain direction
+# marks stay: Persian, Hindi and Hebrew names need them.
+_KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d\u200e\u200f")
+_DROPPED_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
+# One look-alike each, so no value, and no two values side by side, can spell {{ or {%.
+_BRACES = str.maketrans({"{": "(", "}": ")"})
+_BRACES_IN_URL = str.maketrans({"{": "%7B", "}": "%7D"})
+_LINE_BREAKS = re.compile(r"\s*(?:[\r\n\v\f\u0085\u2028\u2029]\s*)+")
+_SPACES = re.compile(r"[ \t]+")
+
+_EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`|~-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_][\w-]{1,62}")
+_PHONE = re.compile(r"\+?[\d\s().\-/\u2010-\u2013\u00a0]{3,40}(?:(?:;?\s*ext[.:=]?|x|#)\s*\d{1,8})?", re.IGNORECASE)
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+_URL_FORBIDDEN = re.compile(r"[\s\"'<>\\^`|]")
+
+
+class Unfit(ValueError):
+    """A value does not fit its field's trust class; the message says why, without the value."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What one rendering sees.
+
+    scope: nested plain dicts, every known field present, None where the value is missing.
+    missing: field name -> why, in the order of the field table.
+    """
+
+    scope: dict[str, dict[str, str | None]]
+    missing: dict[str, str]
+
+
+def build_context(values: Mapping[str, str | None]) -> Context:
+    """Return `values` as a scope in which each value fits its trust class or is None.
+
+    values: flat dotted field names to raw text. Names that are no field are left out.
+    """
+    scope: dict[str, dict[str, str | None]] = {}
+    missing: dict[str, str] = {}
+    for field in FIELDS:
+        owner, name = field.name.split(".")
+        try:
+            value = _CHECKS[field.trust](_plain_text(values.get(field.name)))
+        except Unfit as reason:
+            value = None
+            missing[field.name] = str(reason)
+        scope.setdefault(owner, {})[name] = value
+    return Context(scope, missing)
+
+
+def _plain_text(raw: str | None) -> str:
+    """Return `raw` on one line, without control, invisible or private characters."""
+    if raw is None:
+        raise Unfit("no value")
+    if len(raw) > MAX_TEXT_LENGTH:
+        raise Unfit(f"longer than {MAX_TEXT_LENGTH:,} characters")
+    if not raw.isprintable():
+        raw = _LINE_BREAKS.sub(_joint, raw.strip())
+        raw = "".join(character for character in raw if _is_kept(character))
+    value = _SPACES.sub(" ", raw).strip()
+    if not value:
+        raise Unfit("empty")
+    return value
+
+
+def _joint(found: re.Match[str]) -> str:
+    """Return what joins two lines: a comma, unless the first already ends in punctuation."""
+    before = found.string[found.start() - 1] if found.start() else ""
+    return " " if before in ",;:." else ", "
+
+
+def _is_kept(character: str) -> bool:
+    if character in _KEPT_FORMAT_CHARACTERS or character == "\t":
+        return True
+    return unicodedata.category(character) not in _DROPPED_CATEGORIES
+
+
+def _text(value: str) -> str:
+    return value.translate(_BRACES)
+
+
+def _email(value: str) -> str:
+    if len(value) > 254 or not _EMAIL.fullmatch(value):
+        raise Unfit("not an e-mail address")
+    return value
+
+
+def _phone(value: str) -> str:
+    if not _PHONE.fullmatch(value) or sum(character.isdigit() for character in value) < 3:
+        raise Unfit("not a phone number")
+    return value
+
+
+def _colour(value: str) -> str:
+    value = value.lower()
+    if not _COLOUR.fullmatch(value):
+        raise Unfit("not a colour written #rrggbb")
+    return value
+
+
+def _url(value: str) -> str:
+    """Return an absolute https address in ASCII: no user name, no odd characters, a real host."""
+    if len(value) > MAX_URL_LENGTH:
+        raise Unfit(f"longer than {MAX_URL_LENGTH:,} characters")
+    if _URL_FORBIDDEN.search(value):
+        raise Unfit("not a web address")
+    try:
+        parts = urlsplit(value)
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+        port = parts.port
+    except (ValueError, UnicodeError) as error:
+        raise Unfit("not a web address") from error
+    if parts.scheme != "https":
+        raise Unfit("not an https:// address")
+    if "@" in parts.netloc or not _HOST.fullmatch(host):
+        raise Unfit("not a web address")
+    netloc = host if port is None else f"{host}:{port}"
+    rest = parts._replace(scheme="", netloc="").geturl().translate(_BRACES_IN_URL)
+    path = quote(rest, safe="/?#[]@!$&()*+,;=:%-._~")
+    return f"https://{netloc}{path}"
+
+
+_CHECKS: dict[Trust, Callable[[str], str]] = {
+    Trust.TEXT: _text,
+    Trust.EMAIL: _email,
+    Trust.URL: _url,
+    Trust.PHONE: _phone,
+    Trust.COLOUR: _colour,
+}

@@ -1,0 +1,99 @@
+"""The merge fields a template may use: one table, each with how far its value is trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+
+class Trust(StrEnum):
+    """What a field's value must look like before it is put into markup.
+
+    Nothing is ever trusted to be markup: every value is escaped. The class decides what
+    counts as a value at all, and where in a template the field may stand.
+    """
+
+    TEXT = "text"
+    EMAIL = "email"
+    URL = "url"
+    PHONE = "phone"
+    COLOUR = "colour"
+
+
+class Source(StrEnum):
+    """Who keeps the value."""
+
+    OUTREACH = "outreach"
+    PORTAL = "portal"
+    COMPANY = "company"
+    GROUP = "group"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One merge field, written `{{ name }}` in a template."""
+
+    name: str
+    label: str
+    trust: Trust
+    source: Source
+    sample: str
+    doc: str
+
+
+_O, _P, _C, _G = Source.OUTREACH, Source.PORTAL, Source.COMPANY, Source.GROUP
+
+FIELDS: tuple[Field, ...] = (
+    Field("sender.first_name", "First name", Trust.TEXT, _O, "Maren", "The sender's given name."),
+    Field("sender.last_name", "Last name", Trust.TEXT, _O, "Lindqvist", "The sender's family name."),
+    Field("sender.name", "Full name", Trust.TEXT, _O, "Maren Lindqvist", "First and last name together."),
+    Field("sender.title", "Job title", Trust.TEXT, _O, "Head of Partnerships", "The title kept in Outreach."),
+    Field("sender.email", "E-mail", Trust.EMAIL, _O, "maren.lindqvist@acme.example",
+          "The mailbox's address; write mailto:{{ sender.email }} to link it."),
+    Field("sender.phone", "Phone", Trust.PHONE, _O, "+1 (415) 555-0142",
+          "The phone number kept in Outreach; write tel:{{ sender.phone }} to link it."),
+    Field("sender.phone_extension", "Phone extension", Trust.TEXT, _O, "204", "Digits after the number."),
+    Field("sender.custom1", "Custom 1", Trust.TEXT, _O, "Custom one", "Outreach's first custom user field."),
+    Field("sender.custom2", "Custom 2", Trust.TEXT, _O, "Custom two", "Outreach's second custom user field."),
+    Field("sender.custom3", "Custom 3", Trust.TEXT, _O, "Custom three", "Outreach's third custom user field."),
+    Field("sender.custom4", "Custom 4", Trust.TEXT, _O, "Custom four", "Outreach's fourth custom user field."),
+    Field("sender.custom5", "Custom 5", Trust.TEXT, _O, "Custom five", "Outreach's fifth custom user field."),
+    Field("sender.mobile", "Mobile", Trust.PHONE, _P, "+1 (415) 555-0187", "A second number, kept here."),
+    Field("sender.pronouns", "Pronouns", Trust.TEXT, _P, "she/her", "As the sender writes them."),
+    Field("sender.linkedin_url", "LinkedIn", Trust.URL, _P, "https://www.linkedin.com/in/maren-lindqvist",
+          "The sender's profile page."),
+    Field("sender.photo_url", "Photo", Trust.URL, _P, "https://images.acme.example/people/maren.png",
+          "A square portrait, at least 144 pixels wide."),
+    Field("sender.calendar_url", "Calendar link", Trust.URL, _P, "https://meet.acme.example/maren",
+          "Where a meeting with the sender can be booked."),
+    Field("company.name", "Company", Trust.TEXT, _C, "Acme", "The company's name."),
+    Field("company.website", "Website", Trust.URL, _C, "https://www.acme.example", "The company's site."),
+    Field("company.address", "Address", Trust.TEXT, _C, "18 Harbour Row, Suite 4, San Francisco, CA 94105",
+          "One postal address; line breaks become commas."),
+    Field("company.phone", "Company phone", Trust.PHONE, _C, "+1 (415) 555-0100", "The switchboard."),
+    Field("company.logo_url", "Logo", Trust.URL, _C, "https://images.acme.example/logo.png",
+          "A logo on a transparent ground, shown up to 120 pixels wide."),
+    Field("company.tagline", "Tagline", Trust.TEXT, _C, "Quiet tools for busy teams", "One short line."),
+    Field("company.legal", "Legal line", Trust.TEXT, _C,
+          "Acme Inc. is registered in Delaware. This message may be confidential.",
+          "Registration and confidentiality text."),
+    Field("company.accent", "Accent colour", Trust.COLOUR, _C, "#3f63d8",
+          "The brand colour, written #rrggbb; used inside style and bgcolor only."),
+    Field("group.name", "Group", Trust.TEXT, _G, "Partnerships", "The signature group the sender is in."),
+)  # fmt: skip
+
+FIELD_BY_NAME: dict[str, Field] = {field.name: field for field in FIELDS}
+
+
+def nearest_field(name: str) -> str | None:
+    """Return the field whose name is closest to `name`, or None when none is close."""
+    close = get_close_matches(name, FIELD_BY_NAME, n=1, cutoff=0.6)
+    if not close and "." not in name:
+        close = [known for known in FIELD_BY_NAME if known.split(".")[1] == name][:1]
+    return close[0] if close else None
+
+
+def sample_values() -> dict[str, str]:
+    """Return every field with its sample value."""
+    return {field.name: field.sample for field in FIELDS}

@@ -1,0 +1,95 @@
+"""A checked template and one sender's values become the signature that is sent, or a refusal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from liquid.exceptions import LiquidError
+
+from signatures.rendering.compile import CompiledTemplate, TemplateError, compile_template
+from signatures.rendering.context import Context, build_context
+from signatures.rendering.errors import RenderRefused
+from signatures.rendering.lines import settle_lines
+from signatures.rendering.plaintext import plain_text
+from signatures.rendering.sanitize import sanitize_signature
+
+__all__ = [
+    "MAX_SIGNATURE_BYTES",
+    "CompiledTemplate",
+    "RenderRefused",
+    "RenderedSignature",
+    "TemplateError",
+    "compile_template",
+    "render_signature",
+]
+
+# The maxLength of the attribute that receives it, counted in bytes because the column is
+# believed to be counted in bytes.
+MAX_SIGNATURE_BYTES = 65_535
+_BRACES = re.compile(r"\{\{|\}\}|\{%|%\}")
+
+
+@dataclass(frozen=True)
+class RenderedSignature:
+    """A signature that may be sent.
+
+    html: the markup. text: the same for mails without markup. sha256: hex digest of the html.
+    byte_count: UTF-8 bytes of the html. missing: fields the template uses that had no usable value.
+    """
+
+    html: str
+    text: str
+    sha256: str
+    byte_count: int
+    missing: tuple[str, ...]
+
+
+def render_signature(template: CompiledTemplate, values: Mapping[str, str | None]) -> RenderedSignature:
+    """Return the signature of one sender.
+
+    values: flat dotted field names to raw text; what does not fit its field counts as missing.
+    Raises: RenderRefused, when there is nothing that may be sent.
+    """
+    return render_context(template, build_context(values))
+
+
+def render_context(template: CompiledTemplate, context: Context) -> RenderedSignature:
+    """Return the signature for values already checked; `render_signature` without the checking."""
+    html = settle_lines(_merge(template, context)).strip()
+    encoded = html.encode()
+    _refuse_unfit(html, len(encoded))
+    text = plain_text(html)
+    if not text and "<img" not in html:
+        raise RenderRefused("empty", "The signature is empty for this sender. Fill in the fields it uses.")
+    return RenderedSignature(
+        html=html,
+        text=text,
+        sha256=sha256(encoded).hexdigest(),
+        byte_count=len(encoded),
+        missing=tuple(name for name in template.fields if name in context.missing),
+    )
+
+
+def _merge(template: CompiledTemplate, context: Context) -> str:
+    try:
+        return template.parsed().render(**context.scope)
+    except LiquidError as error:
+        raise RenderRefused(
+            "unrenderable", f"The template cannot be rendered for this sender: {error.message}. Mend the template."
+        ) from error
+
+
+def _refuse_unfit(html: str, byte_count: int) -> None:
+    """Raise RenderRefused unless `html` is small enough, finished and inside the allow-list."""
+    if byte_count > MAX_SIGNATURE_BYTES:
+        raise RenderRefused(
+            "too_large",
+            f"The signature is {byte_count:,} bytes; at most {MAX_SIGNATURE_BYTES:,} fit. Shorten the template.",
+        )
+    if _BRACES.search(html):
+        raise RenderRefused("braces", "Template code is left in the signature. Mend the template.")
+    if sanitize_signature(html) != html:
+        raise RenderRefused("unsafe", "The signature holds markup that is not allowed. Save the template again.")

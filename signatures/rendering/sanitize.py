@@ -1,0 +1,139 @@
+"""Which markup a signature may hold. Everything that is not named here is removed.
+
+`sanitize_signature` is the last word before markup leaves this package. Its result parses
+to the same result again.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import css_inline
+import nh3
+
+from signatures.rendering.styles import clean_style
+
+# Text, tables and pictures: what mail clients agree on. No form, media, svg, math, iframe,
+# object, link, meta, base or style: they fetch, run, submit or reach outside the signature.
+ALLOWED_TAGS = frozenset(
+    "a b blockquote br center div em font h1 h2 h3 h4 h5 h6 hr i img li ol p s small span strong "
+    "sub sup table tbody td tfoot th thead tr u ul".split()
+)
+
+# Removed with everything in them: what stands inside is program or foreign markup, never words.
+_REMOVED_WITH_CONTENT = frozenset(
+    "script style title template noscript textarea select iframe noframes noembed xmp plaintext svg math "
+    "object embed applet".split()
+)
+
+# No id, class or name (they could meet the mail client's own), no event handler, no srcset, and
+# no `background`: nh3 does not check the address in it.
+_ANYWHERE = frozenset({"style", "align", "dir", "lang", "title"})
+_CELL = frozenset({"bgcolor", "valign", "width", "height", "colspan", "rowspan", "nowrap"})
+ALLOWED_ATTRIBUTES: dict[str, frozenset[str]] = {
+    "*": _ANYWHERE,
+    "a": frozenset({"href"}),
+    "font": frozenset({"color", "face", "size"}),
+    "img": frozenset({"src", "alt", "width", "height", "border"}),
+    "hr": frozenset({"width", "size", "color"}),
+    "table": frozenset({"bgcolor", "width", "height", "border", "cellpadding", "cellspacing", "role"}),
+    "tr": frozenset({"bgcolor", "valign", "height"}),
+    "td": _CELL,
+    "th": _CELL,
+}
+
+# https only: http pictures are blocked or downgraded by mail clients and could be exchanged on
+# the way; data: bloats and is stripped by several; javascript: and the rest act.
+_LINK_SCHEMES = frozenset({"https", "mailto", "tel"})
+_PICTURE_SCHEMES = frozenset({"https"})
+
+_VALUE_PATTERNS: dict[str, re.Pattern[str]] = {
+    "align": re.compile(r"left|right|center|justify|middle", re.I),
+    "valign": re.compile(r"top|middle|bottom|baseline", re.I),
+    "dir": re.compile(r"ltr|rtl|auto", re.I),
+    "lang": re.compile(r"[A-Za-z0-9-]{1,35}"),
+    "bgcolor": re.compile(r"#[0-9a-fA-F]{3}|#[0-9a-fA-F]{6}|#[0-9a-fA-F]{8}|[a-zA-Z]{3,20}"),
+    "color": re.compile(r"#[0-9a-fA-F]{3}|#[0-9a-fA-F]{6}|#[0-9a-fA-F]{8}|[a-zA-Z]{3,20}"),
+    "face": re.compile(r"[A-Za-z0-9 ,_-]{1,120}"),
+    "width": re.compile(r"\d{1,4}%?"),
+    "height": re.compile(r"\d{1,4}%?"),
+    "size": re.compile(r"[+-]?\d{1,2}"),
+    "border": re.compile(r"\d{1,2}"),
+    "cellpadding": re.compile(r"\d{1,3}"),
+    "cellspacing": re.compile(r"\d{1,3}"),
+    "colspan": re.compile(r"\d{1,2}"),
+    "rowspan": re.compile(r"\d{1,2}"),
+    "nowrap": re.compile(r"|nowrap", re.I),
+    # A layout table is announced as one only when it says so; no other role is needed.
+    "role": re.compile(r"presentation|none", re.I),
+}
+# A browser drops these silently inside an address, so what it follows is not what was checked.
+_HIDDEN_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
+
+
+def sanitize_signature(html: str) -> str:
+    """Return `html` with only allowed tags, attributes, addresses and CSS left; comments removed."""
+    return _FINAL.clean(html)
+
+
+def sanitize_template(html: str) -> str:
+    """Return the same for a template in the making: comments and class names stay for the next step."""
+    return _DRAFT.clean(html)
+
+
+def inline_styles(html: str, css: str) -> str:
+    """Return the fragment `html` with the rules of `css` moved into style attributes; fetches nothing."""
+    return css_inline.inline_fragment(html, css, load_remote_stylesheets=False, keep_at_rules=False)
+
+
+def _filter_attribute(tag: str, name: str, value: str) -> str | None:
+    """Return the value to keep for one attribute, or None to remove it. Called by nh3."""
+    if name == "style":
+        return clean_style(value) or None
+    if name == "href":
+        return value if is_allowed_url(value, _LINK_SCHEMES) else None
+    if name == "src":
+        return value if is_allowed_url(value, _PICTURE_SCHEMES) else None
+    pattern = _VALUE_PATTERNS.get(name)
+    return value if pattern is None or pattern.fullmatch(value) else None
+
+
+@lru_cache(maxsize=4096)
+def is_allowed_url(url: str, schemes: frozenset[str]) -> bool:
+    """Return whether `url` is absolute, has one of `schemes`, and reads the same to every parser."""
+    if _HIDDEN_IN_URL.search(url):
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if parts.scheme not in schemes:
+        return False
+    # "https:evil.example" and user names before the host are read differently by different parsers.
+    return parts.scheme != "https" or (bool(parts.hostname) and "@" not in parts.netloc and url[:8] == "https://")
+
+
+def _cleaner(*, draft: bool) -> nh3.Cleaner:
+    attributes: dict[str, set[str]] = {tag: set(names) for tag, names in ALLOWED_ATTRIBUTES.items()}
+    if draft:
+        attributes["*"] |= {"class", "id"}
+    return nh3.Cleaner(
+        tags=set(ALLOWED_TAGS),
+        clean_content_tags=set(_REMOVED_WITH_CONTENT),
+        attributes=attributes,
+        attribute_filter=_filter_attribute,
+        # Conditional comments are markup to Outlook and would pass unread.
+        strip_comments=not draft,
+        # rel means nothing in mail.
+        link_rel=None,
+        url_schemes=set(_LINK_SCHEMES),
+        # A relative address has no base in a mail.
+        url_relative="deny",
+    )
+
+
+_FINAL = _cleaner(draft=False)
+_DRAFT = _cleaner(draft=True)
+
