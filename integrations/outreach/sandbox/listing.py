@@ -1,0 +1,135 @@
+"""One page of a collection: in order, filtered, from a cursor, without walking the table twice."""
+
+from __future__ import annotations
+
+import bisect
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cmp_to_key
+from operator import attrgetter
+from typing import Any
+
+from .directory import Directory
+from .documents import reader
+from .errors import bad_parameters
+from .query import Query
+
+# meta.count is capped here (Outreach's pagination page).
+MAX_COUNT = 2_000_000
+# Sorted listings kept; a client uses one or two orders per collection.
+KEPT_ORDERS = 12
+
+
+@dataclass
+class Page:
+    records: list[Any]
+    has_previous: bool
+    has_next: bool
+    count: int | None = None
+
+
+class Listings:
+    def __init__(self, directory: Directory) -> None:
+        self.directory = directory
+        self._orders: dict[tuple[Any, ...], tuple[int, list[Any]]] = {}
+        self._lock = threading.Lock()
+
+    def page(self, plural: str, query: Query) -> Page:
+        """Return the records after (or before) the query's cursor, at most `query.size` of them."""
+        order = self._ordered(plural, query)
+        count = None
+        if query.with_count:
+            count = min(sum(1 for _ in _matching(order, query)), MAX_COUNT)
+        if query.before is not None:
+            end = _position(plural, order, query, query.before, beyond=False)
+            found = _take(_matching(reversed(order[:end]), query), query.size + 1)
+            return Page(found[: query.size][::-1], len(found) > query.size, True, count)
+        start = 0
+        if query.after is not None:
+            start = _position(plural, order, query, query.after, beyond=True)
+        rest = (order[index] for index in range(start, len(order)))
+        found = _take(_matching(rest, query), query.size + 1)
+        return Page(found[: query.size], query.after is not None, len(found) > query.size, count)
+
+    def _ordered(self, plural: str, query: Query) -> list[Any]:
+        """All candidates in the asked order: the whole table, or what an index already narrowed."""
+        if plural == "prospects" and query.email is not None:
+            prospects = self.directory.prospects
+            ids = self.directory.prospects_with(query.email)
+            return _sort(plural, [prospects[each] for each in ids if each in prospects], query.sort)
+        if plural == "mailboxes" and query.owner is not None:
+            owner = self.directory.users.get(query.owner)
+            return _sort(plural, self.directory.mailboxes_of(owner.id) if owner else [], query.sort)
+        key = (plural, query.sort)
+        with self.directory.lock:
+            version = self.directory.versions[plural]
+            held = self._orders.get(key)
+            if held is not None and held[0] == version:
+                return held[1]
+            records = list(self.directory.table(plural).values())
+        order = _sort(plural, records, query.sort)
+        with self._lock:
+            self._orders[key] = (version, order)
+            while len(self._orders) > KEPT_ORDERS:
+                del self._orders[next(iter(self._orders))]
+        return order
+
+
+def _matching(records: Iterable[Any], query: Query) -> Iterator[Any]:
+    tests = query.tests
+    if not tests:
+        return iter(records)
+    if len(tests) == 1:
+        return filter(tests[0], records)
+    return (record for record in records if all(test(record) for test in tests))
+
+
+def _take(records: Iterator[Any], most: int) -> list[Any]:
+    taken = []
+    for record in records:
+        taken.append(record)
+        if len(taken) == most:
+            break
+    return taken
+
+
+def _sort(plural: str, records: list[Any], sort: tuple[tuple[str, bool], ...]) -> list[Any]:
+    """Sorted by each attribute in turn, null first, and by id where all are equal."""
+    ordered = sorted(records, key=attrgetter("id"))
+    for name, descending in reversed(sort):
+        read = reader(plural, name)
+        ordered.sort(key=lambda record, read=read: _rank(read(record)), reverse=descending)  # type: ignore[misc]
+    return ordered
+
+
+def _rank(value: Any) -> tuple[bool, Any]:
+    return (value is not None, value)
+
+
+def _position(plural: str, order: list[Any], query: Query, cursor: dict[str, Any], *, beyond: bool) -> int:
+    """Return the index of the first record after the cursor (`beyond`) or at it."""
+    readers = [(reader(plural, name), descending) for name, descending in query.sort]
+
+    def compare(record: Any, _: object) -> int:
+        for (read, descending), value in zip(readers, cursor["sv"], strict=True):
+            mine, theirs = _rank(read(record)), _rank(value)
+            if mine != theirs:
+                return 1 if (mine > theirs) != descending else -1
+        return (record.id > cursor["id"]) - (record.id < cursor["id"])
+
+    # bisect compares keys with the searched value: the key knows the cursor, so the value is nothing.
+    find = bisect.bisect_right if beyond else bisect.bisect_left
+    key = cmp_to_key(lambda left, right: _against_cursor(left, right, compare))
+    try:
+        index: int = find(order, key(None), key=key)
+    except TypeError:
+        raise bad_parameters("The page cursor does not belong to this listing.") from None
+    return index
+
+
+def _against_cursor(left: Any, right: Any, compare: Any) -> int:
+    """Compare two entries of which one is None and stands for the cursor."""
+    if left is None:
+        return 0 if right is None else -int(compare(right, None))
+    return int(compare(left, None))

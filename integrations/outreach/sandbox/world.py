@@ -1,0 +1,101 @@
+"""One fake Outreach: its organisation, its tokens, its routes, and its life on a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+
+from .app import App
+from .clock import Clock
+from .directory import Directory
+from .limits import Allowance
+from .oauth import Client, OAuth
+from .requestlog import RequestLog
+from .seed import build_company
+from .server import Server
+from .settings import Settings
+from .wire import Request, Response
+
+
+class Sandbox:
+    """A fake Outreach on a real socket, from `start()` to `stop()` or as a context manager."""
+
+    def __init__(
+        self,
+        *,
+        people: int = 200,
+        teams: int = 12,
+        seed: int = 7,
+        domain: str = "acme.example",
+        prospects: int | None = None,
+        client_id: str = "sandbox-client",
+        client_secret: str = "sandbox-secret",  # noqa: S107 - the sandbox's own, worth nothing elsewhere
+        redirect_uris: Iterable[str] = (),
+        throttle_seconds: float = 60,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self.clock = Clock()
+        self.settings = Settings(throttle_seconds=throttle_seconds)
+        self.directory = Directory(self.clock)
+        build_company(
+            self.directory, people=people, teams=teams, seed=seed, domain=domain, prospects=prospects
+        )
+        self.client = Client(client_id, client_secret, tuple(redirect_uris))
+        self.oauth = OAuth(self.client, self.directory, self.settings, self.clock)
+        self.requests = RequestLog()
+        self.app = App(self.directory, self.oauth, self.settings, self.clock)
+        self._address = (host, port)
+        self._server: Server | None = None
+
+    @property
+    def base_url(self) -> str:
+        return self.app.base_url
+
+    @property
+    def allowance(self) -> Allowance:
+        return self.app.allowance
+
+    @property
+    def crashes(self) -> list[str]:
+        """Tracebacks of what the sandbox itself did wrong; empty in a healthy test."""
+        return self._server.crashes if self._server is not None else []
+
+    def start(self) -> Sandbox:
+        """It listens; `base_url` says where."""
+        self._server = Server(*self._address, self.answer)
+        self.app.base_url = f"http://{self._address[0]}:{self._server.port}"
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """It no longer listens, and every connection is closed."""
+        if self._server is not None:
+            self._server.stop()
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def answer(self, request: Request) -> Response:
+        """Return the response to one request, having noted it."""
+        path = request.decoded_path
+        entry = self.requests.note(request, at=self.clock.now(), keep_body=self.settings.log_bodies)
+        response = self._route(path, request)
+        entry.status = response.status
+        return response
+
+    def _route(self, path: str, request: Request) -> Response:
+        if path == "/api/v2" or path.startswith("/api/v2/"):
+            return self.app.answer(request)
+        if path == "/oauth/authorize":
+            return self.oauth.authorize(request)
+        if path == "/oauth/token":
+            return self.oauth.token(request)
+        if path == "/oauth/revoke":
+            return self.oauth.revoke(request)
+        return Response.text(404, "Not Found")
