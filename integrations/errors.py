@@ -69,6 +69,23 @@ class ClientMisconfigured(IntegrationError):
     whose_turn = "operator"
 
 
+class AccountRestricted(IntegrationError):
+    """The account behind the connection may not see what its permission opens.
+
+    Not ConnectionLost: the access works, but the other side's own rules for that account end it.
+    """
+
+    permanent = True
+    whose_turn = "admin"
+
+
+class WritesNotAllowed(IntegrationError):
+    """The connection is in dry run or paused here; the write never left the process."""
+
+    permanent = True
+    whose_turn = "admin"
+
+
 class ItemError(IntegrationError):
     """One object could not be handled; the rest of the batch goes on."""
 

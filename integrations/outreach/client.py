@@ -1,0 +1,417 @@
+"""The one module whose bytes reach Outreach: one transport, one `send`, retries only where they are safe."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from integrations.errors import (
+    IntegrationError,
+    PolicyViolation,
+    RateLimited,
+    ScopeMissing,
+    UnexpectedReply,
+    Unreachable,
+    WritesNotAllowed,
+)
+from integrations.outreach import deadline, jsonapi, policy, waiting
+from integrations.outreach.endpoints import Endpoint
+from integrations.outreach.ports import AccessSource, Budget, CallRecord, Permission, Recorder
+from integrations.outreach.statuses import InMaintenance, PageTooHeavy, TokenRejected, error_for
+
+MEDIA_TYPE = "application/vnd.api+json"
+CONNECT_AND_READ_SECONDS = (3.05, 20.0)
+CALL_SECONDS = 60.0
+LARGEST_PAGE_BYTES = 16 * 1024 * 1024
+LARGEST_REPLY_BYTES = 1024 * 1024
+SMALLEST_PAGE = 25
+MOST_PAGES = 10_000
+READ_RETRIES = 3
+FIRST_BACKOFF_SECONDS = 0.5
+LONGEST_WAIT_IN_PLACE_SECONDS = 5.0
+
+# urllib3 logs whole addresses, and the address of a look-up holds somebody's e-mail address.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whatever its status: the body whole, within its bounds."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A usable answer of the API: status 200 and one sound JSON:API document."""
+
+    document: dict[str, Any]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ListingPage:
+    """One page of a listing, its items as they came."""
+
+    items: list[Any]
+    is_last: bool
+
+
+class _Connection(HTTPConnection):
+    response_class = deadline.DeadlineResponse
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = deadline.DeadlineResponse
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return None: a redirect is never followed, and its body never read for one."""
+        return None
+
+
+class Transport:
+    """Carries one request and its answer; kept-alive connections, bounded in number, size and time.
+
+    Takes no proxy, password file or cookie from its surroundings; `proxy` is the address of one to use.
+    Safe to use from several threads.
+    """
+
+    def __init__(self, *, max_connections: int = 8, proxy: str = "") -> None:
+        self._session = _Session()
+        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        self._session.headers.clear()
+        self._session.headers.update({"User-Agent": "Countersign", "Accept-Encoding": "gzip"})
+        if proxy:
+            self._session.proxies = {"http": proxy, "https": proxy}
+        adapter = _Adapter(pool_connections=1, pool_maxsize=max_connections, max_retries=0, pool_block=True)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        max_bytes: int,
+        seconds: float,
+    ) -> Answer:
+        """Return the answer to one request, sent once.
+
+        Raises: Unreachable when no whole answer arrived in `seconds`; UnexpectedReply when it is larger
+            than `max_bytes` or packed in a way that was not offered.
+        """
+        try:
+            with (
+                deadline.within(seconds),
+                self._session.request(
+                    method,
+                    url,
+                    headers=dict(headers),
+                    data=content,
+                    timeout=CONNECT_AND_READ_SECONDS,
+                    allow_redirects=False,
+                    stream=True,
+                ) as response,
+            ):
+                return Answer(response.status_code, response.headers, _read(response, max_bytes))
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            http.client.HTTPException,
+            OSError,
+        ) as error:
+            # Not chained: the library's words hold the whole address.
+            raise Unreachable(
+                "Outreach could not be reached. Nothing to do: we try again by ourselves.",
+                detail=type(error).__name__,
+            ) from None
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self._session.close()
+
+
+def _read(response: requests.Response, max_bytes: int) -> bytes:
+    packing = response.headers.get("Content-Encoding", "").strip().lower()
+    if packing not in ("", "identity", "gzip"):
+        raise _unusable("packed in a way that was not offered")
+    chunks, size = [], 0
+    for chunk in response.raw.stream(32 * 1024, decode_content=True):
+        size += len(chunk)
+        if size > max_bytes:
+            raise _unusable(f"larger than {max_bytes} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    endpoint: Endpoint
+    path_id: str | None
+    query: Mapping[str, str]
+    url: str
+    content: bytes | None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        if self.endpoint.attributes_written:
+            return self.endpoint.attributes_written
+        return tuple(self.query[f"fields[{self.endpoint.resource_type}]"].split(","))
+
+
+class OutreachClient:
+    """Calls the endpoints of the table, for one connection, and records every call.
+
+    base_url: scheme, host and port; 'https://api.outreach.io' outside the sandbox.
+    permission: asked before every attempt, so that a pause holds from the next call on.
+    sleep, now, jitter: the clock and chance, for tests; jitter() is from 0 to 1.
+    Safe to use from several threads; close it, or use it in a `with` block.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        access: AccessSource,
+        budget: Budget,
+        permission: Callable[[], Permission],
+        record: Recorder,
+        max_connections: int = 8,
+        proxy: str = "",
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._access = access
+        self._budget = budget
+        self._permission = permission
+        self._record = record
+        self._sleep = sleep
+        self._now = now
+        self._jitter = jitter
+        self._transport = Transport(max_connections=max_connections, proxy=proxy)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self._transport.close()
+
+    def send(
+        self,
+        endpoint: Endpoint,
+        *,
+        path_id: str | None = None,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> Reply:
+        """Return Outreach's reply to one call of the table.
+
+        In order: the policy, the budget, the token, the call. A 401 renews the token once and repeats
+        the call once; a 429 of at most 5 seconds is waited for once; a read is repeated up to 3 times
+        when no answer came, a write never (its reply may be lost and the write done: the caller reads
+        and compares). Waiting for our own budget or for a token is not recorded: nothing left.
+        Raises: PolicyViolation, and every member of integrations.errors.
+        """
+        query = dict(query or {})
+        failures, has_renewed, has_waited, token = 0, False, False, ""
+        while True:
+            self._check(endpoint, path_id, query, body)
+            call = self._prepare(endpoint, path_id, query, body)
+            self._budget.take()
+            token = token or self._access.token()
+            try:
+                return self._attempt(call, token)
+            except TokenRejected:
+                if has_renewed:
+                    raise
+                has_renewed, token = True, self._access.renew(token)
+            except RateLimited as error:
+                if has_waited or error.retry_after_seconds > LONGEST_WAIT_IN_PLACE_SECONDS:
+                    raise
+                has_waited = True
+                self._sleep(error.retry_after_seconds)
+            except (PageTooHeavy, InMaintenance):
+                raise
+            except Unreachable:
+                failures += 1
+                if endpoint.verb != "read" or failures > READ_RETRIES:
+                    raise
+                self._sleep(FIRST_BACKOFF_SECONDS * 2 ** (failures - 1) * (0.5 + self._jitter() / 2))
+
+    def pages(self, endpoint: Endpoint, query: Mapping[str, str]) -> Iterator[ListingPage]:
+        """Yield the pages of a listing until it ends; whoever gets no `is_last` page has half a list.
+
+        A 502 means the page is too heavy: it is asked for again at half the size, from its own cursor.
+        Raises: UnexpectedReply for a link that leads elsewhere, in a circle, or on without end.
+        """
+        query, seen = dict(query), set[str]()
+        for _ in range(MOST_PAGES):
+            try:
+                document = self.send(endpoint, query=query).document
+            except PageTooHeavy:
+                query["page[size]"] = str(max(int(query["page[size]"]) // 2, SMALLEST_PAGE))
+                continue
+            items, link = jsonapi.resources(document), jsonapi.next_link(document)
+            if link is None:
+                yield ListingPage(items, is_last=True)
+                return
+            cursor = policy.check_next_link(link, base_url=self._base_url, path=endpoint.path)
+            if cursor in seen:
+                raise _unusable("links.next leads in a circle")
+            seen.add(cursor)
+            yield ListingPage(items, is_last=False)
+            query["page[after]"] = cursor
+        raise _unusable(f"more than {MOST_PAGES} pages")
+
+    def _check(self, endpoint: Endpoint, path_id: str | None, query: Mapping[str, str], body: Any) -> None:
+        permission = self._permission()
+        try:
+            policy.check(
+                endpoint,
+                path_id=path_id,
+                query=query,
+                body=body,
+                granted=permission.granted,
+                switched_off=permission.switched_off,
+                writes_allowed=permission.writes_allowed,
+            )
+        except (PolicyViolation, ScopeMissing, WritesNotAllowed) as error:
+            self._record(
+                CallRecord(
+                    endpoint=str(getattr(endpoint, "name", "unknown")),
+                    scope=str(getattr(endpoint, "scope", "")),
+                    method=str(getattr(endpoint, "method", "")),
+                    verb="write" if getattr(endpoint, "attributes_written", ()) else "read",
+                    status=0,
+                    outcome="refused",
+                    fields=(),
+                    object_id=path_id if isinstance(path_id, str) else "",
+                    item_count=0,
+                    duration_ms=0,
+                    error=str(error),
+                )
+            )
+            raise
+
+    def _prepare(self, endpoint: Endpoint, path_id: str | None, query: Mapping[str, str], body: Any) -> _Call:
+        url = self._base_url + endpoint.path.replace("{id}", path_id or "")
+        if query:
+            url += "?" + urlencode(query, quote_via=quote, safe="")
+        content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        return _Call(endpoint, path_id, query, url, content)
+
+    def _attempt(self, call: _Call, token: str) -> Reply:
+        started, status, items = time.monotonic(), 0, 0
+        problem: IntegrationError | None = None
+        try:
+            answer = self._transport.exchange(
+                call.endpoint.method,
+                call.url,
+                headers={
+                    "Authorization": f"Bearer {token}",
+                    "Accept": MEDIA_TYPE,
+                    # On reads too: without it Outreach answers 415.
+                    "Content-Type": MEDIA_TYPE,
+                },
+                content=call.content,
+                max_bytes=LARGEST_PAGE_BYTES if call.endpoint.verb == "read" else LARGEST_REPLY_BYTES,
+                seconds=CALL_SECONDS,
+            )
+            status = answer.status
+            reply = self._understand(call, answer)
+            data = reply.document.get("data")
+            items = len(data) if isinstance(data, list) else 1
+            return reply
+        except IntegrationError as error:
+            problem = error
+            raise
+        finally:
+            self._record(
+                CallRecord(
+                    endpoint=call.endpoint.name,
+                    scope=call.endpoint.scope,
+                    method=call.endpoint.method,
+                    verb=call.endpoint.verb,
+                    status=status,
+                    outcome="failed" if problem else "answered",
+                    fields=call.fields,
+                    object_id=call.path_id or "",
+                    item_count=items,
+                    duration_ms=round((time.monotonic() - started) * 1000),
+                    error=str(problem or ""),
+                )
+            )
+
+    def _understand(self, call: _Call, answer: Answer) -> Reply:
+        now = self._now()
+        allowance = waiting.allowance(answer.headers, now=now)
+        if allowance is not None:
+            self._budget.learn(*allowance)
+        if answer.status == 200:
+            media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            if media_type not in (MEDIA_TYPE, "application/json"):
+                raise _unusable("not JSON:API")
+            return Reply(jsonapi.parse_document(answer.body), answer.headers)
+        if answer.status == 429:
+            seconds = waiting.wait_seconds(answer.headers, now=now)
+            self._budget.blocked(seconds)
+            raise RateLimited(
+                "Outreach’s hourly allowance is spent. Nothing to do: we go on when it is filled again.",
+                retry_after_seconds=seconds,
+                detail="HTTP 429",
+            )
+        error = error_for(call.endpoint, answer.status, answer.body)
+        if answer.status == 502 and int(call.query.get("page[size]", "0")) > SMALLEST_PAGE:
+            raise PageTooHeavy(error.message, detail=error.detail)
+        pause = waiting.seconds_until(answer.headers.get("Retry-After"), now=now)
+        if answer.status == 503 and pause is not None and pause > LONGEST_WAIT_IN_PLACE_SECONDS:
+            raise InMaintenance(error.message, detail=error.detail)
+        raise error
+
+
+def _unusable(why: str) -> UnexpectedReply:
+    return UnexpectedReply(
+        "Outreach’s reply could not be used, and nothing of it was. "
+        "Try again; tell the operator if it stays.",
+        detail=why,
+    )

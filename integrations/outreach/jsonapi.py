@@ -1,0 +1,273 @@
+"""JSON:API documents to plain values: strict about the page, then strict about each field that is used."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from integrations.errors import UnexpectedReply
+
+MAX_DEPTH = 100
+MAX_TEXT = 4_000
+MAX_TEXTS = 1_000
+MAX_SIGNATURE = 65_535
+
+_DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
+_SPACES = re.compile(r"[\t\n\r\f\v\x1c-\x1f\x85\u2028\u2029]+")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class FieldError(Exception):
+    """One field of one record does not fit; the record is set aside with this reason."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name} {why}")
+        self.name = name
+        self.why = why
+
+
+def parse_document(body: bytes) -> dict[str, Any]:
+    """Return the document, or refuse the page whole; nothing of a page that does not parse is used.
+
+    Refused: anything that is not one UTF-8 JSON object without a byte order mark; NaN, infinities,
+    numbers too large, duplicate keys, lone surrogates, nesting deeper than MAX_DEPTH.
+    Raises: UnexpectedReply.
+    """
+    try:
+        document = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_constant,
+            parse_float=_number,
+        )
+    except (ValueError, RecursionError) as error:
+        # The decoder's own words quote no content, but its exception holds the page: do not chain it.
+        raise _unreadable(type(error).__name__) from None
+    if not isinstance(document, dict):
+        raise _unreadable("not an object")
+    # A lone surrogate can only arrive as an escape: strict UTF-8 has no bytes for it.
+    _walk(document, may_hold_surrogates=b"\\ud" in body or b"\\uD" in body)
+    return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("duplicate key")
+    return result
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("number too large")
+    return value
+
+
+def _walk(document: dict[str, Any], *, may_hold_surrogates: bool) -> None:
+    level: list[Any] = [document]
+    for _ in range(MAX_DEPTH):
+        if may_hold_surrogates:
+            _refuse_surrogates(level)
+        level = [
+            child
+            for container in level
+            for child in (container.values() if type(container) is dict else container)
+            if type(child) is dict or type(child) is list
+        ]
+        if not level:
+            return
+    raise _unreadable("nested too deeply")
+
+
+def _refuse_surrogates(containers: list[Any]) -> None:
+    for container in containers:
+        values = (*container.keys(), *container.values()) if type(container) is dict else container
+        for value in values:
+            if type(value) is str and any("\ud800" <= character <= "\udfff" for character in value):
+                raise _unreadable("lone surrogate")
+
+
+def _unreadable(why: str) -> UnexpectedReply:
+    return UnexpectedReply(
+        "Outreach’s reply could not be read, and nothing of it was used. "
+        "Try again; tell the operator if it stays.",
+        detail=why,
+    )
+
+
+def resources(document: dict[str, Any]) -> list[Any]:
+    """Return the items of a listing as they came. Raises: UnexpectedReply when there is no list."""
+    items = document.get("data")
+    if type(items) is not list:
+        raise _unreadable("data is not a list")
+    return items
+
+
+def resource(document: dict[str, Any]) -> Any:
+    """Return the one item of a document as it came. Raises: UnexpectedReply when there is none."""
+    item = document.get("data")
+    if type(item) is not dict:
+        raise _unreadable("data is not an object")
+    return item
+
+
+def next_link(document: dict[str, Any]) -> Any:
+    """Return `links.next` as it came, or None. `links` may be absent, on an empty listing for one."""
+    links = document.get("links")
+    if links is None:
+        return None
+    if type(links) is not dict:
+        raise _unreadable("links is not an object")
+    return links.get("next")
+
+
+def identity(item: Any, resource_type: str) -> str:
+    """Return the id of `item` as text. Raises: FieldError for another type or an id we cannot use."""
+    if type(item) is not dict:
+        raise FieldError("record", "is not an object")
+    remote_id = id_text(item.get("id"), "id")
+    if item.get("type") != resource_type:
+        raise FieldError("type", f"is not {resource_type}")
+    return remote_id
+
+
+def id_text(value: Any, name: str) -> str:
+    """Return an id, which Outreach sends as an integer, as text without leading zeros."""
+    if type(value) is int and 0 < value < 10**19:
+        return str(value)
+    if type(value) is str and _DIGITS.fullmatch(value) and int(value):
+        return str(int(value))
+    raise FieldError(name, "is not an id")
+
+
+def attributes_of(item: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes of an item."""
+    attributes = item.get("attributes")
+    if type(attributes) is not dict:
+        raise FieldError("attributes", "is not an object")
+    return attributes
+
+
+def text(attributes: dict[str, Any], name: str) -> str:
+    """Return one line of text: stripped, without control characters; '' for null.
+
+    Absent is an error and not '': it was asked for by name, and taking silence for an empty title
+    would empty signatures. Control characters (NUL among them, which PostgreSQL cannot hold) are
+    dropped here, where a person typed a line and nobody compares it with what Outreach holds.
+    """
+    value = _present(attributes, name)
+    if value is None:
+        return ""
+    if type(value) is not str:
+        raise FieldError(name, "is not a text")
+    if len(value) > MAX_TEXT:
+        raise FieldError(name, "is too long")
+    return value.strip() if value.isprintable() else _CONTROLS.sub("", _SPACES.sub(" ", value)).strip()
+
+
+def markup(attributes: dict[str, Any], name: str) -> str:
+    """Return HTML exactly as it came, so that it can be put back exactly; '' for null.
+
+    NUL is an error: it cannot be stored, and leaving it out would not be the same signature.
+    """
+    value = _present(attributes, name)
+    if value is None:
+        return ""
+    if type(value) is not str:
+        raise FieldError(name, "is not a text")
+    if len(value) > MAX_SIGNATURE:
+        raise FieldError(name, "is too long")
+    if "\x00" in value:
+        raise FieldError(name, "holds a NUL character")
+    return value
+
+
+def texts(attributes: dict[str, Any], name: str) -> tuple[str, ...]:
+    """Return a list of lines of text, empty ones left out; () for null."""
+    values = _present(attributes, name)
+    if values is None:
+        return ()
+    if type(values) is not list or len(values) > MAX_TEXTS:
+        raise FieldError(name, "is not a list of texts")
+    return tuple(line for line in (text({name: value}, name) for value in values) if line)
+
+
+def flag(attributes: dict[str, Any], name: str) -> bool | None:
+    """Return True or False, or None where the reply has null or nothing."""
+    value = attributes.get(name)
+    if value is not None and type(value) is not bool:
+        raise FieldError(name, "is neither true nor false")
+    return value
+
+
+def instant(attributes: dict[str, Any], name: str) -> datetime | None:
+    """Return an aware datetime in UTC, or None where the reply has null or nothing."""
+    value = attributes.get(name)
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise FieldError(name, "is not a time with a zone")
+
+
+def to_one(item: dict[str, Any], name: str, resource_type: str) -> str | None:
+    """Return the id a to-one relationship points to, '' for nobody, None where the reply did not say."""
+    relationship = _relationship(item, name)
+    if relationship is None or "data" not in relationship:
+        return None
+    linked = relationship["data"]
+    return "" if linked is None else _linked(linked, name, resource_type)
+
+
+def to_many(item: dict[str, Any], name: str, resource_type: str) -> frozenset[str] | None:
+    """Return the ids of a to-many relationship, or None where the reply gave no complete list.
+
+    Large sets come as a link alone; a `meta.count` above the number of ids given means the same.
+    """
+    relationship = _relationship(item, name)
+    if relationship is None or "data" not in relationship:
+        return None
+    linked = relationship["data"]
+    if type(linked) is not list:
+        raise FieldError(name, "is not a list")
+    meta = relationship.get("meta")
+    count = meta.get("count") if type(meta) is dict else None
+    if type(count) is int and count > len(linked):
+        return None
+    return frozenset([_linked(one, name, resource_type) for one in linked])
+
+
+def _relationship(item: dict[str, Any], name: str) -> dict[str, Any] | None:
+    relationships = item.get("relationships")
+    if relationships is None:
+        return None
+    if type(relationships) is not dict:
+        raise FieldError("relationships", "is not an object")
+    relationship = relationships.get(name)
+    if relationship is not None and type(relationship) is not dict:
+        raise FieldError(name, "is not a relationship")
+    return relationship
+
+
+def _linked(linked: Any, name: str, resource_type: str) -> str:
+    if type(linked) is not dict or linked.get("type") != resource_type:
+        raise FieldError(name, f"does not name a {resource_type}")
+    return id_text(linked.get("id"), name)
+
+
+def _present(attributes: dict[str, Any], name: str) -> Any:
+    if name not in attributes:
+        raise FieldError(name, "is absent")
+    return attributes[name]

@@ -1,0 +1,138 @@
+"""What Outreach's statuses and error documents mean, as members of the failure family."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from integrations.errors import (
+    AccountRestricted,
+    ConnectionLost,
+    IntegrationError,
+    NotFound,
+    Refused,
+    Rejected,
+    ScopeMissing,
+    UnexpectedReply,
+    Unreachable,
+)
+from integrations.outreach.endpoints import Endpoint
+from integrations.outreach.jsonapi import parse_document
+
+_ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
+_SECRET = re.compile(r"[A-Za-z0-9+/_.=-]{24,}")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_POINTER = re.compile(r"/data/attributes/([A-Za-z][A-Za-z0-9]{0,60})", re.ASCII)
+
+
+class TokenRejected(ConnectionLost):
+    """401: the client renews once, and only a second one reaches the caller."""
+
+
+class NotUnderstood(UnexpectedReply):
+    """400: Outreach does not take this form of the request; another form may do."""
+
+
+class PageTooHeavy(Unreachable):
+    """502 on a listing whose page can still be made smaller."""
+
+
+class InMaintenance(Unreachable):
+    """503 with a Retry-After beyond what is worth waiting for in place."""
+
+
+def error_for(endpoint: Endpoint, status: int, body: bytes) -> IntegrationError:
+    """Return the error that a reply other than 200 and 429 stands for.
+
+    Its detail holds status, error id, pointer and the redacted words of the reply.
+    Source: https://developers.outreach.io/api/making-requests, read 2026-08-22.
+    """
+    first = _first_error(body)
+    detail = _detail(status, first)
+    is_write = endpoint.verb == "write"
+    if status == 401:
+        return TokenRejected(
+            "Outreach no longer accepts our access. Reconnect the account on the Outreach page.",
+            detail=detail,
+        )
+    if status == 403:
+        return _forbidden(endpoint, first, detail)
+    if status in (408, 425) or status >= 500:
+        return Unreachable(
+            "Outreach is not answering. Nothing to do: we try again by ourselves.", detail=detail
+        )
+    if status == 400:
+        return NotUnderstood(
+            "Outreach did not understand our request. Tell the operator; trying again will not help.",
+            detail=detail,
+        )
+    if is_write and status in (404, 410):
+        return NotFound(
+            "The mailbox is not in Outreach any more. It leaves our list with the next sync.", detail=detail
+        )
+    if is_write and status in (409, 413, 422):
+        return Rejected(
+            "Outreach did not accept the signature. Change the template or the mailbox and deliver again.",
+            field=_field(first),
+            detail=detail,
+        )
+    return UnexpectedReply(
+        "Outreach answered in a way we do not know, and nothing of it was used. Tell the operator.",
+        detail=detail,
+    )
+
+
+def _forbidden(endpoint: Endpoint, first: dict[str, Any], detail: str) -> IntegrationError:
+    if first.get("id") == "unauthorizedOauthScope":
+        return ScopeMissing(
+            f"Outreach did not grant the permission {endpoint.scope}. Reconnect and allow it.",
+            scope=endpoint.scope,
+            detail=detail,
+        )
+    if endpoint.verb == "write":
+        return Refused(
+            "Outreach does not let the connected account change this mailbox. "
+            "Allow it in the account’s governance profile, or reconnect as an Outreach admin.",
+            detail=detail,
+        )
+    return AccountRestricted(
+        f"The account that connected Outreach may not see its {endpoint.resource_type} records. "
+        "Widen its governance profile in Outreach, or reconnect as an Outreach admin.",
+        detail=detail,
+    )
+
+
+def redact(text: Any) -> str:
+    """Return at most 200 characters of a reply's words: one line, no address, nothing shaped like a token."""
+    if not isinstance(text, str):
+        return ""
+    line = _CONTROLS.sub(" ", text[:1000])
+    return _SECRET.sub("[removed]", _ADDRESS.sub("[address]", line)).strip()[:200]
+
+
+def _first_error(body: bytes) -> dict[str, Any]:
+    """Return the first error object of the reply, or {} where there is none to read."""
+    try:
+        document = parse_document(body)
+    except UnexpectedReply:
+        return {}
+    errors = document.get("errors")
+    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+        return errors[0]
+    # The gateway before the API answers in OAuth's form: {"error": ..., "description": ...}.
+    return {"title": document.get("error")}
+
+
+def _detail(status: int, first: dict[str, Any]) -> str:
+    words = [redact(first.get(key)) for key in ("id", "title", "detail", "details")]
+    return " · ".join(dict.fromkeys(part for part in (f"HTTP {status}", *words, _pointer(first)) if part))
+
+
+def _pointer(first: dict[str, Any]) -> str:
+    source = first.get("source")
+    return redact(source.get("pointer")) if isinstance(source, dict) else ""
+
+
+def _field(first: dict[str, Any]) -> str:
+    match = _POINTER.fullmatch(_pointer(first))
+    return match.group(1) if match else ""
