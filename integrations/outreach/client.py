@@ -7,7 +7,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Self
@@ -30,15 +30,19 @@ from integrations.errors import (
 from integrations.outreach import deadline, jsonapi, policy, waiting
 from integrations.outreach.endpoints import Endpoint
 from integrations.outreach.ports import AccessSource, Budget, CallRecord, Permission, Recorder
-from integrations.outreach.statuses import InMaintenance, PageTooHeavy, TokenRejected, error_for
+from integrations.outreach.statuses import (
+    SMALLEST_PAGE,
+    InMaintenance,
+    PageTooHeavy,
+    TokenRejected,
+    error_for,
+)
 
 MEDIA_TYPE = "application/vnd.api+json"
 CONNECT_AND_READ_SECONDS = (3.05, 20.0)
 CALL_SECONDS = 60.0
 LARGEST_PAGE_BYTES = 16 * 1024 * 1024
 LARGEST_REPLY_BYTES = 1024 * 1024
-SMALLEST_PAGE = 25
-MOST_PAGES = 10_000
 READ_RETRIES = 3
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_WAIT_IN_PLACE_SECONDS = 5.0
@@ -62,14 +66,6 @@ class Reply:
 
     document: dict[str, Any]
     headers: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class ListingPage:
-    """One page of a listing, its items as they came."""
-
-    items: list[Any]
-    is_last: bool
 
 
 class _Connection(HTTPConnection):
@@ -103,18 +99,16 @@ class _Session(requests.Session):
 class Transport:
     """Carries one request and its answer; kept-alive connections, bounded in number, size and time.
 
-    Takes no proxy, password file or cookie from its surroundings; `proxy` is the address of one to use.
+    Takes no proxy, password file or cookie from its surroundings.
     Safe to use from several threads.
     """
 
-    def __init__(self, *, max_connections: int = 8, proxy: str = "") -> None:
+    def __init__(self, *, max_connections: int = 8) -> None:
         self._session = _Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._session.headers.clear()
         self._session.headers.update({"User-Agent": "Countersign", "Accept-Encoding": "gzip"})
-        if proxy:
-            self._session.proxies = {"http": proxy, "https": proxy}
         adapter = _Adapter(pool_connections=1, pool_maxsize=max_connections, max_retries=0, pool_block=True)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
@@ -211,12 +205,11 @@ class OutreachClient:
         permission: Callable[[], Permission],
         record: Recorder,
         max_connections: int = 8,
-        proxy: str = "",
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._base_url = base_url.rstrip("/")
+        self.base_url = base_url.rstrip("/")
         self._access = access
         self._budget = budget
         self._permission = permission
@@ -224,7 +217,7 @@ class OutreachClient:
         self._sleep = sleep
         self._now = now
         self._jitter = jitter
-        self._transport = Transport(max_connections=max_connections, proxy=proxy)
+        self._transport = Transport(max_connections=max_connections)
 
     def __enter__(self) -> Self:
         return self
@@ -278,31 +271,6 @@ class OutreachClient:
                     raise
                 self._sleep(FIRST_BACKOFF_SECONDS * 2 ** (failures - 1) * (0.5 + self._jitter() / 2))
 
-    def pages(self, endpoint: Endpoint, query: Mapping[str, str]) -> Iterator[ListingPage]:
-        """Yield the pages of a listing until it ends; whoever gets no `is_last` page has half a list.
-
-        A 502 means the page is too heavy: it is asked for again at half the size, from its own cursor.
-        Raises: UnexpectedReply for a link that leads elsewhere, in a circle, or on without end.
-        """
-        query, seen = dict(query), set[str]()
-        for _ in range(MOST_PAGES):
-            try:
-                document = self.send(endpoint, query=query).document
-            except PageTooHeavy:
-                query["page[size]"] = str(max(int(query["page[size]"]) // 2, SMALLEST_PAGE))
-                continue
-            items, link = jsonapi.resources(document), jsonapi.next_link(document)
-            if link is None:
-                yield ListingPage(items, is_last=True)
-                return
-            cursor = policy.check_next_link(link, base_url=self._base_url, path=endpoint.path)
-            if cursor in seen:
-                raise _unusable("links.next leads in a circle")
-            seen.add(cursor)
-            yield ListingPage(items, is_last=False)
-            query["page[after]"] = cursor
-        raise _unusable(f"more than {MOST_PAGES} pages")
-
     def _check(self, endpoint: Endpoint, path_id: str | None, query: Mapping[str, str], body: Any) -> None:
         permission = self._permission()
         try:
@@ -334,15 +302,14 @@ class OutreachClient:
             raise
 
     def _prepare(self, endpoint: Endpoint, path_id: str | None, query: Mapping[str, str], body: Any) -> _Call:
-        url = self._base_url + endpoint.path.replace("{id}", path_id or "")
+        url = self.base_url + endpoint.path.replace("{id}", path_id or "")
         if query:
             url += "?" + urlencode(query, quote_via=quote, safe="")
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         return _Call(endpoint, path_id, query, url, content)
 
     def _attempt(self, call: _Call, token: str) -> Reply:
-        started, status, items = time.monotonic(), 0, 0
-        problem: IntegrationError | None = None
+        started, status, items, outcome, problem = time.monotonic(), 0, 0, "failed", ""
         try:
             answer = self._transport.exchange(
                 call.endpoint.method,
@@ -360,10 +327,10 @@ class OutreachClient:
             status = answer.status
             reply = self._understand(call, answer)
             data = reply.document.get("data")
-            items = len(data) if isinstance(data, list) else 1
+            items, outcome = len(data) if isinstance(data, list) else 1, "answered"
             return reply
         except IntegrationError as error:
-            problem = error
+            problem = error.message
             raise
         finally:
             self._record(
@@ -373,12 +340,12 @@ class OutreachClient:
                     method=call.endpoint.method,
                     verb=call.endpoint.verb,
                     status=status,
-                    outcome="failed" if problem else "answered",
+                    outcome=outcome,
                     fields=call.fields,
                     object_id=call.path_id or "",
                     item_count=items,
                     duration_ms=round((time.monotonic() - started) * 1000),
-                    error=str(problem or ""),
+                    error=problem,
                 )
             )
 

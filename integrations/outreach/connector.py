@@ -18,7 +18,7 @@ from integrations.connector import (
 )
 from integrations.errors import ScopeMissing, UnexpectedReply
 from integrations.outreach import jsonapi
-from integrations.outreach.client import ListingPage, OutreachClient
+from integrations.outreach.client import OutreachClient
 from integrations.outreach.endpoints import (
     FIND_PROSPECT,
     LIST_MAILBOXES,
@@ -28,6 +28,7 @@ from integrations.outreach.endpoints import (
     Endpoint,
 )
 from integrations.outreach.jsonapi import FieldError
+from integrations.outreach.listing import ListingPage, pages
 from integrations.outreach.policy import is_one_address
 from integrations.outreach.statuses import NotUnderstood
 
@@ -76,7 +77,7 @@ class OutreachConnector:
         oldest one stands for it. Some pages come unsorted, so the oldest is picked here once more.
         """
         query = {"page[size]": "25", "sort": "createdAt", "fields[user]": ",".join(_IDENTITY_FIELDS)}
-        page = next(self._client.pages(LIST_USERS, {**query, "count": "false"}))
+        page = next(pages(self._client, LIST_USERS, {**query, "count": "false"}))
         try:
             users = [_oldest_first(item) for item in page.items]
         except FieldError as error:
@@ -128,7 +129,13 @@ class OutreachConnector:
             have been done and the reply does not show it.
         """
         attributes = {"emailSignature": html}
-        body = {"data": {"type": "mailbox", "id": int(mailbox_id), "attributes": attributes}}
+        body = {
+            "data": {
+                "type": "mailbox",
+                "id": int(mailbox_id) if mailbox_id.isdecimal() else 0,
+                "attributes": attributes,
+            }
+        }
         reply = self._client.send(WRITE_SIGNATURE, path_id=mailbox_id, body=body)
         item = jsonapi.resource(reply.document)
         try:
@@ -193,17 +200,17 @@ class OutreachConnector:
         query = {"page[size]": str(self._page_size), "count": "false", "sort": "createdAt", **filters}
         key = f"fields[{endpoint.resource_type}]"
         if self._takes_relationships:
-            pages = self._client.pages(endpoint, {**query, key: ",".join(fields)})
+            listing = pages(self._client, endpoint, {**query, key: ",".join(fields)})
             try:
-                first = next(pages)
+                first = next(listing)
             except NotUnderstood:
                 self._takes_relationships = False
             else:
                 yield first
-                yield from pages
+                yield from listing
                 return
         plain = ",".join(name for name in fields if name not in _RELATIONSHIPS)
-        yield from self._client.pages(endpoint, {**query, key: plain})
+        yield from pages(self._client, endpoint, {**query, key: plain})
 
 
 def _since(updated_since: datetime | None) -> dict[str, str]:
@@ -239,27 +246,25 @@ def _read_page(
 
 def _person(item: dict[str, Any], remote_id: str) -> PersonRecord:
     attributes = jsonapi.attributes_of(item)
-
-    def text(name: str) -> str:
-        return jsonapi.text(attributes, name)
-
-    phone = text("phoneNumber")
+    phone, bridge, extension = (
+        jsonapi.text(attributes, name) for name in ("phoneNumber", "bridgePhone", "bridgePhoneExtension")
+    )
     # The extension belongs to the bridge number, often a private one: it counts where both are one number.
-    is_bridge = bool(phone) and _digits(phone) == _digits(text("bridgePhone"))
+    has_extension = bool(extension and phone) and _digits(phone) == _digits(bridge)
     return PersonRecord(
         remote_id=remote_id,
         email=_address(attributes),
-        first_name=text("firstName"),
-        last_name=text("lastName"),
-        name=text("name"),
-        title=text("title"),
+        first_name=jsonapi.text(attributes, "firstName"),
+        last_name=jsonapi.text(attributes, "lastName"),
+        name=jsonapi.text(attributes, "name"),
+        title=jsonapi.text(attributes, "title"),
         phone=phone,
-        phone_extension=text("bridgePhoneExtension") if is_bridge else "",
-        custom1=text("custom1"),
-        custom2=text("custom2"),
-        custom3=text("custom3"),
-        custom4=text("custom4"),
-        custom5=text("custom5"),
+        phone_extension=extension if has_extension else "",
+        custom1=jsonapi.text(attributes, "custom1"),
+        custom2=jsonapi.text(attributes, "custom2"),
+        custom3=jsonapi.text(attributes, "custom3"),
+        custom4=jsonapi.text(attributes, "custom4"),
+        custom5=jsonapi.text(attributes, "custom5"),
         is_locked=bool(jsonapi.flag(attributes, "locked")),
         updated_at=jsonapi.instant(attributes, "updatedAt"),
         team_ids=jsonapi.to_many(item, "teams", "team"),
@@ -339,7 +344,7 @@ def _plain(attributes: dict[str, Any], name: str) -> str:
     """Return a text or a number as text; '' for null or nothing."""
     value = attributes.get(name)
     if type(value) in (int, float):
-        return str(value)
+        return f"{value:.15g}"
     return "" if value is None else jsonapi.text(attributes, name)
 
 

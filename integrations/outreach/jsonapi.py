@@ -15,6 +15,8 @@ MAX_TEXT = 4_000
 MAX_TEXTS = 1_000
 MAX_SIGNATURE = 65_535
 
+_ABSENT: Any = object()
+
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
 _SPACES = re.compile(r"[\t\n\r\f\v\x1c-\x1f\x85\u2028\u2029]+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -163,14 +165,12 @@ def text(attributes: dict[str, Any], name: str) -> str:
     would empty signatures. Control characters (NUL among them, which PostgreSQL cannot hold) are
     dropped here, where a person typed a line and nobody compares it with what Outreach holds.
     """
-    value = _present(attributes, name)
+    value = attributes.get(name, _ABSENT)
+    if type(value) is str and len(value) <= MAX_TEXT:
+        return value.strip() if value.isprintable() else _CONTROLS.sub("", _SPACES.sub(" ", value)).strip()
     if value is None:
         return ""
-    if type(value) is not str:
-        raise FieldError(name, "is not a text")
-    if len(value) > MAX_TEXT:
-        raise FieldError(name, "is too long")
-    return value.strip() if value.isprintable() else _CONTROLS.sub("", _SPACES.sub(" ", value)).strip()
+    raise _no_text(value, name)
 
 
 def markup(attributes: dict[str, Any], name: str) -> str:
@@ -178,13 +178,11 @@ def markup(attributes: dict[str, Any], name: str) -> str:
 
     NUL is an error: it cannot be stored, and leaving it out would not be the same signature.
     """
-    value = _present(attributes, name)
+    value = attributes.get(name, _ABSENT)
     if value is None:
         return ""
-    if type(value) is not str:
-        raise FieldError(name, "is not a text")
-    if len(value) > MAX_SIGNATURE:
-        raise FieldError(name, "is too long")
+    if type(value) is not str or len(value) > MAX_SIGNATURE:
+        raise _no_text(value, name)
     if "\x00" in value:
         raise FieldError(name, "holds a NUL character")
     return value
@@ -192,7 +190,7 @@ def markup(attributes: dict[str, Any], name: str) -> str:
 
 def texts(attributes: dict[str, Any], name: str) -> tuple[str, ...]:
     """Return a list of lines of text, empty ones left out; () for null."""
-    values = _present(attributes, name)
+    values = attributes.get(name, _ABSENT)
     if values is None:
         return ()
     if type(values) is not list or len(values) > MAX_TEXTS:
@@ -267,7 +265,7 @@ def _linked(linked: Any, name: str, resource_type: str) -> str:
     return id_text(linked.get("id"), name)
 
 
-def _present(attributes: dict[str, Any], name: str) -> Any:
-    if name not in attributes:
-        raise FieldError(name, "is absent")
-    return attributes[name]
+def _no_text(value: Any, name: str) -> FieldError:
+    if value is _ABSENT:
+        return FieldError(name, "is absent")
+    return FieldError(name, "is too long" if type(value) is str else "is not a text")

@@ -65,7 +65,6 @@ class OAuthClient:
         client_id: str,
         client_secret: str,
         record: Recorder | None = None,
-        proxy: str = "",
         now: Callable[[], float] = time.time,
     ) -> None:
         self._base_url = base_url.rstrip("/")
@@ -73,7 +72,7 @@ class OAuthClient:
         self._client_secret = client_secret
         self._record = record
         self._now = now
-        self._transport = Transport(max_connections=1, proxy=proxy)
+        self._transport = Transport(max_connections=1)
 
     def __enter__(self) -> Self:
         return self
@@ -124,8 +123,7 @@ class OAuthClient:
     def _call(
         self, name: str, path: str, form: Mapping[str, str], read: Callable[[Answer], Result]
     ) -> Result:
-        started, status = time.monotonic(), 0
-        problem: IntegrationError | None = None
+        started, status, outcome, problem = time.monotonic(), 0, "failed", ""
         try:
             answer = self._transport.exchange(
                 "POST",
@@ -145,9 +143,11 @@ class OAuthClient:
                     retry_after_seconds=waiting.wait_seconds(answer.headers, now=self._now()),
                     detail="HTTP 429",
                 )
-            return read(answer)
+            result = read(answer)
+            outcome = "answered"
+            return result
         except IntegrationError as error:
-            problem = error
+            problem = error.message
             raise
         finally:
             if self._record is not None:
@@ -158,12 +158,12 @@ class OAuthClient:
                         method="POST",
                         verb="token",
                         status=status,
-                        outcome="failed" if problem else "answered",
+                        outcome=outcome,
                         fields=(),
                         object_id="",
                         item_count=0,
                         duration_ms=round((time.monotonic() - started) * 1000),
-                        error=str(problem or ""),
+                        error=problem,
                     )
                 )
 

@@ -57,7 +57,7 @@ def _check_read(endpoint: Endpoint, path_id: str | None, query: Mapping[str, str
     for key, value in query.items():
         if key not in common and key not in endpoint.filters:
             raise PolicyViolation(f"{endpoint.name} does not take the query key {key!r}.")
-        if type(value) is not str or not value:
+        if type(key) is not str or type(value) is not str or not value:
             raise PolicyViolation(f"The query key {key!r} of {endpoint.name} needs a text.")
     fields = query.get(fields_key, "").split(",")
     if not set(fields) <= set(endpoint.fields_read):

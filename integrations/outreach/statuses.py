@@ -19,6 +19,8 @@ from integrations.errors import (
 from integrations.outreach.endpoints import Endpoint
 from integrations.outreach.jsonapi import parse_document
 
+SMALLEST_PAGE = 25
+
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 _SECRET = re.compile(r"[A-Za-z0-9+/_.=-]{24,}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
