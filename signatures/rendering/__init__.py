@@ -2,3 +2,26 @@
 
 Nothing in here reads a database, a clock, the network or Django's settings.
 """
+
+from signatures.rendering.compile import compile_template
+from signatures.rendering.errors import RenderRefused, TemplateError
+from signatures.rendering.fields import FIELDS, Field, Source, Trust
+from signatures.rendering.preview import FieldOrigin, SignaturePreview, preview_signature
+from signatures.rendering.render import RenderedSignature, render_signature
+from signatures.rendering.template import CompiledTemplate
+
+__all__ = [
+    "FIELDS",
+    "CompiledTemplate",
+    "Field",
+    "FieldOrigin",
+    "RenderRefused",
+    "RenderedSignature",
+    "SignaturePreview",
+    "Source",
+    "TemplateError",
+    "Trust",
+    "compile_template",
+    "preview_signature",
+    "render_signature",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from liquid.ast import Node
 from liquid.builtin.expressions import FilteredExpression, Path
@@ -12,20 +13,23 @@ from liquid.exceptions import LiquidError
 from liquid.expression import Expression
 from liquid.template import BoundTemplate
 
-from signatures.rendering.errors import TemplateError
-from signatures.rendering.fields import FIELD_BY_NAME, nearest_field
+from signatures.rendering.advice import removal_warnings, result_warnings, style_warnings
+from signatures.rendering.branches import require_whole_branches
+from signatures.rendering.errors import RenderRefused, TemplateError
+from signatures.rendering.fields import FIELD_BY_NAME, nearest_field, sample_values
 from signatures.rendering.filters import FILTERS
 from signatures.rendering.language import ALLOWED_TAGS, LIQUID, MarkedOutputNode
-from signatures.rendering.sanitize import inline_styles, sanitize_signature, sanitize_template
-from signatures.rendering.slots import LIQUID_PIECE, Locator, Slot, SlottedMarkup, put_aside, put_back
+from signatures.rendering.render import render_signature
+from signatures.rendering.sanitize import inline_styles, sanitize_template
+from signatures.rendering.slots import LIQUID_PIECE, Locator, Slot, put_aside, put_back
 from signatures.rendering.template import CompiledTemplate
-
-__all__ = ["CompiledTemplate", "TemplateError", "compile_template"]
 
 MAX_SOURCE_CHARACTERS = 100_000
 _COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL)
 _PRIVATE = re.compile("[\ue000-\uf8ff\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _TAG_NAME = re.compile(r"\{%-?\s*([^\s%-]*)")
+_CLASS_OR_ID = re.compile(r' (?:class|id)="[^"]*"')
+_BLANK_LINES = re.compile(r"[ \t\r]*\n\s*")
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}")
 
 
@@ -41,9 +45,31 @@ def compile_template(source: str) -> CompiledTemplate:
     parsed = _parse(source, at)
     slots = _read_slots(source, parsed, at)
     markup = put_aside(source, slots, at)
-    html = put_back(_clean(markup, at), markup, at)
+    draft = inline_styles(sanitize_template(markup.html), markup.css)
+    html = _clean(draft, at)
+    require_whole_branches(html, markup, at)
     fields = tuple(dict.fromkeys(name for slot in slots for name in slot.fields))
-    return CompiledTemplate(html, fields)
+    compiled = CompiledTemplate(put_back(html, markup, at).strip(), fields)
+    warnings = [
+        *removal_warnings(markup.html, markup.css),
+        *style_warnings(draft),
+        *_try_out(compiled),
+    ]
+    return replace(compiled, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _try_out(template: CompiledTemplate) -> list[str]:
+    """Return warnings from rendering with samples; raise TemplateError where it can never be sent."""
+    try:
+        full = render_signature(template, sample_values())
+    except RenderRefused as refusal:
+        raise TemplateError(refusal.message) from refusal
+    try:
+        render_signature(template, {})
+    except RenderRefused as refusal:
+        if refusal.code != "empty":
+            raise TemplateError(refusal.message) from refusal
+    return list(result_warnings(full.html, full.byte_count))
 
 
 def _refuse_characters(source: str, at: Locator) -> None:
@@ -129,12 +155,11 @@ def _known_field(path: Path, position: int, at: Locator) -> str:
     raise at.error(f"There is no field {name}.{hint}", position)
 
 
-def _clean(markup: SlottedMarkup, at: Locator) -> str:
-    """Return the markup sanitized, with the rules of its <style> blocks inline, in its final form."""
-    draft = sanitize_template(markup.html)
-    inlined = inline_styles(draft, markup.css)
-    html = sanitize_template(inlined)
-    html = re.sub(r' (?:class|id)="[^"]*"', "", html)
+def _clean(draft: str, at: Locator) -> str:
+    """Return the draft in its final form: sanitized again, class names gone, blank space short."""
+    html = _CLASS_OR_ID.sub("", sanitize_template(draft))
+    html = _BLANK_LINES.sub("\n", html)
+    # Here all Liquid is put aside: braces now were text, or character references that became text.
     if _BRACES.search(html):
         raise at.error("Braces that belong to no field are left in the text; take them out.", 0)
     return html

@@ -46,6 +46,11 @@ class Context:
     scope: dict[str, dict[str, str | None]]
     missing: dict[str, str]
 
+    def value(self, name: str) -> str | None:
+        """Return the checked value of the field `name`, or None."""
+        owner, _, key = name.partition(".")
+        return self.scope[owner][key]
+
 
 def build_context(values: Mapping[str, str | None]) -> Context:
     """Return `values` as a scope in which each value fits its trust class or is None.

@@ -1,20 +1,210 @@
-"""Rendered markup without its marks, in the writing a parser would give it back."""
+"""Missing values make their line disappear, not leave a gap.
+
+A line is the smallest of: a paragraph, div, list item or heading; what stands between two <br>;
+else a table row. A line whose fields are all missing goes, its label with it. Of a line with
+some missing, `separators` removes the parts concerned. A picture without an address goes; a link
+without one goes too, unless it holds a present field, which then stays without the link. Whatever
+has become empty by this (cell of a one-row table, row, table, element) goes as well; what was
+empty in the template, such as a spacer, stays.
+"""
 
 from __future__ import annotations
 
-import re
+from functools import lru_cache
 
-from signatures.rendering.marks import strip_marks
+from signatures.rendering.marks import (
+    ABSENT,
+    ATTRIBUTE_CLOSE,
+    NUMBERED,
+    PRESENT_CLOSE,
+    PRESENT_OPEN,
+    VALUE,
+)
+from signatures.rendering.separators import settle_parts
+from signatures.rendering.tree import (
+    PIECES,
+    VOID_TAGS,
+    Element,
+    Node,
+    Tally,
+    Text,
+    read_tree,
+    tally,
+    write_tree,
+)
 
-_TAGS = re.compile(r"(<[^>]*>)")
+_CELL_TAGS = frozenset({"td", "th"})
 
 
-def settle_lines(html: str) -> str:
-    """Return `html` without marks."""
-    html = strip_marks(html)
-    if "&quot;" not in html:
-        return html
-    # Values are escaped the same in text and attributes; a serializer leaves quotes in text alone.
-    pieces = _TAGS.split(html)
-    pieces[::2] = [piece.replace("&quot;", '"') for piece in pieces[::2]]
+def settle_lines(marked: str) -> str:
+    """Return what Liquid wrote without its marks and without the lines that have nothing to say.
+
+    The result depends on the values only where they are put in: which lines go depends on
+    which values are missing, and is worked out once for each such pattern.
+    """
+    values = VALUE.findall(marked)
+    numbers = iter(range(len(values)))
+    pattern = VALUE.sub(lambda _: f"{PRESENT_OPEN}{next(numbers)}{PRESENT_CLOSE}", marked)
+    return NUMBERED.sub(
+        lambda found: (
+            values[int(found[1])]
+            if found[2] == ATTRIBUTE_CLOSE
+            # A serializer escapes quotes in attributes only; the result must read as if it wrote it.
+            else values[int(found[1])].replace("&quot;", '"')
+        ),
+        _settle_pattern(pattern),
+    )
+
+
+@lru_cache(maxsize=2048)
+def _settle_pattern(pattern: str) -> str:
+    if ABSENT in pattern:
+        root = read_tree(pattern)
+        _settle_container(root)
+        _settle_attributes(root)
+        _drop_emptied(root)
+        pattern = write_tree(root)
+    pieces = PIECES.split(pattern)
+    pieces[1::2] = [tag.replace(PRESENT_CLOSE, ATTRIBUTE_CLOSE) for tag in pieces[1::2]]
     return "".join(pieces)
+
+
+def _settle_container(container: Element) -> None:
+    """Settle every line in `container`, in place; a line that goes is emptied and marked touched."""
+    lines = _lines(container)
+    is_one_line = len(lines) == 1 and all(_is_inline(child) for child in container.children)
+    for line in lines:
+        fields = sum((tally(node) for node in line), Tally())
+        if not fields.missing:
+            continue
+        container.touched = True
+        if fields.present:
+            settle_parts(line)
+        elif is_one_line and container.tag in _CELL_TAGS:
+            # The row decides, as soon as all its cells are known.
+            continue
+        else:
+            _remove_line(container, line)
+    for child in list(container.children):
+        if isinstance(child, Element) and child.is_block:
+            _settle_block(child)
+            container.touched = container.touched or child.touched
+
+
+def _settle_block(block: Element) -> None:
+    if block.tag == "tr":
+        _settle_row(block)
+    elif block.tag == "a" and tally(block) == Tally(missing=1) and ABSENT in block.attributes.get("href", ""):
+        # A link around whole blocks of fixed words, leading nowhere.
+        block.children.clear()
+        block.touched = True
+    else:
+        _settle_container(block)
+
+
+def _settle_row(row: Element) -> None:
+    """Settle a row: with no field left it goes, labels and all; otherwise only its missing cells empty."""
+    fields = tally(row)
+    cells = [child for child in row.children if isinstance(child, Element)]
+    for cell in cells:
+        _settle_container(cell)
+    row.touched = any(cell.touched for cell in cells)
+    lost = [cell for cell in cells if _is_lost(cell)]
+    for cell in cells if lost and not fields.present else lost:
+        cell.children.clear()
+        cell.touched = True
+
+
+def _is_lost(cell: Element) -> bool:
+    """Whether a settled cell still holds missing values, which only a one-line cell does."""
+    fields = tally(cell)
+    return fields.missing > 0 and fields.present == 0
+
+
+def _is_inline(node: Node) -> bool:
+    return isinstance(node, Text) or (node.tag != "br" and not node.is_block)
+
+
+def _lines(container: Element) -> list[list[Node]]:
+    """Return the runs of inline neighbours in `container`, cut at breaks and blocks."""
+    lines: list[list[Node]] = [[]]
+    for child in container.children:
+        if _is_inline(child):
+            lines[-1].append(child)
+        else:
+            lines.append([])
+    return [line for line in lines if any(not (isinstance(node, Text) and node.is_blank) for node in line)]
+
+
+def _remove_line(container: Element, line: list[Node]) -> None:
+    """Take `line` out, with the break that ended it, or for a last line those before it."""
+    children = container.children
+    start = children.index(line[0])
+    del children[start : start + len(line)]
+    if start < len(children) and _is_break(children[start]):
+        del children[start]
+        return
+    if all(_is_blank(child) for child in children[start:]):
+        while start and (_is_break(children[start - 1]) or _is_blank(children[start - 1])):
+            start -= 1
+            del children[start]
+
+
+def _is_break(node: Node) -> bool:
+    return isinstance(node, Element) and node.tag == "br"
+
+
+def _is_blank(node: Node) -> bool:
+    return isinstance(node, Text) and node.is_blank
+
+
+def _settle_attributes(element: Element) -> None:
+    """Take missing values out of attributes; a link without address is unwrapped."""
+    for node in element.walk():
+        if not isinstance(node, Element):
+            continue
+        for name, value in list(node.attributes.items()):
+            if ABSENT not in value:
+                continue
+            settled = _settled_attribute(name, value)
+            if settled is None:
+                del node.attributes[name]
+            else:
+                node.attributes[name] = settled
+            node.unwrapped = node.unwrapped or (node.tag == "a" and name == "href")
+
+
+def _settled_attribute(name: str, value: str) -> str | None:
+    """Return the attribute without its missing values, or None when it says nothing without them."""
+    if name == "style":
+        kept = [declaration for declaration in value.split("; ") if ABSENT not in declaration]
+        return "; ".join(kept) or None
+    if name in ("alt", "title"):
+        text = " ".join(value.replace(ABSENT, "").split()) if PRESENT_CLOSE in value else ""
+        return text if text or name == "alt" else None
+    return None
+
+
+def _drop_emptied(element: Element, rows: int = 1) -> None:
+    """Take out what lost its content: elements, rows, tables, and cells where no other row needs them.
+
+    rows: how many rows of the table around `element` have content.
+    """
+    if element.tag == "table":
+        rows = sum(row.has_content for row in _rows(element))
+    for child in list(element.children):
+        if not isinstance(child, Element):
+            continue
+        _drop_emptied(child, rows)
+        element.touched = element.touched or child.touched
+        if child.tag in VOID_TAGS or not child.touched or child.has_content:
+            continue
+        # A cell among several rows keeps its place, or the columns would no longer line up.
+        if child.tag not in _CELL_TAGS or rows <= 1 or not element.has_content:
+            element.children.remove(child)
+
+
+def _rows(table: Element) -> list[Element]:
+    """Return the rows of `table` itself, not those of tables in its cells."""
+    bodies = [child for child in table.children if isinstance(child, Element)]
+    return [row for body in bodies for row in body.children if isinstance(row, Element) and row.tag == "tr"]

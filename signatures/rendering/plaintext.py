@@ -10,6 +10,7 @@ _TAG = re.compile(r"<(/?)([a-z0-9]+)")
 _HREF = re.compile(r'href="([^"]*)"')
 _ALT = re.compile(r'alt="([^"]*)"')
 _NEW_LINE = frozenset("p div tr table li ul ol br hr h1 h2 h3 h4 h5 h6 blockquote center tbody thead tfoot".split())
+_WIDE_GAPS = re.compile(r" {2,}")
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 
 
@@ -55,5 +56,4 @@ def _close_link(lines: list[list[str]], href: str, line: int, start: int) -> Non
 
 
 def _tidy(line: str) -> str:
-    line = re.sub(r"\u00a0", " ", line).strip()
-    return re.sub(r" {2,}", "  ", line)
+    return _WIDE_GAPS.sub("  ", line.replace("\u00a0", " ").strip())

@@ -9,22 +9,12 @@ from hashlib import sha256
 
 from liquid.exceptions import LiquidError
 
-from signatures.rendering.compile import CompiledTemplate, TemplateError, compile_template
 from signatures.rendering.context import Context, build_context
 from signatures.rendering.errors import RenderRefused
 from signatures.rendering.lines import settle_lines
 from signatures.rendering.plaintext import plain_text
 from signatures.rendering.sanitize import sanitize_signature
-
-__all__ = [
-    "MAX_SIGNATURE_BYTES",
-    "CompiledTemplate",
-    "RenderRefused",
-    "RenderedSignature",
-    "TemplateError",
-    "compile_template",
-    "render_signature",
-]
+from signatures.rendering.template import CompiledTemplate
 
 # The maxLength of the attribute that receives it, counted in bytes because the column is
 # believed to be counted in bytes.

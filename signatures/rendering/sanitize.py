@@ -92,12 +92,17 @@ def _filter_attribute(tag: str, name: str, value: str) -> str | None:
     """Return the value to keep for one attribute, or None to remove it. Called by nh3."""
     if name == "style":
         return clean_style(value) or None
+    return value if is_allowed_attribute(name, value) else None
+
+
+def is_allowed_attribute(name: str, value: str) -> bool:
+    """Return whether `value` may stand in the attribute `name`, wherever that is allowed."""
     if name == "href":
-        return value if is_allowed_url(value, _LINK_SCHEMES) else None
+        return is_allowed_url(value, _LINK_SCHEMES)
     if name == "src":
-        return value if is_allowed_url(value, _PICTURE_SCHEMES) else None
+        return is_allowed_url(value, _PICTURE_SCHEMES)
     pattern = _VALUE_PATTERNS.get(name)
-    return value if pattern is None or pattern.fullmatch(value) else None
+    return pattern is None or pattern.fullmatch(value) is not None
 
 
 @lru_cache(maxsize=4096)

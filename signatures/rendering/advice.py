@@ -1,0 +1,120 @@
+"""What the author of a template should know though it may be saved: removed parts, pictures, contrast, size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from html.parser import HTMLParser
+
+from signatures.rendering.colours import contrast_ratio
+from signatures.rendering.sanitize import ALLOWED_ATTRIBUTES, ALLOWED_TAGS, is_allowed_attribute
+from signatures.rendering.styles import refused_declarations, style_values
+from signatures.rendering.tree import Element, Text, read_tree
+
+WARN_BYTES = 60_000
+# WCAG's figure for text on the ground the author sees; its figure for large text on the dark
+# ground, because no single colour reaches 4.5 on both.
+MIN_CONTRAST = 4.5
+MIN_CONTRAST_DARK = 3.0
+LIGHT_GROUND = "#ffffff"
+DARK_GROUND = "#121212"
+_NAMED = {"white": "#ffffff", "black": "#000000"}
+_AT_RULE = re.compile(r"@[a-z-]+", re.IGNORECASE)
+_WHITES = frozenset({"#fff", "#ffffff", "white"})
+
+
+def removal_warnings(source: str, css: str) -> Iterator[str]:
+    """Yield a sentence for each tag, attribute, address and style that will be removed from `source`."""
+    reader = _RemovedParts()
+    reader.feed(source)
+    reader.close()
+    yield from dict.fromkeys(reader.sentences)
+    for rule in dict.fromkeys(found.lower() for found in _AT_RULE.findall(css)):
+        yield f"The {rule} rule was left out: mail clients drop it, or it would fetch something."
+
+
+def style_warnings(inlined: str) -> Iterator[str]:
+    """Yield a sentence for each declaration of a <style> block or attribute that will be removed."""
+    for style in dict.fromkeys(re.findall(r' style="([^"]*)"', inlined)):
+        for declaration in refused_declarations(unescape(style)):
+            yield f"The style “{declaration[:80]}” is not allowed and was removed."
+
+
+def result_warnings(html: str, byte_count: int) -> Iterator[str]:
+    """Yield what to mend in a signature rendered with sample values."""
+    if byte_count > WARN_BYTES:
+        yield f"With sample values the signature is {byte_count:,} bytes; 65,535 is the limit."
+    root = read_tree(html)
+    for node in root.walk():
+        if isinstance(node, Element) and node.tag == "img":
+            yield from _picture_warnings(node)
+    yield from dict.fromkeys(_contrast_warnings(root, ink=None, ground=None))
+
+
+class _RemovedParts(HTMLParser):
+    """Collects what the sanitizer will not keep, as sentences."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sentences: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ALLOWED_TAGS:
+            self.sentences.append(f"The tag <{tag}> is not allowed and was removed.")
+            return
+        known = ALLOWED_ATTRIBUTES["*"] | ALLOWED_ATTRIBUTES.get(tag, frozenset()) | {"class", "id"}
+        for name, value in attrs:
+            if name not in known:
+                self.sentences.append(f"The attribute {name} of <{tag}> is not allowed and was removed.")
+            elif name in ("href", "src") and not is_allowed_attribute(name, value or ""):
+                self.sentences.append(
+                    f"The address “{(value or '')[:80]}” was removed: addresses start with https://, "
+                    "links may also start with mailto: or tel:."
+                )
+            elif name not in ("style", "class", "id") and not is_allowed_attribute(name, value or ""):
+                self.sentences.append(f"The value of {name} in <{tag}> is not allowed and was removed.")
+
+
+def _picture_warnings(picture: Element) -> Iterator[str]:
+    name = unescape(picture.attributes.get("src", "without address"))[:80]
+    if "src" not in picture.attributes:
+        yield "A picture has no address and will show as broken."
+    if "alt" not in picture.attributes:
+        yield f"The picture {name} has no alt text; add alt=\"\" if it is decoration."
+    if "width" not in picture.attributes:
+        yield f"The picture {name} has no width attribute; Outlook shows it at its full size."
+
+
+def _contrast_warnings(node: Element, ink: str | None, ground: str | None) -> Iterator[str]:
+    """Yield a sentence for text in `node` that is hard to read on light or dark ground."""
+    styles = style_values(unescape(node.attributes.get("style", "")))
+    ink = styles.get("color") or node.attributes.get("color") or ink
+    own_ground = styles.get("background-color") or styles.get("background") or node.attributes.get("bgcolor")
+    if own_ground and own_ground in _WHITES:
+        yield "A white background shows as a white box in dark mode; leave it out or use an off-white with padding."
+    ground = own_ground or ground
+    for child in node.children:
+        if isinstance(child, Element):
+            yield from _contrast_warnings(child, ink, ground)
+        elif not child.is_blank:
+            yield from _text_warnings(child, ink, ground)
+
+
+def _text_warnings(text: Text, ink: str | None, ground: str | None) -> Iterator[str]:
+    words = f"“{unescape(text.content).strip()[:40]}”"
+    if ink in (None, "inherit") and ground not in (None, "transparent", "none"):
+        yield f"{words} stands on its own background but has no colour of its own; in dark mode it may vanish."
+    if ink is None or ink == "inherit":
+        return
+    ink = _NAMED.get(ink, ink)
+    if ground in (None, "transparent", "none"):
+        light, dark = contrast_ratio(ink, LIGHT_GROUND), contrast_ratio(ink, DARK_GROUND)
+        if light is not None and light < MIN_CONTRAST:
+            yield f"{words} in {ink} is hard to read on white (contrast {light:.1f}, at least {MIN_CONTRAST})."
+        if dark is not None and dark < MIN_CONTRAST_DARK:
+            yield f"{words} in {ink} is hard to read in dark mode (contrast {dark:.1f}, at least {MIN_CONTRAST_DARK})."
+        return
+    ratio = contrast_ratio(ink, _NAMED.get(ground, ground)) if ground else None
+    if ratio is not None and ratio < MIN_CONTRAST:
+        yield f"{words} in {ink} is hard to read on {ground} (contrast {ratio:.1f}, at least {MIN_CONTRAST})."
