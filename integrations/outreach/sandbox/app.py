@@ -27,11 +27,12 @@ from .wire import JSON_API, Request, Response
 from .writes import Writes
 
 # Documented collections the sandbox holds nothing of: without the scope 403, with it 501.
-OTHER_COLLECTIONS = """accounts batches calls callDispositions callPurposes complianceRequests contentCategories customDuties
-    emailAddresses events favorites imports jobRoles mailAliases mailings opportunities
-    opportunityProspectRoles opportunityStages personas phoneCalls phoneNumbers profiles recipients roles
-    rulesets sequences sequenceStates sequenceSteps sequenceTemplates snippets stages tasks taskPriorities
-    templates webhooks"""
+OTHER_COLLECTIONS = """
+accounts batches calls callDispositions callPurposes complianceRequests contentCategories customDuties
+emailAddresses events favorites imports jobRoles mailAliases mailings opportunities opportunityProspectRoles
+opportunityStages personas phoneCalls phoneNumbers profiles recipients roles rulesets sequences
+sequenceStates sequenceSteps sequenceTemplates snippets stages tasks taskPriorities templates webhooks
+"""
 VERBS = {"GET": "read", "POST": "write", "PATCH": "write", "DELETE": "delete"}
 MAILBOX_ACTIONS = frozenset({"testSend", "testSync", "linkEwsMasterAccount", "unlinkEwsMasterAccount"})
 

@@ -7,7 +7,9 @@ from types import TracebackType
 
 from .app import App
 from .clock import Clock
+from .control import PREFIX, Control
 from .directory import Directory
+from .faults import Faults
 from .limits import Allowance
 from .oauth import Client, OAuth
 from .requestlog import RequestLog
@@ -44,6 +46,8 @@ class Sandbox:
         self.client = Client(client_id, client_secret, tuple(redirect_uris))
         self.oauth = OAuth(self.client, self.directory, self.settings, self.clock)
         self.requests = RequestLog()
+        self.faults = Faults(self.clock)
+        self.control = Control(self)
         self.app = App(self.directory, self.oauth, self.settings, self.clock)
         self._address = (host, port)
         self._server: Server | None = None
@@ -82,11 +86,18 @@ class Sandbox:
         self.stop()
 
     def answer(self, request: Request) -> Response:
-        """Return the response to one request, having noted it."""
-        path = request.decoded_path
+        """Return the response to one request: noted, handled, and spoiled where a fault says so."""
+        if request.decoded_path.startswith(PREFIX):
+            return self.control.answer(request)
         entry = self.requests.note(request, at=self.clock.now(), keep_body=self.settings.log_bodies)
-        response = self._route(path, request)
-        entry.status = response.status
+        faults = self.faults.matching(request)
+        entry.fault = ", ".join(fault.kind for fault in faults) or None
+        response = next(filter(None, map(self.faults.instead, faults)), None)
+        if response is None:
+            response = self._route(request.decoded_path, request)
+        for fault in faults:
+            self.faults.spoil(fault, request, response)
+        entry.status = None if response.transmission.cut_after == 0 else response.status
         return response
 
     def _route(self, path: str, request: Request) -> Response:
