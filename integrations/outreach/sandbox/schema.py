@@ -142,6 +142,9 @@ link task - tasks
 """
 
 
+EMPTY: dict[str, object] = {"boolean": False, "strings": [], "array": [], "object": {}}
+
+
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """One documented attribute; max_length is in characters, None where none is published."""
@@ -153,16 +156,10 @@ class Attribute:
     write_only: bool
     filterable: bool
     sortable: bool
-
-    @property
-    def field(self) -> str:
-        """The record's field that holds it: `firstName` lives in `first_name`."""
-        return re.sub(r"([A-Z])", lambda capital: "_" + capital[0].lower(), self.name)
-
-    @property
-    def empty(self) -> object:
-        """What a record that never set it shows."""
-        return {"boolean": False, "strings": [], "array": [], "object": {}}.get(self.kind)
+    # The record's field that holds it: `firstName` lives in `first_name`.
+    field: str
+    # What a record that never set it shows.
+    empty: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +195,8 @@ def _attributes(table: str) -> dict[str, Attribute]:
                 write_only="w" in flags,
                 filterable="f" in flags,
                 sortable="s" in flags,
+                field=re.sub(r"([A-Z])", lambda capital: "_" + capital[0].lower(), name),
+                empty=EMPTY.get(kind),
             )
     return dict(sorted(found.items()))
 
