@@ -106,6 +106,16 @@
     setTimeout(() => { button.textContent = words; last = ""; }, 2000);
   });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") closeMenus(null); });
+  // allauth's scripts tell of a security key that was refused or not touched by this event, and show nothing.
+  document.addEventListener("allauth.error", (event) => {
+    event.preventDefault();
+    const note = document.querySelector("[data-key-error]") || document.createElement("p");
+    note.className = "note bad";
+    note.setAttribute("role", "alert");
+    note.dataset.keyError = "";
+    note.textContent = "The security key did not answer. Nothing was changed. Try again, or use another way.";
+    document.getElementById("main").prepend(note);
+  });
   document.addEventListener("htmx:load", (event) => {
     dress(event.target);
     if (event.target === document.body) last = spoken(document.body); // what the page came with is read with the page
