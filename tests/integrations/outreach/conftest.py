@@ -1,0 +1,179 @@
+"""A small sandbox, a client on it that writes everything down, and servers that misbehave by the byte."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import pytest
+
+from integrations.errors import RateLimited
+from integrations.outreach.client import OutreachClient
+from integrations.outreach.connector import OutreachConnector
+from integrations.outreach.oauth import OAuthClient
+from integrations.outreach.ports import CallRecord, Permission
+from integrations.outreach.sandbox import Sandbox
+from integrations.outreach.scopes import REQUESTED
+
+REDIRECT_URI = "https://portal.acme.example/callback/"
+
+
+@dataclass
+class Access:
+    """Leases the tokens it is given, one after the other."""
+
+    tokens: list[str]
+    renewed: list[str] = field(default_factory=list)
+
+    def token(self) -> str:
+        return self.tokens[0]
+
+    def renew(self, rejected: str) -> str:
+        self.renewed.append(rejected)
+        return self.tokens[len(self.renewed) % len(self.tokens)]
+
+
+@dataclass
+class Budget:
+    """Writes down what it is told; `left` calls may be taken."""
+
+    left: int = 1_000_000
+    learnt: list[tuple[int, int, float | None]] = field(default_factory=list)
+    blocks: list[float] = field(default_factory=list)
+
+    def take(self) -> None:
+        if self.left <= 0:
+            raise RateLimited("No call is left.", retry_after_seconds=120)
+        self.left -= 1
+
+    def learn(self, limit: int, remaining: int, resets_in_seconds: float | None) -> None:
+        self.learnt.append((limit, remaining, resets_in_seconds))
+
+    def blocked(self, seconds: float) -> None:
+        self.blocks.append(seconds)
+
+
+@dataclass
+class Wire:
+    """A client, its connector, and what they told the house."""
+
+    base_url: str
+    access: Access
+    permission: Permission = field(
+        default_factory=lambda: Permission(frozenset(REQUESTED), writes_allowed=True)
+    )
+    budget: Budget = field(default_factory=Budget)
+    records: list[CallRecord] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.client = OutreachClient(
+            base_url=self.base_url,
+            access=self.access,
+            budget=self.budget,
+            permission=lambda: self.permission,
+            record=self.records.append,
+            sleep=self.slept.append,
+            jitter=lambda: 1.0,
+        )
+        self.connector = OutreachConnector(self.client, page_size=50)
+
+    @property
+    def outcomes(self) -> list[tuple[str, str, int]]:
+        return [(record.endpoint, record.outcome, record.status) for record in self.records]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(people=60, teams=4, redirect_uris=(REDIRECT_URI,), throttle_seconds=0) as sandbox:
+        yield sandbox
+        assert sandbox.crashes == []
+
+
+@pytest.fixture
+def make_wire(sandbox: Sandbox) -> Iterator[Callable[..., Wire]]:
+    """Make a wire to the sandbox, or to `base_url`; `scopes` are what its token holds."""
+    with ExitStack() as stack:
+
+        def make(
+            *, base_url: str = "", scopes: tuple[str, ...] = REQUESTED, access: Access | None = None
+        ) -> Wire:
+            tokens = sandbox.oauth.issue_tokens(scopes=list(scopes), user_id=1)
+            wire = Wire(base_url or sandbox.base_url, access or Access([tokens["access_token"]]))
+            stack.callback(wire.client.close)
+            return wire
+
+        yield make
+
+
+@pytest.fixture
+def wire(make_wire: Callable[..., Wire]) -> Wire:
+    return make_wire()
+
+
+@pytest.fixture
+def oauth(sandbox: Sandbox) -> Iterator[OAuthClient]:
+    with OAuthClient(
+        base_url=sandbox.base_url, client_id="sandbox-client", client_secret="sandbox-secret"
+    ) as client:
+        yield client
+
+
+class RawServer:
+    """Answers every connection with `reply(connection, head)`, and keeps all bytes it was sent."""
+
+    def __init__(self, reply: Callable[[socket.socket, bytes], None]) -> None:
+        self.heads: list[bytes] = []
+        self._reply = reply
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{self.address}"
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._open.append(connection)
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                head = connection.recv(65536)
+                self.heads.append(head)
+                self._reply(connection, head)
+            except OSError:
+                return  # the client hung up, as it should
+
+    def close(self) -> None:
+        self._listener.close()
+        for connection in self._open:
+            connection.close()
+        self._thread.join(5)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[socket.socket, bytes], None]], RawServer]]:
+    """Start a server that answers with the given function, or with nothing but a closed connection."""
+    with ExitStack() as stack:
+
+        def start(reply: Callable[[socket.socket, bytes], None] = lambda connection, head: None) -> RawServer:
+            server = RawServer(reply)
+            stack.callback(server.close)
+            return server
+
+        yield start
