@@ -18,7 +18,9 @@ def get_keyring() -> MultiFernet:
     try:
         return MultiFernet([Fernet(key) for key in settings.TOKEN_KEYS])
     except (ValueError, TypeError) as error:
-        raise ImproperlyConfigured("TOKEN_KEYS holds something that is no key of 32 url-safe base64 bytes.") from error
+        raise ImproperlyConfigured(
+            "TOKEN_KEYS holds something that is no key of 32 url-safe base64 bytes."
+        ) from error
 
 
 def seal(text: str, *, bound_to: str) -> str:

@@ -69,7 +69,9 @@ def may_change_membership(user: User | AnonymousUser, membership: Membership, ne
     return not touches_owner or get_role(user, membership.domain) == Role.OWNER
 
 
-def require(permission: Permission) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+def require(
+    permission: Permission,
+) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Open a view to those who hold `permission` in the domain its URL names.
 
     The view gets the Domain in place of its name. Somebody who cannot see the domain gets the very

@@ -26,6 +26,10 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         return False
 
+    def list_providers(self, request: HttpRequest) -> list[Any]:
+        """Outreach is connected on a domain's page; it is no way to log in."""
+        return [provider for provider in super().list_providers(request) if provider.id != "outreach"]
+
     def generate_state_param(self, state: dict[str, Any]) -> str:
         return get_random_string(43)  # 256 bits; allauth's own 16 characters hold 95
 

@@ -12,14 +12,22 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 @register(Tags.security)
 def check_token_keys(**kwargs: Any) -> list[CheckMessage]:
     """E001: TOKEN_KEYS is there and every key is one."""
-    hint = 'Make one: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+    hint = (
+        'Make one: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+    )
     if not settings.TOKEN_KEYS:
-        return [Error("TOKEN_KEYS is empty, so access to Outreach cannot be stored.", hint=hint, id="portal.E001")]
+        return [
+            Error("TOKEN_KEYS is empty, so access to Outreach cannot be stored.", hint=hint, id="portal.E001")
+        ]
     for place, key in enumerate(settings.TOKEN_KEYS, start=1):
         try:
             Fernet(key)
         except (ValueError, TypeError):
-            return [Error(f"Key {place} of TOKEN_KEYS is not 32 url-safe base64 bytes.", hint=hint, id="portal.E001")]
+            return [
+                Error(
+                    f"Key {place} of TOKEN_KEYS is not 32 url-safe base64 bytes.", hint=hint, id="portal.E001"
+                )
+            ]
     return []
 
 

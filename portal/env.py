@@ -39,5 +39,7 @@ def read_secret_files(environ: Mapping[str, str] = os.environ) -> dict[str, str]
         try:
             merged[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
         except OSError as error:
-            raise ImproperlyConfigured(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from error
+            raise ImproperlyConfigured(
+                f"{name}_FILE names {path}, which cannot be read: {error.strerror}."
+            ) from error
     return merged

@@ -25,11 +25,15 @@ class Worker:
 
 def record_beat(*, at: datetime | None = None) -> None:
     """A worker finished a task at `at`."""
-    WorkerHeartbeat.objects.update_or_create(id=WorkerHeartbeat.SOLE_ID, defaults={"beat_at": at or timezone.now()})
+    WorkerHeartbeat.objects.update_or_create(
+        id=WorkerHeartbeat.SOLE_ID, defaults={"beat_at": at or timezone.now()}
+    )
 
 
 def get_worker(*, at: datetime | None = None) -> Worker:
     """Return when a worker was last seen, and whether that is recent enough."""
-    beat_at = WorkerHeartbeat.objects.filter(id=WorkerHeartbeat.SOLE_ID).values_list("beat_at", flat=True).first()
+    beat_at = (
+        WorkerHeartbeat.objects.filter(id=WorkerHeartbeat.SOLE_ID).values_list("beat_at", flat=True).first()
+    )
     oldest = (at or timezone.now()) - timedelta(seconds=settings.HEARTBEAT_GRACE_SECONDS)
     return Worker(beat_at=beat_at, is_alive=bool(beat_at and beat_at >= oldest))

@@ -45,7 +45,11 @@ class User(AbstractUser):
     class Meta:
         ordering = ["email"]
         constraints = [
-            models.UniqueConstraint(Lower("email"), name="one_user_per_address", violation_error_message="Somebody with this address exists already.")
+            models.UniqueConstraint(
+                Lower("email"),
+                name="one_user_per_address",
+                violation_error_message="Somebody with this address exists already.",
+            )
         ]
 
     def __str__(self) -> str:
@@ -106,7 +110,11 @@ class Membership(models.Model):
     class Meta:
         ordering = ["domain__name", "user__email"]
         constraints = [
-            models.UniqueConstraint(fields=["domain", "user"], name="one_role_per_person_and_domain", violation_error_message="This person is a member already.")
+            models.UniqueConstraint(
+                fields=["domain", "user"],
+                name="one_role_per_person_and_domain",
+                violation_error_message="This person is a member already.",
+            )
         ]
 
     def __str__(self) -> str:

@@ -168,7 +168,8 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
 SOCIALACCOUNT_STORE_TOKENS = False  # it would store them in the clear
-SOCIALACCOUNT_ONLY = False
+# The secret stays out of allauth: codes are exchanged by our own client.
+SOCIALACCOUNT_PROVIDERS = {"outreach": {"APPS": [{"client_id": OUTREACH_CLIENT_ID, "secret": ""}]}}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_ISSUER = "Countersign"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG

@@ -49,15 +49,23 @@ class Connection(models.Model):
     mode = models.CharField(max_length=16, choices=Mode.choices, default=Mode.LIVE)
     paused_at = models.DateTimeField(null=True, blank=True, help_text="While set, nothing is written.")
 
-    account_key = models.CharField(max_length=128, blank=True, help_text="Stable for the organisation; '' where it could not be read.")
+    account_key = models.CharField(
+        max_length=128, blank=True, help_text="Stable for the organisation; '' where it could not be read."
+    )
     account_label = models.CharField(max_length=255, blank=True)
-    authorised_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    authorised_by_label = models.CharField(max_length=255, blank=True, help_text="Outlives the person's account.")
+    authorised_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    authorised_by_label = models.CharField(
+        max_length=255, blank=True, help_text="Outlives the person's account."
+    )
     authorised_at = models.DateTimeField(default=timezone.now)
 
     scopes_requested = models.JSONField(default=list)
     scopes_granted = models.JSONField(default=list)
-    scopes_known = models.BooleanField(default=True, help_text="False where Outreach did not say what it granted.")
+    scopes_known = models.BooleanField(
+        default=True, help_text="False where Outreach did not say what it granted."
+    )
     scopes_switched_off = models.JSONField(default=list)
 
     access_sealed = models.TextField(blank=True, editable=False)
@@ -67,12 +75,16 @@ class Connection(models.Model):
     refresh_started_at = models.DateTimeField(null=True, editable=False)
     token_version = models.PositiveIntegerField(default=0, editable=False)
 
-    disconnect_step = models.CharField(max_length=16, choices=DisconnectStep.choices, default=DisconnectStep.NONE, blank=True)
+    disconnect_step = models.CharField(
+        max_length=16, choices=DisconnectStep.choices, default=DisconnectStep.NONE, blank=True
+    )
     disconnect_restores = models.BooleanField(default=True)
     disconnect_lease_until = models.DateTimeField(null=True, editable=False)
     disconnect_requested_by_label = models.CharField(max_length=255, blank=True)
     disconnected_at = models.DateTimeField(null=True, blank=True)
-    revocation_confirmed = models.BooleanField(null=True, help_text="Whether Outreach confirmed the revocation.")
+    revocation_confirmed = models.BooleanField(
+        null=True, help_text="Whether Outreach confirmed the revocation."
+    )
 
     class Meta:
         ordering = ["-authorised_at"]
@@ -125,7 +137,9 @@ class Connection(models.Model):
 class CallBudget(models.Model):
     """The hourly allowance of one connection, one row for all processes; see `integrations.budget`."""
 
-    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True, related_name="budget")
+    connection = models.OneToOneField(
+        Connection, on_delete=models.CASCADE, primary_key=True, related_name="budget"
+    )
     limit = models.PositiveIntegerField(default=10_000)
     used = models.PositiveIntegerField(default=0)
     window_ends_at = models.DateTimeField(null=True)

@@ -12,7 +12,9 @@ class MirrorRow(models.Model):
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="%(class)ss")
     remote_id = models.CharField(max_length=32)
-    digest = models.CharField(max_length=64, help_text="SHA-256 of what was mirrored; an equal digest writes nothing.")
+    digest = models.CharField(
+        max_length=64, help_text="SHA-256 of what was mirrored; an equal digest writes nothing."
+    )
     retired_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField(help_text="When a sync last changed this row.")
 
@@ -45,7 +47,6 @@ class Person(MirrorRow):
     custom4 = models.CharField(max_length=255, blank=True)
     custom5 = models.CharField(max_length=255, blank=True)
     is_locked = models.BooleanField(default=False)
-    remote_updated_at = models.DateTimeField(null=True)
     # Ids and not rows: membership is read from both sides, and either side may come first.
     team_ids = models.JSONField(default=list, help_text="Remote ids of the person's teams, sorted.")
 
@@ -65,14 +66,20 @@ class Mailbox(MirrorRow):
     signature_html = models.TextField(blank=True, help_text="What the mailbox held when it was last read.")
     is_editable = models.BooleanField(null=True)
     is_send_disabled = models.BooleanField(default=False)
-    remote_updated_at = models.DateTimeField(null=True)
-    read_at = models.DateTimeField(help_text="When this signature was last read and found different from before.")
+    read_at = models.DateTimeField(
+        help_text="When this signature was last read and found different from before."
+    )
 
     class Meta:
         ordering = ["email"]
         verbose_name_plural = "mailboxes"
-        constraints = [models.UniqueConstraint(fields=["connection", "remote_id"], name="one_row_per_mailbox")]
-        indexes = [models.Index(fields=["connection", "person_remote_id"]), models.Index(fields=["connection", "email"])]
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "remote_id"], name="one_row_per_mailbox")
+        ]
+        indexes = [
+            models.Index(fields=["connection", "person_remote_id"]),
+            models.Index(fields=["connection", "email"]),
+        ]
 
     def __str__(self) -> str:
         return self.email

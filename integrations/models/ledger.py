@@ -40,16 +40,26 @@ class SyncRun(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="sync_runs")
     kind = models.CharField(max_length=16, choices=SyncKind.choices)
     state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.QUEUED)
-    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    started_by_label = models.CharField(max_length=255, help_text="A person's address, 'schedule' or 'command'.")
-    confirms_removals = models.BooleanField(default=False, help_text="Somebody agreed that many rows may be retired.")
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    started_by_label = models.CharField(
+        max_length=255, help_text="A person's address, 'schedule' or 'command'."
+    )
+    confirms_removals = models.BooleanField(
+        default=False, help_text="Somebody agreed that many rows may be retired."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True, help_text="A running run whose lease lapsed was killed.")
+    lease_until = models.DateTimeField(
+        null=True, blank=True, help_text="A running run whose lease lapsed was killed."
+    )
     resume_at = models.DateTimeField(null=True, blank=True)
     phase = models.CharField(max_length=32, blank=True, help_text="teams, people or mailboxes")
-    cause = models.TextField(blank=True, help_text="Why it failed, waits or was held; a sentence for a person.")
+    cause = models.TextField(
+        blank=True, help_text="Why it failed, waits or was held; a sentence for a person."
+    )
     calls = models.PositiveIntegerField(default=0)
     teams_read = models.PositiveIntegerField(default=0)
     people_read = models.PositiveIntegerField(default=0)
@@ -57,14 +67,22 @@ class SyncRun(models.Model):
     added = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
     retired = models.PositiveIntegerField(default=0)
-    held_removals = models.PositiveIntegerField(default=0, help_text="Rows not retired because too many vanished at once.")
+    held_removals = models.PositiveIntegerField(
+        default=0, help_text="Rows not retired because too many vanished at once."
+    )
     quarantined = models.PositiveIntegerField(default=0)
+    people_watermark = models.DateTimeField(
+        null=True, blank=True, help_text="The newest change of a person seen so far."
+    )
+    mailboxes_watermark = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["connection"], condition=Q(state__in=["queued", "running", "waiting"]), name="one_unfinished_sync_per_connection"
+                fields=["connection"],
+                condition=Q(state__in=["queued", "running", "waiting"]),
+                name="one_unfinished_sync_per_connection",
             )
         ]
         indexes = [models.Index(fields=["state", "lease_until"])]
@@ -123,7 +141,9 @@ class LedgerEntry(models.Model):
     """
 
     at = models.DateTimeField(default=timezone.now, db_index=True)
-    domain = models.ForeignKey(Domain, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    domain = models.ForeignKey(
+        Domain, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
     domain_name = models.CharField(max_length=253)
     connection_ref = models.CharField(max_length=36, blank=True)
     action = models.CharField(max_length=40, help_text="'call', or the privileged act, such as 'connected'.")
@@ -137,7 +157,9 @@ class LedgerEntry(models.Model):
     job = models.CharField(max_length=64, blank=True, help_text="Such as 'sync 12' or 'delivery 5'.")
     outcome = models.CharField(max_length=16, choices=Outcome.choices)
     status = models.PositiveSmallIntegerField(default=0, help_text="HTTP status; 0 where no answer came.")
-    times = models.PositiveIntegerField(default=1, help_text="How many calls this entry stands for; writes are never folded.")
+    times = models.PositiveIntegerField(
+        default=1, help_text="How many calls this entry stands for; writes are never folded."
+    )
     item_count = models.PositiveIntegerField(default=0, help_text="Objects in the replies.")
     detail = models.TextField(blank=True)
 

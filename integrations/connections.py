@@ -1,0 +1,179 @@
+"""A connection's life: accepted, paused, checked, lost. Leaving is in `disconnect`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from portal.models import Domain, User
+
+from .errors import ClientMisconfigured, ConnectionLost, IntegrationError
+from .ledger import record_act
+from .models import Connection, ConnectionState, Mode
+from .sessions import open_session, renew_now
+from .standing import set_state
+from .tokens import TokenPair, sealed_fields
+
+
+class AuthorisationRefused(Exception):
+    """An authorisation was not accepted. Its words are for the person who came back from Outreach."""
+
+    def __init__(self, what_happened: str, what_to_do: str) -> None:
+        super().__init__(what_happened)
+        self.what_happened = what_happened
+        self.what_to_do = what_to_do
+
+
+def get_connection(domain: Domain) -> Connection | None:
+    """Return the domain's open connection, in whatever state, or None."""
+    return domain.connections.exclude(state=ConnectionState.DISCONNECTED).select_related("domain").first()
+
+
+def get_last_connection(domain: Domain) -> Connection | None:
+    """Return the open connection, or else the one that ended last, or None."""
+    return get_connection(domain) or domain.connections.select_related("domain").first()
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """What a person brought back from the provider, with the organisation it opens."""
+
+    domain: Domain
+    user: User
+    pair: TokenPair
+    scopes_requested: Sequence[str]
+    scopes_granted: Sequence[str]
+    scopes_known: bool
+    account_key: str
+    account_label: str
+
+
+def accept_authorisation(connection_id: UUID, found: Authorisation) -> Connection:
+    """The domain is connected with the new tokens; an open connection of the same organisation is renewed.
+
+    connection_id: the id for a new row. Raises AuthorisationRefused, changing nothing, where the open
+    connection belongs to another organisation or is being disconnected.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        present = (
+            Connection.objects.select_for_update()
+            .filter(domain=found.domain)
+            .exclude(state=ConnectionState.DISCONNECTED)
+            .first()
+        )
+        if present is not None:
+            _refuse_mismatch(present, found)
+        connection = present or Connection(id=connection_id, domain=found.domain)
+        connection.state = ConnectionState.ACTIVE
+        connection.state_reason = ""
+        connection.state_changed_at = now
+        connection.account_key = found.account_key or connection.account_key
+        connection.account_label = found.account_label or connection.account_label
+        connection.authorised_by = found.user
+        connection.authorised_by_label = found.user.email
+        connection.authorised_at = now
+        connection.scopes_requested = list(found.scopes_requested)
+        connection.scopes_granted = list(found.scopes_granted)
+        connection.scopes_known = found.scopes_known
+        connection.token_version += 1
+        for column, value in sealed_fields(connection.pk, found.pair, at=now).items():
+            setattr(connection, column, value)
+        try:
+            connection.save(force_insert=present is None)
+        except IntegrityError as error:
+            raise AuthorisationRefused(
+                "Somebody else connected this domain at the same moment.",
+                "Look at the connection; it may be all you need.",
+            ) from error
+        record_act(
+            "reconnected" if present else "connected",
+            domain=found.domain,
+            actor_label=found.user.email,
+            connection=connection,
+            detail=f"granted: {' '.join(found.scopes_granted) or 'nothing'}",
+        )
+    return connection
+
+
+def _refuse_mismatch(present: Connection, found: Authorisation) -> None:
+    if present.state == ConnectionState.DISCONNECTING:
+        raise AuthorisationRefused(
+            "This domain is being disconnected right now.", "Wait until that has ended, then connect again."
+        )
+    if present.account_key and found.account_key != present.account_key:
+        raise AuthorisationRefused(
+            "You authorised another Outreach organisation than the one this domain is connected to."
+            if found.account_key
+            else "We could not confirm that you authorised the same Outreach organisation as before.",
+            "Sign in to Outreach with an account of the connected organisation, or disconnect here first.",
+        )
+
+
+def pause(connection: Connection, *, by_label: str) -> None:
+    """Nothing is written until somebody resumes; reading goes on."""
+    _change(connection, "paused", by_label, paused_at=timezone.now())
+
+
+def resume(connection: Connection, *, by_label: str) -> None:
+    """Writing is allowed again."""
+    _change(connection, "resumed", by_label, paused_at=None)
+
+
+def set_mode(connection: Connection, mode: Mode, *, by_label: str) -> None:
+    """The connection writes (live) or only plans (dry run)."""
+    _change(connection, f"mode set to {Mode(mode).label.lower()}", by_label, mode=mode)
+
+
+def _change(connection: Connection, act: str, by_label: str, **columns: object) -> None:
+    with transaction.atomic():
+        Connection.objects.filter(pk=connection.pk).update(**columns)
+        record_act(act, domain=connection.domain, actor_label=by_label, connection=connection)
+    connection.refresh_from_db()
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """checked: (scope, 'ok' or a sentence), one for each permission that was tried."""
+
+    is_ok: bool
+    sentence: str
+    account_label: str
+    checked: tuple[tuple[str, str], ...]
+
+
+def check_connection(connection: Connection, *, by_label: str) -> Health:
+    """Each granted permission was tried with one small read; a connection that works again says so.
+
+    prospects.read is left out: a look-up needs somebody's address, and none is at hand.
+    """
+    try:
+        if connection.state == ConnectionState.MISCONFIGURED:
+            renew_now(connection, job="check", actor_label=by_label)
+            set_state(connection, ConnectionState.ACTIVE)
+        with open_session(connection, job="check", actor_label=by_label, background=False) as session:
+            reads: list[tuple[str, Callable[[], object]]] = [
+                ("users.all", session.connector.identify_account),
+                ("teams.read", lambda: next(iter(session.connector.list_teams()))),
+                ("mailboxes.all", lambda: session.connector.read_mailboxes(["1"])),
+            ]
+            checked = [(scope, _try(read)) for scope, read in reads if connection.has_scope(scope)]
+    except IntegrationError as error:
+        return Health(False, error.message, connection.account_label, ())
+    failed = [sentence for _, sentence in checked if sentence != "ok"]
+    sentence = failed[0] if failed else "Outreach answers, and every permission that was granted works."
+    return Health(not failed, sentence, connection.account_label, tuple(checked))
+
+
+def _try(read: Callable[[], object]) -> str:
+    try:
+        read()
+    except (ConnectionLost, ClientMisconfigured):
+        raise
+    except IntegrationError as error:
+        return error.message
+    return "ok"

@@ -1,0 +1,155 @@
+"""The steps of leaving: restoring, revoking, erasing. Each is recorded when done, so that a kill resumes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from .errors import IntegrationError, RateLimited, Unreachable
+from .ledger import CallCollector, record_act
+from .models import Connection, ConnectionState, DisconnectStep, Mode
+from .queue import enqueue
+from .registry import get_provider_part
+from .sealing import Unsealable, open_sealed
+from .signals import disconnect_requested
+from .standing import set_state
+from .sync import count_unfinished
+
+LEASE = timedelta(seconds=60)
+REVOKE_FOR = timedelta(minutes=5)  # then the access is erased here, and the page says what to do there
+RETRY_AFTER = timedelta(seconds=30)
+
+
+class DisconnectRefused(Exception):
+    """Leaving cannot start; the words say why."""
+
+
+def request_disconnect(connection: Connection, *, restores: bool, by_label: str) -> Connection:
+    """The connection is leaving: no new work starts, and the steps follow in the background.
+
+    restores: put each mailbox that still holds our last write back to its original first. Without
+    access (revoked in Outreach) nothing can be restored, and the step is left out.
+    Raises DisconnectRefused where it is over already.
+    """
+    can_restore = restores and connection.state in (ConnectionState.ACTIVE, ConnectionState.MISCONFIGURED)
+    with transaction.atomic():
+        touched = (
+            Connection.objects.filter(pk=connection.pk)
+            .exclude(state__in=[ConnectionState.DISCONNECTED, ConnectionState.DISCONNECTING])
+            .update(
+                state=ConnectionState.DISCONNECTING,
+                state_reason="",
+                state_changed_at=timezone.now(),
+                disconnect_restores=can_restore,
+                disconnect_step=DisconnectStep.RESTORING if can_restore else DisconnectStep.REVOKING,
+                disconnect_requested_by_label=by_label,
+                disconnect_lease_until=None,
+            )
+        )
+        if not touched:
+            raise DisconnectRefused("This connection is being disconnected already.")
+        connection.refresh_from_db()
+        record_act(
+            "disconnect requested",
+            domain=connection.domain,
+            actor_label=by_label,
+            connection=connection,
+            detail="originals go back first" if can_restore else "without restoring",
+        )
+    if can_restore:
+        disconnect_requested.send(sender=Connection, connection=connection)
+    else:
+        enqueue("integrations.tasks.continue_disconnect", connection_id=str(connection.pk))
+    return connection
+
+
+def finish_restoring(connection_id: UUID | str, *, restored: int, conflicts: int, failed: int) -> None:
+    """Restoring has ended, as told by whoever did it; revoking is next. Twice is the same as once."""
+    with transaction.atomic():
+        moved = Connection.objects.filter(
+            pk=connection_id, state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING
+        ).update(disconnect_step=DisconnectStep.REVOKING, state_changed_at=timezone.now())
+        if not moved:
+            return
+        connection = Connection.objects.select_related("domain").get(pk=connection_id)
+        record_act(
+            "originals restored",
+            domain=connection.domain,
+            connection=connection,
+            actor_label=connection.disconnect_requested_by_label,
+            detail=f"{restored} restored, {conflicts} edited since and left, {failed} failed",
+        )
+    enqueue("integrations.tasks.continue_disconnect", connection_id=str(connection_id))
+
+
+def continue_disconnect(connection_id: UUID | str) -> bool:
+    """Revoke, then erase, as far as it goes now; returns whether the connection is over.
+
+    Waits (False) while a sync of this connection still runs, and while Outreach cannot be asked.
+    """
+    now = timezone.now()
+    claimed = Connection.objects.filter(
+        Q(disconnect_lease_until=None) | Q(disconnect_lease_until__lt=now),
+        pk=connection_id,
+        state=ConnectionState.DISCONNECTING,
+        disconnect_step=DisconnectStep.REVOKING,
+    ).update(disconnect_lease_until=now + LEASE)
+    connection = Connection.objects.select_related("domain").get(pk=connection_id)
+    if not claimed:
+        return connection.state == ConnectionState.DISCONNECTED
+    if count_unfinished(connection):
+        _release(connection)
+        return False
+    confirmed = _revoke(connection)
+    if confirmed is None and now - connection.state_changed_at < REVOKE_FOR:
+        _release(connection)
+        return False
+    _erase(connection, confirmed=bool(confirmed))
+    return True
+
+
+def _revoke(connection: Connection) -> bool | None:
+    """Return whether Outreach confirmed; None where it could not be asked and another try makes sense."""
+    if not connection.refresh_sealed:
+        return False
+    calls = CallCollector(connection, job="disconnect", actor_label=connection.disconnect_requested_by_label)
+    try:
+        token = open_sealed(connection.refresh_sealed, bound_to=f"{connection.pk}:refresh")
+        return bool(get_provider_part(connection.provider, "revoke_token")(token, record=calls))
+    except (Unreachable, RateLimited):
+        return None
+    except (IntegrationError, Unsealable):
+        return False
+    finally:
+        calls.flush()
+
+
+def _erase(connection: Connection, *, confirmed: bool) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        if not set_state(connection, ConnectionState.DISCONNECTED, erase_tokens=True):
+            return
+        Connection.objects.filter(pk=connection.pk).update(
+            disconnect_step=DisconnectStep.ERASED,
+            disconnected_at=now,
+            disconnect_lease_until=None,
+            revocation_confirmed=confirmed,
+            mode=Mode.DRY_RUN,
+        )
+        record_act(
+            "disconnected",
+            domain=connection.domain,
+            connection=connection,
+            actor_label=connection.disconnect_requested_by_label,
+            detail="access erased; "
+            + ("revocation confirmed by Outreach" if confirmed else "not confirmed by Outreach"),
+        )
+
+
+def _release(connection: Connection) -> None:
+    """Somebody may try again shortly; the sweep does."""
+    Connection.objects.filter(pk=connection.pk).update(disconnect_lease_until=timezone.now() + RETRY_AFTER)

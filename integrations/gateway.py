@@ -1,0 +1,52 @@
+"""The one write other apps may ask for: put a signature into a mailbox, reading it first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from .connector import MailboxRecord
+from .models import Connection
+from .sessions import Session, open_session
+
+
+class Gateway:
+    """Reads and writes signatures for one job. Its methods may be called from several threads."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def read_mailboxes(self, person_remote_ids: Sequence[str]) -> list[MailboxRecord]:
+        """Return the mailboxes of at most 100 people as Outreach holds them now."""
+        return self._session.connector.read_mailboxes(person_remote_ids)
+
+    def publish_signature(self, mailbox_remote_id: str, html: str) -> MailboxRecord:
+        """Replace one mailbox's signature; returns the mailbox as the reply shows it.
+
+        Raises: Refused, NotFound, Rejected for this mailbox alone; Unreachable where the outcome is
+        unknown (read, then decide); the rest of `integrations.errors` ends or suspends the job.
+        """
+        return self._session.connector.write_signature(mailbox_remote_id, html)
+
+    def flush(self) -> None:
+        """Every call so far is in the ledger. Called from the thread that owns the database."""
+        self._session.flush()
+
+
+@contextmanager
+def open_gateway(
+    connection: Connection,
+    *,
+    job: str,
+    actor_label: str = "",
+    background: bool = True,
+    for_restoring: bool = False,
+) -> Iterator[Gateway]:
+    """Open the gateway for one job, such as 'delivery 5'.
+
+    for_restoring: also open while the connection is paused or being disconnected.
+    """
+    with open_session(
+        connection, job=job, actor_label=actor_label, background=background, for_restoring=for_restoring
+    ) as session:
+        yield Gateway(session)

@@ -1,0 +1,127 @@
+"""Outreach's parts, put together with this installation's settings, for `integrations.registry`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.urls import reverse
+
+from integrations.connector import AccountIdentity
+from integrations.errors import ConnectionLost
+
+from .client import OutreachClient
+from .connector import OutreachConnector
+from .endpoints import ENDPOINTS
+from .oauth import OAuthClient, TokenReply
+from .ports import Budget, Permission, Recorder
+from .scopes import REQUESTED, SCOPES, compare, features_lost
+
+if TYPE_CHECKING:
+    from integrations.tokens import ConnectionWatch
+
+__all__ = [
+    "ENDPOINTS",
+    "REQUESTED",
+    "SCOPES",
+    "compare",
+    "exchange_code",
+    "features_lost",
+    "get_redirect_uri",
+    "identify",
+    "open_connector",
+    "refresh_tokens",
+    "revoke_token",
+]
+
+
+def get_redirect_uri() -> str:
+    """Return where Outreach sends people back: from configuration, never from a request's Host header."""
+    return settings.PUBLIC_URL + reverse("outreach_callback")
+
+
+@contextmanager
+def open_connector(
+    *, watch: ConnectionWatch, budget: Budget, record: Recorder
+) -> Iterator[OutreachConnector]:
+    """Open a connector whose every call asks `watch` first."""
+
+    def permission() -> Permission:
+        standing = watch.standing()
+        return Permission(
+            granted=standing.scopes_granted if standing.scopes_known else None,
+            switched_off=standing.scopes_switched_off,
+            writes_allowed=standing.allows_writes,
+        )
+
+    with OutreachClient(
+        base_url=settings.OUTREACH_BASE_URL, access=watch, budget=budget, permission=permission, record=record
+    ) as client:
+        yield OutreachConnector(client)
+
+
+def exchange_code(code: str, *, code_verifier: str, record: Recorder | None = None) -> TokenReply:
+    """Return the tokens for the code a person brought back. Raises members of `integrations.errors`."""
+    with _oauth(record) as oauth:
+        return oauth.exchange_code(code, get_redirect_uri(), code_verifier)
+
+
+def identify(pair: TokenReply, *, granted: frozenset[str] | None, record: Recorder) -> AccountIdentity:
+    """Return the organisation a new pair of tokens opens, by one read before anything is stored."""
+    with OutreachClient(
+        base_url=settings.OUTREACH_BASE_URL,
+        access=_UnstoredAccess(pair),
+        budget=_NoBudget(),
+        permission=lambda: Permission(granted=granted),
+        record=record,
+    ) as client:
+        return OutreachConnector(client).identify_account()
+
+
+class _UnstoredAccess:
+    """The token of a connection that does not exist yet; there is nothing to renew it with."""
+
+    def __init__(self, pair: TokenReply) -> None:
+        self._pair = pair
+
+    def token(self) -> str:
+        return self._pair.access_token
+
+    def renew(self, rejected: str) -> str:
+        raise ConnectionLost("Outreach issued an access token and then did not accept it. Connect again.")
+
+
+class _NoBudget:
+    """One call, made while a person waits; the connection's own budget begins with the connection."""
+
+    def take(self) -> None:
+        return
+
+    def learn(self, limit: int, remaining: int, resets_in_seconds: float | None) -> None:
+        return
+
+    def blocked(self, seconds: float) -> None:
+        return
+
+
+def refresh_tokens(refresh_token: str, *, record: Recorder | None = None) -> TokenReply:
+    """Return a new pair for a refresh token. Raises members of `integrations.errors`."""
+    with _oauth(record) as oauth:
+        return oauth.refresh(refresh_token, get_redirect_uri())
+
+
+def revoke_token(token: str, *, record: Recorder | None = None) -> bool:
+    """Return whether Outreach confirmed the revocation. Raises Unreachable or RateLimited: worth a retry."""
+    with _oauth(record) as oauth:
+        return oauth.revoke(token)
+
+
+def _oauth(record: Recorder | None) -> OAuthClient:
+    return OAuthClient(
+        base_url=settings.OUTREACH_BASE_URL,
+        client_id=settings.OUTREACH_CLIENT_ID,
+        client_secret=settings.OUTREACH_CLIENT_SECRET,
+        record=record,
+    )

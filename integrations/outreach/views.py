@@ -1,0 +1,214 @@
+"""The OAuth round trip: out to Outreach's consent page, and back with a code."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import Any
+
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
+from django.conf import settings
+from django.contrib import messages
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from integrations.connections import Authorisation, AuthorisationRefused, accept_authorisation
+from integrations.errors import ConnectionLost, IntegrationError, RateLimited
+from integrations.ledger import CallCollector
+from integrations.models import Connection
+from portal.access import Permission, get_permissions, get_visible_domains
+from portal.models import Domain, User
+
+from .assembly import exchange_code, identify
+from .provider import OutreachOAuth2Adapter
+from .scopes import REQUESTED, compare
+
+STATE_SECONDS = 15 * 60  # longer than a state lives
+
+
+def start_authorisation(request: HttpRequest, domain: Domain) -> HttpResponseBase:
+    """Send the person to Outreach's consent page, with a state that only this session can bring back."""
+    if not settings.OUTREACH_CLIENT_ID:
+        return _failed(
+            request,
+            domain,
+            what_happened="This portal does not know its Outreach application yet.",
+            what_to_do="Ask the operator to set OUTREACH_CLIENT_ID and OUTREACH_CLIENT_SECRET.",
+            status=503,
+        )
+    provider = OutreachOAuth2Adapter(request).get_provider()
+    return provider.redirect(
+        request,
+        process="connect",
+        next_url=reverse("integrations:outreach", args=[domain.name]),
+        data={"domain": domain.name, "user": request.user.pk},
+    )
+
+
+@require_safe
+def oauth2_login(request: HttpRequest) -> HttpResponse:
+    """Connecting starts on a domain's Outreach page, where the permissions are explained first."""
+    return redirect("portal:home")
+
+
+class OutreachCallbackView(OAuth2CallbackView):
+    """Takes a person back from Outreach. allauth keeps the state; what comes of it is ours."""
+
+    adapter: OutreachOAuth2Adapter
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        state = self._take_state(request)
+        if state is None:
+            return _failed(
+                request,
+                None,
+                what_happened="This answer from Outreach does not belong to anything you started here.",
+                what_to_do="Open the Outreach page of your domain and connect from there. It must be the same "
+                "browser, within ten minutes, and each attempt works once.",
+                status=400,
+            )
+        domain = get_visible_domains(request.user).filter(name=state["domain"]).first()
+        if domain is None or Permission.CONNECT not in get_permissions(request.user, domain):
+            return _failed(
+                request,
+                None,
+                what_happened="You may not connect this domain any more.",
+                what_to_do="Ask an owner of the domain.",
+                status=403,
+            )
+        request.domain = domain  # type: ignore[attr-defined]  # read by the context processor
+        problem = _read_problem(request)
+        if problem:
+            return _failed(request, domain, what_happened=problem[0], what_to_do=problem[1], status=400)
+        return self._connect(request, domain, code_verifier=state["pkce_code_verifier"])
+
+    def _take_state(self, request: HttpRequest) -> dict[str, Any] | None:
+        """Return what was stashed for this session and state, once; None for anything else."""
+        if len(request.GET.getlist("state")) != 1 or not request.user.is_authenticated:
+            return None
+        state_id = request.GET["state"]
+        try:
+            state, refusal = self._get_state(request, self.adapter.get_provider())
+        except ImmediateHttpResponse:
+            return None
+        if refusal is not None or state is None or state.get("process") != "connect":
+            return None
+        given = state.get("data") or {}
+        # Two callbacks at once may both have read the session before either stored it.
+        digest = hashlib.sha256(state_id.encode()).hexdigest()
+        if given.get("user") != request.user.pk or not cache.add(f"oauth-state:{digest}", 1, STATE_SECONDS):
+            return None
+        return {"domain": given.get("domain"), "pkce_code_verifier": state.get("pkce_code_verifier") or ""}
+
+    def _connect(self, request: HttpRequest, domain: Domain, *, code_verifier: str) -> HttpResponseBase:
+        user = request.user
+        assert isinstance(user, User)
+        connection_id = uuid.uuid4()
+        calls = CallCollector(
+            Connection(id=connection_id, domain=domain), job="connect", actor_label=user.email
+        )
+        try:
+            pair = exchange_code(request.GET["code"], code_verifier=code_verifier, record=calls)
+            grant = compare(REQUESTED, pair.scope)
+            granted = [*grant.granted, *grant.extra]
+            may_identify = "users.all" in granted or not grant.is_known
+            account = (
+                identify(pair, granted=frozenset(granted) if grant.is_known else None, record=calls)
+                if may_identify
+                else None
+            )
+            connection = accept_authorisation(
+                connection_id,
+                Authorisation(
+                    domain=domain,
+                    user=user,
+                    pair=pair,
+                    scopes_requested=REQUESTED,
+                    scopes_granted=granted,
+                    scopes_known=grant.is_known,
+                    account_key=account.key if account else "",
+                    account_label=account.label if account else "",
+                ),
+            )
+        except AuthorisationRefused as refusal:
+            return _failed(
+                request,
+                domain,
+                what_happened=refusal.what_happened,
+                what_to_do=refusal.what_to_do,
+                status=409,
+            )
+        except IntegrationError as error:
+            return _failed(request, domain, what_happened=_say(error), what_to_do=_advise(error), status=502)
+        finally:
+            calls.flush()
+        if connection.is_limited:
+            messages.warning(
+                request, "Connected, with fewer permissions than asked for. This page says what is missing."
+            )
+        else:
+            messages.success(request, "Connected. Read your directory next: Sync now.")
+        return _private(redirect("integrations:outreach", domain.name))
+
+
+oauth2_callback = OutreachCallbackView.adapter_view(OutreachOAuth2Adapter)
+
+
+def _read_problem(request: HttpRequest) -> tuple[str, str] | None:
+    """Return (what happened, what to do) for a callback that carries no usable code, or None."""
+    again = "Connect again when you are ready. Nothing was changed."
+    error = request.GET.get("error")
+    if error == "access_denied":
+        return "You, or your Outreach administrator, did not allow the connection.", again
+    if error is not None:
+        return (
+            "Outreach ended the connection with an error of its own.",
+            f"{again} If it stays, ask your Outreach administrator.",
+        )
+    if len(request.GET.getlist("code")) != 1 or not request.GET["code"]:
+        return "Outreach’s answer carries no usable code.", again
+    if "iss" in request.GET and request.GET["iss"].rstrip("/") != settings.OUTREACH_BASE_URL:
+        return "The answer names another issuer than the Outreach this portal is set up for.", again
+    return None
+
+
+def _say(error: IntegrationError) -> str:
+    if isinstance(error, ConnectionLost):
+        return (
+            "Outreach did not accept the code it gave you; such a code lives about a minute and works once."
+        )
+    return error.message
+
+
+def _advise(error: IntegrationError) -> str:
+    if isinstance(error, RateLimited):
+        return "Outreach issues one access token a minute. Wait a minute, then connect again."
+    if error.whose_turn == "operator":
+        return "Ask the operator of this portal to look at it, then connect again."
+    return "Connect again in a minute."
+
+
+def _failed(
+    request: HttpRequest, domain: Domain | None, *, what_happened: str, what_to_do: str, status: int
+) -> HttpResponse:
+    present = domain and domain.connections.exclude(state="disconnected").exists()
+    context = {
+        "domain": domain,
+        "what_happened": what_happened,
+        "what_was_not_lost": "The connection you had before is untouched."
+        if present
+        else "Nothing was stored, and nothing in Outreach was changed.",
+        "what_to_do": what_to_do,
+    }
+    return _private(render(request, "integrations/connect_failed.html", context, status=status))
+
+
+def _private(response: HttpResponse) -> HttpResponse:
+    """The address of this page held a code: no cache keeps it, no next page is told it."""
+    response["Cache-Control"] = "no-store"
+    response["Referrer-Policy"] = "no-referrer"
+    return response

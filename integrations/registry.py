@@ -1,0 +1,15 @@
+"""Which providers there are, and where each keeps its parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+# provider id -> the module that offers its parts; see integrations/outreach/assembly.py for the list
+PROVIDERS = {"outreach": "integrations.outreach.assembly"}
+
+
+def get_provider_part(provider: str, name: str) -> Any:
+    """Return one part of a provider. Raises KeyError or ImportError for what is not there."""
+    return import_string(f"{PROVIDERS[provider]}.{name}")

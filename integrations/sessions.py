@@ -1,0 +1,78 @@
+"""Opens a session: a provider's connector for one connection and one job, with tokens, budget and ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from .budget import HourlyBudget
+from .connector import Connector
+from .errors import ClientMisconfigured, ConnectionLost
+from .ledger import CallCollector
+from .models import Connection
+from .registry import get_provider_part
+from .standing import note_failure
+from .tokens import ConnectionWatch, Refresher, renew_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open way to one connection. `flush` writes what was called so far into the ledger."""
+
+    connector: Connector
+    calls: CallCollector
+
+    def flush(self) -> None:
+        self.calls.flush()
+
+
+@contextmanager
+def open_session(
+    connection: Connection,
+    *,
+    job: str,
+    actor_label: str = "",
+    background: bool = True,
+    for_restoring: bool = False,
+) -> Iterator[Session]:
+    """Open a session for one job, such as 'sync 12'; every call it makes is in the ledger when it ends.
+
+    Errors pass through; those that end the connection itself are recorded on it on their way.
+    """
+    calls = CallCollector(connection, job=job, actor_label=actor_label)
+    budget = HourlyBudget(connection.pk, background=background)
+    watch = ConnectionWatch(
+        connection.pk, refresh=_get_refresher(connection, calls), for_restoring=for_restoring
+    )
+    build: Callable[..., Any] = get_provider_part(connection.provider, "open_connector")
+    try:
+        with build(watch=watch, budget=budget, record=calls) as connector:
+            yield Session(connector=connector, calls=calls)
+    except (ConnectionLost, ClientMisconfigured) as error:
+        note_failure(connection, error)
+        raise
+    finally:
+        calls.flush()
+        budget.close()
+
+
+def renew_now(connection: Connection, *, job: str, actor_label: str = "") -> None:
+    """The connection's tokens were renewed. Raises as `tokens.renew_tokens`, recording what ends it."""
+    calls = CallCollector(connection, job=job, actor_label=actor_label)
+    try:
+        renew_tokens(
+            connection.pk, version=connection.token_version, refresh=_get_refresher(connection, calls)
+        )
+    except (ConnectionLost, ClientMisconfigured) as error:
+        note_failure(connection, error, token_version=connection.token_version)
+        raise
+    finally:
+        calls.flush()
+    connection.refresh_from_db()
+
+
+def _get_refresher(connection: Connection, calls: CallCollector) -> Refresher:
+    refresh: Callable[..., Any] = get_provider_part(connection.provider, "refresh_tokens")
+    return lambda refresh_token: refresh(refresh_token, record=calls)

@@ -1,0 +1,388 @@
+"""Connector to mirror: one run reads people, teams and mailboxes, and retires only after complete listings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from portal.models import User
+
+from .connector import Page
+from .errors import ConnectionLost, IntegrationError, RateLimited
+from .ledger import record_act
+from .mirror import Mirror, Tally, TeamSides
+from .models import (
+    UNFINISHED,
+    Connection,
+    Mailbox,
+    Person,
+    QuarantinedRecord,
+    RunState,
+    SyncKind,
+    SyncRun,
+    Team,
+)
+from .models.directory import MirrorRow
+from .sessions import Session, open_session
+from .signals import directory_synced
+
+LEASE = timedelta(seconds=120)  # longer than one page can take, retries included
+OVERLAP = timedelta(seconds=5)  # read again behind the newest instant seen, as rows commit out of order
+HOLD_ABOVE_PERCENT = 30
+HOLD_ABOVE_ROWS = 10
+NEEDED = {"people": "users.all", "teams": "teams.read", "mailboxes": "mailboxes.all"}
+
+Progress = Callable[[SyncRun], None]
+
+
+class SyncRefused(Exception):
+    """A sync cannot start now; the words say why."""
+
+
+class LeaseLost(Exception):
+    """Another process took this run for dead, or somebody ended it; whoever notices stops."""
+
+
+def request_sync(
+    connection: Connection,
+    *,
+    kind: SyncKind,
+    by: User | None = None,
+    by_label: str,
+    confirms_removals: bool = False,
+) -> SyncRun:
+    """A run waits to be carried out; `tasks.sync_directory` does it.
+
+    kind: CHANGES becomes FULL where no complete full run precedes it.
+    confirms_removals: a person agreed that many rows may be retired at once.
+    Raises SyncRefused: not connected, nothing granted to read, or a run is unfinished already.
+    """
+    if not connection.is_usable:
+        raise SyncRefused(
+            connection.state_reason or "Outreach is not connected, so there is nothing to read."
+        )
+    if not any(connection.has_scope(scope) for scope in NEEDED.values()):
+        raise SyncRefused("Outreach granted none of the permissions a sync needs. Reconnect and allow them.")
+    if kind == SyncKind.CHANGES and get_watermarks(connection) is None:
+        kind = SyncKind.FULL
+    try:
+        with transaction.atomic():
+            run = SyncRun.objects.create(
+                connection=connection,
+                kind=kind,
+                started_by=by,
+                started_by_label=by_label,
+                confirms_removals=confirms_removals,
+            )
+            if by is not None:
+                record_act(
+                    "sync requested",
+                    domain=connection.domain,
+                    actor_label=by_label,
+                    connection=connection,
+                    job=f"sync {run.pk}",
+                )
+    except IntegrityError as error:
+        raise SyncRefused(_describe_running(connection)) from error
+    return run
+
+
+def _describe_running(connection: Connection) -> str:
+    running = connection.sync_runs.filter(state__in=UNFINISHED).first()
+    since = f" since {running.created_at:%H:%M} UTC, started by {running.started_by_label}" if running else ""
+    return f"A sync is running already{since}. Its result will be here when it ends."
+
+
+@dataclass(frozen=True, slots=True)
+class Watermarks:
+    """The newest `updatedAt` that complete runs have seen; a later run reads from there on."""
+
+    people: datetime | None
+    mailboxes: datetime | None
+
+
+def get_watermarks(connection: Connection) -> Watermarks | None:
+    """Return from where to read what changed, or None where everything must be read."""
+    complete = connection.sync_runs.filter(state=RunState.COMPLETE, created_at__gte=connection.authorised_at)
+    if not complete.filter(kind=SyncKind.FULL).exists():
+        return None
+    last = complete.order_by("-id").first()
+    return last and Watermarks(last.people_watermark, last.mailboxes_watermark)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one listing named: ids, and the newest instant."""
+
+    ids: set[str] = field(default_factory=set)
+    newest: datetime | None = None
+    has_nameless: bool = False
+
+
+def carry_out(run_id: int, *, progress: Progress | None = None) -> SyncRun:
+    """The run has ended, in a state that says how; its causes are on the row. Raises only our own bugs.
+
+    A run that is claimed by somebody else, or over, is returned as it is.
+    """
+    claimed = SyncRun.objects.filter(pk=run_id, state__in=[RunState.QUEUED, RunState.WAITING]).update(
+        state=RunState.RUNNING,
+        started_at=timezone.now(),
+        lease_until=timezone.now() + LEASE,
+        resume_at=None,
+        cause="",
+    )
+    run = SyncRun.objects.select_related("connection__domain").get(pk=run_id)
+    if not claimed:
+        return run
+    worker = _Run(run, progress=progress)
+    try:
+        with worker.ending():
+            worker.read_everything()
+    except LeaseLost:
+        run.refresh_from_db()
+        return run
+    if run.state == RunState.COMPLETE:
+        directory_synced.send(sender=SyncRun, run=run, connection=run.connection)
+    return run
+
+
+def preview(connection: Connection, *, kind: SyncKind, by_label: str) -> SyncRun:
+    """Return an unsaved run with what a sync would read and change; nothing but the ledger is written."""
+    if kind == SyncKind.CHANGES and get_watermarks(connection) is None:
+        kind = SyncKind.FULL
+    run = SyncRun(connection=connection, kind=kind, started_by_label=by_label, started_at=timezone.now())
+    _Run(run, writes=False).read_everything()
+    return run
+
+
+def end_lapsed_runs() -> list[SyncRun]:
+    """Runs whose process died are marked interrupted; returns the runs requested in their place."""
+    successors = []
+    lapsed = SyncRun.objects.filter(state=RunState.RUNNING, lease_until__lt=timezone.now())
+    for run in lapsed.select_related("connection__domain"):
+        with transaction.atomic():
+            ended = SyncRun.objects.filter(
+                pk=run.pk, state=RunState.RUNNING, lease_until__lt=timezone.now()
+            ).update(
+                state=RunState.INTERRUPTED,
+                finished_at=timezone.now(),
+                cause="The process that carried it out ended before it was done. It was started again.",
+            )
+            if not ended:
+                continue
+            try:
+                successors.append(
+                    request_sync(
+                        run.connection,
+                        kind=SyncKind(run.kind),
+                        by_label=run.started_by_label,
+                        confirms_removals=run.confirms_removals,
+                    )
+                )
+            except SyncRefused:
+                continue  # disconnected meanwhile: there is nothing to start again
+    return successors
+
+
+class _Run:
+    """One run while it is carried out."""
+
+    def __init__(self, run: SyncRun, *, progress: Progress | None = None, writes: bool = True) -> None:
+        self._run = run
+        self._progress = progress
+        self._writes = writes
+        started_at = run.started_at or timezone.now()
+        self._mirror = Mirror(run.connection, at=started_at, writes=writes)
+        self._held: list[str] = []
+        self._skipped: list[str] = []
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Whatever happens inside, the row says how it ended."""
+        run = self._run
+        try:
+            yield
+        except RateLimited as error:
+            self._end(
+                RunState.WAITING,
+                error.message,
+                resume_at=timezone.now() + timedelta(seconds=error.retry_after_seconds),
+            )
+        except ConnectionLost as error:
+            self._end(RunState.SKIPPED, error.message)
+        except IntegrationError as error:
+            self._end(RunState.FAILED, f"{error.message} Nothing that was read before is lost.")
+        except LeaseLost:
+            raise
+        except Exception:
+            self._end(RunState.FAILED, "Something went wrong on our side. The operator’s log says what.")
+            raise
+        else:
+            self._end(RunState.COMPLETE, " ".join([*self._held, *self._skipped]))
+        finally:
+            if self._progress:
+                self._progress(run)
+
+    def read_everything(self) -> None:
+        """Teams, people and mailboxes are mirrored, as far as the granted permissions reach."""
+        run, connection = self._run, self._run.connection
+        marks = get_watermarks(connection) if run.kind == SyncKind.CHANGES else None
+        job = f"sync {run.pk}" if run.pk else "sync preview"
+        actor = run.started_by_label if run.started_by_id else ""
+        with open_session(connection, job=job, actor_label=actor) as session:
+            team_sides: TeamSides = {}
+            if self._may_read("teams"):
+                self._read_teams(session, team_sides)
+            if self._may_read("people"):
+                seen = self._read_people(session, team_sides, since=marks and marks.people)
+                if marks is None:
+                    self._retire(Person, seen)
+                    run.people_watermark = _later(None, seen.newest)
+                else:
+                    run.people_watermark = _later(marks.people, seen.newest)
+                    self._settle_teams(team_sides, seen)
+            if self._may_read("mailboxes"):
+                seen = self._read_mailboxes(session, since=marks and marks.mailboxes)
+                if marks is None:
+                    self._retire(Mailbox, seen)
+                run.mailboxes_watermark = _later(marks and marks.mailboxes, seen.newest)
+            run.calls = session.calls.left
+
+    def _may_read(self, what: str) -> bool:
+        if self._run.connection.has_scope(NEEDED[what]) or not self._run.connection.scopes_known:
+            self._run.phase = what
+            return True
+        self._skipped.append(f"{what.capitalize()} were not read: {NEEDED[what]} is not granted.")
+        return False
+
+    def _read_teams(self, session: Session, team_sides: TeamSides) -> None:
+        seen = _Seen()
+        for page in self._pages(session, session.connector.list_teams(), "team", seen):
+            with self._storing(session):
+                self._count(self._mirror.put_teams(page.records))
+                self._run.teams_read += len(page.records)
+            team_sides.update({record.remote_id: record.member_ids for record in page.records})
+        self._retire(Team, seen)
+
+    def _read_people(self, session: Session, team_sides: TeamSides, *, since: datetime | None) -> _Seen:
+        seen = _Seen()
+        for page in self._pages(
+            session, session.connector.list_people(updated_since=_with_overlap(since)), "person", seen
+        ):
+            with self._storing(session):
+                self._count(self._mirror.put_people(page.records, team_sides))
+                self._run.people_read += len(page.records)
+        return seen
+
+    def _settle_teams(self, team_sides: TeamSides, seen: _Seen) -> None:
+        if team_sides:
+            with self._storing(None):
+                self._count(self._mirror.put_team_sides(team_sides, except_people=seen.ids))
+
+    def _read_mailboxes(self, session: Session, *, since: datetime | None) -> _Seen:
+        seen = _Seen()
+        listing = session.connector.list_mailboxes(updated_since=_with_overlap(since))
+        for page in self._pages(session, listing, "mailbox", seen):
+            with self._storing(session):
+                self._count(self._mirror.put_mailboxes(page.records))
+                self._run.mailboxes_read += len(page.records)
+        return seen
+
+    def _pages(self, session: Session, listing: Iterator[Page], kind: str, seen: _Seen) -> Iterator[Page]:  # type: ignore[type-arg]
+        """Yield each page of one listing, noting what it named and setting aside what did not fit."""
+        is_complete = False
+        for page in listing:
+            is_complete = page.is_last
+            for record in page.records:
+                seen.ids.add(record.remote_id)
+                seen.newest = _later(seen.newest, getattr(record, "updated_at", None))
+            for unreadable in page.unreadable:
+                seen.ids.add(unreadable.remote_id)
+                seen.has_nameless |= not unreadable.remote_id
+            self._run.quarantined += len(page.unreadable)
+            if page.unreadable and self._writes:
+                QuarantinedRecord.objects.bulk_create(
+                    QuarantinedRecord(run=self._run, kind=kind, remote_id=item.remote_id, reason=item.reason)
+                    for item in page.unreadable
+                )
+            yield page
+        if not is_complete:
+            raise AssertionError(f"The listing of {kind} ended without its last page.")
+
+    @contextmanager
+    def _storing(self, session: Session | None) -> Iterator[None]:
+        """Rows, counters and the renewed lease are committed together, or not at all."""
+        run = self._run
+        with transaction.atomic():
+            yield
+            if session is not None:
+                run.calls = session.calls.left
+            if self._writes:
+                self._renew()
+        if session is not None:
+            session.flush()
+        if self._progress:
+            self._progress(run)
+
+    def _renew(self) -> None:
+        run = self._run
+        run.lease_until = timezone.now() + LEASE
+        columns = ("lease_until", "phase", "calls", "teams_read", "people_read", "mailboxes_read",
+                   "added", "changed", "retired", "quarantined")  # fmt: skip
+        held = SyncRun.objects.filter(pk=run.pk, state=RunState.RUNNING)
+        if not held.update(**{column: getattr(run, column) for column in columns}):
+            raise LeaseLost
+
+    def _retire(self, model: type[MirrorRow], seen: _Seen) -> None:
+        """Rows that the complete listing did not name are retired, unless suspiciously many are missing."""
+        if seen.has_nameless:
+            self._held.append(f"No {model._meta.verbose_name} was removed, as a record came without its id.")
+            return
+        missing = self._mirror.find_missing(model, seen.ids)
+        if not missing:
+            return
+        live = self._mirror.count_live(model)
+        is_many = len(missing) > HOLD_ABOVE_ROWS and len(missing) * 100 > live * HOLD_ABOVE_PERCENT
+        is_empty = not seen.ids and live > 1
+        if (is_many or is_empty) and not self._run.confirms_removals:
+            self._run.held_removals += len(missing)
+            self._held.append(
+                f"Outreach no longer lists {len(missing)} of {live} {model._meta.verbose_name_plural}. "
+                "That is unusually many, so none was removed here until you confirm it."
+            )
+            return
+        with self._storing(None):
+            self._count(self._mirror.retire(model, missing))
+
+    def _count(self, tally: Tally) -> None:
+        self._run.added += tally.added
+        self._run.changed += tally.changed
+        self._run.retired += tally.retired
+
+    def _end(self, state: RunState, cause: str, *, resume_at: datetime | None = None) -> None:
+        run = self._run
+        run.state, run.cause, run.resume_at, run.lease_until = state, cause, resume_at, None
+        run.finished_at = None if state == RunState.WAITING else timezone.now()
+        with transaction.atomic():
+            if SyncRun.objects.select_for_update().filter(pk=run.pk, state=RunState.RUNNING).exists():
+                run.save()
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """Return the later instant, none of them believed when it lies in the future."""
+    latest = max((instant for instant in (one, other) if instant), default=None)
+    return latest and min(latest, timezone.now() + timedelta(hours=1))
+
+
+def _with_overlap(since: datetime | None) -> datetime | None:
+    return since and since - OVERLAP
+
+
+def count_unfinished(connection: Connection) -> int:
+    """Return how many runs of this connection may still call Outreach."""
+    return connection.sync_runs.filter(state=RunState.RUNNING, lease_until__gte=timezone.now()).count()

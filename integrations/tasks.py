@@ -1,0 +1,81 @@
+"""Entry points for the background worker. Each fetches its row, calls one function, and may run twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from . import disconnect, sync
+from .errors import IntegrationError
+from .models import Connection, ConnectionState, DisconnectStep, RunState, SyncKind, SyncRun
+from .queue import enqueue
+from .sessions import renew_now
+from .tokens import DAILY
+
+UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost its task
+
+
+def sync_directory(*, run_id: int) -> None:
+    """Carry one requested sync out."""
+    sync.carry_out(run_id)
+
+
+def sync_changes() -> None:
+    """Every connection whose domain wants it reads what changed."""
+    _request_for_all(SyncKind.CHANGES)
+
+
+def sync_everything() -> None:
+    """Every connection whose domain wants it reads everything; rows that are gone are retired."""
+    _request_for_all(SyncKind.FULL)
+
+
+def _request_for_all(kind: SyncKind) -> None:
+    due = Connection.objects.filter(state=ConnectionState.ACTIVE, domain__automatic_sync=True)
+    for connection in due.select_related("domain"):
+        if not connection.sync_runs.exists():
+            continue  # the first reading is a person's decision
+        try:
+            run = sync.request_sync(connection, kind=kind, by_label="schedule")
+        except sync.SyncRefused:
+            continue  # one is running, or nothing may be read: the page says so
+        enqueue("integrations.tasks.sync_directory", run_id=run.pk)
+
+
+def refresh_tokens() -> None:
+    """Every connection that was not renewed for most of a day is renewed, so that 14 days never lapse."""
+    due = Connection.objects.filter(
+        Q(refreshed_at=None) | Q(refreshed_at__lt=timezone.now() - DAILY),
+        state__in=[ConnectionState.ACTIVE, ConnectionState.MISCONFIGURED],
+    )
+    for connection in due.select_related("domain"):
+        try:
+            renew_now(connection, job="daily renewal")
+        except IntegrationError:
+            continue  # recorded on the connection where it ends it; the others heal by the next pass
+
+
+def continue_disconnect(*, connection_id: str) -> None:
+    """Take one leaving connection as far as it goes now."""
+    disconnect.continue_disconnect(connection_id)
+
+
+def sweep_connections() -> None:
+    """What a lost task left behind is found: unclaimed and lapsed syncs, waiting ones, half-left connections."""
+    now = timezone.now()
+    for run in sync.end_lapsed_runs():
+        enqueue("integrations.tasks.sync_directory", run_id=run.pk)
+    due = Q(state=RunState.QUEUED, created_at__lt=now - UNCLAIMED) | Q(
+        state=RunState.WAITING, resume_at__lte=now
+    )
+    for run_id in SyncRun.objects.filter(due).values_list("pk", flat=True):
+        enqueue("integrations.tasks.sync_directory", run_id=run_id)
+    leaving = Connection.objects.filter(
+        Q(disconnect_lease_until=None) | Q(disconnect_lease_until__lt=now),
+        state=ConnectionState.DISCONNECTING,
+        disconnect_step=DisconnectStep.REVOKING,
+    )
+    for connection_id in leaving.values_list("pk", flat=True):
+        enqueue("integrations.tasks.continue_disconnect", connection_id=str(connection_id))

@@ -1,0 +1,214 @@
+"""Leases a live access token: one refresher per connection, and the rotated pair stored before it is used.
+
+No database lock is held while Outreach answers. The refresher claims the row by a conditional update;
+the others wait for the row's version to move. Whoever comes late cannot store over a newer pair.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from django.db import connections as db_connections
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from .errors import ClientMisconfigured, ConnectionLost, RateLimited, Unreachable
+from .models import Connection, ConnectionState
+from .sealing import Unsealable, open_sealed, seal
+
+EXPIRY_MARGIN = timedelta(minutes=2)
+MINT_SPACING = timedelta(seconds=60)  # Outreach mints one token per user and application in 60 s
+REFRESH_CLAIM = timedelta(seconds=30)  # longer than the longest token call
+WATCH_SECONDS = 1.0  # a pause, a switch or an erasure holds for every thread after this long
+DAILY = timedelta(hours=20)  # renewed at least this often, so that the 14 days never lapse
+
+ALIVE = (ConnectionState.ACTIVE, ConnectionState.DISCONNECTING)
+
+
+class TokenPair(Protocol):
+    """What a provider's token endpoint returned."""
+
+    @property
+    def access_token(self) -> str: ...
+    @property
+    def refresh_token(self) -> str: ...
+    @property
+    def expires_in_seconds(self) -> int: ...
+    @property
+    def scope(self) -> str | None: ...
+
+
+Refresher = Callable[[str], TokenPair]
+"""Trades a refresh token for a new pair at the provider."""
+
+
+def sealed_fields(connection_id: UUID, pair: TokenPair, *, at: datetime) -> dict[str, object]:
+    """Return the columns that store `pair`, sealed to this row."""
+    return {
+        "access_sealed": seal(pair.access_token, bound_to=f"{connection_id}:access"),
+        "refresh_sealed": seal(pair.refresh_token, bound_to=f"{connection_id}:refresh"),
+        "access_expires_at": at + timedelta(seconds=pair.expires_in_seconds),
+        "refreshed_at": at,
+        "refresh_started_at": None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a connection may do at this moment."""
+
+    state: str
+    scopes_granted: frozenset[str]
+    scopes_known: bool
+    scopes_switched_off: frozenset[str]
+    allows_writes: bool
+
+
+class ConnectionWatch:
+    """One session's view of its connection, read again every second. Safe to use from several threads.
+
+    for_restoring: the session of a disconnect, which may still write while the connection is leaving.
+    """
+
+    def __init__(self, connection_id: UUID, *, refresh: Refresher, for_restoring: bool = False) -> None:
+        self._id = connection_id
+        self._refresh = refresh
+        self._for_restoring = for_restoring
+        self._row: Connection | None = None
+        self._access = ""
+        self._read_at = 0.0
+        self._lock = threading.RLock()
+
+    def standing(self) -> Standing:
+        """Return what may be done now. Raises ConnectionLost where the connection is over."""
+        row = self._fresh_row()
+        return Standing(
+            state=row.state,
+            scopes_granted=frozenset(row.scopes_granted),
+            scopes_known=row.scopes_known,
+            scopes_switched_off=frozenset(row.scopes_switched_off),
+            allows_writes=row.allows_writes or self._for_restoring,
+        )
+
+    def token(self) -> str:
+        """Return an access token with some life left, renewing it first where needed."""
+        with self._lock:
+            row = self._fresh_row()
+            if row.access_expires_at and row.access_expires_at - EXPIRY_MARGIN > timezone.now():
+                return self._access
+            return self._renew(row)
+
+    def renew(self, rejected: str) -> str:
+        """Return a token other than `rejected`; another session's newer one serves as well."""
+        with self._lock:
+            row = self._fresh_row(at_once=True)
+            return self._access if self._access != rejected else self._renew(row)
+
+    def _renew(self, row: Connection) -> str:
+        try:
+            renew_tokens(row.pk, version=row.token_version, refresh=self._refresh)
+        finally:
+            _close_in_pool_thread()
+        self._fresh_row(at_once=True)
+        return self._access
+
+    def _fresh_row(self, *, at_once: bool = False) -> Connection:
+        with self._lock:
+            if self._row is None or at_once or time.monotonic() - self._read_at > WATCH_SECONDS:
+                try:
+                    self._row = Connection.objects.get(pk=self._id)
+                finally:
+                    _close_in_pool_thread()
+                self._read_at = time.monotonic()
+                self._access = ""
+            row = self._row
+            if row.state not in ALIVE or (
+                row.state == ConnectionState.DISCONNECTING and not self._for_restoring
+            ):
+                raise _over(row)
+            if not self._access:
+                self._access = _open(row.access_sealed, bound_to=f"{row.pk}:access")
+            return row
+
+
+def renew_tokens(connection_id: UUID, *, version: int, refresh: Refresher) -> None:
+    """The connection's token version is past `version`: renewed here, or by whoever was first.
+
+    Raises: ConnectionLost, ClientMisconfigured, RateLimited (within 60 s of the last renewal),
+        Unreachable (nothing was lost; try again).
+    """
+    deadline = time.monotonic() + REFRESH_CLAIM.total_seconds()
+    while True:
+        row = Connection.objects.get(pk=connection_id)
+        if row.state not in (*ALIVE, ConnectionState.MISCONFIGURED):
+            raise _over(row)
+        if row.token_version != version:
+            return
+        now = timezone.now()
+        if row.refreshed_at and timedelta(0) <= now - row.refreshed_at < MINT_SPACING:
+            wait = MINT_SPACING - (now - row.refreshed_at)
+            raise RateLimited(
+                "Outreach issues one access token a minute. Work goes on by itself within a minute.",
+                retry_after_seconds=max(wait.total_seconds(), 1.0),
+            )
+        claimed = Connection.objects.filter(
+            Q(refresh_started_at=None) | Q(refresh_started_at__lt=now - REFRESH_CLAIM),
+            pk=connection_id,
+            token_version=version,
+        ).update(refresh_started_at=now)
+        if claimed:
+            break
+        if time.monotonic() > deadline:
+            raise Unreachable(
+                "Another process is renewing the access and has not finished. It is tried again."
+            )
+        time.sleep(0.1)
+    _renew_claimed(row, claimed_at=now, refresh=refresh)
+
+
+def _renew_claimed(row: Connection, *, claimed_at: datetime, refresh: Refresher) -> None:
+    is_ours = Connection.objects.filter(pk=row.pk, token_version=row.token_version)
+    try:
+        pair = refresh(_open(row.refresh_sealed, bound_to=f"{row.pk}:refresh"))
+    except (ConnectionLost, ClientMisconfigured):
+        raise  # whoever opened the session records it on the connection
+    except Exception:
+        is_ours.filter(refresh_started_at=claimed_at).update(refresh_started_at=None)
+        raise
+    with transaction.atomic():  # committed before anybody can read, and so use, the new token
+        is_ours.update(token_version=F("token_version") + 1, **sealed_fields(row.pk, pair, at=timezone.now()))
+
+
+def _open(sealed: str, *, bound_to: str) -> str:
+    if not sealed:
+        raise ConnectionLost("There is no access to Outreach any more. Connect again on the Outreach page.")
+    try:
+        return open_sealed(sealed, bound_to=bound_to)
+    except Unsealable as error:
+        raise ClientMisconfigured(
+            "The stored access cannot be opened with the keys in TOKEN_KEYS. "
+            "Put the earlier key back behind the newest one, or connect again.",
+            detail=str(error),
+        ) from error
+
+
+def _over(row: Connection) -> ConnectionLost:
+    if row.state == ConnectionState.DISCONNECTING:
+        return ConnectionLost("This connection is being disconnected, so nothing more is done with it.")
+    return ConnectionLost(row.state_reason or "Outreach is not connected. Connect it on the Outreach page.")
+
+
+def _close_in_pool_thread() -> None:
+    """A pool's thread ends without telling Django, so it keeps no database connection."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        and not db_connections["default"].in_atomic_block
+    ):
+        db_connections["default"].close()
