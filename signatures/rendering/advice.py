@@ -1,4 +1,4 @@
-"""What the author of a template should know though it may be saved: removed parts, pictures, contrast, size."""
+"""What to tell the author of a template that may be saved: removed parts, pictures, contrast, size."""
 
 from __future__ import annotations
 
@@ -38,7 +38,11 @@ def style_warnings(inlined: str) -> Iterator[str]:
     """Yield a sentence for each declaration of a <style> block or attribute that will be removed."""
     for style in dict.fromkeys(re.findall(r' style="([^"]*)"', inlined)):
         for declaration in refused_declarations(unescape(style)):
-            yield f"The style “{declaration[:80]}” is not allowed and was removed."
+            yield _refused_style(declaration)
+
+
+def _refused_style(declaration: str) -> str:
+    return f"The style “{declaration[:80]}” is not allowed and was removed."
 
 
 def result_warnings(html: str, byte_count: int) -> Iterator[str]:
@@ -65,23 +69,23 @@ class _RemovedParts(HTMLParser):
             return
         known = ALLOWED_ATTRIBUTES["*"] | ALLOWED_ATTRIBUTES.get(tag, frozenset()) | {"class", "id"}
         for name, value in attrs:
-            if name not in known:
+            if name == "style":
+                self.sentences.extend(_refused_style(part) for part in refused_declarations(value or ""))
+            elif name not in known:
                 self.sentences.append(f"The attribute {name} of <{tag}> is not allowed and was removed.")
             elif name in ("href", "src") and not is_allowed_attribute(name, value or ""):
                 self.sentences.append(
                     f"The address “{(value or '')[:80]}” was removed: addresses start with https://, "
                     "links may also start with mailto: or tel:."
                 )
-            elif name not in ("style", "class", "id") and not is_allowed_attribute(name, value or ""):
+            elif name not in ("class", "id") and not is_allowed_attribute(name, value or ""):
                 self.sentences.append(f"The value of {name} in <{tag}> is not allowed and was removed.")
 
 
 def _picture_warnings(picture: Element) -> Iterator[str]:
-    name = unescape(picture.attributes.get("src", "without address"))[:80]
-    if "src" not in picture.attributes:
-        yield "A picture has no address and will show as broken."
+    name = unescape(picture.attributes.get("src", ""))[:80]
     if "alt" not in picture.attributes:
-        yield f"The picture {name} has no alt text; add alt=\"\" if it is decoration."
+        yield f"The picture {name} has no alt text; add alt='' if it is decoration."
     if "width" not in picture.attributes:
         yield f"The picture {name} has no width attribute; Outlook shows it at its full size."
 
@@ -92,7 +96,7 @@ def _contrast_warnings(node: Element, ink: str | None, ground: str | None) -> It
     ink = styles.get("color") or node.attributes.get("color") or ink
     own_ground = styles.get("background-color") or styles.get("background") or node.attributes.get("bgcolor")
     if own_ground and own_ground in _WHITES:
-        yield "A white background shows as a white box in dark mode; leave it out or use an off-white with padding."
+        yield "A white background is a white box in dark mode; leave it out or use a padded off-white."
     ground = own_ground or ground
     for child in node.children:
         if isinstance(child, Element):
@@ -104,17 +108,17 @@ def _contrast_warnings(node: Element, ink: str | None, ground: str | None) -> It
 def _text_warnings(text: Text, ink: str | None, ground: str | None) -> Iterator[str]:
     words = f"“{unescape(text.content).strip()[:40]}”"
     if ink in (None, "inherit") and ground not in (None, "transparent", "none"):
-        yield f"{words} stands on its own background but has no colour of its own; in dark mode it may vanish."
+        yield f"{words} has a background but no colour of its own; in dark mode it may vanish."
     if ink is None or ink == "inherit":
         return
     ink = _NAMED.get(ink, ink)
     if ground in (None, "transparent", "none"):
         light, dark = contrast_ratio(ink, LIGHT_GROUND), contrast_ratio(ink, DARK_GROUND)
         if light is not None and light < MIN_CONTRAST:
-            yield f"{words} in {ink} is hard to read on white (contrast {light:.1f}, at least {MIN_CONTRAST})."
+            yield f"{words} in {ink} is hard to read on white ({light:.1f} to 1, not {MIN_CONTRAST})."
         if dark is not None and dark < MIN_CONTRAST_DARK:
-            yield f"{words} in {ink} is hard to read in dark mode (contrast {dark:.1f}, at least {MIN_CONTRAST_DARK})."
+            yield f"{words} in {ink} is hard to read in dark mode ({dark:.1f} to 1, not {MIN_CONTRAST_DARK})."
         return
     ratio = contrast_ratio(ink, _NAMED.get(ground, ground)) if ground else None
     if ratio is not None and ratio < MIN_CONTRAST:
-        yield f"{words} in {ink} is hard to read on {ground} (contrast {ratio:.1f}, at least {MIN_CONTRAST})."
+        yield f"{words} in {ink} is hard to read on {ground} ({ratio:.1f} to 1, not {MIN_CONTRAST})."

@@ -29,6 +29,7 @@ _COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", r
 _PRIVATE = re.compile("[\ue000-\uf8ff\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _TAG_NAME = re.compile(r"\{%-?\s*([^\s%-]*)")
 _CLASS_OR_ID = re.compile(r' (?:class|id)="[^"]*"')
+_PICTURE_WITHOUT_ADDRESS = re.compile(r"<img(?![^>]* src=)[^>]*>")
 _BLANK_LINES = re.compile(r"[ \t\r]*\n\s*")
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}")
 
@@ -60,6 +61,8 @@ def compile_template(source: str) -> CompiledTemplate:
 
 def _try_out(template: CompiledTemplate) -> list[str]:
     """Return warnings from rendering with samples; raise TemplateError where it can never be sent."""
+    if not template.html:
+        raise TemplateError("The template shows nothing. Write what a signature should hold.")
     try:
         full = render_signature(template, sample_values())
     except RenderRefused as refusal:
@@ -158,7 +161,7 @@ def _known_field(path: Path, position: int, at: Locator) -> str:
 def _clean(draft: str, at: Locator) -> str:
     """Return the draft in its final form: sanitized again, class names gone, blank space short."""
     html = _CLASS_OR_ID.sub("", sanitize_template(draft))
-    html = _BLANK_LINES.sub("\n", html)
+    html = _PICTURE_WITHOUT_ADDRESS.sub("", _BLANK_LINES.sub("\n", html))
     # Here all Liquid is put aside: braces now were text, or character references that became text.
     if _BRACES.search(html):
         raise at.error("Braces that belong to no field are left in the text; take them out.", 0)

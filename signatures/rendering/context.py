@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from signatures.rendering.fields import FIELDS, Trust
@@ -25,7 +26,9 @@ _LINE_BREAKS = re.compile(r"\s*(?:[\r\n\v\f\u0085\u2028\u2029]\s*)+")
 _SPACES = re.compile(r"[ \t]+")
 
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`|~-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_][\w-]{1,62}")
-_PHONE = re.compile(r"\+?[\d\s().\-/\u2010-\u2013\u00a0]{3,40}(?:(?:;?\s*ext[.:=]?|x|#)\s*\d{1,8})?", re.IGNORECASE)
+_PHONE = re.compile(
+    r"\+?[\d\s().\-/\u2010-\u2013\u00a0]{3,40}(?:(?:;?\s*ext[.:=]?|x|#)\s*\d{1,8})?", re.IGNORECASE
+)
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _URL_FORBIDDEN = re.compile(r"[\s\"'<>\\^`|]")
@@ -61,13 +64,21 @@ def build_context(values: Mapping[str, str | None]) -> Context:
     missing: dict[str, str] = {}
     for field in FIELDS:
         owner, name = field.name.split(".")
-        try:
-            value = _CHECKS[field.trust](_plain_text(values.get(field.name)))
-        except Unfit as reason:
-            value = None
-            missing[field.name] = str(reason)
+        value, reason = _checked(field.trust, values.get(field.name))
+        if value is None:
+            missing[field.name] = reason
         scope.setdefault(owner, {})[name] = value
     return Context(scope, missing)
+
+
+# Most values of a signature are its company's, the same for everybody.
+@lru_cache(maxsize=4096)
+def _checked(trust: Trust, raw: str | None) -> tuple[str | None, str]:
+    """Return the value made harmless, or None and why it counts as missing."""
+    try:
+        return _CHECKS[trust](_plain_text(raw)), ""
+    except Unfit as reason:
+        return None, str(reason)
 
 
 def _plain_text(raw: str | None) -> str:

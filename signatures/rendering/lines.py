@@ -22,6 +22,7 @@ from signatures.rendering.marks import (
 )
 from signatures.rendering.separators import settle_parts
 from signatures.rendering.tree import (
+    NO_FIELDS,
     PIECES,
     VOID_TAGS,
     Element,
@@ -74,7 +75,7 @@ def _settle_container(container: Element) -> None:
     lines = _lines(container)
     is_one_line = len(lines) == 1 and all(_is_inline(child) for child in container.children)
     for line in lines:
-        fields = sum((tally(node) for node in line), Tally())
+        fields = sum((tally(node) for node in line), NO_FIELDS)
         if not fields.missing:
             continue
         container.touched = True

@@ -9,7 +9,30 @@ _PIECE = re.compile(r"(<[^>]*>)")
 _TAG = re.compile(r"<(/?)([a-z0-9]+)")
 _HREF = re.compile(r'href="([^"]*)"')
 _ALT = re.compile(r'alt="([^"]*)"')
-_NEW_LINE = frozenset("p div tr table li ul ol br hr h1 h2 h3 h4 h5 h6 blockquote center tbody thead tfoot".split())
+_NEW_LINE = frozenset(
+    {
+        "p",
+        "div",
+        "tr",
+        "table",
+        "li",
+        "ul",
+        "ol",
+        "br",
+        "hr",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "blockquote",
+        "center",
+        "tbody",
+        "thead",
+        "tfoot",
+    }
+)
 _WIDE_GAPS = re.compile(r" {2,}")
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 
@@ -51,7 +74,11 @@ def _close_link(lines: list[list[str]], href: str, line: int, start: int) -> Non
     label = "".join(lines[line][start:]).strip() if line == len(lines) - 1 else ""
     target = href.removeprefix("mailto:").removeprefix("tel:")
     same = target.removeprefix("https://").removeprefix("www.").rstrip("/")
-    if href and not href.startswith("tel:") and label.removeprefix("https://").removeprefix("www.").rstrip("/") != same:
+    if (
+        href
+        and not href.startswith("tel:")
+        and label.removeprefix("https://").removeprefix("www.").rstrip("/") != same
+    ):
         lines[-1].append(f" <{target}>")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 from liquid.exceptions import LiquidError
@@ -19,6 +20,7 @@ from signatures.rendering.template import CompiledTemplate
 # The maxLength of the attribute that receives it, counted in bytes because the column is
 # believed to be counted in bytes.
 MAX_SIGNATURE_BYTES = 65_535
+_TAGS_AND_BLANKS = re.compile(r"<[^>]*>|\s|&nbsp;")
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}")
 
 
@@ -26,15 +28,19 @@ _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}")
 class RenderedSignature:
     """A signature that may be sent.
 
-    html: the markup. text: the same for mails without markup. sha256: hex digest of the html.
-    byte_count: UTF-8 bytes of the html. missing: fields the template uses that had no usable value.
+    html: the markup. sha256: hex digest of the html. byte_count: UTF-8 bytes of the html.
+    missing: fields the template uses that had no usable value.
     """
 
     html: str
-    text: str
     sha256: str
     byte_count: int
     missing: tuple[str, ...]
+
+    @cached_property
+    def text(self) -> str:
+        """The same as plain text; worked out when asked for, since a delivery never asks."""
+        return plain_text(self.html)
 
 
 def render_signature(template: CompiledTemplate, values: Mapping[str, str | None]) -> RenderedSignature:
@@ -51,12 +57,8 @@ def render_context(template: CompiledTemplate, context: Context) -> RenderedSign
     html = settle_lines(_merge(template, context)).strip()
     encoded = html.encode()
     _refuse_unfit(html, len(encoded))
-    text = plain_text(html)
-    if not text and "<img" not in html:
-        raise RenderRefused("empty", "The signature is empty for this sender. Fill in the fields it uses.")
     return RenderedSignature(
         html=html,
-        text=text,
         sha256=sha256(encoded).hexdigest(),
         byte_count=len(encoded),
         missing=tuple(name for name in template.fields if name in context.missing),
@@ -68,18 +70,23 @@ def _merge(template: CompiledTemplate, context: Context) -> str:
         return template.parsed().render(**context.scope)
     except LiquidError as error:
         raise RenderRefused(
-            "unrenderable", f"The template cannot be rendered for this sender: {error.message}. Mend the template."
+            "unrenderable",
+            f"The template cannot be rendered for this sender: {error.message}. Mend the template.",
         ) from error
 
 
 def _refuse_unfit(html: str, byte_count: int) -> None:
-    """Raise RenderRefused unless `html` is small enough, finished and inside the allow-list."""
+    """Raise RenderRefused unless `html` says something, is small enough, finished and allowed."""
+    if "<img" not in html and not _TAGS_AND_BLANKS.sub("", html):
+        raise RenderRefused("empty", "The signature is empty for this sender. Fill in the fields it uses.")
     if byte_count > MAX_SIGNATURE_BYTES:
         raise RenderRefused(
             "too_large",
-            f"The signature is {byte_count:,} bytes; at most {MAX_SIGNATURE_BYTES:,} fit. Shorten the template.",
+            f"The signature is {byte_count:,} bytes; {MAX_SIGNATURE_BYTES:,} fit. Shorten the template.",
         )
     if _BRACES.search(html):
         raise RenderRefused("braces", "Template code is left in the signature. Mend the template.")
     if sanitize_signature(html) != html:
-        raise RenderRefused("unsafe", "The signature holds markup that is not allowed. Save the template again.")
+        raise RenderRefused(
+            "unsafe", "The signature holds markup that is not allowed. Save the template again."
+        )

@@ -18,14 +18,66 @@ from signatures.rendering.styles import clean_style
 # Text, tables and pictures: what mail clients agree on. No form, media, svg, math, iframe,
 # object, link, meta, base or style: they fetch, run, submit or reach outside the signature.
 ALLOWED_TAGS = frozenset(
-    "a b blockquote br center div em font h1 h2 h3 h4 h5 h6 hr i img li ol p s small span strong "
-    "sub sup table tbody td tfoot th thead tr u ul".split()
+    {
+        "a",
+        "b",
+        "blockquote",
+        "br",
+        "center",
+        "div",
+        "em",
+        "font",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "i",
+        "img",
+        "li",
+        "ol",
+        "p",
+        "s",
+        "small",
+        "span",
+        "strong",
+        "sub",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "u",
+        "ul",
+    }
 )
 
 # Removed with everything in them: what stands inside is program or foreign markup, never words.
 _REMOVED_WITH_CONTENT = frozenset(
-    "script style title template noscript textarea select iframe noframes noembed xmp plaintext svg math "
-    "object embed applet".split()
+    {
+        "script",
+        "style",
+        "title",
+        "template",
+        "noscript",
+        "textarea",
+        "select",
+        "iframe",
+        "noframes",
+        "noembed",
+        "xmp",
+        "plaintext",
+        "svg",
+        "math",
+        "object",
+        "embed",
+        "applet",
+    }
 )
 
 # No id, class or name (they could meet the mail client's own), no event handler, no srcset, and
@@ -117,7 +169,9 @@ def is_allowed_url(url: str, schemes: frozenset[str]) -> bool:
     if parts.scheme not in schemes:
         return False
     # "https:evil.example" and user names before the host are read differently by different parsers.
-    return parts.scheme != "https" or (bool(parts.hostname) and "@" not in parts.netloc and url[:8] == "https://")
+    return parts.scheme != "https" or (
+        bool(parts.hostname) and "@" not in parts.netloc and url[:8] == "https://"
+    )
 
 
 def _cleaner(*, draft: bool) -> nh3.Cleaner:
@@ -141,4 +195,3 @@ def _cleaner(*, draft: bool) -> nh3.Cleaner:
 
 _FINAL = _cleaner(draft=False)
 _DRAFT = _cleaner(draft=True)
-

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from signatures.rendering.marks import ABSENT, PRESENT_CLOSE, PRESENT_OPEN
-from signatures.rendering.tree import Element, Node, Tally, Text, tally
+from signatures.rendering.tree import NO_FIELDS, Element, Node, Tally, Text, tally
 
 _SPACE = r"(?:[ \t\r\n]|&nbsp;)"
 _SEPARATOR = rf"{_SPACE}*[·•‧∙|]{_SPACE}*|{_SPACE}+[-–—/]{_SPACE}+|{_SPACE}*,{_SPACE}+"
@@ -30,7 +30,7 @@ class Atom:
 
     owner: Node
     content: str
-    tally: Tally = Tally()
+    tally: Tally = NO_FIELDS
     is_separator: bool = False
 
 
@@ -43,7 +43,7 @@ class Part:
 
     @property
     def is_lost(self) -> bool:
-        fields = sum((atom.tally for atom in self.atoms), Tally())
+        fields = sum((atom.tally for atom in self.atoms), NO_FIELDS)
         return fields.missing > 0 and fields.present == 0
 
 
@@ -92,7 +92,7 @@ def _atoms(node: Node) -> list[Atom]:
 
 
 def _has_field_inside(link: Element) -> bool:
-    return sum((tally(child) for child in link.children), Tally()) != Tally()
+    return sum((tally(child) for child in link.children), NO_FIELDS) != NO_FIELDS
 
 
 def _text_atom(owner: Text, piece: str) -> Atom:
@@ -120,8 +120,8 @@ def _close_gaps(atoms: list[Atom]) -> None:
             continue
         before = next((a for a in reversed(atoms[:at]) if a.content and not a.tally.missing), None)
         after = next((a for a in atoms[at + 1 :] if a.content and not a.tally.missing), None)
-        before_is_text = before is not None and before.tally == Tally()
-        if before and after and before_is_text and after.tally == Tally():
+        before_is_text = before is not None and before.tally == NO_FIELDS
+        if before and after and before_is_text and after.tally == NO_FIELDS:
             if _OPENING.search(before.content) and _CLOSING.search(after.content):
                 before.content = _OPENING.sub("", before.content)
                 after.content = _CLOSING.sub("", after.content)
@@ -129,7 +129,7 @@ def _close_gaps(atoms: list[Atom]) -> None:
                 after.content = _STARTS_WITH_SPACE.sub("", after.content)
         elif before and before_is_text and after is None:
             before.content = _ENDS_IN_SPACE.sub("", before.content)
-        elif before is None and after and after.tally == Tally():
+        elif before is None and after and after.tally == NO_FIELDS:
             after.content = _STARTS_WITH_SPACE.sub("", after.content)
 
 

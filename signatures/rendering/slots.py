@@ -23,7 +23,9 @@ _MARKUP = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+))""")
-_OPEN_TABLE = re.compile(r"(<table\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>)((?:\s|\ue010\d+\ue011)*)(?=<tr\b)", re.IGNORECASE)
+_OPEN_TABLE = re.compile(
+    r"(<table\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>)((?:\s|\ue010\d+\ue011)*)(?=<tr\b)", re.IGNORECASE
+)
 _TEXT_ATTRIBUTES = frozenset({"alt", "title"})
 _URL_ATTRIBUTES = frozenset({"href", "src"})
 _PATH_STARTED = re.compile(r"https://[^/?#\s\ue010]+[/?#]|mailto:", re.IGNORECASE)
@@ -103,11 +105,16 @@ def put_aside(source: str, slots: list[Slot], at: Locator) -> SlottedMarkup:
         if piece.startswith("<!--"):
             for slot in inside:
                 if not slot.is_output:
-                    raise at.error("A condition cannot stand in an HTML comment; take the comment out.", slot.position)
+                    raise at.error(
+                        "A condition cannot stand in an HTML comment; take the comment out.", slot.position
+                    )
             return ""
         if found["css"] is not None:
             if inside:
-                raise at.error("Fields and conditions cannot stand in <style>; use a style attribute.", inside[0].position)
+                raise at.error(
+                    "Fields and conditions cannot stand in <style>; use a style attribute.",
+                    inside[0].position,
+                )
             styles.append(found["css"])
             return ""
         return _place_in_tag(piece, markup, at) if inside else piece
@@ -142,7 +149,9 @@ def _place_in_tag(tag: str, markup: SlottedMarkup, at: Locator) -> str:
         if slot.place is None and slot.is_output:
             raise at.error("A field inside a tag must stand in a quoted attribute value.", slot.position)
         if slot.place is None:
-            raise at.error("A condition cannot stand inside a tag; put it around the whole element.", slot.position)
+            raise at.error(
+                "A condition cannot stand inside a tag; put it around the whole element.", slot.position
+            )
     return placed
 
 
@@ -160,7 +169,9 @@ def _place_in_value(attribute: str, value: str, markup: SlottedMarkup, at: Locat
         number = int(found[1])
         slot = markup.slots[number]
         if not slot.is_output:
-            raise at.error("A condition cannot stand inside a tag; put it around the whole element.", slot.position)
+            raise at.error(
+                "A condition cannot stand inside a tag; put it around the whole element.", slot.position
+            )
         if attribute in _TEXT_ATTRIBUTES:
             slot.place, slot.stand_in = Place.TEXT_ATTRIBUTE, found[0]
         elif attribute in _URL_ATTRIBUTES:
@@ -181,7 +192,7 @@ def _place_in_address(
     if before:
         if not _PATH_STARTED.match(before):
             raise at.error(
-                "Write the start of the address out (https://host/…), or give the whole address as one field.",
+                "Write the start of the address out (https://host/…), or use one field for all of it.",
                 slot.position,
             )
         slot.place, slot.stand_in = Place.URL_PART, f"{markup.word}{number}z"
@@ -242,10 +253,12 @@ def _restore_piece(piece: str, markup: SlottedMarkup, at: Locator) -> str:
     if piece.startswith("<!--"):
         return ""
     in_tag = piece.startswith("<")
-    for number, slot in enumerate(markup.slots):
+    for slot in markup.slots:
         if not slot.stand_in or slot.stand_in not in piece:
             continue
         if (slot.place is Place.TEXT) == in_tag:
-            raise at.error("This field ended up in a place where it cannot stand; check the markup.", slot.position)
+            raise at.error(
+                "This field ended up in a place where it cannot stand; check the markup.", slot.position
+            )
         piece = piece.replace(slot.stand_in, slot.restored())
     return piece

@@ -19,8 +19,24 @@ from tinycss2.ast import Declaration
 _UNITS = frozenset({"px", "pt", "em", "rem", "%"})
 _MAX_LENGTH = 2_000
 
-_COLOUR_NAMES = frozenset("black white gray grey silver red maroon navy blue teal green olive purple".split())
-_LINE_STYLES = frozenset("none solid dashed dotted double".split())
+_COLOUR_NAMES = frozenset(
+    {
+        "black",
+        "white",
+        "gray",
+        "grey",
+        "silver",
+        "red",
+        "maroon",
+        "navy",
+        "blue",
+        "teal",
+        "green",
+        "olive",
+        "purple",
+    }
+)
+_LINE_STYLES = frozenset({"none", "solid", "dashed", "dotted", "double"})
 
 _COLOUR = frozenset({"colour"})
 _LENGTH = frozenset({"length"})
@@ -198,13 +214,19 @@ def _write_function(token: Any, kinds: frozenset[str]) -> str:
     parts = [part for part in token.arguments if part.type not in ("whitespace", "comment")]
     if not all(part.type in ("number", "percentage") or part == "," for part in parts):
         return ""
-    numbers = [_number(part.value) + ("%" if part.type == "percentage" else "") for part in parts if part != ","]
+    numbers = [
+        _number(part.value) + ("%" if part.type == "percentage" else "") for part in parts if part != ","
+    ]
     in_range = all(0 <= part.value <= 255 for part in parts if part != ",")
     return f"{token.lower_name}({', '.join(numbers)})" if len(numbers) in (3, 4) and in_range else ""
 
 
 def _is_font_name(name: str) -> bool:
-    return 0 < len(name) <= 60 and all(c.isascii() and (c.isalnum() or c in " -_") for c in name) and name[0] != " "
+    return (
+        0 < len(name) <= 60
+        and all(c.isascii() and (c.isalnum() or c in " -_") for c in name)
+        and name[0] != " "
+    )
 
 
 _KINDS = frozenset({"length", "colour", "family", "number", "slash", "negative"})

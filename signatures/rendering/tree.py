@@ -14,7 +14,29 @@ from signatures.rendering.marks import ABSENT, PRESENT_CLOSE
 
 VOID_TAGS = frozenset({"br", "img", "hr"})
 BLOCK_TAGS = frozenset(
-    "blockquote center div h1 h2 h3 h4 h5 h6 hr li ol p table tbody td tfoot th thead tr ul".split()
+    {
+        "blockquote",
+        "center",
+        "div",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "li",
+        "ol",
+        "p",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+    }
 )
 PIECES = re.compile(r"(<[^>]*>)")
 ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
@@ -53,7 +75,9 @@ class Element:
         """Whether it breaks the line: by its tag, or by a block or break inside it."""
         if self.tag in BLOCK_TAGS:
             return True
-        return any(isinstance(node, Element) and (node.tag in BLOCK_TAGS or node.tag == "br") for node in self.walk())
+        return any(
+            isinstance(node, Element) and (node.tag in BLOCK_TAGS or node.tag == "br") for node in self.walk()
+        )
 
     @property
     def has_content(self) -> bool:
@@ -108,6 +132,9 @@ class Tally:
         return Tally(self.present + other.present, self.missing + other.missing)
 
 
+NO_FIELDS = Tally()
+
+
 def tally(node: Node) -> Tally:
     """Return the fields a reader would see in `node`.
 
@@ -118,8 +145,8 @@ def tally(node: Node) -> Tally:
         return Tally(node.content.count(PRESENT_CLOSE), node.content.count(ABSENT))
     if node.tag == "img":
         return address_tally(node, "src")
-    inside = sum((tally(child) for child in node.children), Tally())
-    if node.tag == "a" and inside == Tally():
+    inside = sum((tally(child) for child in node.children), NO_FIELDS)
+    if node.tag == "a" and inside == NO_FIELDS:
         return address_tally(node, "href")
     return inside
 
@@ -129,4 +156,4 @@ def address_tally(element: Element, name: str) -> Tally:
     address = element.attributes.get(name, "")
     if ABSENT in address:
         return Tally(missing=1)
-    return Tally(present=1) if PRESENT_CLOSE in address else Tally()
+    return Tally(present=1) if PRESENT_CLOSE in address else NO_FIELDS
