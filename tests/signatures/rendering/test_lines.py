@@ -1,0 +1,127 @@
+"""Missing values make their line disappear, whatever the line is made of."""
+
+from __future__ import annotations
+
+import pytest
+
+NAME = {"sender__name": "Bo Li"}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("<p>{{ sender.name }}</p><p>Phone: {{ sender.phone }}</p>", "<p>Bo Li</p>"),
+        ("<div>{{ sender.name }}</div><div>{{ sender.title }}</div>", "<div>Bo Li</div>"),
+        ("{{ sender.name }}<br>T {{ sender.phone }}<br>M {{ sender.mobile }}", "Bo Li"),
+        ("T {{ sender.phone }}<br>{{ sender.name }}<br>M {{ sender.mobile }}", "Bo Li"),
+        ("{{ sender.name }}<br>T {{ sender.phone }}<br>Acme", "Bo Li<br>Acme"),
+        ("<span>{{ sender.title }}<br>{{ sender.name }}</span>", "<span>Bo Li</span>"),
+        (
+            "<table><tr><td>Name</td><td>{{ sender.name }}</td></tr>"
+            "<tr><td>Phone</td><td>{{ sender.phone }}</td></tr></table>",
+            "<table><tbody><tr><td>Name</td><td>Bo Li</td></tr></tbody></table>",
+        ),
+        ("<ul><li>{{ sender.phone }}</li></ul><p>{{ sender.name }}</p>", "<p>Bo Li</p>"),
+        ("<p>{{ sender.name }}</p><table><tr><td>T</td><td>{{ sender.phone }}</td></tr></table>", "<p>Bo Li</p>"),
+    ],
+)
+def test_a_line_without_any_value_goes_with_its_label(render, source, expected):
+    assert render(source, **NAME) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("<p>{{ sender.title }} · {{ sender.name }}</p>", "<p>Bo Li</p>"),
+        ("<p>{{ sender.name }} | T {{ sender.phone }} · M {{ sender.mobile }}</p>", "<p>Bo Li</p>"),
+        ("<p>T {{ sender.phone }} | {{ sender.name }} | M {{ sender.mobile }}</p>", "<p>Bo Li</p>"),
+        ("<p>{{ sender.name }}, {{ sender.title }}, Acme</p>", "<p>Bo Li, Acme</p>"),
+        ("<p>{{ sender.name }} ({{ sender.pronouns }})</p>", "<p>Bo Li</p>"),
+        ("<p>{{ sender.first_name }} {{ sender.name }} {{ sender.last_name }}</p>", "<p>Bo Li</p>"),
+        ("<p><b>{{ sender.title }}</b> · <span>{{ sender.name }}</span></p>", "<p><span>Bo Li</span></p>"),
+        ("<p>Sales – {{ sender.name }}</p>", "<p>Sales – Bo Li</p>"),
+    ],
+)
+def test_no_separator_or_bracket_is_left_dangling(render, source, expected):
+    assert render(source, **NAME) == expected
+
+
+def test_a_separator_inside_a_value_is_part_of_the_value(render):
+    html = render("<p>{{ sender.name }}, {{ sender.title }}</p>", sender__name="Li, Bo · PhD | x")
+
+    assert html == "<p>Li, Bo · PhD | x</p>"
+
+
+def test_a_link_without_address_goes_and_its_neighbours_stay(render):
+    source = '<p>{{ sender.name }} · <a href="{{ sender.linkedin_url }}">LinkedIn</a> · Acme</p>'
+
+    assert render(source, **NAME) == "<p>Bo Li · Acme</p>"
+
+
+def test_a_link_without_address_around_a_present_field_becomes_plain_text(render):
+    source = '<p><a href="{{ company.website }}">{{ sender.name }}</a></p>'
+
+    assert render(source, **NAME) == "<p>Bo Li</p>"
+
+
+def test_a_link_of_which_part_of_the_address_is_missing_is_no_link(render):
+    source = '<p>{{ sender.name }} · <a href="https://acme.example/?ref={{ sender.custom1 }}">Offer</a></p>'
+
+    assert render(source, **NAME) == "<p>Bo Li</p>"
+
+
+def test_a_picture_without_address_goes_with_its_cell_in_a_table_of_one_row(render):
+    source = '<table><tr><td><img src="{{ company.logo_url }}" alt=""></td><td>{{ sender.name }}</td></tr></table>'
+
+    assert render(source, **NAME) == "<table><tbody><tr><td>Bo Li</td></tr></tbody></table>"
+
+
+def test_a_cell_keeps_its_place_where_other_rows_need_the_column(render):
+    source = (
+        '<table><tr><td><img src="{{ company.logo_url }}" alt=""></td><td>{{ sender.name }}</td></tr>'
+        "<tr><td>a</td><td>b</td></tr></table>"
+    )
+
+    assert render(source, **NAME) == (
+        "<table><tbody><tr><td></td><td>Bo Li</td></tr><tr><td>a</td><td>b</td></tr></tbody></table>"
+    )
+
+
+def test_fixed_words_beside_a_missing_line_stay(render):
+    source = "<p>{{ sender.name }}</p><table><tr><td><p>{{ sender.phone }}</p><p>Since 1987</p></td></tr></table>"
+
+    assert render(source, **NAME) == "<p>Bo Li</p><table><tbody><tr><td><p>Since 1987</p></td></tr></tbody></table>"
+
+
+def test_a_spacer_that_was_empty_in_the_template_stays(render):
+    source = '<table><tr><td>{{ sender.name }}</td></tr><tr><td style="height: 8px"></td></tr></table>'
+
+    assert render(source, **NAME) == (
+        '<table><tbody><tr><td>Bo Li</td></tr><tr><td style="height: 8px"></td></tr></tbody></table>'
+    )
+
+
+def test_a_style_loses_only_the_declaration_whose_colour_is_missing(render):
+    source = '<p style="color: {{ company.accent }}; font-size: 12px">{{ sender.name }}</p>'
+
+    assert render(source, **NAME) == '<p style="font-size: 12px">Bo Li</p>'
+    assert render(source, company__accent="#3F63D8", **NAME) == (
+        '<p style="color: #3f63d8; font-size: 12px">Bo Li</p>'
+    )
+
+
+def test_alt_text_whose_fields_are_missing_becomes_empty_not_a_stump(render):
+    source = '<p>{{ sender.name }} <img src="https://acme.example/a.png" alt="Logo of {{ company.name }}"></p>'
+
+    assert render(source, **NAME) == '<p>Bo Li <img src="https://acme.example/a.png" alt=""></p>'
+
+
+def test_a_default_fills_in_for_a_missing_value(render):
+    assert render("<p>{{ sender.title | default: 'Sales' | upcase }}</p>") == "<p>SALES</p>"
+
+
+def test_conditions_see_a_missing_value_as_false(render):
+    source = "<p>{{ sender.name }}{% if sender.phone %} T{% else %} no phone{% endif %}</p>"
+
+    assert render(source, **NAME) == "<p>Bo Li no phone</p>"
+    assert render(source, sender__phone="+1 415 555 0142", **NAME) == "<p>Bo Li T</p>"
