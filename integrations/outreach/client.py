@@ -160,9 +160,15 @@ class Transport:
 
 
 def _read(response: requests.Response, max_bytes: int) -> bytes:
-    packing = response.headers.get("Content-Encoding", "").strip().lower()
+    headers = response.headers
+    packing = headers.get("Content-Encoding", "").strip().lower()
     if packing not in ("", "identity", "gzip"):
         raise _unusable("packed in a way that was not offered")
+    if response.status_code == 200 and not {"content-length", "transfer-encoding"} & {
+        *map(str.lower, headers)
+    }:
+        # http.client takes the end of the stream for the end of the head; then nothing tells a whole body.
+        raise http.client.IncompleteRead(b"")
     chunks, size = [], 0
     for chunk in response.raw.stream(32 * 1024, decode_content=True):
         size += len(chunk)
