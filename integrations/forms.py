@@ -1,0 +1,75 @@
+"""The door's forms: what to sync, how to leave, and which entries of the ledger to show."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.db.models import QuerySet
+
+from .models import LedgerEntry, Mode, Outcome, SyncKind
+
+
+class SyncForm(forms.Form):
+    """kind: what to read. confirms_removals: somebody agreed that many rows may be retired at once."""
+
+    kind = forms.ChoiceField(choices=SyncKind.choices)
+    confirms_removals = forms.BooleanField(required=False)
+
+
+class DisconnectForm(forms.Form):
+    """restores: '1' puts the originals back first, '0' leaves every signature as it is."""
+
+    restores = forms.TypedChoiceField(
+        choices=[("1", "Restore and disconnect"), ("0", "Disconnect without restoring")],
+        coerce=lambda text: text == "1",
+    )
+
+
+class ModeForm(forms.Form):
+    mode = forms.ChoiceField(choices=Mode.choices)
+
+
+class LedgerFilterForm(forms.Form):
+    """Narrows the entries of one domain; days are days of the domain's zone, both ends included."""
+
+    scope = forms.ChoiceField(required=False, label="Permission")
+    outcome = forms.ChoiceField(required=False, label="Outcome", choices=[("", "Any"), *Outcome.choices])
+    since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(required=False, label="To", widget=forms.DateInput(attrs={"type": "date"}))
+    job = forms.CharField(
+        required=False, label="Job", max_length=64, widget=forms.TextInput(attrs={"placeholder": "sync 12"})
+    )
+
+    def __init__(self, *args: Any, scopes: list[str], zone: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._zone = ZoneInfo(zone)
+        choices = [("", "Any"), *((scope, scope) for scope in scopes), ("-", "None: acts in the portal")]
+        self.fields["scope"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField by declaration
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and until < since:
+            self.add_error("until", "This day is before the first one.")
+        return cleaned
+
+    def narrow(self, entries: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
+        """Return the entries that match; none while the form has an error, so that nothing false is shown."""
+        if not self.is_valid():
+            return entries.none()
+        wanted = self.cleaned_data
+        if wanted["scope"]:
+            entries = entries.filter(scope="" if wanted["scope"] == "-" else wanted["scope"])
+        if wanted["outcome"]:
+            entries = entries.filter(outcome=wanted["outcome"])
+        if wanted["job"]:
+            entries = entries.filter(job__istartswith=wanted["job"].strip())
+        if wanted["since"]:
+            entries = entries.filter(at__gte=datetime.combine(wanted["since"], time.min, self._zone))
+        if wanted["until"]:
+            day_after = wanted["until"] + timedelta(days=1)
+            entries = entries.filter(at__lt=datetime.combine(day_after, time.min, self._zone))
+        return entries

@@ -1,0 +1,137 @@
+"""How a connection is, in words for a page: whose turn it is, and the figures behind that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+
+from .models import CallBudget, Connection, ConnectionState, Mode, RunState, SyncRun
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """key: a word for choosing what a page shows; label: the badge; sentence: what it means, and whose turn it is."""
+
+    key: str
+    label: str
+    sentence: str
+
+
+NEVER = Condition(
+    "never", "Not connected", "Nothing is read from Outreach and nothing is written until somebody connects."
+)
+
+
+def describe(connection: Connection | None) -> Condition:
+    """Return the one condition that matters most; a page tells the lesser ones beside it."""
+    if connection is None:
+        return NEVER
+    if connection.state != ConnectionState.ACTIVE:
+        return _describe_trouble(connection)
+    if connection.is_limited:
+        return Condition(
+            "limited",
+            "Limited",
+            "Outreach granted less than we asked for. What is listed here waits for you to connect again.",
+        )
+    if connection.paused_at:
+        return Condition(
+            "paused", "Paused", "Outreach is still read; no signature is written until somebody resumes."
+        )
+    if connection.mode == Mode.DRY_RUN:
+        return Condition(
+            "dry_run",
+            "Dry run",
+            "Outreach is read and deliveries are planned; nothing is written until somebody goes live.",
+        )
+    return Condition("connected", "Connected", "Everything this connection is for works.")
+
+
+def _describe_trouble(connection: Connection) -> Condition:
+    reason = connection.state_reason
+    if connection.state == ConnectionState.LOST:
+        return Condition(
+            "lost",
+            "Revoked in Outreach",
+            reason or "Outreach no longer accepts our access. Connect again; every setting here is kept.",
+        )
+    if connection.state == ConnectionState.MISCONFIGURED:
+        return Condition(
+            "misconfigured",
+            "Needs the operator",
+            reason
+            or "Outreach does not accept this portal’s client id and secret. The people who run it must mend that.",
+        )
+    if connection.state == ConnectionState.DISCONNECTING:
+        return Condition("disconnecting", "Disconnecting", "The connection is being ended, step by step.")
+    return Condition(
+        "disconnected",
+        "Disconnected",
+        reason or "This portal holds no access to Outreach any more and makes no request.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CallUse:
+    """This hour's calls of one connection. blocked_until: set while Outreach asked us to wait."""
+
+    used: int
+    limit: int
+    blocked_until: datetime | None
+
+
+def get_call_use(connection: Connection | None, *, at: datetime) -> CallUse:
+    """Return how much of the hourly allowance is spent at `at`; nothing of it where no window runs."""
+    row = CallBudget.objects.filter(connection=connection).first() if connection else None
+    if row is None:
+        return CallUse(0, settings.OUTREACH_HOURLY_CALLS, None)
+    is_running = row.window_ends_at is not None and row.window_ends_at > at
+    is_blocked = row.blocked_until is not None and row.blocked_until > at
+    return CallUse(row.used if is_running else 0, row.limit, row.blocked_until if is_blocked else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The figures of one connection's page. lapses_at: when Outreach drops our access if nobody renews it."""
+
+    calls: CallUse
+    current_run: SyncRun | None
+    last_run: SyncRun | None
+    has_synced: bool
+    lapses_at: datetime | None
+    lapses_in_days: int
+
+
+def get_facts(connection: Connection, *, at: datetime) -> Facts:
+    """Return what the page of a connection shows beside its state."""
+    runs = list(connection.sync_runs.all()[:1])
+    newest = runs[0] if runs else None
+    finished = newest if newest and newest.is_finished else _get_last_finished(connection)
+    lapses_at = connection.refresh_lapses_at if connection.state == ConnectionState.ACTIVE else None
+    return Facts(
+        calls=get_call_use(connection, at=at),
+        current_run=newest if newest and not newest.is_finished else None,
+        last_run=finished,
+        has_synced=connection.sync_runs.filter(state=RunState.COMPLETE).exists(),
+        lapses_at=lapses_at,
+        lapses_in_days=max((lapses_at - at).days, 0) if lapses_at else 0,
+    )
+
+
+def _get_last_finished(connection: Connection) -> SyncRun | None:
+    return connection.sync_runs.exclude(finished_at=None).first()
+
+
+def say_why_not_restorable(connection: Connection) -> str:
+    """Return why the originals cannot be put back now, or '' where they can; pausing does not keep them away."""
+    if connection.state == ConnectionState.LOST:
+        return "Outreach no longer accepts our access. Connect again first, or download them and disconnect."
+    if connection.state == ConnectionState.MISCONFIGURED:
+        return (
+            "Outreach does not accept this portal’s client id and secret. The operator must mend that first."
+        )
+    if not connection.has_scope("mailboxes.all") and connection.scopes_known:
+        return "The permission to write signatures was not granted. Connect again and allow it first."
+    return ""

@@ -1,0 +1,34 @@
+"""What leaving does to mailboxes, asked of whoever places signatures; the door does not know them by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .models import Connection
+from .signals import restore_outlook_asked
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreOutlook:
+    """Before leaving, only `total` is known; while and after, the rest tells how far it went.
+
+    total: mailboxes that hold, or held, a signature delivered through this connection.
+    conflicts: edited since our last write, and left as they are.
+    run_id: the run that puts the originals back; None before it began.
+    """
+
+    total: int = 0
+    restored: int = 0
+    conflicts: int = 0
+    failed: int = 0
+    run_id: int | None = None
+
+    @property
+    def settled(self) -> int:
+        return self.restored + self.conflicts + self.failed
+
+
+def get_restore_outlook(connection: Connection) -> RestoreOutlook:
+    """Return the first answer to the question, or an outlook of nothing where nobody places anything."""
+    answers = restore_outlook_asked.send(sender=Connection, connection=connection)
+    return next((answer for _, answer in answers if isinstance(answer, RestoreOutlook)), RestoreOutlook())

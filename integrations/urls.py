@@ -1,0 +1,32 @@
+"""The door's pages: the connection, its syncs, and the ledger of what it did."""
+
+from django.urls import include, path
+
+from .views import ledger, outreach, syncs
+
+app_name = "integrations"
+
+_connection = [
+    path("", outreach.outreach, name="outreach"),
+    path("connect/", outreach.connect, name="outreach_connect"),
+    path("disconnect/", outreach.disconnect, name="outreach_disconnect"),
+    path("pause/", outreach.pause_writing, name="outreach_pause"),
+    path("resume/", outreach.resume_writing, name="outreach_resume"),
+    path("mode/", outreach.change_mode, name="outreach_mode"),
+    path("check/", outreach.check, name="outreach_check"),
+    path("progress/", outreach.progress, name="outreach_progress"),
+]
+
+_work = [
+    path("syncs/", syncs.runs, name="runs"),
+    path("syncs/now/", syncs.sync_now, name="sync_now"),
+    path("syncs/<int:pk>/", syncs.run, name="run"),
+    path("syncs/<int:pk>/progress/", syncs.run_progress, name="run_progress"),
+    path("ledger/", ledger.ledger, name="ledger"),
+    path("ledger/calls/", ledger.ledger_calls, name="ledger_calls"),
+]
+
+urlpatterns = [
+    path("manage/domains/<str:domain>/integrations/outreach/", include(_connection)),
+    path("domains/<str:domain>/", include(_work)),
+]

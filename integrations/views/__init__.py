@@ -1,0 +1,1 @@
+"""The door's pages; each file answers one question."""

@@ -1,0 +1,185 @@
+"""What may this connection do, is it healthy, how do I leave?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal.access import Permission, require
+from portal.models import Domain, User
+
+from ..connections import check_connection, get_connection, get_last_connection, pause, resume, set_mode
+from ..consent import features_lost, list_calls, list_scopes, start_authorisation
+from ..disconnect import DisconnectRefused, request_disconnect
+from ..forms import DisconnectForm, ModeForm
+from ..health import Facts, describe, get_facts, say_why_not_restorable
+from ..ledger import summarise
+from ..models import Connection, ConnectionState, Mode
+from ..outlook import RestoreOutlook, get_restore_outlook
+from ..progress import Step, get_leaving_steps, get_sync_steps
+
+
+def _get_open(domain: Domain) -> Connection:
+    """Return the open connection. Raises Http404: without one there is nothing to act on."""
+    connection = get_connection(domain)
+    if connection is None:
+        raise Http404("Not connected.")
+    return connection
+
+
+def _label(request: HttpRequest) -> str:
+    return cast(User, request.user).email
+
+
+@require_safe
+@require(Permission.VIEW)
+def outreach(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """The connection in whatever state it is; before there is one, what connecting would mean."""
+    connection = get_last_connection(domain)
+    context: dict[str, Any] = {
+        "here": "integrations",
+        "connection": connection,
+        "condition": describe(connection),
+        "scopes": list_scopes(),
+        "call_count": len(list_calls()),
+        "is_set_up": bool(settings.OUTREACH_CLIENT_ID and settings.OUTREACH_CLIENT_SECRET),
+    }
+    if connection is not None:
+        context |= _describe_connection(domain, connection)
+    return render(request, "integrations/outreach.html", context)
+
+
+def _describe_connection(domain: Domain, connection: Connection) -> dict[str, Any]:
+    facts = get_facts(connection, at=timezone.now())
+    return {
+        "facts": facts,
+        "uses": summarise(domain, connection),
+        "features_lost": [(scope, " ".join(features_lost([scope]))) for scope in connection.scopes_missing],
+        "progress": _get_progress(connection, facts),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is under way on a connection, or how it left. is_moving: the page asks again by itself."""
+
+    title: str
+    steps: list[Step]
+    outlook: RestoreOutlook
+    is_moving: bool
+
+
+def _get_progress(connection: Connection, facts: Facts) -> Progress | None:
+    """Return what a page follows: leaving, having left, or the first sync. None in the ordinary course."""
+    if connection.state in (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED):
+        outlook = get_restore_outlook(connection)
+        is_moving = connection.state == ConnectionState.DISCONNECTING
+        title = "Disconnecting" if is_moving else "How it ended"
+        return Progress(title, get_leaving_steps(connection, outlook), outlook, is_moving)
+    if facts.current_run is not None and not facts.has_synced:
+        return Progress("The first sync", get_sync_steps(facts.current_run), RestoreOutlook(), True)
+    return None
+
+
+@require_safe
+@require(Permission.VIEW)
+def progress(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """The moving part of the page; once nothing moves any more, the whole page is asked for anew."""
+    connection = get_last_connection(domain)
+    if connection is None:
+        raise Http404("Not connected.")
+    under_way = _get_progress(connection, get_facts(connection, at=timezone.now()))
+    response = render(
+        request, "integrations/_progress.html", {"connection": connection, "progress": under_way}
+    )
+    if under_way is None or not under_way.is_moving:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@require_POST
+@require(Permission.CONNECT)
+def connect(request: HttpRequest, domain: Domain) -> HttpResponseBase:
+    """The person is sent to Outreach to say yes or no; nothing is stored before they come back."""
+    return start_authorisation(request, domain)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.CONNECT)
+def disconnect(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Says what leaving does to how many mailboxes, and begins it in one of two ways."""
+    connection = _get_open(domain)
+    if connection.state == ConnectionState.DISCONNECTING:
+        return redirect("integrations:outreach", domain.name)
+    form = DisconnectForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            request_disconnect(connection, restores=form.cleaned_data["restores"], by_label=_label(request))
+        except DisconnectRefused as refusal:
+            messages.warning(request, str(refusal))
+        return redirect("integrations:outreach", domain.name)
+    context = {
+        "here": "integrations",
+        "connection": connection,
+        "outlook": get_restore_outlook(connection),
+        "why_not": say_why_not_restorable(connection),
+        "form": form,
+    }
+    return render(request, "integrations/disconnect.html", context)
+
+
+@require_POST
+@require(Permission.DELIVER)
+def pause_writing(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Nothing is written until somebody resumes."""
+    pause(_get_open(domain), by_label=_label(request))
+    messages.success(request, "Writing is paused. A delivery under way stops within five seconds.")
+    return redirect("integrations:outreach", domain.name)
+
+
+@require_POST
+@require(Permission.DELIVER)
+def resume_writing(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Writing is allowed again."""
+    resume(_get_open(domain), by_label=_label(request))
+    messages.success(request, "Writing is allowed again.")
+    return redirect("integrations:outreach", domain.name)
+
+
+@require_POST
+@require(Permission.CONNECT)
+def change_mode(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """The connection writes, or only plans."""
+    connection = _get_open(domain)
+    form = ModeForm(request.POST)
+    if form.is_valid():
+        mode = Mode(form.cleaned_data["mode"])
+        set_mode(connection, mode, by_label=_label(request))
+        is_live = mode == Mode.LIVE
+        messages.success(
+            request, "Deliveries are written from now on." if is_live else "Nothing is written from now on."
+        )
+    else:
+        messages.error(request, "Nothing was changed: choose live or dry run.")
+    return redirect("integrations:outreach", domain.name)
+
+
+@require_POST
+@require(Permission.CONNECT)
+def check(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Each permission is tried with one small read, and the answers are said."""
+    health = check_connection(_get_open(domain), by_label=_label(request))
+    if health.is_ok:
+        messages.success(request, health.sentence)
+        return redirect("integrations:outreach", domain.name)
+    failed = [f"{scope}: {sentence}" for scope, sentence in health.checked if sentence != "ok"]
+    for words in failed or [health.sentence]:
+        messages.error(request, words)
+    return redirect("integrations:outreach", domain.name)

@@ -1,0 +1,110 @@
+"""What was read from Outreach, when, and why it ended as it did."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.access import Permission, require
+from portal.models import Domain, User
+
+from ..connections import get_connection, get_last_connection
+from ..forms import SyncForm
+from ..health import describe
+from ..models import UNFINISHED, SyncKind, SyncRun
+from ..progress import get_sync_steps
+from ..queue import enqueue
+from ..sync import SyncRefused, request_sync
+
+PER_PAGE = 50
+SHOWN_QUARANTINED = 200
+
+
+def _get_run(domain: Domain, pk: int) -> SyncRun:
+    runs = SyncRun.objects.select_related("connection").filter(connection__domain=domain)
+    return get_object_or_404(runs, pk=pk)
+
+
+@require_safe
+@require(Permission.VIEW)
+def runs(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Every sync of the domain, newest first; those of ended connections too."""
+    page = Paginator(SyncRun.objects.filter(connection__domain=domain), PER_PAGE).get_page(
+        request.GET.get("page")
+    )
+    connection = get_last_connection(domain)
+    current = connection.sync_runs.filter(state__in=UNFINISHED).first() if connection else None
+    context = {
+        "here": "syncs",
+        "page_obj": page,
+        "connection": connection,
+        "condition": describe(connection),
+        "current_run": current,
+        "current_steps": get_sync_steps(current) if current else [],
+    }
+    return render(request, "integrations/runs.html", context)
+
+
+@require_safe
+@require(Permission.VIEW)
+def run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """One sync: how far it is, or what it found."""
+    found = _get_run(domain, pk)
+    set_aside = found.quarantined_records.all()[:SHOWN_QUARANTINED]
+    context = {
+        "here": "syncs",
+        "run": found,
+        "steps": get_sync_steps(found),
+        "set_aside": set_aside,
+        "shown_quarantined": SHOWN_QUARANTINED,
+        "is_usable": found.connection.is_usable,
+    }
+    return render(request, "integrations/run.html", context)
+
+
+@require_safe
+@require(Permission.VIEW)
+def run_progress(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """The moving part of a run's page; once the run has ended, the whole page is asked for anew."""
+    found = _get_run(domain, pk)
+    response = render(
+        request, "integrations/_run_progress.html", {"run": found, "steps": get_sync_steps(found)}
+    )
+    if found.is_finished:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@require_POST
+@require(Permission.DELIVER)
+def sync_now(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """A sync is queued, and its page shows how far it is."""
+    connection = get_connection(domain)
+    form = SyncForm(request.POST)
+    if connection is None or not form.is_valid():
+        messages.error(
+            request,
+            "Choose what to read: what changed, or everything."
+            if connection
+            else "Nothing was read: this domain is not connected to Outreach. Connect it first.",
+        )
+        return redirect("integrations:runs", domain.name)
+    person = cast(User, request.user)
+    try:
+        queued = request_sync(
+            connection,
+            kind=SyncKind(form.cleaned_data["kind"]),
+            by=person,
+            by_label=person.email,
+            confirms_removals=form.cleaned_data["confirms_removals"],
+        )
+    except SyncRefused as refusal:
+        messages.warning(request, str(refusal))
+        return redirect("integrations:runs", domain.name)
+    enqueue("integrations.tasks.sync_directory", run_id=queued.pk)
+    return redirect("integrations:run", domain.name, queued.pk)

@@ -1,0 +1,66 @@
+"""The house's forms: who is a member, and how a domain works."""
+
+from __future__ import annotations
+
+import zoneinfo
+from itertools import groupby
+from typing import Any
+
+from django import forms
+
+from .models import Domain, Role
+
+
+class AddMemberForm(forms.Form):
+    """An address and a role. roles: those that the person adding may give."""
+
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        help_text="Somebody new here gets a mail to choose a password.",
+    )
+    role = forms.ChoiceField(label="Role")
+
+    def __init__(self, *args: Any, roles: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].choices = roles  # type: ignore[attr-defined]  # a ChoiceField by declaration
+        self.fields["role"].initial = Role.AUDITOR
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).strip().lower()
+
+
+class RoleForm(forms.Form):
+    """A member's role. roles: those that the person changing it may give."""
+
+    role = forms.ChoiceField(label="Role")
+
+    def __init__(self, *args: Any, roles: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].choices = roles  # type: ignore[attr-defined]  # a ChoiceField by declaration
+
+
+class DomainForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """Where a domain is, and what happens there without anybody clicking."""
+
+    class Meta:
+        model = Domain
+        fields = ["time_zone", "automatic_sync", "automatic_delivery"]
+        widgets = {"time_zone": forms.Select}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["time_zone"].widget.choices = _zones(self.instance.time_zone)  # type: ignore[attr-defined]
+
+
+def _zones(present: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the time zones by continent, as a <select> takes them; the present one is always among them."""
+    continents = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+    names = sorted(name for name in zoneinfo.available_timezones() if name.split("/")[0] in continents)
+    by_continent = [
+        (continent, [(name, name.partition("/")[2].replace("_", " ")) for name in group])
+        for continent, group in groupby(names, key=lambda name: name.split("/")[0])
+    ]
+    others = dict.fromkeys(["UTC"] if present in names else ["UTC", present])
+    return [("Everywhere", [(name, name) for name in others]), *by_continent]

@@ -1,0 +1,48 @@
+"""Small words of every page: an instant with its zone, and the colour of a state."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.template import Context
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+# Whose turn it is decides the colour: nobody's is good, a person's is warn, broken is bad, under way is pen.
+_TONES = {
+    "good": ("active", "complete", "delivered", "answered", "done", "on", "alive", "connected"),
+    "pen": ("queued", "running", "claimed", "disconnecting", "dry_run"),
+    "warn": ("waiting", "halted", "refused", "interrupted", "limited", "paused", "unknown", "unasked"),
+    "bad": ("failed", "lost", "misconfigured"),
+}
+_TONE_BY_STATE = {state: tone for tone, states in _TONES.items() for state in states}
+
+
+@register.filter
+def tone(state: str) -> str:
+    """Return the colour of a state's badge; '' for an idle one."""
+    return _TONE_BY_STATE.get(str(state), "")
+
+
+@register.simple_tag(takes_context=True)
+def when(
+    context: Context, at: datetime | None, shape: str = "", otherwise: str = "never"
+) -> str | SafeString:
+    """Return a <time> that the script turns to the reader's zone; without it, the domain's zone is named.
+
+    shape: '' (date and hour), 'date', 'clock' or 'ago'; the exact instant is always one hover away.
+    """
+    if at is None:
+        return otherwise
+    domain = context.get("domain")
+    local = timezone.localtime(at, ZoneInfo(domain.time_zone) if domain else None)
+    exact = f"{local:%-d %b %Y, %H:%M:%S} {local.tzname()}"
+    words = f"{local:%-d %b %Y}" if shape == "date" else f"{local:%-d %b, %H:%M} {local.tzname()}"
+    return format_html(
+        '<time datetime="{}" data-time="{}" title="{}">{}</time>', at.isoformat(), shape, exact, words
+    )

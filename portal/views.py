@@ -1,0 +1,266 @@
+"""The house's pages: which domains, how a domain is doing, who is a member, and whether the portal lives."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views import defaults
+from django.views.decorators.http import require_http_methods, require_safe
+
+from integrations.connections import get_last_connection
+from integrations.health import describe, get_call_use
+from integrations.ledger import record_act
+from integrations.models import Connection
+
+from .access import Permission, get_permissions, get_visible_domains, require
+from .forms import AddMemberForm, DomainForm, RoleForm
+from .heartbeat import get_worker
+from .members import (
+    MembershipRefused,
+    add_member,
+    change_role,
+    get_roles_to_give,
+    remove_member,
+    send_password_mail,
+)
+from .models import Domain, Membership, Role, User
+
+PER_PAGE = 50
+RECENT_SYNCS = 6
+
+
+def _require_also(request: HttpRequest, domain: Domain, permission: Permission) -> None:
+    """Whoever may look may not always act. Raises PermissionDenied."""
+    if permission not in get_permissions(request.user, domain):
+        raise PermissionDenied(f"Your role in {domain.name} does not include this.")
+
+
+def _person(request: HttpRequest) -> User:
+    return cast(User, request.user)  # the login middleware lets nobody else in
+
+
+# ── Domains ──────────────────────────────────────────────────────────────────────────────────────
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Somebody with one domain is taken there; others see theirs."""
+    person = _person(request)
+    visible = get_visible_domains(person)
+    first_two = list(visible[:2])
+    if len(first_two) == 1:
+        return redirect("portal:overview", first_two[0].name)
+    words = request.GET.get("q", "").strip()
+    page = Paginator(visible.filter(name__icontains=words) if words else visible, PER_PAGE).get_page(
+        request.GET.get("page")
+    )
+    context = {
+        "rows": _domain_rows(person, list(page)),
+        "page_obj": page,
+        "q": words,
+        "has_any": bool(first_two),
+    }
+    return render(request, "portal/home.html", context)
+
+
+def _domain_rows(person: User, domains: list[Domain]) -> list[dict[str, Any]]:
+    """Return each domain with the person's role there and how its connection is."""
+    roles = {m.domain_id: m.get_role_display() for m in person.memberships.filter(domain__in=domains)}
+    latest: dict[int, Connection] = {}
+    for found in Connection.objects.filter(domain__in=domains).order_by("authorised_at"):
+        kept = latest.get(found.domain_id)
+        if kept is None or found.is_open or not kept.is_open:
+            latest[found.domain_id] = found
+    return [
+        {"name": d.name, "role": roles.get(d.pk, "Staff"), "condition": describe(latest.get(d.pk))}
+        for d in domains
+    ]
+
+
+@require_safe
+@require(Permission.VIEW)
+def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Is everyone signing as intended, and what needs me?"""
+    from signatures.overview import get_overview
+
+    connection_ = get_last_connection(domain)
+    runs = list(connection_.sync_runs.all()[:RECENT_SYNCS]) if connection_ else []
+    last_ended = next((run for run in runs if run.is_finished), None)
+    context = {
+        "here": "overview",
+        "connection": connection_,
+        "condition": describe(connection_),
+        "overview": get_overview(domain),
+        "calls": get_call_use(connection_, at=timezone.now()),
+        "runs": runs,
+        "current_run": next((run for run in runs if not run.is_finished), None),
+        "checked_at": last_ended.finished_at if last_ended else None,
+    }
+    return render(request, "portal/overview.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.VIEW)
+def settings_page(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Where the domain is, and what happens there by itself."""
+    form = DomainForm(request.POST or None, instance=domain)
+    if request.method == "POST":
+        _require_also(request, domain, Permission.MANAGE_DOMAIN)
+        if form.is_valid():
+            with transaction.atomic():
+                form.save()
+                if form.changed_data:
+                    words = ", ".join(f"{name}: {form.cleaned_data[name]}" for name in form.changed_data)
+                    record_act(
+                        "settings changed", domain=domain, actor_label=_person(request).email, detail=words
+                    )
+            messages.success(request, "The settings are saved.")
+            return redirect("portal:settings", domain.name)
+        domain.refresh_from_db()  # the page's frame shows what is stored, the form what was typed
+    return render(request, "portal/settings.html", {"here": "settings", "form": form})
+
+
+# ── Members ──────────────────────────────────────────────────────────────────────────────────────
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.VIEW)
+def members(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Who may do what here; adds one."""
+    person = _person(request)
+    form = AddMemberForm(
+        request.POST or None, roles=get_roles_to_give(person, Membership(domain=domain, role=Role.AUDITOR))
+    )
+    if request.method == "POST":
+        _require_also(request, domain, Permission.MANAGE_MEMBERS)
+        if form.is_valid():
+            try:
+                added, is_new = add_member(domain, by=person, **form.cleaned_data)
+            except MembershipRefused as refusal:
+                form.add_error("email", refusal.message)
+            else:
+                _tell_added(request, added, is_new=is_new)
+                return redirect("portal:members", domain.name)
+    people = domain.memberships.select_related("user").order_by("user__email")
+    page = Paginator(people, PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "portal/members.html", {"here": "members", "form": form, "page_obj": page})
+
+
+def _tell_added(request: HttpRequest, added: Membership, *, is_new: bool) -> None:
+    words = f"{added.user.email} is now {added.get_role_display().lower()} of {added.domain.name}."
+    if not is_new:
+        messages.success(request, words)
+    elif send_password_mail(request, added.user.email):
+        messages.success(request, f"{words} A mail tells them how to choose a password.")
+    else:
+        messages.warning(
+            request,
+            f"{words} The mail about a password could not be sent; they can ask for one with “Forgot your password?” "
+            "on the sign-in page.",
+        )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.MANAGE_MEMBERS)
+def member(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """One member: gets another role, or leaves."""
+    person = _person(request)
+    found = get_object_or_404(domain.memberships.select_related("user", "domain"), pk=pk)
+    roles = get_roles_to_give(person, found)
+    form = RoleForm(request.POST or None, roles=roles, initial={"role": found.role})
+    if request.method == "POST":
+        try:
+            if request.POST.get("act") == "remove":
+                remove_member(found, by=person)
+                messages.success(request, f"{found.user.email} is no member of {domain.name} any more.")
+                if found.user == person:
+                    return redirect("portal:home")
+                return redirect("portal:members", domain.name)
+            if form.is_valid():
+                change_role(found, form.cleaned_data["role"], by=person)
+                messages.success(
+                    request, f"{found.user.email} is now {form.cleaned_data['role']} of {domain.name}."
+                )
+                return redirect("portal:members", domain.name)
+        except MembershipRefused as refusal:
+            form.add_error(None, refusal.message)
+    context = {
+        "here": "members",
+        "member": found,
+        "form": form,
+        "may_change": bool(roles),
+        "is_self": found.user == person,
+    }
+    return render(request, "portal/member.html", context)
+
+
+# ── Integrations ─────────────────────────────────────────────────────────────────────────────────
+@require_safe
+@require(Permission.VIEW)
+def integrations(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Which outside systems this domain is connected to."""
+    found = get_last_connection(domain)
+    return render(
+        request,
+        "portal/integrations.html",
+        {"here": "integrations", "connection": found, "condition": describe(found)},
+    )
+
+
+# ── Health ───────────────────────────────────────────────────────────────────────────────────────
+@require_safe
+@login_not_required
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is asked."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@require_safe
+@login_not_required
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Whether work can be done: the database answers, is migrated, and a worker was seen. 503 where not."""
+    checks: dict[str, bool] = {"database": False, "migrations": False, "worker": False}
+    age: int | None = None
+    try:
+        executor = MigrationExecutor(connection)
+        checks["database"] = True
+        checks["migrations"] = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if checks["migrations"]:
+            worker = get_worker()
+            checks["worker"] = worker.is_alive
+            age = round((timezone.now() - worker.beat_at).total_seconds()) if worker.beat_at else None
+    except DatabaseError:
+        pass  # what was not reached is not ready, and the answer says so
+    ready = all(checks.values())
+    return JsonResponse(
+        {"ready": ready, **checks, "worker_seen_seconds_ago": age},
+        status=200 if ready else 503,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+# ── When something is wrong ──────────────────────────────────────────────────────────────────────
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The form did not come from this session; nothing was done. reason: Django's, for its own log."""
+    return render(request, "403_csrf.html", status=403)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return defaults.bad_request(request, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return defaults.permission_denied(request, exception)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return defaults.server_error(request)
