@@ -10,3 +10,6 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401 - registers the checks
+        from .beats import connect_beats
+
+        connect_beats()

@@ -1,0 +1,30 @@
+"""Puts every stored secret under the newest key of TOKEN_KEYS."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from integrations.rotation import reseal_all
+
+
+class Command(BaseCommand):
+    help = (
+        "Re-encrypt stored tokens and one-time-password seeds with the first key of TOKEN_KEYS. "
+        "Put the new key first, restart, run this, then remove the old key."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="only count")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        tally = reseal_all(writes=not options["dry_run"])
+        verb = "would be" if options["dry_run"] else "are"
+        self.stdout.write(f"{tally.resealed} secrets {verb} under the newest key.")
+        if tally.unreadable:
+            raise CommandError(
+                f"{len(tally.unreadable)} cannot be opened with any key in TOKEN_KEYS and were left as they are: "
+                f"{', '.join(tally.unreadable)}. Put the key they were stored with back, or connect again."
+            )

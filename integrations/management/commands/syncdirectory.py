@@ -1,0 +1,59 @@
+"""Reads people, teams and mailboxes from Outreach into the mirror."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from integrations import sync
+from integrations.connections import get_connection
+from integrations.errors import IntegrationError
+from integrations.models import RunState, SyncKind, SyncRun
+from portal.models import Domain
+
+
+class Command(BaseCommand):
+    help = "Read the directory from Outreach. With --dry-run, tell what would change and write nothing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--domain", required=True)
+        parser.add_argument("--changes", action="store_true", help="only what changed since the last run")
+        parser.add_argument("--dry-run", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        domain = Domain.objects.filter(name=options["domain"]).first()
+        connection = get_connection(domain) if domain else None
+        if connection is None:
+            raise CommandError(f"{options['domain']} is not connected to Outreach. Connect it on its Outreach page.")
+        kind = SyncKind.CHANGES if options["changes"] else SyncKind.FULL
+        try:
+            if options["dry_run"]:
+                run = sync.preview(connection, kind=kind, by_label="command")
+            else:
+                run = self._carry_out(sync.request_sync(connection, kind=kind, by_label="command"))
+        except (sync.SyncRefused, IntegrationError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"Read {run.people_read:,} people, {run.teams_read:,} teams and {run.mailboxes_read:,} mailboxes "
+            f"in {run.calls:,} calls: {run.added:,} new, {run.changed:,} changed, {run.retired:,} gone, "
+            f"{run.quarantined:,} set aside{', nothing written' if options['dry_run'] else ''}."
+        )
+        if run.cause:
+            self.stdout.write(run.cause)
+        if not options["dry_run"] and run.state != RunState.COMPLETE:
+            raise CommandError(f"The sync ended as: {run.get_state_display().lower()}.")
+
+    def _carry_out(self, run: SyncRun) -> SyncRun:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,}"), TimeElapsedColumn())
+        with Progress(*columns, disable=not sys.stdout.isatty(), transient=True) as bar:
+            task = bar.add_task("Reading", total=None)
+
+            def show(now: SyncRun) -> None:
+                read = now.teams_read + now.people_read + now.mailboxes_read
+                bar.update(task, description=f"Reading {now.phase}", completed=read)
+
+            return sync.carry_out(run.pk, progress=show)

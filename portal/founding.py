@@ -1,0 +1,56 @@
+"""A domain is founded with its owner, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from allauth.account.models import EmailAddress
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from integrations.ledger import record_act
+
+from .models import Domain, Membership, Role, User
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    domain: Domain
+    owner: User
+    is_new_user: bool
+
+
+@transaction.atomic
+def found_domain(
+    name: str, *, owner_email: str, get_password: Callable[[], str], is_operator: bool = False
+) -> Founded:
+    """The domain and its owner exist, the owner's address verified.
+
+    get_password: asked only where the owner is new. Raises ValidationError; then nothing was made.
+    """
+    validate_email(owner_email)
+    domain = Domain(name=name)
+    domain.full_clean()
+    domain.save()
+    owner = User.objects.filter(email=owner_email).first()
+    is_new_user = owner is None
+    if owner is None:
+        password = get_password()
+        owner = User(email=owner_email)
+        validate_password(password, owner)
+        owner = User.objects.create_user(owner_email, password)
+    if is_operator and not owner.is_staff:
+        owner.is_staff = owner.is_superuser = True
+        owner.save(update_fields=["is_staff", "is_superuser"])
+    # Whoever runs this command vouches for the address; without that, the login would ask for a mail first.
+    EmailAddress.objects.get_or_create(
+        user=owner, email=owner.email, defaults={"verified": True, "primary": True}
+    )
+    if not owner.is_active:
+        raise ValidationError(f"The account of {owner.email} is deactivated. Activate it first.")
+    Membership.objects.create(domain=domain, user=owner, role=Role.OWNER)
+    record_act("domain made", domain=domain, actor_label="command", object_ref=owner.email)
+    return Founded(domain=domain, owner=owner, is_new_user=is_new_user)

@@ -1,0 +1,17 @@
+"""Makes the schedules: syncs, renewals, sweeps and the heartbeat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from portal.schedules import set_up_schedules
+
+
+class Command(BaseCommand):
+    help = "Make or update the schedules of the background worker. May be run again at any time."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        made, updated = set_up_schedules()
+        self.stdout.write(f"Schedules: {made} made, {updated} brought up to date.")

@@ -1,0 +1,47 @@
+"""What runs by itself, and how often. Names are how an operator finds and switches them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django_q.models import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Regular:
+    """One schedule. minutes: how often; cron: the time of day instead, in UTC."""
+
+    name: str
+    task: str
+    minutes: int = 0
+    cron: str = ""
+
+
+SCHEDULES = (
+    Regular("heartbeat", "portal.tasks.record_beat", minutes=1),
+    Regular("sync what changed", "integrations.tasks.sync_changes", minutes=5),
+    Regular("sync everything", "integrations.tasks.sync_everything", cron="20 2 * * *"),
+    Regular("renew access", "integrations.tasks.refresh_tokens", minutes=60),
+    Regular("sweep syncs and connections", "integrations.tasks.sweep_connections", minutes=1),
+    Regular("sweep deliveries", "signatures.tasks.sweep_deliveries", minutes=1),
+)
+
+
+def set_up_schedules() -> tuple[int, int]:
+    """Each schedule is there once; returns (made, brought up to date). One that is switched off stays off."""
+    made = updated = 0
+    for regular in SCHEDULES:
+        columns = {
+            "func": regular.task,
+            "schedule_type": Schedule.CRON if regular.cron else Schedule.MINUTES,
+            "minutes": regular.minutes or None,
+            "cron": regular.cron or None,
+        }
+        present = Schedule.objects.filter(name=regular.name).order_by("pk").first()
+        if present is None:
+            Schedule.objects.create(name=regular.name, repeats=-1, **columns)
+            made += 1
+        elif any(getattr(present, column) != value for column, value in columns.items()):
+            Schedule.objects.filter(pk=present.pk).update(**columns)
+            updated += 1
+    return made, updated

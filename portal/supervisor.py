@@ -1,0 +1,158 @@
+"""Keeps the web server and the background cluster alive, and replaces a cluster that stopped working.
+
+A django-q2 cluster whose idle worker was killed keeps all its processes and takes no task any more,
+so living processes prove nothing: only finished tasks do. A canary is queued every few seconds; where
+nothing is finished for HEARTBEAT_GRACE_SECONDS and no worker is at a task, the cluster's whole process
+group is ended and started anew. What it left half-done is found by the sweeps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from . import beats
+from .models import WorkerHeartbeat
+
+CANARY_SECONDS = 10.0
+STOP_SECONDS = 20.0  # a running task has this long to finish when we are asked to stop
+_PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """One process in a group of its own, so that ending it ends what it started."""
+
+    def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> None:
+        self.name = name
+        self._command = list(command)
+        self._environ = dict(environ)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.started_at = 0.0
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        self.started_at = time.monotonic()
+        self._process = subprocess.Popen(  # noqa: S603 - our own command line
+            self._command, env=self._environ, start_new_session=True, preexec_fn=_end_with_parent
+        )
+
+    def stop(self, *, within_seconds: float) -> None:
+        """The process and everything it started are gone. Asked first; only the main process is asked.
+
+        SIGTERM to the whole group would end the workers at once and leave their main process hanging.
+        """
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=within_seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def _end_with_parent() -> None:
+    """On Linux the kernel ends this process when the supervisor is killed and cannot do it itself."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Supervisor:
+    """Runs until `stop` is called; restarts what ended and the cluster that stopped working."""
+
+    def __init__(
+        self, *, web: Sequence[str] | None, worker: Sequence[str] | None, say: Callable[[str], None]
+    ) -> None:
+        self._say = say
+        self._stopping = threading.Event()
+        self._beats = Path(tempfile.mkdtemp(prefix="countersign-beats-"))
+        environ = {**os.environ, beats.VARIABLE: str(self._beats)}
+        self.web = Child("web server", web, environ) if web else None
+        self.worker = Child("background worker", worker, environ) if worker else None
+        self._canary_at = 0.0
+
+    def run(self) -> None:
+        """Blocks until stopped; then nothing that was started is left."""
+        try:
+            for child in self._children():
+                child.start()
+                self._say(f"{child.name} started, process {child.pid}")
+            while not self._stopping.wait(0.5):
+                self._look_after()
+        finally:
+            for child in self._children():
+                child.stop(within_seconds=STOP_SECONDS)
+                self._say(f"{child.name} stopped")
+            shutil.rmtree(self._beats, ignore_errors=True)
+
+    def stop(self) -> None:
+        """Ask `run` to end; may be called from a signal handler."""
+        self._stopping.set()
+
+    def _children(self) -> list[Child]:
+        return [child for child in (self.web, self.worker) if child]
+
+    def _look_after(self) -> None:
+        for child in self._children():
+            if not child.is_running:
+                self._replace(child, "ended")
+        if self.worker:
+            self._send_canary()
+            if self._is_stuck(self.worker):
+                self._replace(self.worker, "finished nothing for too long")
+
+    def _replace(self, child: Child, why: str) -> None:
+        self._say(f"{child.name} {why}; it is replaced")
+        child.stop(within_seconds=0 if child is self.worker else STOP_SECONDS)
+        # One that ends at once would otherwise be started many times a second.
+        self._stopping.wait(max(0.0, 1.0 - (time.monotonic() - child.started_at)))
+        if not self._stopping.is_set():
+            child.start()
+            self._say(f"{child.name} started, process {child.pid}")
+
+    def _send_canary(self) -> None:
+        """A canary is in the queue, at most one at a time."""
+        if time.monotonic() - self._canary_at < CANARY_SECONDS:
+            return
+        self._canary_at = time.monotonic()
+        from django_q.tasks import async_task
+
+        try:
+            close_old_connections()
+            row, _ = WorkerHeartbeat.objects.get_or_create(id=WorkerHeartbeat.SOLE_ID)
+            if row.asked_at and (row.beat_at is None or row.beat_at < row.asked_at):
+                waited = (timezone.now() - row.asked_at).total_seconds()
+                if waited < settings.HEARTBEAT_GRACE_SECONDS:
+                    return
+            WorkerHeartbeat.objects.filter(pk=row.pk).update(asked_at=timezone.now())
+            async_task("portal.tasks.record_beat")
+        except DatabaseError as error:
+            self._say(f"the database cannot be used just now ({type(error).__name__}); trying again")
+
+    def _is_stuck(self, worker: Child) -> bool:
+        grace = settings.HEARTBEAT_GRACE_SECONDS
+        if time.monotonic() - worker.started_at < grace:
+            return False
+        return not beats.is_anybody_working(self._beats, within_seconds=grace)

@@ -1,0 +1,121 @@
+"""Fixtures every test may use: a sandbox Outreach on a real socket, and a domain connected to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import pytest
+from django.urls import reverse
+
+from integrations.connections import Authorisation, accept_authorisation
+from integrations.models import Connection
+from integrations.outreach.oauth import TokenReply
+from integrations.outreach.sandbox import Sandbox
+from integrations.outreach.scopes import REQUESTED
+from portal.models import Domain, Membership, Role, User
+
+NEEDS = {
+    "browser": (("chromium",), "Chromium is not installed (Debian's package `chromium`)."),
+    "postgres": (("pg_ctlcluster",), "PostgreSQL is not installed (Debian's package `postgresql`)."),
+    "redis": (("redis-server",), "Redis is not installed (Debian's package `redis-server`)."),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests whose programs are absent are skipped with their reason; where CI is set they run, and fail."""
+    if os.environ.get("CI"):
+        return
+    for marker, (programs, reason) in NEEDS.items():
+        if all(shutil.which(program) for program in programs):
+            continue
+        for item in items:
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+PUBLIC_URL = "http://testserver"
+
+
+@pytest.fixture
+def sandbox(settings) -> Iterator[Sandbox]:
+    """A small company in a sandbox, which the portal's settings point to."""
+    settings.PUBLIC_URL = PUBLIC_URL
+    with Sandbox(
+        people=24,
+        teams=4,
+        seed=7,
+        domain="acme.example",
+        client_id=settings.OUTREACH_CLIENT_ID,
+        client_secret=settings.OUTREACH_CLIENT_SECRET,
+        redirect_uris=(PUBLIC_URL + reverse("outreach_callback"),),
+        throttle_seconds=0,
+    ) as running:
+        settings.OUTREACH_BASE_URL = running.base_url
+        yield running
+
+
+@pytest.fixture
+def domain(db) -> Domain:
+    return Domain.objects.create(name="acme.example")
+
+
+@pytest.fixture
+def other_domain(db) -> Domain:
+    """The bystander: whatever happens to `domain`, nothing happens to this one."""
+    return Domain.objects.create(name="bystander.example")
+
+
+@pytest.fixture
+def make_member(db) -> Callable[..., User]:
+    """Make a person with a role in a domain."""
+
+    def make(domain: Domain, role: Role, email: str = "") -> User:
+        user = User.objects.create_user(email or f"{role}@{domain.name}", "correct horse battery", first_name="Dana")
+        user.emailaddress_set.create(email=user.email, verified=True, primary=True)
+        Membership.objects.create(domain=domain, user=user, role=role)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def owner(domain: Domain, make_member) -> User:
+    return make_member(domain, Role.OWNER)
+
+
+@pytest.fixture
+def connect(sandbox: Sandbox, settings) -> Callable[..., Connection]:
+    """Connect a domain with tokens that the sandbox issued, as the callback would."""
+
+    def make(domain: Domain, user: User, *, scopes: tuple[str, ...] = REQUESTED) -> Connection:
+        reply = sandbox.oauth.issue_tokens(scopes=list(scopes), user_id=1)
+        pair = TokenReply(
+            access_token=reply["access_token"],
+            refresh_token=reply["refresh_token"],
+            expires_in_seconds=reply["expires_in"],
+            scope=reply["scope"],
+            created_at=reply["created_at"],
+        )
+        return accept_authorisation(
+            uuid4(),
+            Authorisation(
+                domain=domain,
+                user=user,
+                pair=pair,
+                scopes_requested=REQUESTED,
+                scopes_granted=scopes,
+                scopes_known=True,
+                account_key="acme-organisation",
+                account_label="Acme",
+            ),
+        )
+
+    return make
+
+
+@pytest.fixture
+def connection(connect, domain: Domain, owner: User) -> Connection:
+    return connect(domain, owner)
