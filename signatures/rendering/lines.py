@@ -10,6 +10,7 @@ empty in the template, such as a spacer, stays.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from signatures.rendering.marks import (
@@ -34,6 +35,7 @@ from signatures.rendering.tree import (
     write_tree,
 )
 
+_BLANK_LINES = re.compile(r"\n\s*\n")
 _CELL_TAGS = frozenset({"td", "th"})
 
 
@@ -65,7 +67,7 @@ def _settle_pattern(pattern: str) -> str:
         _settle_attributes(root)
         _drop_emptied(root)
         pattern = write_tree(root)
-    pieces = PIECES.split(pattern)
+    pieces = PIECES.split(_BLANK_LINES.sub("\n", pattern))
     pieces[1::2] = [tag.replace(PRESENT_CLOSE, ATTRIBUTE_CLOSE) for tag in pieces[1::2]]
     return "".join(pieces)
 

@@ -121,18 +121,21 @@ _VALUE_PATTERNS: dict[str, re.Pattern[str]] = {
     # A layout table is announced as one only when it says so; no other role is needed.
     "role": re.compile(r"presentation|none", re.I),
 }
+# Invisible, and parsers drop it at the start: what follows a removed element would lose it next time.
+_BYTE_ORDER_MARK = "\ufeff"
+_TEL = re.compile(r"tel:\+?[0-9().*#-]+(?:;ext=[0-9]+)?", re.I)
 # A browser drops these silently inside an address, so what it follows is not what was checked.
 _HIDDEN_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 def sanitize_signature(html: str) -> str:
     """Return `html` with only allowed tags, attributes, addresses and CSS left; comments removed."""
-    return _FINAL.clean(html)
+    return _FINAL.clean(html.replace(_BYTE_ORDER_MARK, ""))
 
 
 def sanitize_template(html: str) -> str:
     """Return the same for a template in the making: comments and class names stay for the next step."""
-    return _DRAFT.clean(html)
+    return _DRAFT.clean(html.replace(_BYTE_ORDER_MARK, ""))
 
 
 def inline_styles(html: str, css: str) -> str:
@@ -168,6 +171,8 @@ def is_allowed_url(url: str, schemes: frozenset[str]) -> bool:
         return False
     if parts.scheme not in schemes:
         return False
+    if parts.scheme == "tel":
+        return _TEL.fullmatch(url) is not None
     # "https:evil.example" and user names before the host are read differently by different parsers.
     return parts.scheme != "https" or (
         bool(parts.hostname) and "@" not in parts.netloc and url[:8] == "https://"

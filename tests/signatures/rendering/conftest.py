@@ -40,6 +40,8 @@ def render() -> Render:
 
     def rendered(source: str, **values: str | None) -> str:
         template = compile_template(source)
-        return render_signature(template, {key.replace("__", "."): value for key, value in values.items()}).html
+        return render_signature(
+            template, {key.replace("__", "."): value for key, value in values.items()}
+        ).html
 
     return rendered

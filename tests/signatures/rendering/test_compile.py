@@ -91,7 +91,9 @@ def test_a_stored_template_renders_like_the_one_just_compiled(senders):
 
 
 def test_fields_are_listed_in_order_of_first_use():
-    compiled = compile_template("{{ sender.title }}{% if sender.phone %}{{ sender.name }}{% endif %}{{ sender.title }}")
+    compiled = compile_template(
+        "{{ sender.title }}{% if sender.phone %}{{ sender.name }}{% endif %}{{ sender.title }}"
+    )
 
     assert compiled.fields == ("sender.title", "sender.phone", "sender.name")
 

@@ -22,7 +22,10 @@ NAME = {"sender__name": "Bo Li"}
             "<table><tbody><tr><td>Name</td><td>Bo Li</td></tr></tbody></table>",
         ),
         ("<ul><li>{{ sender.phone }}</li></ul><p>{{ sender.name }}</p>", "<p>Bo Li</p>"),
-        ("<p>{{ sender.name }}</p><table><tr><td>T</td><td>{{ sender.phone }}</td></tr></table>", "<p>Bo Li</p>"),
+        (
+            "<p>{{ sender.name }}</p><table><tr><td>T</td><td>{{ sender.phone }}</td></tr></table>",
+            "<p>Bo Li</p>",
+        ),
     ],
 )
 def test_a_line_without_any_value_goes_with_its_label(render, source, expected):
@@ -71,7 +74,9 @@ def test_a_link_of_which_part_of_the_address_is_missing_is_no_link(render):
 
 
 def test_a_picture_without_address_goes_with_its_cell_in_a_table_of_one_row(render):
-    source = '<table><tr><td><img src="{{ company.logo_url }}" alt=""></td><td>{{ sender.name }}</td></tr></table>'
+    source = (
+        '<table><tr><td><img src="{{ company.logo_url }}" alt=""></td><td>{{ sender.name }}</td></tr></table>'
+    )
 
     assert render(source, **NAME) == "<table><tbody><tr><td>Bo Li</td></tr></tbody></table>"
 
@@ -88,9 +93,14 @@ def test_a_cell_keeps_its_place_where_other_rows_need_the_column(render):
 
 
 def test_fixed_words_beside_a_missing_line_stay(render):
-    source = "<p>{{ sender.name }}</p><table><tr><td><p>{{ sender.phone }}</p><p>Since 1987</p></td></tr></table>"
+    source = (
+        "<p>{{ sender.name }}</p><table><tr><td><p>{{ sender.phone }}</p><p>Since 1987</p></td></tr></table>"
+    )
 
-    assert render(source, **NAME) == "<p>Bo Li</p><table><tbody><tr><td><p>Since 1987</p></td></tr></tbody></table>"
+    assert (
+        render(source, **NAME)
+        == "<p>Bo Li</p><table><tbody><tr><td><p>Since 1987</p></td></tr></tbody></table>"
+    )
 
 
 def test_a_spacer_that_was_empty_in_the_template_stays(render):
@@ -111,7 +121,9 @@ def test_a_style_loses_only_the_declaration_whose_colour_is_missing(render):
 
 
 def test_alt_text_whose_fields_are_missing_becomes_empty_not_a_stump(render):
-    source = '<p>{{ sender.name }} <img src="https://acme.example/a.png" alt="Logo of {{ company.name }}"></p>'
+    source = (
+        '<p>{{ sender.name }} <img src="https://acme.example/a.png" alt="Logo of {{ company.name }}"></p>'
+    )
 
     assert render(source, **NAME) == '<p>Bo Li <img src="https://acme.example/a.png" alt=""></p>'
 

@@ -1,0 +1,131 @@
+"""Nobody's name, title or template makes a signature act: by family, and by property."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from signatures.rendering import RenderRefused, TemplateError, compile_template, render_signature
+from signatures.rendering.fields import FIELDS
+from signatures.rendering.sanitize import sanitize_signature, sanitize_template
+from signatures.starters import STARTERS
+
+
+def _beside(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+ATTACKS: list[str] = _beside("attacks").ALL
+_allowed = _beside("allowed")
+breaches, words, attribute_values = _allowed.breaches, _allowed.words, _allowed.attribute_values
+
+EVERYWHERE = compile_template(
+    '<table><tr><td><img src="{{ sender.photo_url }}" alt="{{ sender.name }}" width="72"></td>'
+    '<td style="color: {{ company.accent }}" title="{{ sender.title }}">{{ sender.name }}, {{ sender.title }}<br>'
+    '<a href="{{ company.website }}">{{ company.name }}</a> <a href="mailto:{{ sender.email }}">{{ sender.email }}</a> '
+    '<a href="tel:{{ sender.phone }}">{{ sender.phone }}</a> '
+    '<a href="https://acme.example/?q={{ sender.custom1 }}#{{ sender.custom2 }}">x</a></td></tr></table>'
+    "<p>{{ sender.custom3 }}{{ sender.custom4 }}{{ sender.custom5 | truncate: 5 }}</p>"
+)
+# Enough of every kind of trouble that hypothesis finds their combinations quickly.
+_TROUBLE = st.text(
+    st.sampled_from("<>&\"'{}%#;:=/\\ ax1\n\r\t\x00\u00a0\u202e\ue000\ue001\ue002\ud800·,|()&lt")
+)
+_VALUE = st.one_of(st.none(), st.text(), _TROUBLE, st.sampled_from(ATTACKS))
+_VALUES = st.dictionaries(st.sampled_from([field.name for field in FIELDS]), _VALUE)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_as_every_value_is_shown_as_text_or_not_at_all(attack):
+    values = {field.name: attack for field in FIELDS} | {"sender.title": "Sales"}
+
+    signature = render_signature(EVERYWHERE, values)
+
+    assert breaches(signature.html) == []
+    assert not {"{{", "}}", "{%"} & {signature.html[at : at + 2] for at in range(len(signature.html))}
+    addresses = [value for name, value in attribute_values(signature.html) if name in ("href", "src")]
+    assert all(address.startswith("https://acme.example/?q=") for address in addresses)
+    assert "Sales" in words(signature.html)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_as_template_is_refused_or_disarmed(attack):
+    try:
+        template = compile_template(f"<p>Sales</p>{attack}")
+        signature = render_signature(template, {"sender.email": "bo.li@acme.example"})
+    except TemplateError:
+        return
+
+    assert breaches(signature.html) == []
+    assert not any("alert" in value or "evil" in value for _, value in attribute_values(signature.html))
+    assert words(signature.html).startswith("Sales")
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_sanitizing_twice_changes_nothing(attack):
+    once = sanitize_signature(attack.encode("utf-8", "ignore").decode())
+
+    assert sanitize_signature(once) == once
+    assert breaches(once) == []
+
+
+@settings(max_examples=400, deadline=None)
+@given(_VALUES)
+def test_values_never_become_markup_or_template_code(values):
+    reference = render_signature(EVERYWHERE, {"sender.title": "Sales"} | {"sender.name": "Bo Li"})
+    try:
+        signature = render_signature(EVERYWHERE, values)
+    except RenderRefused as refusal:
+        assert refusal.code == "empty"
+        return
+
+    assert reference.byte_count > 0
+    assert breaches(signature.html) == []
+    assert "{" not in signature.html
+    assert "}" not in signature.html
+    assert sanitize_signature(signature.html) == signature.html
+    assert not any("\ue000" <= character <= "\uf8ff" for character in signature.html)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.one_of(st.sampled_from(ATTACKS), _TROUBLE), max_size=4).map("".join))
+def test_any_source_is_refused_or_renders_inside_the_allow_list(source):
+    try:
+        template = compile_template(source)
+    except TemplateError:
+        return
+
+    signature = render_signature(template, {"sender.email": "bo.li@acme.example", "sender.name": "Bo"})
+
+    assert breaches(signature.html) == []
+    assert sanitize_signature(signature.html) == signature.html
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(_TROUBLE, st.lists(st.sampled_from(ATTACKS), max_size=3).map("".join)))
+def test_sanitizers_are_stable_on_a_second_pass(html):
+    html = html.encode("utf-8", "ignore").decode()
+
+    for clean in (sanitize_signature, sanitize_template):
+        once = clean(html)
+        assert clean(once) == once
+
+
+@settings(max_examples=60, deadline=None)
+@given(_VALUES, st.sampled_from(STARTERS))
+def test_starters_render_for_anybody(values, starter):
+    values = values | {"sender.name": "Bo Li"}
+
+    signature = render_signature(compile_template(starter.source), values)
+
+    assert "Bo Li" in signature.text
+    assert breaches(signature.html) == []

@@ -1,0 +1,162 @@
+"""A signature is sent whole or refused with a reason."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from signatures.rendering import (
+    CompiledTemplate,
+    RenderRefused,
+    compile_template,
+    preview_signature,
+    render_signature,
+)
+
+ROOT = Path(__file__).parents[3]
+BO = {"sender.name": "Bo Li", "sender.email": "bo.li@acme.example"}
+
+
+@pytest.mark.parametrize(
+    ("stored", "fields", "code"),
+    [
+        ("<p>{{ sender.title }}</p>", ("sender.title",), "empty"),
+        ("<div> &nbsp; </div>", (), "empty"),
+        ("x" * 65_536, (), "too_large"),
+        ("é" * 32_768, (), "too_large"),
+        ("{% if sender.name %}a }} b{% endif %}", ("sender.name",), "braces"),
+        ("<script>alert(1)</script>{{ sender.name }}", ("sender.name",), "unsafe"),
+        ('<a href="javascript:alert(1)">{{ sender.name }}</a>', ("sender.name",), "unsafe"),
+        ('<a href="{{ sender.name }}">x</a>', ("sender.name",), "unsafe"),
+        ('<p style="position: fixed">x</p>', (), "unsafe"),
+        ("<b>{{ sender.name }}", ("sender.name",), "unsafe"),
+        ("{{ sender.nothing }}", ("sender.nothing",), "unrenderable"),
+    ],
+)
+def test_what_must_not_be_sent_is_refused_even_if_it_was_stored(stored, fields, code):
+    with pytest.raises(RenderRefused) as caught:
+        render_signature(CompiledTemplate.from_stored(stored, fields), BO)
+
+    assert caught.value.code == code
+    assert "Bo Li" not in caught.value.message
+
+
+def test_exactly_the_limit_is_sent():
+    signature = render_signature(CompiledTemplate.from_stored("é" * 32_767 + "x", ()), BO)
+
+    assert signature.byte_count == 65_535
+
+
+def test_the_digest_size_and_missing_fields_describe_the_html():
+    template = compile_template("<p>{{ sender.name }}</p><p>{{ sender.title }} {{ sender.phone }}</p>")
+
+    signature = render_signature(template, {"sender.name": "Zoë", "sender.phone": "none"})
+
+    assert signature.html == "<p>Zoë</p>"
+    assert signature.byte_count == 11
+    assert signature.sha256 == hashlib.sha256("<p>Zoë</p>".encode()).hexdigest()
+    assert signature.missing == ("sender.title", "sender.phone")
+
+
+def test_values_are_escaped_in_text_and_in_attributes():
+    template = compile_template(
+        '<p title="{{ sender.title }}">{{ sender.title }}</p>'
+        '<a href="https://acme.example/?q={{ sender.title }}">{{ sender.name }}</a>'
+    )
+
+    signature = render_signature(template, {"sender.title": "\"R&D\" <Lead>\u00a0'x'", "sender.name": "Bo"})
+
+    assert signature.html == (
+        "<p title=\"&quot;R&amp;D&quot; &lt;Lead&gt;&nbsp;'x'\">\"R&amp;D\" &lt;Lead&gt;&nbsp;'x'</p>"
+        '<a href="https://acme.example/?q=%22R%26D%22%20%3CLead%3E%C2%A0%27x%27">Bo</a>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("phone", "link"),
+    [
+        ("+1 (415) 555-0142", "tel:+14155550142"),
+        ("+44 (0)20 7946 0958", "tel:+442079460958"),
+        ("020 7946 0958 ext. 12", "tel:02079460958;ext=12"),
+    ],
+)
+def test_a_phone_link_can_be_dialled(phone, link):
+    template = compile_template('<a href="tel:{{ sender.phone }}">{{ sender.phone }}</a>')
+
+    assert render_signature(template, {"sender.phone": phone}).html == f'<a href="{link}">{phone}</a>'
+
+
+def test_rendering_one_sender_leaves_the_next_one_untouched():
+    template = compile_template("<p>{{ sender.name }}</p><p>{{ sender.title }}</p>")
+    bystander = render_signature(template, {"sender.name": "Ada", "sender.title": "CTO"})
+
+    render_signature(template, BO)
+
+    assert render_signature(template, {"sender.name": "Ada", "sender.title": "CTO"}) == bystander
+    assert bystander.html == "<p>Ada</p><p>CTO</p>"
+
+
+def test_text_says_the_same_with_links_as_label_and_address():
+    template = compile_template(
+        "<table><tr><td>{{ sender.name }}</td><td>Sales</td></tr></table><p>A&amp;B<br>"
+        '<a href="{{ company.website }}">Site</a> <a href="mailto:{{ sender.email }}">{{ sender.email }}</a></p>'
+        '<img src="https://acme.example/a.png" alt="Logo" width="9">'
+    )
+
+    signature = render_signature(template, BO | {"company.website": "https://www.acme.example"})
+
+    assert signature.text == ("Bo Li  Sales\nA&B\nSite <https://www.acme.example> bo.li@acme.example\n[Logo]")
+
+
+def test_a_preview_without_marks_is_what_is_sent():
+    template = compile_template("<p>{{ sender.name }}, {{ sender.title }}</p>")
+
+    preview = preview_signature(template, BO)
+
+    assert preview.signature == render_signature(template, BO)
+    assert [(o.name, o.source, o.value, o.missing, o.is_sample) for o in preview.origins] == [
+        ("sender.name", "outreach", "Bo Li", "", False),
+        ("sender.title", "outreach", None, "no value", False),
+    ]
+
+
+def test_a_preview_with_marks_shows_samples_where_values_are_missing():
+    template = compile_template(
+        '<p>{{ sender.name }}, {{ sender.title }}</p><img src="{{ sender.photo_url }}" alt="">'
+    )
+
+    preview = preview_signature(template, BO, marks=True)
+
+    assert preview.signature.html == (
+        '<p>Bo Li, ‹Head of Partnerships›</p><img src="https://images.acme.example/people/maren.png" alt="">'
+    )
+    assert [origin.is_sample for origin in preview.origins] == [False, True, True]
+
+
+def test_rendering_needs_no_django_and_is_the_same_in_every_process():
+    program = (
+        "import sys; from signatures.rendering import compile_template, render_signature\n"
+        "from signatures.starters import STARTERS\n"
+        "from signatures.rendering.fields import sample_values\n"
+        "print([render_signature(compile_template(s.source), sample_values()).sha256 for s in STARTERS])\n"
+        "assert not [name for name in sys.modules if name.split('.')[0] in ('django', 'requests')]"
+    )
+
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+
+    assert runs[0] == runs[1]
+    assert len(runs[0]) > 200
