@@ -39,9 +39,14 @@ class Snapshot(models.Model):
 
 
 class Placement(models.Model):
-    """What we last put into one mailbox, and what Outreach's reply said it then held."""
+    """What we last put into one mailbox, and what Outreach's reply said it then held.
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    Stands exactly as long as the mailbox is ours: the original's return ends it. Keyed like the
+    original, so that a reconnect still tells our own signature from somebody's edit.
+    """
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
+    account_key = models.CharField(max_length=128, blank=True)
     mailbox_remote_id = models.CharField(max_length=32)
     rendered_sha256 = models.CharField(max_length=64, help_text="Digest of what we sent.")
     returned_sha256 = models.CharField(max_length=64, help_text="Digest of what the reply said the mailbox holds.")
@@ -49,7 +54,11 @@ class Placement(models.Model):
     placed_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["connection", "mailbox_remote_id"], name="one_placement_per_mailbox")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["domain", "account_key", "mailbox_remote_id"], name="one_placement_per_mailbox"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"what we placed in mailbox {self.mailbox_remote_id}"
@@ -58,10 +67,11 @@ class Placement(models.Model):
 class DeliveryRunState(models.TextChoices):
     """How far a run is. A planned one waits for a person; halted asks one."""
 
+    PLANNING = "planning", "Being planned"
     PLANNED = "planned", "Planned"
     QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
-    WAITING = "waiting", "Waiting for the allowance"
+    WAITING = "waiting", "Waiting"
     HALTED = "halted", "Stopped, asks you"
     COMPLETE = "complete", "Complete"
     FAILED = "failed", "Failed"
@@ -91,11 +101,15 @@ class DeliveryRun(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     resume_at = models.DateTimeField(null=True, blank=True)
     cause = models.TextField(blank=True)
+    stalls = models.PositiveSmallIntegerField(default=0, help_text="How often in a row Outreach did not answer.")
     planned = models.PositiveIntegerField(default=0, help_text="Mailboxes that would change.")
-    unchanged = models.PositiveIntegerField(default=0)
-    delivered = models.PositiveIntegerField(default=0)
+    settled = models.PositiveIntegerField(default=0, help_text="Of the planned, how many have an outcome.")
+    unchanged = models.PositiveIntegerField(default=0, help_text="Mailboxes that hold theirs already.")
+    left_out = models.PositiveIntegerField(default=0, help_text="Mailboxes of people who are locked in Outreach.")
+    delivered = models.PositiveIntegerField(default=0, help_text="For a restore: originals put back.")
     refused = models.PositiveIntegerField(default=0, help_text="Mailboxes that cannot get theirs, each with its reason.")
     failed = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0, help_text="Planned, and not attempted because the run ended.")
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -128,12 +142,14 @@ class Delivery(models.Model):
     run = models.ForeignKey(DeliveryRun, on_delete=models.CASCADE, related_name="deliveries")
     mailbox_remote_id = models.CharField(max_length=32)
     mailbox_email = models.CharField(max_length=255)
+    person_remote_id = models.CharField(max_length=32, blank=True, help_text="Whose mailbox it was when planned.")
     sender = models.ForeignKey(Sender, null=True, on_delete=models.SET_NULL, related_name="deliveries")
     template_version = models.ForeignKey(TemplateVersion, null=True, on_delete=models.SET_NULL, related_name="+")
     state = models.CharField(max_length=16, choices=DeliveryState.choices, default=DeliveryState.PLANNED)
     reason_code = models.CharField(max_length=32, blank=True)
     reason = models.TextField(blank=True, help_text="A sentence for a person.")
-    rendered_sha256 = models.CharField(max_length=64, blank=True)
+    found_sha256 = models.CharField(max_length=64, blank=True, help_text="Digest of what it held just before.")
+    rendered_sha256 = models.CharField(max_length=64, blank=True, help_text="Digest of what was, or was to be, sent.")
     returned_sha256 = models.CharField(max_length=64, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True)

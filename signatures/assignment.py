@@ -1,0 +1,102 @@
+"""Which group a person is in and which template a sender carries: precedence, without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRule:
+    """What choosing needs to know of a group. team_id is '' for a group that follows none."""
+
+    id: int
+    name: str
+    position: int
+    team_id: str = ""
+    is_default: bool = False
+
+
+class Why(StrEnum):
+    """What decided a sender's template."""
+
+    OWN = "own"
+    GROUP = "group"
+    DEFAULT = "default"
+    NONE = "none"
+
+
+def choose_group(team_ids: Collection[str], groups: Sequence[GroupRule]) -> int | None:
+    """Return the id of the group a person of these teams is in, or None where there is not even a default.
+
+    Of several, the group with the smallest position wins, then the older one.
+    """
+    following = [group for group in groups if group.team_id and group.team_id in team_ids]
+    if following:
+        return min(following, key=lambda group: (group.position, group.id)).id
+    return next((group.id for group in groups if group.is_default), None)
+
+
+def choose_template(
+    sender_template_id: int | None, group_template_id: int | None, default_group_template_id: int | None
+) -> tuple[int | None, Why]:
+    """Return the template a sender carries and what decided it: own, then group, then default group."""
+    if sender_template_id is not None:
+        return sender_template_id, Why.OWN
+    if group_template_id is not None:
+        return group_template_id, Why.GROUP
+    if default_group_template_id is not None:
+        return default_group_template_id, Why.DEFAULT
+    return None, Why.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Who gets what and why, in sentences; template_id is None where nothing is assigned."""
+
+    group_id: int | None
+    template_id: int | None
+    group_why: str
+    template_why: str
+
+
+def explain(
+    *,
+    team_ids: Collection[str],
+    groups: Sequence[GroupRule],
+    sender_template_id: int | None,
+    template_by_group: dict[int, int],
+) -> Explanation:
+    """Return the group and template of one person, each with the reason.
+
+    template_by_group: group id -> id of the template assigned to it.
+    """
+    group_id = choose_group(team_ids, groups)
+    default_id = next((group.id for group in groups if group.is_default), None)
+    template_id, why = choose_template(
+        sender_template_id,
+        template_by_group.get(group_id) if group_id is not None else None,
+        template_by_group.get(default_id) if default_id is not None else None,
+    )
+    return Explanation(group_id, template_id, _say_group(group_id, team_ids, groups), _SAY_TEMPLATE[why])
+
+
+def _say_group(group_id: int | None, team_ids: Collection[str], groups: Sequence[GroupRule]) -> str:
+    chosen = next((group for group in groups if group.id == group_id), None)
+    if chosen is None:
+        return "In no group: the next sync makes one."
+    if chosen.is_default:
+        return "In none of the teams that groups follow, so the default group applies."
+    others = [group.name for group in groups if group.team_id in team_ids and group.team_id and group.id != group_id]
+    if not others:
+        return f"In the team that “{chosen.name}” follows."
+    return f"“{chosen.name}” stands before {', '.join(f'“{name}”' for name in others)}."
+
+
+_SAY_TEMPLATE = {
+    Why.OWN: "Assigned to this sender, which beats the group.",
+    Why.GROUP: "Assigned to the group.",
+    Why.DEFAULT: "The group has none of its own, so the default group’s applies.",
+    Why.NONE: "No template is assigned. Assign one to the group or to the default group.",
+}

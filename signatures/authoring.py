@@ -1,0 +1,100 @@
+"""Templates are saved, shipped ones installed, and given to groups and senders."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import Max
+
+from integrations.ledger import record_act
+from portal.models import Domain, User
+
+from .models import Assignment, Group, Sender, Template, TemplateVersion
+from .rendering.compile import compile_template
+from .starters import STARTERS
+
+
+@transaction.atomic
+def save_template(
+    domain: Domain, *, name: str, source: str, by_label: str, template: Template | None = None, by: User | None = None
+) -> TemplateVersion:
+    """The template's current version is `source`, compiled; an unchanged source makes no new version.
+
+    template: None makes one. Raises: TemplateError, with line and column, and nothing was saved.
+    """
+    compiled = compile_template(source)
+    if template is None:
+        template = Template.objects.create(domain=domain, name=name)
+    elif template.name != name:
+        template.name = name
+        template.save(update_fields=["name"])
+    current = template.current
+    # What an unchanged source compiles to may change with our rules; then it is a new version too.
+    if current is not None and (current.source, current.compiled_html) == (source, compiled.html):
+        return current
+    last = template.versions.aggregate(last=Max("number"))["last"] or 0
+    version = TemplateVersion.objects.create(
+        template=template,
+        number=last + 1,
+        source=source,
+        compiled_html=compiled.html,
+        fields=list(compiled.fields),
+        warnings=[str(warning) for warning in compiled.warnings],
+        created_by=by,
+        created_by_label=by_label,
+    )
+    template.current = version
+    template.save(update_fields=["current"])
+    record_act(
+        "template saved", domain=domain, actor_label=by_label, object_ref=f"template {template.pk}", detail=str(version)
+    )
+    return version
+
+
+@transaction.atomic
+def install_starters(domain: Domain, *, by_label: str) -> list[Template]:
+    """A domain without templates has the shipped ones, the first assigned to its default group.
+
+    Returns those installed now: none where the domain has any template already.
+    """
+    if Template.objects.filter(domain=domain).exists():
+        return []
+    installed = []
+    for starter in STARTERS:
+        version = save_template(domain, name=starter.name, source=starter.source, by_label=by_label)
+        version.template.description = starter.description[:255]
+        version.template.save(update_fields=["description"])
+        installed.append(version.template)
+    default = Group.objects.filter(domain=domain, is_default=True).first()
+    if installed and default and not Assignment.objects.filter(group=default).exists():
+        assign_template(domain, template=installed[0], group=default, actor_label=by_label)
+    return installed
+
+
+@transaction.atomic
+def assign_template(
+    domain: Domain,
+    *,
+    template: Template | None,
+    group: Group | None = None,
+    sender: Sender | None = None,
+    actor_label: str,
+) -> Assignment | None:
+    """The group, or the one sender, carries the template; None takes its own assignment away.
+
+    Everything must belong to the domain. Nothing is delivered by this.
+    """
+    if (group is None) == (sender is None):
+        raise ValueError("Name either a group or a sender.")
+    if any(row is not None and row.domain_id != domain.pk for row in (template, group, sender)):
+        raise ValueError("Template, group and sender must be of the same domain.")
+    owner = f"group {group}" if group else f"sender {sender and sender.email}"
+    if template is None:
+        removed, _ = Assignment.objects.filter(domain=domain, group=group, sender=sender).delete()
+        if removed:
+            record_act("template unassigned", domain=domain, actor_label=actor_label, detail=f"From {owner}")
+        return None
+    assignment, _ = Assignment.objects.update_or_create(
+        domain=domain, group=group, sender=sender, defaults={"template": template}
+    )
+    record_act("template assigned", domain=domain, actor_label=actor_label, detail=f"{template} to {owner}")
+    return assignment

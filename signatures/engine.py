@@ -1,0 +1,461 @@
+"""Carries a run out: chunk by chunk, read live, decide, claim, write with a few threads, record.
+
+Knows nothing of why something is written; `Job` does. What the database says at any instant is enough
+to go on after a kill: a row is claimed, with what will be written, before the write can leave.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from integrations.connector import MailboxRecord
+from integrations.errors import (
+    IntegrationError,
+    ItemError,
+    RateLimited,
+    UnexpectedReply,
+    Unreachable,
+    WritesNotAllowed,
+)
+from integrations.models import Connection
+
+from .comparison import digest
+from .composing import Refusal
+from .durability import durable_atomic
+from .lease import Lease, LeaseLost
+from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+from .watch import FailureWatch
+
+logger = logging.getLogger(__name__)
+
+PEOPLE_PER_READ = 100
+THREADS = 8
+RECORD_EVERY = 50
+LOOK_UP_SECONDS = 1.0  # how often a pause or a disconnect is looked for; the bar is five seconds
+MOST_ATTEMPTS = 3
+MOST_STALLS = 5
+SHORT_WAIT_SECONDS = 5.0  # a longer wait is handed back to the queue
+UNREACHABLE_IN_A_ROW = 5
+ROW_FIELDS = [
+    "state", "reason_code", "reason", "template_version", "found_sha256", "rendered_sha256", "returned_sha256",
+    "attempts", "finished_at",
+]  # fmt: skip
+UNREADABLE = Refusal("unreadable", "Outreach’s answer about this mailbox cannot be read. Tell the operator.")
+
+
+class GatewayLike(Protocol):
+    """What the engine needs of `integrations.gateway.Gateway`."""
+
+    def read_mailboxes(self, person_remote_ids: Sequence[str]) -> list[MailboxRecord]: ...
+    def publish_signature(self, mailbox_remote_id: str, html: str) -> MailboxRecord: ...
+    def flush(self) -> None: ...
+
+
+OpenGateway = Callable[[DeliveryRun], AbstractContextManager[GatewayLike]]
+Progress = Callable[[DeliveryRun], None]
+
+
+@dataclass(slots=True)
+class Letter:
+    """One signature on its way into one mailbox. found_html: what the mailbox held when it was decided."""
+
+    row: Delivery
+    html: str
+    found_html: str
+    version_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InPlace:
+    """The mailbox holds it without a further write. was_ours: an earlier write of this run put it there."""
+
+    rendered_sha256: str
+    held_sha256: str
+    version_id: int | None
+    was_ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What a mailbox now holds because of us."""
+
+    row: Delivery
+    rendered_sha256: str
+    returned_sha256: str
+    version_id: int | None
+
+
+Verdict = Letter | InPlace | Refusal
+
+
+class Stop(Exception):
+    """The run ends or waits here; cause is a sentence for a person."""
+
+    def __init__(self, state: DeliveryRunState, cause: str, resume_in_seconds: float | None = None) -> None:
+        super().__init__(cause)
+        self.state = state
+        self.cause = cause
+        self.resume_in_seconds = resume_in_seconds
+
+
+class Job(Protocol):
+    """What a run is for."""
+
+    def say_stop(self, connection: Connection) -> Stop | None:
+        """Return why nothing may be written now, or None."""
+
+    def judge(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[Verdict]:
+        """Return what to do with each row, in order, given what the mailboxes hold now."""
+
+    def secure(self, letters: Sequence[Letter]) -> None:
+        """Store what must be stored before these leave; runs inside the claiming transaction."""
+
+    def record(self, placed: Sequence[Placed]) -> None:
+        """Store what mailboxes now hold; runs inside the recording transaction."""
+
+
+@dataclass(slots=True)
+class _Outcome:
+    letter: Letter
+    record: MailboxRecord | None = None
+    error: BaseException | None = None
+
+
+COUNTERS = ("settled", "unchanged", "delivered", "refused", "failed")
+
+
+class _Tally:
+    """Changes to a run's counters, collected while rows are settled."""
+
+    def __init__(self) -> None:
+        self._counts = dict.fromkeys(COUNTERS, 0)
+
+    def count(self, outcome: str) -> None:
+        """One planned row is settled with this outcome."""
+        self._counts["settled"] += 1
+        self._counts[outcome] += 1
+
+    def as_changes(self) -> dict[str, object]:
+        return {name: F(name) + count for name, count in self._counts.items() if count}
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Outcomes that are recorded together."""
+
+    rows: list[Delivery] = field(default_factory=list)
+    placed: list[Placed] = field(default_factory=list)
+    tally: _Tally = field(default_factory=_Tally)
+
+
+def carry_out_run(
+    run_id: int, *, make_job: Callable[[DeliveryRun], Job], open_gateway: OpenGateway, progress: Progress | None
+) -> DeliveryRun:
+    """The run is as far as it can go now: complete, or waiting, halted, failed or skipped with its cause.
+
+    Returns at once where another process works on it. Errors of ours are recorded and raised.
+    """
+    lease = Lease.take(run_id)
+    if lease is None:
+        return _load(run_id)
+    run = _load(run_id)
+    try:
+        with open_gateway(run) as gateway:
+            _Engine(run, lease, make_job(run), gateway, progress).work()
+        _end(lease, run, DeliveryRunState.COMPLETE, "")
+    except KeyboardInterrupt:
+        lease.release(DeliveryRunState.HALTED, cause="Interrupted by the operator. Continue it when you like.")
+        raise
+    except LeaseLost:
+        logger.warning("Run %s was taken over by another process.", run_id)
+    except Stop as stop:
+        _stop(lease, run, stop)
+    except RateLimited as limited:
+        _stop(lease, run, Stop(DeliveryRunState.WAITING, limited.message, limited.retry_after_seconds))
+    except Unreachable as unreachable:
+        _stall(lease, run, unreachable)
+    except IntegrationError as error:
+        state = DeliveryRunState.SKIPPED if error.whose_turn == "admin" else DeliveryRunState.FAILED
+        _end(lease, run, state, error.message)
+    except Exception:
+        _end(lease, run, DeliveryRunState.FAILED, "A fault of ours stopped this run. The operator’s log says more.")
+        raise
+    return _load(run_id)
+
+
+class _Engine:
+    """One process's work on one run it holds."""
+
+    def __init__(
+        self, run: DeliveryRun, lease: Lease, job: Job, gateway: GatewayLike, progress: Progress | None
+    ) -> None:
+        self._run = run
+        self._lease = lease
+        self._job = job
+        self._gateway = gateway
+        self._progress = progress
+        self._watch = FailureWatch()
+        self._halt_sending = threading.Event()
+        self._looked_at = 0.0
+        self._unreachable_in_a_row = 0
+        self._bad_rounds = 0
+        self._short_wait = 0.0
+
+    def work(self) -> None:
+        """Every planned row has an outcome. Raises Stop, or what ends or suspends the whole run."""
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="deliver") as pool:
+            try:
+                while rows := self._next_rows():
+                    self._look_up(at_once=True)
+                    self._work_chunk(rows, pool)
+            finally:
+                self._halt_sending.set()
+
+    def _next_rows(self) -> list[Delivery]:
+        """Return the planned rows of the next 100 people: all mailboxes of a person in one read."""
+        planned = Delivery.objects.filter(run=self._run, state=DeliveryState.PLANNED).order_by("id")
+        people: set[str] = set()
+        rows: list[Delivery] = []
+        for row in planned[: PEOPLE_PER_READ * 3]:
+            if row.person_remote_id not in people and len(people) == PEOPLE_PER_READ:
+                break
+            people.add(row.person_remote_id)
+            rows.append(row)
+        return rows
+
+    def _look_up(self, *, at_once: bool = False) -> None:
+        """Raise Stop where the connection no longer lets us write."""
+        if not at_once and time.monotonic() - self._looked_at < LOOK_UP_SECONDS:
+            return
+        self._looked_at = time.monotonic()
+        stop = self._job.say_stop(Connection.objects.get(pk=self._run.connection_id))
+        if stop is not None:
+            raise stop
+
+    def _work_chunk(self, rows: list[Delivery], pool: ThreadPoolExecutor) -> None:
+        found, unreadable = self._read(sorted({row.person_remote_id for row in rows}))
+        readable = [row for row in rows if row.person_remote_id not in unreadable]
+        verdicts: list[tuple[Delivery, Verdict]] = [
+            (row, UNREADABLE) for row in rows if row.person_remote_id in unreadable
+        ]
+        verdicts += zip(readable, self._job.judge(readable, found), strict=True)
+        letters = self._claim(verdicts)
+        self._publish(letters, pool)
+        self._wait_a_little()
+
+    def _read(self, people: list[str]) -> tuple[dict[str, MailboxRecord], set[str]]:
+        """Return the people's mailboxes by id, and the people whose mailboxes cannot be read.
+
+        A reply that does not fit is asked for again in halves, so that one odd record costs its owner alone.
+        """
+        try:
+            return {record.remote_id: record for record in self._gateway.read_mailboxes(people)}, set()
+        except UnexpectedReply:
+            if len(people) == 1:
+                return {}, set(people)
+        half = len(people) // 2
+        found, unreadable = self._read(people[:half])
+        more, also_unreadable = self._read(people[half:])
+        if len(unreadable | also_unreadable) == len(people) > 1 and len(people) >= PEOPLE_PER_READ // 2:
+            raise UnexpectedReply("Outreach’s replies cannot be read. Nothing was changed; tell the operator.")
+        return found | more, unreadable | also_unreadable
+
+    def _claim(self, verdicts: Sequence[tuple[Delivery, Verdict]]) -> list[Letter]:
+        """What will be written, and what was there, is on disk before any of it leaves."""
+        batch = _Batch(rows=[row for row, _ in verdicts])
+        letters: list[Letter] = []
+        for row, verdict in verdicts:
+            if isinstance(verdict, Letter):
+                row.state = DeliveryState.CLAIMED
+                row.rendered_sha256, row.found_sha256 = digest(verdict.html), digest(verdict.found_html)
+                row.template_version_id = verdict.version_id
+                letters.append(verdict)
+            elif isinstance(verdict, Refusal):
+                _finish(row, DeliveryState.REFUSED, verdict.code, verdict.reason)
+                batch.tally.count("refused")
+            else:
+                self._note_in_place(row, verdict, batch)
+        with durable_atomic():
+            self._lease.update(stalls=0, **batch.tally.as_changes())
+            self._job.secure(letters)
+            self._job.record(batch.placed)
+            _save(batch.rows)
+        self._tell()
+        return letters
+
+    def _note_in_place(self, row: Delivery, found: InPlace, batch: _Batch) -> None:
+        """A mailbox that holds it already is settled without a write."""
+        row.rendered_sha256, row.returned_sha256 = found.rendered_sha256, found.held_sha256
+        row.template_version_id = found.version_id
+        batch.placed.append(Placed(row, found.rendered_sha256, found.held_sha256, found.version_id))
+        if found.was_ours:
+            _finish(row, DeliveryState.DELIVERED, "confirmed", "Confirmed by reading the mailbox again.")
+            batch.tally.count("delivered")
+            self._watch.succeed()
+        else:
+            _finish(row, DeliveryState.SKIPPED, "unchanged", "The mailbox holds it already.")
+            batch.tally.count("unchanged")
+
+    def _publish(self, letters: Sequence[Letter], pool: ThreadPoolExecutor) -> None:
+        """Every letter was sent and its outcome recorded, or it is planned again."""
+        self._halt_sending.clear()
+        self._unreachable_in_a_row = 0
+        arrived: SimpleQueue[_Outcome] = SimpleQueue()
+        for letter in letters:
+            pool.submit(self._send, letter, arrived)
+        waiting, batch, ending = len(letters), _Batch(), list[BaseException]()
+        recorded_at = time.monotonic()
+        while waiting:
+            try:
+                ending += self._settle(arrived.get(timeout=LOOK_UP_SECONDS / 2), batch)
+                waiting -= 1
+            except Empty:
+                pass
+            if not ending:
+                ending += self._look_for_end()
+            if ending:
+                self._halt_sending.set()
+            if len(batch.rows) >= RECORD_EVERY or not waiting or time.monotonic() - recorded_at > LOOK_UP_SECONDS:
+                self._record(batch)
+                batch, recorded_at = _Batch(), time.monotonic()
+        if ending:
+            raise ending[0]
+
+    def _send(self, letter: Letter, arrived: SimpleQueue[_Outcome]) -> None:
+        """Runs in a pool thread; touches no row."""
+        if self._halt_sending.is_set():
+            arrived.put(_Outcome(letter))
+            return
+        try:
+            record = self._gateway.publish_signature(letter.row.mailbox_remote_id, letter.html)
+            arrived.put(_Outcome(letter, record=record))
+        except BaseException as error:  # whatever it is, the main thread waits for it and raises what it must
+            if not isinstance(error, ItemError | Unreachable):
+                self._halt_sending.set()
+            arrived.put(_Outcome(letter, error=error))
+
+    def _settle(self, outcome: _Outcome, batch: _Batch) -> list[BaseException]:
+        """Put one outcome on its row and into the batch; return what ends the run, as a list of one or none."""
+        row, error, tally = outcome.letter.row, outcome.error, batch.tally
+        batch.rows.append(row)
+        if outcome.record is not None:
+            row.returned_sha256 = digest(outcome.record.signature_html)
+            batch.placed.append(Placed(row, row.rendered_sha256, row.returned_sha256, outcome.letter.version_id))
+            _finish(row, DeliveryState.DELIVERED)
+            tally.count("delivered")
+            self._watch.succeed()
+            self._unreachable_in_a_row = 0
+            return []
+        row.state = DeliveryState.PLANNED
+        if error is None:
+            return []  # it never left
+        if isinstance(error, WritesNotAllowed):
+            return [Stop(DeliveryRunState.WAITING, error.message, SHORT_WAIT_SECONDS)]
+        if isinstance(error, RateLimited):
+            self._short_wait = max(self._short_wait, error.retry_after_seconds)
+            return [error] if error.retry_after_seconds > SHORT_WAIT_SECONDS else []
+        if isinstance(error, ItemError):
+            _finish(row, DeliveryState.REFUSED, type(error).__name__.lower(), error.message)
+            tally.count("refused")
+            self._watch.fail()
+            return []
+        row.attempts += 1  # whether it was applied is not known; the next reading tells
+        if not isinstance(error, Unreachable):
+            return [error]
+        self._unreachable_in_a_row += 1
+        if self._unreachable_in_a_row >= UNREACHABLE_IN_A_ROW:
+            self._halt_sending.set()
+        if row.attempts >= MOST_ATTEMPTS:
+            _finish(row, DeliveryState.FAILED, "unreachable", f"{error.message} Tried {row.attempts} times.")
+            tally.count("failed")
+            self._watch.fail()
+        return []
+
+    def _look_for_end(self) -> list[BaseException]:
+        """Return why sending must end; what is on its way is still recorded."""
+        halt = self._watch.say_why_halt()
+        if halt:
+            return [Stop(DeliveryRunState.HALTED, f"{halt} Look at the reasons, then continue or leave it.")]
+        try:
+            self._look_up()
+        except Stop as stop:
+            return [stop]
+        return []
+
+    def _record(self, batch: _Batch) -> None:
+        """The batch's outcomes are in the tables, and its calls in the ledger."""
+        self._gateway.flush()
+        with transaction.atomic():
+            self._lease.update(**batch.tally.as_changes())
+            self._job.record(batch.placed)
+            _save(batch.rows)
+        self._tell()
+
+    def _wait_a_little(self) -> None:
+        """Outreach has a moment to recover before the next reading, longer each time it did not answer."""
+        if self._unreachable_in_a_row:
+            self._bad_rounds += 1
+            self._short_wait = max(self._short_wait, min(2.0 ** (self._bad_rounds - 1), SHORT_WAIT_SECONDS))
+        else:
+            self._bad_rounds = 0
+        if self._short_wait:
+            time.sleep(self._short_wait * random.uniform(1.0, 1.2))  # noqa: S311 - spreads retries, hides nothing
+            self._short_wait = 0.0
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(_load(self._run.pk))
+
+
+def _finish(row: Delivery, state: DeliveryState, code: str = "", reason: str = "") -> None:
+    row.state, row.reason_code, row.reason, row.finished_at = state, code, reason, timezone.now()
+
+
+def _save(rows: Iterable[Delivery]) -> None:
+    Delivery.objects.bulk_update(rows, ROW_FIELDS, batch_size=50)
+
+
+def _load(run_id: int) -> DeliveryRun:
+    return DeliveryRun.objects.select_related("domain", "connection", "connection__domain").get(pk=run_id)
+
+
+def _stop(lease: Lease, run: DeliveryRun, stop: Stop) -> None:
+    if stop.state in (DeliveryRunState.SKIPPED, DeliveryRunState.FAILED):
+        _end(lease, run, stop.state, stop.cause)
+        return
+    wait = stop.resume_in_seconds
+    resume_at = None if wait is None else timezone.now() + timedelta(seconds=wait)
+    lease.release(stop.state, cause=stop.cause, resume_at=resume_at)
+
+
+def _stall(lease: Lease, run: DeliveryRun, error: Unreachable) -> None:
+    """The run waits, longer each time; after five times without any progress it asks a person."""
+    stalls = DeliveryRun.objects.values_list("stalls", flat=True).get(pk=run.pk) + 1
+    if stalls >= MOST_STALLS:
+        lease.release(DeliveryRunState.HALTED, cause=f"{error.message} Continue when Outreach answers again.", stalls=0)
+        return
+    resume_at = timezone.now() + timedelta(seconds=min(15 * 2**stalls, 600))
+    lease.release(DeliveryRunState.WAITING, cause=error.message, resume_at=resume_at, stalls=stalls)
+
+
+def _end(lease: Lease, run: DeliveryRun, state: DeliveryRunState, cause: str) -> None:
+    """The run is over; what was not attempted is skipped for the run's cause."""
+    now = timezone.now()
+    with transaction.atomic():
+        left = Delivery.objects.filter(run=run, state__in=[DeliveryState.PLANNED, DeliveryState.CLAIMED])
+        skipped = left.update(state=DeliveryState.SKIPPED, reason_code="run_ended", reason=cause, finished_at=now)
+        lease.release(state, cause=cause, finished_at=now, skipped=F("skipped") + skipped)

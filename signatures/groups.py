@@ -1,0 +1,77 @@
+"""Teams become groups, and the groups' order decides for people in several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from integrations.connections import get_connection
+from integrations.ledger import record_act
+from integrations.models import Connection, Team
+from portal.models import Domain
+
+from .models import Group
+from .senders import get_group_rules, refresh_senders
+
+__all__ = ["GroupOrderError", "get_group_rules", "refresh_groups", "reorder_groups"]
+
+DEFAULT_GROUP_NAME = "Everyone else"
+
+
+class GroupOrderError(Exception):
+    """The order asked for names a group that cannot be ordered; the message says so to a person."""
+
+
+@transaction.atomic
+def refresh_groups(connection: Connection) -> int:
+    """Each live team has a group of its name, a default group exists; return how many groups changed.
+
+    New groups come last. A group whose team is retired is archived, and revived when it returns;
+    its place and its assignment stay as they were.
+    """
+    domain = connection.domain
+    changed = int(_ensure_default_group(domain))
+    groups = {group.follows_team_id: group for group in Group.objects.filter(domain=domain).exclude(follows_team_id="")}
+    last = Group.objects.filter(domain=domain).aggregate(last=Max("position"))["last"] or 0
+    live = Team.objects.filter(connection=connection, retired_at=None).order_by("name", "remote_id")
+    for team in live:
+        group = groups.pop(team.remote_id, None)
+        if group is None:
+            last += 1
+            Group.objects.create(domain=domain, name=team.name, position=last, follows_team_id=team.remote_id)
+            changed += 1
+        elif group.name != team.name or group.archived_at:
+            group.name, group.archived_at = team.name, None
+            group.save(update_fields=["name", "archived_at"])
+            changed += 1
+    gone = [group.pk for group in groups.values() if group.archived_at is None]
+    return changed + Group.objects.filter(pk__in=gone).update(archived_at=timezone.now())
+
+
+def _ensure_default_group(domain: Domain) -> bool:
+    """Return whether the default group had to be made."""
+    return Group.objects.get_or_create(domain=domain, is_default=True, defaults={"name": DEFAULT_GROUP_NAME})[1]
+
+
+def reorder_groups(domain: Domain, ordered_ids: Sequence[int], *, actor_label: str) -> int:
+    """The named groups come first, in this order, and everybody is in the group that then wins.
+
+    ordered_ids: ids of groups of this domain, the default group left out (it is always last);
+    groups not named keep their order behind them. Returns how many senders changed.
+    Raises: GroupOrderError.
+    """
+    with transaction.atomic():
+        groups = {group.pk: group for group in Group.objects.filter(domain=domain, is_default=False)}
+        if len(set(ordered_ids)) != len(ordered_ids) or not set(ordered_ids) <= groups.keys():
+            raise GroupOrderError("These are not this domain’s groups, each named once. Load the page again.")
+        rest = [pk for pk in groups if pk not in set(ordered_ids)]
+        for position, pk in enumerate([*ordered_ids, *rest], start=1):
+            groups[pk].position = position
+        Group.objects.bulk_update(groups.values(), ["position"], batch_size=500)
+        names = ", ".join(groups[pk].name for pk in ordered_ids)
+        record_act("groups reordered", domain=domain, actor_label=actor_label, detail=f"First: {names}"[:1000])
+    connection = get_connection(domain)
+    return refresh_senders(connection, since=None).changed if connection else 0

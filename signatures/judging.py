@@ -1,0 +1,164 @@
+"""What a delivery does with each mailbox, given what it holds at this moment; and what is kept of that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from django.utils import timezone
+
+from integrations.connector import MailboxRecord
+from integrations.models import Connection, ConnectionState
+
+from .comparison import digest, reads_the_same
+from .composing import Composed, Composer, Refusal
+from .engine import InPlace, Letter, Placed, Stop, Verdict
+from .history import get_placements, get_snapshots, was_written_by_us
+from .models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
+from .permission import say_why_unreadable, say_why_unwritable
+from .planning import EDITED, NOT_EDITABLE
+
+MOVED = Refusal("moved", "In Outreach this mailbox is gone or belongs to somebody else now, so nothing was written.")
+PERSON_GONE = Refusal("person_gone", "This person is locked or gone in Outreach, so nothing was written.")
+
+
+def say_delivery_stop(connection: Connection) -> Stop | None:
+    """Return why a delivery may write nothing now, and what becomes of it, or None."""
+    if connection.state == ConnectionState.MISCONFIGURED:
+        return Stop(DeliveryRunState.FAILED, say_why_unreadable(connection))
+    why_not = say_why_unreadable(connection)
+    if why_not:
+        return Stop(DeliveryRunState.SKIPPED, why_not)
+    if connection.paused_at is not None:
+        return Stop(DeliveryRunState.WAITING, "Deliveries are paused. This one goes on when they are resumed.")
+    why_not = say_why_unwritable(connection)
+    return Stop(DeliveryRunState.HALTED, why_not) if why_not else None
+
+
+class DeliveryJob:
+    """Decides, mailbox by mailbox, from what it holds at this moment and what is assigned at this moment."""
+
+    def __init__(self, run: DeliveryRun) -> None:
+        self._run = run
+        self._composer = Composer(run.domain)
+
+    def say_stop(self, connection: Connection) -> Stop | None:
+        """Return why nothing may be written now, or None."""
+        return say_delivery_stop(connection)
+
+    def judge(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[Verdict]:
+        """Return what to do with each row; templates, values and groups are read as they are now."""
+        senders = Sender.objects.select_related("person", "group").in_bulk(
+            {row.sender_id for row in rows if row.sender_id}
+        )
+        self._composer.load(senders.values())
+        ids = [row.mailbox_remote_id for row in rows]
+        placements = get_placements(self._run.connection, ids)
+        snapshots = get_snapshots(self._run.connection, ids)
+        return [
+            self._judge_row(
+                row,
+                senders.get(row.sender_id or 0),
+                found.get(row.mailbox_remote_id),
+                placements.get(row.mailbox_remote_id),
+                snapshots.get(row.mailbox_remote_id),
+            )
+            for row in rows
+        ]
+
+    def _judge_row(
+        self,
+        row: Delivery,
+        sender: Sender | None,
+        mailbox: MailboxRecord | None,
+        placement: Placement | None,
+        snapshot: Snapshot | None,
+    ) -> Verdict:
+        if sender is None or not sender.is_active or sender.person.retired_at is not None:
+            return PERSON_GONE
+        if mailbox is None or mailbox.person_id != sender.person.remote_id:
+            return MOVED
+        if mailbox.is_editable is False:
+            return NOT_EDITABLE
+        composed = self._composer.compose(sender)
+        if isinstance(composed, Refusal):
+            return composed
+        held = digest(mailbox.signature_html)
+        if self._is_in_place(row, mailbox, composed, placement):
+            was_ours = row.attempts > 0
+            return InPlace(composed.rendered.sha256, held, composed.version_id, was_ours)
+        if not self._run.overwrites_edits and self._was_edited(row, mailbox, placement, snapshot):
+            return EDITED
+        return Letter(row, composed.rendered.html, mailbox.signature_html, composed.version_id)
+
+    @staticmethod
+    def _is_in_place(
+        row: Delivery, mailbox: MailboxRecord, composed: Composed, placement: Placement | None
+    ) -> bool:
+        held, rendered = digest(mailbox.signature_html), composed.rendered
+        if held == rendered.sha256:
+            return True
+        if placement and (placement.rendered_sha256, placement.returned_sha256) == (rendered.sha256, held):
+            return True
+        # A write whose reply never came, rewritten by the other side: no reply tells what it became.
+        return row.attempts > 0 and held != row.found_sha256 and reads_the_same(mailbox.signature_html, rendered.html)
+
+    def _was_edited(
+        self, row: Delivery, mailbox: MailboxRecord, placement: Placement | None, snapshot: Snapshot | None
+    ) -> bool:
+        """Return whether a person changed this mailbox since we saw it last; a write of ours is no edit."""
+        held = digest(mailbox.signature_html)
+        if row.attempts and held in (row.found_sha256, row.rendered_sha256):
+            return False
+        if placement is not None:
+            expected = placement.returned_sha256
+        elif snapshot is not None and snapshot.restored_at is None:
+            expected = digest(snapshot.original_html)
+        else:
+            return False
+        return held != expected and not was_written_by_us(self._run.connection, mailbox.remote_id, held)
+
+    def secure(self, letters: Sequence[Letter]) -> None:
+        """Each mailbox's original is kept before the first write to it, and never replaced by one of ours."""
+        connection = self._run.connection
+        kept = get_snapshots(connection, [letter.row.mailbox_remote_id for letter in letters])
+        new = []
+        for letter in letters:
+            snapshot = kept.get(letter.row.mailbox_remote_id)
+            if snapshot is None:
+                new.append(
+                    Snapshot(
+                        domain_id=connection.domain_id,
+                        account_key=connection.account_key,
+                        mailbox_remote_id=letter.row.mailbox_remote_id,
+                        mailbox_email=letter.row.mailbox_email,
+                        original_html=letter.found_html,
+                    )
+                )
+            elif snapshot.restored_at is not None:
+                # It went back to its owner, so what it holds now is theirs, perhaps changed since.
+                Snapshot.objects.filter(pk=snapshot.pk).update(
+                    original_html=letter.found_html, taken_at=timezone.now(), restored_at=None
+                )
+        Snapshot.objects.bulk_create(new, batch_size=100)
+
+    def record(self, placed: Sequence[Placed]) -> None:
+        """What each mailbox now holds because of us is what we compare with from now on."""
+        connection, now = self._run.connection, timezone.now()
+        Placement.objects.bulk_create(
+            [
+                Placement(
+                    domain_id=connection.domain_id,
+                    account_key=connection.account_key,
+                    mailbox_remote_id=each.row.mailbox_remote_id,
+                    rendered_sha256=each.rendered_sha256,
+                    returned_sha256=each.returned_sha256,
+                    template_version_id=each.version_id,
+                    placed_at=now,
+                )
+                for each in placed
+            ],
+            update_conflicts=True,
+            unique_fields=["domain", "account_key", "mailbox_remote_id"],
+            update_fields=["rendered_sha256", "returned_sha256", "template_version", "placed_at"],
+            batch_size=100,
+        )

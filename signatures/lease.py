@@ -1,0 +1,69 @@
+"""Who works on a run: one process at a time, for as long as it shows signs of life."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q
+from django.utils import timezone
+
+from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+
+LEASE = timedelta(seconds=120)  # longer than any one call may take, so a live holder always renews in time
+
+
+class LeaseLost(Exception):
+    """Somebody else works on the run now; nothing more may be done by us."""
+
+
+def is_due() -> Q:
+    """Return which runs may be taken up now: queued, waited long enough, or left behind by a dead process."""
+    now = timezone.now()
+    return (
+        Q(state=DeliveryRunState.QUEUED)
+        | Q(state=DeliveryRunState.WAITING, resume_at__lte=now)
+        | Q(state=DeliveryRunState.WAITING, resume_at=None, connection__paused_at=None)
+        | Q(state=DeliveryRunState.RUNNING, lease_until__lt=now)
+    )
+
+
+class Lease:
+    """Our hold on one run. Every change of the run goes through it, so a late holder changes nothing."""
+
+    def __init__(self, run_id: int, until: datetime) -> None:
+        self.run_id = run_id
+        self._until = until
+
+    @classmethod
+    def take(cls, run_id: int) -> Lease | None:
+        """Return the hold on a run that is due, or None where it is not or somebody else was faster.
+
+        Writes that a dead process left in the air are planned again, counted as an attempt.
+        """
+        now = timezone.now()
+        lease = cls(run_id, now + LEASE)
+        due = DeliveryRun.objects.filter(is_due(), pk=run_id).values("pk")
+        taken = DeliveryRun.objects.filter(pk__in=due).update(
+            state=DeliveryRunState.RUNNING, lease_until=lease._until, resume_at=None, cause=""
+        )
+        if taken != 1:
+            return None
+        DeliveryRun.objects.filter(pk=run_id, started_at=None).update(started_at=now)
+        Delivery.objects.filter(run=run_id, state=DeliveryState.CLAIMED).update(
+            state=DeliveryState.PLANNED, attempts=F("attempts") + 1
+        )
+        return lease
+
+    def update(self, **changes: object) -> None:
+        """The run is changed and the hold renewed. Raises LeaseLost, and nothing was changed."""
+        until = timezone.now() + LEASE
+        self._change(lease_until=until, **changes)
+        self._until = until
+
+    def release(self, state: DeliveryRunState, **changes: object) -> None:
+        """The run is in `state` and nobody holds it. Raises LeaseLost, and nothing was changed."""
+        self._change(state=state, lease_until=None, **changes)
+
+    def _change(self, **changes: object) -> None:
+        if DeliveryRun.objects.filter(pk=self.run_id, lease_until=self._until).update(**changes) != 1:
+            raise LeaseLost(f"run {self.run_id} is held by another process")

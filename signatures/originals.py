@@ -1,0 +1,72 @@
+"""The originals as a list and as a file, for whoever wants them in their own hands."""
+
+from __future__ import annotations
+
+import csv
+import json
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TextIO
+
+from portal.models import Domain
+
+from .models import Snapshot
+
+FORMATS = ("csv", "jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What one mailbox held before us. Instants are ISO 8601 in UTC; restored_at is '' where it was not."""
+
+    mailbox_id: str
+    mailbox: str
+    taken_at: str
+    restored_at: str
+    original_html: str
+
+
+COLUMNS = ("mailbox_id", "mailbox", "taken_at", "restored_at", "original_html")
+
+
+def list_originals(domain: Domain) -> Iterator[Original]:
+    """Yield every original kept for the domain, by mailbox address; memory does not grow with their number."""
+    rows = Snapshot.objects.filter(domain=domain).order_by("mailbox_email", "pk")
+    for row in rows.iterator(chunk_size=500):
+        yield Original(
+            mailbox_id=row.mailbox_remote_id,
+            mailbox=row.mailbox_email,
+            taken_at=row.taken_at.isoformat(timespec="seconds"),
+            restored_at=row.restored_at.isoformat(timespec="seconds") if row.restored_at else "",
+            original_html=row.original_html,
+        )
+
+
+def write_originals(domain: Domain, stream: TextIO, format: str) -> int:
+    """The originals are in the stream; return how many.
+
+    format: 'jsonl' is exact, one object a line. 'csv' opens in a spreadsheet: a cell that one would run
+    as a formula starts with an apostrophe there.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"{format!r} is none of {', '.join(FORMATS)}")
+    count = 0
+    table = csv.writer(stream) if format == "csv" else None
+    if table is not None:
+        table.writerow(COLUMNS)
+    for original in list_originals(domain):
+        row = asdict(original)
+        if table is not None:
+            table.writerow([defuse_cell(row[column]) for column in COLUMNS])
+        else:
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        count += 1
+    return count
+
+
+def defuse_cell(text: str) -> str:
+    """Return `text` so that no spreadsheet takes it for a formula, full-width signs included."""
+    start = unicodedata.normalize("NFKC", text.lstrip(" \u00a0\"'"))[:1]
+    is_formula = start in ("=", "+", "-", "@") or text[:1] in ("\t", "\r", "\n")
+    return f"'{text}" if start and is_formula else text

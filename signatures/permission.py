@@ -1,0 +1,36 @@
+"""Whether a domain's connection lets us change mailboxes, and the sentence where it does not."""
+
+from __future__ import annotations
+
+from integrations.models import Connection, ConnectionState, Mode
+
+WRITE_SCOPE_NEEDED = "mailboxes.all"
+
+
+def say_why_unreadable(connection: Connection | None) -> str:
+    """Return why nothing can be planned or delivered over this connection, or ''."""
+    if connection is None or connection.state == ConnectionState.DISCONNECTED:
+        return "Outreach is not connected. Connect it on the Integrations page."
+    if connection.state == ConnectionState.DISCONNECTING:
+        return "Outreach is being disconnected. Connect it again when that is done."
+    if connection.state != ConnectionState.ACTIVE:
+        lost = "Outreach no longer accepts our access. Reconnect it on the Integrations page."
+        return connection.state_reason or lost
+    if not connection.has_scope(WRITE_SCOPE_NEEDED):
+        return (
+            f"The permission {WRITE_SCOPE_NEEDED} was not granted or is switched off, "
+            "so signatures cannot be delivered. Reconnect Outreach and grant it."
+        )
+    return ""
+
+
+def say_why_unwritable(connection: Connection | None) -> str:
+    """Return why nothing may be written over this connection just now, or ''."""
+    unreadable = say_why_unreadable(connection)
+    if unreadable or connection is None:
+        return unreadable
+    if connection.mode == Mode.DRY_RUN:
+        return "The connection is in dry run: nothing is written. Switch it to live on the Integrations page."
+    if connection.paused_at is not None:
+        return "Deliveries are paused. Resume them on the Integrations page."
+    return ""

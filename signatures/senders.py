@@ -1,0 +1,142 @@
+"""The mirror's people become senders; what was kept here for them stays."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.models import Connection, Person
+from portal.models import Domain
+
+from .assignment import GroupRule, choose_group
+from .models import Group, Sender
+from .values import FieldSource, get_field_sources, get_values, set_own_values
+
+__all__ = ["FieldSource", "SenderTally", "get_field_sources", "get_values", "refresh_senders", "set_own_values"]
+
+CHUNK = 1_000
+
+
+@dataclass(slots=True)
+class SenderTally:
+    """How many senders a refresh added, changed (retired ones among them left out) and retired."""
+
+    added: int = 0
+    changed: int = 0
+    retired: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.added + self.changed + self.retired
+
+
+@dataclass(slots=True)
+class _Batch:
+    new: list[Sender] = field(default_factory=list)
+    old: list[Sender] = field(default_factory=list)
+
+
+def refresh_senders(connection: Connection, *, since: datetime | None) -> SenderTally:
+    """Each mirrored person is a sender in the right group; locked and retired people are not active.
+
+    since: only people a sync changed at or after it; None for everybody. Values kept here stay, and
+    follow a person into a new connection of the same organisation. A row that would not change is
+    not written. Works in chunks of 1,000, each in a transaction of its own.
+    """
+    tally = SenderTally()
+    rules = get_group_rules(connection.domain)
+    for people in _chunks(connection, since):
+        with transaction.atomic():
+            _refresh_chunk(connection, people, rules, tally)
+    if since is None:
+        tally.retired += _retire_strangers(connection)
+    return tally
+
+
+def get_group_rules(domain: Domain) -> list[GroupRule]:
+    """Return what choosing a group needs, archived groups left out."""
+    groups = Group.objects.filter(domain=domain, archived_at=None)
+    return [GroupRule(g.pk, g.name, g.position, g.follows_team_id, g.is_default) for g in groups]
+
+
+def _chunks(connection: Connection, since: datetime | None) -> Iterator[list[Person]]:
+    people = Person.objects.filter(connection=connection).order_by("pk")
+    if since is not None:
+        people = people.filter(changed_at__gte=since)
+    last = 0
+    while chunk := list(people.filter(pk__gt=last)[:CHUNK]):
+        yield chunk
+        last = chunk[-1].pk
+
+
+def _refresh_chunk(
+    connection: Connection, people: list[Person], rules: list[GroupRule], tally: SenderTally
+) -> None:
+    known = {sender.person_id: sender for sender in Sender.objects.filter(person__in=people)}
+    strangers = [person for person in people if person.pk not in known]
+    known.update(_find_earlier_selves(connection, strangers))
+    names = {rule.id: rule.name for rule in rules}
+    now = timezone.now()
+    batch = _Batch()
+    for person in people:
+        is_active = person.retired_at is None and not person.is_locked
+        group_id = choose_group(person.team_ids, rules)
+        digest = _digest(person, group_id, names.get(group_id or 0, ""), is_active=is_active)
+        sender = known.get(person.pk)
+        if sender is None and person.retired_at is not None:
+            continue
+        if sender is None:
+            sender = Sender(domain_id=connection.domain_id)
+            batch.new.append(sender)
+            tally.added += 1
+        elif sender.source_digest == digest and sender.person_id == person.pk:
+            continue
+        else:
+            batch.old.append(sender)
+            if sender.is_active and not is_active:
+                tally.retired += 1
+            else:
+                tally.changed += 1
+        sender.person = person
+        sender.email = person.email
+        sender.name = person.name or f"{person.first_name} {person.last_name}".strip()
+        sender.group_id, sender.is_active = group_id, is_active
+        sender.source_digest, sender.changed_at = digest, now
+    Sender.objects.bulk_create(batch.new, batch_size=500)
+    changing = ["person", "email", "name", "group", "is_active", "source_digest", "changed_at"]
+    Sender.objects.bulk_update(batch.old, changing, batch_size=100)
+
+
+def _find_earlier_selves(connection: Connection, strangers: list[Person]) -> dict[int, Sender]:
+    """Return person id -> the sender this person was under an earlier connection of the same organisation."""
+    if not strangers or not connection.account_key:
+        return {}
+    by_remote_id = {person.remote_id: person.pk for person in strangers}
+    earlier = (
+        Sender.objects.filter(
+            domain=connection.domain_id,
+            person__connection__account_key=connection.account_key,
+            person__remote_id__in=by_remote_id,
+        )
+        .exclude(person__connection=connection)
+        .select_related("person")
+        .order_by("changed_at")
+    )
+    return {by_remote_id[sender.person.remote_id]: sender for sender in earlier}
+
+
+def _digest(person: Person, group_id: int | None, group_name: str, *, is_active: bool) -> str:
+    """Return what the sender was made from; the group's name is a merge field, so it counts."""
+    parts = (person.digest, person.email, person.name, str(group_id), group_name, str(is_active))
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+def _retire_strangers(connection: Connection) -> int:
+    """Senders of the domain that belong to another connection are not active."""
+    others = Sender.objects.filter(domain=connection.domain_id, is_active=True).exclude(person__connection=connection)
+    return others.update(is_active=False, source_digest="", changed_at=timezone.now())

@@ -1,0 +1,126 @@
+"""A sender's merge-field values: what the mirror says, with what was written here on top."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.ledger import record_act
+from portal.models import Domain
+
+from .models import Brand, Sender
+from .rendering.context import build_context
+from .rendering.fields import FIELD_BY_NAME, FIELDS, Field, Source
+
+
+class OwnValueError(Exception):
+    """A value cannot be kept: `field` names the merge field, the message says why to a person."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSource:
+    """One merge field of one sender: its value ('' for none) and who says so.
+
+    source: 'own' (written here over the mirror), 'outreach', 'portal', 'company', 'group' or 'missing'.
+    """
+
+    field: Field
+    value: str
+    source: str
+
+
+def get_brand(domain: Domain) -> Brand:
+    """Return what the domain's signatures say about the company; an unsaved blank one where none is kept."""
+    return Brand.objects.filter(domain=domain).first() or Brand(domain=domain)
+
+
+def get_values(sender: Sender, brand: Brand) -> dict[str, str | None]:
+    """Return every merge field of a sender, None where there is no value. Needs person and group loaded."""
+    values = {**_mirrored_values(sender), **_company_values(brand)}
+    values["group.name"] = None if sender.group is None or sender.group.is_default else sender.group.name
+    values.update((name, text) for name, text in sender.own_values.items() if text)
+    return {name: value or None for name, value in values.items()}
+
+
+def _mirrored_values(sender: Sender) -> dict[str, str | None]:
+    person = sender.person
+    return {
+        "sender.first_name": person.first_name,
+        "sender.last_name": person.last_name,
+        "sender.name": person.name or f"{person.first_name} {person.last_name}".strip(),
+        "sender.title": person.title,
+        "sender.email": person.email,
+        "sender.phone": person.phone,
+        "sender.phone_extension": person.phone_extension,
+        "sender.custom1": person.custom1,
+        "sender.custom2": person.custom2,
+        "sender.custom3": person.custom3,
+        "sender.custom4": person.custom4,
+        "sender.custom5": person.custom5,
+    }
+
+
+def _company_values(brand: Brand) -> dict[str, str | None]:
+    return {
+        "company.name": brand.name,
+        "company.website": brand.website,
+        "company.address": brand.address,
+        "company.phone": brand.phone,
+        "company.logo_url": brand.logo_url,
+        "company.tagline": brand.tagline,
+        "company.legal": brand.legal,
+        "company.accent": brand.accent,
+    }
+
+
+def get_field_sources(sender: Sender) -> list[FieldSource]:
+    """Return every merge field of a sender with its value and who says so, in the table's order."""
+    values = get_values(sender, get_brand(sender.domain))
+    found = []
+    for field in FIELDS:
+        value = values.get(field.name) or ""
+        if sender.own_values.get(field.name) and field.source is Source.OUTREACH:
+            source = "own"
+        else:
+            source = field.source.value if value else "missing"
+        found.append(FieldSource(field, value, source))
+    return found
+
+
+def set_own_values(sender: Sender, values: Mapping[str, str], *, actor_label: str) -> Sender:
+    """The sender keeps these values over what Outreach says; '' gives a field back to the mirror.
+
+    values: merge field name -> text, sender fields only; fields not named stay as they are.
+    Raises: OwnValueError, and nothing was kept.
+    """
+    kept = {name: text.strip() for name, text in values.items()}
+    refused = build_context({name: text for name, text in kept.items() if text}).missing
+    for name, text in kept.items():
+        if name not in FIELD_BY_NAME or not name.startswith("sender."):
+            raise OwnValueError(name, "This is not a field that a sender has.")
+        if text and name in refused:
+            raise OwnValueError(name, f"{FIELD_BY_NAME[name].label}: {refused[name]}.")
+    with transaction.atomic():
+        locked = Sender.objects.select_for_update().get(pk=sender.pk)
+        own = {**locked.own_values, **kept}
+        own = {name: text for name, text in own.items() if text}
+        if own != locked.own_values:
+            names = ", ".join(name for name in FIELD_BY_NAME if own.get(name) != locked.own_values.get(name))
+            Sender.objects.filter(pk=sender.pk).update(own_values=own, changed_at=timezone.now())
+            record_act(
+                "sender values changed",
+                domain=sender.domain,
+                actor_label=actor_label,
+                object_ref=sender.email[:64],
+                detail=names,
+            )
+    sender.refresh_from_db()
+    return sender
