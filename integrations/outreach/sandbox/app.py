@@ -95,16 +95,13 @@ class App:
 
     def _resource(self, request: Request, resource: Resource, rest: list[str], grant: Grant) -> Response:
         method = request.method
-        is_action = len(rest) == 3 and rest[1] == "actions" and resource.type == "mailbox"
-        if len(rest) > 1 and not (is_action and method == "POST" and rest[2] in MAILBOX_ACTIONS):
-            raise no_route()
-        if is_action:
+        if resource.type == "mailbox" and len(rest) == 3 and rest[1] == "actions" and method == "POST":
+            if rest[2] not in MAILBOX_ACTIONS:
+                raise no_route()
             self._require(grant, resource.plural, "write")
             raise NotInSources("what the mailbox actions return")
-        on_collection = method == "POST"
-        if (method != "GET" and method not in resource.methods) or (
-            method != "GET" and on_collection == bool(rest)
-        ):
+        is_documented = method == "GET" or (method in resource.methods and (method == "POST") == (not rest))
+        if len(rest) > 1 or rest == [""] or not is_documented:
             raise no_route()
         self._require(grant, resource.plural, VERBS[method])
         if not rest:

@@ -65,7 +65,7 @@ class Control:
             return Response.json(error.status, {"error": str(error)}, "application/json")
         except KeyError as error:
             return Response.json(404, {"error": f"There is no {error}."}, "application/json")
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             return Response.json(400, {"error": str(error)}, "application/json")
         return Response.json(200, {} if result is None else result, "application/json")
 

@@ -17,6 +17,7 @@ from .query import Query
 
 # meta.count is capped here (Outreach's pagination page).
 MAX_COUNT = 2_000_000
+FEW = 1000
 # Sorted listings kept; a client uses one or two orders per collection.
 KEPT_ORDERS = 12
 
@@ -55,12 +56,15 @@ class Listings:
     def _ordered(self, plural: str, query: Query) -> list[Any]:
         """All candidates in the asked order: the whole table, or what an index already narrowed."""
         if plural == "prospects" and query.email is not None:
-            prospects = self.directory.prospects
-            ids = self.directory.prospects_with(query.email)
-            return _sort(plural, [prospects[each] for each in ids if each in prospects], query.sort)
+            with self.directory.lock:
+                ids = self.directory.prospects_with(query.email)
+                prospects = [self.directory.prospects[each] for each in ids]
+            return _sort(plural, prospects, query.sort)
         if plural == "mailboxes" and query.owner is not None:
-            owner = self.directory.users.get(query.owner)
-            return _sort(plural, self.directory.mailboxes_of(owner.id) if owner else [], query.sort)
+            with self.directory.lock:
+                is_known = query.owner in self.directory.users
+                own = self.directory.mailboxes_of(query.owner) if is_known else []
+            return _sort(plural, own, query.sort)
         key = (plural, query.sort)
         with self.directory.lock:
             version = self.directory.versions[plural]
@@ -68,6 +72,11 @@ class Listings:
             if held is not None and held[0] == version:
                 return held[1]
             records = list(self.directory.table(plural).values())
+        if query.tests:
+            # Few matches (what changed since yesterday) are sorted by themselves, faster than the table.
+            few = _take(_matching(records, query), FEW + 1)
+            if len(few) <= FEW:
+                return _sort(plural, few, query.sort)
         order = _sort(plural, records, query.sort)
         with self._lock:
             self._orders[key] = (version, order)

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -162,7 +163,8 @@ class OAuth:
                 error="access_denied",
                 error_description="The resource owner or authorization server denied the request.",
             )
-        user_id = int(asked["user_id"]) if asked.get("user_id", "").isdigit() else 0
+        chosen = asked.get("user_id", "")
+        user_id = int(chosen) if re.fullmatch("[0-9]{1,12}", chosen) else 0
         if user_id not in self.directory.users:
             return refusal_page(400, "Nobody with this id works here.")
         granted = tuple(scope for scope in scopes if scope in ticked)
@@ -244,7 +246,7 @@ class OAuth:
             (body.get("client_id", ""), self.client.id),
             (body.get("client_secret", ""), self.client.secret),
         )
-        return all(hmac.compare_digest(given.encode(), known.encode()) for given, known in pairs)
+        return all(_same(given, known) for given, known in pairs)
 
     def _from_code(self, body: dict[str, str]) -> Response:
         code = self._codes.get(body.get("code", ""))
@@ -279,9 +281,9 @@ class OAuth:
         if not code.challenge:
             return False
         if code.challenge_method == "S256":
-            digest = hashlib.sha256(verifier.encode()).digest()
+            digest = hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).digest()
             verifier = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        return hmac.compare_digest(verifier.encode(), code.challenge.encode())
+        return _same(verifier, code.challenge)
 
     def _is_throttled(self, user_id: int) -> bool:
         """One token per user and application in 60 seconds."""
@@ -354,6 +356,10 @@ class OAuth:
     def _refuse(error: str, description: str, status: int) -> Response:
         body = {"error": error, "error_description": description}
         return Response.json(status, body, "application/json")
+
+
+def _same(given: str, known: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), known.encode())
 
 
 def _body(request: Request) -> dict[str, str] | None:

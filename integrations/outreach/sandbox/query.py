@@ -141,10 +141,8 @@ def _filter(query: Query, plural: str, path: tuple[str, ...], value: str, new_sy
         _relationship_filter(query, plural, path, value)
     elif new_syntax and len(path) == 2 and path[1] in ("gte", "lte"):
         attribute = _filterable(resource, path[0])
-        bound = _value(attribute, value)
-        read = reader(plural, attribute.name)
-        low, high = (bound, None) if path[1] == "gte" else (None, bound)
-        query.tests.append(_between(read, low, high))
+        low, high = (value, None) if path[1] == "gte" else (None, value)
+        query.tests.append(_range(plural, attribute, low, high))
     elif len(path) == 1 and not new_syntax:
         _classic(query, plural, _filterable(resource, path[0]), value)
     else:
@@ -167,13 +165,8 @@ def _classic(query: Query, plural: str, attribute: Attribute, value: str) -> Non
         query.tests.append(lambda record: read(record) not in (None, (), ""))
     elif ".." in value:
         low, _, high = value.partition("..")
-        query.tests.append(
-            _between(
-                read,
-                None if low == "neginf" else _value(attribute, low),
-                None if high == "inf" else _value(attribute, high),
-            )
-        )
+        bounds = (None if low == "neginf" else low, None if high == "inf" else high)
+        query.tests.append(_range(plural, attribute, *bounds))
     else:
         _equals_any(query, plural, attribute.name, value.split(","))
 
@@ -204,6 +197,13 @@ def _relationship_filter(query: Query, plural: str, path: tuple[str, ...], value
         query.tests.append(lambda record: not wanted.isdisjoint(getattr(record, place)))
     else:
         query.tests.append(lambda record: getattr(record, place) in wanted)
+
+
+def _range(plural: str, attribute: Attribute, low: str | None, high: str | None) -> Test:
+    if attribute.kind == "strings":
+        raise bad_parameters(f"'{attribute.name}' holds several values and has no range.")
+    bounds = (None if bound is None else _value(attribute, bound) for bound in (low, high))
+    return _between(reader(plural, attribute.name), *bounds)
 
 
 def _between(read: Callable[[Any], Any], low: Any, high: Any) -> Test:
@@ -240,9 +240,9 @@ def _instant(text: str) -> str:
     """An instant or a date in the form records keep, so that text comparison is time comparison."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise bad_parameters(f"'{text}' is not a date.") from None
-    moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 

@@ -55,7 +55,7 @@ class RequestLog(list[LoggedRequest]):
         token = None
         if "authorization" in headers:
             scheme, _, secret = headers["authorization"].partition(" ")
-            token = hashlib.sha256(secret.encode()).hexdigest()[:16]
+            token = _fingerprint(secret)
             headers["authorization"] = f"{scheme} {secret[:11]}…{secret[-4:]}"
         entry = LoggedRequest(
             method=request.method,
@@ -80,17 +80,21 @@ class RequestLog(list[LoggedRequest]):
         ]
 
 
+def _fingerprint(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 def _without_secrets(request: Request) -> bytes:
     """The body, with what the OAuth endpoints call a secret replaced by a hash of it."""
     if not request.path.startswith("/oauth/") or not request.body:
         return request.body
     try:
         fields = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = {name: values[-1] for name, values in parse_qs(request.body.decode("latin-1")).items()}
     if not isinstance(fields, dict):
         return b""
     for name in SECRETS:
         if name in fields:
-            fields[name] = "sha256:" + hashlib.sha256(str(fields[name]).encode()).hexdigest()[:16]
+            fields[name] = "sha256:" + _fingerprint(str(fields[name]))
     return json.dumps(fields).encode()

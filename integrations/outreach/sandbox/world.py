@@ -68,6 +68,8 @@ class Sandbox:
     def start(self) -> Sandbox:
         """It listens; `base_url` says where."""
         self._server = Server(*self._address, self.answer)
+        # Started again after a stop, it is found where it was.
+        self._address = (self._address[0], self._server.port)
         self.app.base_url = f"http://{self._address[0]}:{self._server.port}"
         self._server.start()
         return self

@@ -151,13 +151,19 @@ def normalise(html: str | None, how: str | None) -> str | None:
 
 def _data(request: Request) -> dict[str, Any]:
     try:
-        document = json.loads(request.body)
+        document = json.loads(request.body, parse_constant=_no_constant)
+        # A lone surrogate is JSON to Python, but no text that anybody could be sent back.
+        json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise bad_parameters("The body is not JSON.") from None
     data = document.get("data") if isinstance(document, dict) else None
     if not isinstance(data, dict):
         raise bad_parameters("The body has no data object.")
     return data
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _related_id(relationship: Any) -> int:
@@ -182,7 +188,7 @@ def _check_value(attribute: Attribute, value: Any) -> None:
         raise invalid(f"{attribute.name} is invalid.", pointer)
     if attribute.max_length is not None and isinstance(value, str):
         # 65,535 is the size of a MySQL TEXT column, which counts bytes.
-        length = len(value.encode("utf-8", "surrogatepass")) if attribute.max_length == 65_535 else len(value)
+        length = len(value.encode()) if attribute.max_length == 65_535 else len(value)
         if length > attribute.max_length:
             raise invalid(
                 f"{attribute.name} is too long (maximum is {attribute.max_length} characters).", pointer
