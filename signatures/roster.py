@@ -1,0 +1,159 @@
+"""Senders as a list shows them: found by words and filters, each with its template and its mailboxes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
+
+from integrations.models import Connection, Mailbox
+from portal.models import Domain
+
+from .models import Sender, Template
+from .standing import Standing, get_mailboxes
+
+NO_MAILBOX = "no_mailbox"
+STATES: tuple[tuple[str, str], ...] = (
+    (Standing.IN_PLACE, Standing.IN_PLACE.label),
+    (Standing.WAITING, Standing.WAITING.label),
+    (Standing.NEW, Standing.NEW.label),
+    (Standing.NEEDS_YOU, Standing.NEEDS_YOU.label),
+    (NO_MAILBOX, "No mailbox"),
+    (Standing.LEFT_OUT, "Locked or gone in Outreach"),
+)
+# The state of a sender with several mailboxes is that of the mailbox that needs most.
+_MOST_URGENT_FIRST = (Standing.NEEDS_YOU, Standing.WAITING, Standing.NEW, Standing.IN_PLACE)
+_SORTS = {
+    "name": ("name", "email"),
+    "title": ("person__title", "name"),
+    "group": ("group__position", "name"),
+    "template": ("template_name", "name"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SenderRow:
+    """One line of the list. standing: a Standing or NO_MAILBOX; reason: why somebody is needed, or ''."""
+
+    sender: Sender
+    template_name: str
+    mailboxes: list[Mailbox]
+    standing: str
+    standing_label: str
+    reason: str
+
+
+def find_senders(
+    domain: Domain,
+    connection: Connection | None,
+    *,
+    fallback: Template | None,
+    words: str = "",
+    group_id: int | None = None,
+    template_id: int | None = None,
+    state: str = "",
+    sort: str = "name",
+) -> QuerySet[Sender]:
+    """Return the senders that fit, each with `template_name`; without a `state`, the active ones.
+
+    sort: name, title, group or template, with a leading '-' for descending; anything else is by name.
+    """
+    senders = Sender.objects.filter(domain=domain).select_related("person", "group")
+    senders = senders.annotate(
+        template_name=Coalesce(
+            "assignment__template__name",
+            "group__assignment__template__name",
+            Value(fallback.name if fallback else ""),
+        )
+    )
+    for word in words.split()[:6]:
+        senders = senders.filter(
+            Q(name__icontains=word) | Q(email__icontains=word) | Q(person__title__icontains=word)
+        )
+    if group_id is not None:
+        senders = senders.filter(group_id=group_id)
+    if template_id is not None:
+        senders = senders.filter(_carries(template_id, fallback))
+    senders = _in_state(senders, state, connection, fallback)
+    return senders.order_by(*_order(sort))
+
+
+def _carries(template_id: int, fallback: Template | None) -> Q:
+    by_group = Q(group__assignment__template_id=template_id)
+    if fallback is not None and fallback.pk == template_id:
+        by_group |= Q(group__assignment=None)
+    return Q(assignment__template_id=template_id) | Q(assignment=None) & by_group
+
+
+def _in_state(
+    senders: QuerySet[Sender], state: str, connection: Connection | None, fallback: Template | None
+) -> QuerySet[Sender]:
+    if state == Standing.LEFT_OUT:
+        return senders.filter(is_active=False)
+    senders = senders.filter(is_active=True)
+    theirs = get_mailboxes(connection, fallback=fallback).filter(
+        person_remote_id=OuterRef("person__remote_id")
+    )
+    if state == NO_MAILBOX:
+        return senders.filter(~Exists(theirs))
+    if state in _MOST_URGENT_FIRST:
+        return senders.filter(Exists(theirs.filter(standing=state)))
+    return senders
+
+
+def _order(sort: str) -> Iterable[str]:
+    columns = _SORTS.get(sort.removeprefix("-"), _SORTS["name"])
+    minus = "-" if sort.startswith("-") else ""
+    return (f"{minus}{columns[0]}", *columns[1:], "pk")
+
+
+def describe_senders(
+    senders: Iterable[Sender], connection: Connection | None, *, fallback: Template | None
+) -> list[SenderRow]:
+    """Return a line for each sender of one page; one query for all their mailboxes."""
+    listed = list(senders)
+    by_person: Mapping[str, list[Mailbox]] = defaultdict(list)
+    people = [sender.person.remote_id for sender in listed]
+    for mailbox in get_mailboxes(connection, fallback=fallback).filter(person_remote_id__in=people):
+        by_person[mailbox.person_remote_id].append(mailbox)
+    return [_describe(sender, by_person.get(sender.person.remote_id, [])) for sender in listed]
+
+
+def _describe(sender: Sender, mailboxes: list[Mailbox]) -> SenderRow:
+    standing, reason = judge(sender, mailboxes)
+    return SenderRow(
+        sender, getattr(sender, "template_name", ""), mailboxes, standing, dict(STATES)[standing], reason
+    )
+
+
+def judge(sender: Sender, mailboxes: list[Mailbox]) -> tuple[str, str]:
+    """Return how a sender stands, and the reason where somebody is needed.
+
+    mailboxes: as `get_mailboxes` gives them.
+    """
+    if not sender.is_active:
+        return Standing.LEFT_OUT, ""
+    for standing in _MOST_URGENT_FIRST:
+        for mailbox in mailboxes:
+            if mailbox.standing == standing:  # type: ignore[attr-defined]  # annotated by get_mailboxes
+                reason = mailbox.last_reason if standing == Standing.NEEDS_YOU else ""  # type: ignore[attr-defined]
+                return standing, reason or ""
+    return NO_MAILBOX, ""
+
+
+def count_carriers(domain: Domain, *, fallback: Template | None) -> dict[int | None, int]:
+    """Return template id -> how many active senders carry it; None counts those who carry none."""
+    rows = (
+        Sender.objects.filter(domain=domain, is_active=True)
+        .annotate(carried=Coalesce("assignment__template_id", "group__assignment__template_id"))
+        .order_by()
+        .values_list("carried")
+        .annotate(number=Count("pk"))
+    )
+    counted: dict[int | None, int] = defaultdict(int)
+    for carried, number in rows:
+        counted[carried or (fallback.pk if fallback else None)] += number
+    return counted

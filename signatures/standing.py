@@ -1,0 +1,87 @@
+"""How each mailbox stands: in place, to be delivered, or waiting for somebody. Reads rows, renders nothing."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
+
+from integrations.models import Connection, Mailbox
+from portal.models import Domain
+
+from .models import Delivery, DeliveryRun, DeliveryState, Placement, Sender, Template
+
+
+class Standing(models.TextChoices):
+    """What a reader of a list wants to know of one mailbox."""
+
+    IN_PLACE = "in_place", "In place"
+    WAITING = "waiting", "To be delivered"
+    NEW = "new", "Not delivered yet"
+    NEEDS_YOU = "needs_you", "Needs you"
+    LEFT_OUT = "left_out", "Left out"
+
+
+def get_fallback_template(domain: Domain) -> Template | None:
+    """Return what everybody carries whom nothing else decides: the default group's template."""
+    return Template.objects.filter(
+        assignments__group__domain=domain, assignments__group__is_default=True, archived_at=None
+    ).first()
+
+
+def get_mailboxes(connection: Connection | None, *, fallback: Template | None) -> QuerySet[Mailbox]:
+    """Return the live mailboxes of a connection, each with `standing`, `last_reason` and `placed_at`.
+
+    fallback: the default group's template. A mailbox counts as in place when we placed the current
+    version of its sender's template there and no later attempt was refused or failed.
+    """
+    if connection is None:
+        return _with_standing(Mailbox.objects.none(), fallback)
+    return _with_standing(Mailbox.objects.filter(connection=connection, retired_at=None), fallback)
+
+
+def _with_standing(mailboxes: QuerySet[Mailbox], fallback: Template | None) -> QuerySet[Mailbox]:
+    senders = Sender.objects.filter(
+        person__connection_id=OuterRef("connection_id"), person__remote_id=OuterRef("person_remote_id")
+    )
+    due = Coalesce(
+        F("assignment__template__current"),
+        F("group__assignment__template__current"),
+        Value(fallback.current_id if fallback else None, output_field=models.BigIntegerField()),
+    )
+    placements = Placement.objects.filter(
+        Q(account_key=OuterRef("connection__account_key")) | Q(account_key=""),
+        domain_id=OuterRef("connection__domain_id"),
+        mailbox_remote_id=OuterRef("remote_id"),
+    ).order_by("-placed_at")
+    attempts = (
+        Delivery.objects.filter(
+            mailbox_remote_id=OuterRef("remote_id"),
+            run__connection_id=OuterRef("connection_id"),
+            run__kind=DeliveryRun.Kind.DELIVER,
+        )
+        .exclude(state=DeliveryState.SKIPPED)
+        .order_by("-id")
+    )
+    return mailboxes.annotate(
+        owner_id=Subquery(senders.values("pk")[:1]),
+        owner_is_active=Subquery(senders.values("is_active")[:1]),
+        due_version=Subquery(senders.annotate(due=due).values("due")[:1]),
+        placed_version=Subquery(placements.values("template_version_id")[:1]),
+        placed_at=Subquery(placements.values("placed_at")[:1]),
+        last_state=Subquery(attempts.values("state")[:1]),
+        last_reason=Subquery(attempts.values("reason")[:1]),
+    ).annotate(
+        standing=Case(
+            When(owner_is_active=None, then=Value(Standing.LEFT_OUT)),
+            When(owner_is_active=False, then=Value(Standing.LEFT_OUT)),
+            When(
+                last_state__in=[DeliveryState.REFUSED, DeliveryState.FAILED], then=Value(Standing.NEEDS_YOU)
+            ),
+            When(last_state__in=[DeliveryState.PLANNED, DeliveryState.CLAIMED], then=Value(Standing.WAITING)),
+            When(placed_at=None, then=Value(Standing.NEW)),
+            When(placed_version=F("due_version"), then=Value(Standing.IN_PLACE)),
+            default=Value(Standing.WAITING),
+            output_field=models.CharField(),
+        )
+    )

@@ -1,0 +1,50 @@
+"""Small words of the work's pages: counts with their noun, how a mailbox stands, and where a value comes from."""
+
+from __future__ import annotations
+
+from django import template
+
+from signatures.roster import STATES
+from signatures.standing import Standing
+
+register = template.Library()
+
+_TONES: dict[str, str] = {Standing.IN_PLACE: "good", Standing.WAITING: "pen", Standing.NEEDS_YOU: "warn"}
+_LABELS = dict(STATES)
+_SOURCES = {
+    "own": "Written here, over Outreach",
+    "outreach": "Outreach",
+    "portal": "Kept here",
+    "company": "The company",
+    "group": "The group",
+    "missing": "Nobody has it",
+}
+
+
+@register.filter
+def counted(number: int | None, nouns: str) -> str:
+    """Return '1 mailbox' or '48 mailboxes' for nouns 'mailbox,mailboxes'."""
+    one, _, many = nouns.partition(",")
+    return f"{number or 0:,} {one if number == 1 else many}"
+
+
+@register.filter
+def standing_tone(standing: str) -> str:
+    return _TONES.get(standing, "")
+
+
+@register.filter
+def standing_label(standing: str) -> str:
+    return _LABELS.get(standing, standing)
+
+
+@register.filter
+def source_label(source: str) -> str:
+    """Return who says a value; see `values.FieldSource`."""
+    return _SOURCES.get(source, source)
+
+
+@register.simple_tag
+def flipped(column: str, sort: str) -> str:
+    """Return what a column's heading sorts by when it is chosen: the other way, where it sorts already."""
+    return f"-{column}" if sort == column else column

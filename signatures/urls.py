@@ -1,0 +1,40 @@
+"""The pages of the work: senders, groups, templates, brand and deliveries of one domain."""
+
+from django.urls import include, path
+
+from .views import brand, deliveries, frames, groups, originals, runs, senders, templates
+
+app_name = "signatures"
+
+_pages = [
+    path("senders/", senders.senders, name="senders"),
+    path("senders/<int:pk>/", senders.sender, name="sender"),
+    path("senders/<int:pk>/values/", senders.sender_values, name="sender_values"),
+    path("senders/<int:pk>/template/", senders.sender_template, name="sender_template"),
+    path("senders/<int:pk>/preview/", frames.sender_preview, name="sender_preview"),
+    path("groups/", groups.groups, name="groups"),
+    path("groups/<int:pk>/", groups.group, name="group"),
+    path("groups/<int:pk>/move/", groups.group_move, name="group_move"),
+    path("groups/<int:pk>/template/", groups.group_template, name="group_template"),
+    path("templates/", templates.templates, name="templates"),
+    path("templates/new/", templates.template_new, name="template_new"),
+    path("templates/starters/", templates.template_starters, name="template_starters"),
+    path("templates/preview/", frames.template_preview, name="template_preview"),
+    path("templates/trial/", frames.template_trial, name="template_trial"),
+    path("templates/<int:pk>/", templates.template, name="template"),
+    path("templates/<int:pk>/save/", templates.template_save, name="template_save"),
+    path("templates/<int:pk>/restore/", templates.template_restore, name="template_restore"),
+    path("brand/", brand.brand, name="brand"),
+    path("deliveries/", deliveries.deliveries, name="deliveries"),
+    path("deliveries/plan/", deliveries.delivery_plan, name="delivery_plan"),
+    path("deliveries/<int:pk>/", runs.delivery_run, name="delivery_run"),
+    path("deliveries/<int:pk>/progress/", runs.delivery_progress, name="delivery_progress"),
+    path("deliveries/<int:pk>/start/", runs.delivery_start, name="delivery_start"),
+    path("deliveries/<int:pk>/resume/", runs.delivery_resume, name="delivery_resume"),
+    path("deliveries/<int:pk>/stop/", runs.delivery_stop, name="delivery_stop"),
+    path("deliveries/<int:run>/mailboxes/<int:pk>/", runs.delivery_preview, name="delivery_preview"),
+    path("deliveries/<int:run>/mailboxes/<int:pk>/frame/", frames.delivery_frame, name="delivery_frame"),
+    path("originals/", originals.originals, name="originals"),
+]
+
+urlpatterns = [path("domains/<str:domain>/", include(_pages))]

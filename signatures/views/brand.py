@@ -1,0 +1,44 @@
+"""Brand: what all signatures of a domain say about the company."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from integrations.ledger import record_act
+from portal.access import Permission, require
+from portal.models import Domain
+from signatures.forms import BrandForm
+from signatures.models import Sender
+from signatures.values import get_brand
+
+from .common import get_actor
+
+
+@require(Permission.MANAGE_DOMAIN)
+@require_http_methods(["GET", "HEAD", "POST"])
+def brand(request: HttpRequest, domain: Domain) -> HttpResponse:
+    form = BrandForm(request.POST if request.method == "POST" else None, instance=get_brand(domain))
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            form.save()
+            if form.changed_data:
+                record_act(
+                    "company values changed",
+                    domain=domain,
+                    actor_label=get_actor(request).email,
+                    detail=", ".join(form.changed_data),
+                )
+        messages.success(
+            request, "The company’s values are saved. Mailboxes get them with the next delivery."
+        )
+        return redirect("signatures:brand", domain.name)
+    context = {
+        "here": "settings",
+        "form": form,
+        "sender_count": Sender.objects.filter(domain=domain, is_active=True).count(),
+    }
+    return render(request, "signatures/brand.html", context, status=422 if form.errors else 200)

@@ -1,0 +1,74 @@
+"""What several pages need: who acts, where one is in a list, and how far the domain has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from integrations.connections import get_connection
+from integrations.models import UNFINISHED, Connection, ConnectionState, RunState, SyncRun
+from portal.access import Permission, get_permissions
+from portal.models import Domain, User
+
+PER_PAGE = 50
+VIEWS = ("light", "dark", "text")  # what a signature can be looked at on
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """How far a domain has come, as every page of the work must know before it says "nothing here".
+
+    connection: the open one, or None. syncing: the unfinished run, or None.
+    has_synced: whether the directory was read to its end at least once.
+    """
+
+    connection: Connection | None
+    syncing: SyncRun | None
+    has_synced: bool
+
+    @property
+    def is_lost(self) -> bool:
+        return self.connection is not None and self.connection.state == ConnectionState.LOST
+
+    @property
+    def is_paused(self) -> bool:
+        return self.connection is not None and self.connection.paused_at is not None
+
+    @property
+    def can_deliver(self) -> bool:
+        """Whether a plan may be made; what a plan may write is asked again when it starts."""
+        return self.connection is not None and self.connection.is_usable and self.has_synced
+
+
+def get_situation(domain: Domain) -> Situation:
+    """Return where the domain stands with its connection and its first sync."""
+    connection = get_connection(domain)
+    if connection is None:
+        return Situation(None, None, False)
+    runs = SyncRun.objects.filter(connection=connection)
+    return Situation(
+        connection,
+        runs.filter(state__in=UNFINISHED).first(),
+        runs.filter(state=RunState.COMPLETE).exists(),
+    )
+
+
+def get_actor(request: HttpRequest) -> User:
+    """Return who acts; the doors let nobody in who is not logged in."""
+    return cast(User, request.user)
+
+
+def may(request: HttpRequest, permission: Permission) -> bool:
+    """Return whether this reader may do this in the domain of the page."""
+    domain: Domain = request.domain  # type: ignore[attr-defined]  # set by portal.access.require
+    return permission in get_permissions(request.user, domain)
+
+
+def get_page(request: HttpRequest, rows: QuerySet[Any]) -> Page[Any]:
+    """Return the page of rows that the address asks for; a page that is not there gives the nearest."""
+    return Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))

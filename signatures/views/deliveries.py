@@ -1,0 +1,61 @@
+"""Deliveries: what would change, what did, what was refused."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.access import Permission, require
+from portal.models import Domain
+from signatures.delivery import DeliveryBlocked, plan_delivery
+from signatures.forms import PlanForm
+from signatures.models import DeliveryRun, DeliveryRunState, Snapshot, Template
+from signatures.permission import say_why_unreadable, say_why_unwritable
+
+from .common import get_actor, get_page, get_situation
+from .progress import IN_PROGRESS, describe_progress
+
+
+@require(Permission.VIEW)
+@require_safe
+def deliveries(request: HttpRequest, domain: Domain) -> HttpResponse:
+    situation = get_situation(domain)
+    runs = DeliveryRun.objects.filter(domain=domain)
+    current = runs.filter(state__in=[*IN_PROGRESS, DeliveryRunState.HALTED]).first()
+    context = {
+        "here": "deliveries",
+        "situation": situation,
+        "blocked": say_why_unreadable(situation.connection),
+        "unwritable": say_why_unwritable(situation.connection),
+        "current": describe_progress(current) if current else None,
+        "plan": runs.filter(state=DeliveryRunState.PLANNED).first(),
+        "page_obj": get_page(
+            request, runs.exclude(state__in=[DeliveryRunState.PLANNING, DeliveryRunState.PLANNED])
+        ),
+        "plan_form": PlanForm(),
+        "has_templates": Template.objects.filter(domain=domain, archived_at=None).exists(),
+        "original_count": Snapshot.objects.filter(domain=domain).count(),
+    }
+    return render(request, "signatures/deliveries.html", context)
+
+
+@require(Permission.DELIVER)
+@require_POST
+def delivery_plan(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """A plan is made and shown; nothing is written by it."""
+    form = PlanForm(request.POST)
+    form.is_valid()
+    actor = get_actor(request)
+    try:
+        run = plan_delivery(
+            domain,
+            by_label=actor.email,
+            by=actor,
+            overwrite_edits=bool(form.cleaned_data.get("overwrite_edits")),
+        )
+    except DeliveryBlocked as blocked:
+        messages.error(request, str(blocked))
+        return redirect("signatures:deliveries", domain.name)
+    return redirect("signatures:delivery_run", domain.name, run.pk)

@@ -1,0 +1,142 @@
+"""What stands inside the sandboxed frames: a signature alone, under a policy of its own.
+
+The frame's document is written here and not in a template, because it is the one place where markup
+that people wrote is shown as markup. It may run nothing, and fetch nothing but pictures.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.access import Permission, require
+from portal.models import Domain
+from signatures.models import Delivery, Sender, TemplateVersion
+from signatures.previews import compare_delivery, find_version, render_source, render_version
+from signatures.rendering import RenderedSignature, RenderRefused, TemplateError
+from signatures.starters import STARTERS
+
+FRAME_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src https: data: 'self'; frame-ancestors 'self'; "
+    "form-action 'none'; base-uri 'none'; sandbox"
+)
+# Mail clients put a signature on white, or on near-black, in their own type.
+_GROUNDS = {"light": ("#ffffff", "#1b1b1b", "light"), "dark": ("#1b1b1b", "#e8e6e1", "dark")}
+
+
+def show_frame(body: str, view: str, *, status: int = 200) -> HttpResponse:
+    """Return a document that holds nothing but `body`, on the ground that `view` names.
+
+    body: markup; it is shown, and can do nothing.
+    """
+    ground, ink, scheme = _GROUNDS.get(view, _GROUNDS["light"])
+    response = HttpResponse(
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Preview</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="{scheme}">'
+        f"<style>body{{margin:20px;background:{ground};color:{ink};font:13px/1.5 Helvetica,Arial,sans-serif}}"
+        f"pre{{margin:0;font:13px/1.6 ui-monospace,Menlo,Consolas,monospace;white-space:pre-wrap;overflow-wrap:anywhere}}"
+        f"p{{max-width:60ch}}</style></head><body>{body}</body></html>",
+        status=status,
+    )
+    response["Content-Security-Policy"] = FRAME_POLICY
+    response["X-Frame-Options"] = "SAMEORIGIN"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def show_signature(signature: RenderedSignature, view: str) -> HttpResponse:
+    return show_frame(f"<pre>{escape(signature.text)}</pre>" if view == "text" else signature.html, view)
+
+
+def show_sentence(sentence: str, view: str, *, status: int = 200) -> HttpResponse:
+    return show_frame(f"<p>{escape(sentence)}</p>", view, status=status)
+
+
+def _find_sender(domain: Domain, email: str) -> Sender | None:
+    """Return the sender with this address, active ones first, or None."""
+    found = Sender.objects.filter(domain=domain, email__iexact=email.strip()).select_related(
+        "person", "group"
+    )
+    return found.order_by("-is_active", "-pk").first()
+
+
+@require(Permission.VIEW)
+@require_safe
+def sender_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    sender = get_object_or_404(Sender.objects.select_related("person", "group"), domain=domain, pk=pk)
+    view = request.GET.get("view", "light")
+    version = find_version(sender)
+    if version is None:
+        return show_sentence("No template is assigned, so there is nothing to show yet.", view)
+    return _show_version(version, sender, view)
+
+
+@require(Permission.VIEW)
+@require_safe
+def template_preview(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Show a saved version (`version`) as a sender (`sender`, an address) or as a sample person; or a `starter`."""
+    view, email = request.GET.get("view", "light"), request.GET.get("sender", "")
+    if "starter" in request.GET:
+        starter = next((one for one in STARTERS if one.slug == request.GET["starter"]), None)
+        if starter is None:
+            return show_sentence("The page is empty. Write something below.", view)
+        return show_signature(render_source(domain, starter.source, None), view)
+    asked = request.GET.get("version", "")
+    versions = TemplateVersion.objects.filter(template__domain=domain).select_related("template__domain")
+    version = get_object_or_404(
+        versions, pk=int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 16 else 0
+    )
+    sender = _find_sender(domain, email) if email else None
+    if email and sender is None:
+        return show_sentence(f"No sender here has the address {email}.", view, status=422)
+    return _show_version(version, sender, view)
+
+
+def _show_version(version: TemplateVersion, sender: Sender | None, view: str) -> HttpResponse:
+    try:
+        return show_signature(render_version(version, sender), view)
+    except RenderRefused as refused:
+        return show_sentence(refused.message, view, status=422)
+
+
+@require(Permission.EDIT_SIGNATURES)
+@require_POST
+def template_trial(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Show a source that nobody saved yet."""
+    view, email = request.POST.get("view", "light"), request.POST.get("sender", "")
+    sender = _find_sender(domain, email) if email else None
+    if email and sender is None:
+        return show_sentence(f"No sender here has the address {email}.", view, status=422)
+    try:
+        return show_signature(render_source(domain, request.POST.get("source", ""), sender), view)
+    except TemplateError as error:
+        return show_sentence(str(error), view, status=422)
+    except RenderRefused as refused:
+        return show_sentence(refused.message, view, status=422)
+
+
+@require(Permission.VIEW)
+@require_safe
+def delivery_frame(request: HttpRequest, domain: Domain, run: int, pk: int) -> HttpResponse:
+    """Show one side of a delivery: `side` is before or after."""
+    deliveries = Delivery.objects.select_related(
+        "run__connection",
+        "sender__person",
+        "sender__group",
+        "sender__domain",
+        "template_version__template__domain",
+    )
+    delivery = get_object_or_404(deliveries, run__domain=domain, run_id=run, pk=pk)
+    view = request.GET.get("view", "light")
+    compared = compare_delivery(delivery)
+    if request.GET.get("side") == "before":
+        if not compared.before_html.strip():
+            return show_sentence("Nothing: the mailbox had no signature.", view)
+        # As it came from Outreach, markup and all; the frame's policy is what keeps it harmless.
+        return show_frame(compared.before_html, view)
+    if compared.after is None:
+        return show_sentence(compared.after_caption, view)
+    return show_signature(compared.after, view)

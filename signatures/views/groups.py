@@ -1,0 +1,122 @@
+"""Groups: who gets what and why, in the order in which they win."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.access import Permission, require
+from portal.models import Domain
+from signatures.authoring import assign_template
+from signatures.forms import MoveForm, TemplateChoiceForm
+from signatures.groups import reorder_groups
+from signatures.models import Group, Sender
+from signatures.standing import get_fallback_template
+
+from .common import get_actor, get_page, get_situation
+
+AS_EVERYBODY = "As everybody else"
+
+
+def _get_group(domain: Domain, pk: int) -> Group:
+    found = Group.objects.select_related("assignment__template").filter(archived_at=None)
+    group: Group = get_object_or_404(found, domain=domain, pk=pk)
+    return group
+
+
+@require(Permission.VIEW)
+@require_safe
+def groups(request: HttpRequest, domain: Domain) -> HttpResponse:
+    rows = (
+        Group.objects.filter(domain=domain, archived_at=None)
+        .select_related("assignment__template")
+        .annotate(sender_count=Count("senders", filter=Q(senders__is_active=True)))
+    )
+    context = {
+        "here": "groups",
+        "situation": get_situation(domain),
+        "groups": list(rows),
+        "fallback": get_fallback_template(domain),
+    }
+    return render(request, "signatures/groups.html", context)
+
+
+@require(Permission.VIEW)
+@require_safe
+def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    found = _get_group(domain, pk)
+    members = Sender.objects.filter(group=found, is_active=True).select_related(
+        "person", "assignment__template"
+    )
+    earlier = Group.objects.filter(domain=domain, archived_at=None, is_default=False).order_by(
+        "position", "id"
+    )
+    order = [row.pk for row in earlier.only("pk")]
+    assignment = getattr(found, "assignment", None)
+    context = {
+        "here": "groups",
+        "group": found,
+        "rank": order.index(found.pk) + 1 if found.pk in order else None,
+        "ranked": len(order),
+        "page_obj": get_page(request, members),
+        "template": assignment.template if assignment else None,
+        "fallback": get_fallback_template(domain),
+        "choice": TemplateChoiceForm(
+            domain=domain,
+            otherwise="None" if found.is_default else AS_EVERYBODY,
+            initial={"template": assignment.template_id if assignment else None},
+        ),
+    }
+    return render(request, "signatures/group.html", context)
+
+
+@require(Permission.MANAGE_GROUPS)
+@require_POST
+def group_move(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """The group stands one place up, one down, or at the place that was typed."""
+    found = _get_group(domain, pk)
+    form = MoveForm(request.POST)
+    if found.is_default or not form.is_valid():
+        messages.error(request, "Write the place as a number, 1 for the first. Nothing was moved.")
+        return redirect("signatures:groups", domain.name)
+    order = list(
+        Group.objects.filter(domain=domain, archived_at=None, is_default=False)
+        .order_by("position", "id")
+        .values_list("pk", flat=True)
+    )
+    before = order.index(found.pk)
+    order.remove(found.pk)
+    order.insert(form.get_place(before), found.pk)
+    moved = reorder_groups(domain, order, actor_label=get_actor(request).email)
+    messages.success(
+        request,
+        f"“{found}” stands at place {order.index(found.pk) + 1} now. "
+        + (
+            f"{moved} {'sender is' if moved == 1 else 'senders are'} in another group."
+            if moved
+            else "Nobody changed group."
+        ),
+    )
+    return redirect("signatures:groups", domain.name)
+
+
+@require(Permission.MANAGE_GROUPS)
+@require_POST
+def group_template(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    found = _get_group(domain, pk)
+    form = TemplateChoiceForm(request.POST, domain=domain, otherwise="")
+    if not form.is_valid():
+        messages.error(request, "That template is not there any more. Choose another one.")
+        return redirect("signatures:group", domain.name, found.pk)
+    chosen = form.cleaned_data["template"]
+    assign_template(domain, template=chosen, group=found, actor_label=get_actor(request).email)
+    messages.success(
+        request,
+        f"“{found}” carries “{chosen}” from the next delivery on."
+        if chosen
+        else f"“{found}” has no template of its own now.",
+    )
+    return redirect("signatures:group", domain.name, found.pk)

@@ -1,0 +1,44 @@
+"""Originals: what each mailbox held before us, to take away as a file."""
+
+from __future__ import annotations
+
+from io import TextIOWrapper
+from tempfile import SpooledTemporaryFile
+
+from django.http import FileResponse, HttpRequest
+from django.views.decorators.http import require_safe
+
+from integrations.ledger import record_act
+from portal.access import Permission, require
+from portal.models import Domain
+from signatures.originals import FORMATS, write_originals
+
+from .common import get_actor
+
+CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
+IN_MEMORY_BYTES = 2_000_000  # past that the file waits on disk
+
+
+@require(Permission.CONNECT)
+@require_safe
+def originals(request: HttpRequest, domain: Domain) -> FileResponse:
+    """Give every original as one file; `format` is csv (the default) or jsonl, which is exact."""
+    chosen = request.GET.get("format", "csv")
+    chosen = chosen if chosen in FORMATS else "csv"
+    file = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - the response closes it
+    text = TextIOWrapper(file, encoding="utf-8", newline="")
+    count = write_originals(domain, text, chosen)
+    text.detach()  # flushes, and leaves the file open
+    file.seek(0)
+    record_act(
+        "originals downloaded",
+        domain=domain,
+        actor_label=get_actor(request).email,
+        detail=f"{count} as {chosen}",
+    )
+    return FileResponse(
+        file,
+        as_attachment=True,
+        filename=f"originals-{domain.name}.{chosen}",
+        content_type=CONTENT_TYPES[chosen],
+    )

@@ -1,0 +1,154 @@
+"""Senders: who they are, which signature each carries, where each value comes from, and whether it is in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.access import Permission, require
+from portal.models import Domain
+from signatures import authoring, roster
+from signatures.assignment import explain
+from signatures.forms import OwnValuesForm, SenderFilters, TemplateChoiceForm
+from signatures.groups import get_group_rules
+from signatures.models import Assignment, Delivery, Sender, Snapshot, Template
+from signatures.standing import get_fallback_template, get_mailboxes
+from signatures.values import get_field_sources, set_own_values
+
+from .common import VIEWS, Situation, get_actor, get_page, get_situation
+
+RECENT_DELIVERIES = 10
+
+
+@require(Permission.VIEW)
+@require_safe
+def senders(request: HttpRequest, domain: Domain) -> HttpResponse:
+    situation = get_situation(domain)
+    fallback = get_fallback_template(domain)
+    filters = SenderFilters(request.GET, domain=domain)
+    sort = request.GET.get("sort", "name")
+    found = roster.find_senders(
+        domain, situation.connection, fallback=fallback, sort=sort, **filters.get_choices()
+    )
+    page = get_page(request, found)
+    context = {
+        "here": "senders",
+        "situation": situation,
+        "filters": filters,
+        "is_filtered": any(request.GET.get(name) for name in filters.fields),
+        "sort": sort,
+        "columns": [("name", "Name"), ("title", "Title"), ("group", "Group"), ("template", "Template")],
+        "page_obj": page,
+        "rows": roster.describe_senders(page.object_list, situation.connection, fallback=fallback),
+    }
+    return render(request, "signatures/senders.html", context)
+
+
+def get_sender(domain: Domain, pk: int) -> Sender:
+    """Return a sender of this domain, or answer as if there were none."""
+    found = Sender.objects.select_related("person", "group", "domain")
+    sender: Sender = get_object_or_404(found, domain=domain, pk=pk)
+    return sender
+
+
+@require(Permission.VIEW)
+@require_safe
+def sender(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    found = get_sender(domain, pk)
+    return render(
+        request, "signatures/sender.html", _describe(request, domain, found, OwnValuesForm(sender=found))
+    )
+
+
+def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnValuesForm) -> dict[str, Any]:
+    situation = get_situation(domain)
+    fallback = get_fallback_template(domain)
+    mailboxes = list(
+        get_mailboxes(situation.connection, fallback=fallback).filter(
+            person_remote_id=sender.person.remote_id
+        )
+    )
+    standing, reason = roster.judge(sender, mailboxes)
+    assigned = dict(
+        Assignment.objects.filter(domain=domain, group__isnull=False).values_list("group_id", "template_id")
+    )
+    own = Assignment.objects.filter(sender=sender).values_list("template_id", flat=True).first()
+    why = explain(
+        team_ids=sender.person.team_ids,
+        groups=get_group_rules(domain),
+        sender_template_id=own,
+        template_by_group=assigned,
+    )
+    view = request.GET.get("view", "light")
+    sources = get_field_sources(sender)
+    return {
+        "here": "senders",
+        "view": view if view in VIEWS else "light",
+        "situation": situation,
+        "sender": sender,
+        "standing": standing,
+        "standing_label": dict(roster.STATES)[standing],
+        "reason": reason,
+        "why": why,
+        "template": Template.objects.filter(pk=why.template_id).select_related("current").first(),
+        "choice": TemplateChoiceForm(
+            domain=domain, otherwise="The group decides", initial={"template": own}, auto_id="choose_%s"
+        ),
+        "form": form,
+        "sources": [one for one in sources if one.value],
+        "missing": [one for one in sources if not one.value],
+        "mailboxes": _with_originals(domain, situation, mailboxes),
+        "deliveries": Delivery.objects.filter(sender=sender)
+        .select_related("run", "template_version__template")
+        .order_by("-id")[:RECENT_DELIVERIES],
+    }
+
+
+def _with_originals(
+    domain: Domain, situation: Situation, mailboxes: list[Any]
+) -> list[tuple[Any, Snapshot | None]]:
+    """Return each mailbox with what it held before us, where we know."""
+    if situation.connection is None:
+        return []
+    kept = Snapshot.objects.filter(
+        domain=domain,
+        account_key=situation.connection.account_key,
+        mailbox_remote_id__in=[mailbox.remote_id for mailbox in mailboxes],
+    )
+    by_mailbox = {snapshot.mailbox_remote_id: snapshot for snapshot in kept}
+    return [(mailbox, by_mailbox.get(mailbox.remote_id)) for mailbox in mailboxes]
+
+
+@require(Permission.EDIT_SIGNATURES)
+@require_POST
+def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    found = get_sender(domain, pk)
+    form = OwnValuesForm(request.POST, sender=found)
+    if not form.is_valid():
+        return render(request, "signatures/sender.html", _describe(request, domain, found, form), status=422)
+    set_own_values(found, form.get_values(), actor_label=get_actor(request).email)
+    messages.success(request, f"{found} is kept as you wrote it. The next delivery carries it.")
+    return redirect("signatures:sender", domain.name, found.pk)
+
+
+@require(Permission.MANAGE_GROUPS)
+@require_POST
+def sender_template(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    found = get_sender(domain, pk)
+    form = TemplateChoiceForm(request.POST, domain=domain, otherwise="")
+    if not form.is_valid():
+        messages.error(request, "That template is not there any more. Choose another one.")
+        return redirect("signatures:sender", domain.name, found.pk)
+    chosen = form.cleaned_data["template"]
+    authoring.assign_template(domain, template=chosen, sender=found, actor_label=get_actor(request).email)
+    messages.success(
+        request,
+        f"{found} carries “{chosen}” from the next delivery on."
+        if chosen
+        else f"The group decides for {found} again.",
+    )
+    return redirect("signatures:sender", domain.name, found.pk)

@@ -1,0 +1,193 @@
+"""Templates: how each looks for any sender, and the editor that saves its versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal.access import Permission, require
+from portal.models import Domain
+from signatures.authoring import install_starters, save_template
+from signatures.forms import TemplateForm
+from signatures.models import Sender, Template, TemplateVersion
+from signatures.rendering import FIELDS, TemplateError
+from signatures.roster import count_carriers
+from signatures.standing import get_fallback_template
+from signatures.starters import STARTERS
+
+from .common import get_actor
+
+SUGGESTED_SENDERS = 30
+
+
+def _get_template(domain: Domain, pk: int) -> Template:
+    found = Template.objects.select_related("current").filter(archived_at=None)
+    template: Template = get_object_or_404(found, domain=domain, pk=pk)
+    return template
+
+
+@require(Permission.VIEW)
+@require_safe
+def templates(request: HttpRequest, domain: Domain) -> HttpResponse:
+    carriers = count_carriers(domain, fallback=get_fallback_template(domain))
+    rows = Template.objects.filter(domain=domain, archived_at=None).select_related("current")
+    context = {
+        "here": "templates",
+        "rows": [(template, carriers.get(template.pk, 0)) for template in rows],
+        "uncarried": carriers.get(None, 0),
+    }
+    return render(request, "signatures/templates.html", context)
+
+
+@require(Permission.EDIT_SIGNATURES)
+@require_POST
+def template_starters(request: HttpRequest, domain: Domain) -> HttpResponse:
+    installed = install_starters(domain, by_label=get_actor(request).email)
+    if installed:
+        messages.success(
+            request, f"{len(installed)} templates are here. Edit them as you like; each save is a version."
+        )
+    else:
+        messages.info(request, "There are templates here already, so none was added.")
+    return redirect("signatures:templates", domain.name)
+
+
+@require(Permission.EDIT_SIGNATURES)
+@require_http_methods(["GET", "HEAD", "POST"])
+def template_new(request: HttpRequest, domain: Domain) -> HttpResponse:
+    starter = next((one for one in STARTERS if one.slug == request.GET.get("starter")), None)
+    if request.method == "POST":
+        form = TemplateForm(request.POST, domain=domain)
+        saved = _save(request, domain, form, None)
+        if saved is not None:
+            messages.success(
+                request, f"“{saved.template}” is saved. Assign it to a group to have it delivered."
+            )
+            return redirect("signatures:template", domain.name, saved.template_id)
+        return render(
+            request, "signatures/template_new.html", _editor(domain, form, starter=starter), status=422
+        )
+    form = TemplateForm(domain=domain, initial={"source": starter.source if starter else ""})
+    context = _editor(domain, form, starter=starter)
+    context["is_chosen"] = "starter" in request.GET
+    return render(request, "signatures/template_new.html", context)
+
+
+@require(Permission.VIEW)
+@require_safe
+def template(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    found = _get_template(domain, pk)
+    shown = _find_version(found, request.GET.get("version", ""))
+    form = TemplateForm(
+        domain=domain,
+        present=found,
+        initial={"name": found.name, "source": shown.source if shown else "", "base": _number(found)},
+    )
+    return render(request, "signatures/template.html", _describe(domain, found, shown, form))
+
+
+@require(Permission.EDIT_SIGNATURES)
+@require_POST
+def template_save(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    found = _get_template(domain, pk)
+    before = _number(found)
+    form = TemplateForm(request.POST, domain=domain, present=found)
+    saved = _save(request, domain, form, found)
+    if saved is None:
+        found.refresh_from_db()
+        return render(
+            request, "signatures/template.html", _describe(domain, found, found.current, form), status=422
+        )
+    if saved.number == before:
+        messages.info(request, "The source is as it was, so there is no new version.")
+    else:
+        messages.success(
+            request, f"Version {saved.number} is saved. Mailboxes get it with the next delivery."
+        )
+    return redirect("signatures:template", domain.name, found.pk)
+
+
+@require(Permission.EDIT_SIGNATURES)
+@require_POST
+def template_restore(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """An earlier version's source is the current version again, as a new one; history is only added to."""
+    found = _get_template(domain, pk)
+    earlier = _find_version(found, request.POST.get("version", ""))
+    if earlier is None:
+        messages.error(request, "That version is not there. Nothing was changed.")
+        return redirect("signatures:template", domain.name, found.pk)
+    actor = get_actor(request)
+    try:
+        saved = save_template(
+            domain, name=found.name, source=earlier.source, by_label=actor.email, by=actor, template=found
+        )
+    except TemplateError as error:
+        messages.error(request, f"Version {earlier.number} cannot be used as it is any more. {error}")
+    else:
+        messages.success(request, f"Version {earlier.number} is back, as version {saved.number}.")
+    return redirect("signatures:template", domain.name, found.pk)
+
+
+def _save(
+    request: HttpRequest, domain: Domain, form: TemplateForm, present: Template | None
+) -> TemplateVersion | None:
+    """Return what was saved, or None with the form telling why not."""
+    if not form.is_valid():
+        return None
+    actor = get_actor(request)
+    try:
+        return save_template(
+            domain,
+            name=form.cleaned_data["name"],
+            source=form.cleaned_data["source"],
+            by_label=actor.email,
+            by=actor,
+            template=present,
+        )
+    except TemplateError as error:
+        form.add_source_error(error)
+        return None
+
+
+def _number(template: Template) -> int:
+    return template.current.number if template.current else 0
+
+
+def _find_version(template: Template, asked: str) -> TemplateVersion | None:
+    """Return the version of that number, or the current one where none is asked for or it is not there."""
+    if asked.isascii() and asked.isdigit() and len(asked) < 9:
+        return template.versions.filter(number=int(asked)).first()
+    return None if asked else template.current
+
+
+def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
+    """Return what the editor shows beside the source: fields to merge, and senders to try it on."""
+    suggested = Sender.objects.filter(domain=domain, is_active=True).values_list("email", "name")
+    return {
+        "here": "templates",
+        "form": form,
+        "fields": FIELDS,
+        "starters": STARTERS,
+        "suggested": list(suggested[:SUGGESTED_SENDERS]),
+        "is_chosen": True,
+        **more,
+    }
+
+
+def _describe(
+    domain: Domain, template: Template, shown: TemplateVersion | None, form: TemplateForm
+) -> dict[str, Any]:
+    carriers = count_carriers(domain, fallback=get_fallback_template(domain))
+    return _editor(
+        domain,
+        form,
+        template=template,
+        shown=shown,
+        next_number=_number(template) + 1,
+        carriers=carriers.get(template.pk, 0),
+        versions=template.versions.defer("source", "compiled_html")[:50],
+    )
