@@ -1,0 +1,167 @@
+"""Signing-in pages, errors and the admin as a browser, a screen reader and the policy meet them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth import get_user_model
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium")
+PASSWORD = "four words to remember"
+ADDRESS = "dana.whitfield@acme.example"
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="Chromium is not installed"),
+]
+
+BEFORE_LOGIN = [
+    "/accounts/login/",
+    "/accounts/signup/",
+    "/accounts/password/reset/",
+    "/accounts/password/reset/done/",
+    "/accounts/password/reset/key/1-used/",
+    "/accounts/confirm-email/used/",
+    "/accounts/inactive/",
+    "/accounts/3rdparty/login/cancelled/",
+    "/accounts/3rdparty/login/error/",
+]
+AFTER_LOGIN = [
+    "/accounts/logout/",
+    "/accounts/email/",
+    "/accounts/password/change/",
+    "/accounts/reauthenticate/",
+    "/accounts/2fa/",
+    "/accounts/2fa/totp/activate/",
+    "/accounts/2fa/webauthn/",
+    "/accounts/2fa/webauthn/add/",
+    "/accounts/sessions/",
+    "/admin/",
+    "/there-is-no-such-page/",
+]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        # Playwright keeps an event loop on this thread; Django would refuse the ORM beside it.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["wide-light", "phone-dark"])
+def page(request: pytest.FixtureRequest, chromium: Browser, live_server: Any) -> Iterator[Page]:
+    width, scheme = request.param
+    context = chromium.new_context(
+        base_url=live_server.url, viewport={"width": width, "height": 844}, color_scheme=scheme
+    )
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def person(db: None) -> Any:
+    user = get_user_model().objects.create_user(
+        ADDRESS, PASSWORD, first_name="Dana", last_name="Whitfield", is_staff=True, is_superuser=True
+    )
+    EmailAddress.objects.create(user=user, email=ADDRESS, verified=True, primary=True)
+    return user
+
+
+def _log_in(page: Page) -> None:
+    page.goto("/accounts/login/?next=/accounts/reauthenticate/")
+    page.get_by_label("Email").fill(ADDRESS)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Confirm", exact=True).click()
+    page.wait_for_url(lambda url: "reauthenticate" not in url)
+
+
+def _findings(page: Page, path: str) -> list[str]:
+    """Return what the policy refused, what axe found, and whether the page is wider than its window."""
+    found: list[str] = []
+    refusals: list[str] = []
+    page.on("console", lambda m: refusals.append(m.text) if "Content Security Policy" in m.text else None)
+    page.goto(path)
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        found.append(f"{path}: wider than the window")
+    found += [f"{path}: {text}" for text in refusals]
+    found += [f"{path}: {v['id']}: {v['nodes'][0]['html']}" for v in Axe().run(page).response["violations"]]
+    return found
+
+
+def test_pages_before_login_are_accessible_and_within_the_policy(page: Page):
+    assert [finding for path in BEFORE_LOGIN for finding in _findings(page, path)] == []
+
+
+def test_pages_after_login_are_accessible_and_within_the_policy(page: Page, person: Any):
+    _log_in(page)
+
+    assert [finding for path in AFTER_LOGIN for finding in _findings(page, path)] == []
+
+
+def test_the_login_page_offers_neither_sign_up_nor_outreach(page: Page):
+    page.goto("/accounts/login/")
+
+    assert page.get_by_role("link").all_inner_texts() == [
+        "Skip to the page",
+        "Countersign",
+        "Forgot your password?",
+    ]
+
+
+def test_a_time_is_shown_in_the_readers_zone_with_its_name_one_hover_away(
+    chromium: Browser, live_server: Any, person: Any
+):
+    context = chromium.new_context(base_url=live_server.url, timezone_id="Asia/Tokyo")
+    page = context.new_page()
+    _log_in(page)
+
+    page.goto("/accounts/sessions/")
+    time = page.locator("tbody time").first
+
+    assert "(Asia/Tokyo)" in (time.get_attribute("title") or "")
+    assert "UTC" not in time.inner_text()
+    context.close()
+
+
+def test_places_are_open_on_a_wide_window_and_folded_on_a_phone_without_any_script(
+    chromium: Browser, live_server: Any, client: Any, person: Any
+):
+    client.force_login(person)
+    cookies = [{"name": name, "value": c.value, "url": live_server.url} for name, c in client.cookies.items()]
+    seen = []
+    for width in (1280, 390):
+        context = chromium.new_context(
+            base_url=live_server.url, viewport={"width": width, "height": 844}, java_script_enabled=False
+        )
+        context.add_cookies(cookies)
+        page = context.new_page()
+        page.goto("/accounts/2fa/")
+        before = page.get_by_role("link", name="Sessions").is_visible()
+        if width == 390:
+            page.locator(".spine summary").click()
+        seen.append((before, page.get_by_role("link", name="Sessions").is_visible()))
+        context.close()
+
+    assert seen == [(True, True), (False, True)]
