@@ -160,6 +160,7 @@ class RawServer:
                 return  # the client hung up, as it should
 
     def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # closing alone does not wake the thread that accepts
         self._listener.close()
         for connection in self._open:
             connection.close()
