@@ -30,6 +30,12 @@ def describe(connection: Connection | None) -> Condition:
         return NEVER
     if connection.state != ConnectionState.ACTIVE:
         return _describe_trouble(connection)
+    if not connection.scopes_known:
+        return Condition(
+            "unknown",
+            "Permissions unknown",
+            "Outreach did not say what it granted. We do not take that for a yes to everything.",
+        )
     if connection.is_limited:
         return Condition(
             "limited",
@@ -114,10 +120,15 @@ def get_facts(connection: Connection, *, at: datetime) -> Facts:
         calls=get_call_use(connection, at=at),
         current_run=newest if newest and not newest.is_finished else None,
         last_run=finished,
-        has_synced=connection.sync_runs.filter(state=RunState.COMPLETE).exists(),
+        has_synced=has_synced(connection),
         lapses_at=lapses_at,
         lapses_in_days=max((lapses_at - at).days, 0) if lapses_at else 0,
     )
+
+
+def has_synced(connection: Connection) -> bool:
+    """Return whether the directory was read to its end at least once."""
+    return connection.sync_runs.filter(state=RunState.COMPLETE).exists()
 
 
 def _get_last_finished(connection: Connection) -> SyncRun | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .models import Connection
 from .signals import restore_outlook_asked
@@ -30,5 +31,5 @@ class RestoreOutlook:
 
 def get_restore_outlook(connection: Connection) -> RestoreOutlook:
     """Return the first answer to the question, or an outlook of nothing where nobody places anything."""
-    answers = restore_outlook_asked.send(sender=Connection, connection=connection)
+    answers: list[tuple[Any, Any]] = restore_outlook_asked.send(sender=Connection, connection=connection)
     return next((answer for _, answer in answers if isinstance(answer, RestoreOutlook)), RestoreOutlook())

@@ -41,7 +41,7 @@ class RoleForm(forms.Form):
         self.fields["role"].choices = roles  # type: ignore[attr-defined]  # a ChoiceField by declaration
 
 
-class DomainForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+class DomainForm(forms.ModelForm):
     """Where a domain is, and what happens there without anybody clicking."""
 
     class Meta:
@@ -51,7 +51,7 @@ class DomainForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["time_zone"].widget.choices = _zones(self.instance.time_zone)  # type: ignore[attr-defined]
+        self.fields["time_zone"].widget.choices = _zones(self.instance.time_zone)
 
 
 def _zones(present: str) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -59,7 +59,7 @@ def _zones(present: str) -> list[tuple[str, list[tuple[str, str]]]]:
     continents = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
     names = sorted(name for name in zoneinfo.available_timezones() if name.split("/")[0] in continents)
     by_continent = [
-        (continent, [(name, name.partition("/")[2].replace("_", " ")) for name in group])
+        (continent, [(name, name.replace("_", " ")) for name in group])
         for continent, group in groupby(names, key=lambda name: name.split("/")[0])
     ]
     others = dict.fromkeys(["UTC"] if present in names else ["UTC", present])

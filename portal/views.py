@@ -17,9 +17,11 @@ from django.views import defaults
 from django.views.decorators.http import require_http_methods, require_safe
 
 from integrations.connections import get_last_connection
-from integrations.health import describe, get_call_use
+from integrations.health import describe, get_call_use, has_synced
 from integrations.ledger import record_act
 from integrations.models import Connection
+from integrations.progress import get_sync_steps
+from signatures.overview import get_overview
 
 from .access import Permission, get_permissions, get_visible_domains, require
 from .forms import AddMemberForm, DomainForm, RoleForm
@@ -88,11 +90,11 @@ def _domain_rows(person: User, domains: list[Domain]) -> list[dict[str, Any]]:
 @require(Permission.VIEW)
 def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Is everyone signing as intended, and what needs me?"""
-    from signatures.overview import get_overview
-
     connection_ = get_last_connection(domain)
     runs = list(connection_.sync_runs.all()[:RECENT_SYNCS]) if connection_ else []
     last_ended = next((run for run in runs if run.is_finished), None)
+    current = next((run for run in runs if not run.is_finished), None)
+    synced = connection_ is not None and has_synced(connection_)
     context = {
         "here": "overview",
         "connection": connection_,
@@ -100,7 +102,10 @@ def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
         "overview": get_overview(domain),
         "calls": get_call_use(connection_, at=timezone.now()),
         "runs": runs,
-        "current_run": next((run for run in runs if not run.is_finished), None),
+        "current_run": current,
+        "current_steps": get_sync_steps(current) if current else [],
+        "has_synced": synced,
+        "is_first_sync": not synced,
         "checked_at": last_ended.finished_at if last_ended else None,
     }
     return render(request, "portal/overview.html", context)

@@ -16,6 +16,7 @@ from portal.models import Domain
 from ..connections import get_last_connection
 from ..consent import list_calls
 from ..forms import LedgerFilterForm
+from ..health import describe
 from ..ledger import count_calls, count_refused, summarise
 from ..models import LedgerEntry
 
@@ -36,6 +37,7 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
     context = {
         "here": "ledger",
         "connection": connection,
+        "condition": describe(connection),
         "uses": uses,
         "call_count": len(list_calls()),
         "requested": sum(use.is_requested for use in uses),

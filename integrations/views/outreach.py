@@ -25,6 +25,8 @@ from ..models import Connection, ConnectionState, Mode
 from ..outlook import RestoreOutlook, get_restore_outlook
 from ..progress import Step, get_leaving_steps, get_sync_steps
 
+_RECONNECTABLE = ("limited", "unknown", "lost", "disconnected")
+
 
 def _get_open(domain: Domain) -> Connection:
     """Return the open connection. Raises Http404: without one there is nothing to act on."""
@@ -43,10 +45,13 @@ def _label(request: HttpRequest) -> str:
 def outreach(request: HttpRequest, domain: Domain) -> HttpResponse:
     """The connection in whatever state it is; before there is one, what connecting would mean."""
     connection = get_last_connection(domain)
+    condition = describe(connection)
     context: dict[str, Any] = {
         "here": "integrations",
         "connection": connection,
-        "condition": describe(connection),
+        "condition": condition,
+        "can_reconnect": condition.key in _RECONNECTABLE,
+        "sync_is_main": condition.key not in _RECONNECTABLE,
         "scopes": list_scopes(),
         "call_count": len(list_calls()),
         "is_set_up": bool(settings.OUTREACH_CLIENT_ID and settings.OUTREACH_CLIENT_SECRET),
