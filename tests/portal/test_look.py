@@ -70,6 +70,19 @@ def test_every_variable_used_is_defined():
     assert set(re.findall(r"var\(--([\w-]+)", CSS)) <= set(re.findall(r"--([\w-]+):", CSS))
 
 
+def test_every_class_a_template_names_has_a_rule():
+    ruled = set(re.findall(r"\.([a-zA-Z][\w-]*)", CSS))
+
+    named = {
+        name
+        for path in TEMPLATES.rglob("*.html")
+        for names in re.findall(r'class="([^"]*)"', re.sub(r"\{%.*?%\}|\{\{.*?\}\}", " ", path.read_text()))
+        for name in names.split()
+    }
+
+    assert named - ruled == set()
+
+
 def test_colours_are_tokens_but_for_the_ground_of_mail_and_of_a_qr_code():
     after_tokens = CSS[CSS.index(":where(.portal)") :]
 
@@ -126,15 +139,15 @@ def test_a_refusal_shows_its_reason_as_text():
 
 def test_verbs_say_in_words_what_their_looks_say():
     verbs = [
-        SimpleNamespace(label="read", state="used"),
-        SimpleNamespace(label="write", state=""),
-        SimpleNamespace(label="delete", state="never"),
+        SimpleNamespace(name="read", state="used"),
+        SimpleNamespace(name="write", state="granted"),
+        SimpleNamespace(name="delete", state="never"),
     ]
 
-    assert _squeezed(render_to_string("_verbs.html", {"verbs": verbs})) == (
+    assert _squeezed(render_to_string("integrations/_verbs.html", {"verbs": verbs})) == (
         '<ul class="verbs" aria-label="Verbs">'
         '<li class="verb used">read<span class="vh">, used</span></li>'
-        '<li class="verb ">write<span class="vh">, not used yet</span></li>'
+        '<li class="verb ">write<span class="vh">, granted, not used yet</span></li>'
         '<li class="verb never">delete<span class="vh">, allowed by Outreach, never done here</span></li></ul>'
     )
 
