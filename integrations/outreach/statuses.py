@@ -23,7 +23,7 @@ SMALLEST_PAGE = 25
 
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 # Long and with a digit in it: tokens are, Outreach's error ids and attribute names are not.
-_SECRET = re.compile(r"(?=\S*[0-9])[A-Za-z0-9+/_.=-]{24,}")
+_SECRET = re.compile(r"(?=\S*[0-9])[A-Za-z0-9+/_.=-]{16,}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _POINTER = re.compile(r"/data/attributes/([A-Za-z][A-Za-z0-9]{0,60})", re.ASCII)
 

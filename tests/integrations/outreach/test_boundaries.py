@@ -1,0 +1,49 @@
+"""Who may import what: the wire stands without Django, and one module alone opens connections."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import integrations.outreach
+
+FOLDER = Path(integrations.outreach.__file__).parent
+WIRE = (
+    "endpoints", "scopes", "policy", "jsonapi", "ports", "waiting", "statuses", "deadline", "client", "oauth",
+    "listing", "connector",
+)  # fmt: skip
+
+
+def imported(file):
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add((node.module or "").partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("module", WIRE)
+def test_the_wire_loads_where_there_is_no_django(module):
+    program = (
+        "import sys; sys.modules['django'] = None\n"
+        f"import integrations.outreach.{module}\n"
+        "assert not [name for name in sys.modules if name.startswith('django.')]"
+    )
+
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=FOLDER.parents[1], timeout=60)
+
+
+def test_one_module_alone_opens_connections_to_outreach():
+    openers = {"requests", "urllib3", "httpx", "aiohttp", "ftplib", "smtplib", "asyncio", "ssl"}
+    product = [
+        file
+        for package in ("integrations", "portal", "signatures")
+        for file in (FOLDER.parents[1] / package).rglob("*.py")
+        if not {"sandbox", "demo", "commands"} & set(file.parts)  # these act as Outreach, or as a browser
+    ]
+
+    assert [file.name for file in product if openers & imported(file)] == ["client.py"]
