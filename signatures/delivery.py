@@ -15,6 +15,7 @@ from integrations.models import Connection
 from portal.models import Domain, User
 
 from .engine import GatewayLike, OpenGateway, Progress, carry_out_run
+from .givingup import give_up
 from .judging import DeliveryJob
 from .models import Delivery, DeliveryRun, DeliveryRunState
 from .permission import say_why_unreadable, say_why_unwritable
@@ -51,6 +52,7 @@ def plan_delivery(
         started_by=by,
         started_by_label=by_label,
         overwrites_edits=overwrite_edits,
+        covers_until=timezone.now() if sender_ids is None else None,
     )
     for plan in plan_chunks(run, sender_ids):
         Delivery.objects.bulk_create(plan.rows, batch_size=200)
@@ -81,9 +83,7 @@ def start_delivery(run: DeliveryRun, *, by_label: str, by: User | None = None) -
     try:
         with transaction.atomic():
             halted = DeliveryRun.objects.filter(domain=run.domain_id, state=DeliveryRunState.HALTED).exclude(pk=run.pk)
-            halted.update(
-                state=DeliveryRunState.SKIPPED, cause=f"Given up for delivery {run.pk}.", finished_at=timezone.now()
-            )
+            give_up(halted.values_list("pk", flat=True), f"Given up for delivery {run.pk}.")
             _queue(run, DeliveryRunState.PLANNED, started_by=by, started_by_label=by_label)
             _record(run, "delivery started", by_label)
     except IntegrityError as error:
@@ -113,7 +113,7 @@ def _refuse_unwritable(run: DeliveryRun) -> None:
 
 def _queue(run: DeliveryRun, expected: DeliveryRunState, **changes: object) -> None:
     queued = DeliveryRun.objects.filter(pk=run.pk, state=expected).update(
-        state=DeliveryRunState.QUEUED, cause="", **changes
+        state=DeliveryRunState.QUEUED, queued_at=timezone.now(), cause="", **changes
     )
     if queued != 1:
         raise DeliveryBlocked("This plan was started or replaced meanwhile. Plan again.")

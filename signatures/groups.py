@@ -33,7 +33,7 @@ def refresh_groups(connection: Connection) -> int:
     its place and its assignment stay as they were.
     """
     domain = connection.domain
-    changed = int(_ensure_default_group(domain))
+    changed = int(ensure_default_group(domain))
     groups = {group.follows_team_id: group for group in Group.objects.filter(domain=domain).exclude(follows_team_id="")}
     last = Group.objects.filter(domain=domain).aggregate(last=Max("position"))["last"] or 0
     live = Team.objects.filter(connection=connection, retired_at=None).order_by("name", "remote_id")
@@ -51,7 +51,7 @@ def refresh_groups(connection: Connection) -> int:
     return changed + Group.objects.filter(pk__in=gone).update(archived_at=timezone.now())
 
 
-def _ensure_default_group(domain: Domain) -> bool:
+def ensure_default_group(domain: Domain) -> bool:
     """Return whether the default group had to be made."""
     return Group.objects.get_or_create(domain=domain, is_default=True, defaults={"name": DEFAULT_GROUP_NAME})[1]
 

@@ -1,40 +1,26 @@
-"""Answers the door when it asks what leaving does to mailboxes."""
+"""What leaving does to a connection's mailboxes, in the door's own terms."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.dispatch import receiver
-
-from integrations.models import Connection, ConnectionState, DisconnectStep
+from integrations.models import Connection, ConnectionState
 from integrations.outlook import RestoreOutlook
-from integrations.signals import restore_outlook_asked
 
-from .models import DeliveryRun, DeliveryRunState
-from .restore import get_owed
-
-
-@receiver(restore_outlook_asked)
-def get_restore_outlook(connection: Connection, **kwargs: Any) -> RestoreOutlook:
-    """Return how many mailboxes get their original back, and how far that went where leaving has begun."""
-    run = _get_restore(connection)
-    if run is None:
-        has_left = connection.state == ConnectionState.DISCONNECTED
-        return RestoreOutlook(total=0 if has_left else get_owed(connection).count())
-    return RestoreOutlook(
-        total=run.planned, restored=run.delivered, conflicts=run.refused, failed=run.failed, run_id=run.pk
-    )
+from .history import get_account_keys
+from .models import DeliveryRun, Placement
 
 
-def _get_restore(connection: Connection) -> DeliveryRun | None:
-    """Return the run that restores for this leaving, not one that a person once asked for beside it."""
-    if connection.state not in (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED):
-        return None
-    if not connection.disconnect_restores:
-        return None
-    runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.RESTORE).exclude(
-        state=DeliveryRunState.PLANNING
-    )
-    if connection.disconnect_step == DisconnectStep.RESTORING:
-        runs = runs.filter(created_at__gte=connection.state_changed_at)
-    return runs.first()
+def describe_restore(connection: Connection) -> RestoreOutlook:
+    """Return how many mailboxes hold our signature, and how far the restore of this leaving has gone."""
+    run = None
+    if connection.state in (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED):
+        run = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.RESTORE).first()
+    if run is not None:
+        return RestoreOutlook(
+            total=run.planned,
+            restored=run.delivered,
+            conflicts=run.refused,
+            failed=run.failed + run.skipped,
+            run_id=run.pk,
+        )
+    placed = Placement.objects.filter(domain=connection.domain_id, account_key__in=get_account_keys(connection))
+    return RestoreOutlook(total=placed.count())

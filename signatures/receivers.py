@@ -1,0 +1,46 @@
+"""What the door announces wakes work here; the work itself is in `tasks` and below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from integrations.models import Connection, SyncRun
+from integrations.outlook import RestoreOutlook
+from integrations.queue import enqueue
+from integrations.signals import (
+    connection_lost,
+    directory_synced,
+    disconnect_requested,
+    restore_outlook_asked,
+)
+
+from .givingup import IDLE, give_up
+from .models import DeliveryRun
+from .outlook import describe_restore
+
+
+@receiver(directory_synced, dispatch_uid="signatures.follow_sync")
+def follow_sync(run: SyncRun, **kwargs: Any) -> None:
+    """Senders follow, once the sync is committed."""
+    enqueue("signatures.tasks.follow_sync", run_id=run.pk)
+
+
+@receiver(disconnect_requested, dispatch_uid="signatures.restore")
+def restore_originals(connection: Connection, **kwargs: Any) -> None:
+    """The originals go back, once the request is committed."""
+    enqueue("signatures.tasks.restore_signatures", connection_id=str(connection.pk))
+
+
+@receiver(connection_lost, dispatch_uid="signatures.skip_queued")
+def skip_queued_deliveries(connection: Connection, **kwargs: Any) -> None:
+    """What was queued for a connection that is over ends as skipped."""
+    queued = DeliveryRun.objects.filter(connection=connection, state__in=IDLE)
+    give_up(list(queued.values_list("pk", flat=True)), connection.state_reason)
+
+
+@receiver(restore_outlook_asked, dispatch_uid="signatures.outlook")
+def answer_outlook(connection: Connection, **kwargs: Any) -> RestoreOutlook:
+    """Tell the door what leaving would do to mailboxes, and how far it has done it."""
+    return describe_restore(connection)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from integrations.connector import MailboxRecord
@@ -20,10 +20,11 @@ from .comparison import digest
 from .composing import Refusal
 from .delivery import DeliveryBlocked
 from .engine import GatewayLike, InPlace, Letter, OpenGateway, Placed, Progress, Stop, Verdict, carry_out_run
+from .givingup import IDLE, give_up
 from .history import get_account_keys, get_placements, get_snapshots, was_written_by_us
 from .judging import say_delivery_stop
 from .lease import is_due
-from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Placement, Sender, Snapshot
+from .models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
 from .originals import list_originals, write_originals
 from .permission import say_why_unwritable
 
@@ -75,8 +76,8 @@ def start_restore(connection: Connection, *, by_label: str, only_sender: Sender 
         run.planned += len(rows)
     try:
         with transaction.atomic():
-            run.state = DeliveryRunState.QUEUED
-            run.save(update_fields=["state", "planned"])
+            run.state, run.queued_at = DeliveryRunState.QUEUED, timezone.now()
+            run.save(update_fields=["state", "queued_at", "planned"])
             record_act(
                 "restore started",
                 domain=run.domain,
@@ -94,18 +95,9 @@ def start_restore(connection: Connection, *, by_label: str, only_sender: Sender 
 
 def _give_up_deliveries(connection: Connection) -> None:
     """No delivery of the domain is in the way, except one that is being written this moment."""
-    cause = "Given up because the originals go back."
-    now = timezone.now()
     runs = DeliveryRun.objects.filter(domain=connection.domain_id, kind=DeliveryRun.Kind.DELIVER)
-    idle = runs.filter(state__in=[DeliveryRunState.QUEUED, DeliveryRunState.WAITING, DeliveryRunState.HALTED])
-    with transaction.atomic():
-        ids = [*idle.values_list("pk", flat=True), *runs.filter(is_due()).values_list("pk", flat=True)]
-        Delivery.objects.filter(
-            run__in=ids, state__in=[DeliveryState.PLANNED, DeliveryState.CLAIMED]
-        ).update(state=DeliveryState.SKIPPED, reason_code="run_ended", reason=cause, finished_at=now)
-        runs.filter(pk__in=ids).update(
-            state=DeliveryRunState.SKIPPED, cause=cause, finished_at=now, lease_until=None
-        )
+    ids = runs.filter(Q(state__in=IDLE) | is_due()).values_list("pk", flat=True)
+    give_up(list(ids), "Given up because the originals go back.")
 
 
 def get_owed(connection: Connection, only_sender: Sender | None = None) -> QuerySet[Snapshot]:

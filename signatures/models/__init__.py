@@ -6,6 +6,7 @@ from .delivery import (
     DeliveryRun,
     DeliveryRunState,
     DeliveryState,
+    Following,
     Placement,
     Snapshot,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "DeliveryRun",
     "DeliveryRunState",
     "DeliveryState",
+    "Following",
     "Group",
     "Placement",
     "Sender",

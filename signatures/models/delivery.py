@@ -31,7 +31,9 @@ class Snapshot(models.Model):
     class Meta:
         ordering = ["mailbox_email"]
         constraints = [
-            models.UniqueConstraint(fields=["domain", "account_key", "mailbox_remote_id"], name="one_original_per_mailbox")
+            models.UniqueConstraint(
+                fields=["domain", "account_key", "mailbox_remote_id"], name="one_original_per_mailbox"
+            )
         ]
 
     def __str__(self) -> str:
@@ -92,13 +94,21 @@ class DeliveryRun(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.DELIVER)
     state = models.CharField(max_length=16, choices=DeliveryRunState.choices, default=DeliveryRunState.PLANNED)
-    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     started_by_label = models.CharField(max_length=255, help_text="A person's address, 'schedule' or 'command'.")
-    overwrites_edits = models.BooleanField(default=False, help_text="Also where a person edited the signature in Outreach.")
+    overwrites_edits = models.BooleanField(
+        default=False, help_text="Also where a person edited the signature in Outreach."
+    )
     created_at = models.DateTimeField(default=timezone.now)
+    covers_until = models.DateTimeField(
+        null=True, editable=False, help_text="Once complete, what changed until then is delivered; empty for a part."
+    )
+    queued_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True, help_text="A running run whose lease lapsed was killed.")
     resume_at = models.DateTimeField(null=True, blank=True)
     cause = models.TextField(blank=True)
     stalls = models.PositiveSmallIntegerField(default=0, help_text="How often in a row Outreach did not answer.")
@@ -107,7 +117,9 @@ class DeliveryRun(models.Model):
     unchanged = models.PositiveIntegerField(default=0, help_text="Mailboxes that hold theirs already.")
     left_out = models.PositiveIntegerField(default=0, help_text="Mailboxes of people who are locked in Outreach.")
     delivered = models.PositiveIntegerField(default=0, help_text="For a restore: originals put back.")
-    refused = models.PositiveIntegerField(default=0, help_text="Mailboxes that cannot get theirs, each with its reason.")
+    refused = models.PositiveIntegerField(
+        default=0, help_text="Mailboxes that cannot get theirs, each with its reason."
+    )
     failed = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0, help_text="Planned, and not attempted because the run ended.")
 
@@ -115,7 +127,9 @@ class DeliveryRun(models.Model):
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["domain"], condition=Q(state__in=["queued", "running", "waiting"]), name="one_unfinished_delivery_per_domain"
+                fields=["domain"],
+                condition=Q(state__in=["queued", "running", "waiting"]),
+                name="one_unfinished_delivery_per_domain",
             )
         ]
 
@@ -157,8 +171,21 @@ class Delivery(models.Model):
     class Meta:
         ordering = ["id"]
         verbose_name_plural = "deliveries"
-        constraints = [models.UniqueConstraint(fields=["run", "mailbox_remote_id"], name="one_delivery_per_run_and_mailbox")]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "mailbox_remote_id"], name="one_delivery_per_run_and_mailbox")
+        ]
         indexes = [models.Index(fields=["run", "state"]), models.Index(fields=["mailbox_remote_id", "-id"])]
 
     def __str__(self) -> str:
         return f"delivery to {self.mailbox_email}"
+
+
+class Following(models.Model):
+    """How far senders and automatic deliveries have followed a connection's mirror; one row for each."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    senders_until = models.DateTimeField(null=True, help_text="Senders are as the mirror was then.")
+    delivered_until = models.DateTimeField(null=True, help_text="What changed until then is delivered.")
+
+    def __str__(self) -> str:
+        return f"followed {self.connection} until {self.senders_until}"

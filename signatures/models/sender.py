@@ -35,15 +35,21 @@ class Group(models.Model):
     name = models.CharField(max_length=255)
     position = models.PositiveIntegerField(default=0, help_text="The smaller, the earlier it wins.")
     is_default = models.BooleanField(default=False, help_text="Takes everybody who is in no other group.")
-    follows_team_id = models.CharField(max_length=32, blank=True, help_text="Remote id of the team it follows; '' for none.")
+    follows_team_id = models.CharField(
+        max_length=32, blank=True, help_text="Remote id of the team it follows; '' for none."
+    )
     archived_at = models.DateTimeField(null=True, blank=True, help_text="Its team is gone from Outreach.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["is_default", "position", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["domain"], condition=Q(is_default=True), name="one_default_group_per_domain"),
-            models.UniqueConstraint(fields=["domain", "follows_team_id"], condition=~Q(follows_team_id=""), name="one_group_per_team"),
+            models.UniqueConstraint(
+                fields=["domain"], condition=Q(is_default=True), name="one_default_group_per_domain"
+            ),
+            models.UniqueConstraint(
+                fields=["domain", "follows_team_id"], condition=~Q(follows_team_id=""), name="one_group_per_team"
+            ),
         ]
 
     def __str__(self) -> str:

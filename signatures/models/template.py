@@ -14,14 +14,20 @@ class Template(models.Model):
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="templates")
     name = models.CharField(max_length=120)
     description = models.CharField(max_length=255, blank=True)
-    current = models.ForeignKey("TemplateVersion", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False)
+    current = models.ForeignKey(
+        "TemplateVersion", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["domain", "name"], name="one_template_per_name", violation_error_message="A template with this name exists already.")
+            models.UniqueConstraint(
+                fields=["domain", "name"],
+                name="one_template_per_name",
+                violation_error_message="A template with this name exists already.",
+            )
         ]
 
     def __str__(self) -> str:

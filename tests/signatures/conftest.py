@@ -58,7 +58,7 @@ def get_writes(sandbox: Sandbox) -> list[str]:
 
 def get_held(sandbox: Sandbox) -> dict[str, str]:
     """Return mailbox id -> the signature Outreach holds, '' for none."""
-    return {str(id): mailbox.attributes["emailSignature"] or "" for id, mailbox in sandbox.directory.mailboxes.items()}
+    return {str(id): mailbox.email_signature or "" for id, mailbox in sandbox.directory.mailboxes.items()}
 
 
 def get_delivered(run: DeliveryRun) -> set[str]:

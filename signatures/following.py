@@ -1,0 +1,77 @@
+"""After a sync: groups and senders follow the mirror, and what that changed is delivered, if it may be."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils import timezone
+
+from integrations.models import Connection, Mailbox, SyncRun
+
+from .delivery import DeliveryBlocked, plan_delivery, start_delivery
+from .groups import refresh_groups
+from .models import Delivery, DeliveryRun, DeliveryRunState, Following, Sender
+from .permission import say_why_unwritable
+from .senders import refresh_senders
+
+AUTOMATIC = "schedule"
+"""Who started an automatic delivery, as its run and the ledger name it."""
+
+
+def follow_mirror(run: SyncRun) -> None:
+    """Groups and senders are as the mirror is, whichever earlier sync was not followed; safe to repeat."""
+    connection = run.connection
+    following, _ = Following.objects.get_or_create(connection=connection)
+    # A group that came, went or was renamed may move or change people whom the sync did not touch.
+    since = None if refresh_groups(connection) else following.senders_until
+    refresh_senders(connection, since=since)
+    Following.objects.filter(pk=following.pk).update(senders_until=run.started_at)
+
+
+def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
+    """Return a queued run with what changed since the last automatic one; None where nothing did, or it may not be.
+
+    The first delivery over a connection is never automatic: a person has seen a whole plan before.
+    """
+    domain = connection.domain
+    if not domain.automatic_delivery or say_why_unwritable(connection) or not _was_delivered_by_a_person(connection):
+        return None
+    following, _ = Following.objects.get_or_create(connection=connection)
+    now = timezone.now()
+    changed = _get_changed_senders(connection, following.delivered_until)
+    if not changed:
+        return None
+    try:
+        run = plan_delivery(domain, by_label=AUTOMATIC, sender_ids=changed)
+        if run.planned:
+            DeliveryRun.objects.filter(pk=run.pk).update(covers_until=now)
+            return start_delivery(run, by_label=AUTOMATIC)
+        note_delivered(connection, now)
+    except DeliveryBlocked:
+        pass  # one is running or nothing may be written; the next sync finds these changes again
+    Delivery.objects.filter(run=run).delete()
+    run.delete()
+    return None
+
+
+def note_delivered(connection: Connection, until: datetime | None) -> None:
+    """What changed until then needs no further delivery; an earlier instant changes nothing."""
+    following, _ = Following.objects.get_or_create(connection=connection)
+    if until and (following.delivered_until is None or following.delivered_until < until):
+        Following.objects.filter(pk=following.pk).update(delivered_until=until)
+
+
+def _was_delivered_by_a_person(connection: Connection) -> bool:
+    runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.DELIVER)
+    return runs.filter(state=DeliveryRunState.COMPLETE).exclude(started_by_label=AUTOMATIC).exists()
+
+
+def _get_changed_senders(connection: Connection, since: datetime | None) -> list[int]:
+    """Return ids of active senders that changed, or have a mailbox that did, since then; all for None."""
+    senders = Sender.objects.filter(person__connection=connection, is_active=True)
+    if since is None:
+        return list(senders.values_list("pk", flat=True))
+    changed = set(senders.filter(changed_at__gte=since).values_list("pk", flat=True))
+    mailboxes = Mailbox.objects.filter(connection=connection, changed_at__gte=since, retired_at=None)
+    owners = mailboxes.order_by().values("person_remote_id")
+    return sorted(changed | set(senders.filter(person__remote_id__in=owners).values_list("pk", flat=True)))

@@ -1,0 +1,78 @@
+"""Entry points for the background worker. Each fetches its row, calls one function, and may run twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from integrations.models import Connection, ConnectionState, DisconnectStep, RunState, SyncRun
+from integrations.queue import enqueue
+
+from . import delivery, restore
+from .following import follow_mirror, note_delivered, plan_automatic_delivery
+from .lease import is_due
+from .models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState, Following
+
+UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost its task
+
+
+def follow_sync(*, run_id: int) -> None:
+    """Senders follow a completed sync, and what it changed is delivered where that is automatic."""
+    run = SyncRun.objects.select_related("connection", "connection__domain").get(pk=run_id)
+    if run.state != RunState.COMPLETE or run.connection.state != ConnectionState.ACTIVE:
+        return
+    follow_mirror(run)
+    planned = plan_automatic_delivery(run.connection)
+    if planned is not None:
+        deliver_signatures(run_id=planned.pk)
+
+
+def deliver_signatures(*, run_id: int) -> None:
+    """Carry one started delivery out."""
+    run = delivery.carry_out(run_id)
+    if run.state == DeliveryRunState.COMPLETE:
+        note_delivered(run.connection, run.covers_until)
+
+
+def restore_signatures(*, connection_id: str) -> None:
+    """Put the originals back for a connection that is leaving."""
+    try:
+        restore.restore_connection(connection_id)
+    except delivery.DeliveryBlocked:
+        return  # a delivery is stopping this moment; the sweep comes again
+
+
+def sweep_deliveries() -> None:
+    """What a lost task left behind is found: unclaimed, lapsed and waiting runs, restores, unfollowed syncs."""
+    fresh = Q(state=DeliveryRunState.QUEUED, queued_at__gte=timezone.now() - UNCLAIMED)
+    due = DeliveryRun.objects.filter(is_due()).exclude(fresh)
+    for run_id in due.filter(kind=DeliveryRun.Kind.DELIVER).values_list("pk", flat=True):
+        enqueue("signatures.tasks.deliver_signatures", run_id=run_id)
+    for connection_id in _get_owing_connections():
+        enqueue("signatures.tasks.restore_signatures", connection_id=str(connection_id))
+    for run_id in _get_unfollowed_syncs():
+        enqueue("signatures.tasks.follow_sync", run_id=run_id)
+
+
+def _get_owing_connections() -> list[UUID]:
+    """Return leaving connections whose restore nobody works on, that waits for nothing and asks nobody."""
+    leaving = Connection.objects.filter(state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING)
+    restores = DeliveryRun.objects.filter(kind=DeliveryRun.Kind.RESTORE, connection__in=leaving)
+    busy = restores.filter(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED]).exclude(is_due())
+    return list(leaving.exclude(pk__in=busy.values("connection")).values_list("pk", flat=True))
+
+
+def _get_unfollowed_syncs() -> list[int]:
+    """Return the latest completed sync of each live connection whose senders have not followed it."""
+    now = timezone.now()
+    unfollowed = []
+    for connection in Connection.objects.filter(state=ConnectionState.ACTIVE):
+        run = connection.sync_runs.filter(state=RunState.COMPLETE, finished_at__lt=now - UNCLAIMED).first()
+        following = Following.objects.filter(connection=connection).first()
+        until = following.senders_until if following else None
+        if run is not None and run.started_at and (until is None or until < run.started_at):
+            unfollowed.append(run.pk)
+    return unfollowed

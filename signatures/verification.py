@@ -1,0 +1,96 @@
+"""Mailboxes are read back and compared with what we placed; nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from integrations.connections import get_connection
+from integrations.connector import MailboxRecord
+from integrations.lookup import list_mailboxes
+from integrations.models import Connection
+from portal.models import Domain
+
+from .comparison import digest
+from .delivery import DeliveryBlocked
+from .history import get_account_keys, get_placements
+from .models import Placement, Snapshot
+from .permission import say_why_unreadable
+
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """A mailbox that no longer holds what we placed. holds_original: its owner's own signature is back."""
+
+    mailbox_remote_id: str
+    email: str
+    holds_original: bool
+
+
+@dataclass(slots=True)
+class DriftReport:
+    """matching: mailboxes that hold what we placed. missing: ids that Outreach no longer lists."""
+
+    matching: int = 0
+    edited: list[Drifted] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    untouched: int = 0
+
+    @property
+    def has_drift(self) -> bool:
+        return bool(self.edited or self.missing)
+
+
+def check_drift(domain: Domain, *, job: str = "drift check", actor_label: str = "") -> DriftReport:
+    """Return how the mailboxes we placed signatures in compare with that, by one live listing.
+
+    untouched: mailboxes in which we have placed nothing.
+    Raises: DeliveryBlocked where the connection cannot be read, and members of `integrations.errors`.
+    """
+    connection = get_connection(domain)
+    why_not = say_why_unreadable(connection)
+    if connection is None or why_not:
+        raise DeliveryBlocked(why_not)
+    report = DriftReport()
+    seen: set[str] = set()
+    for records in _in_chunks(list_mailboxes(connection, job=job, actor_label=actor_label)):
+        _compare(connection, records, report)
+        seen.update(record.remote_id for record in records)
+    placed = Placement.objects.filter(domain=domain, account_key__in=get_account_keys(connection))
+    report.missing = sorted(set(placed.values_list("mailbox_remote_id", flat=True)) - seen)
+    return report
+
+
+def _in_chunks(records: Iterator[MailboxRecord]) -> Iterator[list[MailboxRecord]]:
+    chunk: list[MailboxRecord] = []
+    for record in records:
+        chunk.append(record)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    yield chunk
+
+
+def _compare(connection: Connection, records: list[MailboxRecord], report: DriftReport) -> None:
+    placements = get_placements(connection, [record.remote_id for record in records])
+    drifted = []
+    for record in records:
+        placement = placements.get(record.remote_id)
+        if placement is None:
+            report.untouched += 1
+        elif placement.returned_sha256 == digest(record.signature_html):
+            report.matching += 1
+        else:
+            drifted.append(record)
+    originals = Snapshot.objects.filter(
+        domain=connection.domain_id,
+        account_key__in=get_account_keys(connection),
+        mailbox_remote_id__in=[record.remote_id for record in drifted],
+    )
+    held = {row.mailbox_remote_id: row.original_html for row in originals}
+    report.edited += [
+        Drifted(record.remote_id, record.email, held.get(record.remote_id) == record.signature_html)
+        for record in drifted
+    ]
