@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,8 +26,8 @@ from integrations.outreach.endpoints import (
 from integrations.outreach.policy import check, check_next_link
 from integrations.outreach.scopes import REQUESTED
 
-BODY = {"data": {"type": "mailbox", "id": 7, "attributes": {"emailSignature": "<p>Ada</p>"}}}
-GOOD = {
+BODY: dict[str, Any] = {"data": {"type": "mailbox", "id": 7, "attributes": {"emailSignature": "<p>Ada</p>"}}}
+GOOD: dict[str, dict[str, Any]] = {
     "list_users": {"query": {"fields[user]": "email,title", "page[size]": "50"}},
     "list_teams": {"query": {"fields[team]": "name,users", "page[size]": "50", "count": "false"}},
     "list_mailboxes": {"query": {"fields[mailbox]": "email", "page[size]": "1", "filter[userId]": "1,2"}},
@@ -253,7 +254,7 @@ json_values = st.recursive(
 
 @given(st.text(min_size=1, max_size=12), json_values, st.sampled_from(["top", "data", "attributes"]))
 def test_one_key_more_anywhere_in_the_body_is_a_violation(key, value, where):
-    top = {"data": {"type": "mailbox", "id": 7, "attributes": {"emailSignature": "<p>"}}}
+    top: dict[str, Any] = {"data": {"type": "mailbox", "id": 7, "attributes": {"emailSignature": "<p>"}}}
     place = {"top": top, "data": top["data"], "attributes": top["data"]["attributes"]}[where]
     if key in place:
         return

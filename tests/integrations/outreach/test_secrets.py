@@ -7,6 +7,7 @@ import pytest
 
 from integrations.errors import IntegrationError
 from integrations.outreach.oauth import OAuthClient
+from integrations.outreach.ports import CallRecord
 from integrations.outreach.scopes import REQUESTED
 from tests.integrations.outreach.conftest import REDIRECT_URI, Access
 
@@ -60,7 +61,7 @@ def test_a_call_that_fails_tells_no_secret(sandbox, make_wire, caplog, fault):
 )
 def test_a_token_call_that_fails_tells_no_secret(sandbox, caplog, fault):
     caplog.set_level(logging.DEBUG)
-    records = []
+    records: list[CallRecord] = []
     sandbox.faults.add(**fault, times=None)
 
     with (
