@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html
 
 from portal.models import Domain
 
@@ -71,7 +72,7 @@ class OwnValuesForm(forms.Form):
     """
 
     def __init__(self, *args: Any, sender: Sender, **kwargs: Any) -> None:
-        super().__init__(*args, initial=sender.own_values, **kwargs)
+        super().__init__(*args, **{"initial": sender.own_values} | kwargs)
         for field in FIELDS:
             if field.name.startswith("sender."):
                 self.fields[field.name] = _own_value_input(field, sender)
@@ -117,13 +118,9 @@ def _own_value_input(field: Field, sender: Sender) -> forms.CharField:
         else ""
     )
     widget = forms.TextInput(attrs={"type": _INPUT_TYPES.get(field.trust, "text"), "autocomplete": "off"})
-    hint = (
-        f"Outreach says: {theirs}"
-        if theirs
-        else field.doc
-        if field.source is Source.PORTAL
-        else "Empty in Outreach."
-    )
+    hint = field.doc if field.source is Source.PORTAL else "Empty in Outreach."
+    if theirs:
+        hint = format_html("Outreach says: {}", theirs)  # Django shows help texts as markup by default
     return forms.CharField(label=field.label, required=False, max_length=500, widget=widget, help_text=hint)
 
 
@@ -146,7 +143,7 @@ class TemplateForm(forms.Form):
     def __init__(self, *args: Any, domain: Domain, present: Template | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._present = present
-        self._namesakes = Template.objects.filter(domain=domain).exclude(pk=present.pk if present else None)
+        self._namesakes = Template.objects.filter(domain=domain).exclude(pk=present.pk if present else 0)
 
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"])
@@ -164,8 +161,6 @@ class TemplateForm(forms.Form):
                 f"{current.created_by_label or 'Somebody'} saved version {current.number} while you were writing. "
                 "Yours is kept below: compare the two, then save again to go on from here.",
             )
-            self.data = self.data.copy()
-            self.data["base"] = str(current.number)
         return cleaned
 
     def add_source_error(self, error: TemplateError) -> None:
@@ -203,7 +198,7 @@ class TemplateChoiceForm(forms.Form):
         choice.empty_label = otherwise
 
 
-class BrandForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+class BrandForm(forms.ModelForm):
     """What a domain's signatures say about the company."""
 
     class Meta:

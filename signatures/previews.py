@@ -57,7 +57,7 @@ def find_version(sender: Sender) -> TemplateVersion | None:
     composer.load([sender])
     return (
         TemplateVersion.objects.select_related("template__domain")
-        .filter(pk=composer.get_version_id(sender))
+        .filter(pk=composer.get_version_id(sender) or 0)
         .first()
     )
 

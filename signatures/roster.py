@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from integrations.models import Connection, Mailbox
+from integrations.models import Connection
 from portal.models import Domain
 
 from .models import Sender, Template
 from .standing import Standing, get_mailboxes
+
+if TYPE_CHECKING:
+    from .standing import JudgedMailbox
 
 NO_MAILBOX = "no_mailbox"
 STATES: tuple[tuple[str, str], ...] = (
@@ -40,7 +44,7 @@ class SenderRow:
 
     sender: Sender
     template_name: str
-    mailboxes: list[Mailbox]
+    mailboxes: list[JudgedMailbox]
     standing: str
     standing_label: str
     reason: str
@@ -115,21 +119,21 @@ def describe_senders(
 ) -> list[SenderRow]:
     """Return a line for each sender of one page; one query for all their mailboxes."""
     listed = list(senders)
-    by_person: Mapping[str, list[Mailbox]] = defaultdict(list)
+    by_person: Mapping[str, list[JudgedMailbox]] = defaultdict(list)
     people = [sender.person.remote_id for sender in listed]
     for mailbox in get_mailboxes(connection, fallback=fallback).filter(person_remote_id__in=people):
         by_person[mailbox.person_remote_id].append(mailbox)
     return [_describe(sender, by_person.get(sender.person.remote_id, [])) for sender in listed]
 
 
-def _describe(sender: Sender, mailboxes: list[Mailbox]) -> SenderRow:
+def _describe(sender: Sender, mailboxes: list[JudgedMailbox]) -> SenderRow:
     standing, reason = judge(sender, mailboxes)
     return SenderRow(
         sender, getattr(sender, "template_name", ""), mailboxes, standing, dict(STATES)[standing], reason
     )
 
 
-def judge(sender: Sender, mailboxes: list[Mailbox]) -> tuple[str, str]:
+def judge(sender: Sender, mailboxes: list[JudgedMailbox]) -> tuple[str, str]:
     """Return how a sender stands, and the reason where somebody is needed.
 
     mailboxes: as `get_mailboxes` gives them.
@@ -138,8 +142,8 @@ def judge(sender: Sender, mailboxes: list[Mailbox]) -> tuple[str, str]:
         return Standing.LEFT_OUT, ""
     for standing in _MOST_URGENT_FIRST:
         for mailbox in mailboxes:
-            if mailbox.standing == standing:  # type: ignore[attr-defined]  # annotated by get_mailboxes
-                reason = mailbox.last_reason if standing == Standing.NEEDS_YOU else ""  # type: ignore[attr-defined]
+            if mailbox.standing == standing:
+                reason = mailbox.last_reason if standing == Standing.NEEDS_YOU else ""
                 return standing, reason or ""
     return NO_MAILBOX, ""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import TYPE_CHECKING, TypedDict
+
 from django.db import models
 from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
@@ -22,6 +25,21 @@ class Standing(models.TextChoices):
     LEFT_OUT = "left_out", "Left out"
 
 
+class Facts(TypedDict):
+    """What `get_mailboxes` adds to each mailbox. owner_id: its sender, or None; last_reason: of the latest attempt."""
+
+    owner_id: int | None
+    placed_at: datetime | None
+    last_reason: str | None
+    standing: str
+
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    JudgedMailbox = WithAnnotations[Mailbox, Facts]
+
+
 def get_fallback_template(domain: Domain) -> Template | None:
     """Return what everybody carries whom nothing else decides: the default group's template."""
     return Template.objects.filter(
@@ -29,7 +47,7 @@ def get_fallback_template(domain: Domain) -> Template | None:
     ).first()
 
 
-def get_mailboxes(connection: Connection | None, *, fallback: Template | None) -> QuerySet[Mailbox]:
+def get_mailboxes(connection: Connection | None, *, fallback: Template | None) -> QuerySet[JudgedMailbox]:
     """Return the live mailboxes of a connection, each with `standing`, `last_reason` and `placed_at`.
 
     fallback: the default group's template. A mailbox counts as in place when we placed the current
@@ -40,7 +58,7 @@ def get_mailboxes(connection: Connection | None, *, fallback: Template | None) -
     return _with_standing(Mailbox.objects.filter(connection=connection, retired_at=None), fallback)
 
 
-def _with_standing(mailboxes: QuerySet[Mailbox], fallback: Template | None) -> QuerySet[Mailbox]:
+def _with_standing(mailboxes: QuerySet[Mailbox], fallback: Template | None) -> QuerySet[JudgedMailbox]:
     senders = Sender.objects.filter(
         person__connection_id=OuterRef("connection_id"), person__remote_id=OuterRef("person_remote_id")
     )

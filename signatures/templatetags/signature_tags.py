@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import template
 
+from signatures.models import DeliveryRun
 from signatures.roster import STATES
 from signatures.standing import Standing
 
@@ -36,6 +37,12 @@ def standing_tone(standing: str) -> str:
 @register.filter
 def standing_label(standing: str) -> str:
     return _LABELS.get(standing, standing)
+
+
+@register.filter
+def kind_label(kind: str) -> str:
+    """Return what a run is called."""
+    return "Restore" if kind == DeliveryRun.Kind.RESTORE else "Delivery"
 
 
 @register.filter

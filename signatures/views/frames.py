@@ -6,6 +6,7 @@ that people wrote is shown as markup. It may run nothing, and fetch nothing but 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from html import escape
 
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +18,7 @@ from portal.models import Domain
 from signatures.models import Delivery, Sender, TemplateVersion
 from signatures.previews import compare_delivery, find_version, render_source, render_version
 from signatures.rendering import RenderedSignature, RenderRefused, TemplateError
+from signatures.rendering.fields import FIELD_BY_NAME
 from signatures.starters import STARTERS
 
 FRAME_POLICY = (
@@ -25,6 +27,31 @@ FRAME_POLICY = (
 )
 # Mail clients put a signature on white, or on near-black, in their own type.
 _GROUNDS = {"light": ("#ffffff", "#1b1b1b", "light"), "dark": ("#1b1b1b", "#e8e6e1", "dark")}
+_DOCUMENT = """\
+<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Preview</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="{scheme}">
+<style>
+body {{ margin: 20px; background: {ground}; color: {ink}; font: 13px/1.5 Helvetica, Arial, sans-serif }}
+pre {{ margin: 0; font: 13px/1.6 ui-monospace, Menlo, Consolas, monospace; white-space: pre-wrap }}
+p {{ max-width: 60ch }}
+</style></head><body>{body}</body></html>
+"""
+
+# The pictures of the sample person exist nowhere, so drawn ones stand in for them here.
+_SAMPLE_PICTURES = {
+    "sender.photo_url": '<rect width="72" height="72" fill="#e3e0d8"/><circle cx="36" cy="28" r="13" fill="#8d8a80"/>'
+    '<path d="M10 72a26 26 0 0 1 52 0z" fill="#8d8a80"/>',
+    "company.logo_url": '<path d="M8 54 30 16l12 20 8-12 14 30z" fill="#8d8a80"/>',
+}
+
+
+def _draw_sample(shapes: str) -> str:
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72">{shapes}</svg>'
+    return f"data:image/svg+xml;base64,{b64encode(drawing.encode()).decode()}"
+
+
+_STAND_INS = {FIELD_BY_NAME[name].sample: _draw_sample(shapes) for name, shapes in _SAMPLE_PICTURES.items()}
 
 
 def show_frame(body: str, view: str, *, status: int = 200) -> HttpResponse:
@@ -33,14 +60,7 @@ def show_frame(body: str, view: str, *, status: int = 200) -> HttpResponse:
     body: markup; it is shown, and can do nothing.
     """
     ground, ink, scheme = _GROUNDS.get(view, _GROUNDS["light"])
-    response = HttpResponse(
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Preview</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="{scheme}">'
-        f"<style>body{{margin:20px;background:{ground};color:{ink};font:13px/1.5 Helvetica,Arial,sans-serif}}"
-        f"pre{{margin:0;font:13px/1.6 ui-monospace,Menlo,Consolas,monospace;white-space:pre-wrap;overflow-wrap:anywhere}}"
-        f"p{{max-width:60ch}}</style></head><body>{body}</body></html>",
-        status=status,
-    )
+    response = HttpResponse(_DOCUMENT.format(ground=ground, ink=ink, scheme=scheme, body=body), status=status)
     response["Content-Security-Policy"] = FRAME_POLICY
     response["X-Frame-Options"] = "SAMEORIGIN"
     response["Cache-Control"] = "no-store"
@@ -48,7 +68,13 @@ def show_frame(body: str, view: str, *, status: int = 200) -> HttpResponse:
 
 
 def show_signature(signature: RenderedSignature, view: str) -> HttpResponse:
-    return show_frame(f"<pre>{escape(signature.text)}</pre>" if view == "text" else signature.html, view)
+    """Return the signature as a mail client shows it, or its plain text."""
+    if view == "text":
+        return show_frame(f"<pre>{escape(signature.text)}</pre>", view)
+    html = signature.html
+    for sample, stand_in in _STAND_INS.items():
+        html = html.replace(f'src="{sample}"', f'src="{stand_in}"')
+    return show_frame(html, view)
 
 
 def show_sentence(sentence: str, view: str, *, status: int = 200) -> HttpResponse:

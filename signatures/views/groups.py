@@ -34,6 +34,7 @@ def groups(request: HttpRequest, domain: Domain) -> HttpResponse:
         Group.objects.filter(domain=domain, archived_at=None)
         .select_related("assignment__template")
         .annotate(sender_count=Count("senders", filter=Q(senders__is_active=True)))
+        .order_by("is_default", "position", "id")  # said again: grouping drops the model's own order
     )
     context = {
         "here": "groups",

@@ -52,7 +52,7 @@ def _say(run: DeliveryRun) -> str:
         case DeliveryRunState.RUNNING:
             return f"{done} {'looked at' if restoring else 'done'}."
         case DeliveryRunState.WAITING:
-            return f"{done} done. It goes on by itself."
+            return f"{done} done; waiting."
         case DeliveryRunState.HALTED:
             return f"Stopped after {done}. It asks you whether to go on."
         case DeliveryRunState.COMPLETE:

@@ -94,7 +94,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         "standing_label": dict(roster.STATES)[standing],
         "reason": reason,
         "why": why,
-        "template": Template.objects.filter(pk=why.template_id).select_related("current").first(),
+        "template": Template.objects.filter(pk=why.template_id or 0).select_related("current").first(),
         "choice": TemplateChoiceForm(
             domain=domain, otherwise="The group decides", initial={"template": own}, auto_id="choose_%s"
         ),

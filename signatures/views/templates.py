@@ -85,7 +85,7 @@ def template(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     form = TemplateForm(
         domain=domain,
         present=found,
-        initial={"name": found.name, "source": shown.source if shown else "", "base": _number(found)},
+        initial={"name": found.name, "source": shown.source if shown else ""},
     )
     return render(request, "signatures/template.html", _describe(domain, found, shown, form))
 
