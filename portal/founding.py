@@ -12,6 +12,8 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from integrations.ledger import record_act
+from signatures.authoring import install_starters
+from signatures.groups import ensure_default_group
 
 from .models import Domain, Membership, Role, User
 
@@ -52,5 +54,7 @@ def found_domain(
     if not owner.is_active:
         raise ValidationError(f"The account of {owner.email} is deactivated. Activate it first.")
     Membership.objects.create(domain=domain, user=owner, role=Role.OWNER)
+    ensure_default_group(domain)
+    install_starters(domain, by_label="command")
     record_act("domain made", domain=domain, actor_label="command", object_ref=owner.email)
     return Founded(domain=domain, owner=owner, is_new_user=is_new_user)

@@ -17,8 +17,10 @@ class Regular:
     cron: str = ""
 
 
+HEARTBEAT = "heartbeat"
+
 SCHEDULES = (
-    Regular("heartbeat", "portal.tasks.record_beat", minutes=1),
+    Regular(HEARTBEAT, "portal.tasks.record_beat", minutes=1),
     Regular("sync what changed", "integrations.tasks.sync_changes", minutes=5),
     Regular("sync everything", "integrations.tasks.sync_everything", cron="20 2 * * *"),
     Regular("renew access", "integrations.tasks.refresh_tokens", minutes=60),
@@ -45,3 +47,16 @@ def set_up_schedules() -> tuple[int, int]:
             Schedule.objects.filter(pk=present.pk).update(**columns)
             updated += 1
     return made, updated
+
+
+class ScheduleRefused(Exception):
+    """A schedule was not switched; the words say why."""
+
+
+def switch_schedule(name: str, *, is_on: bool) -> None:
+    """The schedule of this name runs by itself, or does not. Raises ScheduleRefused."""
+    if name == HEARTBEAT and not is_on:
+        raise ScheduleRefused("The heartbeat stays on: without it, the worker would be taken for dead.")
+    if name not in {regular.name for regular in SCHEDULES}:
+        raise ScheduleRefused(f"“{name}” is none of the portal’s schedules, so it is left as it is.")
+    Schedule.objects.filter(name=name).update(repeats=-1 if is_on else 0)

@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
@@ -36,8 +37,11 @@ _PR_SET_PDEATHSIG = 1
 class Child:
     """One process in a group of its own, so that ending it ends what it started."""
 
-    def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], environ: Mapping[str, str], *, output: IO[bytes] | None = None
+    ) -> None:
         self.name = name
+        self._output = output
         self._command = list(command)
         self._environ = dict(environ)
         self._process: subprocess.Popen[bytes] | None = None
@@ -54,7 +58,12 @@ class Child:
     def start(self) -> None:
         self.started_at = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603 - our own command line
-            self._command, env=self._environ, start_new_session=True, preexec_fn=_end_with_parent
+            self._command,
+            env=self._environ,
+            stdout=self._output,
+            stderr=self._output,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
 
     def stop(self, *, within_seconds: float) -> None:

@@ -20,7 +20,9 @@ class Command(BaseCommand):
         parser.add_argument("name", help="the mail domain, such as acme.com")
         parser.add_argument("--owner", required=True, metavar="EMAIL")
         parser.add_argument(
-            "--operator", action="store_true", help="the owner also runs this portal: Django admin, all domains"
+            "--operator",
+            action="store_true",
+            help="the owner also runs this portal: Django admin, all domains",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

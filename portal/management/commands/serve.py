@@ -14,7 +14,9 @@ from portal.supervisor import Supervisor
 
 
 class Command(BaseCommand):
-    help = "Run web server and background worker, and replace either when it fails. Ends on Ctrl-C or SIGTERM."
+    help = (
+        "Run web server and background worker, and replace either when it fails. Ends on Ctrl-C or SIGTERM."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
@@ -31,7 +33,7 @@ class Command(BaseCommand):
             sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws",
             "--host", options["host"], "--port", str(options["port"]),
             "--workers", str(options["web_workers"]), "--blocking-threads", "4",
-            "--respawn-failed-workers", "--workers-kill-timeout", "15", "--no-log-access",
+            "--respawn-failed-workers", "--workers-kill-timeout", "15", "--no-access-log",
             "portal.wsgi:application",
         ]  # fmt: skip
         supervisor = Supervisor(

@@ -1,0 +1,230 @@
+"""The main job, as a person does it in a browser: log in, consent, sync, deliver. Figures are read from rows."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.urls import reverse
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from integrations.consent import list_scopes
+from integrations.models import UNFINISHED, Connection, LedgerEntry, Mailbox, RunState, SyncRun
+from portal.models import Domain
+from signatures.models import (
+    UNFINISHED_DELIVERY,
+    Assignment,
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    DeliveryState,
+    Group,
+    Placement,
+    Sender,
+)
+
+from .browser import Browser, LostOnTheWay, Page
+from .house import DOMAIN, OWNER_EMAIL, OWNER_PASSWORD, Plan
+
+Found = TypeVar("Found")
+
+PATIENCE_SECONDS = 600.0
+LOOK_AGAIN_SECONDS = 0.1
+COMPANY = {
+    "name": "Acme",
+    "tagline": "Anvils, rockets and a very long guarantee",
+    "website": "https://www.acme.example",
+    "phone": "+1 555 0100",
+    "address": "12 Roadrunner Way, Tucson, AZ 85701",
+    "accent": "#2b4acb",
+    "legal": "Acme Example Corporation. An invented company.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the job came to. mismatches: mailboxes that do not hold what the portal says it delivered."""
+
+    connected_as: str
+    scopes: tuple[str, ...]
+    people: int
+    teams: int
+    groups: int
+    mailboxes: int
+    delivered: int
+    unchanged: int
+    refused: tuple[tuple[str, int], ...]
+    calls: int
+    read_back: int
+    mismatches: tuple[str, ...]
+    seconds: float
+
+
+class Journey:
+    """One walk through the portal at `portal_url`, with the sandbox at `sandbox_url` in Outreach's place."""
+
+    def __init__(self, plan: Plan, *, sandbox_url: str, console: Console) -> None:
+        self._portal = plan.portal_url
+        self._sandbox = sandbox_url
+        self._console = console
+        self._browser = Browser()
+
+    def walk(self) -> Result:
+        """The whole job is done; raises LostOnTheWay where a page or a run is not what it should be."""
+        started = time.monotonic()
+        self._log_in()
+        self._connect()
+        self._name_the_company()
+        run = self._sync()
+        delivery = self._deliver()
+        return self._read_back(run, delivery, started)
+
+    def _say(self, text: str) -> None:
+        self._console.print(f"[green]✓[/green] {text}")
+
+    def _page(self, name: str, *args: Any) -> Page:
+        return self._browser.open(self._portal + reverse(name, args=args))
+
+    def _log_in(self) -> None:
+        page = self._page("account_login")
+        self._browser.submit(page, reverse("account_login"), login=OWNER_EMAIL, password=OWNER_PASSWORD)
+        self._say(f"Logged in as {OWNER_EMAIL}")
+
+    def _connect(self) -> None:
+        consent = self._page("integrations:outreach", DOMAIN)
+        missing = [scope.name for scope in list_scopes() if scope.name not in consent.text]
+        if missing:
+            raise LostOnTheWay(f"The consent page does not show {', '.join(missing)}.")
+        self._say(f"Read the consent page: {len(list_scopes())} permissions, each with its purpose")
+        theirs = self._browser.submit(consent, reverse("integrations:outreach_connect", args=[DOMAIN]))
+        if not theirs.url.startswith(self._sandbox):
+            raise LostOnTheWay(f"Connecting led to {theirs.url} instead of Outreach.")
+        back = self._browser.submit(theirs, "/oauth/authorize", decision="allow")
+        if not back.url.startswith(self._portal):
+            raise LostOnTheWay(f"Outreach did not send us back to the portal but to {back.url}.")
+        granted = Connection.objects.get(domain__name=DOMAIN).scopes_granted
+        self._say(f"Connected to Outreach by OAuth; granted: {', '.join(granted)}")
+
+    def _name_the_company(self) -> None:
+        page = self._page("signatures:brand", DOMAIN)
+        self._browser.submit(page, reverse("signatures:brand", args=[DOMAIN]), **COMPANY)
+        self._say("Filled in the company’s name, address and colour")
+
+    def _sync(self) -> SyncRun:
+        page = self._page("integrations:outreach", DOMAIN)
+        self._browser.submit(page, reverse("integrations:sync_now", args=[DOMAIN]))
+        with self._bar("Reading people, teams and mailboxes") as bar:
+            task = bar.add_task("Reading", total=None)
+
+            def look() -> SyncRun | None:
+                run = SyncRun.objects.latest("pk")
+                bar.update(task, completed=run.people_read + run.teams_read + run.mailboxes_read)
+                return run if run.state not in UNFINISHED else None
+
+            run = _wait_for(look, "the sync")
+        if run.state != RunState.COMPLETE:
+            raise LostOnTheWay(f"The sync ended as {run.get_state_display().lower()}: {run.cause}")
+        self._say(
+            f"Read {run.people_read:,} people, {run.teams_read:,} teams, {run.mailboxes_read:,} mailboxes"
+        )
+        domain = Domain.objects.get(name=DOMAIN)
+
+        def senders_are_there() -> bool:
+            return Sender.objects.filter(domain=domain).count() >= run.people_read
+
+        _wait_for(lambda: senders_are_there() or None, "senders and groups")
+        assigned = Assignment.objects.filter(domain=domain).count()
+        self._say(
+            f"Made {Group.objects.filter(domain=domain).count()} groups from {run.teams_read:,} teams; "
+            f"{assigned} assigned a template"
+        )
+        return run
+
+    def _deliver(self) -> DeliveryRun:
+        page = self._page("signatures:deliveries", DOMAIN)
+        self._browser.submit(page, reverse("signatures:delivery_plan", args=[DOMAIN]))
+        planned = _wait_for(self._find_plan, "the plan")
+        self._say(
+            f"Planned: {planned.planned:,} to change, {planned.unchanged:,} to stay, {planned.refused:,} cannot"
+        )
+        page = self._page("signatures:delivery_run", DOMAIN, planned.pk)
+        self._browser.submit(page, reverse("signatures:delivery_start", args=[DOMAIN, planned.pk]))
+        with self._bar("Delivering signatures") as bar:
+            task = bar.add_task("Delivering", total=planned.planned)
+
+            def look() -> DeliveryRun | None:
+                run = DeliveryRun.objects.get(pk=planned.pk)
+                bar.update(task, completed=run.delivered + run.failed)
+                over = run.state not in UNFINISHED_DELIVERY and run.state != DeliveryRunState.PLANNED
+                return run if over else None
+
+            run = _wait_for(look, "the delivery")
+        if run.state != DeliveryRunState.COMPLETE:
+            raise LostOnTheWay(f"The delivery ended as {run.get_state_display().lower()}: {run.cause}")
+        self._say(f"Delivered {run.delivered:,} signatures")
+        return run
+
+    def _find_plan(self) -> DeliveryRun | None:
+        return DeliveryRun.objects.filter(domain__name=DOMAIN, state=DeliveryRunState.PLANNED).first()
+
+    def _read_back(self, run: SyncRun, delivery: DeliveryRun, started: float) -> Result:
+        """Every editable mailbox of the sandbox is compared with what the portal says it delivered."""
+        connection = Connection.objects.get(domain__name=DOMAIN)
+        placed = dict(
+            Placement.objects.filter(domain__name=DOMAIN).values_list("mailbox_remote_id", "returned_sha256")
+        )
+        originals = dict(
+            Mailbox.objects.filter(connection=connection).values_list("remote_id", "signature_html")
+        )
+        held = self._browser.read_json(f"{self._sandbox}/_sandbox/mailboxes")
+        mismatches, compared = [], 0
+        for mailbox in held:
+            if not mailbox["editable"]:
+                continue
+            remote_id, html = str(mailbox["id"]), mailbox["email_signature"] or ""
+            compared += 1
+            expected = placed.get(remote_id) or hashlib.sha256(originals[remote_id].encode()).hexdigest()
+            if hashlib.sha256(html.encode()).hexdigest() != expected:
+                mismatches.append(mailbox["email"])
+        self._say(
+            f"Read back {compared:,} editable mailboxes: {len(mismatches)} differ from what was delivered"
+        )
+        refused = Delivery.objects.filter(
+            run=delivery, state__in=[DeliveryState.REFUSED, DeliveryState.FAILED, DeliveryState.SKIPPED]
+        ).values_list("reason", flat=True)
+        calls = LedgerEntry.objects.filter(domain__name=DOMAIN, action="call").values_list("times", flat=True)
+        return Result(
+            connected_as=f"{connection.account_label or 'Outreach'}, authorised by {connection.authorised_by_label}",
+            scopes=tuple(connection.scopes_granted),
+            people=run.people_read,
+            teams=run.teams_read,
+            groups=Group.objects.filter(domain__name=DOMAIN).count(),
+            mailboxes=run.mailboxes_read,
+            delivered=delivery.delivered,
+            unchanged=delivery.unchanged,
+            refused=tuple(Counter(refused).most_common()),
+            calls=sum(calls),
+            read_back=compared,
+            mismatches=tuple(mismatches),
+            seconds=time.monotonic() - started,
+        )
+
+    def _bar(self, title: str) -> Progress:
+        columns = (TextColumn(f"  {title}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        return Progress(*columns, console=self._console, transient=True)
+
+
+def _wait_for(look: Callable[[], Found | None], what: str) -> Found:
+    """Return what `look` finds as soon as it finds something. Raises LostOnTheWay when that takes too long."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        found = look()
+        if found is not None:
+            return found
+        time.sleep(LOOK_AGAIN_SECONDS)
+    raise LostOnTheWay(f"Waiting for {what} took more than {PATIENCE_SECONDS:.0f} s.")
