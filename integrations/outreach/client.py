@@ -164,9 +164,8 @@ def _read(response: requests.Response, max_bytes: int) -> bytes:
     packing = headers.get("Content-Encoding", "").strip().lower()
     if packing not in ("", "identity", "gzip"):
         raise _unusable("packed in a way that was not offered")
-    if response.status_code == 200 and not {"content-length", "transfer-encoding"} & {
-        *map(str.lower, headers)
-    }:
+    has_measure = "Content-Length" in headers or "Transfer-Encoding" in headers
+    if response.status_code == 200 and not has_measure:
         # http.client takes the end of the stream for the end of the head; then nothing tells a whole body.
         raise http.client.IncompleteRead(b"")
     chunks, size = [], 0

@@ -3,10 +3,18 @@
 import gzip
 import os
 import socket
+import ssl
 import threading
 import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from integrations.errors import UnexpectedReply, Unreachable
 from integrations.outreach import client as client_module
@@ -169,6 +177,74 @@ def test_plain_http_behind_an_https_address_is_unreachable(transport, serve):
     with pytest.raises(Unreachable):
         get(transport, server.base_url.replace("http:", "https:"))
     assert not any(b"GET" in head for head in server.heads)
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Return a file with a key and a certificate for 127.0.0.1, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sandbox")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "certificate.pem"
+    file.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
+    )
+    return file
+
+
+@pytest.fixture
+def serve_tls(certificate):
+    """Start one TLS server that answers each connection with `reply(connection)`; return its address."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def start(reply):
+        def run():
+            with suppress(OSError):
+                while True:
+                    plain, _ = listener.accept()
+                    with suppress(OSError), context.wrap_socket(plain, server_side=True) as connection:
+                        connection.recv(65536)
+                        reply(connection, b"")
+
+        threading.Thread(target=run, daemon=True).start()
+        return f"https://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield start
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
+def test_a_certificate_nobody_vouches_for_is_unreachable(transport, serve_tls):
+    heard = []
+
+    with pytest.raises(Unreachable):
+        get(transport, serve_tls(lambda connection, head: heard.append(1)))
+    assert heard == []
+
+
+def test_the_deadline_holds_over_tls_too(transport, serve_tls, certificate):
+    transport._session.verify = str(certificate)  # nobody else vouches for it, and no setting should
+    reply = [whole(b"{}"), drip(HEAD + b"Content-Length: 1000\r\n\r\n" + b"x" * 1000)]
+    address = serve_tls(lambda connection, head: reply.pop(0)(connection, head))
+
+    assert get(transport, address).body == b"{}"
+    started = time.monotonic()
+    with pytest.raises(Unreachable):
+        get(transport, address, seconds=0.4)
+    assert time.monotonic() - started < 3
 
 
 @pytest.mark.parametrize("location", [b"http://[", b"/elsewhere", b"//evil.example", b"\xff\xfe", b""])
