@@ -150,7 +150,11 @@ class App:
         page = self.listings.page(resource.plural, query)
         data = self.documents.page(resource.plural, page.records, query.fieldset, self._authorized(query))
         links = self._links(request, resource, query, page)
-        meta = None if page.count is None else {"count": page.count, "count_truncated": False}
+        meta: dict[str, Any] | None = None
+        if page.count is not None:
+            meta = {"count": page.count, "count_truncated": False}
+            if self.settings.overloaded_counts:
+                meta = {"count": 0, "count_truncated": True}
         return Response(200, collection(data, links, meta))
 
     def _links(self, request: Request, resource: Resource, query: Query, page: Page) -> dict[str, str]:

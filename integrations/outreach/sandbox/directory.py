@@ -228,12 +228,13 @@ class Directory:
     ) -> User:
         """A new user without a mailbox, a member of `team_ids`."""
         with self.lock:
+            joined = self._known_teams(team_ids)
             user: User = self.create(
                 "users",
                 **{"username": email, "email": email, "first_name": first_name, "last_name": last_name}
                 | values,
             )
-            return self.move(user.id, team_ids) if team_ids else user
+            return self.move(user.id, joined) if joined else user
 
     def remove_user(self, user_id: int) -> None:
         """The user is gone, and with them their mailboxes and memberships."""
@@ -247,7 +248,7 @@ class Directory:
     def move(self, user_id: int, team_ids: Iterable[int]) -> User:
         """The user is in exactly `team_ids`; the teams' own lists agree."""
         with self.lock:
-            wanted = tuple(dict.fromkeys(team_ids))
+            wanted = self._known_teams(team_ids)
             before = self.users[user_id].team_ids
             for team_id in set(before) - set(wanted):
                 left = tuple(each for each in self.teams[team_id].user_ids if each != user_id)
@@ -271,9 +272,10 @@ class Directory:
 
     def add_mailbox(self, user_id: int, email: str, **values: Any) -> Mailbox:
         with self.lock:
+            # Looked up first: nothing is half done for a user who is not there.
+            held = self.users[user_id].mailbox_ids
             mailbox: Mailbox = self.create("mailboxes", user_id=user_id, email=email, **values)
-            owned = (*self.users[user_id].mailbox_ids, mailbox.id)
-            self.update("users", user_id, touch=False, mailbox_ids=owned)
+            self.update("users", user_id, touch=False, mailbox_ids=(*held, mailbox.id))
             return mailbox
 
     def remove_mailbox(self, mailbox_id: int) -> None:
@@ -296,6 +298,10 @@ class Directory:
             self.versions["prospects"] += 1
 
     # --- bookkeeping ---
+
+    def _known_teams(self, team_ids: Iterable[int]) -> tuple[int, ...]:
+        """The ids, each once. Raises KeyError for a team that is not there."""
+        return tuple(self.teams[team_id].id for team_id in dict.fromkeys(team_ids))
 
     def _store(self, plural: str, record: Any) -> Any:
         table = self.table(plural)

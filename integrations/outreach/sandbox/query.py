@@ -51,12 +51,13 @@ class Query:
     owner: int | None = None
     with_count: bool = False
     with_authorization: bool = False
+    ignores_upper_bounds: bool = False
 
 
 def read_query(plural: str, parameters: list[tuple[str, str]], settings: Settings, *, single: bool) -> Query:
     """Return the query, or raise ApiError for what Outreach would refuse or never described."""
     resource = RESOURCES[plural]
-    query = Query(size=settings.default_page_size)
+    query = Query(size=settings.default_page_size, ignores_upper_bounds=settings.ignore_upper_bounds)
     new_syntax = ("newFilterSyntax", "true") in parameters
     lists: dict[str, list[str]] = {}
     for name, value in parameters:
@@ -142,7 +143,7 @@ def _filter(query: Query, plural: str, path: tuple[str, ...], value: str, new_sy
     elif new_syntax and len(path) == 2 and path[1] in ("gte", "lte"):
         attribute = _filterable(resource, path[0])
         low, high = (value, None) if path[1] == "gte" else (None, value)
-        query.tests.append(_range(plural, attribute, low, high))
+        _add_range(query, plural, attribute, low, high)
     elif len(path) == 1 and not new_syntax:
         _classic(query, plural, _filterable(resource, path[0]), value)
     else:
@@ -166,7 +167,7 @@ def _classic(query: Query, plural: str, attribute: Attribute, value: str) -> Non
     elif ".." in value:
         low, _, high = value.partition("..")
         bounds = (None if low == "neginf" else low, None if high == "inf" else high)
-        query.tests.append(_range(plural, attribute, *bounds))
+        _add_range(query, plural, attribute, *bounds)
     else:
         _equals_any(query, plural, attribute.name, value.split(","))
 
@@ -199,11 +200,13 @@ def _relationship_filter(query: Query, plural: str, path: tuple[str, ...], value
         query.tests.append(lambda record: getattr(record, place) in wanted)
 
 
-def _range(plural: str, attribute: Attribute, low: str | None, high: str | None) -> Test:
+def _add_range(query: Query, plural: str, attribute: Attribute, low: str | None, high: str | None) -> None:
     if attribute.kind == "strings":
         raise bad_parameters(f"'{attribute.name}' holds several values and has no range.")
-    bounds = (None if bound is None else _value(attribute, bound) for bound in (low, high))
-    return _between(reader(plural, attribute.name), *bounds)
+    bounds = [None if bound is None else _value(attribute, bound) for bound in (low, high)]
+    if query.ignores_upper_bounds:
+        bounds[1] = None
+    query.tests.append(_between(reader(plural, attribute.name), *bounds))
 
 
 def _between(read: Callable[[Any], Any], low: Any, high: Any) -> Test:

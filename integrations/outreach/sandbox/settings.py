@@ -52,6 +52,10 @@ class Settings:
     # Whether newFilterSyntax takes `filter[emails][]` is unconfirmed.
     array_filter_on_emails: bool = True
     ids_as_strings: bool = False
+    # "The upper bound of a date filter [is] sometimes ignored" (Estuary).
+    ignore_upper_bounds: bool = False
+    # Under load a count is answered as 0, truncated (Outreach's pagination page).
+    overloaded_counts: bool = False
     detail_key: str = "detail"
 
     # --- writing ---

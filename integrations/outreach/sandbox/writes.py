@@ -7,7 +7,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from .directory import Directory
+from .directory import FIELD_NAMES, Directory
 from .errors import NotInSources, bad_parameters, invalid, not_authorized, not_found
 from .schema import Attribute, Resource
 from .settings import Settings
@@ -68,7 +68,7 @@ class Writes:
         for name in REQUIRED[resource.type]:
             if not values.get(name):
                 raise invalid(f"{name} can't be blank.", f"/data/attributes/{name}")
-        own = {resource.attributes[name].field: value for name, value in values.items()}
+        own = _by_place(resource, values)
         if resource.type == "mailbox":
             if owner_id not in self.directory.users:
                 raise not_found("user", str(owner_id))
@@ -134,8 +134,15 @@ class Writes:
     def _apply(self, resource: Resource, record_id: int, values: dict[str, Any]) -> Any:
         if "emailSignature" in values:
             values["emailSignature"] = normalise(values["emailSignature"], self.settings.signature_normaliser)
-        own = {resource.attributes[name].field: value for name, value in values.items()}
+        own = _by_place(resource, values)
         return self.directory.update(resource.plural, record_id, **own)
+
+
+def _by_place(resource: Resource, values: dict[str, Any]) -> dict[str, Any]:
+    """The values by their field's name, or by their wire name where a record keeps them in `more`."""
+    places = {name: resource.attributes[name].field for name in values}
+    known = FIELD_NAMES[resource.plural]
+    return {place if place in known else name: values[name] for name, place in places.items()}
 
 
 def normalise(html: str | None, how: str | None) -> str | None:

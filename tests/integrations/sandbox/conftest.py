@@ -91,20 +91,22 @@ class Browser:
         )
         return callback_of(reply)
 
-    def token(self, *, as_json: bool = False, **fields: str) -> requests.Response:
+    def token(self, fields: dict[str, str], *, as_json: bool = False) -> requests.Response:
         body = {
             "client_id": "sandbox-client",
             "client_secret": "sandbox-secret",
             "redirect_uri": CALLBACK,
         } | fields
-        place = {"json": body} if as_json else {"data": body}
-        return self.session.post(f"{self.sandbox.base_url}/oauth/token", timeout=10, **place)  # type: ignore[arg-type]
+        url = f"{self.sandbox.base_url}/oauth/token"
+        if as_json:
+            return self.session.post(url, json=body, timeout=10)
+        return self.session.post(url, data=body, timeout=10)
 
     def exchange(self, code: str, **fields: str) -> requests.Response:
-        return self.token(grant_type="authorization_code", code=code, **fields)
+        return self.token({"grant_type": "authorization_code", "code": code} | fields)
 
     def refresh(self, refresh_token: str, **fields: str) -> requests.Response:
-        return self.token(grant_type="refresh_token", refresh_token=refresh_token, **fields)
+        return self.token({"grant_type": "refresh_token", "refresh_token": refresh_token} | fields)
 
 
 def callback_of(reply: requests.Response) -> dict[str, str]:

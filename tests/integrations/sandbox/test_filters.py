@@ -66,6 +66,13 @@ def test_range_in_the_new_syntax_has_two_bounds(api: Api) -> None:
     assert api.ids("users", parameters) == [10, 11, 12]
 
 
+def test_upper_bound_can_be_ignored(sandbox: Sandbox, api: Api) -> None:
+    sandbox.settings.ignore_upper_bounds = True
+    value = "2021-01-04T09:58:00.000Z..2021-01-04T09:58:30.000Z"
+
+    assert api.ids("users", {"filter[createdAt]": value}) == [58, 59, 60]
+
+
 def test_null_and_notnull_divide_the_table(sandbox: Sandbox, api: Api) -> None:
     never = [user.id for user in sandbox.directory.users.values() if user.current_sign_in_at is None]
 

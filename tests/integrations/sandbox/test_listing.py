@@ -75,6 +75,15 @@ def test_count_comes_only_when_asked_for(api: Api) -> None:
     }
 
 
+def test_count_under_load_is_zero_and_truncated(sandbox: Sandbox, api: Api) -> None:
+    sandbox.settings.overloaded_counts = True
+
+    document = api.get("users?count=true").json()
+
+    assert document["meta"] == {"count": 0, "count_truncated": True}
+    assert len(document["data"]) == 50
+
+
 @pytest.mark.parametrize(
     ("sort", "key"),
     [

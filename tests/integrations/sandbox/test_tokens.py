@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
@@ -26,7 +27,7 @@ def refresh_token(sandbox: Sandbox) -> str:
 def test_code_is_exchanged_by_form_and_by_json(sandbox: Sandbox, browser: Browser, as_json: bool) -> None:
     code = browser.decide()["code"]
 
-    reply = browser.token(as_json=as_json, grant_type="authorization_code", code=code)
+    reply = browser.token({"grant_type": "authorization_code", "code": code}, as_json=as_json)
 
     token = reply.json()
     assert reply.status_code == 200
@@ -187,7 +188,7 @@ def test_refusals_have_doorkeepers_form(
 ) -> None:
     body = {"grant_type": "refresh_token", "refresh_token": refresh_token} | fields
 
-    reply = browser.token(as_json=True, **body)
+    reply = browser.token(body, as_json=True)
 
     assert (reply.status_code, reply.json()["error"]) == (status, error)
     assert set(reply.json()) == {"error", "error_description"}
@@ -231,7 +232,7 @@ def challenge(verifier: str) -> str:
     ],
 )
 def test_pkce_is_enforced_where_switched_on(
-    sandbox: Sandbox, browser: Browser, sent: dict[str, str], verifier: str, status: int
+    sandbox: Sandbox, browser: Browser, sent: dict[str, Any], verifier: str, status: int
 ) -> None:
     sandbox.settings.pkce = "enforce"
     code = browser.decide(**sent)["code"]
