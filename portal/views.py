@@ -86,8 +86,8 @@ def _domain_rows(person: User, domains: list[Domain]) -> list[dict[str, Any]]:
     ]
 
 
-@require_safe
 @require(Permission.VIEW)
+@require_safe
 def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Is everyone signing as intended, and what needs me?"""
     connection_ = get_last_connection(domain)
@@ -111,8 +111,8 @@ def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
     return render(request, "portal/overview.html", context)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.VIEW)
+@require_http_methods(["GET", "HEAD", "POST"])
 def settings_page(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Where the domain is, and what happens there by itself."""
     form = DomainForm(request.POST or None, instance=domain)
@@ -133,8 +133,8 @@ def settings_page(request: HttpRequest, domain: Domain) -> HttpResponse:
 
 
 # ── Members ──────────────────────────────────────────────────────────────────────────────────────
-@require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.VIEW)
+@require_http_methods(["GET", "HEAD", "POST"])
 def members(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Who may do what here; adds one."""
     person = _person(request)
@@ -170,8 +170,8 @@ def _tell_added(request: HttpRequest, added: Membership, *, is_new: bool) -> Non
         )
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.MANAGE_MEMBERS)
+@require_http_methods(["GET", "HEAD", "POST"])
 def member(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """One member: gets another role, or leaves."""
     person = _person(request)
@@ -205,8 +205,8 @@ def member(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 
 
 # ── Integrations ─────────────────────────────────────────────────────────────────────────────────
-@require_safe
 @require(Permission.VIEW)
+@require_safe
 def integrations(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Which outside systems this domain is connected to."""
     found = get_last_connection(domain)

@@ -24,8 +24,8 @@ PER_PAGE = 50
 SPAN = timedelta(days=30)
 
 
-@require_safe
 @require(Permission.VIEW_LEDGER)
+@require_safe
 def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Every call and every privileged act, under the permission that allowed it."""
     connection = get_last_connection(domain)
@@ -54,8 +54,8 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
     return render(request, "integrations/ledger.html", context)
 
 
-@require_safe
 @require(Permission.VIEW)
+@require_safe
 def ledger_calls(request: HttpRequest, domain: Domain) -> HttpResponse:
     """The calls this portal can make, from the very table that the client obeys."""
     calls = list_calls()

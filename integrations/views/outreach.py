@@ -40,8 +40,8 @@ def _label(request: HttpRequest) -> str:
     return cast(User, request.user).email
 
 
-@require_safe
 @require(Permission.VIEW)
+@require_safe
 def outreach(request: HttpRequest, domain: Domain) -> HttpResponse:
     """The connection in whatever state it is; before there is one, what connecting would mean."""
     connection = get_last_connection(domain)
@@ -93,8 +93,8 @@ def _get_progress(connection: Connection, facts: Facts) -> Progress | None:
     return None
 
 
-@require_safe
 @require(Permission.VIEW)
+@require_safe
 def progress(request: HttpRequest, domain: Domain) -> HttpResponse:
     """The moving part of the page; once nothing moves any more, the whole page is asked for anew."""
     connection = get_last_connection(domain)
@@ -109,15 +109,15 @@ def progress(request: HttpRequest, domain: Domain) -> HttpResponse:
     return response
 
 
-@require_POST
 @require(Permission.CONNECT)
+@require_POST
 def connect(request: HttpRequest, domain: Domain) -> HttpResponseBase:
     """The person is sent to Outreach to say yes or no; nothing is stored before they come back."""
     return start_authorisation(request, domain)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.CONNECT)
+@require_http_methods(["GET", "HEAD", "POST"])
 def disconnect(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Says what leaving does to how many mailboxes, and begins it in one of two ways."""
     connection = _get_open(domain)
@@ -140,8 +140,8 @@ def disconnect(request: HttpRequest, domain: Domain) -> HttpResponse:
     return render(request, "integrations/disconnect.html", context)
 
 
-@require_POST
 @require(Permission.DELIVER)
+@require_POST
 def pause_writing(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Nothing is written until somebody resumes."""
     pause(_get_open(domain), by_label=_label(request))
@@ -149,8 +149,8 @@ def pause_writing(request: HttpRequest, domain: Domain) -> HttpResponse:
     return redirect("integrations:outreach", domain.name)
 
 
-@require_POST
 @require(Permission.DELIVER)
+@require_POST
 def resume_writing(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Writing is allowed again."""
     resume(_get_open(domain), by_label=_label(request))
@@ -158,8 +158,8 @@ def resume_writing(request: HttpRequest, domain: Domain) -> HttpResponse:
     return redirect("integrations:outreach", domain.name)
 
 
-@require_POST
 @require(Permission.CONNECT)
+@require_POST
 def change_mode(request: HttpRequest, domain: Domain) -> HttpResponse:
     """The connection writes, or only plans."""
     connection = _get_open(domain)
@@ -176,8 +176,8 @@ def change_mode(request: HttpRequest, domain: Domain) -> HttpResponse:
     return redirect("integrations:outreach", domain.name)
 
 
-@require_POST
 @require(Permission.CONNECT)
+@require_POST
 def check(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Each permission is tried with one small read, and the answers are said."""
     health = check_connection(_get_open(domain), by_label=_label(request))

@@ -30,8 +30,8 @@ def _get_run(domain: Domain, pk: int) -> SyncRun:
     return get_object_or_404(runs, pk=pk)
 
 
-@require_safe
 @require(Permission.VIEW)
+@require_safe
 def runs(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Every sync of the domain, newest first; those of ended connections too."""
     page = Paginator(SyncRun.objects.filter(connection__domain=domain), PER_PAGE).get_page(
@@ -50,8 +50,8 @@ def runs(request: HttpRequest, domain: Domain) -> HttpResponse:
     return render(request, "integrations/runs.html", context)
 
 
-@require_safe
 @require(Permission.VIEW)
+@require_safe
 def run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """One sync: how far it is, or what it found."""
     found = _get_run(domain, pk)
@@ -67,8 +67,8 @@ def run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     return render(request, "integrations/run.html", context)
 
 
-@require_safe
 @require(Permission.VIEW)
+@require_safe
 def run_progress(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """The moving part of a run's page; once the run has ended, the whole page is asked for anew."""
     found = _get_run(domain, pk)
@@ -80,8 +80,8 @@ def run_progress(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     return response
 
 
-@require_POST
 @require(Permission.DELIVER)
+@require_POST
 def sync_now(request: HttpRequest, domain: Domain) -> HttpResponse:
     """A sync is queued, and its page shows how far it is."""
     connection = get_connection(domain)

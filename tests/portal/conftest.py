@@ -1,0 +1,118 @@
+"""Two domains with one of everything, so that each page can be asked for by everybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from django.utils import timezone
+
+from integrations.models import Connection, Mailbox, Person, RunState, SyncKind, SyncRun
+from integrations.outreach.scopes import REQUESTED
+from portal.models import Domain, Membership, Role, User
+from signatures.authoring import save_template
+from signatures.models import (
+    Assignment,
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    Group,
+    Sender,
+    Template,
+    TemplateVersion,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One domain, furnished. Each field but the domain is an object that some address names by its id."""
+
+    domain: Domain
+    membership: Membership
+    connection: Connection
+    sync_run: SyncRun
+    group: Group
+    sender: Sender
+    template: Template
+    version: TemplateVersion
+    delivery_run: DeliveryRun
+    delivery: Delivery
+
+
+def make_user(email: str, **fields) -> User:
+    user = User.objects.create_user(email, "correct horse battery", **fields)
+    user.emailaddress_set.create(email=user.email, verified=True, primary=True)
+    return user
+
+
+def furnish(name: str) -> House:
+    """Make a domain with an open connection, one finished sync, one sender and one planned delivery."""
+    now = timezone.now()
+    domain = Domain.objects.create(name=name)
+    spare = Membership.objects.create(domain=domain, user=make_user(f"spare@{name}"), role=Role.EDITOR)
+    connection = Connection.objects.create(
+        domain=domain,
+        account_label=f"Organisation of {name}",
+        authorised_by_label=f"owner@{name}",
+        scopes_requested=list(REQUESTED),
+        scopes_granted=list(REQUESTED),
+        refreshed_at=now,
+    )
+    sync_run = SyncRun.objects.create(
+        connection=connection,
+        kind=SyncKind.FULL,
+        state=RunState.COMPLETE,
+        started_by_label="command",
+        started_at=now,
+        finished_at=now,
+    )
+    person = Person.objects.create(
+        connection=connection,
+        remote_id="1",
+        digest="d",
+        changed_at=now,
+        email=f"priya@{name}",
+        name=f"Priya of {name}",
+    )
+    Mailbox.objects.create(
+        connection=connection,
+        remote_id="11",
+        digest="d",
+        changed_at=now,
+        email=person.email,
+        person_remote_id="1",
+        read_at=now,
+    )
+    group = Group.objects.create(domain=domain, name=f"Sales of {name}", is_default=True)
+    version = save_template(
+        domain, name=f"Plain of {name}", source="<p>{{ sender.name }}</p>", by_label="command"
+    )
+    template = version.template
+    Assignment.objects.create(domain=domain, template=template, group=group)
+    sender = Sender.objects.create(
+        domain=domain, person=person, email=person.email, name=person.name, group=group, changed_at=now
+    )
+    delivery_run = DeliveryRun.objects.create(
+        domain=domain,
+        connection=connection,
+        state=DeliveryRunState.PLANNED,
+        started_by_label=f"owner@{name}",
+        planned=1,
+    )
+    delivery = Delivery.objects.create(
+        run=delivery_run, mailbox_remote_id="11", mailbox_email=person.email, sender=sender
+    )
+    return House(
+        domain, spare, connection, sync_run, group, sender, template, version, delivery_run, delivery
+    )
+
+
+@pytest.fixture
+def house(db) -> House:
+    return furnish("acme.example")
+
+
+@pytest.fixture
+def other_house(db) -> House:
+    """The bystander: nobody of the first house may learn that it exists."""
+    return furnish("bystander.example")
