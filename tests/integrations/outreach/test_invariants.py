@@ -65,8 +65,23 @@ def test_any_value_in_any_field_of_one_record_leaves_the_others_as_they_are(
 
 
 KINDS = st.sampled_from(
-    "unauthorized missing_scope forbidden invalid retry_later bad_gateway unavailable reset lost cut "
-    "truncated_json empty_page next_link redirect content_type".split()
+    [
+        "unauthorized",
+        "missing_scope",
+        "forbidden",
+        "invalid",
+        "retry_later",
+        "bad_gateway",
+        "unavailable",
+        "reset",
+        "lost",
+        "cut",
+        "truncated_json",
+        "empty_page",
+        "next_link",
+        "redirect",
+        "content_type",
+    ]
 )
 ACTS = st.sampled_from(["people", "teams", "mailboxes", "some", "write", "prospect", "account"])
 
