@@ -1,0 +1,257 @@
+"""The door in Django admin: connections and what came through them, read-only. No sealed column is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from .admin_base import (
+    ConnectionDomainFilter,
+    DomainFilter,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    RetiredFilter,
+    act_on_each,
+    get_operator,
+)
+from .connections import check_connection, pause, resume
+from .health import describe
+from .ledger import summarise
+from .models import (
+    CallBudget,
+    Connection,
+    LedgerEntry,
+    Mailbox,
+    Person,
+    QuarantinedRecord,
+    SyncKind,
+    SyncRun,
+    Team,
+)
+from .queue import enqueue
+from .sync import SyncRefused, request_sync
+
+
+class CallBudgetInline(ReadOnlyInline):
+    model = CallBudget
+    fields = ["used", "limit", "window_ends_at", "blocked_until"]
+    verbose_name_plural = "calls this hour"
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ReadOnlyAdmin):
+    """One authorised account: how it is, what it may do, and what it did with that."""
+
+    list_display = [
+        "domain",
+        "condition",
+        "account_label",
+        "mode",
+        "authorised_by_label",
+        "authorised_at",
+        "refreshed_at",
+    ]
+    list_display_links = ["domain"]
+    list_filter = ["state", "mode", ("paused_at", admin.EmptyFieldListFilter), DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["domain__name", "account_label", "authorised_by_label"]
+    date_hierarchy = "authorised_at"
+    actions = ["sync_now", "check_selected", "pause_writing", "resume_writing"]
+    inlines = [CallBudgetInline]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "domain",
+                    "provider",
+                    "condition",
+                    "state_reason",
+                    "state_changed_at",
+                    "portal_page",
+                ]
+            },
+        ),
+        ("Account", {"fields": ["account_label", "account_key", "authorised_by_label", "authorised_at"]}),
+        ("Writing", {"fields": ["mode", "paused_at"]}),
+        ("Permissions", {"fields": ["requested", "granted", "switched_off", "scopes_known"]}),
+        ("Access", {"fields": ["refreshed_at", "lapses_at"]}),
+        (
+            "Leaving",
+            {
+                "classes": ["collapse"],
+                "fields": [
+                    "disconnect_step",
+                    "disconnect_restores",
+                    "disconnect_requested_by_label",
+                    "disconnected_at",
+                    "revocation_confirmed",
+                ],
+            },
+        ),
+    ]
+
+    @admin.display(description="How it is")
+    def condition(self, connection: Connection) -> str:
+        return describe(connection).label
+
+    @admin.display(description="In the portal")
+    def portal_page(self, connection: Connection) -> SafeString:
+        address = reverse("integrations:outreach", args=[connection.domain.name])
+        return format_html('<a href="{}">Outreach page of {}</a>', address, connection.domain.name)
+
+    @admin.display(description="Requested")
+    def requested(self, connection: Connection) -> str:
+        return " ".join(connection.scopes_requested)
+
+    @admin.display(description="Granted")
+    def granted(self, connection: Connection) -> str:
+        return " ".join(connection.scopes_granted)
+
+    @admin.display(description="Switched off here")
+    def switched_off(self, connection: Connection) -> str:
+        return " ".join(connection.scopes_switched_off)
+
+    @admin.display(description="Access lapses")
+    def lapses_at(self, connection: Connection) -> Any:
+        return connection.refresh_lapses_at
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        connection = context["original"]
+        context |= {"uses": summarise(connection.domain, connection), "connection": connection}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.action(description="Sync now: read what changed")
+    def sync_now(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
+        person = get_operator(request)
+
+        def act(connection: Connection) -> str:
+            run = request_sync(connection, kind=SyncKind.CHANGES, by=person, by_label=person.email)
+            enqueue("integrations.tasks.sync_directory", run_id=run.pk)
+            return f"sync {run.pk} is queued."
+
+        act_on_each(request, rows, act, refusals=(SyncRefused,))
+
+    @admin.action(description="Check connection")
+    def check_selected(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
+        for connection in rows:
+            health = check_connection(connection, by_label=get_operator(request).email)
+            level = messages.SUCCESS if health.is_ok else messages.ERROR
+            self.message_user(request, f"{connection}: {health.sentence}", level)
+
+    @admin.action(description="Pause writing")
+    def pause_writing(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
+        def act(connection: Connection) -> str:
+            pause(connection, by_label=get_operator(request).email)
+            return "writing is paused."
+
+        act_on_each(request, rows, act)
+
+    @admin.action(description="Resume writing")
+    def resume_writing(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
+        def act(connection: Connection) -> str:
+            resume(connection, by_label=get_operator(request).email)
+            return "writing is allowed again."
+
+        act_on_each(request, rows, act)
+
+
+MIRROR_FILTERS = (RetiredFilter, ConnectionDomainFilter)
+
+
+class MirrorAdmin(ReadOnlyAdmin):
+    """What Outreach last told us; the next sync writes it, nobody else."""
+
+    list_filter = [*MIRROR_FILTERS]
+    list_select_related = ["connection__domain"]
+    show_full_result_count = False
+    date_hierarchy = "changed_at"
+
+    @admin.display(description="Domain", ordering="connection__domain__name")
+    def domain(self, row: Any) -> str:
+        return str(row.connection.domain.name)
+
+
+@admin.register(Team)
+class TeamAdmin(MirrorAdmin):
+    list_display = ["name", "domain", "remote_id", "changed_at", "retired_at"]
+    search_fields = ["name", "=remote_id", "=connection__domain__name"]
+
+
+@admin.register(Person)
+class PersonAdmin(MirrorAdmin):
+    list_display = ["__str__", "email", "title", "domain", "is_locked", "changed_at", "retired_at"]
+    list_filter = ["is_locked", *MIRROR_FILTERS]
+    search_fields = ["name", "email", "title", "=remote_id", "=connection__domain__name"]
+
+
+@admin.register(Mailbox)
+class MailboxAdmin(MirrorAdmin):
+    list_display = ["email", "domain", "is_editable", "is_send_disabled", "changed_at", "retired_at"]
+    list_filter = ["is_editable", "is_send_disabled", *MIRROR_FILTERS]
+    search_fields = ["email", "=remote_id", "=person_remote_id", "=connection__domain__name"]
+
+
+class QuarantinedRecordInline(ReadOnlyInline):
+    model = QuarantinedRecord
+    fields = ["kind", "remote_id", "reason"]
+    verbose_name_plural = "records set aside"
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(ReadOnlyAdmin):
+    """One reading of the directory, as it ended."""
+
+    list_display = [
+        "__str__",
+        "kind",
+        "state",
+        "started_by_label",
+        "created_at",
+        "finished_at",
+        "calls",
+        "added",
+        "changed",
+        "retired",
+        "quarantined",
+    ]
+    list_filter = ["state", "kind", ConnectionDomainFilter]
+    list_select_related = ["connection__domain"]
+    search_fields = ["=id", "connection__domain__name", "started_by_label", "cause"]
+    date_hierarchy = "created_at"
+    show_full_result_count = False
+    inlines = [QuarantinedRecordInline]
+    exclude = ["started_by"]  # its label outlives the account
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin):
+    """Calls and privileged acts, appended by the portal alone."""
+
+    list_display = [
+        "at",
+        "domain_name",
+        "action",
+        "endpoint",
+        "scope",
+        "verb",
+        "outcome",
+        "status",
+        "times",
+        "actor_label",
+        "job",
+    ]
+    list_filter = ["outcome", "verb", "scope", DomainFilter]
+    search_fields = ["=job", "=object_ref", "=action", "actor_label"]
+    date_hierarchy = "at"
+    show_full_result_count = False
+    list_select_related = ["domain"]
+    exclude = ["domain"]  # its name outlives it

@@ -1,0 +1,139 @@
+"""What the pages of Django admin share: operators may look, what is derived stays as it is, actions tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.forms import BaseInlineFormSet
+from django.http import HttpRequest
+
+from portal.models import Domain, User
+
+SHOWN_ROWS = 200
+SHOWN_DOMAINS = 50  # more are reached by searching for the domain's name
+
+Row = TypeVar("Row", bound=Model)
+
+
+def get_operator(request: HttpRequest) -> User:
+    """Return who acts; the admin's door lets nobody else in."""
+    return cast(User, request.user)
+
+
+def is_operator(request: HttpRequest) -> bool:
+    return bool(request.user.is_active and request.user.is_staff)
+
+
+class OperatorAdmin(admin.ModelAdmin):
+    """Every operator may look, add and change. Nothing is deleted unless a page says otherwise."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_operator(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_operator(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return is_operator(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_operator(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(OperatorAdmin):
+    """Mirrors, runs and records: looked at and acted on, never typed into."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class FirstRows(BaseInlineFormSet):
+    """The first rows alone: a page stays a page where a hundred thousand belong to one row."""
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if not hasattr(self, "_first_rows"):
+            self._first_rows = super().get_queryset()[:SHOWN_ROWS]
+        return self._first_rows
+
+
+class ReadOnlyInline(admin.TabularInline):
+    """The first two hundred rows that belong to the one shown, and no more than looking at them."""
+
+    formset = FirstRows
+    extra = 0
+    can_delete = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_operator(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class DomainFilter(admin.SimpleListFilter):
+    """Narrows a list to one domain, by name: the first fifty, and the chosen one."""
+
+    title = "domain"
+    parameter_name = "domain"
+    path = "domain"  # from the listed rows to their domain
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = list(Domain.objects.values_list("name", flat=True)[:SHOWN_DOMAINS])
+        chosen = self.value()
+        return [(name, name) for name in dict.fromkeys([*names, *([chosen] if chosen else [])])]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{f"{self.path}__name": self.value()}) if self.value() else queryset
+
+
+class ConnectionDomainFilter(DomainFilter):
+    """The same for rows that reach their domain through a connection."""
+
+    path = "connection__domain"
+
+
+class RetiredFilter(admin.SimpleListFilter):
+    """Tells what Outreach still lists from what it does not list any more."""
+
+    title = "in Outreach"
+    parameter_name = "listed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Listed"), ("no", "Not listed any more")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(retired_at__isnull=self.value() == "yes")
+
+
+def act_on_each(
+    request: HttpRequest,
+    rows: QuerySet[Row],
+    act: Callable[[Row], str],
+    *,
+    refusals: tuple[type[Exception], ...] = (),
+) -> None:
+    """Each row was acted on, and its outcome told; one that is refused never stops the rest.
+
+    act: does it and returns the sentence to tell. refusals: errors whose words are for a person.
+    """
+    for row in rows:
+        try:
+            sentence = act(row)
+        except refusals as refusal:
+            messages.warning(request, f"{row}: {refusal}")
+        else:
+            messages.success(request, f"{row}: {sentence}")

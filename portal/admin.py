@@ -1,0 +1,205 @@
+"""Django admin's door and titles; domains, members and people. Pages that would show secrets are withdrawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import allauth.account.admin
+import allauth.mfa.admin
+import allauth.socialaccount.admin
+import allauth.usersessions.admin  # noqa: F401 - registered first, so that it can be withdrawn below
+from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Count, Prefetch, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from integrations.admin_base import OperatorAdmin, get_operator, is_operator
+from integrations.health import describe
+from integrations.models import Connection
+
+from . import admin_queue  # noqa: F401 - registers the background's pages
+from .admin_forms import ChangeUserForm, MemberForm, MemberFormSet, MembershipForm, NewUserForm
+from .forms import DomainForm
+from .models import Domain, Membership, Role, User
+from .operators import (
+    keep_an_owner,
+    note_domain_changed,
+    note_domain_made,
+    note_member_added,
+    note_member_removed,
+    note_role_changed,
+    vouch_for_address,
+)
+
+admin.site.site_header = admin.site.site_title = "Countersign"
+admin.site.index_title = "Operations"
+admin.site.site_url = "/"
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's own recipe
+
+# Tokens, client secrets, seeds and session keys are shown to nobody; addresses belong to the person's page,
+# and what a person may do is their role, not a group of permissions.
+for model in (SocialToken, SocialApp, SocialAccount, Authenticator, UserSession, EmailAddress, Group):
+    admin.site.unregister(model)
+
+
+class MembershipInline(admin.TabularInline):
+    """Who is a member of the domain, and as what."""
+
+    model = Membership
+    form = MemberForm
+    formset = MemberFormSet
+    autocomplete_fields = ["user"]
+    extra = 0
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_operator(request)
+
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission
+
+
+@admin.register(Domain)
+class DomainAdmin(OperatorAdmin):
+    """The tenants. A domain keeps its name: addresses, ledger and originals go by it."""
+
+    form = DomainForm
+    fields = ["name", "time_zone", "automatic_sync", "automatic_delivery", "created_at", "portal_page"]
+    readonly_fields = ["created_at", "portal_page"]
+    list_display = ["name", "condition", "members", "automatic_sync", "automatic_delivery", "created_at"]
+    list_filter = ["automatic_sync", "automatic_delivery", "connections__state"]
+    search_fields = ["name"]
+    date_hierarchy = "created_at"
+    inlines = [MembershipInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Domain]:
+        rows = super().get_queryset(request).annotate(member_count=Count("memberships", distinct=True))
+        return rows.prefetch_related(Prefetch("connections", Connection.objects.order_by("-authorised_at")))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Domain | None = None) -> list[str]:
+        return [*self.readonly_fields, *(["name"] if obj else [])]
+
+    @admin.display(description="Outreach")
+    def condition(self, domain: Domain) -> str:
+        connections = list(domain.connections.all())
+        is_open = [connection for connection in connections if connection.is_open]
+        return describe(next(iter(is_open or connections), None)).label
+
+    @admin.display(description="Members", ordering="member_count")
+    def members(self, domain: Any) -> int:
+        return int(domain.member_count)
+
+    @admin.display(description="In the portal")
+    def portal_page(self, domain: Domain) -> SafeString | str:
+        if domain.pk is None:
+            return "Once it is saved."
+        return format_html('<a href="{}">{}</a>', reverse("portal:overview", args=[domain.name]), domain.name)
+
+    def save_model(self, request: HttpRequest, obj: Domain, form: forms.ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change:
+            note_domain_changed(obj, form.changed_data, by=get_operator(request))
+        else:
+            note_domain_made(obj, by=get_operator(request))
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        by = get_operator(request)
+        before = {row.instance.pk: row.initial.get("role", "") for row in formset.initial_forms}
+        super().save_formset(request, form, formset, change)
+        for membership in formset.new_objects:
+            note_member_added(membership, by=by)
+        for membership, _ in formset.changed_objects:
+            note_role_changed(membership, before[membership.pk], by=by)
+        for membership in formset.deleted_objects:
+            note_member_removed(membership, by=by)
+
+
+@admin.register(Membership)
+class MembershipAdmin(OperatorAdmin):
+    """One person's role in one domain; only the role changes."""
+
+    form = MembershipForm
+    fields = ["domain", "user", "role", "created_at"]
+    autocomplete_fields = ["domain", "user"]
+    list_display = ["user_email", "domain", "role", "created_at"]
+    list_filter = ["role"]
+    list_select_related = ["domain", "user"]
+    search_fields = ["user__email", "user__first_name", "user__last_name", "domain__name"]
+    date_hierarchy = "created_at"
+
+    @admin.display(description="Person", ordering="user__email")
+    def user_email(self, membership: Membership) -> str:
+        return membership.user.email
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> list[str]:
+        return ["created_at", *(["domain", "user"] if obj else [])]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
+        """One at a time, and never the domain's only owner."""
+        if obj is None or not is_operator(request):
+            return False
+        if obj.role != Role.OWNER or not obj.user.is_active:
+            return True
+        owners = obj.domain.memberships.filter(role=Role.OWNER, user__is_active=True)
+        return owners.exclude(pk=obj.pk).exists()
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: forms.ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            note_member_added(obj, by=get_operator(request))
+        elif "role" in form.changed_data:
+            note_role_changed(obj, form.initial["role"], by=get_operator(request))
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        keep_an_owner(obj.domain, without=[obj.pk])
+        note_member_removed(obj, by=get_operator(request))
+        super().delete_model(request, obj)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):
+    """People who sign in, by address. Operators look; accounts and operators are made by superusers.
+
+    Nobody is deleted: who acted must stay known. A person who has left is made inactive.
+    """
+
+    form = ChangeUserForm
+    add_form = NewUserForm
+    fieldsets = [
+        (None, {"fields": ["email", "password"]}),
+        ("Name", {"fields": ["first_name", "last_name"]}),
+        ("May", {"fields": ["is_active", "is_staff", "is_superuser"]}),
+        ("Dates", {"fields": ["last_login", "date_joined"]}),
+    ]
+    add_fieldsets = [
+        (None, {"classes": ["wide"], "fields": ["email", "usable_password", "password1", "password2"]})
+    ]
+    readonly_fields = ["last_login", "date_joined"]
+    list_display = ["email", "first_name", "last_name", "is_active", "is_staff", "last_login"]
+    list_filter = ["is_active", "is_staff", "is_superuser"]
+    search_fields = ["email", "first_name", "last_name"]
+    ordering = ["email"]
+    filter_horizontal = []
+    date_hierarchy = "date_joined"
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_operator(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_operator(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change or "email" in form.changed_data:
+            vouch_for_address(obj)

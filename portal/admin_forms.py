@@ -1,0 +1,80 @@
+"""The forms of Django admin's pages about people and members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+
+from .models import Membership, Role, User
+from .operators import keep_an_owner, lock_members
+
+
+def _clean_email(form: forms.ModelForm) -> str:
+    return str(form.cleaned_data["email"]).strip().lower()
+
+
+class NewUserForm(AdminUserCreationForm):
+    """Somebody who signs in by address; without a password they choose one by mail."""
+
+    class Meta:
+        model = User
+        fields = ["email"]
+
+    clean_email = _clean_email
+
+
+class ChangeUserForm(UserChangeForm):
+    class Meta:
+        model = User
+        fields = "__all__"
+
+    clean_email = _clean_email
+
+
+class MemberForm(forms.ModelForm):
+    """A person and their role; who the person is does not change afterwards."""
+
+    class Meta:
+        model = Membership
+        fields = ["domain", "user", "role"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and "user" in self.fields:
+            self.fields["user"].disabled = True
+
+
+class MembershipForm(MemberForm):
+    """One membership by itself: the last owner of a domain stays one."""
+
+    def clean_role(self) -> str:
+        role = str(self.cleaned_data["role"])
+        if self.instance.pk and self.instance.role == Role.OWNER and role != Role.OWNER:
+            lock_members(self.instance.domain)
+            keep_an_owner(self.instance.domain, without=[self.instance.pk])
+        return role
+
+
+class MemberFormSet(forms.BaseInlineFormSet):
+    """A domain's members, changed together: together they leave it an owner, where it has one."""
+
+    def clean(self) -> None:
+        super().clean()
+        if not self.instance.pk:
+            return
+        lock_members(self.instance)
+        kept = [form for form in self.forms if form not in self.deleted_forms]
+        makes_owner = any(_get_role(form) == Role.OWNER for form in kept if not form.instance.pk)
+        promotes = any(
+            _get_role(form) == Role.OWNER and form.instance.user.is_active
+            for form in kept
+            if form.instance.pk
+        )
+        if not makes_owner and not promotes:
+            keep_an_owner(self.instance, without=[form.instance.pk for form in self.initial_forms])
+
+
+def _get_role(form: Any) -> str:
+    return str(getattr(form, "cleaned_data", {}).get("role") or "")

@@ -1,0 +1,135 @@
+"""Deliveries in Django admin: read-only, with the actions of the portal's pages."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from integrations.admin import ConnectionAdmin
+from integrations.admin_base import DomainFilter, ReadOnlyAdmin, act_on_each, get_operator
+from integrations.models import Connection
+from integrations.queue import enqueue
+from portal.models import User
+
+from .delivery import DeliveryBlocked, plan_delivery, resume_delivery, start_delivery
+from .models import Delivery, DeliveryRun, Snapshot
+
+TASK = "signatures.tasks.deliver_signatures"
+
+
+def _start(run: DeliveryRun, by: User) -> str:
+    start_delivery(run, by_label=by.email, by=by)
+    enqueue(TASK, run_id=run.pk)
+    return f"delivery {run.pk} to {run.planned} mailboxes is queued."
+
+
+admin.site.unregister(Connection)
+
+
+@admin.register(Connection)
+class DeliveringConnectionAdmin(ConnectionAdmin):
+    """The connection's page, with what only the work can do over a connection."""
+
+    actions = [*ConnectionAdmin.actions, "plan", "deliver"]
+
+    @admin.action(description="Plan a delivery (writes nothing)")
+    def plan(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
+        by = get_operator(request)
+
+        def act(connection: Connection) -> str:
+            run = plan_delivery(connection.domain, by_label=by.email, by=by)
+            return (
+                f"{run.planned} mailboxes would change, {run.unchanged} hold theirs already, "
+                f"{run.refused} cannot get theirs. Start it on the deliveries’ page."
+            )
+
+        act_on_each(request, rows, act, refusals=(DeliveryBlocked,))
+
+    @admin.action(description="Deliver signatures now")
+    def deliver(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
+        by = get_operator(request)
+
+        def act(connection: Connection) -> str:
+            run = plan_delivery(connection.domain, by_label=by.email, by=by)
+            return (
+                _start(run, by) if run.planned else "every mailbox that can be written holds its signature."
+            )
+
+        act_on_each(request, rows, act, refusals=(DeliveryBlocked,))
+
+
+@admin.register(DeliveryRun)
+class DeliveryRunAdmin(ReadOnlyAdmin):
+    """One delivery or restore of a domain, as far as it is."""
+
+    list_display = [
+        "__str__",
+        "state",
+        "started_by_label",
+        "created_at",
+        "planned",
+        "delivered",
+        "unchanged",
+        "refused",
+        "failed",
+    ]
+    list_filter = ["state", "kind", DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["=id", "domain__name", "started_by_label", "cause"]
+    date_hierarchy = "created_at"
+    show_full_result_count = False
+    actions = ["start", "resume"]
+    exclude = ["started_by"]  # its label outlives the account
+    readonly_fields = ["mailboxes"]
+
+    @admin.display(description="Mailboxes")
+    def mailboxes(self, run: DeliveryRun) -> SafeString:
+        address = reverse("admin:signatures_delivery_changelist", query={"run__id__exact": run.pk})
+        return format_html('<a href="{}">Its deliveries, mailbox by mailbox</a>', address)
+
+    @admin.action(description="Start planned deliveries")
+    def start(self, request: HttpRequest, rows: QuerySet[DeliveryRun]) -> None:
+        by = get_operator(request)
+        act_on_each(request, rows, lambda run: _start(run, by), refusals=(DeliveryBlocked,))
+
+    @admin.action(description="Resume stopped deliveries")
+    def resume(self, request: HttpRequest, rows: QuerySet[DeliveryRun]) -> None:
+        def act(run: DeliveryRun) -> str:
+            resume_delivery(run, by_label=get_operator(request).email)
+            enqueue(TASK, run_id=run.pk)
+            return "goes on with the mailboxes that are left."
+
+        act_on_each(request, rows, act, refusals=(DeliveryBlocked,))
+
+
+class DeliveryDomainFilter(DomainFilter):
+    path = "run__domain"
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """One mailbox of one delivery, and why it ended as it did."""
+
+    list_display = ["mailbox_email", "run", "state", "reason", "attempts", "finished_at"]
+    list_filter = ["state", "reason_code", DeliveryDomainFilter]
+    list_select_related = ["run__domain"]
+    search_fields = ["mailbox_email", "=mailbox_remote_id", "=run__id", "=run__domain__name"]
+    date_hierarchy = "finished_at"
+    show_full_result_count = False
+    ordering = ["-id"]
+
+
+@admin.register(Snapshot)
+class SnapshotAdmin(ReadOnlyAdmin):
+    """What mailboxes held before us."""
+
+    list_display = ["mailbox_email", "domain", "taken_at", "restored_at"]
+    list_filter = [("restored_at", admin.EmptyFieldListFilter), DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["mailbox_email", "=mailbox_remote_id", "=domain__name"]
+    date_hierarchy = "taken_at"
+    show_full_result_count = False
