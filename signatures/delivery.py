@@ -14,8 +14,10 @@ from integrations.ledger import record_act
 from integrations.models import Connection
 from portal.models import Domain, User
 
-from .engine import GatewayLike, OpenGateway, Progress, carry_out_run
+from .engine import carry_out_run
 from .givingup import give_up
+from .history import note_delivered
+from .job import GatewayLike, OpenGateway, Progress
 from .judging import DeliveryJob
 from .models import Delivery, DeliveryRun, DeliveryRunState
 from .permission import say_why_unreadable, say_why_unwritable
@@ -68,10 +70,16 @@ def plan_delivery(
 def drop_plans(domain: Domain) -> None:
     """Plans of the domain that nobody started are gone."""
     plans = DeliveryRun.objects.filter(
-        domain=domain, state__in=[DeliveryRunState.PLANNING, DeliveryRunState.PLANNED]
+        domain=domain, kind=DeliveryRun.Kind.DELIVER, state__in=[DeliveryRunState.PLANNING, DeliveryRunState.PLANNED]
     )
     Delivery.objects.filter(run__in=plans).delete()
     plans.delete()
+
+
+def drop_run(run: DeliveryRun) -> None:
+    """A plan that was only looked at is gone."""
+    Delivery.objects.filter(run=run).delete()
+    run.delete()
 
 
 def start_delivery(run: DeliveryRun, *, by_label: str, by: User | None = None) -> DeliveryRun:
@@ -137,9 +145,12 @@ def carry_out(
 
     progress: called with the run whenever its counts changed, from this thread.
     """
-    return carry_out_run(
+    run = carry_out_run(
         run_id, make_job=DeliveryJob, open_gateway=gateway_factory or _open_gateway, progress=progress
     )
+    if run.state == DeliveryRunState.COMPLETE:
+        note_delivered(run.connection, run.covers_until)
+    return run
 
 
 def _open_gateway(run: DeliveryRun) -> AbstractContextManager[GatewayLike]:

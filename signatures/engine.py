@@ -10,13 +10,11 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
 from django.db import transaction
 from django.db.models import F
@@ -36,8 +34,10 @@ from integrations.models import Connection
 from .comparison import digest
 from .composing import Refusal
 from .durability import durable_atomic
+from .job import GatewayLike, InPlace, Job, Letter, OpenGateway, Placed, Progress, Stop, Verdict
 from .lease import Lease, LeaseLost
 from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+from .rows import update_rows
 from .watch import FailureWatch
 
 logger = logging.getLogger(__name__)
@@ -55,77 +55,6 @@ ROW_FIELDS = [
     "attempts", "finished_at",
 ]  # fmt: skip
 UNREADABLE = Refusal("unreadable", "Outreach’s answer about this mailbox cannot be read. Tell the operator.")
-
-
-class GatewayLike(Protocol):
-    """What the engine needs of `integrations.gateway.Gateway`."""
-
-    def read_mailboxes(self, person_remote_ids: Sequence[str]) -> list[MailboxRecord]: ...
-    def publish_signature(self, mailbox_remote_id: str, html: str) -> MailboxRecord: ...
-    def flush(self) -> None: ...
-
-
-OpenGateway = Callable[[DeliveryRun], AbstractContextManager[GatewayLike]]
-Progress = Callable[[DeliveryRun], None]
-
-
-@dataclass(slots=True)
-class Letter:
-    """One signature on its way into one mailbox. found_html: what the mailbox held when it was decided."""
-
-    row: Delivery
-    html: str
-    found_html: str
-    version_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InPlace:
-    """The mailbox holds it without a further write. was_ours: an earlier write of this run put it there."""
-
-    rendered_sha256: str
-    held_sha256: str
-    version_id: int | None
-    was_ours: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """What a mailbox now holds because of us."""
-
-    row: Delivery
-    rendered_sha256: str
-    returned_sha256: str
-    version_id: int | None
-
-
-Verdict = Letter | InPlace | Refusal
-
-
-class Stop(Exception):
-    """The run ends or waits here; cause is a sentence for a person."""
-
-    def __init__(self, state: DeliveryRunState, cause: str, resume_in_seconds: float | None = None) -> None:
-        super().__init__(cause)
-        self.state = state
-        self.cause = cause
-        self.resume_in_seconds = resume_in_seconds
-
-
-class Job(Protocol):
-    """What a run is for."""
-
-    def say_stop(self, connection: Connection) -> Stop | None:
-        """Return why nothing may be written now, or None."""
-
-    def judge(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[Verdict]:
-        """Return what to do with each row, in order, given what the mailboxes hold now."""
-
-    def secure(self, letters: Sequence[Letter]) -> None:
-        """Store what must be stored before these leave; runs inside the claiming transaction."""
-
-    def record(self, placed: Sequence[Placed]) -> None:
-        """Store what mailboxes now hold; runs inside the recording transaction."""
 
 
 @dataclass(slots=True)
@@ -293,7 +222,7 @@ class _Engine:
             self._lease.update(stalls=0, **batch.tally.as_changes())
             self._job.secure(letters)
             self._job.record(batch.placed)
-            _save(batch.rows)
+            update_rows(batch.rows, ROW_FIELDS)
         self._tell()
         return letters
 
@@ -402,7 +331,7 @@ class _Engine:
         with transaction.atomic():
             self._lease.update(**batch.tally.as_changes())
             self._job.record(batch.placed)
-            _save(batch.rows)
+            update_rows(batch.rows, ROW_FIELDS)
         self._tell()
 
     def _wait_a_little(self) -> None:
@@ -425,10 +354,6 @@ def _finish(row: Delivery, state: DeliveryState, code: str = "", reason: str = "
     row.state, row.reason_code, row.reason, row.finished_at = state, code, reason, timezone.now()
 
 
-def _save(rows: Iterable[Delivery]) -> None:
-    Delivery.objects.bulk_update(rows, ROW_FIELDS, batch_size=50)
-
-
 def _load(run_id: int) -> DeliveryRun:
     return DeliveryRun.objects.select_related("domain", "connection", "connection__domain").get(pk=run_id)
 
@@ -436,6 +361,9 @@ def _load(run_id: int) -> DeliveryRun:
 def _stop(lease: Lease, run: DeliveryRun, stop: Stop) -> None:
     if stop.state in (DeliveryRunState.SKIPPED, DeliveryRunState.FAILED):
         _end(lease, run, stop.state, stop.cause)
+        return
+    if stop.state == DeliveryRunState.HALTED and not run.deliveries.filter(state=DeliveryState.PLANNED).exists():
+        _end(lease, run, DeliveryRunState.COMPLETE, "")  # nothing is left that a person could decide about
         return
     wait = stop.resume_in_seconds
     resume_at = None if wait is None else timezone.now() + timedelta(seconds=wait)

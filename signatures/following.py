@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from integrations.models import Connection, Mailbox, SyncRun
 
-from .delivery import DeliveryBlocked, plan_delivery, start_delivery
+from .delivery import DeliveryBlocked, drop_run, plan_delivery, start_delivery
 from .groups import refresh_groups
-from .models import Delivery, DeliveryRun, DeliveryRunState, Following, Sender
+from .history import note_delivered
+from .models import DeliveryRun, DeliveryRunState, Following, Sender
 from .permission import say_why_unwritable
 from .senders import refresh_senders
 
@@ -41,24 +42,17 @@ def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
     changed = _get_changed_senders(connection, following.delivered_until)
     if not changed:
         return None
-    try:
-        run = plan_delivery(domain, by_label=AUTOMATIC, sender_ids=changed)
-        if run.planned:
-            DeliveryRun.objects.filter(pk=run.pk).update(covers_until=now)
-            return start_delivery(run, by_label=AUTOMATIC)
+    run = plan_delivery(domain, by_label=AUTOMATIC, sender_ids=changed)
+    if not run.planned:
         note_delivered(connection, now)
+        drop_run(run)
+        return None
+    DeliveryRun.objects.filter(pk=run.pk).update(covers_until=now)
+    try:
+        return start_delivery(run, by_label=AUTOMATIC)
     except DeliveryBlocked:
-        pass  # one is running or nothing may be written; the next sync finds these changes again
-    Delivery.objects.filter(run=run).delete()
-    run.delete()
-    return None
-
-
-def note_delivered(connection: Connection, until: datetime | None) -> None:
-    """What changed until then needs no further delivery; an earlier instant changes nothing."""
-    following, _ = Following.objects.get_or_create(connection=connection)
-    if until and (following.delivered_until is None or following.delivered_until < until):
-        Following.objects.filter(pk=following.pk).update(delivered_until=until)
+        drop_run(run)  # one is running; the next sync finds these changes again
+        return None
 
 
 def _was_delivered_by_a_person(connection: Connection) -> bool:

@@ -32,7 +32,7 @@ def refresh_groups(connection: Connection) -> int:
     New groups come last. A group whose team is retired is archived, and revived when it returns;
     its place and its assignment stay as they were.
     """
-    domain = connection.domain
+    domain = Domain.objects.select_for_update().get(pk=connection.domain_id)  # one at a time
     changed = int(ensure_default_group(domain))
     groups = {group.follows_team_id: group for group in Group.objects.filter(domain=domain).exclude(follows_team_id="")}
     last = Group.objects.filter(domain=domain).aggregate(last=Max("position"))["last"] or 0

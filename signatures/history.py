@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from integrations.models import Connection
 
-from .models import Delivery, DeliveryRun, Placement, Snapshot
+from .models import Delivery, DeliveryRun, Following, Placement, Snapshot
 
 
 def get_placements(connection: Connection, mailbox_ids: Iterable[str]) -> dict[str, Placement]:
@@ -37,3 +38,10 @@ def was_written_by_us(connection: Connection, mailbox_id: str, held_sha256: str)
     )
     latest = tried.exclude(rendered_sha256="").order_by("-id").first()
     return latest is not None and held_sha256 in (latest.rendered_sha256, latest.returned_sha256)
+
+
+def note_delivered(connection: Connection, until: datetime | None) -> None:
+    """What changed until then needs no further delivery; an earlier instant changes nothing."""
+    following, _ = Following.objects.get_or_create(connection=connection)
+    if until and (following.delivered_until is None or following.delivered_until < until):
+        Following.objects.filter(pk=following.pk).update(delivered_until=until)

@@ -11,8 +11,8 @@ from integrations.models import Connection, ConnectionState
 
 from .comparison import digest, reads_the_same
 from .composing import Composed, Composer, Refusal
-from .engine import InPlace, Letter, Placed, Stop, Verdict
 from .history import get_placements, get_snapshots, was_written_by_us
+from .job import InPlace, Letter, Placed, Stop, Verdict
 from .models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
 from .permission import say_why_unreadable, say_why_unwritable
 from .planning import EDITED, NOT_EDITABLE

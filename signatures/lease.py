@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from integrations.ledger import record_unknown_write
+
 from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+from .permission import WRITE_SCOPE_NEEDED
 
 LEASE = timedelta(seconds=120)  # longer than any one call may take, so a live holder always renews in time
 
@@ -49,10 +53,24 @@ class Lease:
         if taken != 1:
             return None
         DeliveryRun.objects.filter(pk=run_id, started_at=None).update(started_at=now)
-        Delivery.objects.filter(run=run_id, state=DeliveryState.CLAIMED).update(
-            state=DeliveryState.PLANNED, attempts=F("attempts") + 1
-        )
+        cls._plan_again(run_id)
         return lease
+
+    @staticmethod
+    @transaction.atomic
+    def _plan_again(run_id: int) -> None:
+        """Writes that were in the air count as attempts, and are in the ledger with their outcome unknown."""
+        claimed = Delivery.objects.filter(run=run_id, state=DeliveryState.CLAIMED)
+        run = DeliveryRun.objects.select_related("connection", "connection__domain").get(pk=run_id)
+        for mailbox_id in claimed.values_list("mailbox_remote_id", flat=True):
+            record_unknown_write(
+                run.connection,
+                endpoint="write_signature",
+                scope=WRITE_SCOPE_NEEDED,
+                object_ref=mailbox_id,
+                job=f"{'restore' if run.kind == DeliveryRun.Kind.RESTORE else 'delivery'} {run_id}",
+            )
+        claimed.update(state=DeliveryState.PLANNED, attempts=F("attempts") + 1)
 
     def update(self, **changes: object) -> None:
         """The run is changed and the hold renewed. Raises LeaseLost, and nothing was changed."""

@@ -15,22 +15,26 @@ from integrations.disconnect import finish_restoring
 from integrations.gateway import open_gateway
 from integrations.ledger import record_act
 from integrations.models import Connection, ConnectionState, DisconnectStep, Mailbox
+from integrations.outlook import RestoreOutlook
 
 from .comparison import digest
 from .composing import Refusal
 from .delivery import DeliveryBlocked
-from .engine import GatewayLike, InPlace, Letter, OpenGateway, Placed, Progress, Stop, Verdict, carry_out_run
+from .engine import carry_out_run
 from .givingup import IDLE, give_up
 from .history import get_account_keys, get_placements, get_snapshots, was_written_by_us
+from .job import GatewayLike, InPlace, Letter, OpenGateway, Placed, Progress, Stop, Verdict
 from .judging import say_delivery_stop
 from .lease import is_due
 from .models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
 from .originals import list_originals, write_originals
 from .permission import say_why_unwritable
+from .planning import was_edited
 
 __all__ = [
     "carry_out_restore",
     "list_originals",
+    "preview_restore",
     "restore_connection",
     "start_restore",
     "write_originals",
@@ -111,11 +115,28 @@ def get_owed(connection: Connection, only_sender: Sender | None = None) -> Query
     return owed.filter(mailbox_remote_id__in=mailboxes.values("remote_id"))
 
 
-def _plan_chunks(run: DeliveryRun, only_sender: Sender | None) -> Iterator[list[Delivery]]:
-    owed = get_owed(run.connection, only_sender).order_by("pk")
+def _in_chunks(owed: QuerySet[Snapshot]) -> Iterator[list[Snapshot]]:
     last = 0
-    while snapshots := list(owed.filter(pk__gt=last).defer("original_html")[:CHUNK]):
+    while snapshots := list(owed.order_by("pk").filter(pk__gt=last).defer("original_html")[:CHUNK]):
+        yield snapshots
         last = snapshots[-1].pk
+
+
+def preview_restore(connection: Connection, *, only_sender: Sender | None = None) -> RestoreOutlook:
+    """Return what a restore would come to, as far as the mirror and our own replies tell. Calls nobody."""
+    restored = conflicts = 0
+    for snapshots in _in_chunks(get_owed(connection, only_sender)):
+        ids = [snapshot.mailbox_remote_id for snapshot in snapshots]
+        placements = get_placements(connection, ids)
+        for mailbox in Mailbox.objects.filter(connection=connection, remote_id__in=ids):
+            is_edited = was_edited(mailbox, placements.get(mailbox.remote_id))
+            conflicts += is_edited
+            restored += not is_edited
+    return RestoreOutlook(total=restored + conflicts, restored=restored, conflicts=conflicts)
+
+
+def _plan_chunks(run: DeliveryRun, only_sender: Sender | None) -> Iterator[list[Delivery]]:
+    for snapshots in _in_chunks(get_owed(run.connection, only_sender)):
         ids = [snapshot.mailbox_remote_id for snapshot in snapshots]
         mirrored = Mailbox.objects.filter(connection=run.connection, remote_id__in=ids)
         owners = dict(mirrored.values_list("remote_id", "person_remote_id"))

@@ -15,6 +15,7 @@ from portal.models import Domain
 
 from .assignment import GroupRule, choose_group
 from .models import Group, Sender
+from .rows import update_rows
 from .values import FieldSource, get_field_sources, get_values, set_own_values
 
 __all__ = ["FieldSource", "SenderTally", "get_field_sources", "get_values", "refresh_senders", "set_own_values"]
@@ -107,9 +108,9 @@ def _refresh_chunk(
         sender.name = person.name or f"{person.first_name} {person.last_name}".strip()
         sender.group_id, sender.is_active = group_id, is_active
         sender.source_digest, sender.changed_at = digest, now
-    Sender.objects.bulk_create(batch.new, batch_size=500)
+    Sender.objects.bulk_create(batch.new, batch_size=500, ignore_conflicts=True)  # another follower may be as fast
     changing = ["person", "email", "name", "group", "is_active", "source_digest", "changed_at"]
-    Sender.objects.bulk_update(batch.old, changing, batch_size=100)
+    update_rows(batch.old, changing)
 
 
 def _find_earlier_selves(connection: Connection, strangers: list[Person]) -> dict[int, Sender]:

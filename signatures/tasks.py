@@ -12,7 +12,7 @@ from integrations.models import Connection, ConnectionState, DisconnectStep, Run
 from integrations.queue import enqueue
 
 from . import delivery, restore
-from .following import follow_mirror, note_delivered, plan_automatic_delivery
+from .following import follow_mirror, plan_automatic_delivery
 from .lease import is_due
 from .models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState, Following
 
@@ -32,9 +32,7 @@ def follow_sync(*, run_id: int) -> None:
 
 def deliver_signatures(*, run_id: int) -> None:
     """Carry one started delivery out."""
-    run = delivery.carry_out(run_id)
-    if run.state == DeliveryRunState.COMPLETE:
-        note_delivered(run.connection, run.covers_until)
+    delivery.carry_out(run_id)
 
 
 def restore_signatures(*, connection_id: str) -> None:

@@ -1,0 +1,40 @@
+"""Reads every mailbox and names those that no longer hold what was delivered."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from integrations.errors import IntegrationError
+from portal.models import Domain
+from signatures.delivery import DeliveryBlocked
+from signatures.verification import check_drift
+
+
+class Command(BaseCommand):
+    help = "Compare every mailbox with what was delivered to it. Changes nothing; fails where something drifted."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--domain", required=True)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        domain = Domain.objects.filter(name=options["domain"]).first()
+        if domain is None:
+            raise CommandError(f"There is no domain {options['domain']}.")
+        try:
+            report = check_drift(domain, actor_label="command")
+        except (DeliveryBlocked, IntegrationError) as error:
+            raise CommandError(str(error)) from error
+        for drifted in report.edited:
+            what = "holds its original again" if drifted.holds_original else "was edited"
+            self.stdout.write(f"{drifted.email} (mailbox {drifted.mailbox_remote_id}) {what}.")
+        for mailbox_id in report.missing:
+            self.stdout.write(f"Mailbox {mailbox_id} is no longer listed by Outreach.")
+        self.stdout.write(
+            f"{report.matching:,} match, {len(report.edited):,} drifted, {len(report.missing):,} are gone, "
+            f"{report.untouched:,} were never written."
+        )
+        if report.has_drift:
+            raise CommandError("Some mailboxes drifted; they are named above.")

@@ -1,0 +1,36 @@
+"""Prints one sender's signature, by the renderer that delivers."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.models import Domain
+from signatures.composing import Composer, Refusal
+from signatures.models import Sender
+
+
+class Command(BaseCommand):
+    help = "Print the signature a sender would get now, as HTML, or with --text as plain text."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--domain", required=True)
+        parser.add_argument("--sender", required=True, metavar="EMAIL")
+        parser.add_argument("--text", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        domain = Domain.objects.filter(name=options["domain"]).first()
+        if domain is None:
+            raise CommandError(f"There is no domain {options['domain']}.")
+        senders = Sender.objects.filter(domain=domain, email__iexact=options["sender"])
+        sender = senders.select_related("person", "group").order_by("-is_active", "-changed_at").first()
+        if sender is None:
+            raise CommandError(f"{domain} has no sender {options['sender']}. `syncdirectory` reads who there is.")
+        composer = Composer(domain)
+        composer.load([sender])
+        composed = composer.compose(sender)
+        if isinstance(composed, Refusal):
+            raise CommandError(composed.reason)
+        self.stdout.write(composed.rendered.text if options["text"] else composed.rendered.html)

@@ -1,0 +1,52 @@
+"""Puts the originals back, without disconnecting."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from integrations.connections import get_connection
+from portal.models import Domain
+from signatures.delivery import DeliveryBlocked
+from signatures.management.bars import carry_out_with_bar
+from signatures.models import DeliveryRunState, Sender
+from signatures.restore import carry_out_restore, preview_restore, start_restore
+from signatures.tally import describe_outcome
+
+
+class Command(BaseCommand):
+    help = "Give mailboxes that still hold our last write their original signature back."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--domain", required=True)
+        parser.add_argument("--sender", metavar="EMAIL", help="only this sender's mailboxes")
+        parser.add_argument("--dry-run", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        domain = Domain.objects.filter(name=options["domain"]).first()
+        connection = get_connection(domain) if domain else None
+        if domain is None or connection is None:
+            raise CommandError(f"{options['domain']} is not connected to Outreach.")
+        sender = None
+        if options["sender"]:
+            sender = Sender.objects.filter(
+                person__connection=connection, email__iexact=options["sender"]
+            ).first()
+            if sender is None:
+                raise CommandError(f"{domain} has no sender {options['sender']}.")
+        if options["dry_run"]:
+            seen = preview_restore(connection, only_sender=sender)
+            self.stdout.write(
+                f"{seen.restored:,} originals would go back, {seen.conflicts:,} were edited since and would stay."
+            )
+            return
+        try:
+            run = start_restore(connection, by_label="command", only_sender=sender)
+        except DeliveryBlocked as blocked:
+            raise CommandError(str(blocked)) from blocked
+        run = carry_out_with_bar(run, carry_out_restore, "Restoring")
+        self.stdout.write(describe_outcome(run))
+        if run.state != DeliveryRunState.COMPLETE:
+            raise CommandError(f"{run.get_state_display()}. {run.cause}".strip())
