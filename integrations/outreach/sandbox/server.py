@@ -43,7 +43,7 @@ class Server(socketserver.ThreadingTCPServer):
 
     def start(self) -> None:
         self._thread = threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.05}, name="sandbox-outreach", daemon=True
+            target=self.serve_forever, kwargs={"poll_interval": 0.01}, name="sandbox-outreach", daemon=True
         )
         self._thread.start()
 
@@ -91,6 +91,8 @@ class Connection(socketserver.BaseRequestHandler):
             pass
         finally:
             self.server.closed(self.request)
+            # Closed here, since socketserver would first end it in good order.
+            self.request.close()
 
     def _serve_one(self, stream: BinaryIO) -> bool:
         """Answer the next request; False when the connection is to be closed."""
@@ -99,6 +101,7 @@ class Connection(socketserver.BaseRequestHandler):
         except BadRequest as error:
             response = Response.text(error.status, f"{error}\n")
             self.request.sendall(response.encode(keep_alive=False))
+            self._hang_up()
             return False
         if request is None:
             return False
@@ -120,7 +123,7 @@ class Connection(socketserver.BaseRequestHandler):
         payload = response.encode(keep_alive=request.keep_alive, with_body=request.method != "HEAD")
         if how.cut_after is not None:
             self.request.sendall(payload[: how.cut_after])
-            self._reset()
+            self._reset(how.cut_after)
             return False
         if how.drip is None:
             self.request.sendall(payload)
@@ -131,8 +134,20 @@ class Connection(socketserver.BaseRequestHandler):
             time.sleep(pause)
         return True
 
-    def _reset(self) -> None:
+    def _hang_up(self) -> None:
+        """Our side is closed; what the client still sends is read away for a while.
+
+        Closing with bytes unread resets the connection, and a reset can overtake the refusal.
+        """
+        self.request.shutdown(socket.SHUT_WR)
+        self.request.settimeout(1)
+        for _ in range(256):
+            if not self.request.recv(65_536):
+                return
+
+    def _reset(self, already_sent: int) -> None:
         """The client sees a connection reset instead of an orderly end."""
-        # What was already sent should arrive first; a reset discards what is still in the buffers.
-        time.sleep(0.02)
+        if already_sent:
+            # A reset discards what has not left yet.
+            time.sleep(0.02)
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 MAIN_SCOPES = ("users.all", "teams.read", "mailboxes.all", "prospects.read")
+
+
+CHOICES: dict[str, tuple[str | None, ...]] = {
+    "pkce": ("ignore", "enforce"),
+    "scope_spelling": ("space", "plus", "reversed", "duplicated", "absent"),
+    "rotation": ("strict", "lenient"),
+    "unauthorized_body": ("jwt", "text"),
+    "fieldset_relationships": ("accept", "refuse"),
+    "detail_key": ("detail", "details"),
+    "signature_normaliser": (None, "wrap", "quotes", "trim"),
+}
 
 
 @dataclass(slots=True)
@@ -70,29 +81,16 @@ class Settings:
     # --- the sandbox's own ---
     log_bodies: bool = True
 
-    _choices: dict[str, tuple[Any, ...]] = field(
-        default_factory=lambda: {
-            "pkce": ("ignore", "enforce"),
-            "scope_spelling": ("space", "plus", "reversed", "duplicated", "absent"),
-            "rotation": ("strict", "lenient"),
-            "unauthorized_body": ("jwt", "text"),
-            "fieldset_relationships": ("accept", "refuse"),
-            "detail_key": ("detail", "details"),
-            "signature_normaliser": (None, "wrap", "quotes", "trim"),
-        },
-        repr=False,
-    )
-
     def change(self, **values: Any) -> None:
         """The named switches hold the new values. Raises ValueError for a name or value unknown here."""
-        known = {each.name for each in fields(self) if not each.name.startswith("_")}
+        known = {each.name for each in fields(self)}
         for name, value in values.items():
             if name not in known:
                 raise ValueError(f"There is no switch called {name!r}.")
-            if name in self._choices and value not in self._choices[name]:
-                raise ValueError(f"{name} is one of {self._choices[name]}, not {value!r}.")
+            if name in CHOICES and value not in CHOICES[name]:
+                raise ValueError(f"{name} is one of {CHOICES[name]}, not {value!r}.")
         for name, value in values.items():
             setattr(self, name, tuple(value) if isinstance(value, list) else value)
 
     def values(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if not name.startswith("_")}
+        return asdict(self)

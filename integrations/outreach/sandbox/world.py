@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 
 from .app import App
@@ -48,6 +48,9 @@ class Sandbox:
         self.requests = RequestLog()
         self.faults = Faults(self.clock)
         self.control = Control(self)
+        # Called with each request before it is handled, in the thread that handles it: a test changes
+        # the organisation between two pages, or stops a client in the middle of its work.
+        self.watchers: list[Callable[[Request], None]] = []
         self.app = App(self.directory, self.oauth, self.settings, self.clock)
         self._address = (host, port)
         self._server: Server | None = None
@@ -94,6 +97,8 @@ class Sandbox:
         entry = self.requests.note(request, at=self.clock.now(), keep_body=self.settings.log_bodies)
         faults = self.faults.matching(request)
         entry.fault = ", ".join(fault.kind for fault in faults) or None
+        for watch in list(self.watchers):
+            watch(request)
         response = next(filter(None, map(self.faults.instead, faults)), None)
         if response is None:
             response = self._route(request.decoded_path, request)

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from integrations.outreach.sandbox import Sandbox
+from integrations.outreach.sandbox.wire import Request
 
 from .conftest import Api, Browser
 
@@ -139,6 +140,23 @@ def test_connection_is_reset_before_or_after_the_write(
     assert (stored == "<p>new</p>") is is_applied
     assert sandbox.requests[-1].status is None
     assert sandbox.requests[-1].fault == kind
+
+
+@pytest.mark.parametrize(("kind", "options", "received"), [("reset", {}, 0), ("cut", {"bytes": 40}, 40)])
+def test_reset_is_a_reset_and_no_orderly_end(
+    sandbox: Sandbox, kind: str, options: dict[str, Any], received: int
+) -> None:
+    sandbox.faults.add(kind, **options)
+    address = urlsplit(sandbox.base_url)
+
+    with socket.create_connection((address.hostname, address.port), timeout=5) as connection:
+        connection.sendall(b"GET /api/v2/users HTTP/1.1\r\nHost: x\r\n\r\n")
+        head = b""
+        with pytest.raises(ConnectionResetError):
+            while part := connection.recv(100):
+                head += part
+
+    assert len(head) == received
 
 
 def test_response_lost_after_a_refresh_spends_the_token(sandbox: Sandbox, browser: Browser) -> None:
@@ -338,3 +356,13 @@ def test_every_fault_is_told_to_the_log(sandbox: Sandbox, api: Api) -> None:
 
     assert sandbox.requests[-1].fault == "shuffle, slow"
     assert json.loads(json.dumps(sandbox.requests[-1].as_dict()))["status"] == 200
+
+
+def test_watcher_changes_the_company_between_two_pages(sandbox: Sandbox, api: Api) -> None:
+    def remove_once(request: Request) -> None:
+        if "after" in request.query and 45 in sandbox.directory.users:
+            sandbox.directory.remove_user(45)
+
+    sandbox.watchers.append(remove_once)
+
+    assert api.ids("users", {"page[size]": 30}) == [number for number in range(1, 61) if number != 45]
