@@ -177,15 +177,19 @@ def member(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     person = _person(request)
     found = get_object_or_404(domain.memberships.select_related("user", "domain"), pk=pk)
     roles = get_roles_to_give(person, found)
-    form = RoleForm(request.POST or None, roles=roles, initial={"role": found.role})
+    removes = request.POST.get("act") == "remove"
+    form = RoleForm(None if removes else request.POST or None, roles=roles, initial={"role": found.role})
+    refused = ""
     if request.method == "POST":
         try:
-            if request.POST.get("act") == "remove":
+            if removes:
                 remove_member(found, by=person)
                 messages.success(request, f"{found.user.email} is no member of {domain.name} any more.")
-                if found.user == person:
-                    return redirect("portal:home")
-                return redirect("portal:members", domain.name)
+                return (
+                    redirect("portal:home")
+                    if found.user == person
+                    else redirect("portal:members", domain.name)
+                )
             if form.is_valid():
                 change_role(found, form.cleaned_data["role"], by=person)
                 messages.success(
@@ -193,11 +197,12 @@ def member(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
                 )
                 return redirect("portal:members", domain.name)
         except MembershipRefused as refusal:
-            form.add_error(None, refusal.message)
+            refused = refusal.message
     context = {
         "here": "members",
         "member": found,
         "form": form,
+        "refused": refused,
         "may_change": bool(roles),
         "is_self": found.user == person,
     }

@@ -1,0 +1,86 @@
+"""What probes ask, and the pages for when something is wrong."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import Http404
+from django.test import RequestFactory
+from django.utils import timezone
+
+from portal import views
+from portal.heartbeat import record_beat
+
+
+def test_healthz_asks_nothing_of_the_database(client, django_assert_num_queries, db):
+    with django_assert_num_queries(0):
+        response = client.get("/healthz")
+
+    assert (response.status_code, response.content) == (200, b"ok")
+
+
+def test_readyz_is_ready_with_a_database_migrations_and_a_living_worker(client, db):
+    record_beat(at=timezone.now() - timedelta(seconds=20))
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.json() == {
+        "ready": True,
+        "database": True,
+        "migrations": True,
+        "worker": True,
+        "worker_seen_seconds_ago": 20,
+    }
+    assert response["Cache-Control"] == "no-store"
+
+
+def test_readyz_is_not_ready_before_a_worker_was_seen(client, db):
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json() == {
+        "ready": False,
+        "database": True,
+        "migrations": True,
+        "worker": False,
+        "worker_seen_seconds_ago": None,
+    }
+
+
+def test_readyz_is_not_ready_when_the_worker_fell_silent(client, db, settings):
+    record_beat(at=timezone.now() - timedelta(seconds=settings.HEARTBEAT_GRACE_SECONDS + 60))
+
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.json()["worker"]) == (503, False)
+
+
+def test_readyz_is_not_ready_while_a_migration_is_owed(client, db):
+    record_beat()
+    MigrationRecorder(connection).record_unapplied("signatures", "0001_initial")
+
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.json()["migrations"]) == (503, False)
+
+
+@pytest.mark.parametrize(
+    ("view", "arguments", "status", "words"),
+    [
+        (views.bad_request, (ValueError("odd"),), 400, "That request could not be read"),
+        (views.permission_denied, (PermissionDenied("Not for <you>."),), 403, "Not for &lt;you&gt;."),
+        (views.csrf_failure, ("token missing",), 403, "This page was open too long"),
+        (views.page_not_found, (Http404(),), 404, "There is no such page"),
+        (views.server_error, (), 500, "Something broke on our side"),
+    ],
+)
+def test_a_page_that_failed_says_what_happened(view, arguments, status, words):
+    response = view(RequestFactory().get("/x"), *arguments)
+
+    assert response.status_code == status
+    assert words in response.content.decode()

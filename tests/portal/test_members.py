@@ -1,0 +1,226 @@
+"""Adding, changing and removing members, by those who may."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.urls import reverse
+
+from integrations.models import LedgerEntry
+from portal.models import Membership, Role, User
+
+from .conftest import make_user
+
+
+def add(domain, role, email) -> Membership:
+    return Membership.objects.create(domain=domain, user=make_user(email), role=role)
+
+
+@pytest.fixture
+def page(domain) -> str:
+    return reverse("portal:members", args=[domain.name])
+
+
+@pytest.fixture
+def as_owner(client, domain, other_domain) -> Membership:
+    """Signs an owner in; another domain's owner is in the room."""
+    add(other_domain, Role.OWNER, "other@bystander.example")
+    membership = add(domain, Role.OWNER, "dana@acme.example")
+    client.force_login(membership.user)
+    return membership
+
+
+@pytest.fixture
+def as_admin(client, as_owner, domain) -> Membership:
+    membership = add(domain, Role.ADMIN, "ari@acme.example")
+    client.force_login(membership.user)
+    return membership
+
+
+def list_members() -> set[tuple[str, str, str]]:
+    return set(Membership.objects.values_list("domain__name", "user__email", "role"))
+
+
+BYSTANDER = ("bystander.example", "other@bystander.example", "owner")
+OWNER = ("acme.example", "dana@acme.example", "owner")
+
+
+def get_address(membership: Membership) -> str:
+    return reverse("portal:member", args=[membership.domain.name, membership.pk])
+
+
+def get_errors(response) -> dict[str, list[str]]:
+    return dict(response.context["form"].errors)
+
+
+# ── Adding ───────────────────────────────────────────────────────────────────────────────────────
+def test_somebody_new_becomes_a_member_and_chooses_a_password_by_mail(client, as_owner, page, mailoutbox):
+    client.post(page, {"email": " New@Acme.example ", "role": "editor"})
+
+    user = User.objects.get(email="new@acme.example")
+    assert list_members() == {BYSTANDER, OWNER, ("acme.example", "new@acme.example", "editor")}
+    assert not user.has_usable_password()
+    assert list(EmailAddress.objects.filter(user=user).values_list("email", "verified", "primary")) == [
+        ("new@acme.example", True, True)
+    ]
+    assert list(LedgerEntry.objects.values_list("action", "actor_label", "domain_name", "detail")) == [
+        ("member added", "dana@acme.example", "acme.example", "new@acme.example as editor")
+    ]
+    assert [mail.to for mail in mailoutbox] == [["new@acme.example"]]
+    client.logout()
+    link = re.search(r"https?://[^/\s]+(/accounts/password/reset/key/\S+)", mailoutbox[0].body)[1]
+    form = client.get(link, follow=True)
+    client.post(
+        form.request["PATH_INFO"], {"password1": "seven green kettles", "password2": "seven green kettles"}
+    )
+    user.refresh_from_db()
+    assert user.check_password("seven green kettles")
+
+
+def test_somebody_with_an_account_becomes_a_member_without_a_mail(client, as_owner, page, mailoutbox):
+    make_user("known@acme.example")
+
+    client.post(page, {"email": "KNOWN@acme.example", "role": "auditor"})
+
+    assert list_members() == {BYSTANDER, OWNER, ("acme.example", "known@acme.example", "auditor")}
+    assert mailoutbox == []
+
+
+def test_a_member_is_not_added_twice(client, as_owner, page):
+    response = client.post(page, {"email": "dana@acme.example", "role": "auditor"})
+
+    assert get_errors(response) == {"email": ["dana@acme.example is a member already, as owner."]}
+    assert 'value="dana@acme.example"' in response.content.decode()
+    assert list_members() == {BYSTANDER, OWNER}
+    assert not LedgerEntry.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"email": "not an address", "role": "editor"}, "email"),
+        ({"email": "new@acme.example", "role": "emperor"}, "role"),
+        ({"email": "new@acme.example\nBcc: all@acme.example", "role": "editor"}, "email"),
+        ({"role": "editor"}, "email"),
+    ],
+)
+def test_what_does_not_fit_is_refused_at_its_field(client, as_owner, page, typed, field, mailoutbox):
+    response = client.post(page, typed)
+
+    assert list(get_errors(response)) == [field]
+    assert list_members() == {BYSTANDER, OWNER}
+    assert mailoutbox == []
+
+
+def test_an_admin_makes_no_owner(client, as_admin, page):
+    response = client.post(page, {"email": "new@acme.example", "role": "owner"})
+
+    assert list(get_errors(response)) == ["role"]
+    assert not User.objects.filter(email="new@acme.example").exists()
+    assert [value for value, _ in response.context["form"].fields["role"].choices] == [
+        "admin",
+        "editor",
+        "auditor",
+    ]
+
+
+def test_a_mail_server_that_is_down_keeps_nobody_from_becoming_a_member(client, as_owner, page, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+
+    response = client.post(page, {"email": "new@acme.example", "role": "editor"}, follow=True)
+
+    assert ("acme.example", "new@acme.example", "editor") in list_members()
+    assert "The mail about a password could not be sent" in response.content.decode()
+
+
+# ── Changing and removing ────────────────────────────────────────────────────────────────────────
+def test_a_role_is_changed_and_told_to_the_ledger(client, as_owner, domain):
+    editor = add(domain, Role.EDITOR, "eve@acme.example")
+
+    client.post(get_address(editor), {"act": "role", "role": "admin"})
+
+    assert list_members() == {BYSTANDER, OWNER, ("acme.example", "eve@acme.example", "admin")}
+    assert list(LedgerEntry.objects.values_list("action", "actor_label", "detail")) == [
+        ("role changed", "dana@acme.example", "eve@acme.example from editor to admin")
+    ]
+
+
+def test_a_removed_member_keeps_the_account_and_nothing_else(client, as_owner, domain):
+    editor = add(domain, Role.EDITOR, "eve@acme.example")
+
+    response = client.post(get_address(editor), {"act": "remove"})
+
+    assert response["Location"] == reverse("portal:members", args=[domain.name])
+    assert list_members() == {BYSTANDER, OWNER}
+    assert User.objects.filter(email="eve@acme.example", is_active=True).exists()
+    assert list(LedgerEntry.objects.values_list("action", "detail")) == [
+        ("member removed", "eve@acme.example")
+    ]
+
+
+@pytest.mark.parametrize("typed", [{"act": "remove"}, {"act": "role", "role": "admin"}])
+def test_the_last_owner_stays_an_owner(client, as_owner, typed):
+    response = client.post(get_address(as_owner), typed)
+
+    assert response.context["refused"] == (
+        "dana@acme.example is the only owner of acme.example. Make somebody else an owner first."
+    )
+    assert list_members() == {BYSTANDER, OWNER}
+
+
+def test_an_owner_whose_account_is_closed_does_not_count_as_the_other_owner(client, as_owner, domain):
+    closed = add(domain, Role.OWNER, "gone@acme.example")
+    User.objects.filter(pk=closed.user_id).update(is_active=False)
+
+    response = client.post(get_address(as_owner), {"act": "remove"})
+
+    assert "the only owner" in response.context["refused"]
+
+
+def test_an_owner_leaves_once_there_is_another(client, as_owner, domain):
+    add(domain, Role.OWNER, "second@acme.example")
+
+    response = client.post(get_address(as_owner), {"act": "remove"})
+
+    assert response["Location"] == reverse("portal:home")
+    assert list_members() == {BYSTANDER, ("acme.example", "second@acme.example", "owner")}
+
+
+@pytest.mark.parametrize("typed", [{"act": "remove"}, {"act": "role", "role": "auditor"}])
+def test_an_admin_changes_no_owner(client, as_admin, as_owner, typed):
+    response = client.post(get_address(as_owner), typed)
+
+    assert response.status_code == 200
+    assert OWNER in list_members()
+    assert "Only an owner changes an owner" in client.get(get_address(as_owner)).content.decode()
+
+
+def test_a_made_up_role_changes_nothing(client, as_owner, domain):
+    editor = add(domain, Role.EDITOR, "eve@acme.example")
+
+    response = client.post(get_address(editor), {"act": "role", "role": "emperor"})
+
+    assert list(get_errors(response)) == ["role"]
+    assert ("acme.example", "eve@acme.example", "editor") in list_members()
+
+
+def test_members_of_the_domain_are_listed_and_no_others(
+    client, as_owner, domain, page, django_assert_max_num_queries
+):
+    with django_assert_max_num_queries(50) as one:
+        client.get(page)
+    add(domain, Role.EDITOR, "eve@acme.example")
+    add(domain, Role.AUDITOR, "<b>ina</b>@acme.example")
+
+    with django_assert_max_num_queries(len(one)):
+        response = client.get(page)
+
+    assert [member.user.email for member in response.context["page_obj"]] == [
+        "<b>ina</b>@acme.example",
+        "dana@acme.example",
+        "eve@acme.example",
+    ]
+    assert "<b>ina</b>" not in response.content.decode()
