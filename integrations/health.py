@@ -143,6 +143,6 @@ def say_why_not_restorable(connection: Connection) -> str:
         return (
             "Outreach does not accept this portal’s client id and secret. The operator must mend that first."
         )
-    if not connection.has_scope("mailboxes.all") and connection.scopes_known:
+    if not connection.has_scope("mailboxes.all"):
         return "The permission to write signatures was not granted. Connect again and allow it first."
     return ""

@@ -254,7 +254,7 @@ class _Run:
             run.calls = session.calls.left
 
     def _may_read(self, what: str) -> bool:
-        if self._run.connection.has_scope(NEEDED[what]) or not self._run.connection.scopes_known:
+        if self._run.connection.has_scope(NEEDED[what]):
             self._run.phase = what
             return True
         self._skipped.append(f"{what.capitalize()} were not read: {NEEDED[what]} is not granted.")

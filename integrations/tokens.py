@@ -66,7 +66,6 @@ class Standing:
 
     state: str
     scopes_granted: frozenset[str]
-    scopes_known: bool
     scopes_switched_off: frozenset[str]
     allows_writes: bool
 
@@ -92,7 +91,6 @@ class ConnectionWatch:
         return Standing(
             state=row.state,
             scopes_granted=frozenset(row.scopes_granted),
-            scopes_known=row.scopes_known,
             scopes_switched_off=frozenset(row.scopes_switched_off),
             allows_writes=row.allows_writes or self._for_restoring,
         )

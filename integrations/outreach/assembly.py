@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from integrations.connector import AccountIdentity
-from integrations.errors import ConnectionLost
+from integrations.errors import AccountRestricted, ConnectionLost
 
 from .client import OutreachClient
 from .connector import OutreachConnector
@@ -32,6 +32,7 @@ __all__ = [
     "get_redirect_uri",
     "identify",
     "open_connector",
+    "probe",
     "refresh_tokens",
     "revoke_token",
 ]
@@ -51,7 +52,7 @@ def open_connector(
     def permission() -> Permission:
         standing = watch.standing()
         return Permission(
-            granted=standing.scopes_granted if standing.scopes_known else None,
+            granted=standing.scopes_granted,
             switched_off=standing.scopes_switched_off,
             writes_allowed=standing.allows_writes,
         )
@@ -68,8 +69,32 @@ def exchange_code(code: str, *, code_verifier: str, record: Recorder | None = No
         return oauth.exchange_code(code, get_redirect_uri(), code_verifier)
 
 
-def identify(pair: TokenReply, *, granted: frozenset[str] | None, record: Recorder) -> AccountIdentity:
+def identify(pair: TokenReply, *, granted: frozenset[str], record: Recorder) -> AccountIdentity:
     """Return the organisation a new pair of tokens opens, by one read before anything is stored."""
+    with _unstored(pair, granted=granted, record=record) as connector:
+        return connector.identify_account()
+
+
+def probe(pair: TokenReply, *, record: Recorder) -> tuple[str, ...]:
+    """Return which of the requested permissions a new pair of tokens opens, by one small read of each.
+
+    For a token reply that did not say what was granted. `mailboxes.all` is tried by reading alone.
+    """
+    with _unstored(pair, granted=None, record=record) as connector:
+        return tuple(scope for scope in REQUESTED if _is_open(connector, scope))
+
+
+def _is_open(connector: OutreachConnector, scope: str) -> bool:
+    try:
+        return connector.is_granted(scope)
+    except AccountRestricted:
+        return True  # granted; what the account's own profile keeps from us is said where it is met
+
+
+@contextmanager
+def _unstored(
+    pair: TokenReply, *, granted: frozenset[str] | None, record: Recorder
+) -> Iterator[OutreachConnector]:
     with OutreachClient(
         base_url=settings.OUTREACH_BASE_URL,
         access=_UnstoredAccess(pair),
@@ -77,7 +102,7 @@ def identify(pair: TokenReply, *, granted: frozenset[str] | None, record: Record
         permission=lambda: Permission(granted=granted),
         record=record,
     ) as client:
-        return OutreachConnector(client).identify_account()
+        yield OutreachConnector(client)
 
 
 class _UnstoredAccess:
@@ -94,7 +119,7 @@ class _UnstoredAccess:
 
 
 class _NoBudget:
-    """One call, made while a person waits; the connection's own budget begins with the connection."""
+    """A few calls, made while a person waits; the connection's own budget begins with the connection."""
 
     def take(self) -> None:
         return

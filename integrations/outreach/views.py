@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
@@ -23,7 +23,7 @@ from integrations.models import Connection
 from portal.access import Permission, get_permissions, get_visible_domains
 from portal.models import Domain, User
 
-from .assembly import exchange_code, identify
+from .assembly import exchange_code, identify, probe
 from .provider import OutreachOAuth2Adapter
 from .scopes import REQUESTED, compare
 
@@ -105,8 +105,7 @@ class OutreachCallbackView(OAuth2CallbackView):
         return {"domain": given.get("domain"), "pkce_code_verifier": state.get("pkce_code_verifier") or ""}
 
     def _connect(self, request: HttpRequest, domain: Domain, *, code_verifier: str) -> HttpResponseBase:
-        user = request.user
-        assert isinstance(user, User)
+        user = cast(User, request.user)  # a state is only taken from somebody who is logged in
         connection_id = uuid.uuid4()
         calls = CallCollector(
             Connection(id=connection_id, domain=domain), job="connect", actor_label=user.email
@@ -114,12 +113,9 @@ class OutreachCallbackView(OAuth2CallbackView):
         try:
             pair = exchange_code(request.GET["code"], code_verifier=code_verifier, record=calls)
             grant = compare(REQUESTED, pair.scope)
-            granted = [*grant.granted, *grant.extra]
-            may_identify = "users.all" in granted or not grant.is_known
+            granted = [*grant.granted, *grant.extra] if grant.is_known else list(probe(pair, record=calls))
             account = (
-                identify(pair, granted=frozenset(granted) if grant.is_known else None, record=calls)
-                if may_identify
-                else None
+                identify(pair, granted=frozenset(granted), record=calls) if "users.all" in granted else None
             )
             connection = accept_authorisation(
                 connection_id,
@@ -171,7 +167,8 @@ def _read_problem(request: HttpRequest) -> tuple[str, str] | None:
         )
     if len(request.GET.getlist("code")) != 1 or not request.GET["code"]:
         return "Outreach’s answer carries no usable code.", again
-    if "iss" in request.GET and request.GET["iss"].rstrip("/") != settings.OUTREACH_BASE_URL:
+    issuers = request.GET.getlist("iss")
+    if any(issuer.rstrip("/") != settings.OUTREACH_BASE_URL for issuer in issuers):
         return "The answer names another issuer than the Outreach this portal is set up for.", again
     return None
 
