@@ -80,7 +80,7 @@ class OwnValuesForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         unfit = build_context(cleaned).missing
-        for name, value in cleaned.items():
+        for name, value in tuple(cleaned.items()):  # an error takes its value out
             if value and name in unfit:
                 self.add_error(name, ValidationError(f"This cannot be used: {unfit[name]}."))
         return cleaned
@@ -201,6 +201,14 @@ class TemplateChoiceForm(forms.Form):
 class BrandForm(forms.ModelForm):
     """What a domain's signatures say about the company."""
 
+    website = forms.URLField(assume_scheme="https", required=False, help_text="It becomes a link.")
+    logo_url = forms.URLField(
+        label="Logo address",
+        assume_scheme="https",
+        required=False,
+        help_text="An https address that mail clients can load, on a transparent ground.",
+    )
+
     class Meta:
         model = Brand
         fields = ["name", "tagline", "website", "phone", "address", "logo_url", "accent", "legal"]
@@ -212,7 +220,7 @@ class BrandForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         unfit = build_context({f"company.{name}": value for name, value in cleaned.items()}).missing
-        for name, value in cleaned.items():
+        for name, value in tuple(cleaned.items()):  # an error takes its value out
             if value and f"company.{name}" in unfit:
                 self.add_error(name, ValidationError(f"This cannot be used: {unfit[f'company.{name}']}."))
         return cleaned

@@ -1,0 +1,205 @@
+"""Templates: each save is a version, and what is wrong stands at the source with its line."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from signatures.authoring import save_template
+from signatures.models import Template
+
+ADDRESS = "/domains/acme.example/templates/"
+
+
+@pytest.fixture
+def card(company) -> Template:
+    return Template.objects.select_related("current").get(domain=company.domain, name="Card")
+
+
+def test_the_list_tells_how_many_carry_each(company, bystander, auditor: Client):
+    company.add("Ana Silva")
+    company.add("Lena Vogel", is_locked=True)
+
+    rows = auditor.get(ADDRESS).context["rows"]
+
+    assert [(template.name, carriers) for template, carriers in rows] == [
+        ("Card", 0),
+        ("Letterhead", 1),
+        ("Plain line", 0),
+    ]
+
+
+def test_the_list_runs_as_many_queries_for_one_template_as_for_three(company, auditor: Client):
+    auditor.get(ADDRESS)
+    with CaptureQueriesContext(database) as for_three:
+        auditor.get(ADDRESS)
+    Template.objects.filter(domain=company.domain).exclude(name="Letterhead").delete()
+
+    with CaptureQueriesContext(database) as for_one:
+        auditor.get(ADDRESS)
+
+    assert len(for_one) == len(for_three)
+
+
+def test_an_empty_list_offers_the_shipped_ones_and_adds_them_once(domain, editor: Client, auditor: Client):
+    assert "Add the three templates" in editor.get(ADDRESS).content.decode()
+    assert "An owner, admin or editor" in auditor.get(ADDRESS).content.decode()
+
+    editor.post(f"{ADDRESS}starters/")
+    editor.post(f"{ADDRESS}starters/")
+
+    assert list(Template.objects.filter(domain=domain).values_list("name", flat=True)) == [
+        "Card",
+        "Letterhead",
+        "Plain line",
+    ]
+
+
+def test_a_new_template_starts_from_a_shipped_one_or_from_nothing(company, editor: Client):
+    assert "Start from Letterhead" in editor.get(f"{ADDRESS}new/").content.decode()
+    assert (
+        "{{ sender.name }}"
+        in editor.get(f"{ADDRESS}new/?starter=letterhead").context["form"].initial["source"]
+    )
+    assert editor.get(f"{ADDRESS}new/?starter=").context["form"].initial["source"] == ""
+
+
+def test_a_new_template_is_saved_and_shown(company, editor: Client):
+    response = editor.post(f"{ADDRESS}new/", {"name": "Short", "source": "<p>{{ sender.name }}</p>"})
+
+    made = Template.objects.get(domain=company.domain, name="Short")
+    assert (response.status_code, response["Location"]) == (302, f"{ADDRESS}{made.pk}/")
+    assert (made.current.number, made.current.source) == (1, "<p>{{ sender.name }}</p>")
+    assert made.current.created_by_label == "editor@acme.example"
+
+
+def test_saving_makes_the_next_version_and_keeps_the_earlier(company, card, editor: Client):
+    before = card.current.source
+
+    editor.post(
+        f"{ADDRESS}{card.pk}/save/", {"name": "Card", "source": "<p>{{ sender.name }}</p>", "base": "1"}
+    )
+
+    assert list(card.versions.values_list("number", "source")) == [
+        (2, "<p>{{ sender.name }}</p>"),
+        (1, before),
+    ]
+    card.refresh_from_db()
+    assert card.current.number == 2
+
+
+def test_an_unchanged_source_makes_no_version(company, card, editor: Client):
+    page = editor.post(
+        f"{ADDRESS}{card.pk}/save/", {"name": "Card", "source": card.current.source, "base": "1"}, follow=True
+    )
+
+    assert card.versions.count() == 1
+    assert "there is no new version" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("<p>\n{{ sender.nam }}</p>", "Line 2, column 1"),
+        ("<p>{% if sender.name %}</p>", "Line 1"),
+        ("<p>{{ sender.name | explode }}</p>", "Line 1, column 4"),
+    ],
+)
+def test_what_is_wrong_stands_at_the_source_with_its_place_and_keeps_what_was_typed(
+    company, card, editor: Client, source: str, message: str
+):
+    response = editor.post(f"{ADDRESS}{card.pk}/save/", {"name": "Renamed", "source": source, "base": "1"})
+
+    assert response.status_code == 422
+    form = response.context["form"]
+    assert form.errors["source"][0].startswith(message)
+    assert (form["source"].value(), form["name"].value()) == (source, "Renamed")
+    assert list(Template.objects.filter(pk=card.pk).values_list("name", "current__number")) == [("Card", 1)]
+
+
+def test_a_name_that_is_taken_is_told_at_the_name(company, card, editor: Client):
+    response = editor.post(
+        f"{ADDRESS}{card.pk}/save/", {"name": "Letterhead", "source": "<p>x</p>", "base": "1"}
+    )
+
+    assert response.status_code == 422
+    assert response.context["form"].errors["name"] == ["A template with this name exists already."]
+
+
+def test_what_somebody_saved_meanwhile_is_not_written_over(company, card, editor: Client):
+    save_template(
+        company.domain, name="Card", source="<p>Theirs</p>", by_label="tom@acme.example", template=card
+    )
+
+    first = editor.post(f"{ADDRESS}{card.pk}/save/", {"name": "Card", "source": "<p>Mine</p>", "base": "1"})
+
+    assert first.status_code == 422
+    assert (
+        "tom@acme.example saved version 2 while you were writing."
+        in first.context["form"].errors["source"][0]
+    )
+    assert '<input type="hidden" name="base" value="2">' in first.content.decode()
+
+    editor.post(f"{ADDRESS}{card.pk}/save/", {"name": "Card", "source": "<p>Mine</p>", "base": "2"})
+    assert [version.source for version in card.versions.all()][:2] == ["<p>Mine</p>", "<p>Theirs</p>"]
+
+
+def test_an_earlier_version_comes_back_as_a_new_one(company, card, editor: Client):
+    original = card.current.source
+    save_template(company.domain, name="Card", source="<p>Two</p>", by_label="x", template=card)
+
+    editor.post(f"{ADDRESS}{card.pk}/restore/", {"version": "1"})
+    editor.post(f"{ADDRESS}{card.pk}/restore/", {"version": "77"})
+
+    assert list(card.versions.values_list("number", "source")) == [
+        (3, original),
+        (2, "<p>Two</p>"),
+        (1, original),
+    ]
+
+
+def test_an_earlier_version_can_be_looked_at(company, card, auditor: Client):
+    original = card.current.source
+    save_template(company.domain, name="Card", source="<p>Two</p>", by_label="x", template=card)
+
+    page = auditor.get(f"{ADDRESS}{card.pk}/?version=1")
+
+    assert page.context["shown"].source == original
+    assert "You are looking at version 1" in page.content.decode()
+
+
+def test_a_script_in_a_source_is_shown_as_words(company, card, editor: Client):
+    source = "</textarea><script>alert(1)</script>{{ nope.nope }}"
+
+    page = editor.post(
+        f"{ADDRESS}{card.pk}/save/", {"name": "<script>n</script>", "source": source, "base": "1"}
+    )
+
+    assert "<script>alert(1)" not in page.content.decode()
+    assert "<script>n" not in page.content.decode()
+
+
+@pytest.mark.parametrize("action", ["", "save/", "restore/"])
+def test_a_template_of_another_domain_answers_as_one_that_does_not_exist(
+    company, bystander, editor, action: str
+):
+    theirs = Template.objects.filter(domain=bystander.domain).first()
+    send = editor.post if action else editor.get
+
+    stranger, nobody = send(f"{ADDRESS}{theirs.pk}/{action}"), send(f"{ADDRESS}987654321/{action}")
+
+    assert (stranger.status_code, nobody.status_code) == (404, 404)
+    assert stranger.content == nobody.content
+    assert theirs.versions.count() == 1
+
+
+def test_who_may_only_look_sees_the_source_and_can_save_nothing(company, card, auditor: Client):
+    page = auditor.get(f"{ADDRESS}{card.pk}/").content.decode()
+
+    assert "Save as version" not in page
+    assert auditor.get(f"{ADDRESS}new/").status_code == 403
+    for action in ("save/", "restore/"):
+        assert auditor.post(f"{ADDRESS}{card.pk}/{action}", {"version": "1"}).status_code == 403
+    assert auditor.post(f"{ADDRESS}starters/").status_code == 403
