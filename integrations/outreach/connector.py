@@ -1,11 +1,11 @@
-"""Outreach's words to the records of `integrations.connector`, and back for the one attribute we write."""
+"""The contract of `integrations.connector`, fulfilled by calls to Outreach; `records` reads what they answer."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from integrations.connector import (
     AccountIdentity,
@@ -14,10 +14,9 @@ from integrations.connector import (
     PersonRecord,
     ProspectRecord,
     TeamRecord,
-    Unreadable,
 )
 from integrations.errors import ScopeMissing, UnexpectedReply
-from integrations.outreach import jsonapi
+from integrations.outreach import jsonapi, records
 from integrations.outreach.client import OutreachClient
 from integrations.outreach.endpoints import (
     FIND_PROSPECT,
@@ -34,29 +33,9 @@ from integrations.outreach.statuses import NotUnderstood
 
 MOST_PEOPLE_PER_READ = 100
 
-Record = TypeVar("Record", PersonRecord, TeamRecord, MailboxRecord)
-
-_RELATIONSHIPS = frozenset({"teams", "users", "user"})
+_RELATIONSHIPS = frozenset({"teams", "users", "user", "owner", "stage", "persona", "account"})
 _PEOPLE_FIELDS = tuple(name for name in LIST_USERS.fields_read if name not in ("userGuid", "createdAt"))
 _IDENTITY_FIELDS = ("email", "userGuid", "createdAt")
-# Outreach's name -> ours. Score and engagedScore are numbers; they travel as text like the rest.
-_PROSPECT_ATTRIBUTES = {
-    "title": "title",
-    "occupation": "occupation",
-    "company": "company",
-    "region": "region",
-    "addressCity": "city",
-    "addressState": "state",
-    "addressCountry": "country",
-    "timeZone": "time_zone",
-    "source": "source",
-    "campaignName": "campaign",
-    "eventName": "event",
-    "externalSource": "external_source",
-    "score": "score",
-    "engagedScore": "engaged_score",
-}
-_PROSPECT_LINKS = {"owner": "user", "stage": "stage", "persona": "persona", "account": "account"}
 
 
 class OutreachConnector:
@@ -79,7 +58,7 @@ class OutreachConnector:
         query = {"page[size]": "25", "sort": "createdAt", "fields[user]": ",".join(_IDENTITY_FIELDS)}
         page = next(pages(self._client, LIST_USERS, {**query, "count": "false"}))
         try:
-            users = [_oldest_first(item) for item in page.items]
+            users = [records.oldest_first(item) for item in page.items]
         except FieldError as error:
             raise _unexpected(f"user {error}") from error
         if not users:
@@ -90,17 +69,17 @@ class OutreachConnector:
     def list_people(self, *, updated_since: datetime | None = None) -> Iterator[Page[PersonRecord]]:
         """Yield pages of people; with `updated_since`, only those changed at or after it."""
         for page in self._listing(LIST_USERS, _PEOPLE_FIELDS, _since(updated_since)):
-            yield _read_page(page, _person, "user", updated_since)
+            yield records.read_page(page, records.person, "user", updated_since)
 
     def list_teams(self) -> Iterator[Page[TeamRecord]]:
         """Yield pages of all teams; whether a new member changes `updatedAt` is not documented."""
         for page in self._listing(LIST_TEAMS, LIST_TEAMS.fields_read, {}):
-            yield _read_page(page, _team, "team", None)
+            yield records.read_page(page, records.team, "team", None)
 
     def list_mailboxes(self, *, updated_since: datetime | None = None) -> Iterator[Page[MailboxRecord]]:
         """Yield pages of mailboxes with the signature each holds."""
         for page in self._listing(LIST_MAILBOXES, LIST_MAILBOXES.fields_read, _since(updated_since)):
-            yield _read_page(page, _mailbox, "mailbox", updated_since)
+            yield records.read_page(page, records.mailbox, "mailbox", updated_since)
 
     def read_mailboxes(self, person_ids: Sequence[str]) -> list[MailboxRecord]:
         """Return the mailboxes of at most 100 people as they are now, in one call where it fits.
@@ -115,7 +94,7 @@ class OutreachConnector:
         found: dict[str, MailboxRecord] = {}
         filters = {"filter[userId]": ",".join(sorted(wanted, key=int))}
         for listing in self._listing(LIST_MAILBOXES, LIST_MAILBOXES.fields_read, filters):
-            page = _read_page(listing, _mailbox, "mailbox", None)
+            page = records.read_page(listing, records.mailbox, "mailbox", None)
             if page.unreadable:
                 raise _unexpected(f"mailbox {page.unreadable[0].remote_id}: {page.unreadable[0].reason}")
             found.update((record.remote_id, record) for record in page.records if record.person_id in wanted)
@@ -128,18 +107,12 @@ class OutreachConnector:
         Raises: Refused, NotFound, Rejected for this mailbox alone; UnexpectedReply when the write may
             have been done and the reply does not show it.
         """
-        attributes = {"emailSignature": html}
-        body = {
-            "data": {
-                "type": "mailbox",
-                "id": int(mailbox_id) if mailbox_id.isdecimal() else 0,
-                "attributes": attributes,
-            }
-        }
+        number = int(mailbox_id) if mailbox_id.isdecimal() else 0
+        body = {"data": {"type": "mailbox", "id": number, "attributes": {"emailSignature": html}}}
         reply = self._client.send(WRITE_SIGNATURE, path_id=mailbox_id, body=body)
         item = jsonapi.resource(reply.document)
         try:
-            record = _mailbox(item, jsonapi.identity(item, "mailbox"))
+            record = records.mailbox(item, jsonapi.identity(item, "mailbox"))
         except FieldError as error:
             raise _unexpected(f"mailbox {mailbox_id}: {error}") from error
         if record.remote_id != mailbox_id:
@@ -154,16 +127,14 @@ class OutreachConnector:
         address = email.strip().lower()
         if not is_one_address(address):
             return None
-        try:
-            items = self._prospects({"filter[emails][]": address, "newFilterSyntax": "true"})
-        except NotUnderstood:
-            # The array form is documented for filters in general, and `emails` not named among them.
-            items = self._prospects({"filter[emails]": address})
-        try:
-            found = [_prospect(item) for item in items if _is_live(item)]
-        except FieldError as error:
-            raise _unexpected(f"prospect {error}") from error
-        named = [record for record in found if address in map(str.lower, record.emails)]
+        found: list[ProspectRecord] = []
+        # The array form is documented for filters in general, and `emails` not named among them: where
+        # it is refused, or lets strangers through as if it were not there, the plain form is asked.
+        with suppress(NotUnderstood):
+            found = self._prospects({"filter[emails][]": address, "newFilterSyntax": "true"})
+            if not found:
+                return None
+        named = _named(found, address) or _named(self._prospects({"filter[emails]": address}), address)
         return min(named, key=lambda record: int(record.remote_id), default=None)
 
     def is_granted(self, scope: str) -> bool:
@@ -177,16 +148,27 @@ class OutreachConnector:
                 # RFC 2606: no address ends in `.invalid`, so that nobody's record is read by asking.
                 self._prospects({"filter[emails]": "nobody@countersign.invalid"})
                 return True
-            endpoint = next(one for one in (LIST_USERS, LIST_TEAMS, LIST_MAILBOXES) if one.scope == scope)
+            endpoint = {one.scope: one for one in (LIST_USERS, LIST_TEAMS, LIST_MAILBOXES)}[scope]
             fields = {f"fields[{endpoint.resource_type}]": endpoint.fields_read[0]}
             self._client.send(endpoint, query={"page[size]": "1", "count": "false", **fields})
         except ScopeMissing:
             return False
         return True
 
-    def _prospects(self, filters: Mapping[str, str]) -> list[Any]:
-        fields = ",".join(FIND_PROSPECT.fields_read)
-        query = {"page[size]": "2", "count": "false", "fields[prospect]": fields, **filters}
+    def _prospects(self, filters: Mapping[str, str]) -> list[ProspectRecord]:
+        """Return the live prospects that the filter lets through, two at most."""
+        query = {"page[size]": "2", "count": "false", **filters}
+        try:
+            items = self._prospect_items(query, FIND_PROSPECT.fields_read)
+        except NotUnderstood:
+            items = self._prospect_items(query, _without_relationships(FIND_PROSPECT.fields_read))
+        try:
+            return [records.prospect(item) for item in items if records.is_live(item)]
+        except FieldError as error:
+            raise _unexpected(f"prospect {error}") from error
+
+    def _prospect_items(self, query: Mapping[str, str], fields: tuple[str, ...]) -> list[Any]:
+        query = {**query, "fields[prospect]": ",".join(fields)}
         return jsonapi.resources(self._client.send(FIND_PROSPECT, query=query).document)
 
     def _listing(
@@ -209,8 +191,16 @@ class OutreachConnector:
                 yield first
                 yield from listing
                 return
-        plain = ",".join(name for name in fields if name not in _RELATIONSHIPS)
-        yield from pages(self._client, endpoint, {**query, key: plain})
+        plain = _without_relationships(fields)
+        yield from pages(self._client, endpoint, {**query, key: ",".join(plain)})
+
+
+def _without_relationships(fields: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in fields if name not in _RELATIONSHIPS)
+
+
+def _named(prospects: list[ProspectRecord], address: str) -> list[ProspectRecord]:
+    return [record for record in prospects if address in map(str.lower, record.emails)]
 
 
 def _since(updated_since: datetime | None) -> dict[str, str]:
@@ -218,134 +208,6 @@ def _since(updated_since: datetime | None) -> dict[str, str]:
         return {}
     moment = updated_since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {"newFilterSyntax": "true", "filter[updatedAt][gte]": moment}
-
-
-def _read_page(
-    page: ListingPage,
-    read: Callable[[dict[str, Any], str], Record],
-    resource_type: str,
-    updated_since: datetime | None,
-) -> Page[Record]:
-    """Return the page as records; what does not fit is set aside, and of two with one id the last counts."""
-    records: dict[str, Record] = {}
-    unreadable: list[Unreadable] = []
-    for item in page.items:
-        remote_id = ""
-        try:
-            remote_id = jsonapi.identity(item, resource_type)
-            record = read(item, remote_id)
-        except FieldError as error:
-            unreadable.append(Unreadable(remote_id, str(error)))
-            continue
-        updated_at = getattr(record, "updated_at", None)
-        # The bounds of a date filter are sometimes ignored.
-        if updated_since is None or updated_at is None or updated_at >= updated_since:
-            records[remote_id] = record
-    return Page(tuple(records.values()), tuple(unreadable), page.is_last)
-
-
-def _person(item: dict[str, Any], remote_id: str) -> PersonRecord:
-    attributes = jsonapi.attributes_of(item)
-    phone, bridge, extension = (
-        jsonapi.text(attributes, name) for name in ("phoneNumber", "bridgePhone", "bridgePhoneExtension")
-    )
-    # The extension belongs to the bridge number, often a private one: it counts where both are one number.
-    has_extension = bool(extension and phone) and _digits(phone) == _digits(bridge)
-    return PersonRecord(
-        remote_id=remote_id,
-        email=_address(attributes),
-        first_name=jsonapi.text(attributes, "firstName"),
-        last_name=jsonapi.text(attributes, "lastName"),
-        name=jsonapi.text(attributes, "name"),
-        title=jsonapi.text(attributes, "title"),
-        phone=phone,
-        phone_extension=extension if has_extension else "",
-        custom1=jsonapi.text(attributes, "custom1"),
-        custom2=jsonapi.text(attributes, "custom2"),
-        custom3=jsonapi.text(attributes, "custom3"),
-        custom4=jsonapi.text(attributes, "custom4"),
-        custom5=jsonapi.text(attributes, "custom5"),
-        is_locked=bool(jsonapi.flag(attributes, "locked")),
-        updated_at=jsonapi.instant(attributes, "updatedAt"),
-        team_ids=jsonapi.to_many(item, "teams", "team"),
-    )
-
-
-def _team(item: dict[str, Any], remote_id: str) -> TeamRecord:
-    name = jsonapi.text(jsonapi.attributes_of(item), "name")
-    return TeamRecord(remote_id, name, jsonapi.to_many(item, "users", "user"))
-
-
-def _mailbox(item: dict[str, Any], remote_id: str) -> MailboxRecord:
-    attributes = jsonapi.attributes_of(item)
-    return MailboxRecord(
-        remote_id=remote_id,
-        email=_address(attributes),
-        person_id=_owner(item, attributes),
-        signature_html=jsonapi.markup(attributes, "emailSignature"),
-        is_editable=jsonapi.flag(attributes, "editable"),
-        is_send_disabled=bool(jsonapi.flag(attributes, "sendDisabled")),
-        updated_at=jsonapi.instant(attributes, "updatedAt"),
-    )
-
-
-def _owner(item: dict[str, Any], attributes: Mapping[str, Any]) -> str:
-    """Return whose mailbox it is; two answers that differ are none, or a signature could go astray."""
-    value = attributes.get("userId")
-    by_attribute = "" if value is None else jsonapi.id_text(value, "userId")
-    by_relationship = jsonapi.to_one(item, "user", "user") or ""
-    if by_attribute and by_relationship and by_attribute != by_relationship:
-        raise FieldError("userId", "and the user relationship name different people")
-    return by_attribute or by_relationship
-
-
-def _address(attributes: dict[str, Any]) -> str:
-    email = jsonapi.text(attributes, "email")
-    if "@" not in email or " " in email:
-        raise FieldError("email", "is not an address")
-    return email
-
-
-def _digits(text: str) -> str:
-    return re.sub(r"\D", "", text, flags=re.ASCII)
-
-
-def _oldest_first(item: Any) -> tuple[datetime, int, str, str]:
-    remote_id = jsonapi.identity(item, "user")
-    attributes = jsonapi.attributes_of(item)
-    created_at = jsonapi.instant(attributes, "createdAt") or datetime.max.replace(tzinfo=UTC)
-    guid = jsonapi.text(attributes, "userGuid") if "userGuid" in attributes else ""
-    domain = _address(attributes).rpartition("@")[2].lower()
-    return created_at, int(remote_id), guid or f"user-{remote_id}", domain
-
-
-def _is_live(item: Any) -> bool:
-    return type(item) is dict and not jsonapi.attributes_of(item).get("trashedAt")
-
-
-def _prospect(item: dict[str, Any]) -> ProspectRecord:
-    attributes = jsonapi.attributes_of(item)
-    values = {ours: _plain(attributes, theirs) for theirs, ours in _PROSPECT_ATTRIBUTES.items()}
-    ids = {name: jsonapi.to_one(item, name, kind) or "" for name, kind in _PROSPECT_LINKS.items()}
-    return ProspectRecord(
-        remote_id=jsonapi.identity(item, "prospect"),
-        emails=jsonapi.texts(attributes, "emails"),
-        attributes=values,
-        tags=jsonapi.texts(attributes, "tags"),
-        owner_id=ids["owner"],
-        stage_id=ids["stage"],
-        persona_id=ids["persona"],
-        account_id=ids["account"],
-        is_opted_out=bool(jsonapi.flag(attributes, "optedOut")),
-    )
-
-
-def _plain(attributes: dict[str, Any], name: str) -> str:
-    """Return a text or a number as text; '' for null or nothing."""
-    value = attributes.get(name)
-    if type(value) in (int, float):
-        return f"{value:.15g}"
-    return "" if value is None else jsonapi.text(attributes, name)
 
 
 def _unexpected(detail: str) -> UnexpectedReply:

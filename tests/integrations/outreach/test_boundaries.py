@@ -12,6 +12,7 @@ import integrations.outreach
 FOLDER = Path(integrations.outreach.__file__).parent
 WIRE = (
     "endpoints", "scopes", "policy", "jsonapi", "ports", "waiting", "statuses", "deadline", "client", "oauth",
+    "records",
     "listing", "connector",
 )  # fmt: skip
 

@@ -392,11 +392,25 @@ def test_the_plain_filter_serves_where_the_array_form_is_refused(wire, sandbox, 
     record = wire.connector.find_prospect("mira+news@second.example")
 
     assert record.remote_id == str(prospect.id)
+    assert [request.status for request in sandbox.requests] == [400, 400, 200]
+
+
+def test_the_plain_filter_serves_where_the_array_form_is_taken_for_no_filter(wire, sandbox, prospect):
+    sandbox.faults.add("set_field", field="emails", value=["other@first.example"])
+
+    assert wire.connector.find_prospect("mira@first.example").remote_id == str(prospect.id)
+    assert "filter[emails]" in sandbox.requests[-1].parameters
+
+
+def test_a_prospect_is_found_where_a_fieldset_may_not_name_relationships(wire, sandbox, prospect):
+    sandbox.settings.change(fieldset_relationships="refuse")
+
+    assert wire.connector.find_prospect("mira@first.example").attributes["title"] == "CFO"
     assert [request.status for request in sandbox.requests] == [400, 200]
 
 
 def test_somebody_else_whom_the_filter_let_through_is_not_taken(wire, sandbox, prospect):
-    sandbox.faults.add("set_field", field="emails", value=["other@first.example"])
+    sandbox.faults.add("set_field", field="emails", value=["other@first.example"], times=None)
 
     assert wire.connector.find_prospect("mira@first.example") is None
 
