@@ -9,7 +9,6 @@ from django.test.utils import CaptureQueriesContext
 
 from signatures.models import Assignment, Group, Sender, Template
 
-
 ADDRESS = "/domains/acme.example/groups/"
 
 

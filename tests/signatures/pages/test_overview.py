@@ -1,0 +1,101 @@
+"""The overview's figures, over live mailboxes of active people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
+
+from signatures.authoring import save_template
+from signatures.models import Template
+from signatures.overview import Need, get_overview
+
+
+def test_the_figures_say_who_signs_as_intended_and_who_needs_somebody(company, bystander):
+    ana = company.add("Ana Silva", teams=("Sales",))
+    tom = company.add("Tom Okafor", teams=("Sales",))
+    company.add("Noor Haddad")
+    company.add("Lena Vogel", is_locked=True)
+    company.add("Sam Blake", has_mailbox=False)
+    company.place(ana)
+    done = company.run("complete")
+    company.attempt(done, ana, "delivered", finished_at=company.at)
+    company.attempt(done, tom, "refused", reason="Outreach does not let us edit this mailbox.")
+    halted = company.run("halted")
+
+    overview = get_overview(company.domain, at=company.at)
+
+    assert (overview.mailboxes_total, overview.up_to_date, overview.changed_today) == (3, 1, 1)
+    assert overview.needs_you_total == 1
+    assert overview.needs_you == (
+        Need(
+            "Tom Okafor",
+            "Sales",
+            "Outreach does not let us edit this mailbox.",
+            f"/domains/acme.example/senders/{tom.pk}/",
+        ),
+    )
+    assert overview.current_run == halted
+
+
+def test_a_mailbox_with_an_earlier_version_is_not_up_to_date(company):
+    company.place(company.add("Ana Silva"))
+    letterhead = Template.objects.get(domain=company.domain, name="Letterhead")
+
+    save_template(company.domain, name="Letterhead", source="<p>New</p>", by_label="x", template=letterhead)
+
+    assert (get_overview(company.domain).mailboxes_total, get_overview(company.domain).up_to_date) == (1, 0)
+
+
+def test_a_later_delivery_ends_what_an_earlier_refusal_asked_for(company):
+    ana = company.add("Ana Silva")
+    company.attempt(company.run("complete"), ana, "refused", reason="Edited.")
+    company.attempt(company.run("complete"), ana, "delivered")
+    company.place(ana)
+
+    overview = get_overview(company.domain)
+
+    assert (overview.up_to_date, overview.needs_you_total) == (1, 0)
+
+
+def test_today_begins_at_midnight_where_the_domain_is(company):
+    company.domain.time_zone = (
+        "Pacific/Auckland"  # 13 hours ahead in November, so its day begins at 11:00 UTC
+    )
+    midnight = datetime(2026, 11, 23, 11, tzinfo=UTC)
+    ana, tom = company.add("Ana Silva"), company.add("Tom Okafor")
+    run = company.run("complete")
+    company.attempt(run, ana, "delivered", finished_at=midnight - timedelta(seconds=1))
+    company.attempt(run, tom, "delivered", finished_at=midnight)
+
+    assert get_overview(company.domain, at=midnight + timedelta(hours=1)).changed_today == 1
+    assert get_overview(company.domain, at=midnight - timedelta(hours=1)).changed_today == 2
+
+
+def test_a_domain_that_was_never_connected_has_nothing_to_count(domain):
+    overview = get_overview(domain)
+
+    assert (overview.mailboxes_total, overview.up_to_date, overview.needs_you, overview.current_run) == (
+        0,
+        0,
+        (),
+        None,
+    )
+
+
+def test_the_figures_cost_as_many_queries_for_three_as_for_one(company):
+    def refuse(name: str) -> None:
+        company.attempt(company.run("complete"), company.add(name), "refused", reason="Edited.")
+
+    refuse("Ana Silva")
+    with CaptureQueriesContext(database) as for_one:
+        get_overview(company.domain)
+    refuse("Tom Okafor")
+    refuse("Noor Haddad")
+
+    with CaptureQueriesContext(database) as for_three:
+        overview = get_overview(company.domain)
+
+    assert overview.needs_you_total == 3
+    assert len(for_three) == len(for_one)
