@@ -104,24 +104,27 @@ class App:
         if len(rest) > 1 or rest == [""] or not is_documented:
             raise no_route()
         self._require(grant, resource.plural, VERBS[method])
+        if method == "POST":
+            return self._create(request, resource, grant)
         if not rest:
-            return (
-                self._list(request, resource) if method == "GET" else self._create(request, resource, grant)
-            )
+            return self._list(request, resource)
         if not (rest[0].isascii() and rest[0].isdigit() and len(rest[0]) < 19):
             raise not_found(resource.type, rest[0])
-        record_id = int(rest[0])
-        if method == "DELETE":
-            self.writes.delete(resource, record_id, grant.user_id)
+        return self._record(request, resource, int(rest[0]), grant)
+
+    def _record(self, request: Request, resource: Resource, record_id: int, grant: Grant) -> Response:
+        if request.method == "DELETE":
+            with self.directory.lock:
+                self.writes.delete(resource, record_id, grant.user_id)
             return Response(204, content_type="")
-        if method == "PATCH":
+        if request.method == "PATCH":
             with self.directory.lock:
                 record = self.writes.update(resource, record_id, request, grant.user_id)
             return self._one(200, resource, record, Query())
         query = read_query(resource.plural, request.parameters, self.settings, single=True)
         record = self.directory.table(resource.plural).get(record_id)
         if record is None:
-            raise not_found(resource.type, rest[0])
+            raise not_found(resource.type, str(record_id))
         return self._one(200, resource, record, query)
 
     def _require(self, grant: Grant, plural: str, verb: str) -> None:

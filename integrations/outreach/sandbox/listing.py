@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import bisect
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cmp_to_key
 from operator import attrgetter
 from typing import Any
 
@@ -107,9 +106,14 @@ def _sort(plural: str, records: list[Any], sort: tuple[tuple[str, bool], ...]) -
     """Sorted by each attribute in turn, null first, and by id where all are equal."""
     ordered = sorted(records, key=attrgetter("id"))
     for name, descending in reversed(sort):
-        read = reader(plural, name)
-        ordered.sort(key=lambda record, read=read: _rank(read(record)), reverse=descending)  # type: ignore[misc]
+        ordered.sort(key=_ranked(plural, name), reverse=descending)
     return ordered
+
+
+def _ranked(plural: str, name: str) -> Callable[[Any], tuple[bool, Any]]:
+    """Return the function that gives a record's place by one attribute."""
+    read = reader(plural, name)
+    return lambda record: _rank(read(record))
 
 
 def _rank(value: Any) -> tuple[bool, Any]:
@@ -118,27 +122,21 @@ def _rank(value: Any) -> tuple[bool, Any]:
 
 def _position(plural: str, order: list[Any], query: Query, cursor: dict[str, Any], *, beyond: bool) -> int:
     """Return the index of the first record after the cursor (`beyond`) or at it."""
-    readers = [(reader(plural, name), descending) for name, descending in query.sort]
+    places = [
+        (_ranked(plural, name), _rank(value), descending)
+        for (name, descending), value in zip(query.sort, cursor["sv"], strict=True)
+    ]
 
-    def compare(record: Any, _: object) -> int:
-        for (read, descending), value in zip(readers, cursor["sv"], strict=True):
-            mine, theirs = _rank(read(record)), _rank(value)
+    def side(record: Any) -> int:
+        """-1 before the cursor, 0 at it, 1 after it: never falling along the order."""
+        for ranked, theirs, descending in places:
+            mine = ranked(record)
             if mine != theirs:
                 return 1 if (mine > theirs) != descending else -1
         return (record.id > cursor["id"]) - (record.id < cursor["id"])
 
-    # bisect compares keys with the searched value: the key knows the cursor, so the value is nothing.
     find = bisect.bisect_right if beyond else bisect.bisect_left
-    key = cmp_to_key(lambda left, right: _against_cursor(left, right, compare))
     try:
-        index: int = find(order, key(None), key=key)
+        return find(order, 0, key=side)
     except TypeError:
         raise bad_parameters("The page cursor does not belong to this listing.") from None
-    return index
-
-
-def _against_cursor(left: Any, right: Any, compare: Any) -> int:
-    """Compare two entries of which one is None and stands for the cursor."""
-    if left is None:
-        return 0 if right is None else -int(compare(right, None))
-    return int(compare(left, None))

@@ -28,9 +28,9 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 512
 
-    def __init__(self, host: str, port: int, answer: Answer) -> None:
+    def __init__(self, host: str, port: int, answer: Answer, crashes: list[str] | None = None) -> None:
         self.answer = answer
-        self.crashes: list[str] = []
+        self.crashes: list[str] = [] if crashes is None else crashes
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
         self._thread: threading.Thread | None = None

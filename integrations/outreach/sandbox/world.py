@@ -52,6 +52,8 @@ class Sandbox:
         # the organisation between two pages, or stops a client in the middle of its work.
         self.watchers: list[Callable[[Request], None]] = []
         self.app = App(self.directory, self.oauth, self.settings, self.clock)
+        # Tracebacks of what the sandbox itself did wrong; empty in a healthy test.
+        self.crashes: list[str] = []
         self._address = (host, port)
         self._server: Server | None = None
 
@@ -63,14 +65,9 @@ class Sandbox:
     def allowance(self) -> Allowance:
         return self.app.allowance
 
-    @property
-    def crashes(self) -> list[str]:
-        """Tracebacks of what the sandbox itself did wrong; empty in a healthy test."""
-        return self._server.crashes if self._server is not None else []
-
     def start(self) -> Sandbox:
         """It listens; `base_url` says where."""
-        self._server = Server(*self._address, self.answer)
+        self._server = Server(*self._address, self.answer, self.crashes)
         # Started again after a stop, it is found where it was.
         self._address = (self._address[0], self._server.port)
         self.app.base_url = f"http://{self._address[0]}:{self._server.port}"

@@ -108,6 +108,7 @@ def test_records_are_found_by_address_and_name(directory: Directory) -> None:
     assert directory.team_named("Enterprise EMEA").id == 101
 
 
-def test_records_cannot_be_changed_behind_the_directorys_back(directory: Directory) -> None:
+@pytest.mark.parametrize("attribute", ["title", "team_ids"])
+def test_records_cannot_be_changed_behind_the_directorys_back(directory: Directory, attribute: str) -> None:
     with pytest.raises(AttributeError):
-        directory.users[5].title = "Chief Listener"  # type: ignore[misc]
+        setattr(directory.users[5], attribute, "Chief Listener")

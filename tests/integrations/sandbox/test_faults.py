@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -302,8 +303,8 @@ def test_collection_can_be_empty_of_a_sudden(sandbox: Sandbox, api: Api) -> None
         ("relationships.teams", {"data": "none"}, lambda record: record["relationships"]["teams"]),
     ],
 )
-def test_field_of_one_record_is_replaced(  # type: ignore[no-untyped-def]
-    sandbox: Sandbox, api: Api, field: str, value: object, read
+def test_field_of_one_record_is_replaced(
+    sandbox: Sandbox, api: Api, field: str, value: object, read: Callable[[Any], object]
 ) -> None:
     honest = api.get("users").json()["data"]
     sandbox.faults.add("set_field", record=3, field=field, value=value)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from integrations.outreach.sandbox import Sandbox
+from integrations.outreach.sandbox.directory import User
 
 from .conftest import Api
 
@@ -93,7 +96,7 @@ def test_count_under_load_is_zero_and_truncated(sandbox: Sandbox, api: Api) -> N
         ("locked,email", lambda user: (user.locked, user.email)),
     ],
 )
-def test_order_holds_over_pages(sandbox: Sandbox, api: Api, sort: str, key) -> None:  # type: ignore[no-untyped-def]
+def test_order_holds_over_pages(sandbox: Sandbox, api: Api, sort: str, key: Callable[[User], Any]) -> None:
     expected = [user.id for user in sorted(sandbox.directory.users.values(), key=key)]
 
     assert api.ids("users", {"sort": sort, "page[size]": 7}) == expected
