@@ -1,0 +1,307 @@
+"""What a delivery does when Outreach refuses, breaks, forgets to answer, or a person steps in."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connections as db_connections
+from django.utils import timezone
+
+from integrations import connections
+from integrations.models import Connection, ConnectionState
+from signatures.comparison import digest
+from signatures.delivery import carry_out, plan_delivery, resume_delivery, start_delivery
+from signatures.lease import Lease, LeaseLost
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Snapshot
+from signatures.originals import list_originals
+from signatures.watch import FailureWatch
+
+from .conftest import get_held, get_writes
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PATCH = {"method": "PATCH", "path": "/api/v2/mailboxes/*"}
+
+
+@pytest.fixture
+def started(ready, domain) -> DeliveryRun:
+    return start_delivery(plan_delivery(domain, by_label="test"), by_label="test")
+
+
+def get_planned(run: DeliveryRun) -> list[str]:
+    rows = run.deliveries.filter(state=DeliveryState.PLANNED).order_by("id")
+    return list(rows.values_list("mailbox_remote_id", flat=True))
+
+
+def make_due(run: DeliveryRun) -> None:
+    DeliveryRun.objects.filter(pk=run.pk).update(resume_at=timezone.now() - timedelta(seconds=1))
+
+
+def assert_everything_arrived(sandbox, run: DeliveryRun) -> None:
+    held = get_held(sandbox)
+    rows = run.deliveries.filter(state=DeliveryState.DELIVERED)
+    assert {row.mailbox_remote_id: digest(held[row.mailbox_remote_id]) for row in rows} == {
+        row.mailbox_remote_id: row.rendered_sha256 for row in rows
+    }
+
+
+def test_p1_write_whose_answer_is_lost_is_confirmed_by_reading_and_not_sent_again(sandbox, started):
+    sandbox.faults.add("lost", **PATCH, nth=2, times=3)
+    planned = get_planned(started)
+
+    run = carry_out(started.pk)
+
+    assert (run.state, run.delivered, run.failed) == (DeliveryRunState.COMPLETE, len(planned), 0)
+    assert sorted(get_writes(sandbox)) == sorted(planned)
+    assert run.deliveries.filter(reason_code="confirmed").count() == 3
+    assert_everything_arrived(sandbox, run)
+
+
+def test_p1_lost_answer_of_a_rewritten_signature_is_known_as_ours(sandbox, started):
+    sandbox.settings.signature_normaliser = "quotes"
+    sandbox.faults.add("lost", **PATCH, nth=2, times=2)
+    planned = get_planned(started)
+
+    run = carry_out(started.pk)
+
+    assert (run.delivered, run.refused) == (len(planned), count_refused_by_plan(run))
+    assert sorted(get_writes(sandbox)) == sorted(planned)
+
+
+def count_refused_by_plan(run: DeliveryRun) -> int:
+    return run.deliveries.filter(reason_code="not_editable").count()
+
+
+def test_write_that_never_arrived_is_sent_again(sandbox, started):
+    sandbox.faults.add("unavailable", **PATCH, nth=1, times=2)
+    planned = get_planned(started)
+
+    run = carry_out(started.pk)
+
+    assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned))
+    assert len(get_writes(sandbox)) == len(planned) + 2
+    assert_everything_arrived(sandbox, run)
+
+
+def test_mailbox_that_never_answers_fails_after_three_tries_and_the_rest_arrive(sandbox, started):
+    planned = get_planned(started)
+    sandbox.faults.add("unavailable", method="PATCH", path=f"/api/v2/mailboxes/{planned[1]}", times=None)
+
+    run = carry_out(started.pk)
+
+    row = run.deliveries.get(mailbox_remote_id=planned[1])
+    assert (row.state, row.reason_code, row.attempts) == (DeliveryState.FAILED, "unreachable", 3)
+    assert row.reason.endswith("Tried 3 times.")
+    assert get_writes(sandbox).count(planned[1]) == 3
+    assert (run.state, run.delivered, run.failed) == (DeliveryRunState.COMPLETE, len(planned) - 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [("forbidden", "refused"), ("not_found", "notfound"), ("invalid", "rejected")]
+)
+def test_p2_one_bad_mailbox_never_stops_the_rest(sandbox, started, fault, code):
+    planned = get_planned(started)
+    sandbox.faults.add(fault, method="PATCH", path=f"/api/v2/mailboxes/{planned[0]}", times=None)
+
+    run = carry_out(started.pk)
+
+    row = run.deliveries.get(mailbox_remote_id=planned[0])
+    assert (row.state, row.reason_code, bool(row.reason)) == (DeliveryState.REFUSED, code, True)
+    assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned) - 1)
+    assert sorted(get_writes(sandbox)) == sorted(planned)
+
+
+def test_p2_ten_failures_in_a_row_halt_and_continuing_delivers_the_rest(sandbox, started):
+    sandbox.faults.add("forbidden", **PATCH, times=None)
+    planned = get_planned(started)
+
+    halted = carry_out(started.pk)
+
+    tried = len(get_writes(sandbox))
+    assert halted.state == DeliveryRunState.HALTED
+    assert halted.cause.startswith("10 mailboxes in a row failed.")
+    assert 10 <= tried <= 18 < len(planned)
+    sandbox.faults.clear()
+    run = carry_out(resume_delivery(halted, by_label="test").pk)
+    assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned) - tried)
+
+
+def test_more_than_a_fifth_of_fifty_is_reason_to_halt():
+    watch = FailureWatch()
+    for number in range(55):
+        if number % 5 == 0:
+            watch.fail()
+        else:
+            watch.succeed()
+        assert watch.say_why_halt() == ""
+
+    watch.fail()
+    watch.fail()
+
+    assert watch.say_why_halt() == "11 of the latest 50 mailboxes failed."
+
+
+def test_spent_allowance_suspends_without_sleeping_and_loses_nothing(sandbox, started):
+    sandbox.faults.add("rate_limited", **PATCH, nth=4, times=None, seconds=300)
+    planned = get_planned(started)
+    began = time.monotonic()
+
+    waiting = carry_out(started.pk)
+
+    assert time.monotonic() - began < 10
+    assert waiting.state == DeliveryRunState.WAITING
+    assert timedelta(seconds=240) < waiting.resume_at - timezone.now() <= timedelta(seconds=301)
+    assert waiting.failed == 0
+    assert carry_out(started.pk).state == DeliveryRunState.WAITING  # not due: nothing is tried
+    sandbox.faults.clear()
+    connections.Connection.objects.get(pk=started.connection_id).budget.delete()
+    make_due(started)
+    run = carry_out(started.pk)
+    assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned))
+
+
+def test_outreach_that_cannot_be_read_is_waited_for_longer_each_time_and_then_asks(sandbox, started):
+    sandbox.faults.add("unavailable", method="GET", times=None)
+    DeliveryRun.objects.filter(pk=started.pk).update(stalls=3)
+
+    waiting = carry_out(started.pk)
+    make_due(started)
+    halted = carry_out(started.pk)
+
+    assert (waiting.state, waiting.stalls) == (DeliveryRunState.WAITING, 4)
+    assert waiting.resume_at - timezone.now() > timedelta(seconds=200)
+    assert halted.state == DeliveryRunState.HALTED
+    assert get_writes(sandbox) == []
+
+
+def test_one_unreadable_record_costs_its_owner_alone(sandbox, started):
+    planned = get_planned(started)
+    sandbox.faults.add("set_field", path="/api/v2/mailboxes", times=None, record=planned[2], field="emailSignature", value=7)
+
+    run = carry_out(started.pk)
+
+    row = run.deliveries.get(mailbox_remote_id=planned[2])
+    refused = run.deliveries.filter(reason_code="unreadable")
+    assert row.reason_code == "unreadable"
+    assert set(refused.values_list("person_remote_id", flat=True)) == {row.person_remote_id}
+    assert run.delivered == len(planned) - refused.count()
+
+
+def test_r3_access_revoked_in_outreach_ends_the_run_as_skipped(sandbox, started):
+    planned = get_planned(started)
+    sandbox.oauth.revoke_all()
+    # Within a minute of the last renewal the run would wait for Outreach's throttle first.
+    renewed_at = timezone.now() - timedelta(minutes=2)
+    Connection.objects.filter(pk=started.connection_id).update(refreshed_at=renewed_at)
+
+    run = carry_out(started.pk)
+
+    assert (run.state, run.skipped, run.failed, run.delivered) == (DeliveryRunState.SKIPPED, len(planned), 0, 0)
+    assert Connection.objects.get(pk=started.connection_id).state == ConnectionState.LOST
+    assert get_writes(sandbox) == []
+    assert run.cause
+
+
+def test_r3_originals_can_still_be_taken_away_after_access_is_lost(sandbox, started):
+    before = get_held(sandbox)
+    done = carry_out(started.pk)
+    sandbox.oauth.revoke_all()
+    Connection.objects.filter(pk=started.connection_id).update(state=ConnectionState.LOST)
+
+    originals = {row.mailbox_id: row.original_html for row in list_originals(done.domain)}
+
+    assert originals == {
+        row.mailbox_remote_id: before[row.mailbox_remote_id] for row in done.deliveries.filter(state="delivered")
+    }
+
+
+def act_after_first_write(sandbox, act) -> threading.Thread:
+    """Do `act` from another thread as soon as the sandbox has seen a write."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 20
+        while not get_writes(sandbox) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        try:
+            act()
+        finally:
+            db_connections.close_all()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def test_p10_pause_stops_new_writes_within_five_seconds_and_resuming_finishes(sandbox, started):
+    sandbox.faults.add("slow", **PATCH, times=None, seconds=1.5)
+    planned = get_planned(started)
+    paused_at: list[float] = []
+
+    def pause() -> None:
+        connections.pause(Connection.objects.get(pk=started.connection_id), by_label="test")
+        paused_at.append(time.time())
+
+    thread = act_after_first_write(sandbox, pause)
+    paused = carry_out(started.pk)
+    thread.join()
+
+    assert (paused.state, paused.resume_at) == (DeliveryRunState.WAITING, None)
+    late = [entry for entry in sandbox.requests if entry.method == "PATCH" and entry.at > paused_at[0] + 5]
+    assert late == []
+    assert 0 < paused.delivered < len(planned)
+    sandbox.faults.clear()
+    connections.resume(Connection.objects.get(pk=started.connection_id), by_label="test")
+    run = carry_out(started.pk)
+    assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned))
+    assert sorted(get_writes(sandbox)) == sorted(planned)
+
+
+def test_disconnect_in_the_middle_ends_the_run_as_skipped(sandbox, started):
+    sandbox.faults.add("slow", **PATCH, times=None, seconds=1.5)
+    planned = get_planned(started)
+
+    def leave() -> None:
+        Connection.objects.filter(pk=started.connection_id).update(state=ConnectionState.DISCONNECTING)
+
+    thread = act_after_first_write(sandbox, leave)
+    run = carry_out(started.pk)
+    thread.join()
+
+    assert run.state == DeliveryRunState.SKIPPED
+    assert run.failed == 0
+    assert run.delivered + run.skipped == len(planned)
+    assert 0 < run.delivered < len(planned)
+
+
+def test_run_that_another_process_holds_is_left_alone(sandbox, started):
+    lease = Lease.take(started.pk)
+
+    run = carry_out(started.pk)
+
+    assert (run.state, list(sandbox.requests)) == (DeliveryRunState.RUNNING, [])
+    lease.release(DeliveryRunState.QUEUED)
+    assert carry_out(started.pk).state == DeliveryRunState.COMPLETE
+
+
+def test_late_holder_of_a_lapsed_lease_changes_nothing(started):
+    late = Lease.take(started.pk)
+    DeliveryRun.objects.filter(pk=started.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    Lease.take(started.pk)
+
+    with pytest.raises(LeaseLost):
+        late.update(delivered=99)
+
+    assert DeliveryRun.objects.get(pk=started.pk).delivered == 0
+
+
+def test_snapshot_is_stored_even_where_the_write_is_refused(sandbox, started):
+    before = get_held(sandbox)
+    planned = get_planned(started)
+    sandbox.faults.add("forbidden", method="PATCH", path=f"/api/v2/mailboxes/{planned[0]}", times=None)
+
+    carry_out(started.pk)
+
+    assert Snapshot.objects.get(mailbox_remote_id=planned[0]).original_html == before[planned[0]]
+    assert Delivery.objects.get(run=started, mailbox_remote_id=planned[0]).returned_sha256 == ""
