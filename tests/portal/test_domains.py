@@ -228,7 +228,4 @@ def test_times_are_written_in_the_zone_of_the_domain(client, person, domain):
 
     page = client.get(reverse("portal:integrations", args=[domain.name])).content.decode()
 
-    assert (
-        '<time datetime="2026-07-01T12:30:00+00:00" data-time="" title="1 Jul 2026, 08:30:00 EDT">1 Jul, 08:30 EDT</time>'
-        in page
-    )
+    assert ' title="1 Jul 2026, 08:30:00 EDT">1 Jul, 08:30 EDT</time> by dana@acme.example' in page
