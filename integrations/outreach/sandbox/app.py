@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -107,7 +108,7 @@ class App:
         if method == "POST":
             return self._create(request, resource, grant)
         if not rest:
-            return self._list(request, resource)
+            return self._list(request, resource, grant)
         if not (rest[0].isascii() and rest[0].isdigit() and len(rest[0]) < 19):
             raise not_found(resource.type, rest[0])
         return self._record(request, resource, int(rest[0]), grant)
@@ -120,12 +121,12 @@ class App:
         if request.method == "PATCH":
             with self.directory.lock:
                 record = self.writes.update(resource, record_id, request, grant.user_id)
-            return self._one(200, resource, record, Query())
+            return self._one(200, resource, record, Query(), grant)
         query = read_query(resource.plural, request.parameters, self.settings, single=True)
         record = self.directory.table(resource.plural).get(record_id)
         if record is None:
             raise not_found(resource.type, str(record_id))
-        return self._one(200, resource, record, query)
+        return self._one(200, resource, record, query, grant)
 
     def _require(self, grant: Grant, plural: str, verb: str) -> None:
         """Scopes are not additive: write does not read. `.all` is read, write and delete."""
@@ -135,23 +136,28 @@ class App:
     def _create(self, request: Request, resource: Resource, grant: Grant) -> Response:
         with self.directory.lock:
             record = self.writes.create(resource, request, grant.user_id)
-        return self._one(201, resource, record, Query())
+        return self._one(201, resource, record, Query(), grant)
 
-    def _one(self, status: int, resource: Resource, record: Any, query: Query) -> Response:
-        piece = self.documents.piece(resource.plural, record, query.fieldset, self._authorized(query))
+    def _one(self, status: int, resource: Resource, record: Any, query: Query, grant: Grant) -> Response:
+        may_write = self._may_write(resource, query, grant)
+        piece = self.documents.piece(resource.plural, record, query.fieldset, may_write)
         return Response(status, b'{"data":' + piece + b"}")
 
-    def _authorized(self, query: Query) -> bool | None:
-        return True if query.with_authorization else None
+    def _may_write(self, resource: Resource, query: Query, grant: Grant) -> Callable[[Any], bool] | None:
+        """What provideAuthorizationMeta=true asks about each record; None where it was not sent."""
+        if not query.with_authorization:
+            return None
+        return lambda record: self.writes.may_write(resource, record, grant.user_id)
 
-    def _list(self, request: Request, resource: Resource) -> Response:
+    def _list(self, request: Request, resource: Resource, grant: Grant) -> Response:
         query = read_query(resource.plural, request.parameters, self.settings, single=False)
         heavy = self.settings.heavy_page_size
         if heavy is not None and query.size > heavy:
             # Estuary: "Bad Gateway" when a page is too heavy; it halves page[size] and asks again.
             return Response.text(502, "Bad Gateway")
         page = self.listings.page(resource.plural, query)
-        data = self.documents.page(resource.plural, page.records, query.fieldset, self._authorized(query))
+        may_write = self._may_write(resource, query, grant)
+        data = self.documents.page(resource.plural, page.records, query.fieldset, may_write)
         links = self._links(request, resource, query, page)
         meta: dict[str, Any] | None = None
         if page.count is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from json.encoder import encode_basestring as encode_string
 from operator import attrgetter
@@ -73,44 +73,53 @@ class Documents:
         self._lock = threading.Lock()
 
     def piece(
-        self, plural: str, record: Record, fieldset: tuple[str, ...] | None, authorized: bool | None = None
+        self,
+        plural: str,
+        record: Record,
+        fieldset: tuple[str, ...] | None,
+        may_write: Callable[[Any], bool] | None = None,
     ) -> bytes:
         """Return one resource object as JSON bytes.
 
         fieldset: names of attributes and relationships, or None for all.
-        authorized: what meta.canWrite and canDelete say; None leaves meta out.
+        may_write: what meta.canWrite and canDelete say of a record; None leaves meta out.
         """
-        return self._kept(plural, fieldset, authorized)(record)
+        piece = self._kept(plural, fieldset)(record)
+        if may_write is None:
+            return piece
+        allowed = may_write(record)
+        meta = encode({"canWrite": allowed, "canDelete": allowed})
+        return piece[:-1] + f',"meta":{meta}}}'.encode()
 
     def page(
         self,
         plural: str,
         records: list[Any],
         fieldset: tuple[str, ...] | None,
-        authorized: bool | None = None,
+        may_write: Callable[[Any], bool] | None = None,
     ) -> bytes:
         """Return the array of resource objects as JSON bytes."""
-        return b"[" + b",".join(map(self._kept(plural, fieldset, authorized), records)) + b"]"
+        if may_write is None:
+            pieces: Iterable[bytes] = map(self._kept(plural, fieldset), records)
+        else:
+            pieces = (self.piece(plural, record, fieldset, may_write) for record in records)
+        return b"[" + b",".join(pieces) + b"]"
 
-    def _kept(
-        self, plural: str, fieldset: tuple[str, ...] | None, authorized: bool | None
-    ) -> Callable[[Any], bytes]:
+    def _kept(self, plural: str, fieldset: tuple[str, ...] | None) -> Callable[[Any], bytes]:
         settings = self.settings
-        key = (plural, fieldset, authorized, settings.embed_limit, settings.ids_as_strings, self.base_url())
+        key = (plural, fieldset, settings.embed_limit, settings.ids_as_strings, self.base_url())
         with self._lock:
             get = self._getters.get(key)
             if get is None:
-                get = self._getters[key] = self._getter(plural, fieldset, authorized)
+                get = self._getters[key] = self._getter(plural, fieldset)
             while len(self._getters) > KEPT_FIELDSETS:
                 del self._getters[next(iter(self._getters))]
         return get
 
-    def _getter(
-        self, plural: str, fieldset: tuple[str, ...] | None, authorized: bool | None
-    ) -> Callable[[Any], bytes]:
+    def _getter(self, plural: str, fieldset: tuple[str, ...] | None) -> Callable[[Any], bytes]:
         """Return the function that finds a record's piece among those already written, or writes it."""
         kept: dict[int, tuple[Any, bytes]] = {}
-        write = self._builder(plural, fieldset, authorized)
+        write = self._builder(plural, fieldset)
 
         def get(record: Any) -> bytes:
             held = kept.get(record.id)
@@ -123,9 +132,7 @@ class Documents:
 
         return get
 
-    def _builder(
-        self, plural: str, fieldset: tuple[str, ...] | None, authorized: bool | None
-    ) -> Callable[[Any], str]:
+    def _builder(self, plural: str, fieldset: tuple[str, ...] | None) -> Callable[[Any], str]:
         """Return the function that writes one record as JSON text.
 
         It writes text rather than building a document, and what no record holds as a field of its own
@@ -153,9 +160,6 @@ class Documents:
         # Ids are JSON integers in every recorded reply (Hull, amp-labs).
         head = f'{{"type":"{resource.type}","id":{quote}'
         root = f'{{"self":"{self.base_url()}/api/v2/{plural}/'
-        tail = "}"
-        if authorized is not None:
-            tail = ',"meta":' + encode({"canWrite": authorized, "canDelete": authorized}) + "}"
 
         def write(record: Any) -> str:
             attributes = [lead + text(read(record)) for lead, read in own]
@@ -169,7 +173,7 @@ class Documents:
             related = ",".join([lead + relate(record) for lead, relate in relationships])
             return (
                 f'{head}{record.id}{quote},"attributes":{{{",".join(attributes)}}},'
-                f'"relationships":{{{related}}},"links":{root}{record.id}"}}{tail}'
+                f'"relationships":{{{related}}},"links":{root}{record.id}"}}}}'
             )
 
         return write

@@ -90,14 +90,20 @@ class Writes:
         }[resource.type]
         remove(record_id)
 
-    def _check_permission(self, resource: Resource, record: Any, actor_id: int) -> None:
-        """Governance: an admin may do everything, anybody else touch their own mailbox alone."""
+    def may_write(self, resource: Resource, record: Any, actor_id: int) -> bool:
+        """Governance: an admin may do everything, anybody else touch their own mailbox alone.
+
+        A mailbox that is not editable is so for everybody.
+        """
         actor = self.directory.users.get(actor_id)
+        if actor is None:
+            return False
         if resource.type == "mailbox":
-            own = record.user_id == actor_id
-            if not record.editable or actor is None or not (actor.is_admin or own):
-                raise not_authorized()
-        elif actor is None or not actor.is_admin:
+            return bool(record.editable and (actor.is_admin or record.user_id == actor_id))
+        return actor.is_admin
+
+    def _check_permission(self, resource: Resource, record: Any, actor_id: int) -> None:
+        if not self.may_write(resource, record, actor_id):
             raise not_authorized()
 
     def _attributes(self, resource: Resource, data: dict[str, Any]) -> dict[str, Any]:

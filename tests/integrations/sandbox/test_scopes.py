@@ -113,3 +113,25 @@ def test_authorization_meta_comes_only_when_asked_for(api: Api) -> None:
 
     assert "meta" not in plain
     assert asked["meta"] == {"canWrite": True, "canDelete": True}
+
+
+def test_authorization_meta_tells_which_mailboxes_may_be_written(
+    sandbox: Sandbox, connect: Callable[..., Api]
+) -> None:
+    query = "mailboxes?provideAuthorizationMeta=true&page[size]=1000"
+    closed = {each.id for each in sandbox.directory.mailboxes.values() if not each.editable}
+
+    writable = {
+        user_id: {
+            each["id"]
+            for each in connect(user_id=user_id).get(query).json()["data"]
+            if each["meta"]["canWrite"]
+        }
+        for user_id in (1, 3)
+    }
+
+    assert closed
+    assert writable == {
+        1: sandbox.directory.mailboxes.keys() - closed,
+        3: set(sandbox.directory.users[3].mailbox_ids),
+    }
