@@ -1,0 +1,217 @@
+"""After a sync: senders follow, and what changed is delivered where a person has delivered before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from integrations import sync
+from integrations.disconnect import request_disconnect
+from integrations.models import Connection, SyncKind, SyncRun
+from portal.models import Domain
+from signatures.delivery import plan_delivery, start_delivery
+from signatures.models import DeliveryRun, DeliveryRunState, Following, Group, Sender
+from signatures.tasks import deliver_signatures, follow_sync, restore_signatures, sweep_deliveries
+
+from .conftest import get_held, get_writes
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def read(connection: Connection, kind: SyncKind = SyncKind.CHANGES) -> SyncRun:
+    return sync.carry_out(sync.request_sync(connection, kind=kind, by_label="test").pk)
+
+
+def read_and_follow(connection: Connection) -> None:
+    follow_sync(run_id=read(connection).pk)
+
+
+def get_queued() -> list[tuple[str, dict]]:
+    return [(entry.task["func"], entry.task["kwargs"]) for entry in OrmQ.objects.all()]
+
+
+def test_a_completed_sync_queues_its_following_with_ids_only(ready):
+    OrmQ.objects.all().delete()
+
+    run = read(ready)
+
+    assert get_queued() == [("signatures.tasks.follow_sync", {"run_id": run.pk})]
+
+
+def test_first_delivery_is_never_automatic(sandbox, ready):
+    read_and_follow(ready)
+
+    assert not DeliveryRun.objects.exists()
+    assert get_writes(sandbox) == []
+
+
+def test_changed_title_reaches_its_mailbox_with_nobody_clicking(sandbox, ready, deliver):
+    first = deliver()
+    read_and_follow(ready)
+    mailbox_id = first.deliveries.filter(state="delivered").first().mailbox_remote_id
+    owner = sandbox.directory.mailboxes[int(mailbox_id)].user_id
+    sandbox.directory.set_title(owner, "Chief Lamplighter")
+    sandbox.requests.clear()
+
+    read_and_follow(ready)
+
+    run = DeliveryRun.objects.first()
+    assert "Chief Lamplighter" in get_held(sandbox)[mailbox_id]
+    assert set(get_writes(sandbox)) == {str(mailbox.id) for mailbox in sandbox.directory.mailboxes_of(owner)}
+    assert (run.started_by_label, run.state) == ("schedule", DeliveryRunState.COMPLETE)
+
+
+def test_new_person_gets_a_signature_with_nobody_clicking(sandbox, ready, deliver):
+    deliver()
+    user = sandbox.directory.add_user("nia.park@acme.example", "Nia", "Park")
+    mailbox = next(iter(sandbox.directory.mailboxes_of(user.id)), None) or sandbox.directory.add_mailbox(
+        user.id, "nia.park@acme.example"
+    )
+
+    read_and_follow(ready)
+
+    assert "Nia" in get_held(sandbox)[str(mailbox.id)]
+
+
+def test_sync_that_shows_our_own_writes_leads_to_no_delivery(sandbox, ready, deliver):
+    deliver()
+    sandbox.requests.clear()
+
+    read_and_follow(ready)
+    read_and_follow(ready)
+
+    assert DeliveryRun.objects.count() == 1
+    assert get_writes(sandbox) == []
+
+
+@pytest.mark.parametrize("switch", ["automatic_delivery", "paused"])
+def test_nothing_is_delivered_automatically_where_it_is_switched_off(sandbox, ready, deliver, domain, switch):
+    deliver()
+    if switch == "paused":
+        Connection.objects.filter(pk=ready.pk).update(paused_at=timezone.now())
+    else:
+        Domain.objects.filter(pk=domain.pk).update(automatic_delivery=False)
+    sandbox.directory.set_title(next(iter(sandbox.directory.users)), "Chief Lamplighter")
+    sandbox.requests.clear()
+
+    read_and_follow(ready)
+
+    assert get_writes(sandbox) == []
+
+
+def test_what_changed_while_another_delivery_ran_is_delivered_after_the_next_sync(sandbox, ready, deliver, domain):
+    first = deliver()
+    read_and_follow(ready)
+    mailbox_id = first.deliveries.filter(state="delivered").first().mailbox_remote_id
+    owner = sandbox.directory.mailboxes[int(mailbox_id)].user_id
+    blocking = DeliveryRun.objects.create(
+        domain=domain, connection=ready, state=DeliveryRunState.WAITING, started_by_label="test",
+        resume_at=timezone.now() + timedelta(hours=1),
+    )  # fmt: skip
+    sandbox.directory.set_title(owner, "Chief Lamplighter")
+    read_and_follow(ready)
+    blocked = get_held(sandbox)[mailbox_id]
+    blocking.delete()
+
+    read_and_follow(ready)
+
+    assert "Chief Lamplighter" not in blocked
+    assert "Chief Lamplighter" in get_held(sandbox)[mailbox_id]
+
+
+def test_sync_whose_task_was_lost_is_made_up_for_by_the_next(sandbox, ready):
+    read_and_follow(ready)
+    user = next(user for user in sandbox.directory.users.values() if not user.locked)
+    sandbox.directory.set_title(user.id, "Chief Lamplighter")
+    sandbox.directory.set_locked(user.id)
+    read(ready)  # its task is lost
+
+    read_and_follow(ready)
+
+    assert Sender.objects.get(person__remote_id=str(user.id)).is_active is False
+
+
+def test_renamed_team_changes_its_group_and_everybody_in_it(sandbox, ready):
+    read_and_follow(ready)
+    group = Group.objects.filter(senders__is_active=True).exclude(is_default=True).first()
+    before = dict(Sender.objects.values_list("pk", "changed_at"))
+    sandbox.directory.update("teams", int(group.follows_team_id), name="Night Shift")
+
+    read_and_follow(ready)
+
+    group.refresh_from_db()
+    changed = {pk for pk, at in Sender.objects.values_list("pk", "changed_at") if before[pk] != at}
+    assert group.name == "Night Shift"
+    assert changed == set(Sender.objects.filter(group=group).values_list("pk", flat=True))
+
+
+def test_doubled_tasks_change_nothing(sandbox, ready, deliver):
+    run = deliver()
+    sandbox.requests.clear()
+
+    deliver_signatures(run_id=run.pk)
+    restore_signatures(connection_id=str(ready.pk))
+
+    assert list(sandbox.requests) == []
+
+
+def make_old(run: DeliveryRun) -> None:
+    DeliveryRun.objects.filter(pk=run.pk).update(queued_at=timezone.now() - timedelta(minutes=1))
+
+
+def test_sweep_finds_unclaimed_lapsed_and_waiting_deliveries_and_no_others(ready, domain, other_domain):
+    ours = start_delivery(plan_delivery(domain, by_label="test"), by_label="test")
+    OrmQ.objects.all().delete()
+
+    def sweep() -> list[int]:
+        OrmQ.objects.all().delete()
+        sweep_deliveries()
+        return [ids["run_id"] for name, ids in get_queued() if name == "signatures.tasks.deliver_signatures"]
+
+    found = {"fresh": sweep()}
+    make_old(ours)
+    found["unclaimed"] = sweep()
+    now, ago, ahead = timezone.now(), timedelta(minutes=-1), timedelta(minutes=1)
+    for label, state, lease, resume in [
+        ("held", "running", now + ahead, None),
+        ("lapsed", "running", now + ago, None),
+        ("not due", "waiting", None, now + ahead),
+        ("due", "waiting", None, now + ago),
+        ("halted", "halted", None, None),
+    ]:
+        DeliveryRun.objects.filter(pk=ours.pk).update(state=state, lease_until=lease, resume_at=resume)
+        found[label] = sweep()
+
+    assert found == {
+        "fresh": [], "unclaimed": [ours.pk], "held": [], "lapsed": [ours.pk], "not due": [], "due": [ours.pk],
+        "halted": [],
+    }  # fmt: skip
+
+
+def test_sweep_finds_the_restore_of_a_connection_that_is_leaving(ready, deliver):
+    deliver()
+    request_disconnect(ready, restores=True, by_label="test")
+    OrmQ.objects.all().delete()
+
+    sweep_deliveries()
+
+    assert ("signatures.tasks.restore_signatures", {"connection_id": str(ready.pk)}) in get_queued()
+
+
+def test_sweep_finds_a_sync_that_nobody_followed(ready):
+    run = read(ready)
+    SyncRun.objects.filter(pk=run.pk).update(finished_at=timezone.now() - timedelta(minutes=5))
+    OrmQ.objects.all().delete()
+
+    sweep_deliveries()
+    queued = get_queued()
+    OrmQ.objects.all().delete()
+    follow_sync(run_id=run.pk)
+    sweep_deliveries()
+
+    assert queued == [("signatures.tasks.follow_sync", {"run_id": run.pk})]
+    assert get_queued() == []
+    assert Following.objects.get(connection=ready).senders_until == run.started_at
