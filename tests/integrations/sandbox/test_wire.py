@@ -242,14 +242,14 @@ def test_crash_is_kept_and_answered_with_500() -> None:
 
 
 def test_keep_alive_is_not_slowed_by_delayed_acknowledgements(api: Api) -> None:
-    api.get("teams/101")
-
-    started = time.monotonic()
+    seconds = []
     for _ in range(25):
+        started = time.monotonic()
         api.patch("mailbox", "mailboxes/5001", emailSignature="<p>x</p>")
+        seconds.append(time.monotonic() - started)
 
-    # 25 requests with 40 ms each would take a second.
-    assert time.monotonic() - started < 0.9
+    # A delayed acknowledgement costs every request 40 ms; a busy machine does not slow the fastest.
+    assert min(seconds) < 0.035
 
 
 def test_many_clients_at_once_are_all_served(sandbox: Sandbox, api: Api) -> None:
