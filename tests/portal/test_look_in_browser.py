@@ -54,6 +54,7 @@ AFTER_LOGIN = [
     "/accounts/sessions/",
     "/manage/domains/acme.example/members/",  # a table with words for screen readers, wider than a phone
     "/admin/",
+    "/admin/integrations/mailbox/",
     "/there-is-no-such-page/",
 ]
 

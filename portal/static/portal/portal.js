@@ -28,6 +28,7 @@
   const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const ago = (at) => {
     const seconds = Math.round((at - Date.now()) / 1000);
+    if (Math.abs(seconds) < 5) return "just now";
     const [unit, size] = units.find(([, length]) => Math.abs(seconds) >= length) || units[3];
     return relative.format(Math.trunc(seconds / size), unit);
   };
