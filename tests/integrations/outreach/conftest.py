@@ -129,17 +129,11 @@ class RawServer:
         self.heads: list[bytes] = []
         self._reply = reply
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.base_url = f"http://{self.address}"
         self._open: list[socket.socket] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._listener.getsockname()[1]}"
-
-    @property
-    def base_url(self) -> str:
-        return f"http://{self.address}"
 
     def _serve(self) -> None:
         while True:
@@ -160,6 +154,8 @@ class RawServer:
                 return  # the client hung up, as it should
 
     def close(self) -> None:
+        if self._listener.fileno() < 0:
+            return
         self._listener.shutdown(socket.SHUT_RDWR)  # closing alone does not wake the thread that accepts
         self._listener.close()
         for connection in self._open:

@@ -288,6 +288,7 @@ def test_a_default_port_that_is_spelled_out_is_the_same_place():
     "link",
     [
         LINK.replace("https:", "http:"),
+        LINK.replace("https://api.outreach.io", "http://api.outreach.io:443"),
         LINK.replace("api.outreach.io", "api.outreach.io.evil.example"),
         LINK.replace("api.outreach.io", "evil.example"),
         LINK.replace("api.outreach.io", "api.outreach.io@evil.example"),

@@ -2,10 +2,11 @@
 
 import logging
 import traceback
+from urllib.parse import unquote
 
 import pytest
 
-from integrations.errors import IntegrationError
+from integrations.errors import IntegrationError, Unreachable
 from integrations.outreach.oauth import OAuthClient
 from integrations.outreach.ports import CallRecord
 from integrations.outreach.scopes import REQUESTED
@@ -37,7 +38,8 @@ def everything_said(error, caplog, *objects):
         *map(repr, objects),
         *map(str, objects),
     ]
-    return "\n".join(texts + [record.getMessage() for record in caplog.records])
+    # An address has an encoded form in a URL.
+    return unquote("\n".join(texts + [record.getMessage() for record in caplog.records]))
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,19 @@ def test_a_token_call_that_fails_tells_no_secret(sandbox, caplog, fault):
 
     said = everything_said(caught.value, caplog, records, client)
     assert not [secret for secret in (SECRET, REFRESH_TOKEN, CANARY) if secret in said]
+
+
+def test_a_call_that_reaches_nobody_tells_no_secret(make_wire, serve, caplog):
+    caplog.set_level(logging.DEBUG)
+    server = serve()
+    server.close()
+    wire = make_wire(base_url=server.base_url, access=Access([CANARY]))
+
+    with pytest.raises(Unreachable) as caught:
+        wire.connector.find_prospect(ADDRESS)
+
+    said = everything_said(caught.value, caplog, wire.records)
+    assert not [secret for secret in (ADDRESS, CANARY) if secret in said]
 
 
 def test_a_call_that_works_tells_no_secret(sandbox, make_wire, caplog):
