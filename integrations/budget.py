@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,6 +18,26 @@ from .models import CallBudget
 WINDOW = timedelta(hours=1)
 BACKGROUND_SHARE_PERCENT = 80  # the rest is kept for people who are waiting in front of a page
 BATCH = 20  # calls taken from the row at a time; what is left over is given back
+HELD_SECONDS = 1.0  # after this long they are settled anew, so that a pause asked for elsewhere is seen
+
+
+@dataclass(slots=True)
+class _Taken:
+    """Calls taken from the row and not spent yet. until: the end of the hour they were taken from."""
+
+    calls: int = 0
+    at: float = 0.0
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the latest reply said of the allowance."""
+
+    limit: int
+    remaining: int
+    ends_at: datetime | None
+    at: datetime
 
 
 class HourlyBudget:
@@ -24,39 +46,38 @@ class HourlyBudget:
     def __init__(self, connection_id: UUID, *, background: bool) -> None:
         self._connection_id = connection_id
         self._background = background
-        self._permits = 0
-        self._seen: tuple[int, int, datetime | None] | None = None
+        self._taken = _Taken()
+        self._seen: _Seen | None = None
         self._lock = threading.Lock()
 
     def take(self) -> None:
         """One call may leave. Raises RateLimited where the allowance, or its background share, is spent."""
         with self._lock:
-            if self._permits == 0:
-                self._permits = self._in_database(BATCH)
-            self._permits -= 1
+            if not self._taken.calls or time.monotonic() - self._taken.at > HELD_SECONDS:
+                self._in_database(BATCH)
+            self._taken.calls -= 1
 
     def learn(self, limit: int, remaining: int, resets_in_seconds: float | None) -> None:
         """Remember what the latest reply said; it is stored with the next batch, or at the end."""
-        ends_at = None if resets_in_seconds is None else timezone.now() + timedelta(seconds=resets_in_seconds)
+        now = timezone.now()
+        ends_at = None if resets_in_seconds is None else now + timedelta(seconds=resets_in_seconds)
         with self._lock:
-            self._seen = (limit, remaining, ends_at)
+            self._seen = _Seen(limit, remaining, ends_at, now)
 
     def blocked(self, seconds: float) -> None:
-        """No process calls Outreach for this connection during the next `seconds`."""
+        """No process calls Outreach for this connection during the next `seconds`; others see it within one."""
         with self._lock:
-            self._permits = 0
             self._in_database(0, blocked_for=timedelta(seconds=seconds))
 
     def close(self) -> None:
         """What was taken and not spent is given back, and what the replies said is stored."""
         with self._lock:
-            if self._permits or self._seen:
-                self._in_database(-self._permits)
-            self._permits = 0
+            if self._taken.calls or self._seen:
+                self._in_database(0)
 
-    def _in_database(self, calls: int, *, blocked_for: timedelta | None = None) -> int:
+    def _in_database(self, calls: int, *, blocked_for: timedelta | None = None) -> None:
         try:
-            return self._settle(calls, blocked_for)
+            self._settle(calls, blocked_for)
         finally:
             if (
                 threading.current_thread() is not threading.main_thread()
@@ -64,44 +85,44 @@ class HourlyBudget:
             ):
                 connections["default"].close()  # a pool's thread ends without telling Django
 
-    @transaction.atomic
-    def _settle(self, calls: int, blocked_for: timedelta | None) -> int:
-        """Take up to `calls` (negative: give back) and return how many were taken."""
+    def _settle(self, calls: int, blocked_for: timedelta | None) -> None:
+        """What was left is given back, what was seen is stored, and up to `calls` are taken anew."""
         now = timezone.now()
-        CallBudget.objects.get_or_create(
-            connection_id=self._connection_id, defaults={"limit": settings.OUTREACH_HOURLY_CALLS}
-        )
-        row = CallBudget.objects.select_for_update().get(connection_id=self._connection_id)
-        if row.window_ends_at is None or row.window_ends_at <= now:
-            row.used, row.window_ends_at = 0, now + WINDOW
-        if self._seen:
-            self._apply_seen(row, now)
-        if blocked_for:
-            row.blocked_until = now + blocked_for
-        if calls <= 0:
-            row.used = max(row.used + calls, 0)
+        with transaction.atomic():
+            CallBudget.objects.get_or_create(
+                connection_id=self._connection_id, defaults={"limit": settings.OUTREACH_HOURLY_CALLS}
+            )
+            row = CallBudget.objects.select_for_update().get(connection_id=self._connection_id)
+            self._account(row, now)
+            if blocked_for:
+                row.blocked_until = now + blocked_for
+            is_blocked = row.blocked_until is not None and row.blocked_until > now
+            cap = row.limit * BACKGROUND_SHARE_PERCENT // 100 if self._background else row.limit
+            granted = 0 if is_blocked else max(0, min(calls, cap - row.used))
+            row.used += granted
             row.save()
-            return 0
-        row.save()
-        if row.blocked_until and row.blocked_until > now:
-            raise _spent(row.blocked_until - now)
-        cap = row.limit * BACKGROUND_SHARE_PERCENT // 100 if self._background else row.limit
-        taken = min(calls, cap - row.used)
-        if taken <= 0:
-            raise _spent(row.window_ends_at - now)
-        row.used += taken
-        row.save(update_fields=["used"])
-        return taken
+        # Only now: where the transaction failed, what was taken and seen before still counts.
+        self._taken, self._seen = _Taken(granted, time.monotonic(), row.window_ends_at), None
+        if calls and not granted:
+            waits_for = row.blocked_until if is_blocked else row.window_ends_at
+            raise _spent((waits_for or now) - now)
 
-    def _apply_seen(self, row: CallBudget, now: datetime) -> None:
-        limit, remaining, ends_at = self._seen or (row.limit, 0, None)
-        self._seen = None
-        if limit > 0:
-            row.limit = limit
-        if ends_at and now < ends_at <= now + WINDOW:
-            row.window_ends_at = ends_at
+    def _account(self, row: CallBudget, now: datetime) -> None:
+        """The row's hour is the present one, and holds what we know of it; what we know of an earlier is dropped."""
+        earlier_end = row.window_ends_at
+        if earlier_end is None or earlier_end <= now:
+            row.used, row.window_ends_at = 0, now + WINDOW
+        if self._taken.until and now < self._taken.until:
+            row.used = max(row.used - self._taken.calls, 0)
+        seen = self._seen
+        if seen is None or (earlier_end is not None and seen.at < earlier_end <= now):
+            return
+        if seen.limit > 0:
+            row.limit = seen.limit
+        if seen.ends_at and now < seen.ends_at <= now + WINDOW:
+            row.window_ends_at = seen.ends_at
         # Another application of the same user spends from the same allowance: believe the larger figure.
-        row.used = max(row.used, row.limit - max(remaining, 0))
+        row.used = max(row.used, row.limit - max(seen.remaining, 0))
 
 
 def _spent(wait: timedelta) -> RateLimited:

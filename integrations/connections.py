@@ -15,7 +15,6 @@ from .errors import ClientMisconfigured, ConnectionLost, IntegrationError
 from .ledger import record_act
 from .models import Connection, ConnectionState, Mode
 from .sessions import open_session, renew_now
-from .standing import set_state
 from .tokens import TokenPair, sealed_fields
 
 
@@ -154,7 +153,6 @@ def check_connection(connection: Connection, *, by_label: str) -> Health:
     try:
         if connection.state == ConnectionState.MISCONFIGURED:
             renew_now(connection, job="check", actor_label=by_label)
-            set_state(connection, ConnectionState.ACTIVE)
         with open_session(connection, job="check", actor_label=by_label, background=False) as session:
             reads: list[tuple[str, Callable[[], object]]] = [
                 ("users.all", session.connector.identify_account),

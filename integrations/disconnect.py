@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,10 +19,12 @@ from .sealing import Unsealable, open_sealed
 from .signals import disconnect_requested
 from .standing import set_state
 from .sync import count_unfinished
+from .tokens import WATCH_SECONDS, is_being_renewed
 
 LEASE = timedelta(seconds=60)
 REVOKE_FOR = timedelta(minutes=5)  # then the access is erased here, and the page says what to do there
 RETRY_AFTER = timedelta(seconds=30)
+SEEN_AFTER_SECONDS = WATCH_SECONDS + 0.5
 
 
 class DisconnectRefused(Exception):
@@ -89,7 +92,8 @@ def finish_restoring(connection_id: UUID | str, *, restored: int, conflicts: int
 def continue_disconnect(connection_id: UUID | str) -> bool:
     """Revoke, then erase, as far as it goes now; returns whether the connection is over.
 
-    Waits (False) while a sync of this connection still runs, and while Outreach cannot be asked.
+    Waits (False) while a sync of this connection still runs or its tokens are being renewed, and while
+    Outreach cannot be asked.
     """
     now = timezone.now()
     claimed = Connection.objects.filter(
@@ -101,9 +105,12 @@ def continue_disconnect(connection_id: UUID | str) -> bool:
     connection = Connection.objects.select_related("domain").get(pk=connection_id)
     if not claimed:
         return connection.state == ConnectionState.DISCONNECTED
-    if count_unfinished(connection):
+    if count_unfinished(connection) or is_being_renewed(connection):
         _release(connection)
         return False
+    # Whoever began a call a moment ago has seen by then that the connection is leaving, and begins no other.
+    known_for = (now - connection.state_changed_at).total_seconds()
+    time.sleep(min(max(0.0, SEEN_AFTER_SECONDS - known_for), SEEN_AFTER_SECONDS))
     confirmed = _revoke(connection)
     if confirmed is None and now - connection.state_changed_at < REVOKE_FOR:
         _release(connection)

@@ -89,9 +89,12 @@ class CallCollector:
     def flush(self) -> None:
         """Every call collected so far is in the ledger."""
         with self._lock:
-            calls, self._calls = self._calls, []
+            calls = list(self._calls)
         if calls:
             LedgerEntry.objects.bulk_create(self._entries(calls), batch_size=500)
+        with self._lock:
+            # Only now: what could not be written is written with the next flush.
+            del self._calls[: len(calls)]
 
     def _entries(self, calls: Sequence[Call]) -> Iterable[LedgerEntry]:
         for _, alike in groupby(calls, key=_fold_key):
@@ -214,11 +217,12 @@ def summarise(domain: Domain, connection: Connection | None) -> list[ScopeUse]:
             verbs=tuple(
                 VerbUse(
                     name=name,
-                    state=_verb_state(kind, is_granted=is_granted, is_used=rows[name] is not None),
-                    times=(rows[name] or {}).get("calls", 0),
-                    last_at=(rows[name] or {}).get("last_at"),
+                    state=_verb_state(kind, is_granted=is_granted, is_used=row is not None),
+                    times=row["calls"] if row else 0,
+                    last_at=row["last_at"] if row else None,
                 )
                 for name, kind in verbs
+                for row in [rows[name]]
             ),
             calls=sum(row["calls"] for row in seen),
             last_at=last["last_at"] if last else None,

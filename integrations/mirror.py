@@ -126,7 +126,7 @@ class Mirror:
     def _known_teams(self, records: Sequence[PersonRecord]) -> dict[str, list[str]]:
         """Return what is mirrored of the teams of those people whose record does not tell them."""
         silent = [record.remote_id for record in records if record.team_ids is None]
-        known: dict[str, list[str]] = dict.fromkeys(silent, [])
+        known: dict[str, list[str]] = {remote_id: [] for remote_id in silent}
         for ids in in_batches(silent):
             known |= dict(self._rows(Person).filter(remote_id__in=ids).values_list("remote_id", "team_ids"))
         return known

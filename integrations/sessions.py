@@ -11,10 +11,10 @@ from .budget import HourlyBudget
 from .connector import Connector
 from .errors import ClientMisconfigured, ConnectionLost
 from .ledger import CallCollector
-from .models import Connection
+from .models import Connection, ConnectionState
 from .registry import get_provider_part
-from .standing import note_failure
-from .tokens import ConnectionWatch, Refresher, renew_tokens
+from .standing import note_failure, set_state
+from .tokens import ALIVE, ConnectionWatch, Refresher, renew_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def open_session(
         with build(watch=watch, budget=budget, record=calls) as connector:
             yield Session(connector=connector, calls=calls)
     except (ConnectionLost, ClientMisconfigured) as error:
-        note_failure(connection, error)
+        note_failure(connection, error, token_version=watch.token_version)
         raise
     finally:
         calls.flush()
@@ -59,11 +59,17 @@ def open_session(
 
 
 def renew_now(connection: Connection, *, job: str, actor_label: str = "") -> None:
-    """The connection's tokens were renewed. Raises as `tokens.renew_tokens`, recording what ends it."""
+    """The connection's tokens were renewed, and one that waited for the operator works again.
+
+    Raises as `tokens.renew_tokens`, recording what ends the connection.
+    """
     calls = CallCollector(connection, job=job, actor_label=actor_label)
     try:
         renew_tokens(
-            connection.pk, version=connection.token_version, refresh=_get_refresher(connection, calls)
+            connection.pk,
+            version=connection.token_version,
+            refresh=_get_refresher(connection, calls),
+            states=(*ALIVE, ConnectionState.MISCONFIGURED),
         )
     except (ConnectionLost, ClientMisconfigured) as error:
         note_failure(connection, error, token_version=connection.token_version)
@@ -71,6 +77,7 @@ def renew_now(connection: Connection, *, job: str, actor_label: str = "") -> Non
     finally:
         calls.flush()
     connection.refresh_from_db()
+    set_state(connection, ConnectionState.ACTIVE, only_from=[ConnectionState.MISCONFIGURED])
 
 
 def _get_refresher(connection: Connection, calls: CallCollector) -> Refresher:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from portal.models import User
 
-from .connector import Page
+from .connector import MailboxRecord, Page, PersonRecord, TeamRecord
 from .errors import ConnectionLost, IntegrationError, RateLimited
 from .ledger import record_act
 from .mirror import Mirror, Tally, TeamSides
@@ -38,6 +39,7 @@ HOLD_ABOVE_ROWS = 10
 NEEDED = {"people": "users.all", "teams": "teams.read", "mailboxes": "mailboxes.all"}
 
 Progress = Callable[[SyncRun], None]
+Record = TypeVar("Record", TeamRecord, PersonRecord, MailboxRecord)
 
 
 class SyncRefused(Exception):
@@ -111,8 +113,8 @@ def get_watermarks(connection: Connection) -> Watermarks | None:
     complete = connection.sync_runs.filter(state=RunState.COMPLETE, created_at__gte=connection.authorised_at)
     if not complete.filter(kind=SyncKind.FULL).exists():
         return None
-    last = complete.order_by("-id").first()
-    return last and Watermarks(last.people_watermark, last.mailboxes_watermark)
+    last = complete.latest("id")
+    return Watermarks(last.people_watermark, last.mailboxes_watermark)
 
 
 @dataclass(slots=True)
@@ -135,10 +137,13 @@ def carry_out(run_id: int, *, progress: Progress | None = None) -> SyncRun:
         lease_until=timezone.now() + LEASE,
         resume_at=None,
         cause="",
+        # One that had to wait reads from the beginning; what it changed before stays counted, as it was changed.
+        **dict.fromkeys(("teams_read", "people_read", "mailboxes_read", "quarantined", "held_removals"), 0),
     )
     run = SyncRun.objects.select_related("connection__domain").get(pk=run_id)
     if not claimed:
         return run
+    run.quarantined_records.all().delete()
     worker = _Run(run, progress=progress)
     try:
         with worker.ending():
@@ -198,6 +203,7 @@ class _Run:
         self._writes = writes
         started_at = run.started_at or timezone.now()
         self._mirror = Mirror(run.connection, at=started_at, writes=writes)
+        self._calls_before = run.calls  # of an attempt that had to wait for the allowance
         self._held: list[str] = []
         self._skipped: list[str] = []
 
@@ -239,7 +245,7 @@ class _Run:
             if self._may_read("teams"):
                 self._read_teams(session, team_sides)
             if self._may_read("people"):
-                seen = self._read_people(session, team_sides, since=marks and marks.people)
+                seen = self._read_people(session, team_sides, since=marks.people if marks else None)
                 if marks is None:
                     self._retire(Person, seen)
                     run.people_watermark = _later(None, seen.newest)
@@ -247,11 +253,12 @@ class _Run:
                     run.people_watermark = _later(marks.people, seen.newest)
                     self._settle_teams(team_sides, seen)
             if self._may_read("mailboxes"):
-                seen = self._read_mailboxes(session, since=marks and marks.mailboxes)
+                since = marks.mailboxes if marks else None
+                seen = self._read_mailboxes(session, since=since)
                 if marks is None:
                     self._retire(Mailbox, seen)
-                run.mailboxes_watermark = _later(marks and marks.mailboxes, seen.newest)
-            run.calls = session.calls.left
+                run.mailboxes_watermark = _later(since, seen.newest)
+            self._count_calls(session)
 
     def _may_read(self, what: str) -> bool:
         if self._run.connection.has_scope(NEEDED[what]):
@@ -293,7 +300,9 @@ class _Run:
                 self._run.mailboxes_read += len(page.records)
         return seen
 
-    def _pages(self, session: Session, listing: Iterator[Page], kind: str, seen: _Seen) -> Iterator[Page]:  # type: ignore[type-arg]
+    def _pages(
+        self, session: Session, listing: Iterator[Page[Record]], kind: str, seen: _Seen
+    ) -> Iterator[Page[Record]]:
         """Yield each page of one listing, noting what it named and setting aside what did not fit."""
         is_complete = False
         for page in listing:
@@ -321,7 +330,7 @@ class _Run:
         with transaction.atomic():
             yield
             if session is not None:
-                run.calls = session.calls.left
+                self._count_calls(session)
             if self._writes:
                 self._renew()
         if session is not None:
@@ -359,6 +368,9 @@ class _Run:
         with self._storing(None):
             self._count(self._mirror.retire(model, missing))
 
+    def _count_calls(self, session: Session) -> None:
+        self._run.calls = self._calls_before + session.calls.left
+
     def _count(self, tally: Tally) -> None:
         self._run.added += tally.added
         self._run.changed += tally.changed
@@ -374,9 +386,9 @@ class _Run:
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    """Return the later instant, none of them believed when it lies in the future."""
+    """Return the later instant, or now where that lies in the future: what changes until then would be missed."""
     latest = max((instant for instant in (one, other) if instant), default=None)
-    return latest and min(latest, timezone.now() + timedelta(hours=1))
+    return latest and min(latest, timezone.now())
 
 
 def _with_overlap(since: datetime | None) -> datetime | None:

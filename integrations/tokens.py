@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -99,9 +99,14 @@ class ConnectionWatch:
         """Return an access token with some life left, renewing it first where needed."""
         with self._lock:
             row = self._fresh_row()
-            if row.access_expires_at and row.access_expires_at - EXPIRY_MARGIN > timezone.now():
+            if _has_life_left(row):
                 return self._access
             return self._renew(row)
+
+    @property
+    def token_version(self) -> int | None:
+        """Which pair of tokens was read last; None before any was."""
+        return None if self._row is None else self._row.token_version
 
     def renew(self, rejected: str) -> str:
         """Return a token other than `rejected`; another session's newer one serves as well."""
@@ -136,16 +141,27 @@ class ConnectionWatch:
             return row
 
 
-def renew_tokens(connection_id: UUID, *, version: int, refresh: Refresher) -> None:
+def _has_life_left(row: Connection) -> bool:
+    if row.access_expires_at is None or row.refreshed_at is None:
+        return False
+    # A token that lives a few minutes only is used for most of them, or there would be nothing to use.
+    margin = min(EXPIRY_MARGIN, (row.access_expires_at - row.refreshed_at) / 4)
+    return row.access_expires_at - margin > timezone.now()
+
+
+def renew_tokens(
+    connection_id: UUID, *, version: int, refresh: Refresher, states: Collection[ConnectionState] = ALIVE
+) -> None:
     """The connection's token version is past `version`: renewed here, or by whoever was first.
 
+    states: in which a renewal may be tried.
     Raises: ConnectionLost, ClientMisconfigured, RateLimited (within 60 s of the last renewal),
         Unreachable (nothing was lost; try again).
     """
     deadline = time.monotonic() + REFRESH_CLAIM.total_seconds()
     while True:
         row = Connection.objects.get(pk=connection_id)
-        if row.state not in (*ALIVE, ConnectionState.MISCONFIGURED):
+        if row.state not in states:
             raise _over(row)
         if row.token_version != version:
             return
@@ -160,6 +176,7 @@ def renew_tokens(connection_id: UUID, *, version: int, refresh: Refresher) -> No
             Q(refresh_started_at=None) | Q(refresh_started_at__lt=now - REFRESH_CLAIM),
             pk=connection_id,
             token_version=version,
+            state__in=states,
         ).update(refresh_started_at=now)
         if claimed:
             break
@@ -172,16 +189,25 @@ def renew_tokens(connection_id: UUID, *, version: int, refresh: Refresher) -> No
 
 
 def _renew_claimed(row: Connection, *, claimed_at: datetime, refresh: Refresher) -> None:
-    is_ours = Connection.objects.filter(pk=row.pk, token_version=row.token_version)
+    # Nothing is stored over a newer pair, nor into a connection that has ended meanwhile.
+    is_ours = Connection.objects.filter(
+        pk=row.pk, token_version=row.token_version, state__in=[*ALIVE, ConnectionState.MISCONFIGURED]
+    )
     try:
         pair = refresh(_open(row.refresh_sealed, bound_to=f"{row.pk}:refresh"))
     except (ConnectionLost, ClientMisconfigured):
-        raise  # whoever opened the session records it on the connection
+        raise  # whoever opened the session records it on the connection, which ends the claim
     except Exception:
         is_ours.filter(refresh_started_at=claimed_at).update(refresh_started_at=None)
         raise
     with transaction.atomic():  # committed before anybody can read, and so use, the new token
         is_ours.update(token_version=F("token_version") + 1, **sealed_fields(row.pk, pair, at=timezone.now()))
+
+
+def is_being_renewed(connection: Connection) -> bool:
+    """Return whether somebody may be at the provider's token address for this connection just now."""
+    started_at = connection.refresh_started_at
+    return started_at is not None and started_at > timezone.now() - REFRESH_CLAIM
 
 
 def _open(sealed: str, *, bound_to: str) -> str:

@@ -17,7 +17,7 @@ def test_first_sync_mirrors_every_person_team_and_mailbox(sandbox, connection):
     assert (run.state, run.cause) == (RunState.COMPLETE, "")
     assert set(Person.objects.values_list("remote_id", flat=True)) == {str(i) for i in sandbox.directory.users}
     assert set(Team.objects.values_list("remote_id", "name")) == {
-        (str(team.id), team.attributes["name"]) for team in sandbox.directory.teams.values()
+        (str(team.id), team.name) for team in sandbox.directory.teams.values()
     }
     assert set(Mailbox.objects.values_list("remote_id", flat=True)) == {str(i) for i in sandbox.directory.mailboxes}
 
