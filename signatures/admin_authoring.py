@@ -12,7 +12,15 @@ from django.http import HttpRequest
 from integrations.admin_base import DomainFilter, OperatorAdmin, ReadOnlyInline, get_operator, is_operator
 from integrations.ledger import record_act
 
-from .admin_forms import KEPT_HERE, OVER_OUTREACH, AssignmentForm, GroupForm, SenderForm, TemplateForm
+from .admin_forms import (
+    KEPT_HERE,
+    OVER_OUTREACH,
+    AssignmentForm,
+    GroupForm,
+    SenderForm,
+    TemplateForm,
+    live_order,
+)
 from .authoring import assign_template, save_template
 from .forms import BrandForm
 from .groups import reorder_groups
@@ -95,12 +103,10 @@ class GroupAdmin(OperatorAdmin):
 
     def save_model(self, request: HttpRequest, obj: Group, form: forms.ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        place = form.cleaned_data.get("place")
-        if not place:
+        if "place" not in form.changed_data:
             return
-        live = Group.objects.filter(domain=obj.domain, archived_at=None, is_default=False)
-        order = list(live.exclude(pk=obj.pk).order_by("position", "id").values_list("pk", flat=True))
-        order.insert(place - 1, obj.pk)
+        order = list(live_order(obj.domain).exclude(pk=obj.pk))
+        order.insert(form.cleaned_data["place"] - 1, obj.pk)
         reorder_groups(obj.domain, order, actor_label=get_operator(request).email)
 
 

@@ -6,6 +6,9 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+
+from portal.models import Domain
 
 from .models import Assignment, Group, Sender, Template
 from .rendering.compile import compile_template
@@ -141,10 +144,22 @@ class GroupForm(forms.ModelForm):
 
     place = forms.IntegerField(
         min_value=1,
-        required=False,
+        max_value=100_000,
         help_text="1 is the first: for a person in several teams, the earlier group wins.",
     )
 
     class Meta:
         model = Group
         fields = ["name"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "place" in self.fields:
+            order = list(live_order(self.instance.domain))
+            self.fields["place"].initial = order.index(self.instance.pk) + 1
+
+
+def live_order(domain: Domain) -> QuerySet[Group, int]:
+    """Return the ids of the groups that can be ordered, in their order."""
+    live = Group.objects.filter(domain=domain, archived_at=None, is_default=False)
+    return live.order_by("position", "id").values_list("pk", flat=True)

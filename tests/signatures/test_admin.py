@@ -141,6 +141,7 @@ def test_a_template_is_made_with_its_first_version(staff: Client, domain: Domain
     made = Template.objects.get()
     assert answer.status_code == 302
     assert (made.name, made.description, made.domain) == ("New", "For all", domain)
+    assert made.current is not None
     assert (made.current.number, made.current.source, made.current.created_by_label) == (1, SOURCE, BY)
     assert get_acts(domain, "template saved") == [("template saved", BY, "New, version 1")]
 
@@ -155,6 +156,7 @@ def test_a_changed_source_makes_a_version_and_an_unchanged_one_does_not(
     staff.post(page, {"name": "Plainer", "description": "x", "source": changed, "base": 2} | versions())
 
     template.refresh_from_db()
+    assert template.current is not None
     assert (template.name, template.description, template.current.number) == ("Plainer", "x", 2)
     assert template.current.source == changed.replace("\r\n", "\n")
     assert template.versions.count() == 2
@@ -237,9 +239,9 @@ def test_no_template_of_another_domain_is_assigned(
 
 @pytest.mark.parametrize("both", [True, False])
 def test_an_assignment_is_for_a_group_or_a_sender(staff: Client, ready: Connection, both: bool) -> None:
-    template = Template.objects.filter(domain=ready.domain).last()
-    group = Group.objects.filter(domain=ready.domain, assignment=None).first()
-    sender = Sender.objects.filter(domain=ready.domain).first()
+    template = Template.objects.filter(domain=ready.domain).order_by("-pk")[0]
+    group = Group.objects.filter(domain=ready.domain, assignment=None)[0]
+    sender = Sender.objects.filter(domain=ready.domain)[0]
     sent = {"template": template.pk} | ({"group": group.pk, "sender": sender.pk} if both else {})
     before = Assignment.objects.count()
 
@@ -305,7 +307,7 @@ def test_a_senders_own_values_are_kept_over_what_outreach_says(staff: Client, re
 
 
 def test_a_value_that_no_signature_can_show_is_said_at_its_field(staff: Client, ready: Connection) -> None:
-    sender = Sender.objects.filter(domain=ready.domain).first()
+    sender = Sender.objects.filter(domain=ready.domain)[0]
 
     answer = staff.post(
         f"/admin/signatures/sender/{sender.pk}/change/", {"sender.linkedin_url": "javascript:alert(1)"}
