@@ -214,7 +214,6 @@ class BrandForm(forms.ModelForm):
         fields = ["name", "tagline", "website", "phone", "address", "logo_url", "accent", "legal"]
         widgets = {
             "legal": forms.Textarea(attrs={"rows": 4}),
-            "accent": forms.TextInput(attrs={"type": "color"}),
         }
 
     def clean(self) -> dict[str, Any]:

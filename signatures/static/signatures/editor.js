@@ -7,6 +7,7 @@
   const PAUSE = 400; // milliseconds without typing before the source is tried
   let timer = 0;
   let coming = null;
+  let drafts = 0;
 
   // A new frame takes the answer and then the old one's place: nothing flickers, and since a frame's first
   // page replaces its empty one, the browser's way back is not filled with drafts.
@@ -16,7 +17,8 @@
     coming = shown.cloneNode();
     coming.removeAttribute("src");
     coming.hidden = true;
-    shown.name = "";
+    coming.name = `preview-${++drafts}`; // a name of its own: two frames of one name, and the old one is sent to
+    button.setAttribute("formtarget", coming.name);
     const next = coming;
     shown.after(next);
     form.requestSubmit(button);

@@ -1,0 +1,84 @@
+"""The editor as a browser meets it: the preview follows the typing, and works on request without script."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from signatures.models import Template
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+PREVIEW = "iframe.preview:not([hidden])"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        # Playwright keeps an event loop on this thread; Django would refuse the ORM beside it.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        started = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture(params=[True, False], ids=["with script", "without script"])
+def page(request, browser: Browser, live_server, company, editor) -> Iterator[Page]:
+    """The editor of “Card”, open in a browser where an editor is logged in."""
+    company.add("Ana Silva")
+    card = Template.objects.get(domain=company.domain, name="Card")
+    context = browser.new_context(java_script_enabled=request.param)
+    name = settings.SESSION_COOKIE_NAME
+    context.add_cookies([{"name": name, "value": editor.cookies[name].value, "url": live_server.url}])
+    opened = context.new_page()
+    opened.goto(f"{live_server.url}/domains/acme.example/templates/{card.pk}/")
+    opened.has_script = request.param
+    yield opened
+    context.close()
+
+
+def test_the_preview_shows_what_is_typed_as_any_sender_and_the_error_with_its_place(page: Page):
+    def type_source(source: str) -> None:
+        page.get_by_label("Source", exact=True).fill(source)
+        if not page.has_script:
+            page.get_by_role("button", name="Preview").click()
+
+    shown = page.frame_locator(PREVIEW).locator("body")
+    page.get_by_label("As", exact=True).fill("person1@acme.example")
+
+    type_source("<p>Hello {{ sender.name }}</p>")
+    expect(shown).to_have_text("Hello Ana Silva")
+    type_source("<p>\n{{ sender.nam }}</p>")
+    expect(shown).to_contain_text("Line 2, column 1")
+
+    assert Template.objects.get(name="Card", domain__name="acme.example").versions.count() == 1
+
+
+def test_drafts_do_not_fill_the_way_back(page: Page):
+    if not page.has_script:
+        pytest.skip("Without script each preview is a step that somebody took.")
+    before = page.evaluate("history.length")
+    shown = page.frame_locator(PREVIEW).locator("body")
+
+    for words in ("One", "Two", "Three"):
+        page.get_by_label("Source", exact=True).fill(f"<p>{words}</p>")
+        expect(shown).to_have_text(words)
+
+    assert page.evaluate("history.length") == before
+    assert page.locator("iframe").count() == 1
+
+
+def test_the_editor_has_no_finding_of_the_accessibility_checker(page: Page):
+    if not page.has_script:
+        pytest.skip("The checker is a script.")
+
+    findings = Axe().run(page).response["violations"]
+
+    assert [finding["id"] for finding in findings] == []
