@@ -235,9 +235,8 @@ def test_template_saved_after_the_plan_is_what_arrives(sandbox, ready, domain):
     everyone = Group.objects.get(domain=domain, is_default=True)
     template = everyone.assignment.template
     run = plan_delivery(domain, by_label="test")
-    newest = save_template(
-        domain, name=template.name, template=template, source="<p>Second thoughts, {{ sender.name }}</p>", by_label="test"
-    )
+    source = "<p>Second thoughts, {{ sender.name }}</p>"
+    newest = save_template(domain, name=template.name, template=template, source=source, by_label="test")
 
     start_delivery(run, by_label="test")
     run = carry_out(run.pk)

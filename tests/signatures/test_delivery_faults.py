@@ -178,7 +178,8 @@ def test_outreach_that_cannot_be_read_is_waited_for_longer_each_time_and_then_as
 
 def test_one_unreadable_record_costs_its_owner_alone(sandbox, started):
     planned = get_planned(started)
-    sandbox.faults.add("set_field", path="/api/v2/mailboxes", times=None, record=planned[2], field="emailSignature", value=7)
+    odd = {"record": planned[2], "field": "emailSignature", "value": 7}
+    sandbox.faults.add("set_field", path="/api/v2/mailboxes", times=None, **odd)
 
     run = carry_out(started.pk)
 
