@@ -30,12 +30,6 @@ def describe(connection: Connection | None) -> Condition:
         return NEVER
     if connection.state != ConnectionState.ACTIVE:
         return _describe_trouble(connection)
-    if not connection.scopes_known:
-        return Condition(
-            "unknown",
-            "Permissions unknown",
-            "Outreach did not say what it granted. We do not take that for a yes to everything.",
-        )
     if connection.is_limited:
         return Condition(
             "limited",

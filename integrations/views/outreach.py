@@ -25,7 +25,7 @@ from ..models import Connection, ConnectionState, Mode
 from ..outlook import RestoreOutlook, get_restore_outlook
 from ..progress import Step, get_leaving_steps, get_sync_steps
 
-_RECONNECTABLE = ("limited", "unknown", "lost", "disconnected")
+_RECONNECTABLE = ("limited", "lost", "disconnected")
 
 
 def _get_open(domain: Domain) -> Connection:

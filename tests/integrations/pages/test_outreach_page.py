@@ -98,9 +98,9 @@ CHECK, PAUSE, DRY = "Check the connection", "Pause writing", "Switch to dry run"
             ["Sync now", "Connect again", CHECK, PAUSE, DRY],
         ),
         (
-            {"scopes_granted": [], "scopes_known": False},
-            "Outreach did not say what it granted",
-            ["Sync now", "Connect again", CHECK, PAUSE, DRY],
+            {"scopes_known": False},
+            "each permission was tried with one small read",
+            ["Sync now", CHECK, PAUSE, DRY],
         ),
         (
             {"scopes_granted": [*REQUESTED, "sequences.all"]},
