@@ -1,0 +1,63 @@
+"""Originals as a file: exact where a program reads it, harmless where a spreadsheet does."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signatures.models import Snapshot
+from signatures.originals import COLUMNS, defuse_cell, write_originals
+
+
+@pytest.fixture
+def kept(domain, other_domain) -> dict[str, str]:
+    htmls = {"1": "<p>Ana &amp; co</p>\r\n", "2": "", "3": "=HYPERLINK(0)", "4": "Grüße, “你好”"}
+    for id, html in htmls.items():
+        Snapshot.objects.create(
+            domain=domain, mailbox_remote_id=id, mailbox_email=f"m{id}@acme.example", original_html=html
+        )
+    Snapshot.objects.create(domain=other_domain, mailbox_remote_id="9", mailbox_email="x@bystander.example")
+    return htmls
+
+
+@pytest.mark.django_db
+def test_json_lines_hold_every_original_of_the_domain_byte_for_byte(domain, kept):
+    stream = io.StringIO()
+
+    count = write_originals(domain, stream, "jsonl")
+
+    rows = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert {row["mailbox_id"]: row["original_html"] for row in rows} == kept
+    assert count == len(kept)
+
+
+@pytest.mark.django_db
+def test_csv_has_a_heading_and_no_formula(domain, kept):
+    stream = io.StringIO(newline="")
+
+    write_originals(domain, stream, "csv")
+
+    heading, *rows = csv.reader(io.StringIO(stream.getvalue(), newline=""))
+    assert tuple(heading) == COLUMNS
+    assert [row[4] for row in rows] == [kept["1"], kept["2"], "'=HYPERLINK(0)", kept["4"]]
+
+
+@pytest.mark.django_db
+def test_unknown_format_is_refused(domain):
+    with pytest.raises(ValueError, match="csv, jsonl"):
+        write_originals(domain, io.StringIO(), "xlsx")
+
+
+@given(st.sampled_from(["=", "+", "-", "@", "＝", "＋", "－", "＠", "\t=", "\r=", ' "=']), st.text())
+def test_i6_no_cell_starts_as_a_formula(start, rest):
+    assert defuse_cell(start + rest).startswith("'")
+
+
+@given(st.text(alphabet="abc <>/&.0123456789"))
+def test_plain_cells_stay_as_they_are(text):
+    assert defuse_cell(text) == text
