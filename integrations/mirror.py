@@ -13,15 +13,24 @@ from typing import Any
 from .connector import MailboxRecord, PersonRecord, TeamRecord
 from .models import Connection, Mailbox, Person, Team
 from .models.directory import MirrorRow
+from .upsert import upsert
 
 TeamSides = dict[str, frozenset[str] | None]
 """Team id -> member ids as the team lists them; None where it gave no complete list."""
+
+Values = tuple[Any, ...]
+"""What a row holds, in the order of its model's COLUMNS; lists as JSON text, ready for the database."""
 
 PERSON_TEXTS = (
     "email", "first_name", "last_name", "name", "title", "phone", "phone_extension",
     "custom1", "custom2", "custom3", "custom4", "custom5",
 )  # fmt: skip
-BATCH = 400  # ids in one query; SQLite takes at most 999
+COLUMNS: dict[type[MirrorRow], tuple[str, ...]] = {
+    Team: ("name",),
+    Person: (*PERSON_TEXTS, "is_locked", "team_ids"),
+    Mailbox: ("email", "person_remote_id", "signature_html", "is_editable", "is_send_disabled"),
+}
+BATCH = 500  # ids in one query; SQLite takes at most 999
 
 
 @dataclass(slots=True)
@@ -51,7 +60,7 @@ class Mirror:
         self._writes = writes
 
     def put_teams(self, records: Sequence[TeamRecord]) -> Tally:
-        return self._put(Team, {record.remote_id: {"name": record.name} for record in records})
+        return self._put(Team, {record.remote_id: (record.name,) for record in records})
 
     def put_people(self, records: Sequence[PersonRecord], team_sides: TeamSides) -> Tally:
         """A person's teams are the union of what the person and the teams say, as both may be short."""
@@ -59,50 +68,40 @@ class Mirror:
         known = self._known_teams(records)
         rows = {}
         for record in records:
-            own = (
-                record.team_ids
-                if record.team_ids is not None
-                else _unlisted(known[record.remote_id], team_sides)
-            )
-            columns: dict[str, Any] = {name: getattr(record, name) for name in PERSON_TEXTS}
-            columns["is_locked"] = record.is_locked
-            columns["team_ids"] = sorted(own | sides.get(record.remote_id, set()))
-            rows[record.remote_id] = columns
+            own = record.team_ids
+            if own is None:
+                own = frozenset(_unlisted(known.get(record.remote_id, []), team_sides))
+            teams = own | sides.get(record.remote_id, set())
+            rows[record.remote_id] = (
+                record.email, record.first_name, record.last_name, record.name, record.title, record.phone,
+                record.phone_extension, record.custom1, record.custom2, record.custom3, record.custom4,
+                record.custom5, record.is_locked, _as_json(teams),
+            )  # fmt: skip
         return self._put(Person, rows)
 
     def put_team_sides(self, team_sides: TeamSides, *, except_people: Collection[str]) -> Tally:
         """People who were not read in this run are in the teams that list them now, and left the others."""
         listed = _by_person(team_sides, None)
-        tally = Tally()
-        people = Person.objects.filter(connection=self._connection, retired_at=None).only(
-            "remote_id", "team_ids", *PERSON_TEXTS, "is_locked"
-        )
-        stale: dict[str, dict[str, Any]] = {}
+        people = self._rows(Person).filter(retired_at=None)
+        stale: dict[str, str] = {}
         for remote_id, team_ids in people.values_list("remote_id", "team_ids").iterator(chunk_size=2000):
-            if remote_id in except_people:
-                continue
-            present = sorted(listed.get(remote_id, set()) | _unlisted(team_ids, team_sides))
-            if present != team_ids:
-                stale[remote_id] = {"team_ids": present}
+            if remote_id not in except_people:
+                present = _as_json(listed.get(remote_id, set()) | _unlisted(team_ids, team_sides))
+                if present != _as_json(team_ids):
+                    stale[remote_id] = present
+        tally = Tally()
         for ids in in_batches(stale):
-            rows = {}
-            for person in people.filter(remote_id__in=ids):
-                columns = {name: getattr(person, name) for name in (*PERSON_TEXTS, "is_locked")}
-                rows[person.remote_id] = columns | stale[person.remote_id]
-            tally += self._put(Person, rows)
+            held = people.filter(remote_id__in=ids).values_list("remote_id", *PERSON_TEXTS, "is_locked")
+            tally += self._put(Person, {row[0]: (*row[1:], stale[row[0]]) for row in held})
         return tally
 
     def put_mailboxes(self, records: Sequence[MailboxRecord]) -> Tally:
         rows = {
-            record.remote_id: {
-                "email": record.email,
-                "person_remote_id": record.person_id,
-                "signature_html": record.signature_html,
-                "is_editable": record.is_editable,
-                "is_send_disabled": record.is_send_disabled,
-            }
+            record.remote_id: (
+                record.email, record.person_id, record.signature_html, record.is_editable, record.is_send_disabled,
+            )
             for record in records
-        }
+        }  # fmt: skip
         return self._put(Mailbox, rows)
 
     def count_live(self, model: type[MirrorRow]) -> int:
@@ -125,14 +124,13 @@ class Mirror:
 
     def _known_teams(self, records: Sequence[PersonRecord]) -> dict[str, list[str]]:
         """Return what is mirrored of the teams of those people whose record does not tell them."""
-        silent = [record.remote_id for record in records if record.team_ids is None]
-        known: dict[str, list[str]] = {remote_id: [] for remote_id in silent}
-        for ids in in_batches(silent):
+        known: dict[str, list[str]] = {}
+        for ids in in_batches(record.remote_id for record in records if record.team_ids is None):
             known |= dict(self._rows(Person).filter(remote_id__in=ids).values_list("remote_id", "team_ids"))
         return known
 
-    def _put(self, model: type[MirrorRow], rows: dict[str, dict[str, Any]]) -> Tally:
-        """Each row holds these columns; rows that held them already are not written."""
+    def _put(self, model: type[MirrorRow], rows: dict[str, Values]) -> Tally:
+        """Each row holds these values; rows that held them already are not written."""
         tally = Tally()
         for ids in in_batches(rows):
             present = {
@@ -150,29 +148,23 @@ class Mirror:
                     tally.changed += 1
                 else:
                     tally.added += 1
-                fresh.append(self._build(model, remote_id, digest, rows[remote_id]))
+                fresh.append((remote_id, digest, *rows[remote_id]))
             if fresh and self._writes:
-                model._default_manager.bulk_create(
-                    fresh,
-                    update_conflicts=True,
-                    unique_fields=["connection", "remote_id"],
-                    update_fields=[*rows[ids[0]], *self._own_columns(model)],
+                stamps: dict[str, Any] = {
+                    "connection": self._connection.pk,
+                    "retired_at": None,
+                    "changed_at": self._at,
+                }
+                if model is Mailbox:
+                    stamps["read_at"] = self._at
+                upsert(
+                    model,
+                    unique=("connection", "remote_id"),
+                    same=stamps,
+                    columns=("remote_id", "digest", *COLUMNS[model]),
+                    rows=fresh,
                 )
         return tally
-
-    def _own_columns(self, model: type[MirrorRow]) -> list[str]:
-        return ["digest", "retired_at", "changed_at", *(["read_at"] if model is Mailbox else [])]
-
-    def _build(self, model: type[MirrorRow], remote_id: str, digest: str, columns: dict[str, Any]) -> Any:
-        stamps = {"read_at": self._at} if model is Mailbox else {}
-        return model(
-            connection=self._connection,
-            remote_id=remote_id,
-            digest=digest,
-            changed_at=self._at,
-            **columns,
-            **stamps,
-        )
 
 
 def in_batches(ids: Iterable[str]) -> Iterator[list[str]]:
@@ -182,8 +174,12 @@ def in_batches(ids: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _digest(columns: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(columns, sort_keys=True).encode()).hexdigest()
+def _digest(values: Values) -> str:
+    return hashlib.sha256(repr(values).encode()).hexdigest()
+
+
+def _as_json(ids: Iterable[str]) -> str:
+    return json.dumps(sorted(ids))
 
 
 def _by_person(team_sides: TeamSides, people: Collection[str] | None) -> dict[str, set[str]]:

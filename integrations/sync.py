@@ -307,9 +307,9 @@ class _Run:
         is_complete = False
         for page in listing:
             is_complete = page.is_last
-            for record in page.records:
-                seen.ids.add(record.remote_id)
-                seen.newest = _later(seen.newest, getattr(record, "updated_at", None))
+            seen.ids.update(record.remote_id for record in page.records)
+            instants = (getattr(record, "updated_at", None) for record in page.records)
+            seen.newest = _later(seen.newest, max(filter(None, instants), default=None))
             for unreadable in page.unreadable:
                 seen.ids.add(unreadable.remote_id)
                 seen.has_nameless |= not unreadable.remote_id
