@@ -1,0 +1,125 @@
+"""Runs every measurement against one sandbox and prints a table: what was measured, the figure, the aim.
+
+    python -m tests.benchmarks                 # all; takes some minutes
+    python -m tests.benchmarks --people 2000   # smaller, to try it out
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = Fernet.generate_key().decode()
+CLIENT = ["--client-id", "sandbox-client", "--client-secret", "sandbox-secret", "--throttle-seconds", "0"]
+
+
+@contextmanager
+def running_sandbox(people: int, folder: Path) -> Iterator[str]:
+    """A sandbox in a process of its own, so that its work is not counted as ours."""
+    ready = folder / f"sandbox-{people}"
+    command = [sys.executable, "-m", "integrations.outreach.sandbox", *CLIENT]
+    process = subprocess.Popen(
+        [*command, "--people", str(people), "--teams", str(max(12, people // 100)), "--ready-file", str(ready)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        while not ready.exists():
+            if process.poll() is not None:
+                raise SystemExit("The sandbox did not start.")
+            time.sleep(0.1)
+        yield ready.read_text().strip()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def measure(what: str, sandbox_url: str, database: Path) -> dict[str, Any]:
+    """Run one measurement in a fresh process and return what it printed."""
+    environ = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "DATABASE_URL": f"sqlite:///{database}",
+        "OUTREACH_BASE_URL": sandbox_url,
+        "OUTREACH_HOURLY_CALLS": "1000000",  # the sandbox's own hour is set as wide
+        "TOKEN_KEYS": KEY,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.measure", what], cwd=ROOT, env=environ, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise SystemExit(f"{what} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
+    parser.add_argument("--people", type=int, default=20_000)
+    parser.add_argument("--many", type=int, default=100_000, help="the larger company of the memory figure")
+    parser.add_argument("--rounds", type=int, default=3, help="pairs of sync and baseline; the median ratio counts")
+    options = parser.parse_args()
+    table = Table("What", "Measured", "Baseline in the same run", "Figure", "Aim")
+
+    with tempfile.TemporaryDirectory(prefix="countersign-benchmarks-") as name:
+        folder = Path(name)
+        with running_sandbox(options.people, folder) as url:
+            pairs = []
+            for turn in range(options.rounds):
+                bare = measure("bare", url, folder / "bare.sqlite3")
+                sync = measure("sync", url, folder / f"sync-{turn}.sqlite3")
+                pairs.append((bare, sync))
+            bare, sync = sorted(pairs, key=lambda pair: pair[1]["seconds"] / pair[0]["seconds"])[len(pairs) // 2]
+            ratio = statistics.median(pair[1]["seconds"] / pair[0]["seconds"] for pair in pairs)
+            table.add_row(
+                f"Full sync, {options.people:,} people",
+                f"{sync['seconds']:.2f} s, {sync['calls']} calls",
+                f"{bare['seconds']:.2f} s, {bare['calls']} calls: download and decode only",
+                f"{ratio:.2f} ×",
+                "≤ 3 ×",
+            )
+            nothing = measure("changes", url, folder / "sync-0.sqlite3")
+            table.add_row(
+                "Sync that finds nothing",
+                f"{nothing['seconds']:.2f} s, {nothing['calls']} calls",
+                "–",
+                f"{nothing['calls']} calls, {nothing['seconds']:.2f} s",
+                "≤ 5 calls, < 1 s",
+            )
+            delivery = measure("deliver", url, folder / "sync-0.sqlite3")
+            per_mailbox = delivery["requests"] / delivery["delivered"]
+            table.add_row(
+                "Delivery",
+                f"{delivery['delivered']:,} mailboxes in {delivery['seconds']:.1f} s",
+                f"{delivery['requests']:,} requests seen by the sandbox",
+                f"{per_mailbox:.4f} a mailbox",
+                "≤ 1.01",
+            )
+        with running_sandbox(options.many, folder) as url:
+            many = measure("sync", url, folder / "many.sqlite3")
+        more = many["peak_mb"] - sync["peak_mb"]
+        table.add_row(
+            f"Peak memory of a full sync, {options.many:,} people",
+            f"{many['peak_mb']:.0f} MB in {many['seconds']:.1f} s",
+            f"{sync['peak_mb']:.0f} MB at {options.people:,}",
+            f"{more:+.0f} MB",
+            "within 50 MB",
+        )
+    Console(width=160).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""One measurement in a process of its own; prints its figures as one line of JSON."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+import django
+import requests
+
+django.setup()
+
+from django.conf import settings  # noqa: E402 - Django is set up first
+from django.core.management import call_command  # noqa: E402
+
+from integrations import sync  # noqa: E402
+from integrations.connections import Authorisation, accept_authorisation  # noqa: E402
+from integrations.models import Connection, SyncKind  # noqa: E402
+from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS  # noqa: E402
+from integrations.outreach.oauth import TokenReply  # noqa: E402
+from integrations.outreach.scopes import REQUESTED  # noqa: E402
+from portal.founding import found_domain  # noqa: E402
+
+PAGE_SIZE = 500  # as the connector asks
+
+
+def control(method: str, door: str, **body: object) -> dict:
+    reply = requests.request(method, f"{settings.OUTREACH_BASE_URL}/_sandbox/{door}", json=body, timeout=60)
+    reply.raise_for_status()
+    return reply.json()
+
+
+def issue_tokens() -> dict:
+    control("PATCH", "settings", hourly_limit=1_000_000)
+    return control("POST", "tokens", scopes=list(REQUESTED), user_id=1)
+
+
+def bare() -> dict:
+    """Download and decode the same pages as a full sync, and nothing else."""
+    session = requests.Session()
+    session.headers.update(
+        {
+            "Authorization": f"Bearer {issue_tokens()['access_token']}",
+            "Accept": "application/vnd.api+json",
+            "Content-Type": "application/vnd.api+json",
+        }
+    )
+    calls = 0
+    started = time.perf_counter()
+    for endpoint in (LIST_TEAMS, LIST_USERS, LIST_MAILBOXES):
+        fields = [name for name in endpoint.fields_read if name not in ("userGuid", "createdAt")]
+        url = f"{settings.OUTREACH_BASE_URL}{endpoint.path}"
+        query: dict | None = {
+            "page[size]": PAGE_SIZE,
+            "count": "false",
+            f"fields[{endpoint.resource_type}]": ",".join(fields),
+        }
+        while url:
+            reply = session.get(url, params=query, timeout=60)
+            reply.raise_for_status()
+            url, query = reply.json().get("links", {}).get("next"), None
+            calls += 1
+    return {"seconds": time.perf_counter() - started, "calls": calls}
+
+
+def full_sync() -> dict:
+    call_command("migrate", verbosity=0)
+    founded = found_domain("acme.example", owner_email="owner@acme.example", get_password=lambda: "a long one for tests")
+    reply = issue_tokens()
+    connection = accept_authorisation(
+        uuid4(),
+        Authorisation(
+            domain=founded.domain,
+            user=founded.owner,
+            pair=TokenReply(
+                access_token=reply["access_token"],
+                refresh_token=reply["refresh_token"],
+                expires_in_seconds=reply["expires_in"],
+                scope=reply["scope"],
+                created_at=reply["created_at"],
+            ),
+            scopes_requested=REQUESTED,
+            scopes_granted=REQUESTED,
+            scopes_known=True,
+            account_key="acme",
+            account_label="Acme",
+        ),
+    )
+    return run_sync(connection, SyncKind.FULL)
+
+
+def changes() -> dict:
+    return run_sync(Connection.objects.get(), SyncKind.CHANGES)
+
+
+def run_sync(connection: Connection, kind: SyncKind) -> dict:
+    run = sync.request_sync(connection, kind=kind, by_label="benchmark")
+    started = time.perf_counter()
+    run = sync.carry_out(run.pk)
+    seconds = time.perf_counter() - started
+    if run.state != "complete":
+        raise SystemExit(f"{run.state}: {run.cause}")
+    return {
+        "seconds": seconds,
+        "calls": run.calls,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def deliver() -> dict:
+    from signatures import delivery
+    from signatures.following import follow_mirror
+
+    connection = Connection.objects.select_related("domain").get()
+    follow_mirror(connection.sync_runs.latest("pk"))
+    plan = delivery.plan_delivery(connection.domain, by_label="benchmark")
+    delivery.start_delivery(plan, by_label="benchmark")
+    control("DELETE", "requests")
+    started = time.perf_counter()
+    run = delivery.carry_out(plan.pk)
+    seconds = time.perf_counter() - started
+    if run.state != "complete":
+        raise SystemExit(f"{run.state}: {run.cause}")
+    return {"seconds": seconds, "delivered": run.delivered, "requests": control("GET", "state")["requests"]}
+
+
+MEASUREMENTS: dict[str, Callable[[], dict]] = {"bare": bare, "sync": full_sync, "changes": changes, "deliver": deliver}
+
+if __name__ == "__main__":
+    print(json.dumps(MEASUREMENTS[sys.argv[1]]()))
