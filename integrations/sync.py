@@ -241,24 +241,30 @@ class _Run:
         job = f"sync {run.pk}" if run.pk else "sync preview"
         actor = run.started_by_label if run.started_by_id else ""
         with open_session(connection, job=job, actor_label=actor) as session:
-            team_sides: TeamSides = {}
-            if self._may_read("teams"):
-                self._read_teams(session, team_sides)
-            if self._may_read("people"):
-                seen = self._read_people(session, team_sides, since=marks.people if marks else None)
-                if marks is None:
-                    self._retire(Person, seen)
-                    run.people_watermark = _later(None, seen.newest)
-                else:
-                    run.people_watermark = _later(marks.people, seen.newest)
-                    self._settle_teams(team_sides, seen)
-            if self._may_read("mailboxes"):
-                since = marks.mailboxes if marks else None
-                seen = self._read_mailboxes(session, since=since)
-                if marks is None:
-                    self._retire(Mailbox, seen)
-                run.mailboxes_watermark = _later(since, seen.newest)
-            self._count_calls(session)
+            try:
+                self._read_listings(session, marks)
+            finally:
+                self._count_calls(session)
+
+    def _read_listings(self, session: Session, marks: Watermarks | None) -> None:
+        run = self._run
+        team_sides: TeamSides = {}
+        if self._may_read("teams"):
+            self._read_teams(session, team_sides)
+        if self._may_read("people"):
+            seen = self._read_people(session, team_sides, since=marks.people if marks else None)
+            if marks is None:
+                self._retire(Person, seen)
+                run.people_watermark = _later(None, seen.newest)
+            else:
+                run.people_watermark = _later(marks.people, seen.newest)
+                self._settle_teams(team_sides, seen)
+        if self._may_read("mailboxes"):
+            since = marks.mailboxes if marks else None
+            seen = self._read_mailboxes(session, since=since)
+            if marks is None:
+                self._retire(Mailbox, seen)
+            run.mailboxes_watermark = _later(since, seen.newest)
 
     def _may_read(self, what: str) -> bool:
         if self._run.connection.has_scope(NEEDED[what]):
