@@ -1,0 +1,150 @@
+"""Each state of the door's pages as a browser, a screen reader and the policy meet them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from integrations.models import ConnectionState, LedgerEntry, Mode, QuarantinedRecord, RunState, SyncRun
+from integrations.outreach.scopes import REQUESTED
+from portal.models import Domain, Membership, Role
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+STATES = {
+    "well.example": {"scopes_granted": [*REQUESTED, "sequences.all"]},
+    "limited.example": {"scopes_granted": ["users.all"], "scopes_known": False},
+    "paused.example": {"paused_at": "2026-11-01T10:00:00Z", "mode": Mode.DRY_RUN},
+    "lost.example": {
+        "state": ConnectionState.LOST,
+        "state_reason": "Somebody revoked our access in Outreach.",
+    },
+    "misconfigured.example": {"state": ConnectionState.MISCONFIGURED},
+    "leaving.example": {"state": ConnectionState.DISCONNECTING, "disconnect_step": "restoring"},
+    "gone.example": {"state": ConnectionState.DISCONNECTED, "revocation_confirmed": False},
+}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        # Playwright keeps an event loop on this thread; Django would refuse the ORM beside it.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser, live_server: LiveServer, as_owner: Client) -> Iterator[Callable[..., Page]]:
+    """Open a browser in which the owner is signed in."""
+    contexts = []
+
+    def make(width: int = 1280, scheme: str = "light") -> Page:
+        context = chromium.new_context(
+            base_url=live_server.url, viewport={"width": width, "height": 844}, color_scheme=scheme
+        )
+        contexts.append(context)
+        name = settings.SESSION_COOKIE_NAME
+        context.add_cookies([{"name": name, "value": as_owner.cookies[name].value, "url": live_server.url}])
+        return context.new_page()
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+def find_faults(page: Page, path: str) -> list[str]:
+    """Return what the policy refused, what axe found, and whether the page is wider than its window."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    response = page.goto(path)
+    found = [] if response and response.status == 200 else [f"{path}: no page"]
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        found.append(f"{path}: wider than the window")
+    found += [f"{path}: {text}" for text in said]
+    return found + [
+        f"{path}: {v['id']}: {v['nodes'][0]['html']}" for v in Axe().run(page).response["violations"]
+    ]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_every_page_in_every_state_is_accessible_and_within_the_policy(
+    open_page, connected, add_run, domain, width, scheme
+):
+    owner = Membership.objects.get(domain=domain).user
+    paths = ["/"]
+    for name, fields in STATES.items():
+        one = Domain.objects.create(name=name)
+        Membership.objects.create(domain=one, user=owner, role=Role.OWNER)
+        add_run(connected(one, **fields))
+        paths.append(reverse("integrations:outreach", args=[name]))
+    connection = connected()
+    run = add_run(
+        connection, held_removals=12, quarantined=1, cause="Outreach no longer lists 12 of 24 people."
+    )
+    QuarantinedRecord.objects.create(run=run, kind="person", remote_id="7", reason="Its name is not text.")
+    moving = add_run(connection, state=RunState.RUNNING, finished_at=None, phase="people")
+    LedgerEntry.objects.create(
+        domain=domain, action="call", endpoint="list_users", method="GET", scope="users.all", verb="read",
+        fields=["email", "name"], outcome="failed", status=502, detail="Outreach answered 502.", at=timezone.now(),
+    )  # fmt: skip
+    at = [domain.name]
+    paths += [
+        reverse("portal:overview", args=at),
+        reverse("portal:settings", args=at),
+        reverse("portal:members", args=at),
+        reverse("portal:member", args=[*at, Membership.objects.get(domain=domain).pk]),
+        reverse("portal:integrations", args=at),
+        reverse("integrations:outreach_disconnect", args=at),
+        reverse("integrations:runs", args=at),
+        reverse("integrations:run", args=[*at, run.pk]),
+        reverse("integrations:run", args=[*at, moving.pk]),
+        reverse("integrations:ledger", args=at),
+        reverse("integrations:ledger", args=at) + "?job=nothing&since=tomorrow",
+        reverse("integrations:ledger_calls", args=at),
+    ]
+    page = open_page(width, scheme)
+
+    assert [fault for path in paths for fault in find_faults(page, path)] == []
+
+
+def test_the_consent_page_is_accessible_before_anything_is_connected(open_page, domain):
+    page = open_page(390, "light")
+
+    assert find_faults(page, reverse("integrations:outreach", args=[domain.name])) == []
+    assert find_faults(page, reverse("portal:overview", args=[domain.name])) == []
+
+
+def test_a_run_is_followed_by_itself_and_said_aloud_until_it_ends(open_page, domain, connected, add_run):
+    run = add_run(connected(), state=RunState.RUNNING, finished_at=None, phase="teams", teams_read=3)
+    page = open_page()
+    page.goto(reverse("integrations:run", args=[domain.name, run.pk]))
+    expect(page.locator("#run-progress")).to_contain_text("3 read")
+
+    SyncRun.objects.filter(pk=run.pk).update(phase="people", people_read=20)
+    expect(page.locator("#run-progress")).to_contain_text("20 read")
+    expect(page.locator("#live")).to_have_text("Reading people.")
+
+    SyncRun.objects.filter(pk=run.pk).update(state=RunState.COMPLETE, finished_at=timezone.now())
+    expect(page.get_by_role("button", name="Sync again")).to_be_visible()
+    assert page.locator("[hx-get]").count() == 0
