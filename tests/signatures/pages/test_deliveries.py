@@ -133,6 +133,16 @@ def test_a_halted_run_that_is_stopped_leaves_the_rest_as_they_are(company, admin
     assert LedgerEntry.objects.get(action="delivery stopped").job == f"delivery {run.pk}"
 
 
+def test_a_halted_restore_cannot_be_left_half_way(company, admin: Client):
+    run = company.run("halted", kind="restore")
+
+    admin.post(f"{ADDRESS}{run.pk}/stop/")
+
+    run.refresh_from_db()
+    assert run.state == "halted"
+    assert "Stop here" not in admin.get(f"{ADDRESS}{run.pk}/").content.decode()
+
+
 def test_a_run_that_is_over_cannot_be_stopped_or_continued(company, admin: Client):
     run = company.run("complete")
 
