@@ -24,7 +24,9 @@ def save_template(
     compiled = compile_template(source)
     if template is None:
         template = Template.objects.create(domain=domain, name=name)
-    elif template.name != name:
+    else:  # of two who save at once, the second makes the later version
+        template = Template.objects.select_for_update().get(pk=template.pk, domain=domain)
+    if template.name != name:
         template.name = name
         template.save(update_fields=["name"])
     current = template.current

@@ -133,7 +133,7 @@ def _record(run: DeliveryRun, act: str, by_label: str) -> None:
         domain=run.domain,
         connection=run.connection,
         actor_label=by_label,
-        job=f"delivery {run.pk}",
+        job=run.job_label,
         detail=f"{run.planned} mailboxes",
     )
 
@@ -146,7 +146,11 @@ def carry_out(
     progress: called with the run whenever its counts changed, from this thread.
     """
     run = carry_out_run(
-        run_id, make_job=DeliveryJob, open_gateway=gateway_factory or _open_gateway, progress=progress
+        run_id,
+        kind=DeliveryRun.Kind.DELIVER,
+        make_job=DeliveryJob,
+        open_gateway=gateway_factory or _open_gateway,
+        progress=progress,
     )
     if run.state == DeliveryRunState.COMPLETE:
         note_delivered(run.connection, run.covers_until)
@@ -154,4 +158,4 @@ def carry_out(
 
 
 def _open_gateway(run: DeliveryRun) -> AbstractContextManager[GatewayLike]:
-    return open_gateway(run.connection, job=f"delivery {run.pk}", actor_label=run.started_by_label)
+    return open_gateway(run.connection, job=run.job_label, actor_label=run.started_by_label)

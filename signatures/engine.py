@@ -92,13 +92,19 @@ class _Batch:
 
 
 def carry_out_run(
-    run_id: int, *, make_job: Callable[[DeliveryRun], Job], open_gateway: OpenGateway, progress: Progress | None
+    run_id: int,
+    *,
+    kind: str,
+    make_job: Callable[[DeliveryRun], Job],
+    open_gateway: OpenGateway,
+    progress: Progress | None,
 ) -> DeliveryRun:
     """The run is as far as it can go now: complete, or waiting, halted, failed or skipped with its cause.
 
+    kind: a run of the other kind is never touched, whatever its id.
     Returns at once where another process works on it. Errors of ours are recorded and raised.
     """
-    lease = Lease.take(run_id)
+    lease = Lease.take(run_id, kind)
     if lease is None:
         return _load(run_id)
     run = _load(run_id)
@@ -176,7 +182,8 @@ class _Engine:
             raise stop
 
     def _work_chunk(self, rows: list[Delivery], pool: ThreadPoolExecutor) -> None:
-        found, unreadable = self._read(sorted({row.person_remote_id for row in rows}))
+        people = {row.person_remote_id for row in rows} - {""}  # '' where the mirror no longer knows the owner
+        found, unreadable = self._read(sorted(people))
         readable = [row for row in rows if row.person_remote_id not in unreadable]
         verdicts: list[tuple[Delivery, Verdict]] = [
             (row, UNREADABLE) for row in rows if row.person_remote_id in unreadable
@@ -191,6 +198,8 @@ class _Engine:
 
         A reply that does not fit is asked for again in halves, so that one odd record costs its owner alone.
         """
+        if not people:
+            return {}, set()
         try:
             return {record.remote_id: record for record in self._gateway.read_mailboxes(people)}, set()
         except UnexpectedReply:

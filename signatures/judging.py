@@ -1,4 +1,8 @@
-"""What a delivery does with each mailbox, given what it holds at this moment; and what is kept of that."""
+"""What a delivery does with each mailbox, given what it holds at this moment; and what is kept of that.
+
+Outreach has no conditional write: an edit made between this reading and the write that follows it,
+normally within two seconds, is overwritten and kept nowhere.
+"""
 
 from __future__ import annotations
 

@@ -39,38 +39,28 @@ class Lease:
         self._until = until
 
     @classmethod
-    def take(cls, run_id: int) -> Lease | None:
-        """Return the hold on a run that is due, or None where it is not or somebody else was faster.
+    @transaction.atomic
+    def take(cls, run_id: int, kind: str) -> Lease | None:
+        """Return the hold on a run of this kind that is due, or None where it is not or is held already.
 
         Writes that a dead process left in the air are planned again, counted as an attempt.
         """
+        # The row's lock makes a second taker look again after the first has committed.
+        due = DeliveryRun.objects.select_for_update(of=("self",)).filter(is_due(), pk=run_id, kind=kind)
+        run = due.select_related("connection", "connection__domain").first()
+        if run is None:
+            return None
         now = timezone.now()
         lease = cls(run_id, now + LEASE)
-        due = DeliveryRun.objects.filter(is_due(), pk=run_id).values("pk")
-        taken = DeliveryRun.objects.filter(pk__in=due).update(
-            state=DeliveryRunState.RUNNING, lease_until=lease._until, resume_at=None, cause=""
+        DeliveryRun.objects.filter(pk=run_id).update(
+            state=DeliveryRunState.RUNNING,
+            lease_until=lease._until,
+            started_at=run.started_at or now,
+            resume_at=None,
+            cause="",
         )
-        if taken != 1:
-            return None
-        DeliveryRun.objects.filter(pk=run_id, started_at=None).update(started_at=now)
-        cls._plan_again(run_id)
+        _plan_again(run)
         return lease
-
-    @staticmethod
-    @transaction.atomic
-    def _plan_again(run_id: int) -> None:
-        """Writes that were in the air count as attempts, and are in the ledger with their outcome unknown."""
-        claimed = Delivery.objects.filter(run=run_id, state=DeliveryState.CLAIMED)
-        run = DeliveryRun.objects.select_related("connection", "connection__domain").get(pk=run_id)
-        for mailbox_id in claimed.values_list("mailbox_remote_id", flat=True):
-            record_unknown_write(
-                run.connection,
-                endpoint="write_signature",
-                scope=WRITE_SCOPE_NEEDED,
-                object_ref=mailbox_id,
-                job=f"{'restore' if run.kind == DeliveryRun.Kind.RESTORE else 'delivery'} {run_id}",
-            )
-        claimed.update(state=DeliveryState.PLANNED, attempts=F("attempts") + 1)
 
     def update(self, **changes: object) -> None:
         """The run is changed and the hold renewed. Raises LeaseLost, and nothing was changed."""
@@ -85,3 +75,17 @@ class Lease:
     def _change(self, **changes: object) -> None:
         if DeliveryRun.objects.filter(pk=self.run_id, lease_until=self._until).update(**changes) != 1:
             raise LeaseLost(f"run {self.run_id} is held by another process")
+
+
+def _plan_again(run: DeliveryRun) -> None:
+    """Writes that were in the air count as attempts, and are in the ledger with their outcome unknown."""
+    claimed = Delivery.objects.filter(run=run, state=DeliveryState.CLAIMED)
+    for mailbox_id in claimed.values_list("mailbox_remote_id", flat=True):
+        record_unknown_write(
+            run.connection,
+            endpoint="write_signature",
+            scope=WRITE_SCOPE_NEEDED,
+            object_ref=mailbox_id,
+            job=run.job_label,
+        )
+    claimed.update(state=DeliveryState.PLANNED, attempts=F("attempts") + 1)

@@ -8,19 +8,27 @@ from integrations.outlook import RestoreOutlook
 from .history import get_account_keys
 from .models import DeliveryRun, Placement
 
+CONFLICT_CODE = "conflict"
+LEAVING = (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED)
+
 
 def describe_restore(connection: Connection) -> RestoreOutlook:
     """Return how many mailboxes hold our signature, and how far the restore of this leaving has gone."""
-    run = None
-    if connection.state in (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED):
+    if connection.state in LEAVING and connection.disconnect_restores:
         run = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.RESTORE).first()
-    if run is not None:
-        return RestoreOutlook(
-            total=run.planned,
-            restored=run.delivered,
-            conflicts=run.refused,
-            failed=run.failed + run.skipped,
-            run_id=run.pk,
-        )
+        if run is not None:
+            return describe_run(run)
     placed = Placement.objects.filter(domain=connection.domain_id, account_key__in=get_account_keys(connection))
     return RestoreOutlook(total=placed.count())
+
+
+def describe_run(run: DeliveryRun) -> RestoreOutlook:
+    """Return how far one restore has gone: what is no conflict and could not be put back has failed."""
+    conflicts = run.deliveries.filter(reason_code=CONFLICT_CODE).count()
+    return RestoreOutlook(
+        total=run.planned,
+        restored=run.delivered,
+        conflicts=conflicts,
+        failed=run.refused - conflicts + run.failed + run.skipped,
+        run_id=run.pk,
+    )

@@ -28,6 +28,7 @@ from .judging import say_delivery_stop
 from .lease import is_due
 from .models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
 from .originals import list_originals, write_originals
+from .outlook import CONFLICT_CODE, describe_run
 from .permission import say_why_unwritable
 from .planning import was_edited
 
@@ -42,7 +43,8 @@ __all__ = [
 
 CHUNK = 500
 CONFLICT = Refusal(
-    "conflict", "Somebody edited this signature in Outreach since we wrote it, so it stays. The original is kept here."
+    CONFLICT_CODE,
+    "Somebody edited this signature in Outreach since we wrote it, so it stays. The original is kept here.",
 )
 GONE = Refusal("gone", "Outreach no longer lists this mailbox. The original is kept here.")
 NOT_EDITABLE = Refusal(
@@ -87,7 +89,7 @@ def start_restore(connection: Connection, *, by_label: str, only_sender: Sender 
                 domain=run.domain,
                 connection=connection,
                 actor_label=by_label,
-                job=f"restore {run.pk}",
+                job=run.job_label,
                 detail=f"{run.planned} mailboxes",
             )
     except IntegrityError as error:
@@ -163,7 +165,11 @@ def carry_out_restore(
 ) -> DeliveryRun:
     """The restore is as far as it can go now; where it ended and we are leaving, the next step of leaving is due."""
     run = carry_out_run(
-        run_id, make_job=RestoreJob, open_gateway=gateway_factory or _open_gateway, progress=progress
+        run_id,
+        kind=DeliveryRun.Kind.RESTORE,
+        make_job=RestoreJob,
+        open_gateway=gateway_factory or _open_gateway,
+        progress=progress,
     )
     if run.is_finished:
         _report(run)
@@ -189,15 +195,16 @@ def restore_connection(connection_id: UUID | str) -> DeliveryRun | None:
 
 
 def _report(run: DeliveryRun) -> None:
+    outcome = describe_run(run)
     finish_restoring(
-        run.connection_id, restored=run.delivered, conflicts=run.refused, failed=run.failed + run.skipped
+        run.connection_id, restored=outcome.restored, conflicts=outcome.conflicts, failed=outcome.failed
     )
 
 
 def _open_gateway(run: DeliveryRun) -> AbstractContextManager[GatewayLike]:
     return open_gateway(
         run.connection,
-        job=f"restore {run.pk}",
+        job=run.job_label,
         actor_label=run.started_by_label,
         for_restoring=run.connection.state == ConnectionState.DISCONNECTING,
     )

@@ -13,6 +13,7 @@ from integrations.queue import enqueue
 
 from . import delivery, restore
 from .following import follow_mirror, plan_automatic_delivery
+from .givingup import give_up
 from .lease import is_due
 from .models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState, Following
 
@@ -31,8 +32,11 @@ def follow_sync(*, run_id: int) -> None:
 
 
 def deliver_signatures(*, run_id: int) -> None:
-    """Carry one started delivery out."""
-    delivery.carry_out(run_id)
+    """Carry one started run out, whether it delivers or restores."""
+    if DeliveryRun.objects.filter(pk=run_id, kind=DeliveryRun.Kind.RESTORE).exists():
+        restore.carry_out_restore(run_id)
+    elif DeliveryRun.objects.filter(pk=run_id).exists():
+        delivery.carry_out(run_id)
 
 
 def restore_signatures(*, connection_id: str) -> None:
@@ -47,20 +51,27 @@ def sweep_deliveries() -> None:
     """What a lost task left behind is found: unclaimed, lapsed and waiting runs, restores, unfollowed syncs."""
     fresh = Q(state=DeliveryRunState.QUEUED, queued_at__gte=timezone.now() - UNCLAIMED)
     due = DeliveryRun.objects.filter(is_due()).exclude(fresh)
-    for run_id in due.filter(kind=DeliveryRun.Kind.DELIVER).values_list("pk", flat=True):
+    for run_id in due.values_list("pk", flat=True):
         enqueue("signatures.tasks.deliver_signatures", run_id=run_id)
     for connection_id in _get_owing_connections():
         enqueue("signatures.tasks.restore_signatures", connection_id=str(connection_id))
+    give_up(_get_orphaned_runs(), "Outreach was disconnected.")
     for run_id in _get_unfollowed_syncs():
         enqueue("signatures.tasks.follow_sync", run_id=run_id)
 
 
 def _get_owing_connections() -> list[UUID]:
-    """Return leaving connections whose restore nobody works on, that waits for nothing and asks nobody."""
+    """Return leaving connections whose restore has not begun, or ended without being reported."""
     leaving = Connection.objects.filter(state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING)
     restores = DeliveryRun.objects.filter(kind=DeliveryRun.Kind.RESTORE, connection__in=leaving)
-    busy = restores.filter(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED]).exclude(is_due())
+    busy = restores.filter(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED])
     return list(leaving.exclude(pk__in=busy.values("connection")).values_list("pk", flat=True))
+
+
+def _get_orphaned_runs() -> list[int]:
+    """Return halted runs of connections that are over: nobody can continue them."""
+    halted = DeliveryRun.objects.filter(state=DeliveryRunState.HALTED)
+    return list(halted.filter(connection__state=ConnectionState.DISCONNECTED).values_list("pk", flat=True))
 
 
 def _get_unfollowed_syncs() -> list[int]:

@@ -137,6 +137,11 @@ class DeliveryRun(models.Model):
         return f"{self.kind} {self.pk} for {self.domain.name}"
 
     @property
+    def job_label(self) -> str:
+        """What the ledger calls this run."""
+        return f"{'restore' if self.kind == self.Kind.RESTORE else 'delivery'} {self.pk}"
+
+    @property
     def is_finished(self) -> bool:
         return self.state in (DeliveryRunState.COMPLETE, DeliveryRunState.FAILED, DeliveryRunState.SKIPPED)
 
@@ -174,7 +179,7 @@ class Delivery(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["run", "mailbox_remote_id"], name="one_delivery_per_run_and_mailbox")
         ]
-        indexes = [models.Index(fields=["run", "state"]), models.Index(fields=["mailbox_remote_id", "-id"])]
+        indexes = [models.Index(fields=["run", "state", "id"]), models.Index(fields=["mailbox_remote_id", "-id"])]
 
     def __str__(self) -> str:
         return f"delivery to {self.mailbox_email}"

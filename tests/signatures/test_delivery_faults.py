@@ -277,7 +277,7 @@ def test_disconnect_in_the_middle_ends_the_run_as_skipped(sandbox, started):
 
 
 def test_run_that_another_process_holds_is_left_alone(sandbox, started):
-    lease = Lease.take(started.pk)
+    lease = Lease.take(started.pk, "deliver")
 
     run = carry_out(started.pk)
 
@@ -287,9 +287,9 @@ def test_run_that_another_process_holds_is_left_alone(sandbox, started):
 
 
 def test_late_holder_of_a_lapsed_lease_changes_nothing(started):
-    late = Lease.take(started.pk)
+    late = Lease.take(started.pk, "deliver")
     DeliveryRun.objects.filter(pk=started.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-    Lease.take(started.pk)
+    Lease.take(started.pk, "deliver")
 
     with pytest.raises(LeaseLost):
         late.update(delivered=99)
@@ -306,3 +306,26 @@ def test_snapshot_is_stored_even_where_the_write_is_refused(sandbox, started):
 
     assert Snapshot.objects.get(mailbox_remote_id=planned[0]).original_html == before[planned[0]]
     assert Delivery.objects.get(run=started, mailbox_remote_id=planned[0]).returned_sha256 == ""
+
+
+def test_starting_anew_gives_up_what_was_halted_and_skips_its_mailboxes(sandbox, started, domain):
+    sandbox.faults.add("forbidden", **PATCH, times=None)
+    halted = carry_out(started.pk)
+    sandbox.faults.clear()
+
+    again = start_delivery(plan_delivery(domain, by_label="test"), by_label="test")
+
+    halted.refresh_from_db()
+    assert (halted.state, halted.cause) == (DeliveryRunState.SKIPPED, f"Given up for delivery {again.pk}.")
+    assert halted.planned == halted.settled + halted.skipped
+    assert not halted.deliveries.filter(state=DeliveryState.PLANNED).exists()
+    assert carry_out(again.pk).delivered == again.planned
+
+
+def test_progress_is_told_from_none_to_all(sandbox, started):
+    told: list[int] = []
+
+    run = carry_out(started.pk, progress=lambda now: told.append(now.settled))
+
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0, run.planned)

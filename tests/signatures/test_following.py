@@ -215,3 +215,19 @@ def test_sweep_finds_a_sync_that_nobody_followed(ready):
     assert queued == [("signatures.tasks.follow_sync", {"run_id": run.pk})]
     assert get_queued() == []
     assert Following.objects.get(connection=ready).senders_until == run.started_at
+
+
+def test_sweep_gives_up_halted_runs_of_a_connection_that_is_over_and_no_others(ready, domain, other_domain):
+    theirs = Connection.objects.create(domain=other_domain, scopes_granted=[])
+    halted = {
+        connection.domain.name: DeliveryRun.objects.create(
+            domain=connection.domain, connection=connection, state=DeliveryRunState.HALTED, started_by_label="test"
+        )
+        for connection in (ready, theirs)
+    }
+    Connection.objects.filter(pk=ready.pk).update(state="disconnected")
+
+    sweep_deliveries()
+
+    states = {name: DeliveryRun.objects.get(pk=run.pk).state for name, run in halted.items()}
+    assert states == {domain.name: "skipped", other_domain.name: "halted"}

@@ -9,13 +9,14 @@ from django.utils import timezone
 
 from integrations import disconnect
 from integrations.disconnect import request_disconnect
-from integrations.models import Connection, DisconnectStep
+from integrations.models import Connection, DisconnectStep, Mailbox
 from integrations.outlook import RestoreOutlook, get_restore_outlook
 from signatures.authoring import save_template
-from signatures.delivery import DeliveryBlocked, plan_delivery, start_delivery
+from signatures.delivery import DeliveryBlocked, carry_out, plan_delivery, start_delivery
 from signatures.lease import Lease
 from signatures.models import DeliveryRun, DeliveryRunState, Group, Placement, Sender, Snapshot
 from signatures.restore import carry_out_restore, preview_restore, restore_connection, start_restore
+from signatures.tasks import deliver_signatures
 
 from .conftest import get_delivered, get_held, get_writes, read_directory
 
@@ -212,7 +213,7 @@ def test_waiting_and_halted_deliveries_are_given_up_for_a_restore(sandbox, ready
 def test_restore_waits_for_a_delivery_that_is_being_written(sandbox, ready, delivered, domain):
     change_template(domain, "<p>New: {{ sender.name }}</p>")
     running = start_delivery(plan_delivery(domain, by_label="test"), by_label="test")
-    Lease.take(running.pk)
+    Lease.take(running.pk, "deliver")
 
     with pytest.raises(DeliveryBlocked, match="running"):
         start_restore(ready, by_label="test")
@@ -227,3 +228,37 @@ def test_leaving_restores_while_deliveries_are_paused(sandbox, ready, before, de
     restore_connection(ready.pk)
 
     assert get_held(sandbox) == before
+
+
+def test_mailbox_whose_owner_is_not_known_any_more_is_listed_and_not_asked_for(sandbox, ready, before, delivered):
+    Mailbox.objects.filter(remote_id=delivered[0]).delete()
+
+    run = restore(ready)
+
+    row = run.deliveries.get(mailbox_remote_id=delivered[0])
+    assert (run.state, row.reason_code) == (DeliveryRunState.COMPLETE, "gone")
+    assert run.delivered == len(delivered) - 1
+
+
+def test_a_restores_id_given_to_a_delivery_never_writes_signatures(sandbox, ready, before, delivered):
+    run = start_restore(ready, by_label="test")
+    sandbox.requests.clear()
+
+    assert carry_out(run.pk).state == DeliveryRunState.QUEUED
+    assert list(sandbox.requests) == []
+    deliver_signatures(run_id=run.pk)
+
+    assert get_held(sandbox) == before
+
+
+def test_mailboxes_that_could_not_be_put_back_are_reported_apart_from_conflicts(sandbox, ready, delivered):
+    conflict, forbidden = delivered[:2]
+    sandbox.directory.set_signature(int(conflict), "<p>Mine</p>")
+    sandbox.faults.add("forbidden", method="PATCH", path=f"/api/v2/mailboxes/{forbidden}", times=None)
+    request_disconnect(ready, restores=True, by_label="test")
+
+    run = restore_connection(ready.pk)
+
+    assert get_restore_outlook(ready) == RestoreOutlook(
+        total=len(delivered), restored=len(delivered) - 2, conflicts=1, failed=1, run_id=run.pk
+    )
