@@ -19,6 +19,7 @@ from .admin_base import (
     RetiredFilter,
     act_on_each,
     get_operator,
+    say_instant,
 )
 from .connections import check_connection, pause, resume
 from .health import describe
@@ -58,7 +59,9 @@ class ConnectionAdmin(ReadOnlyAdmin):
         "refreshed_at",
     ]
     list_display_links = ["domain"]
+    hidden = ("access_sealed", "refresh_sealed")
     list_filter = ["state", "mode", ("paused_at", admin.EmptyFieldListFilter), DomainFilter]
+    change_form_template = "admin/integrations/connection/change_form.html"
     list_select_related = ["domain"]
     search_fields = ["domain__name", "account_label", "authorised_by_label"]
     date_hierarchy = "authorised_at"
@@ -118,9 +121,9 @@ class ConnectionAdmin(ReadOnlyAdmin):
     def switched_off(self, connection: Connection) -> str:
         return " ".join(connection.scopes_switched_off)
 
-    @admin.display(description="Access lapses")
-    def lapses_at(self, connection: Connection) -> Any:
-        return connection.refresh_lapses_at
+    @admin.display(description="Access lapses", empty_value="-")
+    def lapses_at(self, connection: Connection) -> str:
+        return say_instant(connection.refresh_lapses_at)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -236,22 +239,22 @@ class SyncRunAdmin(ReadOnlyAdmin):
 class LedgerEntryAdmin(ReadOnlyAdmin):
     """Calls and privileged acts, appended by the portal alone."""
 
-    list_display = [
-        "at",
-        "domain_name",
-        "action",
-        "endpoint",
-        "scope",
-        "verb",
-        "outcome",
-        "status",
-        "times",
-        "actor_label",
-        "job",
-    ]
+    list_display = ["instant", "domain_name", "what", "scope", "outcome", "status", "times", "who"]
     list_filter = ["outcome", "verb", "scope", DomainFilter]
     search_fields = ["=job", "=object_ref", "=action", "actor_label"]
     date_hierarchy = "at"
     show_full_result_count = False
     list_select_related = ["domain"]
     exclude = ["domain"]  # its name outlives it
+
+    @admin.display(description="At", ordering="at")
+    def instant(self, entry: LedgerEntry) -> str:
+        return say_instant(entry.at)
+
+    @admin.display(description="What", ordering="endpoint")
+    def what(self, entry: LedgerEntry) -> str:
+        return entry.endpoint or entry.action
+
+    @admin.display(description="Who or what for", ordering="job")
+    def who(self, entry: LedgerEntry) -> str:
+        return ", ".join(word for word in (entry.actor_label, entry.job) if word)

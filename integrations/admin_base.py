@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.forms import BaseInlineFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from portal.models import Domain, User
 
@@ -27,8 +30,19 @@ def is_operator(request: HttpRequest) -> bool:
     return bool(request.user.is_active and request.user.is_staff)
 
 
+def say_instant(at: datetime | None) -> str:
+    """Return an instant to the second with its zone, where the admin's own words are too coarse."""
+    return date_format(timezone.localtime(at), "j M Y, H:i:s e") if at else ""
+
+
 class OperatorAdmin(admin.ModelAdmin):
     """Every operator may look, add and change. Nothing is deleted unless a page says otherwise."""
+
+    hidden: tuple[str, ...] = ()  # columns that are neither shown nor asked about through the address
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Refuse filters on hidden columns too: asked often enough, a filter tells what a column holds."""
+        return lookup.split("__")[0] not in self.hidden and super().lookup_allowed(lookup, value, request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_operator(request)
@@ -47,13 +61,21 @@ class OperatorAdmin(admin.ModelAdmin):
 
 
 class ReadOnlyAdmin(OperatorAdmin):
-    """Mirrors, runs and records: looked at and acted on, never typed into."""
+    """Mirrors, runs and records: looked at and acted on, never typed into. A row's page has its list's actions."""
+
+    change_form_template = "admin/read_only_change_form.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context["acts"] = self.get_action_choices(request, default_choices=[])
+        return super().render_change_form(request, context, *args, **kwargs)
 
 
 class FirstRows(BaseInlineFormSet):

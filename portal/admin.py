@@ -17,6 +17,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -33,6 +34,7 @@ from .forms import DomainForm
 from .models import Domain, Membership, Role, User
 from .operators import (
     keep_an_owner,
+    lock_members,
     note_domain_changed,
     note_domain_made,
     note_member_added,
@@ -159,7 +161,11 @@ class MembershipAdmin(OperatorAdmin):
             note_role_changed(obj, form.initial["role"], by=get_operator(request))
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        keep_an_owner(obj.domain, without=[obj.pk])
+        lock_members(obj.domain)
+        try:
+            keep_an_owner(obj.domain, without=[obj.pk])
+        except ValidationError as refusal:
+            raise PermissionDenied("; ".join(refusal.messages)) from refusal
         note_member_removed(obj, by=get_operator(request))
         super().delete_model(request, obj)
 

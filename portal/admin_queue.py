@@ -21,6 +21,8 @@ for model in (Schedule, Success, Failure, OrmQ):
 class ScheduleAdmin(ReadOnlyAdmin):
     """What runs by itself; switched on and off, and nothing else."""
 
+    hidden = ("args", "kwargs")
+
     list_display = ["name", "func", "is_on", "every", "last_run", "went_well", "next_run"]
     list_display_links = ["name"]
     search_fields = ["name", "func"]
@@ -81,6 +83,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
 class TaskAdmin(ReadOnlyAdmin):
     """What a worker finished."""
 
+    hidden = ("args", "kwargs", "result")
     list_display = ["name", "func", "started", "stopped", "attempt_count"]
     list_filter = ["func"]
     search_fields = ["=name", "func"]
@@ -90,7 +93,7 @@ class TaskAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
         # What is not shown is not unpickled either.
-        return super().get_queryset(request).defer("args", "kwargs", "result")
+        return super().get_queryset(request).defer(*self.hidden)
 
 
 admin.site.register([Success, Failure], TaskAdmin)
@@ -100,6 +103,7 @@ admin.site.register([Success, Failure], TaskAdmin)
 class WaitingAdmin(ReadOnlyAdmin):
     """What waits for a worker, or is with one until `lock`."""
 
+    hidden = ("payload",)
     list_display = ["id", "func", "key", "lock"]
     fields = ["id", "func", "key", "lock"]
     date_hierarchy = "lock"

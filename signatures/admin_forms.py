@@ -74,7 +74,13 @@ class TemplateForm(forms.ModelForm):
         strip=False,
         max_length=100_000,
         widget=forms.Textarea(
-            attrs={"class": "vLargeTextField", "rows": 28, "spellcheck": "false", "autocapitalize": "off"}
+            attrs={
+                "class": "vLargeTextField code",
+                "rows": 28,
+                "spellcheck": "false",
+                "autocapitalize": "off",
+                "wrap": "off",
+            }
         ),
         help_text="HTML with merge fields such as {{ sender.name }}. Saving a changed source makes a new version.",
     )

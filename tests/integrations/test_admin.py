@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -131,6 +132,20 @@ def test_the_page_shows_permissions_as_requested_granted_and_used(
     text = page.content.decode()
     assert "Permissions as requested, granted and used" in text
     assert "never, no code does it" in text
+
+
+def test_the_page_has_the_lists_actions_as_buttons(staff: Client, connection: Connection) -> None:
+    text = staff.get(f"{PAGE}{connection.pk}/change/").content.decode()
+
+    assert re.findall(r'<button name="action" value="(\w+)">([^<]+)</button>', text) == [
+        ("sync_now", "Sync now: read what changed"),
+        ("check_selected", "Check connection"),
+        ("pause_writing", "Pause writing"),
+        ("resume_writing", "Resume writing"),
+        ("plan", "Plan a delivery (writes nothing)"),
+        ("deliver", "Deliver signatures now"),
+    ]
+    assert f'<input type="hidden" name="_selected_action" value="{connection.pk}">' in text
 
 
 def test_a_connection_is_not_changed_by_typing(staff: Client, connection: Connection) -> None:

@@ -212,6 +212,27 @@ def test_no_page_shows_a_token_a_sealed_text_or_a_tasks_argument(
             assert [word for word in hidden if word in text] == [], address
 
 
+def test_no_filter_in_the_address_tells_what_a_hidden_column_holds(
+    client: Client, superuser: User, busy: Connection
+) -> None:
+    client.force_login(superuser)
+    questions = [
+        "integrations/connection/?access_sealed__startswith=g",
+        "integrations/connection/?refresh_sealed__regex=.",
+        "integrations/mailbox/?connection__access_sealed__startswith=g",
+        "portal/user/?password__startswith=m",
+        "portal/membership/?user__password__startswith=m",
+        "portal/domain/?connections__access_sealed__startswith=g",
+        "django_q/success/?args__contains=1",
+        "django_q/failure/?result=1",
+        "django_q/ormq/?payload__contains=g",
+    ]
+
+    statuses = {asked: client.get(f"/admin/{asked}").status_code for asked in questions}
+
+    assert statuses == dict.fromkeys(questions, 400)
+
+
 def test_a_list_takes_as_many_queries_for_all_rows_as_for_one(
     staff: Client, busy: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -322,5 +322,10 @@ def test_a_brand_is_made_and_changed(staff: Client, domain: Domain) -> None:
     staff.post("/admin/signatures/brand/add/", {"domain": domain.pk, "name": "Acme", "accent": "#2b4acb"})
     staff.post(f"/admin/signatures/brand/{domain.pk}/change/", {"name": "Acme Ltd", "accent": "#2b4acb"})
 
+    again = staff.post(
+        "/admin/signatures/brand/add/", {"domain": domain.pk, "name": "Mine", "accent": "#2b4acb"}
+    )
+
+    assert again.status_code == 200
     assert list(Brand.objects.values_list("domain", "name")) == [(domain.pk, "Acme Ltd")]
     assert len(get_acts(domain, "company values changed")) == 2
