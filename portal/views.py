@@ -8,7 +8,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db import DatabaseError, connection, transaction
+from django.db import Error as DatabaseFailure
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -244,7 +245,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
             worker = get_worker()
             checks["worker"] = worker.is_alive
             age = round((timezone.now() - worker.beat_at).total_seconds()) if worker.beat_at else None
-    except DatabaseError:
+    except DatabaseFailure:
         pass  # what was not reached is not ready, and the answer says so
     ready = all(checks.values())
     return JsonResponse(

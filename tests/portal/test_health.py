@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import Http404
 from django.test import RequestFactory
@@ -67,6 +67,26 @@ def test_readyz_is_not_ready_while_a_migration_is_owed(client, db):
     response = client.get("/readyz")
 
     assert (response.status_code, response.json()["migrations"]) == (503, False)
+
+
+@pytest.mark.parametrize("failure", [OperationalError, InterfaceError])
+def test_readyz_is_not_ready_without_its_database_and_shows_no_trace(client, db, failure):
+    record_beat()
+
+    def refuse(*statement):
+        raise failure("connection to 10.0.0.7 refused")
+
+    with connection.execute_wrapper(refuse):
+        response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json() == {
+        "ready": False,
+        "database": False,
+        "migrations": False,
+        "worker": False,
+        "worker_seen_seconds_ago": None,
+    }
 
 
 @pytest.mark.parametrize(
