@@ -329,3 +329,17 @@ def test_progress_is_told_from_none_to_all(sandbox, started):
 
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0, run.planned)
+
+
+def test_p9_delivery_never_spends_more_than_its_share_of_the_hour(sandbox, started, settings):
+    spent = len([entry for entry in sandbox.requests if entry.path.startswith("/api/")])
+    limit = sandbox.settings.hourly_limit = settings.OUTREACH_HOURLY_CALLS = 30
+    Connection.objects.get(pk=started.connection_id).budget.delete()
+
+    run = carry_out(started.pk)
+
+    assert run.state == DeliveryRunState.WAITING
+    assert timedelta(0) < run.resume_at - timezone.now() <= timedelta(hours=1)
+    assert 429 not in {entry.status for entry in sandbox.requests}
+    assert spent + len(sandbox.requests) <= limit * 80 // 100
+    assert (run.failed, run.skipped) == (0, 0)

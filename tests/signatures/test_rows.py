@@ -1,0 +1,70 @@
+"""Rows stored in bulk, and transactions that outlive a power cut."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from portal.models import Domain
+from signatures.durability import durable_atomic
+from signatures.models import Group, Template
+from signatures.rows import update_rows
+
+
+@pytest.mark.django_db
+def test_named_fields_of_the_given_rows_are_stored_and_nothing_else(domain):
+    rows = [Group.objects.create(domain=domain, name=f"Group {number}", position=number) for number in range(3)]
+    now = timezone.now()
+    for row in rows[:2]:
+        row.name, row.archived_at, row.position = f"{row.name}'s “%s”", now, 99
+
+    update_rows(rows[:2], ["name", "archived_at"])
+
+    assert list(Group.objects.order_by("pk").values_list("name", "archived_at", "position")) == [
+        ("Group 0's “%s”", now, 0),
+        ("Group 1's “%s”", now, 1),
+        ("Group 2", None, 2),
+    ]
+
+
+@pytest.mark.django_db
+def test_no_rows_are_no_query(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        update_rows([], ["name"])
+
+
+def get_synchronous() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA synchronous")
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL waits for the disk at every commit.")
+def test_sqlite_waits_for_the_disk_inside_and_not_afterwards():
+    normal, full = 1, 2
+
+    with durable_atomic():
+        inside = get_synchronous()
+        Domain.objects.create(name="acme.example")
+
+    assert (inside, get_synchronous()) == (full, normal)
+    assert Domain.objects.filter(name="acme.example").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_fails_inside_is_not_stored_and_the_setting_is_put_back(domain):
+    with pytest.raises(RuntimeError), durable_atomic():
+        Template.objects.create(domain=domain, name="Half")
+        raise RuntimeError
+
+    assert not Template.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_inside_another_transaction_it_is_a_part_of_that(domain):
+    with transaction.atomic(), durable_atomic():
+        Template.objects.create(domain=domain, name="Whole")
+
+    assert Template.objects.get().name == "Whole"
