@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from integrations.models import Connection, ConnectionState, LedgerEntry, RunState, SyncKind, SyncRun
 from portal.models import Domain, Membership, Role
+from signatures.models import Delivery, DeliveryRun
 
 from .conftest import make_user
 
@@ -148,6 +149,38 @@ def test_overview_says_what_is_wrong_with_the_connection(client, person, domain,
 
     assert words in page
     assert "Sync now</button>" not in page
+
+
+def test_overview_after_the_first_sync_leads_to_the_first_plan(client, house):
+    user = make_user("dana@acme.example")
+    Membership.objects.create(domain=house.domain, user=user, role=Role.OWNER)
+    client.force_login(user)
+    Delivery.objects.all().delete()
+
+    page = client.get(reverse("portal:overview", args=[house.domain.name])).content.decode()
+
+    assert (
+        f'href="{reverse("signatures:deliveries", args=[house.domain.name])}">Plan the first delivery</a>'
+        in page
+    )
+
+
+def test_overview_lists_what_needs_somebody_and_the_delivery_that_runs(client, house, other_house):
+    user = make_user("dana@acme.example")
+    Membership.objects.create(domain=house.domain, user=user, role=Role.OWNER)
+    client.force_login(user)
+    for each in (house, other_house):
+        Delivery.objects.filter(pk=each.delivery.pk).update(
+            state="refused", reason=f"Edited at {each.domain.name} <b>"
+        )
+        DeliveryRun.objects.filter(pk=each.delivery_run.pk).update(state="running", delivered=1, planned=4)
+
+    page = client.get(reverse("portal:overview", args=[house.domain.name])).content.decode()
+
+    assert "<b>0 of 1</b><span>1 needs you</span>" in page
+    assert "Edited at acme.example &lt;b&gt;" in page
+    assert '<progress max="4" value="1" aria-label="1 of 4 mailboxes">' in page
+    assert "bystander" not in page
 
 
 def test_overview_lists_the_latest_syncs_of_its_own_domain(client, person, domain, other_domain):
