@@ -280,11 +280,15 @@ class _Engine:
             return
         try:
             record = self._gateway.publish_signature(letter.row.mailbox_remote_id, letter.html)
-            arrived.put(_Outcome(letter, record=record))
         except BaseException as error:  # whatever it is, the main thread waits for it and raises what it must
-            if not isinstance(error, ItemError | Unreachable):
+            # Seen here and not only when it is recorded: by then other threads would have sent more.
+            halts = self._watch.fail() if isinstance(error, ItemError) else not isinstance(error, Unreachable)
+            if halts:
                 self._halt_sending.set()
             arrived.put(_Outcome(letter, error=error))
+        else:
+            self._watch.succeed()
+            arrived.put(_Outcome(letter, record=record))
 
     def _settle(self, outcome: _Outcome, batch: _Batch) -> list[BaseException]:
         """Put one outcome on its row and into the batch; return what ends the run, as a list of one or none."""
@@ -295,7 +299,6 @@ class _Engine:
             batch.placed.append(Placed(row, row.rendered_sha256, row.returned_sha256, outcome.letter.version_id))
             _finish(row, DeliveryState.DELIVERED)
             tally.count("delivered")
-            self._watch.succeed()
             self._unreachable_in_a_row = 0
             return []
         row.state = DeliveryState.PLANNED
@@ -309,7 +312,6 @@ class _Engine:
         if isinstance(error, ItemError):
             _finish(row, DeliveryState.REFUSED, type(error).__name__.lower(), error.message)
             tally.count("refused")
-            self._watch.fail()
             return []
         row.attempts += 1  # whether it was applied is not known; the next reading tells
         if not isinstance(error, Unreachable):
@@ -325,9 +327,9 @@ class _Engine:
 
     def _look_for_end(self) -> list[BaseException]:
         """Return why sending must end; what is on its way is still recorded."""
-        halt = self._watch.say_why_halt()
-        if halt:
-            return [Stop(DeliveryRunState.HALTED, f"{halt} Look at the reasons, then continue or leave it.")]
+        if self._watch.why_halt:
+            cause = f"{self._watch.why_halt} Look at the reasons, then continue or leave it."
+            return [Stop(DeliveryRunState.HALTED, cause)]
         try:
             self._look_up()
         except Stop as stop:

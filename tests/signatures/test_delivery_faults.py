@@ -122,25 +122,27 @@ def test_p2_ten_failures_in_a_row_halt_and_continuing_delivers_the_rest(sandbox,
     tried = len(get_writes(sandbox))
     assert halted.state == DeliveryRunState.HALTED
     assert halted.cause.startswith("10 mailboxes in a row failed.")
-    assert 10 <= tried <= 18 < len(planned)
+    assert 10 <= tried <= 17 < len(planned)  # seven more may be in the air when the tenth fails
     sandbox.faults.clear()
     run = carry_out(resume_delivery(halted, by_label="test").pk)
     assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned) - tried)
 
 
-def test_more_than_a_fifth_of_fifty_is_reason_to_halt():
+def test_more_than_a_fifth_of_fifty_is_reason_to_halt_and_stays_one():
     watch = FailureWatch()
     for number in range(55):
         if number % 5 == 0:
             watch.fail()
         else:
             watch.succeed()
-        assert watch.say_why_halt() == ""
+        assert watch.why_halt == ""
 
-    watch.fail()
-    watch.fail()
+    said = [watch.fail(), watch.fail()]
+    for _ in range(60):
+        watch.succeed()
 
-    assert watch.say_why_halt() == "11 of the latest 50 mailboxes failed."
+    assert said == ["", "11 of the latest 50 mailboxes failed."]
+    assert watch.why_halt == "11 of the latest 50 mailboxes failed."
 
 
 def test_spent_allowance_suspends_without_sleeping_and_loses_nothing(sandbox, started):
