@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -114,15 +115,27 @@ def get_facts(connection: Connection, *, at: datetime) -> Facts:
         calls=get_call_use(connection, at=at),
         current_run=newest if newest and not newest.is_finished else None,
         last_run=finished,
-        has_synced=has_synced(connection),
+        has_synced=get_synced_at(connection) is not None,
         lapses_at=lapses_at,
         lapses_in_days=max((lapses_at - at).days, 0) if lapses_at else 0,
     )
 
 
-def has_synced(connection: Connection) -> bool:
-    """Return whether the directory was read to its end at least once."""
-    return connection.sync_runs.filter(state=RunState.COMPLETE).exists()
+def get_failed_run(runs: Sequence[SyncRun]) -> SyncRun | None:
+    """Return the newest ended run where that one failed; an earlier failure is made good by what followed.
+
+    runs: newest first.
+    """
+    ended = next((run for run in runs if run.is_finished), None)
+    return ended if ended and ended.state == RunState.FAILED else None
+
+
+def get_synced_at(connection: Connection | None) -> datetime | None:
+    """Return when the directory was last read to its end; None where it never was."""
+    if connection is None:
+        return None
+    complete = connection.sync_runs.filter(state=RunState.COMPLETE)
+    return complete.values_list("finished_at", flat=True).first()
 
 
 def _get_last_finished(connection: Connection) -> SyncRun | None:

@@ -11,14 +11,14 @@ from django.core.paginator import Paginator
 from django.db import Error as DatabaseFailure
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views import defaults
 from django.views.decorators.http import require_http_methods, require_safe
 
 from integrations.connections import get_last_connection
-from integrations.health import describe, get_call_use, has_synced
+from integrations.health import describe, get_call_use, get_failed_run, get_synced_at
 from integrations.ledger import record_act
 from integrations.models import Connection
 from integrations.progress import get_sync_steps
@@ -45,6 +45,11 @@ def _require_also(request: HttpRequest, domain: Domain, permission: Permission) 
     """Whoever may look may not always act. Raises PermissionDenied."""
     if permission not in get_permissions(request.user, domain):
         raise PermissionDenied(f"Your role in {domain.name} does not include this.")
+
+
+def _posted(request: HttpRequest) -> QueryDict | None:
+    """Return what was typed, even where that is nothing; None where nothing was sent."""
+    return request.POST if request.method == "POST" else None
 
 
 def _person(request: HttpRequest) -> User:
@@ -93,9 +98,8 @@ def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Is everyone signing as intended, and what needs me?"""
     connection_ = get_last_connection(domain)
     runs = list(connection_.sync_runs.all()[:RECENT_SYNCS]) if connection_ else []
-    last_ended = next((run for run in runs if run.is_finished), None)
     current = next((run for run in runs if not run.is_finished), None)
-    synced = connection_ is not None and has_synced(connection_)
+    synced_at = get_synced_at(connection_)
     context = {
         "here": "overview",
         "connection": connection_,
@@ -105,9 +109,9 @@ def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
         "runs": runs,
         "current_run": current,
         "current_steps": get_sync_steps(current) if current else [],
-        "has_synced": synced,
-        "is_first_sync": not synced,
-        "checked_at": last_ended.finished_at if last_ended else None,
+        "failed_run": get_failed_run(runs),
+        "synced_at": synced_at,
+        "is_first_sync": synced_at is None,
     }
     return render(request, "portal/overview.html", context)
 
@@ -116,7 +120,7 @@ def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def settings_page(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Where the domain is, and what happens there by itself."""
-    form = DomainForm(request.POST or None, instance=domain)
+    form = DomainForm(_posted(request), instance=domain)
     if request.method == "POST":
         _require_also(request, domain, Permission.MANAGE_DOMAIN)
         if form.is_valid():
@@ -140,7 +144,7 @@ def members(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Who may do what here; adds one."""
     person = _person(request)
     form = AddMemberForm(
-        request.POST or None, roles=get_roles_to_give(person, Membership(domain=domain, role=Role.AUDITOR))
+        _posted(request), roles=get_roles_to_give(person, Membership(domain=domain, role=Role.AUDITOR))
     )
     if request.method == "POST":
         _require_also(request, domain, Permission.MANAGE_MEMBERS)
@@ -179,7 +183,7 @@ def member(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = get_object_or_404(domain.memberships.select_related("user", "domain"), pk=pk)
     roles = get_roles_to_give(person, found)
     removes = request.POST.get("act") == "remove"
-    form = RoleForm(None if removes else request.POST or None, roles=roles, initial={"role": found.role})
+    form = RoleForm(None if removes else _posted(request), roles=roles, initial={"role": found.role})
     refused = ""
     if request.method == "POST":
         try:

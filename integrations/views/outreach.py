@@ -19,7 +19,7 @@ from ..connections import check_connection, get_connection, get_last_connection,
 from ..consent import features_lost, list_calls, list_scopes, start_authorisation
 from ..disconnect import DisconnectRefused, request_disconnect
 from ..forms import DisconnectForm, ModeForm
-from ..health import Facts, describe, get_facts, say_why_not_restorable
+from ..health import Facts, describe, get_facts, get_failed_run, say_why_not_restorable
 from ..ledger import summarise
 from ..models import Connection, ConnectionState, Mode
 from ..outlook import RestoreOutlook, get_restore_outlook
@@ -65,6 +65,7 @@ def _describe_connection(domain: Domain, connection: Connection) -> dict[str, An
     facts = get_facts(connection, at=timezone.now())
     return {
         "facts": facts,
+        "failed_run": get_failed_run([facts.last_run] if facts.last_run else []),
         "uses": summarise(domain, connection),
         "features_lost": [(scope, " ".join(features_lost([scope]))) for scope in connection.scopes_missing],
         "progress": _get_progress(connection, facts),

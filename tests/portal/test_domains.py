@@ -191,7 +191,24 @@ def test_overview_lists_the_latest_syncs_of_its_own_domain(client, person, domai
     context = client.get(reverse("portal:overview", args=[domain.name])).context
 
     assert context["runs"] == list(reversed(made))[:6]
-    assert context["checked_at"] == made[-1].finished_at
+    assert context["synced_at"] == made[-1].finished_at
+
+
+def test_overview_tells_of_a_failed_sync_until_another_ends_well(client, person, domain):
+    connection = Connection.objects.create(domain=domain)
+    complete = add_run(connection)
+    failed = add_run(connection, state=RunState.FAILED, cause="Outreach answered <502>.")
+    address = reverse("portal:overview", args=[domain.name])
+
+    response = client.get(address)
+
+    page = response.content.decode()
+    assert "The last sync failed" in page
+    assert "Outreach answered &lt;502&gt;." in page
+    assert reverse("integrations:run", args=[domain.name, failed.pk]) in page
+    assert response.context["synced_at"] == complete.finished_at
+    add_run(connection)
+    assert "The last sync failed" not in client.get(address).content.decode()
 
 
 def test_more_syncs_cost_no_more_queries(client, person, domain, django_assert_max_num_queries):
@@ -239,6 +256,12 @@ def test_settings_refuse_a_zone_that_does_not_exist_at_its_field(client, person,
         "time_zone": ["Write a time zone such as Europe/London or America/New_York."]
     }
     assert Domain.objects.get(pk=domain.pk).time_zone == "UTC"
+
+
+def test_settings_sent_empty_are_refused(client, person, domain):
+    response = client.post(reverse("portal:settings", args=[domain.name]), {})
+
+    assert response.context["form"].errors == {"time_zone": ["This field is required."]}
 
 
 def test_settings_show_a_reader_without_the_right_no_form(client, domain):
