@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from integrations.connections import get_connection
@@ -22,6 +24,8 @@ from .judging import DeliveryJob
 from .models import Delivery, DeliveryRun, DeliveryRunState
 from .permission import say_why_unreadable, say_why_unwritable
 from .planning import plan_chunks
+
+PLAN_LEASE = timedelta(seconds=120)  # longer than a chunk of 500 senders can take
 
 
 class DeliveryBlocked(Exception):
@@ -41,36 +45,75 @@ def plan_delivery(
     sender_ids: only these; None for the whole domain, which replaces its earlier plans. Calls nobody.
     Raises: DeliveryBlocked.
     """
+    run = open_plan(
+        domain, by_label=by_label, by=by, overwrite_edits=overwrite_edits, is_whole=sender_ids is None
+    )
+    return fill_plan(run.pk, sender_ids=sender_ids) or run
+
+
+def open_plan(
+    domain: Domain,
+    *,
+    by_label: str,
+    by: User | None = None,
+    overwrite_edits: bool = False,
+    is_whole: bool = True,
+) -> DeliveryRun:
+    """Return a run in state PLANNING, for `fill_plan`. is_whole: it replaces the domain's earlier plans.
+
+    Raises: DeliveryBlocked.
+    """
     connection = get_connection(domain)
     why_not = say_why_unreadable(connection)
     if connection is None or why_not:
         raise DeliveryBlocked(why_not)
-    if sender_ids is None:
+    if is_whole:
         drop_plans(domain)
-    run = DeliveryRun.objects.create(
+    return DeliveryRun.objects.create(
         domain=domain,
         connection=connection,
         state=DeliveryRunState.PLANNING,
+        queued_at=timezone.now(),
         started_by=by,
         started_by_label=by_label,
         overwrites_edits=overwrite_edits,
-        covers_until=timezone.now() if sender_ids is None else None,
+        covers_until=timezone.now() if is_whole else None,
     )
+
+
+def fill_plan(run_id: int, *, sender_ids: Sequence[int] | None = None) -> DeliveryRun | None:
+    """Return the run, planned; None where somebody else plans it, or it was replaced meanwhile.
+
+    A plan whose process died is begun anew. The lease is renewed chunk by chunk.
+    """
+    now = timezone.now()
+    open_runs = DeliveryRun.objects.filter(pk=run_id, state=DeliveryRunState.PLANNING)
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    if not open_runs.filter(free).update(lease_until=now + PLAN_LEASE):
+        return None
+    run = DeliveryRun.objects.select_related("domain", "connection").get(pk=run_id)
+    Delivery.objects.filter(run=run).delete()
+    counts = dict.fromkeys(("planned", "refused", "unchanged", "left_out"), 0)
     for plan in plan_chunks(run, sender_ids):
-        Delivery.objects.bulk_create(plan.rows, batch_size=200)
-        run.planned += plan.planned
-        run.refused += len(plan.rows) - plan.planned
-        run.unchanged += plan.unchanged
-        run.left_out += plan.left_out
-    run.state = DeliveryRunState.PLANNED
-    run.save(update_fields=["state", "planned", "refused", "unchanged", "left_out"])
+        counts["planned"] += plan.planned
+        counts["refused"] += len(plan.rows) - plan.planned
+        counts["unchanged"] += plan.unchanged
+        counts["left_out"] += plan.left_out
+        with transaction.atomic():
+            if not open_runs.update(lease_until=timezone.now() + PLAN_LEASE, **counts):
+                return None
+            Delivery.objects.bulk_create(plan.rows, batch_size=200)
+    open_runs.update(state=DeliveryRunState.PLANNED, lease_until=None, **counts)
+    run.refresh_from_db()
     return run
 
 
 def drop_plans(domain: Domain) -> None:
     """Plans of the domain that nobody started are gone."""
     plans = DeliveryRun.objects.filter(
-        domain=domain, kind=DeliveryRun.Kind.DELIVER, state__in=[DeliveryRunState.PLANNING, DeliveryRunState.PLANNED]
+        domain=domain,
+        kind=DeliveryRun.Kind.DELIVER,
+        state__in=[DeliveryRunState.PLANNING, DeliveryRunState.PLANNED],
     )
     Delivery.objects.filter(run__in=plans).delete()
     plans.delete()
@@ -90,7 +133,9 @@ def start_delivery(run: DeliveryRun, *, by_label: str, by: User | None = None) -
     _refuse_unwritable(run)
     try:
         with transaction.atomic():
-            halted = DeliveryRun.objects.filter(domain=run.domain_id, state=DeliveryRunState.HALTED).exclude(pk=run.pk)
+            halted = DeliveryRun.objects.filter(domain=run.domain_id, state=DeliveryRunState.HALTED).exclude(
+                pk=run.pk
+            )
             give_up(halted.values_list("pk", flat=True), f"Given up for delivery {run.pk}.")
             _queue(run, DeliveryRunState.PLANNED, started_by=by, started_by_label=by_label)
             _record(run, "delivery started", by_label)

@@ -31,6 +31,11 @@ def follow_sync(*, run_id: int) -> None:
         deliver_signatures(run_id=planned.pk)
 
 
+def plan_delivery(*, run_id: int) -> None:
+    """Fill one opened plan."""
+    delivery.fill_plan(run_id)
+
+
 def deliver_signatures(*, run_id: int) -> None:
     """Carry one started run out, whether it delivers or restores."""
     if DeliveryRun.objects.filter(pk=run_id, kind=DeliveryRun.Kind.RESTORE).exists():
@@ -53,6 +58,11 @@ def sweep_deliveries() -> None:
     due = DeliveryRun.objects.filter(is_due()).exclude(fresh)
     for run_id in due.values_list("pk", flat=True):
         enqueue("signatures.tasks.deliver_signatures", run_id=run_id)
+    for run in _get_abandoned_plans():
+        if run.covers_until is None:
+            delivery.drop_run(run)  # an automatic one; the next sync finds its changes again
+        else:
+            enqueue("signatures.tasks.plan_delivery", run_id=run.pk)
     for connection_id in _get_owing_connections():
         enqueue("signatures.tasks.restore_signatures", connection_id=str(connection_id))
     give_up(_get_orphaned_runs(), "Outreach was disconnected.")
@@ -60,9 +70,20 @@ def sweep_deliveries() -> None:
         enqueue("signatures.tasks.follow_sync", run_id=run_id)
 
 
+def _get_abandoned_plans() -> list[DeliveryRun]:
+    """Return opened plans that nobody fills."""
+    now = timezone.now()
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    return list(
+        DeliveryRun.objects.filter(free, state=DeliveryRunState.PLANNING, queued_at__lt=now - UNCLAIMED)
+    )
+
+
 def _get_owing_connections() -> list[UUID]:
     """Return leaving connections whose restore has not begun, or ended without being reported."""
-    leaving = Connection.objects.filter(state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING)
+    leaving = Connection.objects.filter(
+        state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING
+    )
     restores = DeliveryRun.objects.filter(kind=DeliveryRun.Kind.RESTORE, connection__in=leaving)
     busy = restores.filter(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED])
     return list(leaving.exclude(pk__in=busy.values("connection")).values_list("pk", flat=True))

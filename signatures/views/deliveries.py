@@ -7,15 +7,20 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from integrations.queue import enqueue
 from portal.access import Permission, require
 from portal.models import Domain
-from signatures.delivery import DeliveryBlocked, plan_delivery
+from signatures.delivery import DeliveryBlocked, fill_plan, open_plan
 from signatures.forms import PlanForm
-from signatures.models import DeliveryRun, DeliveryRunState, Snapshot, Template
+from signatures.models import DeliveryRun, DeliveryRunState, Sender, Snapshot, Template
 from signatures.permission import say_why_unreadable, say_why_unwritable
 
 from .common import get_actor, get_page, get_situation
 from .progress import IN_PROGRESS, describe_progress
+
+PLANNED_AT_ONCE = (
+    1_000  # senders; a larger plan takes longer than a page should, and is made in the background
+)
 
 
 @require(Permission.VIEW)
@@ -49,7 +54,7 @@ def delivery_plan(request: HttpRequest, domain: Domain) -> HttpResponse:
     form.is_valid()
     actor = get_actor(request)
     try:
-        run = plan_delivery(
+        run = open_plan(
             domain,
             by_label=actor.email,
             by=actor,
@@ -58,4 +63,8 @@ def delivery_plan(request: HttpRequest, domain: Domain) -> HttpResponse:
     except DeliveryBlocked as blocked:
         messages.error(request, str(blocked))
         return redirect("signatures:deliveries", domain.name)
+    if Sender.objects.filter(domain=domain).count() <= PLANNED_AT_ONCE:
+        fill_plan(run.pk)
+    else:
+        enqueue("signatures.tasks.plan_delivery", run_id=run.pk)
     return redirect("signatures:delivery_run", domain.name, run.pk)
