@@ -156,7 +156,7 @@ class Supervisor:
                 if waited < settings.HEARTBEAT_GRACE_SECONDS:
                     return
             WorkerHeartbeat.objects.filter(pk=row.pk).update(asked_at=timezone.now())
-            async_task("portal.tasks.record_beat")
+            async_task("portal.tasks.record_beat", save=False)
         except DatabaseError as error:
             self._say(f"the database cannot be used just now ({type(error).__name__}); trying again")
 
