@@ -1,0 +1,50 @@
+"""The README and .env.example name what the code has, neither more nor less."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from django.core.management import get_commands
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+OURS = ("portal", "integrations", "signatures")
+
+
+def settings_in_code() -> set[str]:
+    text = (ROOT / "portal" / "settings.py").read_text()
+    return set(re.findall(r'(?:env\.\w+|words)\(\s*"([A-Z_]+)"', text))
+
+
+def section(title: str) -> str:
+    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_readme_names_every_setting_and_no_other():
+    rows = [line.split("|")[1] for line in section("Settings").splitlines() if line.startswith("| `")]
+
+    assert set(re.findall(r"`([A-Z_]+)`", " ".join(rows))) == settings_in_code()
+
+
+def test_env_example_names_every_setting_and_no_other():
+    named = re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+
+    assert sorted(named) == sorted(settings_in_code())
+
+
+def test_readme_names_every_command_and_no_other():
+    ours = {name for name, app in get_commands().items() if app in OURS}
+    rows = [line for line in section("Operate").splitlines() if line.startswith("| `")]
+
+    named = {row.split("`")[1].split()[0] for row in rows}
+
+    assert named == ours - {"demo", "createdomain"}, "demo and createdomain have their own sections"
+    assert "manage.py demo" in README
+    assert "manage.py createdomain" in README
+
+
+def test_readme_points_only_to_files_that_are_there():
+    targets = re.findall(r"\]\(((?!https?:)[^)#]+)\)", README)
+
+    assert [target for target in targets if not (ROOT / target).exists()] == []
