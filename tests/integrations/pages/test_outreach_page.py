@@ -15,7 +15,7 @@ from integrations.consent import features_lost, list_scopes
 from integrations.models import CallBudget, Connection, ConnectionState, LedgerEntry, Mode, RunState
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Role
-from signatures.models import DeliveryRun, DeliveryRunState, Placement
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Placement
 
 from .conftest import list_buttons
 
@@ -200,6 +200,16 @@ def test_a_sleeping_worker_is_told(client, domain, make_member, page, connected)
     client.force_login(make_member(domain, Role.OWNER))
 
     assert "The background worker is not running" in read(client, page)
+
+
+def test_a_first_sync_that_failed_says_why_and_asks_for_another(as_owner, page, connected, add_run):
+    add_run(connected(), state=RunState.FAILED, cause="Outreach answered <502>.")
+
+    html = read(as_owner, page)
+
+    assert "The last sync failed" in html
+    assert "Outreach answered &lt;502&gt;." in html
+    assert "Sync now" in list_buttons(html)
 
 
 def test_a_new_connection_asks_for_the_first_sync_and_then_follows_it(
@@ -398,6 +408,10 @@ def test_progress_counts_what_was_restored_and_asks_again_until_it_is_over(as_ow
         delivered=30,
         refused=2,
     )
+    for number in range(2):
+        Delivery.objects.create(
+            run=run, mailbox_remote_id=str(number), state=DeliveryState.REFUSED, reason_code="conflict"
+        )
     address = reverse("integrations:outreach_progress", args=[domain.name])
 
     moving = as_owner.get(address)
