@@ -64,12 +64,7 @@ def request_sync(
     confirms_removals: a person agreed that many rows may be retired at once.
     Raises SyncRefused: not connected, nothing granted to read, or a run is unfinished already.
     """
-    if not connection.is_usable:
-        raise SyncRefused(
-            connection.state_reason or "Outreach is not connected, so there is nothing to read."
-        )
-    if not any(connection.has_scope(scope) for scope in NEEDED.values()):
-        raise SyncRefused("Outreach granted none of the permissions a sync needs. Reconnect and allow them.")
+    _refuse_unreadable(connection)
     if kind == SyncKind.CHANGES and get_watermarks(connection) is None:
         kind = SyncKind.FULL
     try:
@@ -92,6 +87,15 @@ def request_sync(
     except IntegrityError as error:
         raise SyncRefused(_describe_running(connection)) from error
     return run
+
+
+def _refuse_unreadable(connection: Connection) -> None:
+    if not connection.is_usable:
+        raise SyncRefused(
+            connection.state_reason or "Outreach is not connected, so there is nothing to read."
+        )
+    if not any(connection.has_scope(scope) for scope in NEEDED.values()):
+        raise SyncRefused("Outreach granted none of the permissions a sync needs. Reconnect and allow them.")
 
 
 def _describe_running(connection: Connection) -> str:
@@ -157,7 +161,11 @@ def carry_out(run_id: int, *, progress: Progress | None = None) -> SyncRun:
 
 
 def preview(connection: Connection, *, kind: SyncKind, by_label: str) -> SyncRun:
-    """Return an unsaved run with what a sync would read and change; nothing but the ledger is written."""
+    """Return an unsaved run with what a sync would read and change; nothing but the ledger is written.
+
+    Raises: SyncRefused, as `request_sync`, and members of `integrations.errors`.
+    """
+    _refuse_unreadable(connection)
     if kind == SyncKind.CHANGES and get_watermarks(connection) is None:
         kind = SyncKind.FULL
     run = SyncRun(connection=connection, kind=kind, started_by_label=by_label, started_at=timezone.now())

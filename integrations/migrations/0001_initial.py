@@ -88,6 +88,7 @@ class Migration(migrations.Migration):
                 ('domain', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='portal.domain')),
             ],
             options={
+                'base_manager_name': 'objects',
                 'verbose_name_plural': 'ledger entries',
                 'ordering': ['-id'],
             },

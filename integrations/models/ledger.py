@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -118,12 +119,17 @@ class AppendOnlyError(Exception):
     """Somebody tried to change or delete what may only be added to."""
 
 
-class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
+class LedgerQuerySet(models.QuerySet["LedgerEntry", "LedgerEntry"]):
     def update(self, **kwargs: Any) -> NoReturn:
         raise AppendOnlyError("Ledger entries are never changed.")
 
     def delete(self) -> NoReturn:
         raise AppendOnlyError("Ledger entries are never deleted.")
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        if kwargs.get("update_conflicts"):
+            raise AppendOnlyError("Ledger entries are never changed.")
+        return super().bulk_create(objs, *args, **kwargs)
 
 
 class Outcome(models.TextChoices):
@@ -167,6 +173,7 @@ class LedgerEntry(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        base_manager_name = "objects"  # Django's own would change and delete
         verbose_name_plural = "ledger entries"
         indexes = [models.Index(fields=["domain", "-id"]), models.Index(fields=["domain", "scope", "-id"])]
 
@@ -176,7 +183,8 @@ class LedgerEntry(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise AppendOnlyError("Ledger entries are never changed.")
-        super().save(*args, **kwargs)
+        # Inserting and nothing else: with a known id Django would try an update first.
+        super().save(force_insert=True, using=kwargs.get("using"))
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnlyError("Ledger entries are never deleted.")
