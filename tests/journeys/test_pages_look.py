@@ -1,0 +1,100 @@
+"""Every page of the three apps, with a company that was read and delivered to, as a person meets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import pytest
+from django.urls import resolve
+
+from tests.portal_process import DOMAIN, Portal, running_portal
+
+from .conftest import Person
+
+pytestmark = pytest.mark.browser
+
+APPS = {"portal", "integrations", "signatures"}
+# What a person reaches by following links from the first page; a page more or less shows here.
+PAGES = {
+    "portal:home", "portal:overview", "portal:settings", "portal:members", "portal:member",
+    "portal:integrations", "integrations:outreach", "integrations:outreach_disconnect", "integrations:runs",
+    "integrations:run", "integrations:ledger", "integrations:ledger_calls", "signatures:senders",
+    "signatures:sender", "signatures:groups", "signatures:group", "signatures:templates",
+    "signatures:template_new", "signatures:template", "signatures:brand", "signatures:deliveries",
+    "signatures:delivery_run", "signatures:delivery_preview",
+}  # fmt: skip
+# The structure is the same in both schemes; the colours are not.
+LOOKS: tuple[tuple[int, Literal["light", "dark"], tuple[str, ...]], ...] = (
+    (1280, "light", ()),
+    (1280, "dark", ("color-contrast",)),
+    (390, "dark", ()),
+    (390, "light", ("color-contrast",)),
+)
+DOWNLOADS = {"signatures:originals"}
+
+FOLLOW = """
+from integrations.models import SyncRun
+from signatures.tasks import follow_sync
+follow_sync(run_id=SyncRun.objects.latest("pk").pk)
+"""
+
+
+@pytest.fixture(scope="module")
+def portal(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """A company of 24 with a finished sync and a finished delivery, and no worker that changes a page."""
+    folder = tmp_path_factory.mktemp("look")
+    with running_portal(folder, migrated, people=24) as made:
+        made.installation.connect(DOMAIN, made.outreach.issue_tokens())
+        made.manage("syncdirectory", "--domain", DOMAIN)
+        made.installation.run(FOLLOW)
+        made.manage("deliversignatures", "--domain", DOMAIN)
+        with made.served(folder, "--no-worker"):
+            yield made
+
+
+def list_views(person: Person) -> dict[str, str]:
+    """The views of ours that the page links to, each with its first address."""
+    found: dict[str, str] = {}
+    links: list[str] = person.page.eval_on_selector_all("a[href]", "links => links.map(link => link.href)")
+    for link in links:
+        if not link.startswith(person.url):
+            continue
+        match = resolve(urlsplit(link).path)
+        if match.namespace in APPS and match.view_name not in DOWNLOADS:
+            found.setdefault(match.view_name, link)
+    return found
+
+
+def look(person: Person) -> list[str]:
+    """What is wrong with the page in front of the person: wide and as on a phone, light and dark."""
+    faults = []
+    for width, scheme, rules in LOOKS:
+        person.page.set_viewport_size({"width": width, "height": 844})
+        person.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        faults += [f"{width} {scheme}: {fault}" for fault in person.find_faults(*rules)]
+    return faults
+
+
+def test_every_page_wide_and_on_a_phone_light_and_dark_has_no_fault(
+    portal: Portal, sit_down: Callable[..., Person]
+) -> None:
+    person = sit_down(portal.url)
+    person.log_in()
+    faults = []
+    waiting, seen = {"portal:home": portal.url + "/"}, set()
+
+    while waiting:
+        name, address = waiting.popitem()
+        seen.add(name)
+        response = person.page.goto(address)
+        if response is None or response.status != 200:
+            faults.append(f"{address}: no page")
+        faults += look(person)
+        waiting |= {name: link for name, link in list_views(person).items() if name not in seen}
+
+    assert faults == []
+    assert person.complaints == []
+    assert seen == PAGES
