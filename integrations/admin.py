@@ -17,6 +17,7 @@ from .admin_base import (
     ReadOnlyAdmin,
     ReadOnlyInline,
     RetiredFilter,
+    ScopeFilter,
     act_on_each,
     get_operator,
     say_instant,
@@ -56,7 +57,6 @@ class ConnectionAdmin(ReadOnlyAdmin):
         "mode",
         "authorised_by_label",
         "authorised_at",
-        "refreshed_at",
     ]
     list_display_links = ["domain"]
     hidden = ("access_sealed", "refresh_sealed")
@@ -219,8 +219,6 @@ class SyncRunAdmin(ReadOnlyAdmin):
         "state",
         "started_by_label",
         "created_at",
-        "finished_at",
-        "calls",
         "added",
         "changed",
         "retired",
@@ -240,8 +238,8 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     """Calls and privileged acts, appended by the portal alone."""
 
     list_display = ["instant", "domain_name", "what", "scope", "outcome", "status", "times", "who"]
-    list_filter = ["outcome", "verb", "scope", DomainFilter]
-    search_fields = ["=job", "=object_ref", "=action", "actor_label"]
+    list_filter = ["outcome", ScopeFilter, DomainFilter]
+    search_fields = ["=job", "=object_ref", "=action", "=endpoint", "=verb", "actor_label"]
     date_hierarchy = "at"
     show_full_result_count = False
     list_select_related = ["domain"]

@@ -15,6 +15,8 @@ from django.utils.formats import date_format
 
 from portal.models import Domain, User
 
+from .consent import list_scopes
+
 SHOWN_ROWS = 200
 SHOWN_DOMAINS = 50  # more are reached by searching for the domain's name
 
@@ -38,6 +40,7 @@ def say_instant(at: datetime | None) -> str:
 class OperatorAdmin(admin.ModelAdmin):
     """Every operator may look, add and change. Nothing is deleted unless a page says otherwise."""
 
+    change_list_template = "admin/long_change_list.html"
     hidden: tuple[str, ...] = ()  # columns that are neither shown nor asked about through the address
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
@@ -127,6 +130,18 @@ class ConnectionDomainFilter(DomainFilter):
     """The same for rows that reach their domain through a connection."""
 
     path = "connection__domain"
+
+
+class ScopeFilter(admin.SimpleListFilter):
+    """Narrows the ledger to one permission that we request; the table of calls names them, not the rows."""
+
+    title = parameter_name = "scope"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(scope.name, scope.name) for scope in list_scopes()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(scope=self.value()) if self.value() else queryset
 
 
 class RetiredFilter(admin.SimpleListFilter):

@@ -73,7 +73,6 @@ class DeliveryRunAdmin(ReadOnlyAdmin):
         "created_at",
         "planned",
         "delivered",
-        "unchanged",
         "refused",
         "failed",
     ]
@@ -114,10 +113,10 @@ class DeliveryDomainFilter(DomainFilter):
 class DeliveryAdmin(ReadOnlyAdmin):
     """One mailbox of one delivery, and why it ended as it did."""
 
-    list_display = ["mailbox_email", "run", "state", "reason", "attempts", "finished_at"]
-    list_filter = ["state", "reason_code", DeliveryDomainFilter]
+    list_display = ["mailbox_email", "run", "state", "reason", "finished_at"]
+    list_filter = ["state", DeliveryDomainFilter]
     list_select_related = ["run__domain"]
-    search_fields = ["mailbox_email", "=mailbox_remote_id", "=run__id", "=run__domain__name"]
+    search_fields = ["mailbox_email", "=mailbox_remote_id", "=reason_code", "=run__id"]
     date_hierarchy = "finished_at"
     show_full_result_count = False
     ordering = ["-id"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from integrations import tasks
 from integrations.models import (
@@ -201,3 +205,54 @@ def test_ledger_entries_are_found_by_their_job(staff: Client, connection: Connec
 
     found = {entry.job for entry in page.context["cl"].result_list}
     assert found == {f"sync {run.pk}"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "links"),
+    [
+        ({}, ["2025", "2026"]),
+        ({"at__year": 2025}, ["‹ All dates", "November 2025", "December 2025"]),
+        ({"at__year": 2026}, ["‹ 2026", "February 3", "February 4", "February 5"]),
+        ({"at__year": 2026, "at__month": 2, "at__day": 5}, ["‹ February 2026", "February 5"]),
+    ],
+)
+def test_the_ledger_is_drilled_into_by_year_month_and_day(
+    staff: Client, domain: Domain, asked: dict[str, int], links: list[str]
+) -> None:
+    for year, month, day in ((2025, 11, 30), (2025, 12, 1), (2026, 2, 3), (2026, 2, 5)):
+        LedgerEntry.objects.create(
+            domain=domain,
+            domain_name=domain.name,
+            action="paused",
+            outcome="done",
+            at=datetime(year, month, day, tzinfo=UTC),
+        )
+
+    text = staff.get("/admin/integrations/ledgerentry/", asked).content.decode()
+
+    bar = text.partition('<nav class="toplinks">')[2].partition("</nav>")[0]
+    assert [html.unescape(words) for words in re.findall(r"<a [^>]*>([^<]+)</a>", bar)] == links
+
+
+def test_a_day_of_the_ledger_shows_that_day_alone(staff: Client, domain: Domain) -> None:
+    for day in (3, 4):
+        LedgerEntry.objects.create(
+            domain=domain,
+            domain_name=domain.name,
+            action="paused",
+            outcome="done",
+            at=datetime(2026, 2, day, tzinfo=UTC),
+        )
+
+    page = staff.get("/admin/integrations/ledgerentry/", {"at__year": 2026, "at__month": 2, "at__day": 4})
+
+    assert [entry.at.day for entry in page.context["cl"].result_list] == [4]
+
+
+def test_a_long_list_asks_nothing_of_every_row_for_its_dates(staff: Client, connection: Connection) -> None:
+    carry_out(request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+
+    with CaptureQueriesContext(database) as queries:
+        staff.get("/admin/integrations/person/")
+
+    assert not [query["sql"] for query in queries if "DISTINCT" in query["sql"]]
