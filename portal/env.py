@@ -42,4 +42,15 @@ def read_secret_files(environ: Mapping[str, str] = os.environ) -> dict[str, str]
             raise ImproperlyConfigured(
                 f"{name}_FILE names {path}, which cannot be read: {error.strerror}."
             ) from error
+        except UnicodeDecodeError:
+            # Not chained: its words hold bytes of what may be a secret.
+            raise ImproperlyConfigured(f"{name}_FILE names {path}, which is not UTF-8 text.") from None
     return merged
+
+
+def take_literally(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return `environ` so that django-environ, with escape_proxy, reads each value as it is.
+
+    It takes a value that begins with `$` for the name of another variable, and a secret may begin so.
+    """
+    return {name: value.replace("$", "\\$") for name, value in environ.items()}

@@ -25,36 +25,42 @@ class Founded:
     is_new_user: bool
 
 
-@transaction.atomic
 def found_domain(
     name: str, *, owner_email: str, get_password: Callable[[], str], is_operator: bool = False
 ) -> Founded:
     """The domain and its owner exist, the owner's address verified.
 
-    get_password: asked only where the owner is new. Raises ValidationError; then nothing was made.
+    get_password: asked only where the owner is new, after everything else was found right, and while
+    no database lock is held: somebody may be typing. Raises ValidationError; then nothing was made.
     """
     validate_email(owner_email)
     domain = Domain(name=name)
     domain.full_clean()
-    domain.save()
-    owner = User.objects.filter(email=owner_email).first()
-    is_new_user = owner is None
+    owner = User.objects.filter(email__iexact=owner_email).first()
     if owner is None:
         password = get_password()
-        owner = User(email=owner_email)
-        validate_password(password, owner)
-        owner = User.objects.create_user(owner_email, password)
-    if is_operator and not owner.is_staff:
-        owner.is_staff = owner.is_superuser = True
-        owner.save(update_fields=["is_staff", "is_superuser"])
-    # Whoever runs this command vouches for the address; without that, the login would ask for a mail first.
-    EmailAddress.objects.get_or_create(
-        user=owner, email=owner.email, defaults={"verified": True, "primary": True}
-    )
-    if not owner.is_active:
+        validate_password(password, User(email=owner_email))
+    elif not owner.is_active:
         raise ValidationError(f"The account of {owner.email} is deactivated. Activate it first.")
-    Membership.objects.create(domain=domain, user=owner, role=Role.OWNER)
-    ensure_default_group(domain)
-    install_starters(domain, by_label="command")
-    record_act("domain made", domain=domain, actor_label="command", object_ref=owner.email)
+    with transaction.atomic():
+        domain.save()
+        is_new_user = owner is None
+        if owner is None:
+            owner = User.objects.create_user(owner_email, password)
+        if is_operator and not owner.is_staff:
+            owner.is_staff = owner.is_superuser = True
+            owner.save(update_fields=["is_staff", "is_superuser"])
+        _vouch_for_address(owner)
+        Membership.objects.create(domain=domain, user=owner, role=Role.OWNER)
+        ensure_default_group(domain)
+        install_starters(domain, by_label="command")
+        record_act("domain made", domain=domain, actor_label="command", object_ref=owner.email)
     return Founded(domain=domain, owner=owner, is_new_user=is_new_user)
+
+
+def _vouch_for_address(owner: User) -> None:
+    """The owner's address is verified: whoever runs the command vouches, or the login would ask for a mail first."""
+    addresses = EmailAddress.objects.filter(user=owner)
+    if not addresses.filter(email__iexact=owner.email).update(verified=True):
+        has_primary = addresses.filter(primary=True).exists()
+        addresses.create(user=owner, email=owner.email, verified=True, primary=not has_primary)
