@@ -98,20 +98,22 @@ class Installation:
             check=False,
         )
 
-    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        """Start a command of manage.py in a process group of its own."""
-        return self._start([sys.executable, "manage.py", *arguments], environ)
+    def start(self, *arguments: str, output: Path | None = None, **environ: str) -> subprocess.Popen[str]:
+        """Start a command of manage.py in a process group of its own; what it says goes to `output`, or a pipe."""
+        return self._start([sys.executable, "manage.py", *arguments], environ, output)
 
     def start_script(self, script: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         return self._start([sys.executable, "-c", PREPARE + script, *arguments], environ)
 
-    def _start(self, command: list[str], environ: dict[str, str]) -> subprocess.Popen[str]:
+    def _start(
+        self, command: list[str], environ: dict[str, str], output: Path | None = None
+    ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
             env=self.environ | environ,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output.open("w") if output else subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,

@@ -1,0 +1,71 @@
+"""What the deployment checks find, each by its id, with a hint."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.checks import run_checks
+
+SOUND = {
+    "DEBUG": False,
+    "IS_HTTPS": True,
+    "IS_SANDBOX": False,
+    "OUTREACH_CLIENT_ID": "client",
+    "OUTREACH_CLIENT_SECRET": "secret",
+}
+
+
+@pytest.fixture(autouse=True)
+def sound(settings):
+    for name, value in SOUND.items():
+        setattr(settings, name, value)
+
+
+def find(*, deploy=True):
+    return sorted(
+        found.id for found in run_checks(include_deployment_checks=deploy) if found.id.startswith("portal.")
+    )
+
+
+def test_a_sound_installation_has_nothing_to_mend():
+    assert find() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "ids"),
+    [
+        ({"TOKEN_KEYS": []}, ["portal.E001"]),
+        ({"TOKEN_KEYS": ["not a key"]}, ["portal.E001"]),
+        ({"IS_HTTPS": False}, ["portal.W002"]),
+        ({"IS_SANDBOX": True}, ["portal.E003"]),
+        ({"IS_SANDBOX": True, "DEBUG": True}, []),
+        ({"OUTREACH_CLIENT_ID": ""}, ["portal.E004"]),
+        ({"OUTREACH_CLIENT_SECRET": ""}, ["portal.E004"]),
+        (
+            {"TOKEN_KEYS": [], "IS_HTTPS": False, "IS_SANDBOX": True},
+            ["portal.E001", "portal.E003", "portal.W002"],
+        ),
+    ],
+)
+def test_each_fault_has_its_id(settings, changes, ids):
+    for name, value in changes.items():
+        setattr(settings, name, value)
+
+    assert find() == ids
+
+
+def test_only_the_key_is_looked_at_on_every_start(settings):
+    settings.TOKEN_KEYS, settings.IS_HTTPS, settings.IS_SANDBOX = [], False, True
+
+    assert find(deploy=False) == ["portal.E001"]
+
+
+def test_each_finding_says_what_to_do_and_shows_no_secret(settings):
+    settings.TOKEN_KEYS = ["canary-of-a-key"]
+    settings.IS_HTTPS, settings.IS_SANDBOX, settings.OUTREACH_CLIENT_ID = False, True, ""
+    settings.OUTREACH_CLIENT_SECRET = "canary-of-a-secret"
+
+    found = [each for each in run_checks(include_deployment_checks=True) if each.id.startswith("portal.")]
+
+    assert len(found) == 4
+    assert all(each.hint for each in found)
+    assert "canary" not in str(found)
