@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
 from queue import Empty, SimpleQueue
 
 from django.db import transaction
@@ -24,7 +23,9 @@ from integrations.connector import MailboxRecord
 from integrations.errors import (
     IntegrationError,
     ItemError,
+    NotFound,
     RateLimited,
+    Rejected,
     UnexpectedReply,
     Unreachable,
     WritesNotAllowed,
@@ -34,6 +35,7 @@ from integrations.models import Connection
 from .comparison import digest
 from .composing import Refusal
 from .durability import durable_atomic
+from .endings import end_run, load_run, stall_run, stop_run
 from .job import GatewayLike, InPlace, Job, Letter, OpenGateway, Placed, Progress, Stop, Verdict
 from .lease import Lease, LeaseLost
 from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
@@ -47,9 +49,10 @@ THREADS = 8
 RECORD_EVERY = 50
 LOOK_UP_SECONDS = 1.0  # how often a pause or a disconnect is looked for; the bar is five seconds
 MOST_ATTEMPTS = 3
-MOST_STALLS = 5
 SHORT_WAIT_SECONDS = 5.0  # a longer wait is handed back to the queue
 UNREACHABLE_IN_A_ROW = 5
+UNREAD_IN_A_ROW = 10  # one odd record among a hundred takes seven halvings to find
+OUTCOME_UNKNOWN = (Unreachable, UnexpectedReply)  # of a write: only reading tells whether it was applied
 ROW_FIELDS = [
     "state", "reason_code", "reason", "template_version", "found_sha256", "rendered_sha256", "returned_sha256",
     "attempts", "finished_at",
@@ -105,31 +108,40 @@ def carry_out_run(
     Returns at once where another process works on it. Errors of ours are recorded and raised.
     """
     lease = Lease.take(run_id, kind)
-    if lease is None:
-        return _load(run_id)
-    run = _load(run_id)
+    if lease is not None:
+        run = load_run(run_id)
+        try:
+            _work_until_it_ends(run, lease, make_job(run), open_gateway, progress)
+        except LeaseLost:
+            logger.warning("Run %s was taken over by another process.", run_id)
+    return load_run(run_id)
+
+
+def _work_until_it_ends(
+    run: DeliveryRun, lease: Lease, job: Job, open_gateway: OpenGateway, progress: Progress | None
+) -> None:
     try:
         with open_gateway(run) as gateway:
-            _Engine(run, lease, make_job(run), gateway, progress).work()
-        _end(lease, run, DeliveryRunState.COMPLETE, "")
+            _Engine(run, lease, job, gateway, progress).work()
+        end_run(lease, run, DeliveryRunState.COMPLETE, "")
     except KeyboardInterrupt:
         lease.release(DeliveryRunState.HALTED, cause="Interrupted by the operator. Continue it when you like.")
         raise
     except LeaseLost:
-        logger.warning("Run %s was taken over by another process.", run_id)
+        raise
     except Stop as stop:
-        _stop(lease, run, stop)
+        stop_run(lease, run, stop)
     except RateLimited as limited:
-        _stop(lease, run, Stop(DeliveryRunState.WAITING, limited.message, limited.retry_after_seconds))
+        stop_run(lease, run, Stop(DeliveryRunState.WAITING, limited.message, limited.retry_after_seconds))
     except Unreachable as unreachable:
-        _stall(lease, run, unreachable)
+        stall_run(lease, run, unreachable)
     except IntegrationError as error:
         state = DeliveryRunState.SKIPPED if error.whose_turn == "admin" else DeliveryRunState.FAILED
-        _end(lease, run, state, error.message)
+        end_run(lease, run, state, error.message)
     except Exception:
-        _end(lease, run, DeliveryRunState.FAILED, "A fault of ours stopped this run. The operator’s log says more.")
+        cause = "A fault of ours stopped this run. The operator’s log says more."
+        end_run(lease, run, DeliveryRunState.FAILED, cause)
         raise
-    return _load(run_id)
 
 
 class _Engine:
@@ -147,6 +159,7 @@ class _Engine:
         self._halt_sending = threading.Event()
         self._looked_at = 0.0
         self._unreachable_in_a_row = 0
+        self._unread_in_a_row = 0
         self._bad_rounds = 0
         self._short_wait = 0.0
 
@@ -201,15 +214,19 @@ class _Engine:
         if not people:
             return {}, set()
         try:
-            return {record.remote_id: record for record in self._gateway.read_mailboxes(people)}, set()
+            found = {record.remote_id: record for record in self._gateway.read_mailboxes(people)}
         except UnexpectedReply:
+            self._unread_in_a_row += 1
+            if self._unread_in_a_row > UNREAD_IN_A_ROW:
+                raise  # not one odd record: nothing can be read
             if len(people) == 1:
                 return {}, set(people)
+        else:
+            self._unread_in_a_row = 0
+            return found, set()
         half = len(people) // 2
         found, unreadable = self._read(people[:half])
         more, also_unreadable = self._read(people[half:])
-        if len(unreadable | also_unreadable) == len(people) > 1 and len(people) >= PEOPLE_PER_READ // 2:
-            raise UnexpectedReply("Outreach’s replies cannot be read. Nothing was changed; tell the operator.")
         return found | more, unreadable | also_unreadable
 
     def _claim(self, verdicts: Sequence[tuple[Delivery, Verdict]]) -> list[Letter]:
@@ -282,7 +299,7 @@ class _Engine:
             record = self._gateway.publish_signature(letter.row.mailbox_remote_id, letter.html)
         except BaseException as error:  # whatever it is, the main thread waits for it and raises what it must
             # Seen here and not only when it is recorded: by then other threads would have sent more.
-            halts = self._watch.fail() if isinstance(error, ItemError) else not isinstance(error, Unreachable)
+            halts = self._watch.fail() if isinstance(error, ItemError) else not isinstance(error, OUTCOME_UNKNOWN)
             if halts:
                 self._halt_sending.set()
             arrived.put(_Outcome(letter, error=error))
@@ -310,17 +327,19 @@ class _Engine:
             self._short_wait = max(self._short_wait, error.retry_after_seconds)
             return [error] if error.retry_after_seconds > SHORT_WAIT_SECONDS else []
         if isinstance(error, ItemError):
-            _finish(row, DeliveryState.REFUSED, type(error).__name__.lower(), error.message)
+            code = "gone" if isinstance(error, NotFound) else "rejected" if isinstance(error, Rejected) else "refused"
+            _finish(row, DeliveryState.REFUSED, code, error.message)
             tally.count("refused")
             return []
         row.attempts += 1  # whether it was applied is not known; the next reading tells
-        if not isinstance(error, Unreachable):
+        if not isinstance(error, OUTCOME_UNKNOWN):
             return [error]
         self._unreachable_in_a_row += 1
         if self._unreachable_in_a_row >= UNREACHABLE_IN_A_ROW:
             self._halt_sending.set()
         if row.attempts >= MOST_ATTEMPTS:
-            _finish(row, DeliveryState.FAILED, "unreachable", f"{error.message} Tried {row.attempts} times.")
+            code = "unreachable" if isinstance(error, Unreachable) else "unreadable"
+            _finish(row, DeliveryState.FAILED, code, f"{error.message} Tried {row.attempts} times.")
             tally.count("failed")
             self._watch.fail()
         return []
@@ -358,43 +377,8 @@ class _Engine:
 
     def _tell(self) -> None:
         if self._progress is not None:
-            self._progress(_load(self._run.pk))
+            self._progress(load_run(self._run.pk))
 
 
 def _finish(row: Delivery, state: DeliveryState, code: str = "", reason: str = "") -> None:
     row.state, row.reason_code, row.reason, row.finished_at = state, code, reason, timezone.now()
-
-
-def _load(run_id: int) -> DeliveryRun:
-    return DeliveryRun.objects.select_related("domain", "connection", "connection__domain").get(pk=run_id)
-
-
-def _stop(lease: Lease, run: DeliveryRun, stop: Stop) -> None:
-    if stop.state in (DeliveryRunState.SKIPPED, DeliveryRunState.FAILED):
-        _end(lease, run, stop.state, stop.cause)
-        return
-    if stop.state == DeliveryRunState.HALTED and not run.deliveries.filter(state=DeliveryState.PLANNED).exists():
-        _end(lease, run, DeliveryRunState.COMPLETE, "")  # nothing is left that a person could decide about
-        return
-    wait = stop.resume_in_seconds
-    resume_at = None if wait is None else timezone.now() + timedelta(seconds=wait)
-    lease.release(stop.state, cause=stop.cause, resume_at=resume_at)
-
-
-def _stall(lease: Lease, run: DeliveryRun, error: Unreachable) -> None:
-    """The run waits, longer each time; after five times without any progress it asks a person."""
-    stalls = DeliveryRun.objects.values_list("stalls", flat=True).get(pk=run.pk) + 1
-    if stalls >= MOST_STALLS:
-        lease.release(DeliveryRunState.HALTED, cause=f"{error.message} Continue when Outreach answers again.", stalls=0)
-        return
-    resume_at = timezone.now() + timedelta(seconds=min(15 * 2**stalls, 600))
-    lease.release(DeliveryRunState.WAITING, cause=error.message, resume_at=resume_at, stalls=stalls)
-
-
-def _end(lease: Lease, run: DeliveryRun, state: DeliveryRunState, cause: str) -> None:
-    """The run is over; what was not attempted is skipped for the run's cause."""
-    now = timezone.now()
-    with transaction.atomic():
-        left = Delivery.objects.filter(run=run, state__in=[DeliveryState.PLANNED, DeliveryState.CLAIMED])
-        skipped = left.update(state=DeliveryState.SKIPPED, reason_code="run_ended", reason=cause, finished_at=now)
-        lease.release(state, cause=cause, finished_at=now, skipped=F("skipped") + skipped)

@@ -13,7 +13,7 @@ from integrations.ledger import record_unknown_write
 from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 from .permission import WRITE_SCOPE_NEEDED
 
-LEASE = timedelta(seconds=120)  # longer than any one call may take, so a live holder always renews in time
+LEASE = timedelta(seconds=120)  # renewed every second; a holder that was stuck for longer stops by itself
 
 
 class LeaseLost(Exception):

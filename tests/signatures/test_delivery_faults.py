@@ -99,7 +99,7 @@ def test_mailbox_that_never_answers_fails_after_three_tries_and_the_rest_arrive(
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [("forbidden", "refused"), ("not_found", "notfound"), ("invalid", "rejected")]
+    ("fault", "code"), [("forbidden", "refused"), ("not_found", "gone"), ("invalid", "rejected")]
 )
 def test_p2_one_bad_mailbox_never_stops_the_rest(sandbox, started, fault, code):
     planned = get_planned(started)
@@ -345,3 +345,43 @@ def test_p9_delivery_never_spends_more_than_its_share_of_the_hour(sandbox, start
     assert 429 not in {entry.status for entry in sandbox.requests}
     assert spent + len(sandbox.requests) <= limit * 80 // 100
     assert (run.failed, run.skipped) == (0, 0)
+
+
+def test_odd_reply_to_one_write_is_settled_by_reading_and_stops_nobody(sandbox, started):
+    planned = get_planned(started)
+    sandbox.faults.add("truncated_json", method="PATCH", path=f"/api/v2/mailboxes/{planned[3]}", times=None)
+
+    run = carry_out(started.pk)
+
+    assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned))
+    assert run.deliveries.get(mailbox_remote_id=planned[3]).reason_code == "confirmed"
+    assert sorted(get_writes(sandbox)) == sorted(planned)
+
+
+def test_readings_that_are_all_odd_stop_the_run_after_a_few(sandbox, started):
+    sandbox.faults.add("truncated_json", method="GET", times=None)
+
+    run = carry_out(started.pk)
+
+    assert (run.state, run.delivered, run.skipped) == (DeliveryRunState.FAILED, 0, run.planned)
+    assert len(sandbox.requests) <= 11
+    assert get_writes(sandbox) == []
+
+
+def test_run_taken_over_while_it_wrote_leaves_the_taker_in_charge(sandbox, started):
+    taken: list[Lease | None] = []
+
+    def take_over(now: DeliveryRun) -> None:
+        if not taken:
+            DeliveryRun.objects.filter(pk=now.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+            taken.append(Lease.take(now.pk, "deliver"))
+
+    run = carry_out(started.pk, progress=take_over)
+
+    assert run.state == DeliveryRunState.RUNNING
+    assert run.delivered == 0
+    taken[0].release(DeliveryRunState.QUEUED)
+    sent = get_writes(sandbox)
+    run = carry_out(started.pk)
+    assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, run.planned)
+    assert sorted(get_writes(sandbox)) == sorted(set(sent) | set(get_writes(sandbox)))
