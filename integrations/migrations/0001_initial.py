@@ -248,4 +248,8 @@ class Migration(migrations.Migration):
             model_name='team',
             constraint=models.UniqueConstraint(fields=('connection', 'remote_id'), name='one_row_per_team'),
         ),
+        migrations.AddIndex(
+            model_name='ledgerentry',
+            index=models.Index(fields=['domain', 'action', 'scope', 'verb', 'outcome', 'times', 'at'], name='ledger_figures'),
+        ),
     ]
