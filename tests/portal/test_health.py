@@ -23,6 +23,15 @@ def test_healthz_asks_nothing_of_the_database(client, django_assert_num_queries,
     assert (response.status_code, response.content) == (200, b"ok")
 
 
+def test_probes_are_answered_whatever_the_host_header_says(client, db, settings):
+    settings.ALLOWED_HOSTS = ["signatures.example.com"]
+    settings.SECURE_SSL_REDIRECT = True
+
+    answers = [client.get(path, headers={"host": "10.0.0.7:8000"}).status_code for path in ("/healthz", "/readyz", "/")]
+
+    assert answers == [200, 503, 400]
+
+
 def test_readyz_is_ready_with_a_database_migrations_and_a_living_worker(client, db):
     record_beat(at=timezone.now() - timedelta(seconds=20))
 
