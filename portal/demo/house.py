@@ -6,6 +6,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -152,9 +153,16 @@ def _running(
         yield
 
 
+def end_on_signals() -> None:
+    """SIGTERM ends this process as Ctrl-C does, and Ctrl-C works where a shell had it ignored."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.default_int_handler)
+
+
 def run_inside(arguments: list[str], environ: Mapping[str, str]) -> int:
     """Run this very command with the demo's settings until it ends, and return its exit status."""
     process = subprocess.Popen([sys.executable, *arguments], env=dict(environ))  # noqa: S603 - our own command line
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     while True:
         try:
             return process.wait()

@@ -30,6 +30,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not 2 <= options["people"] <= 100_000:
             raise CommandError("Choose between 2 and 100,000 people.")
+        house.end_on_signals()
         plan = house.Plan(people=options["people"], port=options["port"])
         folder = Path(settings.BASE_DIR) / ".demo"
         try:
@@ -39,6 +40,8 @@ class Command(BaseCommand):
                 self._outside(folder, plan)
         except (house.DemoRefused, LostOnTheWay) as error:
             raise CommandError(str(error)) from error
+        except KeyboardInterrupt as error:
+            raise CommandError("Ended before it was done.") from error
 
     def _outside(self, folder: Path, plan: house.Plan) -> None:
         """Start the sandbox, then this command once more with the demo's own settings."""
