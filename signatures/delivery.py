@@ -39,16 +39,18 @@ def plan_delivery(
     by: User | None = None,
     overwrite_edits: bool = False,
     sender_ids: Sequence[int] | None = None,
+    keeps_restored: bool = False,
 ) -> DeliveryRun:
     """Return a planned run: a row for each mailbox that would change or cannot, and counts of the rest.
 
     sender_ids: only these; None for the whole domain, which replaces its earlier plans. Calls nobody.
+    keeps_restored: leave mailboxes alone that were given their original back since our last write.
     Raises: DeliveryBlocked.
     """
     run = open_plan(
         domain, by_label=by_label, by=by, overwrite_edits=overwrite_edits, is_whole=sender_ids is None
     )
-    return fill_plan(run.pk, sender_ids=sender_ids) or run
+    return fill_plan(run.pk, sender_ids=sender_ids, keeps_restored=keeps_restored) or run
 
 
 def open_plan(
@@ -81,20 +83,24 @@ def open_plan(
     )
 
 
-def fill_plan(run_id: int, *, sender_ids: Sequence[int] | None = None) -> DeliveryRun | None:
+def fill_plan(
+    run_id: int, *, sender_ids: Sequence[int] | None = None, keeps_restored: bool = False
+) -> DeliveryRun | None:
     """Return the run, planned; None where somebody else plans it, or it was replaced meanwhile.
 
     A plan whose process died is begun anew. The lease is renewed chunk by chunk.
     """
     now = timezone.now()
-    open_runs = DeliveryRun.objects.filter(pk=run_id, state=DeliveryRunState.PLANNING)
+    open_runs = DeliveryRun.objects.filter(
+        pk=run_id, state=DeliveryRunState.PLANNING, kind=DeliveryRun.Kind.DELIVER
+    )
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     if not open_runs.filter(free).update(lease_until=now + PLAN_LEASE):
         return None
     run = DeliveryRun.objects.select_related("domain", "connection").get(pk=run_id)
     Delivery.objects.filter(run=run).delete()
     counts = dict.fromkeys(("planned", "refused", "unchanged", "left_out"), 0)
-    for plan in plan_chunks(run, sender_ids):
+    for plan in plan_chunks(run, sender_ids, keeps_restored=keeps_restored):
         counts["planned"] += plan.planned
         counts["refused"] += len(plan.rows) - plan.planned
         counts["unchanged"] += plan.unchanged

@@ -42,7 +42,7 @@ def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
     changed = _get_changed_senders(connection, following.delivered_until)
     if not changed:
         return None
-    run = plan_delivery(domain, by_label=AUTOMATIC, sender_ids=changed)
+    run = plan_delivery(domain, by_label=AUTOMATIC, sender_ids=changed, keeps_restored=True)
     if not run.planned:
         note_delivered(connection, now)
         drop_run(run)

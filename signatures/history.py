@@ -45,3 +45,9 @@ def note_delivered(connection: Connection, until: datetime | None) -> None:
     following, _ = Following.objects.get_or_create(connection=connection)
     if until and (following.delivered_until is None or following.delivered_until < until):
         Following.objects.filter(pk=following.pk).update(delivered_until=until)
+
+
+def get_restored(connection: Connection, mailbox_ids: Sequence[str]) -> set[str]:
+    """Return those of the mailboxes that were given their original back and not written since."""
+    snapshots = get_snapshots(connection, mailbox_ids)
+    return {mailbox_id for mailbox_id, snapshot in snapshots.items() if snapshot.restored_at is not None}

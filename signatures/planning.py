@@ -9,7 +9,7 @@ from integrations.models import Connection, Mailbox
 
 from .comparison import digest
 from .composing import Composed, Composer, Refusal
-from .history import get_placements
+from .history import get_placements, get_restored
 from .models import Delivery, DeliveryRun, DeliveryState, Placement, Sender
 
 CHUNK = 500
@@ -18,6 +18,9 @@ EDITED = Refusal(
     "edited",
     "Somebody edited this signature in Outreach since we wrote it, so theirs is kept. "
     "Deliver with “overwrite edits” to replace it.",
+)
+RESTORED = Refusal(
+    "restored", "Its original was put back, so it stays. A delivery that a person starts writes the signature again."
 )
 NOT_EDITABLE = Refusal(
     "not_editable", "Outreach does not let our account edit this mailbox. Share it with that account in Outreach."
@@ -37,15 +40,16 @@ class Plan:
         return sum(row.state == DeliveryState.PLANNED for row in self.rows)
 
 
-def plan_chunks(run: DeliveryRun, sender_ids: Sequence[int] | None) -> Iterator[Plan]:
+def plan_chunks(run: DeliveryRun, sender_ids: Sequence[int] | None, *, keeps_restored: bool) -> Iterator[Plan]:
     """Yield the plan in chunks of 500 senders; memory does not grow with the domain.
 
     sender_ids: only these; None for all of the connection's. Reads the mirror, calls nobody.
+    keeps_restored: mailboxes that were given their original back keep it.
     """
     composer = Composer(run.domain)
     for senders in _sender_chunks(run.connection, sender_ids):
         composer.load(senders)
-        yield _plan_chunk(run, senders, composer)
+        yield _plan_chunk(run, senders, composer, keeps_restored=keeps_restored)
 
 
 def _sender_chunks(connection: Connection, sender_ids: Sequence[int] | None) -> Iterator[list[Sender]]:
@@ -61,7 +65,9 @@ def _sender_chunks(connection: Connection, sender_ids: Sequence[int] | None) -> 
         last = chunk[-1].pk
 
 
-def _plan_chunk(run: DeliveryRun, senders: list[Sender], composer: Composer) -> Plan:
+def _plan_chunk(
+    run: DeliveryRun, senders: list[Sender], composer: Composer, *, keeps_restored: bool
+) -> Plan:
     plan = Plan()
     by_person: dict[str, list[Mailbox]] = {}
     mailboxes = Mailbox.objects.filter(
@@ -71,7 +77,9 @@ def _plan_chunk(run: DeliveryRun, senders: list[Sender], composer: Composer) -> 
     ).order_by("pk")
     for mailbox in mailboxes:
         by_person.setdefault(mailbox.person_remote_id, []).append(mailbox)
-    placements = get_placements(run.connection, [mailbox.remote_id for mailbox in mailboxes])
+    ids = [mailbox.remote_id for mailbox in mailboxes]
+    placements = get_placements(run.connection, ids)
+    kept = get_restored(run.connection, ids) if keeps_restored else set()
     for sender in senders:
         owned = by_person.get(sender.person.remote_id, [])
         if not sender.is_active:
@@ -79,7 +87,8 @@ def _plan_chunk(run: DeliveryRun, senders: list[Sender], composer: Composer) -> 
             continue
         composed = composer.compose(sender) if owned else None
         for mailbox in owned:
-            _plan_mailbox(plan, run, sender, mailbox, composed, placements.get(mailbox.remote_id))
+            found = RESTORED if mailbox.remote_id in kept else composed
+            _plan_mailbox(plan, run, sender, mailbox, found, placements.get(mailbox.remote_id))
     return plan
 
 

@@ -17,6 +17,7 @@ from .givingup import give_up
 from .lease import is_due
 from .models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState, Following
 
+MAKING = timedelta(minutes=5)  # longer than listing what to restore takes
 UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost its task
 
 
@@ -85,7 +86,8 @@ def _get_owing_connections() -> list[UUID]:
         state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING
     )
     restores = DeliveryRun.objects.filter(kind=DeliveryRun.Kind.RESTORE, connection__in=leaving)
-    busy = restores.filter(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED])
+    being_made = Q(state=DeliveryRunState.PLANNING, created_at__gte=timezone.now() - MAKING)
+    busy = restores.filter(being_made | Q(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED]))
     return list(leaving.exclude(pk__in=busy.values("connection")).values_list("pk", flat=True))
 
 

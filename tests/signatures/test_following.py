@@ -14,6 +14,7 @@ from integrations.models import Connection, SyncKind, SyncRun
 from portal.models import Domain
 from signatures.delivery import plan_delivery, start_delivery
 from signatures.models import DeliveryRun, DeliveryRunState, Following, Group, Sender
+from signatures.restore import carry_out_restore, start_restore
 from signatures.tasks import deliver_signatures, follow_sync, restore_signatures, sweep_deliveries
 
 from .conftest import get_held, get_writes
@@ -201,6 +202,29 @@ def test_sweep_finds_the_restore_of_a_connection_that_is_leaving(ready, deliver)
     assert ("signatures.tasks.restore_signatures", {"connection_id": str(ready.pk)}) in get_queued()
 
 
+def test_sweep_leaves_a_restore_that_is_being_made_and_begins_an_abandoned_one_anew(sandbox, ready, deliver):
+    before = get_held(sandbox)
+    deliver()
+    request_disconnect(ready, restores=True, by_label="test")
+    making = DeliveryRun.objects.create(
+        domain=ready.domain, connection=ready, kind="restore", state=DeliveryRunState.PLANNING, started_by_label="test"
+    )
+
+    def sweep() -> list[str]:
+        OrmQ.objects.all().delete()
+        sweep_deliveries()
+        return [name for name, _ in get_queued()]
+
+    while_being_made = sweep()
+    DeliveryRun.objects.filter(pk=making.pk).update(created_at=timezone.now() - timedelta(minutes=10))
+    when_abandoned = sweep()
+    restore_signatures(connection_id=str(ready.pk))
+
+    assert (while_being_made, when_abandoned) == ([], ["signatures.tasks.restore_signatures"])
+    assert list(DeliveryRun.objects.filter(kind="restore").values_list("state", flat=True)) == ["complete"]
+    assert get_held(sandbox) == before
+
+
 def test_sweep_finds_a_sync_that_nobody_followed(ready):
     run = read(ready)
     SyncRun.objects.filter(pk=run.pk).update(finished_at=timezone.now() - timedelta(minutes=5))
@@ -231,3 +255,18 @@ def test_sweep_gives_up_halted_runs_of_a_connection_that_is_over_and_no_others(r
 
     states = {name: DeliveryRun.objects.get(pk=run.pk).state for name, run in halted.items()}
     assert states == {domain.name: "skipped", other_domain.name: "halted"}
+
+
+def test_mailbox_that_was_given_back_stays_so_until_a_person_delivers(sandbox, ready, deliver):
+    before = get_held(sandbox)
+    row = deliver().deliveries.filter(state="delivered").select_related("sender").first()
+    read_and_follow(ready)
+    carry_out_restore(start_restore(ready, by_label="test", only_sender=row.sender).pk)
+    sandbox.directory.set_title(int(row.person_remote_id), "Chief Lamplighter")
+
+    read_and_follow(ready)
+    automatic = get_held(sandbox)[row.mailbox_remote_id]
+    deliver()
+
+    assert automatic == before[row.mailbox_remote_id]
+    assert "Chief Lamplighter" in get_held(sandbox)[row.mailbox_remote_id]
