@@ -29,7 +29,7 @@ from django.utils import timezone
 from . import beats
 from .models import WorkerHeartbeat
 
-CANARY_SECONDS = 10.0
+CANARY_SECONDS = 10.0  # or less: several canaries must fit into HEARTBEAT_GRACE_SECONDS
 STOP_SECONDS = 20.0  # a running task has this long to finish when we are asked to stop
 _PR_SET_PDEATHSIG = 1
 
@@ -143,7 +143,7 @@ class Supervisor:
 
     def _send_canary(self) -> None:
         """A canary is in the queue, at most one at a time."""
-        if time.monotonic() - self._canary_at < CANARY_SECONDS:
+        if time.monotonic() - self._canary_at < min(CANARY_SECONDS, settings.HEARTBEAT_GRACE_SECONDS / 4):
             return
         self._canary_at = time.monotonic()
         from django_q.tasks import async_task

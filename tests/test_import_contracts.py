@@ -1,0 +1,120 @@
+"""The forbidden directions hold, migrations are complete, and one module alone speaks to the outside."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ("portal", "integrations", "signatures")
+
+# Whoever may open a connection to somewhere, and why.
+SPEAKERS = {
+    "integrations/outreach/client.py": "the one transport",
+    "integrations/outreach/deadline.py": "its bound on time, on the response itself",
+    "integrations/outreach/sandbox": "listens, and calls nobody",
+    "portal/demo": "acts as the person's browser, on this machine only",
+}
+NETWORK = {
+    "requests", "urllib3", "httpx", "aiohttp", "http.client", "urllib.request", "socket", "ssl", "smtplib", "ftplib",
+    "telnetlib", "asyncio", "xmlrpc.client", "socketserver", "http.server",
+}  # fmt: skip
+
+
+def get_modules() -> list[Path]:
+    return sorted(path for app in APPS for path in (ROOT / app).rglob("*.py"))
+
+
+def get_imports(path: Path) -> set[str]:
+    """Every module a file imports, at whatever depth, by its full name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif (
+            isinstance(node, ast.Call)
+            and getattr(node.func, "id", getattr(node.func, "attr", "")) in ("import_module", "__import__")
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            found.add(str(node.args[0].value))
+    return found
+
+
+def test_every_import_contract_holds():
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--config", "pyproject.toml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert f"{len(contracts)} kept, 0 broken" in done.stdout
+
+
+def test_no_other_module_imports_what_speaks_to_the_network():
+    found = {}
+    for path in get_modules():
+        name = path.relative_to(ROOT).as_posix()
+        if any(name == speaker or name.startswith(f"{speaker}/") for speaker in SPEAKERS):
+            continue
+        network = sorted(get_imports(path) & NETWORK)
+        if network:
+            found[name] = network
+
+    assert found == {}
+
+
+def test_the_exceptions_are_all_still_needed():
+    silent = []
+    for speaker in SPEAKERS:
+        place = ROOT / speaker
+        paths = place.rglob("*.py") if place.is_dir() else [place]
+        if not any(get_imports(path) & NETWORK for path in paths):
+            silent.append(speaker)
+
+    assert silent == []
+
+
+def test_the_sandbox_imports_the_standard_library_and_itself_alone():
+    allowed = sys.stdlib_module_names
+    strangers = {
+        (path.name, module)
+        for path in (ROOT / "integrations/outreach/sandbox").rglob("*.py")
+        for module in get_imports(path)
+        if module.partition(".")[0] not in allowed and not module.startswith("integrations.outreach.sandbox")
+    }
+
+    assert strangers == set()
+
+
+@pytest.mark.parametrize(
+    "words", ["pickle.loads", "mark_safe(", "|safe", "csrf_exempt", "eval(", "exec(", "os.system"]
+)
+def test_what_reviewers_look_for_first_is_nowhere(words):
+    paths = [*get_modules(), *(ROOT / "templates").rglob("*.html")]
+    allowed = {"mark_safe(": {"signatures", "portal"}}.get(words, set())
+
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in paths
+        if words in path.read_text() and path.relative_to(ROOT).parts[0] not in allowed
+    ]
+    assert found == []
+
+
+@pytest.mark.django_db
+def test_the_migrations_are_complete():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
