@@ -57,6 +57,7 @@ class Installation:
 
     def __init__(self, folder: Path, template: Path | None, **environ: str) -> None:
         self.database = folder / "installation.sqlite3"
+        self.log = folder / "serve.log"
         if template is not None:
             shutil.copy(template, self.database)
         self.environ = {
