@@ -58,6 +58,8 @@ class Mirror:
         self._connection = connection
         self._at = at
         self._writes = writes
+        self._was_empty: dict[type[MirrorRow], bool] = {}
+        self._news: dict[type[MirrorRow], set[str]] = {}  # ids put into what was empty
 
     def put_teams(self, records: Sequence[TeamRecord]) -> Tally:
         return self._put(Team, {record.remote_id: (record.name,) for record in records})
@@ -133,12 +135,7 @@ class Mirror:
         """Each row holds these values; rows that held them already are not written."""
         tally = Tally()
         for ids in in_batches(rows):
-            present = {
-                remote_id: (digest, retired_at)
-                for remote_id, digest, retired_at in self._rows(model)
-                .filter(remote_id__in=ids)
-                .values_list("remote_id", "digest", "retired_at")
-            }
+            present = self._find_present(model, ids)
             fresh = []
             for remote_id in ids:
                 digest = _digest(rows[remote_id])
@@ -165,6 +162,25 @@ class Mirror:
                     rows=fresh,
                 )
         return tally
+
+    def _find_present(self, model: type[MirrorRow], ids: list[str]) -> dict[str, tuple[str, datetime | None]]:
+        """Return digest and retirement of those rows that are there.
+
+        A mirror that was empty when the run began is not asked for every page: what is there is what
+        this run put there, and only a listing that names a record twice names one of those.
+        """
+        if model not in self._news:
+            self._news[model] = set()
+            self._was_empty[model] = not self._rows(model).exists()
+        if self._was_empty[model]:
+            asked = [remote_id for remote_id in ids if remote_id in self._news[model]]
+            self._news[model].update(ids)
+        else:
+            asked = ids
+        if not asked:
+            return {}
+        rows = self._rows(model).filter(remote_id__in=asked).values_list("remote_id", "digest", "retired_at")
+        return {remote_id: (digest, retired_at) for remote_id, digest, retired_at in rows}
 
 
 def in_batches(ids: Iterable[str]) -> Iterator[list[str]]:

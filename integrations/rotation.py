@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from django.db import transaction
@@ -33,7 +34,7 @@ def reseal_all(*, writes: bool = True) -> Tally:
 
 
 @transaction.atomic
-def _reseal_connection(pk: object, tally: Tally, *, writes: bool) -> None:
+def _reseal_connection(pk: UUID, tally: Tally, *, writes: bool) -> None:
     """The row is locked meanwhile, so that a renewed pair is never overwritten by an older one."""
     row = Connection.objects.select_for_update().get(pk=pk)
     try:

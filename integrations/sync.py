@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -257,8 +257,14 @@ class _Run:
     def _read_listings(self, session: Session, marks: Watermarks | None) -> None:
         run = self._run
         team_sides: TeamSides = {}
+        gone: Collection[str] = ()
         if self._may_read("teams"):
-            self._read_teams(session, team_sides)
+            gone = self._read_teams(session, team_sides)
+        # A team that stays, though nothing was told of it now, keeps the members it had: it was set
+        # aside, its removal is held, or teams may not be read.
+        for remote_id in self._mirror.find_missing(Team, team_sides):
+            if remote_id not in gone:
+                team_sides[remote_id] = None
         if self._may_read("people"):
             seen = self._read_people(session, team_sides, since=marks.people if marks else None)
             if marks is None:
@@ -281,42 +287,44 @@ class _Run:
         self._skipped.append(f"{what.capitalize()} were not read: {NEEDED[what]} is not granted.")
         return False
 
-    def _read_teams(self, session: Session, team_sides: TeamSides) -> None:
-        seen = _Seen()
-        for page in self._pages(session, session.connector.list_teams(), "team", seen):
-            with self._storing(session):
-                self._count(self._mirror.put_teams(page.records))
-                self._run.teams_read += len(page.records)
-            team_sides.update({record.remote_id: record.member_ids for record in page.records})
-        self._retire(Team, seen)
+    def _read_teams(self, session: Session, team_sides: TeamSides) -> Collection[str]:
+        """Every team's members are in `team_sides`; returns the ids of the teams that are gone."""
+
+        def put(records: Sequence[TeamRecord]) -> Tally:
+            team_sides.update({record.remote_id: record.member_ids for record in records})
+            return self._mirror.put_teams(records)
+
+        seen = self._read(session, session.connector.list_teams(), "team", put, "teams_read")
+        return self._retire(Team, seen)
 
     def _read_people(self, session: Session, team_sides: TeamSides, *, since: datetime | None) -> _Seen:
-        seen = _Seen()
-        for page in self._pages(
-            session, session.connector.list_people(updated_since=_with_overlap(since)), "person", seen
-        ):
-            with self._storing(session):
-                self._count(self._mirror.put_people(page.records, team_sides))
-                self._run.people_read += len(page.records)
-        return seen
+        def put(records: Sequence[PersonRecord]) -> Tally:
+            return self._mirror.put_people(records, team_sides)
 
-    def _settle_teams(self, team_sides: TeamSides, seen: _Seen) -> None:
-        if team_sides:
-            with self._storing(None):
-                self._count(self._mirror.put_team_sides(team_sides, except_people=seen.ids))
+        listing = session.connector.list_people(updated_since=_with_overlap(since))
+        return self._read(session, listing, "person", put, "people_read")
 
     def _read_mailboxes(self, session: Session, *, since: datetime | None) -> _Seen:
-        seen = _Seen()
         listing = session.connector.list_mailboxes(updated_since=_with_overlap(since))
-        for page in self._pages(session, listing, "mailbox", seen):
+        return self._read(session, listing, "mailbox", self._mirror.put_mailboxes, "mailboxes_read")
+
+    def _read(
+        self,
+        session: Session,
+        listing: Iterator[Page[Record]],
+        kind: str,
+        put: Callable[[Sequence[Record]], Tally],
+        counter: str,
+    ) -> _Seen:
+        """Every page of one listing is stored as it comes; returns what the listing named."""
+        seen = _Seen()
+        for page in self._pages(listing, kind, seen):
             with self._storing(session):
-                self._count(self._mirror.put_mailboxes(page.records))
-                self._run.mailboxes_read += len(page.records)
+                self._count(put(page.records))
+                setattr(self._run, counter, getattr(self._run, counter) + len(page.records))
         return seen
 
-    def _pages(
-        self, session: Session, listing: Iterator[Page[Record]], kind: str, seen: _Seen
-    ) -> Iterator[Page[Record]]:
+    def _pages(self, listing: Iterable[Page[Record]], kind: str, seen: _Seen) -> Iterator[Page[Record]]:
         """Yield each page of one listing, noting what it named and setting aside what did not fit."""
         is_complete = False
         for page in listing:
@@ -336,6 +344,11 @@ class _Run:
             yield page
         if not is_complete:
             raise AssertionError(f"The listing of {kind} ended without its last page.")
+
+    def _settle_teams(self, team_sides: TeamSides, seen: _Seen) -> None:
+        if team_sides:
+            with self._storing(None):
+                self._count(self._mirror.put_team_sides(team_sides, except_people=seen.ids))
 
     @contextmanager
     def _storing(self, session: Session | None) -> Iterator[None]:
@@ -361,14 +374,17 @@ class _Run:
         if not held.update(**{column: getattr(run, column) for column in columns}):
             raise LeaseLost
 
-    def _retire(self, model: type[MirrorRow], seen: _Seen) -> None:
-        """Rows that the complete listing did not name are retired, unless suspiciously many are missing."""
+    def _retire(self, model: type[MirrorRow], seen: _Seen) -> Collection[str]:
+        """Rows that the complete listing did not name are retired, unless suspiciously many are missing.
+
+        Returns the ids of those retired.
+        """
         if seen.has_nameless:
             self._held.append(f"No {model._meta.verbose_name} was removed, as a record came without its id.")
-            return
+            return ()
         missing = self._mirror.find_missing(model, seen.ids)
         if not missing:
-            return
+            return ()
         live = self._mirror.count_live(model)
         is_many = len(missing) > HOLD_ABOVE_ROWS and len(missing) * 100 > live * HOLD_ABOVE_PERCENT
         is_empty = not seen.ids and live > 1
@@ -378,9 +394,10 @@ class _Run:
                 f"Outreach no longer lists {len(missing)} of {live} {model._meta.verbose_name_plural}. "
                 "That is unusually many, so none was removed here until you confirm it."
             )
-            return
+            return ()
         with self._storing(None):
             self._count(self._mirror.retire(model, missing))
+        return set(missing)
 
     def _count_calls(self, session: Session) -> None:
         self._run.calls = self._calls_before + session.calls.left

@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 
 from integrations.errors import UnexpectedReply
 
-MAX_DEPTH = 100
 MAX_TEXT = 4_000
 MAX_TEXTS = 1_000
 MAX_SIGNATURE = 65_535
@@ -35,7 +34,8 @@ def parse_document(body: bytes) -> dict[str, Any]:
     """Return the document, or refuse the page whole; nothing of a page that does not parse is used.
 
     Refused: anything that is not one UTF-8 JSON object without a byte order mark; NaN, infinities,
-    numbers too large, duplicate keys, lone surrogates, nesting deeper than MAX_DEPTH.
+    numbers too large, duplicate keys, lone surrogates, nesting deeper than the decoder goes (about
+    1,000 levels; nothing after it recurses).
     Raises: UnexpectedReply.
     """
     try:
@@ -50,8 +50,10 @@ def parse_document(body: bytes) -> dict[str, Any]:
         raise _unreadable(type(error).__name__) from None
     if not isinstance(document, dict):
         raise _unreadable("not an object")
-    # A lone surrogate can only arrive as an escape: strict UTF-8 has no bytes for it.
-    _walk(document, may_hold_surrogates=b"\\ud" in body or b"\\uD" in body)
+    # A lone surrogate can only arrive as an escape: strict UTF-8 has no bytes for it. Looking at every
+    # value of a page costs as much as decoding it, so it is done only where there is such an escape.
+    if b"\\ud" in body or b"\\uD" in body:
+        _refuse_surrogates(document)
     return document
 
 
@@ -73,28 +75,16 @@ def _number(text: str) -> float:
     return value
 
 
-def _walk(document: dict[str, Any], *, may_hold_surrogates: bool) -> None:
-    level: list[Any] = [document]
-    for _ in range(MAX_DEPTH):
-        if may_hold_surrogates:
-            _refuse_surrogates(level)
-        level = [
-            child
-            for container in level
-            for child in (container.values() if type(container) is dict else container)
-            if type(child) is dict or type(child) is list
-        ]
-        if not level:
-            return
-    raise _unreadable("nested too deeply")
-
-
-def _refuse_surrogates(containers: list[Any]) -> None:
-    for container in containers:
+def _refuse_surrogates(document: dict[str, Any]) -> None:
+    containers: list[Any] = [document]
+    while containers:
+        container = containers.pop()
         values = (*container.keys(), *container.values()) if type(container) is dict else container
         for value in values:
             if type(value) is str and any("\ud800" <= character <= "\udfff" for character in value):
                 raise _unreadable("lone surrogate")
+            if type(value) is dict or type(value) is list:
+                containers.append(value)
 
 
 def _unreadable(why: str) -> UnexpectedReply:
@@ -158,15 +148,15 @@ def attributes_of(item: dict[str, Any]) -> dict[str, Any]:
     return attributes
 
 
-def text(attributes: dict[str, Any], name: str) -> str:
-    """Return one line of text: stripped, without control characters; '' for null.
+def text(attributes: dict[str, Any], name: str, longest: int = MAX_TEXT) -> str:
+    """Return one line of text: stripped, without control characters; '' for null. longest: in characters.
 
     Absent is an error and not '': it was asked for by name, and taking silence for an empty title
     would empty signatures. Control characters (NUL among them, which PostgreSQL cannot hold) are
     dropped here, where a person typed a line and nobody compares it with what Outreach holds.
     """
     value = attributes.get(name, _ABSENT)
-    if type(value) is str and len(value) <= MAX_TEXT:
+    if type(value) is str and len(value) <= longest:
         return value.strip() if value.isprintable() else _CONTROLS.sub("", _SPACES.sub(" ", value)).strip()
     if value is None:
         return ""
