@@ -184,6 +184,35 @@ def test_a_team_that_is_gone_is_nobodys_team(sandbox, mirrored):
     assert not [row for row in Person.objects.filter(connection=mirrored) if str(gone) in row.team_ids]
 
 
+@pytest.mark.parametrize("kind", list(SyncKind))
+def test_a_team_that_does_not_fit_keeps_its_members(sandbox, mirrored, kind):
+    before = {row.remote_id: row.team_ids for row in Person.objects.filter(connection=mirrored)}
+    broken = next(id for id, team in sandbox.directory.teams.items() if team.user_ids)
+    sandbox.faults.add("drop_field", path="/api/v2/users", field="relationships.teams", times=None)
+    sandbox.faults.add("set_field", path="/api/v2/teams", record=broken, field="name", value={"not": "text"})
+
+    run = run_sync(mirrored, kind)
+
+    assert (run.quarantined, run.retired) == (1, 0)
+    assert {row.remote_id: row.team_ids for row in Person.objects.filter(connection=mirrored)} == before
+
+
+@pytest.mark.parametrize("kind", list(SyncKind))
+def test_s8_teams_that_are_held_keep_their_members(sandbox, connection, kind):
+    for number in range(20):
+        team = sandbox.directory.add_team(f"Team {number}")
+        sandbox.directory.move(5 + number % 10, [*sandbox.directory.users[5 + number % 10].team_ids, team.id])
+    run_sync(connection)
+    before = {row.remote_id: row.team_ids for row in Person.objects.all()}
+    sandbox.faults.add("drop_field", path="/api/v2/users", field="relationships.teams", times=None)
+    sandbox.faults.add("empty_collection", path="/api/v2/teams")
+
+    run = run_sync(connection, kind)
+
+    assert (run.retired, run.held_removals) == (0, len(sandbox.directory.teams))
+    assert {row.remote_id: row.team_ids for row in Person.objects.all()} == before
+
+
 # ── retiring ─────────────────────────────────────────────────────────────────────────────────────
 
 
