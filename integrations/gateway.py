@@ -17,7 +17,7 @@ class Gateway:
         self._session = session
 
     def read_mailboxes(self, person_remote_ids: Sequence[str]) -> list[MailboxRecord]:
-        """Return the mailboxes of at most 100 people as Outreach holds them now."""
+        """Return the mailboxes of at most 150 people as Outreach holds them now."""
         return self._session.connector.read_mailboxes(person_remote_ids)
 
     def publish_signature(self, mailbox_remote_id: str, html: str) -> MailboxRecord:

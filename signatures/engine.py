@@ -44,7 +44,7 @@ from .watch import FailureWatch
 
 logger = logging.getLogger(__name__)
 
-PEOPLE_PER_READ = 100
+PEOPLE_PER_READ = 150
 THREADS = 8
 RECORD_EVERY = 50
 LOOK_UP_SECONDS = 1.0  # how often a pause or a disconnect is looked for; the bar is five seconds
@@ -174,7 +174,7 @@ class _Engine:
                 self._halt_sending.set()
 
     def _next_rows(self) -> list[Delivery]:
-        """Return the planned rows of the next 100 people: all mailboxes of a person in one read."""
+        """Return the planned rows of the next 150 people: all mailboxes of a person in one read."""
         planned = Delivery.objects.filter(run=self._run, state=DeliveryState.PLANNED).order_by("id")
         people: set[str] = set()
         rows: list[Delivery] = []

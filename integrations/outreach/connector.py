@@ -31,7 +31,7 @@ from integrations.outreach.listing import ListingPage, pages
 from integrations.outreach.policy import is_one_address
 from integrations.outreach.statuses import NotUnderstood
 
-MOST_PEOPLE_PER_READ = 100
+MOST_PEOPLE_PER_READ = 150
 
 _RELATIONSHIPS = frozenset({"teams", "users", "user", "owner", "stage", "persona", "account"})
 _PEOPLE_FIELDS = tuple(name for name in LIST_USERS.fields_read if name not in ("userGuid", "createdAt"))
@@ -82,7 +82,7 @@ class OutreachConnector:
             yield records.read_page(page, records.mailbox, "mailbox", updated_since)
 
     def read_mailboxes(self, person_ids: Sequence[str]) -> list[MailboxRecord]:
-        """Return the mailboxes of at most 100 people as they are now, in one call where it fits.
+        """Return the mailboxes of at most 150 people as they are now, in one call where it fits.
 
         Raises: UnexpectedReply when any of them cannot be read whole.
         """
