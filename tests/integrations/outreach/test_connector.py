@@ -302,8 +302,8 @@ def test_reading_mailboxes_is_all_or_nothing(wire, sandbox):
 
 def test_nobody_costs_no_call_and_more_than_a_hundred_and_fifty_are_our_mistake(wire, sandbox):
     assert wire.connector.read_mailboxes([]) == []
-    with pytest.raises(ValueError, match="100"):
-        wire.connector.read_mailboxes([str(one) for one in range(1, 102)])
+    with pytest.raises(ValueError, match="150"):
+        wire.connector.read_mailboxes([str(one) for one in range(1, 152)])
 
     assert list(sandbox.requests) == []
 
