@@ -95,7 +95,7 @@ def change_query(address: str, **changes: str | None) -> str:
 
 def get_values(connection: Connection) -> dict[str, Any]:
     """Every column of a connection as it is stored now, the sealed ones too."""
-    return Connection.objects.filter(pk=connection.pk).values().get()
+    return dict(Connection.objects.filter(pk=connection.pk).values().get())
 
 
 def get_calls(connection: Connection | None = None) -> list[tuple[str, str, int, int]]:

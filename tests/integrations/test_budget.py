@@ -148,6 +148,7 @@ def test_a_spent_allowance_lets_a_sync_wait_without_a_call(sandbox, connection, 
     run = sync.carry_out(sync.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
 
     assert (run.state, sandbox.requests) == (RunState.WAITING, [])
+    assert run.resume_at is not None
     assert (run.resume_at - timezone.now()).total_seconds() > 3500
 
 

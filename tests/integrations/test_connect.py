@@ -13,6 +13,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -421,7 +422,7 @@ def test_o8_an_absent_scope_is_probed_and_never_assumed(trip, sandbox, domain, g
 
 # ── O9: a token endpoint in trouble ──────────────────────────────────────────────────────────────
 
-TROUBLES = {
+TROUBLES: dict[str, tuple[str, dict[str, Any]]] = {
     "500": ("status", {"status": 500, "body": "<html>Oops</html>"}),
     "502": ("bad_gateway", {}),
     "503 in maintenance": ("unavailable", {}),

@@ -42,8 +42,8 @@ def unchanged_bystander(bystander, monkeypatch):
     assert get_values(bystander) == before
 
 
-def leave(connection, **options):
-    return request_disconnect(connection, **({"restores": False, "by_label": "dana@acme.example"} | options))
+def leave(connection, *, restores=False):
+    return request_disconnect(connection, restores=restores, by_label="dana@acme.example")
 
 
 def get_state(connection):

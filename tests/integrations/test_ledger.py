@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from django.contrib import admin
@@ -18,6 +19,7 @@ from integrations.errors import IntegrationError, PolicyViolation, ScopeMissing,
 from integrations.gateway import open_gateway
 from integrations.ledger import CallCollector, count_calls, count_refused, record_act, summarise
 from integrations.models import AppendOnlyError, CallBudget, Connection, LedgerEntry, Mailbox, SyncKind
+from integrations.outreach.connector import OutreachConnector
 from integrations.outreach.endpoints import LIST_USERS
 from integrations.outreach.ports import CallRecord
 from integrations.sessions import open_session, renew_now
@@ -36,7 +38,7 @@ ENDPOINTS = {
 
 def count_in_ledger(domain):
     """endpoint x status -> calls, of what left."""
-    found = Counter()
+    found: Counter[tuple[str, str, int]] = Counter()
     for entry in LedgerEntry.objects.filter(domain=domain, action="call").exclude(outcome="refused"):
         found[entry.method, entry.endpoint, entry.status] += entry.times
     return found
@@ -44,7 +46,7 @@ def count_in_ledger(domain):
 
 def count_in_outreach(sandbox):
     """The same of what Outreach saw, by its own log."""
-    found = Counter()
+    found: Counter[tuple[str, str, int]] = Counter()
     for entry in sandbox.requests:
         path = entry.path if entry.method != "PATCH" else entry.path.rpartition("/")[0] + "/"
         if path == "/oauth/authorize":
@@ -155,7 +157,7 @@ def test_every_refused_call_is_there_and_none_of_them_left(sandbox, connect, dom
         with pytest.raises(WritesNotAllowed), open_gateway(connection, job="delivery 1") as gateway:
             gateway.publish_signature("7", "<p>ours</p>")
     with pytest.raises(PolicyViolation), open_session(connection, job="sync 2") as session:
-        session.connector._client.send(LIST_USERS, query={"page[size]": "5"})
+        cast(OutreachConnector, session.connector)._client.send(LIST_USERS, query={"page[size]": "5"})
 
     entries = LedgerEntry.objects.filter(domain=domain, outcome="refused").order_by("id")
     assert list(entries.values_list("endpoint", "scope", "verb", "job", "object_ref", "times", "status")) == [

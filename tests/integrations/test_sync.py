@@ -442,7 +442,7 @@ def test_revoked_in_mid_run_the_run_is_skipped_and_the_connection_lost(
     sandbox, connection, bystander, small_pages
 ):
     Connection.objects.update(refreshed_at=timezone.now() - timedelta(hours=1))
-    seen = []
+    seen: list[int] = []
 
     def revoke(run):
         if run.people_read and not seen:

@@ -22,7 +22,9 @@ def sound(settings):
 
 def find(*, deploy=True):
     return sorted(
-        found.id for found in run_checks(include_deployment_checks=deploy) if found.id.startswith("portal.")
+        found.id
+        for found in run_checks(include_deployment_checks=deploy)
+        if str(found.id).startswith("portal.")
     )
 
 
@@ -64,7 +66,9 @@ def test_each_finding_says_what_to_do_and_shows_no_secret(settings):
     settings.IS_HTTPS, settings.IS_SANDBOX, settings.OUTREACH_CLIENT_ID = False, True, ""
     settings.OUTREACH_CLIENT_SECRET = "canary-of-a-secret"
 
-    found = [each for each in run_checks(include_deployment_checks=True) if each.id.startswith("portal.")]
+    found = [
+        each for each in run_checks(include_deployment_checks=True) if str(each.id).startswith("portal.")
+    ]
 
     assert len(found) == 4
     assert all(each.hint for each in found)

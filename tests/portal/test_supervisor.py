@@ -8,7 +8,7 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def migrated_database(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def start(migrated_database: Path, tmp_path: Path) -> Iterator:
+def start(migrated_database: Path, tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Start `serve` on a database of its own; afterwards nothing of it is left."""
     installation = Installation(
         tmp_path, migrated_database, HEARTBEAT_GRACE_SECONDS=str(GRACE_SECONDS), WORKERS="1"
