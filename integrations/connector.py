@@ -13,6 +13,11 @@ from typing import Generic, Protocol, TypeVar
 Record = TypeVar("Record")
 
 
+LONGEST_TEXT = 255
+LONGEST_NAME = 511
+"""What the mirror holds of one text, in characters: PostgreSQL refuses more, and with it the whole page."""
+
+
 @dataclass(frozen=True, slots=True)
 class PersonRecord:
     """A user of the outside system. Texts are stripped; absent values are ''.
@@ -123,7 +128,7 @@ class Connector(Protocol):
         """Yield pages of mailboxes with the signature each holds."""
 
     def read_mailboxes(self, person_ids: Sequence[str]) -> list[MailboxRecord]:
-        """Return the mailboxes of at most 100 people as they are now, in one call where it fits.
+        """Return the mailboxes of at most 150 people as they are now, in one call where it fits.
 
         Raises UnexpectedReply when any of them cannot be read whole.
         """

@@ -119,7 +119,7 @@ def set_own_values(sender: Sender, values: Mapping[str, str], *, actor_label: st
                 "sender values changed",
                 domain=sender.domain,
                 actor_label=actor_label,
-                object_ref=sender.email[:64],
+                object_ref=sender.email,
                 detail=names,
             )
     sender.refresh_from_db()

@@ -77,7 +77,7 @@ class Migration(migrations.Migration):
                 ('scope', models.CharField(blank=True, max_length=64)),
                 ('verb', models.CharField(blank=True, help_text='read or write', max_length=8)),
                 ('fields', models.JSONField(default=list, help_text='Names of the fields asked for or written.')),
-                ('object_ref', models.CharField(blank=True, help_text='Id of the one object written.', max_length=64)),
+                ('object_ref', models.CharField(blank=True, help_text='Id or address of the one object it was about.', max_length=255)),
                 ('actor_label', models.CharField(blank=True, help_text='The person, where a person acted.', max_length=255)),
                 ('job', models.CharField(blank=True, help_text="Such as 'sync 12' or 'delivery 5'.", max_length=64)),
                 ('outcome', models.CharField(choices=[('answered', 'Answered'), ('failed', 'Failed'), ('refused', 'Refused here'), ('unknown', 'Sent; no answer seen'), ('done', 'Done')], max_length=16)),

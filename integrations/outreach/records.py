@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from integrations.connector import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
     MailboxRecord,
     Page,
     PersonRecord,
@@ -69,24 +71,25 @@ def person(item: dict[str, Any], remote_id: str) -> PersonRecord:
     """Return a user as a person. Raises: FieldError, as everything here."""
     attributes = jsonapi.attributes_of(item)
     phone, bridge, extension = (
-        jsonapi.text(attributes, name) for name in ("phoneNumber", "bridgePhone", "bridgePhoneExtension")
+        jsonapi.text(attributes, name, LONGEST_TEXT)
+        for name in ("phoneNumber", "bridgePhone", "bridgePhoneExtension")
     )
     # The extension belongs to the bridge number, often a private one: it counts where both are one number.
     has_extension = bool(extension and phone) and _digits(phone) == _digits(bridge)
     return PersonRecord(
         remote_id=remote_id,
         email=_address(attributes),
-        first_name=jsonapi.text(attributes, "firstName"),
-        last_name=jsonapi.text(attributes, "lastName"),
-        name=jsonapi.text(attributes, "name"),
-        title=jsonapi.text(attributes, "title"),
+        first_name=jsonapi.text(attributes, "firstName", LONGEST_TEXT),
+        last_name=jsonapi.text(attributes, "lastName", LONGEST_TEXT),
+        name=jsonapi.text(attributes, "name", LONGEST_NAME),
+        title=jsonapi.text(attributes, "title", LONGEST_TEXT),
         phone=phone,
         phone_extension=extension if has_extension else "",
-        custom1=jsonapi.text(attributes, "custom1"),
-        custom2=jsonapi.text(attributes, "custom2"),
-        custom3=jsonapi.text(attributes, "custom3"),
-        custom4=jsonapi.text(attributes, "custom4"),
-        custom5=jsonapi.text(attributes, "custom5"),
+        custom1=jsonapi.text(attributes, "custom1", LONGEST_TEXT),
+        custom2=jsonapi.text(attributes, "custom2", LONGEST_TEXT),
+        custom3=jsonapi.text(attributes, "custom3", LONGEST_TEXT),
+        custom4=jsonapi.text(attributes, "custom4", LONGEST_TEXT),
+        custom5=jsonapi.text(attributes, "custom5", LONGEST_TEXT),
         is_locked=bool(jsonapi.flag(attributes, "locked")),
         updated_at=jsonapi.instant(attributes, "updatedAt"),
         team_ids=jsonapi.to_many(item, "teams", "team"),
@@ -95,7 +98,7 @@ def person(item: dict[str, Any], remote_id: str) -> PersonRecord:
 
 def team(item: dict[str, Any], remote_id: str) -> TeamRecord:
     """Return a team with its members, where the reply lists them all."""
-    name = jsonapi.text(jsonapi.attributes_of(item), "name")
+    name = jsonapi.text(jsonapi.attributes_of(item), "name", LONGEST_TEXT)
     return TeamRecord(remote_id, name, jsonapi.to_many(item, "users", "user"))
 
 
@@ -124,7 +127,7 @@ def _owner(item: dict[str, Any], attributes: Mapping[str, Any]) -> str:
 
 
 def _address(attributes: dict[str, Any]) -> str:
-    email = jsonapi.text(attributes, "email")
+    email = jsonapi.text(attributes, "email", LONGEST_TEXT)
     if "@" not in email or " " in email:
         raise FieldError("email", "is not an address")
     return email

@@ -1,0 +1,50 @@
+"""Nothing reaches a column that does not fit it: SQLite would take it, and PostgreSQL end the whole run."""
+
+from __future__ import annotations
+
+import pytest
+
+from integrations import sync
+from integrations.connector import LONGEST_NAME, LONGEST_TEXT
+from integrations.ledger import record_act
+from integrations.mirror import PERSON_TEXTS
+from integrations.models import Mailbox, Person, QuarantinedRecord, SyncKind, Team
+
+PERSON_ATTRIBUTES = {
+    "first_name": "firstName", "last_name": "lastName", "title": "title", "phone_number": "phoneNumber",
+    "custom1": "custom1", "custom5": "custom5",
+}  # fmt: skip
+
+
+def test_the_mirrors_columns_hold_what_a_record_may_hold():
+    people, teams, mailboxes = (
+        {field.name: field.max_length for field in model._meta.concrete_fields}
+        for model in (Person, Team, Mailbox)
+    )
+
+    expected = dict.fromkeys(PERSON_TEXTS, LONGEST_TEXT) | {"name": LONGEST_NAME}
+    assert {name: people[name] for name in PERSON_TEXTS} == expected
+    assert (teams["name"], mailboxes["email"]) == (LONGEST_TEXT, LONGEST_TEXT)
+
+
+@pytest.mark.parametrize("field", PERSON_ATTRIBUTES)
+def test_a_longer_text_sets_its_record_aside_and_the_others_are_read(sandbox, connection, field):
+    sandbox.directory.update("users", 5, **{field: "x" * (LONGEST_TEXT + 1)})
+    sandbox.directory.update("users", 6, **{field: "y" * LONGEST_TEXT})
+
+    run = sync.carry_out(sync.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+
+    assert (run.state, run.people_read, run.quarantined) == ("complete", 23, 1)
+    aside = QuarantinedRecord.objects.get()
+    assert (aside.kind, aside.remote_id) == ("person", "5")
+    assert aside.reason.startswith(f"{PERSON_ATTRIBUTES[field]} is too long")
+    assert set(Person.objects.filter(remote_id__in=["5", "6"]).values_list("remote_id", flat=True)) == {"6"}
+
+
+def test_the_ledger_names_a_person_by_the_longest_address_there_is(domain):
+    address = f"{'d' * 64}@{'a' * 63}.{'b' * 63}.{'c' * 57}.com"
+    assert len(address) == 254
+
+    entry = record_act("domain made", domain=domain, actor_label=address, object_ref=address)
+
+    entry.full_clean(exclude=["fields"])  # an act reads no fields
