@@ -195,10 +195,12 @@ def _renew_claimed(row: Connection, *, claimed_at: datetime, refresh: Refresher)
     )
     try:
         pair = refresh(_open(row.refresh_sealed, bound_to=f"{row.pk}:refresh"))
-    except (ConnectionLost, ClientMisconfigured):
-        raise  # whoever opened the session records it on the connection, which ends the claim
-    except Exception:
-        is_ours.filter(refresh_started_at=claimed_at).update(refresh_started_at=None)
+    except Exception as error:
+        # What ends a connection is recorded by whoever opened the session, and that ends the claim: nobody
+        # asks again in between. A connection that is leaving already goes on leaving.
+        ends_it = isinstance(error, (ConnectionLost, ClientMisconfigured))
+        if not ends_it or row.state == ConnectionState.DISCONNECTING:
+            is_ours.filter(refresh_started_at=claimed_at).update(refresh_started_at=None)
         raise
     with transaction.atomic():  # committed before anybody can read, and so use, the new token
         is_ours.update(token_version=F("token_version") + 1, **sealed_fields(row.pk, pair, at=timezone.now()))

@@ -396,6 +396,9 @@ def test_a_connection_found_lost_while_it_leaves_goes_on_leaving(sandbox, connec
         gateway.read_mailboxes(["1"])
 
     assert get_state(connection) == (ConnectionState.DISCONNECTING, DisconnectStep.RESTORING)
+    finish_restoring(connection.pk, restored=0, conflicts=0, failed=1)
+    assert continue_disconnect(connection.pk) is True  # and waits for no renewal that is over
+    assert_erased(connection)
 
 
 def test_connecting_again_afterwards_makes_a_row_of_its_own(trip, sandbox, domain):

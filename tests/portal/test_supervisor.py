@@ -81,7 +81,7 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def migrated_database(tmp_path_factory) -> Path:
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return migrate_template(tmp_path_factory.mktemp("migrated"))
 
 
