@@ -10,7 +10,8 @@ from django.utils.module_loading import import_string
 
 from portal.models import Domain
 
-from .registry import get_provider_part
+from .models import Connection
+from .registry import NEEDED, get_provider_part
 
 
 def list_scopes(provider: str = "outreach") -> tuple[Any, ...]:
@@ -26,6 +27,16 @@ def list_calls(provider: str = "outreach") -> tuple[Any, ...]:
 def features_lost(missing: Iterable[str], provider: str = "outreach") -> tuple[str, ...]:
     """Return one sentence for each feature that a missing permission takes away."""
     return tuple(get_provider_part(provider, "features_lost")(missing))
+
+
+def list_lost_features(connection: Connection, *listings: str) -> list[tuple[str, str]]:
+    """Return (scope, sentence) for each permission that was asked for and not granted.
+
+    listings: of people, teams and mailboxes, those that matter on a page; all permissions where none is named.
+    """
+    wanted = [NEEDED[listing] for listing in listings] or connection.scopes_requested
+    missing = [scope for scope in connection.scopes_missing if scope in wanted]
+    return [(scope, " ".join(features_lost([scope], connection.provider))) for scope in missing]
 
 
 def start_authorisation(request: HttpRequest, domain: Domain, provider: str = "outreach") -> HttpResponseBase:

@@ -10,6 +10,10 @@ from django.utils.module_loading import import_string
 PROVIDERS = {"outreach": "integrations.outreach.assembly"}
 
 
+# listing -> the permission that opens it
+NEEDED = {"people": "users.all", "teams": "teams.read", "mailboxes": "mailboxes.all"}
+
+
 def get_provider_part(provider: str, name: str) -> Any:
     """Return one part of a provider. Raises KeyError or ImportError for what is not there."""
     return import_string(f"{PROVIDERS[provider]}.{name}")

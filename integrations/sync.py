@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,6 +29,7 @@ from .models import (
     Team,
 )
 from .models.directory import MirrorRow
+from .registry import NEEDED
 from .sessions import Session, open_session
 from .signals import directory_synced
 
@@ -36,7 +37,6 @@ LEASE = timedelta(seconds=120)  # longer than one page can take, retries include
 OVERLAP = timedelta(seconds=5)  # read again behind the newest instant seen, as rows commit out of order
 HOLD_ABOVE_PERCENT = 30
 HOLD_ABOVE_ROWS = 10
-NEEDED = {"people": "users.all", "teams": "teams.read", "mailboxes": "mailboxes.all"}
 
 Progress = Callable[[SyncRun], None]
 Record = TypeVar("Record", TeamRecord, PersonRecord, MailboxRecord)
@@ -289,41 +289,42 @@ class _Run:
 
     def _read_teams(self, session: Session, team_sides: TeamSides) -> Collection[str]:
         """Every team's members are in `team_sides`; returns the ids of the teams that are gone."""
-        seen = _Seen()
-        for page in self._pages(session, session.connector.list_teams(), "team", seen):
-            with self._storing(session):
-                self._count(self._mirror.put_teams(page.records))
-                self._run.teams_read += len(page.records)
-            team_sides.update({record.remote_id: record.member_ids for record in page.records})
+
+        def put(records: Sequence[TeamRecord]) -> Tally:
+            team_sides.update({record.remote_id: record.member_ids for record in records})
+            return self._mirror.put_teams(records)
+
+        seen = self._read(session, session.connector.list_teams(), "team", put, "teams_read")
         return self._retire(Team, seen)
 
     def _read_people(self, session: Session, team_sides: TeamSides, *, since: datetime | None) -> _Seen:
-        seen = _Seen()
-        for page in self._pages(
-            session, session.connector.list_people(updated_since=_with_overlap(since)), "person", seen
-        ):
-            with self._storing(session):
-                self._count(self._mirror.put_people(page.records, team_sides))
-                self._run.people_read += len(page.records)
-        return seen
+        def put(records: Sequence[PersonRecord]) -> Tally:
+            return self._mirror.put_people(records, team_sides)
 
-    def _settle_teams(self, team_sides: TeamSides, seen: _Seen) -> None:
-        if team_sides:
-            with self._storing(None):
-                self._count(self._mirror.put_team_sides(team_sides, except_people=seen.ids))
+        listing = session.connector.list_people(updated_since=_with_overlap(since))
+        return self._read(session, listing, "person", put, "people_read")
 
     def _read_mailboxes(self, session: Session, *, since: datetime | None) -> _Seen:
-        seen = _Seen()
         listing = session.connector.list_mailboxes(updated_since=_with_overlap(since))
-        for page in self._pages(session, listing, "mailbox", seen):
+        return self._read(session, listing, "mailbox", self._mirror.put_mailboxes, "mailboxes_read")
+
+    def _read(
+        self,
+        session: Session,
+        listing: Iterator[Page[Record]],
+        kind: str,
+        put: Callable[[Sequence[Record]], Tally],
+        counter: str,
+    ) -> _Seen:
+        """Every page of one listing is stored as it comes; returns what the listing named."""
+        seen = _Seen()
+        for page in self._pages(listing, kind, seen):
             with self._storing(session):
-                self._count(self._mirror.put_mailboxes(page.records))
-                self._run.mailboxes_read += len(page.records)
+                self._count(put(page.records))
+                setattr(self._run, counter, getattr(self._run, counter) + len(page.records))
         return seen
 
-    def _pages(
-        self, session: Session, listing: Iterator[Page[Record]], kind: str, seen: _Seen
-    ) -> Iterator[Page[Record]]:
+    def _pages(self, listing: Iterable[Page[Record]], kind: str, seen: _Seen) -> Iterator[Page[Record]]:
         """Yield each page of one listing, noting what it named and setting aside what did not fit."""
         is_complete = False
         for page in listing:
@@ -343,6 +344,11 @@ class _Run:
             yield page
         if not is_complete:
             raise AssertionError(f"The listing of {kind} ended without its last page.")
+
+    def _settle_teams(self, team_sides: TeamSides, seen: _Seen) -> None:
+        if team_sides:
+            with self._storing(None):
+                self._count(self._mirror.put_team_sides(team_sides, except_people=seen.ids))
 
     @contextmanager
     def _storing(self, session: Session | None) -> Iterator[None]:

@@ -18,6 +18,7 @@ from django.views import defaults
 from django.views.decorators.http import require_http_methods, require_safe
 
 from integrations.connections import get_last_connection
+from integrations.consent import list_lost_features
 from integrations.health import describe, get_call_use, get_failed_run, get_synced_at
 from integrations.ledger import record_act
 from integrations.models import Connection
@@ -112,6 +113,7 @@ def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
         "failed_run": get_failed_run(runs),
         "synced_at": synced_at,
         "is_first_sync": synced_at is None,
+        "features_lost": list_lost_features(connection_) if connection_ and connection_.is_open else [],
     }
     return render(request, "portal/overview.html", context)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from integrations.models import Connection, ConnectionState, Mode
+from integrations.registry import NEEDED
 
-WRITE_SCOPE_NEEDED = "mailboxes.all"
+WRITE_SCOPE_NEEDED = NEEDED["mailboxes"]
 
 
 def say_why_unreadable(connection: Connection | None) -> str:

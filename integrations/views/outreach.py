@@ -16,7 +16,7 @@ from portal.access import Permission, require
 from portal.models import Domain, User
 
 from ..connections import check_connection, get_connection, get_last_connection, pause, resume, set_mode
-from ..consent import features_lost, list_calls, list_scopes, start_authorisation
+from ..consent import list_calls, list_lost_features, list_scopes, start_authorisation
 from ..disconnect import DisconnectRefused, request_disconnect
 from ..forms import DisconnectForm, ModeForm
 from ..health import Facts, describe, get_facts, get_failed_run, say_why_not_restorable
@@ -67,7 +67,7 @@ def _describe_connection(domain: Domain, connection: Connection) -> dict[str, An
         "facts": facts,
         "failed_run": get_failed_run([facts.last_run] if facts.last_run else []),
         "uses": summarise(domain, connection),
-        "features_lost": [(scope, " ".join(features_lost([scope]))) for scope in connection.scopes_missing],
+        "features_lost": list_lost_features(connection),
         "progress": _get_progress(connection, facts),
     }
 

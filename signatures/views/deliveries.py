@@ -32,6 +32,7 @@ def deliveries(request: HttpRequest, domain: Domain) -> HttpResponse:
     context = {
         "here": "deliveries",
         "situation": situation,
+        "lost": situation.list_lost("people", "mailboxes"),
         "blocked": say_why_unreadable(situation.connection),
         "unwritable": say_why_unwritable(situation.connection),
         "current": describe_progress(current) if current else None,

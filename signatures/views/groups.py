@@ -36,9 +36,11 @@ def groups(request: HttpRequest, domain: Domain) -> HttpResponse:
         .annotate(sender_count=Count("senders", filter=Q(senders__is_active=True)))
         .order_by("is_default", "position", "id")  # said again: grouping drops the model's own order
     )
+    situation = get_situation(domain)
     context = {
         "here": "groups",
-        "situation": get_situation(domain),
+        "situation": situation,
+        "lost": situation.list_lost("people", "teams"),
         "groups": list(rows),
         "fallback": get_fallback_template(domain),
     }

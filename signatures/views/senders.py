@@ -38,6 +38,7 @@ def senders(request: HttpRequest, domain: Domain) -> HttpResponse:
     context = {
         "here": "senders",
         "situation": situation,
+        "lost": situation.list_lost("people", "mailboxes"),
         "filters": filters,
         "is_filtered": any(request.GET.get(name) for name in filters.fields),
         "sort": sort,
