@@ -27,10 +27,6 @@ def test_pages_that_need_a_permission_name_it_when_it_was_not_granted(
         for page in ALL_PAGES
         if f"<code>{missing}</code>" in client.get(reverse(page, args=[domain.name])).text
     }
-        page
-        for page in ALL_PAGES
-        if f"<code>{missing}</code>" in client.get(reverse(page, args=[domain.name])).text
-    }
 
     assert naming == PAGES[missing]
     assert list(sandbox.requests) == []
