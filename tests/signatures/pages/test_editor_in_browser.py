@@ -29,21 +29,23 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(params=[True, False], ids=["with script", "without script"])
+@pytest.fixture
 def page(request, browser: Browser, live_server, company, editor) -> Iterator[Page]:
     """The editor of “Card”, open in a browser where an editor is logged in."""
     company.add("Ana Silva")
     card = Template.objects.get(domain=company.domain, name="Card")
-    context = browser.new_context(java_script_enabled=request.param)
+    has_script = getattr(request, "param", True)
+    context = browser.new_context(java_script_enabled=has_script)
     name = settings.SESSION_COOKIE_NAME
     context.add_cookies([{"name": name, "value": editor.cookies[name].value, "url": live_server.url}])
     opened = context.new_page()
     opened.goto(f"{live_server.url}/domains/acme.example/templates/{card.pk}/")
-    opened.has_script = request.param
+    opened.has_script = has_script
     yield opened
     context.close()
 
 
+@pytest.mark.parametrize("page", [True, False], ids=["with script", "without script"], indirect=True)
 def test_the_preview_shows_what_is_typed_as_any_sender_and_the_error_with_its_place(page: Page):
     def type_source(source: str) -> None:
         page.get_by_label("Source", exact=True).fill(source)
@@ -62,8 +64,6 @@ def test_the_preview_shows_what_is_typed_as_any_sender_and_the_error_with_its_pl
 
 
 def test_drafts_do_not_fill_the_way_back(page: Page):
-    if not page.has_script:
-        pytest.skip("Without script each preview is a step that somebody took.")
     before = page.evaluate("history.length")
     shown = page.frame_locator(PREVIEW).locator("body")
 
@@ -76,9 +76,6 @@ def test_drafts_do_not_fill_the_way_back(page: Page):
 
 
 def test_the_editor_has_no_finding_of_the_accessibility_checker(page: Page):
-    if not page.has_script:
-        pytest.skip("The checker is a script.")
-
     findings = Axe().run(page).response["violations"]
 
     assert [finding["id"] for finding in findings] == []
