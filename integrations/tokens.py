@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from .errors import ClientMisconfigured, ConnectionLost, RateLimited, Unreachable
+from .errors import ClientMisconfigured, ConnectionLost, IntegrationError, RateLimited, Unreachable
 from .models import Connection, ConnectionState
 from .sealing import Unsealable, open_sealed, seal
 
@@ -86,7 +86,7 @@ class ConnectionWatch:
         self._lock = threading.RLock()
 
     def standing(self) -> Standing:
-        """Return what may be done now. Raises ConnectionLost where the connection is over."""
+        """Return what may be done now. Raises ConnectionLost or ClientMisconfigured where that is nothing."""
         row = self._fresh_row()
         return Standing(
             state=row.state,
@@ -225,7 +225,10 @@ def _open(sealed: str, *, bound_to: str) -> str:
         ) from error
 
 
-def _over(row: Connection) -> ConnectionLost:
+def _over(row: Connection) -> IntegrationError:
+    """Return why nothing is done with this connection now; one that waits for the operator is not lost."""
+    if row.state == ConnectionState.MISCONFIGURED:
+        return ClientMisconfigured(row.state_reason)
     if row.state == ConnectionState.DISCONNECTING:
         return ConnectionLost("This connection is being disconnected, so nothing more is done with it.")
     return ConnectionLost(row.state_reason or "Outreach is not connected. Connect it on the Outreach page.")

@@ -16,7 +16,7 @@ from django_q.models import OrmQ
 
 from integrations import lookup, sync, tasks
 from integrations.connections import check_connection
-from integrations.errors import ConnectionLost, RateLimited, Unreachable
+from integrations.errors import ClientMisconfigured, ConnectionLost, RateLimited, Unreachable
 from integrations.models import Connection, ConnectionState, LedgerEntry, RunState, SyncKind
 from integrations.outreach.oauth import TokenReply
 from integrations.sealing import open_sealed
@@ -113,6 +113,28 @@ def test_t1_twenty_askers_in_four_processes_renew_once_a_round(installation, san
         (1 + rounds,)
     ]
     assert installation.rows(bystander) == before
+
+
+@pytest.mark.parametrize(
+    ("trouble", "state", "error"),
+    [("revoked", "lost", "ConnectionLost"), ("wrong secret", "misconfigured", "ClientMisconfigured")],
+)
+def test_t6_of_twenty_askers_one_finds_out_that_the_access_is_refused(
+    installation, sandbox, trouble, state, error
+):
+    installation.connect("acme.example", sandbox.oauth.issue_tokens())
+    if trouble == "revoked":
+        sandbox.oauth.revoke_all()
+    secret = "not-the-secret" if trouble == "wrong secret" else "sandbox-secret"
+
+    [answers] = json.loads(installation.run(REFRESHERS, "1", timeout=120, OUTREACH_CLIENT_SECRET=secret))
+
+    assert len(answers) == 20 and "ok" not in answers
+    assert {answer.partition(":")[0] for answer in answers} == {error}
+    assert [entry.path for entry in sandbox.requests] == ["/oauth/token"]
+    assert installation.rows("select state, refresh_sealed <> '' from integrations_connection") == [
+        (state, int(state == "misconfigured"))
+    ]
 
 
 def test_a_renewed_pair_is_stored_before_it_is_used(sandbox, connection, bystander):
@@ -331,6 +353,22 @@ def test_t6_invalid_client_keeps_the_tokens_and_names_the_operator(sandbox, conn
 
     assert health.is_ok, health.sentence
     assert Connection.objects.get(pk=connection.pk).state == ConnectionState.ACTIVE
+
+
+def test_t6_whoever_comes_to_a_misconfigured_connection_erases_nothing(sandbox, connection, settings):
+    age(connection)
+    settings.OUTREACH_CLIENT_SECRET = "not-the-secret"
+    with pytest.raises(ClientMisconfigured):
+        read_one(connection)
+    before = get_values(connection)
+
+    for _ in range(2):
+        with pytest.raises(ClientMisconfigured, match="OUTREACH_CLIENT_SECRET"):
+            read_one(connection)
+
+    assert get_values(connection) == before
+    assert before["state"] == ConnectionState.MISCONFIGURED and before["refresh_sealed"]
+    assert len(sandbox.requests) == 1
 
 
 def test_t6_a_misconfigured_connection_heals_with_the_daily_renewal(sandbox, connection, settings):
