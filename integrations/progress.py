@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .models import Connection, ConnectionState, DisconnectStep, RunState, SyncRun
-from .outlook import RestoreOutlook
+from .restoration import Restoration
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def _phase_state(run: SyncRun, place: int, reached: int) -> str:
 _LEAVING = (DisconnectStep.RESTORING, DisconnectStep.REVOKING, DisconnectStep.ERASED)
 
 
-def get_leaving_steps(connection: Connection, outlook: RestoreOutlook) -> list[Step]:
+def get_leaving_steps(connection: Connection, restoration: Restoration) -> list[Step]:
     """Return the steps of leaving: originals back, access revoked at Outreach, tokens erased here."""
     has_left = connection.state == ConnectionState.DISCONNECTED
     reached = len(_LEAVING) if has_left else _reached(connection.disconnect_step)
@@ -57,7 +57,7 @@ def get_leaving_steps(connection: Connection, outlook: RestoreOutlook) -> list[S
         return "done" if place < reached else "now" if place == reached else ""
 
     restoring = Step(
-        "Put the originals back", _restore_words(outlook), state(0), outlook.settled, outlook.total
+        "Put the originals back", _restore_words(restoration), state(0), restoration.settled, restoration.total
     )
     if not connection.disconnect_restores:
         restoring = Step("Put the originals back", "left out, as you asked", "skipped")
@@ -77,12 +77,12 @@ def _reached(step: str) -> int:
     return _LEAVING.index(DisconnectStep(step)) if step in _LEAVING else 0
 
 
-def _restore_words(outlook: RestoreOutlook) -> str:
-    if not outlook.total:
+def _restore_words(restoration: Restoration) -> str:
+    if not restoration.total:
         return "no mailbox holds a signature of ours"
-    words = f"{outlook.restored:,} of {outlook.total:,} mailboxes have theirs back"
-    if outlook.conflicts:
-        words += f"; {outlook.conflicts:,} edited since and left as they are"
-    if outlook.failed:
-        words += f"; {outlook.failed:,} could not be written"
+    words = f"{restoration.restored:,} of {restoration.total:,} mailboxes have theirs back"
+    if restoration.conflicts:
+        words += f"; {restoration.conflicts:,} edited since and left as they are"
+    if restoration.failed:
+        words += f"; {restoration.failed:,} could not be written"
     return words

@@ -4,8 +4,8 @@ directory_synced: sender=SyncRun, run, connection. Sent after the run is recorde
 connection_lost: sender=Connection, connection. Our access ended without us.
 disconnect_requested: sender=Connection, connection. Receivers put back what they changed and tell
     `integrations.disconnect.finish_restoring` when they are done.
-restore_outlook_asked: sender=Connection, connection. A question: the receiver that places signatures
-    returns an `integrations.outlook.RestoreOutlook`.
+restoration_asked: sender=Connection, connection. A question: the receiver that places signatures
+    returns an `integrations.restoration.Restoration`.
 """
 
 from django.dispatch import Signal
@@ -13,4 +13,4 @@ from django.dispatch import Signal
 directory_synced = Signal()
 connection_lost = Signal()
 disconnect_requested = Signal()
-restore_outlook_asked = Signal()
+restoration_asked = Signal()

@@ -9,4 +9,4 @@ class SignaturesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import outlook, receivers  # noqa: F401 - connects them
+        from . import receivers, restoration  # noqa: F401 - connects them

@@ -7,18 +7,18 @@ from typing import Any
 from django.dispatch import receiver
 
 from integrations.models import Connection, SyncRun
-from integrations.outlook import RestoreOutlook
 from integrations.queue import enqueue
+from integrations.restoration import Restoration
 from integrations.signals import (
     connection_lost,
     directory_synced,
     disconnect_requested,
-    restore_outlook_asked,
+    restoration_asked,
 )
 
 from .givingup import IDLE, give_up
 from .models import DeliveryRun
-from .outlook import describe_restore
+from .restoration import describe_restore
 
 
 @receiver(directory_synced, dispatch_uid="signatures.follow_sync")
@@ -40,7 +40,7 @@ def skip_queued_deliveries(connection: Connection, **kwargs: Any) -> None:
     give_up(list(queued.values_list("pk", flat=True)), connection.state_reason)
 
 
-@receiver(restore_outlook_asked, dispatch_uid="signatures.outlook")
-def answer_outlook(connection: Connection, **kwargs: Any) -> RestoreOutlook:
+@receiver(restoration_asked, dispatch_uid="signatures.restoration")
+def answer_outlook(connection: Connection, **kwargs: Any) -> Restoration:
     """Tell the door what leaving would do to mailboxes, and how far it has done it."""
     return describe_restore(connection)

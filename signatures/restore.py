@@ -15,7 +15,7 @@ from integrations.disconnect import finish_restoring
 from integrations.gateway import open_gateway
 from integrations.ledger import record_act
 from integrations.models import Connection, ConnectionState, DisconnectStep, Mailbox
-from integrations.outlook import RestoreOutlook
+from integrations.restoration import Restoration
 
 from .comparison import digest
 from .composing import Refusal
@@ -28,9 +28,9 @@ from .judging import say_delivery_stop
 from .lease import is_due
 from .models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
 from .originals import list_originals, write_originals
-from .outlook import CONFLICT_CODE, describe_run
 from .permission import say_why_unwritable
 from .planning import was_edited
+from .restoration import CONFLICT_CODE, describe_run
 
 __all__ = [
     "carry_out_restore",
@@ -124,7 +124,7 @@ def _in_chunks(owed: QuerySet[Snapshot]) -> Iterator[list[Snapshot]]:
         last = snapshots[-1].pk
 
 
-def preview_restore(connection: Connection, *, only_sender: Sender | None = None) -> RestoreOutlook:
+def preview_restore(connection: Connection, *, only_sender: Sender | None = None) -> Restoration:
     """Return what a restore would come to, as far as the mirror and our own replies tell. Calls nobody."""
     restored = conflicts = 0
     for snapshots in _in_chunks(get_owed(connection, only_sender)):
@@ -134,7 +134,7 @@ def preview_restore(connection: Connection, *, only_sender: Sender | None = None
             is_edited = was_edited(mailbox, placements.get(mailbox.remote_id))
             conflicts += is_edited
             restored += not is_edited
-    return RestoreOutlook(total=restored + conflicts, restored=restored, conflicts=conflicts)
+    return Restoration(total=restored + conflicts, restored=restored, conflicts=conflicts)
 
 
 def _plan_chunks(run: DeliveryRun, only_sender: Sender | None) -> Iterator[list[Delivery]]:

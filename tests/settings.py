@@ -9,7 +9,7 @@ os.environ.setdefault("OUTREACH_CLIENT_SECRET", "sandbox-secret")
 os.environ.setdefault("OUTREACH_BASE_URL", "http://127.0.0.1:9")  # nobody listens; tests point at their own sandbox
 os.environ.setdefault("DEBUG", "False")
 
-from portal.settings import *  # noqa: E402, F403 - a settings module is extended by import
+from portal.settings import *  # noqa: F403 - a settings module is extended by import
 
 ALLOWED_HOSTS = ["*"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

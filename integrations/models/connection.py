@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
@@ -127,7 +127,7 @@ class Connection(models.Model):
         return self.mode == Mode.LIVE and self.paused_at is None
 
     @property
-    def refresh_lapses_at(self):  # type: ignore[no-untyped-def]
+    def refresh_lapses_at(self) -> datetime | None:
         return self.refreshed_at and self.refreshed_at + self.REFRESH_LIFE
 
     def has_scope(self, scope: str) -> bool:

@@ -22,8 +22,8 @@ from ..forms import DisconnectForm, ModeForm
 from ..health import Facts, describe, get_facts, get_failed_run, say_why_not_restorable
 from ..ledger import summarise
 from ..models import Connection, ConnectionState, Mode
-from ..outlook import RestoreOutlook, get_restore_outlook
 from ..progress import Step, get_leaving_steps, get_sync_steps
+from ..restoration import Restoration, get_restoration
 
 _RECONNECTABLE = ("limited", "lost", "disconnected")
 
@@ -78,19 +78,19 @@ class Progress:
 
     title: str
     steps: list[Step]
-    outlook: RestoreOutlook
+    restoration: Restoration
     is_moving: bool
 
 
 def _get_progress(connection: Connection, facts: Facts) -> Progress | None:
     """Return what a page follows: leaving, having left, or the first sync. None in the ordinary course."""
     if connection.state in (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED):
-        outlook = get_restore_outlook(connection)
+        restoration = get_restoration(connection)
         is_moving = connection.state == ConnectionState.DISCONNECTING
         title = "Disconnecting" if is_moving else "How it ended"
-        return Progress(title, get_leaving_steps(connection, outlook), outlook, is_moving)
+        return Progress(title, get_leaving_steps(connection, restoration), restoration, is_moving)
     if facts.current_run is not None and not facts.has_synced:
-        return Progress("The first sync", get_sync_steps(facts.current_run), RestoreOutlook(), True)
+        return Progress("The first sync", get_sync_steps(facts.current_run), Restoration(), True)
     return None
 
 
@@ -134,7 +134,7 @@ def disconnect(request: HttpRequest, domain: Domain) -> HttpResponse:
     context = {
         "here": "integrations",
         "connection": connection,
-        "outlook": get_restore_outlook(connection),
+        "restoration": get_restoration(connection),
         "why_not": say_why_not_restorable(connection),
         "form": form,
     }

@@ -1,7 +1,7 @@
 """Runs every measurement against one sandbox and prints a table: what was measured, the figure, the aim.
 
-    python -m tests.benchmarks                 # all; takes some minutes
-    python -m tests.benchmarks --people 2000   # smaller, to try it out
+python -m tests.benchmarks                 # all; takes some minutes
+python -m tests.benchmarks --people 2000   # smaller, to try it out
 """
 
 from __future__ import annotations
@@ -34,7 +34,15 @@ def running_sandbox(people: int, folder: Path) -> Iterator[str]:
     ready = folder / f"sandbox-{people}"
     command = [sys.executable, "-m", "integrations.outreach.sandbox", *CLIENT]
     process = subprocess.Popen(
-        [*command, "--people", str(people), "--teams", str(max(12, people // 100)), "--ready-file", str(ready)],
+        [
+            *command,
+            "--people",
+            str(people),
+            "--teams",
+            str(max(12, people // 100)),
+            "--ready-file",
+            str(ready),
+        ],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
     )
@@ -59,7 +67,11 @@ def measure(what: str, sandbox_url: str, database: Path) -> dict[str, Any]:
         "TOKEN_KEYS": KEY,
     }
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.measure", what], cwd=ROOT, env=environ, capture_output=True, text=True
+        [sys.executable, "-m", "tests.benchmarks.measure", what],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         raise SystemExit(f"{what} failed:\n{done.stderr[-2000:]}")
@@ -70,7 +82,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--many", type=int, default=100_000, help="the larger company of the memory figure")
-    parser.add_argument("--rounds", type=int, default=3, help="pairs of sync and baseline; the median ratio counts")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="pairs of sync and baseline; the median ratio counts"
+    )
     options = parser.parse_args()
     table = Table("What", "Measured", "Baseline in the same run", "Figure", "Aim")
 
@@ -82,7 +96,9 @@ def main() -> None:
                 bare = measure("bare", url, folder / "bare.sqlite3")
                 sync = measure("sync", url, folder / f"sync-{turn}.sqlite3")
                 pairs.append((bare, sync))
-            bare, sync = sorted(pairs, key=lambda pair: pair[1]["seconds"] / pair[0]["seconds"])[len(pairs) // 2]
+            bare, sync = sorted(pairs, key=lambda pair: pair[1]["seconds"] / pair[0]["seconds"])[
+                len(pairs) // 2
+            ]
             ratio = statistics.median(pair[1]["seconds"] / pair[0]["seconds"] for pair in pairs)
             table.add_row(
                 f"Full sync, {options.people:,} people",

@@ -69,7 +69,9 @@ def bare() -> dict:
 
 def full_sync() -> dict:
     call_command("migrate", verbosity=0)
-    founded = found_domain("acme.example", owner_email="owner@acme.example", get_password=lambda: "a long one for tests")
+    founded = found_domain(
+        "acme.example", owner_email="owner@acme.example", get_password=lambda: "a long one for tests"
+    )
     reply = issue_tokens()
     connection = accept_authorisation(
         uuid4(),
@@ -128,7 +130,12 @@ def deliver() -> dict:
     return {"seconds": seconds, "delivered": run.delivered, "requests": control("GET", "state")["requests"]}
 
 
-MEASUREMENTS: dict[str, Callable[[], dict]] = {"bare": bare, "sync": full_sync, "changes": changes, "deliver": deliver}
+MEASUREMENTS: dict[str, Callable[[], dict]] = {
+    "bare": bare,
+    "sync": full_sync,
+    "changes": changes,
+    "deliver": deliver,
+}
 
 if __name__ == "__main__":
     print(json.dumps(MEASUREMENTS[sys.argv[1]]()))

@@ -10,7 +10,7 @@ from django.utils import timezone
 from integrations import disconnect
 from integrations.disconnect import request_disconnect
 from integrations.models import Connection, DisconnectStep, Mailbox
-from integrations.outlook import RestoreOutlook, get_restore_outlook
+from integrations.restoration import Restoration, get_restoration
 from signatures.authoring import save_template
 from signatures.delivery import DeliveryBlocked, carry_out, plan_delivery, start_delivery
 from signatures.lease import Lease
@@ -160,7 +160,7 @@ def test_an_edit_made_between_two_connections_is_still_known_as_one(
 def test_leaving_restores_first_and_only_then_revokes(sandbox, ready, before, delivered):
     sandbox.directory.set_signature(int(delivered[0]), "<p>Mine</p>")
     request_disconnect(ready, restores=True, by_label="owner@acme.example")
-    assert get_restore_outlook(ready) == RestoreOutlook(total=len(delivered))
+    assert get_restoration(ready) == Restoration(total=len(delivered))
 
     run = restore_connection(ready.pk)
 
@@ -168,7 +168,7 @@ def test_leaving_restores_first_and_only_then_revokes(sandbox, ready, before, de
     assert run.started_by_label == "owner@acme.example"
     assert ready.disconnect_step == DisconnectStep.REVOKING
     assert get_held(sandbox) == before | {delivered[0]: "<p>Mine</p>"}
-    assert get_restore_outlook(ready) == RestoreOutlook(
+    assert get_restoration(ready) == Restoration(
         total=len(delivered), restored=len(delivered) - 1, conflicts=1, run_id=run.pk
     )
     assert restore_connection(ready.pk) is None
@@ -259,6 +259,6 @@ def test_mailboxes_that_could_not_be_put_back_are_reported_apart_from_conflicts(
 
     run = restore_connection(ready.pk)
 
-    assert get_restore_outlook(ready) == RestoreOutlook(
+    assert get_restoration(ready) == Restoration(
         total=len(delivered), restored=len(delivered) - 2, conflicts=1, failed=1, run_id=run.pk
     )

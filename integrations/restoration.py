@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from .models import Connection
-from .signals import restore_outlook_asked
+from .signals import restoration_asked
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreOutlook:
+class Restoration:
     """Before leaving, only `total` is known; while and after, the rest tells how far it went.
 
     total: mailboxes that hold, or held, a signature delivered through this connection.
@@ -29,7 +29,7 @@ class RestoreOutlook:
         return self.restored + self.conflicts + self.failed
 
 
-def get_restore_outlook(connection: Connection) -> RestoreOutlook:
-    """Return the first answer to the question, or an outlook of nothing where nobody places anything."""
-    answers: list[tuple[Any, Any]] = restore_outlook_asked.send(sender=Connection, connection=connection)
-    return next((answer for _, answer in answers if isinstance(answer, RestoreOutlook)), RestoreOutlook())
+def get_restoration(connection: Connection) -> Restoration:
+    """Return the first answer to the question, or an restoration of nothing where nobody places anything."""
+    answers: list[tuple[Any, Any]] = restoration_asked.send(sender=Connection, connection=connection)
+    return next((answer for _, answer in answers if isinstance(answer, Restoration)), Restoration())
