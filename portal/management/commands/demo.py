@@ -49,6 +49,7 @@ class Command(BaseCommand):
         removed = house.clear_folder(folder)
         if removed:
             self.stdout.write(removed)
+            self.stdout.flush()  # the inner process writes to the same pipe or file, and would come first
         with house.holding(folder), house.running_sandbox(folder, plan) as sandbox_url:
             environ = house.make_environment(folder, plan, sandbox_url=sandbox_url)
             status = house.run_inside(sys.argv, environ)
