@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from django.conf import settings
@@ -47,8 +48,17 @@ def check_public_url(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_outreach_is_real(**kwargs: Any) -> list[CheckMessage]:
-    """E003: a deployment does not talk to a sandbox. E004: it has its client id and secret."""
+    """E003: a deployment does not talk to a sandbox. E004: it has its client id and secret. E005: over https."""
     found: list[CheckMessage] = []
+    address = urlsplit(settings.OUTREACH_BASE_URL)
+    if not settings.IS_SANDBOX and (address.scheme != "https" or not address.hostname or address.path):
+        found.append(
+            Error(
+                "OUTREACH_BASE_URL is not an https address without a path, so tokens would travel in the clear or nowhere.",
+                hint="Remove OUTREACH_BASE_URL to use https://api.outreach.io.",
+                id="portal.E005",
+            )
+        )
     if settings.IS_SANDBOX and not settings.DEBUG:
         found.append(
             Error(

@@ -9,6 +9,7 @@ SOUND = {
     "DEBUG": False,
     "IS_HTTPS": True,
     "IS_SANDBOX": False,
+    "OUTREACH_BASE_URL": "https://api.outreach.io",
     "OUTREACH_CLIENT_ID": "client",
     "OUTREACH_CLIENT_SECRET": "secret",
 }
@@ -40,6 +41,9 @@ def test_a_sound_installation_has_nothing_to_mend():
         ({"IS_HTTPS": False}, ["portal.W002"]),
         ({"IS_SANDBOX": True}, ["portal.E003"]),
         ({"IS_SANDBOX": True, "DEBUG": True}, []),
+        ({"OUTREACH_BASE_URL": "http://api.outreach.io"}, ["portal.E005"]),
+        ({"OUTREACH_BASE_URL": "https://api.outreach.io/api/v2"}, ["portal.E005"]),
+        ({"OUTREACH_BASE_URL": "api.outreach.io"}, ["portal.E005"]),
         ({"OUTREACH_CLIENT_ID": ""}, ["portal.E004"]),
         ({"OUTREACH_CLIENT_SECRET": ""}, ["portal.E004"]),
         (
