@@ -54,7 +54,7 @@ def check_outreach_is_real(**kwargs: Any) -> list[CheckMessage]:
     if not settings.IS_SANDBOX and (address.scheme != "https" or not address.hostname or address.path):
         found.append(
             Error(
-                "OUTREACH_BASE_URL is not an https address without a path, so tokens would travel in the clear or nowhere.",
+                "OUTREACH_BASE_URL is no https address without a path; tokens would travel in the clear, or nowhere.",
                 hint="Remove OUTREACH_BASE_URL to use https://api.outreach.io.",
                 id="portal.E005",
             )
