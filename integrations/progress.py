@@ -57,7 +57,11 @@ def get_leaving_steps(connection: Connection, restoration: Restoration) -> list[
         return "done" if place < reached else "now" if place == reached else ""
 
     restoring = Step(
-        "Put the originals back", _restore_words(restoration), state(0), restoration.settled, restoration.total
+        "Put the originals back",
+        _restore_words(restoration),
+        state(0),
+        restoration.settled,
+        restoration.total,
     )
     if not connection.disconnect_restores:
         restoring = Step("Put the originals back", "left out, as you asked", "skipped")

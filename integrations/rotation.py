@@ -59,4 +59,3 @@ def _reseal_authenticator(pk: int, tally: Tally, *, writes: bool) -> None:
         row.data = {**row.data, **fresh}
         row.save(update_fields=["data"])
     tally.resealed += len(fresh)
-

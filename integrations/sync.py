@@ -33,7 +33,7 @@ from .registry import NEEDED
 from .sessions import Session, open_session
 from .signals import directory_synced
 
-LEASE = timedelta(seconds=120)  # longer than one page can take, retries included
+LEASE = timedelta(minutes=5)  # longer than one page can take: four attempts of a minute each
 OVERLAP = timedelta(seconds=5)  # read again behind the newest instant seen, as rows commit out of order
 HOLD_ABOVE_PERCENT = 30
 HOLD_ABOVE_ROWS = 10

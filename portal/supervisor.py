@@ -38,7 +38,12 @@ class Child:
     """One process in a group of its own, so that ending it ends what it started."""
 
     def __init__(
-        self, name: str, command: Sequence[str], environ: Mapping[str, str], *, output: IO[bytes] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        output: IO[bytes] | None = None,
     ) -> None:
         self.name = name
         self._output = output

@@ -88,7 +88,9 @@ def _say_group(group_id: int | None, team_ids: Collection[str], groups: Sequence
         return "In no group: the next sync makes one."
     if chosen.is_default:
         return "In none of the teams that groups follow, so the default group applies."
-    others = [group.name for group in groups if group.team_id in team_ids and group.team_id and group.id != group_id]
+    others = [
+        group.name for group in groups if group.team_id in team_ids and group.team_id and group.id != group_id
+    ]
     if not others:
         return f"In the team that “{chosen.name}” follows."
     return f"“{chosen.name}” stands before {', '.join(f'“{name}”' for name in others)}."

@@ -15,7 +15,13 @@ from .starters import STARTERS
 
 @transaction.atomic
 def save_template(
-    domain: Domain, *, name: str, source: str, by_label: str, template: Template | None = None, by: User | None = None
+    domain: Domain,
+    *,
+    name: str,
+    source: str,
+    by_label: str,
+    template: Template | None = None,
+    by: User | None = None,
 ) -> TemplateVersion:
     """The template's current version is `source`, compiled; an unchanged source makes no new version.
 
@@ -47,7 +53,11 @@ def save_template(
     template.current = version
     template.save(update_fields=["current"])
     record_act(
-        "template saved", domain=domain, actor_label=by_label, object_ref=f"template {template.pk}", detail=str(version)
+        "template saved",
+        domain=domain,
+        actor_label=by_label,
+        object_ref=f"template {template.pk}",
+        detail=str(version),
     )
     return version
 

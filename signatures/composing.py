@@ -68,7 +68,9 @@ class Composer:
         version_id = self.get_version_id(sender)
         if version_id is None:
             group = f"“{sender.group}”" if sender.group else "the default group"
-            return Refusal("no_template", f"No template is assigned. Assign one to {group} or to this sender.")
+            return Refusal(
+                "no_template", f"No template is assigned. Assign one to {group} or to this sender."
+            )
         try:
             rendered = render_signature(self._versions[version_id], get_values(sender, self._brand))
         except RenderRefused as refused:

@@ -27,7 +27,10 @@ def stop_run(lease: Lease, run: DeliveryRun, stop: Stop) -> None:
     if stop.state in (DeliveryRunState.SKIPPED, DeliveryRunState.FAILED):
         end_run(lease, run, stop.state, stop.cause)
         return
-    if stop.state == DeliveryRunState.HALTED and not run.deliveries.filter(state=DeliveryState.PLANNED).exists():
+    if (
+        stop.state == DeliveryRunState.HALTED
+        and not run.deliveries.filter(state=DeliveryState.PLANNED).exists()
+    ):
         end_run(lease, run, DeliveryRunState.COMPLETE, "")  # nothing is left that a person could decide about
         return
     wait = stop.resume_in_seconds
@@ -39,7 +42,9 @@ def stall_run(lease: Lease, run: DeliveryRun, error: Unreachable) -> None:
     """The run waits, longer each time; after five times without any progress it asks a person."""
     stalls = DeliveryRun.objects.values_list("stalls", flat=True).get(pk=run.pk) + 1
     if stalls >= MOST_STALLS:
-        lease.release(DeliveryRunState.HALTED, cause=f"{error.message} Continue when Outreach answers again.", stalls=0)
+        lease.release(
+            DeliveryRunState.HALTED, cause=f"{error.message} Continue when Outreach answers again.", stalls=0
+        )
         return
     resume_at = timezone.now() + timedelta(seconds=min(15 * 2**stalls, 600))
     lease.release(DeliveryRunState.WAITING, cause=error.message, resume_at=resume_at, stalls=stalls)
@@ -50,5 +55,7 @@ def end_run(lease: Lease, run: DeliveryRun, state: DeliveryRunState, cause: str)
     now = timezone.now()
     with transaction.atomic():
         left = Delivery.objects.filter(run=run, state__in=[DeliveryState.PLANNED, DeliveryState.CLAIMED])
-        skipped = left.update(state=DeliveryState.SKIPPED, reason_code="run_ended", reason=cause, finished_at=now)
+        skipped = left.update(
+            state=DeliveryState.SKIPPED, reason_code="run_ended", reason=cause, finished_at=now
+        )
         lease.release(state, cause=cause, finished_at=now, skipped=F("skipped") + skipped)

@@ -125,7 +125,9 @@ def _work_until_it_ends(
             _Engine(run, lease, job, gateway, progress).work()
         end_run(lease, run, DeliveryRunState.COMPLETE, "")
     except KeyboardInterrupt:
-        lease.release(DeliveryRunState.HALTED, cause="Interrupted by the operator. Continue it when you like.")
+        lease.release(
+            DeliveryRunState.HALTED, cause="Interrupted by the operator. Continue it when you like."
+        )
         raise
     except LeaseLost:
         raise
@@ -195,7 +197,9 @@ class _Engine:
             raise stop
 
     def _work_chunk(self, rows: list[Delivery], pool: ThreadPoolExecutor) -> None:
-        people = {row.person_remote_id for row in rows} - {""}  # '' where the mirror no longer knows the owner
+        people = {row.person_remote_id for row in rows} - {
+            ""
+        }  # '' where the mirror no longer knows the owner
         found, unreadable = self._read(sorted(people))
         readable = [row for row in rows if row.person_remote_id not in unreadable]
         verdicts: list[tuple[Delivery, Verdict]] = [
@@ -284,7 +288,11 @@ class _Engine:
                 ending += self._look_for_end()
             if ending:
                 self._halt_sending.set()
-            if len(batch.rows) >= RECORD_EVERY or not waiting or time.monotonic() - recorded_at > LOOK_UP_SECONDS:
+            if (
+                len(batch.rows) >= RECORD_EVERY
+                or not waiting
+                or time.monotonic() - recorded_at > LOOK_UP_SECONDS
+            ):
                 self._record(batch)
                 batch, recorded_at = _Batch(), time.monotonic()
         if ending:
@@ -299,7 +307,9 @@ class _Engine:
             record = self._gateway.publish_signature(letter.row.mailbox_remote_id, letter.html)
         except BaseException as error:  # whatever it is, the main thread waits for it and raises what it must
             # Seen here and not only when it is recorded: by then other threads would have sent more.
-            halts = self._watch.fail() if isinstance(error, ItemError) else not isinstance(error, OUTCOME_UNKNOWN)
+            halts = (
+                self._watch.fail() if isinstance(error, ItemError) else not isinstance(error, OUTCOME_UNKNOWN)
+            )
             if halts:
                 self._halt_sending.set()
             arrived.put(_Outcome(letter, error=error))
@@ -313,7 +323,9 @@ class _Engine:
         batch.rows.append(row)
         if outcome.record is not None:
             row.returned_sha256 = digest(outcome.record.signature_html)
-            batch.placed.append(Placed(row, row.rendered_sha256, row.returned_sha256, outcome.letter.version_id))
+            batch.placed.append(
+                Placed(row, row.rendered_sha256, row.returned_sha256, outcome.letter.version_id)
+            )
             _finish(row, DeliveryState.DELIVERED)
             tally.count("delivered")
             self._unreachable_in_a_row = 0
@@ -327,7 +339,13 @@ class _Engine:
             self._short_wait = max(self._short_wait, error.retry_after_seconds)
             return [error] if error.retry_after_seconds > SHORT_WAIT_SECONDS else []
         if isinstance(error, ItemError):
-            code = "gone" if isinstance(error, NotFound) else "rejected" if isinstance(error, Rejected) else "refused"
+            code = (
+                "gone"
+                if isinstance(error, NotFound)
+                else "rejected"
+                if isinstance(error, Rejected)
+                else "refused"
+            )
             _finish(row, DeliveryState.REFUSED, code, error.message)
             tally.count("refused")
             return []

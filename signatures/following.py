@@ -35,7 +35,11 @@ def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
     The first delivery over a connection is never automatic: a person has seen a whole plan before.
     """
     domain = connection.domain
-    if not domain.automatic_delivery or say_why_unwritable(connection) or not _was_delivered_by_a_person(connection):
+    if (
+        not domain.automatic_delivery
+        or say_why_unwritable(connection)
+        or not _was_delivered_by_a_person(connection)
+    ):
         return None
     following, _ = Following.objects.get_or_create(connection=connection)
     now = timezone.now()

@@ -34,7 +34,10 @@ def refresh_groups(connection: Connection) -> int:
     """
     domain = Domain.objects.select_for_update().get(pk=connection.domain_id)  # one at a time
     changed = int(ensure_default_group(domain))
-    groups = {group.follows_team_id: group for group in Group.objects.filter(domain=domain).exclude(follows_team_id="")}
+    groups = {
+        group.follows_team_id: group
+        for group in Group.objects.filter(domain=domain).exclude(follows_team_id="")
+    }
     last = Group.objects.filter(domain=domain).aggregate(last=Max("position"))["last"] or 0
     live = Team.objects.filter(connection=connection, retired_at=None).order_by("name", "remote_id")
     for team in live:
@@ -53,7 +56,9 @@ def refresh_groups(connection: Connection) -> int:
 
 def ensure_default_group(domain: Domain) -> bool:
     """Return whether the default group had to be made."""
-    return Group.objects.get_or_create(domain=domain, is_default=True, defaults={"name": DEFAULT_GROUP_NAME})[1]
+    return Group.objects.get_or_create(domain=domain, is_default=True, defaults={"name": DEFAULT_GROUP_NAME})[
+        1
+    ]
 
 
 def reorder_groups(domain: Domain, ordered_ids: Sequence[int], *, actor_label: str) -> int:
@@ -72,6 +77,8 @@ def reorder_groups(domain: Domain, ordered_ids: Sequence[int], *, actor_label: s
             groups[pk].position = position
         Group.objects.bulk_update(groups.values(), ["position"], batch_size=500)
         names = ", ".join(groups[pk].name for pk in ordered_ids)
-        record_act("groups reordered", domain=domain, actor_label=actor_label, detail=f"First: {names}"[:1000])
+        record_act(
+            "groups reordered", domain=domain, actor_label=actor_label, detail=f"First: {names}"[:1000]
+        )
     connection = get_connection(domain)
     return refresh_senders(connection, since=None).changed if connection else 0

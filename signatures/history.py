@@ -13,7 +13,9 @@ from .models import Delivery, DeliveryRun, Following, Placement, Snapshot
 def get_placements(connection: Connection, mailbox_ids: Iterable[str]) -> dict[str, Placement]:
     """Return mailbox id -> what we last placed there, over earlier connections of the organisation too."""
     rows = Placement.objects.filter(
-        domain=connection.domain_id, account_key__in=get_account_keys(connection), mailbox_remote_id__in=mailbox_ids
+        domain=connection.domain_id,
+        account_key__in=get_account_keys(connection),
+        mailbox_remote_id__in=mailbox_ids,
     ).order_by("placed_at")
     return {row.mailbox_remote_id: row for row in rows}
 
@@ -26,7 +28,9 @@ def get_account_keys(connection: Connection) -> list[str]:
 def get_snapshots(connection: Connection, mailbox_ids: Sequence[str]) -> dict[str, Snapshot]:
     """Return mailbox id -> the original kept for it, over earlier connections of the organisation too."""
     rows = Snapshot.objects.filter(
-        domain=connection.domain_id, account_key__in=get_account_keys(connection), mailbox_remote_id__in=mailbox_ids
+        domain=connection.domain_id,
+        account_key__in=get_account_keys(connection),
+        mailbox_remote_id__in=mailbox_ids,
     ).order_by("account_key")
     return {row.mailbox_remote_id: row for row in rows}
 

@@ -21,7 +21,9 @@ from .models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, 
 from .permission import say_why_unreadable, say_why_unwritable
 from .planning import EDITED, NOT_EDITABLE
 
-MOVED = Refusal("moved", "In Outreach this mailbox is gone or belongs to somebody else now, so nothing was written.")
+MOVED = Refusal(
+    "moved", "In Outreach this mailbox is gone or belongs to somebody else now, so nothing was written."
+)
 PERSON_GONE = Refusal("person_gone", "This person is locked or gone in Outreach, so nothing was written.")
 
 
@@ -33,7 +35,9 @@ def say_delivery_stop(connection: Connection) -> Stop | None:
     if why_not:
         return Stop(DeliveryRunState.SKIPPED, why_not)
     if connection.paused_at is not None:
-        return Stop(DeliveryRunState.WAITING, "Deliveries are paused. This one goes on when they are resumed.")
+        return Stop(
+            DeliveryRunState.WAITING, "Deliveries are paused. This one goes on when they are resumed."
+        )
     why_not = say_why_unwritable(connection)
     return Stop(DeliveryRunState.HALTED, why_not) if why_not else None
 
@@ -104,7 +108,11 @@ class DeliveryJob:
         if placement and (placement.rendered_sha256, placement.returned_sha256) == (rendered.sha256, held):
             return True
         # A write whose reply never came, rewritten by the other side: no reply tells what it became.
-        return row.attempts > 0 and held != row.found_sha256 and reads_the_same(mailbox.signature_html, rendered.html)
+        return (
+            row.attempts > 0
+            and held != row.found_sha256
+            and reads_the_same(mailbox.signature_html, rendered.html)
+        )
 
     def _was_edited(
         self, row: Delivery, mailbox: MailboxRecord, placement: Placement | None, snapshot: Snapshot | None

@@ -20,10 +20,12 @@ EDITED = Refusal(
     "Deliver with “overwrite edits” to replace it.",
 )
 RESTORED = Refusal(
-    "restored", "Its original was put back, so it stays. A delivery that a person starts writes the signature again."
+    "restored",
+    "Its original was put back, so it stays. A delivery that a person starts writes the signature again.",
 )
 NOT_EDITABLE = Refusal(
-    "not_editable", "Outreach does not let our account edit this mailbox. Share it with that account in Outreach."
+    "not_editable",
+    "Outreach does not let our account edit this mailbox. Share it with that account in Outreach.",
 )
 
 
@@ -40,7 +42,9 @@ class Plan:
         return sum(row.state == DeliveryState.PLANNED for row in self.rows)
 
 
-def plan_chunks(run: DeliveryRun, sender_ids: Sequence[int] | None, *, keeps_restored: bool) -> Iterator[Plan]:
+def plan_chunks(
+    run: DeliveryRun, sender_ids: Sequence[int] | None, *, keeps_restored: bool
+) -> Iterator[Plan]:
     """Yield the plan in chunks of 500 senders; memory does not grow with the domain.
 
     sender_ids: only these; None for all of the connection's. Reads the mirror, calls nobody.
@@ -53,7 +57,9 @@ def plan_chunks(run: DeliveryRun, sender_ids: Sequence[int] | None, *, keeps_res
 
 
 def _sender_chunks(connection: Connection, sender_ids: Sequence[int] | None) -> Iterator[list[Sender]]:
-    rows = Sender.objects.filter(person__connection=connection).select_related("person", "group").order_by("pk")
+    rows = (
+        Sender.objects.filter(person__connection=connection).select_related("person", "group").order_by("pk")
+    )
     if sender_ids is not None:
         ordered = sorted(set(sender_ids))
         for start in range(0, len(ordered), CHUNK):
@@ -65,9 +71,7 @@ def _sender_chunks(connection: Connection, sender_ids: Sequence[int] | None) -> 
         last = chunk[-1].pk
 
 
-def _plan_chunk(
-    run: DeliveryRun, senders: list[Sender], composer: Composer, *, keeps_restored: bool
-) -> Plan:
+def _plan_chunk(run: DeliveryRun, senders: list[Sender], composer: Composer, *, keeps_restored: bool) -> Plan:
     plan = Plan()
     by_person: dict[str, list[Mailbox]] = {}
     mailboxes = Mailbox.objects.filter(
@@ -131,7 +135,9 @@ def is_in_place(rendered_sha256: str, mailbox: Mailbox, placement: Placement | N
     """
     held = digest(mailbox.signature_html)
     if held == rendered_sha256:
-        return placement is None or mailbox.read_at >= placement.placed_at or placement.rendered_sha256 == held
+        return (
+            placement is None or mailbox.read_at >= placement.placed_at or placement.rendered_sha256 == held
+        )
     if placement is None or placement.rendered_sha256 != rendered_sha256:
         return False
     return mailbox.read_at < placement.placed_at or held == placement.returned_sha256

@@ -182,7 +182,10 @@ def restore_connection(connection_id: UUID | str) -> DeliveryRun | None:
     Raises: DeliveryBlocked, while a delivery is still stopping.
     """
     connection = Connection.objects.select_related("domain").get(pk=connection_id)
-    if (connection.state, connection.disconnect_step) != (ConnectionState.DISCONNECTING, DisconnectStep.RESTORING):
+    if (connection.state, connection.disconnect_step) != (
+        ConnectionState.DISCONNECTING,
+        DisconnectStep.RESTORING,
+    ):
         return None
     run = DeliveryRun.objects.filter(
         connection=connection, kind=DeliveryRun.Kind.RESTORE, created_at__gte=connection.state_changed_at
@@ -231,7 +234,11 @@ class RestoreJob:
         ]
 
     def _judge_row(
-        self, row: Delivery, mailbox: MailboxRecord | None, snapshot: Snapshot | None, placement: Placement | None
+        self,
+        row: Delivery,
+        mailbox: MailboxRecord | None,
+        snapshot: Snapshot | None,
+        placement: Placement | None,
     ) -> Verdict:
         if mailbox is None or snapshot is None:
             return GONE

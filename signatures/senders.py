@@ -18,7 +18,14 @@ from .models import Group, Sender
 from .rows import update_rows
 from .values import FieldSource, get_field_sources, get_values, set_own_values
 
-__all__ = ["FieldSource", "SenderTally", "get_field_sources", "get_values", "refresh_senders", "set_own_values"]
+__all__ = [
+    "FieldSource",
+    "SenderTally",
+    "get_field_sources",
+    "get_values",
+    "refresh_senders",
+    "set_own_values",
+]
 
 CHUNK = 1_000
 
@@ -108,7 +115,9 @@ def _refresh_chunk(
         sender.name = person.name or f"{person.first_name} {person.last_name}".strip()
         sender.group_id, sender.is_active = group_id, is_active
         sender.source_digest, sender.changed_at = digest, now
-    Sender.objects.bulk_create(batch.new, batch_size=500, ignore_conflicts=True)  # another follower may be as fast
+    Sender.objects.bulk_create(
+        batch.new, batch_size=500, ignore_conflicts=True
+    )  # another follower may be as fast
     changing = ["person", "email", "name", "group", "is_active", "source_digest", "changed_at"]
     update_rows(batch.old, changing)
 
@@ -139,5 +148,7 @@ def _digest(person: Person, group_id: int | None, group_name: str, *, is_active:
 
 def _retire_strangers(connection: Connection) -> int:
     """Senders of the domain that belong to another connection are not active."""
-    others = Sender.objects.filter(domain=connection.domain_id, is_active=True).exclude(person__connection=connection)
+    others = Sender.objects.filter(domain=connection.domain_id, is_active=True).exclude(
+        person__connection=connection
+    )
     return others.update(is_active=False, source_digest="", changed_at=timezone.now())

@@ -73,7 +73,9 @@ def make_member(db) -> Callable[..., User]:
     """Make a person with a role in a domain."""
 
     def make(domain: Domain, role: Role, email: str = "") -> User:
-        user = User.objects.create_user(email or f"{role}@{domain.name}", "correct horse battery", first_name="Dana")
+        user = User.objects.create_user(
+            email or f"{role}@{domain.name}", "correct horse battery", first_name="Dana"
+        )
         user.emailaddress_set.create(email=user.email, verified=True, primary=True)
         Membership.objects.create(domain=domain, user=user, role=role)
         return user

@@ -6,7 +6,9 @@ os.environ.setdefault("SECRET_KEY", "tests-only-" + "k" * 50)
 os.environ.setdefault("TOKEN_KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 os.environ.setdefault("OUTREACH_CLIENT_ID", "sandbox-client")
 os.environ.setdefault("OUTREACH_CLIENT_SECRET", "sandbox-secret")
-os.environ.setdefault("OUTREACH_BASE_URL", "http://127.0.0.1:9")  # nobody listens; tests point at their own sandbox
+os.environ.setdefault(
+    "OUTREACH_BASE_URL", "http://127.0.0.1:9"
+)  # nobody listens; tests point at their own sandbox
 os.environ.setdefault("DEBUG", "False")
 
 from portal.settings import *  # noqa: F403 - a settings module is extended by import

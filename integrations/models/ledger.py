@@ -158,7 +158,9 @@ class LedgerEntry(models.Model):
     scope = models.CharField(max_length=64, blank=True)
     verb = models.CharField(max_length=8, blank=True, help_text="read or write")
     fields = models.JSONField(default=list, help_text="Names of the fields asked for or written.")
-    object_ref = models.CharField(max_length=255, blank=True, help_text="Id or address of the one object it was about.")
+    object_ref = models.CharField(
+        max_length=255, blank=True, help_text="Id or address of the one object it was about."
+    )
     actor_label = models.CharField(max_length=255, blank=True, help_text="The person, where a person acted.")
     job = models.CharField(max_length=64, blank=True, help_text="Such as 'sync 12' or 'delivery 5'.")
     outcome = models.CharField(max_length=16, choices=Outcome.choices)
@@ -179,7 +181,9 @@ class LedgerEntry(models.Model):
             models.Index(fields=["domain", "-id"]),
             models.Index(fields=["domain", "scope", "-id"]),
             # Covers the figures by scope: without it, each look at a page reads every row of the domain.
-            models.Index(fields=["domain", "action", "scope", "verb", "outcome", "times", "at"], name="ledger_figures"),
+            models.Index(
+                fields=["domain", "action", "scope", "verb", "outcome", "times", "at"], name="ledger_figures"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -51,8 +51,12 @@ class Placement(models.Model):
     account_key = models.CharField(max_length=128, blank=True)
     mailbox_remote_id = models.CharField(max_length=32)
     rendered_sha256 = models.CharField(max_length=64, help_text="Digest of what we sent.")
-    returned_sha256 = models.CharField(max_length=64, help_text="Digest of what the reply said the mailbox holds.")
-    template_version = models.ForeignKey(TemplateVersion, null=True, on_delete=models.SET_NULL, related_name="+")
+    returned_sha256 = models.CharField(
+        max_length=64, help_text="Digest of what the reply said the mailbox holds."
+    )
+    template_version = models.ForeignKey(
+        TemplateVersion, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     placed_at = models.DateTimeField()
 
     class Meta:
@@ -93,35 +97,49 @@ class DeliveryRun(models.Model):
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="delivery_runs")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.DELIVER)
-    state = models.CharField(max_length=16, choices=DeliveryRunState.choices, default=DeliveryRunState.PLANNED)
+    state = models.CharField(
+        max_length=16, choices=DeliveryRunState.choices, default=DeliveryRunState.PLANNED
+    )
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    started_by_label = models.CharField(max_length=255, help_text="A person's address, 'schedule' or 'command'.")
+    started_by_label = models.CharField(
+        max_length=255, help_text="A person's address, 'schedule' or 'command'."
+    )
     overwrites_edits = models.BooleanField(
         default=False, help_text="Also where a person edited the signature in Outreach."
     )
     created_at = models.DateTimeField(default=timezone.now)
     covers_until = models.DateTimeField(
-        null=True, editable=False, help_text="Once complete, what changed until then is delivered; empty for a part."
+        null=True,
+        editable=False,
+        help_text="Once complete, what changed until then is delivered; empty for a part.",
     )
     queued_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True, help_text="A running run whose lease lapsed was killed.")
+    lease_until = models.DateTimeField(
+        null=True, blank=True, help_text="A running run whose lease lapsed was killed."
+    )
     resume_at = models.DateTimeField(null=True, blank=True)
     cause = models.TextField(blank=True)
-    stalls = models.PositiveSmallIntegerField(default=0, help_text="How often in a row Outreach did not answer.")
+    stalls = models.PositiveSmallIntegerField(
+        default=0, help_text="How often in a row Outreach did not answer."
+    )
     planned = models.PositiveIntegerField(default=0, help_text="Mailboxes that would change.")
     settled = models.PositiveIntegerField(default=0, help_text="Of the planned, how many have an outcome.")
     unchanged = models.PositiveIntegerField(default=0, help_text="Mailboxes that hold theirs already.")
-    left_out = models.PositiveIntegerField(default=0, help_text="Mailboxes of people who are locked in Outreach.")
+    left_out = models.PositiveIntegerField(
+        default=0, help_text="Mailboxes of people who are locked in Outreach."
+    )
     delivered = models.PositiveIntegerField(default=0, help_text="For a restore: originals put back.")
     refused = models.PositiveIntegerField(
         default=0, help_text="Mailboxes that cannot get theirs, each with its reason."
     )
     failed = models.PositiveIntegerField(default=0)
-    skipped = models.PositiveIntegerField(default=0, help_text="Planned, and not attempted because the run ended.")
+    skipped = models.PositiveIntegerField(
+        default=0, help_text="Planned, and not attempted because the run ended."
+    )
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -161,14 +179,22 @@ class Delivery(models.Model):
     run = models.ForeignKey(DeliveryRun, on_delete=models.CASCADE, related_name="deliveries")
     mailbox_remote_id = models.CharField(max_length=32)
     mailbox_email = models.CharField(max_length=255)
-    person_remote_id = models.CharField(max_length=32, blank=True, help_text="Whose mailbox it was when planned.")
+    person_remote_id = models.CharField(
+        max_length=32, blank=True, help_text="Whose mailbox it was when planned."
+    )
     sender = models.ForeignKey(Sender, null=True, on_delete=models.SET_NULL, related_name="deliveries")
-    template_version = models.ForeignKey(TemplateVersion, null=True, on_delete=models.SET_NULL, related_name="+")
+    template_version = models.ForeignKey(
+        TemplateVersion, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     state = models.CharField(max_length=16, choices=DeliveryState.choices, default=DeliveryState.PLANNED)
     reason_code = models.CharField(max_length=32, blank=True)
     reason = models.TextField(blank=True, help_text="A sentence for a person.")
-    found_sha256 = models.CharField(max_length=64, blank=True, help_text="Digest of what it held just before.")
-    rendered_sha256 = models.CharField(max_length=64, blank=True, help_text="Digest of what was, or was to be, sent.")
+    found_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Digest of what it held just before."
+    )
+    rendered_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Digest of what was, or was to be, sent."
+    )
     returned_sha256 = models.CharField(max_length=64, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -177,9 +203,14 @@ class Delivery(models.Model):
         ordering = ["id"]
         verbose_name_plural = "deliveries"
         constraints = [
-            models.UniqueConstraint(fields=["run", "mailbox_remote_id"], name="one_delivery_per_run_and_mailbox")
+            models.UniqueConstraint(
+                fields=["run", "mailbox_remote_id"], name="one_delivery_per_run_and_mailbox"
+            )
         ]
-        indexes = [models.Index(fields=["run", "state", "id"]), models.Index(fields=["mailbox_remote_id", "-id"])]
+        indexes = [
+            models.Index(fields=["run", "state", "id"]),
+            models.Index(fields=["mailbox_remote_id", "-id"]),
+        ]
 
     def __str__(self) -> str:
         return f"delivery to {self.mailbox_email}"
@@ -188,7 +219,9 @@ class Delivery(models.Model):
 class Following(models.Model):
     """How far senders and automatic deliveries have followed a connection's mirror; one row for each."""
 
-    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    connection = models.OneToOneField(
+        Connection, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
     senders_until = models.DateTimeField(null=True, help_text="Senders are as the mirror was then.")
     delivered_until = models.DateTimeField(null=True, help_text="What changed until then is delivered.")
 

@@ -20,7 +20,9 @@ class Brand(models.Model):
     website = models.URLField(blank=True, help_text="https only; it becomes a link.")
     phone = models.CharField(max_length=40, blank=True)
     address = models.CharField(max_length=255, blank=True)
-    logo_url = models.URLField("logo address", blank=True, help_text="An https address that mail clients can load.")
+    logo_url = models.URLField(
+        "logo address", blank=True, help_text="An https address that mail clients can load."
+    )
     accent = models.CharField("accent colour", max_length=7, default="#2b4acb", help_text="Such as #2b4acb.")
     legal = models.CharField("legal line", max_length=500, blank=True)
 
@@ -48,7 +50,9 @@ class Group(models.Model):
                 fields=["domain"], condition=Q(is_default=True), name="one_default_group_per_domain"
             ),
             models.UniqueConstraint(
-                fields=["domain", "follows_team_id"], condition=~Q(follows_team_id=""), name="one_group_per_team"
+                fields=["domain", "follows_team_id"],
+                condition=~Q(follows_team_id=""),
+                name="one_group_per_team",
             ),
         ]
 
@@ -68,7 +72,9 @@ class Sender(models.Model):
     name = models.CharField(max_length=511, blank=True)
     group = models.ForeignKey(Group, null=True, on_delete=models.SET_NULL, related_name="senders")
     own_values = models.JSONField(default=dict, blank=True)
-    is_active = models.BooleanField(default=True, help_text="False for people who are locked or gone in Outreach.")
+    is_active = models.BooleanField(
+        default=True, help_text="False for people who are locked or gone in Outreach."
+    )
     source_digest = models.CharField(max_length=64, blank=True, editable=False)
     changed_at = models.DateTimeField()
 
@@ -85,15 +91,20 @@ class Assignment(models.Model):
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="assignments")
     template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="assignments")
-    group = models.OneToOneField(Group, null=True, blank=True, on_delete=models.CASCADE, related_name="assignment")
-    sender = models.OneToOneField(Sender, null=True, blank=True, on_delete=models.CASCADE, related_name="assignment")
+    group = models.OneToOneField(
+        Group, null=True, blank=True, on_delete=models.CASCADE, related_name="assignment"
+    )
+    sender = models.OneToOneField(
+        Sender, null=True, blank=True, on_delete=models.CASCADE, related_name="assignment"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(group__isnull=False, sender__isnull=True) | Q(group__isnull=True, sender__isnull=False),
+                condition=Q(group__isnull=False, sender__isnull=True)
+                | Q(group__isnull=True, sender__isnull=False),
                 name="assignment_is_for_a_group_or_a_sender",
                 violation_error_message="Choose either a group or a sender.",
             )

@@ -43,7 +43,9 @@ class TemplateVersion(models.Model):
     compiled_html = models.TextField(help_text="Sanitized, with styles inlined; still Liquid.")
     fields = models.JSONField(default=list, help_text="Names of the merge fields it uses.")
     warnings = models.JSONField(default=list)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_by_label = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

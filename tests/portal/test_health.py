@@ -27,7 +27,10 @@ def test_probes_are_answered_whatever_the_host_header_says(client, db, settings)
     settings.ALLOWED_HOSTS = ["signatures.example.com"]
     settings.SECURE_SSL_REDIRECT = True
 
-    answers = [client.get(path, headers={"host": "10.0.0.7:8000"}).status_code for path in ("/healthz", "/readyz", "/")]
+    answers = [
+        client.get(path, headers={"host": "10.0.0.7:8000"}).status_code
+        for path in ("/healthz", "/readyz", "/")
+    ]
 
     assert answers == [200, 503, 400]
 

@@ -57,5 +57,8 @@ def test_explanation_names_the_groups_that_stand_behind():
     )
 
     assert found == Explanation(
-        SOUTH.id, 30, "“South” stands before “North”.", "The group has none of its own, so the default group’s applies."
+        SOUTH.id,
+        30,
+        "“South” stands before “North”.",
+        "The group has none of its own, so the default group’s applies.",
     )

@@ -31,7 +31,9 @@ def test_unchanged_source_makes_no_version_and_changed_one_makes_the_next(domain
     first = save_template(domain, name="Mine", source=SOURCE, by_label="test")
 
     same = save_template(domain, name="Mine", template=first.template, source=SOURCE, by_label="test")
-    second = save_template(domain, name="Mine", template=first.template, source=f"{SOURCE}<p>.</p>", by_label="test")
+    second = save_template(
+        domain, name="Mine", template=first.template, source=f"{SOURCE}<p>.</p>", by_label="test"
+    )
 
     assert (same.pk, second.number) == (first.pk, 2)
     assert Template.objects.get().current == second
@@ -42,7 +44,9 @@ def test_template_that_does_not_compile_is_not_saved(domain):
     first = save_template(domain, name="Mine", source=SOURCE, by_label="test")
 
     with pytest.raises(TemplateError):
-        save_template(domain, name="Other", template=first.template, source="<p>{{ sender.nmae }}</p>", by_label="test")
+        save_template(
+            domain, name="Other", template=first.template, source="<p>{{ sender.nmae }}</p>", by_label="test"
+        )
 
     template = Template.objects.get()
     assert (template.name, template.current, template.versions.count()) == ("Mine", first, 1)

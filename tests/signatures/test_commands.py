@@ -28,7 +28,9 @@ def test_deliversignatures_delivers_and_tells_the_tally(sandbox, ready):
     text = run("deliversignatures")
 
     delivered = len(get_writes(sandbox))
-    assert f"{delivered:,} mailboxes would change" in text or f"{delivered + 1:,} mailboxes would change" in text
+    assert (
+        f"{delivered:,} mailboxes would change" in text or f"{delivered + 1:,} mailboxes would change" in text
+    )
     assert f"{delivered:,} delivered, 0 unchanged" in text
     assert "× Outreach does not let our account edit this mailbox." in text
 

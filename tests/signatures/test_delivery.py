@@ -114,7 +114,9 @@ def test_locked_people_are_left_out_and_keep_what_they_hold(sandbox, ready, resy
 
 
 def test_mailbox_that_is_not_editable_is_refused_without_a_request(sandbox, ready, domain, resync, deliver):
-    refused = int(plan_delivery(domain, by_label="test").deliveries.filter(state="planned")[0].mailbox_remote_id)
+    refused = int(
+        plan_delivery(domain, by_label="test").deliveries.filter(state="planned")[0].mailbox_remote_id
+    )
     sandbox.directory.set_editable(refused, False)
     resync()
 
@@ -242,9 +244,9 @@ def test_template_saved_after_the_plan_is_what_arrives(sandbox, ready, domain):
     run = carry_out(run.pk)
 
     assert run.delivered == run.planned
-    assert set(run.deliveries.filter(state=DeliveryState.DELIVERED).values_list("template_version", flat=True)) == {
-        newest.pk
-    }
+    assert set(
+        run.deliveries.filter(state=DeliveryState.DELIVERED).values_list("template_version", flat=True)
+    ) == {newest.pk}
     held = get_held(sandbox)
     assert all("Second thoughts" in held[id] for id in get_delivered(run))
 

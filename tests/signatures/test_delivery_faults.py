@@ -201,7 +201,12 @@ def test_r3_access_revoked_in_outreach_ends_the_run_as_skipped(sandbox, started)
 
     run = carry_out(started.pk)
 
-    assert (run.state, run.skipped, run.failed, run.delivered) == (DeliveryRunState.SKIPPED, len(planned), 0, 0)
+    assert (run.state, run.skipped, run.failed, run.delivered) == (
+        DeliveryRunState.SKIPPED,
+        len(planned),
+        0,
+        0,
+    )
     assert Connection.objects.get(pk=started.connection_id).state == ConnectionState.LOST
     assert get_writes(sandbox) == []
     assert run.cause
@@ -216,7 +221,8 @@ def test_r3_originals_can_still_be_taken_away_after_access_is_lost(sandbox, star
     originals = {row.mailbox_id: row.original_html for row in list_originals(done.domain)}
 
     assert originals == {
-        row.mailbox_remote_id: before[row.mailbox_remote_id] for row in done.deliveries.filter(state="delivered")
+        row.mailbox_remote_id: before[row.mailbox_remote_id]
+        for row in done.deliveries.filter(state="delivered")
     }
 
 

@@ -103,7 +103,9 @@ def test_nothing_is_delivered_automatically_where_it_is_switched_off(sandbox, re
     assert get_writes(sandbox) == []
 
 
-def test_what_changed_while_another_delivery_ran_is_delivered_after_the_next_sync(sandbox, ready, deliver, domain):
+def test_what_changed_while_another_delivery_ran_is_delivered_after_the_next_sync(
+    sandbox, ready, deliver, domain
+):
     first = deliver()
     read_and_follow(ready)
     mailbox_id = first.deliveries.filter(state="delivered").first().mailbox_remote_id
@@ -207,7 +209,11 @@ def test_sweep_leaves_a_restore_that_is_being_made_and_begins_an_abandoned_one_a
     deliver()
     request_disconnect(ready, restores=True, by_label="test")
     making = DeliveryRun.objects.create(
-        domain=ready.domain, connection=ready, kind="restore", state=DeliveryRunState.PLANNING, started_by_label="test"
+        domain=ready.domain,
+        connection=ready,
+        kind="restore",
+        state=DeliveryRunState.PLANNING,
+        started_by_label="test",
     )
 
     def sweep() -> list[str]:
@@ -245,7 +251,10 @@ def test_sweep_gives_up_halted_runs_of_a_connection_that_is_over_and_no_others(r
     theirs = Connection.objects.create(domain=other_domain, scopes_granted=[])
     halted = {
         connection.domain.name: DeliveryRun.objects.create(
-            domain=connection.domain, connection=connection, state=DeliveryRunState.HALTED, started_by_label="test"
+            domain=connection.domain,
+            connection=connection,
+            state=DeliveryRunState.HALTED,
+            started_by_label="test",
         )
         for connection in (ready, theirs)
     }

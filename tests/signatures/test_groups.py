@@ -29,11 +29,17 @@ def linked(domain) -> Connection:
 
 
 def make_team(connection: Connection, remote_id: str, name: str) -> Team:
-    return Team.objects.create(connection=connection, remote_id=remote_id, name=name, digest=name, changed_at=NOW)
+    return Team.objects.create(
+        connection=connection, remote_id=remote_id, name=name, digest=name, changed_at=NOW
+    )
 
 
 def make_person(connection: Connection, remote_id: str, **fields) -> Person:
-    values = {"email": f"p{remote_id}@acme.example", "name": f"Person {remote_id}", "digest": remote_id} | fields
+    values = {
+        "email": f"p{remote_id}@acme.example",
+        "name": f"Person {remote_id}",
+        "digest": remote_id,
+    } | fields
     return Person.objects.create(connection=connection, remote_id=remote_id, changed_at=NOW, **values)
 
 
@@ -198,7 +204,11 @@ def test_values_are_the_mirrors_with_own_ones_on_top_and_none_where_empty(domain
     values = get_values(sender, get_brand(domain))
 
     assert values["sender.name"] == "Nia Park"
-    assert (values["sender.title"], values["sender.phone"], values["group.name"]) == ("Head clerk", None, None)
+    assert (values["sender.title"], values["sender.phone"], values["group.name"]) == (
+        "Head clerk",
+        None,
+        None,
+    )
     sources = {found.field.name: (found.value, found.source) for found in get_field_sources(sender)}
     assert sources["sender.title"] == ("Head clerk", "own")
     assert sources["sender.first_name"] == ("Nia", "outreach")

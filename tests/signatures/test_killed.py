@@ -31,7 +31,10 @@ class Worker:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), sandbox.base_url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, str(SCRIPT), sandbox.base_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self.ask(sandbox.oauth.issue_tokens(user_id=1))
 
@@ -82,7 +85,11 @@ def test_p3_p8_killed_again_and_again_every_original_is_safe_and_every_mailbox_e
     held = get_held(company)
     assert killed >= 8
     assert (answer["state"], settled, delivered, failed) == ("complete", planned, planned, 0)
-    assert {id for id in held if held[id] != before[id]} == set(get_writes(company)) == answer["originals"].keys()
+    assert (
+        {id for id in held if held[id] != before[id]}
+        == set(get_writes(company))
+        == answer["originals"].keys()
+    )
     # What was in flight at a kill may be written again; what was only unrecorded is read and found in place.
     assert len(get_writes(company)) - planned <= 8 * killed
     assert answer["unknown"] > 0

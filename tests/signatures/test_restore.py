@@ -44,7 +44,12 @@ def test_r1_every_mailbox_holds_its_original_again(sandbox, ready, before, deliv
 
     run = restore(ready)
 
-    assert (run.state, run.delivered, run.refused, run.failed) == (DeliveryRunState.COMPLETE, len(delivered), 0, 0)
+    assert (run.state, run.delivered, run.refused, run.failed) == (
+        DeliveryRunState.COMPLETE,
+        len(delivered),
+        0,
+        0,
+    )
     assert get_held(sandbox) == before
     assert sorted(get_writes(sandbox), key=int) == delivered
     assert not Placement.objects.exists()
@@ -230,7 +235,9 @@ def test_leaving_restores_while_deliveries_are_paused(sandbox, ready, before, de
     assert get_held(sandbox) == before
 
 
-def test_mailbox_whose_owner_is_not_known_any_more_is_listed_and_not_asked_for(sandbox, ready, before, delivered):
+def test_mailbox_whose_owner_is_not_known_any_more_is_listed_and_not_asked_for(
+    sandbox, ready, before, delivered
+):
     Mailbox.objects.filter(remote_id=delivered[0]).delete()
 
     run = restore(ready)

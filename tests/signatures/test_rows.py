@@ -14,7 +14,9 @@ from signatures.rows import update_rows
 
 @pytest.mark.django_db
 def test_named_fields_of_the_given_rows_are_stored_and_nothing_else(domain):
-    rows = [Group.objects.create(domain=domain, name=f"Group {number}", position=number) for number in range(3)]
+    rows = [
+        Group.objects.create(domain=domain, name=f"Group {number}", position=number) for number in range(3)
+    ]
     now = timezone.now()
     for row in rows[:2]:
         row.name, row.archived_at, row.position = f"{row.name}'s “%s”", now, 99

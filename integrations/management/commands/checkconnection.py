@@ -21,7 +21,9 @@ class Command(BaseCommand):
         domain = Domain.objects.filter(name=options["domain"]).first()
         connection = get_connection(domain) if domain else None
         if connection is None:
-            raise CommandError(f"{options['domain']} is not connected to Outreach. Connect it on its Outreach page.")
+            raise CommandError(
+                f"{options['domain']} is not connected to Outreach. Connect it on its Outreach page."
+            )
         health = check_connection(connection, by_label="command")
         for scope, result in health.checked:
             self.stdout.write(f"{scope}: {result}")

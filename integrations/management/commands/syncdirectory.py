@@ -28,7 +28,9 @@ class Command(BaseCommand):
         domain = Domain.objects.filter(name=options["domain"]).first()
         connection = get_connection(domain) if domain else None
         if connection is None:
-            raise CommandError(f"{options['domain']} is not connected to Outreach. Connect it on its Outreach page.")
+            raise CommandError(
+                f"{options['domain']} is not connected to Outreach. Connect it on its Outreach page."
+            )
         kind = SyncKind.CHANGES if options["changes"] else SyncKind.FULL
         try:
             if options["dry_run"]:
@@ -48,7 +50,12 @@ class Command(BaseCommand):
             raise CommandError(f"The sync ended as: {run.get_state_display().lower()}.")
 
     def _carry_out(self, run: SyncRun) -> SyncRun:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,}"), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,}"),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, disable=not sys.stdout.isatty(), transient=True) as bar:
             task = bar.add_task("Reading", total=None)
 

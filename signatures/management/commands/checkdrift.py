@@ -14,7 +14,9 @@ from signatures.verification import check_drift
 
 
 class Command(BaseCommand):
-    help = "Compare every mailbox with what was delivered to it. Changes nothing; fails where something drifted."
+    help = (
+        "Compare every mailbox with what was delivered to it. Changes nothing; fails where something drifted."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--domain", required=True)

@@ -15,12 +15,16 @@ from signatures.tally import describe_outcome, describe_plan
 
 
 class Command(BaseCommand):
-    help = "Deliver the signatures of a domain. With --dry-run, tell who changes, who stays, who cannot and why."
+    help = (
+        "Deliver the signatures of a domain. With --dry-run, tell who changes, who stays, who cannot and why."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--domain", required=True)
         parser.add_argument("--dry-run", action="store_true")
-        parser.add_argument("--overwrite-edits", action="store_true", help="also where somebody edited theirs")
+        parser.add_argument(
+            "--overwrite-edits", action="store_true", help="also where somebody edited theirs"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         domain = Domain.objects.filter(name=options["domain"]).first()

@@ -27,7 +27,9 @@ class Command(BaseCommand):
         senders = Sender.objects.filter(domain=domain, email__iexact=options["sender"])
         sender = senders.select_related("person", "group").order_by("-is_active", "-changed_at").first()
         if sender is None:
-            raise CommandError(f"{domain} has no sender {options['sender']}. `syncdirectory` reads who there is.")
+            raise CommandError(
+                f"{domain} has no sender {options['sender']}. `syncdirectory` reads who there is."
+            )
         composer = Composer(domain)
         composer.load([sender])
         composed = composer.compose(sender)
