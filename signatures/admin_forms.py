@@ -160,9 +160,13 @@ class GroupForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "place" in self.fields:
-            order = list(live_order(self.instance.domain))
+        if "place" not in self.fields:
+            return
+        order = list(live_order(self.instance.domain))
+        if self.instance.pk in order:
             self.fields["place"].initial = order.index(self.instance.pk) + 1
+        else:
+            del self.fields["place"]  # the default group is always last, an archived one nowhere
 
 
 def live_order(domain: Domain) -> QuerySet[Group, int]:

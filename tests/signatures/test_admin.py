@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from integrations.models import Connection, LedgerEntry
 from integrations.outreach.sandbox import Sandbox
@@ -290,6 +291,19 @@ def test_a_group_saved_without_a_new_place_stays_where_it_is(staff: Client, read
 
 
 # ── Senders and brand ────────────────────────────────────────────────────────────────────────────
+def test_groups_without_a_place_are_renamed_and_given_none(staff: Client, domain: Domain) -> None:
+    default = Group.objects.create(domain=domain, name="Everybody else", is_default=True)
+    archived = Group.objects.create(domain=domain, name="Old team", archived_at=timezone.now())
+
+    for group in (default, archived):
+        page = f"/admin/signatures/group/{group.pk}/change/"
+        assert 'name="place"' not in staff.get(page).content.decode()
+        assert staff.post(page, {"name": f"{group.name}, renamed", "place": "1"}).status_code == 302
+
+    names = list(Group.objects.order_by("pk").values_list("name", flat=True))
+    assert names == ["Everybody else, renamed", "Old team, renamed"]
+
+
 def test_a_senders_own_values_are_kept_over_what_outreach_says(staff: Client, ready: Connection) -> None:
     first, second = Sender.objects.filter(domain=ready.domain)[:2]
 
