@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 Record = TypeVar("Record")
 
 
+LONGEST_KEY = 128
 LONGEST_TEXT = 255
 LONGEST_NAME = 511
 """What the mirror holds of one text, in characters: PostgreSQL refuses more, and with it the whole page."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from integrations.connector import (
+    LONGEST_KEY,
     LONGEST_NAME,
     LONGEST_TEXT,
     MailboxRecord,
@@ -142,7 +143,7 @@ def oldest_first(item: Any) -> tuple[datetime, int, str, str]:
     remote_id = jsonapi.identity(item, "user")
     attributes = jsonapi.attributes_of(item)
     created_at = jsonapi.instant(attributes, "createdAt") or datetime.max.replace(tzinfo=UTC)
-    guid = jsonapi.text(attributes, "userGuid") if "userGuid" in attributes else ""
+    guid = jsonapi.text(attributes, "userGuid", LONGEST_KEY) if "userGuid" in attributes else ""
     domain = _address(attributes).rpartition("@")[2].lower()
     return created_at, int(remote_id), guid or f"user-{remote_id}", domain
 

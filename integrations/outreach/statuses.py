@@ -7,7 +7,6 @@ from typing import Any
 
 from integrations.errors import (
     AccountRestricted,
-    ConnectionLost,
     IntegrationError,
     NotFound,
     Refused,
@@ -28,8 +27,12 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u20
 _POINTER = re.compile(r"/data/attributes/([A-Za-z][A-Za-z0-9]{0,60})", re.ASCII)
 
 
-class TokenRejected(ConnectionLost):
-    """401: the client renews once, and only a second one reaches the caller."""
+class TokenRejected(Unreachable):
+    """401: the client renews once, and only a second one reaches the caller.
+
+    Not ConnectionLost: only the token endpoint's `invalid_grant` says that access has ended, and the
+    tokens must not be erased for a fault of Outreach's gateway.
+    """
 
 
 class NotUnderstood(UnexpectedReply):
@@ -55,7 +58,8 @@ def error_for(endpoint: Endpoint, status: int, body: bytes) -> IntegrationError:
     is_write = endpoint.verb == "write"
     if status == 401:
         return TokenRejected(
-            "Outreach no longer accepts our access. Reconnect the account on the Outreach page.",
+            "Outreach did not accept an access token that it had only just issued. "
+            "We try again by ourselves; reconnect on the Outreach page if it stays.",
             detail=detail,
         )
     if status == 403:

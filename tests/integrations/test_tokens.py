@@ -24,7 +24,7 @@ from integrations.sessions import open_session, renew_now
 from integrations.tokens import renew_tokens
 from tests.installation import wait_until
 
-from .conftest import get_acts, get_values
+from .conftest import get_values
 
 DAY = 24 * 3600
 
@@ -294,22 +294,23 @@ def test_t5_a_403_renews_nothing(sandbox, connection):
     assert Connection.objects.get(pk=connection.pk).state == ConnectionState.ACTIVE
 
 
-def test_t5_a_second_401_ends_the_connection_after_one_renewal(sandbox, connection, bystander):
+def test_t5_a_second_401_ends_the_run_after_one_renewal_and_keeps_the_connection(
+    sandbox, connection, bystander
+):
     before = get_values(bystander)
     Connection.objects.filter(pk=connection.pk).update(refreshed_at=timezone.now() - timedelta(hours=1))
     sandbox.faults.add("unauthorized", path="/api/v2/*", times=None)
 
     run = run_sync(connection)
+    asked = [e.path for e in sandbox.requests]
+    sandbox.faults.clear()
+    again = run_sync(connection)
 
-    assert run.state == RunState.SKIPPED
-    assert [e.path for e in sandbox.requests] == ["/api/v2/teams", "/oauth/token", "/api/v2/teams"]
-    connection.refresh_from_db()
-    assert (connection.state, connection.access_sealed, connection.refresh_sealed) == (
-        ConnectionState.LOST,
-        "",
-        "",
-    )
-    assert get_acts(connection.domain)[-1] == "connection lost"
+    assert run.state == RunState.FAILED
+    assert "only just issued" in run.cause
+    assert asked == ["/api/v2/teams", "/oauth/token", "/api/v2/teams"]
+    assert again.state == RunState.COMPLETE
+    assert Connection.objects.get(pk=connection.pk).state == ConnectionState.ACTIVE
     assert get_values(bystander) == before
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from integrations.errors import (
     AccountRestricted,
-    ConnectionLost,
     NotFound,
     RateLimited,
     Refused,
@@ -20,7 +19,7 @@ from integrations.errors import (
 from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_USERS, WRITE_SIGNATURE
 from integrations.outreach.listing import pages
 from integrations.outreach.ports import CallRecord, Permission
-from integrations.outreach.statuses import InMaintenance, NotUnderstood, redact
+from integrations.outreach.statuses import InMaintenance, NotUnderstood, TokenRejected, redact
 from tests.integrations.outreach.conftest import Access
 
 USERS = {"fields[user]": "email,title", "page[size]": "50", "count": "false", "sort": "createdAt"}
@@ -142,10 +141,10 @@ def test_a_401_renews_the_token_once_and_repeats_the_call_once(make_wire, sandbo
     assert wire.outcomes == [("list_users", "failed", 401), ("list_users", "answered", 200)]
 
 
-def test_a_401_after_a_fresh_token_means_access_is_lost(make_wire, sandbox):
+def test_a_401_after_a_fresh_token_is_tried_later_and_ends_nothing(make_wire, sandbox):
     wire = make_wire(access=Access(["sandbox-at-gone-the-first", "sandbox-at-gone-the-second"]))
 
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(TokenRejected):
         wire.client.send(LIST_USERS, query=USERS)
 
     assert wire.access.renewed == ["sandbox-at-gone-the-first"]
