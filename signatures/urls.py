@@ -11,6 +11,7 @@ _pages = [
     path("senders/<int:pk>/", senders.sender, name="sender"),
     path("senders/<int:pk>/values/", senders.sender_values, name="sender_values"),
     path("senders/<int:pk>/template/", senders.sender_template, name="sender_template"),
+    path("senders/<int:pk>/check/", senders.sender_check, name="sender_check"),
     path("senders/<int:pk>/preview/", frames.sender_preview, name="sender_preview"),
     path("groups/", groups.groups, name="groups"),
     path("groups/<int:pk>/", groups.group, name="group"),

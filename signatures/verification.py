@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from integrations.connections import get_connection
 from integrations.connector import MailboxRecord
-from integrations.lookup import list_mailboxes
-from integrations.models import Connection
+from integrations.lookup import list_mailboxes, read_signature
+from integrations.models import Connection, Mailbox
 from portal.models import Domain
 
 from .comparison import digest
 from .delivery import DeliveryBlocked
 from .history import get_account_keys, get_placements
-from .models import Placement, Snapshot
+from .models import Placement, Sender, Snapshot
 from .permission import say_why_unreadable
 
 CHUNK = 500
@@ -49,10 +49,7 @@ def check_drift(domain: Domain, *, job: str = "drift check", actor_label: str = 
     untouched: mailboxes in which we have placed nothing.
     Raises: DeliveryBlocked where the connection cannot be read, and members of `integrations.errors`.
     """
-    connection = get_connection(domain)
-    why_not = say_why_unreadable(connection)
-    if connection is None or why_not:
-        raise DeliveryBlocked(why_not)
+    connection = _get_readable(domain)
     report = DriftReport()
     seen: set[str] = set()
     for records in _in_chunks(list_mailboxes(connection, job=job, actor_label=actor_label)):
@@ -61,6 +58,37 @@ def check_drift(domain: Domain, *, job: str = "drift check", actor_label: str = 
     placed = Placement.objects.filter(domain=domain, account_key__in=get_account_keys(connection))
     report.missing = sorted(set(placed.values_list("mailbox_remote_id", flat=True)) - seen)
     return report
+
+
+def check_sender(sender: Sender, *, actor_label: str) -> DriftReport:
+    """Return how one person's mailboxes compare with what we placed, each read from Outreach now.
+
+    Raises: as check_drift.
+    """
+    connection = _get_readable(sender.domain)
+    report = DriftReport()
+    person_id = sender.person.remote_id
+    for mailbox in Mailbox.objects.filter(connection=connection, person_remote_id=person_id, retired_at=None):
+        held = read_signature(
+            connection,
+            person_remote_id=person_id,
+            mailbox_remote_id=mailbox.remote_id,
+            job="mailbox check",
+            actor_label=actor_label,
+        )
+        if held is None:
+            report.missing.append(mailbox.remote_id)
+        else:
+            _compare(connection, [MailboxRecord(mailbox.remote_id, mailbox.email, person_id, held)], report)
+    return report
+
+
+def _get_readable(domain: Domain) -> Connection:
+    connection = get_connection(domain)
+    why_not = say_why_unreadable(connection)
+    if connection is None or why_not:
+        raise DeliveryBlocked(why_not)
+    return connection
 
 
 def _in_chunks(records: Iterator[MailboxRecord]) -> Iterator[list[MailboxRecord]]:

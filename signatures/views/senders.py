@@ -9,15 +9,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from integrations.errors import IntegrationError
 from portal.access import Permission, require
 from portal.models import Domain
 from signatures import authoring, roster
 from signatures.assignment import explain
+from signatures.delivery import DeliveryBlocked
 from signatures.forms import OwnValuesForm, SenderFilters, TemplateChoiceForm
 from signatures.groups import get_group_rules
 from signatures.models import Assignment, Delivery, Sender, Snapshot, Template
 from signatures.standing import get_fallback_template, get_mailboxes
 from signatures.values import get_field_sources, set_own_values
+from signatures.verification import check_sender
 
 from .common import VIEWS, Situation, get_actor, get_page, get_situation
 
@@ -152,4 +155,37 @@ def sender_template(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
         if chosen
         else f"The group decides for {found} again.",
     )
+    return redirect("signatures:sender", domain.name, found.pk)
+
+
+@require(Permission.DELIVER)
+@require_POST
+def sender_check(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """What Outreach holds for this person now is compared with what was delivered; nothing is changed."""
+    found = get_sender(domain, pk)
+    try:
+        report = check_sender(found, actor_label=get_actor(request).email)
+    except (DeliveryBlocked, IntegrationError) as error:
+        messages.error(request, str(error))
+        return redirect("signatures:sender", domain.name, found.pk)
+    for drifted in report.edited:
+        now = (
+            "holds what it held before us"
+            if drifted.holds_original
+            else "was edited in Outreach since our delivery"
+        )
+        messages.warning(
+            request, f"{drifted.email} {now}. A delivery leaves that, unless you choose to overwrite edits."
+        )
+    if report.missing:
+        messages.warning(
+            request, "Outreach no longer lists one of these mailboxes. The next sync takes it off this page."
+        )
+    if not report.has_drift:
+        messages.success(
+            request,
+            "Read from Outreach just now: every signature we delivered is in place."
+            if report.matching
+            else "Read from Outreach just now. Nothing of ours was delivered there yet.",
+        )
     return redirect("signatures:sender", domain.name, found.pk)

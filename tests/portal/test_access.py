@@ -50,6 +50,7 @@ signatures:senders                GET   200 200 200 200 200 404 302
 signatures:sender                 GET   200 200 200 200 200 404 302
 signatures:sender_values          POST  302 302 302 403 403 404 302
 signatures:sender_template        POST  302 302 403 403 403 404 302
+signatures:sender_check           POST  302 302 403 403 403 404 302
 signatures:sender_preview         GET   200 200 200 200 200 404 302
 signatures:groups                 GET   200 200 200 200 200 404 302
 signatures:group                  GET   200 200 200 200 200 404 302
@@ -92,7 +93,7 @@ OBJECTS = {
     "integrations:run_progress": {"pk": "sync_run"},
     **{
         f"signatures:{name}": {"pk": "sender"}
-        for name in ("sender", "sender_values", "sender_template", "sender_preview")
+        for name in ("sender", "sender_values", "sender_template", "sender_check", "sender_preview")
     },
     **{f"signatures:{name}": {"pk": "group"} for name in ("group", "group_move", "group_template")},
     **{

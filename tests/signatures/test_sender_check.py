@@ -1,0 +1,72 @@
+"""One person's mailboxes, read back from their page."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.messages import get_messages
+from django.urls import reverse
+
+from signatures.models import Placement, Sender
+
+from .conftest import get_held, get_writes
+
+
+@pytest.fixture
+def delivered(ready, deliver):
+    return deliver()
+
+
+@pytest.fixture
+def check(client, owner, domain):
+    """Press the button on a sender's page; return what the portal answers."""
+    client.force_login(owner)
+
+    def press(remote_id: str) -> list[str]:
+        sender = Sender.objects.get(domain=domain, person__remote_id=remote_id)
+        response = client.post(reverse("signatures:sender_check", args=[domain.name, sender.pk]))
+        assert response.status_code == 302
+        return [str(message) for message in get_messages(response.wsgi_request)]
+
+    return press
+
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_signature_in_place_is_said_to_be(sandbox, delivered, check):
+    before, sandbox_writes = get_held(sandbox), get_writes(sandbox)
+
+    assert check("1") == ["Read from Outreach just now: every signature we delivered is in place."]
+    assert (get_held(sandbox), get_writes(sandbox)) == (before, sandbox_writes)
+
+
+def test_an_edit_is_named_with_its_mailbox_and_nobody_elses(sandbox, delivered, check):
+    placed = set(Placement.objects.values_list("mailbox_remote_id", flat=True))
+    mine = next(box for box in sandbox.directory.mailboxes_of(1) if str(box.id) in placed)
+    sandbox.directory.set_signature(mine.id, "<p>My own words</p>")
+
+    assert check("1") == [
+        f"{mine.email} was edited in Outreach since our delivery. A delivery leaves that, unless you choose to overwrite edits."
+    ]
+    assert check("3")[-1] == "Read from Outreach just now: every signature we delivered is in place."
+
+
+def test_nothing_delivered_yet_is_said_so(sandbox, ready, check):
+    assert check("1") == ["Read from Outreach just now. Nothing of ours was delivered there yet."]
+
+
+def test_a_mailbox_that_is_gone_is_said_to_be(sandbox, delivered, check):
+    sandbox.directory.remove_mailbox(sandbox.directory.mailboxes_of(1)[0].id)
+
+    assert check("1") == [
+        "Outreach no longer lists one of these mailboxes. The next sync takes it off this page."
+    ]
+
+
+def test_an_outreach_that_does_not_answer_is_said_in_words(sandbox, delivered, check):
+    sandbox.faults.add("status", status=404, path="/api/v2/mailboxes", times=None)
+
+    (said,) = check("1")
+
+    assert "Outreach" in said
+    assert "Traceback" not in said
