@@ -41,6 +41,6 @@ def skip_queued_deliveries(connection: Connection, **kwargs: Any) -> None:
 
 
 @receiver(restoration_asked, dispatch_uid="signatures.restoration")
-def answer_outlook(connection: Connection, **kwargs: Any) -> Restoration:
+def answer_restoration(connection: Connection, **kwargs: Any) -> Restoration:
     """Tell the door what leaving would do to mailboxes, and how far it has done it."""
     return describe_restore(connection)

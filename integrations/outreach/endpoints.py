@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-API_BASE_URL = "https://api.outreach.io"
-
 # OAuth's own addresses. They carry no access token and open no record, so they are not in the table.
 # Source: https://developers.outreach.io/api/oauth, read 2026-08-22.
 AUTHORIZE_PATH = "/oauth/authorize"

@@ -46,7 +46,8 @@ def test_an_edit_is_named_with_its_mailbox_and_nobody_elses(sandbox, delivered, 
     sandbox.directory.set_signature(mine.id, "<p>My own words</p>")
 
     assert check("1") == [
-        f"{mine.email} was edited in Outreach since our delivery. A delivery leaves that, unless you choose to overwrite edits."
+        f"{mine.email} was edited in Outreach since our delivery. "
+        "A delivery leaves that, unless you choose to overwrite edits."
     ]
     assert check("3")[-1] == "Read from Outreach just now: every signature we delivered is in place."
 
