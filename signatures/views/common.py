@@ -36,10 +36,6 @@ class Situation:
     def is_lost(self) -> bool:
         return self.connection is not None and self.connection.state == ConnectionState.LOST
 
-    @property
-    def is_paused(self) -> bool:
-        return self.connection is not None and self.connection.paused_at is not None
-
     def list_lost(self, *listings: str) -> list[tuple[str, str]]:
         """Return (permission, what is lost without it) for those of these listings that cannot be read."""
         return list_lost_features(self.connection, *listings) if self.connection else []
