@@ -16,11 +16,14 @@ from django.urls import reverse
 
 from integrations.models import Connection, LedgerEntry
 from integrations.outreach.sandbox import Sandbox
+from integrations.outreach.sandbox.requestlog import LoggedRequest
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Role, User
 from tests.installation import Installation, migrate_template
 
 PUBLIC_URL = "http://testserver"
+UNTOUCHED = "The connection you had before is untouched."
+NOTHING_STORED = "Nothing was stored, and nothing in Outreach was changed."
 
 
 class _Words(HTMLParser):
@@ -106,6 +109,10 @@ def get_calls(connection: Connection | None = None) -> list[tuple[str, str, int,
     return list(entries.values_list("endpoint", "outcome", "status", "times"))
 
 
+def token_calls(sandbox: Sandbox) -> list[LoggedRequest]:
+    return sandbox.requests.to("/oauth/token")
+
+
 def get_acts(domain: Domain) -> list[str]:
     """The privileged acts of a domain, oldest first."""
     return list(
@@ -120,6 +127,14 @@ def get_acts(domain: Domain) -> list[str]:
 def bystander(connect: Callable[..., Connection], other_domain: Domain, make_member: Any) -> Connection:
     """Another domain's connection, with an owner of its own."""
     return connect(other_domain, make_member(other_domain, Role.OWNER))
+
+
+@pytest.fixture
+def unchanged_bystander(bystander: Connection) -> Iterator[None]:
+    """Whatever happens to one domain, the other's connection stays as it is to the byte."""
+    before = get_values(bystander)
+    yield
+    assert get_values(bystander) == before
 
 
 @pytest.fixture
