@@ -1,4 +1,4 @@
-"""A person's way through Outreach's consent and back, and a bystander who must come out of it unchanged."""
+"""A person's way through Outreach's consent and back, a sync, and a bystander who must stay unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from integrations.models import Connection, LedgerEntry
+from integrations import sync
+from integrations.models import Connection, LedgerEntry, Mailbox, Person, SyncKind, Team
 from integrations.outreach.sandbox import Sandbox
 from integrations.outreach.sandbox.requestlog import LoggedRequest
 from integrations.outreach.scopes import REQUESTED
@@ -22,6 +23,7 @@ from portal.models import Domain, Role, User
 from tests.installation import Installation, migrate_template
 
 PUBLIC_URL = "http://testserver"
+SMALL_PAGES = 10
 UNTOUCHED = "The connection you had before is untouched."
 NOTHING_STORED = "Nothing was stored, and nothing in Outreach was changed."
 
@@ -123,6 +125,20 @@ def get_acts(domain: Domain) -> list[str]:
     )
 
 
+def run_sync(connection: Connection, kind: SyncKind = SyncKind.FULL, **options: Any) -> Any:
+    """Ask for a run and carry it out at once; the run as it is then."""
+    run = sync.request_sync(connection, kind=kind, by_label="test", **options)
+    return sync.carry_out(run.pk)
+
+
+def get_mirror(connection: Connection) -> dict[str, Any]:
+    """Every column of every mirrored row of a connection."""
+    return {
+        model.__name__: list(model.objects.filter(connection=connection).order_by("pk").values())
+        for model in (Team, Person, Mailbox)
+    }
+
+
 @pytest.fixture
 def bystander(connect: Callable[..., Connection], other_domain: Domain, make_member: Any) -> Connection:
     """Another domain's connection, with an owner of its own."""
@@ -135,6 +151,25 @@ def unchanged_bystander(bystander: Connection) -> Iterator[None]:
     before = get_values(bystander)
     yield
     assert get_values(bystander) == before
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of ten, so that a company of 24 has three of them."""
+    from integrations.outreach import connector
+
+    monkeypatch.setattr(connector.OutreachConnector.__init__, "__kwdefaults__", {"page_size": SMALL_PAGES})
+
+
+@pytest.fixture
+def mirrored(sandbox: Sandbox, connection: Connection, bystander: Connection) -> Iterator[Connection]:
+    """Both connections synced once; the bystander's mirror must stay as it is."""
+    run_sync(connection)
+    run_sync(bystander)
+    before = get_mirror(bystander)
+    sandbox.requests.clear()
+    yield connection
+    assert get_mirror(bystander) == before
 
 
 @pytest.fixture
