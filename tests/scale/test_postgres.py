@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 
 from integrations.outreach.sandbox import Sandbox
 from tests.installation import Installation, wait_until
-from tests.integrations.test_tokens import REFRESHERS
+from tests.integrations.renewing import REFRESHERS
 from tests.portal_process import as_json
 
 pytestmark = pytest.mark.postgres
