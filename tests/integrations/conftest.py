@@ -22,6 +22,9 @@ from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Role, User
 from tests.installation import Installation, migrate_template
 
+# Its `assert_erased` then tells what differs, as an assertion in a test does.
+pytest.register_assert_rewrite("tests.integrations.leaving")
+
 PUBLIC_URL = "http://testserver"
 SMALL_PAGES = 10
 UNTOUCHED = "The connection you had before is untouched."
@@ -151,6 +154,12 @@ def unchanged_bystander(bystander: Connection) -> Iterator[None]:
     before = get_values(bystander)
     yield
     assert get_values(bystander) == before
+
+
+@pytest.fixture
+def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process alone has nobody to wait for; processes of their own wait as they do in production."""
+    monkeypatch.setattr("integrations.disconnect.SEEN_AFTER_SECONDS", 0)
 
 
 @pytest.fixture
