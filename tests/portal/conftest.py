@@ -1,10 +1,11 @@
-"""Two domains with one of everything, so that each page can be asked for by everybody."""
+"""Two domains with one of everything, so that each page can be asked for by everybody, operators too."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from integrations.models import Connection, Mailbox, Person, RunState, SyncKind, SyncRun
@@ -116,3 +117,19 @@ def house(db) -> House:
 def other_house(db) -> House:
     """The bystander: nobody of the first house may learn that it exists."""
     return furnish("bystander.example")
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    return make_user("operator@portal.example", is_staff=True)
+
+
+@pytest.fixture
+def superuser(db: None) -> User:
+    return User.objects.create_superuser("root@portal.example", "correct horse battery")
+
+
+@pytest.fixture
+def staff(client: Client, operator: User) -> Client:
+    client.force_login(operator)
+    return client

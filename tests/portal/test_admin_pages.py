@@ -1,0 +1,261 @@
+"""Which pages the admin has, what they show and never show, and what nobody types there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from django_q.models import Failure, OrmQ, Success, Task
+from django_q.signing import SignedPackage
+
+from integrations import sync
+from integrations.admin_base import ReadOnlyAdmin
+from integrations.models import Connection, Mailbox, Person, QuarantinedRecord, SyncKind
+from integrations.sealing import open_sealed
+from portal.models import Domain, User
+from portal.schedules import set_up_schedules
+from signatures.authoring import assign_template, install_starters
+from signatures.delivery import plan_delivery
+from signatures.groups import refresh_groups
+from signatures.models import Brand, Group, Sender, Snapshot, Template
+from signatures.senders import refresh_senders
+
+ARGUMENT = "canary-argument-5b1f"
+RESULT = "canary-result-77c0"
+
+
+@pytest.fixture
+def tasks(db: None) -> None:
+    """One task that went well, one that failed and one that waits, each with an argument and a result."""
+    now = timezone.now()
+    for number, succeeded in enumerate([True, False]):
+        Task.objects.create(
+            id=f"{number}" * 32,
+            name=f"task-{number}",
+            func="integrations.tasks.sync_directory",
+            args=(ARGUMENT,),
+            kwargs={"run_id": ARGUMENT},
+            result=RESULT,
+            started=now,
+            stopped=now,
+            success=succeeded,
+        )
+    payload = {
+        "id": "2" * 32,
+        "name": "task-2",
+        "func": "integrations.tasks.sync_changes",
+        "args": (ARGUMENT,),
+    }
+    OrmQ.objects.create(key="countersign", payload=SignedPackage.dumps(payload | {"kwargs": {}}), lock=now)
+
+
+@pytest.fixture
+def busy(connection: Connection, other_domain: Domain, tasks: None) -> Connection:
+    """A company that was synced and grouped, with a delivery planned: every page of the admin has rows."""
+    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    sync.carry_out(run.pk)
+    refresh_groups(connection)
+    refresh_senders(connection, since=None)
+    templates = install_starters(connection.domain, by_label="test")
+    sender = Sender.objects.filter(domain=connection.domain).first()
+    assign_template(connection.domain, template=templates[1], sender=sender, actor_label="test")
+    plan_delivery(connection.domain, by_label="test")
+    Snapshot.objects.create(
+        domain=connection.domain,
+        mailbox_remote_id="1",
+        mailbox_email="a@acme.example",
+        original_html="<p>Hi</p>",
+    )
+    QuarantinedRecord.objects.create(run=run, kind="person", remote_id="9", reason="Its id is no number.")
+    Brand.objects.create(domain=connection.domain, name="Acme")
+    set_up_schedules()
+    return connection
+
+
+def get_pages(model: type[Any]) -> dict[str, str]:
+    """Return the addresses of a model's list and of one of its rows."""
+    where = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    row = model._default_manager.first()
+    return {"list": reverse(f"{where}_changelist"), "row": reverse(f"{where}_change", args=[row.pk])}
+
+
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+READ_ONLY = [model for model in MODELS if isinstance(admin.site._registry[model], ReadOnlyAdmin)]
+
+
+# ── Which pages there are ────────────────────────────────────────────────────────────────────────
+def test_pages_with_tokens_seeds_and_session_keys_are_not_there() -> None:
+    labels = {model._meta.label for model in MODELS}
+
+    assert labels == {
+        "django_q.Failure",
+        "django_q.OrmQ",
+        "django_q.Schedule",
+        "django_q.Success",
+        "integrations.Connection",
+        "integrations.LedgerEntry",
+        "integrations.Mailbox",
+        "integrations.Person",
+        "integrations.SyncRun",
+        "integrations.Team",
+        "portal.Domain",
+        "portal.Membership",
+        "portal.User",
+        "signatures.Assignment",
+        "signatures.Brand",
+        "signatures.Delivery",
+        "signatures.DeliveryRun",
+        "signatures.Group",
+        "signatures.Sender",
+        "signatures.Snapshot",
+        "signatures.Template",
+    }
+
+
+# ── What it shows ────────────────────────────────────────────────────────────────────────────────
+def test_every_list_and_every_row_is_shown_to_operators(staff: Client, busy: Connection) -> None:
+    statuses = {
+        (model._meta.label, page): staff.get(address).status_code
+        for model in MODELS
+        for page, address in get_pages(model).items()
+    }
+
+    assert statuses == {(model._meta.label, page): 200 for model in MODELS for page in ("list", "row")}
+
+
+def test_every_search_answers(staff: Client, busy: Connection) -> None:
+    searchable = [model for model in MODELS if admin.site._registry[model].search_fields]
+
+    statuses = {
+        model._meta.label: staff.get(get_pages(model)["list"], {"q": "acme"}).status_code
+        for model in searchable
+    }
+
+    assert statuses == {model._meta.label: 200 for model in searchable}
+
+
+def test_every_filter_answers(staff: Client, busy: Connection) -> None:
+    for model in MODELS:
+        page = staff.get(get_pages(model)["list"]).context["cl"]
+        choices = [choice["query_string"] for spec in page.filter_specs for choice in spec.choices(page)]
+        for query in choices:
+            assert staff.get(get_pages(model)["list"] + query).status_code == 200, (model, query)
+
+
+def test_no_page_shows_a_token_a_sealed_text_or_a_tasks_argument(
+    client: Client, superuser: User, busy: Connection
+) -> None:
+    client.force_login(superuser)
+    hidden = [
+        busy.access_sealed,
+        busy.refresh_sealed,
+        open_sealed(busy.access_sealed, bound_to=f"{busy.pk}:access"),
+        open_sealed(busy.refresh_sealed, bound_to=f"{busy.pk}:refresh"),
+        superuser.password,
+        ARGUMENT,
+        RESULT,
+    ]
+    assert all(hidden)
+
+    for model in MODELS:
+        for address in get_pages(model).values():
+            text = client.get(address).content.decode()
+            assert [word for word in hidden if word in text] == [], address
+
+
+def test_no_filter_in_the_address_tells_what_a_hidden_column_holds(
+    client: Client, superuser: User, busy: Connection
+) -> None:
+    client.force_login(superuser)
+    questions = [
+        "integrations/connection/?access_sealed__startswith=g",
+        "integrations/connection/?refresh_sealed__regex=.",
+        "integrations/mailbox/?connection__access_sealed__startswith=g",
+        "portal/user/?password__startswith=m",
+        "portal/membership/?user__password__startswith=m",
+        "portal/domain/?connections__access_sealed__startswith=g",
+        "django_q/success/?args__contains=1",
+        "django_q/failure/?result=1",
+        "django_q/ormq/?payload__contains=g",
+    ]
+
+    statuses = {asked: client.get(f"/admin/{asked}").status_code for asked in questions}
+
+    assert statuses == dict.fromkeys(questions, 400)
+
+
+def test_a_list_takes_as_many_queries_for_all_rows_as_for_one(
+    staff: Client, busy: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: dict[str, list[int]] = {}
+
+    for model in MODELS:
+        for shown in (1, 100):
+            monkeypatch.setattr(admin.site._registry[model], "list_per_page", shown)
+            with CaptureQueriesContext(database) as queries:
+                staff.get(get_pages(model)["list"])
+            counted.setdefault(model._meta.label, []).append(len(queries))
+
+    assert {label: both for label, both in counted.items() if both[0] != both[1]} == {}
+    assert max(few for few, _ in counted.values()) <= 16
+
+
+def test_no_page_offers_a_list_that_grows_as_a_dropdown(staff: Client, busy: Connection) -> None:
+    growing = {Sender, Person, Mailbox, User, Domain, Group, Template}
+    request = staff.get("/admin/").wsgi_request
+
+    raw = [
+        (page.model._meta.label, owner.model._meta.label, field.name)
+        for page in admin.site._registry.values()
+        for owner in (page, *page.get_inline_instances(request))
+        for field in owner.model._meta.get_fields()
+        if field.many_to_one and field.concrete and field.related_model in growing
+        if field.name in _get_editable_names(owner, request) - set(owner.get_autocomplete_fields(request))
+        if owner is page or field.related_model is not page.model
+    ]
+
+    assert raw == []
+
+
+def _get_editable_names(page: Any, request: Any) -> set[str]:
+    if not page.has_change_permission(request) and not page.has_add_permission(request):
+        return set()
+    form = page.get_formset(request).form if hasattr(page, "get_formset") else page.get_form(request)
+    return set(form.base_fields)
+
+
+# ── What nobody types ────────────────────────────────────────────────────────────────────────────
+def test_what_is_derived_is_neither_added_nor_changed_nor_deleted(
+    client: Client, superuser: User, busy: Connection
+) -> None:
+    client.force_login(superuser)
+
+    statuses = {}
+    for model in READ_ONLY:
+        where = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        row = model._default_manager.all()[0].pk
+        for page, arguments in (("add", []), ("change", [row]), ("delete", [row])):
+            answer = client.post(reverse(f"{where}_{page}", args=arguments), {"name": "x", "post": "yes"})
+            statuses[model._meta.label, page] = answer.status_code
+
+    assert statuses == dict.fromkeys(statuses, 403)
+    assert len(statuses) == 3 * 13
+
+
+def test_a_finished_task_is_not_put_into_the_queue_again(
+    client: Client, superuser: User, tasks: None
+) -> None:
+    client.force_login(superuser)
+    before = OrmQ.objects.count()
+
+    for model in (Success, Failure):
+        page = reverse(f"admin:django_q_{model._meta.model_name}_changelist")
+        client.post(page, {"action": "resubmit_task", "_selected_action": [model.objects.get().pk]})
+
+    assert (OrmQ.objects.count(), Failure.objects.count()) == (before, 1)
