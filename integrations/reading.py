@@ -1,0 +1,291 @@
+"""One reading of the directory: three listings into the mirror, and a row that says how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.db import transaction
+from django.utils import timezone
+
+from .connector import MailboxRecord, Page, PersonRecord, TeamRecord
+from .errors import ConnectionLost, IntegrationError, RateLimited
+from .mirror import Mirror, Tally, TeamSides
+from .models import (
+    Connection,
+    Mailbox,
+    Person,
+    QuarantinedRecord,
+    RunState,
+    SyncKind,
+    SyncRun,
+    Team,
+)
+from .models.directory import MirrorRow
+from .registry import NEEDED
+from .sessions import Session, open_session
+
+LEASE = timedelta(minutes=5)  # longer than one page can take: four attempts of a minute each
+OVERLAP = timedelta(seconds=5)  # read again behind the newest instant seen, as rows commit out of order
+HOLD_ABOVE_PERCENT = 30
+HOLD_ABOVE_ROWS = 10
+
+Progress = Callable[[SyncRun], None]
+Record = TypeVar("Record", TeamRecord, PersonRecord, MailboxRecord)
+
+
+class LeaseLost(Exception):
+    """Another process took this run for dead, or somebody ended it; whoever notices stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watermarks:
+    """The newest `updatedAt` that complete runs have seen; a later run reads from there on."""
+
+    people: datetime | None
+    mailboxes: datetime | None
+
+
+def get_watermarks(connection: Connection) -> Watermarks | None:
+    """Return from where to read what changed, or None where everything must be read."""
+    complete = connection.sync_runs.filter(state=RunState.COMPLETE, created_at__gte=connection.authorised_at)
+    if not complete.filter(kind=SyncKind.FULL).exists():
+        return None
+    last = complete.latest("id")
+    return Watermarks(last.people_watermark, last.mailboxes_watermark)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one listing named: ids, and the newest instant."""
+
+    ids: set[str] = field(default_factory=set)
+    newest: datetime | None = None
+    has_nameless: bool = False
+
+
+class Reading:
+    """One run while it is carried out."""
+
+    def __init__(self, run: SyncRun, *, progress: Progress | None = None, writes: bool = True) -> None:
+        self._run = run
+        self._progress = progress
+        self._writes = writes
+        started_at = run.started_at or timezone.now()
+        self._mirror = Mirror(run.connection, at=started_at, writes=writes)
+        self._calls_before = run.calls  # of an attempt that had to wait for the allowance
+        self._held: list[str] = []
+        self._skipped: list[str] = []
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Whatever happens inside, the row says how it ended."""
+        run = self._run
+        try:
+            yield
+        except RateLimited as error:
+            self._end(
+                RunState.WAITING,
+                error.message,
+                resume_at=timezone.now() + timedelta(seconds=error.retry_after_seconds),
+            )
+        except ConnectionLost as error:
+            self._end(RunState.SKIPPED, error.message)
+        except IntegrationError as error:
+            self._end(RunState.FAILED, f"{error.message} Nothing that was read before is lost.")
+        except LeaseLost:
+            raise
+        except Exception:
+            self._end(RunState.FAILED, "Something went wrong on our side. The operator’s log says what.")
+            raise
+        else:
+            self._end(RunState.COMPLETE, " ".join([*self._held, *self._skipped]))
+        finally:
+            if self._progress:
+                self._progress(run)
+
+    def read_everything(self) -> None:
+        """Teams, people and mailboxes are mirrored, as far as the granted permissions reach."""
+        run, connection = self._run, self._run.connection
+        marks = get_watermarks(connection) if run.kind == SyncKind.CHANGES else None
+        job = f"sync {run.pk}" if run.pk else "sync preview"
+        actor = run.started_by_label if run.started_by_id else ""
+        with open_session(connection, job=job, actor_label=actor) as session:
+            try:
+                self._read_listings(session, marks)
+            finally:
+                self._count_calls(session)
+
+    def _read_listings(self, session: Session, marks: Watermarks | None) -> None:
+        run = self._run
+        team_sides: TeamSides = {}
+        gone: Collection[str] = ()
+        if self._may_read("teams"):
+            gone = self._read_teams(session, team_sides)
+        # A team that stays, though nothing was told of it now, keeps the members it had: it was set
+        # aside, its removal is held, or teams may not be read.
+        for remote_id in self._mirror.find_missing(Team, team_sides):
+            if remote_id not in gone:
+                team_sides[remote_id] = None
+        if self._may_read("people"):
+            seen = self._read_people(session, team_sides, since=marks.people if marks else None)
+            if marks is None:
+                self._retire(Person, seen)
+                run.people_watermark = _later(None, seen.newest)
+            else:
+                run.people_watermark = _later(marks.people, seen.newest)
+                self._settle_teams(team_sides, seen)
+        if self._may_read("mailboxes"):
+            since = marks.mailboxes if marks else None
+            seen = self._read_mailboxes(session, since=since)
+            if marks is None:
+                self._retire(Mailbox, seen)
+            run.mailboxes_watermark = _later(since, seen.newest)
+
+    def _may_read(self, what: str) -> bool:
+        if self._run.connection.has_scope(NEEDED[what]):
+            self._run.phase = what
+            return True
+        self._skipped.append(f"{what.capitalize()} were not read: {NEEDED[what]} is not granted.")
+        return False
+
+    def _read_teams(self, session: Session, team_sides: TeamSides) -> Collection[str]:
+        """Every team's members are in `team_sides`; returns the ids of the teams that are gone."""
+
+        def put(records: Sequence[TeamRecord]) -> Tally:
+            team_sides.update({record.remote_id: record.member_ids for record in records})
+            return self._mirror.put_teams(records)
+
+        seen = self._read(session, session.connector.list_teams(), "team", put, "teams_read")
+        return self._retire(Team, seen)
+
+    def _read_people(self, session: Session, team_sides: TeamSides, *, since: datetime | None) -> _Seen:
+        def put(records: Sequence[PersonRecord]) -> Tally:
+            return self._mirror.put_people(records, team_sides)
+
+        listing = session.connector.list_people(updated_since=_with_overlap(since))
+        return self._read(session, listing, "person", put, "people_read")
+
+    def _read_mailboxes(self, session: Session, *, since: datetime | None) -> _Seen:
+        listing = session.connector.list_mailboxes(updated_since=_with_overlap(since))
+        return self._read(session, listing, "mailbox", self._mirror.put_mailboxes, "mailboxes_read")
+
+    def _read(
+        self,
+        session: Session,
+        listing: Iterator[Page[Record]],
+        kind: str,
+        put: Callable[[Sequence[Record]], Tally],
+        counter: str,
+    ) -> _Seen:
+        """Every page of one listing is stored as it comes; returns what the listing named."""
+        seen = _Seen()
+        for page in self._pages(listing, kind, seen):
+            with self._storing(session):
+                self._count(put(page.records))
+                setattr(self._run, counter, getattr(self._run, counter) + len(page.records))
+        return seen
+
+    def _pages(self, listing: Iterable[Page[Record]], kind: str, seen: _Seen) -> Iterator[Page[Record]]:
+        """Yield each page of one listing, noting what it named and setting aside what did not fit."""
+        is_complete = False
+        for page in listing:
+            is_complete = page.is_last
+            seen.ids.update(record.remote_id for record in page.records)
+            instants = (getattr(record, "updated_at", None) for record in page.records)
+            seen.newest = _later(seen.newest, max(filter(None, instants), default=None))
+            for unreadable in page.unreadable:
+                seen.ids.add(unreadable.remote_id)
+                seen.has_nameless |= not unreadable.remote_id
+            self._run.quarantined += len(page.unreadable)
+            if page.unreadable and self._writes:
+                QuarantinedRecord.objects.bulk_create(
+                    QuarantinedRecord(run=self._run, kind=kind, remote_id=item.remote_id, reason=item.reason)
+                    for item in page.unreadable
+                )
+            yield page
+        if not is_complete:
+            raise AssertionError(f"The listing of {kind} ended without its last page.")
+
+    def _settle_teams(self, team_sides: TeamSides, seen: _Seen) -> None:
+        if team_sides:
+            with self._storing(None):
+                self._count(self._mirror.put_team_sides(team_sides, except_people=seen.ids))
+
+    @contextmanager
+    def _storing(self, session: Session | None) -> Iterator[None]:
+        """Rows, counters and the renewed lease are committed together, or not at all."""
+        run = self._run
+        with transaction.atomic():
+            yield
+            if session is not None:
+                self._count_calls(session)
+            if self._writes:
+                self._renew()
+        if session is not None:
+            session.flush()
+        if self._progress:
+            self._progress(run)
+
+    def _renew(self) -> None:
+        run = self._run
+        run.lease_until = timezone.now() + LEASE
+        columns = ("lease_until", "phase", "calls", "teams_read", "people_read", "mailboxes_read",
+                   "added", "changed", "retired", "quarantined")  # fmt: skip
+        held = SyncRun.objects.filter(pk=run.pk, state=RunState.RUNNING)
+        if not held.update(**{column: getattr(run, column) for column in columns}):
+            raise LeaseLost
+
+    def _retire(self, model: type[MirrorRow], seen: _Seen) -> Collection[str]:
+        """Rows that the complete listing did not name are retired, unless suspiciously many are missing.
+
+        Returns the ids of those retired.
+        """
+        if seen.has_nameless:
+            self._held.append(f"No {model._meta.verbose_name} was removed, as a record came without its id.")
+            return ()
+        missing = self._mirror.find_missing(model, seen.ids)
+        if not missing:
+            return ()
+        live = self._mirror.count_live(model)
+        is_many = len(missing) > HOLD_ABOVE_ROWS and len(missing) * 100 > live * HOLD_ABOVE_PERCENT
+        is_empty = not seen.ids and live > 1
+        if (is_many or is_empty) and not self._run.confirms_removals:
+            self._run.held_removals += len(missing)
+            self._held.append(
+                f"Outreach no longer lists {len(missing)} of {live} {model._meta.verbose_name_plural}. "
+                "That is unusually many, so none was removed here until you confirm it."
+            )
+            return ()
+        with self._storing(None):
+            self._count(self._mirror.retire(model, missing))
+        return set(missing)
+
+    def _count_calls(self, session: Session) -> None:
+        self._run.calls = self._calls_before + session.calls.left
+
+    def _count(self, tally: Tally) -> None:
+        self._run.added += tally.added
+        self._run.changed += tally.changed
+        self._run.retired += tally.retired
+
+    def _end(self, state: RunState, cause: str, *, resume_at: datetime | None = None) -> None:
+        run = self._run
+        run.state, run.cause, run.resume_at, run.lease_until = state, cause, resume_at, None
+        run.finished_at = None if state == RunState.WAITING else timezone.now()
+        with transaction.atomic():
+            if SyncRun.objects.select_for_update().filter(pk=run.pk, state=RunState.RUNNING).exists():
+                run.save()
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """Return the later instant, or now where that lies in the future: what changes until then would be missed."""
+    latest = max((instant for instant in (one, other) if instant), default=None)
+    return latest and min(latest, timezone.now())
+
+
+def _with_overlap(since: datetime | None) -> datetime | None:
+    return since and since - OVERLAP
