@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from django.db import models
 from django.db.models import Q
 
@@ -9,6 +11,11 @@ from integrations.models import Person
 from portal.models import Domain
 
 from .template import Template
+
+
+def make_banner_key() -> str:
+    """Return 22 characters that cannot be guessed (128 bits)."""
+    return secrets.token_urlsafe(16)
 
 
 class Brand(models.Model):
@@ -74,6 +81,13 @@ class Sender(models.Model):
     own_values = models.JSONField(default=dict, blank=True)
     is_active = models.BooleanField(
         default=True, help_text="False for people who are locked or gone in Outreach."
+    )
+    banner_key = models.CharField(
+        max_length=22,
+        unique=True,
+        default=make_banner_key,
+        editable=False,
+        help_text="Stands in the addresses of this sender's banner; tells nobody who it is.",
     )
     source_digest = models.CharField(max_length=64, blank=True, editable=False)
     changed_at = models.DateTimeField()

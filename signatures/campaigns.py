@@ -1,0 +1,240 @@
+"""Which banner a sender's signature shows to a reader at an instant, and why: no database, no clock.
+
+Same input, same banner: on every machine, in a preview of next week and in a look back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from enum import StrEnum
+from hashlib import sha256
+
+
+@dataclass(frozen=True, slots=True)
+class BannerRule:
+    """One banner of a campaign; weight is at least 1."""
+
+    id: int
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `times` for one recipient within `days`."""
+
+    times: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRule:
+    """What choosing needs to know of a campaign.
+
+    ends_at: None for no end; a campaign covers starts_at <= at < ends_at.
+    group_ids: whose signatures show it; empty for all.
+    has_audience: it is for recipients its audience matches, and so for nobody unknown.
+    """
+
+    id: int
+    name: str
+    priority: int
+    starts_at: datetime
+    ends_at: datetime | None
+    banners: tuple[BannerRule, ...]
+    group_ids: frozenset[int] = frozenset()
+    has_audience: bool = False
+    cap: Cap | None = None
+    is_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SenderFacts:
+    """Who sends: the sender's id, and its group's (None in no group)."""
+
+    id: int
+    group_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientFacts:
+    """What is known of who receives, without who it is.
+
+    key: the same for the same recipient, and tells nobody the address.
+    matched: ids of campaigns whose audience holds for this recipient.
+    shown: campaign id -> how often this recipient got it within that campaign's cap days.
+    """
+
+    key: str
+    matched: frozenset[int] = frozenset()
+    shown: Mapping[int, int] = field(default_factory=dict)
+
+
+class Why(StrEnum):
+    """What came of one campaign in one choice; only CHOSEN shows."""
+
+    CHOSEN = "chosen"
+    OUTRANKED = "outranked"
+    NOT_YET = "not_yet"
+    OVER = "over"
+    PAUSED = "paused"
+    NO_BANNER = "no_banner"
+    OTHER_GROUP = "other_group"
+    NOBODY_KNOWN = "nobody_known"
+    NOT_IN_AUDIENCE = "not_in_audience"
+    CAPPED = "capped"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The banner that shows, and its campaign; both None for the place's own default."""
+
+    campaign_id: int | None = None
+    banner_id: int | None = None
+
+
+NOTHING = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of one campaign, in a code for lists and a sentence for a person."""
+
+    campaign: CampaignRule
+    why: Why
+    sentence: str
+
+
+def rank(campaigns: Sequence[CampaignRule]) -> list[CampaignRule]:
+    """Return the campaigns in the order in which they are asked: higher priority, then the older one."""
+    return sorted(campaigns, key=lambda campaign: (-campaign.priority, campaign.id))
+
+
+def choose_banner(
+    campaigns: Sequence[CampaignRule],
+    sender: SenderFacts,
+    recipient: RecipientFacts | None,
+    *,
+    at: datetime,
+    zone: tzinfo,
+) -> Choice:
+    """Return the banner `sender` shows to `recipient` at `at`.
+
+    campaigns: in the order of `rank`.
+    recipient: None where nobody is known; campaigns with an audience then never show.
+    zone: the domain's time zone; it tells which day it is for a sender's rotation.
+    """
+    for campaign in campaigns:
+        if _stands_aside(campaign, sender, recipient, at) is None:
+            return Choice(campaign.id, _pick(campaign, sender, recipient, at=at, zone=zone).id)
+    return NOTHING
+
+
+def explain_choice(
+    campaigns: Sequence[CampaignRule],
+    sender: SenderFacts,
+    recipient: RecipientFacts | None,
+    *,
+    at: datetime,
+    zone: tzinfo,
+) -> tuple[Choice, list[Verdict]]:
+    """Return what `choose_banner` returns, and what came of every campaign on the way, in order."""
+    choice = choose_banner(campaigns, sender, recipient, at=at, zone=zone)
+    winner = next((campaign for campaign in campaigns if campaign.id == choice.campaign_id), None)
+    verdicts = []
+    for campaign in campaigns:
+        why = _stands_aside(campaign, sender, recipient, at)
+        if why is None:
+            why = Why.CHOSEN if campaign is winner else Why.OUTRANKED
+        verdicts.append(Verdict(campaign, why, _say(campaign, why, winner, zone=zone)))
+    return choice, verdicts
+
+
+def _stands_aside(
+    campaign: CampaignRule, sender: SenderFacts, recipient: RecipientFacts | None, at: datetime
+) -> Why | None:
+    """Return why a campaign does not show here and now, or None where it could."""
+    if campaign.is_paused:
+        return Why.PAUSED
+    if at < campaign.starts_at:
+        return Why.NOT_YET
+    if campaign.ends_at is not None and at >= campaign.ends_at:
+        return Why.OVER
+    if not campaign.banners:
+        return Why.NO_BANNER
+    if campaign.group_ids and sender.group_id not in campaign.group_ids:
+        return Why.OTHER_GROUP
+    return _refuses_recipient(campaign, recipient)
+
+
+def _refuses_recipient(campaign: CampaignRule, recipient: RecipientFacts | None) -> Why | None:
+    if recipient is None:
+        return Why.NOBODY_KNOWN if campaign.has_audience else None
+    if campaign.has_audience and campaign.id not in recipient.matched:
+        return Why.NOT_IN_AUDIENCE
+    if campaign.cap is not None and recipient.shown.get(campaign.id, 0) >= campaign.cap.times:
+        return Why.CAPPED
+    return None
+
+
+def _pick(
+    campaign: CampaignRule,
+    sender: SenderFacts,
+    recipient: RecipientFacts | None,
+    *,
+    at: datetime,
+    zone: tzinfo,
+) -> BannerRule:
+    """Return one banner by weight, the same each time for a recipient, or for a sender on one day.
+
+    Each banner draws its own lot (rendezvous hashing), so that one more or one less moves only the
+    readers it wins or leaves.
+    """
+    if len(campaign.banners) == 1:
+        return campaign.banners[0]
+    who = recipient.key if recipient is not None else f"{sender.id}/{at.astimezone(zone).date()}"
+    return max(campaign.banners, key=lambda banner: (_lot(campaign.id, banner, who), banner.id))
+
+
+def _lot(campaign_id: int, banner: BannerRule, who: str) -> float:
+    """Return the banner's draw; the largest wins, each in proportion to its weight.
+
+    Source: weighted rendezvous hashing, Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005.
+    """
+    digest = sha256(f"{campaign_id}/{banner.id}/{who}".encode()).digest()
+    uniform = (int.from_bytes(digest[:8]) + 1) / (2**64 + 1)
+    return -banner.weight / math.log(uniform) if uniform < 1 else math.inf
+
+
+def _say(campaign: CampaignRule, why: Why, winner: CampaignRule | None, *, zone: tzinfo) -> str:
+    match why:
+        case Why.OUTRANKED if winner is not None:
+            beats = "has the higher priority" if winner.priority > campaign.priority else "is older"
+            return f"It could show; “{winner.name}” {beats}."
+        case Why.NOT_YET:
+            return f"It starts on {_moment(campaign.starts_at, zone)}."
+        case Why.OVER if campaign.ends_at is not None:
+            return f"It ended on {_moment(campaign.ends_at, zone)}."
+        case Why.CAPPED if campaign.cap is not None:
+            times = "once" if campaign.cap.times == 1 else f"{campaign.cap.times} times"
+            days = "a day" if campaign.cap.days == 1 else f"{campaign.cap.days} days"
+            return f"This recipient had it {times} within {days}, which is its cap."
+        case _:
+            return _SENTENCES[why]
+
+
+_SENTENCES = {
+    Why.CHOSEN: "It runs, it is for this sender and this reader, and none stands before it.",
+    Why.PAUSED: "It is paused.",
+    Why.NO_BANNER: "It has no banner to show.",
+    Why.OTHER_GROUP: "It is for other groups of senders.",
+    Why.NOBODY_KNOWN: "It is for a chosen audience, and nobody is known to receive this.",
+    Why.NOT_IN_AUDIENCE: "This recipient is not in its audience.",
+}
+
+
+def _moment(at: datetime, zone: tzinfo) -> str:
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%B %Y, %H:%M %Z}"
