@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from uuid import UUID
+from typing import Any
 
 from allauth.mfa.models import Authenticator
-from django.db import transaction
+from django.apps import apps
+from django.db import models, transaction
 
-from .models import Connection
 from .sealing import Unsealable, reseal
 
-SEALED_COLUMNS = ("access_sealed", "refresh_sealed")
 SEALED_SEEDS = ("secret", "seed")
 
 
@@ -24,26 +23,37 @@ class Tally:
 
 
 def reseal_all(*, writes: bool = True) -> Tally:
-    """Every stored secret is under the newest key; row by row, so that a kill leaves each readable."""
+    """Every stored secret is under the newest key; row by row, so that a kill leaves each readable.
+
+    A column whose name ends in `_sealed` holds a sealed text, in whichever model it stands.
+    """
     tally = Tally()
-    for pk in Connection.objects.exclude(access_sealed="", refresh_sealed="").values_list("pk", flat=True):
-        _reseal_connection(pk, tally, writes=writes)
+    for model in apps.get_models():
+        columns = [
+            column.attname for column in model._meta.concrete_fields if column.attname.endswith("_sealed")
+        ]
+        if columns:
+            filled = models.Q(*((column, "") for column in columns), _connector=models.Q.AND)
+            for pk in model._default_manager.exclude(filled).values_list("pk", flat=True):
+                _reseal_row(model, pk, columns, tally, writes=writes)
     for pk in Authenticator.objects.values_list("pk", flat=True):
         _reseal_authenticator(pk, tally, writes=writes)
     return tally
 
 
 @transaction.atomic
-def _reseal_connection(pk: UUID, tally: Tally, *, writes: bool) -> None:
+def _reseal_row(
+    model: type[models.Model], pk: Any, columns: list[str], tally: Tally, *, writes: bool
+) -> None:
     """The row is locked meanwhile, so that a renewed pair is never overwritten by an older one."""
-    row = Connection.objects.select_for_update().get(pk=pk)
+    row = model._default_manager.select_for_update().get(pk=pk)
     try:
-        fresh = {column: reseal(getattr(row, column)) for column in SEALED_COLUMNS if getattr(row, column)}
+        fresh = {column: reseal(getattr(row, column)) for column in columns if getattr(row, column)}
     except Unsealable:
-        tally.unreadable.append(f"connection of {row.domain.name}")
+        tally.unreadable.append(f"{model._meta.verbose_name} of {getattr(row, 'domain', row)}")
         return
     if writes and fresh:
-        Connection.objects.filter(pk=pk).update(**fresh)
+        model._default_manager.filter(pk=pk).update(**fresh)
     tally.resealed += len(fresh)
 
 

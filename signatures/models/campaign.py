@@ -76,6 +76,9 @@ class BannerPlace(models.Model):
     decision_days = models.PositiveSmallIntegerField(
         default=30, validators=[MinValueValidator(1)], help_text="How long a choice for a recipient is kept."
     )
+    pepper_sealed = models.TextField(
+        blank=True, editable=False, help_text="The sealed key that recipients' digests are made with."
+    )
     version = models.PositiveIntegerField(
         default=1, editable=False, help_text="Counts up with every change that a choice depends on."
     )
