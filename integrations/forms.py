@@ -15,7 +15,7 @@ from .models import LedgerEntry, Mode, Outcome, SyncKind
 class SyncForm(forms.Form):
     """kind: what to read. confirms_removals: somebody agreed that many rows may be retired at once."""
 
-    kind = forms.ChoiceField(choices=SyncKind.choices)
+    kind = forms.ChoiceField(choices=[(kind.value, kind.label) for kind in (SyncKind.CHANGES, SyncKind.FULL)])
     confirms_removals = forms.BooleanField(required=False)
 
 

@@ -124,10 +124,20 @@ class Mirror:
     def _rows(self, model: type[MirrorRow]) -> Any:
         return model._default_manager.filter(connection=self._connection)
 
+    def have_moved(self, records: Sequence[PersonRecord]) -> bool:
+        """Return whether any of these people tells of other teams than the mirror does."""
+        told = {record.remote_id: record.team_ids for record in records if record.team_ids is not None}
+        known = self._get_teams(told)
+        return any(set(known.get(remote_id, ())) != teams for remote_id, teams in told.items())
+
     def _known_teams(self, records: Sequence[PersonRecord]) -> dict[str, list[str]]:
         """Return what is mirrored of the teams of those people whose record does not tell them."""
+        return self._get_teams(record.remote_id for record in records if record.team_ids is None)
+
+    def _get_teams(self, people: Iterable[str]) -> dict[str, list[str]]:
+        """Return person id -> mirrored team ids, of those people who are there."""
         known: dict[str, list[str]] = {}
-        for ids in in_batches(record.remote_id for record in records if record.team_ids is None):
+        for ids in in_batches(people):
             known |= dict(self._rows(Person).filter(remote_id__in=ids).values_list("remote_id", "team_ids"))
         return known
 

@@ -110,7 +110,7 @@ class Reading:
     def read_everything(self) -> None:
         """Teams, people and mailboxes are mirrored, as far as the granted permissions reach."""
         run, connection = self._run, self._run.connection
-        marks = get_watermarks(connection) if run.kind == SyncKind.CHANGES else None
+        marks = None if run.kind == SyncKind.FULL else get_watermarks(connection)
         job = f"sync {run.pk}" if run.pk else "sync preview"
         actor = run.started_by_label if run.started_by_id else ""
         with open_session(connection, job=job, actor_label=actor) as session:
@@ -122,14 +122,11 @@ class Reading:
     def _read_listings(self, session: Session, marks: Watermarks | None) -> None:
         run = self._run
         team_sides: TeamSides = {}
-        gone: Collection[str] = ()
-        if self._may_read("teams"):
-            gone = self._read_teams(session, team_sides)
-        # A team that stays, though nothing was told of it now, keeps the members it had: it was set
-        # aside, its removal is held, or teams may not be read.
-        for remote_id in self._mirror.find_missing(Team, team_sides):
-            if remote_id not in gone:
-                team_sides[remote_id] = None
+        reads_all = run.kind != SyncKind.PEOPLE or marks is None
+        if reads_all:
+            self._read_team_sides(session, team_sides)
+        else:
+            team_sides.update(dict.fromkeys(self._mirror.find_missing(Team, ())))
         if self._may_read("people"):
             seen = self._read_people(session, team_sides, since=marks.people if marks else None)
             if marks is None:
@@ -138,7 +135,9 @@ class Reading:
             else:
                 run.people_watermark = _later(marks.people, seen.newest)
                 self._settle_teams(team_sides, seen)
-        if self._may_read("mailboxes"):
+        if marks is not None:
+            run.mailboxes_watermark = marks.mailboxes
+        if reads_all and self._may_read("mailboxes"):
             since = marks.mailboxes if marks else None
             seen = self._read_mailboxes(session, since=since)
             if marks is None:
@@ -151,6 +150,18 @@ class Reading:
             return True
         self._skipped.append(f"{what.capitalize()} were not read: {NEEDED[what]} is not granted.")
         return False
+
+    def _read_team_sides(self, session: Session, team_sides: TeamSides) -> None:
+        """`team_sides` tells every team there is.
+
+        A team that stays, though nothing was told of it now, keeps the members it had: it was set
+        aside, its removal is held, or teams may not be read.
+        """
+        team_sides.clear()
+        gone = self._read_teams(session, team_sides) if self._may_read("teams") else ()
+        for remote_id in self._mirror.find_missing(Team, team_sides):
+            if remote_id not in gone:
+                team_sides[remote_id] = None
 
     def _read_teams(self, session: Session, team_sides: TeamSides) -> Collection[str]:
         """Every team's members are in `team_sides`; returns the ids of the teams that are gone."""
@@ -167,7 +178,24 @@ class Reading:
             return self._mirror.put_people(records, team_sides)
 
         listing = session.connector.list_people(updated_since=_with_overlap(since))
+        if self._run.kind == SyncKind.PEOPLE:
+            listing = self._ask_teams_where_people_moved(listing, session, team_sides)
         return self._read(session, listing, "person", put, "people_read")
+
+    def _ask_teams_where_people_moved(
+        self, listing: Iterator[Page[PersonRecord]], session: Session, team_sides: TeamSides
+    ) -> Iterator[Page[PersonRecord]]:
+        """Yield the pages; the teams are read before the first with somebody whose teams are not as mirrored.
+
+        A membership has two sides, and one alone would take a person out of teams that only they list.
+        """
+        knows_teams = False
+        for page in listing:
+            if not knows_teams and self._mirror.have_moved(page.records):
+                self._read_team_sides(session, team_sides)
+                self._run.phase = "people"
+                knows_teams = True
+            yield page
 
     def _read_mailboxes(self, session: Session, *, since: datetime | None) -> _Seen:
         listing = session.connector.list_mailboxes(updated_since=_with_overlap(since))

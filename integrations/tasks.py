@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.db.models import Q
@@ -24,21 +25,21 @@ def sync_directory(*, run_id: int) -> None:
 
 def sync_changes() -> None:
     """Every connection whose domain wants it reads what changed."""
-    _request_for_all(SyncKind.CHANGES)
+    _request_for_all(sync.choose_regular_kind)
 
 
 def sync_everything() -> None:
     """Every connection whose domain wants it reads everything; rows that are gone are retired."""
-    _request_for_all(SyncKind.FULL)
+    _request_for_all(lambda connection: SyncKind.FULL)
 
 
-def _request_for_all(kind: SyncKind) -> None:
+def _request_for_all(choose_kind: Callable[[Connection], SyncKind]) -> None:
     due = Connection.objects.filter(state=ConnectionState.ACTIVE, domain__automatic_sync=True)
     for connection in due.select_related("domain"):
         if not connection.sync_runs.exists():
             continue  # the first reading is a person's decision
         try:
-            run = sync.request_sync(connection, kind=kind, by_label="schedule")
+            run = sync.request_sync(connection, kind=choose_kind(connection), by_label="schedule")
         except sync.SyncRefused:
             continue  # one is running, or nothing may be read: the page says so
         enqueue("integrations.tasks.sync_directory", run_id=run.pk)

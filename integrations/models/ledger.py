@@ -31,6 +31,7 @@ UNFINISHED = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
 
 
 class SyncKind(models.TextChoices):
+    PEOPLE = "people", "Changed people"
     CHANGES = "changes", "What changed"
     FULL = "full", "Everything"
 

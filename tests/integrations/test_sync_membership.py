@@ -9,8 +9,11 @@ from integrations.models import Person, SyncKind, Team
 from .conftest import run_sync
 
 
-@pytest.mark.parametrize("touches_user", [True, False])
-@pytest.mark.parametrize("kind", list(SyncKind))
+@pytest.mark.parametrize(
+    ("kind", "touches_user"),
+    # A reading of changed people alone cannot see what changed nobody; the next of the listings does.
+    [(kind, touches) for kind in SyncKind for touches in (True, False) if touches or kind != SyncKind.PEOPLE],
+)
 def test_a_person_moved_between_teams_is_moved_here(sandbox, mirrored, kind, touches_user):
     sandbox.directory.membership_touches_user = touches_user
     teams = list(sandbox.directory.teams)[1:3]
@@ -52,7 +55,7 @@ def test_a_team_that_is_gone_is_nobodys_team(sandbox, mirrored):
     assert not [row for row in Person.objects.filter(connection=mirrored) if str(gone) in row.team_ids]
 
 
-@pytest.mark.parametrize("kind", list(SyncKind))
+@pytest.mark.parametrize("kind", [SyncKind.CHANGES, SyncKind.FULL])
 def test_a_team_that_does_not_fit_keeps_its_members(sandbox, mirrored, kind):
     before = {row.remote_id: row.team_ids for row in Person.objects.filter(connection=mirrored)}
     broken = next(id for id, team in sandbox.directory.teams.items() if team.user_ids)
@@ -65,7 +68,7 @@ def test_a_team_that_does_not_fit_keeps_its_members(sandbox, mirrored, kind):
     assert {row.remote_id: row.team_ids for row in Person.objects.filter(connection=mirrored)} == before
 
 
-@pytest.mark.parametrize("kind", list(SyncKind))
+@pytest.mark.parametrize("kind", [SyncKind.CHANGES, SyncKind.FULL])
 def test_s8_teams_that_are_held_keep_their_members(sandbox, connection, kind):
     for number in range(20):
         team = sandbox.directory.add_team(f"Team {number}")

@@ -229,6 +229,6 @@ def test_the_schedule_asks_only_for_domains_that_want_it_and_were_read_before(
     queued = SyncRun.objects.filter(state=RunState.QUEUED).get()
     assert (queued.connection_id, queued.kind, queued.started_by_label) == (
         connection.pk,
-        SyncKind.CHANGES,
+        SyncKind.PEOPLE,
         "schedule",
     )

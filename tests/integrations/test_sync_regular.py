@@ -1,0 +1,114 @@
+"""What a regular sync reads: people each time, the other listings every quarter of an hour, and no call more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django_q.models import OrmQ
+
+from integrations import sync, tasks
+from integrations.models import Person, RunState, SyncKind, SyncRun
+from portal.models import Domain
+
+from .conftest import get_mirror, run_sync
+
+LISTINGS = ["/api/v2/teams", "/api/v2/users", "/api/v2/mailboxes"]
+
+
+def get_paths(sandbox):
+    return [entry.path for entry in sandbox.requests]
+
+
+def pass_minutes(minutes):
+    """Every run so far lies that much further back."""
+    for run in SyncRun.objects.exclude(started_at=None):
+        SyncRun.objects.filter(pk=run.pk).update(started_at=run.started_at - timedelta(minutes=minutes))
+
+
+def run_regularly(connection):
+    """One tick of the schedule, carried out; the run of this connection, the only one read by itself."""
+    Domain.objects.exclude(pk=connection.domain_id).update(automatic_sync=False)
+    tasks.sync_changes()
+    OrmQ.objects.all().delete()
+    for run in SyncRun.objects.filter(state=RunState.QUEUED):
+        sync.carry_out(run.pk)
+    return connection.sync_runs.latest("id")
+
+
+def test_p9_people_are_read_every_five_minutes_and_the_rest_every_fifteen(sandbox, mirrored):
+    kinds = []
+    for _ in range(6):
+        pass_minutes(5)
+        sandbox.requests.clear()
+        run = run_regularly(mirrored)
+        kinds.append(run.kind)
+        own = LISTINGS if run.kind == SyncKind.CHANGES else ["/api/v2/users"]
+        assert run.calls == len(own)
+        assert get_paths(sandbox) == own
+
+    assert kinds == ["people", "people", "changes", "people", "people", "changes"]
+
+
+def test_a_title_changed_between_the_listings_is_found_in_one_call(sandbox, mirrored):
+    sandbox.directory.set_title(5, "Found between")
+    pass_minutes(5)
+
+    run = run_regularly(mirrored)
+
+    assert (run.kind, run.calls, run.changed) == (SyncKind.PEOPLE, 1, 1)
+    assert Person.objects.get(connection=mirrored, remote_id="5").title == "Found between"
+
+
+def test_somebody_who_moved_between_the_listings_brings_the_teams_with_them(sandbox, mirrored):
+    sandbox.directory.membership_touches_user = True
+    teams = list(sandbox.directory.teams)[1:3]
+    sandbox.directory.move(7, teams)
+
+    run = run_sync(mirrored, SyncKind.PEOPLE)
+
+    assert Person.objects.get(connection=mirrored, remote_id="7").team_ids == sorted(map(str, teams))
+    assert get_paths(sandbox) == ["/api/v2/users", "/api/v2/teams"]
+    assert run.calls == 2
+
+
+def test_a_membership_that_only_the_team_tells_outlives_a_reading_of_people(sandbox, mirrored):
+    person = Person.objects.filter(connection=mirrored).exclude(team_ids=[]).first()
+    sandbox.faults.add(
+        "set_field",
+        path="/api/v2/users",
+        record=int(person.remote_id),
+        field="relationships.teams.data",
+        value=[],
+        times=None,
+    )
+    sandbox.directory.set_title(int(person.remote_id), "Listed by the team alone")
+
+    run_sync(mirrored, SyncKind.PEOPLE)
+
+    now = Person.objects.get(pk=person.pk)
+    assert (now.title, now.team_ids) == ("Listed by the team alone", person.team_ids)
+
+
+def test_a_reading_of_people_keeps_where_the_mailboxes_were_read_to(sandbox, mirrored):
+    before = mirrored.sync_runs.latest("id").mailboxes_watermark
+    run = run_sync(mirrored, SyncKind.PEOPLE)
+
+    assert before is not None
+    assert run.mailboxes_watermark == before
+
+
+def test_without_leave_to_read_people_every_regular_sync_reads_the_rest(sandbox, mirrored):
+    mirrored.scopes_switched_off = ["users.all"]
+    mirrored.save(update_fields=["scopes_switched_off"])
+    before = get_mirror(mirrored)["Person"]
+
+    run = run_regularly(mirrored)
+
+    assert run.kind == SyncKind.CHANGES
+    assert get_mirror(mirrored)["Person"] == before
+
+
+@pytest.mark.parametrize("kind", [SyncKind.PEOPLE, SyncKind.CHANGES])
+def test_the_first_regular_sync_of_an_authorisation_reads_everything(sandbox, connection, kind):
+    assert run_sync(connection, kind).kind == SyncKind.FULL
