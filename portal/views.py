@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, cast
 
 from django.contrib import messages
@@ -37,6 +38,7 @@ from .members import (
     send_password_mail,
 )
 from .models import Domain, Membership, Role, User
+from .outages import RETRY_AFTER_SECONDS, is_outage
 
 PER_PAGE = 50
 RECENT_SYNCS = 6
@@ -280,4 +282,10 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return defaults.server_error(request)
+    """Our fault is a 500; a database or cache that is away is a 503 that says so, and heals."""
+    if not is_outage(sys.exception()):
+        return defaults.server_error(request)
+    answer = defaults.server_error(request, template_name="503.html")
+    answer.status_code = 503
+    answer["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return answer

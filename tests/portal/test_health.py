@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError, connection
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import Http404
 from django.test import RequestFactory
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from portal import views
 from portal.heartbeat import record_beat
+from portal.models import User
 
 
 def test_healthz_asks_nothing_of_the_database(client, django_assert_num_queries, db):
@@ -74,7 +76,8 @@ def test_readyz_is_not_ready_when_the_worker_fell_silent(client, db, settings):
 
 def test_readyz_is_not_ready_while_a_migration_is_owed(client, db):
     record_beat()
-    MigrationRecorder(connection).record_unapplied("signatures", "0001_initial")
+    [latest] = MigrationLoader(connection).graph.leaf_nodes("signatures")
+    MigrationRecorder(connection).record_unapplied(*latest)
 
     response = client.get("/readyz")
 
@@ -116,3 +119,19 @@ def test_a_page_that_failed_says_what_happened(view, arguments, status, words):
 
     assert response.status_code == status
     assert words in response.content.decode()
+
+
+def test_b9_a_database_that_is_away_is_a_503_that_says_so_and_no_fault_of_ours(client, db):
+    def be_away(*arguments):
+        raise OperationalError("connection to db.internal refused")
+
+    client.force_login(User.objects.create_user("dana@acme.example", "correct horse battery"))
+    client.raise_request_exception = False
+
+    with connection.execute_wrapper(be_away):
+        answer = client.get("/")
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+    assert "does not answer" in answer.content.decode()
+    assert "db.internal" not in answer.content.decode()
+    assert client.get("/").status_code == 200

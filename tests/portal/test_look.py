@@ -121,7 +121,7 @@ def test_every_piece_says_on_top_what_it_expects(path: Path) -> None:
     assert re.match(r"\{% comment %\}\s*\w[^{]{15,}\{% endcomment %\}", path.read_text())
 
 
-@pytest.mark.parametrize("status", ["400", "403", "403_csrf", "404", "429", "500"])
+@pytest.mark.parametrize("status", ["400", "403", "403_csrf", "404", "429", "500", "503"])
 def test_an_error_says_what_was_not_lost_and_where_to_go_even_without_context(status: str) -> None:
     html = get_template(f"{status}.html").render()
 

@@ -126,7 +126,7 @@ def test_while_redis_is_away_nobody_gets_in_uncounted(installation: Installation
 
     tried = log_in(installation, "correct horse battery", REDIS_URL=nobody_listens)
 
-    assert tried == {"answers": [[500, False]], "is_in": False}
+    assert tried == {"answers": [[503, False]], "is_in": False}
     assert log_in(installation, "correct horse battery")["is_in"]
 
 
