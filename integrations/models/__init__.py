@@ -12,6 +12,7 @@ from .ledger import (
     SyncKind,
     SyncRun,
 )
+from .signing import SigningKey
 
 __all__ = [
     "UNFINISHED",
@@ -27,6 +28,7 @@ __all__ = [
     "Person",
     "QuarantinedRecord",
     "RunState",
+    "SigningKey",
     "SyncKind",
     "SyncRun",
     "Team",

@@ -8,23 +8,32 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from integrations.rotation import reseal_all
+from integrations.signing import replace_key
 
 
 class Command(BaseCommand):
     help = (
-        "Re-encrypt stored tokens and one-time-password seeds with the first key of TOKEN_KEYS. "
+        "Re-encrypt stored tokens, one-time-password seeds and signing keys with the first key of TOKEN_KEYS. "
         "Put the new key first, restart, run this, then remove the old key."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only count")
+        parser.add_argument(
+            "--new-signing-key",
+            action="store_true",
+            help="sign with a new key; earlier signatures still verify",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["new_signing_key"] and not options["dry_run"]:
+            self.stdout.write(f"From now on {replace_key()} signs. Tell those who check signatures.")
         tally = reseal_all(writes=not options["dry_run"])
         verb = "would be" if options["dry_run"] else "are"
         self.stdout.write(f"{tally.resealed} secrets {verb} under the newest key.")
         if tally.unreadable:
             raise CommandError(
                 f"{len(tally.unreadable)} cannot be opened with any key in TOKEN_KEYS and were left as they are: "
-                f"{', '.join(tally.unreadable)}. Put the key they were stored with back, or connect again."
+                f"{', '.join(tally.unreadable)}. Put the key they were stored with back. Where it is lost, "
+                "connect again, or sign with a new key from now on: rotatekeys --new-signing-key."
             )
