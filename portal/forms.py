@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 
-from .models import Domain, Role
+from .models import Domain
 
 
 class AddMemberForm(forms.Form):
@@ -25,7 +25,6 @@ class AddMemberForm(forms.Form):
     def __init__(self, *args: Any, roles: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["role"].choices = roles  # type: ignore[attr-defined]  # a ChoiceField by declaration
-        self.fields["role"].initial = Role.AUDITOR
 
     def clean_email(self) -> str:
         return str(self.cleaned_data["email"]).strip().lower()

@@ -39,6 +39,7 @@ from .members import (
 )
 from .models import Domain, Membership, Role, User
 from .outages import RETRY_AFTER_SECONDS, is_outage
+from .reauth import get_typed, recently_authenticated
 
 PER_PAGE = 50
 RECENT_SYNCS = 6
@@ -143,12 +144,15 @@ def settings_page(request: HttpRequest, domain: Domain) -> HttpResponse:
 
 # ── Members ──────────────────────────────────────────────────────────────────────────────────────
 @require(Permission.VIEW)
+@recently_authenticated()
 @require_http_methods(["GET", "HEAD", "POST"])
 def members(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Who may do what here; adds one."""
     person = _person(request)
     form = AddMemberForm(
-        _posted(request), roles=get_roles_to_give(person, Membership(domain=domain, role=Role.AUDITOR))
+        _posted(request),
+        roles=get_roles_to_give(person, Membership(domain=domain, role=Role.AUDITOR)),
+        initial={"role": Role.AUDITOR} | get_typed(request),
     )
     if request.method == "POST":
         _require_also(request, domain, Permission.MANAGE_MEMBERS)
@@ -180,6 +184,7 @@ def _tell_added(request: HttpRequest, added: Membership, *, is_new: bool) -> Non
 
 
 @require(Permission.MANAGE_MEMBERS)
+@recently_authenticated()
 @require_http_methods(["GET", "HEAD", "POST"])
 def member(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """One member: gets another role, or leaves."""
@@ -187,7 +192,9 @@ def member(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = get_object_or_404(domain.memberships.select_related("user", "domain"), pk=pk)
     roles = get_roles_to_give(person, found)
     removes = request.POST.get("act") == "remove"
-    form = RoleForm(None if removes else _posted(request), roles=roles, initial={"role": found.role})
+    form = RoleForm(
+        None if removes else _posted(request), roles=roles, initial={"role": found.role} | get_typed(request)
+    )
     refused = ""
     if request.method == "POST":
         try:

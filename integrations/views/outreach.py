@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.access import Permission, require
 from portal.models import Domain, User
+from portal.reauth import recently_authenticated
 
 from ..connections import check_connection, get_connection, get_last_connection, pause, resume, set_mode
 from ..consent import list_calls, list_lost_features, list_scopes, start_authorisation
@@ -111,6 +112,7 @@ def progress(request: HttpRequest, domain: Domain) -> HttpResponse:
 
 
 @require(Permission.CONNECT)
+@recently_authenticated(returns_to="integrations:outreach")
 @require_POST
 def connect(request: HttpRequest, domain: Domain) -> HttpResponseBase:
     """The person is sent to Outreach to say yes or no; nothing is stored before they come back."""
@@ -118,6 +120,7 @@ def connect(request: HttpRequest, domain: Domain) -> HttpResponseBase:
 
 
 @require(Permission.CONNECT)
+@recently_authenticated()
 @require_http_methods(["GET", "HEAD", "POST"])
 def disconnect(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Says what leaving does to how many mailboxes, and begins it in one of two ways."""

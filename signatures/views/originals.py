@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from integrations.ledger import record_act
 from portal.access import Permission, require
 from portal.models import Domain
+from portal.reauth import recently_authenticated
 from signatures.originals import FORMATS, write_originals
 
 from .common import get_actor
@@ -20,6 +21,7 @@ IN_MEMORY_BYTES = 2_000_000  # past that the file waits on disk
 
 
 @require(Permission.CONNECT)
+@recently_authenticated(returns_to="signatures:deliveries", reading=True)
 @require_safe
 def originals(request: HttpRequest, domain: Domain) -> FileResponse:
     """Give every original as one file; `format` is csv (the default) or jsonl, which is exact."""
