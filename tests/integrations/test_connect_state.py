@@ -68,8 +68,9 @@ def test_o1_a_state_works_once(trip, sandbox, domain):
     assert get_values(Connection.objects.get(domain=domain)) == before
 
 
-def test_o1_a_state_dies_after_ten_minutes(trip, sandbox, domain):
+def test_o1_a_state_dies_after_ten_minutes(trip, sandbox, domain, owner):
     with time_machine.travel("2026-03-02T10:00:00Z", tick=False):
+        trip.client.force_login(owner)  # who connects has logged in within five minutes
         address = trip.leave()
         state = parse_qs(urlsplit(address).query)["state"][0]
     with time_machine.travel("2026-03-02T10:10:01Z", tick=False):

@@ -112,7 +112,7 @@ import sys
 from integrations.models import Connection
 from integrations.sealing import seal
 from portal.models import Domain
-for number in range(300):
+for number in range(100):
     domain = Domain.objects.create(name=f"d{number}.example")
     row = Connection(domain=domain)
     row.access_sealed = seal("access", bound_to=f"{row.pk}:access")
@@ -156,18 +156,18 @@ def test_i9_a_rotation_killed_at_any_moment_leaves_every_secret_readable(install
     chance = random.Random(7)  # noqa: S311 - repeatable, not secret
     half_done = 0
     # Each is killed by its own hand after so many statements: between two rows, or inside one's transaction.
-    for statement in [1, 2, 3, 4, *(chance.randrange(5, 600) for _ in range(16))]:
+    for statement in [1, 2, 3, 4, *(chance.randrange(5, 290) for _ in range(6))]:
         process = installation.start_script(ROTATE_UNTIL_KILLED, str(statement), TOKEN_KEYS=both)
         assert process.wait() == -signal.SIGKILL
         rows = installation.rows("select access_sealed, refresh_sealed from integrations_connection")
         half_done += 0 < sum(is_under(NEW_KEY, access) for access, _ in rows) < len(rows)
         assert all(is_under(NEW_KEY, access) == is_under(NEW_KEY, refresh) for access, refresh in rows)
         assert all(any(is_under(key, sealed) for key in (NEW_KEY, old)) for row in rows for sealed in row)
-    assert half_done > 10
+    assert half_done > 5
     assert installation.run(READ_ALL, TOKEN_KEYS=both) == "all readable"
 
     done = installation.manage("rotatekeys", TOKEN_KEYS=both)
 
     assert done.returncode == 0, done.stderr
-    assert "600 secrets are" in done.stdout
+    assert "200 secrets are" in done.stdout
     assert installation.run(READ_ALL, TOKEN_KEYS=NEW_KEY) == "all readable"
