@@ -24,7 +24,6 @@ from .admin_base import (
 )
 from .connections import check_connection, pause, resume
 from .health import describe
-from .ledger import summarise
 from .models import (
     CallBudget,
     Connection,
@@ -38,6 +37,7 @@ from .models import (
 )
 from .queue import enqueue
 from .sync import SyncRefused, request_sync
+from .uses import summarise
 
 
 class CallBudgetInline(ReadOnlyInline):

@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
+from django.test import TransactionTestCase
 from django.urls import reverse
 
+from integrations import chain
 from integrations.connections import Authorisation, accept_authorisation
-from integrations.models import Connection
+from integrations.models import Connection, LedgerEntry
 from integrations.outreach.oauth import TokenReply
 from integrations.outreach.sandbox import Sandbox
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Membership, Role, User
+from tests.tampering import without_guards
 
 NEEDS = {
     "browser": (("chromium",), "Chromium is not installed (Debian's package `chromium`)."),
@@ -37,6 +40,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 PUBLIC_URL = "http://testserver"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emptied_databases() -> Iterator[None]:
+    """Tests that commit end by emptying every table, the ledger's too, which its triggers would refuse."""
+    empty = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # no public hook around it
+
+    def empty_unguarded(case: TransactionTestCase) -> None:
+        with without_guards():
+            empty(case)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TransactionTestCase, "_fixture_teardown", empty_unguarded)
+        yield
+
+
+@pytest.fixture
+def write_entry(db) -> Callable[..., LedgerEntry]:
+    """Write one entry of any kind into a domain's ledger, through the one writer."""
+
+    def write(domain: Domain, **fields: object) -> LedgerEntry:
+        entry = LedgerEntry(domain=domain, domain_name=domain.name, **fields)
+        chain.append([entry], domain=domain)
+        return entry
+
+    return write
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Rows of the door: connections, the mirror, runs and the ledger."""
 
+from .chain import GENESIS, ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay
 from .connection import CallBudget, Connection, ConnectionState, DisconnectStep, Mode
 from .directory import Mailbox, Person, Team
 from .ledger import (
@@ -15,12 +16,17 @@ from .ledger import (
 from .signing import SigningKey
 
 __all__ = [
+    "GENESIS",
     "UNFINISHED",
     "AppendOnlyError",
     "CallBudget",
+    "ChainCheck",
     "Connection",
     "ConnectionState",
     "DisconnectStep",
+    "LedgerChain",
+    "LedgerCheckpoint",
+    "LedgerDay",
     "LedgerEntry",
     "Mailbox",
     "Mode",

@@ -127,6 +127,11 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry", "LedgerEntry"]):
     def delete(self) -> NoReturn:
         raise AppendOnlyError("Ledger entries are never deleted.")
 
+    def delete_pruned(self, chain_id: int, last_sequence: int) -> int:
+        """The chain's entries up to this one are gone; the database refuses it without their checkpoint."""
+        gone = self.filter(domain=chain_id or None, sequence__lte=last_sequence)
+        return super(LedgerQuerySet, gone).delete()[0]
+
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         if kwargs.get("update_conflicts"):
             raise AppendOnlyError("Ledger entries are never changed.")
@@ -144,7 +149,8 @@ class Outcome(models.TextChoices):
 class LedgerEntry(models.Model):
     """One call that left, one that was refused before it left, or one privileged act. Never changed.
 
-    Outlives its subjects: names and ids are kept as text. Written by `integrations.ledger` alone.
+    Outlives its subjects: names and ids are kept as text. Written by `integrations.chain` alone, and guarded
+    in the database itself (see `integrations.guards`).
     """
 
     at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -171,6 +177,11 @@ class LedgerEntry(models.Model):
     )
     item_count = models.PositiveIntegerField(default=0, help_text="Objects in the replies.")
     detail = models.TextField(blank=True)
+    sequence = models.PositiveBigIntegerField(help_text="Its place in its domain's chain, from 1.")
+    previous_digest = models.CharField(max_length=64, help_text="Of the entry before it in the chain.")
+    digest = models.CharField(
+        max_length=64, help_text="SHA-256 of all the rest but the row's id; see `integrations.digests`."
+    )
 
     objects = LedgerQuerySet.as_manager()
 
@@ -178,13 +189,22 @@ class LedgerEntry(models.Model):
         ordering = ["-id"]
         base_manager_name = "objects"  # Django's own would change and delete
         verbose_name_plural = "ledger entries"
+        constraints = [
+            models.UniqueConstraint(fields=["domain", "sequence"], name="one_entry_per_place"),
+            models.UniqueConstraint(
+                fields=["sequence"], condition=Q(domain=None), name="one_entry_per_place_of_no_domain"
+            ),
+        ]
+        # What the page filters by, each read from its newest end; the figures come from LedgerDay.
         indexes = [
             models.Index(fields=["domain", "-id"]),
-            models.Index(fields=["domain", "scope", "-id"]),
-            # Covers the figures by scope: without it, each look at a page reads every row of the domain.
-            models.Index(
-                fields=["domain", "action", "scope", "verb", "outcome", "times", "at"], name="ledger_figures"
-            ),
+            models.Index(fields=["domain", "at"]),
+            models.Index(fields=["domain", "scope", "verb", "-sequence"], name="ledger_by_scope"),
+            models.Index(fields=["domain", "outcome", "-sequence"], name="ledger_by_outcome"),
+            models.Index(fields=["domain", "job", "-sequence"], name="ledger_by_job"),
+            models.Index(fields=["domain", "actor_label", "-sequence"], name="ledger_by_person"),
+            models.Index(fields=["domain", "verb", "-sequence"], name="ledger_by_verb"),
+            models.Index(fields=["action", "-id"], name="ledger_acts"),
         ]
 
     def __str__(self) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.access import Permission, require
@@ -17,11 +14,10 @@ from ..connections import get_last_connection
 from ..consent import list_calls
 from ..forms import LedgerFilterForm
 from ..health import describe
-from ..ledger import count_calls, count_refused, summarise
 from ..models import LedgerEntry
+from ..uses import count_calls, count_refused, list_days, summarise
 
 PER_PAGE = 50
-SPAN = timedelta(days=30)
 
 
 @require(Permission.VIEW_LEDGER)
@@ -33,7 +29,8 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
     form = LedgerFilterForm(request.GET, scopes=[use.scope for use in uses], zone=domain.time_zone)
     entries = LedgerEntry.objects.filter(domain=domain)
     page = Paginator(form.narrow(entries), PER_PAGE).get_page(request.GET.get("page"))
-    calls, writes = count_calls(domain, since=timezone.now() - SPAN)
+    days = list_days(domain)
+    calls, writes = count_calls(days)
     context = {
         "here": "ledger",
         "connection": connection,

@@ -21,10 +21,10 @@ from ..consent import list_calls, list_lost_features, list_scopes, start_authori
 from ..disconnect import DisconnectRefused, request_disconnect
 from ..forms import DisconnectForm, ModeForm
 from ..health import Facts, describe, get_facts, get_failed_run, say_why_not_restorable
-from ..ledger import summarise
 from ..models import Connection, ConnectionState, Mode
 from ..progress import Step, get_leaving_steps, get_sync_steps
 from ..restoration import Restoration, get_restoration
+from ..uses import summarise
 
 _RECONNECTABLE = ("limited", "lost", "disconnected")
 

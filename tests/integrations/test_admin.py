@@ -217,12 +217,11 @@ def test_ledger_entries_are_found_by_their_job(staff: Client, connection: Connec
     ],
 )
 def test_the_ledger_is_drilled_into_by_year_month_and_day(
-    staff: Client, domain: Domain, asked: dict[str, int], links: list[str]
+    staff: Client, domain: Domain, write_entry: Callable, asked: dict[str, int], links: list[str]
 ) -> None:
     for year, month, day in ((2025, 11, 30), (2025, 12, 1), (2026, 2, 3), (2026, 2, 5)):
-        LedgerEntry.objects.create(
-            domain=domain,
-            domain_name=domain.name,
+        write_entry(
+            domain,
             action="paused",
             outcome="done",
             at=datetime(year, month, day, tzinfo=UTC),
@@ -234,11 +233,12 @@ def test_the_ledger_is_drilled_into_by_year_month_and_day(
     assert [html.unescape(words) for words in re.findall(r"<a [^>]*>([^<]+)</a>", bar)] == links
 
 
-def test_a_day_of_the_ledger_shows_that_day_alone(staff: Client, domain: Domain) -> None:
+def test_a_day_of_the_ledger_shows_that_day_alone(
+    staff: Client, domain: Domain, write_entry: Callable
+) -> None:
     for day in (3, 4):
-        LedgerEntry.objects.create(
-            domain=domain,
-            domain_name=domain.name,
+        write_entry(
+            domain,
             action="paused",
             outcome="done",
             at=datetime(2026, 2, day, tzinfo=UTC),

@@ -17,12 +17,13 @@ from integrations.connections import check_connection
 from integrations.disconnect import continue_disconnect, request_disconnect
 from integrations.errors import IntegrationError, PolicyViolation, ScopeMissing, WritesNotAllowed
 from integrations.gateway import open_gateway
-from integrations.ledger import CallCollector, count_calls, count_refused, record_act, summarise
+from integrations.ledger import CallCollector, record_act
 from integrations.models import AppendOnlyError, CallBudget, Connection, LedgerEntry, Mailbox, SyncKind
 from integrations.outreach.connector import OutreachConnector
 from integrations.outreach.endpoints import LIST_USERS
 from integrations.outreach.ports import CallRecord
 from integrations.sessions import open_session, renew_now
+from integrations.uses import count_calls, count_refused, list_days, summarise
 
 from .conftest import get_acts, words_of
 
@@ -142,7 +143,7 @@ def test_l5_the_ledger_agrees_with_outreachs_own_log_to_the_last_call(
         "mailboxes.all": seen["mailboxes"],
         "prospects.read": seen["prospects"],
     }
-    calls, signature_writes = count_calls(domain, since=timezone.now() - timedelta(hours=1))
+    calls, signature_writes = count_calls(list_days(domain))
     assert (calls, signature_writes) == (sum(count_in_ledger(domain).values()), writes.count())
 
 

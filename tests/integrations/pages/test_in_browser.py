@@ -14,7 +14,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from integrations.models import ConnectionState, LedgerEntry, Mode, QuarantinedRecord, RunState, SyncRun
+from integrations.models import ConnectionState, Mode, QuarantinedRecord, RunState, SyncRun
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Membership, Role
 
@@ -89,7 +89,7 @@ def find_faults(page: Page, path: str) -> list[str]:
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_every_page_in_every_state_is_accessible_and_within_the_policy(
-    open_page, connected, add_run, domain, width, scheme
+    open_page, connected, add_run, write_entry, domain, width, scheme
 ):
     owner = Membership.objects.get(domain=domain).user
     paths = ["/"]
@@ -104,8 +104,8 @@ def test_every_page_in_every_state_is_accessible_and_within_the_policy(
     )
     QuarantinedRecord.objects.create(run=run, kind="person", remote_id="7", reason="Its name is not text.")
     moving = add_run(connection, state=RunState.RUNNING, finished_at=None, phase="people")
-    LedgerEntry.objects.create(
-        domain=domain, action="call", endpoint="list_users", method="GET", scope="users.all", verb="read",
+    write_entry(
+        domain, action="call", endpoint="list_users", method="GET", scope="users.all", verb="read",
         fields=["email", "name"], outcome="failed", status=502, detail="Outreach answered 502.", at=timezone.now(),
     )  # fmt: skip
     at = [domain.name]

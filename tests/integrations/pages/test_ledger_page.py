@@ -20,7 +20,7 @@ def page(domain) -> str:
 
 
 @pytest.fixture
-def add(domain):
+def add(domain, write_entry):
     """Make an entry; a call of `users.all` that was answered, where nothing else is said."""
 
     def make(in_domain=domain, **fields) -> LedgerEntry:
@@ -33,7 +33,7 @@ def add(domain):
             "outcome": "answered",
             "status": 200,
         }
-        return LedgerEntry.objects.create(domain=in_domain, domain_name=in_domain.name, **(defaults | fields))
+        return write_entry(in_domain, **(defaults | fields))
 
     return make
 

@@ -1,0 +1,119 @@
+"""What holds the ledger together: a chain per domain, its daily figures, its checkpoints and its checks."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from portal.models import Domain
+
+GENESIS = "0" * 64  # what the first entry of a chain names as the one before it
+
+
+class LedgerChain(models.Model):
+    """The head of one domain's chain: how many entries were ever written, and the newest one's digest.
+
+    The key is the domain's id, and 0 for entries of no domain. Outlives its domain. Whoever writes entries
+    holds this row's lock meanwhile, so that writers of several processes form one chain.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    domain = models.ForeignKey(
+        Domain, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    domain_name = models.CharField(max_length=253, blank=True)
+    count = models.PositiveBigIntegerField(default=0, help_text="Entries ever written, pruned ones included.")
+    digest = models.CharField(max_length=64, default=GENESIS, help_text="The newest entry's.")
+
+    class Meta:
+        ordering = ["domain_name", "id"]
+
+    def __str__(self) -> str:
+        return f"chain of {self.domain_name or 'no domain'}"
+
+
+class LedgerDay(models.Model):
+    """What one day's entries of one kind add up to; written with them, and kept when they are pruned.
+
+    The day is one of the domain's zone when the entry was written. What makes a kind is in `shape`, the
+    digest of every column from `action` to `actor_label`.
+    """
+
+    chain = models.ForeignKey(LedgerChain, on_delete=models.PROTECT, related_name="days")
+    day = models.DateField()
+    shape = models.CharField(max_length=64)
+    action = models.CharField(max_length=40)
+    endpoint = models.CharField(max_length=40, blank=True)
+    scope = models.CharField(max_length=64, blank=True)
+    verb = models.CharField(max_length=8, blank=True)
+    outcome = models.CharField(max_length=16)
+    fields = models.JSONField(default=list)
+    job_kind = models.CharField(max_length=64, blank=True, help_text="The job without its number.")
+    actor_label = models.CharField(max_length=255, blank=True)
+    entries = models.PositiveBigIntegerField(default=0)
+    calls = models.PositiveBigIntegerField(default=0)
+    items = models.PositiveBigIntegerField(default=0)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    last_job = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["-day", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["chain", "day", "shape"], name="one_sum_per_day_and_shape")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.calls} {self.scope or self.action} {self.verb}".strip()
+
+
+class LedgerCheckpoint(models.Model):
+    """Where a chain was pruned: the last entry that went, and what all that went adds up to. Signed.
+
+    Entries up to `last_sequence` may be deleted once this row is stored; see `integrations.guards`.
+    """
+
+    chain = models.ForeignKey(LedgerChain, on_delete=models.PROTECT, related_name="checkpoints")
+    last_sequence = models.PositiveBigIntegerField()
+    digest = models.CharField(max_length=64, help_text="Of the last entry that went.")
+    older_than = models.DateTimeField(help_text="Every entry that went is older than this.")
+    totals = models.JSONField(
+        default=list,
+        help_text="Of all entries that ever went: scope, verb, outcome, entries and calls.",
+    )
+    made_at = models.DateTimeField(default=timezone.now)
+    actor_label = models.CharField(max_length=255)
+    key_id = models.CharField(max_length=16)
+    public_key = models.CharField(max_length=44)
+    signature = models.CharField(max_length=88)
+
+    class Meta:
+        ordering = ["-last_sequence"]
+        constraints = [
+            models.UniqueConstraint(fields=["chain", "last_sequence"], name="one_checkpoint_per_entry")
+        ]
+
+    def __str__(self) -> str:
+        return f"pruned up to entry {self.last_sequence}"
+
+
+class ChainCheck(models.Model):
+    """One check of a chain as it ended. An intact one signs the head it found, for later checks to meet."""
+
+    chain = models.ForeignKey(LedgerChain, on_delete=models.PROTECT, related_name="checks")
+    at = models.DateTimeField(default=timezone.now)
+    is_intact = models.BooleanField()
+    entries = models.PositiveBigIntegerField(help_text="How many entries were read.")
+    count = models.PositiveBigIntegerField(help_text="The head's, as the check found it.")
+    digest = models.CharField(max_length=64, help_text="The head's, as the check found it.")
+    finding = models.TextField(blank=True, help_text="The first bad entry, in words.")
+    key_id = models.CharField(max_length=16, blank=True)
+    public_key = models.CharField(max_length=44, blank=True)
+    signature = models.CharField(max_length=88, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["chain", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.chain}: {'intact' if self.is_intact else 'broken'}"

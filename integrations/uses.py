@@ -1,0 +1,248 @@
+"""What the ledger says was used, in figures: by permission and verb, by day, by job and person. Reads only.
+
+Every figure is a sum over `LedgerDay`, so a page costs the same with a thousand entries and with millions,
+and pruning takes nothing away from it. Refused calls never left, so they are counted apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Max, Min, Q, QuerySet, Sum
+from django.utils import timezone
+
+from portal.models import Domain
+
+from .consent import list_calls, list_scopes
+from .models import Connection, LedgerDay, Outcome
+
+DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Doer:
+    """One kind of job of one person, over the same fields. actor_label: '' where the portal itself acts."""
+
+    job_kind: str
+    actor_label: str
+    endpoint: str
+    fields: tuple[str, ...]
+    calls: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VerbUse:
+    """state: used, granted (and not used yet), never (no code path) or 'not granted'."""
+
+    name: str
+    state: str
+    doers: tuple[Doer, ...]
+
+    @property
+    def times(self) -> int:
+        return sum(doer.calls for doer in self.doers)
+
+    @property
+    def first_at(self) -> datetime | None:
+        return min((doer.first_at for doer in self.doers), default=None)
+
+    @property
+    def last_at(self) -> datetime | None:
+        return max((doer.last_at for doer in self.doers), default=None)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return every field asked for or written under this verb, in their first order."""
+        return tuple(dict.fromkeys(name for doer in self.doers for name in doer.fields))
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeUse:
+    """One scope as requested, granted and used."""
+
+    scope: str
+    title: str
+    is_requested: bool
+    is_granted: bool
+    is_on: bool
+    granted_at: datetime | None
+    granted_by: str
+    verbs: tuple[VerbUse, ...]
+    last_job: str
+
+    @property
+    def calls(self) -> int:
+        return sum(verb.times for verb in self.verbs)
+
+    @property
+    def first_at(self) -> datetime | None:
+        return min((verb.first_at for verb in self.verbs if verb.first_at), default=None)
+
+    @property
+    def last_at(self) -> datetime | None:
+        return max((verb.last_at for verb in self.verbs if verb.last_at), default=None)
+
+
+def _days_of_calls(domain: Domain) -> QuerySet[LedgerDay]:
+    """The sums of calls that left."""
+    days = LedgerDay.objects.filter(chain=domain.pk, action="call").order_by()
+    return days.exclude(outcome=Outcome.REFUSED)
+
+
+def _list_doers(days: QuerySet[LedgerDay]) -> dict[tuple[str, str], tuple[Doer, ...]]:
+    """(scope, verb) -> who used it, the most calls first."""
+    sums = days.values("scope", "verb", "job_kind", "actor_label", "endpoint", "fields").annotate(
+        of_calls=Sum("calls"), first=Min("first_at"), last=Max("last_at")
+    )
+    found: dict[tuple[str, str], list[Doer]] = {}
+    for row in sorted(sums, key=lambda row: (-row["of_calls"], row["job_kind"], row["actor_label"])):
+        found.setdefault((row["scope"], row["verb"]), []).append(
+            Doer(
+                job_kind=row["job_kind"],
+                actor_label=row["actor_label"],
+                endpoint=row["endpoint"],
+                fields=tuple(row["fields"]),
+                calls=row["of_calls"],
+                first_at=row["first"],
+                last_at=row["last"],
+            )
+        )
+    return {key: tuple(doers) for key, doers in found.items()}
+
+
+def summarise(domain: Domain, connection: Connection | None) -> list[ScopeUse]:
+    """Return each requested scope, then each that was granted without being asked for.
+
+    Counts are over everything the ledger ever held of this domain, calls that left only.
+    """
+    days = _days_of_calls(domain).exclude(scope="")
+    doers = _list_doers(days)
+    last_jobs = _find_last_jobs(days)
+    granted = set(connection.scopes_granted) if connection else set()
+    switched_off = set(connection.scopes_switched_off) if connection else set()
+
+    def build(scope: str, title: str, verbs: Iterable[tuple[str, str]], *, is_requested: bool) -> ScopeUse:
+        is_granted = scope in granted
+        return ScopeUse(
+            scope=scope,
+            title=title,
+            is_requested=is_requested,
+            is_granted=is_granted,
+            is_on=is_granted and is_requested and scope not in switched_off,
+            granted_at=connection.authorised_at if connection and is_granted else None,
+            granted_by=connection.authorised_by_label if connection and is_granted else "",
+            verbs=tuple(
+                VerbUse(
+                    name=name,
+                    state=_verb_state(kind, is_granted=is_granted, is_used=(scope, name) in doers),
+                    doers=doers.get((scope, name), ()),
+                )
+                for name, kind in verbs
+            ),
+            last_job=last_jobs.get(scope, ""),
+        )
+
+    found = [
+        build(scope.name, scope.title, [(verb.name, verb.state) for verb in scope.verbs], is_requested=True)
+        for scope in list_scopes()
+    ]
+    for extra in connection.scopes_unasked if connection else []:
+        verbs = ("read", "write", "delete") if extra.endswith(".all") else (extra.rpartition(".")[2],)
+        found.append(build(extra, "Not asked for", [(verb, "never") for verb in verbs], is_requested=False))
+    return found
+
+
+def _find_last_jobs(days: QuerySet[LedgerDay]) -> dict[str, str]:
+    newest = {row["scope"]: row["last"] for row in days.values("scope").annotate(last=Max("last_at"))}
+    rows = days.filter(last_at__in=newest.values()).values_list("scope", "last_at", "last_job")
+    return {scope: job for scope, at, job in rows if newest[scope] == at}
+
+
+def _verb_state(kind: str, *, is_granted: bool, is_used: bool) -> str:
+    if is_used:
+        return "used"
+    if kind == "never":
+        return "never"
+    return "granted" if is_granted else "not granted"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Everything that was ever written at the provider, and whether it is what the table of calls names.
+
+    strays: those whose call or fields are in no line of the table that may write; there should be none.
+    """
+
+    doers: tuple[Doer, ...]
+    strays: tuple[Doer, ...]
+    promised: tuple[str, ...]
+
+    @property
+    def times(self) -> int:
+        return sum(doer.calls for doer in self.doers)
+
+
+def list_written(domain: Domain) -> Written:
+    """Return who wrote which fields, how often, first and last."""
+    found = _list_doers(_days_of_calls(domain).filter(verb="write"))
+    doers = tuple(doer for group in found.values() for doer in group)
+    allowed = {call.name: set(call.attributes_written) for call in list_calls() if call.verb == "write"}
+    strays = tuple(
+        doer for doer in doers if doer.endpoint not in allowed or set(doer.fields) - allowed[doer.endpoint]
+    )
+    promised = tuple(dict.fromkeys(name for names in allowed.values() for name in sorted(names)))
+    return Written(doers, strays, promised)
+
+
+@dataclass(frozen=True, slots=True)
+class DayUse:
+    """One day's calls that left. others: of OAuth itself, such as renewing the access."""
+
+    day: date
+    reads: int
+    writes: int
+    others: int
+
+    @property
+    def calls(self) -> int:
+        return self.reads + self.writes + self.others
+
+
+def list_days(domain: Domain, *, scope: str = "", days: int = DAYS) -> list[DayUse]:
+    """Return the last days of the domain's zone, today last, those without calls too. scope: of one alone."""
+    today = timezone.localdate(timezone=ZoneInfo(domain.time_zone))
+    first = today - timedelta(days=days - 1)
+    sums = _days_of_calls(domain).filter(day__gte=first)
+    if scope:
+        sums = sums.filter(scope=scope)
+    rows = {
+        row["day"]: row
+        for row in sums.values("day").annotate(
+            reads=Sum("calls", filter=Q(verb="read"), default=0),
+            writes=Sum("calls", filter=Q(verb="write"), default=0),
+            others=Sum("calls", filter=~Q(verb__in=["read", "write"]), default=0),
+        )
+    }
+    none: dict[str, Any] = {"reads": 0, "writes": 0, "others": 0}
+    return [
+        DayUse(day, found["reads"], found["writes"], found["others"])
+        for day in (first + timedelta(days=number) for number in range(days))
+        for found in [rows.get(day, none)]
+    ]
+
+
+def count_calls(days: Sequence[DayUse]) -> tuple[int, int]:
+    """Return (calls, signature writes among them) of these days."""
+    return sum(day.calls for day in days), sum(day.writes for day in days)
+
+
+def count_refused(domain: Domain) -> int:
+    """Return how many calls were stopped here before anything left."""
+    refused = LedgerDay.objects.filter(chain=domain.pk, outcome=Outcome.REFUSED)
+    return refused.aggregate(times=Sum("calls", default=0))["times"]
