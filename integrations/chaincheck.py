@@ -154,7 +154,7 @@ class _Walk:
         self.entries = 0
         self.totals: Totals = {}
         self._pinned = pinned.strip().lower()
-        self._checkpoint = _get_checkpoint(chain)
+        self._checkpoint = get_checkpoint(chain)
         self._last = self._checkpoint.last_sequence if self._checkpoint else 0
         self._digest = self._checkpoint.digest if self._checkpoint else GENESIS
         self._last_id = 0
@@ -162,7 +162,7 @@ class _Walk:
         self._noted = self._read_noted()
 
     def was_pruned_meanwhile(self) -> bool:
-        newest = _get_checkpoint(self.chain)
+        newest = get_checkpoint(self.chain)
         return newest is not None and (
             self._checkpoint is None or newest.last_sequence > self._checkpoint.last_sequence
         )
@@ -290,7 +290,8 @@ class _Walk:
         return noted
 
 
-def _get_checkpoint(chain: LedgerChain) -> LedgerCheckpoint | None:
+def get_checkpoint(chain: LedgerChain) -> LedgerCheckpoint | None:
+    """Return where the chain begins since it was last pruned; None where it was never."""
     return LedgerCheckpoint.objects.filter(chain=chain.pk).select_related("chain").first()
 
 

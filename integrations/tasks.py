@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 
 from django.db.models import Q
 from django.utils import timezone
 
-from . import disconnect, sync
+from . import chaincheck, disconnect, sync
 from .errors import IntegrationError
-from .models import Connection, ConnectionState, DisconnectStep, RunState, SyncKind, SyncRun
+from .models import Connection, ConnectionState, DisconnectStep, LedgerChain, RunState, SyncKind, SyncRun
 from .queue import enqueue
 from .sessions import renew_now
 from .tokens import DAILY
+
+log = logging.getLogger(__name__)
 
 UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost its task
 
@@ -56,6 +59,23 @@ def refresh_tokens() -> None:
             renew_now(connection, job="daily renewal")
         except IntegrationError:
             continue  # recorded on the connection where it ends it; the others heal by the next pass
+
+
+def check_ledger() -> None:
+    """Every chain of the ledger is checked, each by a task of its own."""
+    for chain in chaincheck.list_chains():
+        enqueue("integrations.tasks.check_chain", chain_id=chain.pk)
+
+
+def check_chain(*, chain_id: int) -> None:
+    """One chain is checked and the result stored; a broken one is in the log as well."""
+    chain = LedgerChain.objects.filter(pk=chain_id).first()
+    if chain is None:
+        log.error("The ledger has entries of chain %s and no head of it. Run verifyledger.", chain_id)
+        return
+    check = chaincheck.check_and_note(chain)
+    if not check.is_intact:
+        log.error("The ledger of %s is broken: %s", chain.domain_name or "no domain", check.finding)
 
 
 def continue_disconnect(*, connection_id: str) -> None:

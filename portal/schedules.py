@@ -25,6 +25,7 @@ SCHEDULES = (
     Regular("sync everything", "integrations.tasks.sync_everything", cron="20 2 * * *"),
     Regular("renew access", "integrations.tasks.refresh_tokens", minutes=60),
     Regular("sweep syncs and connections", "integrations.tasks.sweep_connections", minutes=1),
+    Regular("check the ledger", "integrations.tasks.check_ledger", cron="40 3 * * *"),
     Regular("sweep deliveries", "signatures.tasks.sweep_deliveries", minutes=1),
 )
 

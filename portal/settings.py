@@ -144,6 +144,7 @@ Q_CLUSTER = {
     "poll": 0.5,
     "label": "Background tasks",
 }
+LEDGER_KEEP_DAYS = env.int("LEDGER_KEEP_DAYS", default=400)  # `pruneledger` takes nothing younger
 HEARTBEAT_GRACE_SECONDS = env.int("HEARTBEAT_GRACE_SECONDS", default=90)
 
 # ── Login ────────────────────────────────────────────────────────────────────────────────────────
