@@ -13,12 +13,14 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django_q.models import OrmQ
 
-from integrations import chain
+from integrations import chain, tasks
 from integrations.chaincheck import check_and_note, check_chain
 from integrations.ledger import record_act
-from integrations.models import GENESIS, LedgerChain, LedgerDay, LedgerEntry
+from integrations.models import GENESIS, ChainCheck, LedgerChain, LedgerDay, LedgerEntry
 from portal.models import Domain
+from portal.schedules import SCHEDULES
 from tests.tampering import tamper, without_guards
 
 pytestmark = pytest.mark.django_db
@@ -282,3 +284,66 @@ def test_a_check_reads_a_page_at_a_time(domain, monkeypatch, django_assert_num_q
         assert check_chain(head, progress=told.append).entries == 25
 
     assert told == [5, 10, 15, 20, 25]
+
+
+def test_the_nightly_check_stores_what_it_found_in_each_chain(written, domain, other_domain, caplog):
+    edit(domain)
+
+    for chain_id in (domain.pk, other_domain.pk):
+        tasks.check_chain(chain_id=chain_id)
+
+    found = {check.chain_id: check for check in ChainCheck.objects.all()}
+    assert (found[domain.pk].is_intact, found[domain.pk].signature) == (False, "")
+    assert found[domain.pk].finding.startswith("Entry 3 (act 3,")
+    assert (found[other_domain.pk].is_intact, found[other_domain.pk].entries) == (True, 6)
+    assert found[other_domain.pk].signature != ""
+    assert [record.getMessage().partition(" Entry")[0] for record in caplog.records] == [
+        "The ledger of acme.example is broken:"
+    ]
+
+
+def test_the_schedule_checks_every_chain_in_a_task_of_its_own(
+    written, domain, other_domain, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.check_ledger()
+
+    queued = [(task.task["func"], task.task["kwargs"]) for task in OrmQ.objects.order_by("id")]
+    assert queued == [
+        ("integrations.tasks.check_chain", {"chain_id": key}) for key in (domain.pk, other_domain.pk)
+    ]
+    assert "integrations.tasks.check_ledger" in {regular.task for regular in SCHEDULES}
+
+
+EARLIER = """
+INSERT INTO integrations_ledgerentry (at, domain_id, domain_name, connection_ref, action, endpoint, method, scope, verb,
+  fields, object_ref, actor_label, job, outcome, status, times, item_count, detail)
+VALUES (?, ?, ?, '', 'call', 'list_users', 'GET', 'users.all', 'read',
+  '["name"]', '', '', 'sync 3', 'answered', 200, ?, 1, '')
+"""
+
+
+def test_entries_from_before_there_were_chains_are_chained_and_counted(installation):
+    def migrate(*target: str) -> None:
+        done = installation.manage("migrate", "--verbosity=0", *target, timeout=120)
+        assert done.returncode == 0, done.stderr
+
+    migrate("integrations", "0002_signing_key")
+    for number, (key, name) in enumerate(
+        [(7, "gone.example"), (None, ""), (7, "gone.example"), (7, "gone.example")]
+    ):
+        installation.rows(EARLIER, f"2026-11-{20 + number // 3} 23:30:00.000001", key, name, number + 1)
+    migrate()
+
+    checked = installation.manage("verifyledger").stdout.splitlines()
+    assert [line.partition(" entries")[0] for line in checked] == [
+        "no domain: intact, 1",
+        "gone.example: intact, 3",
+    ]
+    assert installation.rows(
+        "SELECT chain_id, day, entries, calls, job_kind, last_job FROM integrations_ledgerday ORDER BY chain_id, day"
+    ) == [
+        (0, "2026-11-20", 1, 2, "sync", "sync 3"),
+        (7, "2026-11-20", 2, 4, "sync", "sync 3"),
+        (7, "2026-11-21", 1, 4, "sync", "sync 3"),
+    ]
