@@ -46,9 +46,13 @@ def sign(payload: bytes) -> Signature:
     Raises: Unsealable where the private key cannot be opened with TOKEN_KEYS; `rotatekeys` says what to do.
     """
     key = get_key()
-    private = open_sealed(key.private_sealed, bound_to=_place(key.public_key))
-    made = Ed25519PrivateKey.from_private_bytes(base64.b64decode(private)).sign(payload)
+    made = _open(key).sign(payload)
     return Signature(key.key_id, key.public_key, base64.b64encode(made).decode())
+
+
+def refuse_unsignable() -> None:
+    """What is begun now can be signed at its end. Raises Unsealable."""
+    _open(get_key())
 
 
 def verify(payload: bytes, signature: Signature) -> bool:
@@ -87,6 +91,11 @@ def export_pem(public_key: str) -> str:
     """Return the public key as OpenSSL reads it."""
     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key))
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def _open(key: SigningKey) -> Ed25519PrivateKey:
+    private = open_sealed(key.private_sealed, bound_to=_place(key.public_key))
+    return Ed25519PrivateKey.from_private_bytes(base64.b64decode(private))
 
 
 def _make_pair() -> dict[str, str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TextIO
 
+from portal.cells import defuse_cell
 from portal.models import Domain
 
 from .models import Snapshot
@@ -63,10 +63,3 @@ def write_originals(domain: Domain, stream: TextIO, format: str) -> int:
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
         count += 1
     return count
-
-
-def defuse_cell(text: str) -> str:
-    """Return `text` so that no spreadsheet takes it for a formula, full-width signs included."""
-    start = unicodedata.normalize("NFKC", text.lstrip(" \u00a0\"'"))[:1]
-    is_formula = start in ("=", "+", "-", "@") or text[:1] in ("\t", "\r", "\n")
-    return f"'{text}" if start and is_formula else text

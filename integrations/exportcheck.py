@@ -1,0 +1,91 @@
+"""Checks an exported ledger with nothing but the file itself and, if given, the key one expects."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .digests import digest_entry
+from .exporting import KIND, PROOF, SIGNATURE
+from .models import GENESIS
+from .signing import is_signed_by
+
+BLOCK = 1 << 20
+LONGEST_PROOF = 100_000
+
+
+class ExportBroken(Exception):
+    """The file is not what the portal gave; the words say what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a sound export proves. is_chained: every entry's own digest was computed anew and agrees;
+    is_whole: and they are the whole chain, from its start or its checkpoint to the head."""
+
+    said: dict[str, Any]
+    is_chained: bool
+    is_whole: bool
+
+
+def check_export(path: Path) -> Proof:
+    """Return what the file proves. Raises ExportBroken."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _check(archive)
+    except (zipfile.BadZipFile, KeyError, OSError, EOFError) as error:
+        raise ExportBroken(f"This is no export of a ledger, or it is damaged: {error}") from error
+
+
+def _check(archive: zipfile.ZipFile) -> Proof:
+    if archive.getinfo(PROOF).file_size > LONGEST_PROOF or archive.getinfo(SIGNATURE).file_size > BLOCK:
+        raise ExportBroken("Its proof is too long to be one of ours.")
+    proof = archive.read(PROOF)
+    said = _read_proof(proof)
+    signature = base64.b64encode(archive.read(SIGNATURE)).decode()
+    if not is_signed_by(said["public_key"], proof, signature):
+        raise ExportBroken("The proof was changed: its signature does not fit.")
+    sha256 = hashlib.sha256()
+    with archive.open(said["file"]) as file:
+        while block := file.read(BLOCK):
+            sha256.update(block)
+    if sha256.hexdigest() != said["sha256"]:
+        raise ExportBroken(f"{said['file']} was changed: its SHA-256 is not the one in the proof.")
+    if not said["file"].endswith(".jsonl"):
+        return Proof(said, is_chained=False, is_whole=False)
+    return Proof(said, is_chained=True, is_whole=_follow(archive, said))
+
+
+def _read_proof(proof: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(proof)
+    except ValueError as error:
+        raise ExportBroken("Its proof cannot be read.") from error
+    if not isinstance(said, dict) or said.get("kind") != KIND:
+        raise ExportBroken("Its proof is not of a kind that this version knows.")
+    return said
+
+
+def _follow(archive: zipfile.ZipFile, said: dict[str, Any]) -> bool:
+    """Return whether the entries are the whole chain. Raises ExportBroken where one is not what its digest says."""
+    pruned = said["pruned"] or {"last_sequence": 0, "digest": GENESIS}
+    number, digest = pruned["last_sequence"], pruned["digest"]
+    is_whole = True
+    for entry in _read_lines(archive, said["file"]):
+        if digest_entry(entry) != entry["digest"]:
+            raise ExportBroken(f"Entry {entry['sequence']:,} is not what its digest says.")
+        is_whole &= (entry["sequence"], entry["previous_digest"]) == (number + 1, digest)
+        number, digest = entry["sequence"], entry["digest"]
+    return is_whole and (number, digest) == (said["head"]["count"], said["head"]["digest"])
+
+
+def _read_lines(archive: zipfile.ZipFile, name: str) -> Iterator[dict[str, Any]]:
+    with archive.open(name) as file:
+        for line in file:
+            yield json.loads(line)
