@@ -11,13 +11,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from . import admin_ledger
 from .admin_base import (
     ConnectionDomainFilter,
     DomainFilter,
     ReadOnlyAdmin,
     ReadOnlyInline,
     RetiredFilter,
-    ScopeFilter,
     act_on_each,
     get_operator,
     say_instant,
@@ -27,7 +27,6 @@ from .health import describe
 from .models import (
     CallBudget,
     Connection,
-    LedgerEntry,
     Mailbox,
     Person,
     QuarantinedRecord,
@@ -38,6 +37,8 @@ from .models import (
 from .queue import enqueue
 from .sync import SyncRefused, request_sync
 from .uses import summarise
+
+__all__ = ["admin_ledger"]
 
 
 class CallBudgetInline(ReadOnlyInline):
@@ -231,28 +232,3 @@ class SyncRunAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     inlines = [QuarantinedRecordInline]
     exclude = ["started_by"]  # its label outlives the account
-
-
-@admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin):
-    """Calls and privileged acts, appended by the portal alone."""
-
-    list_display = ["instant", "domain_name", "what", "scope", "outcome", "status", "times", "who"]
-    list_filter = ["outcome", ScopeFilter, DomainFilter]
-    search_fields = ["=job", "=object_ref", "=action", "=endpoint", "=verb", "actor_label"]
-    date_hierarchy = "at"
-    show_full_result_count = False
-    list_select_related = ["domain"]
-    exclude = ["domain"]  # its name outlives it
-
-    @admin.display(description="At", ordering="at")
-    def instant(self, entry: LedgerEntry) -> str:
-        return say_instant(entry.at)
-
-    @admin.display(description="What", ordering="endpoint")
-    def what(self, entry: LedgerEntry) -> str:
-        return entry.endpoint or entry.action
-
-    @admin.display(description="Who or what for", ordering="job")
-    def who(self, entry: LedgerEntry) -> str:
-        return ", ".join(word for word in (entry.actor_label, entry.job) if word)

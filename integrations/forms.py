@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from .models import LedgerEntry, Mode, Outcome, SyncKind
 
@@ -32,15 +32,25 @@ class ModeForm(forms.Form):
     mode = forms.ChoiceField(choices=Mode.choices)
 
 
+VERBS = [("", "Any"), ("read", "Read"), ("write", "Write"), ("token", "Access itself")]
+
+
 class LedgerFilterForm(forms.Form):
     """Narrows the entries of one domain; days are days of the domain's zone, both ends included."""
 
     scope = forms.ChoiceField(required=False, label="Permission")
+    verb = forms.ChoiceField(required=False, label="Verb", choices=VERBS)
     outcome = forms.ChoiceField(required=False, label="Outcome", choices=[("", "Any"), *Outcome.choices])
     since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(required=False, label="To", widget=forms.DateInput(attrs={"type": "date"}))
     job = forms.CharField(
         required=False, label="Job", max_length=64, widget=forms.TextInput(attrs={"placeholder": "sync 12"})
+    )
+    person = forms.CharField(
+        required=False,
+        label="Person",
+        max_length=255,
+        widget=forms.TextInput(attrs={"placeholder": "dana@acme.com"}),
     )
 
     def __init__(self, *args: Any, scopes: list[str], zone: str, **kwargs: Any) -> None:
@@ -56,6 +66,12 @@ class LedgerFilterForm(forms.Form):
             self.add_error("until", "This day is before the first one.")
         return cleaned
 
+    @property
+    def asked(self) -> dict[str, str]:
+        """Return what was asked for, by the fields' labels; empty where everything is shown."""
+        given = self.cleaned_data if self.is_valid() else {}
+        return {str(self.fields[name].label): str(value) for name, value in given.items() if value}
+
     def narrow(self, entries: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
         """Return the entries that match; none while the form has an error, so that nothing false is shown."""
         if not self.is_valid():
@@ -63,13 +79,23 @@ class LedgerFilterForm(forms.Form):
         wanted = self.cleaned_data
         if wanted["scope"]:
             entries = entries.filter(scope="" if wanted["scope"] == "-" else wanted["scope"])
+        if wanted["verb"]:
+            entries = entries.filter(verb=wanted["verb"])
         if wanted["outcome"]:
             entries = entries.filter(outcome=wanted["outcome"])
-        if wanted["job"]:
-            entries = entries.filter(job__istartswith=wanted["job"].strip())
+        if wanted["person"]:
+            entries = entries.filter(actor_label=wanted["person"])
         if wanted["since"]:
             entries = entries.filter(at__gte=datetime.combine(wanted["since"], time.min, self._zone))
         if wanted["until"]:
             day_after = wanted["until"] + timedelta(days=1)
             entries = entries.filter(at__lt=datetime.combine(day_after, time.min, self._zone))
-        return entries
+        return self._narrow_to_job(entries, wanted["job"].lower())
+
+    def _narrow_to_job(self, entries: QuerySet[LedgerEntry], job: str) -> QuerySet[LedgerEntry]:
+        """One job by its number, or every job of a kind: 'sync' is sync 1, sync 2 and so on."""
+        if not job:
+            return entries
+        if job[-1].isdigit():
+            return entries.filter(job=job)
+        return entries.filter(Q(job=job) | Q(job__startswith=f"{job} "))

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from .views import ledger, outreach, syncs
+from .views import audit, ledger, outreach, syncs
 
 app_name = "integrations"
 
@@ -23,10 +23,13 @@ _work = [
     path("syncs/<int:pk>/", syncs.run, name="run"),
     path("syncs/<int:pk>/progress/", syncs.run_progress, name="run_progress"),
     path("ledger/", ledger.ledger, name="ledger"),
+    path("ledger/scopes/<str:scope>/", ledger.ledger_scope, name="ledger_scope"),
+    path("ledger/export/", ledger.ledger_export, name="ledger_export"),
     path("ledger/calls/", ledger.ledger_calls, name="ledger_calls"),
 ]
 
 urlpatterns = [
     path("manage/domains/<str:domain>/integrations/outreach/", include(_connection)),
     path("domains/<str:domain>/", include(_work)),
+    path("audit/", audit.audit, name="audit"),
 ]

@@ -77,6 +77,11 @@ class ScopeUse:
     last_job: str
 
     @property
+    def rows(self) -> list[tuple[str, Doer]]:
+        """Return (verb, who used it), over all its verbs."""
+        return [(verb.name, doer) for verb in self.verbs for doer in verb.doers]
+
+    @property
     def calls(self) -> int:
         return sum(verb.times for verb in self.verbs)
 
@@ -182,6 +187,10 @@ class Written:
     doers: tuple[Doer, ...]
     strays: tuple[Doer, ...]
     promised: tuple[str, ...]
+
+    @property
+    def rows(self) -> list[tuple[str, Doer]]:
+        return [("write", doer) for doer in self.doers]
 
     @property
     def times(self) -> int:

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from typing import Any, cast
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import Permission, require
-from portal.models import Domain
+from portal.models import Domain, User
+from portal.reauth import recently_authenticated
 
+from ..chainfacts import get_chain_facts
 from ..connections import get_last_connection
 from ..consent import list_calls
+from ..exporting import FORMATS, plan_export, stream_export
 from ..forms import LedgerFilterForm
 from ..health import describe
+from ..ledger import record_act
 from ..models import LedgerEntry
-from ..uses import count_calls, count_refused, list_days, summarise
+from ..paging import NewestPaginator
+from ..plot import draw
+from ..sealing import Unsealable
+from ..uses import ScopeUse, count_calls, count_refused, list_days, list_written, summarise
 
 PER_PAGE = 50
+NEWEST = 10  # of one permission, on its own page
+
+
+def _list_entries(domain: Domain) -> Any:
+    """The newest first; by their place in the chain, which each filter's index ends with."""
+    return LedgerEntry.objects.filter(domain=domain).order_by("-sequence")
+
+
+def _read_filter(given: Any, domain: Domain, uses: list[ScopeUse]) -> LedgerFilterForm:
+    return LedgerFilterForm(given, scopes=[use.scope for use in uses], zone=domain.time_zone)
 
 
 @require(Permission.VIEW_LEDGER)
@@ -26,9 +46,8 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Every call and every privileged act, under the permission that allowed it."""
     connection = get_last_connection(domain)
     uses = summarise(domain, connection)
-    form = LedgerFilterForm(request.GET, scopes=[use.scope for use in uses], zone=domain.time_zone)
-    entries = LedgerEntry.objects.filter(domain=domain)
-    page = Paginator(form.narrow(entries), PER_PAGE).get_page(request.GET.get("page"))
+    form = _read_filter(request.GET, domain, uses)
+    page = NewestPaginator(form.narrow(_list_entries(domain)), PER_PAGE).get_page(request.GET.get("page"))
     days = list_days(domain)
     calls, writes = count_calls(days)
     context = {
@@ -44,11 +63,76 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
         "calls": calls,
         "writes": writes,
         "refused": count_refused(domain),
+        "written": list_written(domain),
+        "days": days,
+        "plot": draw(days),
+        "chain": get_chain_facts(domain),
         "form": form,
+        "formats": FORMATS,
         "page_obj": page,
         "is_filtered": any(request.GET.get(name) for name in form.fields),
     }
     return render(request, "integrations/ledger.html", context)
+
+
+@require(Permission.VIEW_LEDGER)
+@require_safe
+def ledger_scope(request: HttpRequest, domain: Domain, scope: str) -> HttpResponse:
+    """One permission: what each verb of it was used for, by whom, over which fields, and its newest calls."""
+    connection = get_last_connection(domain)
+    use = next((use for use in summarise(domain, connection) if use.scope == scope), None)
+    if use is None:
+        raise Http404("No such permission.")
+    days = list_days(domain, scope=scope)
+    context = {
+        "here": "ledger",
+        "connection": connection,
+        "condition": describe(connection),
+        "use": use,
+        "days": days,
+        "plot": draw(days),
+        "page_obj": _list_entries(domain).filter(scope=scope)[:NEWEST],
+    }
+    return render(request, "integrations/ledger_scope.html", context)
+
+
+@require(Permission.VIEW_LEDGER)
+@recently_authenticated(returns_to="integrations:ledger")
+@require_POST
+def ledger_export(request: HttpRequest, domain: Domain) -> HttpResponseBase:
+    """Give the entries that match as one signed file; the export is an entry itself."""
+    form = _read_filter(request.POST, domain, summarise(domain, get_last_connection(domain)))
+    chosen = request.POST.get("format", "")
+    if not form.is_valid() or chosen not in FORMATS:
+        messages.error(request, "Nothing was exported: the filter made no sense. Set it once more.")
+        return redirect("integrations:ledger", domain.name)
+    person = cast(User, request.user).email
+    try:
+        with transaction.atomic():
+            export = plan_export(
+                domain, form.narrow(_list_entries(domain)), format=chosen, filters=form.asked, by_label=person
+            )
+            asked = ", ".join(f"{name}: {value}" for name, value in form.asked.items()) or "everything"
+            record_act(
+                "ledger exported",
+                domain=domain,
+                actor_label=person,
+                detail=f"{asked}, as {FORMATS[chosen]}, up to entry {export.head.count:,}",
+            )
+    except Unsealable:
+        messages.error(
+            request,
+            "Nothing was exported: it cannot be signed. Whoever runs this portal must run rotatekeys.",
+        )
+        return redirect("integrations:ledger", domain.name)
+    return StreamingHttpResponse(
+        stream_export(export),
+        content_type="application/zip",
+        headers={
+            "Content-Disposition": f'attachment; filename="{export.filename}"',
+            "Cache-Control": "no-store",
+        },
+    )
 
 
 @require(Permission.VIEW)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django import template
 from django.template import Context
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -46,3 +48,22 @@ def when(
     return format_html(
         '<time datetime="{}" data-time="{}" title="{}">{}</time>', at.isoformat(), shape, exact, words
     )
+
+
+# Where the page of a job is, by the word before its number, as the ledger has it.
+_JOB = re.compile(r"(?P<kind>sync|delivery|restore) (?P<pk>\d{1,18})")
+_JOB_PAGES = {
+    "sync": "integrations:run",
+    "delivery": "signatures:delivery_run",
+    "restore": "signatures:delivery_run",
+}
+
+
+@register.simple_tag(takes_context=True)
+def job_page(context: Context, job: str) -> str:
+    """Return the address of a job's own page in the domain one is in, such as that of 'sync 12'; '' for others."""
+    found = _JOB.fullmatch(job)
+    domain = context.get("domain")
+    if found is None or domain is None:
+        return ""
+    return reverse(_JOB_PAGES[found["kind"]], args=[domain.name, found["pk"]])

@@ -45,7 +45,10 @@ integrations:run                  GET   200 200 200 200 200 404 302
 integrations:run_progress         GET   200 200 200 200 200 404 302
 integrations:sync_now             POST  302 302 403 403 403 404 302
 integrations:ledger               GET   200 200 403 200 200 404 302
+integrations:ledger_scope         GET   200 200 403 200 200 404 302
+integrations:ledger_export        POST  200 200 403 200 200 404 302
 integrations:ledger_calls         GET   200 200 200 200 200 404 302
+integrations:audit                GET   403 403 403 403 200 403 302
 signatures:senders                GET   200 200 200 200 200 404 302
 signatures:sender                 GET   200 200 200 200 200 404 302
 signatures:sender_values          POST  302 302 302 403 403 404 302
@@ -83,7 +86,8 @@ ROWS = [
     (name, method, tuple(map(int, statuses)))
     for name, method, *statuses in map(str.split, TABLE.strip().splitlines())
 ]
-WITHOUT_DOMAIN = ("portal:home", "portal:healthz", "portal:readyz")
+WITHOUT_DOMAIN = ("portal:home", "portal:healthz", "portal:readyz", "integrations:audit")
+WORDS = {"integrations:ledger_scope": {"scope": "users.all"}}  # what an address names that is no object
 POSTED = {row[0] for row in ROWS if row[1] == "POST"}
 
 # Which object an address names, by the field of the furnished house.
@@ -119,6 +123,7 @@ def get_body(name: str, house: House) -> dict[str, object]:
         "integrations:outreach_disconnect": {"restores": "0"},
         "integrations:outreach_mode": {"mode": "dry_run"},
         "integrations:sync_now": {"kind": "full"},
+        "integrations:ledger_export": {"format": "jsonl"},
         "signatures:group_move": {"position": 1},
         "signatures:group_template": {"template": house.template.pk},
         "signatures:template_new": {"name": "Another", "source": "<p>{{ sender.name }}</p>"},
@@ -140,7 +145,8 @@ def get_address(name: str, house: House, *, objects_of: House | None = None) -> 
         return reverse(name)
     source = objects_of or house
     ids = {argument: getattr(source, field).pk for argument, field in OBJECTS.get(name, {}).items()}
-    return reverse(name, kwargs={"domain": house.domain.name, **ids}) + get_query(name, source)
+    named = {"domain": house.domain.name, **ids, **WORDS.get(name, {})}
+    return reverse(name, kwargs=named) + get_query(name, source)
 
 
 def list_names(resolver: URLResolver, namespace: str = "") -> Iterator[str]:

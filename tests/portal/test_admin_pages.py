@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from django_q.signing import SignedPackage
 
 from integrations import sync
 from integrations.admin_base import ReadOnlyAdmin
-from integrations.models import Connection, Mailbox, Person, QuarantinedRecord, SyncKind
+from integrations.chaincheck import check_and_note
+from integrations.models import Connection, LedgerChain, Mailbox, Person, QuarantinedRecord, SyncKind
+from integrations.pruning import get_limit, prune_chain
 from integrations.sealing import open_sealed
 from portal.models import Domain, User
 from portal.schedules import set_up_schedules
@@ -56,8 +59,12 @@ def tasks(db: None) -> None:
 
 
 @pytest.fixture
-def busy(connection: Connection, other_domain: Domain, tasks: None) -> Connection:
+def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry: Any) -> Connection:
     """A company that was synced and grouped, with a delivery planned: every page of the admin has rows."""
+    write_entry(other_domain, action="paused", outcome="done", at=timezone.now() - timedelta(days=500))
+    chain = LedgerChain.objects.get(pk=other_domain.pk)
+    check_and_note(chain)
+    prune_chain(chain, before=get_limit(), by_label="test")
     run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
     sync.carry_out(run.pk)
     refresh_groups(connection)
@@ -98,10 +105,15 @@ def test_pages_with_tokens_seeds_and_session_keys_are_not_there() -> None:
         "django_q.OrmQ",
         "django_q.Schedule",
         "django_q.Success",
+        "integrations.ChainCheck",
         "integrations.Connection",
+        "integrations.LedgerChain",
+        "integrations.LedgerCheckpoint",
+        "integrations.LedgerDay",
         "integrations.LedgerEntry",
         "integrations.Mailbox",
         "integrations.Person",
+        "integrations.SigningKey",
         "integrations.SyncRun",
         "integrations.Team",
         "portal.Domain",
@@ -245,7 +257,7 @@ def test_what_is_derived_is_neither_added_nor_changed_nor_deleted(
             statuses[model._meta.label, page] = answer.status_code
 
     assert statuses == dict.fromkeys(statuses, 403)
-    assert len(statuses) == 3 * 13
+    assert len(statuses) == 3 * 18
 
 
 def test_a_finished_task_is_not_put_into_the_queue_again(

@@ -20,6 +20,7 @@ PRESS_AGAIN = "Nothing was done yet: press once more."
 
 # Every view that asks. One that is missing here was forgotten, or its decorator was.
 ASKING = {
+    "integrations:ledger_export",
     "integrations:outreach_connect",
     "integrations:outreach_disconnect",
     "portal:member",
