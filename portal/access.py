@@ -26,6 +26,7 @@ class Permission(StrEnum):
     VIEW_LEDGER = "view_ledger"
     MANAGE_MEMBERS = "manage_members"
     MANAGE_DOMAIN = "manage_domain"
+    MANAGE_SIGN_IN = "manage_sign_in"  # how members prove who they are
 
 
 _LOOK = frozenset({Permission.VIEW})
@@ -33,7 +34,7 @@ _ALL = frozenset(Permission)
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.OWNER: _ALL,
-    Role.ADMIN: _ALL,
+    Role.ADMIN: _ALL - {Permission.MANAGE_SIGN_IN},
     Role.EDITOR: _LOOK | {Permission.EDIT_SIGNATURES},
     Role.AUDITOR: _LOOK | {Permission.VIEW_LEDGER},
     # Operators look at every domain here; what they change, they change in Django admin.

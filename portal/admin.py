@@ -30,7 +30,7 @@ from integrations.models import Connection
 
 from . import admin_queue  # noqa: F401 - registers the background's pages
 from .admin_forms import ChangeUserForm, MemberForm, MemberFormSet, MembershipForm, NewUserForm
-from .forms import DomainForm
+from .forms import DomainOperatorForm
 from .models import Domain, Membership, Role, User
 from .operators import (
     keep_an_owner,
@@ -73,8 +73,16 @@ class MembershipInline(admin.TabularInline):
 class DomainAdmin(OperatorAdmin):
     """The tenants. A domain keeps its name: addresses, ledger and originals go by it."""
 
-    form = DomainForm
-    fields = ["name", "time_zone", "automatic_sync", "automatic_delivery", "created_at", "portal_page"]
+    form = DomainOperatorForm
+    fields = [
+        "name",
+        "time_zone",
+        "automatic_sync",
+        "automatic_delivery",
+        "require_mfa",
+        "created_at",
+        "portal_page",
+    ]
     readonly_fields = ["created_at", "portal_page"]
     list_display = ["name", "condition", "members", "automatic_sync", "automatic_delivery", "created_at"]
     list_filter = ["automatic_sync", "automatic_delivery", "connections__state"]

@@ -53,6 +53,21 @@ class DomainForm(forms.ModelForm):
         self.fields["time_zone"].widget.choices = _zones(self.instance.time_zone)
 
 
+class DomainOperatorForm(DomainForm):
+    """What operators set as well: who must have a second step."""
+
+    class Meta(DomainForm.Meta):
+        fields = [*DomainForm.Meta.fields, "require_mfa"]
+
+
+class SecondStepForm(forms.ModelForm):
+    """Whether every member must have a second step."""
+
+    class Meta:
+        model = Domain
+        fields = ["require_mfa"]
+
+
 def _zones(present: str) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the time zones by continent, as a <select> takes them; the present one is always among them."""
     continents = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")

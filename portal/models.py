@@ -78,6 +78,11 @@ class Domain(models.Model):
     automatic_delivery = models.BooleanField(
         default=True, help_text="After a sync that changed something, deliver the signatures it changed."
     )
+    require_mfa = models.BooleanField(
+        "require a second step",
+        default=False,
+        help_text="Members of any role set up an authenticator app or a security key before they see anything.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

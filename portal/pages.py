@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import views
+from . import sign_in_pages, views
 
 app_name = "portal"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
     path("domains/<str:domain>/", views.overview, name="overview"),
     path("manage/domains/<str:domain>/", views.settings_page, name="settings"),
+    path("manage/domains/<str:domain>/sign-in/", sign_in_pages.sign_in, name="sign_in"),
     path("manage/domains/<str:domain>/members/", views.members, name="members"),
     path("manage/domains/<str:domain>/members/<int:pk>/", views.member, name="member"),
     path("manage/domains/<str:domain>/integrations/", views.integrations, name="integrations"),

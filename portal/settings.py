@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "portal.second_step.SecondStepMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -174,6 +175,7 @@ SOCIALACCOUNT_STORE_TOKENS = False  # it would store them in the clear
 # The secret stays out of allauth: codes are exchanged by our own client.
 SOCIALACCOUNT_PROVIDERS = {"outreach": {"APPS": [{"client_id": OUTREACH_CLIENT_ID, "secret": ""}]}}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+REQUIRE_MFA = env.bool("REQUIRE_MFA", default=not DEBUG)  # of owners and staff; a domain may ask it of all
 MFA_TOTP_ISSUER = "Countersign"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 USERSESSIONS_TRACK_ACTIVITY = False  # it would write to the database at every request

@@ -56,7 +56,7 @@ def _posted(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 
-def _person(request: HttpRequest) -> User:
+def get_person(request: HttpRequest) -> User:
     return cast(User, request.user)  # the login middleware lets nobody else in
 
 
@@ -64,7 +64,7 @@ def _person(request: HttpRequest) -> User:
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Somebody with one domain is taken there; others see theirs."""
-    person = _person(request)
+    person = get_person(request)
     visible = get_visible_domains(person)
     first_two = list(visible[:2])
     if len(first_two) == 1:
@@ -134,7 +134,7 @@ def settings_page(request: HttpRequest, domain: Domain) -> HttpResponse:
                 if form.changed_data:
                     words = ", ".join(f"{name}: {form.cleaned_data[name]}" for name in form.changed_data)
                     record_act(
-                        "settings changed", domain=domain, actor_label=_person(request).email, detail=words
+                        "settings changed", domain=domain, actor_label=get_person(request).email, detail=words
                     )
             messages.success(request, "The settings are saved.")
             return redirect("portal:settings", domain.name)
@@ -148,7 +148,7 @@ def settings_page(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def members(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Who may do what here; adds one."""
-    person = _person(request)
+    person = get_person(request)
     form = AddMemberForm(
         _posted(request),
         roles=get_roles_to_give(person, Membership(domain=domain, role=Role.AUDITOR)),
@@ -188,7 +188,7 @@ def _tell_added(request: HttpRequest, added: Membership, *, is_new: bool) -> Non
 @require_http_methods(["GET", "HEAD", "POST"])
 def member(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """One member: gets another role, or leaves."""
-    person = _person(request)
+    person = get_person(request)
     found = get_object_or_404(domain.memberships.select_related("user", "domain"), pk=pk)
     roles = get_roles_to_give(person, found)
     removes = request.POST.get("act") == "remove"

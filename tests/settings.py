@@ -10,6 +10,7 @@ os.environ.setdefault(
     "OUTREACH_BASE_URL", "http://127.0.0.1:9"
 )  # nobody listens; tests point at their own sandbox
 os.environ.setdefault("DEBUG", "False")
+os.environ.setdefault("REQUIRE_MFA", "False")  # the tests about it switch it on
 
 from portal.settings import *  # noqa: F403 - a settings module is extended by import
 

@@ -1,4 +1,4 @@
-"""The README and .env.example name what the code has, neither more nor less."""
+"""The README, the pages of docs/ and .env.example name what the code has, neither more nor less."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.core.management import get_commands
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+PAGES = [README, *(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))]
 OURS = ("portal", "integrations", "signatures")
 
 
@@ -18,10 +19,11 @@ def settings_in_code() -> set[str]:
 
 
 def section(title: str) -> str:
-    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    """What the README and every page of docs/ say under this heading."""
+    return "\n".join(page.partition(f"\n## {title}\n")[2].partition("\n## ")[0] for page in PAGES)
 
 
-def test_readme_names_every_setting_and_no_other():
+def test_the_pages_name_every_setting_and_no_other():
     rows = [line.split("|")[1] for line in section("Settings").splitlines() if line.startswith("| `")]
 
     assert set(re.findall(r"`([A-Z_]+)`", " ".join(rows))) == settings_in_code()
@@ -33,7 +35,7 @@ def test_env_example_names_every_setting_and_no_other():
     assert sorted(named) == sorted(settings_in_code())
 
 
-def test_readme_names_every_command_and_no_other():
+def test_the_pages_name_every_command_and_no_other():
     ours = {name for name, app in get_commands().items() if app in OURS}
     rows = [line for line in section("Operate").splitlines() if line.startswith("| `")]
 

@@ -25,6 +25,7 @@ ASKING = {
     "integrations:outreach_disconnect",
     "portal:member",
     "portal:members",
+    "portal:sign_in",
     "signatures:originals",
 }
 
