@@ -1,20 +1,13 @@
-"""Becoming, being and ceasing to be a member of a domain; each is an entry of the ledger."""
+"""Being and ceasing to be a member of a domain; each is an entry of the ledger."""
 
 from __future__ import annotations
 
-import logging
-
-from allauth.account.forms import ResetPasswordForm
-from allauth.account.models import EmailAddress
 from django.db import transaction
-from django.http import HttpRequest
 
 from integrations.ledger import record_act
 
 from .access import may_change_membership
 from .models import Domain, Membership, Role, User
-
-log = logging.getLogger(__name__)
 
 
 class MembershipRefused(Exception):
@@ -28,39 +21,6 @@ class MembershipRefused(Exception):
 def get_roles_to_give(user: User, membership: Membership) -> list[tuple[str, str]]:
     """Return the roles this person may give to that member, as choices."""
     return [choice for choice in Role.choices if may_change_membership(user, membership, choice[0])]
-
-
-def add_member(domain: Domain, *, email: str, role: str, by: User) -> tuple[Membership, bool]:
-    """The person is a member; whether they are new to the portal, and need a password, is the second value.
-
-    Raises MembershipRefused.
-    """
-    if not may_change_membership(by, Membership(domain=domain, role=role), role):
-        raise MembershipRefused("Your role does not let you give this one.")
-    with transaction.atomic():
-        user = User.objects.filter(email__iexact=email).first()
-        is_new = user is None
-        if user is None:
-            user = User.objects.create_user(email)
-            EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
-        membership, made = Membership.objects.get_or_create(domain=domain, user=user, defaults={"role": role})
-        if not made:
-            raise MembershipRefused(f"{user.email} is a member already, as {membership.role}.")
-        record_act("member added", domain=domain, actor_label=by.email, detail=f"{user.email} as {role}")
-    return membership, is_new
-
-
-def send_password_mail(request: HttpRequest, email: str) -> bool:
-    """The person has a mail with which to choose a password; False where the mail server took none."""
-    form = ResetPasswordForm(data={"email": email})
-    if not form.is_valid():
-        return False
-    try:
-        form.save(request)
-    except OSError as error:  # smtplib's errors and refused sockets are of this family
-        log.error("The mail to choose a password was not sent: %s", type(error).__name__)
-        return False
-    return True
 
 
 def change_role(membership: Membership, role: str, *, by: User) -> None:

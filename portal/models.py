@@ -126,6 +126,41 @@ class Membership(models.Model):
         return f"{self.user.email}, {self.get_role_display().lower()} of {self.domain.name}"
 
 
+class Invitation(models.Model):
+    """One address is asked to become a member of one domain. Its link works once, for seven days.
+
+    The link's token is kept as a digest only: whoever reads the database cannot follow it.
+    """
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField("e-mail address")
+    role = models.CharField(max_length=16, choices=Role.choices)
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    invited_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["email"]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                "domain",
+                condition=models.Q(accepted_at=None, withdrawn_at=None),
+                name="one_open_invitation_per_address_and_domain",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email}, invited as {self.get_role_display().lower()} of {self.domain.name}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.accepted_at is None and self.withdrawn_at is None
+
+
 class WorkerHeartbeat(models.Model):
     """When the background worker last finished a canary task; one row."""
 

@@ -27,15 +27,14 @@ from integrations.progress import get_sync_steps
 from signatures.overview import get_overview
 
 from .access import Permission, get_permissions, get_visible_domains, require
-from .forms import AddMemberForm, DomainForm, RoleForm
+from .forms import DomainForm, InvitationForm, RoleForm
 from .heartbeat import get_worker
+from .invitations import Sent, invite, list_open
 from .members import (
     MembershipRefused,
-    add_member,
     change_role,
     get_roles_to_give,
     remove_member,
-    send_password_mail,
 )
 from .models import Domain, Membership, Role, User
 from .outages import RETRY_AFTER_SECONDS, is_outage
@@ -147,9 +146,9 @@ def settings_page(request: HttpRequest, domain: Domain) -> HttpResponse:
 @recently_authenticated()
 @require_http_methods(["GET", "HEAD", "POST"])
 def members(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Who may do what here; adds one."""
+    """Who may do what here, and who is invited; invites one."""
     person = get_person(request)
-    form = AddMemberForm(
+    form = InvitationForm(
         _posted(request),
         roles=get_roles_to_give(person, Membership(domain=domain, role=Role.AUDITOR)),
         initial={"role": Role.AUDITOR} | get_typed(request),
@@ -158,28 +157,33 @@ def members(request: HttpRequest, domain: Domain) -> HttpResponse:
         _require_also(request, domain, Permission.MANAGE_MEMBERS)
         if form.is_valid():
             try:
-                added, is_new = add_member(domain, by=person, **form.cleaned_data)
+                tell_sent(request, invite(domain, by=person, **form.cleaned_data))
             except MembershipRefused as refusal:
                 form.add_error("email", refusal.message)
             else:
-                _tell_added(request, added, is_new=is_new)
                 return redirect("portal:members", domain.name)
     people = domain.memberships.select_related("user").order_by("user__email")
     page = Paginator(people, PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "portal/members.html", {"here": "members", "form": form, "page_obj": page})
+    context = {
+        "here": "members",
+        "form": form,
+        "page_obj": page,
+        "invitations": list_open(domain),
+        "now": timezone.now(),
+    }
+    return render(request, "portal/members.html", context)
 
 
-def _tell_added(request: HttpRequest, added: Membership, *, is_new: bool) -> None:
-    words = f"{added.user.email} is now {added.get_role_display().lower()} of {added.domain.name}."
-    if not is_new:
-        messages.success(request, words)
-    elif send_password_mail(request, added.user.email):
-        messages.success(request, f"{words} A mail tells them how to choose a password.")
+def tell_sent(request: HttpRequest, sent: Sent) -> None:
+    """Say to whoever invited what became of the mail."""
+    invited = sent.invitation
+    if sent.is_mailed:
+        messages.success(request, f"{invited.email} has a mail with a link that works once, for seven days.")
     else:
         messages.warning(
             request,
-            f"{words} The mail about a password could not be sent; they can ask for one with “Forgot your password?” "
-            "on the sign-in page.",
+            f"{invited.email} is invited, but the mail could not be sent. Ask the operator to look at the mail "
+            "server, then send the invitation again.",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from integrations.models import Connection, Mailbox, Person, RunState, SyncKind, SyncRun
 from integrations.outreach.scopes import REQUESTED
-from portal.models import Domain, Membership, Role, User
+from portal.models import Domain, Invitation, Membership, Role, User
 from signatures.authoring import save_template
 from signatures.models import (
     Assignment,
@@ -30,6 +31,7 @@ class House:
 
     domain: Domain
     membership: Membership
+    invitation: Invitation
     connection: Connection
     sync_run: SyncRun
     group: Group
@@ -51,6 +53,14 @@ def furnish(name: str) -> House:
     now = timezone.now()
     domain = Domain.objects.create(name=name)
     spare = Membership.objects.create(domain=domain, user=make_user(f"spare@{name}"), role=Role.EDITOR)
+    invitation = Invitation.objects.create(
+        domain=domain,
+        email=f"invited@{name}",
+        role=Role.EDITOR,
+        token_sha256=f"digest of {name}",
+        invited_by=spare.user,
+        expires_at=now + timedelta(days=7),
+    )
     connection = Connection.objects.create(
         domain=domain,
         account_label=f"Organisation of {name}",
@@ -104,7 +114,17 @@ def furnish(name: str) -> House:
         run=delivery_run, mailbox_remote_id="11", mailbox_email=person.email, sender=sender
     )
     return House(
-        domain, spare, connection, sync_run, group, sender, template, version, delivery_run, delivery
+        domain,
+        spare,
+        invitation,
+        connection,
+        sync_run,
+        group,
+        sender,
+        template,
+        version,
+        delivery_run,
+        delivery,
     )
 
 

@@ -34,6 +34,7 @@ MISSING = "987654321"
 # Which object of the furnished house an address names: the part before its id, and the house's field.
 OBJECTS = {
     "members/<int:pk>": "membership",
+    "invitations/<int:pk>": "invitation",
     "syncs/<int:pk>": "sync_run",
     "senders/<int:pk>": "sender",
     "groups/<int:pk>": "group",
@@ -50,6 +51,7 @@ WORDS = {
     "(?P<app_label>django_q|portal|integrations|signatures)": "portal",
     "(?P<url>.*)": "nowhere",
     "keys/<int:pk>": "keys/1",
+    "invitations/<str:token>": "invitations/none",
     "r/<path:content_type_id>/<path:object_id>": "r/1/1",
 }
 

@@ -1,0 +1,126 @@
+"""Invitations: sent again and withdrawn by those who may, and taken up by whoever has the link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from .access import Permission, require
+from .forms import ChoosePasswordForm
+from .invitations import (
+    InvitationRefused,
+    accept,
+    accept_as_new,
+    check_open,
+    find_by_digest,
+    find_invitation,
+    resend,
+    withdraw,
+)
+from .members import MembershipRefused
+from .models import Domain, Invitation, Membership, User
+from .reauth import recently_authenticated
+from .views import get_person, tell_sent
+
+_HELD = "invitation"  # the digest of the token this browser came with
+
+
+@require(Permission.MANAGE_MEMBERS)
+@recently_authenticated(returns_to="portal:members")
+@require_POST
+def invitation_resend(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """A new link goes out, and the old one is dead."""
+    found = get_object_or_404(domain.invitations, pk=pk)
+    try:
+        tell_sent(request, resend(found, by=get_person(request)))
+    except MembershipRefused as refusal:
+        messages.error(request, refusal.message)
+    return redirect("portal:members", domain.name)
+
+
+@require(Permission.MANAGE_MEMBERS)
+@recently_authenticated(returns_to="portal:members")
+@require_POST
+def invitation_withdraw(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """The link opens nothing any more."""
+    found = get_object_or_404(domain.invitations, pk=pk)
+    try:
+        withdraw(found, by=get_person(request))
+        messages.success(request, f"The invitation of {found.email} is withdrawn.")
+    except MembershipRefused as refusal:
+        messages.error(request, refusal.message)
+    return redirect("portal:members", domain.name)
+
+
+@login_not_required
+@require_safe
+def invitation_link(request: HttpRequest, token: str) -> HttpResponse:
+    """The token leaves the address at once, so that no log and no next page learns it."""
+    found = find_invitation(token)
+    request.session[_HELD] = found.token_sha256 if found else ""
+    response = redirect("portal:invitation")
+    response["Referrer-Policy"] = "no-referrer"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def invitation(request: HttpRequest) -> HttpResponse:
+    """Somebody with an account joins; somebody new chooses a password, and joins."""
+    try:
+        held = find_by_digest(request.session.get(_HELD, ""))
+        found = check_open(held, at=timezone.now())
+        account = User.objects.filter(email__iexact=found.email).first()
+        if account is not None and not account.is_active:
+            raise InvitationRefused(
+                "This account is closed", "Ask the people who run this portal to open it."
+            )
+        if request.user.is_authenticated:
+            return _join(request, found)
+        if account is not None:
+            return _show(request, found, has_account=True)
+        return _choose_password(request, found)
+    except InvitationRefused as refusal:
+        return _show(request, None, refusal=refusal, status=410)
+
+
+def _join(request: HttpRequest, found: Invitation) -> HttpResponse:
+    person = get_person(request)
+    if person.email.lower() != found.email.lower():
+        return _show(request, found, is_somebody_else=True, status=403)
+    if request.method != "POST":
+        return _show(request, found, has_account=True)
+    return _enter(request, accept(found, person))
+
+
+def _choose_password(request: HttpRequest, found: Invitation) -> HttpResponse:
+    form = ChoosePasswordForm(request.POST if request.method == "POST" else None, email=found.email)
+    if not form.is_valid():
+        return _show(request, found, form=form)
+    membership = accept_as_new(found, form.cleaned_data["password1"])
+    login(request, membership.user, backend="django.contrib.auth.backends.ModelBackend")
+    return _enter(request, membership)
+
+
+def _enter(request: HttpRequest, membership: Membership) -> HttpResponse:
+    request.session.pop(_HELD, None)
+    messages.success(
+        request, f"You are now {membership.get_role_display().lower()} of {membership.domain.name}."
+    )
+    return redirect("portal:overview", membership.domain.name)
+
+
+def _show(
+    request: HttpRequest, found: Invitation | None, *, status: int = 200, **context: Any
+) -> HttpResponse:
+    response = render(request, "portal/invitation.html", {"invitation": found, **context}, status=status)
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,230 @@
+"""An address is invited, and becomes a member by a link that works once, for seven days; each step is in the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import transaction
+from django.db.models import QuerySet
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+
+from integrations.ledger import record_act
+
+from .access import may_change_membership
+from .members import MembershipRefused
+from .models import Domain, Invitation, Membership, User
+
+VALID_FOR = timedelta(days=7)
+
+log = logging.getLogger(__name__)
+
+
+class InvitationRefused(Exception):
+    """Nobody became a member. title and message: words for the person with the link."""
+
+    def __init__(self, title: str, message: str) -> None:
+        super().__init__(message)
+        self.title = title
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An invitation, and whether the mail server took its mail."""
+
+    invitation: Invitation
+    is_mailed: bool
+
+
+def invite(domain: Domain, *, email: str, role: str, by: User) -> Sent:
+    """The address has an invitation and a mail with its link. Raises MembershipRefused."""
+    _may_give(by, domain, role)
+    token = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        Domain.objects.select_for_update().get(pk=domain.pk)
+        member = domain.memberships.filter(user__email__iexact=email).select_related("user").first()
+        if member is not None:
+            raise MembershipRefused(f"{member.user.email} is a member already, as {member.role}.")
+        if _list_open(domain).filter(email__iexact=email).exists():
+            raise MembershipRefused(
+                f"{email} is invited already. Send that invitation again, or withdraw it."
+            )
+        invitation = Invitation.objects.create(
+            domain=domain,
+            email=email,
+            role=role,
+            token_sha256=_digest(token),
+            invited_by=by,
+            expires_at=timezone.now() + VALID_FOR,
+        )
+        record_act("member invited", domain=domain, actor_label=by.email, detail=f"{email} as {role}")
+    return Sent(invitation, _send(invitation, token))
+
+
+def resend(invitation: Invitation, *, by: User) -> Sent:
+    """The address has a new mail with a new link for another seven days; the old link is dead.
+
+    Raises MembershipRefused.
+    """
+    token = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        locked = _lock_open(invitation)
+        _may_give(by, locked.domain, locked.role)
+        locked.token_sha256 = _digest(token)
+        locked.invited_by = by
+        locked.expires_at = timezone.now() + VALID_FOR
+        locked.save(update_fields=["token_sha256", "invited_by", "expires_at"])
+        record_act(
+            "invitation sent again",
+            domain=locked.domain,
+            actor_label=by.email,
+            detail=f"{locked.email} as {locked.role}",
+        )
+    return Sent(locked, _send(locked, token))
+
+
+def withdraw(invitation: Invitation, *, by: User) -> None:
+    """The link opens nothing any more. Raises MembershipRefused."""
+    with transaction.atomic():
+        locked = _lock_open(invitation)
+        _may_give(by, locked.domain, locked.role)
+        locked.withdrawn_at = timezone.now()
+        locked.save(update_fields=["withdrawn_at"])
+        record_act(
+            "invitation withdrawn",
+            domain=locked.domain,
+            actor_label=by.email,
+            detail=f"{locked.email} as {locked.role}",
+        )
+
+
+def list_open(domain: Domain) -> list[Invitation]:
+    """Return the invitations nobody has taken up yet, those that have expired among them."""
+    return list(_list_open(domain).select_related("invited_by", "domain"))
+
+
+def find_invitation(token: str) -> Invitation | None:
+    """Return what the link with this token stands for, used up or not; None for one nobody was sent."""
+    return find_by_digest(_digest(token))
+
+
+def find_by_digest(token_sha256: str) -> Invitation | None:
+    """Return the invitation whose link has the token of this digest, used up or not."""
+    found = Invitation.objects.select_related("domain", "invited_by")
+    return found.filter(token_sha256=token_sha256).first()
+
+
+def check_open(invitation: Invitation | None, *, at: datetime) -> Invitation:
+    """Return the invitation, which still opens the domain at `at`. Raises InvitationRefused."""
+    ask = "Ask whoever invited you, or an owner of the domain, for a new invitation."
+    if invitation is None or invitation.withdrawn_at is not None:
+        raise InvitationRefused(
+            "This invitation is not valid", f"It was withdrawn, or sent anew since. {ask}"
+        )
+    if invitation.accepted_at is not None:
+        raise InvitationRefused(
+            "This invitation was used", "An invitation works once. Sign in with your account to go on."
+        )
+    if invitation.expires_at <= at:
+        raise InvitationRefused("This invitation has expired", f"It was good for seven days. {ask}")
+    inviter = Membership(domain=invitation.domain, role=invitation.role)
+    if not may_change_membership(invitation.invited_by, inviter, invitation.role):
+        raise InvitationRefused(
+            "This invitation is not valid", f"Whoever sent it may not give this role any more. {ask}"
+        )
+    return invitation
+
+
+def accept(invitation: Invitation, user: User) -> Membership:
+    """The person is a member, and the invitation used up. Raises InvitationRefused.
+
+    The person is the invited one: their account's own address is the one the mail went to.
+    """
+    with transaction.atomic():
+        Domain.objects.select_for_update().get(pk=invitation.domain_id)
+        fresh = Invitation.objects.select_related("domain", "invited_by").filter(pk=invitation.pk).first()
+        locked = check_open(fresh, at=timezone.now())
+        if user.email.lower() != locked.email.lower():
+            raise InvitationRefused(
+                "This invitation is for somebody else",
+                f"It was sent to {locked.email}; you are {user.email}.",
+            )
+        locked.accepted_at = timezone.now()
+        locked.save(update_fields=["accepted_at"])
+        membership, is_new = Membership.objects.get_or_create(
+            domain=locked.domain, user=user, defaults={"role": locked.role}
+        )
+        if is_new:
+            record_act(
+                "member added",
+                domain=locked.domain,
+                actor_label=user.email,
+                detail=f"{user.email} as {locked.role}, invited by {locked.invited_by.email}",
+            )
+    return membership
+
+
+def accept_as_new(invitation: Invitation, password: str) -> Membership:
+    """The invited person has an account and is a member, or neither. Raises InvitationRefused.
+
+    The address is verified, since the link came to it.
+    """
+    with transaction.atomic():
+        Domain.objects.select_for_update().get(pk=invitation.domain_id)
+        check_open(Invitation.objects.filter(pk=invitation.pk).first(), at=timezone.now())
+        user, is_new = User.objects.get_or_create(email=invitation.email.lower())
+        if not is_new:
+            raise InvitationRefused(
+                "There is an account by now", "Sign in with it, then follow the link once more."
+            )
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+        return accept(invitation, user)
+
+
+def _may_give(by: User, domain: Domain, role: str) -> None:
+    if not may_change_membership(by, Membership(domain=domain, role=role), role):
+        raise MembershipRefused("Your role does not let you give this one.")
+
+
+def _list_open(domain: Domain) -> QuerySet[Invitation]:
+    return domain.invitations.filter(accepted_at=None, withdrawn_at=None)
+
+
+def _lock_open(invitation: Invitation) -> Invitation:
+    """Return the invitation as it is now, after every other change of this domain's members has ended."""
+    Domain.objects.select_for_update().get(pk=invitation.domain_id)
+    fresh = Invitation.objects.select_related("domain").filter(pk=invitation.pk).first()
+    if fresh is None or not fresh.is_open:
+        raise MembershipRefused("This invitation was used or withdrawn meanwhile.")
+    return fresh
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _send(invitation: Invitation, token: str) -> bool:
+    """Mail the link, at the configured address whatever a request's headers say; False where nobody took the mail."""
+    context = {
+        "invitation": invitation,
+        "link": settings.PUBLIC_URL + reverse("portal:invitation_link", args=[token]),
+        "portal": settings.PUBLIC_URL,
+    }
+    subject = f"You are invited to {invitation.domain.name} in Countersign"
+    try:
+        send_mail(subject, render_to_string("portal/email/invitation.txt", context), None, [invitation.email])
+    except OSError as error:  # smtplib's errors and refused sockets are of this family
+        log.error("The mail of an invitation was not sent: %s", type(error).__name__)
+        return False
+    return True
