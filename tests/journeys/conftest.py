@@ -56,9 +56,9 @@ class Person:
         if message.type in ("error", "warning"):
             self.complaints.append(f"{self.page.url}: {message.text}")
 
-    def log_in(self) -> Page:
+    def log_in(self, email: str = OWNER) -> Page:
         self.page.goto("/accounts/login/")
-        self.page.get_by_label("Email").fill(OWNER)
+        self.page.get_by_label("Email").fill(email)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("button", name="Sign in", exact=True).click()
         self.page.wait_for_url(lambda url: "/accounts/" not in url)

@@ -21,7 +21,8 @@ APPS = {"portal", "integrations", "signatures"}
 PAGES = {
     "portal:home", "portal:overview", "portal:settings", "portal:members", "portal:member",
     "portal:integrations", "integrations:outreach", "integrations:outreach_disconnect", "integrations:runs",
-    "integrations:run", "integrations:ledger", "integrations:ledger_calls", "signatures:senders",
+    "integrations:run", "integrations:ledger", "integrations:ledger_calls", "integrations:ledger_scope",
+    "integrations:audit", "signatures:senders",
     "signatures:sender", "signatures:groups", "signatures:group", "signatures:templates",
     "signatures:template_new", "signatures:template", "signatures:brand", "signatures:deliveries",
     "signatures:delivery_run", "signatures:delivery_preview",
