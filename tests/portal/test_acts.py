@@ -22,6 +22,8 @@ from .conftest import House, make_user
 APPS = ("portal", "integrations", "signatures")
 OWNER = "owner@people.example"
 IDS = {
+    "portal:invitation_resend": {"pk": "invitation"},
+    "portal:invitation_withdraw": {"pk": "invitation"},
     "portal:member": {"pk": "membership"},
     "signatures:group_move": {"pk": "group"},
     "signatures:group_template": {"pk": "group"},
@@ -43,8 +45,11 @@ ACTS = {
     "integrations:outreach_resume": "resumed",
     "integrations:sync_now": "sync requested",
     "portal:member": "role changed",
-    "portal:members": "member added",
+    "portal:members": "member invited",
+    "portal:invitation_resend": "invitation sent again",
+    "portal:invitation_withdraw": "invitation withdrawn",
     "portal:settings": "settings changed",
+    "portal:sign_in": "settings changed",
     "signatures:brand": "company values changed",
     "signatures:delivery_resume": "delivery resumed",
     "signatures:delivery_start": "delivery started",
@@ -59,6 +64,7 @@ ACTS = {
     "signatures:template_starters": "template saved",
 }
 WITHOUT = {
+    "portal:invitation": "taking an invitation writes 'member added'; whoever holds none is told so",
     "integrations:outreach_check": "asks Outreach; its calls are entries themselves",
     "integrations:outreach_connect": "leads to Outreach; coming back writes 'connected', or nothing was granted",
     "signatures:delivery_plan": "says what would change; starting it is the act",
@@ -81,6 +87,7 @@ def get_body(name: str, house: House) -> dict[str, Any]:
         "portal:member": {"act": "role", "role": "auditor"},
         "portal:members": {"email": "new@acme.example", "role": "auditor"},
         "portal:settings": {"time_zone": "Europe/London"},
+        "portal:sign_in": {"require_mfa": "on"},
         "signatures:brand": {"name": "Acme", "accent": "#2b4acb"},
         "signatures:group_move": {"to": "up"},
         "signatures:group_template": {"template": ""},
