@@ -9,7 +9,7 @@ class PortalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, reauth  # noqa: F401 - register the checks, and what a login leaves in the session
+        from . import checks, reauth, session_limits  # noqa: F401 - register checks, and what a login leaves behind
         from .beats import connect_beats
 
         connect_beats()

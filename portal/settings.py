@@ -30,6 +30,7 @@ def words(name: str) -> list[str]:
 # ── Who and where ────────────────────────────────────────────────────────────────────────────────
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")  # Django refuses to use an empty one
+SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS")  # former keys, while what they signed is still about
 TOKEN_KEYS = words("TOKEN_KEYS")  # newest first; see `rotatekeys`
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 _public = urlsplit(PUBLIC_URL)
@@ -73,13 +74,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",  # before what may refuse a request
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.session_limits.end_old_sessions",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",  # pages are closed unless they opt out
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.second_step.SecondStepMiddleware",

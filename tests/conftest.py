@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -18,11 +19,13 @@ from integrations.outreach.oauth import TokenReply
 from integrations.outreach.sandbox import Sandbox
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Membership, Role, User
+from tests.installation import migrate_template
 from tests.tampering import without_guards
 
 NEEDS = {
     "browser": (("chromium",), "Chromium is not installed (Debian's package `chromium`)."),
     "postgres": (("pg_ctlcluster",), "PostgreSQL is not installed (Debian's package `postgresql`)."),
+    "nginx": (("nginx", "openssl"), "nginx or openssl is not installed (Debian's packages of these names)."),
     "redis": (("redis-server",), "Redis is not installed (Debian's package `redis-server`)."),
 }
 
@@ -66,6 +69,12 @@ def write_entry(db) -> Callable[..., LedgerEntry]:
         return entry
 
     return write
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database file, to copy for an installation of its own."""
+    return migrate_template(tmp_path_factory.mktemp("migrated"))
 
 
 @pytest.fixture

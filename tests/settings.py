@@ -14,7 +14,7 @@ os.environ.setdefault("REQUIRE_MFA", "False")  # the tests about it switch it on
 
 from portal.settings import *  # noqa: F403 - a settings module is extended by import
 
-ALLOWED_HOSTS = ["*"]
+ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "*").split(",")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {  # the manifest storage needs collectstatic first
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

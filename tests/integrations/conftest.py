@@ -20,7 +20,7 @@ from integrations.outreach.sandbox import Sandbox
 from integrations.outreach.sandbox.requestlog import LoggedRequest
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Role, User
-from tests.installation import Installation, migrate_template
+from tests.installation import Installation
 
 # Its `assert_erased` then tells what differs, as an assertion in a test does.
 pytest.register_assert_rewrite("tests.integrations.leaving")
@@ -187,11 +187,6 @@ def trip(client: Client, sandbox: Sandbox, domain: Domain, owner: User) -> Round
     client.force_login(owner)
     sandbox.settings.remember_consent = False
     return RoundTrip(client, sandbox, domain)
-
-
-@pytest.fixture(scope="session")
-def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return migrate_template(tmp_path_factory.mktemp("migrated"))
 
 
 @pytest.fixture

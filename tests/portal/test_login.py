@@ -16,10 +16,9 @@ from django.core import mail
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from portal.models import Domain, Role, User
-from tests.installation import Installation, migrate_template
+from tests.installation import Installation
 from tests.portal_process import as_json
 
 PASSWORD = "correct horse battery"  # the one `make_member` gives
@@ -90,7 +89,7 @@ def test_signing_in_leads_to_no_other_site(client, owner):
         client.post("/accounts/logout/")
 
 
-def test_a_session_gets_a_new_key_at_login_and_is_dead_on_the_server_after_logout(client, owner):
+def test_a6_a_session_gets_a_new_key_at_login_and_is_dead_on_the_server_after_logout(client, owner):
     client.get(LOGIN)
     client.session["before"] = 1
     before = client.session.session_key
@@ -109,13 +108,41 @@ def test_a_session_gets_a_new_key_at_login_and_is_dead_on_the_server_after_logou
     assert not Session.objects.filter(session_key=key).exists()
 
 
-def test_a_session_ends_after_twelve_hours(client, owner):
-    log_in(client, owner.email)
+def test_a6_a_session_in_use_ends_after_twelve_hours(client, owner):
+    with time_machine.travel("2026-11-02T10:00:00Z", tick=False) as clock:
+        log_in(client, owner.email)
+        key = client.session.session_key
+        for _ in range(7):
+            clock.shift(timedelta(minutes=102))
+            assert client.get("/accounts/2fa/").status_code == 200
 
-    with time_machine.travel(timezone.now() + timedelta(hours=11, minutes=59), tick=False):
-        assert client.get("/accounts/2fa/").status_code == 200
-    with time_machine.travel(timezone.now() + timedelta(hours=12, minutes=1), tick=False):
+        clock.shift(timedelta(minutes=7))
         assert client.get("/accounts/2fa/").status_code == 302
+
+    assert not Session.objects.filter(session_key=key).exists()
+
+
+def test_a6_a_session_nobody_uses_ends_after_two_hours(client, owner):
+    with time_machine.travel("2026-11-02T10:00:00Z", tick=False) as clock:
+        log_in(client, owner.email)
+        clock.shift(timedelta(hours=1, minutes=59))
+        assert client.get("/accounts/2fa/").status_code == 200
+
+        clock.shift(timedelta(hours=2, seconds=1))
+        assert client.get("/accounts/2fa/").status_code == 302
+
+
+def test_a6_a_changed_password_ends_every_other_session(client, owner, bystander):
+    log_in(client, owner.email)
+    log_in(elsewhere := Client(), owner.email)
+    log_in(other := Client(), bystander.email)
+
+    client.post(
+        "/accounts/password/change/",
+        {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD},
+    )
+
+    assert [who.get("/accounts/2fa/").status_code for who in (elsewhere, other)] == [302, 200]
 
 
 def test_somebody_deactivated_gets_in_no_more_and_their_session_is_over(client, owner, bystander):
@@ -135,7 +162,7 @@ def test_somebody_deactivated_gets_in_no_more_and_their_session_is_over(client, 
 # ── tries ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client, owner):
+def test_a5_a_wrong_password_and_an_unknown_address_get_the_same_answer(client, owner):
     known = log_in(client, owner.email, "wrong horse battery")
     unknown = log_in(client, "nobody@acme.example", "wrong horse battery")
 
@@ -149,7 +176,7 @@ def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client, own
     assert pages[0] == pages[1]
 
 
-def test_after_five_wrong_passwords_an_account_waits_five_minutes_and_nobody_else_does(
+def test_a5_after_five_wrong_passwords_an_account_waits_five_minutes_and_nobody_else_does(
     client, owner, bystander
 ):
     with time_machine.travel("2026-11-02T10:00:00Z", tick=False) as clock:
@@ -168,13 +195,13 @@ def test_after_five_wrong_passwords_an_account_waits_five_minutes_and_nobody_els
         assert is_in(client)
 
 
-def test_an_unknown_account_is_made_to_wait_as_a_known_one_is(client, owner):
+def test_a5_an_unknown_account_is_made_to_wait_as_a_known_one_is(client, owner):
     answers = [read_errors(log_in(client, "nobody@acme.example", "wrong horse battery")) for _ in range(6)]
 
     assert answers == [[WRONG]] * 5 + [[TOO_OFTEN]]
 
 
-def test_an_address_on_the_network_may_fail_ten_times_a_minute_over_all_accounts_whatever_it_claims_to_be(
+def test_a5_an_address_on_the_network_may_fail_ten_times_a_minute_over_all_accounts_whatever_it_claims_to_be(
     client, owner
 ):
     with time_machine.travel("2026-11-02T10:00:00Z", tick=False) as clock:
@@ -207,7 +234,7 @@ def test_the_login_page_itself_is_asked_for_thirty_times_a_minute_and_then_says_
 # ── the admin ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_admin_has_no_login_of_its_own(client, owner):
+def test_a5_the_admin_has_no_login_of_its_own(client, owner):
     paths = ("/admin/", "/admin/login/", "/admin/portal/domain/")
     for path in paths:
         for visitor in (Client().get(path, follow=True), Client().post(path, GUESS, follow=True)):
@@ -308,24 +335,23 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="session")
-def over_tls(tmp_path_factory: pytest.TempPathFactory) -> dict:
+def over_tls(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> dict:
     """What a portal at an https address sends with its pages."""
-    folder = tmp_path_factory.mktemp("tls")
-    template: Path = migrate_template(folder)
-    installation = Installation(folder, None, PUBLIC_URL="https://signatures.example.com")
-    assert installation.database == template
+    installation = Installation(
+        tmp_path_factory.mktemp("tls"), migrated_database, PUBLIC_URL="https://signatures.example.com"
+    )
     said: dict = as_json(installation.run(OVER_TLS))
     return said
 
 
-def test_over_tls_cookies_are_bound_to_the_host_and_out_of_reach_of_scripts(over_tls):
+def test_a6_over_tls_cookies_are_bound_to_the_host_and_out_of_reach_of_scripts(over_tls):
     bound = {"path": "/", "domain": "", "samesite": "Lax", "secure": True, "httponly": True}
 
     assert over_tls["plain"] == [301, "https://signatures.example.com/accounts/login/"]
     assert over_tls["cookies"] == {"__Host-session": bound, "__Host-csrf": bound}
 
 
-def test_over_tls_every_page_says_how_it_may_be_used(over_tls):
+def test_a7_over_tls_every_page_says_how_it_may_be_used(over_tls):
     told = {name: over_tls["headers"].get(name) for name in (
         "Strict-Transport-Security", "X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy",
         "Cross-Origin-Opener-Policy",

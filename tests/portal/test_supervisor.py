@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from portal.beats import is_running
-from tests.installation import Installation, migrate_template, wait_until
+from tests.installation import Installation, wait_until
 
 GRACE_SECONDS = 8
 PATIENCE_SECONDS = 90  # several processes start on a machine that may be busy
@@ -78,11 +78,6 @@ class Served:
             seconds=PATIENCE_SECONDS,
             what=f"task {name}: {self.output.read_text()}",
         )
-
-
-@pytest.fixture(scope="module")
-def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return migrate_template(tmp_path_factory.mktemp("migrated"))
 
 
 @pytest.fixture
