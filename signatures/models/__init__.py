@@ -25,6 +25,7 @@ from .delivery import (
     Placement,
     Snapshot,
 )
+from .recipient import KnownRecipient
 from .sender import Assignment, Brand, Group, Sender
 from .template import Template, TemplateVersion
 
@@ -49,6 +50,7 @@ __all__ = [
     "EventKind",
     "Following",
     "Group",
+    "KnownRecipient",
     "Placement",
     "RecipientList",
     "RecipientListEntry",

@@ -1,0 +1,146 @@
+"""Decides which banner one known recipient gets from one sender, and keeps that it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.html import format_html
+
+from portal.models import Domain
+
+from .board import Board, load_board
+from .campaigns import NOTHING, Choice, RecipientFacts, SenderFacts, choose_banner
+from .decision_tokens import make_token
+from .facts import Gap, count_shown, get_facts
+from .models import Banner, BannerImage, BannerPlace, Decision, Sender
+from .recipients import key_of
+
+WITHIN_SECONDS = 0.8
+GOOD_FOR = timedelta(minutes=10)
+
+
+class Why(StrEnum):
+    """Why a decision came out as it did."""
+
+    CAMPAIGN = "campaign"
+    DEFAULT = "default"
+    PLACE_IS_OFF = "place_is_off"
+    NOTHING_DUE = "nothing_due"
+    SENDER_INACTIVE = "sender_inactive"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A banner as it goes into a mail: addresses of its own, and markup that is ready to insert."""
+
+    decision_id: int
+    token: str
+    image_url: str
+    image_url_2x: str
+    click_url: str
+    alt: str
+    width: int
+    height: int
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What one recipient gets from one sender.
+
+    shown: None where nothing is due; then nothing is stored.
+    gap: what is not known of the recipient, and may have kept a campaign from showing.
+    good_until: until when the answer may be used for a mail to this recipient.
+    """
+
+    choice: Choice
+    shown: Shown | None
+    why: Why
+    gap: Gap
+    good_until: datetime
+
+
+def decide(
+    domain: Domain,
+    sender: Sender,
+    address: str,
+    *,
+    way: Decision.Way,
+    at: datetime,
+    within: float = WITHIN_SECONDS,
+) -> Decided:
+    """Return what `address` gets from `sender` at `at`; what shows is stored as a decision.
+
+    within: seconds in which a look-up at Outreach must have answered, or the choice is made without it.
+    """
+    place = BannerPlace.objects.filter(domain=domain, is_on=True).select_related("default_image").first()
+    if place is None:
+        return Decided(NOTHING, None, Why.PLACE_IS_OFF, Gap.NONE, at + GOOD_FOR)
+    if not sender.is_active:
+        return Decided(NOTHING, None, Why.SENDER_INACTIVE, Gap.NONE, at + GOOD_FOR)
+    known = get_facts(domain, address, within=within)
+    board = load_board(domain, since=at)
+    with transaction.atomic():
+        choice = _choose(board, sender, known.facts, at=at)
+        if choice.campaign_id in board.get_caps() and known.facts is not None:
+            # One at a time, and counted anew: a cap holds for two gateways that ask at once.
+            BannerPlace.objects.select_for_update().get(pk=place.pk)
+            shown = count_shown(domain, known.facts.key, board)
+            facts = RecipientFacts(known.facts.key, known.facts.matched, shown)
+            choice = _choose(board, sender, facts, at=at)
+        banner = _get_banner(choice)
+        image = banner.image if banner else place.default_image
+        if image is None:
+            return Decided(NOTHING, None, Why.NOTHING_DUE, known.gap, at + GOOD_FOR)
+        decision = Decision.objects.create(
+            domain=domain,
+            sender=sender,
+            campaign_id=choice.campaign_id,
+            banner_id=choice.banner_id,
+            recipient_key=known.facts.key if known.facts else key_of(domain, address),
+            way=way,
+            at=at,
+        )
+    alt = banner.alt if banner else place.default_alt or place.alt
+    why = Why.CAMPAIGN if banner else Why.DEFAULT
+    return Decided(choice, _show(image, alt, decision.pk), why, known.gap, at + GOOD_FOR)
+
+
+def _choose(board: Board, sender: Sender, facts: RecipientFacts | None, *, at: datetime) -> Choice:
+    return choose_banner(
+        board.campaigns, SenderFacts(sender.pk, sender.group_id), facts, at=at, zone=board.zone
+    )
+
+
+def _get_banner(choice: Choice) -> Banner | None:
+    if choice.banner_id is None:
+        return None
+    return Banner.objects.select_related("image").get(pk=choice.banner_id)
+
+
+def _show(image: BannerImage, alt: str, decision_id: int) -> Shown:
+    token = make_token(decision_id)
+    click_url = f"{settings.PUBLIC_URL}/c/d/{token}"
+    image_url_2x = f"{settings.PUBLIC_URL}/b/d/{token}@2x.png"
+    return Shown(
+        decision_id=decision_id,
+        token=token,
+        image_url=f"{settings.PUBLIC_URL}/b/d/{token}.png",
+        image_url_2x=image_url_2x,
+        click_url=click_url,
+        alt=alt,
+        width=image.width,
+        height=image.height,
+        html=format_html(
+            '<a href="{}"><img src="{}" width="{}" height="{}" alt="{}" border="0"></a>',
+            click_url,
+            image_url_2x,
+            image.width,
+            image.height,
+            alt,
+        ),
+    )

@@ -1,0 +1,38 @@
+"""What is known of one recipient for a short while, without who it is or what their record says."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from portal.models import Domain
+
+
+class KnownRecipient(models.Model):
+    """Which audiences one recipient is in, as last found out. Holds no address and no field of a prospect.
+
+    verdicts: campaign id, as text -> [digest of the audience that was asked, whether it holds].
+    """
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
+    recipient_key = models.CharField(max_length=64, help_text="Keyed digest of the address.")
+    verdicts = models.JSONField(default=dict)
+    asked_at = models.DateTimeField(
+        null=True, help_text="When Outreach was last asked; a claim, written before the request leaves."
+    )
+    answered_at = models.DateTimeField(null=True, help_text="When that answer was read; none for a failure.")
+    expires_at = models.DateTimeField(help_text="After this, nothing of it counts.")
+    is_tallied = models.BooleanField(default=True, help_text="False until the audiences' tallies count it.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["domain", "recipient_key"], name="one_known_recipient_per_key")
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"]),
+            models.Index(
+                fields=["domain"], condition=models.Q(is_tallied=False), name="known_not_yet_tallied"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"recipient {self.recipient_key[:8]}…"

@@ -1,0 +1,82 @@
+"""A domain with a place for banners, a sender, and campaigns made in one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from integrations.models import Connection, Person
+from portal.models import Domain
+from signatures.board import get_place, touch
+from signatures.models import Banner, BannerImage, BannerPlace, Campaign, Sender
+
+
+def make_image(domain: Domain) -> BannerImage:
+    name = str(BannerImage.objects.count())
+    return BannerImage.objects.create(
+        domain=domain,
+        sha256=name.rjust(64, "0"),
+        media_type="image/png",
+        width=480,
+        height=120,
+        bytes_1x=b"1x",
+        bytes_2x=b"2x",
+    )
+
+
+def open_place(domain: Domain) -> BannerPlace:
+    """The domain's signatures carry a banner, with one of its own to show by default."""
+    place = get_place(domain)
+    place.is_on = True
+    place.default_image = make_image(domain)
+    place.default_alt = "Acme"
+    place.default_link = "https://acme.example/"
+    place.save()
+    return place
+
+
+@pytest.fixture
+def place(domain: Domain) -> BannerPlace:
+    return open_place(domain)
+
+
+@pytest.fixture
+def sender(domain: Domain, connection: Connection) -> Sender:
+    person = Person.objects.create(
+        connection=connection, remote_id="9001", email="maria@acme.example", changed_at=timezone.now()
+    )
+    return Sender.objects.create(
+        domain=domain,
+        person=person,
+        email="maria@acme.example",
+        name="Maria Alvarez",
+        changed_at=timezone.now(),
+    )
+
+
+@pytest.fixture
+def campaign(domain: Domain) -> Callable[..., Campaign]:
+    """Make a running campaign with one banner, for an audience given as (attribute, operator, values)."""
+
+    def make(name: str, *conditions: tuple[str, str, list[str]], **options: Any) -> Campaign:
+        audience = [
+            {"attribute": attribute, "operator": operator, "values": values}
+            for attribute, operator, values in conditions
+        ]
+        options = {"domain": domain, "starts_at": timezone.now() - timedelta(days=1), **options}
+        made = Campaign.objects.create(name=name, audience=audience, **options)
+        Banner.objects.create(
+            campaign=made,
+            name=f"{name} banner",
+            image=make_image(made.domain),
+            alt=f"See {name}",
+            link=f"https://acme.example/{made.pk}",
+        )
+        touch(made.domain)
+        return made
+
+    return make
