@@ -5,7 +5,7 @@ Nothing here names a vendor; a second provider speaks in these records too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -71,7 +71,10 @@ class MailboxRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProspectRecord:
-    """What one recipient's record says, named fields only; ids of stage, persona, account and owner as text."""
+    """What one recipient's record says, named fields only; ids of stage, persona, account and owner as text.
+
+    attributes: those that were asked for, '' where the record holds nothing.
+    """
 
     remote_id: str
     emails: tuple[str, ...]
@@ -81,7 +84,6 @@ class ProspectRecord:
     stage_id: str = ""
     persona_id: str = ""
     account_id: str = ""
-    is_opted_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,5 +143,12 @@ class Connector(Protocol):
         Raises: Refused, NotFound, Rejected for this mailbox alone.
         """
 
-    def find_prospect(self, email: str) -> ProspectRecord | None:
-        """Return the prospect with this address, or None."""
+    def learn_how_to_find(self) -> str:
+        """Return how `find_prospect` must ask here; learnt by asking for an address that nobody can have."""
+
+    def find_prospect(self, email: str, *, asked: Collection[str], how: str) -> ProspectRecord | None:
+        """Return the prospect with this address, or None, by one call at most.
+
+        asked: names of the attributes to read (see `signatures.audience`); no other is.
+        how: as `learn_how_to_find` said. Raises: UnexpectedReply where it does not serve any more.
+        """

@@ -17,11 +17,13 @@ class IntegrationError(Exception):
     detail: identifiers, status, redacted reply; for operators and the ledger, never a token or a body.
     permanent: trying again changes nothing until a person acts.
     stops_batch: the rest of the batch would fail for the same reason.
+    has_left: whether a request may have reached the outside system; False only where that is certain.
     """
 
     permanent = False
     stops_batch = True
     whose_turn = "nobody"
+    has_left = True
 
     def __init__(self, message: str, *, detail: str = "") -> None:
         super().__init__(message)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from .breaker import get_state
 from .connector import MailboxRecord, ProspectRecord
-from .models import Connection
+from .errors import IntegrationError, UnexpectedReply
+from .models import Connection, LookupState
+from .registry import LOOKUP_NEEDED
 from .sessions import open_session
+
+LOOKUP_SECONDS = 5.0
 
 
 def list_mailboxes(connection: Connection, *, job: str, actor_label: str = "") -> Iterator[MailboxRecord]:
@@ -25,9 +30,41 @@ def read_signature(
     return next((mailbox.signature_html for mailbox in found if mailbox.remote_id == mailbox_remote_id), None)
 
 
+def get_hindrance(connection: Connection | None) -> str:
+    """Return why nobody can be looked up with this connection, in words for a person; '' where one can."""
+    if connection is None:
+        return "Outreach is not connected."
+    if not connection.is_usable:
+        return connection.state_reason or "The connection to Outreach is not working."
+    if not connection.has_scope(LOOKUP_NEEDED):
+        return f"The permission {LOOKUP_NEEDED} was not granted or is switched off."
+    return ""
+
+
 def find_prospect(
-    connection: Connection, email: str, *, job: str, actor_label: str = ""
+    connection: Connection, email: str, *, asked: Collection[str], job: str, actor_label: str = ""
 ) -> ProspectRecord | None:
-    """Return what Outreach says of one recipient, or None. Nothing of it is stored."""
-    with open_session(connection, job=job, actor_label=actor_label, background=False) as session:
-        return session.connector.find_prospect(email)
+    """Return what Outreach says of one recipient, or None. Nothing of it is stored.
+
+    asked: names of the attributes that are read, and no others (see `signatures.audience`).
+    The address leaves once at most, and the call ends within LOOKUP_SECONDS. Where it is not known how
+    Outreach wants to be asked, an address that nobody can have is asked about first.
+    Raises members of `integrations.errors`; `has_left` is False where the address did not leave.
+    """
+    with open_session(
+        connection, job=job, actor_label=actor_label, background=False, hurry_seconds=LOOKUP_SECONDS
+    ) as session:
+        left_before = session.calls.left
+        try:
+            how = get_state(connection).how
+            if not how:
+                how = session.connector.learn_how_to_find()
+                LookupState.objects.filter(pk=connection.pk).update(how=how)
+            left_before = session.calls.left
+            return session.connector.find_prospect(email, asked=asked, how=how)
+        except IntegrationError as error:
+            error.has_left = session.calls.left > left_before
+            if isinstance(error, UnexpectedReply):
+                # Perhaps Outreach takes another form by now: it is learnt anew with the next recipient.
+                LookupState.objects.filter(pk=connection.pk).update(how="")
+            raise

@@ -12,6 +12,8 @@ PROVIDERS = {"outreach": "integrations.outreach.assembly"}
 
 # listing -> the permission that opens it
 NEEDED = {"people": "users.all", "teams": "teams.read", "mailboxes": "mailboxes.all"}
+# the same for looking one recipient up, which is no listing
+LOOKUP_NEEDED = "prospects.read"
 
 
 def get_provider_part(provider: str, name: str) -> Any:

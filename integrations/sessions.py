@@ -36,9 +36,11 @@ def open_session(
     actor_label: str = "",
     background: bool = True,
     for_restoring: bool = False,
+    hurry_seconds: float | None = None,
 ) -> Iterator[Session]:
     """Open a session for one job, such as 'sync 12'; every call it makes is in the ledger when it ends.
 
+    hurry_seconds: each call is made once, and given up after this long; None for patience.
     Errors pass through; those that end the connection itself are recorded on it on their way.
     """
     calls = CallCollector(connection, job=job, actor_label=actor_label)
@@ -48,7 +50,7 @@ def open_session(
     )
     build: Callable[..., Any] = get_provider_part(connection.provider, "open_connector")
     try:
-        with build(watch=watch, budget=budget, record=calls) as connector:
+        with build(watch=watch, budget=budget, record=calls, hurry_seconds=hurry_seconds) as connector:
             yield Session(connector=connector, calls=calls)
     except (ConnectionLost, ClientMisconfigured) as error:
         note_failure(connection, error, token_version=watch.token_version)

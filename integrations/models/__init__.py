@@ -1,7 +1,7 @@
 """Rows of the door: connections, the mirror, runs and the ledger."""
 
 from .chain import GENESIS, ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay
-from .connection import CallBudget, Connection, ConnectionState, DisconnectStep, Mode
+from .connection import CallBudget, Connection, ConnectionState, DisconnectStep, LookupState, Mode
 from .directory import Mailbox, Person, Team
 from .ledger import (
     UNFINISHED,
@@ -28,6 +28,7 @@ __all__ = [
     "LedgerCheckpoint",
     "LedgerDay",
     "LedgerEntry",
+    "LookupState",
     "Mailbox",
     "Mode",
     "Outcome",

@@ -134,6 +134,25 @@ class Connection(models.Model):
         return scope in self.scopes_granted and scope not in self.scopes_switched_off
 
 
+class LookupState(models.Model):
+    """How looking recipients up goes for one connection, one row for all processes; see `integrations.breaker`."""
+
+    connection = models.OneToOneField(
+        Connection, on_delete=models.CASCADE, primary_key=True, related_name="lookup_state"
+    )
+    how = models.CharField(
+        max_length=32, blank=True, help_text="How a look-up must ask; '' until it was learnt."
+    )
+    failures = models.PositiveIntegerField(default=0, help_text="In a row, without an answer in time.")
+    rests_until = models.DateTimeField(
+        null=True, help_text="Nobody is looked up before; null where all is well."
+    )
+    tried_at = models.DateTimeField(null=True, help_text="When one look-up was let through to try again.")
+
+    def __str__(self) -> str:
+        return f"{self.failures} failures in a row"
+
+
 class CallBudget(models.Model):
     """The hourly allowance of one connection, one row for all processes; see `integrations.budget`."""
 

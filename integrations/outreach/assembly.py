@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.urls import reverse
@@ -45,9 +45,13 @@ def get_redirect_uri() -> str:
 
 @contextmanager
 def open_connector(
-    *, watch: ConnectionWatch, budget: Budget, record: Recorder
+    *, watch: ConnectionWatch, budget: Budget, record: Recorder, hurry_seconds: float | None = None
 ) -> Iterator[OutreachConnector]:
-    """Open a connector whose every call asks `watch` first."""
+    """Open a connector whose every call asks `watch` first.
+
+    hurry_seconds: each call is made once, and given up after this long; None for patience.
+    """
+    pace: dict[str, Any] = {} if hurry_seconds is None else {"seconds": hurry_seconds, "repeats": False}
 
     def permission() -> Permission:
         standing = watch.standing()
@@ -58,7 +62,12 @@ def open_connector(
         )
 
     with OutreachClient(
-        base_url=settings.OUTREACH_BASE_URL, access=watch, budget=budget, permission=permission, record=record
+        base_url=settings.OUTREACH_BASE_URL,
+        access=watch,
+        budget=budget,
+        permission=permission,
+        record=record,
+        **pace,
     ) as client:
         yield OutreachConnector(client)
 

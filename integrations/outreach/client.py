@@ -136,7 +136,7 @@ class Transport:
                     url,
                     headers=dict(headers),
                     data=content,
-                    timeout=CONNECT_AND_READ_SECONDS,
+                    timeout=(min(CONNECT_AND_READ_SECONDS[0], seconds), CONNECT_AND_READ_SECONDS[1]),
                     allow_redirects=False,
                     stream=True,
                 ) as response,
@@ -197,6 +197,8 @@ class OutreachClient:
 
     base_url: scheme, host and port; 'https://api.outreach.io' outside the sandbox.
     permission: asked before every attempt, so that a pause holds from the next call on.
+    seconds: how long one call may take, from connecting to the last byte.
+    repeats: False sends each call once, whatever comes of it.
     sleep, now, jitter: the clock and chance, for tests; jitter() is from 0 to 1.
     Safe to use from several threads; close it, or use it in a `with` block.
     """
@@ -210,6 +212,8 @@ class OutreachClient:
         permission: Callable[[], Permission],
         record: Recorder,
         max_connections: int = 8,
+        seconds: float = CALL_SECONDS,
+        repeats: bool = True,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
@@ -222,6 +226,8 @@ class OutreachClient:
         self._sleep = sleep
         self._now = now
         self._jitter = jitter
+        self._seconds = seconds
+        self._repeats = repeats
         self._transport = Transport(max_connections=max_connections)
 
     def __enter__(self) -> Self:
@@ -247,7 +253,8 @@ class OutreachClient:
         In order: the policy, the budget, the token, the call. A 401 renews the token once and repeats
         the call once; a 429 of at most 5 seconds is waited for once; a read is repeated up to 3 times
         when no answer came, a write never (its reply may be lost and the write done: the caller reads
-        and compares). Waiting for our own budget or for a token is not recorded: nothing left.
+        and compares). A client that repeats nothing does none of this, but a 401 still renews the token,
+        for the next call. Waiting for our own budget or for a token is not recorded: nothing left.
         Raises: PolicyViolation, and every member of integrations.errors.
         """
         query = dict(query or {})
@@ -263,8 +270,11 @@ class OutreachClient:
                 if has_renewed:
                     raise
                 has_renewed, token = True, self._access.renew(token)
+                if not self._repeats:
+                    raise
             except RateLimited as error:
-                if has_waited or error.retry_after_seconds > LONGEST_WAIT_IN_PLACE_SECONDS:
+                waits_too_long = error.retry_after_seconds > LONGEST_WAIT_IN_PLACE_SECONDS
+                if has_waited or waits_too_long or not self._repeats:
                     raise
                 has_waited = True
                 self._sleep(error.retry_after_seconds)
@@ -272,7 +282,7 @@ class OutreachClient:
                 raise
             except Unreachable:
                 failures += 1
-                if endpoint.verb != "read" or failures > READ_RETRIES:
+                if endpoint.verb != "read" or failures > READ_RETRIES or not self._repeats:
                     raise
                 self._sleep(FIRST_BACKOFF_SECONDS * 2 ** (failures - 1) * (0.5 + self._jitter() / 2))
 
@@ -327,7 +337,7 @@ class OutreachClient:
                 },
                 content=call.content,
                 max_bytes=LARGEST_PAGE_BYTES if call.endpoint.verb == "read" else LARGEST_REPLY_BYTES,
-                seconds=CALL_SECONDS,
+                seconds=self._seconds,
             )
             status = answer.status
             reply = self._understand(call, answer)

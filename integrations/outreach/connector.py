@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +31,12 @@ from integrations.outreach.policy import is_one_address
 from integrations.outreach.statuses import NotUnderstood
 
 MOST_PEOPLE_PER_READ = 150
+
+# RFC 2606: no address ends in `.invalid`, so that nobody's record is read by asking.
+NOBODY = "nobody@countersign.invalid"
+# The array form is documented for filters in general, and `emails` not named among them; that a fieldset
+# may name relationships is JSON:API, and not in Outreach's pages. So both are tried, on nobody's address.
+WAYS_TO_FIND = ("array and links", "array", "plain and links", "plain")
 
 _RELATIONSHIPS = frozenset({"teams", "users", "user", "owner", "stage", "persona", "account"})
 _PEOPLE_FIELDS = tuple(name for name in LIST_USERS.fields_read if name not in ("userGuid", "createdAt"))
@@ -119,23 +124,47 @@ class OutreachConnector:
             raise _unexpected(f"asked for mailbox {mailbox_id}, answered with {record.remote_id}")
         return record
 
-    def find_prospect(self, email: str) -> ProspectRecord | None:
+    def learn_how_to_find(self) -> str:
+        """Return the first of WAYS_TO_FIND that Outreach understands and that finds nobody for nobody."""
+        for how in WAYS_TO_FIND:
+            fields = ("emails", *(records.PROSPECT_LINKS if "links" in how else ()))
+            try:
+                items = self._find(NOBODY, fields, how)
+            except NotUnderstood:
+                continue
+            if not items:
+                return how
+        raise _unexpected("no form of the filter finds a prospect by its address")
+
+    def find_prospect(
+        self, email: str, *, asked: Collection[str] = (), how: str = WAYS_TO_FIND[0]
+    ) -> ProspectRecord | None:
         """Return the prospect with this address, or None; also None, without a call, for no address.
 
-        Only a live prospect that names the address itself counts, whatever else the filter let through.
+        Only a live prospect that names the address itself counts.
+        Raises: UnexpectedReply where the filter let strangers through, as if it were not there.
         """
         address = email.strip().lower()
         if not is_one_address(address):
             return None
-        found: list[ProspectRecord] = []
-        # The array form is documented for filters in general, and `emails` not named among them: where
-        # it is refused, or lets strangers through as if it were not there, the plain form is asked.
-        with suppress(NotUnderstood):
-            found = self._prospects({"filter[emails][]": address, "newFilterSyntax": "true"})
-            if not found:
-                return None
-        named = _named(found, address) or _named(self._prospects({"filter[emails]": address}), address)
+        fields = records.get_prospect_fields(asked)
+        items = self._find(address, fields if "links" in how else _without_relationships(fields), how)
+        try:
+            found = [records.prospect(item) for item in items if records.is_live(item)]
+        except FieldError as error:
+            raise _unexpected(f"prospect {error}") from error
+        named = [record for record in found if address in map(str.lower, record.emails)]
+        if found and not named:
+            raise _unexpected("the filter let other prospects through")
         return min(named, key=lambda record: int(record.remote_id), default=None)
+
+    def _find(self, address: str, fields: Sequence[str], how: str) -> list[Any]:
+        query = {"page[size]": "2", "count": "false", "fields[prospect]": ",".join(fields)}
+        if "array" in how:
+            query |= {"filter[emails][]": address, "newFilterSyntax": "true"}
+        else:
+            query["filter[emails]"] = address
+        return jsonapi.resources(self._client.send(FIND_PROSPECT, query=query).document)
 
     def is_granted(self, scope: str) -> bool:
         """Tell by the smallest read under `scope` whether Outreach opens it; for a grant that is not known.
@@ -145,8 +174,7 @@ class OutreachConnector:
         """
         try:
             if scope == FIND_PROSPECT.scope:
-                # RFC 2606: no address ends in `.invalid`, so that nobody's record is read by asking.
-                self._prospects({"filter[emails]": "nobody@countersign.invalid"})
+                self._find(NOBODY, ("emails",), "plain")
                 return True
             endpoint = {one.scope: one for one in (LIST_USERS, LIST_TEAMS, LIST_MAILBOXES)}[scope]
             fields = {f"fields[{endpoint.resource_type}]": endpoint.fields_read[0]}
@@ -154,22 +182,6 @@ class OutreachConnector:
         except ScopeMissing:
             return False
         return True
-
-    def _prospects(self, filters: Mapping[str, str]) -> list[ProspectRecord]:
-        """Return the live prospects that the filter lets through, two at most."""
-        query = {"page[size]": "2", "count": "false", **filters}
-        try:
-            items = self._prospect_items(query, FIND_PROSPECT.fields_read)
-        except NotUnderstood:
-            items = self._prospect_items(query, _without_relationships(FIND_PROSPECT.fields_read))
-        try:
-            return [records.prospect(item) for item in items if records.is_live(item)]
-        except FieldError as error:
-            raise _unexpected(f"prospect {error}") from error
-
-    def _prospect_items(self, query: Mapping[str, str], fields: tuple[str, ...]) -> list[Any]:
-        query = {**query, "fields[prospect]": ",".join(fields)}
-        return jsonapi.resources(self._client.send(FIND_PROSPECT, query=query).document)
 
     def _listing(
         self, endpoint: Endpoint, fields: tuple[str, ...], filters: Mapping[str, str]
@@ -197,10 +209,6 @@ class OutreachConnector:
 
 def _without_relationships(fields: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in fields if name not in _RELATIONSHIPS)
-
-
-def _named(prospects: list[ProspectRecord], address: str) -> list[ProspectRecord]:
-    return [record for record in prospects if address in map(str.lower, record.emails)]
 
 
 def _since(updated_since: datetime | None) -> dict[str, str]:

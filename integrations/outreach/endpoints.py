@@ -11,6 +11,8 @@ TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a secret
 # Undocumented by Outreach; other vendors use this Doorkeeper-style address. A failure here is expected.
 REVOKE_PATH = "/oauth/revoke"
 
+CUSTOM_FIELDS = tuple(f"custom{number}" for number in range(1, 151))
+
 _SCHEMA = "https://api.outreach.io/api/v2/schema/openapi.json, read 2026-08-22: "
 
 
@@ -94,13 +96,13 @@ FIND_PROSPECT = Endpoint(
     fields_read=(
         "emails", "title", "occupation", "company", "tags", "region", "addressCity", "addressState",
         "addressCountry", "timeZone", "source", "campaignName", "eventName", "externalSource", "score",
-        "engagedScore", "optedOut", "trashedAt", "owner", "stage", "persona", "account",
+        "engagedScore", "trashedAt", "owner", "stage", "persona", "account", *CUSTOM_FIELDS,
     ),
     attributes_written=(),
     filters=("filter[emails][]", "filter[emails]"),
     is_lookup=True,
     source=_SCHEMA + "GET /prospects",
-    purpose="Look one prospect up by e-mail address, to choose the banner.",
+    purpose="Look one prospect up by e-mail address, to choose the banner; only fields that an audience asks about.",
 )  # fmt: skip
 
 WRITE_SIGNATURE = Endpoint(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from integrations.connector import (
     Unreadable,
 )
 from integrations.outreach import jsonapi
+from integrations.outreach.endpoints import CUSTOM_FIELDS
 from integrations.outreach.jsonapi import FieldError
 from integrations.outreach.listing import ListingPage
 
@@ -40,8 +41,9 @@ _PROSPECT_ATTRIBUTES = {
     "externalSource": "external_source",
     "score": "score",
     "engagedScore": "engaged_score",
+    **{name: name for name in CUSTOM_FIELDS},
 }
-_PROSPECT_LINKS = {"owner": "user", "stage": "stage", "persona": "persona", "account": "account"}
+PROSPECT_LINKS = {"owner": "user", "stage": "stage", "persona": "persona", "account": "account"}
 
 
 def read_page(
@@ -153,21 +155,36 @@ def is_live(item: Any) -> bool:
     return type(item) is dict and not jsonapi.attributes_of(item).get("trashedAt")
 
 
+def get_prospect_fields(asked: Collection[str]) -> tuple[str, ...]:
+    """Return what a look-up names for attributes in our words: these, the addresses, and whether it is deleted.
+
+    Raises: ValueError for a word nobody knows here.
+    """
+    ours = {**{ours: theirs for theirs, ours in _PROSPECT_ATTRIBUTES.items()}, "tags": "tags"}
+    ours |= {name: name for name in PROSPECT_LINKS}
+    if unknown := set(asked) - set(ours):
+        raise ValueError(f"no attribute of a prospect: {', '.join(sorted(unknown))}")
+    return ("emails", "trashedAt", *(theirs for name, theirs in ours.items() if name in asked))
+
+
 def prospect(item: dict[str, Any]) -> ProspectRecord:
-    """Return a prospect with its named attributes in our words."""
+    """Return a prospect with those of its attributes that came, in our words."""
     attributes = jsonapi.attributes_of(item)
-    values = {ours: _plain(attributes, theirs) for theirs, ours in _PROSPECT_ATTRIBUTES.items()}
-    ids = {name: jsonapi.to_one(item, name, kind) or "" for name, kind in _PROSPECT_LINKS.items()}
+    values = {
+        ours: _plain(attributes, theirs)
+        for theirs, ours in _PROSPECT_ATTRIBUTES.items()
+        if theirs in attributes
+    }
+    ids = {name: jsonapi.to_one(item, name, kind) or "" for name, kind in PROSPECT_LINKS.items()}
     return ProspectRecord(
         remote_id=jsonapi.identity(item, "prospect"),
         emails=jsonapi.texts(attributes, "emails"),
         attributes=values,
-        tags=jsonapi.texts(attributes, "tags"),
+        tags=jsonapi.texts(attributes, "tags") if "tags" in attributes else (),
         owner_id=ids["owner"],
         stage_id=ids["stage"],
         persona_id=ids["persona"],
         account_id=ids["account"],
-        is_opted_out=bool(jsonapi.flag(attributes, "optedOut")),
     )
 
 

@@ -39,7 +39,7 @@ def test_r6_afterwards_nothing_calls_outreach(sandbox, connection, domain, owner
         lambda: call_command("syncdirectory", domain=domain.name),
         lambda: call_command("checkconnection", domain=domain.name),
         lambda: lookup.read_signature(stale, person_remote_id="1", mailbox_remote_id="1", job="test"),
-        lambda: lookup.find_prospect(stale, "somebody@example.com", job="test"),
+        lambda: lookup.find_prospect(stale, "somebody@example.com", asked=(), job="test"),
         lambda: renew_now(stale, job="test"),
         lambda: request_disconnect(stale, restores=True, by_label="test"),
     ):

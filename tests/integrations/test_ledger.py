@@ -104,7 +104,7 @@ def test_l5_the_ledger_agrees_with_outreachs_own_log_to_the_last_call(
     for number in editable[:5]:
         write(number, f"<p>signature {number}</p>")
     attempt(lambda: write(999_999, "<p>nobody</p>"))
-    attempt(lambda: lookup.find_prospect(connection, "nobody@example.com", job="preview"))
+    attempt(lambda: lookup.find_prospect(connection, "nobody@example.com", asked=("title",), job="preview"))
     for kind, path in [
         ("status", "/api/v2/users"),
         ("reset", "/api/v2/teams"),
