@@ -82,14 +82,14 @@ def decide(
         return Decided(NOTHING, None, Why.PLACE_IS_OFF, Gap.NONE, at + GOOD_FOR)
     if not sender.is_active:
         return Decided(NOTHING, None, Why.SENDER_INACTIVE, Gap.NONE, at + GOOD_FOR)
-    known = get_facts(domain, address, within=within)
     board = load_board(domain, since=at)
+    known = get_facts(domain, address, within=within, board=board)
     with transaction.atomic():
         choice = _choose(board, sender, known.facts, at=at)
         if choice.campaign_id in board.get_caps() and known.facts is not None:
             # One at a time, and counted anew: a cap holds for two gateways that ask at once.
             BannerPlace.objects.select_for_update().get(pk=place.pk)
-            shown = count_shown(domain, known.facts.key, board)
+            shown = count_shown(domain, known.facts.key, board, at=at)
             facts = RecipientFacts(known.facts.key, known.facts.matched, shown)
             choice = _choose(board, sender, facts, at=at)
         banner = _get_banner(choice)

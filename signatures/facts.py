@@ -6,25 +6,43 @@ memory, and dropped. What stays is which audiences held.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
 from json import dumps
+from threading import BoundedSemaphore
+from typing import Any
 
-from django.db.models import Count, Q
+from django.db import connections as db_connections
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
+from integrations import breaker, lookup
+from integrations.connections import get_connection
+from integrations.connector import ProspectRecord
+from integrations.errors import IntegrationError
+from integrations.models import Connection
 from portal.models import Domain
 
-from .audience import Condition, Recipient, is_in_audience, needs_prospect
+from .audience import Condition, Recipient, get_needed, is_in_audience, needs_prospect
 from .board import Board, load_board
 from .campaigns import RecipientFacts
 from .models import Decision, KnownRecipient
 from .recipients import get_lists_holding, key_of, normalise
 
 LIFE = timedelta(hours=1)
+ON_TIME_SECONDS = 0.8
+POLL_SECONDS = 0.03
+THREADS = 8  # look-ups at once in one process; while Outreach hangs, no more than these hang with it
+_free_threads = BoundedSemaphore(THREADS)
+
+Verdict = list[Any]  # digest of the audience, whether it holds
+Verdicts = dict[str, Verdict]
 
 
 class Gap(StrEnum):
@@ -32,7 +50,11 @@ class Gap(StrEnum):
 
     NONE = ""
     NO_ADDRESS = "no_address"
-    NOT_ASKED = "not_asked"
+    NOT_CONNECTED = "not_connected"
+    RESTING = "resting"
+    BUSY = "busy"
+    LATE = "late"
+    FAILED = "failed"
     ASKED_BEFORE = "asked_before"
 
 
@@ -58,46 +80,212 @@ def get_cached(domain: Domain, address: str, *, board: Board | None = None) -> R
     if not is_address(address):
         return None
     key = key_of(domain, address)
-    row = KnownRecipient.objects.filter(
-        domain=domain, recipient_key=key, expires_at__gt=timezone.now()
-    ).first()
-    if row is None:
+    now = timezone.now()
+    row = KnownRecipient.objects.filter(domain=domain, recipient_key=key, expires_at__gt=now).first()
+    board = board or load_board(domain, since=now)
+    if row is None and board.audiences:
         return None
-    board = board or load_board(domain, since=timezone.now())
-    return RecipientFacts(key, _get_matched(row.verdicts, board), count_shown(domain, key, board))
+    matched = _get_matched(row.verdicts, board) if row else frozenset()
+    return RecipientFacts(key, matched, count_shown(domain, key, board, at=now))
 
 
-def get_facts(domain: Domain, address: str, *, within: float) -> Known:
+def get_facts(domain: Domain, address: str, *, within: float, board: Board | None = None) -> Known:
     """Return what is known of a recipient, asking Outreach where a live audience needs it.
 
-    within: seconds until this returns, whatever Outreach does.
+    within: seconds until this returns, whatever Outreach does; an answer that comes later is of use to the
+        next who asks. Never call it inside a transaction: the look-up has a database connection of its own.
+    board: the domain's, where the caller holds it already.
     """
     if not is_address(address):
         return Known(None, Gap.NO_ADDRESS)
-    board = load_board(domain, since=timezone.now())
-    key = key_of(domain, address)
-    recipient = Recipient(
-        email_domain=normalise(address).rpartition("@")[2], list_ids=get_lists_holding(domain, address)
-    )
-    verdicts = _judge(board, recipient, only=_get_local(board))
-    KnownRecipient.objects.update_or_create(
-        domain=domain,
-        recipient_key=key,
-        defaults={"verdicts": verdicts, "expires_at": timezone.now() + LIFE},
-    )
-    gap = Gap.NONE if len(verdicts) == len(board.audiences) else Gap.NOT_ASKED
-    return Known(RecipientFacts(key, _get_matched(verdicts, board), count_shown(domain, key, board)), gap)
-
-
-def count_shown(domain: Domain, key: str, board: Board) -> dict[int, int]:
-    """Return campaign id -> how often this recipient got it within its cap's days; capped campaigns only."""
+    ends_at = time.monotonic() + within
     now = timezone.now()
+    board = board or load_board(domain, since=now)
+    question = _Question(
+        domain=domain,
+        key=key_of(domain, address),
+        address=normalise(address),
+        list_ids=get_lists_holding(domain, address),
+        audiences=board.audiences,
+        asked=get_asked(board, at=now),
+    )
+    gap, until = _ask_if_needed(question, ends_at=ends_at)
+    verdicts = _keep(question, question.judge(None, only=_get_local(board))) if board.audiences else {}
+    shown = count_shown(domain, question.key, board, at=now)
+    return Known(RecipientFacts(question.key, _get_matched(verdicts, board), shown), gap, until)
+
+
+def get_asked(board: Board, *, at: datetime) -> frozenset[str]:
+    """Return the attributes that audiences of campaigns running now, or within the hour, ask about."""
+    live = [rule.id for rule in board.campaigns if not rule.is_paused and rule.starts_at <= at + LIFE]
+    return frozenset().union(*(get_needed(board.audiences.get(pk, ())) for pk in live))
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One recipient, and what is asked about them; lives as long as the asking."""
+
+    domain: Domain
+    key: str
+    address: str
+    list_ids: frozenset[str]
+    audiences: Mapping[int, tuple[Condition, ...]]
+    asked: frozenset[str]
+
+    def judge(self, record: ProspectRecord | None, *, only: Iterable[int]) -> Verdicts:
+        """Return what each of these audiences says; without a record, none that needs one holds."""
+        recipient = Recipient(
+            email_domain=self.address.rpartition("@")[2],
+            list_ids=self.list_ids,
+            values=None if record is None else _get_values(record),
+            tags=() if record is None else record.tags,
+        )
+        return {
+            str(pk): [digest_audience(self.audiences[pk]), is_in_audience(self.audiences[pk], recipient)]
+            for pk in only
+        }
+
+    @property
+    def answered_by_record(self) -> list[int]:
+        """Ids of the campaigns whose audience the record, with the attributes asked for, can answer."""
+        return [pk for pk, conditions in self.audiences.items() if get_needed(conditions) <= self.asked]
+
+
+def _get_values(record: ProspectRecord) -> dict[str, str]:
+    ids = {
+        "owner": record.owner_id,
+        "stage": record.stage_id,
+        "persona": record.persona_id,
+        "account": record.account_id,
+    }
+    return {**record.attributes, **ids}
+
+
+def _ask_if_needed(question: _Question, *, ends_at: float) -> tuple[Gap, datetime | None]:
+    """The recipient's record is asked for, where an audience needs it and it was not within the hour."""
+    if not question.asked:
+        return Gap.NONE, None
+    row = _get_row(question)
+    now = timezone.now()
+    if row is not None and row.asked_at and row.asked_at > now - LIFE:
+        return _await_other(question, row, ends_at=ends_at)
+    connection = get_connection(question.domain)
+    if connection is None or lookup.get_hindrance(connection):
+        return Gap.NOT_CONNECTED, None
+    if not _free_threads.acquire(blocking=False):
+        return Gap.BUSY, None
+    asking: Future[None] | None = None
+    try:
+        if not breaker.may_try(connection):
+            return Gap.RESTING, None
+        if not _claim(question, at=now):
+            breaker.note_trial_unused(connection)
+            return _await_other(question, _get_row(question), ends_at=ends_at)
+        asking = _get_threads().submit(_look_up, connection, question, now)
+        asking.add_done_callback(lambda _: _free_threads.release())
+    finally:
+        if asking is None:
+            _free_threads.release()
+    try:
+        asking.result(timeout=max(ends_at - time.monotonic(), 0))
+    except TimeoutError:
+        return Gap.LATE, None
+    except IntegrationError:
+        return Gap.FAILED, None
+    return Gap.NONE, None
+
+
+def _await_other(
+    question: _Question, row: KnownRecipient | None, *, ends_at: float
+) -> tuple[Gap, datetime | None]:
+    """Somebody asked within the hour: their answer serves, once it is there and fits the audiences of now."""
+    while row is not None and row.asked_at is not None:
+        if row.answered_at is not None:
+            known = {
+                pk for pk, verdict in row.verdicts.items() if _fits(verdict, question.audiences.get(int(pk)))
+            }
+            is_whole = known.issuperset(map(str, question.answered_by_record))
+            return (Gap.NONE, None) if is_whole else (Gap.ASKED_BEFORE, row.asked_at + LIFE)
+        is_under_way = row.asked_at > timezone.now() - timedelta(seconds=lookup.LOOKUP_SECONDS)
+        if not is_under_way or row.failed_at is not None:
+            return Gap.ASKED_BEFORE, row.asked_at + LIFE
+        if time.monotonic() + POLL_SECONDS > ends_at:
+            return Gap.LATE, None
+        time.sleep(POLL_SECONDS)
+        row = _get_row(question)
+    return Gap.FAILED, None
+
+
+def _look_up(connection: Connection, question: _Question, claimed_at: datetime) -> None:
+    """Runs in a thread of its own. What the record says of the audiences is kept; the record is not."""
+    started = time.monotonic()
+    is_on_time = False
+    try:
+        record = lookup.find_prospect(connection, question.address, asked=question.asked, job="look-up")
+        verdicts = question.judge(record, only=question.answered_by_record)
+        _rows(question).filter(asked_at=claimed_at).update(
+            verdicts=verdicts,
+            answered_at=timezone.now(),
+            expires_at=claimed_at + LIFE,
+            is_tallied=False,
+        )
+        is_on_time = time.monotonic() - started <= ON_TIME_SECONDS
+    except IntegrationError as error:
+        # The claim stands where the address may have left: it is not asked for again within the hour.
+        given_up = {"failed_at": timezone.now()} if error.has_left else {"asked_at": None}
+        _rows(question).filter(asked_at=claimed_at).update(**given_up)
+        raise
+    finally:
+        (breaker.note_answer if is_on_time else breaker.note_failure)(connection)
+        db_connections.close_all()
+
+
+def _claim(question: _Question, *, at: datetime) -> bool:
+    """Return whether this caller, and no other of any process, may ask for the recipient in this hour."""
+    claim = {"asked_at": at, "answered_at": None, "failed_at": None}
+    is_free = Q(asked_at=None) | Q(asked_at__lte=at - LIFE)
+    if _rows(question).filter(is_free).update(**claim):
+        return True
+    _, is_ours = KnownRecipient.objects.get_or_create(
+        domain=question.domain, recipient_key=question.key, defaults={**claim, "expires_at": at + LIFE}
+    )
+    return is_ours
+
+
+def _rows(question: _Question) -> QuerySet[KnownRecipient]:
+    return KnownRecipient.objects.filter(domain=question.domain, recipient_key=question.key)
+
+
+def _get_row(question: _Question) -> KnownRecipient | None:
+    return _rows(question).first()
+
+
+def _keep(question: _Question, local: Verdicts) -> Verdicts:
+    """What needs no record is kept beside what did, and both are returned."""
+    now = timezone.now()
+    row, _ = KnownRecipient.objects.get_or_create(
+        domain=question.domain,
+        recipient_key=question.key,
+        defaults={"verdicts": local, "expires_at": now + LIFE},
+    )
+    is_over = row.expires_at <= now
+    verdicts = {**({} if is_over else row.verdicts), **local}
+    if is_over or verdicts != row.verdicts:
+        # Not over an answer that came meanwhile: it has judged the local ones as well.
+        _rows(question).filter(answered_at=row.answered_at).update(
+            verdicts=verdicts, expires_at=now + LIFE if is_over else row.expires_at
+        )
+    return verdicts
+
+
+def count_shown(domain: Domain, key: str, board: Board, *, at: datetime) -> dict[int, int]:
+    """Return campaign id -> how often this recipient got it within its cap's days; capped campaigns only."""
     caps = board.get_caps()
     if not caps:
         return {}
     counted = {
         f"shown{campaign_id}": Count(
-            "pk", filter=Q(campaign_id=campaign_id, at__gt=now - timedelta(days=cap.days))
+            "pk", filter=Q(campaign_id=campaign_id, at__gt=at - timedelta(days=cap.days))
         )
         for campaign_id, cap in caps.items()
     }
@@ -119,20 +307,23 @@ def digest_audience(conditions: Iterable[Condition]) -> str:
     return sha256(written.encode()).hexdigest()[:16]
 
 
-def _get_local(board: Board) -> frozenset[int]:
-    return frozenset(pk for pk, conditions in board.audiences.items() if not needs_prospect(conditions))
+def _get_local(board: Board) -> list[int]:
+    return [pk for pk, conditions in board.audiences.items() if not needs_prospect(conditions)]
 
 
-def _judge(board: Board, recipient: Recipient, *, only: Iterable[int]) -> dict[str, tuple[str, bool]]:
-    return {
-        str(pk): (digest_audience(board.audiences[pk]), is_in_audience(board.audiences[pk], recipient))
-        for pk in only
-    }
+def _fits(verdict: Verdict, conditions: tuple[Condition, ...] | None) -> bool:
+    return conditions is not None and verdict[0] == digest_audience(conditions)
 
 
-def _get_matched(verdicts: Mapping[str, tuple[str, bool]], board: Board) -> frozenset[int]:
+def _get_matched(verdicts: Verdicts, board: Board) -> frozenset[int]:
     return frozenset(
         pk
         for pk, conditions in board.audiences.items()
-        if (verdict := verdicts.get(str(pk))) and verdict[1] and verdict[0] == digest_audience(conditions)
+        if (verdict := verdicts.get(str(pk))) and verdict[1] and _fits(verdict, conditions)
     )
+
+
+@cache
+def _get_threads() -> ThreadPoolExecutor:
+    """Made with the first look-up, so that it belongs to the process that asks."""
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="look-up")

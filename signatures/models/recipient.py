@@ -20,6 +20,7 @@ class KnownRecipient(models.Model):
         null=True, help_text="When Outreach was last asked; a claim, written before the request leaves."
     )
     answered_at = models.DateTimeField(null=True, help_text="When that answer was read; none for a failure.")
+    failed_at = models.DateTimeField(null=True, help_text="When it was clear that no answer comes.")
     expires_at = models.DateTimeField(help_text="After this, nothing of it counts.")
     is_tallied = models.BooleanField(default=True, help_text="False until the audiences' tallies count it.")
 
