@@ -150,6 +150,9 @@ Q_CLUSTER = {
 LEDGER_KEEP_DAYS = env.int("LEDGER_KEEP_DAYS", default=400)  # `pruneledger` takes nothing younger
 HEARTBEAT_GRACE_SECONDS = env.int("HEARTBEAT_GRACE_SECONDS", default=90)
 
+# ── Decisions ────────────────────────────────────────────────────────────────────────────────────
+DECISIONS_PER_SECOND = env.int("DECISIONS_PER_SECOND", default=50)  # of one key; bursts of twice as many
+
 # ── Login ────────────────────────────────────────────────────────────────────────────────────────
 AUTH_USER_MODEL = "portal.User"
 AUTHENTICATION_BACKENDS = [

@@ -8,8 +8,11 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Lower
 from django.utils.html import format_html
 
+from integrations.connections import get_connection
+from integrations.models import Mailbox
 from portal.models import Domain
 
 from .board import Board, load_board
@@ -17,10 +20,11 @@ from .campaigns import NOTHING, Choice, RecipientFacts, SenderFacts, choose_bann
 from .decision_tokens import make_token
 from .facts import Gap, count_shown, get_facts
 from .models import Banner, BannerImage, BannerPlace, Decision, Sender
-from .recipients import key_of
+from .recipients import key_of, normalise
 
 WITHIN_SECONDS = 0.8
 GOOD_FOR = timedelta(minutes=10)
+STYLE = "display: block; border: 0; max-width: 100%; height: auto"  # as the shipped templates have it
 
 
 class Why(StrEnum):
@@ -62,6 +66,21 @@ class Decided:
     why: Why
     gap: Gap
     good_until: datetime
+
+
+def find_sender(domain: Domain, address: str) -> Sender | None:
+    """Return whose address this is in the domain, in any case: the person's own, or one of their mailboxes'."""
+    wanted = normalise(address)
+    senders = Sender.objects.filter(domain=domain).select_related("group").order_by("-is_active", "pk")
+    found: Sender | None = senders.annotate(address=Lower("email")).filter(address=wanted).first()
+    if found is None:
+        mailboxes = Mailbox.objects.filter(connection=get_connection(domain), retired_at=None)
+        owner = mailboxes.annotate(address=Lower("email")).filter(address=wanted).first()
+        if owner is not None:
+            found = senders.filter(
+                person__connection=owner.connection_id, person__remote_id=owner.person_remote_id
+            ).first()
+    return found
 
 
 def decide(
@@ -136,11 +155,12 @@ def _show(image: BannerImage, alt: str, decision_id: int) -> Shown:
         width=image.width,
         height=image.height,
         html=format_html(
-            '<a href="{}"><img src="{}" width="{}" height="{}" alt="{}" border="0"></a>',
+            '<a href="{}"><img src="{}" width="{}" height="{}" alt="{}" border="0" style="{}"></a>',
             click_url,
             image_url_2x,
             image.width,
             image.height,
             alt,
+            STYLE,
         ),
     )

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from .views import brand, deliveries, frames, groups, originals, runs, senders, templates
+from .views import api, brand, deliveries, frames, groups, originals, runs, senders, templates
 
 app_name = "signatures"
 
@@ -38,4 +38,9 @@ _pages = [
     path("originals/", originals.originals, name="originals"),
 ]
 
-urlpatterns = [path("domains/<str:domain>/", include(_pages))]
+_api = [
+    path("decisions", api.decisions, name="api_decisions"),
+    path("openapi.json", api.openapi, name="api_document"),
+]
+
+urlpatterns = [path("domains/<str:domain>/", include(_pages)), path("api/v1/", include(_api))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Lower
 
 from .connection import Connection
 
@@ -78,6 +79,7 @@ class Mailbox(MirrorRow):
         ]
         indexes = [
             models.Index(fields=["connection", "person_remote_id"]),
+            models.Index("connection", Lower("email"), name="mailbox_by_address"),
             models.Index(fields=["connection", "email"]),
         ]
 

@@ -240,6 +240,10 @@ class DecisionKey(models.Model):
     created_by_label = models.CharField(max_length=255, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    requests_left = models.FloatField(
+        default=0, editable=False, help_text="Of the burst, when it was last counted."
+    )
+    counted_at = models.FloatField(default=0, editable=False, help_text="When that was, in epoch seconds.")
 
     class Meta:
         ordering = ["-id"]

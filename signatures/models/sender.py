@@ -6,6 +6,7 @@ import secrets
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from integrations.models import Person
 from portal.models import Domain
@@ -94,7 +95,11 @@ class Sender(models.Model):
 
     class Meta:
         ordering = ["name", "email"]
-        indexes = [models.Index(fields=["domain", "email"]), models.Index(fields=["domain", "name"])]
+        indexes = [
+            models.Index(fields=["domain", "email"]),
+            models.Index(fields=["domain", "name"]),
+            models.Index("domain", Lower("email"), name="sender_by_address"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email
