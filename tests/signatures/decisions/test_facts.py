@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from threading import Thread
 
 import pytest
 from django.core.cache import cache
@@ -120,21 +119,6 @@ def test_one_address_is_asked_for_once_an_hour(domain, known_how, campaign, sand
     time_machine.move_to(timezone.now() + timedelta(minutes=61))
     assert ask(domain).facts == first.facts
     assert len(get_requests(sandbox)) == 2
-
-
-def test_one_address_is_asked_for_once_by_many_at_once(domain, known_how, campaign, sandbox):
-    chosen = campaign("Renewals", ("tags", "has_any", ["renewal"]))
-    sandbox.faults.add("slow", path=PROSPECTS, seconds=0.2)
-    answers: list[Known] = []
-    threads = [Thread(target=lambda: answers.append(ask(domain))) for _ in range(6)]
-
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert [known.facts.matched for known in answers] == [{chosen.pk}] * 6
-    assert len(get_requests(sandbox)) == 1
 
 
 def test_an_audience_that_changed_is_unknown_until_the_hour_is_over(domain, known_how, campaign, sandbox):
