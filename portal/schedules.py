@@ -27,6 +27,8 @@ SCHEDULES = (
     Regular("sweep syncs and connections", "integrations.tasks.sweep_connections", minutes=1),
     Regular("check the ledger", "integrations.tasks.check_ledger", cron="40 3 * * *"),
     Regular("sweep deliveries", "signatures.tasks.sweep_deliveries", minutes=1),
+    Regular("count looked-up recipients", "signatures.tasks.tally_audiences", minutes=5),
+    Regular("remove old decisions", "signatures.tasks.remove_old_decisions", cron="40 2 * * *"),
 )
 
 

@@ -242,12 +242,18 @@ def _look_up(connection: Connection, question: _Question, claimed_at: datetime) 
 
 def _claim(question: _Question, *, at: datetime) -> bool:
     """Return whether this caller, and no other of any process, may ask for the recipient in this hour."""
-    claim = {"asked_at": at, "answered_at": None, "failed_at": None}
+    claim: dict[str, Any] = {
+        "asked_at": at,
+        "answered_at": None,
+        "failed_at": None,
+        "verdicts": {},
+        "expires_at": at + LIFE,  # a claim stands as long as the row does
+    }
     is_free = Q(asked_at=None) | Q(asked_at__lte=at - LIFE)
     if _rows(question).filter(is_free).update(**claim):
         return True
     _, is_ours = KnownRecipient.objects.get_or_create(
-        domain=question.domain, recipient_key=question.key, defaults={**claim, "expires_at": at + LIFE}
+        domain=question.domain, recipient_key=question.key, defaults=claim
     )
     return is_ours
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from integrations.models import Connection, ConnectionState, DisconnectStep, RunState, SyncRun
 from integrations.queue import enqueue
 
-from . import delivery, restore
+from . import delivery, privacy, restore, tallying
 from .following import follow_mirror, plan_automatic_delivery
 from .givingup import give_up
 from .lease import is_due
@@ -69,6 +69,17 @@ def sweep_deliveries() -> None:
     give_up(_get_orphaned_runs(), "Outreach was disconnected.")
     for run_id in _get_unfollowed_syncs():
         enqueue("signatures.tasks.follow_sync", run_id=run_id)
+
+
+def tally_audiences() -> None:
+    """What look-ups said is counted for each audience, and what is known of recipients goes after its hour."""
+    tallying.tally_audiences()
+    tallying.remove_expired()
+
+
+def remove_old_decisions() -> None:
+    """Decisions whose time is over are gone."""
+    privacy.remove_old_decisions()
 
 
 def _get_abandoned_plans() -> list[DeliveryRun]:

@@ -1,0 +1,33 @@
+"""Writes what is kept about one recipient as JSON, for the person it is about."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.models import Domain
+from signatures.facts import is_address
+from signatures.privacy import export_kept, get_kept, record_export
+
+
+class Command(BaseCommand):
+    help = (
+        "Print what one domain keeps about one recipient, as JSON. The ledger gets the act, and no address."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("address")
+        parser.add_argument("--domain", required=True)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        domain = Domain.objects.filter(name=options["domain"]).first()
+        if domain is None:
+            raise CommandError(f"There is no domain {options['domain']}.")
+        if not is_address(options["address"]):
+            raise CommandError("That is no e-mail address.")
+        kept = get_kept(domain, options["address"])
+        record_export(domain, kept, actor_label="command")
+        self.stdout.write(json.dumps(export_kept(domain, kept), indent=2, ensure_ascii=False))

@@ -1,0 +1,37 @@
+"""Erases what is kept about one recipient: decisions, list entries, and what the last hour's look-up left."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.models import Domain
+from signatures.facts import is_address
+from signatures.privacy import erase, get_kept
+
+
+class Command(BaseCommand):
+    help = "Erase what one domain keeps about one recipient. The ledger gets the act, and no address."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("address")
+        parser.add_argument("--domain", required=True)
+        parser.add_argument("--dry-run", action="store_true", help="say what would go, and erase nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        domain = Domain.objects.filter(name=options["domain"]).first()
+        if domain is None:
+            raise CommandError(f"There is no domain {options['domain']}.")
+        if not is_address(options["address"]):
+            raise CommandError("That is no e-mail address.")
+        if options["dry_run"]:
+            kept = get_kept(domain, options["address"])
+            lists = len(kept.lists)
+            self.stdout.write(f"{len(kept.decisions):,} decisions and {lists:,} list entries would go.")
+            return
+        erased = erase(domain, options["address"], actor_label="command")
+        self.stdout.write(
+            f"{erased.decisions:,} decisions and {erased.list_entries:,} list entries are gone."
+        )
