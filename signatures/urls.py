@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from .views import api, brand, deliveries, frames, groups, originals, runs, senders, templates
+from .views import api, brand, deliveries, frames, groups, originals, recipients, runs, senders, templates
 
 app_name = "signatures"
 
@@ -38,9 +38,23 @@ _pages = [
     path("originals/", originals.originals, name="originals"),
 ]
 
+_recipients = [
+    path("", recipients.recipients, name="recipients"),
+    path("keys/", recipients.key_make, name="key_make"),
+    path("keys/<int:pk>/revoke/", recipients.key_revoke, name="key_revoke"),
+    path("person/", recipients.person, name="person"),
+    path("person/export/", recipients.person_export, name="person_export"),
+    path("person/erase/", recipients.person_erase, name="person_erase"),
+    path("retention/", recipients.retention, name="retention"),
+    path("retention/change/", recipients.retention_change, name="retention_change"),
+]
 _api = [
     path("decisions", api.decisions, name="api_decisions"),
     path("openapi.json", api.openapi, name="api_document"),
 ]
 
-urlpatterns = [path("domains/<str:domain>/", include(_pages)), path("api/v1/", include(_api))]
+urlpatterns = [
+    path("domains/<str:domain>/", include(_pages)),
+    path("domains/<str:domain>/campaigns/recipient/", include(_recipients)),
+    path("api/v1/", include(_api)),
+]

@@ -1,0 +1,55 @@
+"""The forms of the pages about recipients: keys, one person's data, and how long things are kept."""
+
+from __future__ import annotations
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from .facts import is_address
+from .models import BannerPlace, DecisionKey
+
+
+class KeyForm(forms.ModelForm):
+    class Meta:
+        model = DecisionKey
+        fields = ["name"]
+        labels = {"name": "Where it is used"}
+        help_texts = {
+            "name": "Such as “Mail gateway Frankfurt”. One key for each place, so that each can be taken back."
+        }
+
+
+class PersonForm(forms.Form):
+    """One recipient's address. It is read here, and neither stored nor put into an address bar."""
+
+    address = forms.CharField(
+        label="E-mail address",
+        max_length=320,
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        help_text="It is turned into this domain’s digest and searched for; the address itself is not kept.",
+    )
+
+    def clean_address(self) -> str:
+        address: str = self.cleaned_data["address"]
+        if not is_address(address):
+            raise ValidationError("Write one address, such as kim@example.com.")
+        return address
+
+
+class RetentionForm(forms.ModelForm):
+    class Meta:
+        model = BannerPlace
+        fields = ["decision_days", "event_days"]
+        labels = {
+            "decision_days": "Choices for recipients, in days",
+            "event_days": "Single views and clicks, in days",
+        }
+        help_texts = {
+            "decision_days": "At least 1. An older choice’s picture and link are gone too, and no cap counts it.",
+            "event_days": "At least 7. Daily counts stay for good; they name no recipient.",
+        }
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        for field in self.fields.values():
+            field.widget.attrs["max"] = 3650

@@ -1,0 +1,165 @@
+"""Who receives: keys of the decision API, what is asked about recipients, and what is kept of them."""
+
+from __future__ import annotations
+
+import json
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from integrations.breaker import get_state
+from integrations.connections import get_connection
+from integrations.lookup import get_hindrance
+from portal.access import Permission, require
+from portal.models import Domain
+from portal.reauth import recently_authenticated
+from signatures import privacy
+from signatures.audience import ATTRIBUTE_BY_NAME, ATTRIBUTES
+from signatures.board import get_place
+from signatures.decision_keys import make_key, revoke_key
+from signatures.models import DecisionKey
+from signatures.recipient_forms import KeyForm, PersonForm, RetentionForm
+
+from .common import get_actor
+
+
+@require(Permission.VIEW)
+@require_safe
+def recipients(request: HttpRequest, domain: Domain) -> HttpResponse:
+    return _show_recipients(request, domain, KeyForm())
+
+
+def _show_recipients(
+    request: HttpRequest, domain: Domain, form: KeyForm, *, made: str = "", status: int = 200
+) -> HttpResponse:
+    connection = get_connection(domain)
+    state = get_state(connection) if connection else None
+    asked = privacy.get_fields_asked(domain)
+    context = {
+        "here": "campaigns",
+        "place": get_place(domain),
+        "keys": DecisionKey.objects.filter(domain=domain),
+        "form": form,
+        "made": made,
+        "hindrance": get_hindrance(connection),
+        "rests_until": state.rests_until
+        if state and state.rests_until and state.rests_until > timezone.now()
+        else None,
+        "failures": state.failures if state else 0,
+        "asked": [ATTRIBUTE_BY_NAME[one.name].label for one in ATTRIBUTES if one.name in asked],
+    }
+    response = render(request, "signatures/recipients.html", context, status=status)
+    if made:
+        response["Cache-Control"] = "no-store"
+    return response
+
+
+@require(Permission.CONNECT)
+@recently_authenticated(returns_to="signatures:recipients")
+@require_POST
+def key_make(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Show a new key, this once: it is answered here and not after a redirect, since it is kept nowhere."""
+    form = KeyForm(request.POST)
+    if not form.is_valid():
+        return _show_recipients(request, domain, form, status=422)
+    new = make_key(domain, form.cleaned_data["name"], actor_label=get_actor(request).email)
+    return _show_recipients(request, domain, KeyForm(), made=new.text)
+
+
+@require(Permission.CONNECT)
+@recently_authenticated(returns_to="signatures:recipients")
+@require_POST
+def key_revoke(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    key = get_object_or_404(DecisionKey.objects.select_related("domain").filter(domain=domain), pk=pk)
+    if revoke_key(key, actor_label=get_actor(request).email):
+        messages.success(request, f"The key {key} is taken back. Whoever still asks with it gets no banner.")
+    else:
+        messages.info(request, f"The key {key} had been taken back already.")
+    return redirect("signatures:recipients", domain.name)
+
+
+@require(Permission.CONNECT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def person(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Show what is kept about one address. It comes by POST, so that it stands in no address bar and no log."""
+    form = PersonForm(request.POST if request.method == "POST" else None)
+    kept = (
+        privacy.get_kept(domain, form.cleaned_data["address"]) if form.is_bound and form.is_valid() else None
+    )
+    context = {
+        "here": "campaigns",
+        "form": form,
+        "kept": kept,
+        "address": form["address"].value() if kept else "",
+    }
+    response = render(request, "signatures/person.html", context, status=422 if form.errors else 200)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require(Permission.CONNECT)
+@recently_authenticated(returns_to="signatures:person")
+@require_POST
+def person_export(request: HttpRequest, domain: Domain) -> HttpResponse:
+    form = PersonForm(request.POST)
+    if not form.is_valid():
+        return redirect("signatures:person", domain.name)
+    kept = privacy.get_kept(domain, form.cleaned_data["address"])
+    privacy.record_export(domain, kept, actor_label=get_actor(request).email)
+    exported = json.dumps(privacy.export_kept(domain, kept), indent=2, ensure_ascii=False)
+    response = HttpResponse(exported, content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="recipient-{kept.recipient_key[:8]}.json"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require(Permission.CONNECT)
+@recently_authenticated(returns_to="signatures:person")
+@require_POST
+def person_erase(request: HttpRequest, domain: Domain) -> HttpResponse:
+    form = PersonForm(request.POST)
+    if form.is_valid():
+        erased = privacy.erase(domain, form.cleaned_data["address"], actor_label=get_actor(request).email)
+        messages.success(
+            request,
+            f"{erased.decisions} choices and {erased.list_entries} list entries are erased. "
+            "Nothing is kept about this address any more.",
+        )
+    return redirect("signatures:person", domain.name)
+
+
+@require(Permission.VIEW)
+@require_http_methods(["GET", "HEAD"])
+def retention(request: HttpRequest, domain: Domain) -> HttpResponse:
+    return _show_retention(request, domain, RetentionForm(instance=get_place(domain)), None)
+
+
+@require(Permission.CONNECT)
+@require_POST
+def retention_change(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Preview what shorter days would remove; they are kept only when that was seen and confirmed."""
+    form = RetentionForm(request.POST, instance=get_place(domain))
+    if not form.is_valid():
+        return _show_retention(request, domain, form, None, status=422)
+    days = {name: form.cleaned_data[name] for name in ("decision_days", "event_days")}
+    preview = privacy.preview_retention(domain, **days)
+    if request.POST.get("confirmed") != f"{days['decision_days']}/{days['event_days']}":
+        return _show_retention(request, domain, form, preview)
+    privacy.set_retention(domain, **days, actor_label=get_actor(request).email)
+    messages.success(request, "The days are saved. What is older goes in the next night.")
+    return redirect("signatures:retention", domain.name)
+
+
+def _show_retention(
+    request: HttpRequest,
+    domain: Domain,
+    form: RetentionForm,
+    preview: privacy.Preview | None,
+    *,
+    status: int = 200,
+) -> HttpResponse:
+    context = {"here": "campaigns", "form": form, "preview": preview, "place": get_place(domain)}
+    return render(request, "signatures/retention.html", context, status=status)
