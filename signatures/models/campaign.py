@@ -24,7 +24,10 @@ class BannerImage(models.Model):
     width = models.PositiveSmallIntegerField(help_text="Of the picture at 1×, in pixels.")
     height = models.PositiveSmallIntegerField()
     bytes_1x = models.BinaryField()
-    bytes_2x = models.BinaryField()
+    bytes_2x = models.BinaryField(help_text="The same as at 1× where there is nothing sharper.")
+    note = models.CharField(
+        max_length=400, blank=True, help_text="What became of the upload that a person may want to know."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
