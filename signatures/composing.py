@@ -12,7 +12,7 @@ from .models import Assignment, Group, Sender, Template, TemplateVersion
 from .rendering.errors import RenderRefused
 from .rendering.render import RenderedSignature, render_signature
 from .rendering.template import CompiledTemplate
-from .values import get_brand, get_values
+from .values import get_banner_place, get_brand, get_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,17 @@ class Refusal:
 
 
 class Composer:
-    """Composes for senders of one domain. `load` reads what may have changed since, in three queries."""
+    """Composes for senders of one domain. `load` reads what may have changed since, in six queries."""
 
     def __init__(self, domain: Domain) -> None:
         self._domain = domain
         self._versions: dict[int, CompiledTemplate] = {}  # a version never changes
 
     def load(self, senders: Iterable[Sender]) -> None:
-        """Assignments, current versions and the company's words are as they stand now."""
+        """Assignments, current versions, the company's words and the banner's place are as they stand now."""
         ids = [sender.pk for sender in senders]
         self._brand = get_brand(self._domain)
+        self._place = get_banner_place(self._domain)
         rows = Assignment.objects.filter(domain=self._domain, template__archived_at=None)
         self._by_group = dict(rows.filter(group__isnull=False).values_list("group_id", "template_id"))
         self._by_sender = dict(rows.filter(sender__in=ids).values_list("sender_id", "template_id"))
@@ -72,7 +73,9 @@ class Composer:
                 "no_template", f"No template is assigned. Assign one to {group} or to this sender."
             )
         try:
-            rendered = render_signature(self._versions[version_id], get_values(sender, self._brand))
+            rendered = render_signature(
+                self._versions[version_id], get_values(sender, self._brand, self._place)
+            )
         except RenderRefused as refused:
             return Refusal(refused.code, refused.message)
         return Composed(rendered, version_id)

@@ -18,20 +18,23 @@ from .rendering import (
     compile_template,
     render_signature,
 )
-from .values import get_brand, get_values
+from .values import get_banner_place, get_brand, get_size_values, get_values
 
 
 def get_preview_values(domain: Domain, sender: Sender | None) -> dict[str, str | None]:
     """Return what a preview is made from: this sender's values; for None a sample person at the domain's company."""
+    place = get_banner_place(domain)
     if sender is not None:
-        return get_values(sender, get_brand(domain))
+        return get_values(sender, get_brand(domain), place)
     brand = get_brand(domain)
     kept = {
         field.name: getattr(brand, field.name.removeprefix("company."))
         for field in FIELDS
         if field.source is Source.COMPANY
     }
-    return {field.name: kept.get(field.name) or field.sample for field in FIELDS}
+    values: dict[str, str | None] = {field.name: kept.get(field.name) or field.sample for field in FIELDS}
+    values.update((field.name, None) for field in FIELDS if field.source is Source.BANNER and not place.is_on)
+    return values | get_size_values(place)
 
 
 def render_version(version: TemplateVersion, sender: Sender | None) -> RenderedSignature:

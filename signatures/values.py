@@ -11,7 +11,8 @@ from django.utils import timezone
 from integrations.ledger import record_act
 from portal.models import Domain
 
-from .models import Brand, Sender
+from .addresses import get_click_url, get_image_url
+from .models import BannerPlace, Brand, Sender
 from .rendering.context import build_context
 from .rendering.fields import FIELD_BY_NAME, FIELDS, Field, Source
 
@@ -42,9 +43,14 @@ def get_brand(domain: Domain) -> Brand:
     return Brand.objects.filter(domain=domain).first() or Brand(domain=domain)
 
 
-def get_values(sender: Sender, brand: Brand) -> dict[str, str | None]:
+def get_banner_place(domain: Domain) -> BannerPlace:
+    """Return the domain's place for banners; an unsaved one, switched off, where none is kept."""
+    return BannerPlace.objects.filter(domain=domain).first() or BannerPlace(domain=domain)
+
+
+def get_values(sender: Sender, brand: Brand, place: BannerPlace) -> dict[str, str | None]:
     """Return every merge field of a sender, None where there is no value. Needs person and group loaded."""
-    values = {**_mirrored_values(sender), **_company_values(brand)}
+    values = {**_mirrored_values(sender), **_company_values(brand), **_banner_values(sender, place)}
     values["group.name"] = None if sender.group is None or sender.group.is_default else sender.group.name
     values.update((name, text) for name, text in sender.own_values.items() if text)
     return {name: value or None for name, value in values.items()}
@@ -81,9 +87,26 @@ def _company_values(brand: Brand) -> dict[str, str | None]:
     }
 
 
+def get_size_values(place: BannerPlace) -> dict[str, str]:
+    """Return the banner's fields that are the same for every sender; none while signatures carry no banner."""
+    if not place.is_on:
+        return {}
+    return {"banner.width": str(place.width), "banner.height": str(place.height), "banner.alt": place.alt}
+
+
+def _banner_values(sender: Sender, place: BannerPlace) -> dict[str, str]:
+    if not place.is_on:
+        return {}
+    return {
+        "banner.image_url": get_image_url(sender.banner_key, variable=place.recipient_variable),
+        "banner.click_url": get_click_url(sender.banner_key, variable=place.recipient_variable),
+        **get_size_values(place),
+    }
+
+
 def get_field_sources(sender: Sender) -> list[FieldSource]:
     """Return every merge field of a sender with its value and who says so, in the table's order."""
-    values = get_values(sender, get_brand(sender.domain))
+    values = get_values(sender, get_brand(sender.domain), get_banner_place(sender.domain))
     found = []
     for field in FIELDS:
         value = values.get(field.name) or ""

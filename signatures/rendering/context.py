@@ -10,6 +10,7 @@ from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from signatures.rendering.fields import FIELDS, Trust
+from signatures.rendering.place import split_address
 
 MAX_TEXT_LENGTH = 4_000
 MAX_URL_LENGTH = 2_000
@@ -30,6 +31,7 @@ _PHONE = re.compile(
     r"\+?[\d\s().\-/\u2010-\u2013\u00a0]{3,40}(?:(?:;?\s*ext[.:=]?|x|#)\s*\d{1,8})?", re.IGNORECASE
 )
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,3}")
 _HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _URL_FORBIDDEN = re.compile(r"[\s\"'<>\\^`|]")
 
@@ -153,10 +155,28 @@ def _url(value: str) -> str:
     return f"https://{netloc}{path}"
 
 
+def _number(value: str) -> str:
+    if not _NUMBER.fullmatch(value):
+        raise Unfit("not a number from 1 to 9999")
+    return value
+
+
+def _place(value: str) -> str:
+    """Return the address of a banner of ours, its variable as it stands."""
+    base = split_address(value)
+    if base is None:
+        raise Unfit("not an https:// address of our own")
+    if base.startswith("https:") and _url(base) != base.lower():
+        raise Unfit("not a web address")
+    return value
+
+
 _CHECKS: dict[Trust, Callable[[str], str]] = {
     Trust.TEXT: _text,
     Trust.EMAIL: _email,
     Trust.URL: _url,
     Trust.PHONE: _phone,
     Trust.COLOUR: _colour,
+    Trust.NUMBER: _number,
+    Trust.PLACE: _place,
 }

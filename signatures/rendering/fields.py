@@ -19,6 +19,8 @@ class Trust(StrEnum):
     URL = "url"
     PHONE = "phone"
     COLOUR = "colour"
+    NUMBER = "number"
+    PLACE = "place"
 
 
 class Source(StrEnum):
@@ -28,6 +30,7 @@ class Source(StrEnum):
     PORTAL = "portal"
     COMPANY = "company"
     GROUP = "group"
+    BANNER = "banner"
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Field:
     doc: str
 
 
-_O, _P, _C, _G = Source.OUTREACH, Source.PORTAL, Source.COMPANY, Source.GROUP
+_O, _P, _C, _G, _B = Source.OUTREACH, Source.PORTAL, Source.COMPANY, Source.GROUP, Source.BANNER
 
 FIELDS: tuple[Field, ...] = (
     Field("sender.first_name", "First name", Trust.TEXT, _O, "Maren", "The sender's given name."),
@@ -81,6 +84,15 @@ FIELDS: tuple[Field, ...] = (
     Field("company.accent", "Accent colour", Trust.COLOUR, _C, "#3f63d8",
           "The brand colour, written #rrggbb; used inside style and bgcolor only."),
     Field("group.name", "Group", Trust.TEXT, _G, "Partnerships", "The signature group the sender is in."),
+    Field("banner.image_url", "Banner picture", Trust.PLACE, _B,
+          "https://signatures.acme.example/b/sampleKeyOfNobodyAtAll@2x.png",
+          "Where the sender's banner is fetched from; a whole src. Missing while signatures carry no banner."),
+    Field("banner.click_url", "Banner link", Trust.PLACE, _B,
+          "https://signatures.acme.example/c/sampleKeyOfNobodyAtAll",
+          "Where a click on the sender's banner goes; a whole href."),
+    Field("banner.width", "Banner width", Trust.NUMBER, _B, "480", "In pixels, for the width of the picture."),
+    Field("banner.height", "Banner height", Trust.NUMBER, _B, "120", "In pixels, for the height of the picture."),
+    Field("banner.alt", "Banner text", Trust.TEXT, _B, "News from Acme", "What readers without pictures see."),
 )  # fmt: skip
 
 FIELD_BY_NAME: dict[str, Field] = {field.name: field for field in FIELDS}

@@ -13,6 +13,7 @@ from liquid.exceptions import LiquidError
 from signatures.rendering.context import Context, build_context
 from signatures.rendering.errors import RenderRefused
 from signatures.rendering.lines import settle_lines
+from signatures.rendering.place import PLACE_FIELDS, put_stand_ins
 from signatures.rendering.plaintext import plain_text
 from signatures.rendering.sanitize import sanitize_signature
 from signatures.rendering.template import CompiledTemplate
@@ -56,7 +57,8 @@ def render_context(template: CompiledTemplate, context: Context) -> RenderedSign
     """Return the signature for values already checked; `render_signature` without the checking."""
     html = settle_lines(_merge(template, context)).strip()
     encoded = html.encode()
-    _refuse_unfit(html, len(encoded))
+    own = [address for name in PLACE_FIELDS if (address := context.value(name))]
+    _refuse_unfit(put_stand_ins(html, own), len(encoded))
     return RenderedSignature(
         html=html,
         sha256=sha256(encoded).hexdigest(),
@@ -76,7 +78,10 @@ def _merge(template: CompiledTemplate, context: Context) -> str:
 
 
 def _refuse_unfit(html: str, byte_count: int) -> None:
-    """Raise RenderRefused unless `html` says something, is small enough, finished and allowed."""
+    """Raise RenderRefused unless `html` says something, is small enough, finished and allowed.
+
+    html: with stand-ins for the addresses of the sender's own banner, which `context` has checked.
+    """
     if "<img" not in html and not _TAGS_AND_BLANKS.sub("", html):
         raise RenderRefused("empty", "The signature is empty for this sender. Fill in the fields it uses.")
     if byte_count > MAX_SIGNATURE_BYTES:

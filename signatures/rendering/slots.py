@@ -28,6 +28,7 @@ _OPEN_TABLE = re.compile(
 )
 _TEXT_ATTRIBUTES = frozenset({"alt", "title"})
 _URL_ATTRIBUTES = frozenset({"href", "src"})
+_NUMBER_ATTRIBUTES = frozenset({"width", "height"})
 _PATH_STARTED = re.compile(r"https://[^/?#\s\ue010]+[/?#]|mailto:", re.IGNORECASE)
 
 
@@ -40,6 +41,7 @@ class Place(StrEnum):
     URL_START = "address"
     URL_PART = "part of an address"
     COLOUR = "colour"
+    NUMBER = "number"
 
 
 @dataclass
@@ -57,6 +59,11 @@ class Slot:
     def is_output(self) -> bool:
         return self.source.startswith("{{")
 
+    @property
+    def is_of_place(self) -> bool:
+        """Whether it writes an address of the sender's banner."""
+        return self.is_output and any(FIELD_BY_NAME[name].trust is Trust.PLACE for name in self.fields)
+
     def restored(self) -> str:
         """Return the Liquid to store: as written, with the filter its place demands."""
         if self.place is Place.URL_PART and not {"url_encode", "tel"} & set(self.filters):
@@ -72,6 +79,7 @@ class SlottedMarkup:
     css: str
     slots: list[Slot] = field(default_factory=list)
     word: str = "slot"
+    thousand: int = 9
 
 
 class Locator:
@@ -96,7 +104,7 @@ def put_aside(source: str, slots: list[Slot], at: Locator) -> SlottedMarkup:
     numbered = LIQUID_PIECE.sub(lambda _: f"{SLOT_OPEN}{next(numbers)}{SLOT_CLOSE}", source)
     # Without it a parser opens the table body itself, after a condition that stands before the row.
     numbered = _OPEN_TABLE.sub(r"\1<tbody>\2", numbered)
-    markup = SlottedMarkup("", "", slots, word=_unused_word(source))
+    markup = SlottedMarkup("", "", slots, word=_unused_word(source), thousand=_unused_thousand(source))
     styles: list[str] = []
 
     def replace(found: re.Match[str]) -> str:
@@ -120,13 +128,15 @@ def put_aside(source: str, slots: list[Slot], at: Locator) -> SlottedMarkup:
         return _place_in_tag(piece, markup, at) if inside else piece
 
     html = _MARKUP.sub(replace, numbered)
-    markup.html = _SLOT.sub(lambda found: _place_in_text(int(found[1]), slots), html)
+    markup.html = _SLOT.sub(lambda found: _place_in_text(int(found[1]), slots, at), html)
     markup.css = "\n".join(styles)
     return markup
 
 
-def _place_in_text(number: int, slots: list[Slot]) -> str:
+def _place_in_text(number: int, slots: list[Slot], at: Locator) -> str:
     slot = slots[number]
+    if slot.is_of_place:
+        raise at.error(_say_whole(slot), slot.position)
     if slot.place is None:
         slot.place = Place.TEXT if slot.is_output else Place.BETWEEN
         text = f"{SLOT_OPEN}{number}{SLOT_CLOSE}"
@@ -172,10 +182,16 @@ def _place_in_value(attribute: str, value: str, markup: SlottedMarkup, at: Locat
             raise at.error(
                 "A condition cannot stand inside a tag; put it around the whole element.", slot.position
             )
+        if slot.is_of_place and (attribute not in _URL_ATTRIBUTES or found[0] != value):
+            raise at.error(_say_whole(slot), slot.position)
         if attribute in _TEXT_ATTRIBUTES:
             slot.place, slot.stand_in = Place.TEXT_ATTRIBUTE, found[0]
         elif attribute in _URL_ATTRIBUTES:
             _place_in_address(attribute, slot, number, value[: found.start()], markup, at)
+        elif attribute in _NUMBER_ATTRIBUTES and _is_number(slot):
+            if found[0] != value or number > 999:
+                raise at.error(f"A number is the whole {attribute}.", slot.position)
+            slot.place, slot.stand_in = Place.NUMBER, f"{markup.thousand}{number:03}"
         elif attribute in ("style", "bgcolor", "color"):
             _require_colour(slot, at)
             slot.place, slot.stand_in = Place.COLOUR, colour_stand_in(markup.word, number)
@@ -199,7 +215,7 @@ def _place_in_address(
         return
     trusts = {FIELD_BY_NAME[name].trust for name in slot.fields}
     is_tel = trusts == {Trust.PHONE} and slot.filters[-1:] == ("tel",) and attribute == "href"
-    if not is_tel and trusts != {Trust.URL}:
+    if not is_tel and trusts - {Trust.URL, Trust.PLACE}:
         raise at.error(
             f"{slot.fields[0]} is not a web address, so it cannot be a whole {attribute}; "
             "e-mail addresses go after mailto:, phone numbers after tel:.",
@@ -208,6 +224,15 @@ def _place_in_address(
     if not is_tel and set(slot.filters) - {"default"}:
         raise at.error("A web address takes no filter but default.", slot.position)
     slot.place, slot.stand_in = Place.URL_START, f"https://{markup.word}{number}z.example"
+
+
+def _is_number(slot: Slot) -> bool:
+    trusts = {FIELD_BY_NAME[name].trust for name in slot.fields}
+    return trusts == {Trust.NUMBER} and not slot.filters
+
+
+def _say_whole(slot: Slot) -> str:
+    return f"{slot.fields[0]} can only be a whole href or src."
 
 
 def _require_colour(slot: Slot, at: Locator) -> None:
@@ -237,6 +262,14 @@ def _unused_word(source: str) -> str:
     raise TemplateError("The template uses too many words that start with slot.")
 
 
+def _unused_thousand(source: str) -> int:
+    """Return a digit that starts no number of four digits in quotes in `source`."""
+    for digit in range(9, 0, -1):
+        if not re.search(rf"[\"'=\s]{digit}\d\d\d[\"'>\s]", source):
+            return digit
+    raise TemplateError("The template uses too many numbers of four digits.")
+
+
 def put_back(html: str, markup: SlottedMarkup, at: Locator) -> str:
     """Return sanitized `html` with every stand-in replaced by its Liquid again.
 
@@ -255,6 +288,9 @@ def _restore_piece(piece: str, markup: SlottedMarkup, at: Locator) -> str:
     in_tag = piece.startswith("<")
     for slot in markup.slots:
         if not slot.stand_in or slot.stand_in not in piece:
+            continue
+        if slot.place is Place.NUMBER:
+            piece = piece.replace(f'="{slot.stand_in}"', f'="{slot.restored()}"')
             continue
         if (slot.place is Place.TEXT) == in_tag:
             raise at.error(

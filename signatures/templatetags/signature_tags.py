@@ -18,6 +18,7 @@ _SOURCES = {
     "portal": "Kept here",
     "company": "The company",
     "group": "The group",
+    "banner": "The banner’s place",
     "missing": "Nobody has it",
 }
 

@@ -6,9 +6,11 @@ that people wrote is shown as markup. It may run nothing, and fetch nothing but 
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from html import escape
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST, require_safe
@@ -43,11 +45,14 @@ _SAMPLE_PICTURES = {
     "sender.photo_url": '<rect width="72" height="72" fill="#e3e0d8"/><circle cx="36" cy="28" r="13" fill="#8d8a80"/>'
     '<path d="M10 72a26 26 0 0 1 52 0z" fill="#8d8a80"/>',
     "company.logo_url": '<path d="M8 54 30 16l12 20 8-12 14 30z" fill="#8d8a80"/>',
+    "banner.image_url": '<rect width="288" height="72" fill="#e3e0d8"/>'
+    '<path d="M18 27h132v8H18zm0 16h84v5H18zM240 20l24 32h-48z" fill="#8d8a80"/>',
 }
 
 
 def _draw_sample(shapes: str) -> str:
-    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72">{shapes}</svg>'
+    width = 288 if 'width="288"' in shapes else 72
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} 72">{shapes}</svg>'
     return f"data:image/svg+xml;base64,{b64encode(drawing.encode()).decode()}"
 
 
@@ -74,6 +79,8 @@ def show_signature(signature: RenderedSignature, view: str) -> HttpResponse:
     html = signature.html
     for sample, stand_in in _STAND_INS.items():
         html = html.replace(f'src="{sample}"', f'src="{stand_in}"')
+    # A look from in here is no impression.
+    html = re.sub(rf'( src="{re.escape(settings.PUBLIC_URL)}/b/[^"?]+)(?:\?[^"]*)?"', r'\1?preview"', html)
     return show_frame(html, view)
 
 

@@ -13,7 +13,14 @@ from portal.models import Domain
 from signatures.groups import GroupOrderError, refresh_groups, reorder_groups
 from signatures.models import Group, Sender
 from signatures.senders import SenderTally, refresh_senders
-from signatures.values import OwnValueError, get_brand, get_field_sources, get_values, set_own_values
+from signatures.values import (
+    OwnValueError,
+    get_banner_place,
+    get_brand,
+    get_field_sources,
+    get_values,
+    set_own_values,
+)
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -201,7 +208,7 @@ def test_values_are_the_mirrors_with_own_ones_on_top_and_none_where_empty(domain
     set_own_values(sender, {"sender.title": " Head clerk "}, actor_label="test")
     sender = Sender.objects.select_related("person", "group").get()
 
-    values = get_values(sender, get_brand(domain))
+    values = get_values(sender, get_brand(domain), get_banner_place(domain))
 
     assert values["sender.name"] == "Nia Park"
     assert (values["sender.title"], values["sender.phone"], values["group.name"]) == (

@@ -1,0 +1,34 @@
+"""The addresses that stand in mail: of a sender's banner, its link, and those of one decision."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from .rendering.place import is_variable
+
+
+def get_image_url(banner_key: str, *, variable: str = "") -> str:
+    """Return where a sender's banner is fetched from, twice as sharp as its place; the same for good.
+
+    variable: what Outreach replaces with the reader's address; left out where it is none.
+    """
+    return f"{settings.PUBLIC_URL}/b/{banner_key}@2x.png{_with(variable)}"
+
+
+def get_click_url(banner_key: str, *, variable: str = "") -> str:
+    """Return where a click on a sender's banner goes; the same for good."""
+    return f"{settings.PUBLIC_URL}/c/{banner_key}{_with(variable)}"
+
+
+def get_decision_image_url(token: str) -> str:
+    """Return where the banner of one decision is fetched from."""
+    return f"{settings.PUBLIC_URL}/b/d/{token}@2x.png"
+
+
+def get_decision_click_url(token: str) -> str:
+    """Return where a click on the banner of one decision goes."""
+    return f"{settings.PUBLIC_URL}/c/d/{token}"
+
+
+def _with(variable: str) -> str:
+    return f"?r={variable}" if is_variable(variable) else ""

@@ -1,0 +1,43 @@
+"""The addresses of a sender's own banner: how they look, and what may stand in them and nowhere else.
+
+They alone may be plain http, where the portal runs on the reader's own machine (the demo), and they alone
+may carry a variable that Outreach replaces when a mail is sent.
+"""
+
+from __future__ import annotations
+
+import re
+
+from signatures.rendering.fields import FIELDS, Trust
+
+PLACE_FIELDS = tuple(field.name for field in FIELDS if field.trust is Trust.PLACE)
+_VARIABLE = r"\{\{[A-Za-z0-9_.]{1,60}\}\}|\$\{[A-Za-z0-9_.]{1,61}\}|%[A-Za-z0-9_.]{1,62}%"
+_WHOLE_VARIABLE = re.compile(_VARIABLE)
+_ADDRESS = re.compile(
+    r"(?P<base>https://[^/?#]+|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?)"
+    r"/[bc]/[A-Za-z0-9_-]{22}(?:@2x\.png)?"
+    rf"(?:\?r=(?:{_VARIABLE}))?"
+)
+_STAND_IN = "https://banner.example/"
+
+
+def is_variable(text: str) -> bool:
+    """Return whether `text` may stand for the reader's address: {{name}}, ${name} or %name%, without blanks."""
+    return _WHOLE_VARIABLE.fullmatch(text) is not None
+
+
+def split_address(address: str) -> str | None:
+    """Return scheme and host of a banner's address, or None where it is not one."""
+    found = _ADDRESS.fullmatch(address)
+    return found["base"] if found else None
+
+
+def put_stand_ins(html: str, addresses: list[str]) -> str:
+    """Return `html` with each whole href or src that is one of `addresses` replaced by a harmless one.
+
+    What is checked afterwards is everything else.
+    """
+    for address in addresses:
+        for name in ("href", "src"):
+            html = html.replace(f' {name}="{address}"', f' {name}="{_STAND_IN}"')
+    return html

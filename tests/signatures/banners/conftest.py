@@ -1,0 +1,52 @@
+"""A company whose signatures carry a banner."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from portal.models import Domain
+from signatures.images import take_in
+from signatures.models import Banner, BannerImage, BannerPlace, Campaign
+from tests.signatures.pages.conftest import Company, found_company
+
+PUBLIC_URL = "https://signatures.acme.example"
+
+
+@pytest.fixture
+def company(domain: Domain, settings: Any) -> Company:
+    settings.PUBLIC_URL = PUBLIC_URL
+    return found_company(domain)
+
+
+@pytest.fixture
+def bystanders(other_domain: Domain) -> Company:
+    return found_company(other_domain)
+
+
+def take_in_colour(domain: Domain, colour: str, *, width: int = 480, height: int = 120) -> BannerImage:
+    """A stored picture of one colour."""
+    file = BytesIO()
+    Image.new("RGB", (2 * width, 2 * height), colour).save(file, "PNG")
+    return take_in(BytesIO(file.getvalue()), domain=domain, width=width, height=height)
+
+
+def switch_on(domain: Domain, **columns: Any) -> BannerPlace:
+    """The domain's signatures carry a banner."""
+    place, _ = BannerPlace.objects.update_or_create(domain=domain, defaults={"is_on": True, **columns})
+    return place
+
+
+def run_campaign(domain: Domain, colour: str, *, link: str = "", **columns: Any) -> Banner:
+    """A campaign with one banner of that colour, running for everybody."""
+    campaign = Campaign.objects.create(domain=domain, name=f"The {colour} one", **columns)
+    return Banner.objects.create(
+        campaign=campaign,
+        name=colour,
+        image=take_in_colour(domain, colour),
+        alt=f"Something {colour}",
+        link=link or f"https://www.acme.example/{colour}",
+    )
