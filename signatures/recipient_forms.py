@@ -36,6 +36,23 @@ class PersonForm(forms.Form):
         return address
 
 
+class VariableForm(forms.Form):
+    """What Outreach is to replace. typed: the domain's name, to turn it on without a test that showed it."""
+
+    variable = forms.CharField(
+        label="Variable",
+        max_length=64,
+        initial="{{email}}",
+        help_text="As Outreach writes it, such as {{email}}. Ask your Outreach administrator what it is called.",
+    )
+    typed = forms.CharField(
+        label="The domain’s name, to turn it on without a test",
+        max_length=253,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
 class RetentionForm(forms.ModelForm):
     class Meta:
         model = BannerPlace

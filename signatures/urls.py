@@ -45,6 +45,10 @@ _recipients = [
     path("person/", recipients.person, name="person"),
     path("person/export/", recipients.person_export, name="person_export"),
     path("person/erase/", recipients.person_erase, name="person_erase"),
+    path("variable/", recipients.variable, name="variable"),
+    path("variable/test/", recipients.variable_test, name="variable_test"),
+    path("variable/on/", recipients.variable_on, name="variable_on"),
+    path("variable/off/", recipients.variable_off, name="variable_off"),
     path("retention/", recipients.retention, name="retention"),
     path("retention/change/", recipients.retention_change, name="retention_change"),
 ]
@@ -57,4 +61,5 @@ urlpatterns = [
     path("domains/<str:domain>/", include(_pages)),
     path("domains/<str:domain>/campaigns/recipient/", include(_recipients)),
     path("api/v1/", include(_api)),
+    path("t/<str:key>.png", recipients.variable_picture, name="variable_picture"),
 ]

@@ -25,7 +25,7 @@ from .delivery import (
     Placement,
     Snapshot,
 )
-from .recipient import KnownRecipient
+from .recipient import KnownRecipient, VariableTest
 from .sender import Assignment, Brand, Group, Sender
 from .template import Template, TemplateVersion
 
@@ -58,4 +58,5 @@ __all__ = [
     "Snapshot",
     "Template",
     "TemplateVersion",
+    "VariableTest",
 ]

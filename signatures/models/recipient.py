@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 
 from portal.models import Domain
+
+from .sender import make_banner_key
 
 
 class KnownRecipient(models.Model):
@@ -37,3 +40,29 @@ class KnownRecipient(models.Model):
 
     def __str__(self) -> str:
         return f"recipient {self.recipient_key[:8]}…"
+
+
+class VariableTest(models.Model):
+    """Whether Outreach replaced a variable in a test mail: what arrived when its picture was fetched."""
+
+    class Outcome(models.TextChoices):
+        NOTHING = "", "Nothing arrived yet"
+        UNEXPANDED = "unexpanded", "It arrived as it was written"
+        EXPANDED = "expanded", "It arrived as an address"
+        OTHER = "other", "Something else arrived"
+
+    domain = models.OneToOneField(
+        Domain, on_delete=models.CASCADE, primary_key=True, related_name="variable_test"
+    )
+    key = models.CharField(max_length=22, unique=True, default=make_banner_key, editable=False)
+    variable = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=16, choices=Outcome.choices, default=Outcome.NOTHING, blank=True)
+    masked = models.CharField(
+        max_length=64, blank=True, help_text="What arrived, too little to be read back."
+    )
+    arrived_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    started_by_label = models.CharField(max_length=255, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.variable}: {self.get_outcome_display()}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -16,12 +18,13 @@ from integrations.lookup import get_hindrance
 from portal.access import Permission, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
-from signatures import privacy
+from signatures import privacy, variables
 from signatures.audience import ATTRIBUTE_BY_NAME, ATTRIBUTES
 from signatures.board import get_place
 from signatures.decision_keys import make_key, revoke_key
-from signatures.models import DecisionKey
-from signatures.recipient_forms import KeyForm, PersonForm, RetentionForm
+from signatures.images import PIXEL, PNG
+from signatures.models import DecisionKey, VariableTest
+from signatures.recipient_forms import KeyForm, PersonForm, RetentionForm, VariableForm
 
 from .common import get_actor
 
@@ -163,3 +166,82 @@ def _show_retention(
 ) -> HttpResponse:
     context = {"here": "campaigns", "form": form, "preview": preview, "place": get_place(domain)}
     return render(request, "signatures/retention.html", context, status=status)
+
+
+@require(Permission.VIEW)
+@require_safe
+def variable(request: HttpRequest, domain: Domain) -> HttpResponse:
+    return _show_variable(request, domain, None)
+
+
+@require(Permission.CONNECT)
+@require_POST
+def variable_test(request: HttpRequest, domain: Domain) -> HttpResponse:
+    return _act_on_variable(
+        request,
+        domain,
+        lambda form, by: variables.start_test(domain, form.cleaned_data["variable"], actor_label=by),
+        "The test waits for your mail to be opened.",
+    )
+
+
+@require(Permission.CONNECT)
+@require_POST
+def variable_on(request: HttpRequest, domain: Domain) -> HttpResponse:
+    return _act_on_variable(
+        request,
+        domain,
+        lambda form, by: variables.turn_on(domain, **form.cleaned_data, actor_label=by),
+        "The variable is on. Mailboxes get it with the next delivery.",
+    )
+
+
+@require(Permission.CONNECT)
+@require_POST
+def variable_off(request: HttpRequest, domain: Domain) -> HttpResponse:
+    variables.turn_off(domain, actor_label=get_actor(request).email)
+    messages.success(request, "The variable is off. Mailboxes lose it with the next delivery.")
+    return redirect("signatures:variable", domain.name)
+
+
+def _act_on_variable(
+    request: HttpRequest, domain: Domain, act: Callable[[VariableForm, str], object], done: str
+) -> HttpResponse:
+    form = VariableForm(request.POST)
+    if form.is_valid():
+        try:
+            act(form, get_actor(request).email)
+        except variables.VariableRefused as error:
+            form.add_error("variable", str(error))
+        else:
+            messages.success(request, done)
+            return redirect("signatures:variable", domain.name)
+    return _show_variable(request, domain, form, status=422)
+
+
+def _show_variable(
+    request: HttpRequest, domain: Domain, form: VariableForm | None, *, status: int = 200
+) -> HttpResponse:
+    place = get_place(domain)
+    test = VariableTest.objects.filter(domain=domain).first()
+    initial = {"variable": test.variable} if test else {}
+    context = {
+        "here": "campaigns",
+        "place": place,
+        "test": test,
+        "snippet": variables.get_snippet(test) if test else "",
+        "is_shown": test is not None and test.outcome == VariableTest.Outcome.EXPANDED,
+        "form": form or VariableForm(initial=initial),
+    }
+    return render(request, "signatures/variable.html", context, status=status)
+
+
+@login_not_required
+@require_safe
+def variable_picture(request: HttpRequest, key: str) -> HttpResponse:
+    """Answer with an empty pixel, whatever the key; where it is a test's, the test knows what arrived."""
+    if request.method == "GET":
+        variables.note_arrival(key, request.META.get("QUERY_STRING", "")[:1000])
+    response = HttpResponse(PIXEL, content_type=PNG)
+    response["Cache-Control"] = "no-store"
+    return response

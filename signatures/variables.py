@@ -1,0 +1,125 @@
+"""The variable that an organisation's Outreach may replace with the reader's address: tried out, then turned on.
+
+Nothing in Outreach's documentation says that it replaces variables in signatures. So it is off until a test
+mail showed it, or until somebody says in writing that they know.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import unquote
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from integrations.ledger import record_act
+from portal.models import Domain
+
+from .board import get_place, touch
+from .facts import is_address
+from .models import BannerPlace, VariableTest
+from .rendering.place import is_variable
+
+TEST_LIFE = timedelta(days=7)
+
+
+class VariableRefused(Exception):
+    """The variable is not turned on; the words say why."""
+
+
+def start_test(domain: Domain, variable: str, *, actor_label: str) -> VariableTest:
+    """A test of this variable is waiting for a picture to be fetched; an earlier one is over.
+
+    Raises: VariableRefused for what can be no variable.
+    """
+    _check(variable)
+    with transaction.atomic():
+        VariableTest.objects.filter(domain=domain).delete()
+        test = VariableTest.objects.create(domain=domain, variable=variable, started_by_label=actor_label)
+        record_act("variable test started", domain=domain, actor_label=actor_label, detail=variable)
+    return test
+
+
+def get_snippet(test: VariableTest) -> SafeString:
+    """Return the markup that goes into a test mail; its picture is one empty pixel."""
+    return format_html(
+        '<img src="{}/t/{}.png?r={}" width="1" height="1" alt="">',
+        settings.PUBLIC_URL,
+        test.key,
+        test.variable,
+    )
+
+
+def note_arrival(key: str, query: str) -> None:
+    """What stood in place of the variable is on the test with this key; of an address, only a mask.
+
+    An address once seen stays: a scanner that fetches the picture with the variable unreplaced afterwards
+    takes nothing away.
+    """
+    tests = VariableTest.objects.filter(key=key, started_at__gt=timezone.now() - TEST_LIFE)
+    test = tests.exclude(outcome=VariableTest.Outcome.EXPANDED).first()
+    if test is None:
+        return
+    value = unquote(query.partition("r=")[2].partition("&")[0], errors="replace")
+    if is_address(value) and not set("{}%$") & set(value):
+        outcome, masked = VariableTest.Outcome.EXPANDED, mask(value)
+    elif value == test.variable:
+        outcome, masked = VariableTest.Outcome.UNEXPANDED, ""
+    else:
+        outcome, masked = VariableTest.Outcome.OTHER, ""
+    tests.exclude(outcome=VariableTest.Outcome.EXPANDED).update(
+        outcome=outcome, masked=masked, arrived_at=timezone.now()
+    )
+
+
+def mask(address: str) -> str:
+    """Return enough of an address to recognise one's own, such as k…@p….example."""
+    local, _, domain = address.strip().rpartition("@")
+    first, _, rest = domain.rpartition(".")
+    return f"{local[:1]}…@{first[:1]}….{rest[:20]}" if first else f"{local[:1]}…@{domain[:1]}…"
+
+
+def turn_on(domain: Domain, variable: str, *, typed: str = "", actor_label: str) -> None:
+    """Signatures carry the variable from their next delivery on.
+
+    typed: the domain's name, for somebody who turns it on without a test that showed an address.
+    Raises: VariableRefused, changing nothing.
+    """
+    _check(variable)
+    test = VariableTest.objects.filter(domain=domain, variable=variable).first()
+    is_shown = test is not None and test.outcome == VariableTest.Outcome.EXPANDED
+    if not is_shown and typed.strip().lower() != domain.name:
+        raise VariableRefused(
+            f"No test mail has shown that Outreach replaces {variable}. Start a test, or type {domain.name} "
+            "to turn it on without one."
+        )
+    how = "a test mail showed it" if is_shown else "confirmed without a test"
+    _set(domain, variable, actor_label=actor_label, detail=f"{variable}, {how}")
+
+
+def turn_off(domain: Domain, *, actor_label: str) -> None:
+    """Signatures carry no variable from their next delivery on."""
+    _set(domain, "", actor_label=actor_label, detail="off")
+
+
+def _set(domain: Domain, variable: str, *, actor_label: str, detail: str) -> None:
+    place = get_place(domain)
+    with transaction.atomic():
+        if (
+            BannerPlace.objects.filter(pk=place.pk)
+            .exclude(recipient_variable=variable)
+            .update(recipient_variable=variable)
+        ):
+            touch(domain)
+            record_act("recipient variable changed", domain=domain, actor_label=actor_label, detail=detail)
+
+
+def _check(variable: str) -> None:
+    if not is_variable(variable):
+        raise VariableRefused(
+            "Write it as Outreach does, without blanks: {{name}}, ${name} or %name%, of letters, digits, "
+            "dots and underscores."
+        )
