@@ -105,14 +105,12 @@ def test_the_sandbox_imports_the_standard_library_and_itself_alone():
 )
 def test_what_reviewers_look_for_first_is_nowhere(words):
     paths = [*get_modules(), *(ROOT / "templates").rglob("*.html")]
-    allowed = {"mark_safe(": {"signatures", "portal"}}.get(words, set())
+    # A program that asks with a key has no cookie that a foreign page could ride on.
+    expected = {"mark_safe(": ("signatures/", "portal/"), "csrf_exempt": ("signatures/views/api.py",)}
 
-    found = [
-        path.relative_to(ROOT).as_posix()
-        for path in paths
-        if words in path.read_text() and path.relative_to(ROOT).parts[0] not in allowed
-    ]
-    assert found == []
+    found = [path.relative_to(ROOT).as_posix() for path in paths if words in path.read_text()]
+
+    assert [path for path in found if not path.startswith(expected.get(words, ()))] == []
 
 
 @pytest.mark.django_db

@@ -13,8 +13,10 @@ from integrations.models import Connection, Mailbox, Person, RunState, SyncKind,
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Invitation, Membership, Role, User
 from signatures.authoring import save_template
+from signatures.decision_keys import make_key
 from signatures.models import (
     Assignment,
+    DecisionKey,
     Delivery,
     DeliveryRun,
     DeliveryRunState,
@@ -40,6 +42,7 @@ class House:
     version: TemplateVersion
     delivery_run: DeliveryRun
     delivery: Delivery
+    decision_key: DecisionKey
 
 
 def make_user(email: str, **fields) -> User:
@@ -113,18 +116,20 @@ def furnish(name: str) -> House:
     delivery = Delivery.objects.create(
         run=delivery_run, mailbox_remote_id="11", mailbox_email=person.email, sender=sender
     )
+    decision_key = make_key(domain, "Gateway", actor_label="command").row
     return House(
-        domain,
-        spare,
-        invitation,
-        connection,
-        sync_run,
-        group,
-        sender,
-        template,
-        version,
-        delivery_run,
-        delivery,
+        domain=domain,
+        membership=spare,
+        invitation=invitation,
+        connection=connection,
+        sync_run=sync_run,
+        group=group,
+        sender=sender,
+        template=template,
+        version=version,
+        delivery_run=delivery_run,
+        delivery=delivery,
+        decision_key=decision_key,
     )
 
 

@@ -21,7 +21,8 @@ from integrations.models import LedgerCheckpoint, Team
 from portal.heartbeat import record_beat
 from portal.models import Membership, Role, User
 from portal.schedules import set_up_schedules
-from signatures.models import Brand, Snapshot
+from signatures.models import Brand, Decision, KnownRecipient, Snapshot
+from signatures.variables import start_test
 
 from .conftest import House, make_user
 from .matrix import ROLES, WHO, list_addresses, list_missing, read_table
@@ -42,6 +43,7 @@ OBJECTS = {
     "deliveries/<int:pk>": "delivery_run",
     "deliveries/<int:run>": "delivery_run",
     "mailboxes/<int:pk>": "delivery",
+    "recipient/keys/<int:pk>": "decision_key",
 }
 # What stands for a part that names no object of a house.
 WORDS = {
@@ -50,6 +52,7 @@ WORDS = {
     "(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)": "1-none",
     "(?P<app_label>django_q|portal|integrations|signatures)": "portal",
     "(?P<url>.*)": "nowhere",
+    "<str:key>": "none",
     "keys/<int:pk>": "keys/1",
     "invitations/<str:token>": "invitations/none",
     "r/<path:content_type_id>/<path:object_id>": "r/1/1",
@@ -75,6 +78,19 @@ def get_body(address: str, house: House) -> dict[str, Any]:
         },
         "/domains/<str:domain>/templates/<int:pk>/restore/": {"number": 1, "version": house.version.pk},
         "/domains/<str:domain>/templates/trial/": {"source": "<p>{{ sender.name }}</p>"},
+        "/domains/<str:domain>/campaigns/recipient/keys/": {"name": "Gateway"},
+        "/domains/<str:domain>/campaigns/recipient/person/": {"address": "kim@partner.example"},
+        "/domains/<str:domain>/campaigns/recipient/person/export/": {"address": "kim@partner.example"},
+        "/domains/<str:domain>/campaigns/recipient/person/erase/": {"address": "kim@partner.example"},
+        "/domains/<str:domain>/campaigns/recipient/variable/test/": {"variable": "{{email}}"},
+        "/domains/<str:domain>/campaigns/recipient/variable/on/": {
+            "variable": "{{email}}",
+            "typed": house.domain.name,
+        },
+        "/domains/<str:domain>/campaigns/recipient/retention/change/": {
+            "decision_days": "20",
+            "event_days": "80",
+        },
         "/domains/<str:domain>/brand/": {"name": "Acme", "accent": "#2b4acb"},
     }
     return bodies.get(address, {})
@@ -114,6 +130,9 @@ def furnish_admin(house: House) -> None:
     assert chain is not None
     check_and_note(chain)
     LedgerCheckpoint.objects.create(chain=chain, last_sequence=0, older_than=now, actor_label="command")
+    Decision.objects.create(domain=house.domain, sender=house.sender, recipient_key="k", way="api")
+    KnownRecipient.objects.create(domain=house.domain, recipient_key="k", expires_at=now)
+    start_test(house.domain, "{{email}}", actor_label="command")
     set_up_schedules()
     for number, succeeded in enumerate([True, False]):
         Task.objects.create(

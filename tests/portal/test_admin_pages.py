@@ -24,10 +24,12 @@ from integrations.sealing import open_sealed
 from portal.models import Domain, User
 from portal.schedules import set_up_schedules
 from signatures.authoring import assign_template, install_starters
+from signatures.decision_keys import make_key
 from signatures.delivery import plan_delivery
 from signatures.groups import refresh_groups
-from signatures.models import Brand, Group, Sender, Snapshot, Template
+from signatures.models import Brand, Decision, Group, KnownRecipient, Sender, Snapshot, Template
 from signatures.senders import refresh_senders
+from signatures.variables import start_test
 
 ARGUMENT = "canary-argument-5b1f"
 RESULT = "canary-result-77c0"
@@ -81,6 +83,11 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
     )
     QuarantinedRecord.objects.create(run=run, kind="person", remote_id="9", reason="Its id is no number.")
     Brand.objects.create(domain=connection.domain, name="Acme")
+    make_key(connection.domain, "Gateway", actor_label="test")
+    start_test(connection.domain, "{{email}}", actor_label="test")
+    now = timezone.now()
+    Decision.objects.create(domain=connection.domain, sender=sender, recipient_key="k", way="api")
+    KnownRecipient.objects.create(domain=connection.domain, recipient_key="k", expires_at=now)
     set_up_schedules()
     return connection
 
@@ -121,12 +128,16 @@ def test_pages_with_tokens_seeds_and_session_keys_are_not_there() -> None:
         "portal.User",
         "signatures.Assignment",
         "signatures.Brand",
+        "signatures.Decision",
+        "signatures.DecisionKey",
         "signatures.Delivery",
         "signatures.DeliveryRun",
         "signatures.Group",
+        "signatures.KnownRecipient",
         "signatures.Sender",
         "signatures.Snapshot",
         "signatures.Template",
+        "signatures.VariableTest",
     }
 
 
@@ -257,7 +268,7 @@ def test_what_is_derived_is_neither_added_nor_changed_nor_deleted(
             statuses[model._meta.label, page] = answer.status_code
 
     assert statuses == dict.fromkeys(statuses, 403)
-    assert len(statuses) == 3 * 18
+    assert len(statuses) == 3 * 22
 
 
 def test_a_finished_task_is_not_put_into_the_queue_again(

@@ -28,7 +28,11 @@ ASKING = {
     "portal:member",
     "portal:members",
     "portal:sign_in",
+    "signatures:key_make",
+    "signatures:key_revoke",
     "signatures:originals",
+    "signatures:person_erase",
+    "signatures:person_export",
 }
 
 

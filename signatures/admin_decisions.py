@@ -1,0 +1,78 @@
+"""Decisions and their keys in Django admin: no key is shown, and what was decided is looked at."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from integrations.admin_base import DomainFilter, ReadOnlyAdmin, act_on_each, get_operator
+
+from .decision_keys import revoke_key
+from .models import Decision, DecisionKey, KnownRecipient, VariableTest
+
+
+@admin.register(DecisionKey)
+class DecisionKeyAdmin(ReadOnlyAdmin):
+    """The keys of gateways and add-ins. They are made on the portal's page, which shows them once."""
+
+    hidden = ("key_sha256",)
+    list_display = [
+        "name",
+        "prefix",
+        "domain",
+        "created_at",
+        "created_by_label",
+        "last_used_at",
+        "revoked_at",
+    ]
+    list_filter = [("revoked_at", admin.EmptyFieldListFilter), DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["name", "prefix", "domain__name", "created_by_label"]
+    exclude = ["key_sha256", "requests_left", "counted_at"]
+    actions = ["revoke"]
+
+    @admin.action(description="Take the keys back")
+    def revoke(self, request: HttpRequest, rows: QuerySet[DecisionKey]) -> None:
+        by = get_operator(request)
+
+        def act(key: DecisionKey) -> str:
+            return (
+                "is taken back." if revoke_key(key, actor_label=by.email) else "had been taken back already."
+            )
+
+        act_on_each(request, rows.select_related("domain"), act)
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    """Which banner one recipient got; the recipient is a digest here as everywhere."""
+
+    list_display = ["id", "at", "domain", "sender", "campaign", "banner", "way"]
+    list_filter = ["way", DomainFilter]
+    list_select_related = ["domain", "sender", "campaign", "banner__campaign"]
+    search_fields = ["=id", "=recipient_key", "=sender__email", "=campaign__name", "=domain__name"]
+    date_hierarchy = "at"
+    show_full_result_count = False
+
+
+@admin.register(KnownRecipient)
+class KnownRecipientAdmin(ReadOnlyAdmin):
+    """What look-ups of the last hour left: which audiences held."""
+
+    list_display = ["__str__", "domain", "asked_at", "answered_at", "failed_at", "expires_at"]
+    list_filter = [DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["=recipient_key", "=domain__name"]
+    show_full_result_count = False
+
+
+@admin.register(VariableTest)
+class VariableTestAdmin(ReadOnlyAdmin):
+    """The latest test of each domain's recipient variable."""
+
+    list_display = ["domain", "variable", "outcome", "masked", "arrived_at", "started_at"]
+    list_filter = ["outcome", DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["=domain__name", "variable"]
+    exclude = ["key"]
