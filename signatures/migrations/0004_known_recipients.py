@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('portal', '0002_cache_table'),
-        ('signatures', '0003_banner_keys'),
+        ('signatures', '0004_banner_image_note'),
     ]
 
     operations = [
