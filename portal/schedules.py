@@ -29,6 +29,7 @@ SCHEDULES = (
     Regular("sweep deliveries", "signatures.tasks.sweep_deliveries", minutes=1),
     Regular("count looked-up recipients", "signatures.tasks.tally_audiences", minutes=5),
     Regular("remove old decisions", "signatures.tasks.remove_old_decisions", cron="40 2 * * *"),
+    Regular("take in banner events", "signatures.tasks.take_in_banner_events", minutes=1),
 )
 
 

@@ -72,6 +72,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.middleware.answer_probes",
     "django.middleware.security.SecurityMiddleware",
+    "signatures.public_views.answer_banners",  # behind TLS, before sessions and all else
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",  # before what may refuse a request
@@ -119,6 +120,11 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
     }
+
+# Views and clicks of banners, until they are in the database; a folder of this machine's own disk.
+_file = str(DATABASES["default"]["NAME"]) if "sqlite3" in DATABASES["default"]["ENGINE"] else ""
+_beside = BASE_DIR if _file.startswith((":", "file:")) or not _file else Path(_file).absolute().parent
+SPOOL_FOLDER = env.str("SPOOL_FOLDER", default=str(_beside / "spool"))
 
 REDIS_URL = env.str("REDIS_URL", default="")
 CACHES = {

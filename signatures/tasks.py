@@ -11,7 +11,7 @@ from django.utils import timezone
 from integrations.models import Connection, ConnectionState, DisconnectStep, RunState, SyncRun
 from integrations.queue import enqueue
 
-from . import delivery, privacy, restore, tallying
+from . import counting, delivery, privacy, restore, tallying
 from .following import follow_mirror, plan_automatic_delivery
 from .givingup import give_up
 from .lease import is_due
@@ -80,6 +80,11 @@ def tally_audiences() -> None:
 def remove_old_decisions() -> None:
     """Decisions whose time is over are gone."""
     privacy.remove_old_decisions()
+
+
+def take_in_banner_events() -> None:
+    """What this machine's spool holds is in the database, also of web processes that are gone."""
+    counting.sweep_spool()
 
 
 def _get_abandoned_plans() -> list[DeliveryRun]:

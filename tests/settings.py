@@ -1,6 +1,7 @@
 """Settings of the test suite: the product's own, with fast hashing and fixed keys."""
 
 import os
+import tempfile
 
 os.environ.setdefault("SECRET_KEY", "tests-only-" + "k" * 50)
 os.environ.setdefault("TOKEN_KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
@@ -11,6 +12,8 @@ os.environ.setdefault(
 )  # nobody listens; tests point at their own sandbox
 os.environ.setdefault("DEBUG", "False")
 os.environ.setdefault("REQUIRE_MFA", "False")  # the tests about it switch it on
+if "DATABASE_URL" not in os.environ:  # with a database of its own, an installation has its spool beside it
+    os.environ.setdefault("SPOOL_FOLDER", f"{tempfile.gettempdir()}/countersign-spool-of-tests")
 
 from portal.settings import *  # noqa: F403 - a settings module is extended by import
 

@@ -14,6 +14,7 @@ from .campaign import (
     EventKind,
     RecipientList,
     RecipientListEntry,
+    SpoolImport,
 )
 from .delivery import (
     UNFINISHED_DELIVERY,
@@ -56,6 +57,7 @@ __all__ = [
     "RecipientListEntry",
     "Sender",
     "Snapshot",
+    "SpoolImport",
     "Template",
     "TemplateVersion",
     "VariableTest",

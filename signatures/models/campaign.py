@@ -358,3 +358,14 @@ class DailyCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign_name} on {self.day}"
+
+
+class SpoolImport(models.Model):
+    """How far one spool file of banner events was read; changed in the transaction that stores its events."""
+
+    name = models.CharField(max_length=64, unique=True)
+    offset = models.PositiveBigIntegerField(default=0)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.name} up to {self.offset}"

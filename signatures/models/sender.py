@@ -99,6 +99,7 @@ class Sender(models.Model):
             models.Index(fields=["domain", "email"]),
             models.Index(fields=["domain", "name"]),
             models.Index("domain", Lower("email"), name="sender_by_address"),
+            models.Index(fields=["domain", "changed_at"]),
         ]
 
     def __str__(self) -> str:
