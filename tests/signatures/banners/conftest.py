@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from portal.models import Domain
+from signatures import counting, showcase
+from signatures.counting import Spool
 from signatures.images import take_in
-from signatures.models import Banner, BannerImage, BannerPlace, Campaign
+from signatures.models import Banner, BannerEvent, BannerImage, BannerPlace, Campaign
 from tests.signatures.pages.conftest import Company, found_company
 
 PUBLIC_URL = "https://signatures.acme.example"
@@ -50,3 +54,20 @@ def run_campaign(domain: Domain, colour: str, *, link: str = "", **columns: Any)
         alt=f"Something {colour}",
         link=link or f"https://www.acme.example/{colour}",
     )
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test has a memory and a spool of its own."""
+    settings.SPOOL_FOLDER = str(tmp_path / "spool")
+    spool = Spool()
+    monkeypatch.setattr(showcase, "SHOWCASE", showcase.Showcase())
+    monkeypatch.setattr(counting, "SPOOL", spool)
+    yield
+    spool.close()
+
+
+def list_events() -> list[dict[str, Any]]:
+    """Every event so far, brought in from the spool."""
+    counting.sweep_spool()
+    return [dict(row) for row in BannerEvent.objects.order_by("pk").values()]

@@ -1,0 +1,72 @@
+"""Who reads, where an organisation's Outreach writes the reader's address into the banner's: facts, or nobody.
+
+Whatever the database or Outreach does, an answer comes within WITHIN_SECONDS; what comes later is of use to the
+next fetch. The address itself is neither stored nor logged.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from threading import BoundedSemaphore
+from urllib.parse import parse_qs
+
+from django.db import Error as DatabaseFailure
+from django.db import close_old_connections
+
+from . import facts
+from .board import Board
+from .campaigns import RecipientFacts
+from .showcase import Shelf
+
+WITHIN_SECONDS = 0.04
+THREADS = 4
+MOST_WAITING = 64  # beyond, nobody is known: a flood of addresses costs neither memory nor calls
+_room = BoundedSemaphore(MOST_WAITING)
+
+
+def read_address(query: str) -> str:
+    """Return the address in `r`, '' where there is none; a variable that nobody replaced is none."""
+    if len(query) > 1_000:
+        return ""
+    values = parse_qs(query, max_num_fields=8, errors="replace").get("r", []) if "r=" in query else []
+    address = values[0] if len(values) == 1 else ""
+    return address if facts.is_address(address) and not set("{}%$") & set(address) else ""
+
+
+def recall(shelf: Shelf, address: str) -> RecipientFacts | None:
+    """Return what is known of the reader without asking Outreach; where nothing is, asking begins in the background."""
+    if shelf.board is None or not _room.acquire(blocking=False):
+        return None
+    try:
+        known = _get_threads(os.getpid()).submit(_recall, shelf, shelf.board, address)
+    except RuntimeError:  # the process is ending
+        _room.release()
+        return None
+    known.add_done_callback(_leave)
+    try:
+        return known.result(timeout=WITHIN_SECONDS)
+    except (TimeoutError, DatabaseFailure):
+        return None
+
+
+def _leave(_: Future[RecipientFacts | None]) -> None:
+    _room.release()
+
+
+def _recall(shelf: Shelf, board: Board, address: str) -> RecipientFacts | None:
+    close_old_connections()
+    try:
+        known = facts.get_cached(shelf.domain, address, board=board)
+        if known is None:
+            # Begins the look-up, if one may begin, and waits for nothing; the next fetch finds its answer.
+            facts.get_facts(shelf.domain, address, within=0, board=board)
+        return known
+    finally:
+        close_old_connections()
+
+
+@lru_cache(maxsize=1)
+def _get_threads(pid: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, thread_name_prefix=f"readers-{pid}")

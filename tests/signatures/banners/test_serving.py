@@ -1,0 +1,466 @@
+"""Banners and their links, as mail clients ask for them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from io import BytesIO
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+from django.db import DatabaseError, connection
+from django.test import Client
+from django.utils import timezone
+from PIL import Image
+
+from signatures import addresses, showcase
+from signatures.board import touch
+from signatures.campaigns import SenderFacts, choose_banner
+from signatures.decision_tokens import make_token
+from signatures.images import PIXEL
+from signatures.models import Banner, BannerPlace, Brand, Campaign, Decision, Sender
+from signatures.senders import refresh_senders
+from tests.signatures.pages.conftest import Company
+
+from .conftest import list_events, run_campaign, switch_on, take_in_colour
+
+AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:11.0) like Gecko"
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+@pytest.fixture
+def reader() -> Client:
+    """Somebody who never logged in."""
+    return Client(headers={"user-agent": AGENT}, REMOTE_ADDR="203.0.113.77")
+
+
+@pytest.fixture
+def ana(company: Company) -> Sender:
+    switch_on(company.domain)
+    return company.add("Ana Silva", teams=("7",))
+
+
+def get_colour(content: bytes) -> str:
+    """The one colour of a picture, '' for one that shows nothing."""
+    red, green, blue, alpha = Image.open(BytesIO(content)).convert("RGBA").resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
+    names = {(255, 0, 0): "red", (0, 0, 255): "blue", (0, 128, 0): "green"}
+    return names[red, green, blue] if alpha else ""
+
+
+def fetch(reader: Client, sender: Sender, suffix: str = "@2x.png", **headers: str) -> str:
+    return get_colour(reader.get(f"/b/{sender.banner_key}{suffix}", headers=headers).content)
+
+
+def test_a_picture_is_served_at_both_sizes_and_tells_nobody_who_it_is(company, ana, reader):
+    banner = run_campaign(company.domain, "red")
+
+    for suffix, size in (
+        (".png", (480, 120)),
+        ("@2x.png", (960, 240)),
+        (".jpg", (480, 120)),
+        (".gif", (480, 120)),
+    ):
+        answer = reader.get(f"/b/{ana.banner_key}{suffix}")
+
+        assert (answer.status_code, answer["Content-Type"]) == (200, "image/png"), suffix
+        assert Image.open(BytesIO(answer.content)).size == size
+        assert answer["Content-Length"] == str(len(answer.content))
+        assert answer["Cache-Control"] == "no-cache, max-age=0, must-revalidate"
+        assert {name: answer[name] for name in ALWAYS} == ALWAYS
+        assert not answer.cookies
+        assert not {"Vary", "Set-Cookie", "Server-Timing"} & set(answer.headers)
+        shown = str(answer.headers) + answer.content.decode("latin-1")
+        assert not [word for word in ("Ana", "Silva", ana.email, str(banner.campaign)) if word in shown]
+
+
+def test_a_click_leads_to_the_link_of_what_shows_with_its_parameters(company, ana, reader):
+    banner = run_campaign(
+        company.domain, "red", link="https://www.acme.example/a?b=c", utm_campaign="Spring & co"
+    )
+    Banner.objects.filter(pk=banner.pk).update(utm_content="left")
+
+    answer = reader.get(f"/c/{ana.banner_key}")
+
+    assert (answer.status_code, answer.content) == (302, b"")
+    assert answer["Location"] == (
+        "https://www.acme.example/a?b=c&utm_source=outreach&utm_medium=email-signature"
+        "&utm_campaign=Spring+%26+co&utm_content=left"
+    )
+    assert (answer["Cache-Control"], answer["Referrer-Policy"]) == ("no-store", "no-referrer")
+    assert not answer.cookies
+
+
+def test_where_nothing_runs_the_default_shows_and_links_to_the_places_link_or_the_website(
+    company, ana, reader
+):
+    domain, key = company.domain, ana.banner_key
+
+    nothing = reader.get(f"/b/{key}.png")
+    lost = reader.get(f"/c/{key}")
+    Brand.objects.create(domain=domain, website="https://www.acme.example/home")
+    website = reader.get(f"/c/{key}")["Location"]
+    switch_on(
+        domain, default_image=take_in_colour(domain, "blue"), default_link="https://acme.example/default"
+    )
+    touch(domain)
+
+    assert (nothing.status_code, nothing["Content-Type"], nothing.content) == (200, "image/png", PIXEL)
+    assert lost.status_code == 404
+    assert website == "https://www.acme.example/home"
+    assert fetch(reader, ana) == "blue"
+    assert reader.get(f"/c/{key}")["Location"] == "https://acme.example/default"
+
+
+def test_a_place_that_is_off_shows_nothing_in_mails_already_sent(company, ana, reader):
+    run_campaign(company.domain, "red")
+    assert fetch(reader, ana) == "red"
+
+    switch_on(company.domain, is_on=False)
+    touch(company.domain)
+
+    assert fetch(reader, ana) == ""
+
+
+@pytest.mark.parametrize("path", ["/b/{}.png", "/b/{}@2x.png", "/b/d/{}.png"])
+def test_a_picture_nobody_knows_is_a_404_that_shows_nothing(company, ana, reader, path):
+    for key in ("x" * 22, make_token(4711)):
+        answer = reader.get(path.format(key))
+
+        assert (answer.status_code, answer["Content-Type"], answer.content) == (404, "image/png", PIXEL)
+        assert answer["Cache-Control"] == "public, max-age=60"
+    assert list_events() == []
+
+
+def test_links_that_are_none_of_ours_are_a_plain_404(company, ana, reader):
+    run_campaign(company.domain, "red")
+    key, token = ana.banner_key, make_token(4711)
+    paths = [
+        f"/c/{'x' * 22}", f"/c/{key}/", f"/c/{key}.png", f"/c/{key}@2x", f"/c/{key}x", "/c/", "/c/d/", f"/c/d/{token}",
+        f"/c/{key.swapcase()}", f"/c/{key}%0d%0aSet-Cookie:a=b", f"/c//{key}", f"/c/d/{key}",
+    ]  # fmt: skip
+
+    for path in paths:
+        answer = reader.get(path)
+
+        assert answer.status_code == 404, path
+        assert b"nothing here" in answer.content
+        assert key.encode() not in answer.content
+        assert "Location" not in answer.headers
+    for path in (f"/b/{key}", f"/b/{key}.svg", f"/b/{key}.html", f"/b/{key}@3x.png", "/b/", f"/b/../c/{key}"):
+        assert reader.get(path).status_code == 404, path
+    assert list_events() == []
+
+
+def test_other_methods_are_refused(company, ana, reader):
+    run_campaign(company.domain, "red")
+
+    for path in (f"/b/{ana.banner_key}.png", f"/c/{ana.banner_key}"):
+        for method in ("post", "put", "patch", "delete", "options", "trace"):
+            answer = getattr(reader, method)(path)
+
+            assert (answer.status_code, answer["Allow"], answer.content) == (405, "GET, HEAD", b"")
+    assert list_events() == []
+
+
+def test_head_tells_what_get_would_without_the_bytes(company, ana, reader):
+    run_campaign(company.domain, "red")
+    for path in (f"/b/{ana.banner_key}@2x.png", f"/c/{ana.banner_key}", f"/b/{'x' * 22}.png"):
+        got, asked = reader.get(path), reader.head(path)
+
+        assert asked.content == b""
+        assert (asked.status_code, dict(asked.headers)) == (got.status_code, dict(got.headers))
+
+
+def test_a_program_that_has_the_picture_is_told_so_until_another_one_shows(company, ana, reader):
+    run_campaign(company.domain, "red", priority=1)
+    path = f"/b/{ana.banner_key}@2x.png"
+    first = reader.get(path)
+
+    by_tag = [first["ETag"], f"W/{first['ETag']}", f'"other", {first["ETag"]}', "*"]
+    answers = [reader.get(path, headers={"if-none-match": tag}) for tag in by_tag]
+    answers.append(reader.get(path, headers={"if-modified-since": first["Last-Modified"]}))
+
+    for answer in answers:
+        assert (answer.status_code, answer.content, answer["ETag"]) == (304, b"", first["ETag"])
+        assert answer["Cache-Control"] == first["Cache-Control"]
+        assert "Content-Type" not in answer.headers
+    not_mine = {"if-none-match": '"other"', "if-modified-since": first["Last-Modified"]}
+    assert reader.get(path, headers=not_mine).status_code == 200
+    for date in ("yesterday", "", "Thu, 99 Foo 2026 00:00:00 GMT", "Mon, 01 Jan 1990 00:00:00 GMT"):
+        assert reader.get(path, headers={"if-modified-since": date}).status_code == 200
+    with time_machine.travel(timezone.now() + timedelta(seconds=5), tick=False):
+        run_campaign(company.domain, "blue", priority=2, starts_at=timezone.now() - timedelta(seconds=1))
+        touch(company.domain)
+        changed = reader.get(
+            path, headers={"if-none-match": first["ETag"], "if-modified-since": first["Last-Modified"]}
+        )
+        by_date = reader.get(path, headers={"if-modified-since": first["Last-Modified"]})
+    assert (changed.status_code, get_colour(changed.content)) == (200, "blue")
+    assert (by_date.status_code, get_colour(by_date.content)) == (200, "blue")
+
+
+def test_banners_change_at_the_minute_they_should_also_in_a_kept_memory(company, ana, reader, monkeypatch):
+    zone = ZoneInfo("America/New_York")
+    company.domain.time_zone = "America/New_York"
+    company.domain.save()
+    start = datetime(2026, 3, 8, 1, 30, tzinfo=zone)  # the night in which clocks go forward
+    with time_machine.travel(start - timedelta(hours=1), tick=False) as clock:
+        run_campaign(
+            company.domain,
+            "red",
+            starts_at=start,
+            ends_at=datetime(2026, 3, 8, 3, 30, tzinfo=zone),
+            priority=5,
+        )
+        run_campaign(company.domain, "blue", starts_at=start - timedelta(days=1), ends_at=None)
+        showcase.SHOWCASE.is_kept = True
+        seen = [fetch(reader, ana)]
+        for minutes in (59, 2, 58, 2):
+            clock.shift(timedelta(minutes=minutes))
+            seen.append(fetch(reader, ana))
+            # What is kept in memory is what the pure choice says.
+            shelf = showcase.SHOWCASE.get_shelf(company.domain.pk)
+            assert shelf.board is not None
+
+    assert seen == ["blue", "blue", "red", "red", "blue"]
+
+
+def test_a_kept_memory_shows_what_the_pure_choice_says_for_everybody_through_days(company, reader):
+    switch_on(company.domain)
+    people = [company.add(f"Person {number}", teams=(str(number % 3),)) for number in range(9)]
+    start = timezone.now().replace(microsecond=0)
+    for number, colour in enumerate(("red", "blue", "green")):
+        banner = run_campaign(
+            company.domain, colour, priority=number % 2, starts_at=start + timedelta(hours=7 * number),
+            ends_at=start + timedelta(hours=30 + 5 * number),
+        )  # fmt: skip
+        Banner.objects.create(
+            campaign=banner.campaign,
+            name="second",
+            image=banner.image,
+            alt="x",
+            link="https://acme.example/",
+            weight=3,
+        )
+    campaign = Campaign.objects.latest("pk")
+    campaign.groups.add(people[0].group)
+    showcase.SHOWCASE.is_kept = True
+    case = showcase.SHOWCASE
+
+    with time_machine.travel(start, tick=False) as clock:
+        for _ in range(24):
+            for sender in people:
+                seen = case.find_sender(sender.banner_key)
+                board = case.get_shelf(company.domain.pk).board
+                assert seen is not None and board is not None
+                exhibit = case.get_exhibit(seen)
+                who = SenderFacts(sender.pk, sender.group_id)
+                assert exhibit.choice == choose_banner(
+                    board.campaigns, who, None, at=timezone.now(), zone=board.zone
+                )
+                assert exhibit.since <= timezone.now().timestamp() < exhibit.until
+            clock.shift(timedelta(hours=2))
+
+
+def test_in_a_kept_memory_a_banner_costs_no_query_and_a_change_shows_after_one_look(
+    company, bystanders, ana, reader, django_assert_num_queries
+):
+    switch_on(bystanders.domain)
+    ida = bystanders.add("Ida Berg")
+    run_campaign(bystanders.domain, "green")
+    run_campaign(company.domain, "red")
+    showcase.SHOWCASE.is_kept = True
+    assert (fetch(reader, ana), fetch(reader, ida)) == ("red", "green")
+
+    with django_assert_num_queries(0):
+        assert (fetch(reader, ana), fetch(reader, ida)) == ("red", "green")
+        reader.get(f"/c/{ana.banner_key}")
+    run_campaign(company.domain, "blue", priority=9)
+    touch(company.domain)
+    with django_assert_num_queries(0):
+        assert fetch(reader, ana) == "red"
+    showcase.SHOWCASE.refresh()
+
+    assert (fetch(reader, ana), fetch(reader, ida)) == ("blue", "green")
+
+
+def test_a_sender_who_moves_shows_the_new_groups_banner_after_one_look(company, ana, reader):
+    banner = run_campaign(company.domain, "red")
+    run_campaign(company.domain, "blue", priority=-1)
+    banner.campaign.groups.add(ana.group)
+    tom = company.add("Tom Okafor", teams=("7",))
+    showcase.SHOWCASE.is_kept = True
+    assert (fetch(reader, ana), fetch(reader, tom)) == ("red", "red")
+
+    ana.person.team_ids = []
+    ana.person.changed_at = timezone.now()
+    ana.person.save()
+    refresh_senders(company.connection, since=None)
+    showcase.SHOWCASE.refresh()
+
+    assert (fetch(reader, ana), fetch(reader, tom)) == ("blue", "red")
+
+
+def test_five_thousand_campaigns_are_asked_once_for_a_group_and_not_for_each_sender(
+    company, reader, monkeypatch
+):
+    switch_on(company.domain)
+    people = [company.add(f"Person {number}") for number in range(5)]
+    banner = run_campaign(company.domain, "red", priority=-5)
+    Campaign.objects.bulk_create(
+        Campaign(domain=company.domain, name=str(number), ends_at=timezone.now() + timedelta(days=number + 1))
+        for number in range(50)
+    )
+    asked: list[int] = []
+
+    def choose(campaigns, *arguments, **options):
+        asked.append(len(campaigns))
+        return choose_banner(campaigns, *arguments, **options)
+
+    monkeypatch.setattr(showcase, "choose_banner", choose)
+    showcase.SHOWCASE.is_kept = True
+
+    assert {fetch(reader, sender) for sender in people * 3} == {"red"}
+    assert sorted(asked) == [1, 1, 1, 1, 1, 51]
+    assert banner.campaign.priority == -5
+
+
+def test_b9_known_banners_and_links_go_on_while_the_database_is_away(
+    company, ana, reader, monkeypatch, caplog
+):
+    run_campaign(company.domain, "red")
+    tom = company.add("Tom Okafor")
+    showcase.SHOWCASE.is_kept = True
+    assert fetch(reader, ana) == "red"
+
+    def refuse(*_: object, **__: object) -> None:
+        raise DatabaseError("away")
+
+    with connection.execute_wrapper(refuse):
+        showcase.SHOWCASE.refresh()
+        assert fetch(reader, ana) == "red"
+        assert reader.get(f"/c/{ana.banner_key}").status_code == 302
+        for path in (f"/b/{tom.banner_key}.png", f"/c/{tom.banner_key}", f"/c/d/{make_token(1)}"):
+            answer = reader.get(path)
+            assert (answer.status_code, answer["Retry-After"], answer["Cache-Control"]) == (
+                503,
+                "30",
+                "no-store",
+            )
+            assert answer.content == b""
+
+    assert "Traceback" not in caplog.text
+    assert fetch(reader, tom) == "red"
+    assert [event["kind"] for event in list_events()] == ["image", "image", "click", "image"]
+
+
+def test_a_decision_shows_its_own_banner_for_as_long_as_it_is_kept(company, ana, reader):
+    red = run_campaign(company.domain, "red")
+    run_campaign(company.domain, "blue", priority=9)
+    decided = Decision.objects.create(
+        domain=company.domain,
+        sender=ana,
+        campaign=red.campaign,
+        banner=red,
+        recipient_key="0" * 64,
+        way="api",
+    )
+    token = make_token(decided.pk)
+
+    picture, click = reader.get(f"/b/d/{token}@2x.png"), reader.get(f"/c/d/{token}")
+
+    assert get_colour(picture.content) == "red"
+    assert click["Location"].startswith("https://www.acme.example/red?")
+    assert fetch(reader, ana) == "blue"
+    assert [(event["kind"], event["decision_id"], event["banner_id"]) for event in list_events()][:2] == [
+        ("image", decided.pk, red.pk),
+        ("click", decided.pk, red.pk),
+    ]
+    decided.delete()
+    assert reader.get(f"/c/d/{token}").status_code == 404
+
+
+HOSTILE = [
+    "javascript:alert(1)", "//evil.example", "https:evil.example", "\\\\evil.example", "http://evil.example",
+    "https://evil.example\r\nSet-Cookie: a=b", "https://evil.example\nX: y", "https://ok.example/\\evil",
+    "data:text/html,x",
+    "https://", "", " https://evil.example", "https://ex\u3002ample", "https://evil.example/\u2028", "HTTPS://evil.example",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("payload", HOSTILE)
+def test_i5_nothing_in_a_request_or_an_unfit_row_reaches_the_location(company, ana, reader, payload):
+    banner = run_campaign(company.domain, "red", link="https://www.acme.example/good")
+    good = reader.get(f"/c/{ana.banner_key}")["Location"]
+
+    for name in ("url", "next", "u", "r", "redirect", "to", "link", "destination"):
+        answer = reader.get(
+            f"/c/{ana.banner_key}", {name: payload}, headers={"referer": "https://evil.example/"}
+        )
+        assert (answer.status_code, answer["Location"]) == (302, good)
+    Banner.objects.filter(pk=banner.pk).update(link=payload)
+    BannerPlace.objects.filter(pk=company.domain.pk).update(default_link=payload)
+    touch(company.domain)
+    answer = reader.get(f"/c/{ana.banner_key}")
+
+    assert answer.status_code == 404
+    assert "Location" not in answer.headers
+
+
+def test_i5_host_and_scheme_are_checked_as_everywhere(company, ana, settings):
+    run_campaign(company.domain, "red")
+    settings.ALLOWED_HOSTS = ["signatures.acme.example", "img.acme.example"]
+    path = f"/b/{ana.banner_key}.png"
+
+    known = [Client(headers={"host": host}).get(path).status_code for host in settings.ALLOWED_HOSTS]
+    other = Client(headers={"host": "evil.example"}).get(path)
+    settings.SECURE_SSL_REDIRECT = True
+    plain = Client(headers={"host": "img.acme.example"}).get(path)
+
+    assert known == [200, 200]
+    assert other.status_code == 400
+    assert (plain.status_code, plain["Location"]) == (301, f"https://img.acme.example{path}")
+
+
+def test_the_addresses_in_signatures_are_those_that_are_answered(company, ana, reader, settings):
+    settings.PUBLIC_URL = "http://testserver"
+    red = run_campaign(company.domain, "red")
+    decided = Decision.objects.create(
+        domain=company.domain,
+        sender=ana,
+        campaign=red.campaign,
+        banner=red,
+        recipient_key="0" * 64,
+        way="api",
+    )
+    token = make_token(decided.pk)
+
+    pictures = [addresses.get_image_url(ana.banner_key), addresses.get_decision_image_url(token)]
+    clicks = [addresses.get_click_url(ana.banner_key), addresses.get_decision_click_url(token)]
+
+    assert [get_colour(reader.get(url.removeprefix("http://testserver")).content) for url in pictures] == [
+        "red",
+        "red",
+    ]
+    assert [reader.get(url.removeprefix("http://testserver")).status_code for url in clicks] == [302, 302]
+
+
+def test_memory_forgets_the_oldest_and_stays_bounded():
+    bounded: showcase.Bounded[int, str] = showcase.Bounded(3)
+    for number in range(10):
+        bounded.keep(number, str(number))
+
+    assert len(bounded) == 3
+    assert [bounded.get(number) for number in (6, 7, 9)] == [None, "7", "9"]
+
+
+def test_the_transparent_place_of_a_preview_is_no_impression(company, ana, reader):
+    run_campaign(company.domain, "red")
+
+    assert fetch(reader, ana, "@2x.png?preview") == "red"
+    assert list_events() == []
