@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 
 from django.conf import settings
 from django.db import Error as DatabaseFailure
@@ -28,6 +28,7 @@ _ADDRESS = re.compile(
     r"(?P<double>@2x)?(?P<extension>\.(?:png|jpg|gif))?"
 )
 RETRY_AFTER_SECONDS = 30
+MOST_HOSTS = 100
 # Asked for anew each time, and mostly answered with 304: proxies of mail services then see a change at once.
 _FRESH = "no-cache, max-age=0, must-revalidate"
 _HEADERS = {
@@ -56,7 +57,7 @@ def answer_banners(
 def _answer(request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD"):
         return _respond(request, 405, b"", {"Allow": "GET, HEAD", "Cache-Control": "no-store"})
-    request.get_host()  # raises where the name is none of ours
+    _check_host(request)
     found = _ADDRESS.fullmatch(request.path_info)
     is_picture = request.path_info[1] == "b"
     if found is None or is_picture is not bool(found["extension"]) or (found["double"] and not is_picture):
@@ -72,6 +73,16 @@ def _answer(request: HttpRequest) -> HttpResponse:
     except DatabaseFailure:
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS), "Cache-Control": "no-store"}
         return _respond(request, 503, b"", headers)
+
+
+def _check_host(request: HttpRequest) -> None:
+    """Raise DisallowedHost where the name is none of ours. A name is looked at once."""
+    host, known = request.META.get("HTTP_HOST", ""), showcase.SHOWCASE.hosts
+    if host in known:
+        return
+    request.get_host()
+    if showcase.SHOWCASE.is_kept and len(known) < MOST_HOSTS:
+        known.add(host)
 
 
 class _Subject:
@@ -123,7 +134,7 @@ def _show_picture(request: HttpRequest, subject: _Subject, *, is_double: bool) -
         _count(request, subject, choice, EventKind.IMAGE)
     headers = {
         "ETag": picture.etag,
-        "Last-Modified": formatdate(exhibit.since, usegmt=True),
+        "Last-Modified": exhibit.modified,
         "Cache-Control": _FRESH,
     }
     if _is_unchanged(request, picture.etag, exhibit.since):

@@ -15,10 +15,12 @@ from bisect import bisect_right
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import formatdate
 from hashlib import sha256
 from typing import Generic, TypeVar
 
 from django.db import Error as DatabaseFailure
+from django.db.models import Count, Max
 from django.utils import timezone
 
 from portal.models import Domain
@@ -98,6 +100,7 @@ class Exhibit:
     link: str
     since: float
     until: float
+    modified: str  # `since` as HTTP writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,15 @@ _SIGN = ("banner_place__version", "time_zone", "brand__website")
 
 
 @dataclass
+class _Watched:
+    """The senders that changed since an instant: how many there are, and when the last one did."""
+
+    since: datetime
+    sign: tuple[int, datetime | None]
+    quiet_since: datetime
+
+
+@dataclass
 class Shelf:
     """One domain as it was when it was read."""
 
@@ -124,8 +136,8 @@ class Shelf:
     variable: str
     boundaries: list[float]
     read_at: float
-    senders_until: datetime
     used_at: float
+    watched: _Watched
     winners: dict[int | None, tuple[CampaignRule | None, float]] = field(default_factory=dict)
     exhibits: Bounded[int, Exhibit] = field(default_factory=lambda: Bounded(MOST_SENDERS))
     faces: dict[int, _Face] = field(default_factory=dict)
@@ -143,6 +155,7 @@ class Showcase:
         self._pictures: dict[int, tuple[Picture, Picture]] = {}
         self._picture_bytes = 0
         self._reading = threading.Lock()
+        self.hosts: set[str] = set()
 
     # ── Who ──────────────────────────────────────────────────────────────────────────────────────
     def find_sender(self, banner_key: str) -> Seen | None:
@@ -272,14 +285,35 @@ class Showcase:
             fresh.used_at = shelf.used_at
             self._shelves[shelf.domain.pk] = fresh
             shelf = fresh
-        now = time.time()
-        changed = Sender.objects.filter(domain=shelf.domain, changed_at__gte=shelf.senders_until - OVERLAP)
-        rows = changed.values_list("banner_key", "pk", "group_id", "domain_id", "changed_at")
-        for banner_key, sender_id, group_id, domain_id, changed_at in rows:
+        self._look_at_senders(shelf)
+
+    def _look_at_senders(self, shelf: Shelf) -> None:
+        """Known senders are in the groups they are in now. Asks how many changed before it reads which."""
+        watched, now = shelf.watched, timezone.now()
+        sign = _sign_changes(shelf.domain.pk, watched.since)
+        if sign == watched.sign:
+            if now - watched.quiet_since > OVERLAP:
+                shelf.watched = _watch(shelf.domain.pk, now)
+            return
+        changed = Sender.objects.filter(domain=shelf.domain, changed_at__gte=watched.since)
+        rows = changed.values_list("banner_key", "pk", "group_id", "domain_id")
+        for banner_key, sender_id, group_id, domain_id in rows.iterator(chunk_size=2_000):
             seen = self._senders.get(banner_key)
             if seen is not None and (seen.group_id, seen.sender_id) != (group_id, sender_id):
-                self._senders.keep(banner_key, Seen(sender_id, group_id, domain_id, now, now))
-            shelf.senders_until = max(shelf.senders_until, changed_at)
+                at = now.timestamp()
+                self._senders.keep(banner_key, Seen(sender_id, group_id, domain_id, at, at))
+        shelf.watched = _Watched(watched.since, sign, now)
+
+
+def _watch(domain_id: int, now: datetime) -> _Watched:
+    since = now - OVERLAP
+    return _Watched(since, _sign_changes(domain_id, since), now)
+
+
+def _sign_changes(domain_id: int, since: datetime) -> tuple[int, datetime | None]:
+    changed = Sender.objects.filter(domain_id=domain_id, changed_at__gte=since)
+    found = changed.aggregate(count=Count("pk"), last=Max("changed_at"))
+    return found["count"], found["last"]
 
 
 def _read_sign(domain_id: int) -> tuple[object, ...]:
@@ -308,8 +342,8 @@ def _read_shelf(domain_id: int) -> Shelf:
         variable=place.recipient_variable if is_variable(place.recipient_variable) else "",
         boundaries=sorted(changes),
         read_at=now.timestamp(),
-        senders_until=now,
         used_at=now.timestamp(),
+        watched=_watch(domain_id, now),
     )
 
 
@@ -354,11 +388,13 @@ def _show(shelf: Shelf, choice: Choice, *, since: float, until: float) -> Exhibi
     face = shelf.faces.get(choice.banner_id) or _read_face(shelf, choice.banner_id)
     if face is None:
         return _default(shelf, since=since, until=until)
-    return Exhibit(choice, face.image_id, face.link or shelf.default_link, since, until)
+    link = face.link or shelf.default_link
+    return Exhibit(choice, face.image_id, link, since, until, formatdate(since, usegmt=True))
 
 
 def _default(shelf: Shelf, *, since: float, until: float) -> Exhibit:
-    return Exhibit(NOTHING, shelf.default_image_id, shelf.default_link, since, until)
+    modified = formatdate(since, usegmt=True)
+    return Exhibit(NOTHING, shelf.default_image_id, shelf.default_link, since, until, modified)
 
 
 def _read_face(shelf: Shelf, banner_id: int) -> _Face | None:
