@@ -2,6 +2,7 @@
 
 python -m tests.benchmarks                 # all; takes some minutes
 python -m tests.benchmarks --people 2000   # smaller, to try it out
+python -m tests.benchmarks banners         # serving banners instead; under four minutes
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Any
 from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.table import Table
+
+from . import banners
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = Fernet.generate_key().decode()
@@ -80,12 +83,18 @@ def measure(what: str, sandbox_url: str, database: Path) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
+    parser.add_argument(
+        "what", nargs="?", choices=["job", "banners"], default="job", help="the main job, or serving banners"
+    )
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--many", type=int, default=100_000, help="the larger company of the memory figure")
     parser.add_argument(
         "--rounds", type=int, default=3, help="pairs of sync and baseline; the median ratio counts"
     )
     options = parser.parse_args()
+    if options.what == "banners":
+        banners.main()
+        return
     table = Table("What", "Measured", "Baseline in the same run", "Figure", "Aim")
 
     with tempfile.TemporaryDirectory(prefix="countersign-benchmarks-") as name:

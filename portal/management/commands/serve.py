@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from portal.schedules import set_up_schedules
 from portal.supervisor import Supervisor
+from portal.webserver import make_web_command
 
 
 class Command(BaseCommand):
@@ -29,13 +30,7 @@ class Command(BaseCommand):
         if options["no_web"] and options["no_worker"]:
             raise CommandError("Nothing is left to run: leave out --no-web or --no-worker.")
         set_up_schedules()
-        web = [
-            sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws",
-            "--host", options["host"], "--port", str(options["port"]),
-            "--workers", str(options["web_workers"]), "--blocking-threads", "4",
-            "--respawn-failed-workers", "--workers-kill-timeout", "15", "--no-access-log",
-            "portal.wsgi:application",
-        ]  # fmt: skip
+        web = make_web_command(host=options["host"], port=options["port"], workers=options["web_workers"])
         supervisor = Supervisor(
             web=None if options["no_web"] else web,
             worker=None if options["no_worker"] else [sys.executable, sys.argv[0], "qcluster"],

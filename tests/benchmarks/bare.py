@@ -1,0 +1,23 @@
+"""The least a Django view can do: the same bytes as a banner, and nothing else. What serving is compared with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+CONTENT = Path(os.environ["BARE_FILE"]).read_bytes()
+
+settings.configure(SECRET_KEY="of no use here", ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, MIDDLEWARE=[])
+
+
+def picture(request: HttpRequest, key: str) -> HttpResponse:
+    return HttpResponse(CONTENT, content_type="image/png")
+
+
+urlpatterns = [path("b/<str:key>", picture)]
+application = get_wsgi_application()
