@@ -21,6 +21,7 @@ class Permission(StrEnum):
     VIEW = "view"  # overview, senders, groups, templates, deliveries, syncs
     EDIT_SIGNATURES = "edit_signatures"  # templates and a sender's own values
     MANAGE_GROUPS = "manage_groups"  # the groups' order and what each is assigned
+    MANAGE_CAMPAIGNS = "manage_campaigns"  # campaigns, banners, audiences, recipient lists, the banner place
     DELIVER = "deliver"  # sync now, deliver, pause
     CONNECT = "connect"  # connect, disconnect, download originals
     VIEW_LEDGER = "view_ledger"
@@ -35,7 +36,7 @@ _ALL = frozenset(Permission)
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.OWNER: _ALL,
     Role.ADMIN: _ALL - {Permission.MANAGE_SIGN_IN},
-    Role.EDITOR: _LOOK | {Permission.EDIT_SIGNATURES},
+    Role.EDITOR: _LOOK | {Permission.EDIT_SIGNATURES, Permission.MANAGE_CAMPAIGNS},
     Role.AUDITOR: _LOOK | {Permission.VIEW_LEDGER},
     # Operators look at every domain here; what they change, they change in Django admin.
     "staff": _LOOK | {Permission.VIEW_LEDGER},

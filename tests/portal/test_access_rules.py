@@ -18,7 +18,7 @@ from portal.models import Membership, Role
 EXPECTED = {
     Role.OWNER: set(Permission),
     Role.ADMIN: set(Permission) - {Permission.MANAGE_SIGN_IN},
-    Role.EDITOR: {Permission.VIEW, Permission.EDIT_SIGNATURES},
+    Role.EDITOR: {Permission.VIEW, Permission.EDIT_SIGNATURES, Permission.MANAGE_CAMPAIGNS},
     Role.AUDITOR: {Permission.VIEW, Permission.VIEW_LEDGER},
     "staff": {Permission.VIEW, Permission.VIEW_LEDGER},
 }
