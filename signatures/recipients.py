@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 
@@ -25,7 +25,13 @@ def key_of(domain: Domain, address: str) -> str:
     The key is the domain's own, sealed in its row: whoever has the database alone cannot try addresses
     out, and no rotation of keys changes a digest.
     """
-    return hmac.new(_get_pepper(domain), normalise(address).encode(), sha256).hexdigest()
+    return make_keyer(domain)(address)
+
+
+def make_keyer(domain: Domain) -> Callable[[str], str]:
+    """Return `key_of` for one domain, for many addresses: its key is read once."""
+    pepper = _get_pepper(domain)
+    return lambda address: hmac.new(pepper, normalise(address).encode(), sha256).hexdigest()
 
 
 def _get_pepper(domain: Domain) -> bytes:

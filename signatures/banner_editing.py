@@ -1,0 +1,164 @@
+"""Banners of a campaign are added, changed and archived, and the place for them set up."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.ledger import record_act
+from portal.models import Domain
+
+from .board import get_place, touch
+from .campaign_editing import CampaignRefused
+from .images import take_in
+from .models import Banner, BannerPlace, Campaign, Template
+from .roster import count_carriers
+from .standing import get_fallback_template
+
+
+@dataclass(frozen=True, slots=True)
+class BannerDetails:
+    """What a person decides of a banner, its picture apart. link: as `links.check_link` returns it."""
+
+    name: str
+    alt: str
+    link: str
+    weight: int = 1
+    utm_content: str = ""
+
+
+@transaction.atomic
+def save_banner(
+    campaign: Campaign,
+    details: BannerDetails,
+    *,
+    upload: Any = None,
+    banner: Banner | None = None,
+    by_label: str,
+) -> Banner:
+    """The campaign's banner is as `details` say, with the uploaded picture cut to the place's size.
+
+    banner: None adds one, and then there must be a picture. upload: None keeps the picture it has.
+    Raises: ImageRefused, CampaignRefused, and nothing was changed.
+    """
+    campaign = Campaign.objects.select_related("domain").get(pk=campaign.pk)
+    if campaign.archived_at is not None or (banner is not None and banner.archived_at is not None):
+        raise CampaignRefused("It is archived, and stays as it was shown.")
+    row = Banner(campaign=campaign) if banner is None else Banner.objects.get(pk=banner.pk, campaign=campaign)
+    changed = [one.name for one in fields(details) if getattr(row, one.name) != getattr(details, one.name)]
+    for name, value in asdict(details).items():
+        setattr(row, name, value)
+    if upload is not None:
+        place = get_place(campaign.domain)
+        image = take_in(upload, domain=campaign.domain, width=place.width, height=place.height)
+        if image.pk != row.image_id:
+            row.image = image
+            changed.append("picture")
+    if not changed:
+        return row
+    row.full_clean(exclude=["campaign", "image"])
+    row.save()
+    touch(campaign.domain)
+    told = "added" if banner is None else f"changed: {', '.join(changed)}"
+    record_act(
+        "banner added" if banner is None else "banner changed",
+        domain=campaign.domain,
+        actor_label=by_label,
+        object_ref=f"banner {row.pk}",
+        detail=f"{row.name} of {campaign.name}, {told}",
+    )
+    return row
+
+
+@transaction.atomic
+def archive_banner(banner: Banner, *, by_label: str) -> None:
+    """The banner shows no more; its results and its picture stay."""
+    row = Banner.objects.select_related("campaign__domain").get(pk=banner.pk)
+    if row.archived_at is not None:
+        return
+    row.archived_at = timezone.now()
+    row.save(update_fields=["archived_at"])
+    touch(row.campaign.domain)
+    record_act(
+        "banner archived",
+        domain=row.campaign.domain,
+        actor_label=by_label,
+        object_ref=f"banner {row.pk}",
+        detail=f"{row.name} of {row.campaign.name}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceDetails:
+    """What a person decides of the place for banners, its own picture apart."""
+
+    is_on: bool
+    width: int
+    height: int
+    alt: str = ""
+    default_alt: str = ""
+    default_link: str = ""
+
+
+@transaction.atomic
+def change_place(
+    domain: Domain, details: PlaceDetails, *, upload: Any = None, drop_picture: bool = False, by_label: str
+) -> list[str]:
+    """The place for banners is as `details` say; return the names of what changed.
+
+    upload: the default picture; None keeps the one there is, `drop_picture` has none.
+    Raises: ImageRefused; CampaignRefused where pictures are of another size; and nothing was changed.
+    """
+    get_place(domain)
+    place = BannerPlace.objects.select_for_update().get(pk=domain.pk)
+    changed = [one.name for one in fields(details) if getattr(place, one.name) != getattr(details, one.name)]
+    for name, value in asdict(details).items():
+        setattr(place, name, value)
+    if upload is not None:
+        image = take_in(upload, domain=domain, width=place.width, height=place.height)
+        if image.pk != place.default_image_id:
+            place.default_image = image
+            changed.append("default picture")
+    elif drop_picture and place.default_image_id:
+        place.default_image = None
+        changed.append("default picture")
+    if {"width", "height"} & set(changed):
+        _refuse_other_sizes(place)
+    if changed:
+        place.full_clean(exclude=["domain", "default_image"])
+        place.save()
+        touch(domain)
+        record_act(
+            "banner place changed", domain=domain, actor_label=by_label, detail=", ".join(sorted(changed))
+        )
+    return changed
+
+
+def _refuse_other_sizes(place: BannerPlace) -> None:
+    """Pictures keep the size they were cut to, so the place keeps its own while any of them shows."""
+    shown = Banner.objects.filter(campaign__domain=place.domain, archived_at=None, campaign__archived_at=None)
+    others = shown.exclude(image__width=place.width, image__height=place.height).count()
+    if others:
+        raise CampaignRefused(
+            f"{others} banner{' is' if others == 1 else 's are'} cut to the size there is. Archive "
+            f"{'it' if others == 1 else 'them'} first, or keep the size."
+        )
+    image = place.default_image
+    if image is not None and (image.width, image.height) != (place.width, place.height):
+        raise CampaignRefused(
+            "The default picture is cut to the size there is. Upload it again, or remove it."
+        )
+
+
+def count_signatures_with_place(domain: Domain) -> int:
+    """Return how many active senders carry a template with a place for a banner."""
+    carriers = count_carriers(domain, fallback=get_fallback_template(domain))
+    templates = Template.objects.filter(domain=domain).exclude(current=None).select_related("current")
+    return sum(
+        carriers.get(template.pk, 0)
+        for template in templates
+        if template.current and any(name.startswith("banner.") for name in template.current.fields)
+    )

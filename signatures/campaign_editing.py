@@ -1,0 +1,228 @@
+"""Campaigns are made, changed, started, paused and archived: the same for the portal and for Django admin.
+
+A campaign is never deleted, so that what was counted keeps its name and its pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.ledger import record_act
+from portal.models import Domain
+
+from .audience import AudienceError, Condition, Kind, parse_audience
+from .board import touch
+from .models import AudienceTally, Banner, Campaign, Group
+
+NAME_LENGTH = 120
+
+
+class CampaignRefused(Exception):
+    """What was asked cannot be done with this campaign; the message says why, and what can, to a person."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What a person decides of a campaign, its audience and banners apart. Instants are aware."""
+
+    name: str
+    starts_at: datetime
+    ends_at: datetime | None = None
+    priority: int = 0
+    cap_times: int | None = None
+    cap_days: int | None = None
+    utm_source: str = ""
+    utm_medium: str = ""
+    utm_campaign: str = ""
+
+
+@transaction.atomic
+def create_campaign(
+    domain: Domain, details: Details, *, groups: Collection[Group] = (), by_label: str
+) -> Campaign:
+    """The domain has a new campaign. It is paused, so that nothing shows before somebody starts it."""
+    campaign = Campaign(domain=domain, **asdict(details), paused_at=timezone.now(), created_by_label=by_label)
+    campaign.full_clean(exclude=["domain"])
+    campaign.save()
+    campaign.groups.set(_belonging(domain, groups))
+    AudienceTally.objects.create(campaign=campaign)
+    _changed(campaign, "campaign made", by_label=by_label, detail=campaign.name)
+    return campaign
+
+
+@transaction.atomic
+def change_campaign(
+    campaign: Campaign, details: Details, *, groups: Collection[Group], by_label: str
+) -> list[str]:
+    """The campaign is as `details` and `groups` say; return the names of what changed. Nothing changed: no act."""
+    row = _lock(campaign)
+    belonging = _belonging(row.domain, groups)
+    changed = [
+        field.name for field in fields(details) if getattr(row, field.name) != getattr(details, field.name)
+    ]
+    told = [_tell(row, details, name) for name in changed]
+    for name in changed:
+        setattr(row, name, getattr(details, name))
+    row.full_clean(exclude=["domain"])
+    row.save(update_fields=changed)
+    before = {group.pk for group in row.groups.all()}
+    if before != {group.pk for group in belonging}:
+        row.groups.set(belonging)
+        changed.append("groups")
+        told.append("groups: " + (", ".join(group.name for group in belonging) or "all"))
+    if changed:
+        _changed(row, "campaign changed", by_label=by_label, detail=f"{row.name}: {'; '.join(told)}")
+    return changed
+
+
+@transaction.atomic
+def set_audience(campaign: Campaign, stored: Any, *, by_label: str) -> tuple[Condition, ...]:
+    """The campaign is for recipients of whom all conditions hold, and counts anew whom its audience matches.
+
+    stored: conditions as `Condition.as_json` writes them. Raises: AudienceError, and nothing was changed.
+    """
+    row = _lock(campaign)
+    conditions = parse_audience(stored)
+    refuse_missing_lists(row.domain, conditions)
+    kept = [condition.as_json() for condition in conditions]
+    if kept == row.audience:
+        return conditions
+    row.audience = kept
+    row.save(update_fields=["audience"])
+    AudienceTally.objects.update_or_create(
+        campaign=row,
+        defaults={"looked_up": 0, "matched": 0, "last_matched_at": None, "counts_since": timezone.now()},
+    )
+    # Attributes and comparisons, not values: a typed address or name has no place in the ledger.
+    said = "; ".join(f"{one.attribute.label} {one.operator}" for one in conditions) or "everybody"
+    _changed(row, "audience changed", by_label=by_label, detail=f"{row.name}: {said}")
+    return conditions
+
+
+def refuse_missing_lists(domain: Domain, conditions: Collection[Condition]) -> None:
+    """Raises AudienceError for the first condition that names a recipient list this domain does not have."""
+    known = {str(pk) for pk in domain.recipient_lists.values_list("pk", flat=True)}
+    for index, condition in enumerate(conditions):
+        if condition.attribute.kind is Kind.LIST and not known.issuperset(condition.values):
+            raise AudienceError(
+                index, "A recipient list of this condition is not there any more. Choose another."
+            )
+
+
+@transaction.atomic
+def copy_campaign(campaign: Campaign, *, by_label: str) -> Campaign:
+    """There is a second campaign like this one, paused, with the banners that are not archived."""
+    row = _lock(campaign)
+    copy = create_campaign(
+        row.domain,
+        Details(
+            **{field.name: getattr(row, field.name) for field in fields(Details) if field.name != "name"},
+            name=f"Copy of {row.name}"[:NAME_LENGTH],
+        ),
+        groups=list(row.groups.all()),
+        by_label=by_label,
+    )
+    copy.audience = row.audience
+    copy.save(update_fields=["audience"])
+    for banner in row.banners.filter(archived_at=None):
+        Banner.objects.create(
+            campaign=copy,
+            **{
+                name: getattr(banner, name)
+                for name in ("name", "image_id", "alt", "link", "weight", "utm_content")
+            },
+        )
+    return copy
+
+
+@transaction.atomic
+def start_campaign(campaign: Campaign, *, by_label: str) -> None:
+    """The campaign shows whenever its schedule says so. Raises: CampaignRefused without a banner."""
+    row = _lock(campaign)
+    if row.paused_at is None:
+        return
+    if not row.banners.filter(archived_at=None).exists():
+        raise CampaignRefused(f"“{row.name}” has no banner to show. Add one, then start it.")
+    row.paused_at = None
+    row.save(update_fields=["paused_at"])
+    _changed(row, "campaign started", by_label=by_label, detail=row.name)
+
+
+@transaction.atomic
+def pause_campaign(campaign: Campaign, *, by_label: str) -> None:
+    """The campaign does not show until it is started again; those after it in the order do."""
+    row = _lock(campaign)
+    if row.paused_at is not None:
+        return
+    row.paused_at = timezone.now()
+    row.save(update_fields=["paused_at"])
+    _changed(row, "campaign paused", by_label=by_label, detail=row.name)
+
+
+@transaction.atomic
+def archive_campaign(campaign: Campaign, *, by_label: str) -> None:
+    """The campaign shows no more and leaves the lists; its results stay."""
+    row = Campaign.objects.select_for_update(of=("self",)).select_related("domain").get(pk=campaign.pk)
+    if row.archived_at is not None:
+        return
+    row.archived_at = timezone.now()
+    row.save(update_fields=["archived_at"])
+    _changed(row, "campaign archived", by_label=by_label, detail=row.name)
+
+
+@transaction.atomic
+def bring_back_campaign(campaign: Campaign, *, by_label: str) -> None:
+    """An archived campaign is in the lists again, paused."""
+    row = Campaign.objects.select_for_update(of=("self",)).select_related("domain").get(pk=campaign.pk)
+    if row.archived_at is None:
+        return
+    row.archived_at, row.paused_at = None, row.paused_at or timezone.now()
+    row.save(update_fields=["archived_at", "paused_at"])
+    _changed(row, "campaign brought back", by_label=by_label, detail=row.name)
+
+
+def _lock(campaign: Campaign) -> Campaign:
+    """Return the row as it is now, held until the transaction ends. Raises: CampaignRefused if archived."""
+    row = Campaign.objects.select_for_update(of=("self",)).select_related("domain").get(pk=campaign.pk)
+    if row.archived_at is not None:
+        raise CampaignRefused(f"“{row.name}” is archived. Bring it back to change it.")
+    return row
+
+
+def _belonging(domain: Domain, groups: Collection[Group]) -> list[Group]:
+    if any(group.domain_id != domain.pk for group in groups):
+        raise ValueError("A campaign and its groups must be of the same domain.")
+    return list(groups)
+
+
+def _tell(row: Campaign, details: Details, name: str) -> str:
+    old, new = getattr(row, name), getattr(details, name)
+    return f"{name}: {_say(old)} → {_say(new)}"
+
+
+def _say(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M %Z}"
+    return "none" if value in (None, "") else str(value)
+
+
+def _changed(campaign: Campaign, action: str, *, by_label: str, detail: str) -> None:
+    """The act is in the ledger, and every process reads the board anew."""
+    touch(campaign.domain)
+    record_act(
+        action,
+        domain=campaign.domain,
+        actor_label=by_label,
+        object_ref=f"campaign {campaign.pk}",
+        detail=detail,
+    )

@@ -1,0 +1,138 @@
+"""Recipient lists are made from files, replaced and deleted; labels are given to what has only a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import BinaryIO
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from integrations.ledger import record_act
+from portal.models import Domain
+
+from .audience import AudienceError, Kind, parse_audience
+from .board import touch
+from .models import AttributeLabel, Campaign, RecipientList, RecipientListEntry
+from .recipient_files import BadLine, Entry, check_file, read_entries
+from .recipients import make_keyer
+
+BATCH = 2_000
+
+
+class ListRefused(Exception):
+    """A recipient list cannot be changed so; the message says why, to a person."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def save_list(
+    domain: Domain, file: BinaryIO, *, name: str, by_label: str, present: RecipientList | None = None
+) -> tuple[RecipientList, int]:
+    """The list holds exactly what the file says; return it and how many entries it has.
+
+    The file is read twice: once to find what is wrong with it, and only then to be taken in, in one
+    transaction. present: None makes a list. Raises: FileRefused, and nothing was changed.
+    """
+    check_file(file)
+    with transaction.atomic():
+        if present is None:
+            row = RecipientList.objects.create(domain=domain, name=name, created_by_label=by_label)
+        else:
+            row = RecipientList.objects.select_for_update().get(pk=present.pk, domain=domain)
+            row.name = name
+            row.save(update_fields=["name"])
+            row.entries.all().delete()
+        key_of = make_keyer(domain)
+        values = (key_of(entry.value) if entry.is_address else entry.value for entry in _entries(file))
+        while batch := [
+            RecipientListEntry(recipient_list=row, value=value) for value in islice(values, BATCH)
+        ]:
+            # The same address twice in a file is one entry.
+            RecipientListEntry.objects.bulk_create(batch, ignore_conflicts=True)
+        count = row.entries.count()
+        touch(domain)
+        record_act(
+            "recipient list made" if present is None else "recipient list replaced",
+            domain=domain,
+            actor_label=by_label,
+            object_ref=f"recipient list {row.pk}",
+            detail=f"{row.name}: {count:,} entries",
+        )
+    return row, count
+
+
+def _entries(file: BinaryIO) -> Iterator[Entry]:
+    found: Iterable[Entry | BadLine] = read_entries(file)
+    return (one for one in found if isinstance(one, Entry))
+
+
+@transaction.atomic
+def delete_list(recipient_list: RecipientList, *, by_label: str) -> None:
+    """The list is gone. Raises: ListRefused while a campaign asks for it, naming the campaigns."""
+    row = (
+        RecipientList.objects.select_for_update(of=("self",))
+        .select_related("domain")
+        .get(pk=recipient_list.pk)
+    )
+    users = find_campaigns_using(row)
+    if users:
+        names = ", ".join(f"“{campaign.name}”" for campaign in users)
+        raise ListRefused(f"“{row.name}” is in the audience of {names}. Take it out there first.")
+    record_act(
+        "recipient list deleted",
+        domain=row.domain,
+        actor_label=by_label,
+        object_ref=f"recipient list {row.pk}",
+        detail=row.name,
+    )
+    row.entries.all().delete()
+    row.delete()
+    touch(row.domain)
+
+
+def find_campaigns_using(recipient_list: RecipientList) -> list[Campaign]:
+    """Return the campaigns, archived ones left out, whose audience names the list."""
+    rows: QuerySet[Campaign] = Campaign.objects.filter(domain=recipient_list.domain, archived_at=None)
+    return [row for row in rows.exclude(audience=[]) if str(recipient_list.pk) in get_list_ids(row)]
+
+
+def get_list_ids(campaign: Campaign) -> frozenset[str]:
+    """Return the ids of the recipient lists that the campaign's audience names."""
+    try:
+        conditions = parse_audience(campaign.audience)
+    except AudienceError:
+        return frozenset()
+    return frozenset(value for one in conditions if one.attribute.kind is Kind.LIST for value in one.values)
+
+
+@transaction.atomic
+def save_label(
+    domain: Domain, *, kind: str, key: str, label: str, by_label: str, present: AttributeLabel | None = None
+) -> AttributeLabel:
+    """What Outreach knows by a number has this label here."""
+    row = (
+        AttributeLabel(domain=domain)
+        if present is None
+        else AttributeLabel.objects.get(pk=present.pk, domain=domain)
+    )
+    row.kind, row.key, row.label = kind, key, label
+    row.full_clean(exclude=["domain"])
+    row.save()
+    record_act("label given", domain=domain, actor_label=by_label, detail=f"{kind} {key}: {label}")
+    return row
+
+
+@transaction.atomic
+def delete_label(label: AttributeLabel, *, by_label: str) -> None:
+    """What had this label is shown by its number again; audiences stay as they are."""
+    record_act(
+        "label removed",
+        domain=label.domain,
+        actor_label=by_label,
+        detail=f"{label.kind} {label.key}: {label.label}",
+    )
+    label.delete()
