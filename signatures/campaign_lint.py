@@ -1,0 +1,246 @@
+"""Campaigns that never show, and audiences nobody is in: read from facts, without database or clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from .audience import Condition, Kind, needs_prospect
+from .board import Board
+from .campaigns import CampaignRule
+
+ENOUGH_LOOKED_UP = 20
+
+
+class Level(StrEnum):
+    """How bad it is. NEVER: it cannot show as things are; DOUBT: probably not what was meant; INFO: worth knowing."""
+
+    NEVER = "never"
+    DOUBT = "doubt"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing about one campaign, in a code for lists and a sentence that ends in what to do."""
+
+    level: Level
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many looked-up recipients an audience matched since `since`."""
+
+    looked_up: int
+    matched: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the linter must know beside the board.
+
+    senders: group id -> how many active senders it has; None in it counts those in no group.
+    group_names: group id -> name, of groups that are not archived.
+    why_no_prospects: why prospects cannot be looked up, '' where they can.
+    knows_recipients: whether anything ever tells us who receives: a key of the decision API or a variable.
+    lists: recipient list id, as text -> (name, how many entries).
+    unlabelled: campaign id -> what its audience names by number alone.
+    """
+
+    at: datetime
+    place_is_on: bool = True
+    senders: Mapping[int | None, int] = field(default_factory=dict)
+    group_names: Mapping[int, str] = field(default_factory=dict)
+    why_no_prospects: str = ""
+    knows_recipients: bool = True
+    lists: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    unlabelled: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    tallies: Mapping[int, Tally] = field(default_factory=dict)
+
+
+def lint_board(board: Board, facts: Facts) -> dict[int, list[Finding]]:
+    """Return campaign id -> its findings, worst first; campaigns without any are left out."""
+    found = {}
+    for index, campaign in enumerate(board.campaigns):
+        conditions = board.audiences.get(campaign.id, ())
+        findings = [
+            *_lint_alone(campaign, facts),
+            *_lint_audience(campaign, conditions, facts),
+            *_lint_beside(campaign, board.campaigns[:index], board.campaigns[index + 1 :], facts),
+        ]
+        if findings:
+            found[campaign.id] = sorted(findings, key=lambda one: list(Level).index(one.level))
+    return found
+
+
+def _lint_alone(campaign: CampaignRule, facts: Facts) -> list[Finding]:
+    found = []
+    if campaign.ends_at is not None and campaign.ends_at <= facts.at:
+        found.append(
+            Finding(Level.NEVER, "over", "It is over. Give it a later end, or archive it; its results stay.")
+        )
+    if not campaign.banners:
+        found.append(Finding(Level.NEVER, "no_banner", "It has no banner. Add one."))
+    if campaign.is_paused:
+        found.append(Finding(Level.NEVER, "paused", "It is paused. Start it when it is ready."))
+    if not facts.place_is_on:
+        found.append(
+            Finding(
+                Level.NEVER,
+                "place_off",
+                "Signatures carry no banner at all: the place for it is switched off. Turn it on.",
+            )
+        )
+    if not _count_senders(campaign, facts):
+        named = ", ".join(
+            f"“{facts.group_names[pk]}”" for pk in sorted(campaign.group_ids & facts.group_names.keys())
+        )
+        found.append(
+            Finding(
+                Level.NEVER,
+                "no_senders",
+                f"Nobody sends with it: {named} {'have' if len(campaign.group_ids) > 1 else 'has'} no senders. "
+                "Choose other groups."
+                if named
+                else "Nobody sends with it: there are no senders in its groups. Choose other groups."
+                if campaign.group_ids
+                else "Nobody sends with it: there are no senders yet.",
+            )
+        )
+    return found
+
+
+def _count_senders(campaign: CampaignRule, facts: Facts) -> int:
+    if not campaign.group_ids:
+        return sum(facts.senders.values())
+    return sum(facts.senders.get(group_id, 0) for group_id in campaign.group_ids)
+
+
+def _lint_audience(campaign: CampaignRule, conditions: Sequence[Condition], facts: Facts) -> list[Finding]:
+    if not campaign.has_audience:
+        return []
+    if not conditions:
+        return [
+            Finding(
+                Level.NEVER, "audience_unreadable", "Its audience cannot be read any more. Write it again."
+            )
+        ]
+    found = []
+    if not facts.knows_recipients:
+        found.append(
+            Finding(
+                Level.NEVER,
+                "nobody_known",
+                "It is for a chosen audience, and nothing tells us who receives: there is no key for the decision API "
+                "and no merge variable. Set one up, or take the audience away.",
+            )
+        )
+    if facts.why_no_prospects and needs_prospect(conditions):
+        found.append(
+            Finding(
+                Level.NEVER,
+                "prospects_closed",
+                f"It is dark: its audience asks for prospects, and {facts.why_no_prospects}",
+            )
+        )
+    found += _lint_lists(conditions, facts)
+    tally = facts.tallies.get(campaign.id)
+    if tally is not None and tally.looked_up >= ENOUGH_LOOKED_UP and not tally.matched:
+        found.append(
+            Finding(
+                Level.DOUBT,
+                "nobody_matched",
+                f"None of {tally.looked_up:,} recipients was in its audience since {tally.since.day} "
+                f"{tally.since:%B %Y}. Look at its conditions.",
+            )
+        )
+    missing = facts.unlabelled.get(campaign.id, ())
+    if missing:
+        found.append(
+            Finding(
+                Level.INFO,
+                "no_label",
+                f"{', '.join(missing)} {'has' if len(missing) == 1 else 'have'} no label. "
+                "Give one, so that everybody can read the audience.",
+            )
+        )
+    return found
+
+
+def _lint_lists(conditions: Sequence[Condition], facts: Facts) -> list[Finding]:
+    found = []
+    for condition in conditions:
+        if condition.attribute.kind is not Kind.LIST:
+            continue
+        for value in condition.values:
+            name, count = facts.lists.get(value, ("", 0))
+            if not name:
+                sentence = "Its audience names a recipient list that was deleted. Choose another."
+                found.append(Finding(Level.DOUBT, "list_gone", sentence))
+            elif not count:
+                sentence = f"The recipient list “{name}” is empty. Upload its file again."
+                found.append(Finding(Level.DOUBT, "list_empty", sentence))
+    return found
+
+
+def _lint_beside(
+    campaign: CampaignRule, before: Sequence[CampaignRule], after: Sequence[CampaignRule], facts: Facts
+) -> list[Finding]:
+    """before, after: the campaigns asked before it and after it, in the order of `campaigns.rank`."""
+    found = []
+    winner = next((one for one in before if _always_wins(one, campaign, facts)), None)
+    if winner is not None:
+        found.append(
+            Finding(
+                Level.NEVER,
+                "outranked",
+                f"“{winner.name}” always stands before it: for everybody, in all its groups, for its whole time. "
+                "Give this one a higher priority, or other dates.",
+            )
+        )
+    else:
+        ties = [
+            one.name
+            for one in (*before, *after)
+            if one.priority == campaign.priority and _can_meet(one, campaign, facts.at)
+        ]
+        if ties:
+            names = ", ".join(f"“{name}”" for name in ties[:3]) + (
+                f" and {len(ties) - 3} more" if len(ties) > 3 else ""
+            )
+            found.append(
+                Finding(
+                    Level.INFO,
+                    "same_priority",
+                    f"It overlaps with {names} at the same priority; the older campaign shows.",
+                )
+            )
+    return found
+
+
+def _always_wins(winner: CampaignRule, campaign: CampaignRule, facts: Facts) -> bool:
+    """Whether `winner`, which is asked first, shows wherever and whenever `campaign` still could."""
+    if winner.is_paused or not winner.banners or winner.has_audience or winner.cap is not None:
+        return False
+    if winner.group_ids:
+        open_groups = campaign.group_ids or {pk for pk, count in facts.senders.items() if count}
+        if not winner.group_ids >= open_groups:
+            return False
+    if winner.starts_at > max(campaign.starts_at, facts.at):
+        return False
+    return winner.ends_at is None or (campaign.ends_at is not None and winner.ends_at >= campaign.ends_at)
+
+
+def _can_meet(one: CampaignRule, other: CampaignRule, at: datetime) -> bool:
+    """Whether both could show in one signature at one time from `at` on."""
+    if one.is_paused or other.is_paused or not one.banners or not other.banners:
+        return False
+    if one.group_ids and other.group_ids and not one.group_ids & other.group_ids:
+        return False
+    starts = max(one.starts_at, other.starts_at, at)
+    return all(each.ends_at is None or each.ends_at > starts for each in (one, other))

@@ -1,0 +1,90 @@
+"""What the ids in an audience are called: labels typed here, our own people, and recipient lists."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from integrations.connections import get_connection
+from integrations.models import Person
+from portal.models import Domain
+
+from .audience import ATTRIBUTE_BY_NAME, Attribute, Condition, Names
+from .models import AttributeLabel
+from .recipients import label_lists
+
+LABELLED = ("stage", "persona", "account")
+
+
+def get_names(domain: Domain, conditions: Iterable[Condition] = ()) -> Names:
+    """Return the domain's labels, its lists' names, and the names of the owners these conditions ask about."""
+    labels: dict[tuple[str, str], str] = {}
+    for kind, key, label in AttributeLabel.objects.filter(domain=domain).values_list("kind", "key", "label"):
+        if kind == AttributeLabel.Kind.CUSTOM:
+            labels[f"custom{key}", ""] = label
+        else:
+            labels[kind, key] = label
+    labels |= {("list", pk): name for pk, name in label_lists(domain).items()}
+    owners = {value for one in conditions if one.attribute.name == "owner" for value in one.values}
+    labels |= {("owner", pk): name for pk, name in _name_owners(domain, owners)}
+    return Names(labels)
+
+
+def _name_owners(domain: Domain, remote_ids: Collection[str]) -> list[tuple[str, str]]:
+    connection = get_connection(domain)
+    if connection is None or not remote_ids:
+        return []
+    people = Person.objects.filter(connection=connection, remote_id__in=remote_ids)
+    return [(person.remote_id, person.name or person.email) for person in people]
+
+
+def find_owner(domain: Domain, words: str) -> str:
+    """Return the id in Outreach of our own person with this address or full name, or '' for nobody or several."""
+    connection = get_connection(domain)
+    if connection is None:
+        return ""
+    people = Person.objects.filter(connection=connection, retired_at=None)
+    column = "email__iexact" if "@" in words else "name__iexact"
+    found = list(people.filter(**{column: words}).values_list("remote_id", flat=True)[:2])
+    return found[0] if len(found) == 1 else ""
+
+
+def find_unlabelled(conditions: Iterable[Condition], names: Names) -> list[str]:
+    """Return, in words, what these conditions name by a number that has no label: “Stage 12”, “Custom field 3”."""
+    found: list[str] = []
+    for condition in conditions:
+        attribute = condition.attribute
+        if attribute.name.startswith("custom") and (attribute.name, "") not in names.labels:
+            found.append(attribute.label)
+        if attribute.name in LABELLED:
+            found += [
+                f"{attribute.label} {value}"
+                for value in condition.values
+                if (attribute.name, value) not in names.labels
+            ]
+    return list(dict.fromkeys(found))
+
+
+def group_attributes(names: Names) -> list[tuple[str, list[tuple[Attribute, str]]]]:
+    """Return the attributes an audience can ask about, with what each is called here, as a form groups them."""
+    known: list[tuple[Attribute, str]] = []
+    asked: list[tuple[Attribute, str]] = []
+    labelled: list[tuple[Attribute, str]] = []
+    numbered: list[tuple[Attribute, str]] = []
+    for attribute in ATTRIBUTE_BY_NAME.values():
+        entry = (attribute, names.attribute(attribute))
+        if not attribute.needs_prospect:
+            known.append(entry)
+        elif not attribute.name.startswith("custom"):
+            asked.append(entry)
+        elif (attribute.name, "") in names.labels:
+            labelled.append(entry)
+        else:
+            numbered.append(entry)
+    labelled.sort(key=lambda entry: entry[1].casefold())
+    groups = [
+        ("Known from the address", known),
+        ("From the prospect in Outreach", asked),
+        ("Custom fields", labelled),
+        ("Custom fields without a label", numbered),
+    ]
+    return [(title, entries) for title, entries in groups if entries]
