@@ -30,11 +30,20 @@ def get_names(domain: Domain, conditions: Iterable[Condition] = ()) -> Names:
 
 
 def _name_owners(domain: Domain, remote_ids: Collection[str]) -> list[tuple[str, str]]:
+    return [(pk, name or email) for pk, name, email in _find_owners(domain, remote_ids)]
+
+
+def _find_owners(domain: Domain, remote_ids: Collection[str]) -> list[tuple[str, str, str]]:
     connection = get_connection(domain)
     if connection is None or not remote_ids:
         return []
     people = Person.objects.filter(connection=connection, remote_id__in=remote_ids)
-    return [(person.remote_id, person.name or person.email) for person in people]
+    return list(people.values_list("remote_id", "name", "email"))
+
+
+def get_owner_addresses(domain: Domain, remote_ids: Collection[str]) -> dict[str, str]:
+    """Return id in Outreach -> address of our own people, which tells two of one name apart."""
+    return {pk: email for pk, _, email in _find_owners(domain, remote_ids) if email}
 
 
 def find_owner(domain: Domain, words: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integrations.models import Connection, ConnectionState, Mode
-from integrations.registry import NEEDED
+from integrations.registry import LOOKUP_NEEDED, NEEDED
 
 WRITE_SCOPE_NEEDED = NEEDED["mailboxes"]
 
@@ -35,3 +35,14 @@ def say_why_unwritable(connection: Connection | None) -> str:
     if connection.paused_at is not None:
         return "Deliveries are paused. Resume them on the Integrations page."
     return ""
+
+
+def say_why_no_prospects(connection: Connection | None) -> str:
+    """Return why no recipient can be looked up over this connection, or ''."""
+    if connection is None or not connection.is_usable:
+        return say_why_unreadable(connection)
+    if connection.has_scope(LOOKUP_NEEDED):
+        return ""
+    if LOOKUP_NEEDED in connection.scopes_granted:
+        return f"the permission {LOOKUP_NEEDED} is switched off here. Switch it on on the Integrations page."
+    return f"the permission {LOOKUP_NEEDED} was not granted. Reconnect Outreach and grant it."

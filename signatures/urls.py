@@ -2,7 +2,22 @@
 
 from django.urls import include, path
 
-from .views import api, brand, deliveries, frames, groups, originals, recipients, runs, senders, templates
+from .views import (
+    api,
+    audiences,
+    banners,
+    brand,
+    campaigns,
+    deliveries,
+    frames,
+    groups,
+    originals,
+    recipients,
+    runs,
+    senders,
+    templates,
+    why,
+)
 
 app_name = "signatures"
 
@@ -56,10 +71,37 @@ _api = [
     path("decisions", api.decisions, name="api_decisions"),
     path("openapi.json", api.openapi, name="api_document"),
 ]
+_campaigns = [
+    path("", campaigns.campaigns, name="campaigns"),
+    path("new/", campaigns.campaign_new, name="campaign_new"),
+    path("why/", why.why, name="why"),
+    path("place/", banners.banner_place, name="banner_place"),
+    path("pictures/<int:pk>/", banners.banner_picture, name="banner_picture"),
+    path("lists/", audiences.recipient_lists, name="recipient_lists"),
+    path("lists/<int:pk>/", audiences.recipient_list, name="recipient_list"),
+    path("lists/<int:pk>/delete/", audiences.recipient_list_delete, name="recipient_list_delete"),
+    path("labels/", audiences.labels, name="labels"),
+    path("labels/<int:pk>/", audiences.label, name="label"),
+    path("labels/<int:pk>/delete/", audiences.label_delete, name="label_delete"),
+    path("<int:pk>/", campaigns.campaign, name="campaign"),
+    path("<int:pk>/change/", campaigns.campaign_change, name="campaign_change"),
+    path("<int:pk>/start/", campaigns.campaign_start, name="campaign_start"),
+    path("<int:pk>/pause/", campaigns.campaign_pause, name="campaign_pause"),
+    path("<int:pk>/copy/", campaigns.campaign_copy, name="campaign_copy"),
+    path("<int:pk>/archive/", campaigns.campaign_archive, name="campaign_archive"),
+    path("<int:pk>/bring-back/", campaigns.campaign_bring_back, name="campaign_bring_back"),
+    path("<int:pk>/audience/", audiences.campaign_audience, name="campaign_audience"),
+    path("<int:pk>/preview/", why.campaign_preview, name="campaign_preview"),
+    path("<int:pk>/banners/new/", banners.banner_new, name="banner_new"),
+    path("<int:pk>/banners/destination/", banners.banner_destination, name="banner_destination"),
+    path("<int:campaign>/banners/<int:pk>/", banners.banner, name="banner"),
+    path("<int:campaign>/banners/<int:pk>/archive/", banners.banner_archive, name="banner_archive"),
+]
 
 urlpatterns = [
     path("domains/<str:domain>/", include(_pages)),
     path("domains/<str:domain>/campaigns/recipient/", include(_recipients)),
     path("api/v1/", include(_api)),
     path("t/<str:key>.png", recipients.variable_picture, name="variable_picture"),
+    path("domains/<str:domain>/campaigns/", include(_campaigns)),
 ]

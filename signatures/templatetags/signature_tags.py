@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from django import template
+from django.template import Context
 
 from signatures.models import DeliveryRun
 from signatures.roster import STATES
@@ -38,6 +42,21 @@ def standing_tone(standing: str) -> str:
 @register.filter
 def standing_label(standing: str) -> str:
     return _LABELS.get(standing, standing)
+
+
+@register.filter
+def campaign_tone(state: str) -> str:
+    """Return the colour of a campaign's state."""
+    return {"runs": "good", "next": "pen", "paused": "warn"}.get(state, "")
+
+
+@register.simple_tag(takes_context=True)
+def wall(context: Context, at: datetime | None) -> str:
+    """Return the instant as a clock in the domain's zone shows it: schedules are made and read there."""
+    if at is None:
+        return ""
+    local = at.astimezone(ZoneInfo(context["domain"].time_zone))
+    return f"{local.day} {local:%b %Y, %H:%M}"
 
 
 @register.filter

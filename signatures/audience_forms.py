@@ -1,0 +1,184 @@
+"""The audience builder: conditions typed one below the other, as a form that needs no script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+
+from portal.models import Domain
+
+from .audience import (
+    ATTRIBUTE_BY_NAME,
+    MAX_CONDITIONS,
+    OPERATORS,
+    WITHOUT_VALUES,
+    WORDS,
+    Attribute,
+    AudienceError,
+    Condition,
+    Kind,
+    Names,
+    parse_audience,
+)
+from .campaign_editing import refuse_missing_lists
+from .labelling import LABELLED, find_owner, get_owner_addresses
+
+_HINTS = {
+    Kind.TEXT: "One on each line; upper and lower case are the same.",
+    Kind.TAGS: "One tag on each line.",
+    Kind.NUMBER: "A number.",
+    Kind.DOMAIN: "Such as acme.com, one on each line.",
+}
+
+
+@dataclass
+class Row:
+    """One condition as it was typed. values: a line each; error: what is wrong with it, in words."""
+
+    index: int
+    attribute: Attribute
+    label: str
+    operator: str
+    values: list[str] = field(default_factory=list)
+    hint: str = ""
+    choices: list[tuple[str, str]] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def operators(self) -> list[tuple[str, str]]:
+        return [(one.value, WORDS[one]) for one in OPERATORS[self.attribute.kind]]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.values)
+
+    @property
+    def needs_no_value(self) -> bool:
+        return self.operator in WITHOUT_VALUES
+
+    @property
+    def is_number(self) -> bool:
+        return self.attribute.kind is Kind.NUMBER
+
+
+class AudienceBuilder:
+    """What was typed, or what is stored; `act` adds and removes rows, `get_stored` reads them all.
+
+    Labels, names and addresses are typed and shown; ids are stored.
+    """
+
+    def __init__(self, domain: Domain, names: Names, rows: list[Row]) -> None:
+        self.domain = domain
+        self.names = names
+        self.rows = rows
+        self.error = ""
+
+    @classmethod
+    def from_stored(cls, domain: Domain, names: Names, conditions: Iterable[Condition]) -> AudienceBuilder:
+        builder = cls(domain, names, [])
+        conditions = tuple(conditions)
+        owners = [value for one in conditions if one.attribute.name == "owner" for value in one.values]
+        addresses = get_owner_addresses(domain, owners)
+        for condition in conditions:
+            shown = list(condition.values)
+            if condition.attribute.name == "owner":
+                shown = [addresses.get(value, value) for value in shown]
+            elif condition.attribute.kind is not Kind.LIST:
+                shown = [names.value(condition.attribute, value) for value in shown]
+            builder._append(condition.attribute, condition.operator.value, shown)
+        return builder
+
+    @classmethod
+    def from_post(cls, domain: Domain, names: Names, typed: QueryDict) -> AudienceBuilder:
+        """Read the numbered rows in the order in which they stand."""
+        builder = cls(domain, names, [])
+        for number in range(MAX_CONDITIONS + 1):
+            attribute = ATTRIBUTE_BY_NAME.get(typed.get(f"c{number}-attribute", ""))
+            if attribute is None:
+                continue
+            values = typed.getlist(f"c{number}-values")
+            if attribute.kind is not Kind.LIST:
+                values = [line.strip() for text in values for line in text.splitlines() if line.strip()]
+            builder._append(attribute, typed.get(f"c{number}-operator", ""), values)
+        return builder
+
+    def _append(self, attribute: Attribute, operator: str, values: list[str]) -> None:
+        row = Row(len(self.rows), attribute, self.names.attribute(attribute), operator, values)
+        row.hint = _HINTS.get(attribute.kind, "")
+        if attribute.kind is Kind.LIST:
+            row.choices = [(key, label) for (name, key), label in self.names.labels.items() if name == "list"]
+        elif attribute.name == "owner":
+            row.hint = "Address or full name of one of your people, one on each line."
+        elif attribute.name in LABELLED:
+            labels = [label for (name, _), label in self.names.labels.items() if name == attribute.name]
+            row.hint = (
+                f"A label or an id in Outreach, one on each line. Labels: {', '.join(labels)}."
+                if labels
+                else "Ids in Outreach, one on each line. Give them labels to read them here by name."
+            )
+        self.rows.append(row)
+
+    def act(self, typed: Mapping[str, str]) -> None:
+        """A row was added or removed, as the pressed button says."""
+        if "remove" in typed:
+            self.rows = [row for row in self.rows if str(row.index) != typed["remove"]]
+            for index, row in enumerate(self.rows):
+                row.index = index
+        if "add" in typed:
+            attribute = ATTRIBUTE_BY_NAME.get(typed.get("new", ""))
+            if attribute is None:
+                self.error = "Choose what the new condition asks about."
+            elif len(self.rows) >= MAX_CONDITIONS:
+                self.error = f"An audience has at most {MAX_CONDITIONS} conditions."
+            else:
+                self._append(attribute, OPERATORS[attribute.kind][0].value, [])
+
+    def get_stored(self) -> list[dict[str, Any]]:
+        """Return the rows as they are stored: ids in place of labels and names. Raises: AudienceError."""
+        return [
+            {
+                "attribute": row.attribute.name,
+                "operator": row.operator,
+                "values": [] if row.needs_no_value else [self._to_id(row, value) for value in row.values],
+            }
+            for row in self.rows
+        ]
+
+    def _to_id(self, row: Row, value: str) -> str:
+        name = row.attribute.name
+        if name == "owner":
+            found = value if value.isdecimal() else find_owner(self.domain, value)
+            if not found:
+                raise AudienceError(row.index, f"None of your people, or more than one, is “{value}”.")
+            return found
+        if name in LABELLED:
+            folded = value.casefold()
+            named = [
+                key
+                for (kind, key), label in self.names.labels.items()
+                if kind == name and label.casefold() == folded
+            ]
+            if named:
+                return named[0]
+            if not value.isdecimal():
+                raise AudienceError(row.index, f"“{value}” is no label and no id. Give it a label first.")
+        return value
+
+    def read(self) -> tuple[Condition, ...] | None:
+        """Return the conditions, or None with the error standing at its row."""
+        try:
+            conditions = parse_audience(self.get_stored())
+            refuse_missing_lists(self.domain, conditions)
+        except AudienceError as error:
+            self.add_error(error)
+            return None
+        return conditions
+
+    def add_error(self, error: AudienceError) -> None:
+        if error.index < len(self.rows):
+            self.rows[error.index].error = error.message
+        else:
+            self.error = error.message

@@ -1,0 +1,41 @@
+"""What the linter and the lists of campaigns must know of a domain, read from its rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+
+from django.db.models import Count
+
+from integrations.connections import get_connection
+from portal.models import Domain
+
+from .board import Board, get_place
+from .campaign_lint import Facts, Tally
+from .labelling import find_unlabelled, get_names
+from .models import AudienceTally, DecisionKey, Group, RecipientList, Sender
+from .permission import say_why_no_prospects
+
+
+def get_lint_facts(domain: Domain, board: Board, *, at: datetime) -> Facts:
+    """Return the facts about the board's campaigns as the rows are now."""
+    place = get_place(domain)
+    senders: dict[int | None, int] = defaultdict(int)
+    counted = Sender.objects.filter(domain=domain, is_active=True).order_by().values_list("group")
+    for group_id, number in counted.annotate(number=Count("pk")):
+        senders[group_id] += number
+    names = get_names(domain)
+    lists = RecipientList.objects.filter(domain=domain).annotate(number=Count("entries")).order_by()
+    keys = DecisionKey.objects.filter(domain=domain, revoked_at=None)
+    tallies = AudienceTally.objects.filter(campaign__domain=domain, campaign__in=board.audiences)
+    return Facts(
+        at=at,
+        place_is_on=place.is_on,
+        senders=dict(senders),
+        group_names=dict(Group.objects.filter(domain=domain, archived_at=None).values_list("pk", "name")),
+        why_no_prospects=say_why_no_prospects(get_connection(domain)),
+        knows_recipients=bool(place.recipient_variable) or keys.exists(),
+        lists={str(row.pk): (row.name, row.number) for row in lists},
+        unlabelled={pk: find_unlabelled(conditions, names) for pk, conditions in board.audiences.items()},
+        tallies={row.pk: Tally(row.looked_up, row.matched, row.counts_since) for row in tallies},
+    )

@@ -1,0 +1,352 @@
+"""The forms of campaigns, banners, their place, recipient lists and labels."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.utils import timezone
+
+from portal.models import Domain
+
+from .audience import CUSTOM_FIELDS
+from .banner_editing import BannerDetails, PlaceDetails
+from .campaign_editing import Details
+from .links import LinkRefused, check_link
+from .models import AttributeLabel, Banner, BannerPlace, Campaign, Group, RecipientList, Sender
+from .recipient_files import MAX_FILE_BYTES
+from .walltime import NoSuchTime, to_instant, to_wall
+
+WALL_FORMAT = "%Y-%m-%dT%H:%M"
+
+
+class WallTimeField(forms.DateTimeField):
+    """A time on the wall, without a zone; the form turns it into an instant with `to_moment`."""
+
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=WALL_FORMAT)
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Return a naive time; Django's own would read it in the portal's zone, which is nobody's."""
+        if value in self.empty_values:
+            return None
+        try:
+            wall = datetime.fromisoformat(str(value).strip())
+        except ValueError:
+            wall = None
+        if wall is None or wall.tzinfo is not None or not 1970 < wall.year < 9000:
+            raise ValidationError("Write a day and an hour, such as 2027-03-01 09:00.", code="invalid")
+        return wall.replace(second=0, microsecond=0)
+
+    def prepare_value(self, value: Any) -> Any:
+        return value.strftime(WALL_FORMAT) if isinstance(value, datetime) else value
+
+
+def to_moment(form: forms.BaseForm, name: str, zone: tzinfo) -> datetime | None:
+    """Return the instant that the wall time of this field is in `zone`; what does not exist is said at the field."""
+    wall = form.cleaned_data.get(name)
+    if wall is None:
+        return None
+    try:
+        return to_instant(wall, zone)
+    except NoSuchTime as error:
+        form.add_error(name, error.message)
+        return None
+
+
+class CampaignForm(forms.ModelForm):
+    """A campaign's name, time, senders, order, cap and UTM parameters."""
+
+    starts_at = WallTimeField(label="Starts")
+    ends_at = WallTimeField(label="Ends", required=False, help_text="Empty: until somebody stops it.")
+    groups = forms.ModelMultipleChoiceField(
+        Group.objects.none(),
+        label="Groups of senders",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None ticked: everybody’s signature shows it.",
+    )
+
+    class Meta:
+        model = Campaign
+        fields = [
+            "name", "starts_at", "ends_at", "groups", "priority", "cap_times", "cap_days",
+            "utm_source", "utm_medium", "utm_campaign",
+        ]  # fmt: skip
+        labels = {
+            "cap_times": "At most",
+            "cap_days": "Within days",
+            "utm_source": "utm_source",
+            "utm_medium": "utm_medium",
+            "utm_campaign": "utm_campaign",
+        }
+        help_texts = {
+            "priority": "Of campaigns that could show, the one with the higher number does; then the older one.",
+            "cap_times": "How often one known recipient gets it. Empty: as often as it is due.",
+            "cap_days": "7 for a week.",
+            "utm_campaign": "Such as spring-webinar.",
+        }
+
+    def __init__(self, *args: Any, domain: Domain | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._domain = domain or (self.instance.domain if self.instance.domain_id else None)
+        zone = ZoneInfo(self._domain.time_zone if self._domain else "UTC")
+        groups: forms.ModelMultipleChoiceField[Group] = self.fields["groups"]  # type: ignore[assignment]
+        if self._domain is not None:
+            # A group that was archived meanwhile stays ticked until somebody unticks it.
+            mine = Q(domain=self._domain) & (Q(archived_at=None) | Q(campaigns=self.instance.pk or 0))
+            groups.queryset = Group.objects.filter(mine).distinct()
+            self.fields["starts_at"].help_text = f"Wall time in {zone.key}, the domain’s time zone."
+        self.initial["starts_at"] = to_wall(self.instance.starts_at or timezone.now(), zone)
+        self.initial["ends_at"] = to_wall(self.instance.ends_at, zone) if self.instance.ends_at else None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        domain = self._domain or cleaned.get("domain")
+        if domain is None:
+            return cleaned
+        zone = ZoneInfo(domain.time_zone)
+        for name in ("starts_at", "ends_at"):
+            if name in cleaned:
+                moment = to_moment(self, name, zone)
+                if name in self.cleaned_data:
+                    self.cleaned_data[name] = moment
+        starts, ends = self.cleaned_data.get("starts_at"), self.cleaned_data.get("ends_at")
+        if starts and ends and ends <= starts:
+            self.add_error("ends_at", "It must end after it starts.")
+        if "cap_times" in self.cleaned_data and "cap_days" in self.cleaned_data:
+            times, days = self.cleaned_data["cap_times"], self.cleaned_data["cap_days"]
+            if (times is None) != (days is None):
+                empty = "cap_days" if days is None else "cap_times"
+                self.add_error(empty, "A cap needs both: how often, and within how many days.")
+            for name, value in (("cap_times", times), ("cap_days", days)):
+                if value == 0:
+                    self.add_error(name, "Write 1 or more, or leave both empty.")
+        if any(group.domain_id != domain.pk for group in cleaned.get("groups") or ()):
+            self.add_error("groups", "Choose groups of this domain.")
+        return self.cleaned_data
+
+    def get_details(self) -> Details:
+        cleaned = self.cleaned_data
+        return Details(
+            name=cleaned["name"],
+            starts_at=cleaned["starts_at"],
+            ends_at=cleaned["ends_at"],
+            priority=cleaned["priority"],
+            cap_times=cleaned["cap_times"],
+            cap_days=cleaned["cap_days"],
+            utm_source=cleaned["utm_source"],
+            utm_medium=cleaned["utm_medium"],
+            utm_campaign=cleaned["utm_campaign"],
+        )
+
+
+def clean_link_of(form: forms.BaseForm, name: str) -> str:
+    """Return the address typed into a field as it is stored, '' for none. Raises ValidationError."""
+    link = str(form.cleaned_data.get(name) or "")
+    try:
+        return check_link(link) if link else ""
+    except LinkRefused as error:
+        raise ValidationError(error.message) from error
+
+
+class BannerForm(forms.ModelForm):
+    """A banner's picture, what it says, where it leads and how often it is taken."""
+
+    picture = forms.FileField(label="Picture", widget=forms.FileInput(attrs={"accept": "image/*"}))
+    link = forms.CharField(
+        label="Link",
+        max_length=2000,
+        widget=forms.TextInput(attrs={"type": "url", "placeholder": "https://"}),
+        help_text="https only. The campaign’s UTM parameters are added where the link has none of its own.",
+    )
+
+    class Meta:
+        model = Banner
+        fields = ["name", "picture", "alt", "link", "weight", "utm_content"]
+        labels = {"alt": "Text in place of the picture", "utm_content": "utm_content"}
+        help_texts = {
+            "name": "What you call it here and in the results.",
+            "weight": "Beside the campaign’s other banners: 2 is shown twice as often as 1.",
+            "utm_content": "Tells the banners of one campaign apart in your analytics.",
+        }
+
+    def __init__(self, *args: Any, place: BannerPlace, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        size = f"{2 * place.width} × {2 * place.height}"
+        self.fields["picture"].required = self.instance.pk is None
+        self.fields["picture"].help_text = (
+            f"PNG, JPEG, GIF or WebP, best {size} pixels: it is shown at {place.width} × {place.height} "
+            "and cut to that around its middle."
+        )
+
+    def clean_link(self) -> str:
+        return clean_link_of(self, "link")
+
+    def get_details(self) -> BannerDetails:
+        cleaned = self.cleaned_data
+        return BannerDetails(
+            name=cleaned["name"],
+            alt=cleaned["alt"],
+            link=cleaned["link"],
+            weight=cleaned["weight"],
+            utm_content=cleaned["utm_content"],
+        )
+
+
+class PlaceForm(forms.ModelForm):
+    """The place for a banner in every signature, and what it shows when no campaign does."""
+
+    picture = forms.FileField(
+        label="Default picture", required=False, widget=forms.FileInput(attrs={"accept": "image/*"})
+    )
+    drop_picture = forms.BooleanField(label="Remove the default picture", required=False)
+    default_link = forms.CharField(
+        label="Default link",
+        required=False,
+        max_length=2000,
+        widget=forms.TextInput(attrs={"type": "url", "placeholder": "https://"}),
+        help_text="Where a click leads when no campaign runs. Empty: the company’s website.",
+    )
+
+    class Meta:
+        model = BannerPlace
+        fields = [
+            "is_on", "width", "height", "alt", "picture", "drop_picture", "default_alt", "default_link",
+        ]  # fmt: skip
+        labels = {
+            "is_on": "Signatures carry a banner",
+            "alt": "Text in place of any banner",
+            "default_alt": "Text in place of the default picture",
+        }
+        help_texts = {
+            "is_on": "In every template that has a place for one.",
+            "width": "In pixels, 120 to 600.",
+            "height": "In pixels, 40 to 300.",
+            "alt": "It is written into the signatures, so it stays the same whatever is shown. Empty: none.",
+        }
+
+    def clean_default_link(self) -> str:
+        return clean_link_of(self, "default_link")
+
+    def get_details(self) -> PlaceDetails:
+        cleaned = self.cleaned_data
+        return PlaceDetails(
+            is_on=cleaned["is_on"],
+            width=cleaned["width"],
+            height=cleaned["height"],
+            alt=cleaned["alt"],
+            default_alt=cleaned["default_alt"],
+            default_link=cleaned["default_link"],
+        )
+
+
+class ListForm(forms.Form):
+    """A recipient list's name and the file that says who is in it."""
+
+    name = forms.CharField(label="Name", max_length=120, help_text="What audiences call it.")
+    file = forms.FileField(
+        label="CSV file",
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv"}),
+        help_text="A column of mail domains or addresses, with or without a heading. Addresses are kept as digests "
+        "only, and cannot be read back.",
+    )
+
+    def __init__(
+        self, *args: Any, domain: Domain, present: RecipientList | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._namesakes = RecipientList.objects.filter(domain=domain).exclude(pk=present.pk if present else 0)
+
+    def clean_name(self) -> str:
+        name = str(self.cleaned_data["name"])
+        if self._namesakes.filter(name=name).exists():
+            raise ValidationError("A list with this name exists already.")
+        return name
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > MAX_FILE_BYTES:
+            raise ValidationError(f"The file is larger than {MAX_FILE_BYTES // 1_000_000} MB. Split it.")
+        return file
+
+
+class LabelForm(forms.ModelForm):
+    """What a number of Outreach's is called here."""
+
+    class Meta:
+        model = AttributeLabel
+        fields = ["kind", "key", "label"]
+        labels = {"kind": "What", "key": "Number", "label": "Label"}
+        help_texts = {"key": "1 to 150 for a custom field; else the id in Outreach."}
+
+    def __init__(self, *args: Any, domain: Domain | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._domain = domain
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        kind, key = cleaned.get("kind"), str(cleaned.get("key", "")).strip()
+        most = CUSTOM_FIELDS if kind == AttributeLabel.Kind.CUSTOM else 10**18
+        if kind and key and (not key.isdecimal() or not 1 <= int(key) <= most):
+            words = f"a number from 1 to {CUSTOM_FIELDS}" if most == CUSTOM_FIELDS else "the id, a number"
+            self.add_error("key", f"Write {words}.")
+        elif kind and key:
+            cleaned["key"] = str(int(key))
+            domain = self._domain or cleaned.get("domain")
+            same = AttributeLabel.objects.filter(domain=domain, kind=kind, key=cleaned["key"])
+            if same.exclude(pk=self.instance.pk or 0).exists():
+                self.add_error("key", "This has a label already. Change that one.")
+        return cleaned
+
+
+class WhyForm(forms.Form):
+    """Who sends, who receives and when: what a choice depends on."""
+
+    sender = forms.CharField(
+        label="Sender",
+        max_length=255,
+        widget=forms.TextInput(attrs={"list": "senders", "autocomplete": "off"}),
+        help_text="Name or address of one of your people.",
+    )
+    at = WallTimeField(label="When", required=False)
+
+    def __init__(self, *args: Any, domain: Domain, recipients: int = 1, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._domain = domain
+        zone = ZoneInfo(domain.time_zone)
+        self.fields["at"].help_text = f"Before or after now, in {zone.key}. Empty: now."
+        for number in range(1, recipients + 1):
+            self.fields[f"recipient{number}"] = forms.EmailField(
+                label="Recipient" if recipients == 1 else f"Recipient {number}",
+                required=False,
+                max_length=320,
+                widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+                help_text="Empty: nobody is known to receive it.",
+            )
+
+    def clean_sender(self) -> Sender:
+        words = str(self.cleaned_data["sender"])
+        rows = Sender.objects.filter(domain=self._domain).select_related("group", "person")
+        column = "email__iexact" if "@" in words else "name__iexact"
+        found = list(rows.filter(**{column: words})[:2])
+        if not found:
+            raise ValidationError("None of your people has this name or address.")
+        if len(found) > 1:
+            raise ValidationError("Several of your people have this name. Write the address.")
+        return found[0]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if "at" in cleaned:
+            moment = to_moment(self, "at", ZoneInfo(self._domain.time_zone))
+            if "at" in self.cleaned_data:
+                self.cleaned_data["at"] = moment or timezone.now()
+        return self.cleaned_data
+
+    def get_recipients(self) -> list[str]:
+        """Return each typed address, '' where nobody is known, in order."""
+        return [value or "" for name, value in self.cleaned_data.items() if name.startswith("recipient")]

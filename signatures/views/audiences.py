@@ -1,0 +1,227 @@
+"""For whom a campaign is: its audience, recipient lists from files, and labels for what has only a number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from portal.access import Permission, require
+from portal.models import Domain
+from signatures.audience import AudienceError, parse_audience, say
+from signatures.audience_forms import AudienceBuilder
+from signatures.campaign_editing import set_audience
+from signatures.campaign_forms import LabelForm, ListForm
+from signatures.labelling import get_names, group_attributes
+from signatures.models import AttributeLabel, Campaign, RecipientList
+from signatures.recipient_files import FileRefused
+from signatures.recipient_lists import (
+    ListRefused,
+    delete_label,
+    delete_list,
+    find_campaigns_using,
+    save_label,
+    save_list,
+)
+
+from .campaigns import get_editable
+from .common import get_actor
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def campaign_audience(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """The builder. Its buttons add and remove conditions without saving; "Save" alone saves."""
+    found = get_editable(domain, pk)
+    names = get_names(domain)
+    if request.method != "POST":
+        return _render_builder(request, found, _build_from_stored(found))
+    builder = AudienceBuilder.from_post(domain, names, request.POST)
+    if "save" not in request.POST:
+        builder.act(request.POST)
+        return _render_builder(request, found, builder)
+    conditions = builder.read()
+    if conditions is None:
+        return _render_builder(request, found, builder, status=422)
+    try:
+        set_audience(found, [one.as_json() for one in conditions], by_label=get_actor(request).email)
+    except AudienceError as error:
+        builder.add_error(error)
+        return _render_builder(request, found, builder, status=422)
+    messages.success(
+        request,
+        f"“{found.name}” is for a chosen audience." if conditions else f"“{found.name}” is for everybody.",
+    )
+    return redirect("signatures:campaign", domain.name, found.pk)
+
+
+def _build_from_stored(campaign: Campaign) -> AudienceBuilder:
+    names = get_names(campaign.domain)
+    try:
+        conditions = parse_audience(campaign.audience)
+    except AudienceError as error:
+        builder = AudienceBuilder(campaign.domain, names, [])
+        builder.error = (
+            f"The stored audience cannot be read: {error.message} It matches nobody until you save it anew."
+        )
+        return builder
+    return AudienceBuilder.from_stored(campaign.domain, names, conditions)
+
+
+def _render_builder(
+    request: HttpRequest, campaign: Campaign, builder: AudienceBuilder, *, status: int = 200
+) -> HttpResponse:
+    context: dict[str, Any] = {
+        "here": "campaigns",
+        "campaign": campaign,
+        "builder": builder,
+        "sentences": _read_sentences(campaign.domain, builder),
+        "attributes": group_attributes(builder.names),
+    }
+    part = "signatures/_audience_builder.html"
+    is_part = getattr(request, "htmx", False)
+    return render(request, part if is_part else "signatures/campaign_audience.html", context, status=status)
+
+
+def _read_sentences(domain: Domain, builder: AudienceBuilder) -> list[str]:
+    """Return each condition that can be read as it stands, in words."""
+    sentences = []
+    for row in builder.rows:
+        alone = AudienceBuilder(domain, builder.names, [row])
+        try:
+            (condition,) = parse_audience([alone.get_stored()[0]])
+        except AudienceError:
+            continue
+        sentences.append(say(condition, get_names(domain, [condition])))
+    return sentences
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def recipient_lists(request: HttpRequest, domain: Domain) -> HttpResponse:
+    form = ListForm(
+        request.POST if request.method == "POST" else None,
+        request.FILES if request.method == "POST" else None,
+        domain=domain,
+    )
+    if request.method == "POST" and _save_list(request, domain, form, None):
+        return redirect("signatures:recipient_lists", domain.name)
+    rows = (
+        RecipientList.objects.filter(domain=domain).annotate(number=Count("entries")).order_by("name", "id")
+    )
+    context = {
+        "here": "campaigns",
+        "form": form,
+        "rows": [(row, find_campaigns_using(row)) for row in rows],
+    }
+    return render(request, "signatures/recipient_lists.html", context, status=422 if form.errors else 200)
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def recipient_list(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """One list: replaced by another file, or deleted."""
+    rows = RecipientList.objects.select_related("domain").annotate(number=Count("entries"))
+    found: RecipientList = get_object_or_404(rows, domain=domain, pk=pk)
+    form = ListForm(
+        request.POST if request.method == "POST" else None,
+        request.FILES if request.method == "POST" else None,
+        domain=domain,
+        present=found,
+        initial={"name": found.name},
+    )
+    if request.method == "POST" and _save_list(request, domain, form, found):
+        return redirect("signatures:recipient_lists", domain.name)
+    context = {
+        "here": "campaigns",
+        "form": form,
+        "list": found,
+        "users": find_campaigns_using(found),
+    }
+    return render(request, "signatures/recipient_list.html", context, status=422 if form.errors else 200)
+
+
+def _save_list(request: HttpRequest, domain: Domain, form: ListForm, present: RecipientList | None) -> bool:
+    """Return whether the list was saved; otherwise the form tells why not."""
+    if not form.is_valid():
+        return False
+    try:
+        saved, count = save_list(
+            domain,
+            form.cleaned_data["file"].file,
+            name=form.cleaned_data["name"],
+            by_label=get_actor(request).email,
+            present=present,
+        )
+    except FileRefused as error:
+        form.add_error("file", [error.message, *(line.reason for line in error.bad_lines)])
+        return False
+    entries = "1 entry" if count == 1 else f"{count:,} entries"
+    messages.success(request, f"“{saved.name}” has {entries}.")
+    return True
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_POST
+def recipient_list_delete(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    found: RecipientList = get_object_or_404(RecipientList, domain=domain, pk=pk)
+    try:
+        delete_list(found, by_label=get_actor(request).email)
+    except ListRefused as error:
+        messages.error(request, error.message)
+        return redirect("signatures:recipient_list", domain.name, found.pk)
+    messages.success(request, f"“{found.name}” is deleted.")
+    return redirect("signatures:recipient_lists", domain.name)
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def labels(request: HttpRequest, domain: Domain) -> HttpResponse:
+    form = LabelForm(request.POST if request.method == "POST" else None, domain=domain)
+    if request.method == "POST" and form.is_valid():
+        _save_label(request, domain, form, None)
+        return redirect("signatures:labels", domain.name)
+    context = {"here": "campaigns", "form": form, "rows": AttributeLabel.objects.filter(domain=domain)}
+    return render(request, "signatures/labels.html", context, status=422 if form.errors else 200)
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def label(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    found: AttributeLabel = get_object_or_404(AttributeLabel, domain=domain, pk=pk)
+    form = LabelForm(request.POST if request.method == "POST" else None, domain=domain, instance=found)
+    if request.method == "POST" and form.is_valid():
+        _save_label(request, domain, form, found)
+        return redirect("signatures:labels", domain.name)
+    context = {"here": "campaigns", "form": form, "label": found}
+    return render(request, "signatures/label.html", context, status=422 if form.errors else 200)
+
+
+def _save_label(
+    request: HttpRequest, domain: Domain, form: LabelForm, present: AttributeLabel | None
+) -> None:
+    cleaned = form.cleaned_data
+    saved = save_label(
+        domain,
+        kind=cleaned["kind"],
+        key=cleaned["key"],
+        label=cleaned["label"],
+        by_label=get_actor(request).email,
+        present=present,
+    )
+    messages.success(request, f"{saved.get_kind_display()} {saved.key} is called “{saved.label}”.")
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_POST
+def label_delete(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    found: AttributeLabel = get_object_or_404(
+        AttributeLabel.objects.select_related("domain"), domain=domain, pk=pk
+    )
+    delete_label(found, by_label=get_actor(request).email)
+    messages.success(request, f"{found.get_kind_display()} {found.key} goes by its number again.")
+    return redirect("signatures:labels", domain.name)

@@ -1,0 +1,160 @@
+"""Banners of a campaign, their pictures, and the place for them in signatures."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal.access import Permission, require
+from portal.models import Domain
+from signatures.banner_editing import archive_banner, change_place, count_signatures_with_place, save_banner
+from signatures.board import get_place
+from signatures.campaign_editing import CampaignRefused
+from signatures.campaign_forms import BannerForm, PlaceForm
+from signatures.images import ImageRefused
+from signatures.links import LinkRefused, check_link
+from signatures.models import Banner, BannerImage, Campaign
+
+from .campaigns import get_destination, get_editable
+from .common import get_actor
+
+
+def _get_banner(domain: Domain, campaign: int, pk: int) -> Banner:
+    rows = Banner.objects.select_related("campaign__domain", "image").filter(
+        campaign__domain=domain, campaign__archived_at=None, archived_at=None
+    )
+    found: Banner = get_object_or_404(rows, campaign_id=campaign, pk=pk)
+    return found
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def banner_new(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    return _edit(request, domain, get_editable(domain, pk), None)
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def banner(request: HttpRequest, domain: Domain, campaign: int, pk: int) -> HttpResponse:
+    found = _get_banner(domain, campaign, pk)
+    return _edit(request, domain, found.campaign, found)
+
+
+def _edit(request: HttpRequest, domain: Domain, campaign: Campaign, present: Banner | None) -> HttpResponse:
+    place = get_place(domain)
+    is_post = request.method == "POST"
+    form = BannerForm(
+        request.POST if is_post else None,
+        request.FILES if is_post else None,
+        instance=present or Banner(campaign=campaign),
+        place=place,
+    )
+    if is_post and form.is_valid():
+        try:
+            saved = save_banner(
+                campaign,
+                form.get_details(),
+                upload=form.cleaned_data["picture"],
+                banner=present,
+                by_label=get_actor(request).email,
+            )
+        except ImageRefused as error:
+            form.add_error("picture", error.message)
+        except CampaignRefused as error:
+            form.add_error(None, error.message)
+        else:
+            note = f" {saved.image.note}" if form.cleaned_data["picture"] and saved.image.note else ""
+            messages.success(request, f"“{saved.name}” is saved.{note}")
+            return redirect("signatures:campaign", domain.name, campaign.pk)
+    context = {
+        "here": "campaigns",
+        "form": form,
+        "campaign": campaign,
+        "banner": Banner.objects.select_related("image").get(pk=present.pk) if present else None,
+        "place": place,
+        "destination": _preview_destination(campaign, form),
+    }
+    return render(request, "signatures/banner_form.html", context, status=422 if form.errors else 200)
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_POST
+def banner_destination(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """The final address of a link as it is typed."""
+    campaign = get_editable(domain, pk)
+    form = BannerForm(request.POST, instance=Banner(campaign=campaign), place=get_place(domain))
+    context = {"destination": _preview_destination(campaign, form), "typed": form["link"].value()}
+    return render(request, "signatures/_destination.html", context)
+
+
+def _preview_destination(campaign: Campaign, form: BannerForm) -> str:
+    """Return where the typed link leads with its UTM parameters, or '' where it is no address yet."""
+    try:
+        link = check_link(str(form["link"].value() or ""))
+    except LinkRefused:
+        return ""
+    return get_destination(campaign, Banner(link=link, utm_content=str(form["utm_content"].value() or "")))
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_POST
+def banner_archive(request: HttpRequest, domain: Domain, campaign: int, pk: int) -> HttpResponse:
+    found = _get_banner(domain, campaign, pk)
+    archive_banner(found, by_label=get_actor(request).email)
+    messages.success(request, f"“{found.name}” shows no more. Its results stay.")
+    return redirect("signatures:campaign", domain.name, campaign)
+
+
+@require(Permission.VIEW)
+@require_safe
+def banner_picture(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """One stored picture, for the pages here; the public address of a banner counts who fetches it."""
+    image: BannerImage = get_object_or_404(BannerImage, domain=domain, pk=pk)
+    response = HttpResponse(bytes(image.bytes_2x), content_type=image.media_type)
+    response["Cache-Control"] = "private, max-age=86400, immutable"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def banner_place(request: HttpRequest, domain: Domain) -> HttpResponse:
+    before = get_place(domain)
+    is_post = request.method == "POST"
+    form = PlaceForm(
+        request.POST if is_post else None, request.FILES if is_post else None, instance=get_place(domain)
+    )
+    carriers = count_signatures_with_place(domain)
+    if is_post and form.is_valid():
+        try:
+            changed = change_place(
+                domain,
+                form.get_details(),
+                upload=form.cleaned_data["picture"],
+                drop_picture=form.cleaned_data["drop_picture"],
+                by_label=get_actor(request).email,
+            )
+        except ImageRefused as error:
+            form.add_error("picture", error.message)
+        except CampaignRefused as error:
+            form.add_error("width", error.message)
+        else:
+            _say_what_changes(request, changed, carriers=carriers)
+            return redirect("signatures:banner_place", domain.name)
+    context = {"here": "campaigns", "form": form, "place": before, "carriers": carriers}
+    return render(request, "signatures/banner_place.html", context, status=422 if form.errors else 200)
+
+
+def _say_what_changes(request: HttpRequest, changed: list[str], *, carriers: int) -> None:
+    """Tell what is saved, and whether signatures change by it."""
+    if not changed:
+        messages.info(request, "Nothing was different, so nothing was saved.")
+    elif {"is_on", "width", "height", "alt"} & set(changed) and carriers:
+        signatures = "1 signature changes" if carriers == 1 else f"{carriers:,} signatures change"
+        messages.success(
+            request, f"The place is saved. {signatures}, and mailboxes get that with the next delivery."
+        )
+    else:
+        messages.success(request, "The place is saved. Pictures that are fetched from now on show it.")

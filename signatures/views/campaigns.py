@@ -1,0 +1,257 @@
+"""Campaigns: what runs now and next, for whom; each with its banners, schedule and audience."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from integrations.connections import get_connection
+from portal.access import Permission, require
+from portal.models import Domain
+from signatures.audience import Condition, Names, needs_prospect, say
+from signatures.board import get_place, load_board
+from signatures.campaign_editing import (
+    CampaignRefused,
+    archive_campaign,
+    bring_back_campaign,
+    change_campaign,
+    copy_campaign,
+    create_campaign,
+    pause_campaign,
+    start_campaign,
+)
+from signatures.campaign_facts import get_lint_facts
+from signatures.campaign_forms import CampaignForm
+from signatures.campaign_lint import Finding, Level, lint_board
+from signatures.labelling import get_names
+from signatures.links import with_utm
+from signatures.models import Banner, Campaign
+from signatures.permission import say_why_no_prospects
+from signatures.timeline import draw_timeline, get_state
+
+from .common import get_actor
+
+STATE_LABELS = {"runs": "Runs", "next": "Next", "paused": "Paused", "over": "Over", "archived": "Archived"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One campaign in the list."""
+
+    campaign: Campaign
+    state: str
+    label: str
+    audience: tuple[str, ...]
+    is_dark: bool
+    findings: tuple[Finding, ...]
+
+    @property
+    def worst(self) -> Finding | None:
+        """Return what keeps it from showing or is doubtful, beyond what its state says already."""
+        told = {"paused", "over"}
+        return next((one for one in self.findings if one.level != Level.INFO and one.code not in told), None)
+
+
+def get_campaign(domain: Domain, pk: int) -> Campaign:
+    found: Campaign = get_object_or_404(
+        Campaign.objects.select_related("domain").filter(domain=domain), pk=pk
+    )
+    return found
+
+
+def get_editable(domain: Domain, pk: int) -> Campaign:
+    """Return a campaign that can be changed; an archived one is not there for that."""
+    found: Campaign = get_object_or_404(
+        Campaign.objects.select_related("domain").filter(domain=domain, archived_at=None), pk=pk
+    )
+    return found
+
+
+@require(Permission.VIEW)
+@require_safe
+def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
+    at = timezone.now()
+    board = load_board(domain)
+    findings = lint_board(board, get_lint_facts(domain, board, at=at))
+    names = get_names(domain, [one for each in board.audiences.values() for one in each])
+    why_dark = say_why_no_prospects(get_connection(domain))
+    rows = Campaign.objects.filter(domain=domain, archived_at=None).prefetch_related("groups")
+    by_id = {row.pk: row for row in rows}
+    lines = [
+        _describe(
+            by_id[rule.id], get_state(rule, at), board.audiences.get(rule.id, ()), names, why_dark, findings
+        )
+        for rule in board.campaigns
+        if rule.id in by_id
+    ]
+    context = {
+        "here": "campaigns",
+        "zone": board.zone.key,
+        "place": get_place(domain),
+        "lines": sorted(lines, key=lambda line: list(STATE_LABELS).index(line.state)),
+        "dark": [line.campaign for line in lines if line.is_dark],
+        "why_dark": why_dark,
+        "timeline": draw_timeline(board.campaigns, at=at, zone=board.zone),
+        "archived": Campaign.objects.filter(domain=domain)
+        .exclude(archived_at=None)
+        .order_by("-archived_at")[:50],
+    }
+    return render(request, "signatures/campaigns.html", context)
+
+
+def _describe(
+    campaign: Campaign,
+    state: str,
+    conditions: tuple[Condition, ...],
+    names: Names,
+    why_dark: str,
+    findings: dict[int, list[Finding]],
+) -> Line:
+    return Line(
+        campaign=campaign,
+        state=state,
+        label=STATE_LABELS[state],
+        audience=tuple(say(one, names) for one in conditions),
+        is_dark=bool(why_dark) and needs_prospect(conditions),
+        findings=tuple(findings.get(campaign.pk, ())),
+    )
+
+
+@require(Permission.VIEW)
+@require_safe
+def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    found = get_campaign(domain, pk)
+    at = timezone.now()
+    board = load_board(domain)
+    rule = next((one for one in board.campaigns if one.id == found.pk), None)
+    findings = lint_board(board, get_lint_facts(domain, board, at=at)).get(found.pk, [])
+    conditions = board.audiences.get(found.pk, ())
+    names = get_names(domain, conditions)
+    state = "archived" if rule is None else get_state(rule, at)
+    banners = list(found.banners.filter(archived_at=None).select_related("image"))
+    weights = sum(banner.weight for banner in banners)
+    context = {
+        "here": "campaigns",
+        "campaign": found,
+        "state": state,
+        "state_label": STATE_LABELS[state],
+        "zone": ZoneInfo(domain.time_zone).key,
+        "groups": list(found.groups.all()),
+        "audience": [say(one, names) for one in conditions],
+        "why_dark": say_why_no_prospects(get_connection(domain)) if needs_prospect(conditions) else "",
+        "banners": [
+            (banner, get_destination(found, banner), round(100 * banner.weight / weights))
+            for banner in banners
+        ],
+        "blockers": [
+            one for one in findings if one.level == Level.NEVER and one.code not in ("paused", "over")
+        ],
+        "doubts": [one for one in findings if one.level == Level.DOUBT],
+        "remarks": [one for one in findings if one.level == Level.INFO],
+        "old_banners": found.banners.exclude(archived_at=None).select_related("image"),
+    }
+    return render(request, "signatures/campaign.html", context)
+
+
+def get_destination(campaign: Campaign, banner: Banner) -> str:
+    """Return where a click on the banner leads: its link with the UTM parameters filled in."""
+    return with_utm(
+        banner.link,
+        source=campaign.utm_source,
+        medium=campaign.utm_medium,
+        campaign=campaign.utm_campaign,
+        content=banner.utm_content,
+    )
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def campaign_new(request: HttpRequest, domain: Domain) -> HttpResponse:
+    form = CampaignForm(
+        request.POST if request.method == "POST" else None, instance=Campaign(domain=domain), domain=domain
+    )
+    if request.method == "POST" and form.is_valid():
+        made = create_campaign(
+            domain, form.get_details(), groups=form.cleaned_data["groups"], by_label=get_actor(request).email
+        )
+        messages.success(request, f"“{made.name}” is here, paused. Add its banners, then start it.")
+        return redirect("signatures:campaign", domain.name, made.pk)
+    return _render_form(request, form, None)
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def campaign_change(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    found = get_editable(domain, pk)
+    form = CampaignForm(request.POST if request.method == "POST" else None, instance=found, domain=domain)
+    if request.method == "POST" and form.is_valid():
+        changed = change_campaign(
+            found, form.get_details(), groups=form.cleaned_data["groups"], by_label=get_actor(request).email
+        )
+        if changed:
+            messages.success(request, f"“{form.cleaned_data['name']}” is saved.")
+        else:
+            messages.info(request, "Nothing was different, so nothing was saved.")
+        return redirect("signatures:campaign", domain.name, found.pk)
+    return _render_form(request, form, get_editable(domain, pk))
+
+
+def _render_form(request: HttpRequest, form: CampaignForm, present: Campaign | None) -> HttpResponse:
+    context = {"here": "campaigns", "form": form, "campaign": present}
+    return render(request, "signatures/campaign_form.html", context, status=422 if form.errors else 200)
+
+
+def _act(
+    request: HttpRequest, domain: Domain, pk: int, act: Callable[..., object], said: str
+) -> HttpResponse:
+    found = get_campaign(domain, pk)
+    try:
+        act(found, by_label=get_actor(request).email)
+    except CampaignRefused as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, f"“{found.name}” {said}")
+    return redirect("signatures:campaign", domain.name, found.pk)
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_POST
+def campaign_start(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    said = "is started. It shows when its time has come, in pictures that are fetched from then on."
+    return _act(request, domain, pk, start_campaign, said)
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_POST
+def campaign_pause(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    return _act(request, domain, pk, pause_campaign, "is paused. Within minutes it shows nowhere.")
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_POST
+def campaign_archive(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    return _act(request, domain, pk, archive_campaign, "is archived. Its results stay.")
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_POST
+def campaign_bring_back(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    return _act(request, domain, pk, bring_back_campaign, "is back, paused.")
+
+
+@require(Permission.MANAGE_CAMPAIGNS)
+@require_POST
+def campaign_copy(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    found = get_editable(domain, pk)
+    copy = copy_campaign(found, by_label=get_actor(request).email)
+    messages.success(
+        request, f"This is a copy of “{found.name}”, paused. Change what differs, then start it."
+    )
+    return redirect("signatures:campaign", domain.name, copy.pk)

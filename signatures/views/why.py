@@ -1,0 +1,121 @@
+"""Why this banner: for any sender, recipient and moment; and a campaign as three recipients see it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from integrations.connections import get_connection
+from integrations.connector import ProspectRecord
+from integrations.lookup import find_prospect
+from portal.access import Permission, require
+from portal.models import Domain
+from signatures.board import load_board
+from signatures.campaign_forms import WhyForm
+from signatures.explaining import Explanation, explain_banner
+from signatures.labelling import get_names
+from signatures.models import Sender
+from signatures.permission import say_why_no_prospects
+from signatures.walltime import to_wall
+
+from .campaigns import get_campaign
+from .common import get_actor, may
+
+SUGGESTED_SENDERS = 50
+PREVIEWED = 3
+
+
+@require(Permission.VIEW)
+@require_http_methods(["GET", "HEAD", "POST"])
+def why(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Asked by address, for a sender alone; a recipient's address is posted, so that no log keeps it."""
+    form = WhyForm(_get_typed(request), domain=domain, recipients=1)
+    explanations = _explain(request, domain, form)
+    context = {
+        "here": "campaigns",
+        "form": form,
+        "explanation": explanations[0] if explanations else None,
+        "senders": _suggest_senders(domain),
+        "zone": ZoneInfo(domain.time_zone).key,
+    }
+    return render(request, "signatures/why.html", context, status=422 if form.errors else 200)
+
+
+@require(Permission.VIEW)
+@require_http_methods(["GET", "HEAD", "POST"])
+def campaign_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """What three recipients see: whether it is this campaign, and else which, and why."""
+    found = get_campaign(domain, pk)
+    typed = _get_typed(request)
+    initial = {}
+    if typed is None:
+        first = Sender.objects.filter(domain=domain, is_active=True)
+        groups = list(found.groups.all())
+        sender = (first.filter(group__in=groups) if groups else first).first()
+        starts_later = found.starts_at > timezone.now()
+        initial = {
+            "sender": sender.email if sender else "",
+            "at": to_wall(found.starts_at, ZoneInfo(domain.time_zone)) if starts_later else None,
+        }
+    form = WhyForm(typed, domain=domain, recipients=PREVIEWED, initial=initial)
+    context = {
+        "here": "campaigns",
+        "form": form,
+        "campaign": found,
+        "explanations": _explain(request, domain, form),
+        "senders": _suggest_senders(domain),
+        "zone": ZoneInfo(domain.time_zone).key,
+    }
+    return render(request, "signatures/campaign_preview.html", context, status=422 if form.errors else 200)
+
+
+def _get_typed(request: HttpRequest) -> dict[str, str] | None:
+    """Return what was typed; an address in the browser's bar names a sender and a moment, never a recipient."""
+    if request.method == "POST":
+        if not may(request, Permission.MANAGE_CAMPAIGNS):
+            raise PermissionDenied("Your role does not include looking recipients up.")
+        return request.POST.dict()
+    if "sender" not in request.GET:
+        return None
+    return {"sender": request.GET["sender"], "at": request.GET.get("at", "")}
+
+
+def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> list[Explanation]:
+    """Return the choice for each typed recipient, once each."""
+    if not form.is_bound or not form.is_valid():
+        return []
+    board = load_board(domain)
+    names = get_names(domain, [one for each in board.audiences.values() for one in each])
+    connection = get_connection(domain)
+    at: datetime = form.cleaned_data["at"]
+
+    def ask(address: str) -> ProspectRecord | None:
+        if connection is None:
+            raise AssertionError("asked without a connection")
+        return find_prospect(connection, address, job="why this banner", actor_label=get_actor(request).email)
+
+    return [
+        explain_banner(
+            domain,
+            board,
+            form.cleaned_data["sender"],
+            address,
+            at=at,
+            ask=ask,
+            why_not_asked=say_why_no_prospects(connection),
+            names=names,
+        )
+        for address in form.get_recipients()
+    ]
+
+
+def _suggest_senders(domain: Domain) -> list[Sender]:
+    return list(
+        Sender.objects.filter(domain=domain, is_active=True).only("name", "email")[:SUGGESTED_SENDERS]
+    )
