@@ -16,11 +16,16 @@ from signatures.authoring import save_template
 from signatures.decision_keys import make_key
 from signatures.models import (
     Assignment,
+    AttributeLabel,
+    Banner,
+    BannerImage,
+    Campaign,
     DecisionKey,
     Delivery,
     DeliveryRun,
     DeliveryRunState,
     Group,
+    RecipientList,
     Sender,
     Template,
     TemplateVersion,
@@ -43,6 +48,11 @@ class House:
     delivery_run: DeliveryRun
     delivery: Delivery
     decision_key: DecisionKey
+    campaign: Campaign
+    banner: Banner
+    picture: BannerImage
+    recipient_list: RecipientList
+    label: AttributeLabel
 
 
 def make_user(email: str, **fields) -> User:
@@ -117,6 +127,15 @@ def furnish(name: str) -> House:
         run=delivery_run, mailbox_remote_id="11", mailbox_email=person.email, sender=sender
     )
     decision_key = make_key(domain, "Gateway", actor_label="command").row
+    campaign = Campaign.objects.create(domain=domain, name=f"Spring of {name}")
+    picture = BannerImage.objects.create(
+        domain=domain, sha256="d", media_type="image/png", width=480, height=120, bytes_1x=b"1", bytes_2x=b"2"
+    )
+    banner = Banner.objects.create(
+        campaign=campaign, name=f"Blue of {name}", image=picture, alt="Blue", link=f"https://www.{name}/"
+    )
+    recipient_list = RecipientList.objects.create(domain=domain, name=f"Partners of {name}")
+    label = AttributeLabel.objects.create(domain=domain, kind="stage", key="3", label=f"Customer of {name}")
     return House(
         domain=domain,
         membership=spare,
@@ -130,6 +149,11 @@ def furnish(name: str) -> House:
         delivery_run=delivery_run,
         delivery=delivery,
         decision_key=decision_key,
+        campaign=campaign,
+        banner=banner,
+        picture=picture,
+        recipient_list=recipient_list,
+        label=label,
     )
 
 
