@@ -5,6 +5,7 @@ Facts that came from a prospect's record live as long as one call here; nothing 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -212,7 +213,9 @@ def _parse(index: int, item: Any) -> Condition:
     if attribute.kind is Kind.NUMBER and (len(kept) != 1 or as_number(kept[0]) is None):
         raise AudienceError(index, f"{attribute.label} is compared with one number.")
     if attribute.kind is Kind.DOMAIN:
-        kept = tuple(value.lower().removeprefix("@") for value in kept)
+        kept = tuple(dict.fromkeys(value.lower().removeprefix("@") for value in kept))
+        if any("@" in value for value in kept):
+            raise AudienceError(index, "Write the domain alone, such as acme.com, and not an address.")
     return Condition(attribute, operator, kept)
 
 
@@ -293,8 +296,8 @@ _TEXTS: dict[Operator, Callable[[Collection[str], str], bool]] = {
 
 
 def fold(text: str) -> str:
-    """Return the text as comparisons see it: without case and without double spaces."""
-    return " ".join(text.casefold().split())
+    """Return the text as comparisons see it: without case, double spaces and two ways to write one letter."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def as_number(text: str) -> float | None:

@@ -48,7 +48,7 @@ def touch(domain: Domain) -> None:
 
 
 def load_board(domain: Domain, *, since: datetime | None = None) -> Board:
-    """Return the board as the rows are now, in three queries.
+    """Return the board as the rows are now, in four queries.
 
     since: leaves out what ended before it; None for every campaign that is not archived.
     A campaign whose audience cannot be read matches nobody, rather than everybody.

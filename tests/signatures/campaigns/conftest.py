@@ -1,0 +1,55 @@
+"""A domain with campaigns, and a bystander domain with one of its own that must never change."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from PIL import Image
+
+from portal.models import Domain
+from signatures.banner_editing import BannerDetails, save_banner
+from signatures.campaign_editing import Details, create_campaign
+from signatures.models import Banner, Campaign
+
+START = datetime(2027, 3, 1, 8, tzinfo=UTC)
+BY = "dana@acme.example"
+
+
+def make_picture(*, colour: str = "#2b4acb", size: tuple[int, int] = (960, 240)) -> ContentFile:
+    file = BytesIO()
+    Image.new("RGB", size, colour).save(file, "PNG")
+    return ContentFile(file.getvalue(), "banner.png")
+
+
+def make_details(**given: Any) -> Details:
+    values = {
+        "name": "Spring",
+        "starts_at": START,
+        "ends_at": START + timedelta(days=30),
+        "utm_source": "outreach",
+        "utm_medium": "email-signature",
+        "utm_campaign": "spring",
+    }
+    return Details(**{**values, **given})
+
+
+def make_campaign(domain: Domain, *, groups: Any = (), **given: Any) -> Campaign:
+    return create_campaign(domain, make_details(**given), groups=groups, by_label=BY)
+
+
+def add_banner(campaign: Campaign, name: str = "Blue", **given: Any) -> Banner:
+    values = {"name": name, "alt": name, "link": "https://www.acme.example/spring"}
+    details = BannerDetails(**{**values, **given})
+    return save_banner(campaign, details, upload=make_picture(), by_label=BY)
+
+
+@pytest.fixture
+def theirs(other_domain: Domain) -> Campaign:
+    """The bystander's campaign, running, with a banner."""
+    campaign = make_campaign(other_domain, name="Theirs")
+    add_banner(campaign)
+    return campaign
