@@ -20,7 +20,7 @@ from integrations.connector import ProspectRecord
 from integrations.errors import IntegrationError
 from portal.models import Domain
 
-from .audience import Condition, Names, Recipient, explain_audience, say
+from .audience import Condition, Names, Recipient, explain_audience, get_needed, say
 from .board import Board, get_place
 from .campaigns import RecipientFacts, SenderFacts, Verdict, explain_choice
 from .models import Banner, BannerImage, Decision, Sender
@@ -28,8 +28,8 @@ from .recipients import get_lists_holding, key_of, normalise
 
 LIFE_SECONDS = 3600
 
-Ask = Callable[[str], ProspectRecord | None]
-"""Looks one address up at Outreach. Raises members of `integrations.errors`."""
+Ask = Callable[[str, frozenset[str]], ProspectRecord | None]
+"""Looks one address up at Outreach, for these attributes. Raises members of `integrations.errors`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def _find_out(domain: Domain, board: Board, address: str, *, ask: Ask, why_not_a
     # A claim before the request leaves: whatever comes of it, this was the one of this hour.
     cache.set(cache_key, {"at": now.isoformat(), "holds": {}}, LIFE_SECONDS)
     try:
-        record = ask(address)
+        record = ask(address, get_needed(record_needed.values()))
     except IntegrationError as error:
         return _Answers(local, f"The look-up at Outreach failed, so no audience of prospects holds. {error}")
     holds = _judge(record_needed, conditions, with_record(recipient, record))

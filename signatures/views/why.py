@@ -95,7 +95,7 @@ def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> list[Explan
     connection = get_connection(domain)
     at: datetime = form.cleaned_data["at"]
 
-    def ask(address: str) -> ProspectRecord | None:
+    def ask(address: str, asked: frozenset[str]) -> ProspectRecord | None:
         if connection is None:
             raise AssertionError("asked without a connection")
         return find_prospect(connection, address, job="why this banner", actor_label=get_actor(request).email)
