@@ -56,6 +56,11 @@ class Row:
         return "\n".join(self.values)
 
     @property
+    def height(self) -> int:
+        """Return how many lines of text are shown at once."""
+        return min(max(len(self.values), 2), 8)
+
+    @property
     def needs_no_value(self) -> bool:
         return self.operator in WITHOUT_VALUES
 

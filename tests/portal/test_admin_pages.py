@@ -27,9 +27,22 @@ from signatures.authoring import assign_template, install_starters
 from signatures.decision_keys import make_key
 from signatures.delivery import plan_delivery
 from signatures.groups import refresh_groups
-from signatures.models import Brand, Decision, Group, KnownRecipient, Sender, Snapshot, Template
+from signatures.models import (
+    AttributeLabel,
+    BannerPlace,
+    Brand,
+    Decision,
+    Group,
+    KnownRecipient,
+    RecipientList,
+    Sender,
+    Snapshot,
+    Template,
+)
+from signatures.recipients import key_of
 from signatures.senders import refresh_senders
 from signatures.variables import start_test
+from tests.signatures.campaigns.conftest import add_banner, make_campaign
 
 ARGUMENT = "canary-argument-5b1f"
 RESULT = "canary-result-77c0"
@@ -88,6 +101,13 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
     now = timezone.now()
     Decision.objects.create(domain=connection.domain, sender=sender, recipient_key="k", way="api")
     KnownRecipient.objects.create(domain=connection.domain, recipient_key="k", expires_at=now)
+    for number in range(2):
+        add_banner(make_campaign(connection.domain, name=f"Campaign {number}"))
+        AttributeLabel.objects.create(
+            domain=connection.domain, kind="stage", key=str(number), label=f"Stage {number}"
+        )
+        RecipientList.objects.create(domain=connection.domain, name=f"List {number}")
+    key_of(connection.domain, "a@acme.example")  # the place holds a sealed key now
     set_up_schedules()
     return connection
 
@@ -127,13 +147,18 @@ def test_pages_with_tokens_seeds_and_session_keys_are_not_there() -> None:
         "portal.Membership",
         "portal.User",
         "signatures.Assignment",
+        "signatures.AttributeLabel",
+        "signatures.Banner",
+        "signatures.BannerPlace",
         "signatures.Brand",
+        "signatures.Campaign",
         "signatures.Decision",
         "signatures.DecisionKey",
         "signatures.Delivery",
         "signatures.DeliveryRun",
         "signatures.Group",
         "signatures.KnownRecipient",
+        "signatures.RecipientList",
         "signatures.Sender",
         "signatures.Snapshot",
         "signatures.Template",
@@ -180,6 +205,7 @@ def test_no_page_shows_a_token_a_sealed_text_or_a_tasks_argument(
         busy.refresh_sealed,
         open_sealed(busy.access_sealed, bound_to=f"{busy.pk}:access"),
         open_sealed(busy.refresh_sealed, bound_to=f"{busy.pk}:refresh"),
+        BannerPlace.objects.get(domain=busy.domain).pepper_sealed,
         superuser.password,
         ARGUMENT,
         RESULT,
@@ -199,6 +225,8 @@ def test_no_filter_in_the_address_tells_what_a_hidden_column_holds(
     questions = [
         "integrations/connection/?access_sealed__startswith=g",
         "integrations/connection/?refresh_sealed__regex=.",
+        "signatures/bannerplace/?pepper_sealed__startswith=g",
+        "signatures/campaign/?domain__banner_place__pepper_sealed__startswith=g",
         "integrations/mailbox/?connection__access_sealed__startswith=g",
         "portal/user/?password__startswith=m",
         "portal/membership/?user__password__startswith=m",

@@ -1,0 +1,449 @@
+"""Campaigns, banners, recipient lists, labels and the banner place in Django admin, by the portal's own functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from integrations.admin_base import (
+    DomainFilter,
+    OperatorAdmin,
+    ReadOnlyInline,
+    act_on_each,
+    get_operator,
+    is_operator,
+    say_instant,
+)
+from portal.models import Domain
+
+from .audience import AudienceError, parse_audience
+from .banner_editing import archive_banner, change_place, save_banner
+from .board import get_place
+from .campaign_editing import (
+    CampaignRefused,
+    archive_campaign,
+    bring_back_campaign,
+    change_campaign,
+    copy_campaign,
+    create_campaign,
+    pause_campaign,
+    refuse_missing_lists,
+    set_audience,
+    start_campaign,
+)
+from .campaign_forms import BannerForm, CampaignForm, LabelForm, ListForm, PlaceForm
+from .images import ImageRefused, take_in
+from .models import AttributeLabel, AudienceTally, Banner, BannerPlace, Campaign, RecipientList
+from .recipient_files import FileRefused, check_file
+from .recipient_lists import ListRefused, delete_label, delete_list, save_label, save_list
+
+
+class AdminCampaignForm(CampaignForm):
+    """The portal's form, with the domain and the audience as it is stored."""
+
+    audience = forms.JSONField(
+        required=False,
+        initial=list,
+        widget=forms.Textarea(attrs={"class": "vLargeTextField code", "rows": 8}),
+        help_text='Such as [{"attribute": "tags", "operator": "has_any", "values": ["emea"]}]; [] for everybody.',
+    )
+
+    class Meta(CampaignForm.Meta):
+        fields = ["domain", *CampaignForm.Meta.fields, "audience"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        domain = self._domain or cleaned.get("domain")
+        if domain is not None and "audience" in cleaned:
+            try:
+                refuse_missing_lists(domain, parse_audience(cleaned["audience"] or []))
+            except AudienceError as error:
+                self.add_error("audience", f"Condition {error.index + 1}: {error.message}")
+        return cleaned
+
+
+class AdminBannerForm(BannerForm):
+    """The portal's form, in a row below its campaign; the picture is checked before anything is saved."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        instance = kwargs.get("instance")
+        campaign = instance.campaign if instance is not None and instance.campaign_id else None
+        place = get_place(campaign.domain) if campaign is not None else BannerPlace()
+        super().__init__(*args, place=place, **kwargs)
+
+    def check_picture(self, domain: Domain) -> None:
+        """The picture was taken in once, so that saving cannot fail on it; what is wrong stands at the field."""
+        upload = self.cleaned_data.get("picture")
+        if not upload:
+            return
+        place = get_place(domain)
+        try:
+            take_in(upload, domain=domain, width=place.width, height=place.height)
+        except ImageRefused as error:
+            self.add_error("picture", error.message)
+        upload.seek(0)
+
+
+class BannerFormSet(forms.BaseInlineFormSet):
+    """The campaign's banners; those archived are left to the portal's page."""
+
+    def clean(self) -> None:
+        super().clean()
+        campaign = self.instance
+        if not campaign.domain_id:
+            return
+        for form in self.forms:
+            if form.has_changed() and hasattr(form, "cleaned_data"):
+                form.check_picture(campaign.domain)  # type: ignore[attr-defined]
+                if form.errors:
+                    raise ValidationError("A picture cannot be used. Nothing was saved.")
+
+
+class BannerInline(admin.StackedInline):
+    """Banners of one campaign that are not archived."""
+
+    model = Banner
+    form = AdminBannerForm
+    formset = BannerFormSet
+    fields = ["name", "picture", "alt", "link", "weight", "utm_content"]
+    extra = 0
+    can_delete = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Banner]:
+        return super().get_queryset(request).filter(archived_at=None).select_related("campaign__domain")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_operator(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_operator(request) and obj is not None and obj.archived_at is None
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_operator(request) and (obj is None or obj.archived_at is None)
+
+
+class TallyInline(ReadOnlyInline):
+    """How many looked-up recipients the audience matched."""
+
+    model = AudienceTally
+    fields = ["looked_up", "matched", "last_matched_at", "counts_since"]
+
+
+@admin.register(Campaign)
+class CampaignAdmin(OperatorAdmin):
+    """Campaigns with their banners. None is deleted: archiving keeps what was counted."""
+
+    form = AdminCampaignForm
+    autocomplete_fields = ["domain"]
+    list_display = ["name", "domain", "priority", "starts", "ends", "is_paused", "archived_at"]
+    list_filter = [
+        ("paused_at", admin.EmptyFieldListFilter),
+        ("archived_at", admin.EmptyFieldListFilter),
+        DomainFilter,
+    ]
+    list_select_related = ["domain"]
+    search_fields = ["name", "domain__name"]
+    date_hierarchy = "starts_at"
+    inlines = [BannerInline, TallyInline]
+    actions = ["start", "pause", "copy", "archive", "bring_back"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[str]:
+        return ["domain"] if obj else []
+
+    def get_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[Any]:
+        """Groups once the campaign is there: until then, nobody knows of which domain they are."""
+        return [name for name in AdminCampaignForm.Meta.fields if obj is not None or name != "groups"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        return is_operator(request) and (obj is None or obj.archived_at is None)
+
+    @admin.display(description="Starts", ordering="starts_at")
+    def starts(self, campaign: Campaign) -> str:
+        return say_instant(campaign.starts_at)
+
+    @admin.display(description="Ends", ordering="ends_at")
+    def ends(self, campaign: Campaign) -> str:
+        return say_instant(campaign.ends_at)
+
+    @admin.display(description="Paused", boolean=True)
+    def is_paused(self, campaign: Campaign) -> bool:
+        return campaign.paused_at is not None
+
+    def save_model(self, request: HttpRequest, obj: Campaign, form: forms.ModelForm, change: bool) -> None:
+        by, groups = get_operator(request).email, form.cleaned_data.get("groups") or []
+        details = form.get_details()  # type: ignore[attr-defined]
+        if change:
+            change_campaign(obj, details, groups=groups, by_label=by)
+        else:
+            obj.pk = create_campaign(obj.domain, details, groups=groups, by_label=by).pk
+        set_audience(obj, form.cleaned_data["audience"] or [], by_label=by)
+        obj.refresh_from_db()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Banners alone: the campaign's groups were set with it."""
+        for formset in formsets:
+            self.save_formset(request, form, formset, change=change)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
+        for one in formset.forms if formset.model is Banner else ():
+            if not one.has_changed():
+                continue
+            present = Banner.objects.get(pk=one.instance.pk) if one.instance.pk else None
+            saved = save_banner(
+                form.instance,
+                one.get_details(),
+                upload=one.cleaned_data.get("picture"),
+                banner=present,
+                by_label=get_operator(request).email,
+            )
+            if present is None:
+                formset.new_objects.append(saved)
+            else:
+                formset.changed_objects.append((saved, one.changed_data))
+
+    def _act(self, request: HttpRequest, rows: QuerySet[Campaign], act: Any, said: str) -> None:
+        def do(campaign: Campaign) -> str:
+            act(campaign, by_label=get_operator(request).email)
+            return said
+
+        act_on_each(request, rows.select_related("domain"), do, refusals=(CampaignRefused,))
+
+    @admin.action(description="Start")
+    def start(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
+        self._act(request, queryset, start_campaign, "started.")
+
+    @admin.action(description="Pause")
+    def pause(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
+        self._act(request, queryset, pause_campaign, "paused.")
+
+    @admin.action(description="Copy")
+    def copy(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
+        self._act(request, queryset, copy_campaign, "copied; the copy is paused.")
+
+    @admin.action(description="Archive")
+    def archive(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
+        self._act(request, queryset, archive_campaign, "archived.")
+
+    @admin.action(description="Bring back")
+    def bring_back(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
+        self._act(request, queryset, bring_back_campaign, "is back, paused.")
+
+
+class CampaignDomainFilter(DomainFilter):
+    """The same for rows that reach their domain through a campaign."""
+
+    path = "campaign__domain"
+
+
+@admin.register(Banner)
+class BannerAdmin(OperatorAdmin):
+    """All banners, archived ones too; changed below their campaign, and archived here."""
+
+    fields = [
+        "campaign",
+        "name",
+        "image",
+        "alt",
+        "link",
+        "weight",
+        "utm_content",
+        "archived_at",
+        "created_at",
+    ]
+    list_display = ["name", "campaign", "weight", "image", "archived_at"]
+    list_filter = [("archived_at", admin.EmptyFieldListFilter), CampaignDomainFilter]
+    list_select_related = ["campaign", "image"]
+    search_fields = ["name", "campaign__name"]
+    date_hierarchy = "created_at"
+    actions = ["archive"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Banner]:
+        return super().get_queryset(request).defer("image__bytes_1x", "image__bytes_2x")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Banner | None = None) -> Any:
+        return self.fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @admin.action(description="Archive")
+    def archive(self, request: HttpRequest, queryset: QuerySet[Banner]) -> None:
+        def do(banner: Banner) -> str:
+            archive_banner(banner, by_label=get_operator(request).email)
+            return "archived."
+
+        act_on_each(request, queryset, do)
+
+
+class AdminPlaceForm(PlaceForm):
+    """The portal's form; what `change_place` would refuse is told here, before anything is saved."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self.errors:
+            return cleaned
+        try:
+            with transaction.atomic():
+                self.save_place(by_label="")
+                transaction.set_rollback(True)
+        except ImageRefused as error:
+            self.add_error("picture", error.message)
+        except CampaignRefused as error:
+            self.add_error("width", error.message)
+        if cleaned.get("picture"):
+            cleaned["picture"].seek(0)
+        return cleaned
+
+    def save_place(self, *, by_label: str) -> None:
+        """Raises: ImageRefused, CampaignRefused."""
+        change_place(
+            self.instance.domain,
+            self.get_details(),
+            upload=self.cleaned_data["picture"],
+            drop_picture=self.cleaned_data["drop_picture"],
+            by_label=by_label,
+        )
+
+
+@admin.register(BannerPlace)
+class BannerPlaceAdmin(OperatorAdmin):
+    """The place for banners of each domain."""
+
+    form = AdminPlaceForm
+    fields = ["domain", *PlaceForm.Meta.fields]
+    list_display = ["domain", "is_on", "width", "height", "default_link"]
+    list_filter = ["is_on", DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["domain__name"]
+    hidden = ("pepper_sealed",)
+    readonly_fields = ["domain"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: BannerPlace, form: forms.ModelForm, change: bool) -> None:
+        form.save_place(by_label=get_operator(request).email)  # type: ignore[attr-defined]
+        obj.refresh_from_db()
+
+
+class AdminListForm(forms.ModelForm):
+    """A recipient list's name and the file that says who is in it; without a file, the entries stay."""
+
+    file = ListForm.base_fields["file"]
+
+    class Meta:
+        model = RecipientList
+        fields = ["domain", "name"]
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        try:
+            check_file(file.file)
+        except FileRefused as error:
+            raise ValidationError([error.message, *(line.reason for line in error.bad_lines)]) from error
+        return file
+
+
+@admin.register(RecipientList)
+class RecipientListAdmin(OperatorAdmin):
+    """Recipient lists, made and replaced from a file. Their entries are digests, and shown as a number."""
+
+    form = AdminListForm
+    fields = ["domain", "name", "file"]
+    autocomplete_fields = ["domain"]
+    list_display = ["name", "domain", "entry_count", "created_by_label", "created_at"]
+    list_filter = [DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["name", "domain__name"]
+    date_hierarchy = "created_at"
+    actions = ["delete_unused"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RecipientList]:
+        return super().get_queryset(request).annotate(number=Count("entries"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: RecipientList | None = None) -> list[str]:
+        return ["domain"] if obj else []
+
+    @admin.display(description="Entries")
+    def entry_count(self, row: RecipientList) -> int:
+        return int(row.number)  # type: ignore[attr-defined]  # annotated above
+
+    def save_model(
+        self, request: HttpRequest, obj: RecipientList, form: forms.ModelForm, change: bool
+    ) -> None:
+        saved, _ = save_list(
+            obj.domain,
+            form.cleaned_data["file"].file,
+            name=form.cleaned_data["name"],
+            by_label=get_operator(request).email,
+            present=RecipientList.objects.get(pk=obj.pk) if change else None,
+        )
+        obj.pk = saved.pk
+        obj.refresh_from_db()
+
+    @admin.action(description="Delete those that no campaign asks for")
+    def delete_unused(self, request: HttpRequest, queryset: QuerySet[RecipientList]) -> None:
+        def do(row: RecipientList) -> str:
+            delete_list(row, by_label=get_operator(request).email)
+            return "deleted."
+
+        act_on_each(request, queryset, do, refusals=(ListRefused,))
+
+
+class AdminLabelForm(LabelForm):
+    """The portal's form, with the domain."""
+
+    class Meta(LabelForm.Meta):
+        fields = ["domain", *LabelForm.Meta.fields]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        instance = kwargs.get("instance")
+        super().__init__(
+            *args, domain=instance.domain if instance is not None and instance.pk else None, **kwargs
+        )
+
+
+@admin.register(AttributeLabel)
+class AttributeLabelAdmin(OperatorAdmin):
+    """What custom fields, stages, personas and accounts are called."""
+
+    form = AdminLabelForm
+    fields = ["domain", "kind", "key", "label"]
+    autocomplete_fields = ["domain"]
+    list_display = ["label", "kind", "key", "domain"]
+    list_filter = ["kind", DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["label", "key", "domain__name"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: AttributeLabel | None = None) -> list[str]:
+        return ["domain"] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: AttributeLabel | None = None) -> bool:
+        return is_operator(request)
+
+    def save_model(
+        self, request: HttpRequest, obj: AttributeLabel, form: forms.ModelForm, change: bool
+    ) -> None:
+        saved = save_label(
+            obj.domain,
+            kind=obj.kind,
+            key=form.cleaned_data["key"],
+            label=obj.label,
+            by_label=get_operator(request).email,
+            present=AttributeLabel.objects.get(pk=obj.pk) if change else None,
+        )
+        obj.pk = saved.pk
+
+    def delete_model(self, request: HttpRequest, obj: AttributeLabel) -> None:
+        delete_label(obj, by_label=get_operator(request).email)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AttributeLabel]) -> None:
+        for label in queryset.select_related("domain"):
+            self.delete_model(request, label)
