@@ -53,6 +53,10 @@ class Outreach:
     def get_users(self) -> dict[int, dict[str, Any]]:
         return {user["id"]: user for user in self._call("GET", "users")}
 
+    def list_prospects(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._call("GET", "prospects")
+        return found
+
     def change(self, plural: str, record_id: int, **values: Any) -> None:
         self._call("PATCH", f"{plural}/{record_id}", values)
 

@@ -1,0 +1,143 @@
+"""Campaigns as a marketer runs them in a browser: made, targeted, looked at as recipients see them, and explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import FilePayload, expect
+
+from tests.portal_process import DOMAIN, Portal, running_portal
+
+from .conftest import Person
+
+pytestmark = pytest.mark.browser
+
+CAMPAIGNS = f"/domains/{DOMAIN}/campaigns/"
+TAG = "enterprise-tier"
+
+FOLLOW = """
+from integrations.models import SyncRun
+from signatures.tasks import follow_sync
+follow_sync(run_id=SyncRun.objects.latest("pk").pk)
+"""
+
+
+@pytest.fixture
+def portal(migrated: Path, tmp_path: Path) -> Iterator[Portal]:
+    """A company whose directory was read, and two prospects who differ in a tag."""
+    with running_portal(tmp_path, migrated, people=24) as made:
+        made.installation.connect(DOMAIN, made.outreach.issue_tokens())
+        made.manage("syncdirectory", "--domain", DOMAIN)
+        made.installation.run(FOLLOW)
+        first, second = made.outreach.list_prospects()[:2]
+        made.outreach.change("prospects", first["id"], tags=["emea", TAG])
+        made.outreach.change("prospects", second["id"], tags=["apac"])
+        with made.served(tmp_path, "--no-worker"):
+            yield made
+
+
+def make_picture(colour: str) -> FilePayload:
+    file = BytesIO()
+    Image.new("RGB", (960, 240), colour).save(file, "PNG")
+    return {"name": f"{colour}.png", "mimeType": "image/png", "buffer": file.getvalue()}
+
+
+def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
+    portal: Portal, sit_down: Callable[..., Person]
+) -> None:
+    hers, his = (prospect["emails"][0] for prospect in portal.outreach.list_prospects()[:2])
+    person = sit_down(portal.url)
+    page = person.log_in()
+
+    # The place for banners is turned on, with a picture of its own.
+    page.goto(CAMPAIGNS)
+    faults = person.find_faults()
+    page.get_by_role("link", name="Set the place up").click()
+    page.get_by_label("Signatures carry a banner").check()
+    page.locator("#id_picture").set_input_files(make_picture("gray"))
+    page.get_by_role("button", name="Save the place").click()
+    expect(page.get_by_text("The place is saved.")).to_be_visible()
+    faults += person.find_faults()
+
+    # A campaign: its time and UTM parameters first.
+    page.goto(CAMPAIGNS)
+    page.get_by_role("link", name="Make the first campaign").click()
+    page.get_by_label("Name", exact=True).fill("Spring webinar")
+    page.get_by_label("Starts").fill("2026-01-01T09:00")
+    page.get_by_label("utm_campaign").fill("spring")
+    faults += person.find_faults()
+    page.get_by_role("button", name="Make the campaign").click()
+    expect(page.get_by_text("“Spring webinar” is here, paused.")).to_be_visible()
+    faults += person.find_faults()
+
+    # Two banners; the final address is shown while the link is typed.
+    for name in ("Blue", "Green"):
+        page.get_by_role("link", name="Add a banner").click()
+        page.get_by_label("Name", exact=True).fill(name)
+        page.get_by_label("Picture", exact=True).set_input_files(make_picture(name.lower()))
+        page.get_by_label("Text in place of the picture").fill(f"{name}: join our webinar")
+        page.get_by_label("Link", exact=True).press_sequentially("https://www.acme.example/webinar?ref=mail")
+        page.get_by_label("utm_content").fill(name.lower())
+        expect(page.locator("#destination")).to_contain_text(
+            "?ref=mail&utm_source=outreach&utm_medium=email-signature&utm_campaign=spring"
+            f"&utm_content={name.lower()}"
+        )
+        faults += person.find_faults()
+        page.get_by_role("button", name="Add the banner").click()
+        expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+
+    # The audience: prospects with a tag, read back as a sentence.
+    page.get_by_role("link", name="Choose", exact=True).click()
+    page.get_by_label("Another condition about").select_option("Tags")
+    page.get_by_role("button", name="Add condition").click()
+    page.get_by_label("Value of Tags").fill(TAG)
+    page.get_by_role("button", name="Read it again").click()
+    expect(page.get_by_text(f"Tags has any of “{TAG}”.")).to_be_visible()
+    faults += person.find_faults()
+    page.get_by_role("button", name="Save the audience").click()
+    expect(page.get_by_text(f"Tags has any of “{TAG}”")).to_be_visible()
+    page.get_by_role("button", name="Start the campaign").click()
+
+    # The linter says what an audience needs; the timeline has the bar and today's line.
+    expect(page.get_by_text("nothing tells us who receives")).to_be_visible()
+    faults += person.find_faults()
+    page.goto(CAMPAIGNS)
+    expect(page.locator(".timeline rect.bar-runs")).to_have_count(1)
+    expect(page.locator(".timeline line.now")).to_have_count(1)
+    faults += person.find_faults()
+
+    # As three recipients see it: one with the tag, one without, and nobody known.
+    page.get_by_role("row", name="Spring webinar").get_by_role("link").click()
+    page.get_by_role("link", name="Preview").click()
+    page.get_by_label("Recipient 1").fill(hers)
+    page.get_by_label("Recipient 2").fill(his)
+    page.get_by_role("button", name="Show what they see").click()
+    cards = page.locator("section.explanation")
+    expect(cards).to_have_count(3)
+    assert [card.locator("header .badge").inner_text() for card in cards.all()] == [
+        "This campaign",
+        "No campaign",
+        "No campaign",
+    ]
+    assert all(card.locator("img").evaluate("image => image.naturalWidth") == 960 for card in cards.all())
+    faults += person.find_faults()
+
+    # Why: each campaign's verdict and each condition's answer, and the address in no address bar.
+    page.goto(f"{CAMPAIGNS}why/")
+    page.get_by_label("Sender").fill(page.locator("#senders option").first.get_attribute("value") or "")
+    page.get_by_label("Recipient (optional)").fill(his)
+    page.get_by_role("button", name="Say what shows, and why").click()
+    expect(page.locator(".verdicts")).to_contain_text("This recipient is not in its audience.")
+    expect(page.locator(".verdicts .no")).to_have_text("does not hold")
+    assert his not in page.url
+    faults += person.find_faults()
+
+    # Each address was asked about once, and nothing but prospects was.
+    asked = [one for one in portal.outreach.list_requests() if "/prospects" in one["path"]]
+    assert {one["method"] for one in asked} == {"GET"}
+    assert faults == []
+    assert person.complaints == []
