@@ -1,32 +1,35 @@
 """Why a sender's signature shows this banner to this recipient at this moment, told whole.
 
-A recipient's record lives as long as one call here. What is kept, for an hour and under a keyed digest, is
-which conditions held, so that nobody is asked about twice within the hour.
+A recipient's record lives as long as one call here. What is kept of it is what `signatures.facts` keeps, and a
+look-up by a person counts as the one of that hour.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from hashlib import sha256
-from json import dumps
+from datetime import datetime
 
-from django.core.cache import cache
-from django.db.models import Count, Q
 from django.utils import timezone
 
 from integrations.connector import ProspectRecord
 from integrations.errors import IntegrationError
 from portal.models import Domain
 
-from .audience import Condition, Names, Recipient, explain_audience, get_needed, say
+from .audience import Condition, Names, get_needed, say
 from .board import Board, get_place
 from .campaigns import RecipientFacts, SenderFacts, Verdict, explain_choice
-from .models import Banner, BannerImage, Decision, Sender
-from .recipients import get_lists_holding, key_of, normalise
-
-LIFE_SECONDS = 3600
+from .facts import (
+    LIFE,
+    Question,
+    claim_hour,
+    count_shown,
+    digest_audience,
+    give_up,
+    keep_answer,
+    make_question,
+)
+from .models import Banner, BannerImage, Decision, KnownRecipient, Sender
 
 Ask = Callable[[str, frozenset[str]], ProspectRecord | None]
 """Looks one address up at Outreach, for these attributes. Raises members of `integrations.errors`."""
@@ -108,14 +111,16 @@ def explain_banner(
     """
     facts, answers = None, _Answers({}, "Nobody is known to receive this: sender, group and date decide.")
     if address:
-        answers = _find_out(domain, board, address, ask=ask, why_not_asked=why_not_asked)
+        needed = frozenset().union(*map(get_needed, board.audiences.values()))
+        question = make_question(domain, address, board, asked=needed)
+        answers = _find_out(question, board, ask=ask, why_not_asked=why_not_asked)
         matched = frozenset(
             pk
             for pk, conditions in board.audiences.items()
-            if all(answers.holds.get(_digest(condition), False) for condition in conditions)
+            if all(answers.holds.get(digest_audience([condition]), False) for condition in conditions)
         )
-        key = key_of(domain, address)
-        facts = RecipientFacts(key, matched, _count_shown(domain, key, board, at=at))
+        shown = count_shown(domain, question.key, board, at=at, until=at)
+        facts = RecipientFacts(question.key, matched, shown)
     choice, verdicts = explain_choice(
         board.campaigns, SenderFacts(sender.pk, sender.group_id), facts, at=at, zone=board.zone
     )
@@ -145,81 +150,50 @@ def _tell(
     conditions: Sequence[Condition], answers: _Answers, names: Names, *, is_known: bool
 ) -> tuple[ConditionAnswer, ...]:
     return tuple(
-        ConditionAnswer(say(one, names), answers.holds.get(_digest(one)) if is_known else None)
+        ConditionAnswer(say(one, names), answers.holds.get(digest_audience([one])) if is_known else None)
         for one in conditions
     )
 
 
-def _find_out(domain: Domain, board: Board, address: str, *, ask: Ask, why_not_asked: str) -> _Answers:
-    """Return which conditions of the board's audiences hold for the address."""
-    conditions = {_digest(one): one for each in board.audiences.values() for one in each}
-    record_needed = {digest: one for digest, one in conditions.items() if one.attribute.needs_prospect}
-    recipient = Recipient(
-        email_domain=normalise(address).rpartition("@")[2], list_ids=get_lists_holding(domain, address)
-    )
-    local = _judge(conditions.keys() - record_needed.keys(), conditions, recipient)
-    if not record_needed:
+def _find_out(question: Question, board: Board, *, ask: Ask, why_not_asked: str) -> _Answers:
+    """Return which conditions of the board's audiences hold for the recipient."""
+    local = question.judge_local()
+    if not question.asked:
         return _Answers(local, "No audience asks for this recipient’s record, so nobody was looked up.")
     if why_not_asked:
         return _Answers(local, f"Not looked up: {why_not_asked}")
-    cache_key = f"conditions:{domain.pk}:{key_of(domain, address)}"
-    kept = cache.get(cache_key)
-    if kept is not None:
-        fresh_at = datetime.fromisoformat(kept["at"]) + timedelta(seconds=LIFE_SECONDS)
-        until = f"{fresh_at.astimezone(board.zone):%H:%M %Z}"
-        sentence = f"Looked up within the last hour; what held then counts until {until}."
-        if record_needed.keys() - kept["holds"].keys():
-            sentence += " Conditions that are newer than that are not known yet."
-        return _Answers(local | kept["holds"], sentence)
     now = timezone.now()
-    # A claim before the request leaves: whatever comes of it, this was the one of this hour.
-    cache.set(cache_key, {"at": now.isoformat(), "holds": {}}, LIFE_SECONDS)
+    if not claim_hour(question.domain, question.key, at=now):
+        return _recall(question, board, local)
     try:
-        record = ask(address, get_needed(record_needed.values()))
+        record = ask(question.address, question.asked)
     except IntegrationError as error:
+        give_up(question.domain, question.key, claimed_at=now, has_left=error.has_left)
         return _Answers(local, f"The look-up at Outreach failed, so no audience of prospects holds. {error}")
-    holds = _judge(record_needed, conditions, with_record(recipient, record))
-    cache.set(cache_key, {"at": now.isoformat(), "holds": holds}, LIFE_SECONDS)
+    # A look by a person says nothing about who receives mail, so audiences do not count it.
+    holds = keep_answer(question, record, claimed_at=now, is_tallied=True)
     said = "Outreach knows this recipient." if record else "Outreach knows no prospect with this address."
     return _Answers(local | holds, said)
 
 
-def with_record(recipient: Recipient, record: ProspectRecord | None) -> Recipient:
-    """Return the recipient with what their record in Outreach says; without one, nothing of it holds."""
-    if record is None:
-        return recipient
-    ids = {
-        "owner": record.owner_id,
-        "stage": record.stage_id,
-        "persona": record.persona_id,
-        "account": record.account_id,
+def _recall(question: Question, board: Board, local: Mapping[str, bool]) -> _Answers:
+    """Return what was found out within the hour."""
+    row = KnownRecipient.objects.get(domain=question.domain, recipient_key=question.key)
+    until = f"{((row.asked_at or timezone.now()) + LIFE).astimezone(board.zone):%H:%M %Z}"
+    if row.answered_at is None:
+        return _Answers(
+            local, f"Asked about within the hour, without an answer. It is asked again from {until} on."
+        )
+    asked = {
+        digest_audience([one])
+        for conditions in board.audiences.values()
+        for one in conditions
+        if one.attribute.needs_prospect
     }
-    return Recipient(recipient.email_domain, recipient.list_ids, {**record.attributes, **ids}, record.tags)
-
-
-def _judge(
-    wanted: Iterable[str], conditions: Mapping[str, Condition], recipient: Recipient
-) -> dict[str, bool]:
-    return {digest: explain_audience([conditions[digest]], recipient)[0].holds for digest in wanted}
-
-
-def _digest(condition: Condition) -> str:
-    return sha256(dumps(condition.as_json(), sort_keys=True).encode()).hexdigest()[:24]
-
-
-def _count_shown(domain: Domain, key: str, board: Board, *, at: datetime) -> dict[int, int]:
-    """Return campaign id -> how often this recipient had it within its cap's days before `at`."""
-    caps = board.get_caps()
-    counted = {
-        f"shown{pk}": Count("pk", filter=Q(campaign_id=pk, at__gt=at - timedelta(days=cap.days), at__lte=at))
-        for pk, cap in caps.items()
-    }
-    if not counted:
-        return {}
-    totals = Decision.objects.filter(domain=domain, recipient_key=key, campaign_id__in=caps).aggregate(
-        **counted
-    )
-    return {pk: totals[f"shown{pk}"] for pk in caps}
+    sentence = f"Looked up within the last hour; what held then counts until {until}."
+    if asked - row.conditions.keys():
+        sentence += " Conditions that are newer than that are not known yet."
+    return _Answers({**local, **row.conditions}, sentence)
 
 
 def _find_recorded(domain: Domain, sender: Sender, key: str, *, at: datetime) -> list[Decision]:

@@ -101,18 +101,23 @@ def get_facts(domain: Domain, address: str, *, within: float, board: Board | Non
     ends_at = time.monotonic() + within
     now = timezone.now()
     board = board or load_board(domain, since=now)
-    question = _Question(
+    question = make_question(domain, address, board, asked=get_asked(board, at=now))
+    gap, until = _ask_if_needed(question, ends_at=ends_at)
+    verdicts = _keep(question, question.judge(None, only=_get_local(board))) if board.audiences else {}
+    shown = count_shown(domain, question.key, board, at=now)
+    return Known(RecipientFacts(question.key, _get_matched(verdicts, board), shown), gap, until)
+
+
+def make_question(domain: Domain, address: str, board: Board, *, asked: frozenset[str]) -> Question:
+    """Return what is asked about one address. asked: the attributes of their record, and no others."""
+    return Question(
         domain=domain,
         key=key_of(domain, address),
         address=normalise(address),
         list_ids=get_lists_holding(domain, address),
         audiences=board.audiences,
-        asked=get_asked(board, at=now),
+        asked=asked,
     )
-    gap, until = _ask_if_needed(question, ends_at=ends_at)
-    verdicts = _keep(question, question.judge(None, only=_get_local(board))) if board.audiences else {}
-    shown = count_shown(domain, question.key, board, at=now)
-    return Known(RecipientFacts(question.key, _get_matched(verdicts, board), shown), gap, until)
 
 
 def get_asked(board: Board, *, at: datetime) -> frozenset[str]:
@@ -122,7 +127,7 @@ def get_asked(board: Board, *, at: datetime) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
     """One recipient, and what is asked about them; lives as long as the asking."""
 
     domain: Domain
@@ -134,16 +139,35 @@ class _Question:
 
     def judge(self, record: ProspectRecord | None, *, only: Iterable[int]) -> Verdicts:
         """Return what each of these audiences says; without a record, none that needs one holds."""
-        recipient = Recipient(
-            email_domain=self.address.rpartition("@")[2],
-            list_ids=self.list_ids,
-            values=None if record is None else _get_values(record),
-            tags=() if record is None else record.tags,
-        )
+        recipient = self._get_recipient(record)
         return {
             str(pk): [digest_audience(self.audiences[pk]), is_in_audience(self.audiences[pk], recipient)]
             for pk in only
         }
+
+    def judge_conditions(self, record: ProspectRecord | None) -> dict[str, bool]:
+        """Return digest -> whether it holds, of each condition on an attribute that was asked for."""
+        recipient = self._get_recipient(record)
+        asked = {
+            digest_audience([one]): one
+            for conditions in self.audiences.values()
+            for one in conditions
+            if one.attribute.name in self.asked
+        }
+        return {digest: is_in_audience([one], recipient) for digest, one in asked.items()}
+
+    def judge_local(self) -> dict[str, bool]:
+        """Return digest -> whether it holds, of each condition that needs no record."""
+        recipient = self._get_recipient(None)
+        return {
+            digest_audience([one]): is_in_audience([one], recipient)
+            for conditions in self.audiences.values()
+            for one in conditions
+            if not one.attribute.needs_prospect
+        }
+
+    def _get_recipient(self, record: ProspectRecord | None) -> Recipient:
+        return with_record(Recipient(self.address.rpartition("@")[2], self.list_ids), record)
 
     @property
     def answered_by_record(self) -> list[int]:
@@ -151,17 +175,20 @@ class _Question:
         return [pk for pk, conditions in self.audiences.items() if get_needed(conditions) <= self.asked]
 
 
-def _get_values(record: ProspectRecord) -> dict[str, str]:
+def with_record(recipient: Recipient, record: ProspectRecord | None) -> Recipient:
+    """Return the recipient with what their record in Outreach says; without one, no claim about it holds."""
+    if record is None:
+        return recipient
     ids = {
         "owner": record.owner_id,
         "stage": record.stage_id,
         "persona": record.persona_id,
         "account": record.account_id,
     }
-    return {**record.attributes, **ids}
+    return Recipient(recipient.email_domain, recipient.list_ids, {**record.attributes, **ids}, record.tags)
 
 
-def _ask_if_needed(question: _Question, *, ends_at: float) -> tuple[Gap, datetime | None]:
+def _ask_if_needed(question: Question, *, ends_at: float) -> tuple[Gap, datetime | None]:
     """The recipient's record is asked for, where an audience needs it and it was not within the hour."""
     if not question.asked:
         return Gap.NONE, None
@@ -178,7 +205,7 @@ def _ask_if_needed(question: _Question, *, ends_at: float) -> tuple[Gap, datetim
     try:
         if not breaker.may_try(connection):
             return Gap.RESTING, None
-        if not _claim(question, at=now):
+        if not claim_hour(question.domain, question.key, at=now):
             breaker.note_trial_unused(connection)
             return _await_other(question, _get_row(question), ends_at=ends_at)
         asking = _get_threads().submit(_look_up, connection, question, now)
@@ -196,7 +223,7 @@ def _ask_if_needed(question: _Question, *, ends_at: float) -> tuple[Gap, datetim
 
 
 def _await_other(
-    question: _Question, row: KnownRecipient | None, *, ends_at: float
+    question: Question, row: KnownRecipient | None, *, ends_at: float
 ) -> tuple[Gap, datetime | None]:
     """Somebody asked within the hour: their answer serves, once it is there and fits the audiences of now."""
     while row is not None and row.asked_at is not None:
@@ -216,57 +243,74 @@ def _await_other(
     return Gap.FAILED, None
 
 
-def _look_up(connection: Connection, question: _Question, claimed_at: datetime) -> None:
+def _look_up(connection: Connection, question: Question, claimed_at: datetime) -> None:
     """Runs in a thread of its own. What the record says of the audiences is kept; the record is not."""
     started = time.monotonic()
     is_on_time = False
     try:
         record = lookup.find_prospect(connection, question.address, asked=question.asked, job="look-up")
-        verdicts = question.judge(record, only=question.answered_by_record)
-        _rows(question).filter(asked_at=claimed_at).update(
-            verdicts=verdicts,
-            answered_at=timezone.now(),
-            expires_at=claimed_at + LIFE,
-            is_tallied=False,
-        )
+        keep_answer(question, record, claimed_at=claimed_at, is_tallied=False)
         is_on_time = time.monotonic() - started <= ON_TIME_SECONDS
     except IntegrationError as error:
-        # The claim stands where the address may have left: it is not asked for again within the hour.
-        given_up = {"failed_at": timezone.now()} if error.has_left else {"asked_at": None}
-        _rows(question).filter(asked_at=claimed_at).update(**given_up)
+        give_up(question.domain, question.key, claimed_at=claimed_at, has_left=error.has_left)
         raise
     finally:
         (breaker.note_answer if is_on_time else breaker.note_failure)(connection)
         db_connections.close_all()
 
 
-def _claim(question: _Question, *, at: datetime) -> bool:
+def keep_answer(
+    question: Question, record: ProspectRecord | None, *, claimed_at: datetime, is_tallied: bool
+) -> dict[str, bool]:
+    """What the record says of the audiences is kept, and the record is not; return what each condition says.
+
+    is_tallied: True keeps the answer out of the audiences' tallies.
+    """
+    conditions = question.judge_conditions(record)
+    KnownRecipient.objects.filter(
+        domain=question.domain, recipient_key=question.key, asked_at=claimed_at
+    ).update(
+        verdicts=question.judge(record, only=question.answered_by_record),
+        conditions=conditions,
+        answered_at=timezone.now(),
+        expires_at=claimed_at + LIFE,
+        is_tallied=is_tallied,
+    )
+    return conditions
+
+
+def claim_hour(domain: Domain, key: str, *, at: datetime) -> bool:
     """Return whether this caller, and no other of any process, may ask for the recipient in this hour."""
     claim: dict[str, Any] = {
         "asked_at": at,
         "answered_at": None,
         "failed_at": None,
         "verdicts": {},
+        "conditions": {},
         "expires_at": at + LIFE,  # a claim stands as long as the row does
     }
     is_free = Q(asked_at=None) | Q(asked_at__lte=at - LIFE)
-    if _rows(question).filter(is_free).update(**claim):
+    if KnownRecipient.objects.filter(is_free, domain=domain, recipient_key=key).update(**claim):
         return True
-    _, is_ours = KnownRecipient.objects.get_or_create(
-        domain=question.domain, recipient_key=question.key, defaults=claim
-    )
+    _, is_ours = KnownRecipient.objects.get_or_create(domain=domain, recipient_key=key, defaults=claim)
     return is_ours
 
 
-def _rows(question: _Question) -> QuerySet[KnownRecipient]:
+def give_up(domain: Domain, key: str, *, claimed_at: datetime, has_left: bool) -> None:
+    """The claim stands where the address may have left: it is not asked for again within the hour."""
+    given_up = {"failed_at": timezone.now()} if has_left else {"asked_at": None}
+    KnownRecipient.objects.filter(domain=domain, recipient_key=key, asked_at=claimed_at).update(**given_up)
+
+
+def _rows(question: Question) -> QuerySet[KnownRecipient]:
     return KnownRecipient.objects.filter(domain=question.domain, recipient_key=question.key)
 
 
-def _get_row(question: _Question) -> KnownRecipient | None:
+def _get_row(question: Question) -> KnownRecipient | None:
     return _rows(question).first()
 
 
-def _keep(question: _Question, local: Verdicts) -> Verdicts:
+def _keep(question: Question, local: Verdicts) -> Verdicts:
     """What needs no record is kept beside what did, and both are returned."""
     now = timezone.now()
     row, _ = KnownRecipient.objects.get_or_create(
@@ -284,8 +328,13 @@ def _keep(question: _Question, local: Verdicts) -> Verdicts:
     return verdicts
 
 
-def count_shown(domain: Domain, key: str, board: Board, *, at: datetime) -> dict[int, int]:
-    """Return campaign id -> how often this recipient got it within its cap's days; capped campaigns only."""
+def count_shown(
+    domain: Domain, key: str, board: Board, *, at: datetime, until: datetime | None = None
+) -> dict[int, int]:
+    """Return campaign id -> how often this recipient got it within its cap's days; capped campaigns only.
+
+    until: leaves out what was decided after it, for a look back; None counts what came meanwhile as well.
+    """
     caps = board.get_caps()
     if not caps:
         return {}
@@ -296,6 +345,8 @@ def count_shown(domain: Domain, key: str, board: Board, *, at: datetime) -> dict
         for campaign_id, cap in caps.items()
     }
     rows = Decision.objects.filter(domain=domain, recipient_key=key, campaign_id__in=caps)
+    if until is not None:
+        rows = rows.filter(at__lte=until)
     totals = rows.aggregate(**counted)
     return {campaign_id: totals[f"shown{campaign_id}"] for campaign_id in caps}
 

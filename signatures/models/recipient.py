@@ -14,11 +14,13 @@ class KnownRecipient(models.Model):
     """Which audiences one recipient is in, as last found out. Holds no address and no field of a prospect.
 
     verdicts: campaign id, as text -> [digest of the audience that was asked, whether it holds].
+    conditions: digest of one condition -> whether it holds, of those that the record was asked about.
     """
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
     recipient_key = models.CharField(max_length=64, help_text="Keyed digest of the address.")
     verdicts = models.JSONField(default=dict)
+    conditions = models.JSONField(default=dict)
     asked_at = models.DateTimeField(
         null=True, help_text="When Outreach was last asked; a claim, written before the request leaves."
     )

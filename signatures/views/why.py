@@ -98,7 +98,9 @@ def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> list[Explan
     def ask(address: str, asked: frozenset[str]) -> ProspectRecord | None:
         if connection is None:
             raise AssertionError("asked without a connection")
-        return find_prospect(connection, address, job="why this banner", actor_label=get_actor(request).email)
+        return find_prospect(
+            connection, address, asked=asked, job="why this banner", actor_label=get_actor(request).email
+        )
 
     return [
         explain_banner(

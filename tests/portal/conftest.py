@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from django.core.files.base import ContentFile
 from django.test import Client
 from django.utils import timezone
 
@@ -53,6 +54,16 @@ class House:
     picture: BannerImage
     recipient_list: RecipientList
     label: AttributeLabel
+
+
+# Forms that the pages of campaigns accept.
+CAMPAIGN = {"name": "Summer", "starts_at": "2027-06-01T09:00", "priority": 0}
+LABEL = {"kind": "stage", "key": "7", "label": "Lead"}
+BANNER = {"name": "Red", "alt": "Red", "link": "https://www.acme.example/red", "weight": 1}
+
+
+def make_list() -> ContentFile:
+    return ContentFile(b"friends.example", "friends.csv")
 
 
 def make_user(email: str, **fields) -> User:

@@ -21,10 +21,12 @@ from integrations.models import LedgerCheckpoint, Team
 from portal.heartbeat import record_beat
 from portal.models import Membership, Role, User
 from portal.schedules import set_up_schedules
+from signatures.board import get_place
 from signatures.models import Brand, Decision, KnownRecipient, Snapshot
 from signatures.variables import start_test
+from tests.signatures.campaigns.conftest import make_picture
 
-from .conftest import House, make_user
+from .conftest import BANNER, CAMPAIGN, LABEL, House, make_list, make_user
 from .matrix import ROLES, WHO, list_addresses, list_missing, read_table
 
 ROWS = read_table()
@@ -44,6 +46,12 @@ OBJECTS = {
     "deliveries/<int:run>": "delivery_run",
     "mailboxes/<int:pk>": "delivery",
     "recipient/keys/<int:pk>": "decision_key",
+    "lists/<int:pk>": "recipient_list",
+    "labels/<int:pk>": "label",
+    "pictures/<int:pk>": "picture",
+    "campaigns/<int:pk>": "campaign",
+    "campaigns/<int:campaign>": "campaign",
+    "banners/<int:pk>": "banner",
 }
 # What stands for a part that names no object of a house.
 WORDS = {
@@ -57,6 +65,9 @@ WORDS = {
     "invitations/<str:token>": "invitations/none",
     "r/<path:content_type_id>/<path:object_id>": "r/1/1",
 }
+
+
+CAMPAIGNS = "/domains/<str:domain>/campaigns/"
 
 
 def get_body(address: str, house: House) -> dict[str, Any]:
@@ -91,6 +102,19 @@ def get_body(address: str, house: House) -> dict[str, Any]:
             "decision_days": "20",
             "event_days": "80",
         },
+        f"{CAMPAIGNS}new/": CAMPAIGN,
+        f"{CAMPAIGNS}<int:pk>/change/": CAMPAIGN,
+        f"{CAMPAIGNS}why/": {"sender": house.sender.email},
+        f"{CAMPAIGNS}<int:pk>/preview/": {"sender": house.sender.email},
+        f"{CAMPAIGNS}place/": {"width": 480, "height": 120},
+        f"{CAMPAIGNS}lists/": {"name": "Friends", "file": make_list()},
+        f"{CAMPAIGNS}lists/<int:pk>/": {"name": "Friends", "file": make_list()},
+        f"{CAMPAIGNS}labels/": LABEL,
+        f"{CAMPAIGNS}labels/<int:pk>/": LABEL,
+        f"{CAMPAIGNS}<int:pk>/audience/": {"save": "1"},
+        f"{CAMPAIGNS}<int:pk>/banners/new/": BANNER | {"picture": make_picture()},
+        f"{CAMPAIGNS}<int:campaign>/banners/<int:pk>/": BANNER,
+        f"{CAMPAIGNS}<int:pk>/banners/destination/": BANNER,
         "/domains/<str:domain>/brand/": {"name": "Acme", "accent": "#2b4acb"},
     }
     return bodies.get(address, {})
@@ -131,6 +155,7 @@ def furnish_admin(house: House) -> None:
     check_and_note(chain)
     LedgerCheckpoint.objects.create(chain=chain, last_sequence=0, older_than=now, actor_label="command")
     Decision.objects.create(domain=house.domain, sender=house.sender, recipient_key="k", way="api")
+    get_place(house.domain)
     KnownRecipient.objects.create(domain=house.domain, recipient_key="k", expires_at=now)
     start_test(house.domain, "{{email}}", actor_label="command")
     set_up_schedules()

@@ -15,9 +15,10 @@ from integrations.models import LedgerEntry
 from portal.heartbeat import record_beat
 from portal.models import Membership, Role
 from signatures.authoring import save_template
-from signatures.models import Assignment, DeliveryRunState, Group, Template
+from signatures.models import Assignment, Campaign, DeliveryRunState, Group, Template
+from tests.signatures.campaigns.conftest import make_picture
 
-from .conftest import House, make_user
+from .conftest import BANNER, CAMPAIGN, LABEL, House, make_list, make_user
 
 APPS = ("portal", "integrations", "signatures")
 OWNER = "owner@people.example"
@@ -33,6 +34,27 @@ IDS = {
     "signatures:template_restore": {"pk": "template"},
     "signatures:template_save": {"pk": "template"},
     **{f"signatures:delivery_{name}": {"pk": "delivery_run"} for name in ("resume", "start", "stop")},
+    **{
+        f"signatures:campaign_{name}": {"pk": "campaign"}
+        for name in (
+            "archive",
+            "audience",
+            "bring_back",
+            "change",
+            "copy",
+            "pause",
+            "preview",
+            "start",
+        )
+    },
+    "signatures:banner": {"campaign": "campaign", "pk": "banner"},
+    "signatures:banner_archive": {"campaign": "campaign", "pk": "banner"},
+    "signatures:banner_destination": {"pk": "campaign"},
+    "signatures:banner_new": {"pk": "campaign"},
+    "signatures:label": {"pk": "label"},
+    "signatures:label_delete": {"pk": "label"},
+    "signatures:recipient_list": {"pk": "recipient_list"},
+    "signatures:recipient_list_delete": {"pk": "recipient_list"},
 }
 """Which object an address names, by the field of the furnished house."""
 
@@ -50,12 +72,30 @@ ACTS = {
     "portal:invitation_withdraw": "invitation withdrawn",
     "portal:settings": "settings changed",
     "portal:sign_in": "settings changed",
+    "signatures:banner": "banner changed",
+    "signatures:banner_archive": "banner archived",
+    "signatures:banner_new": "banner added",
+    "signatures:banner_place": "banner place changed",
     "signatures:brand": "company values changed",
+    "signatures:campaign_archive": "campaign archived",
+    "signatures:campaign_audience": "audience changed",
+    "signatures:campaign_bring_back": "campaign brought back",
+    "signatures:campaign_change": "campaign changed",
+    "signatures:campaign_copy": "campaign made",
+    "signatures:campaign_new": "campaign made",
+    "signatures:campaign_pause": "campaign paused",
+    "signatures:campaign_start": "campaign started",
     "signatures:delivery_resume": "delivery resumed",
     "signatures:delivery_start": "delivery started",
     "signatures:delivery_stop": "delivery stopped",
     "signatures:group_move": "groups reordered",
     "signatures:group_template": "template unassigned",
+    "signatures:label": "label given",
+    "signatures:label_delete": "label removed",
+    "signatures:labels": "label given",
+    "signatures:recipient_list": "recipient list replaced",
+    "signatures:recipient_list_delete": "recipient list deleted",
+    "signatures:recipient_lists": "recipient list made",
     "signatures:sender_template": "template assigned",
     "signatures:sender_values": "sender values changed",
     "signatures:template_new": "template saved",
@@ -67,6 +107,9 @@ WITHOUT = {
     "portal:invitation": "taking an invitation writes 'member added'; whoever holds none is told so",
     "integrations:outreach_check": "asks Outreach; its calls are entries themselves",
     "integrations:outreach_connect": "leads to Outreach; coming back writes 'connected', or nothing was granted",
+    "signatures:banner_destination": "shows where a typed link leads, and stores nothing",
+    "signatures:campaign_preview": "may ask Outreach; its call is an entry itself",
+    "signatures:why": "may ask Outreach; its call is an entry itself",
     "signatures:delivery_plan": "says what would change; starting it is the act",
     "signatures:sender_check": "asks Outreach; its call is an entry itself",
     "signatures:template_trial": "draws what was typed, and stores nothing",
@@ -88,6 +131,16 @@ def get_body(name: str, house: House) -> dict[str, Any]:
         "portal:members": {"email": "new@acme.example", "role": "auditor"},
         "portal:settings": {"time_zone": "Europe/London"},
         "portal:sign_in": {"require_mfa": "on"},
+        "signatures:banner": BANNER,
+        "signatures:banner_new": BANNER | {"picture": make_picture()},
+        "signatures:banner_place": {"is_on": "on", "width": 480, "height": 120},
+        "signatures:campaign_audience": {"c0-attribute": "title", "c0-operator": "is_filled", "save": "1"},
+        "signatures:campaign_change": CAMPAIGN,
+        "signatures:campaign_new": CAMPAIGN,
+        "signatures:label": LABEL,
+        "signatures:labels": LABEL,
+        "signatures:recipient_list": {"name": "Friends", "file": make_list()},
+        "signatures:recipient_lists": {"name": "Friends", "file": make_list()},
         "signatures:brand": {"name": "Acme", "accent": "#2b4acb"},
         "signatures:group_move": {"to": "up"},
         "signatures:group_template": {"template": ""},
@@ -118,6 +171,10 @@ def change_something_first(name: str, house: House) -> None:
         house.delivery_run.state = DeliveryRunState.HALTED
         house.delivery_run.queued_at = timezone.now()
         house.delivery_run.save()
+    if name == "signatures:campaign_start":
+        Campaign.objects.filter(pk=house.campaign.pk).update(paused_at=timezone.now())
+    if name == "signatures:campaign_bring_back":
+        Campaign.objects.filter(pk=house.campaign.pk).update(archived_at=timezone.now())
     if name == "signatures:group_move":
         Group.objects.filter(pk=house.group.pk).update(is_default=False)
         Group.objects.create(domain=house.domain, name="Everybody else", is_default=True)

@@ -18,7 +18,7 @@ from signatures.audience import (
     is_in_audience,
     parse_audience,
 )
-from signatures.explaining import with_record
+from signatures.facts import with_record
 from tests.integrations.outreach.conftest import Access, Wire
 
 ANNA = "anna@globex.example"
@@ -75,6 +75,11 @@ def wire() -> Iterator[Wire]:
         wire.client.close()
 
 
+@pytest.fixture(scope="module")
+def how(wire: Wire) -> str:
+    return wire.connector.learn_how_to_find()
+
+
 def holds(recipient: Recipient, attribute: Attribute, operator: Operator, value: str) -> bool:
     values = [] if operator in WITHOUT_VALUES else [value]
     stored = [{"attribute": attribute.name, "operator": operator.value, "values": values}]
@@ -84,11 +89,11 @@ def holds(recipient: Recipient, attribute: Attribute, operator: Operator, value:
 @pytest.mark.parametrize(
     "attribute", [one for one in ATTRIBUTES if one.needs_prospect], ids=lambda one: one.name
 )
-def test_an_attribute_is_asked_for_over_http_and_compared_in_every_way(wire, attribute):
+def test_an_attribute_is_asked_for_over_http_and_compared_in_every_way(wire, how, attribute):
     _, value, other = FROM_PROSPECT[attribute.name]
     hers = value[0] if isinstance(value, tuple) else str(value)
 
-    record = wire.connector.find_prospect(ANNA)
+    record = wire.connector.find_prospect(ANNA, asked=[attribute.name], how=how)
 
     assert record is not None
     recipient = with_record(Recipient("globex.example"), record)
@@ -97,8 +102,8 @@ def test_an_attribute_is_asked_for_over_http_and_compared_in_every_way(wire, att
         assert (operator, answers) == (operator, EXPECTED[operator])
 
 
-def test_a_recipient_outreach_does_not_know_is_in_no_audience_of_prospects(wire):
-    record = wire.connector.find_prospect("nobody@globex.example")
+def test_a_recipient_outreach_does_not_know_is_in_no_audience_of_prospects(wire, how):
+    record = wire.connector.find_prospect("nobody@globex.example", asked=["title"], how=how)
 
     assert record is None
     recipient = with_record(Recipient("globex.example"), record)

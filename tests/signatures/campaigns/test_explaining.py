@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
 
 from integrations.connector import ProspectRecord
 from integrations.errors import Unreachable
@@ -14,8 +13,9 @@ from portal.models import Domain
 from signatures.board import load_board
 from signatures.campaign_editing import set_audience, start_campaign
 from signatures.explaining import Explanation, explain_banner
+from signatures.facts import get_cached
 from signatures.labelling import get_names
-from signatures.models import Decision, Sender
+from signatures.models import Decision, KnownRecipient, Sender
 from signatures.recipients import key_of
 
 from .conftest import BY, START, add_banner, make_campaign
@@ -23,11 +23,6 @@ from .conftest import BY, START, add_banner, make_campaign
 AT = START + timedelta(hours=1)
 ANNA = "anna@globex.example"
 RECORD = ProspectRecord("7", (ANNA,), {"title": "VP Sales"}, ("emea",), stage_id="3")
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept(db) -> None:
-    cache.clear()
 
 
 @pytest.fixture
@@ -143,18 +138,28 @@ def audience_of(campaign) -> list[dict[str, object]]:
     return list(campaign.audience)
 
 
-def test_what_is_kept_holds_neither_address_nor_record(sender, audience):
+def test_what_is_kept_holds_neither_address_nor_record_and_is_in_no_tally(sender, audience):
     explain(sender, ANNA, Outreach(RECORD))
 
-    kept = cache.get(f"conditions:{sender.domain_id}:{key_of(sender.domain, ANNA)}")
+    kept = KnownRecipient.objects.get(domain=sender.domain)
 
-    assert set(kept) == {"at", "holds"}
-    assert list(kept["holds"].values()) == [True, True]
-    assert "VP" not in str(kept)
+    assert kept.recipient_key == key_of(sender.domain, ANNA)
+    assert list(kept.conditions.values()) == [True, True]
+    assert kept.verdicts[str(audience.pk)][1] is True
+    assert kept.is_tallied
+    assert "VP" not in str(KnownRecipient.objects.values().get())
+
+
+def test_a_look_up_by_a_person_serves_the_gateways_decision_of_that_hour(sender, audience, domain):
+    explain(sender, ANNA, Outreach(RECORD))
+
+    assert get_cached(domain, ANNA).matched == {audience.pk}
 
 
 def test_a_look_up_that_fails_is_said_and_the_default_shows(sender, audience):
-    outreach = Outreach(Unreachable("Outreach did not answer in time."))
+    failure = Unreachable("Outreach did not answer in time.")
+    failure.has_left = True
+    outreach = Outreach(failure)
 
     explanation = explain(sender, ANNA, outreach)
     again = explain(sender, ANNA, outreach)

@@ -1,0 +1,18 @@
+"""What was found out condition by condition, for the hour it is kept; rows there already say none, until asked anew."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('signatures', '0006_variable_tests'),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='knownrecipient',
+            name='conditions',
+            field=models.JSONField(default=dict),
+        ),
+    ]
