@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -23,6 +24,8 @@ from .admin_base import (
     say_instant,
 )
 from .connections import check_connection, pause, resume
+from .consent import list_scope_names
+from .forms import AdminSwitchForm
 from .health import describe
 from .models import (
     CallBudget,
@@ -35,6 +38,7 @@ from .models import (
     Team,
 )
 from .queue import enqueue
+from .switches import SwitchRefused, switch_off, switch_on
 from .sync import SyncRefused, request_sync
 from .uses import summarise
 
@@ -66,7 +70,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
     list_select_related = ["domain"]
     search_fields = ["domain__name", "account_label", "authorised_by_label"]
     date_hierarchy = "authorised_at"
-    actions = ["sync_now", "check_selected", "pause_writing", "resume_writing"]
+    actions = ["sync_now", "check_selected", "pause_writing", "resume_writing", "switch_scope"]
     inlines = [CallBudgetInline]
     fieldsets = [
         (
@@ -166,6 +170,29 @@ class ConnectionAdmin(ReadOnlyAdmin):
             return "writing is allowed again."
 
         act_on_each(request, rows, act)
+
+
+    @admin.action(description="Switch a permission off or on here…")
+    def switch_scope(self, request: HttpRequest, rows: QuerySet[Connection]) -> TemplateResponse | None:
+        person = get_operator(request)
+        form = AdminSwitchForm(request.POST if "turn" in request.POST else None, scopes=list_scope_names())
+        if not form.is_valid():
+            context = self.admin_site.each_context(request) | {
+                "title": "Switch a permission off or on here",
+                "opts": self.opts,
+                "rows": rows,
+                "form": form,
+            }
+            return TemplateResponse(request, "admin/integrations/connection/switch_scope.html", context)
+        scope, turn, reason = (form.cleaned_data[name] for name in ("scope", "turn", "reason"))
+        switch = switch_off if turn == "off" else switch_on
+
+        def act(connection: Connection) -> str:
+            switch(connection, scope, by_label=person.email, reason=reason)
+            return f"{scope} is switched {turn} here."
+
+        act_on_each(request, rows, act, refusals=(SwitchRefused,))
+        return None
 
 
 MIRROR_FILTERS = (RetiredFilter, ConnectionDomainFilter)

@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 
 from portal.models import Domain, User
 
-from .consent import list_scopes
+from .consent import list_scope_names
 
 SHOWN_ROWS = 200
 SHOWN_DOMAINS = 50  # more are reached by searching for the domain's name
@@ -138,7 +138,7 @@ class ScopeFilter(admin.SimpleListFilter):
     title = parameter_name = "scope"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(scope.name, scope.name) for scope in list_scopes()]
+        return [(name, name) for name in list_scope_names()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(scope=self.value()) if self.value() else queryset

@@ -67,7 +67,7 @@ def accept_authorisation(connection_id: UUID, found: Authorisation) -> Connectio
         )
         if present is not None:
             _refuse_mismatch(present, found)
-        connection = present or Connection(id=connection_id, domain=found.domain)
+        connection = present or _begin(connection_id, found.domain)
         connection.state = ConnectionState.ACTIVE
         connection.state_reason = ""
         connection.state_changed_at = now
@@ -97,6 +97,19 @@ def accept_authorisation(connection_id: UUID, found: Authorisation) -> Connectio
             detail=f"granted: {' '.join(found.scopes_granted) or 'nothing'}",
         )
     return connection
+
+
+def _begin(connection_id: UUID, domain: Domain) -> Connection:
+    """Return a row for a new connection; what was switched off before stays off until a person says why not."""
+    earlier = domain.connections.first()
+    if earlier is None:
+        return Connection(id=connection_id, domain=domain)
+    return Connection(
+        id=connection_id,
+        domain=domain,
+        scopes_switched_off=earlier.scopes_switched_off,
+        switch_notes=earlier.switch_notes,
+    )
 
 
 def _refuse_mismatch(present: Connection, found: Authorisation) -> None:
@@ -159,7 +172,11 @@ def check_connection(connection: Connection, *, by_label: str) -> Health:
                 ("teams.read", lambda: next(iter(session.connector.list_teams()))),
                 ("mailboxes.all", lambda: session.connector.read_mailboxes(["1"])),
             ]
-            checked = [(scope, _try(read)) for scope, read in reads if connection.has_scope(scope)]
+            checked = [
+                (connection.name_scope(scope), _try(read))
+                for scope, read in reads
+                if connection.has_scope(scope)
+            ]
     except IntegrationError as error:
         return Health(False, error.message, connection.account_label, ())
     failed = [sentence for _, sentence in checked if sentence != "ok"]

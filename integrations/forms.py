@@ -28,6 +28,81 @@ class DisconnectForm(forms.Form):
     )
 
 
+class RequestForm(forms.Form):
+    """ask_for: which of the two fixed requests goes to Outreach; the usual one where nothing is said."""
+
+    USUAL, NARROWER = "usual", "narrower"
+
+    ask_for = forms.ChoiceField(
+        required=False, choices=[(USUAL, "The usual request"), (NARROWER, "The narrower request")]
+    )
+
+    @property
+    def is_narrower(self) -> bool:
+        return self.cleaned_data["ask_for"] == self.NARROWER
+
+
+class SwitchOffForm(forms.Form):
+    """reason: one line for the ledger, and for everybody whose page goes dark."""
+
+    reason = forms.CharField(
+        label="Why",
+        max_length=300,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text="Shown on the pages that go dark, and kept in the ledger.",
+    )
+
+    def clean_reason(self) -> str:
+        return " ".join(str(self.cleaned_data["reason"]).split())
+
+
+class SwitchOnForm(SwitchOffForm):
+    """The same, and the permission's name typed once more, so that nobody opens a door in passing."""
+
+    field_order = ["confirmation", "reason"]
+
+    confirmation = forms.CharField(
+        label="Type the permission’s name",
+        max_length=64,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, scope: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._scope = scope
+        self.fields["reason"].help_text = "Kept in the ledger."
+        self.fields["confirmation"].help_text = f"Exactly as it is written here: {scope}"
+
+    def clean_confirmation(self) -> str:
+        typed = str(self.cleaned_data["confirmation"]).strip()
+        if typed != self._scope:
+            raise forms.ValidationError(f"This is not the name. Type {self._scope}.")
+        return typed
+
+
+class AdminSwitchForm(SwitchOffForm):
+    """An operator's way: which permission, off or on, and why. scopes: those that a connection may hold."""
+
+    field_order = ["scope", "turn", "confirmation", "reason"]
+
+    scope = forms.ChoiceField(label="Permission")
+    turn = forms.ChoiceField(label="Switch it", choices=[("off", "off"), ("on", "on again")])
+    confirmation = forms.CharField(
+        required=False, max_length=64, label="Its name once more", help_text="Only to switch it on again."
+    )
+
+    def __init__(self, *args: Any, scopes: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["scope"].choices = [(scope, scope) for scope in scopes]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        is_named = str(cleaned.get("confirmation", "")).strip() == cleaned.get("scope")
+        if cleaned.get("turn") == "on" and not is_named:
+            self.add_error("confirmation", "To switch it on, type the permission’s name as it is chosen above.")
+        return cleaned
+
+
 class ModeForm(forms.Form):
     mode = forms.ChoiceField(choices=Mode.choices)
 

@@ -9,6 +9,8 @@ from datetime import datetime
 from django.conf import settings
 
 from .models import CallBudget, Connection, ConnectionState, Mode, RunState, SyncRun
+from .registry import NEEDED
+from .switches import say_why_dark
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ def describe(connection: Connection | None) -> Condition:
             "limited",
             "Limited",
             "Outreach granted less than we asked for. What is listed here waits for you to connect again.",
+        )
+    if connection.scopes_dark:
+        return Condition(
+            "switched_off",
+            "Partly switched off",
+            "Somebody here switched a permission off. What depends on it waits until somebody switches it on.",
         )
     if connection.paused_at:
         return Condition(
@@ -150,6 +158,4 @@ def say_why_not_restorable(connection: Connection) -> str:
         return (
             "Outreach does not accept this portal’s client id and secret. The operator must mend that first."
         )
-    if not connection.has_scope("mailboxes.all"):
-        return "The permission to write signatures was not granted. Connect again and allow it first."
-    return ""
+    return say_why_dark(connection, NEEDED["mailboxes"])

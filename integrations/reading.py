@@ -27,6 +27,7 @@ from .models import (
 from .models.directory import MirrorRow
 from .registry import NEEDED
 from .sessions import Session, open_session
+from .switches import say_why_dark
 
 LEASE = timedelta(minutes=5)  # longer than one page can take: four attempts of a minute each
 OVERLAP = timedelta(seconds=5)  # read again behind the newest instant seen, as rows commit out of order
@@ -148,7 +149,9 @@ class Reading:
         if self._run.connection.has_scope(NEEDED[what]):
             self._run.phase = what
             return True
-        self._skipped.append(f"{what.capitalize()} were not read: {NEEDED[what]} is not granted.")
+        self._skipped.append(
+            f"{what.capitalize()} were not read: {say_why_dark(self._run.connection, NEEDED[what])}"
+        )
         return False
 
     def _read_team_sides(self, session: Session, team_sides: TeamSides) -> None:

@@ -16,6 +16,12 @@ NEEDED = {"people": "users.all", "teams": "teams.read", "mailboxes": "mailboxes.
 LOOKUP_NEEDED = "prospects.read"
 
 
+def list_alternatives(provider: str, scope: str) -> tuple[str, ...]:
+    """Return the permissions that serve in each other's place, `scope` among them, the widest first."""
+    pairs: list[tuple[str, str]] = list(get_provider_part(provider, "NARROWER").items())
+    return next((pair for pair in pairs if scope in pair), (scope,))
+
+
 def get_provider_part(provider: str, name: str) -> Any:
     """Return one part of a provider. Raises KeyError or ImportError for what is not there."""
     return import_string(f"{PROVIDERS[provider]}.{name}")

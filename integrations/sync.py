@@ -20,6 +20,7 @@ from .models import (
 from .reading import LEASE, LeaseLost, Progress, Reading, get_watermarks
 from .registry import NEEDED
 from .signals import directory_synced
+from .switches import say_why_dark
 
 ALL_LISTINGS_EVERY = timedelta(minutes=15)
 SLACK = timedelta(minutes=1)  # the queue starts no task to the second
@@ -85,7 +86,8 @@ def _refuse_unreadable(connection: Connection) -> None:
             connection.state_reason or "Outreach is not connected, so there is nothing to read."
         )
     if not any(connection.has_scope(scope) for scope in NEEDED.values()):
-        raise SyncRefused("Outreach granted none of the permissions a sync needs. Reconnect and allow them.")
+        reasons = " ".join(say_why_dark(connection, scope) for scope in NEEDED.values())
+        raise SyncRefused(f"None of the permissions a sync needs is there. {reasons}")
 
 
 def _describe_running(connection: Connection) -> str:

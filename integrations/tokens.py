@@ -90,7 +90,8 @@ class ConnectionWatch:
         row = self._fresh_row()
         return Standing(
             state=row.state,
-            scopes_granted=frozenset(row.scopes_granted),
+            # What Outreach granted without being asked is never used.
+            scopes_granted=frozenset(row.scopes_granted) & frozenset(row.scopes_requested),
             scopes_switched_off=frozenset(row.scopes_switched_off),
             allows_writes=row.allows_writes or self._for_restoring,
         )

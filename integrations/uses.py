@@ -155,7 +155,7 @@ def summarise(domain: Domain, connection: Connection | None) -> list[ScopeUse]:
 
     found = [
         build(scope.name, scope.title, [(verb.name, verb.state) for verb in scope.verbs], is_requested=True)
-        for scope in list_scopes()
+        for scope in list_scopes(requested=connection.scopes_requested if connection else ())
     ]
     for extra in connection.scopes_unasked if connection else []:
         verbs = ("read", "write", "delete") if extra.endswith(".all") else (extra.rpartition(".")[2],)

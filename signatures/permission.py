@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from integrations.models import Connection, ConnectionState, Mode
 from integrations.registry import LOOKUP_NEEDED, NEEDED
+from integrations.switches import say_why_dark
 
 WRITE_SCOPE_NEEDED = NEEDED["mailboxes"]
 
@@ -17,12 +18,8 @@ def say_why_unreadable(connection: Connection | None) -> str:
     if connection.state != ConnectionState.ACTIVE:
         lost = "Outreach no longer accepts our access. Reconnect it on the Integrations page."
         return connection.state_reason or lost
-    if not connection.has_scope(WRITE_SCOPE_NEEDED):
-        return (
-            f"The permission {WRITE_SCOPE_NEEDED} was not granted or is switched off, "
-            "so signatures cannot be delivered. Reconnect Outreach and grant it."
-        )
-    return ""
+    dark = say_why_dark(connection, WRITE_SCOPE_NEEDED)
+    return f"Signatures cannot be delivered. {dark}" if dark else ""
 
 
 def say_why_unwritable(connection: Connection | None) -> str:

@@ -1,7 +1,15 @@
 """Rows of the door: connections, the mirror, runs and the ledger."""
 
 from .chain import GENESIS, ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay
-from .connection import CallBudget, Connection, ConnectionState, DisconnectStep, LookupState, Mode
+from .connection import (
+    CallBudget,
+    Connection,
+    ConnectionState,
+    DisconnectStep,
+    LookupState,
+    Mode,
+    SwitchedOff,
+)
 from .directory import Mailbox, Person, Team
 from .ledger import (
     UNFINISHED,
@@ -36,6 +44,7 @@ __all__ = [
     "QuarantinedRecord",
     "RunState",
     "SigningKey",
+    "SwitchedOff",
     "SyncKind",
     "SyncRun",
     "Team",

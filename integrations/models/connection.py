@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -11,6 +12,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from portal.models import Domain
+
+from ..registry import list_alternatives
 
 
 class ConnectionState(models.TextChoices):
@@ -35,6 +38,15 @@ class DisconnectStep(models.TextChoices):
     RESTORING = "restoring", "Putting the originals back"
     REVOKING = "revoking", "Revoking at Outreach"
     ERASED = "erased", "Access erased"
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchedOff:
+    """Who switched one permission off here, when and why."""
+
+    by_label: str
+    at: datetime
+    reason: str
 
 
 class Connection(models.Model):
@@ -67,6 +79,9 @@ class Connection(models.Model):
         default=True, help_text="False where Outreach did not say what it granted."
     )
     scopes_switched_off = models.JSONField(default=list)
+    switch_notes = models.JSONField(
+        default=dict, help_text="Who switched each of these off, when and why.", editable=False
+    )
 
     access_sealed = models.TextField(blank=True, editable=False)
     refresh_sealed = models.TextField(blank=True, editable=False)
@@ -110,6 +125,15 @@ class Connection(models.Model):
         return [scope for scope in self.scopes_granted if scope not in self.scopes_requested]
 
     @property
+    def scopes_dark(self) -> list[str]:
+        """Of what was granted, what is switched off here."""
+        return [
+            scope
+            for scope in self.scopes_requested
+            if scope in self.scopes_granted and self.is_switched_off(scope)
+        ]
+
+    @property
     def is_limited(self) -> bool:
         return bool(self.scopes_missing)
 
@@ -130,8 +154,29 @@ class Connection(models.Model):
     def refresh_lapses_at(self) -> datetime | None:
         return self.refreshed_at and self.refreshed_at + self.REFRESH_LIFE
 
+    def name_scope(self, scope: str) -> str:
+        """Return what was asked for in the place of `scope`: itself, or the narrower one."""
+        names = list_alternatives(self.provider, scope)
+        return next((name for name in names if name in self.scopes_requested), scope)
+
     def has_scope(self, scope: str) -> bool:
-        return scope in self.scopes_granted and scope not in self.scopes_switched_off
+        """Whether `scope`, or what was asked for in its place, is granted and switched on here."""
+        return self.name_scope(scope) in self.scopes_granted and not self.is_switched_off(scope)
+
+    def is_switched_off(self, scope: str) -> bool:
+        """Whether `scope`, or what may be asked for in its place, is switched off here."""
+        return any(name in self.scopes_switched_off for name in list_alternatives(self.provider, scope))
+
+    def get_switch(self, scope: str) -> SwitchedOff | None:
+        """Return who switched `scope` off, when and why; None where it is on."""
+        names = list_alternatives(self.provider, scope)
+        off = next((name for name in names if name in self.scopes_switched_off), None)
+        if off is None:
+            return None
+        note = self.switch_notes.get(off)
+        if note is None:
+            return SwitchedOff("an operator", self.authorised_at, "no reason was noted")
+        return SwitchedOff(note["by"], datetime.fromisoformat(note["at"]), note["why"])
 
 
 class LookupState(models.Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +14,18 @@ from integrations.errors import AccountRestricted, ConnectionLost
 
 from .client import OutreachClient
 from .connector import OutreachConnector
-from .endpoints import ENDPOINTS
+from .endpoints import ENDPOINTS, LIST_USERS
 from .oauth import OAuthClient, TokenReply
 from .ports import Budget, Permission, Recorder
-from .scopes import REQUESTED, SCOPES, compare, features_lost
+from .scopes import NARROWER, NARROWER_SCOPES, REQUESTED, SCOPES, compare, features_lost
 
 if TYPE_CHECKING:
     from integrations.tokens import ConnectionWatch
 
 __all__ = [
     "ENDPOINTS",
+    "NARROWER",
+    "NARROWER_SCOPES",
     "REQUESTED",
     "SCOPES",
     "compare",
@@ -78,19 +80,25 @@ def exchange_code(code: str, *, code_verifier: str, record: Recorder | None = No
         return oauth.exchange_code(code, get_redirect_uri(), code_verifier)
 
 
-def identify(pair: TokenReply, *, granted: frozenset[str], record: Recorder) -> AccountIdentity:
-    """Return the organisation a new pair of tokens opens, by one read before anything is stored."""
-    with _unstored(pair, granted=granted, record=record) as connector:
+def identify(pair: TokenReply, *, granted: Collection[str], record: Recorder) -> AccountIdentity | None:
+    """Return the organisation a new pair of tokens opens, by one read before anything is stored.
+
+    granted: of what was asked for. None, without a call, where users cannot be read.
+    """
+    if not set(granted) & set(LIST_USERS.scopes):
+        return None
+    with _unstored(pair, Permission(granted=frozenset(granted)), record) as connector:
         return connector.identify_account()
 
 
-def probe(pair: TokenReply, *, record: Recorder) -> tuple[str, ...]:
+def probe(pair: TokenReply, *, requested: Collection[str], record: Recorder) -> tuple[str, ...]:
     """Return which of the requested permissions a new pair of tokens opens, by one small read of each.
 
     For a token reply that did not say what was granted. `mailboxes.all` is tried by reading alone.
     """
-    with _unstored(pair, granted=None, record=record) as connector:
-        return tuple(scope for scope in REQUESTED if _is_open(connector, scope))
+    permission = Permission(granted=None, requested=frozenset(requested))
+    with _unstored(pair, permission, record) as connector:
+        return tuple(scope for scope in requested if _is_open(connector, scope))
 
 
 def _is_open(connector: OutreachConnector, scope: str) -> bool:
@@ -101,14 +109,12 @@ def _is_open(connector: OutreachConnector, scope: str) -> bool:
 
 
 @contextmanager
-def _unstored(
-    pair: TokenReply, *, granted: frozenset[str] | None, record: Recorder
-) -> Iterator[OutreachConnector]:
+def _unstored(pair: TokenReply, permission: Permission, record: Recorder) -> Iterator[OutreachConnector]:
     with OutreachClient(
         base_url=settings.OUTREACH_BASE_URL,
         access=_UnstoredAccess(pair),
         budget=_NoBudget(),
-        permission=lambda: Permission(granted=granted),
+        permission=lambda: permission,
         record=record,
     ) as client:
         yield OutreachConnector(client)

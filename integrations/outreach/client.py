@@ -180,6 +180,7 @@ def _read(response: requests.Response, max_bytes: int) -> bytes:
 @dataclass(frozen=True, slots=True)
 class _Call:
     endpoint: Endpoint
+    scope: str
     path_id: str | None
     query: Mapping[str, str]
     url: str
@@ -260,8 +261,8 @@ class OutreachClient:
         query = dict(query or {})
         failures, has_renewed, has_waited, token = 0, False, False, ""
         while True:
-            self._check(endpoint, path_id, query, body)
-            call = self._prepare(endpoint, path_id, query, body)
+            scope = self._check(endpoint, path_id, query, body)
+            call = self._prepare(endpoint, scope, path_id, query, body)
             self._budget.take()
             token = token or self._access.token()
             try:
@@ -286,7 +287,8 @@ class OutreachClient:
                     raise
                 self._sleep(FIRST_BACKOFF_SECONDS * 2 ** (failures - 1) * (0.5 + self._jitter() / 2))
 
-    def _check(self, endpoint: Endpoint, path_id: str | None, query: Mapping[str, str], body: Any) -> None:
+    def _check(self, endpoint: Endpoint, path_id: str | None, query: Mapping[str, str], body: Any) -> str:
+        """Return the scope under which the call may leave; a call that may not is recorded and raised."""
         permission = self._permission()
         try:
             policy.check(
@@ -298,6 +300,8 @@ class OutreachClient:
                 switched_off=permission.switched_off,
                 writes_allowed=permission.writes_allowed,
             )
+            names = permission.requested if permission.granted is None else permission.granted
+            return policy.scope_used(endpoint, names)
         except (PolicyViolation, ScopeMissing, WritesNotAllowed) as error:
             self._record(
                 CallRecord(
@@ -316,12 +320,14 @@ class OutreachClient:
             )
             raise
 
-    def _prepare(self, endpoint: Endpoint, path_id: str | None, query: Mapping[str, str], body: Any) -> _Call:
+    def _prepare(
+        self, endpoint: Endpoint, scope: str, path_id: str | None, query: Mapping[str, str], body: Any
+    ) -> _Call:
         url = self.base_url + endpoint.path.replace("{id}", path_id or "")
         if query:
             url += "?" + urlencode(query, quote_via=quote, safe="")
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-        return _Call(endpoint, path_id, query, url, content)
+        return _Call(endpoint, scope, path_id, query, url, content)
 
     def _attempt(self, call: _Call, token: str) -> Reply:
         started, status, items, outcome, problem = time.monotonic(), 0, 0, "failed", ""
@@ -351,7 +357,7 @@ class OutreachClient:
             self._record(
                 CallRecord(
                     endpoint=call.endpoint.name,
-                    scope=call.endpoint.scope,
+                    scope=call.scope,
                     method=call.endpoint.method,
                     verb=call.endpoint.verb,
                     status=status,
@@ -382,7 +388,7 @@ class OutreachClient:
                 retry_after_seconds=seconds,
                 detail="HTTP 429",
             )
-        error = error_for(call.endpoint, answer.status, answer.body)
+        error = error_for(call.endpoint, answer.status, answer.body, scope=call.scope)
         if answer.status == 502 and int(call.query.get("page[size]", "0")) > SMALLEST_PAGE:
             raise PageTooHeavy(error.message, detail=error.detail)
         pause = waiting.seconds_until(answer.headers.get("Retry-After"), now=now)

@@ -176,7 +176,7 @@ class OutreachConnector:
             if scope == FIND_PROSPECT.scope:
                 self._find(NOBODY, ("emails",), "plain")
                 return True
-            endpoint = {one.scope: one for one in (LIST_USERS, LIST_TEAMS, LIST_MAILBOXES)}[scope]
+            endpoint = next(one for one in (LIST_USERS, LIST_TEAMS, LIST_MAILBOXES) if scope in one.scopes)
             fields = {f"fields[{endpoint.resource_type}]": endpoint.fields_read[0]}
             self._client.send(endpoint, query={"page[size]": "1", "count": "false", **fields})
         except ScopeMissing:

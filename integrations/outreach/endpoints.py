@@ -25,6 +25,8 @@ class Endpoint:
     attributes_written: the only attributes a body may hold; () for a read.
     filters: the filter keys a query may hold.
     is_lookup: the call must name one e-mail address, so that it can never list everything.
+    narrower_scopes: scopes that open less than `scope` and are enough for this call; one of them may be
+        asked for in its place.
     """
 
     name: str
@@ -38,6 +40,12 @@ class Endpoint:
     purpose: str
     filters: tuple[str, ...] = ()
     is_lookup: bool = False
+    narrower_scopes: tuple[str, ...] = ()
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Every scope that opens this call, the widest first."""
+        return (self.scope, *self.narrower_scopes)
 
     @property
     def verb(self) -> str:
@@ -59,6 +67,7 @@ LIST_USERS = Endpoint(
     attributes_written=(),
     filters=("filter[updatedAt][gte]",),
     source=_SCHEMA + "GET /users",
+    narrower_scopes=("users.read",),
     purpose="Read the people whose signatures are filled, page by page.",
 )  # fmt: skip
 

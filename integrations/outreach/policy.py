@@ -44,6 +44,14 @@ def check(
     _check_permission(endpoint, granted, switched_off, writes_allowed)
 
 
+def scope_used(endpoint: Endpoint, names: Set[str]) -> str:
+    """Return under which permission the call leaves: the narrowest of `names` that opens it.
+
+    names: what was granted, or asked for; where none of them opens the call, the table's own is named.
+    """
+    return next((scope for scope in reversed(endpoint.scopes) if scope in names), endpoint.scope)
+
+
 def is_one_address(text: str) -> bool:
     """Tell whether `text` names one e-mail address and can mean nothing else to Outreach's filters."""
     return _ONE_ADDRESS.fullmatch(text) is not None
@@ -101,12 +109,12 @@ def _check_write(endpoint: Endpoint, path_id: str | None, query: Mapping[str, st
 def _check_permission(
     endpoint: Endpoint, granted: Set[str] | None, switched_off: Set[str], writes_allowed: bool
 ) -> None:
-    if endpoint.scope in switched_off:
+    off = next((scope for scope in endpoint.scopes if scope in switched_off), None)
+    if off is not None:
         raise ScopeMissing(
-            f"The permission {endpoint.scope} is switched off here. Switch it on on the Outreach page.",
-            scope=endpoint.scope,
+            f"The permission {off} is switched off here. Switch it on on the Outreach page.", scope=off
         )
-    is_open = endpoint.verb == "read" if granted is None else endpoint.scope in granted
+    is_open = endpoint.verb == "read" if granted is None else not granted.isdisjoint(endpoint.scopes)
     if not is_open:
         raise ScopeMissing(
             f"Outreach did not grant the permission {endpoint.scope}. Reconnect and allow it.",

@@ -34,8 +34,9 @@ class Budget(Protocol):
 class Permission:
     """What this connection may do at this moment.
 
-    granted: scopes Outreach granted; None where it did not say. Unknown opens reads, which is how it
-        becomes known, and no write.
+    granted: of the scopes that were asked for, those Outreach granted; None where it did not say. Unknown
+        opens reads, which is how it becomes known, and no write.
+    requested: what was asked for, where `granted` is None; it names the calls then.
     switched_off: scopes an admin switched off here.
     writes_allowed: False in dry run and while paused.
     """
@@ -43,6 +44,7 @@ class Permission:
     granted: frozenset[str] | None
     switched_off: frozenset[str] = frozenset()
     writes_allowed: bool = False
+    requested: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from integrations.outreach.endpoints import ENDPOINTS, Endpoint
@@ -59,6 +59,15 @@ _TEXTS = {
         "People are not read from Outreach: "
         "new colleagues get no signature, and changed titles stay as they were.",
     ),
+    "users.read": (
+        "Read user profiles",
+        "Names, titles, e-mail addresses, phone numbers and five custom fields of your Outreach users; "
+        "to read them, and nothing else.",
+        "To fill the fields of each person’s signature and keep them current.",
+        "",
+        "People are not read from Outreach: "
+        "new colleagues get no signature, and changed titles stay as they were.",
+    ),
     "teams.read": (
         "Read teams",
         "Team names and who belongs to them.",
@@ -89,6 +98,19 @@ _TEXTS = {
 REQUESTED: tuple[str, ...] = tuple(dict.fromkeys(endpoint.scope for endpoint in ENDPOINTS))
 
 
+def _narrower(name: str) -> str | None:
+    """Return the permission that opens less and is enough for every call under `name`, or None."""
+    enough = [set(endpoint.narrower_scopes) for endpoint in ENDPOINTS if endpoint.scope == name]
+    return min(set.intersection(*enough), default=None)
+
+
+# permission -> the one that may be asked for in its place
+NARROWER: Mapping[str, str] = {
+    name: narrower for name in REQUESTED for narrower in [_narrower(name)] if narrower is not None
+}
+REQUESTED_NARROWLY: tuple[str, ...] = tuple(NARROWER.get(name, name) for name in REQUESTED)
+
+
 def _verbs(name: str, endpoints: tuple[Endpoint, ...]) -> tuple[Verb, ...]:
     # `.all` is read, write and delete; Outreach has no read-and-write. Source: /api/oauth, read 2026-08-22.
     opened = ("read", "write", "delete") if name.endswith(".all") else (name.rpartition(".")[2],)
@@ -98,11 +120,12 @@ def _verbs(name: str, endpoints: tuple[Endpoint, ...]) -> tuple[Verb, ...]:
 
 def _scope(name: str) -> Scope:
     title, opens, why, never, _ = _TEXTS[name]
-    endpoints = tuple(endpoint for endpoint in ENDPOINTS if endpoint.scope == name)
+    endpoints = tuple(endpoint for endpoint in ENDPOINTS if name in endpoint.scopes)
     return Scope(name, title, opens, why, never, _verbs(name, endpoints), endpoints)
 
 
 SCOPES: tuple[Scope, ...] = tuple(_scope(name) for name in REQUESTED)
+NARROWER_SCOPES: tuple[Scope, ...] = tuple(_scope(name) for name in NARROWER.values())
 
 
 def compare(requested: Iterable[str], granted_text: str | None) -> Grant:
@@ -124,4 +147,4 @@ def compare(requested: Iterable[str], granted_text: str | None) -> Grant:
 def features_lost(missing: Iterable[str]) -> tuple[str, ...]:
     """Return one sentence for each feature that cannot work without its permission."""
     absent = set(missing)
-    return tuple(_TEXTS[name][4] for name in REQUESTED if name in absent)
+    return tuple(text[4] for name, text in _TEXTS.items() if name in absent)

@@ -47,9 +47,10 @@ class InMaintenance(Unreachable):
     """503 with a Retry-After beyond what is worth waiting for in place."""
 
 
-def error_for(endpoint: Endpoint, status: int, body: bytes) -> IntegrationError:
+def error_for(endpoint: Endpoint, status: int, body: bytes, *, scope: str) -> IntegrationError:
     """Return the error that a reply other than 200 and 429 stands for.
 
+    scope: the permission under which the call left.
     Its detail holds status, error id, pointer and the redacted words of the reply.
     Source: https://developers.outreach.io/api/making-requests, read 2026-08-22.
     """
@@ -63,7 +64,7 @@ def error_for(endpoint: Endpoint, status: int, body: bytes) -> IntegrationError:
             detail=detail,
         )
     if status == 403:
-        return _forbidden(endpoint, first, detail)
+        return _forbidden(endpoint, scope, first, detail)
     if status in (408, 425) or status >= 500:
         return Unreachable(
             "Outreach is not answering. Nothing to do: we try again by ourselves.", detail=detail
@@ -89,11 +90,11 @@ def error_for(endpoint: Endpoint, status: int, body: bytes) -> IntegrationError:
     )
 
 
-def _forbidden(endpoint: Endpoint, first: dict[str, Any], detail: str) -> IntegrationError:
+def _forbidden(endpoint: Endpoint, scope: str, first: dict[str, Any], detail: str) -> IntegrationError:
     if first.get("id") == "unauthorizedOauthScope":
         return ScopeMissing(
-            f"Outreach did not grant the permission {endpoint.scope}. Reconnect and allow it.",
-            scope=endpoint.scope,
+            f"Outreach did not grant the permission {scope}. Reconnect and allow it.",
+            scope=scope,
             detail=detail,
         )
     if endpoint.verb == "write":

@@ -25,13 +25,16 @@ from portal.models import Domain, User
 
 from .assembly import exchange_code, identify, probe
 from .provider import OutreachOAuth2Adapter
-from .scopes import REQUESTED, compare
+from .scopes import REQUESTED, REQUESTED_NARROWLY, compare
 
 STATE_SECONDS = 15 * 60  # longer than a state lives
 
 
-def start_authorisation(request: HttpRequest, domain: Domain) -> HttpResponseBase:
-    """Send the person to Outreach's consent page, with a state that only this session can bring back."""
+def start_authorisation(request: HttpRequest, domain: Domain, *, narrower: bool) -> HttpResponseBase:
+    """Send the person to Outreach's consent page, with a state that only this session can bring back.
+
+    narrower: ask for the smaller of the two fixed requests. Which one it was is kept with the state.
+    """
     if not settings.OUTREACH_CLIENT_ID:
         return _failed(
             request,
@@ -45,8 +48,14 @@ def start_authorisation(request: HttpRequest, domain: Domain) -> HttpResponseBas
         request,
         process="connect",
         next_url=reverse("integrations:outreach", args=[domain.name]),
-        data={"domain": domain.name, "user": request.user.pk},
+        scope=list(_choose_request(narrower)),
+        data={"domain": domain.name, "user": request.user.pk, "narrower": narrower},
     )
+
+
+def _choose_request(narrower: bool) -> tuple[str, ...]:
+    """Return one of the two requests there are; no other list of scopes is ever asked for."""
+    return REQUESTED_NARROWLY if narrower else REQUESTED
 
 
 @require_safe
@@ -84,7 +93,8 @@ class OutreachCallbackView(OAuth2CallbackView):
         problem = _read_problem(request)
         if problem:
             return _failed(request, domain, what_happened=problem[0], what_to_do=problem[1], status=400)
-        return self._connect(request, domain, code_verifier=state["pkce_code_verifier"])
+        requested = _choose_request(state["narrower"])
+        return self._connect(request, domain, requested, code_verifier=state["pkce_code_verifier"])
 
     def _take_state(self, request: HttpRequest) -> dict[str, Any] | None:
         """Return what was stashed for this session and state, once; None for anything else."""
@@ -102,9 +112,15 @@ class OutreachCallbackView(OAuth2CallbackView):
         digest = hashlib.sha256(state_id.encode()).hexdigest()
         if given.get("user") != request.user.pk or not cache.add(f"oauth-state:{digest}", 1, STATE_SECONDS):
             return None
-        return {"domain": given.get("domain"), "pkce_code_verifier": state.get("pkce_code_verifier") or ""}
+        return {
+            "domain": given.get("domain"),
+            "narrower": given.get("narrower") is True,
+            "pkce_code_verifier": state.get("pkce_code_verifier") or "",
+        }
 
-    def _connect(self, request: HttpRequest, domain: Domain, *, code_verifier: str) -> HttpResponseBase:
+    def _connect(
+        self, request: HttpRequest, domain: Domain, requested: tuple[str, ...], *, code_verifier: str
+    ) -> HttpResponseBase:
         user = cast(User, request.user)  # a state is only taken from somebody who is logged in
         connection_id = uuid.uuid4()
         calls = CallCollector(
@@ -112,19 +128,17 @@ class OutreachCallbackView(OAuth2CallbackView):
         )
         try:
             pair = exchange_code(request.GET["code"], code_verifier=code_verifier, record=calls)
-            grant = compare(REQUESTED, pair.scope)
-            granted = [*grant.granted, *grant.extra] if grant.is_known else list(probe(pair, record=calls))
-            account = (
-                identify(pair, granted=frozenset(granted), record=calls) if "users.all" in granted else None
-            )
+            grant = compare(requested, pair.scope)
+            granted = grant.granted if grant.is_known else probe(pair, requested=requested, record=calls)
+            account = identify(pair, granted=granted, record=calls)
             connection = accept_authorisation(
                 connection_id,
                 Authorisation(
                     domain=domain,
                     user=user,
                     pair=pair,
-                    scopes_requested=REQUESTED,
-                    scopes_granted=granted,
+                    scopes_requested=requested,
+                    scopes_granted=[*granted, *grant.extra],
                     scopes_known=grant.is_known,
                     account_key=account.key if account else "",
                     account_label=account.label if account else "",
@@ -160,6 +174,11 @@ def _read_problem(request: HttpRequest) -> tuple[str, str] | None:
     error = request.GET.get("error")
     if error == "access_denied":
         return "You, or your Outreach administrator, did not allow the connection.", again
+    if error == "invalid_scope":
+        return (
+            "Outreach does not let this portal’s application ask for these permissions.",
+            f"{again} The operator adds them to the application in Outreach, or you choose the other request.",
+        )
     if error is not None:
         return (
             "Outreach ended the connection with an error of its own.",

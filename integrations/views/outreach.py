@@ -17,13 +17,20 @@ from portal.models import Domain, User
 from portal.reauth import recently_authenticated
 
 from ..connections import check_connection, get_connection, get_last_connection, pause, resume, set_mode
-from ..consent import list_calls, list_lost_features, list_scopes, start_authorisation
+from ..consent import (
+    list_calls,
+    list_lost_features,
+    list_narrower_scopes,
+    list_scopes,
+    start_authorisation,
+)
 from ..disconnect import DisconnectRefused, request_disconnect
-from ..forms import DisconnectForm, ModeForm
+from ..forms import DisconnectForm, ModeForm, RequestForm
 from ..health import Facts, describe, get_facts, get_failed_run, say_why_not_restorable
 from ..models import Connection, ConnectionState, Mode
 from ..progress import Step, get_leaving_steps, get_sync_steps
 from ..restoration import Restoration, get_restoration
+from ..switches import list_switches
 from ..uses import summarise
 
 _RECONNECTABLE = ("limited", "lost", "disconnected")
@@ -54,6 +61,7 @@ def outreach(request: HttpRequest, domain: Domain) -> HttpResponse:
         "can_reconnect": condition.key in _RECONNECTABLE,
         "sync_is_main": condition.key not in _RECONNECTABLE,
         "scopes": list_scopes(),
+        "narrower": list_narrower_scopes(),
         "call_count": len(list_calls()),
         "is_set_up": bool(settings.OUTREACH_CLIENT_ID and settings.OUTREACH_CLIENT_SECRET),
     }
@@ -69,6 +77,7 @@ def _describe_connection(domain: Domain, connection: Connection) -> dict[str, An
         "failed_run": get_failed_run([facts.last_run] if facts.last_run else []),
         "uses": summarise(domain, connection),
         "features_lost": list_lost_features(connection),
+        "switches": list_switches(connection),
         "progress": _get_progress(connection, facts),
     }
 
@@ -116,7 +125,11 @@ def progress(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require_POST
 def connect(request: HttpRequest, domain: Domain) -> HttpResponseBase:
     """The person is sent to Outreach to say yes or no; nothing is stored before they come back."""
-    return start_authorisation(request, domain)
+    form = RequestForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Nothing was asked for: choose the usual request or the narrower one.")
+        return redirect("integrations:outreach", domain.name)
+    return start_authorisation(request, domain, narrower=form.is_narrower)
 
 
 @require(Permission.CONNECT)

@@ -19,7 +19,17 @@ register = template.Library()
 _TONES = {
     "good": ("active", "complete", "delivered", "answered", "done", "on", "alive", "connected"),
     "pen": ("queued", "running", "claimed", "disconnecting", "dry_run"),
-    "warn": ("waiting", "halted", "refused", "interrupted", "limited", "paused", "unknown", "unasked"),
+    "warn": (
+        "waiting",
+        "halted",
+        "refused",
+        "interrupted",
+        "limited",
+        "switched_off",
+        "paused",
+        "unknown",
+        "unasked",
+    ),
     "bad": ("failed", "lost", "misconfigured"),
 }
 _TONE_BY_STATE = {state: tone for tone, states in _TONES.items() for state in states}

@@ -1,0 +1,93 @@
+"""A granted permission, switched off and on again here: who, when, why, and what a page says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from .consent import list_scopes
+from .ledger import record_act
+from .models import Connection, ConnectionState, SwitchedOff
+from .registry import list_alternatives
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One granted permission as it is here. off: who switched it off, when and why; None where it is on."""
+
+    scope: str
+    title: str
+    off: SwitchedOff | None
+
+
+def list_switches(connection: Connection) -> list[Switch]:
+    """Return every permission that was asked for and granted, in the order of the request."""
+    return [
+        Switch(scope.name, scope.title, connection.get_switch(scope.name))
+        for scope in list_scopes(connection.provider, requested=connection.scopes_requested)
+        if scope.name in connection.scopes_granted
+    ]
+
+
+class SwitchRefused(Exception):
+    """A permission was not switched; the words say why."""
+
+
+def switch_off(connection: Connection, scope: str, *, by_label: str, reason: str) -> None:
+    """Nothing under `scope` leaves any more; work under way stops at its next call, within a second.
+
+    Raises SwitchRefused, changing nothing, where it is not granted or off already.
+    """
+    with transaction.atomic():
+        row = _get_row(connection, scope)
+        if row.is_switched_off(scope):
+            raise SwitchRefused(f"{scope} is switched off already.")
+        at = timezone.now()
+        row.scopes_switched_off = [*row.scopes_switched_off, scope]
+        row.switch_notes = row.switch_notes | {
+            scope: {"by": by_label, "at": at.isoformat(timespec="seconds"), "why": reason}
+        }
+        _store(row, "scope switched off", scope, by_label, reason)
+    connection.refresh_from_db()
+
+
+def switch_on(connection: Connection, scope: str, *, by_label: str, reason: str) -> None:
+    """What depends on `scope` works again. Raises SwitchRefused, changing nothing, where it is on."""
+    with transaction.atomic():
+        row = _get_row(connection, scope)
+        if not row.is_switched_off(scope):
+            raise SwitchRefused(f"{scope} is switched on already.")
+        names = list_alternatives(row.provider, scope)
+        row.scopes_switched_off = [name for name in row.scopes_switched_off if name not in names]
+        row.switch_notes = {name: note for name, note in row.switch_notes.items() if name not in names}
+        _store(row, "scope switched on", scope, by_label, reason)
+    connection.refresh_from_db()
+
+
+def _get_row(connection: Connection, scope: str) -> Connection:
+    """Return the row, held until the transaction ends, if `scope` can be switched on it."""
+    row = Connection.objects.select_for_update(of=("self",)).select_related("domain").get(pk=connection.pk)
+    if row.state in (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED):
+        raise SwitchRefused("This connection is over, so there is nothing to switch.")
+    if scope not in row.scopes_requested or scope not in row.scopes_granted:
+        raise SwitchRefused(f"Outreach did not grant {scope}, so there is nothing to switch.")
+    return row
+
+
+def _store(row: Connection, act: str, scope: str, by_label: str, reason: str) -> None:
+    row.save(update_fields=["scopes_switched_off", "switch_notes"])
+    record_act(act, domain=row.domain, connection=row, actor_label=by_label, object_ref=scope, detail=reason)
+
+
+def say_why_dark(connection: Connection, scope: str) -> str:
+    """Return why nothing is done under `scope`, or '' where it is granted and switched on."""
+    name = connection.name_scope(scope)
+    if connection.has_scope(scope):
+        return ""
+    if name not in connection.scopes_granted:
+        return f"Outreach did not grant the permission {name}. Connect again and allow it."
+    off = connection.get_switch(scope)
+    by = f" by {off.by_label} on {off.at:%d %B %Y}, because “{off.reason}”" if off else ""
+    return f"The permission {name} was switched off here{by}. Switch it on on the Outreach page."

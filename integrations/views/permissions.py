@@ -1,0 +1,80 @@
+"""What to ask Outreach for, and which of what it granted is used here."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from portal.access import Permission, require
+from portal.models import Domain, User
+
+from ..connections import get_connection
+from ..consent import features_lost, list_calls, list_narrower_scopes, list_scopes
+from ..forms import SwitchOffForm, SwitchOnForm
+from ..models import Connection, ConnectionState
+from ..switches import Switch, SwitchRefused, list_switches, switch_off, switch_on
+
+
+@require(Permission.CONNECT)
+@require_safe
+def request_page(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """The permissions once more, with the choice to ask for less; choosing leads to Outreach."""
+    connection = get_connection(domain)
+    if connection is not None and connection.state == ConnectionState.DISCONNECTING:
+        return redirect("integrations:outreach", domain.name)
+    context = {
+        "here": "integrations",
+        "connection": connection,
+        "scopes": list_scopes(),
+        "narrower": list_narrower_scopes(),
+        "call_count": len(list_calls()),
+        "is_set_up": bool(settings.OUTREACH_CLIENT_ID and settings.OUTREACH_CLIENT_SECRET),
+    }
+    return render(request, "integrations/request.html", context)
+
+
+@require(Permission.CONNECT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def switch(request: HttpRequest, domain: Domain, scope: str) -> HttpResponse:
+    """One granted permission is switched off here with a reason, or on again with its name typed and a reason."""
+    connection, present = _get_switch(domain, scope)
+    posted = request.POST if request.method == "POST" else None
+    form = SwitchOffForm(posted) if present.off is None else SwitchOnForm(posted, scope=scope)
+    if form.is_valid():
+        reason = form.cleaned_data["reason"]
+        by_label = cast(User, request.user).email
+        try:
+            if present.off is None:
+                switch_off(connection, scope, by_label=by_label, reason=reason)
+                messages.success(
+                    request, f"{scope} is switched off here. Work under way stops at its next call."
+                )
+            else:
+                switch_on(connection, scope, by_label=by_label, reason=reason)
+                messages.success(request, f"{scope} is switched on again.")
+        except SwitchRefused as refusal:
+            messages.warning(request, str(refusal))
+        return redirect("integrations:outreach", domain.name)
+    context: dict[str, Any] = {
+        "here": "integrations",
+        "connection": connection,
+        "switch": present,
+        "lost": features_lost([scope], connection.provider),
+        "form": form,
+    }
+    return render(request, "integrations/switch.html", context)
+
+
+def _get_switch(domain: Domain, scope: str) -> tuple[Connection, Switch]:
+    """Return the open connection and one granted permission of it. Raises Http404 where there is none such."""
+    connection = get_connection(domain)
+    if connection is not None and connection.state != ConnectionState.DISCONNECTING:
+        for present in list_switches(connection):
+            if present.scope == scope:
+                return connection, present
+    raise Http404("No such permission.")
