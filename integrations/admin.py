@@ -171,7 +171,6 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
         act_on_each(request, rows, act)
 
-
     @admin.action(description="Switch a permission off or on here…")
     def switch_scope(self, request: HttpRequest, rows: QuerySet[Connection]) -> TemplateResponse | None:
         person = get_operator(request)

@@ -31,7 +31,9 @@ def list_scopes(provider: str = "outreach", *, requested: Iterable[str] = ()) ->
 def list_scope_names(provider: str = "outreach") -> list[str]:
     """Return the name of every permission that any connection may have been asked for."""
     return list(
-        dict.fromkeys(name for scope in list_scopes(provider) for name in list_alternatives(provider, scope.name))
+        dict.fromkeys(
+            name for scope in list_scopes(provider) for name in list_alternatives(provider, scope.name)
+        )
     )
 
 

@@ -99,7 +99,9 @@ class AdminSwitchForm(SwitchOffForm):
         cleaned = super().clean() or {}
         is_named = str(cleaned.get("confirmation", "")).strip() == cleaned.get("scope")
         if cleaned.get("turn") == "on" and not is_named:
-            self.add_error("confirmation", "To switch it on, type the permission’s name as it is chosen above.")
+            self.add_error(
+                "confirmation", "To switch it on, type the permission’s name as it is chosen above."
+            )
         return cleaned
 
 

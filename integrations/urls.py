@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from .views import audit, ledger, outreach, permissions, syncs
+from .views import audit, ledger, outreach, permissions, proof, syncs
 
 app_name = "integrations"
 
@@ -15,6 +15,7 @@ _connection = [
     path("mode/", outreach.change_mode, name="outreach_mode"),
     path("check/", outreach.check, name="outreach_check"),
     path("progress/", outreach.progress, name="outreach_progress"),
+    path("proof/", proof.proof, name="outreach_proof"),
     path("request/", permissions.request_page, name="outreach_request"),
     path("scopes/<str:scope>/", permissions.switch, name="outreach_switch"),
 ]

@@ -17,12 +17,15 @@ from .connector import OutreachConnector
 from .endpoints import ENDPOINTS, LIST_USERS
 from .oauth import OAuthClient, TokenReply
 from .ports import Budget, Permission, Recorder
+from .proof import ATTEMPTS, Proof
+from .proof import run_proof as run_proof_at
 from .scopes import NARROWER, NARROWER_SCOPES, REQUESTED, SCOPES, compare, features_lost
 
 if TYPE_CHECKING:
     from integrations.tokens import ConnectionWatch
 
 __all__ = [
+    "ATTEMPTS",
     "ENDPOINTS",
     "NARROWER",
     "NARROWER_SCOPES",
@@ -37,6 +40,7 @@ __all__ = [
     "probe",
     "refresh_tokens",
     "revoke_token",
+    "run_proof",
 ]
 
 
@@ -72,6 +76,11 @@ def open_connector(
         **pace,
     ) as client:
         yield OutreachConnector(client)
+
+
+def run_proof(*, record: Recorder) -> Proof:
+    """Return what came of attempting every forbidden call; nothing leaves."""
+    return run_proof_at(base_url=settings.OUTREACH_BASE_URL, record=record)
 
 
 def exchange_code(code: str, *, code_verifier: str, record: Recorder | None = None) -> TokenReply:

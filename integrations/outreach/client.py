@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from integrations.errors import (
@@ -109,9 +109,12 @@ class Transport:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._session.headers.clear()
         self._session.headers.update({"User-Agent": "Countersign", "Accept-Encoding": "gzip"})
-        adapter = _Adapter(pool_connections=1, pool_maxsize=max_connections, max_retries=0, pool_block=True)
+        adapter = self._make_adapter(max_connections)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
+
+    def _make_adapter(self, max_connections: int) -> BaseAdapter:
+        return _Adapter(pool_connections=1, pool_maxsize=max_connections, max_retries=0, pool_block=True)
 
     def exchange(
         self,
@@ -159,6 +162,35 @@ class Transport:
         self._session.close()
 
 
+class _WalledUp(BaseAdapter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = 0
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        self.reached += 1
+        raise requests.ConnectionError("walled up")
+
+    def close(self) -> None:
+        return
+
+
+class WalledUpTransport(Transport):
+    """A transport that has no way to connect: where a connection would be opened, it counts instead.
+
+    For the proof that forbidden calls are stopped before; it must not send even if the policy had a hole.
+    """
+
+    def _make_adapter(self, max_connections: int) -> BaseAdapter:
+        self._wall = _WalledUp()
+        return self._wall
+
+    @property
+    def reached(self) -> int:
+        """How many requests came as far as opening a connection."""
+        return self._wall.reached
+
+
 def _read(response: requests.Response, max_bytes: int) -> bytes:
     headers = response.headers
     packing = headers.get("Content-Encoding", "").strip().lower()
@@ -199,6 +231,7 @@ class OutreachClient:
     base_url: scheme, host and port; 'https://api.outreach.io' outside the sandbox.
     permission: asked before every attempt, so that a pause holds from the next call on.
     seconds: how long one call may take, from connecting to the last byte.
+    transport: what carries the requests; one of its own where none is given. It is closed with the client.
     repeats: False sends each call once, whatever comes of it.
     sleep, now, jitter: the clock and chance, for tests; jitter() is from 0 to 1.
     Safe to use from several threads; close it, or use it in a `with` block.
@@ -214,6 +247,7 @@ class OutreachClient:
         record: Recorder,
         max_connections: int = 8,
         seconds: float = CALL_SECONDS,
+        transport: Transport | None = None,
         repeats: bool = True,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
@@ -229,7 +263,7 @@ class OutreachClient:
         self._jitter = jitter
         self._seconds = seconds
         self._repeats = repeats
-        self._transport = Transport(max_connections=max_connections)
+        self._transport = transport or Transport(max_connections=max_connections)
 
     def __enter__(self) -> Self:
         return self
@@ -240,6 +274,17 @@ class OutreachClient:
     def close(self) -> None:
         """Close every idle connection."""
         self._transport.close()
+
+    def follow(self, endpoint: Endpoint, link: Any) -> str:
+        """Return the cursor of the link to a listing's next page; one that leads elsewhere is recorded.
+
+        Raises: UnexpectedReply for such a link, before any request is made.
+        """
+        try:
+            return policy.check_next_link(link, base_url=self.base_url, path=endpoint.path)
+        except UnexpectedReply as error:
+            self._record_refusal(endpoint, None, f"{error.message} ({error.detail})")
+            raise
 
     def send(
         self,
@@ -303,22 +348,28 @@ class OutreachClient:
             names = permission.requested if permission.granted is None else permission.granted
             return policy.scope_used(endpoint, names)
         except (PolicyViolation, ScopeMissing, WritesNotAllowed) as error:
-            self._record(
-                CallRecord(
-                    endpoint=str(getattr(endpoint, "name", "unknown")),
-                    scope=str(getattr(endpoint, "scope", "")),
-                    method=str(getattr(endpoint, "method", "")),
-                    verb="write" if getattr(endpoint, "attributes_written", ()) else "read",
-                    status=0,
-                    outcome="refused",
-                    fields=(),
-                    object_id=path_id if isinstance(path_id, str) else "",
-                    item_count=0,
-                    duration_ms=0,
-                    error=str(error),
-                )
-            )
+            self._record_refusal(endpoint, path_id, str(error))
             raise
+
+    def _record_refusal(self, endpoint: Any, path_id: Any, why: str) -> None:
+        """Record what was stopped here; it may be no endpoint at all."""
+        method = str(getattr(endpoint, "method", ""))
+        writes = bool(getattr(endpoint, "attributes_written", ()))
+        self._record(
+            CallRecord(
+                endpoint=str(getattr(endpoint, "name", "unknown")),
+                scope=str(getattr(endpoint, "scope", "")),
+                method=method,
+                verb="delete" if method == "DELETE" else "write" if writes else "read",
+                status=0,
+                outcome="refused",
+                fields=(),
+                object_id=path_id if isinstance(path_id, str) else "",
+                item_count=0,
+                duration_ms=0,
+                error=why,
+            )
+        )
 
     def _prepare(
         self, endpoint: Endpoint, scope: str, path_id: str | None, query: Mapping[str, str], body: Any

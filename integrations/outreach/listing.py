@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.errors import UnexpectedReply
-from integrations.outreach import jsonapi, policy
+from integrations.outreach import jsonapi
 from integrations.outreach.client import OutreachClient
 from integrations.outreach.endpoints import Endpoint
 from integrations.outreach.statuses import SMALLEST_PAGE, PageTooHeavy
@@ -42,7 +42,7 @@ def pages(client: OutreachClient, endpoint: Endpoint, query: Mapping[str, str]) 
         if link is None:
             yield ListingPage(items, is_last=True)
             return
-        cursor = policy.check_next_link(link, base_url=client.base_url, path=endpoint.path)
+        cursor = client.follow(endpoint, link)
         if cursor in seen:
             raise _endless("links.next leads in a circle")
         seen.add(cursor)

@@ -29,6 +29,7 @@ from ..forms import DisconnectForm, ModeForm, RequestForm
 from ..health import Facts, describe, get_facts, get_failed_run, say_why_not_restorable
 from ..models import Connection, ConnectionState, Mode
 from ..progress import Step, get_leaving_steps, get_sync_steps
+from ..proving import get_last_proof
 from ..restoration import Restoration, get_restoration
 from ..switches import list_switches
 from ..uses import summarise
@@ -78,6 +79,7 @@ def _describe_connection(domain: Domain, connection: Connection) -> dict[str, An
         "uses": summarise(domain, connection),
         "features_lost": list_lost_features(connection),
         "switches": list_switches(connection),
+        "last_proof": get_last_proof(domain),
         "progress": _get_progress(connection, facts),
     }
 

@@ -13,7 +13,7 @@ FOLDER = Path(integrations.outreach.__file__).parent
 WIRE = (
     "endpoints", "scopes", "policy", "jsonapi", "ports", "waiting", "statuses", "deadline", "client", "oauth",
     "records",
-    "listing", "connector",
+    "listing", "connector", "proof",
 )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def test_the_wire_loads_where_there_is_no_django(module):
     subprocess.run([sys.executable, "-c", program], check=True, cwd=FOLDER.parents[1], timeout=60)
 
 
-def test_one_module_alone_opens_connections_to_outreach():
+def test_l4_one_module_alone_opens_connections_to_outreach():
     openers = {"requests", "urllib3", "httpx", "aiohttp", "ftplib", "smtplib", "asyncio", "ssl"}
     product = [
         file

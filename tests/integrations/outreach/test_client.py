@@ -413,7 +413,7 @@ def test_a_next_link_that_leads_astray_ends_the_listing_before_the_token_leaves(
     assert len(sandbox.requests) == 1
 
 
-def test_a_next_link_or_redirect_to_another_server_sends_it_not_one_byte(wire, sandbox, serve):
+def test_l4_a_next_link_or_redirect_to_another_server_sends_it_not_one_byte(wire, sandbox, serve):
     other = serve()
     cursor = "/api/v2/users?page%5Bafter%5D=x"
     base = sandbox.base_url.removeprefix("http://")

@@ -248,7 +248,7 @@ def test_the_deadline_holds_over_tls_too(transport, serve_tls, certificate):
 
 
 @pytest.mark.parametrize("location", [b"http://[", b"/elsewhere", b"//evil.example", b"\xff\xfe", b""])
-def test_a_redirect_is_an_answer_like_any_other(transport, serve, location):
+def test_l4_a_redirect_is_an_answer_like_any_other(transport, serve, location):
     def redirect(connection, head):
         connection.sendall(
             b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 2\r\n\r\nno"

@@ -1,0 +1,52 @@
+"""The proof that forbidden calls cannot leave: run for a domain, written into its ledger, and found again."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.db import transaction
+
+from portal.models import Domain
+
+from .connections import get_connection
+from .ledger import CallCollector, record_act
+from .models import Connection, LedgerEntry
+from .registry import get_provider_part
+
+ACT = "proof of refusals"
+
+
+def prove(domain: Domain, *, by_label: str, provider: str = "outreach") -> Any:
+    """Return the proof: each finding with its attempt, and the counts. Needs no connection and calls nobody.
+
+    Every refusal is in the ledger as refused, and the proof itself as an act with what it came to.
+    """
+    connection = get_connection(domain)
+    job = f"proof {secrets.token_hex(4)}"
+    # Without a connection the entries name none.
+    calls = CallCollector(connection or Connection(id="", domain=domain), job=job, actor_label=by_label)
+    proof = get_provider_part(provider, "run_proof")(record=calls)
+    verdict = "holds" if proof.holds else "DOES NOT HOLD"
+    with transaction.atomic():
+        calls.flush()
+        record_act(
+            ACT,
+            domain=domain,
+            connection=connection,
+            actor_label=by_label,
+            job=job,
+            detail=f"{verdict}: {proof.stopped} of {len(proof.findings)} forbidden calls refused, "
+            f"{proof.connections} connections opened, {proof.tokens} times a token asked for",
+        )
+    return proof
+
+
+def list_attempts(provider: str = "outreach") -> tuple[Any, ...]:
+    """Return the forbidden calls that a proof attempts: title, and what each would do."""
+    return tuple(get_provider_part(provider, "ATTEMPTS"))
+
+
+def get_last_proof(domain: Domain) -> LedgerEntry | None:
+    """Return the ledger's entry of the latest proof, or None."""
+    return LedgerEntry.objects.filter(domain=domain, scope="", action=ACT).first()

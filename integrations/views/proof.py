@@ -1,0 +1,30 @@
+"""Does the fence hold? Attempted here and now, without a connection."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from portal.access import Permission, require
+from portal.models import Domain, User
+
+from ..proving import get_last_proof, list_attempts, prove
+
+
+@require(Permission.VIEW_LEDGER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def proof(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """What would be attempted, and when that was last done; a POST attempts it and shows what came of each."""
+    found = None
+    if request.method == "POST":
+        found = prove(domain, by_label=cast(User, request.user).email)
+    context: dict[str, Any] = {
+        "here": "integrations",
+        "proof": found,
+        "attempts": list_attempts(),
+        "last": get_last_proof(domain),
+    }
+    return render(request, "integrations/proof.html", context)
