@@ -146,6 +146,7 @@ def test_the_page_has_the_lists_actions_as_buttons(staff: Client, connection: Co
         ("check_selected", "Check connection"),
         ("pause_writing", "Pause writing"),
         ("resume_writing", "Resume writing"),
+        ("switch_scope", "Switch a permission off or on here…"),
         ("plan", "Plan a delivery (writes nothing)"),
         ("deliver", "Deliver signatures now"),
     ]
