@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.access import Permission, require
 from portal.models import Domain, User
+from portal.reauth import get_typed, recently_authenticated
 
 from ..connections import get_connection
 from ..consent import features_lost, list_calls, list_narrower_scopes, list_scopes
@@ -39,12 +40,18 @@ def request_page(request: HttpRequest, domain: Domain) -> HttpResponse:
 
 
 @require(Permission.CONNECT)
+@recently_authenticated()
 @require_http_methods(["GET", "HEAD", "POST"])
 def switch(request: HttpRequest, domain: Domain, scope: str) -> HttpResponse:
     """One granted permission is switched off here with a reason, or on again with its name typed and a reason."""
     connection, present = _get_switch(domain, scope)
     posted = request.POST if request.method == "POST" else None
-    form = SwitchOffForm(posted) if present.off is None else SwitchOnForm(posted, scope=scope)
+    typed = get_typed(request)
+    form = (
+        SwitchOffForm(posted, initial=typed)
+        if present.off is None
+        else SwitchOnForm(posted, initial=typed, scope=scope)
+    )
     if form.is_valid():
         reason = form.cleaned_data["reason"]
         by_label = cast(User, request.user).email
