@@ -89,7 +89,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
         ("Account", {"fields": ["account_label", "account_key", "authorised_by_label", "authorised_at"]}),
         ("Writing", {"fields": ["mode", "paused_at"]}),
         ("Permissions", {"fields": ["requested", "granted", "switched_off", "scopes_known"]}),
-        ("Access", {"fields": ["refreshed_at", "lapses_at"]}),
+        ("Access", {"fields": ["refreshed_at", "lapses_at", "clock_skew_seconds", "clock_compared_at"]}),
         (
             "Leaving",
             {

@@ -79,6 +79,7 @@ def accept_authorisation(connection_id: UUID, found: Authorisation) -> Connectio
         connection.scopes_requested = list(found.scopes_requested)
         connection.scopes_granted = list(found.scopes_granted)
         connection.scopes_known = found.scopes_known
+        connection.forbidden = {}  # what an earlier grant did not open says nothing of this one
         connection.token_version += 1
         for column, value in sealed_fields(connection.pk, found.pair, at=now).items():
             setattr(connection, column, value)

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models import Sum
 
-from .models import CallBudget, Connection, ConnectionState, Mode, RunState, SyncRun
+from portal.models import Domain
+
+from .models import (
+    CallBudget,
+    Connection,
+    ConnectionState,
+    LedgerEntry,
+    Mode,
+    Outcome,
+    RunState,
+    SyncRun,
+)
 from .registry import NEEDED
 from .switches import say_why_dark
+
+MOST_SKEW_SECONDS = 60
+LAPSES_SOON = timedelta(days=3)
+SMALLEST_PLAN, LARGEST_PLAN = 250_000, 1_000_000  # calls a year that Outreach's plans include
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +119,122 @@ def get_call_use(connection: Connection | None, *, at: datetime) -> CallUse:
 
 
 @dataclass(frozen=True, slots=True)
+class YearUse:
+    """This calendar year's calls of a domain. pace: a whole year at this rate; None before the first day is over."""
+
+    year: int
+    used: int
+    pace: int | None
+
+    @property
+    def is_high(self) -> bool:
+        """Whether the smallest of Outreach's plans would not last the year."""
+        return self.pace is not None and self.pace > SMALLEST_PLAN
+
+
+def get_year_use(domain: Domain, *, at: datetime) -> YearUse:
+    """Return what the ledger counts for the year of `at`, in the domain's zone."""
+    local = at.astimezone(ZoneInfo(domain.time_zone))
+    since = local.replace(month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
+    entries = LedgerEntry.objects.filter(domain=domain)
+    left = entries.filter(action="call", at__gte=since).exclude(outcome=Outcome.REFUSED)
+    used = left.aggregate(calls=Sum("times", default=0))["calls"]
+    began = entries.order_by("id").values_list("at", flat=True).first() or at
+    elapsed = at - max(began, since)
+    pace = round(used * (timedelta(days=365) / elapsed)) if elapsed >= timedelta(days=1) else None
+    return YearUse(local.year, used, pace)
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """The last call that Outreach answered with 403 for one of its two causes. code: by Outreach's name."""
+
+    code: str
+    title: str
+    at: datetime
+    call: str
+    job: str
+    what_to_do: str
+
+
+_CAUSES = {
+    "scope": (
+        "unauthorizedOauthScope",
+        "The permission was not granted",
+        "Connect again and allow {scope}; the account’s own rights are not the trouble.",
+    ),
+    "account": (
+        "unauthorizedRequest",
+        "The account that connected may not do it",
+        "The permission {scope} is granted. Widen the account’s governance profile in Outreach, "
+        "or connect again as an Outreach admin.",
+    ),
+}
+
+
+def list_forbidden(connection: Connection) -> list[Forbidden]:
+    """Return the last 403 of each cause since the present authorisation, newest first."""
+    found = []
+    for cause, (code, title, advice) in _CAUSES.items():
+        note = connection.forbidden.get(cause)
+        if note is None:
+            continue
+        of = f" of {note['object']}" if note["object"] else ""
+        found.append(
+            Forbidden(
+                code,
+                title,
+                datetime.fromisoformat(note["at"]),
+                f"{note['method']} {note['endpoint']}{of}",
+                note["job"],
+                advice.format(scope=note["scope"]),
+            )
+        )
+    return sorted(found, key=lambda each: each.at, reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How far our clock is from Outreach's, in whole seconds, as last compared."""
+
+    seconds: int
+    compared_at: datetime
+
+    @property
+    def is_off(self) -> bool:
+        return abs(self.seconds) > MOST_SKEW_SECONDS
+
+    @property
+    def words(self) -> str:
+        if abs(self.seconds) < 2:  # the reply's own clock is told in whole seconds
+            return "in step with Outreach’s"
+        return f"{abs(self.seconds):,} s {'ahead of' if self.seconds > 0 else 'behind'} Outreach’s"
+
+
+def get_clock(connection: Connection) -> Clock | None:
+    """Return the last comparison of the clocks, or None before there was one."""
+    if connection.clock_skew_seconds is None or connection.clock_compared_at is None:
+        return None
+    return Clock(connection.clock_skew_seconds, connection.clock_compared_at)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """The figures of one connection's page. lapses_at: when Outreach drops our access if nobody renews it."""
 
     calls: CallUse
+    year: YearUse
+    clock: Clock | None
+    forbidden: list[Forbidden]
     current_run: SyncRun | None
     last_run: SyncRun | None
     has_synced: bool
     lapses_at: datetime | None
-    lapses_in_days: int
+    lapses_in: str
+    lapses_soon: bool
+
+
+_RENEWED = (ConnectionState.ACTIVE, ConnectionState.MISCONFIGURED)
 
 
 def get_facts(connection: Connection, *, at: datetime) -> Facts:
@@ -118,15 +242,26 @@ def get_facts(connection: Connection, *, at: datetime) -> Facts:
     runs = list(connection.sync_runs.all()[:1])
     newest = runs[0] if runs else None
     finished = newest if newest and newest.is_finished else _get_last_finished(connection)
-    lapses_at = connection.refresh_lapses_at if connection.state == ConnectionState.ACTIVE else None
+    lapses_at = connection.refresh_lapses_at if connection.state in _RENEWED else None
     return Facts(
         calls=get_call_use(connection, at=at),
+        year=get_year_use(connection.domain, at=at),
+        clock=get_clock(connection),
+        forbidden=list_forbidden(connection),
         current_run=newest if newest and not newest.is_finished else None,
         last_run=finished,
         has_synced=get_synced_at(connection) is not None,
         lapses_at=lapses_at,
-        lapses_in_days=max((lapses_at - at).days, 0) if lapses_at else 0,
+        lapses_in=_say_span(lapses_at - at) if lapses_at else "",
+        lapses_soon=lapses_at is not None and lapses_at - at < LAPSES_SOON,
     )
+
+
+def _say_span(span: timedelta) -> str:
+    """Return whole days, or hours on the last day: '13 days', '1 hour'."""
+    hours = max(int(span.total_seconds() // 3600), 0)
+    count, unit = (hours // 24, "day") if hours >= 24 else (hours, "hour")
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def get_failed_run(runs: Sequence[SyncRun]) -> SyncRun | None:

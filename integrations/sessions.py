@@ -12,6 +12,7 @@ from .connector import Connector
 from .errors import ClientMisconfigured, ConnectionLost
 from .ledger import CallCollector
 from .models import Connection, ConnectionState
+from .observations import Observations
 from .registry import get_provider_part
 from .standing import note_failure, set_state
 from .tokens import ALIVE, ConnectionWatch, Refresher, renew_tokens
@@ -44,19 +45,21 @@ def open_session(
     Errors pass through; those that end the connection itself are recorded on it on their way.
     """
     calls = CallCollector(connection, job=job, actor_label=actor_label)
+    seen = Observations(connection.pk, job=job, record=calls)
     budget = HourlyBudget(connection.pk, background=background)
     watch = ConnectionWatch(
         connection.pk, refresh=_get_refresher(connection, calls), for_restoring=for_restoring
     )
     build: Callable[..., Any] = get_provider_part(connection.provider, "open_connector")
     try:
-        with build(watch=watch, budget=budget, record=calls, hurry_seconds=hurry_seconds) as connector:
+        with build(watch=watch, budget=budget, record=seen, hurry_seconds=hurry_seconds) as connector:
             yield Session(connector=connector, calls=calls)
     except (ConnectionLost, ClientMisconfigured) as error:
         note_failure(connection, error, token_version=watch.token_version)
         raise
     finally:
         calls.flush()
+        seen.store()
         budget.close()
 
 

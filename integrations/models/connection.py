@@ -90,6 +90,14 @@ class Connection(models.Model):
     refresh_started_at = models.DateTimeField(null=True, editable=False)
     token_version = models.PositiveIntegerField(default=0, editable=False)
 
+    clock_skew_seconds = models.IntegerField(
+        null=True, help_text="How far our clock is ahead of Outreach’s; negative where behind."
+    )
+    clock_compared_at = models.DateTimeField(null=True)
+    forbidden = models.JSONField(
+        default=dict, editable=False, help_text="The last 403 of each of its two causes."
+    )
+
     disconnect_step = models.CharField(
         max_length=16, choices=DisconnectStep.choices, default=DisconnectStep.NONE, blank=True
     )

@@ -382,6 +382,7 @@ class OutreachClient:
 
     def _attempt(self, call: _Call, token: str) -> Reply:
         started, status, items, outcome, problem = time.monotonic(), 0, 0, "failed", ""
+        cause, skew = "", None
         try:
             answer = self._transport.exchange(
                 call.endpoint.method,
@@ -396,13 +397,15 @@ class OutreachClient:
                 max_bytes=LARGEST_PAGE_BYTES if call.endpoint.verb == "read" else LARGEST_REPLY_BYTES,
                 seconds=self._seconds,
             )
-            status = answer.status
+            status, skew = answer.status, waiting.clock_skew(answer.headers, now=self._now())
             reply = self._understand(call, answer)
             data = reply.document.get("data")
             items, outcome = len(data) if isinstance(data, list) else 1, "answered"
             return reply
         except IntegrationError as error:
             problem = error.message
+            if status == 403:
+                cause = "scope" if isinstance(error, ScopeMissing) else "account"
             raise
         finally:
             self._record(
@@ -418,6 +421,8 @@ class OutreachClient:
                     item_count=items,
                     duration_ms=round((time.monotonic() - started) * 1000),
                     error=problem,
+                    cause=cause,
+                    skew_seconds=skew,
                 )
             )
 

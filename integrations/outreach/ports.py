@@ -58,6 +58,9 @@ class CallRecord:
     fields: what was asked for or written, by Outreach's names.
     object_id: '' for a listing.
     error: '' or our own sentence for what went wrong.
+    cause: of a 403, 'scope' where the permission was not granted and 'account' where the account behind the
+        connection may not; '' otherwise.
+    skew_seconds: how far our clock is ahead of the reply's, negative where behind; None where it did not say.
     """
 
     endpoint: str
@@ -71,6 +74,8 @@ class CallRecord:
     item_count: int
     duration_ms: int
     error: str
+    cause: str = ""
+    skew_seconds: float | None = None
 
 
 Recorder = Callable[[CallRecord], None]

@@ -57,6 +57,15 @@ def allowance(headers: Mapping[str, str], *, now: float) -> tuple[int, int, floa
     return limit, remaining, None if resets_in is None else min(max(resets_in, 0.0), LONGEST_WAIT_SECONDS)
 
 
+def clock_skew(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Return how many seconds `now` is ahead of the reply's own clock, or None where it does not tell."""
+    text = headers.get("Date", "")
+    try:
+        return now - parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
 def _count(value: str | None) -> int | None:
     first = (value or "").partition(",")[0].strip()
     return int(first) if first.isascii() and first.isdigit() and len(first) <= 9 else None

@@ -1,0 +1,78 @@
+"""What replies tell of the connection itself: how far the clocks are apart, and which calls were forbidden."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from .ledger import Call
+from .models import Connection
+
+SKEW_STEP_SECONDS = 5  # a smaller change of the clocks' distance is not worth a write
+COMPARED_EVERY = timedelta(days=1)
+
+
+class Observed(Call, Protocol):
+    """A call as the ledger knows it, with what its reply told beside."""
+
+    @property
+    def cause(self) -> str: ...
+    @property
+    def skew_seconds(self) -> float | None: ...
+
+
+class Observations:
+    """Hears every call of one session, from any thread; `store` writes what changed, once, at its end."""
+
+    def __init__(self, connection_id: UUID, *, job: str, record: Callable[[Any], None]) -> None:
+        self._id = connection_id
+        self._job = job
+        self._record = record
+        self._lock = threading.Lock()
+        self._skew: float | None = None
+        self._forbidden: dict[str, dict[str, str]] = {}
+
+    def __call__(self, call: Observed) -> None:
+        with self._lock:
+            if call.skew_seconds is not None:
+                self._skew = call.skew_seconds
+            if call.cause:
+                self._forbidden[call.cause] = {
+                    "at": timezone.now().isoformat(timespec="seconds"),
+                    "endpoint": call.endpoint,
+                    "method": call.method,
+                    "scope": call.scope,
+                    "object": call.object_id,
+                    "job": self._job,
+                }
+        self._record(call)
+
+    def store(self) -> None:
+        """The connection's row tells what was seen; nothing is written where nothing new was."""
+        if self._skew is None and not self._forbidden:
+            return
+        with transaction.atomic():
+            row = Connection.objects.select_for_update().get(pk=self._id)
+            columns: dict[str, Any] = self._compare_clocks(row)
+            if self._forbidden:
+                columns["forbidden"] = row.forbidden | self._forbidden
+            if columns:
+                Connection.objects.filter(pk=self._id).update(**columns)
+
+    def _compare_clocks(self, row: Connection) -> dict[str, Any]:
+        if self._skew is None:
+            return {}
+        now, skew = timezone.now(), round(self._skew)
+        is_recent = row.clock_compared_at is not None and now - row.clock_compared_at < COMPARED_EVERY
+        is_alike = (
+            row.clock_skew_seconds is not None and abs(row.clock_skew_seconds - skew) < SKEW_STEP_SECONDS
+        )
+        if is_recent and is_alike:
+            return {}
+        return {"clock_skew_seconds": skew, "clock_compared_at": now}
