@@ -31,6 +31,7 @@ from .models import (
     CallBudget,
     Connection,
     Mailbox,
+    Notice,
     Person,
     QuarantinedRecord,
     SyncKind,
@@ -192,6 +193,21 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
         act_on_each(request, rows, act, refusals=(SwitchRefused,))
         return None
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    """Who was written to because a connection needed a person, and whether the mail was taken."""
+
+    list_display = ["__str__", "domain", "began_at", "sent_at", "times_sent", "failures", "ended_at"]
+    list_filter = ["kind", "audience", ("ended_at", admin.EmptyFieldListFilter), ConnectionDomainFilter]
+    list_select_related = ["connection__domain"]
+    search_fields = ["=connection__domain__name"]
+    date_hierarchy = "began_at"
+
+    @admin.display(description="Domain", ordering="connection__domain__name")
+    def domain(self, row: Notice) -> str:
+        return row.connection.domain.name
 
 
 MIRROR_FILTERS = (RetiredFilter, ConnectionDomainFilter)

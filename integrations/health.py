@@ -18,6 +18,7 @@ from .models import (
     ConnectionState,
     LedgerEntry,
     Mode,
+    Notice,
     Outcome,
     RunState,
     SyncRun,
@@ -226,6 +227,7 @@ class Facts:
     year: YearUse
     clock: Clock | None
     forbidden: list[Forbidden]
+    told: list[Notice]
     current_run: SyncRun | None
     last_run: SyncRun | None
     has_synced: bool
@@ -248,6 +250,7 @@ def get_facts(connection: Connection, *, at: datetime) -> Facts:
         year=get_year_use(connection.domain, at=at),
         clock=get_clock(connection),
         forbidden=list_forbidden(connection),
+        told=list(connection.notices.filter(ended_at=None).exclude(sent_at=None)),
         current_run=newest if newest and not newest.is_finished else None,
         last_run=finished,
         has_synced=get_synced_at(connection) is not None,

@@ -6,6 +6,8 @@ disconnect_requested: sender=Connection, connection. Receivers put back what the
     `integrations.disconnect.finish_restoring` when they are done.
 restoration_asked: sender=Connection, connection. A question: the receiver that places signatures
     returns an `integrations.restoration.Restoration`.
+troubles_asked: sender=Connection, connection. A question: each receiver returns the troubles of its own
+    work that need a person, as `integrations.notices.Trouble`s.
 """
 
 from django.dispatch import Signal
@@ -14,3 +16,4 @@ directory_synced = Signal()
 connection_lost = Signal()
 disconnect_requested = Signal()
 restoration_asked = Signal()
+troubles_asked = Signal()

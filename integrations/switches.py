@@ -87,7 +87,7 @@ def say_why_dark(connection: Connection, scope: str) -> str:
     if connection.has_scope(scope):
         return ""
     if name not in connection.scopes_granted:
-        return f"Outreach did not grant the permission {name}. Connect again and allow it."
+        return f"The permission {name} is not granted. Connect again on the Outreach page and allow it."
     off = connection.get_switch(scope)
     by = f" by {off.by_label} on {off.at:%d %B %Y}, because “{off.reason}”" if off else ""
     return f"The permission {name} was switched off here{by}. Switch it on on the Outreach page."

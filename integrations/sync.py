@@ -87,7 +87,9 @@ def _refuse_unreadable(connection: Connection) -> None:
         )
     if not any(connection.has_scope(scope) for scope in NEEDED.values()):
         reasons = " ".join(say_why_dark(connection, scope) for scope in NEEDED.values())
-        raise SyncRefused(f"None of the permissions a sync needs is there. {reasons}")
+        raise SyncRefused(
+            f"Outreach grants none of the permissions a sync needs, or they are off here. {reasons}"
+        )
 
 
 def _describe_running(connection: Connection) -> str:

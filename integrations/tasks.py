@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from . import chaincheck, disconnect, sync
+from . import chaincheck, disconnect, notices, sync
 from .errors import IntegrationError
 from .models import Connection, ConnectionState, DisconnectStep, LedgerChain, RunState, SyncKind, SyncRun
 from .queue import enqueue
@@ -81,6 +81,17 @@ def check_chain(*, chain_id: int) -> None:
 def continue_disconnect(*, connection_id: str) -> None:
     """Take one leaving connection as far as it goes now."""
     disconnect.continue_disconnect(connection_id)
+
+
+def watch_connections() -> None:
+    """What needs a person is noticed, and each mail that is owed is sent by a task of its own."""
+    for notice_id in notices.watch_connections():
+        enqueue("integrations.tasks.send_notice", notice_id=notice_id)
+
+
+def send_notice(*, notice_id: int) -> None:
+    """Send the mail of one notice, if it is still owed."""
+    notices.send_notice(notice_id)
 
 
 def sweep_connections() -> None:

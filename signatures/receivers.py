@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.dispatch import receiver
+from django.urls import reverse
 
-from integrations.models import Connection, SyncRun
+from integrations.models import Connection, NoticeKind, SyncRun
+from integrations.notices import Trouble
 from integrations.queue import enqueue
 from integrations.restoration import Restoration
 from integrations.signals import (
@@ -14,10 +16,11 @@ from integrations.signals import (
     directory_synced,
     disconnect_requested,
     restoration_asked,
+    troubles_asked,
 )
 
 from .givingup import IDLE, give_up
-from .models import DeliveryRun
+from .models import DeliveryRun, DeliveryRunState
 from .restoration import describe_restore
 
 
@@ -44,3 +47,19 @@ def skip_queued_deliveries(connection: Connection, **kwargs: Any) -> None:
 def answer_restoration(connection: Connection, **kwargs: Any) -> Restoration:
     """Tell the door what leaving would do to mailboxes, and how far it has done it."""
     return describe_restore(connection)
+
+
+@receiver(troubles_asked, dispatch_uid="signatures.troubles")
+def answer_troubles(connection: Connection, **kwargs: Any) -> list[Trouble]:
+    """Tell the door of a delivery that stopped and asks somebody."""
+    halted = DeliveryRun.objects.filter(connection=connection, state=DeliveryRunState.HALTED).first()
+    if halted is None:
+        return []
+    return [
+        Trouble(
+            NoticeKind.HALTED,
+            halted.cause or "A delivery stopped because too many mailboxes refused theirs.",
+            "Look at what was refused on the page of the delivery, then go on with it or end it there.",
+            reverse("signatures:delivery_run", args=[connection.domain.name, halted.pk]),
+        )
+    ]

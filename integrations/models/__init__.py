@@ -21,12 +21,14 @@ from .ledger import (
     SyncKind,
     SyncRun,
 )
+from .notice import Audience, Notice, NoticeKind
 from .signing import SigningKey
 
 __all__ = [
     "GENESIS",
     "UNFINISHED",
     "AppendOnlyError",
+    "Audience",
     "CallBudget",
     "ChainCheck",
     "Connection",
@@ -39,6 +41,8 @@ __all__ = [
     "LookupState",
     "Mailbox",
     "Mode",
+    "Notice",
+    "NoticeKind",
     "Outcome",
     "Person",
     "QuarantinedRecord",

@@ -113,7 +113,9 @@ def test_what_is_not_granted_or_off_already_is_not_switched(sandbox, connect, do
         switch_on(connection, "users.all", by_label=BY, reason="again")
 
     assert get_values(connection) == before
-    assert say_why_dark(connection, "mailboxes.all").startswith("Outreach did not grant")
+    assert say_why_dark(connection, "mailboxes.all").startswith(
+        "The permission mailboxes.all is not granted."
+    )
 
 
 def test_a_switch_outlives_connecting_again_and_a_narrower_request(trip, sandbox, domain, monkeypatch):

@@ -42,6 +42,7 @@ def test_what_the_background_owes_is_all_there():
     assert found["integrations.tasks.sync_everything"] == (None, "20 2 * * *")
     assert found["integrations.tasks.refresh_tokens"] == (60, None)
     assert found["integrations.tasks.sweep_connections"] == (1, None)
+    assert found["integrations.tasks.watch_connections"] == (5, None)
     assert found["signatures.tasks.sweep_deliveries"] == (1, None)
     assert found["portal.tasks.record_beat"] == (1, None)
 

@@ -1,0 +1,55 @@
+"""A trouble of a connection that needs a person, and whether that person was written to."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from .connection import Connection
+
+
+class NoticeKind(models.TextChoices):
+    LOST = "lost", "Outreach no longer accepts our access"
+    MISCONFIGURED = "misconfigured", "Outreach does not accept this portal’s client id or secret"
+    LAPSING = "lapsing", "Our access to Outreach lapses soon"
+    HALTED = "halted", "A delivery stopped and asks somebody"
+
+
+class Audience(models.TextChoices):
+    OWNERS = "owners", "Owners"
+    STAFF = "staff", "Staff"
+
+
+class Notice(models.Model):
+    """One trouble, from when it was noticed until it was over, as told to one audience.
+
+    Whether a mail is owed stands here and nowhere else: not yet sent, or sent more than a week ago.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="notices")
+    kind = models.CharField(max_length=16, choices=NoticeKind.choices)
+    audience = models.CharField(max_length=16, choices=Audience.choices)
+    began_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When the trouble was found to be over.")
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="When the last mail was accepted.")
+    times_sent = models.PositiveIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(
+        default=0, help_text="Mails in a row that the mail server did not take."
+    )
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text="Somebody is sending it, or the next try waits until then."
+    )
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "kind", "audience"],
+                condition=Q(ended_at=None),
+                name="one_open_notice_per_trouble_and_audience",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, to {self.audience}"

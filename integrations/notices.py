@@ -1,0 +1,191 @@
+"""A mail to the people whose turn it is: once per trouble, and again only after it was over, or after a week.
+
+The rows decide what is owed. A mail that was taken and not recorded because the process died in between
+goes out once more; none is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+
+from portal.models import Domain, Role, User
+
+from .health import LAPSES_SOON, describe
+from .ledger import record_act
+from .models import Audience, Connection, ConnectionState, Notice, NoticeKind
+from .signals import troubles_asked
+
+log = logging.getLogger(__name__)
+
+REMIND_AFTER = timedelta(days=7)
+SENDING_FOR = timedelta(minutes=10)  # longer than a mail server may take; then somebody else may try
+FIRST_RETRY = timedelta(minutes=5)
+LONGEST_RETRY = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What needs a person. path: of the page where it is mended, in this portal."""
+
+    kind: NoticeKind
+    sentence: str
+    what_to_do: str
+    path: str
+
+    @property
+    def audiences(self) -> tuple[Audience, ...]:
+        """Return who is written to; what only the operator can mend is told to the operator as well."""
+        if self.kind == NoticeKind.MISCONFIGURED:
+            return (Audience.OWNERS, Audience.STAFF)
+        return (Audience.OWNERS,)
+
+
+def list_troubles(connection: Connection, *, at: datetime) -> list[Trouble]:
+    """Return what needs a person at this connection now; nothing where it is over or leaving."""
+    if connection.state in (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED):
+        return []
+    page = reverse("integrations:outreach", args=[connection.domain.name])
+    found = []
+    if connection.state == ConnectionState.LOST:
+        found.append(
+            Trouble(
+                NoticeKind.LOST,
+                describe(connection).sentence,
+                "Connect again on the Outreach page. Every setting is kept, and signatures stay as they are.",
+                page,
+            )
+        )
+    if connection.state == ConnectionState.MISCONFIGURED:
+        found.append(
+            Trouble(
+                NoticeKind.MISCONFIGURED,
+                describe(connection).sentence,
+                "The people who run this portal correct its client id or secret; “Check the connection” on the "
+                "Outreach page then puts everything to work again. Access and settings are kept.",
+                page,
+            )
+        )
+    lapses_at = connection.refresh_lapses_at if connection.state == ConnectionState.ACTIVE else None
+    if lapses_at is not None and lapses_at - at < LAPSES_SOON:
+        found.append(
+            Trouble(
+                NoticeKind.LAPSING,
+                f"Our access to Outreach could not be renewed since {_say(connection.refreshed_at)}. "
+                f"Outreach drops it on {_say(lapses_at)}.",
+                "Press “Check the connection” on the Outreach page; it says what is in the way. Connecting "
+                "again gives the access another 14 days.",
+                page,
+            )
+        )
+    answers: list[tuple[Any, Any]] = troubles_asked.send(sender=Connection, connection=connection)
+    return [*found, *(trouble for _, troubles in answers for trouble in troubles)]
+
+
+def watch_connections() -> list[int]:
+    """Every notice stands for a trouble there is; return the ids of those whose mail is owed now."""
+    now = timezone.now()
+    watched = Connection.objects.filter(
+        Q(notices__ended_at=None, notices__isnull=False) | ~Q(state=ConnectionState.DISCONNECTED)
+    )
+    for connection in watched.select_related("domain").distinct():
+        wanted = {
+            (trouble.kind, audience)
+            for trouble in list_troubles(connection, at=now)
+            for audience in trouble.audiences
+        }
+        _settle(connection, wanted, now)
+    return list(_owed(now).values_list("pk", flat=True))
+
+
+def _settle(connection: Connection, wanted: Collection[tuple[str, str]], now: datetime) -> None:
+    present = connection.notices.filter(ended_at=None)
+    over = [notice.pk for notice in present if (notice.kind, notice.audience) not in wanted]
+    present.filter(pk__in=over).update(ended_at=now)
+    for kind, audience in sorted(wanted):
+        Notice.objects.get_or_create(connection=connection, kind=kind, audience=audience, ended_at=None)
+
+
+def _owed(now: datetime) -> QuerySet[Notice]:
+    return Notice.objects.filter(
+        Q(sent_at=None) | Q(sent_at__lte=now - REMIND_AFTER),
+        Q(not_before=None) | Q(not_before__lte=now),
+        ended_at=None,
+    )
+
+
+def send_notice(notice_id: int) -> bool:
+    """The mail of one notice is sent, if it is owed; returns whether a mail server took it.
+
+    A mail that was not taken is owed again after a while, longer each time.
+    """
+    now = timezone.now()
+    if not _owed(now).filter(pk=notice_id).update(not_before=now + SENDING_FOR):
+        return False
+    notice = Notice.objects.select_related("connection__domain").get(pk=notice_id)
+    connection = notice.connection
+    trouble = next((each for each in list_troubles(connection, at=now) if each.kind == notice.kind), None)
+    if trouble is None:
+        Notice.objects.filter(pk=notice_id).update(ended_at=now, not_before=None)
+        return False
+    addresses = _get_addresses(connection.domain, notice.audience)
+    try:
+        if not addresses:
+            raise OSError("nobody to write to")
+        _compose(notice, trouble, addresses).send()
+    except OSError as error:  # smtplib's errors and refused sockets are of this family
+        log.warning(
+            "notice %s of %s was not sent: %s", notice.pk, connection.domain.name, type(error).__name__
+        )
+        wait = min(FIRST_RETRY * 2 ** min(notice.failures, 10), LONGEST_RETRY)
+        Notice.objects.filter(pk=notice_id).update(failures=F("failures") + 1, not_before=now + wait)
+        return False
+    with transaction.atomic():
+        Notice.objects.filter(pk=notice_id).update(
+            sent_at=timezone.now(), times_sent=F("times_sent") + 1, failures=0, not_before=None
+        )
+        record_act(
+            "message sent",
+            domain=connection.domain,
+            connection=connection,
+            job="notices",
+            detail=f"{notice.get_kind_display()}; to {len(addresses)} {notice.get_audience_display().lower()}",
+        )
+    return True
+
+
+def _get_addresses(domain: Domain, audience: str) -> list[str]:
+    people = User.objects.filter(is_active=True)
+    if audience == Audience.STAFF:
+        people = people.filter(is_staff=True)
+    else:
+        people = people.filter(memberships__domain=domain, memberships__role=Role.OWNER)
+    return list(people.order_by("email").values_list("email", flat=True))
+
+
+def _compose(notice: Notice, trouble: Trouble, addresses: list[str]) -> EmailMessage:
+    name = notice.connection.domain.name
+    context = {
+        "domain_name": name,
+        "trouble": trouble,
+        "since": _say(notice.began_at),
+        "is_reminder": notice.times_sent > 0,
+        "url": settings.PUBLIC_URL + trouble.path,
+    }
+    body = render_to_string("integrations/mail/notice.txt", context)
+    return EmailMessage(f"{name}: {trouble.kind.label}", body, to=addresses)
+
+
+def _say(at: datetime | None) -> str:
+    return f"{at:%-d %B %Y, %H:%M} UTC" if at else "an unknown day"
