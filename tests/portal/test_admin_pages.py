@@ -18,7 +18,7 @@ from django_q.signing import SignedPackage
 from integrations import sync
 from integrations.admin_base import ReadOnlyAdmin
 from integrations.chaincheck import check_and_note
-from integrations.models import Connection, LedgerChain, Mailbox, Person, QuarantinedRecord, SyncKind
+from integrations.models import Connection, LedgerChain, Mailbox, Notice, Person, QuarantinedRecord, SyncKind
 from integrations.pruning import get_limit, prune_chain
 from integrations.sealing import open_sealed
 from portal.models import Domain, User
@@ -108,6 +108,7 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
         )
         RecipientList.objects.create(domain=connection.domain, name=f"List {number}")
     key_of(connection.domain, "a@acme.example")  # the place holds a sealed key now
+    Notice.objects.create(connection=connection, kind="lost", audience="owners")
     set_up_schedules()
     return connection
 
@@ -139,6 +140,7 @@ def test_pages_with_tokens_seeds_and_session_keys_are_not_there() -> None:
         "integrations.LedgerDay",
         "integrations.LedgerEntry",
         "integrations.Mailbox",
+        "integrations.Notice",
         "integrations.Person",
         "integrations.SigningKey",
         "integrations.SyncRun",
