@@ -34,6 +34,7 @@ from .models import (
     Notice,
     Person,
     QuarantinedRecord,
+    Receipt,
     SyncKind,
     SyncRun,
     Team,
@@ -208,6 +209,21 @@ class NoticeAdmin(ReadOnlyAdmin):
     @admin.display(description="Domain", ordering="connection__domain__name")
     def domain(self, row: Notice) -> str:
         return row.connection.domain.name
+
+
+@admin.register(Receipt)
+class ReceiptAdmin(ReadOnlyAdmin):
+    """What was signed when a connection ended."""
+
+    list_display = ["__str__", "created_at", "connection_ref", "is_signed"]
+    list_filter = [DomainFilter]
+    search_fields = ["=domain_name", "=connection_ref"]
+    date_hierarchy = "created_at"
+    exclude = ["domain"]  # its name outlives it
+
+    @admin.display(description="Signed", boolean=True)
+    def is_signed(self, receipt: Receipt) -> bool:
+        return receipt.is_signed
 
 
 MIRROR_FILTERS = (RetiredFilter, ConnectionDomainFilter)

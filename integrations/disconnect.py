@@ -1,9 +1,13 @@
-"""The steps of leaving: restoring, revoking, erasing. Each is recorded when done, so that a kill resumes."""
+"""The steps of leaving: restoring, revoking, erasing. Each is recorded when done, so that a kill resumes.
+
+Between revoking and erasing one call is made with the revoked token, and its outcome is on the receipt. It
+is the last: once the erasure is committed, nothing here could call, and nothing does.
+"""
 
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -14,14 +18,15 @@ from .errors import IntegrationError, RateLimited, Unreachable
 from .ledger import CallCollector, record_act
 from .models import Connection, ConnectionState, DisconnectStep, Mode
 from .queue import enqueue
-from .registry import get_provider_part
+from .receipts import Afterwards, write_receipt
+from .registry import NEEDED, get_provider_part
 from .sealing import Unsealable, open_sealed
 from .signals import disconnect_requested
 from .standing import set_state
 from .sync import count_unfinished
 from .tokens import WATCH_SECONDS, is_being_renewed
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=120)  # longer than either of the two calls of leaving can take
 REVOKE_FOR = timedelta(minutes=5)  # then the access is erased here, and the page says what to do there
 RETRY_AFTER = timedelta(seconds=30)
 SEEN_AFTER_SECONDS = WATCH_SECONDS + 0.5
@@ -96,12 +101,11 @@ def continue_disconnect(connection_id: UUID | str) -> bool:
     Outreach cannot be asked.
     """
     now = timezone.now()
-    claimed = Connection.objects.filter(
-        Q(disconnect_lease_until=None) | Q(disconnect_lease_until__lt=now),
-        pk=connection_id,
-        state=ConnectionState.DISCONNECTING,
-        disconnect_step=DisconnectStep.REVOKING,
-    ).update(disconnect_lease_until=now + LEASE)
+    leaving = Connection.objects.filter(
+        pk=connection_id, state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.REVOKING
+    )
+    is_free = Q(disconnect_lease_until=None) | Q(disconnect_lease_until__lt=now)
+    claimed = leaving.filter(is_free).update(disconnect_lease_until=now + LEASE)
     connection = Connection.objects.select_related("domain").get(pk=connection_id)
     if not claimed:
         return connection.state == ConnectionState.DISCONNECTED
@@ -115,8 +119,24 @@ def continue_disconnect(connection_id: UUID | str) -> bool:
     if confirmed is None and now - connection.state_changed_at < REVOKE_FOR:
         _release(connection)
         return False
-    _erase(connection, confirmed=bool(confirmed))
+    # Whoever was stuck for longer than the lease does not call: somebody else may have erased by now.
+    held = leaving.filter(disconnect_lease_until=now + LEASE)
+    if not held.update(disconnect_lease_until=timezone.now() + LEASE):
+        return False
+    afterwards = _call_afterwards(connection, confirmed)
+    _erase(
+        connection, confirmed=bool(confirmed), revocation=_say(connection, confirmed), afterwards=afterwards
+    )
     return True
+
+
+def _say(connection: Connection, confirmed: bool | None) -> str:
+    """Return what became of the revocation, for the ledger and the receipt."""
+    if not connection.refresh_sealed:
+        return "not asked for: no token was held here any more"
+    if confirmed is None:
+        return "not confirmed by Outreach, which could not be reached for five minutes"
+    return "confirmed by Outreach" if confirmed else "not confirmed by Outreach"
 
 
 def _revoke(connection: Connection) -> bool | None:
@@ -135,7 +155,44 @@ def _revoke(connection: Connection) -> bool | None:
         calls.flush()
 
 
-def _erase(connection: Connection, *, confirmed: bool) -> None:
+def _call_afterwards(connection: Connection, confirmed: bool | None) -> Afterwards:
+    """Return how Outreach answers one small read with the token it was just asked to revoke."""
+    if not connection.access_sealed:
+        return Afterwards(None, 0, "not made: no token was held here any more")
+    if confirmed is None:
+        return Afterwards(None, 0, "not made: Outreach could not be reached to revoke it")
+    scope = next((name for name in NEEDED.values() if connection.has_scope(name)), None)
+    if scope is None:
+        return Afterwards(None, 0, "not made: no permission to read was granted and switched on")
+    calls = CallCollector(connection, job="disconnect", actor_label=connection.disconnect_requested_by_label)
+    at = timezone.now()
+    try:
+        token = open_sealed(connection.access_sealed, bound_to=f"{connection.pk}:access")
+        status: int = get_provider_part(connection.provider, "try_afterwards")(
+            token, scope=connection.name_scope(scope), record=calls
+        )
+    except Unsealable:
+        return Afterwards(None, 0, "not made: the stored token could not be opened")
+    finally:
+        calls.flush()
+    return Afterwards(at, status, _judge(status, connection.access_expires_at, at))
+
+
+def _judge(status: int, expires_at: datetime | None, at: datetime) -> str:
+    if status == 401:
+        had_expired = expires_at is not None and expires_at <= at
+        return "refused by Outreach" + (
+            ", though the token had also run out by itself" if had_expired else ""
+        )
+    if status == 0:
+        return "Outreach did not confirm: no answer came"
+    if status == 200:
+        until = f" by itself at {expires_at:%H:%M} UTC" if expires_at else " within two hours"
+        return f"Outreach did not confirm: it still answered. The token is erased here and runs out{until}"
+    return f"Outreach did not confirm: it answered HTTP {status}"
+
+
+def _erase(connection: Connection, *, confirmed: bool, revocation: str, afterwards: Afterwards) -> None:
     now = timezone.now()
     with transaction.atomic():
         if not set_state(connection, ConnectionState.DISCONNECTED, erase_tokens=True):
@@ -152,9 +209,10 @@ def _erase(connection: Connection, *, confirmed: bool) -> None:
             domain=connection.domain,
             connection=connection,
             actor_label=connection.disconnect_requested_by_label,
-            detail="access erased; "
-            + ("revocation confirmed by Outreach" if confirmed else "not confirmed by Outreach"),
+            detail=f"access erased; revocation {revocation}; a call afterwards: {afterwards.verdict}",
         )
+        connection.refresh_from_db()
+        write_receipt(connection, ended_at=now, revocation=revocation, afterwards=afterwards)
 
 
 def _release(connection: Connection) -> None:

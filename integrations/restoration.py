@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .models import Connection
-from .signals import restoration_asked
+from .signals import left_behind_asked, restoration_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,23 @@ class Restoration:
     @property
     def settled(self) -> int:
         return self.restored + self.conflicts + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A mailbox that did not get its original back. is_conflict: somebody edited it since, and it was left."""
+
+    remote_id: str
+    email: str
+    why: str
+    is_conflict: bool
+
+
+def list_left_behind(connection: Connection) -> list[LeftBehind]:
+    """Return every mailbox that the restore of this leaving left as it is, by address."""
+    answers: list[tuple[Any, Any]] = left_behind_asked.send(sender=Connection, connection=connection)
+    left = [each for _, answer in answers for each in answer]
+    return sorted(left, key=lambda each: (each.email, each.remote_id))
 
 
 def get_restoration(connection: Connection) -> Restoration:

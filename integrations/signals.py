@@ -6,6 +6,8 @@ disconnect_requested: sender=Connection, connection. Receivers put back what the
     `integrations.disconnect.finish_restoring` when they are done.
 restoration_asked: sender=Connection, connection. A question: the receiver that places signatures
     returns an `integrations.restoration.Restoration`.
+left_behind_asked: sender=Connection, connection. A question: the same receiver returns what did not get
+    its original back when this connection left, as `integrations.restoration.LeftBehind`s.
 troubles_asked: sender=Connection, connection. A question: each receiver returns the troubles of its own
     work that need a person, as `integrations.notices.Trouble`s.
 """
@@ -16,4 +18,5 @@ directory_synced = Signal()
 connection_lost = Signal()
 disconnect_requested = Signal()
 restoration_asked = Signal()
+left_behind_asked = Signal()
 troubles_asked = Signal()

@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from . import chaincheck, disconnect, notices, sync
+from . import chaincheck, disconnect, notices, receipts, sync
 from .errors import IntegrationError
 from .models import Connection, ConnectionState, DisconnectStep, LedgerChain, RunState, SyncKind, SyncRun
 from .queue import enqueue
@@ -111,3 +111,4 @@ def sweep_connections() -> None:
     )
     for connection_id in leaving.values_list("pk", flat=True):
         enqueue("integrations.tasks.continue_disconnect", connection_id=str(connection_id))
+    receipts.sign_receipts()

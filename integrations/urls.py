@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from .views import audit, ledger, outreach, permissions, proof, syncs
+from .views import audit, ledger, outreach, permissions, proof, receipts, syncs
 
 app_name = "integrations"
 
@@ -17,6 +17,8 @@ _connection = [
     path("progress/", outreach.progress, name="outreach_progress"),
     path("proof/", proof.proof, name="outreach_proof"),
     path("request/", permissions.request_page, name="outreach_request"),
+    path("receipts/<int:pk>/", receipts.receipt, name="receipt"),
+    path("receipts/<int:pk>/download/", receipts.receipt_file, name="receipt_file"),
     path("scopes/<str:scope>/", permissions.switch, name="outreach_switch"),
 ]
 

@@ -10,18 +10,19 @@ from django.urls import reverse
 from integrations.models import Connection, NoticeKind, SyncRun
 from integrations.notices import Trouble
 from integrations.queue import enqueue
-from integrations.restoration import Restoration
+from integrations.restoration import LeftBehind, Restoration
 from integrations.signals import (
     connection_lost,
     directory_synced,
     disconnect_requested,
+    left_behind_asked,
     restoration_asked,
     troubles_asked,
 )
 
 from .givingup import IDLE, give_up
 from .models import DeliveryRun, DeliveryRunState
-from .restoration import describe_restore
+from .restoration import describe_restore, list_left
 
 
 @receiver(directory_synced, dispatch_uid="signatures.follow_sync")
@@ -47,6 +48,12 @@ def skip_queued_deliveries(connection: Connection, **kwargs: Any) -> None:
 def answer_restoration(connection: Connection, **kwargs: Any) -> Restoration:
     """Tell the door what leaving would do to mailboxes, and how far it has done it."""
     return describe_restore(connection)
+
+
+@receiver(left_behind_asked, dispatch_uid="signatures.left_behind")
+def answer_left_behind(connection: Connection, **kwargs: Any) -> list[LeftBehind]:
+    """Tell the door which mailboxes did not get their original back."""
+    return list_left(connection)
 
 
 @receiver(troubles_asked, dispatch_uid="signatures.troubles")

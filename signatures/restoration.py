@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from integrations.models import Connection, ConnectionState
-from integrations.restoration import Restoration
+from integrations.restoration import LeftBehind, Restoration
 
 from .history import get_account_keys
-from .models import DeliveryRun, Placement
+from .models import DeliveryRun, DeliveryState, Placement
 
 CONFLICT_CODE = "conflict"
 LEAVING = (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED)
@@ -14,14 +14,36 @@ LEAVING = (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED)
 
 def describe_restore(connection: Connection) -> Restoration:
     """Return how many mailboxes hold our signature, and how far the restore of this leaving has gone."""
-    if connection.state in LEAVING and connection.disconnect_restores:
-        run = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.RESTORE).first()
-        if run is not None:
-            return describe_run(run)
+    run = _get_run(connection)
+    if run is not None:
+        return describe_run(run)
     placed = Placement.objects.filter(
         domain=connection.domain_id, account_key__in=get_account_keys(connection)
     )
     return Restoration(total=placed.count())
+
+
+def _get_run(connection: Connection) -> DeliveryRun | None:
+    """Return the restore of this leaving, or None where there is none."""
+    if connection.state not in LEAVING or not connection.disconnect_restores:
+        return None
+    return DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.RESTORE).first()
+
+
+def list_left(connection: Connection) -> list[LeftBehind]:
+    """Return what the restore of this leaving did not give back, with its reason."""
+    run = _get_run(connection)
+    if run is None:
+        return []
+    return [
+        LeftBehind(
+            delivery.mailbox_remote_id,
+            delivery.mailbox_email,
+            delivery.reason or "It was not reached.",
+            is_conflict=delivery.reason_code == CONFLICT_CODE,
+        )
+        for delivery in run.deliveries.exclude(state=DeliveryState.DELIVERED)
+    ]
 
 
 def describe_run(run: DeliveryRun) -> Restoration:

@@ -22,6 +22,7 @@ from .ledger import (
     SyncRun,
 )
 from .notice import Audience, Notice, NoticeKind
+from .receipt import Receipt
 from .signing import SigningKey
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Outcome",
     "Person",
     "QuarantinedRecord",
+    "Receipt",
     "RunState",
     "SigningKey",
     "SwitchedOff",

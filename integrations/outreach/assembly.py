@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.urls import reverse
 
 from integrations.connector import AccountIdentity
-from integrations.errors import AccountRestricted, ConnectionLost
+from integrations.errors import AccountRestricted, ConnectionLost, IntegrationError
 
 from .client import OutreachClient
 from .connector import OutreachConnector
 from .endpoints import ENDPOINTS, LIST_USERS
 from .oauth import OAuthClient, TokenReply
-from .ports import Budget, Permission, Recorder
+from .ports import Budget, CallRecord, Permission, Recorder
 from .proof import ATTEMPTS, Proof
 from .proof import run_proof as run_proof_at
 from .scopes import NARROWER, NARROWER_SCOPES, REQUESTED, SCOPES, compare, features_lost
@@ -41,6 +41,7 @@ __all__ = [
     "refresh_tokens",
     "revoke_token",
     "run_proof",
+    "try_afterwards",
 ]
 
 
@@ -153,6 +154,46 @@ class _NoBudget:
 
     def blocked(self, seconds: float) -> None:
         return
+
+
+def try_afterwards(access_token: str, *, scope: str, record: Recorder) -> int:
+    """Return the HTTP status of one small read with a token that was just revoked; 0 where no answer came.
+
+    Exactly one call, never repeated; what it answers is thrown away.
+    scope: a permission that was granted and is switched on.
+    """
+    seen: list[int] = []
+
+    def note(call: CallRecord) -> None:
+        seen.append(call.status)
+        record(call)
+
+    with (
+        OutreachClient(
+            base_url=settings.OUTREACH_BASE_URL,
+            access=_EndedAccess(access_token),
+            budget=_NoBudget(),
+            permission=lambda: Permission(granted=frozenset({scope})),
+            record=note,
+            repeats=False,
+        ) as client,
+        suppress(IntegrationError),
+    ):  # being refused is what is hoped for
+        OutreachConnector(client).is_granted(scope)
+    return seen[-1] if seen else 0
+
+
+class _EndedAccess:
+    """The last copy of a token, before it is gone for good; there is nothing to renew it with."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def token(self) -> str:
+        return self._token
+
+    def renew(self, rejected: str) -> str:
+        raise ConnectionLost("The access was revoked, as it should be.")
 
 
 def refresh_tokens(refresh_token: str, *, record: Recorder | None = None) -> TokenReply:

@@ -34,6 +34,7 @@ from ..restoration import Restoration, get_restoration
 from ..switches import list_switches
 from ..uses import summarise
 
+RECENT_RECEIPTS = 5
 _RECONNECTABLE = ("limited", "lost", "disconnected")
 
 
@@ -80,6 +81,7 @@ def _describe_connection(domain: Domain, connection: Connection) -> dict[str, An
         "features_lost": list_lost_features(connection),
         "switches": list_switches(connection),
         "last_proof": get_last_proof(domain),
+        "receipts": list(domain.receipts.all()[:RECENT_RECEIPTS]),
         "progress": _get_progress(connection, facts),
     }
 

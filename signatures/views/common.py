@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from integrations.connections import get_connection
-from integrations.consent import list_lost_features
+from integrations.consent import LostFeature, list_lost_features
 from integrations.models import UNFINISHED, Connection, ConnectionState, RunState, SyncRun
 from portal.access import Permission, get_permissions
 from portal.models import Domain, User
@@ -36,8 +36,8 @@ class Situation:
     def is_lost(self) -> bool:
         return self.connection is not None and self.connection.state == ConnectionState.LOST
 
-    def list_lost(self, *listings: str) -> list[tuple[str, str]]:
-        """Return (permission, what is lost without it) for those of these listings that cannot be read."""
+    def list_lost(self, *listings: str) -> list[LostFeature]:
+        """Return what is lost, and why, for those of these listings that cannot be read."""
         return list_lost_features(self.connection, *listings) if self.connection else []
 
     @property

@@ -96,9 +96,10 @@ def test_r6_a_process_at_work_begins_no_call_once_the_tokens_are_revoked(install
     output, _ = reader.communicate(timeout=30)
 
     paths = [entry.path for entry in sandbox.requests]
-    assert paths[-1] == "/oauth/revoke" and paths.count("/oauth/revoke") == 1
+    assert paths[-2:] == ["/oauth/revoke", "/api/v2/users"] and paths.count("/oauth/revoke") == 1
     assert output.strip().splitlines()[-1] == "ConnectionLost"
-    assert {entry.status for entry in sandbox.requests} == {200}
+    assert {entry.status for entry in sandbox.requests[:-1]} == {200}
+    assert sandbox.requests[-1].status == 401  # the leaver's own, with the revoked token
 
 
 def test_connecting_again_afterwards_makes_a_row_of_its_own(trip, sandbox, domain):

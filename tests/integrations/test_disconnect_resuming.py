@@ -96,18 +96,19 @@ def test_r2_told_twice_that_restoring_ended_is_told_once(sandbox, connection, do
     assert entries.count() == 1
 
 
-@pytest.mark.parametrize("when", ["before the answer", "after the answer"])
+@pytest.mark.parametrize("when", ["before the answer", "after the answer", "after the call that shows it"])
 def test_r2_killed_while_revoking_it_resumes_and_erases_last(installation, sandbox, when):
     installation.connect("acme.example", sandbox.oauth.issue_tokens())
     if when == "before the answer":
         sandbox.faults.add("slow", path="/oauth/revoke", seconds=5)
         script = LEAVER
     else:
+        step = "_call_afterwards" if when == "after the answer" else "_erase"
         script = (
-            """
+            f"""
 import os, signal
 from integrations import disconnect
-disconnect._erase = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)
+disconnect.{step} = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)
 """
             + LEAVER
         )
@@ -134,3 +135,4 @@ continue_disconnect(**OrmQ.objects.last().task["kwargs"])
     assert installation.rows(
         "select state, access_sealed, refresh_sealed, revocation_confirmed from integrations_connection"
     ) == [("disconnected", "", "", 1)]
+    assert installation.rows("select count(*) from integrations_receipt") == [(1,)]

@@ -30,7 +30,10 @@ def test_leaving_revokes_at_outreach_and_then_erases(sandbox, connection, domain
 
     assert_erased(connection)
     assert get_values(connection)["revocation_confirmed"] is True
-    assert [(e.method, e.path, e.status) for e in sandbox.requests] == [("POST", "/oauth/revoke", 200)]
+    assert [(e.method, e.path, e.status) for e in sandbox.requests] == [
+        ("POST", "/oauth/revoke", 200),
+        ("GET", "/api/v2/users", 401),  # the one that shows it; nothing was left to call with after it
+    ]
     assert sandbox.oauth.live_refresh_tokens == 1  # the bystander's
     assert get_acts(domain) == ["connected", "disconnect requested", "disconnected"]
     last = LedgerEntry.objects.filter(domain=domain, action="disconnected").get()

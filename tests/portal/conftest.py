@@ -10,8 +10,9 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.utils import timezone
 
-from integrations.models import Connection, Mailbox, Person, RunState, SyncKind, SyncRun
+from integrations.models import Connection, Mailbox, Person, Receipt, RunState, SyncKind, SyncRun
 from integrations.outreach.scopes import REQUESTED
+from integrations.receipts import Afterwards, write_receipt
 from portal.models import Domain, Invitation, Membership, Role, User
 from signatures.authoring import save_template
 from signatures.decision_keys import make_key
@@ -54,6 +55,7 @@ class House:
     picture: BannerImage
     recipient_list: RecipientList
     label: AttributeLabel
+    receipt: Receipt
 
 
 # Forms that the pages of campaigns accept.
@@ -137,6 +139,12 @@ def furnish(name: str) -> House:
     delivery = Delivery.objects.create(
         run=delivery_run, mailbox_remote_id="11", mailbox_email=person.email, sender=sender
     )
+    receipt = write_receipt(
+        connection,
+        ended_at=now,
+        revocation="confirmed by Outreach",
+        afterwards=Afterwards(now, 401, "refused by Outreach"),
+    )
     decision_key = make_key(domain, "Gateway", actor_label="command").row
     campaign = Campaign.objects.create(domain=domain, name=f"Spring of {name}")
     picture = BannerImage.objects.create(
@@ -165,6 +173,7 @@ def furnish(name: str) -> House:
         picture=picture,
         recipient_list=recipient_list,
         label=label,
+        receipt=receipt,
     )
 
 

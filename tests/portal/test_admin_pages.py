@@ -18,7 +18,7 @@ from django_q.signing import SignedPackage
 from integrations import sync
 from integrations.admin_base import ReadOnlyAdmin
 from integrations.chaincheck import check_and_note
-from integrations.models import Connection, LedgerChain, Mailbox, Notice, Person, QuarantinedRecord, SyncKind
+from integrations.models import Connection, LedgerChain, Mailbox, Notice, Person, QuarantinedRecord, Receipt, SyncKind
 from integrations.pruning import get_limit, prune_chain
 from integrations.sealing import open_sealed
 from portal.models import Domain, User
@@ -109,6 +109,7 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
         RecipientList.objects.create(domain=connection.domain, name=f"List {number}")
     key_of(connection.domain, "a@acme.example")  # the place holds a sealed key now
     Notice.objects.create(connection=connection, kind="lost", audience="owners")
+    Receipt.objects.create(domain=connection.domain, domain_name=connection.domain.name, payload="{}")
     set_up_schedules()
     return connection
 
@@ -142,6 +143,7 @@ def test_pages_with_tokens_seeds_and_session_keys_are_not_there() -> None:
         "integrations.Mailbox",
         "integrations.Notice",
         "integrations.Person",
+        "integrations.Receipt",
         "integrations.SigningKey",
         "integrations.SyncRun",
         "integrations.Team",
@@ -298,7 +300,7 @@ def test_what_is_derived_is_neither_added_nor_changed_nor_deleted(
             statuses[model._meta.label, page] = answer.status_code
 
     assert statuses == dict.fromkeys(statuses, 403)
-    assert len(statuses) == 3 * 22
+    assert len(statuses) == 3 * 23
 
 
 def test_a_finished_task_is_not_put_into_the_queue_again(

@@ -1,0 +1,43 @@
+"""What a domain holds in its hands after leaving: one signed receipt for each disconnect."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from portal.models import Domain
+
+
+class Receipt(models.Model):
+    """How one connection ended, as it was found then. Outlives the connection; written once.
+
+    payload: the very bytes that were signed, as text; see `integrations.receipts`.
+    """
+
+    domain = models.ForeignKey(Domain, null=True, on_delete=models.SET_NULL, related_name="receipts")
+    domain_name = models.CharField(max_length=253)
+    connection_ref = models.CharField(max_length=36)
+    created_at = models.DateTimeField(default=timezone.now)
+    payload = models.TextField()
+    signature = models.JSONField(
+        default=dict, help_text="Empty while the signing key could not be opened; it is signed later."
+    )
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["connection_ref"], name="one_receipt_per_connection")]
+
+    def __str__(self) -> str:
+        return f"receipt of {self.domain_name}, {self.created_at:%Y-%m-%d}"
+
+    @property
+    def content(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.payload)
+        return content
+
+    @property
+    def is_signed(self) -> bool:
+        return bool(self.signature)

@@ -1,0 +1,58 @@
+"""How did it end? The receipt of a disconnect, to read, print, keep and check."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from portal.access import Permission, require
+from portal.models import Domain
+
+from ..models import Receipt
+from ..receipts import make_file
+from ..signing import export_pem
+
+
+@require(Permission.VIEW_LEDGER)
+@require_safe
+def receipt(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """The receipt as a page that prints well, with the key that signed it."""
+    found = get_object_or_404(Receipt, pk=pk, domain=domain)
+    content = found.content
+    context: dict[str, Any] = {
+        "here": "integrations",
+        "receipt": found,
+        "content": content,
+        "left": content["originals"]["left_as_they_are"],
+        "at": {
+            "authorised": _read(content["authorised"]["at"]),
+            "asked_for": _read(content["asked_for"]["at"]),
+            "last": _read(content["calls"]["last"]["at"]) if content["calls"]["last"] else None,
+            "afterwards": _read(content["call_afterwards"]["at"]),
+            "erased": _read(content["tokens"]["erased_at"]),
+        },
+        "public_key_pem": export_pem(found.signature["public_key"]) if found.is_signed else "",
+    }
+    return render(request, "integrations/receipt.html", context)
+
+
+def _read(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+@require(Permission.VIEW_LEDGER)
+@require_safe
+def receipt_file(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """The receipt as a file, with its signature; `verifyreceipt` checks it."""
+    found = get_object_or_404(Receipt, pk=pk, domain=domain)
+    if not found.is_signed:
+        raise Http404("Not signed yet.")
+    name = f"receipt-{found.domain_name}-{found.created_at:%Y-%m-%d}.json"
+    response = HttpResponse(make_file(found), content_type="application/json; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "no-store"
+    return response
