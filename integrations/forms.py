@@ -53,7 +53,8 @@ class SwitchOffForm(forms.Form):
     )
 
     def clean_reason(self) -> str:
-        return " ".join(str(self.cleaned_data["reason"]).split())
+        # It is quoted in the middle of sentences.
+        return " ".join(str(self.cleaned_data["reason"]).split()).rstrip(".")
 
 
 class SwitchOnForm(SwitchOffForm):

@@ -120,7 +120,7 @@ def running_sandbox(folder: Path, plan: Plan) -> Iterator[str]:
     """A sandbox Outreach listens, in a process of its own; yields its address."""
     ready = folder / "sandbox-address"
     command = [
-        sys.executable, "-m", "integrations.outreach.sandbox",
+        sys.executable, "-m", "integrations.outreach.sandbox", "--also-registered", "users.read",
         "--people", str(plan.people), "--teams", str(plan.teams), "--domain", DOMAIN,
         "--redirect-uri", f"{plan.portal_url}/accounts/outreach/login/callback/",
         "--ready-file", str(ready),

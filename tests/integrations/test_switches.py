@@ -18,7 +18,7 @@ from .conftest import get_values, run_sync, words_of
 
 pytestmark = pytest.mark.usefixtures("unchanged_bystander")
 
-BY, WHY = "dana@acme.example", "The audit is open."
+BY, WHY = "dana@acme.example", "The audit is open"
 READS = {"users.all": "/api/v2/users", "teams.read": "/api/v2/teams", "mailboxes.all": "/api/v2/mailboxes"}
 
 
@@ -156,7 +156,7 @@ def test_the_page_asks_why_and_for_the_name_to_switch_on_again(client, sandbox, 
     assert "no call under mailboxes.all leaves this portal" in shown
     assert (unsaid.status_code, connection.scopes_switched_off) == (200, ["mailboxes.all"])
     told = words_of(client.get(reverse("integrations:outreach", args=[domain.name])))
-    assert f"Switched off by {owner.email}" in told and "because “The audit is open.”" in told
+    assert f"Switched off by {owner.email}" in told and "because “The audit is open”." in told
 
     for fields in (
         {"reason": "Done."},
@@ -172,8 +172,8 @@ def test_the_page_asks_why_and_for_the_name_to_switch_on_again(client, sandbox, 
 
     assert (connection.scopes_switched_off, connection.switch_notes) == ([], {})
     assert [entry[2:] for entry in get_acts(connection)] == [
-        (owner.email, "The audit is open."),
-        (owner.email, "Done."),
+        (owner.email, "The audit is open"),
+        (owner.email, "Done"),
     ]
 
 

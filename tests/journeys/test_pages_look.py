@@ -20,9 +20,10 @@ APPS = {"portal", "integrations", "signatures"}
 # What a person reaches by following links from the first page; a page more or less shows here.
 PAGES = {
     "portal:home", "portal:overview", "portal:settings", "portal:members", "portal:member",
-    "portal:integrations", "integrations:outreach", "integrations:outreach_disconnect", "integrations:runs",
-    "integrations:run", "integrations:ledger", "integrations:ledger_calls", "integrations:ledger_scope",
-    "integrations:audit", "signatures:senders",
+    "portal:integrations", "integrations:outreach", "integrations:outreach_disconnect", "integrations:outreach_proof",
+    "integrations:outreach_request", "integrations:outreach_switch", "integrations:runs", "integrations:run",
+    "integrations:ledger", "integrations:ledger_calls", "integrations:ledger_scope", "integrations:audit",
+    "signatures:senders",
     "signatures:sender", "signatures:groups", "signatures:group", "signatures:templates",
     "signatures:template_new", "signatures:template", "signatures:brand", "signatures:deliveries",
     "signatures:delivery_run", "signatures:delivery_preview",

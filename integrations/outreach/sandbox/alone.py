@@ -28,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--throttle-seconds", type=float, default=60, help="one token per user in so many seconds"
     )
+    parser.add_argument(
+        "--also-registered",
+        action="append",
+        default=[],
+        metavar="SCOPE",
+        help="a scope that the application lists beside the usual four; may be repeated",
+    )
     parser.add_argument("--ready-file", type=Path, help="is written with the address once it answers")
 
 
@@ -50,6 +57,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
             host=options.host,
             port=options.port,
         ) as sandbox:
+            sandbox.settings.registered_scopes += tuple(options.also_registered)
             if options.ready_file is not None:
                 _write_whole(options.ready_file, f"{sandbox.base_url}\n")
             say(f"Sandbox Outreach at {sandbox.base_url} (Ctrl-C ends it)")
