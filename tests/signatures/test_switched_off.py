@@ -1,0 +1,69 @@
+"""A permission switched off here: deliveries that were queued end with the reason, and nothing is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from integrations.disconnect import request_disconnect
+from integrations.models import Connection
+from integrations.restoration import list_left_behind
+from integrations.switches import switch_off, switch_on
+from signatures.delivery import DeliveryBlocked, carry_out, plan_delivery, start_delivery
+from signatures.models import DeliveryRunState
+from signatures.restore import restore_connection
+
+from .conftest import get_delivered, get_held, get_writes
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BY, WHY = "dana@acme.example", "The audit is open"
+
+
+def test_a_queued_delivery_ends_with_who_switched_it_off_and_why(sandbox, ready, domain):
+    run = plan_delivery(domain, by_label="test")
+    start_delivery(run, by_label="test")
+    switch_off(ready, "mailboxes.all", by_label=BY, reason=WHY)
+    sandbox.requests.clear()
+
+    ended = carry_out(run.pk)
+
+    assert ended.state == DeliveryRunState.SKIPPED
+    assert f"mailboxes.all was switched off here by {BY}" in ended.cause and WHY in ended.cause
+    assert list(sandbox.requests) == []
+
+
+def test_nothing_is_planned_while_it_is_off_and_everything_goes_on_when_it_is_on(
+    sandbox, ready, domain, deliver
+):
+    switch_off(ready, "mailboxes.all", by_label=BY, reason=WHY)
+    sandbox.requests.clear()
+
+    with pytest.raises(DeliveryBlocked, match="switched off here"):
+        plan_delivery(domain, by_label="test")
+    assert list(sandbox.requests) == []
+
+    switch_on(ready, "mailboxes.all", by_label=BY, reason="Closed")
+    assert get_delivered(deliver())
+
+
+def test_other_switches_leave_deliveries_alone(sandbox, ready, deliver):
+    for scope in ("users.all", "teams.read", "prospects.read"):
+        switch_off(ready, scope, by_label=BY, reason=WHY)
+
+    assert get_delivered(deliver())
+
+
+def test_leaving_while_it_is_off_writes_nothing_and_tells_which_mailboxes_were_left(sandbox, ready, deliver):
+    delivered = get_delivered(deliver())
+    held = get_held(sandbox)
+    switch_off(ready, "mailboxes.all", by_label=BY, reason=WHY)
+    sandbox.requests.clear()
+
+    request_disconnect(ready, restores=True, by_label=BY)
+    restore_connection(ready.pk)
+
+    assert (get_writes(sandbox), get_held(sandbox)) == ([], held)
+    left = list_left_behind(Connection.objects.get(pk=ready.pk))
+    assert {each.remote_id for each in left} == delivered
+    assert {each.is_conflict for each in left} == {False}
+    assert all("switched off here" in each.why for each in left)
