@@ -204,6 +204,8 @@ def _erase(connection: Connection, *, confirmed: bool, revocation: str, afterwar
             revocation_confirmed=confirmed,
             mode=Mode.DRY_RUN,
         )
+        connection.refresh_from_db()
+        write_receipt(connection, ended_at=now, revocation=revocation, afterwards=afterwards)
         record_act(
             "disconnected",
             domain=connection.domain,
@@ -211,8 +213,6 @@ def _erase(connection: Connection, *, confirmed: bool, revocation: str, afterwar
             actor_label=connection.disconnect_requested_by_label,
             detail=f"access erased; revocation {revocation}; a call afterwards: {afterwards.verdict}",
         )
-        connection.refresh_from_db()
-        write_receipt(connection, ended_at=now, revocation=revocation, afterwards=afterwards)
 
 
 def _release(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Min, Sum
 
 from portal.models import Domain
 
@@ -16,7 +16,7 @@ from .models import (
     CallBudget,
     Connection,
     ConnectionState,
-    LedgerEntry,
+    LedgerDay,
     Mode,
     Notice,
     Outcome,
@@ -134,13 +134,13 @@ class YearUse:
 
 
 def get_year_use(domain: Domain, *, at: datetime) -> YearUse:
-    """Return what the ledger counts for the year of `at`, in the domain's zone."""
+    """Return what the ledger counts for the year of `at`, in the domain's zone; pruning takes nothing from it."""
     local = at.astimezone(ZoneInfo(domain.time_zone))
     since = local.replace(month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
-    entries = LedgerEntry.objects.filter(domain=domain)
-    left = entries.filter(action="call", at__gte=since).exclude(outcome=Outcome.REFUSED)
-    used = left.aggregate(calls=Sum("times", default=0))["calls"]
-    began = entries.order_by("id").values_list("at", flat=True).first() or at
+    days = LedgerDay.objects.filter(chain=domain.pk, day__gte=since.date()).order_by()
+    left = days.filter(action="call").exclude(outcome=Outcome.REFUSED)
+    used = left.aggregate(calls=Sum("calls", default=0))["calls"]
+    began = days.aggregate(first=Min("first_at"))["first"] or at
     elapsed = at - max(began, since)
     pace = round(used * (timedelta(days=365) / elapsed)) if elapsed >= timedelta(days=1) else None
     return YearUse(local.year, used, pace)

@@ -23,7 +23,7 @@ def prove(domain: Domain, *, by_label: str, provider: str = "outreach") -> Any:
     Every refusal is in the ledger as refused, and the proof itself as an act with what it came to.
     """
     connection = get_connection(domain)
-    job = f"proof {secrets.token_hex(4)}"
+    job = f"proof {secrets.randbelow(10**9)}"
     # Without a connection the entries name none.
     calls = CallCollector(connection or Connection(id="", domain=domain), job=job, actor_label=by_label)
     proof = get_provider_part(provider, "run_proof")(record=calls)

@@ -13,9 +13,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q, Sum
+from django.utils import timezone
 
+from .chain import get_chain
 from .ledger import record_act
 from .models import Connection, LedgerEntry, Outcome, Receipt
+from .pruning import get_limit
 from .restoration import get_restoration, list_left_behind
 from .sealing import Unsealable
 from .signing import Signature, is_signed_by, sign, verify
@@ -24,8 +27,7 @@ KIND = "countersign disconnect receipt"
 VERSION = 1
 WORK = "disconnect"  # the ledger's job for the calls of leaving itself
 
-KEPT = (
-    {"what": "the ledger of calls and privileged acts", "until": "the ledger’s retention here ends"},
+_UNTIL_DELETED = (
     {
         "what": "what mailboxes held before the first delivery, and were not given back",
         "until": "the domain is deleted here",
@@ -97,6 +99,7 @@ def _describe(
 ) -> dict[str, Any]:
     entries = LedgerEntry.objects.filter(domain=connection.domain, connection_ref=str(connection.pk))
     asked = entries.filter(action="disconnect requested").first()
+    chain = get_chain(connection.domain)
     return {
         "kind": KIND,
         "version": VERSION,
@@ -125,8 +128,18 @@ def _describe(
             "http_status": afterwards.status,
             "verdict": afterwards.verdict,
         },
-        "kept": list(KEPT),
+        "ledger": {"entries": chain.count, "head": chain.digest} if chain else {"entries": 0, "head": ""},
+        "kept": _list_kept(ended_at),
     }
+
+
+def _list_kept(ended_at: datetime) -> list[dict[str, str]]:
+    keep = timezone.now() - get_limit()
+    ledger = {
+        "what": "the ledger of calls and privileged acts",
+        "until": f"{ended_at + keep:%Y-%m-%d} at the least; nothing younger than {keep.days} days is pruned",
+    }
+    return [ledger, *_UNTIL_DELETED]
 
 
 def _describe_calls(entries: Any) -> dict[str, Any]:

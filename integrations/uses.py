@@ -130,7 +130,6 @@ def summarise(domain: Domain, connection: Connection | None) -> list[ScopeUse]:
     doers = _list_doers(days)
     last_jobs = _find_last_jobs(days)
     granted = set(connection.scopes_granted) if connection else set()
-    switched_off = set(connection.scopes_switched_off) if connection else set()
 
     def build(scope: str, title: str, verbs: Iterable[tuple[str, str]], *, is_requested: bool) -> ScopeUse:
         is_granted = scope in granted
@@ -139,7 +138,10 @@ def summarise(domain: Domain, connection: Connection | None) -> list[ScopeUse]:
             title=title,
             is_requested=is_requested,
             is_granted=is_granted,
-            is_on=is_granted and is_requested and scope not in switched_off,
+            is_on=is_granted
+            and is_requested
+            and connection is not None
+            and not connection.is_switched_off(scope),
             granted_at=connection.authorised_at if connection and is_granted else None,
             granted_by=connection.authorised_by_label if connection and is_granted else "",
             verbs=tuple(

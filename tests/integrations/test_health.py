@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from integrations import chain
 from integrations.errors import AccountRestricted, Refused, ScopeMissing
 from integrations.gateway import open_gateway
 from integrations.health import YearUse, get_facts, get_year_use, list_forbidden
@@ -148,9 +149,10 @@ def test_the_comparison_is_written_once_and_not_with_each_request(sandbox, conne
 
 # ── The year ─────────────────────────────────────────────────────────────────────────────────────
 def add_calls(domain, at: datetime, times: int, outcome: str = Outcome.ANSWERED) -> None:
-    LedgerEntry.objects.create(
+    entry = LedgerEntry(
         domain=domain, domain_name=domain.name, action="call", outcome=outcome, times=times, at=at
     )
+    chain.append([entry], domain=domain)
 
 
 def test_the_year_counts_calls_that_left_since_new_year_in_the_domains_zone(domain, other_domain):

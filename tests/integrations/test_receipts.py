@@ -72,7 +72,11 @@ def test_the_receipt_says_who_when_the_last_call_and_that_a_call_afterwards_was_
         401,
         "refused by Outreach",
     )
-    assert [each["until"] for each in content["kept"]] and receipt.is_signed
+    # The ledger's head of that moment: the next entry is the one that says that it is over.
+    last = LedgerEntry.objects.get(domain=domain, action="disconnected")
+    assert content["ledger"] == {"entries": last.sequence - 1, "head": last.previous_digest}
+    assert content["kept"][0]["until"].startswith(f"{ended + timedelta(days=400):%Y-%m-%d} at the least")
+    assert receipt.is_signed
 
 
 def test_exactly_one_call_is_made_with_the_revoked_token_and_it_is_in_the_ledger(sandbox, connection):

@@ -17,7 +17,7 @@ from django_q.signing import SignedPackage
 from integrations.chain import get_chain
 from integrations.chaincheck import check_and_note
 from integrations.ledger import record_act
-from integrations.models import LedgerCheckpoint, Team
+from integrations.models import LedgerCheckpoint, Notice, Team
 from portal.heartbeat import record_beat
 from portal.models import Membership, Role, User
 from portal.schedules import set_up_schedules
@@ -52,6 +52,7 @@ OBJECTS = {
     "campaigns/<int:pk>": "campaign",
     "campaigns/<int:campaign>": "campaign",
     "banners/<int:pk>": "banner",
+    "receipts/<int:pk>": "receipt",
 }
 # What stands for a part that names no object of a house.
 WORDS = {
@@ -78,6 +79,9 @@ def get_body(address: str, house: House) -> dict[str, Any]:
         "/manage/domains/<str:domain>/members/<int:pk>/": {"act": "role", "role": "auditor"},
         "/manage/domains/<str:domain>/integrations/outreach/disconnect/": {"restores": "0"},
         "/manage/domains/<str:domain>/integrations/outreach/mode/": {"mode": "dry_run"},
+        "/manage/domains/<str:domain>/integrations/outreach/scopes/<str:scope>/": {
+            "reason": "The audit is open"
+        },
         "/domains/<str:domain>/syncs/now/": {"kind": "full"},
         "/domains/<str:domain>/ledger/export/": {"format": "jsonl"},
         "/domains/<str:domain>/groups/<int:pk>/move/": {"position": 1},
@@ -149,6 +153,7 @@ def furnish_admin(house: House) -> None:
         domain=house.domain, mailbox_remote_id="11", mailbox_email="a@acme.example", original_html="<p>Hi</p>"
     )
     Team.objects.create(connection=house.connection, remote_id="5", digest="d", changed_at=now, name="Sales")
+    Notice.objects.create(connection=house.connection, kind="lost", audience="owners")
     record_act("domain made", domain=house.domain, actor_label="command")
     chain = get_chain(house.domain)
     assert chain is not None

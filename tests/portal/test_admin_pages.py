@@ -18,7 +18,16 @@ from django_q.signing import SignedPackage
 from integrations import sync
 from integrations.admin_base import ReadOnlyAdmin
 from integrations.chaincheck import check_and_note
-from integrations.models import Connection, LedgerChain, Mailbox, Notice, Person, QuarantinedRecord, Receipt, SyncKind
+from integrations.models import (
+    Connection,
+    LedgerChain,
+    Mailbox,
+    Notice,
+    Person,
+    QuarantinedRecord,
+    Receipt,
+    SyncKind,
+)
 from integrations.pruning import get_limit, prune_chain
 from integrations.sealing import open_sealed
 from portal.models import Domain, User
