@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import subprocess
+import textwrap
 from datetime import timedelta
 
 import pytest
@@ -23,6 +23,7 @@ from integrations.sealing import open_sealed
 from integrations.signing import export_pem, replace_key
 from integrations.switches import switch_off
 from portal.models import Role
+from tests.installation import ROOT
 
 from .conftest import get_calls, get_values, run_sync, words_of
 from .leaving import assert_erased, leave
@@ -239,21 +240,18 @@ def test_r5_what_remains_is_the_record_and_no_byte_of_a_token(
 
 
 # ── Kept, signed, checked ────────────────────────────────────────────────────────────────────────
-def test_the_file_is_verified_with_openssl_and_the_public_key_alone(sandbox, connection, tmp_path):
-    document = json.loads(make_file(end(connection)))
+def test_the_file_is_verified_without_the_portal_as_the_documentation_says(sandbox, connection, tmp_path):
+    receipt = end(connection)
+    (tmp_path / "receipt-acme.com-2026-11-24.json").write_text(make_file(receipt))
+    (tmp_path / "key.pem").write_text(export_pem(receipt.signature["public_key"]))
+    documented = (ROOT / "docs" / "connection.md").read_text()
+    steps = documented[documented.index("    python3 - receipt-acme") :].partition("\n\n")[0]
 
-    signature = document["signature"]
-    canonical = json.dumps(document["receipt"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    (tmp_path / "receipt").write_bytes(canonical.encode())
-    (tmp_path / "signature").write_bytes(base64.b64decode(signature["signature"]))
-    (tmp_path / "key.pem").write_text(export_pem(signature["public_key"]))
     done = subprocess.run(
-        ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin",
-         "-in", "receipt", "-sigfile", "signature"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        ["bash", "-ec", textwrap.dedent(steps)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
 
-    assert (done.returncode, done.stdout.strip()) == (0, "Signature Verified Successfully")
+    assert (done.returncode, done.stdout.strip()) == (0, "Signature Verified Successfully"), done.stderr
 
 
 def test_the_command_tells_a_genuine_file_from_a_changed_or_foreign_one(
