@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('signatures', '0006_variable_tests'),
+        ('signatures', '0007_banner_spool'),
     ]
 
     operations = [
