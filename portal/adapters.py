@@ -5,30 +5,99 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import record_authentication
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from django.http import HttpRequest
+from allauth.socialaccount.adapter import _build_apps_from_settings as build_apps_from_settings
+from allauth.socialaccount.models import SocialAccount, SocialApp
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.crypto import get_random_string
 
 from integrations.sealing import open_sealed, seal
 
+from .models import Domain, User
+from .sso.login import Refusal, find_person, read_claims, refuse, say_password_is_closed
+from .sso.provider import get_app
+from .sso.transport import make_session
+
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Members are added by an owner or admin of a domain; the sign-up page is closed."""
+    """Members are invited by an owner or admin of a domain; the sign-up page is closed."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
+        """A right password ends with a sentence where the person's domain wants its own sign-in used."""
+        is_sso = "sociallogin" in (kwargs.get("signal_kwargs") or {})
+        domain = None if is_sso else say_password_is_closed(user)
+        if domain is None:
+            return super().pre_login(request, user, **kwargs)
+        return render(request, "portal/sso_required.html", {"wanting": domain}, status=403)
+
+    def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
+        """Somebody who has neither password nor second step says once more who they are where they signed in."""
+        found: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        linked = SocialAccount.objects.filter(user_id=user.pk).first() if not found else None
+        if linked is None:
+            return found
+        return [
+            {
+                "id": "sso",
+                "description": "Sign in through your company",
+                "url": reverse("sso_login", args=[linked.provider]),
+            }
+        ]
+
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
-    """Connecting Outreach never makes, finds or logs in a portal user."""
+    """Connecting Outreach never makes, finds or logs in a portal user; single sign-on asks `sso.login` whom."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         return False
 
     def list_providers(self, request: HttpRequest) -> list[Any]:
-        """Outreach is connected on a domain's page; it is no way to log in."""
-        return [provider for provider in super().list_providers(request) if provider.id != "outreach"]
+        """None: Outreach is connected on a domain's page, and single sign-on begins with one's own address."""
+        return []
+
+    def list_apps(self, request: HttpRequest, provider: Any = None, client_id: Any = None) -> list[SocialApp]:
+        """Outreach's from the settings, a domain's from its own row; never allauth's table, which is not sealed."""
+        company = get_app(provider) if provider else None
+        return (
+            [company]
+            if company
+            else [
+                app
+                for apps in build_apps_from_settings(provider=provider, client_id=client_id).values()
+                for app in apps
+            ]
+        )
+
+    def get_requests_session(self) -> Any:
+        return make_session()
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        """Single sign-on goes on with a known person of its domain, or ends with a sentence."""
+        domain = Domain.objects.filter(
+            name=sociallogin.account.provider, identity_provider__isnull=False
+        ).first()
+        if domain is None or sociallogin.state.get("process") != "login":
+            raise PermissionDenied("This sign-in was not set up here.")
+        email, is_verified = read_claims(sociallogin)
+        try:
+            person = find_person(domain, email=email, is_verified=is_verified, uid=sociallogin.account.uid)
+        except Refusal as refusal:
+            raise ImmediateHttpResponse(refuse(request, refusal)) from refusal
+        if not sociallogin.is_existing:
+            sociallogin.connect(request, person)
+        if request.user == person:  # they were asked who they are once more
+            record_authentication(request, person, "socialaccount", reauthenticated=True)
+            raise ImmediateHttpResponse(redirect(sociallogin.get_redirect_url(request) or "/"))
 
     def generate_state_param(self, state: dict[str, Any]) -> str:
         return get_random_string(43)  # 256 bits; allauth's own 16 characters hold 95

@@ -11,5 +11,6 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         from . import checks, reauth, session_limits  # noqa: F401 - register checks, and what a login leaves behind
         from .beats import connect_beats
+        from .sso import login  # noqa: F401 - registers what a removed member leaves behind
 
         connect_beats()

@@ -9,13 +9,17 @@ from django.http import HttpRequest
 
 from .access import Permission, get_permissions, get_role, get_visible_domains
 from .heartbeat import get_worker
-from .models import Domain, Role
+from .models import Domain, IdentityProvider, Role
 
 MENU_DOMAINS = 20  # more are found on the list of domains
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    context: dict[str, Any] = {"site_name": "Countersign", "sandbox": settings.IS_SANDBOX}
+    context: dict[str, Any] = {
+        "site_name": "Countersign",
+        "sandbox": settings.IS_SANDBOX,
+        "has_sso": IdentityProvider.objects.exists,  # asked by the sign-in page alone
+    }
     domain: Domain | None = getattr(request, "domain", None)
     user = getattr(request, "user", None)
     if domain is None or user is None or not user.is_authenticated:

@@ -6,10 +6,14 @@ import zoneinfo
 from itertools import groupby
 from typing import Any
 
+from allauth.socialaccount.models import SocialAccount
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 
-from .models import Domain, User
+from integrations.sealing import seal
+
+from .models import Domain, IdentityProvider, Membership, Role, User
+from .sso.transport import ProviderUnreachable, is_acceptable, read_configuration
 
 
 class InvitationForm(forms.Form):
@@ -57,6 +61,71 @@ class ChoosePasswordForm(forms.Form):
         if "password1" in self.cleaned_data and password != self.cleaned_data["password1"]:
             raise forms.ValidationError("The two passwords differ.")
         return password
+
+
+class SsoStartForm(forms.Form):
+    """An address, which says whose single sign-on it is."""
+
+    email = forms.EmailField(
+        label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "username"})
+    )
+
+
+class IdentityProviderForm(forms.ModelForm):
+    """A domain's identity provider. The secret is typed, and never shown again."""
+
+    issuer = forms.URLField(
+        max_length=500,
+        assume_scheme="https",
+        help_text="Exactly as it is published, such as https://login.acme.com/realms/acme.",
+    )
+    client_secret = forms.CharField(
+        label="Client secret",
+        required=False,
+        strip=True,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text="Leave empty to keep the present one.",
+    )
+
+    class Meta:
+        model = IdentityProvider
+        fields = ["issuer", "client_id", "client_secret", "default_role", "is_required"]
+
+    def clean_issuer(self) -> str:
+        issuer = str(self.cleaned_data["issuer"])
+        if not is_acceptable(issuer) or "?" in issuer:
+            raise forms.ValidationError(
+                "Write an https address, exactly as the provider publishes its issuer."
+            )
+        try:
+            read_configuration(issuer)
+        except ProviderUnreachable as error:
+            raise forms.ValidationError(str(error)) from error
+        return issuer
+
+    def clean_is_required(self) -> bool:
+        required = bool(self.cleaned_data["is_required"])
+        owners = Membership.objects.filter(domain=self.instance.domain, role=Role.OWNER).values("user")
+        used = SocialAccount.objects.filter(provider=self.instance.domain.name, user__in=owners)
+        if required and not used.exists():
+            raise forms.ValidationError(
+                "First let an owner sign in this way once: nobody would get in if it failed."
+            )
+        return required
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        moved = self.instance.pk and "issuer" in self.changed_data
+        if not cleaned.get("client_secret") and (not self.instance.pk or moved):
+            self.add_error("client_secret", "Type the secret: it belongs to this issuer alone.")
+        return cleaned
+
+    def save(self, commit: bool = True) -> IdentityProvider:
+        found: IdentityProvider = super().save(commit=False)
+        if self.cleaned_data["client_secret"]:
+            found.client_secret_sealed = seal(self.cleaned_data["client_secret"], bound_to=found.bound_to)
+        found.save()
+        return found
 
 
 class RoleForm(forms.Form):

@@ -25,7 +25,7 @@ from .invitations import (
     withdraw,
 )
 from .members import MembershipRefused
-from .models import Domain, Invitation, Membership, User
+from .models import Domain, IdentityProvider, Invitation, Membership, User
 from .reauth import recently_authenticated
 from .views import get_person, tell_sent
 
@@ -85,6 +85,8 @@ def invitation(request: HttpRequest) -> HttpResponse:
             )
         if request.user.is_authenticated:
             return _join(request, found)
+        if IdentityProvider.objects.filter(domain=found.domain, is_required=True).exists():
+            return _show(request, found, signs_in_by_company=True)
         if account is not None:
             return _show(request, found, has_account=True)
         return _choose_password(request, found)

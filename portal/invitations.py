@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from allauth.account.models import EmailAddress
-from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import QuerySet
@@ -20,6 +19,7 @@ from django.utils import timezone
 from integrations.ledger import record_act
 
 from .access import may_change_membership
+from .links import get_public_address
 from .members import MembershipRefused
 from .models import Domain, Invitation, Membership, User
 
@@ -218,8 +218,8 @@ def _send(invitation: Invitation, token: str) -> bool:
     """Mail the link, at the configured address whatever a request's headers say; False where nobody took the mail."""
     context = {
         "invitation": invitation,
-        "link": settings.PUBLIC_URL + reverse("portal:invitation_link", args=[token]),
-        "portal": settings.PUBLIC_URL,
+        "link": get_public_address(reverse("portal:invitation_link", args=[token])),
+        "portal": get_public_address(""),
     }
     subject = f"You are invited to {invitation.domain.name} in Countersign"
     try:

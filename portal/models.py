@@ -161,6 +161,37 @@ class Invitation(models.Model):
         return self.accepted_at is None and self.withdrawn_at is None
 
 
+class IdentityProvider(models.Model):
+    """Where the members of one domain sign in: their company's own OpenID Connect provider."""
+
+    domain = models.OneToOneField(Domain, on_delete=models.CASCADE, related_name="identity_provider")
+    issuer = models.URLField(
+        max_length=500, help_text="Exactly as it is published, such as https://login.acme.com/realms/acme."
+    )
+    client_id = models.CharField("client ID", max_length=255)
+    client_secret_sealed = models.TextField()
+    default_role = models.CharField(
+        "role of people nobody invited",
+        max_length=16,
+        blank=True,
+        choices=[(Role.AUDITOR.value, Role.AUDITOR.label)],
+        help_text="People of this mail domain who sign in for the first time.",
+    )
+    is_required = models.BooleanField(
+        "no passwords",
+        default=False,
+        help_text="Members sign in this way alone. Operators keep their passwords.",
+    )
+
+    def __str__(self) -> str:
+        return f"{self.issuer} of {self.domain.name}"
+
+    @property
+    def bound_to(self) -> str:
+        """What its sealed secret is bound to: the domain and the issuer, so that it opens for no other."""
+        return f"sso:{self.domain_id}:{self.issuer}"
+
+
 class WorkerHeartbeat(models.Model):
     """When the background worker last finished a canary task; one row."""
 

@@ -186,6 +186,7 @@ SOCIALACCOUNT_STORE_TOKENS = False  # it would store them in the clear
 # The secret stays out of allauth: codes are exchanged by our own client.
 SOCIALACCOUNT_PROVIDERS = {"outreach": {"APPS": [{"client_id": OUTREACH_CLIENT_ID, "secret": ""}]}}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+SSO_PRIVATE_HOSTS = words("SSO_PRIVATE_HOSTS")  # identity providers that may stand in a private network
 REQUIRE_MFA = env.bool("REQUIRE_MFA", default=not DEBUG)  # of owners and staff; a domain may ask it of all
 MFA_TOTP_ISSUER = "Countersign"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG

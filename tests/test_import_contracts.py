@@ -19,6 +19,8 @@ SPEAKERS = {
     "integrations/outreach/client.py": "the one transport",
     "integrations/outreach/deadline.py": "its bound on time, on the response itself",
     "integrations/outreach/sandbox": "listens, and calls nobody",
+    "portal/sso/transport.py": "a company's identity provider, at login",
+    "portal/sso/views.py": "names what may fail on the way there",
     "portal/demo": "acts as the person's browser, on this machine only",
 }
 NETWORK = {

@@ -130,7 +130,7 @@ def get_body(name: str, house: House) -> dict[str, Any]:
         "portal:member": {"act": "role", "role": "auditor"},
         "portal:members": {"email": "new@acme.example", "role": "auditor"},
         "portal:settings": {"time_zone": "Europe/London"},
-        "portal:sign_in": {"require_mfa": "on"},
+        "portal:sign_in": {"act": "second step", "require_mfa": "on"},
         "signatures:banner": BANNER,
         "signatures:banner_new": BANNER | {"picture": make_picture()},
         "signatures:banner_place": {"is_on": "on", "width": 480, "height": 120},

@@ -1,0 +1,11 @@
+"""Where single sign-on begins, and where the identity provider sends people back to."""
+
+from django.urls import path
+
+from . import views
+
+urlpatterns = [
+    path("sso/", views.start, name="sso_start"),
+    path("sso/<str:domain>/login/", views.go, name="sso_login"),
+    path("sso/<str:domain>/login/callback/", views.callback, name="sso_callback"),
+]

@@ -1,0 +1,408 @@
+"""Single sign-on against a real OpenID Connect provider on a socket: whom it lets in, and whom never."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import jwt
+import pytest
+import requests
+from allauth.core import context as allauth_context
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from oidc_provider_mock import run_server_in_thread
+
+from integrations.models import LedgerEntry
+from integrations.rotation import reseal_all
+from integrations.sealing import seal
+from portal.invitations import VALID_FOR
+from portal.models import Domain, IdentityProvider, Invitation, Membership, Role, User
+from portal.sso.provider import CompanyOAuth2Adapter, get_app
+from portal.sso.transport import ProviderUnreachable, make_session, read_configuration
+from tests.integrations.conftest import words_of
+
+from .conftest import make_user
+from .test_mfa import dump_database
+
+DANA = "dana@acme.example"
+SECRET = "canary-of-a-client-secret"
+
+
+@pytest.fixture(scope="module")
+def idp() -> Iterator[str]:
+    """A company's identity provider that signs everybody in who says who they are; its issuer."""
+    with run_server_in_thread() as server:
+        yield f"http://localhost:{server.server_port}"
+
+
+@pytest.fixture
+def provider(idp: str, domain: Domain, settings: Any) -> IdentityProvider:
+    settings.DEBUG = True  # plain http to this machine
+    settings.PUBLIC_URL = "http://testserver"
+    made = IdentityProvider(domain=domain, issuer=idp, client_id="countersign")
+    made.client_secret_sealed = ""
+    made.save()
+    made.client_secret_sealed = seal(SECRET, bound_to=made.bound_to)
+    made.save()
+    return made
+
+
+@pytest.fixture
+def bystander(other_domain: Domain, make_member: Callable[..., User]) -> User:
+    return make_member(other_domain, Role.OWNER)
+
+
+def tell_provider(idp: str, sub: str, **claims: Any) -> None:
+    """The identity provider knows this person by these claims."""
+    requests.put(f"{idp}/users/{sub}", json=claims, timeout=10).raise_for_status()
+
+
+def come_back(client: Client, idp: str, sub: str, *, start: str = "/accounts/sso/acme.example/login/") -> str:
+    """Go out to the identity provider and sign in there; the address it sends the browser back to."""
+    out = client.get(start)
+    assert out.status_code == 302, words_of(out)
+    allowed = requests.post(out["Location"], data={"sub": sub}, allow_redirects=False, timeout=10)
+    assert allowed.status_code == 302, allowed.text
+    parts = urlsplit(allowed.headers["Location"])
+    assert parts.netloc == "testserver"
+    return f"{parts.path}?{parts.query}"
+
+
+def sign_in(client: Client, idp: str, sub: str = "dana", **claims: Any) -> HttpResponse:
+    tell_provider(idp, sub, **({"email": DANA, "email_verified": True} | claims))
+    return client.get(come_back(client, idp, sub))  # type: ignore[return-value]
+
+
+def is_in(client: Client) -> bool:
+    return "_auth_user_id" in client.session
+
+
+def count_people() -> tuple[int, int, int]:
+    return User.objects.count(), Membership.objects.count(), SocialAccount.objects.count()
+
+
+def test_a_member_signs_in_and_stays_the_one_person_they_were(
+    client, idp, provider, domain, make_member, bystander
+):
+    dana = make_member(domain, Role.EDITOR, DANA)
+
+    done = sign_in(client, idp)
+    sign_in(again := Client(), idp)
+
+    assert (done.status_code, done["Location"]) == (302, "/")
+    assert client.session["_auth_user_id"] == again.session["_auth_user_id"] == str(dana.pk)
+    assert count_people() == (2, 2, 1)
+    assert client.get("/domains/acme.example/").status_code == 200
+    assert client.get("/domains/bystander.example/").status_code == 404
+    assert (SocialToken.objects.count(), SocialApp.objects.count()) == (0, 0)
+    assert SocialAccount.objects.get().extra_data == {}
+    # A fresh login by single sign-on counts as one.
+    response = client.post(reverse("portal:members", args=[domain.name]), {})
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("claims", "words"),
+    [
+        ({"email_verified": False}, "Your address is not verified"),
+        ({"email_verified": "true"}, "Your address is not verified"),
+        ({"email": "owner@bystander.example"}, "This sign-in is for another domain"),
+        ({"email": "dana@sub.acme.example"}, "This sign-in is for another domain"),
+        ({"email": "dana@evilacme.example"}, "This sign-in is for another domain"),
+        ({"email": "nobody@acme.example"}, "You are no member of this domain"),
+        ({"email": "root@acme.example"}, "Operators sign in with their password"),
+        ({"email": "both@acme.example"}, "You belong to other domains too"),
+        ({"email": "gone@acme.example"}, "This account is closed"),
+    ],
+)
+def test_nobody_else_is_let_in_and_nothing_is_made(
+    client, idp, provider, domain, other_domain, make_member, bystander, claims, words
+):
+    make_member(domain, Role.EDITOR, DANA)
+    User.objects.filter(pk=make_member(domain, Role.OWNER, "root@acme.example").pk).update(is_staff=True)
+    Membership.objects.create(
+        domain=other_domain, user=make_member(domain, Role.EDITOR, "both@acme.example"), role=Role.AUDITOR
+    )
+    User.objects.filter(pk=make_member(domain, Role.EDITOR, "gone@acme.example").pk).update(is_active=False)
+    before = count_people()
+
+    refused = sign_in(client, idp, sub=str(claims), **claims)
+
+    assert (refused.status_code, words in words_of(refused)) == (403, True), words_of(refused)
+    assert (is_in(client), count_people()) == (False, before)
+
+
+def test_an_invitation_is_taken_up_and_an_expired_one_is_not(client, idp, provider, domain, owner):
+    invitation = Invitation.objects.create(
+        domain=domain,
+        email=DANA,
+        role="editor",
+        token_sha256="d",
+        invited_by=owner,
+        expires_at=timezone.now(),
+    )
+    assert "This invitation has expired" in words_of(sign_in(client, idp))
+
+    Invitation.objects.update(expires_at=timezone.now() + VALID_FOR)
+    sign_in(client, idp)
+
+    invitation.refresh_from_db()
+    assert invitation.accepted_at is not None
+    assert Membership.objects.get(user__email=DANA).role == "editor"
+    assert not User.objects.get(email=DANA).has_usable_password()
+    assert is_in(client)
+
+
+def test_people_nobody_invited_become_auditors_where_the_owner_says_so(client, idp, provider, domain):
+    IdentityProvider.objects.update(default_role="auditor")
+
+    sign_in(client, idp)
+
+    assert Membership.objects.get(user__email=DANA).role == "auditor"
+    assert [value for value, _ in IdentityProvider._meta.get_field("default_role").choices or []] == [
+        "auditor"
+    ]
+    assert LedgerEntry.objects.get().detail == f"{DANA} as auditor, by single sign-on"
+
+
+def test_a_second_identity_with_the_same_address_and_an_identity_with_another_address_open_nothing(
+    client, idp, provider, domain, make_member
+):
+    dana = make_member(domain, Role.EDITOR, DANA)
+    make_member(domain, Role.OWNER, "boss@acme.example")
+    sign_in(Client(), idp)
+
+    recycled = sign_in(client, idp, sub="somebody-new")
+    renamed = sign_in(client, idp, sub="dana", email="boss@acme.example")
+
+    assert "Somebody else signed in with this address" in words_of(recycled)
+    assert "Your address has changed" in words_of(renamed)
+    assert not is_in(client)
+    dana.memberships.get().delete()
+    Membership.objects.create(domain=domain, user=dana, role=Role.EDITOR)
+    sign_in(client, idp, sub="somebody-new")
+    assert is_in(client)
+
+
+def test_an_answer_works_once_in_its_own_session_and_with_its_own_state(
+    client, idp, provider, domain, make_member
+):
+    make_member(domain, Role.EDITOR, DANA)
+    tell_provider(idp, "dana", email=DANA, email_verified=True)
+    answer = come_back(client, idp, "dana")
+    thief = Client()
+
+    statuses = [
+        thief.get(answer).status_code,
+        client.get(answer.replace("state=", "state=x")).status_code,
+        client.get(answer).status_code,
+    ]
+    client.post("/accounts/logout/")
+    replayed = client.get(answer)
+
+    assert (statuses[:2], statuses[2]) == ([401, 401], 302)
+    assert replayed.status_code == 401
+    assert (is_in(client), is_in(thief)) == (False, False)
+    assert replayed["Referrer-Policy"] == "no-referrer"
+
+
+def test_an_issuer_that_says_it_is_another_is_not_believed(client, idp, provider, domain, make_member):
+    make_member(domain, Role.EDITOR, DANA)
+    other = f"{idp}/"  # the same place, and another name than it publishes
+    IdentityProvider.objects.update(
+        issuer=other, client_secret_sealed=seal(SECRET, bound_to=f"sso:{domain.pk}:{other}")
+    )
+
+    refused = client.get("/accounts/sso/acme.example/login/")
+
+    assert "names another issuer" in words_of(refused)
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS256", "RS256"])  # the last one by a key of our own
+def test_claims_without_the_providers_signature_are_not_believed(idp, provider, rf, algorithm):
+    own = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key: Any = {"none": None, "HS256": "a secret of the attacker's, long enough", "RS256": own}[algorithm]
+    now = int(time.time())
+    claims = {"iss": idp, "aud": "countersign", "sub": "dana", "iat": now, "exp": now + 60, "email": DANA}
+    adapter = CompanyOAuth2Adapter(rf.get("/"), "acme.example")
+
+    with allauth_context.request_context(rf.get("/")), pytest.raises(OAuth2Error):
+        adapter._decode_id_token(get_app("acme.example"), jwt.encode(claims, key, algorithm=algorithm))
+
+
+def test_what_the_address_asks_for_changes_nothing(client, idp, provider):
+    out = client.get(
+        "/accounts/sso/acme.example/login/?process=connect&scope=admin&auth_params=client_id%3Devil&next=//evil.example"
+    )
+
+    asked = parse_qs(urlsplit(out["Location"]).query)
+    assert asked["client_id"] == ["countersign"]
+    assert set(asked["scope"][0].split()) == {"openid", "email", "profile"}
+    assert asked["redirect_uri"] == ["http://testserver/accounts/sso/acme.example/login/callback/"]
+    assert (asked["code_challenge_method"], len(asked["state"][0])) == (["S256"], 43)
+
+
+def test_a_second_step_is_asked_for_after_single_sign_on_too(client, idp, provider, domain, make_member):
+    dana = make_member(domain, Role.EDITOR, DANA)
+    Authenticator.objects.create(
+        user=dana, type="totp", data={"secret": seal("JBSWY3DPEHPK3PXP", bound_to="mfa")}
+    )
+
+    done = sign_in(client, idp)
+
+    assert (done["Location"].startswith("/accounts/2fa/authenticate/"), is_in(client)) == (True, False)
+
+
+def test_passwords_end_with_a_sentence_where_single_sign_on_is_required_but_for_operators(
+    client, idp, provider, domain, make_member, bystander
+):
+    dana = make_member(domain, Role.EDITOR, DANA)
+    root = make_user("root@portal.example", is_staff=True)
+    IdentityProvider.objects.update(is_required=True)
+
+    def log_in(user: User) -> HttpResponse:
+        return Client().post("/accounts/login/", {"login": user.email, "password": "correct horse battery"})
+
+    assert "lets its members in through its own sign-in, not by password" in words_of(log_in(dana))
+    assert [log_in(user).status_code for user in (dana, root, bystander)] == [403, 302, 302]
+    sign_in(client, idp)
+    assert is_in(client)
+
+
+def test_whoever_has_no_password_confirms_at_their_company(client, idp, provider, domain, owner):
+    Invitation.objects.create(
+        domain=domain, email=DANA, role="admin", token_sha256="d", invited_by=owner,
+        expires_at=timezone.now() + VALID_FOR,
+    )  # fmt: skip
+    sign_in(client, idp)
+    session = client.session
+    session["authenticated_at"] = 0.0
+    session.save()
+    page = reverse("portal:members", args=[domain.name])
+
+    asked = client.post(page, {"email": "new@acme.example", "role": "auditor"})
+    back = client.get(come_back(client, idp, "dana", start=asked["Location"]))
+
+    assert back["Location"] == page
+    assert client.get(page).context["form"].initial["email"] == "new@acme.example"
+    assert client.post(page, {"email": "new@acme.example", "role": "auditor"})["Location"] == page
+
+
+def test_the_way_begins_with_ones_address_and_names_where_it_leads(client, idp, provider):
+    known = client.post("/accounts/sso/", {"email": DANA})
+    unknown = client.post("/accounts/sso/", {"email": "x@bystander.example"})
+
+    assert 'href="/accounts/sso/acme.example/login/"' in known.content.decode()
+    assert "Go on to localhost" in words_of(known)
+    assert "No single sign-on is set up for this address" in words_of(unknown)
+    assert "Sign in through your company" in words_of(client.get("/accounts/login/"))
+    assert client.get("/accounts/sso/bystander.example/login/").status_code == 404
+
+
+# ── setting it up ────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def page(client: Client, domain: Domain, owner: User, settings: Any) -> str:
+    settings.DEBUG = True
+    client.force_login(owner)
+    return reverse("portal:sign_in", args=[domain.name])
+
+
+def test_an_owner_sets_it_up_and_the_secret_is_sealed_and_told_to_nobody(client, page, idp, domain):
+    typed = {
+        "act": "sso",
+        "issuer": idp,
+        "client_id": "countersign",
+        "client_secret": SECRET,
+        "default_role": "",
+    }
+
+    done = client.post(page, typed)
+    shown = client.get(page)
+
+    assert done["Location"] == page
+    assert SECRET not in dump_database() + shown.content.decode()
+    assert LedgerEntry.objects.get().detail == f"issuer: {idp}, client_id: countersign, client_secret"
+    assert reseal_all(writes=False).unreadable == []
+    client.post(page, typed | {"client_secret": "", "default_role": "auditor"})
+    assert IdentityProvider.objects.get().default_role == "auditor"
+    client.post(page, {"act": "no sso"})
+    assert not IdentityProvider.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"issuer": "http://login.acme.example"}, "issuer", "Write an https address"),
+        ({"issuer": "https://dana:x@login.acme.example"}, "issuer", "Write an https address"),
+        ({"issuer": "https://127.0.0.1:1"}, "issuer", "did not answer as one"),
+        ({"client_secret": ""}, "client_secret", "Type the secret"),
+        ({"default_role": "owner"}, "default_role", "Select a valid choice"),
+        ({"is_required": "on"}, "is_required", "First let an owner sign in this way once"),
+    ],
+)
+def test_what_does_not_fit_is_refused_at_its_field(client, page, idp, changes, field, words):
+    typed = {"act": "sso", "issuer": idp, "client_id": "countersign", "client_secret": SECRET} | changes
+
+    response = client.post(page, typed)
+
+    assert words in str(response.context["provider_form"].errors[field])
+    assert SECRET not in response.content.decode()
+    assert not IdentityProvider.objects.exists()
+
+
+# ── how it is called ─────────────────────────────────────────────────────────────────────────────
+def test_a_private_network_is_left_before_a_byte_is_sent(settings):
+    settings.DEBUG = False
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen() -> None:
+            peer, _ = server.accept()
+            heard.append(peer.recv(100))
+            peer.close()
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        with pytest.raises(ProviderUnreachable):
+            read_configuration(f"https://localhost:{server.getsockname()[1]}")
+        thread.join(10)
+
+    assert heard == [b""]
+
+
+def test_plain_http_and_redirects_are_not_followed_and_answers_are_bounded(idp, settings):
+    settings.DEBUG = False
+    with make_session() as session, pytest.raises(ProviderUnreachable):
+        session.get(idp)
+    settings.DEBUG = True
+    answers = {
+        "redirect": b"HTTP/1.1 302 Found\r\nLocation: http://localhost/\r\nContent-Length: 0\r\n\r\n",
+        "large": b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 3_000_000,
+    }
+    for answer in answers.values():
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def serve(answer: bytes = answer, server: socket.socket = server) -> None:
+                peer, _ = server.accept()
+                peer.recv(4096)
+                with contextlib.suppress(OSError):  # they hang up, as they should
+                    peer.sendall(answer)
+                peer.close()
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            with make_session() as session, pytest.raises(ProviderUnreachable):
+                session.get(f"http://127.0.0.1:{server.getsockname()[1]}/")
+            thread.join(10)
