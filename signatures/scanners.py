@@ -1,0 +1,382 @@
+"""Which fetches and clicks are no reader's: the published rules, and what they say of events.
+
+No database and no clock: the same events are judged the same, in whatever order they came in.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+Network = IPv4Network | IPv6Network
+Link = tuple[int | None, int | None]  # a sender's, and the decision it was made for where there is one
+Moment = tuple[datetime, int]  # of an event: when, and its id where several are at once
+
+RUSH = timedelta(seconds=2)
+REPEAT = timedelta(seconds=10)
+BURST = timedelta(seconds=10)
+BURST_SENDERS = 3  # by one reader
+BURST_SENDERS_OF_NETWORK = 5  # by one network, in which readers may sit side by side
+PICTURE_BEFORE = timedelta(hours=24)
+
+# How far around an event others may lie that its verdict depends on; pictures before a click reach further.
+REACH = 2 * BURST
+
+
+class Rule(StrEnum):
+    """Why an event is set apart; kept with the event."""
+
+    HEAD = "head"
+    AGENT = "agent"
+    NO_AGENT = "no_agent"
+    NETWORK = "network"
+    PREFETCH = "prefetch"
+    BURST = "burst"
+    RUSH = "rush"
+    NO_PICTURE = "no_picture"
+    REPEAT = "repeat"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One rule as the docs and the page “How we count” show it.
+
+    counts: what it may set apart. errs: where it is wrong, said plainly.
+    """
+
+    rule: Rule
+    title: str
+    counts: str
+    definition: str
+    errs: str
+
+
+# In the order in which they are asked: an event bears the first that fits.
+RULES: tuple[Published, ...] = (
+    Published(
+        Rule.HEAD,
+        "Asked without fetching",
+        "pictures and clicks",
+        "The request is HEAD, or anything else but GET: nobody can have seen what was never sent.",
+        "Mail programs and browsers that show something use GET.",
+    ),
+    Published(
+        Rule.AGENT,
+        "A program that says so",
+        "pictures and clicks",
+        "The program’s own name is on the list of scanners, link previews, crawlers and libraries below.",
+        "Many scanners call themselves a browser; the other rules are for those.",
+    ),
+    Published(
+        Rule.NO_AGENT,
+        "A program without a name",
+        "pictures and clicks",
+        "The request names no program at all. Browsers, mail programs and their proxies always do.",
+        "A reader behind a proxy that strips the name is set apart too.",
+    ),
+    Published(
+        Rule.NETWORK,
+        "A scanner’s network",
+        "pictures and clicks",
+        "The request comes from a network that this installation lists in SCANNER_NETWORKS.",
+        "As right as that list. It is empty until the operator fills it: we ship no list that ages.",
+    ),
+    Published(
+        Rule.PREFETCH,
+        "Fetched ahead by Apple Mail",
+        "pictures",
+        "The program calls itself “Mozilla/5.0” and nothing more, as Apple’s Mail Privacy Protection does when "
+        "it loads every picture whether or not the mail is ever opened.",
+        "Readers of Apple Mail who do look are not counted as pictures; their clicks are.",
+    ),
+    Published(
+        Rule.BURST,
+        "Many links at once",
+        "pictures and clicks",
+        f"One reader clicks in the signatures of {BURST_SENDERS} senders or more within "
+        f"{BURST.seconds} seconds, or one network in those of {BURST_SENDERS_OF_NETWORK} or more. What that "
+        "reader fetched within the same seconds goes with it.",
+        "A person who opens several mails and clicks in each within seconds looks the same.",
+    ),
+    Published(
+        Rule.RUSH,
+        "Faster than a person",
+        "clicks",
+        f"A click less than {RUSH.seconds} seconds after the same reader fetched the same picture.",
+        "A reader whose program fetches the picture anew at the very moment of the click looks the same.",
+    ),
+    Published(
+        Rule.NO_PICTURE,
+        "A click before any picture",
+        "clicks",
+        f"In the {PICTURE_BEFORE.days * 24} hours before the click nobody fetched this sender’s picture, apart "
+        "from what the rules above set apart by name, network or request. For a link made for one recipient: "
+        "nobody fetched the picture of that very link.",
+        "Readers whose mail program blocks pictures and who click the words in their place are set apart too. "
+        "Who fetched is not asked: Gmail’s and other proxies fetch in the reader’s stead.",
+    ),
+    Published(
+        Rule.REPEAT,
+        "The same click again",
+        "clicks",
+        f"The same reader clicked the same link less than {REPEAT.seconds} seconds before. The first one counts.",
+        "No scanner need be at work: double clicks are set apart as well.",
+    ),
+)
+
+TITLES: Mapping[str, str] = {each.rule: each.title for each in RULES}
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Programs that are no readers, by what their names contain, in lower case."""
+
+    name: str
+    marks: tuple[str, ...]
+    source: str
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family("Barracuda", ("barracuda",), "The name “Barracuda Sentinel (EE)” in requests its link check makes."),
+    Family("Proofpoint", ("proofpoint",), "Where it names itself; mostly it does not."),
+    Family("Mimecast", ("mimecast",), "Where it names itself; mostly it does not."),
+    Family(
+        "Microsoft",
+        ("safelinks", "bingpreview", "skypeuripreview", "microsoft office existence discovery"),
+        "Link previews of Bing, Teams and Skype, and Office asking whether a link is there. Safe Links mostly "
+        "calls itself a browser. Outlook itself (“ms-office”) is a reader.",
+    ),
+    Family("Google", ("google-read-aloud", "google-safety", "feedfetcher-google"),
+           "Google’s published list of its fetchers."),
+    Family("Slack", ("slackbot", "slack-imgproxy"), "Slack’s page on its robots."),
+    Family(
+        "Other link previews",
+        ("facebookexternalhit", "whatsapp/", "iframely", "embedly"),
+        "As these services name themselves.",
+    ),
+    Family(
+        "Robots and crawlers",
+        ("bot/", "bot;", "+http", "crawler", "spider", "headlesschrome", "phantomjs", "urlscan"),
+        "The customs of the web: a robot gives its name, or an address that explains it.",
+    ),
+    Family(
+        "Libraries and tools",
+        ("curl/", "wget/", "python-requests", "python-urllib", "python-httpx", "aiohttp", "go-http-client",
+         "libwww-perl", "java/", "apache-httpclient", "node-fetch", "axios/", "scrapy", "guzzlehttp",
+         "postmanruntime"),
+        "The names these libraries send unless told otherwise.",
+    ),
+)  # fmt: skip
+
+# Fetch in a reader’s stead, when the mail is opened: they count as readers, and hide how many there are.
+PROXIES: tuple[Family, ...] = (
+    Family("Gmail", ("googleimageproxy",), "The proxy names itself. It fetches when a mail is opened."),
+    Family("Yahoo Mail", ("yahoomailproxy",), "The proxy names itself."),
+)
+_APPLE_PREFETCH = "Mozilla/5.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One event as the rules see it.
+
+    reader: tells readers of one day apart; '' where nobody can be told apart, and rules over readers rest.
+    network: the reader's address cut to /24 or /48, with or without its length; '' for unknown.
+    """
+
+    id: int
+    at: datetime
+    is_click: bool
+    method: str = "GET"
+    sender_id: int | None = None
+    decision_id: int | None = None
+    network: str = ""
+    agent: str = ""
+    reader: str = ""
+
+    @property
+    def link(self) -> Link:
+        """The signature, or the copy for one recipient, that was looked at."""
+        return (self.sender_id, self.decision_id)
+
+
+def judge(
+    subjects: Iterable[Seen], around: Iterable[Seen], *, networks: Sequence[Network] = ()
+) -> dict[int, str]:
+    """Return event id -> the rule that sets it apart, '' where none does, for each subject.
+
+    around: the subjects and every other event their verdicts depend on: clicks within REACH of them,
+    and the pictures of the clicked senders within PICTURE_BEFORE before. More than that changes nothing.
+    """
+    window = _Window(around, networks)
+    return {event.id: window.judge(event) for event in subjects}
+
+
+def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Return networks given as 203.0.113.0/24 or 2001:db8::/48. Raises ValueError, in words for an operator.
+
+    Readers' addresses are kept cut to /24 or /48, so a smaller network would take its neighbours with it.
+    """
+    networks = []
+    for text in texts:
+        try:
+            network = ip_network(text.strip())
+        except ValueError as error:
+            raise ValueError(f"“{text}” is no network such as 203.0.113.0/24: {error}.") from error
+        most = 24 if network.version == 4 else 48
+        if network.prefixlen > most:
+            raise ValueError(
+                f"“{text}” is smaller than /{most}, to which readers’ addresses are cut. Give a /{most} or wider."
+            )
+        networks.append(network)
+    return tuple(networks)
+
+
+def name_family(agent: str) -> str:
+    """Return which family of scanners a program's name belongs to, '' for none."""
+    lowered = agent.lower()
+    if any(mark in lowered for proxy in PROXIES for mark in proxy.marks):
+        return ""
+    for family in FAMILIES:
+        if any(mark in lowered for mark in family.marks):
+            return family.name
+    return ""
+
+
+class _Window:
+    """Events by whom and what they are of, in order of time, so that each rule finds its neighbours at once."""
+
+    def __init__(self, events: Iterable[Seen], networks: Sequence[Network]) -> None:
+        self._networks = networks
+        clicks_by_reader: dict[str, list[Seen]] = defaultdict(list)
+        clicks_by_network: dict[str, list[Seen]] = defaultdict(list)
+        self._clicks: dict[tuple[str, Link], list[Moment]] = defaultdict(list)
+        self._pictures: dict[Link, list[Moment]] = defaultdict(list)
+        self._pictures_of_reader: dict[tuple[str, Link], list[Moment]] = defaultdict(list)
+        unique = {event.id: event for event in events}
+        for event in sorted(unique.values(), key=_moment):
+            if event.is_click:
+                clicks_by_reader[event.reader].append(event)
+                clicks_by_network[event.network].append(event)
+            if _judge_alone(event, networks):
+                continue  # neither a first click nor a picture that somebody may have looked at
+            if event.is_click:
+                self._clicks[event.reader, event.link].append(_moment(event))
+            else:
+                self._pictures_of_reader[event.reader, event.link].append(_moment(event))
+                for link in {event.link, (event.sender_id, None)}:
+                    self._pictures[link].append(_moment(event))
+        self._bursts_of_reader = _find_bursts(clicks_by_reader, BURST_SENDERS)
+        self._bursts_of_network = _find_bursts(clicks_by_network, BURST_SENDERS_OF_NETWORK)
+
+    def judge(self, event: Seen) -> str:
+        alone = _judge_alone(event, self._networks)
+        if alone:
+            return alone
+        if not event.is_click:
+            if event.agent.strip() == _APPLE_PREFETCH:
+                return Rule.PREFETCH
+            return Rule.BURST if self._goes_with_a_burst(event) else ""
+        if self._is_in_burst(event):
+            return Rule.BURST
+        of_reader = (event.reader, event.link)
+        if event.reader and _is_within(self._pictures_of_reader.get(of_reader), event, RUSH):
+            return Rule.RUSH
+        latest = _find_latest(self._pictures.get(event.link), (event.at, _LAST))
+        if latest is None or event.at - latest > PICTURE_BEFORE:
+            return Rule.NO_PICTURE
+        is_repeat = event.reader and _is_within(self._clicks.get(of_reader), event, REPEAT)
+        return Rule.REPEAT if is_repeat else ""
+
+    def _is_in_burst(self, click: Seen) -> bool:
+        moment = _moment(click)
+        for clicks in (
+            self._bursts_of_reader.get(click.reader, []),
+            self._bursts_of_network.get(click.network, []),
+        ):
+            place = bisect_left(clicks, moment)
+            if place < len(clicks) and clicks[place] == moment:
+                return True
+        return False
+
+    def _goes_with_a_burst(self, picture: Seen) -> bool:
+        clicks = self._bursts_of_reader.get(picture.reader, [])
+        place = bisect_left(clicks, (picture.at - BURST, 0))
+        return place < len(clicks) and clicks[place][0] <= picture.at + BURST
+
+
+_LAST = 2**63
+
+
+def _moment(event: Seen) -> Moment:
+    return (event.at, event.id)
+
+
+def _find_latest(moments: Sequence[Moment] | None, before: Moment) -> datetime | None:
+    """Return when the last of the moments before `before` was."""
+    place = bisect_left(moments or (), before)
+    return moments[place - 1][0] if moments and place else None
+
+
+def _is_within(moments: Sequence[Moment] | None, event: Seen, span: timedelta) -> bool:
+    """Return whether one of the moments lies before the event by less than `span`."""
+    latest = _find_latest(moments, _moment(event))
+    return latest is not None and event.at - latest < span
+
+
+def _find_bursts(clicks_by: Mapping[str, Sequence[Seen]], senders: int) -> dict[str, list[Moment]]:
+    """Return who -> the clicks of their bursts; nobody is told apart by ''."""
+    found = {who: _find_burst(clicks, senders) for who, clicks in clicks_by.items() if who}
+    return {who: moments for who, moments in found.items() if moments}
+
+
+def _find_burst(clicks: Sequence[Seen], senders: int) -> list[Moment]:
+    """Return the clicks, in order, that lie in a stretch of BURST with clicks for that many senders."""
+    found: list[Moment] = []
+    in_stretch: Counter[int | None] = Counter()
+    first = taken = 0
+    for place, click in enumerate(clicks):
+        in_stretch[click.sender_id] += 1
+        while click.at - clicks[first].at > BURST:
+            in_stretch[clicks[first].sender_id] -= 1
+            if not in_stretch[clicks[first].sender_id]:
+                del in_stretch[clicks[first].sender_id]
+            first += 1
+        if len(in_stretch) >= senders:
+            found += map(_moment, clicks[max(first, taken) : place + 1])
+            taken = place + 1
+    return found
+
+
+def _judge_alone(event: Seen, networks: Sequence[Network]) -> str:
+    """Return the rule that needs no other event to set this one apart, or ''."""
+    if event.method != "GET":
+        return Rule.HEAD
+    if not event.agent.strip():
+        return Rule.NO_AGENT
+    if _family_of(event.agent):
+        return Rule.AGENT
+    if networks and _is_listed(event.network, tuple(networks)):
+        return Rule.NETWORK
+    return ""
+
+
+_family_of: Callable[[str], str] = lru_cache(maxsize=4096)(name_family)
+
+
+@lru_cache(maxsize=4096)
+def _is_listed(text: str, networks: tuple[Network, ...]) -> bool:
+    if not text:
+        return False
+    address, _, length = text.partition("/")
+    try:
+        cut = ip_network(f"{address}/{length or (48 if ':' in address else 24)}", strict=False)
+    except ValueError:
+        return False
+    return any(cut.version == network.version and cut.network_address in network for network in networks)
