@@ -9,6 +9,8 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from signatures.scanners import parse_networks
+
 
 @register(Tags.security)
 def check_token_keys(**kwargs: Any) -> list[CheckMessage]:
@@ -29,6 +31,22 @@ def check_token_keys(**kwargs: Any) -> list[CheckMessage]:
                     f"Key {place} of TOKEN_KEYS is not 32 url-safe base64 bytes.", hint=hint, id="portal.E001"
                 )
             ]
+    return []
+
+
+@register()
+def check_scanner_networks(**kwargs: Any) -> list[CheckMessage]:
+    """E010: every network of SCANNER_NETWORKS is one, and none is narrower than readers' addresses are kept."""
+    try:
+        parse_networks(settings.SCANNER_NETWORKS)
+    except ValueError as error:
+        return [
+            Error(
+                f"SCANNER_NETWORKS cannot be read: {error}",
+                hint="Separate networks by commas, such as 203.0.113.0/24, 2001:db8::/48.",
+                id="portal.E010",
+            )
+        ]
     return []
 
 

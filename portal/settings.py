@@ -159,6 +159,9 @@ HEARTBEAT_GRACE_SECONDS = env.int("HEARTBEAT_GRACE_SECONDS", default=90)
 # ── Decisions ────────────────────────────────────────────────────────────────────────────────────
 DECISIONS_PER_SECOND = env.int("DECISIONS_PER_SECOND", default=50)  # of one key; bursts of twice as many
 
+# ── Counting ─────────────────────────────────────────────────────────────────────────────────────
+SCANNER_NETWORKS = words("SCANNER_NETWORKS")  # such as 203.0.113.0/24; see docs/counting.md
+
 # ── Login ────────────────────────────────────────────────────────────────────────────────────────
 AUTH_USER_MODEL = "portal.User"
 AUTHENTICATION_BACKENDS = [

@@ -211,8 +211,9 @@ def judge(
 ) -> dict[int, str]:
     """Return event id -> the rule that sets it apart, '' where none does, for each subject.
 
-    around: the subjects and every other event their verdicts depend on: clicks within REACH of them,
-    and the pictures of the clicked senders within PICTURE_BEFORE before. More than that changes nothing.
+    around: the subjects and every other event their verdicts depend on: clicks within REACH of them, and
+    pictures before a click that `judge_alone` does not set apart: the latest of the clicked link within
+    PICTURE_BEFORE, and the latest by the same reader within RUSH. More than that changes nothing.
     """
     window = _Window(around, networks)
     return {event.id: window.judge(event) for event in subjects}
@@ -264,7 +265,7 @@ class _Window:
             if event.is_click:
                 clicks_by_reader[event.reader].append(event)
                 clicks_by_network[event.network].append(event)
-            if _judge_alone(event, networks):
+            if judge_alone(event, networks):
                 continue  # neither a first click nor a picture that somebody may have looked at
             if event.is_click:
                 self._clicks[event.reader, event.link].append(_moment(event))
@@ -276,7 +277,7 @@ class _Window:
         self._bursts_of_network = _find_bursts(clicks_by_network, BURST_SENDERS_OF_NETWORK)
 
     def judge(self, event: Seen) -> str:
-        alone = _judge_alone(event, self._networks)
+        alone = judge_alone(event, self._networks)
         if alone:
             return alone
         if not event.is_click:
@@ -354,7 +355,7 @@ def _find_burst(clicks: Sequence[Seen], senders: int) -> list[Moment]:
     return found
 
 
-def _judge_alone(event: Seen, networks: Sequence[Network]) -> str:
+def judge_alone(event: Seen, networks: Sequence[Network]) -> str:
     """Return the rule that needs no other event to set this one apart, or ''."""
     if event.method != "GET":
         return Rule.HEAD

@@ -85,6 +85,14 @@ class BannerPlace(models.Model):
     version = models.PositiveIntegerField(
         default=1, editable=False, help_text="Counts up with every change that a choice depends on."
     )
+    sifted_until = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="Views and clicks until then are judged; one that is older came late.",
+    )
+    events_removed_until = models.DateTimeField(
+        null=True, editable=False, help_text="Single views and clicks until then are no longer kept."
+    )
 
     def __str__(self) -> str:
         return f"banner place of {self.domain.name}"
@@ -312,11 +320,15 @@ class BannerEvent(models.Model):
         max_length=32, blank=True, help_text="The rule that took it for a scanner’s; '' where none did."
     )
     is_judged = models.BooleanField(default=False)
+    counted_on = models.DateField(
+        null=True, help_text="The day whose count it is in; it stays, whatever the domain's zone becomes."
+    )
 
     class Meta:
         indexes = [
             models.Index(fields=["is_judged", "at"]),
             models.Index(fields=["domain", "at"]),
+            models.Index(fields=["domain", "sender_id", "at"]),
             models.Index(fields=["domain", "reader_key", "at"]),
         ]
 
@@ -324,7 +336,19 @@ class BannerEvent(models.Model):
         return f"{self.kind} at {self.at}"
 
 
-class DailyCount(models.Model):
+class Counted(models.Model):
+    """The four numbers of a day: what readers did, and what is set apart. Together they are all that came."""
+
+    impressions = models.PositiveIntegerField(default=0)
+    clicks = models.PositiveIntegerField(default=0)
+    scanner_impressions = models.PositiveIntegerField(default=0)
+    scanner_clicks = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class DailyCount(Counted):
     """What one banner did in one sender's signature on one day of the domain's time zone.
 
     Names stand beside the ids, so that results survive whatever is renamed, moved or removed later.
@@ -341,10 +365,6 @@ class DailyCount(models.Model):
     banner_name = models.CharField(max_length=80, blank=True)
     group_name = models.CharField(max_length=255, blank=True)
     sender_name = models.CharField(max_length=511, blank=True)
-    impressions = models.PositiveIntegerField(default=0)
-    clicks = models.PositiveIntegerField(default=0)
-    scanner_impressions = models.PositiveIntegerField(default=0)
-    scanner_clicks = models.PositiveIntegerField(default=0)
 
     class Meta:
         ordering = ["-day", "id"]
@@ -354,10 +374,36 @@ class DailyCount(models.Model):
                 name="one_count_per_day_banner_group_and_sender",
             )
         ]
+        indexes = [models.Index(fields=["domain", "campaign_id", "sender_id", "day"])]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_name or 'default banner'} on {self.day}"
+
+
+class DailyTotal(Counted):
+    """The daily counts of one banner and group, over all senders: what pages over long times read."""
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    campaign_id = models.BigIntegerField(default=0)
+    banner_id = models.BigIntegerField(default=0)
+    group_id = models.BigIntegerField(default=0)
+    campaign_name = models.CharField(max_length=120, blank=True)
+    banner_name = models.CharField(max_length=80, blank=True)
+    group_name = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        ordering = ["-day", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["domain", "day", "campaign_id", "banner_id", "group_id"],
+                name="one_total_per_day_banner_and_group",
+            )
+        ]
         indexes = [models.Index(fields=["domain", "campaign_id", "day"])]
 
     def __str__(self) -> str:
-        return f"{self.campaign_name} on {self.day}"
+        return f"{self.campaign_name or 'default banner'} on {self.day}"
 
 
 class SpoolImport(models.Model):

@@ -58,7 +58,6 @@ class Placement(models.Model):
         TemplateVersion, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     placed_at = models.DateTimeField()
-
     class Meta:
         constraints = [
             models.UniqueConstraint(

@@ -38,6 +38,9 @@ def test_a_sound_installation_has_nothing_to_mend():
     [
         ({"TOKEN_KEYS": []}, ["portal.E001"]),
         ({"TOKEN_KEYS": ["not a key"]}, ["portal.E001"]),
+        ({"SCANNER_NETWORKS": ["203.0.113.0/24", "2001:db8::/48"]}, []),
+        ({"SCANNER_NETWORKS": ["203.0.113.9"]}, ["portal.E010"]),
+        ({"SCANNER_NETWORKS": ["everybody"]}, ["portal.E010"]),
         ({"IS_HTTPS": False}, ["portal.W002"]),
         ({"IS_SANDBOX": True}, ["portal.E003"]),
         ({"IS_SANDBOX": True, "DEBUG": True}, []),

@@ -1,0 +1,331 @@
+"""Fetches and clicks become daily counts: judged in the background, each counted once, whatever is killed.
+
+One transaction judges a batch, marks its events and moves the numbers. The rules are `signatures.scanners`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max, Q, QuerySet
+from django.utils import timezone
+
+from portal.models import Domain
+
+from .board import get_place
+from .models import (
+    Banner,
+    BannerEvent,
+    BannerPlace,
+    Campaign,
+    Counted,
+    DailyCount,
+    DailyTotal,
+    EventKind,
+    Group,
+    Sender,
+)
+from .rows import update_rows
+from .scanners import PICTURE_BEFORE, REACH, RUSH, Network, Rule, Seen, judge, judge_alone, parse_networks
+
+# Longer than REACH, so that whatever a verdict depends on has mostly come; what comes later is made up for.
+SETTLE = timedelta(seconds=30)
+BATCH = 2_000
+LONGEST_GAP = timedelta(hours=1)  # within a batch: what lies further apart has no neighbours in common
+MOST_AT_ONCE = 100_000  # events of one domain in one go; the next one goes on
+COLUMNS = ("impressions", "clicks", "scanner_impressions", "scanner_clicks")
+
+
+@dataclass(slots=True)
+class Sifted:
+    """What one go did. judged: events counted for the first time; moved: earlier ones counted otherwise now.
+
+    set_apart and put_back: (pictures, clicks) that went to and came from the scanners' columns.
+    """
+
+    judged: int = 0
+    moved: int = 0
+    set_apart: list[int] = field(default_factory=lambda: [0, 0])
+    put_back: list[int] = field(default_factory=lambda: [0, 0])
+
+
+def sift_everything(*, now: datetime | None = None) -> int:
+    """Every domain's events that have settled are counted; returns how many were."""
+    waiting = BannerEvent.objects.filter(is_judged=False).order_by().values("domain").distinct()
+    return sum(sift_events(domain, now=now).judged for domain in Domain.objects.filter(pk__in=waiting))
+
+
+def sift_events(
+    domain: Domain, *, now: datetime | None = None, limit: int = MOST_AT_ONCE, batch_size: int = BATCH
+) -> Sifted:
+    """The domain's events that came before `now` less SETTLE are counted, the oldest first, up to `limit`.
+
+    An event that comes later than its neighbours were judged has them judged again.
+    """
+    until = (now or timezone.now()) - SETTLE
+    newest = BannerEvent.objects.filter(domain=domain).aggregate(newest=Max("pk"))["newest"]
+    place = get_place(domain)
+    reached = place.sifted_until + REACH if place.sifted_until else None
+    sifted = Sifted()
+    while newest and sifted.judged < limit:
+        batch = _sift_batch(domain, sifted, until=until, newest=newest, reached=reached, size=batch_size)
+        if not batch:
+            _keep_reached(domain, until)
+            break
+        reached = max(reached, batch) if reached else batch
+    return sifted
+
+
+def recount(
+    domain: Domain,
+    *,
+    since: datetime,
+    is_rehearsal: bool = False,
+    progress: Callable[[int], None] = lambda judged: None,
+) -> Sifted:
+    """Every judged event since then that is kept is judged anew, by the rules as they are now.
+
+    Numbers move between what readers did and what is set apart; how many came in all stays, also of days
+    whose events are no longer kept. Clicks of the first day after that are left as they are: the pictures
+    before them are not known any more. is_rehearsal: nothing is changed.
+    """
+    removed = get_place(domain).events_removed_until
+    if removed is not None:
+        since = max(since, removed + PICTURE_BEFORE)
+    sifted = Sifted()
+    last: tuple[datetime, int] = (since, 0)
+    while True:
+        with transaction.atomic():
+            _lock(domain)
+            rows = list(_after(domain, last)[:BATCH])
+            if not rows:
+                return sifted
+            _settle(domain, rows, sifted, is_rehearsal=is_rehearsal)
+        last = (rows[-1].at, rows[-1].pk)
+        progress(len(rows))
+
+
+def _after(domain: Domain, last: tuple[datetime, int]) -> QuerySet[BannerEvent]:
+    at, pk = last
+    later = BannerEvent.objects.filter(Q(at__gt=at) | Q(at=at, pk__gt=pk), domain=domain, at__gte=at)
+    return later.filter(is_judged=True).order_by("at", "pk")
+
+
+def _sift_batch(
+    domain: Domain, sifted: Sifted, *, until: datetime, newest: int, reached: datetime | None, size: int
+) -> datetime | None:
+    """The oldest unjudged events are counted; returns when the last of them was, None where there was none."""
+    with transaction.atomic():
+        _lock(domain)
+        events = BannerEvent.objects.filter(domain=domain, is_judged=False, at__lte=until, pk__lte=newest)
+        rows = list(events.order_by("at", "pk")[:size])
+        if not rows:
+            return None
+        rows = _take_together(rows)
+        late = [row for row in rows if reached is not None and row.at < reached]
+        neighbours = _find_neighbours(domain, late) if late else []
+        _settle(domain, [*rows, *neighbours], sifted)
+        _keep_reached(domain, rows[-1].at)
+        return rows[-1].at
+
+
+def _take_together(rows: list[BannerEvent]) -> list[BannerEvent]:
+    """Return the rows up to the first long gap, so that a late one does not fetch all that came since."""
+    for place in range(1, len(rows)):
+        if rows[place].at - rows[place - 1].at > LONGEST_GAP:
+            return rows[:place]
+    return rows
+
+
+def _keep_reached(domain: Domain, at: datetime) -> None:
+    """Whatever is older than this from now on came late."""
+    earlier = Q(sifted_until=None) | Q(sifted_until__lt=at)
+    BannerPlace.objects.filter(earlier, pk=domain.pk).update(sifted_until=at)
+
+
+def _lock(domain: Domain) -> None:
+    """Nobody else counts this domain's events until the transaction ends."""
+    list(BannerPlace.objects.select_for_update().filter(pk=domain.pk).values("pk"))
+
+
+def _find_neighbours(domain: Domain, late: Sequence[BannerEvent]) -> list[BannerEvent]:
+    """Return the judged events whose verdicts the late ones may change."""
+    start, end = min(row.at for row in late), max(row.at for row in late)
+    near = Q(at__gte=start - REACH, at__lte=end + REACH)
+    readers = {row.reader_key for row in late if row.kind == EventKind.CLICK and row.reader_key}
+    pictured = {row.sender_id for row in late if row.kind == EventKind.IMAGE}
+    judged = BannerEvent.objects.filter(domain=domain, is_judged=True)
+    found = [*judged.filter(near, kind=EventKind.CLICK)]
+    if readers:
+        found += judged.filter(near, kind=EventKind.IMAGE, reader_key__in=readers)
+    if pictured:
+        waiting = judged.filter(kind=EventKind.CLICK, rule=Rule.NO_PICTURE)
+        waiting = waiting.filter(at__gte=start, at__lte=end + PICTURE_BEFORE)
+        found += (row for row in waiting if row.sender_id in pictured)
+    return list({row.pk: row for row in found}.values())
+
+
+def _settle(
+    domain: Domain, rows: Sequence[BannerEvent], sifted: Sifted, *, is_rehearsal: bool = False
+) -> None:
+    """These events are judged by the rules, and the counts say so; whatever was counted before is moved."""
+    networks = parse_networks(settings.SCANNER_NETWORKS)
+    verdicts = judge(map(_see, rows), _look_around(domain, rows, networks), networks=networks)
+    zone = ZoneInfo(domain.time_zone)
+    moves: dict[_Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    changed = []
+    for row in rows:
+        rule = verdicts[row.pk]
+        if row.is_judged and row.rule == rule:
+            continue
+        is_click = row.kind == EventKind.CLICK
+        day = row.counted_on or row.at.astimezone(zone).date()
+        key = (day, row.campaign_id or 0, row.banner_id or 0, row.group_id or 0, row.sender_id or 0)
+        if not row.is_judged:
+            sifted.judged += 1
+            moves[key][is_click + 2 * bool(rule)] += 1
+        elif bool(row.rule) != bool(rule):
+            sifted.moved += 1
+            (sifted.set_apart if rule else sifted.put_back)[is_click] += 1
+            moves[key][is_click + 2 * bool(row.rule)] -= 1
+            moves[key][is_click + 2 * bool(rule)] += 1
+        row.rule, row.is_judged, row.counted_on = rule, True, day
+        changed.append(row)
+    if not is_rehearsal:
+        update_rows(changed, ["rule", "is_judged", "counted_on"])
+        _count(domain, moves)
+
+
+def _see(row: BannerEvent) -> Seen:
+    return Seen(
+        id=row.pk,
+        at=row.at,
+        is_click=row.kind == EventKind.CLICK,
+        method=row.method,
+        sender_id=row.sender_id,
+        decision_id=row.decision_id,
+        network=row.network,
+        agent=row.agent,
+        reader=row.reader_key,
+    )
+
+
+def _look_around(domain: Domain, rows: Sequence[BannerEvent], networks: Sequence[Network]) -> list[Seen]:
+    """Return what the verdicts on these events depend on, see `scanners.judge`."""
+    start, end = min(row.at for row in rows) - REACH, max(row.at for row in rows) + REACH
+    clicks = BannerEvent.objects.filter(domain=domain, kind=EventKind.CLICK, at__gte=start, at__lte=end)
+    around = [*map(_see, rows), *map(_see, clicks)]
+    latest: dict[tuple[int | None, int | None], Seen] = {}
+    for click in sorted(
+        (row for row in rows if row.kind == EventKind.CLICK), key=lambda row: (row.at, row.pk)
+    ):
+        seen = _see(click)
+        if seen.reader:
+            around += _find_picture(domain, seen, networks, within=RUSH, reader_key=seen.reader)
+        known = latest.get(seen.link)
+        if known is None or seen.at - known.at > PICTURE_BEFORE:
+            for picture in _find_picture(domain, seen, networks, within=PICTURE_BEFORE):
+                latest[seen.link] = picture
+                around.append(picture)
+    return around
+
+
+def _find_picture(
+    domain: Domain, click: Seen, networks: Sequence[Network], *, within: timedelta, **narrower: Any
+) -> list[Seen]:
+    """Return the latest picture of the clicked link before the click that a reader may have seen, if any."""
+    pictures = BannerEvent.objects.filter(
+        domain=domain,
+        kind=EventKind.IMAGE,
+        method="GET",
+        sender_id=click.sender_id,
+        at__gte=click.at - within,
+        at__lte=click.at,
+        **narrower,
+    )
+    if click.decision_id is not None or narrower:
+        pictures = pictures.filter(decision_id=click.decision_id)
+    for row in pictures.order_by("-at", "-pk").iterator(chunk_size=50):
+        seen = _see(row)
+        if not judge_alone(seen, networks):
+            return [seen]
+    return []
+
+
+# day, campaign, banner, group, sender
+_Key = tuple[date, int, int, int, int]
+
+
+def _count(domain: Domain, moves: dict[_Key, list[int]]) -> None:
+    """The numbers are added to the day's counts and totals; rows that are new get the names of now."""
+    moves = {key: numbers for key, numbers in moves.items() if any(numbers)}
+    if not moves:
+        return
+    totals: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for key, numbers in moves.items():
+        total = totals[key[:-1]]
+        for place, number in enumerate(numbers):
+            total[place] += number
+    names = _Names(domain, moves)
+    _add(domain, DailyCount, ("day", "campaign_id", "banner_id", "group_id", "sender_id"), moves, names)
+    _add(domain, DailyTotal, ("day", "campaign_id", "banner_id", "group_id"), totals, names)
+
+
+def _add(
+    domain: Domain,
+    model: type[DailyCount] | type[DailyTotal],
+    columns: Sequence[str],
+    moves: dict[Any, list[int]],
+    names: _Names,
+) -> None:
+    wanted = {f"{column}__in": {key[place] for key in moves} for place, column in enumerate(columns)}
+    present: dict[tuple[Any, ...], Counted] = {
+        tuple(getattr(row, column) for column in columns): row
+        for row in model.objects.filter(domain=domain, **wanted)
+    }
+    new: list[Any] = []
+    for key, numbers in moves.items():
+        row = present.get(key)
+        if row is None:
+            row = model(domain=domain, **dict(zip(columns, key, strict=True)), **names.of(key))
+            new.append(row)
+        for column, number in zip(COLUMNS, numbers, strict=True):
+            setattr(row, column, getattr(row, column) + number)
+    model.objects.bulk_create(new, batch_size=500)
+    update_rows([row for key, row in present.items() if key in moves], COLUMNS)
+
+
+class _Names:
+    """What campaigns, banners, groups and senders are called now, read once where a row is made."""
+
+    def __init__(self, domain: Domain, keys: Iterable[_Key]) -> None:
+        columns = list(zip(*keys, strict=True))
+        self._of = [
+            _list_names(Campaign.objects.filter(domain=domain), columns[1]),
+            _list_names(Banner.objects.filter(campaign__domain=domain), columns[2]),
+            _list_names(Group.objects.filter(domain=domain), columns[3]),
+            {
+                pk: name or email
+                for pk, name, email in Sender.objects.filter(
+                    domain=domain, pk__in=set(columns[4])
+                ).values_list("pk", "name", "email")
+            },
+        ]
+
+    def of(self, key: Sequence[Any]) -> dict[str, str]:
+        """Return the name columns of a row with this key, '' for what is gone."""
+        columns = ("campaign_name", "banner_name", "group_name", "sender_name")
+        return {
+            column: names.get(pk, "") for column, names, pk in zip(columns, self._of, key[1:], strict=False)
+        }
+
+
+def _list_names(rows: QuerySet[Any], ids: Iterable[int]) -> dict[int, str]:
+    return dict(rows.filter(pk__in=set(ids)).values_list("pk", "name"))
