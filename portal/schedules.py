@@ -31,6 +31,8 @@ SCHEDULES = (
     Regular("count looked-up recipients", "signatures.tasks.tally_audiences", minutes=5),
     Regular("remove old decisions", "signatures.tasks.remove_old_decisions", cron="40 2 * * *"),
     Regular("take in banner events", "signatures.tasks.take_in_banner_events", minutes=1),
+    Regular("count banner events", "signatures.tasks.sift_banner_events", minutes=1),
+    Regular("remove old banner events", "signatures.tasks.remove_old_banner_events", cron="50 2 * * *"),
 )
 
 

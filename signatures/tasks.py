@@ -11,7 +11,7 @@ from django.utils import timezone
 from integrations.models import Connection, ConnectionState, DisconnectStep, RunState, SyncRun
 from integrations.queue import enqueue
 
-from . import counting, delivery, privacy, restore, tallying
+from . import counting, delivery, privacy, restore, retention, sifting, tallying
 from .following import follow_mirror, plan_automatic_delivery
 from .givingup import give_up
 from .lease import is_due
@@ -85,6 +85,16 @@ def remove_old_decisions() -> None:
 def take_in_banner_events() -> None:
     """What this machine's spool holds is in the database, also of web processes that are gone."""
     counting.sweep_spool()
+
+
+def sift_banner_events() -> None:
+    """Fetches of pictures and clicks that have settled are judged and counted."""
+    sifting.sift_everything()
+
+
+def remove_old_banner_events() -> None:
+    """Single fetches and clicks whose time is over are gone; their counts stay."""
+    retention.remove_old_events()
 
 
 def _get_abandoned_plans() -> list[DeliveryRun]:

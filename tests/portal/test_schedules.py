@@ -44,6 +44,8 @@ def test_what_the_background_owes_is_all_there():
     assert found["integrations.tasks.sweep_connections"] == (1, None)
     assert found["integrations.tasks.watch_connections"] == (5, None)
     assert found["signatures.tasks.sweep_deliveries"] == (1, None)
+    assert found["signatures.tasks.sift_banner_events"] == (1, None)
+    assert found["signatures.tasks.remove_old_banner_events"] == (None, "50 2 * * *")
     assert found["portal.tasks.record_beat"] == (1, None)
 
 
