@@ -1,0 +1,59 @@
+"""Judges single views and clicks anew, by the rules and networks as they are now."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from integrations.ledger import record_act
+from portal.models import Domain
+from signatures.sifting import recount
+
+
+class Command(BaseCommand):
+    help = (
+        "Judge a domain’s kept views and clicks anew. Numbers move between what readers did and what is set "
+        "apart; how many came in all never changes."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--domain", required=True)
+        parser.add_argument("--since", required=True, help="The first day, such as 2026-11-01.")
+        parser.add_argument("--dry-run", action="store_true", help="Say what would move, and move nothing.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        domain = Domain.objects.filter(name=options["domain"]).first()
+        if domain is None:
+            raise CommandError(f"There is no domain {options['domain']}.")
+        try:
+            day = date.fromisoformat(options["since"])
+        except ValueError as error:
+            raise CommandError(f"{options['since']!r} is no day such as 2026-11-01.") from error
+        since = datetime.combine(day, time.min, tzinfo=ZoneInfo(domain.time_zone))
+        columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} judged"), TimeElapsedColumn())
+        with Progress(*columns, disable=not sys.stdout.isatty(), transient=True) as bar:
+            task = bar.add_task("judging", total=None)
+            moved = recount(
+                domain,
+                since=since,
+                is_rehearsal=options["dry_run"],
+                progress=lambda judged: bar.advance(task, judged),
+            )
+        sentence = (
+            f"{moved.set_apart[0]:,} pictures and {moved.set_apart[1]:,} clicks set apart, "
+            f"{moved.put_back[0]:,} pictures and {moved.put_back[1]:,} clicks put back"
+        )
+        if moved.moved and not options["dry_run"]:
+            record_act(
+                "banner counts judged anew",
+                domain=domain,
+                actor_label="command",
+                detail=f"since {day}: {sentence}",
+            )
+        self.stdout.write(f"{'Would be: ' if options['dry_run'] else ''}{sentence}.")
