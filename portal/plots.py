@@ -1,0 +1,102 @@
+"""Bars of a plot as plain numbers, for `_plot.html` to draw without a script or a style of its own.
+
+Pure geometry: no reader, no colour. The two series of a plot share one bar: all of it behind, a part in front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 720.0, 100.0  # drawn as wide and as high as the page gives it
+GAP = 0.25  # of a bar's place
+HAIR = 1.5  # the least height of what happened at all
+MARKS = 4  # names below the plot, so that they fit a phone
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar from the floor up; x, y, width and height within WIDTH and HEIGHT. words: what it says."""
+
+    x: float
+    width: float
+    all_y: float
+    all_height: float
+    part_y: float
+    part_height: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A drawing and what stands beside it. summary: what the drawing shows, for who does not see it.
+
+    top: the value at the upper edge, half of which is at the line between. marks: names below, left to right.
+    """
+
+    title: str
+    summary: str
+    all_name: str
+    part_name: str
+    bars: tuple[Bar, ...]
+    top: int
+    marks: tuple[str, ...]
+    width: float = WIDTH
+    height: float = HEIGHT
+
+    @property
+    def half(self) -> int:
+        return self.top // 2
+
+
+def draw_bars(
+    title: str,
+    *,
+    names: Sequence[str],
+    everything: Sequence[int],
+    part: Sequence[int],
+    all_name: str,
+    part_name: str,
+) -> Plot:
+    """Return the plot of one bar for each name: `everything` high, `part` of it in front."""
+    top = round_up(max(everything, default=0))
+    place = WIDTH / max(1, len(names))
+
+    def scale(value: int) -> float:
+        return max(HAIR, round(HEIGHT * value / top, 2)) if value else 0.0
+
+    bars = tuple(
+        Bar(
+            x=round(place * (number + GAP / 2), 2),
+            width=round(place * (1 - GAP), 2),
+            all_y=round(HEIGHT - scale(whole), 2),
+            all_height=scale(whole),
+            part_y=round(HEIGHT - scale(some), 2),
+            part_height=scale(some),
+            words=f"{name}: {some:,} {part_name}, {whole:,} {all_name}",
+        )
+        for number, (name, whole, some) in enumerate(zip(names, everything, part, strict=True))
+    )
+    summary = f"{title}: {sum(part):,} {part_name}, {sum(everything):,} {all_name}"
+    if any(everything):
+        highest = max(range(len(names)), key=lambda number: everything[number])
+        summary += f"; most on {names[highest]}, {everything[highest]:,}"
+    return Plot(title, summary, all_name, part_name, bars, top, pick_marks(names))
+
+
+def round_up(value: int) -> int:
+    """Return the next even round number at or above the value: 2, 4, 10, 20, 40, 100 and so on."""
+    scale = 1
+    while True:
+        for step in (2, 4, 10):
+            if value <= step * scale:
+                return step * scale
+        scale *= 10
+
+
+def pick_marks(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a few names, evenly spread, the first and the last among them."""
+    if len(names) <= MARKS:
+        return tuple(names)
+    last = len(names) - 1
+    return tuple(names[round(last * number / (MARKS - 1))] for number in range(MARKS))
