@@ -7,6 +7,7 @@ normally within two seconds, is overwritten and kept nowhere.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from django.utils import timezone
 
@@ -17,10 +18,20 @@ from .comparison import digest, reads_the_same
 from .composing import Composed, Composer, Refusal
 from .history import get_placements, get_snapshots, was_written_by_us
 from .job import InPlace, Letter, Placed, Stop, Verdict
-from .models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
+from .models import (
+    BannerPlace,
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    Placement,
+    Sender,
+    Snapshot,
+    TemplateVersion,
+)
 from .permission import say_why_unreadable, say_why_unwritable
 from .planning import EDITED, NOT_EDITABLE
 
+BANNER_FIELD = "banner.image_url"  # a template with it carries the place for a banner
 MOVED = Refusal(
     "moved", "In Outreach this mailbox is gone or belongs to somebody else now, so nothing was written."
 )
@@ -156,6 +167,7 @@ class DeliveryJob:
     def record(self, placed: Sequence[Placed]) -> None:
         """What each mailbox now holds because of us is what we compare with from now on."""
         connection, now = self._run.connection, timezone.now()
+        since = self._get_banner_since(placed)
         Placement.objects.bulk_create(
             [
                 Placement(
@@ -166,11 +178,29 @@ class DeliveryJob:
                     returned_sha256=each.returned_sha256,
                     template_version_id=each.version_id,
                     placed_at=now,
+                    banner_since=since.get(each.row.mailbox_remote_id),
                 )
                 for each in placed
             ],
             update_conflicts=True,
             unique_fields=["domain", "account_key", "mailbox_remote_id"],
-            update_fields=["rendered_sha256", "returned_sha256", "template_version", "placed_at"],
+            update_fields=[
+                "rendered_sha256",
+                "returned_sha256",
+                "template_version",
+                "placed_at",
+                "banner_since",
+            ],
             batch_size=100,
         )
+
+    def _get_banner_since(self, placed: Sequence[Placed]) -> dict[str, datetime]:
+        """Return mailbox id -> since when it carries the place for a banner, of those that do now."""
+        if not BannerPlace.objects.filter(domain_id=self._run.domain_id, is_on=True).exists():
+            return {}
+        versions = TemplateVersion.objects.in_bulk({each.version_id for each in placed if each.version_id})
+        carrying = {pk for pk, version in versions.items() if BANNER_FIELD in version.fields}
+        ids = [each.row.mailbox_remote_id for each in placed if each.version_id in carrying]
+        earlier = get_placements(self._run.connection, ids)
+        now = timezone.now()
+        return {id: (id in earlier and earlier[id].banner_since) or now for id in ids}

@@ -58,6 +58,10 @@ class Placement(models.Model):
         TemplateVersion, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     placed_at = models.DateTimeField()
+    banner_since = models.DateTimeField(
+        null=True, help_text="Since when what we put there carries the place for a banner; empty for not."
+    )
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
