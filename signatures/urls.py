@@ -13,6 +13,7 @@ from .views import (
     groups,
     originals,
     recipients,
+    results,
     runs,
     senders,
     templates,
@@ -98,9 +99,21 @@ _campaigns = [
     path("<int:campaign>/banners/<int:pk>/archive/", banners.banner_archive, name="banner_archive"),
 ]
 
+_results = [
+    path("", results.results_overview, name="results"),
+    path("export/", results.results_export, name="results_export"),
+    path("counting/", results.counting, name="counting"),
+    path("<int:pk>/", results.result, name="result"),
+    path("<int:pk>/senders/", results.result_senders, name="result_senders"),
+    path("<int:pk>/carriers/", results.result_carriers, name="result_carriers"),
+    path("<int:pk>/export/", results.result_export, name="result_export"),
+    path("<int:pk>/carriers/export/", results.carriers_export, name="carriers_export"),
+]
+
 urlpatterns = [
     path("domains/<str:domain>/", include(_pages)),
     path("domains/<str:domain>/campaigns/recipient/", include(_recipients)),
+    path("domains/<str:domain>/results/", include(_results)),
     path("api/v1/", include(_api)),
     path("t/<str:key>.png", recipients.variable_picture, name="variable_picture"),
     path("domains/<str:domain>/campaigns/", include(_campaigns)),

@@ -53,6 +53,7 @@ OBJECTS = {
     "campaigns/<int:campaign>": "campaign",
     "banners/<int:pk>": "banner",
     "receipts/<int:pk>": "receipt",
+    "results/<int:pk>": "campaign",
 }
 # What stands for a part that names no object of a house.
 WORDS = {

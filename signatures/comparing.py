@@ -1,0 +1,76 @@
+"""What a campaign's banners say of each other, in sentences: who gets more clicks, or that it is too early."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .results import Line
+from .statistics import Comparison, Rate, compare
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence about two banners. is_clear: they differ, as far as numbers can say."""
+
+    sentence: str
+    is_clear: bool
+
+
+def compare_banners(lines: Sequence[Line]) -> list[Finding]:
+    """Return what can be said of the leading banner beside each other one; nothing where there is one alone."""
+    rates = [
+        Rate(line.name, line.figures.clicks, line.figures.pictures)
+        for line in lines
+        if line.id and not (line.note and line.figures.is_empty)
+    ]
+    if len(rates) < 2:
+        return []
+    leader = max(rates, key=lambda rate: rate.share)
+    pairs = [one for one in compare(rates) if leader in (one.better, one.worse)]
+    return [Finding(_say(pair), pair.is_clear) for pair in pairs]
+
+
+def _say(pair: Comparison) -> str:
+    better, worse = f"“{pair.better.name}”", f"“{pair.worse.name}”"
+    if not pair.better.trials or not pair.worse.trials:
+        unseen = worse if pair.better.trials else better
+        return f"Not enough yet: no reader has fetched {unseen}."
+    if pair.is_clear:
+        return (
+            f"{better} gets more clicks than {worse}: {say_share(pair.better.share)} of its pictures are clicked, "
+            f"against {say_share(pair.worse.share)}. The difference is between {say_points(pair.interval.low)} "
+            f"and {say_points(pair.interval.high)} percentage points."
+        )
+    if not pair.tells:
+        return f"Not enough yet: neither {better} nor {worse} was clicked."
+    if pair.needed:
+        return (
+            f"Not enough yet to tell {better} and {worse} apart: about {round_off(pair.needed):,} more pictures "
+            f"fetched are needed to tell a difference of {say_points(pair.tells)} percentage points."
+        )
+    return (
+        f"No difference shows between {better} and {worse}. The pictures are enough to see one of "
+        f"{say_points(pair.tells)} percentage points four times in five."
+    )
+
+
+def say_share(share: float) -> str:
+    """Return a share in percent, with as many places as tell it from its neighbours."""
+    return f"{_round(share)} %"
+
+
+def say_points(difference: float) -> str:
+    """Return a difference of shares in percentage points."""
+    return _round(difference)
+
+
+def _round(share: float) -> str:
+    percent = share * 100
+    return f"{percent:.2f}" if 0 < abs(percent) < 1 else f"{percent:.1f}"
+
+
+def round_off(number: int) -> int:
+    """Return the number with two figures that count, rounded up: nobody knows it better than that."""
+    scale = 10 ** max(0, len(str(number)) - 2)
+    return -(-number // scale) * scale

@@ -1,0 +1,102 @@
+"""Which days and which senders a page of results is about."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from portal.models import Domain
+
+from .carriers import STATES
+from .models import Group
+from .results import Period
+
+SPANS = (
+    ("", "Between two days"),
+    ("7", "7 days"),
+    ("30", "30 days"),
+    ("90", "90 days"),
+    ("365", "A year"),
+    ("all", "All days"),
+)
+USUAL = "30"
+
+
+class PeriodForm(forms.Form):
+    """A span that ends today, or two days. What does not fit is said at its field, and the usual span is shown."""
+
+    span = forms.ChoiceField(label="Period", required=False, choices=SPANS)
+    first = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    last = forms.DateField(label="Until", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, asked: QueryDict, *, today: date, since: date | None) -> None:
+        """asked: what the address says; since: the first day with counts, for all days."""
+        shown = asked.copy()
+        if asked.get("first"):
+            shown["span"] = ""  # two days say more than a span
+        elif not asked.get("span"):
+            shown["span"] = USUAL
+        super().__init__(shown)
+        self._today, self._since = today, since
+
+    @property
+    def has_counts(self) -> bool:
+        return self._since is not None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        first, last = cleaned.get("first"), cleaned.get("last")
+        if first and last and first > last:
+            self.add_error("last", "This day is before the first one.")
+        if first and first > self._today:
+            self.add_error("first", "This day has not come yet.")
+        return cleaned
+
+    def get_period(self) -> Period:
+        """Return the days that were asked for, never later than today; the usual span where that was wrong."""
+        span, first, last = USUAL, None, None
+        if self.is_valid():
+            span = self.cleaned_data["span"] or USUAL
+            first, last = self.cleaned_data["first"], self.cleaned_data["last"]
+        last = min(last or self._today, self._today)
+        if first is None:
+            first = self._begin(span, last)
+        return Period(min(first, last), last)
+
+    def _begin(self, span: str, last: date) -> date:
+        """Return the first day of a span that ends on `last`."""
+        if span == "all":
+            return self._since or last
+        return last - timedelta(days=int(span) - 1)
+
+
+class SenderResultFilters(forms.Form):
+    """Which of a campaign's senders to show."""
+
+    q = forms.CharField(label="Name", required=False, max_length=120, widget=forms.SearchInput)
+    group = forms.ModelChoiceField(
+        Group.objects.none(), label="Group", required=False, empty_label="Any group"
+    )
+
+    def __init__(self, *args: Any, domain: Domain, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["group"].queryset = Group.objects.filter(domain=domain)  # type: ignore[attr-defined]
+
+    def get_choices(self) -> dict[str, Any]:
+        """Return the arguments of a search that were asked for; what does not fit narrows nothing."""
+        self.is_valid()
+        group = self.cleaned_data.get("group")
+        return {"words": self.cleaned_data.get("q") or "", "group_id": group.pk if group else None}
+
+
+class CarrierFilters(SenderResultFilters):
+    """The same, and who had it."""
+
+    q = forms.CharField(label="Name or address", required=False, max_length=120, widget=forms.SearchInput)
+    state = forms.ChoiceField(label="Signature", required=False, choices=[("", "Any"), *STATES])
+
+    def get_choices(self) -> dict[str, Any]:
+        return super().get_choices() | {"state": self.cleaned_data.get("state") or ""}

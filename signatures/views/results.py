@@ -1,0 +1,253 @@
+"""Results: what readers did with banners, how sure that is, and how it is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from integrations.ledger import record_act
+from portal.access import Permission, require
+from portal.csvlines import write_lines
+from portal.models import Domain
+from portal.plots import Plot, draw_bars
+from signatures import carriers, results, scanners
+from signatures.comparing import compare_banners
+from signatures.models import BannerEvent, BannerPlace, Campaign
+from signatures.period_forms import CarrierFilters, PeriodForm, SenderResultFilters
+from signatures.sifting import SETTLE
+
+from .common import get_actor, get_page
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a page of results is about. campaign_id: None for all of the domain's."""
+
+    form: PeriodForm
+    period: results.Period
+    campaign_id: int | None = None
+    name: str = ""
+    has_carriers: bool = False
+
+
+def _ask(request: HttpRequest, domain: Domain, campaign_id: int | None = None) -> Asked:
+    """Return what the address asks for; a campaign that never was one of this domain's is not found."""
+    name = ""
+    if campaign_id is not None:
+        found = results.find_name(domain, campaign_id)
+        if found is None:
+            raise Http404("No such campaign.")
+        name = found
+    today = timezone.localtime(timezone.now(), ZoneInfo(domain.time_zone)).date()
+    form = PeriodForm(request.GET, today=today, since=results.get_first_day(domain, campaign_id))
+    is_there = campaign_id is not None and Campaign.objects.filter(domain=domain, pk=campaign_id).exists()
+    return Asked(form, form.get_period(), campaign_id, name, is_there)
+
+
+@require(Permission.VIEW)
+@require_safe
+def results_overview(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Every campaign with its figures, and all of them by day."""
+    asked = _ask(request, domain)
+    words, sort = request.GET.get("q", "")[:120], request.GET.get("sort", "")
+    page = get_page(request, results.find_campaigns(domain, asked.period, words=words, sort=sort))
+    days = results.list_days(domain, asked.period)
+    context = {
+        "here": "results",
+        "asked": asked,
+        "words": words,
+        "sort": sort,
+        "columns": COLUMNS,
+        "page_obj": page,
+        "lines": results.list_campaigns(domain, page.object_list),
+        "total": results.get_total(domain, asked.period),
+        "plots": _draw(days),
+        "was_counted": asked.form.has_counts,
+        "waiting": _is_waiting(domain),
+    }
+    return render(request, "signatures/results.html", context)
+
+
+@require(Permission.VIEW)
+@require_safe
+def result(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """One campaign by day, banner and group."""
+    asked = _ask(request, domain, pk)
+    days = results.list_days(domain, asked.period, campaign_id=pk)
+    banners = results.list_banners(domain, asked.period, pk)
+    context = {
+        "here": "results",
+        "asked": asked,
+        "days": days,
+        "is_by_week": len(days) < asked.period.days,
+        "total": results.get_total(domain, asked.period, campaign_id=pk),
+        "plots": _draw(days),
+        "banners": banners,
+        "findings": compare_banners(banners),
+        "groups": results.list_groups(domain, asked.period, pk),
+        "waiting": _is_waiting(domain),
+    }
+    return render(request, "signatures/result.html", context)
+
+
+@require(Permission.VIEW)
+@require_safe
+def result_senders(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """One campaign by sender."""
+    asked = _ask(request, domain, pk)
+    filters = SenderResultFilters(request.GET, domain=domain)
+    sort = request.GET.get("sort", "")
+    found = results.find_senders(domain, asked.period, pk, sort=sort, **filters.get_choices())
+    page = get_page(request, found)
+    context = {
+        "here": "results",
+        "asked": asked,
+        "filters": filters,
+        "is_filtered": any(request.GET.get(name) for name in filters.fields),
+        "sort": sort,
+        "columns": COLUMNS,
+        "page_obj": page,
+        "lines": results.list_senders(page.object_list),
+    }
+    return render(request, "signatures/result_senders.html", context)
+
+
+@require(Permission.VIEW)
+@require_safe
+def result_carriers(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """Who had one campaign's banner, and who could not."""
+    campaign = _get_campaign(domain, pk)
+    filters = CarrierFilters(request.GET, domain=domain)
+    page = get_page(request, carriers.find_carriers(campaign, **filters.get_choices()))
+    context = {
+        "here": "results",
+        "campaign": campaign,
+        "filters": filters,
+        "is_filtered": any(request.GET.get(name) for name in filters.fields),
+        "place": BannerPlace.objects.filter(domain=domain).first(),
+        "page_obj": page,
+        "lines": carriers.list_carriers(campaign, list(page.object_list)),
+    }
+    return render(request, "signatures/result_carriers.html", context)
+
+
+def _get_campaign(domain: Domain, pk: int) -> Campaign:
+    found = Campaign.objects.filter(domain=domain, pk=pk).first()
+    if found is None:
+        raise Http404("No such campaign.")
+    return found
+
+
+@require(Permission.VIEW)
+@require_safe
+def counting(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """How events become numbers: the very table that judges them."""
+    place = BannerPlace.objects.filter(domain=domain).first() or BannerPlace(domain=domain)
+    context = {
+        "here": "results",
+        "rules": scanners.RULES,
+        "families": scanners.FAMILIES,
+        "proxies": scanners.PROXIES,
+        "place": place,
+        "settle_seconds": SETTLE.seconds,
+    }
+    return render(request, "signatures/counting.html", context)
+
+
+@require(Permission.VIEW)
+@require_safe
+def results_export(request: HttpRequest, domain: Domain) -> StreamingHttpResponse:
+    """Every daily count of the period as CSV."""
+    asked = _ask(request, domain)
+    return _give_counts(request, domain, asked, "banners")
+
+
+@require(Permission.VIEW)
+@require_safe
+def result_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHttpResponse:
+    """One campaign's daily counts of the period as CSV."""
+    asked = _ask(request, domain, pk)
+    return _give_counts(request, domain, asked, f"campaign-{pk}")
+
+
+@require(Permission.VIEW)
+@require_safe
+def carriers_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHttpResponse:
+    """Who had one campaign's banner, as the page is filtered, as CSV."""
+    campaign = _get_campaign(domain, pk)
+    found = carriers.find_carriers(campaign, **CarrierFilters(request.GET, domain=domain).get_choices())
+    rows = carriers.list_carrier_rows(campaign, found)
+    _record(request, domain, f"who had “{campaign}”")
+    return _give(write_lines(carriers.COLUMNS, rows), f"campaign-{pk}-senders")
+
+
+def _give_counts(request: HttpRequest, domain: Domain, asked: Asked, name: str) -> StreamingHttpResponse:
+    rows = results.list_counts(domain, asked.period, campaign_id=asked.campaign_id)
+    first, last = asked.period.first, asked.period.last
+    _record(request, domain, f"{asked.name or 'all campaigns'}, {first} to {last}")
+    return _give(write_lines(results.COLUMNS, rows), f"{name}-{domain.name}-{first}-{last}")
+
+
+def _record(request: HttpRequest, domain: Domain, what: str) -> None:
+    record_act("results downloaded", domain=domain, actor_label=get_actor(request).email, detail=what)
+
+
+def _give(lines: Iterable[str], name: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(_encode(lines), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
+def _encode(lines: Iterable[str], *, at_once: int = 500) -> Iterator[bytes]:
+    """Yield the lines in pieces that are worth sending."""
+    waiting: list[str] = []
+    for line in lines:
+        waiting.append(line)
+        if len(waiting) >= at_once:
+            yield "".join(waiting).encode()
+            waiting.clear()
+    yield "".join(waiting).encode()
+
+
+COLUMNS = (
+    ("name", "Name"),
+    ("pictures", "Pictures"),
+    ("clicked", "Clicks"),
+    ("set_apart", "Pictures set apart"),
+    ("clicked_apart", "Clicks set apart"),
+)
+
+
+def _draw(days: list[results.Day]) -> list[Plot]:
+    """Return the plots of pictures and clicks, each with all of them behind what readers did."""
+    by = "a day" if len(days) < 2 or (days[1].on - days[0].on).days == 1 else "a week"
+    names = [f"{day.on:%-d %b}" for day in days]
+
+    def draw(
+        noun: str, all_of: Callable[[results.Figures], int], some: Callable[[results.Figures], int]
+    ) -> Plot:
+        return draw_bars(
+            f"{noun} {by}",
+            names=names,
+            everything=[all_of(day.figures) for day in days],
+            part=[some(day.figures) for day in days],
+            all_name="in all",
+            part_name="scanners left out",
+        )
+
+    return [
+        draw("Pictures fetched", lambda one: one.all_pictures, lambda one: one.pictures),
+        draw("Clicks", lambda one: one.all_clicks, lambda one: one.clicks),
+    ]
+
+
+def _is_waiting(domain: Domain) -> bool:
+    """Return whether something came that is not counted yet, though its time has come."""
+    late = timezone.now() - 10 * SETTLE
+    return BannerEvent.objects.filter(is_judged=False, at__lte=late, domain=domain).exists()
