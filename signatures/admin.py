@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import admin_authoring, admin_campaigns, admin_decisions, admin_delivery
+from . import admin_authoring, admin_campaigns, admin_counting, admin_decisions, admin_delivery
 
-__all__ = ["admin_authoring", "admin_campaigns", "admin_decisions", "admin_delivery"]
+__all__ = ["admin_authoring", "admin_campaigns", "admin_counting", "admin_decisions", "admin_delivery"]

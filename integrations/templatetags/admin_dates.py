@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django import template
@@ -24,7 +24,7 @@ def date_span(changes: Any) -> dict[str, Any]:
     ends = changes.queryset.order_by().aggregate(first=Min(field), last=Max(field))
     if ends["first"] is None:
         return {"show": False}
-    first, last = timezone.localdate(ends["first"]), timezone.localdate(ends["last"])
+    first, last = _read_day(ends["first"]), _read_day(ends["last"])
     year, month, day = (_get_chosen(changes, f"{field}__{part}") for part in ("year", "month", "day"))
     is_one_month = (first.year, first.month) == (last.year, last.month)
 
@@ -62,3 +62,8 @@ def date_span(changes: Any) -> dict[str, Any]:
 def _get_chosen(changes: Any, name: str) -> str:
     found = changes.params.get(name, "")
     return str(found[-1] if isinstance(found, list) and found else found)
+
+
+def _read_day(value: date) -> date:
+    """Return the day of an instant where we are, or the day that it is already."""
+    return timezone.localdate(value) if isinstance(value, datetime) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ from portal.heartbeat import record_beat
 from portal.models import Membership, Role, User
 from portal.schedules import set_up_schedules
 from signatures.board import get_place
-from signatures.models import Brand, Decision, KnownRecipient, Snapshot
+from signatures.models import BannerEvent, Brand, Decision, KnownRecipient, Snapshot
+from signatures.sifting import sift_events
 from signatures.variables import start_test
 from tests.signatures.campaigns.conftest import make_picture
 
@@ -156,6 +158,8 @@ def furnish_admin(house: House) -> None:
     )
     Team.objects.create(connection=house.connection, remote_id="5", digest="d", changed_at=now, name="Sales")
     Notice.objects.create(connection=house.connection, kind="lost", audience="owners")
+    BannerEvent.objects.create(domain=house.domain, at=now - timedelta(hours=1), sender_id=house.sender.pk)
+    sift_events(house.domain)
     record_act("domain made", domain=house.domain, actor_label="command")
     chain = get_chain(house.domain)
     assert chain is not None

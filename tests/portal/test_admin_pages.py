@@ -38,6 +38,7 @@ from signatures.delivery import plan_delivery
 from signatures.groups import refresh_groups
 from signatures.models import (
     AttributeLabel,
+    BannerEvent,
     BannerPlace,
     Brand,
     Decision,
@@ -50,11 +51,13 @@ from signatures.models import (
 )
 from signatures.recipients import key_of
 from signatures.senders import refresh_senders
+from signatures.sifting import sift_events
 from signatures.variables import start_test
 from tests.signatures.campaigns.conftest import add_banner, make_campaign
 
 ARGUMENT = "canary-argument-5b1f"
 RESULT = "canary-result-77c0"
+READER = "canary-reader-2f0d"
 
 
 @pytest.fixture
@@ -119,6 +122,14 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
     key_of(connection.domain, "a@acme.example")  # the place holds a sealed key now
     Notice.objects.create(connection=connection, kind="lost", audience="owners")
     Receipt.objects.create(domain=connection.domain, domain_name=connection.domain.name, payload="{}")
+    BannerEvent.objects.create(
+        domain=connection.domain,
+        at=timezone.now() - timedelta(hours=1),
+        sender_id=1,
+        agent="Mail",
+        reader_key=READER,
+    )
+    sift_events(connection.domain)
     set_up_schedules()
     return connection
 
@@ -162,9 +173,12 @@ def test_pages_with_tokens_seeds_and_session_keys_are_not_there() -> None:
         "signatures.Assignment",
         "signatures.AttributeLabel",
         "signatures.Banner",
+        "signatures.BannerEvent",
         "signatures.BannerPlace",
         "signatures.Brand",
         "signatures.Campaign",
+        "signatures.DailyCount",
+        "signatures.DailyTotal",
         "signatures.Decision",
         "signatures.DecisionKey",
         "signatures.Delivery",
@@ -220,6 +234,7 @@ def test_no_page_shows_a_token_a_sealed_text_or_a_tasks_argument(
         open_sealed(busy.refresh_sealed, bound_to=f"{busy.pk}:refresh"),
         BannerPlace.objects.get(domain=busy.domain).pepper_sealed,
         superuser.password,
+        READER,
         ARGUMENT,
         RESULT,
     ]
@@ -241,6 +256,7 @@ def test_no_filter_in_the_address_tells_what_a_hidden_column_holds(
         "signatures/bannerplace/?pepper_sealed__startswith=g",
         "signatures/campaign/?domain__banner_place__pepper_sealed__startswith=g",
         "integrations/mailbox/?connection__access_sealed__startswith=g",
+        "signatures/bannerevent/?reader_key__startswith=c",
         "portal/user/?password__startswith=m",
         "portal/membership/?user__password__startswith=m",
         "portal/domain/?connections__access_sealed__startswith=g",
@@ -309,7 +325,7 @@ def test_what_is_derived_is_neither_added_nor_changed_nor_deleted(
             statuses[model._meta.label, page] = answer.status_code
 
     assert statuses == dict.fromkeys(statuses, 403)
-    assert len(statuses) == 3 * 23
+    assert len(statuses) == 3 * 26
 
 
 def test_a_finished_task_is_not_put_into_the_queue_again(

@@ -1,0 +1,61 @@
+"""What readers did, in Django admin: looked at, never typed into. Nobody's mark is shown."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from integrations.admin_base import DomainFilter, ReadOnlyAdmin
+
+from .models import BannerEvent, DailyCount, DailyTotal
+
+FIGURES = ["impressions", "clicks", "scanner_impressions", "scanner_clicks"]
+
+
+@admin.register(BannerEvent)
+class BannerEventAdmin(ReadOnlyAdmin):
+    """One fetch of a picture or one click, and the rule that set it apart."""
+
+    list_display = [
+        "at",
+        "domain",
+        "kind",
+        "campaign_id",
+        "banner_id",
+        "sender_id",
+        "rule",
+        "agent",
+        "is_judged",
+    ]
+    list_filter = ["kind", "is_judged", "rule", DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["=id", "=campaign_id", "=sender_id", "=domain__name"]
+    hidden = ("reader_key",)
+    exclude = ["reader_key"]
+    show_full_result_count = False
+    ordering = ["-id"]
+
+
+@admin.register(DailyCount)
+class DailyCountAdmin(ReadOnlyAdmin):
+    """What one banner did in one sender's signature on one day."""
+
+    list_display = ["day", "domain", "campaign_name", "banner_name", "group_name", "sender_name", *FIGURES]
+    list_filter = [DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["campaign_name", "banner_name", "sender_name", "=campaign_id", "=domain__name"]
+    date_hierarchy = "day"
+    show_full_result_count = False
+    ordering = ["-id"]
+
+
+@admin.register(DailyTotal)
+class DailyTotalAdmin(ReadOnlyAdmin):
+    """The same over all senders of a group."""
+
+    list_display = ["day", "domain", "campaign_name", "banner_name", "group_name", *FIGURES]
+    list_filter = [DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["campaign_name", "banner_name", "group_name", "=campaign_id", "=domain__name"]
+    date_hierarchy = "day"
+    show_full_result_count = False
+    ordering = ["-id"]
