@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, F
@@ -13,7 +13,16 @@ from django.utils import timezone
 from integrations.connections import get_connection
 from portal.models import Domain
 
-from .models import UNFINISHED_DELIVERY, Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Sender
+from .models import (
+    UNFINISHED_DELIVERY,
+    BannerPlace,
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    DeliveryState,
+    Sender,
+)
+from .results import Figures, Period, get_total
 from .standing import Standing, get_fallback_template, get_mailboxes
 
 NEEDS_SHOWN = 20
@@ -34,7 +43,8 @@ class Overview:
     """Figures over the live mailboxes of active people.
 
     needs_you: at most 20 of needs_you_total. changed_today: signatures delivered since midnight in
-    the domain's zone. current_run: the delivery that moves or asks somebody, or None.
+    the domain's zone. current_run: the delivery that moves or asks somebody, or None. banners: what they
+    did in the seven days that end today; None where signatures carry none and none was seen.
     """
 
     mailboxes_total: int
@@ -43,6 +53,7 @@ class Overview:
     needs_you_total: int
     changed_today: int
     current_run: DeliveryRun | None
+    banners: Figures | None = None
 
 
 def get_overview(domain: Domain, *, at: datetime | None = None) -> Overview:
@@ -56,14 +67,23 @@ def get_overview(domain: Domain, *, at: datetime | None = None) -> Overview:
         _describe(domain, owners[mailbox.owner_id], mailbox.last_reason or "") for mailbox in waiting
     )
     runs = DeliveryRun.objects.filter(domain=domain)
+    now = at or timezone.now()
     return Overview(
         mailboxes_total=sum(counts.values()),
         up_to_date=counts.get(Standing.IN_PLACE, 0),
         needs_you=needs,
         needs_you_total=counts.get(Standing.NEEDS_YOU, 0),
-        changed_today=_count_delivered(domain, since=_midnight(domain, at or timezone.now())),
+        changed_today=_count_delivered(domain, since=_midnight(domain, now)),
         current_run=runs.filter(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED]).first(),
+        banners=_count_banners(domain, now),
     )
+
+
+def _count_banners(domain: Domain, at: datetime) -> Figures | None:
+    today = at.astimezone(ZoneInfo(domain.time_zone)).date()
+    figures = get_total(domain, Period(today - timedelta(days=6), today))
+    is_on = BannerPlace.objects.filter(domain=domain, is_on=True).exists()
+    return None if figures.is_empty and not is_on else figures
 
 
 def _describe(domain: Domain, sender: Sender, what: str) -> Need:

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
+from integrations.models import SyncRun
 from signatures.authoring import save_template
-from signatures.models import Template
+from signatures.models import BannerPlace, DailyTotal, Template
 from signatures.overview import Need, get_overview
+from signatures.results import Figures
 
 
 def test_the_figures_say_who_signs_as_intended_and_who_needs_somebody(company, bystander):
@@ -71,6 +73,23 @@ def test_today_begins_at_midnight_where_the_domain_is(company):
 
     assert get_overview(company.domain, at=midnight + timedelta(hours=1)).changed_today == 1
     assert get_overview(company.domain, at=midnight - timedelta(hours=1)).changed_today == 2
+
+
+def test_what_banners_did_this_week_is_there_once_signatures_carry_them(company, bystander, auditor):
+    week = {"domain": company.domain, "campaign_id": 1, "banner_id": 1, "day": company.at.date()}
+    assert get_overview(company.domain, at=company.at).banners is None
+    assert b"Banners clicked" not in auditor.get("/domains/acme.example/").content
+    BannerPlace.objects.create(domain=company.domain, is_on=True)
+    assert get_overview(company.domain, at=company.at).banners == Figures()
+    DailyTotal.objects.create(**week, impressions=40, clicks=2, scanner_impressions=9, scanner_clicks=9)
+    DailyTotal.objects.create(**week | {"day": company.at.date() - timedelta(days=7)}, impressions=7)
+    DailyTotal.objects.create(**week | {"domain": bystander.domain}, impressions=5)
+
+    assert get_overview(company.domain, at=company.at).banners == Figures(40, 2, 9, 9)
+
+    SyncRun.objects.filter(connection=company.connection).update(finished_at=company.at)
+    page = auditor.get("/domains/acme.example/").content.decode()
+    assert "of 40 pictures fetched" in page
 
 
 def test_a_domain_that_was_never_connected_has_nothing_to_count(domain):
