@@ -26,7 +26,8 @@ PAGES = {
     "signatures:senders",
     "signatures:sender", "signatures:groups", "signatures:group", "signatures:templates",
     "signatures:template_new", "signatures:template", "signatures:brand", "signatures:deliveries",
-    "signatures:delivery_run", "signatures:delivery_preview",
+    "signatures:delivery_run", "signatures:delivery_preview", "signatures:results", "signatures:result",
+    "signatures:result_senders", "signatures:result_carriers", "signatures:counting",
 }  # fmt: skip
 # The structure is the same in both schemes; the colours are not.
 LOOKS: tuple[tuple[int, Literal["light", "dark"], tuple[str, ...]], ...] = (
@@ -35,12 +36,38 @@ LOOKS: tuple[tuple[int, Literal["light", "dark"], tuple[str, ...]], ...] = (
     (390, "dark", ()),
     (390, "light", ("color-contrast",)),
 )
-DOWNLOADS = {"signatures:originals"}
+DOWNLOADS = {
+    "signatures:originals",
+    "signatures:results_export",
+    "signatures:result_export",
+    "signatures:carriers_export",
+}
 
 FOLLOW = """
 from integrations.models import SyncRun
 from signatures.tasks import follow_sync
 follow_sync(run_id=SyncRun.objects.latest("pk").pk)
+"""
+# Two banners that were fetched and clicked in one sender's signature, by readers and by a scanner.
+SHOW = """
+from datetime import timedelta
+from django.utils import timezone
+from portal.models import Domain
+from signatures.models import Banner, BannerEvent, BannerImage, Campaign, Sender
+from signatures.sifting import sift_events
+domain = Domain.objects.get()
+campaign = Campaign.objects.create(domain=domain, name="Autumn webinar")
+image = BannerImage.objects.create(domain=domain, sha256="0", media_type="image/png", width=480, height=120,
+    bytes_1x=b"1", bytes_2x=b"2")
+sender = Sender.objects.filter(domain=domain, is_active=True).first()
+for name in ("Blue", "Photo"):
+    banner = Banner.objects.create(campaign=campaign, name=name, image=image, alt=name, link="https://www.acme.example/")
+    for number, agent in enumerate(["Mail", "Mail", "Mail", "curl/8"]):
+        for kind, seconds in (("image", 0), ("click", 60)):
+            BannerEvent.objects.create(domain=domain, kind=kind, agent=agent, reader_key=f"{name}{number}",
+                at=timezone.now() - timedelta(hours=1 + number, seconds=-seconds), sender_id=sender.pk,
+                group_id=sender.group_id, campaign_id=campaign.pk, banner_id=banner.pk)
+sift_events(domain)
 """
 
 
@@ -53,6 +80,7 @@ def portal(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         made.manage("syncdirectory", "--domain", DOMAIN)
         made.installation.run(FOLLOW)
         made.manage("deliversignatures", "--domain", DOMAIN)
+        made.installation.run(SHOW)
         with made.served(folder, "--no-worker"):
             yield made
 
