@@ -45,6 +45,10 @@ class Plot:
     height: float = HEIGHT
 
     @property
+    def is_empty(self) -> bool:
+        return not any(bar.all_height for bar in self.bars)
+
+    @property
     def half(self) -> int:
         return self.top // 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import messages
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import Permission, require
 from portal.models import Domain, User
+from portal.plots import Plot, draw_bars
 from portal.reauth import recently_authenticated
 
 from ..chainfacts import get_chain_facts
@@ -23,9 +25,8 @@ from ..health import describe
 from ..ledger import record_act
 from ..models import LedgerEntry
 from ..paging import NewestPaginator
-from ..plot import draw
 from ..sealing import Unsealable
-from ..uses import ScopeUse, count_calls, count_refused, list_days, list_written, summarise
+from ..uses import DayUse, ScopeUse, count_calls, count_refused, list_days, list_written, summarise
 
 PER_PAGE = 50
 NEWEST = 10  # of one permission, on its own page
@@ -38,6 +39,17 @@ def _list_entries(domain: Domain) -> Any:
 
 def _read_filter(given: Any, domain: Domain, uses: list[ScopeUse]) -> LedgerFilterForm:
     return LedgerFilterForm(given, scopes=[use.scope for use in uses], zone=domain.time_zone)
+
+
+def _draw(days: Sequence[DayUse]) -> Plot:
+    return draw_bars(
+        "Calls a day",
+        names=[f"{day.day:%-d %b}" for day in days],
+        everything=[day.calls for day in days],
+        part=[day.writes for day in days],
+        all_name="calls",
+        part_name="of them writes",
+    )
 
 
 @require(Permission.VIEW_LEDGER)
@@ -65,7 +77,7 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
         "refused": count_refused(domain),
         "written": list_written(domain),
         "days": days,
-        "plot": draw(days),
+        "plot": _draw(days),
         "chain": get_chain_facts(domain),
         "form": form,
         "formats": FORMATS,
@@ -90,7 +102,7 @@ def ledger_scope(request: HttpRequest, domain: Domain, scope: str) -> HttpRespon
         "condition": describe(connection),
         "use": use,
         "days": days,
-        "plot": draw(days),
+        "plot": _draw(days),
         "page_obj": _list_entries(domain).filter(scope=scope)[:NEWEST],
     }
     return render(request, "integrations/ledger_scope.html", context)
