@@ -200,6 +200,14 @@ EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("FROM_EMAIL", default=f"Countersign <no-reply@{_public.hostname}>")
 
+# ── The mail gateway ─────────────────────────────────────────────────────────────────────────────
+MAILGATEWAY_LISTEN = env.str("MAILGATEWAY_LISTEN", default="127.0.0.1:10025")
+MAILGATEWAY_NEXT_HOP = env.str("MAILGATEWAY_NEXT_HOP", default="127.0.0.1:10026")
+MAILGATEWAY_TLS = env.str("MAILGATEWAY_TLS", default="off")
+MAILGATEWAY_TRUSTED = words("MAILGATEWAY_TRUSTED") or ["127.0.0.0/8", "::1/128"]
+MAILGATEWAY_DEADLINE = env.float("MAILGATEWAY_DEADLINE", default=3.0)
+MAILGATEWAY_SIZE_LIMIT = env.int("MAILGATEWAY_SIZE_LIMIT", default=50 * 1024 * 1024)
+
 # ── Doors and locks ──────────────────────────────────────────────────────────────────────────────
 SECURE_SSL_REDIRECT = IS_HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
@@ -255,5 +263,9 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # Full URLs would carry filters and, at the callback, a code.
-    "loggers": {"urllib3": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+    "loggers": {
+        "urllib3": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        "mail.log": {"level": "WARNING"},  # aiosmtpd's; it would write every address down
+    },
 }

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 MOST_COPIES = 50  # a message to more recipients than this goes on unchanged
 MEMORY_SECONDS = 5.0  # a database that hangs does not hold mail up for longer
 DECIDING_THREADS = 8
+MOST_DECIDED = 5_000
 
 T = TypeVar("T")
 
@@ -87,6 +88,9 @@ class Gateway:
     ) -> None:
         self._hop, self._portal, self._marks, self._name = hop, portal, marks, name
         self._deadline_seconds = deadline_seconds
+        # Receipt -> what was decided for a message that then did not get through: a retry shows the same, and
+        # counts once.
+        self._decided: dict[str, Mapping[str, Shown]] = {}
         self._deciders = ThreadPoolExecutor(DECIDING_THREADS, "deciding")
         self._clerks = ThreadPoolExecutor(2, "receipts")
 
@@ -108,14 +112,17 @@ class Gateway:
         known = await self._recall(receipts)
         waiting = tuple(at for at, receipt in enumerate(receipts) if receipt not in known)
         replies = [make_reply("250 2.0.0 It was passed on before.")] * len(receipts)
-        for copy in await self._plan(mail, waiting):
+        for copy in await self._plan(mail, waiting, receipts):
             answers, hop = await self._send(mail, copy, hop)
             if copy.is_changed and any(answer.code >= 500 for answer in answers):
                 # What we put in must not be the reason that a message does not arrive.
                 answers, hop = await self._send(mail, Copy(copy.recipients, (mail.raw,)), hop)
             for at, answer in zip(copy.recipients, answers, strict=True):
                 replies[at] = answer
-            await self._remember([receipts[at] for at in copy.recipients if replies[at].is_good])
+            taken = [receipts[at] for at in copy.recipients if replies[at].is_good]
+            await self._remember(taken)
+            for receipt in taken:
+                self._decided.pop(receipt, None)
         return Outcome(tuple(replies), receipts), hop
 
     async def strike_out(self, outcome: Outcome) -> None:
@@ -125,13 +132,13 @@ class Gateway:
         except Exception as error:
             logger.warning("a receipt could not be struck out: %s", type(error).__name__)
 
-    async def _plan(self, mail: Mail, waiting: tuple[int, ...]) -> list[Copy]:
+    async def _plan(self, mail: Mail, waiting: tuple[int, ...], receipts: Sequence[str]) -> list[Copy]:
         """Return the copies to send; unchanged, and one for all, wherever anything fails or takes too long."""
         if not waiting:
             return []
         started = asyncio.get_running_loop().time()
         try:
-            shown = await self._choose(mail, waiting, started)
+            shown = await self._choose(mail, waiting, receipts, started)
         except LeftAlone as reason:
             logger.debug("a message goes on unchanged: %s", reason)
         except Exception as error:
@@ -142,7 +149,9 @@ class Gateway:
             return [*([Copy(others, (mail.raw,))] if others else []), *shown]
         return [Copy(waiting, (mail.raw,))]
 
-    async def _choose(self, mail: Mail, waiting: tuple[int, ...], started: float) -> list[Copy]:
+    async def _choose(
+        self, mail: Mail, waiting: tuple[int, ...], receipts: Sequence[str], started: float
+    ) -> list[Copy]:
         """Return a copy for each recipient who gets a banner of their own and was decided in time."""
 
         def left() -> float:
@@ -159,7 +168,9 @@ class Gateway:
             raise LeftAlone("its slots are other senders'")
         tasks = {
             at: asyncio.ensure_future(
-                self._in_thread(self._deciders, self._write, found, keys, mail.recipients[at].address)
+                self._in_thread(
+                    self._deciders, self._write, found, keys, mail.recipients[at].address, receipts[at]
+                )
             )
             for at in waiting
         }
@@ -175,9 +186,16 @@ class Gateway:
                 copies.append(Copy((at,), pieces, is_changed=True))
         return copies
 
-    def _write(self, found: Found, keys: Collection[str], recipient: str) -> list[memoryview | bytes] | None:
-        decided = {key: self._portal.decide(key, recipient) for key in sorted(keys)}
-        shown: Mapping[str, Shown] = {key: banner for key, banner in decided.items() if banner is not None}
+    def _write(
+        self, found: Found, keys: Collection[str], recipient: str, receipt: str
+    ) -> list[memoryview | bytes] | None:
+        shown = self._decided.get(receipt)
+        if shown is None:
+            decided = {key: self._portal.decide(key, recipient) for key in sorted(keys)}
+            shown = {key: banner for key, banner in decided.items() if banner is not None}
+            if len(self._decided) >= MOST_DECIDED:
+                self._decided.clear()
+            self._decided[receipt] = shown
         return found.write(shown) if shown else None
 
     async def _send(self, mail: Mail, copy: Copy, hop: NextHop | None) -> tuple[list[Reply], NextHop | None]:

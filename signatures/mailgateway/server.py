@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 IDLE_SECONDS = 300.0
 PASSING_SECONDS = 3_600.0  # while the next hop has its own limits, the client is not dropped
 LONGEST_COMMAND = 4_096
+MOST_SESSIONS = 200
 SMALLEST_SHARE = 65_536  # of the memory; what a message without a size of its own takes is the largest
 
 _PATH = re.compile(rb"\s*(<[^<>\r\n\0]*>)((?:\s+[!-~\x80-\xff]+)*)\s*", re.DOTALL)
@@ -45,6 +46,11 @@ class House:
     sessions: set[Intake] = field(default_factory=set)
     passing: set[asyncio.Task[object]] = field(default_factory=set)
     is_stopping: bool = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a message is on its way in or out."""
+        return bool(self.passing) or any(session.has_transaction for session in self.sessions)
 
     def trusts(self, host: str) -> bool:
         address = ip_address(host.partition("%")[0])
@@ -101,6 +107,10 @@ class Intake(SMTP):
             await self.push("554 5.7.1 This gateway takes no mail from here.")
             self._hang_up()
             return
+        if len(self._house.sessions) > MOST_SESSIONS:
+            await self.push("421 4.3.2 Too many sessions at once. Try again later.")
+            self._hang_up()
+            return
         await super()._handle_client()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -116,6 +126,10 @@ class Intake(SMTP):
             self._house.passing.add(task)
             task.add_done_callback(self._house.passing.discard)
             self._hop = None
+
+    @property
+    def has_transaction(self) -> bool:
+        return self._transaction is not None
 
     def finish(self) -> None:
         """End the session where the gateway stops and no message is on its way."""

@@ -28,6 +28,7 @@ from .delivery import (
     Placement,
     Snapshot,
 )
+from .mailgateway import MailReceipt
 from .recipient import KnownRecipient, VariableTest
 from .sender import Assignment, Brand, Group, Sender
 from .template import Template, TemplateVersion
@@ -56,6 +57,7 @@ __all__ = [
     "Following",
     "Group",
     "KnownRecipient",
+    "MailReceipt",
     "Placement",
     "RecipientList",
     "RecipientListEntry",

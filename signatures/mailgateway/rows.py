@@ -1,0 +1,81 @@
+"""Answers the gateway's questions from our rows: whose slot, which banner, what was passed on already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from django.db import close_old_connections
+from django.utils import timezone
+
+from integrations.models import Mailbox
+from signatures.decisions import decide
+from signatures.models import Decision, MailReceipt, Sender
+
+from .slot import Shown
+
+KEPT = timedelta(days=6)  # a day longer than mail servers usually try again
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _in_a_thread(call: Callable[P, T]) -> Callable[P, T]:
+    """A connection that broke or grew old is not used again, as between two requests."""
+
+    @wraps(call)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        close_old_connections()
+        try:
+            return call(*args, **kwargs)
+        finally:
+            close_old_connections()
+
+    return wrapped
+
+
+class Rows:
+    """The portal, as `passing.Portal` asks it. Every call blocks; none keeps anything of a message."""
+
+    @_in_a_thread
+    def get_own_keys(self, keys: Collection[str], addresses: Collection[str]) -> set[str]:
+        senders = Sender.objects.filter(banner_key__in=keys, is_active=True).select_related("person")
+        return {sender.banner_key for sender in senders if _sends_from(sender, addresses)}
+
+    @_in_a_thread
+    def decide(self, key: str, recipient: str) -> Shown | None:
+        sender = Sender.objects.select_related("domain").get(banner_key=key)
+        decided = decide(sender.domain, sender, recipient, way=Decision.Way.API, at=timezone.now())
+        shown = decided.shown
+        if shown is None:
+            return None
+        return Shown(shown.image_url, shown.image_url_2x, shown.click_url, shown.alt)
+
+    @_in_a_thread
+    def recall(self, receipts: Collection[str]) -> set[str]:
+        return set(MailReceipt.objects.filter(pk__in=receipts).values_list("pk", flat=True))
+
+    @_in_a_thread
+    def remember(self, receipts: Collection[str]) -> None:
+        MailReceipt.objects.bulk_create([MailReceipt(digest=one) for one in receipts], ignore_conflicts=True)
+
+    @_in_a_thread
+    def forget(self, receipts: Collection[str]) -> None:
+        MailReceipt.objects.filter(pk__in=receipts).delete()
+
+    @_in_a_thread
+    def forget_old(self) -> None:
+        """Receipts nobody can ask for any more are gone."""
+        MailReceipt.objects.filter(at__lt=timezone.now() - KEPT).delete()
+
+
+def _sends_from(sender: Sender, addresses: Collection[str]) -> bool:
+    """Whether one of the addresses, in lower case, is the sender's own or one of their mailboxes'."""
+    if sender.email.lower() in addresses:
+        return True
+    mailboxes = Mailbox.objects.filter(
+        connection_id=sender.person.connection_id, person_remote_id=sender.person.remote_id
+    )
+    return any(email.lower() in addresses for email in mailboxes.values_list("email", flat=True))
