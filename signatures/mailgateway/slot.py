@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from html import escape, unescape
 from urllib.parse import unquote, urlsplit
 
-MOST_ATTRIBUTES = 100  # a tag with more is not ours; keeps reading a hostile page linear
+MOST_ATTRIBUTES = 100  # behind a tag with more nothing is looked for; a hostile page is read in linear time
 MOST_LINK_BYTES = 8_192  # between a link's tag and its end, where its only content is to be our picture
 
 _OPENING = re.compile(rb"<!--|<(/?)(a|img)(?=[\s/>])", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
-    rb"""[\s/]*+(?:(>)|([^\s/>][^\s/>=]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+))?)"""
+    rb"""[\s/]*+(?:(>)|([^\s/>][^\s/>=]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+)|(?!\s*+=\s*+["'])))"""
 )
 _TAG = re.compile(rb"<[^>]*>")
 _BLANKS = re.compile(rb"(?:\s|&nbsp;|&#160;|&#xa0;|\xc2\xa0|\xa0)*", re.IGNORECASE)
@@ -175,7 +175,7 @@ def _read_tags(html: bytes) -> Iterator[_Tag]:
             continue
         read = _read_attributes(html, position)
         if read is None:
-            continue
+            return  # what follows is all this tag
         attributes, position = read
         yield _Tag(opening[2].lower(), bool(opening[1]), opening.start(), position, attributes)
 
