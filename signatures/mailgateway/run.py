@@ -54,22 +54,33 @@ async def _run(plan: Plan, portal: Keeper, say: Callable[[str], None]) -> None:
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
-    gateway = Gateway(
-        plan.hop, portal, Marks(plan.public_url), name=plan.name, deadline_seconds=plan.deadline_seconds
-    )
-    budget = Budget(LARGE_MESSAGES * plan.size_limit)
-    house = House(gateway, plan.trusted, plan.size_limit, plan.name, budget)
-    server = await loop.create_server(lambda: Intake(house, loop), plan.host, plan.port)
+    house, server = await open_house(plan, portal)
     host, port = server.sockets[0].getsockname()[:2]
     say(f"listening on {host}:{port}, passing on to {plan.hop.host}:{plan.hop.port}")
     pruning = loop.create_task(_prune(portal))
     await stopping.wait()
     say("stopping")
-    server.close()
     pruning.cancel()
-    await _empty(house)
-    gateway.close()
+    await close_house(house, server)
     say("stopped")
+
+
+async def open_house(plan: Plan, portal: Portal) -> tuple[House, asyncio.Server]:
+    """Return what listens, in the running loop. Raises OSError."""
+    gateway = Gateway(
+        plan.hop, portal, Marks(plan.public_url), name=plan.name, deadline_seconds=plan.deadline_seconds
+    )
+    budget = Budget(LARGE_MESSAGES * plan.size_limit)
+    house = House(gateway, plan.trusted, plan.size_limit, plan.name, budget)
+    loop = asyncio.get_running_loop()
+    return house, await loop.create_server(lambda: Intake(house, loop), plan.host, plan.port)
+
+
+async def close_house(house: House, server: asyncio.Server) -> None:
+    """Nobody comes in any more, and whoever was in has left."""
+    server.close()
+    await _empty(house)
+    house.gateway.close()
 
 
 async def _empty(house: House) -> None:

@@ -10,9 +10,10 @@ import asyncio
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import TypeVar
 
 from aiosmtpd.smtp import SMTP
 
@@ -21,6 +22,7 @@ from .passing import Gateway, Mail, Outcome
 from .relay import CHUNK, HopLost, NextHop, Path, Reply, make_reply
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 IDLE_SECONDS = 300.0
 PASSING_SECONDS = 3_600.0  # while the next hop has its own limits, the client is not dropped
@@ -71,6 +73,8 @@ class _Troubles:
     """What aiosmtpd asks when something of ours went wrong: a temporary failure, and nothing of the mail logged."""
 
     async def handle_exception(self, error: Exception) -> str:
+        if isinstance(error, asyncio.IncompleteReadError):
+            return "421 4.4.2 Goodbye."  # the client left without a word
         logger.error("a session failed: %s", type(error).__name__)
         return "451 4.3.0 Something went wrong here. Try again later."
 
@@ -122,9 +126,7 @@ class Intake(SMTP):
 
     def _leave_hop(self) -> None:
         if self._hop is not None:
-            task = self.loop.create_task(self._hop.close())
-            self._house.passing.add(task)
-            task.add_done_callback(self._house.passing.discard)
+            self._start(self._hop.close())
             self._hop = None
 
     @property
@@ -245,7 +247,7 @@ class Intake(SMTP):
                     await self.push(refusal)
                 await self._drop_transaction()
         finally:
-            await asyncio.shield(self._house.budget.give(share))
+            await asyncio.shield(self._start(self._house.budget.give(share)))
         self.finish()
 
     # ── The message ──────────────────────────────────────────────────────────────────────────────
@@ -281,8 +283,7 @@ class Intake(SMTP):
         """The next hop's answers are the client's. A client that leaves meanwhile ends nothing."""
         self._reset_timeout(PASSING_SECONDS)
         gateway = self._house.gateway
-        self._running = self.loop.create_task(gateway.pass_on(mail, self._hop))
-        self._house.passing.add(self._running)
+        self._running = self._start(gateway.pass_on(mail, self._hop))
         self._running.add_done_callback(self._settle)
         outcome, self._hop = await asyncio.shield(self._running)
         self._reset_timeout()
@@ -295,14 +296,20 @@ class Intake(SMTP):
             await self.push(reply.wire)
             is_told = not reply.is_temporary
         if is_told:
-            await gateway.strike_out(outcome)
+            await asyncio.shield(self._start(gateway.strike_out(outcome)))
         self._transaction = None
 
     def _settle(self, task: asyncio.Task[tuple[Outcome, NextHop | None]]) -> None:
-        self._house.passing.discard(task)
         if self.transport is None and not task.cancelled() and task.exception() is None:
             self._hop = task.result()[1]
             self._leave_hop()
+
+    def _start(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
+        """Return work that goes on when the client leaves, and that stopping waits for."""
+        task = self.loop.create_task(work)
+        self._house.passing.add(task)
+        task.add_done_callback(self._house.passing.discard)
+        return task
 
     # ── The next hop ─────────────────────────────────────────────────────────────────────────────
 

@@ -167,40 +167,94 @@ CHANGED = [
     in_html("two slots", f"{SLOT}<p>and</p>{SLOT}"),
     encoded("two slots in base64", "utf-8", f"{SLOT}{ACCENTS}", "base64", packed),
     encoded("two slots quoted, on one line", "utf-8", f"{SLOT}{SLOT}", "quoted-printable", quoted),
-    in_html("a quoted reply with somebody else's slot", f"{SLOT}<blockquote>{make_slot(OTHER_KEY)}</blockquote>"),
+    in_html(
+        "a quoted reply with somebody else's slot", f"{SLOT}<blockquote>{make_slot(OTHER_KEY)}</blockquote>"
+    ),
     in_html("a quoted reply with an earlier choice", f"{SLOT}<img src='{PUBLIC_URL}/b/d/Old@2x.png'>"),
     in_html("single quotes", SLOT.replace('"', "'")),
     in_html("no quotes", f"<a href={URL_C}><img src={URL_B}.png alt=News></a>"),
-    in_html("capitals", f'<A HREF="{URL_C}"><IMG BORDER=0 ALT="x" SRC="{URL_B.replace("https", "HTTPS")}.PNG"/></A>'),
-    in_html("attributes on lines of their own", f'<a\r\n href = "{URL_C}"\r\n><img\r\n alt=""\r\n src\r\n=\r\n"{URL_B}.png"></a>'),
-    in_html("entities in the address", f'<a href="{URL_C}?a=1&amp;b=2"><img src="https:&#x2F;&#47;{URL_B[8:]}.png?a=1&amp;b=2"></a>'),
+    in_html(
+        "capitals",
+        f'<A HREF="{URL_C}"><IMG BORDER=0 ALT="x" SRC="{URL_B.replace("https", "HTTPS")}.PNG"/></A>',
+    ),
+    in_html(
+        "attributes on lines of their own",
+        f'<a\r\n href = "{URL_C}"\r\n><img\r\n alt=""\r\n src\r\n=\r\n"{URL_B}.png"></a>',
+    ),
+    in_html(
+        "entities in the address",
+        f'<a href="{URL_C}?a=1&amp;b=2"><img src="https:&#x2F;&#47;{URL_B[8:]}.png?a=1&amp;b=2"></a>',
+    ),
     in_html("a scheme left out", f'<a href="{URL_C[6:]}"><img src="{URL_B[6:]}.png" alt=""></a>'),
     in_html("a picture without a link", f"<p>{IMG}</p>"),
     in_html("a link that a tracker wrapped", f'<a href="{WRAPPED}">{IMG}</a>'),
-    in_html("a link that a tracker hid", f'<a href="https://t.example/x9">\r\n <span>&nbsp;{IMG}</span> </a>'),
+    in_html(
+        "a link that a tracker hid", f'<a href="https://t.example/x9">\r\n <span>&nbsp;{IMG}</span> </a>'
+    ),
     in_html("a picture in somebody's link", f'<a href="https://acme.example/">Read on {IMG}</a>'),
     in_html("a stray apostrophe", f"<p title=it's><a title=o'clock href='{URL_C}'>{IMG}</a>"),
     in_html("a comment with a slot before ours", f"<!-- {make_slot()} -->{SLOT}"),
-    Awkward("bare newlines", message(multipart(TEXT, part(PAGE))).replace(b"\r\n", b"\n")),
-    Awkward("bare newlines, quoted", message(part(quoted(PAGE), encoding="quoted-printable")).replace(b"\r\n", b"\n")),
+    Awkward(
+        "bare newlines",
+        message(multipart(part(b"Dear Jo\r\n", "text/plain"), part(PAGE))).replace(b"\r\n", b"\n"),
+    ),
+    Awkward(
+        "bare newlines, quoted",
+        message(part(quoted(PAGE), encoding="quoted-printable")).replace(b"\r\n", b"\n"),
+    ),
     Awkward("bare newlines, base64", message(part(packed(PAGE), encoding="base64")).replace(b"\r\n", b"\n")),
     Awkward("bare returns and NUL in the page", message(part(PAGE.replace(b"figures", b"fig\0ures\r")))),
-    Awkward("preamble and epilogue", message(multipart(TEXT, part(PAGE), preamble=b"--=_b\r\nFor old programs\r\n", end=b"\r\n" + SLOT.encode() + b"\r\n"))),
+    Awkward(
+        "preamble and epilogue",
+        message(
+            multipart(
+                TEXT,
+                part(PAGE),
+                preamble=b"--=_b\r\nFor old programs\r\n",
+                end=b"\r\n" + SLOT.encode() + b"\r\n",
+            )
+        ),
+    ),
     Awkward("no closing boundary", message(multipart(TEXT, part(PAGE)))[: -len(b"\r\n--=_b1--\r\n")]),
     Awkward("no line end at the end", message(part(PAGE.rstrip()))),
-    Awkward("a boundary of odd characters", message(multipart(TEXT, part(PAGE), boundary="a'b(c)+_,-./:=? d"))),
-    Awkward("a boundary in pieces", message(multipart(part(PAGE), boundary="abcdef", parameter='boundary*0="abc";\r\n\tboundary*1="def"'))),
-    Awkward("a boundary that begins another", message(multipart(multipart(TEXT, part(PAGE), boundary="xx"), PICTURE, boundary="x"))),
-    Awkward("a line that only looks like a boundary", message(multipart(part(b"--=_b1 no\r\n--=_b12\r\n" + PAGE), TEXT))),
-    Awkward("blanks behind a boundary", message(multipart(TEXT, part(PAGE)).replace(b"--=_b1\r\n", b"--=_b1 \t\r\n"))),
+    Awkward(
+        "a boundary of odd characters", message(multipart(TEXT, part(PAGE), boundary="a'b(c)+_,-./:=? d"))
+    ),
+    Awkward(
+        "a boundary in pieces",
+        message(
+            multipart(part(PAGE), boundary="abcdef", parameter='boundary*0="abc";\r\n\tboundary*1="def"')
+        ),
+    ),
+    Awkward(
+        "a boundary that begins another",
+        message(multipart(multipart(TEXT, part(PAGE), boundary="xx"), PICTURE, boundary="x")),
+    ),
+    Awkward(
+        "a line that only looks like a boundary",
+        message(multipart(part(b"--=_b1 no\r\n--=_b12\r\n" + PAGE), TEXT)),
+    ),
+    Awkward(
+        "blanks behind a boundary",
+        message(multipart(TEXT, part(PAGE)).replace(b"--=_b1\r\n", b"--=_b1 \t\r\n")),
+    ),
     Awkward("a part without a header", message(multipart(b"\r\nplain\r\n", part(PAGE)))),
     Awkward("lines that begin with dots", message(part(b".\r\n..\r\n...\r\n" + PAGE + b".\r\n"))),
-    Awkward("one line just short enough", message(part((b"x" * (997 - len(SLOT)) + SLOT.encode() + b"\r\n")))),
-    Awkward("a header in raw utf-8, folded", message(part(PAGE), ENVELOPE + "X-Greeting: grün\r\n\tund blau\r\nX-Empty:\r\n".encode())),
+    Awkward("one line just short enough", message(part(b"x" * (997 - len(SLOT)) + SLOT.encode() + b"\r\n"))),
+    Awkward(
+        "a header in raw utf-8, folded",
+        message(part(PAGE), ENVELOPE + "X-Greeting: grün\r\n\tund blau\r\nX-Empty:\r\n".encode()),
+    ),
     Awkward("a message within", message(multipart(part(PAGE), part(message(part(PAGE)), "message/rfc822")))),
-    Awkward("a page attached beside", message(multipart(part(PAGE), part(PAGE, "text/html", "7bit", "Content-Disposition: attachment")))),
-    Awkward("format and delsp", message(multipart(part(b"x \r\n y\r\n", "text/plain; format=flowed; delsp=yes"), part(PAGE)))),
-]  # fmt: skip
+    Awkward(
+        "a page attached beside",
+        message(multipart(part(PAGE), part(PAGE, "text/html", "7bit", "Content-Disposition: attachment"))),
+    ),
+    Awkward(
+        "format and delsp",
+        message(multipart(part(b"x \r\n y\r\n", "text/plain; format=flowed; delsp=yes"), part(PAGE))),
+    ),
+]
 
 SIGNED = b"DKIM-Signature: v=1; a=rsa-sha256; d=acme.example; s=a;\r\n bh=x; b=y\r\n"
 SIGNATURE = part(b"MIIB", "application/pkcs7-signature", "base64")
@@ -212,29 +266,64 @@ ALONE = [
     Awkward("DKIM-signed", SIGNED + message(part(PAGE))),
     Awkward("ARC-sealed", b"arc-seal: i=1; a=x\r\n" + message(part(PAGE))),
     Awkward("signed parts", message(multipart(part(PAGE), SIGNATURE, kind="signed"))),
-    Awkward("signed parts within", message(multipart(part(PAGE), multipart(TEXT, SIGNATURE, kind="signed", boundary="s")))),
-    Awkward("S/MIME", message(part(packed(PAGE), "application/pkcs7-mime; smime-type=enveloped-data", "base64"))),
+    Awkward(
+        "signed parts within",
+        message(multipart(part(PAGE), multipart(TEXT, SIGNATURE, kind="signed", boundary="s"))),
+    ),
+    Awkward(
+        "S/MIME", message(part(packed(PAGE), "application/pkcs7-mime; smime-type=enveloped-data", "base64"))
+    ),
     Awkward("S/MIME under its old name", message(part(packed(PAGE), "application/x-pkcs7-mime", "base64"))),
-    Awkward("PGP/MIME", message(multipart(part(b"Version: 1\r\n", "application/pgp-encrypted"), part(ARMOUR, "application/octet-stream"), kind="encrypted"))),
+    Awkward(
+        "PGP/MIME",
+        message(
+            multipart(
+                part(b"Version: 1\r\n", "application/pgp-encrypted"),
+                part(ARMOUR, "application/octet-stream"),
+                kind="encrypted",
+            )
+        ),
+    ),
     Awkward("inline PGP", message(multipart(part(ARMOUR, "text/plain"), part(PAGE)))),
-    Awkward("inline PGP in base64", message(multipart(part(packed(ARMOUR), "text/plain", "base64"), part(PAGE)))),
-    Awkward("a digest of its own", message(part(PAGE, "text/html", "7bit", "Content-MD5: Q2hlY2sgSW50ZWdyaXR5IQ=="))),
+    Awkward(
+        "inline PGP in base64", message(multipart(part(packed(ARMOUR), "text/plain", "base64"), part(PAGE)))
+    ),
+    Awkward(
+        "a digest of its own",
+        message(part(PAGE, "text/html", "7bit", "Content-MD5: Q2hlY2sgSW50ZWdyaXR5IQ==")),
+    ),
     Awkward("a length of its own", b"Content-Length: 12\r\n" + message(part(PAGE))),
     Awkward("a charset nobody knows", message(part(PAGE, "text/html; charset=x-klingon"))),
     Awkward("utf-7", message(part(PAGE, "text/html; charset=utf-7"))),
-    Awkward("iso-2022-jp", message(part(make_page(before=JAPANESE).encode("iso-2022-jp"), "text/html; charset=iso-2022-jp"))),
+    Awkward(
+        "iso-2022-jp",
+        message(part(make_page(before=JAPANESE).encode("iso-2022-jp"), "text/html; charset=iso-2022-jp")),
+    ),
     Awkward("an encoding nobody knows", message(part(PAGE, encoding="x-uuencode"))),
     Awkward("base64 cut short", message(part(packed(PAGE)[:-4], encoding="base64"))),
-    Awkward("base64 with words behind it", message(part(packed(PAGE + b"x") + b"-- \r\na list's footer\r\n", encoding="base64"))),
-    Awkward("quoted with a sign that means nothing", message(part(b"a=zz " + quoted(PAGE), encoding="quoted-printable"))),
+    Awkward(
+        "base64 with words behind it",
+        message(part(packed(PAGE + b"x") + b"-- \r\na list's footer\r\n", encoding="base64")),
+    ),
+    Awkward(
+        "quoted with a sign that means nothing",
+        message(part(b"a=zz " + quoted(PAGE), encoding="quoted-printable")),
+    ),
     Awkward("two content types", message(b"Content-Type: text/plain\r\n" + part(PAGE))),
     Awkward("a header line without a colon", message(part(PAGE), ENVELOPE + b"nonsense\r\n")),
     Awkward("a bare return in the header", message(part(PAGE), ENVELOPE + b"X-A: b\rX-B: c\r\n")),
     Awkward("a multipart without a boundary", message(b"Content-Type: multipart/mixed\r\n\r\n" + PAGE)),
-    Awkward("an encoded multipart", message(b"Content-Transfer-Encoding: base64\r\n" + multipart(part(PAGE)))),
+    Awkward(
+        "an encoded multipart", message(b"Content-Transfer-Encoding: base64\r\n" + multipart(part(PAGE)))
+    ),
     Awkward("thirty multiparts deep", message(nest(part(PAGE), 30))),
-    Awkward("only in a message within", message(multipart(TEXT, part(message(part(PAGE)), "message/rfc822")))),
-    Awkward("only in an attached page", message(part(PAGE, "text/html", "7bit", "Content-Disposition: ATTACHMENT; filename=a.html"))),
+    Awkward(
+        "only in a message within", message(multipart(TEXT, part(message(part(PAGE)), "message/rfc822")))
+    ),
+    Awkward(
+        "only in an attached page",
+        message(part(PAGE, "text/html", "7bit", "Content-Disposition: ATTACHMENT; filename=a.html")),
+    ),
     in_html("only in a comment", f"<!-- {SLOT} -->"),
     in_html("only somebody else's slot", make_slot(OTHER_KEY)),
     in_html("another host", SLOT.replace("acme.example", "acme.example.evil.example")),
@@ -243,7 +332,7 @@ ALONE = [
     Awkward("a header alone", ENVELOPE),
     Awkward("nothing", b""),
     Awkward("a dot", b".\r\n"),
-]  # fmt: skip
+]
 ALONE = [Awkward(one.name, one.raw, is_changed=False) for one in ALONE]
 
 CORPUS = CHANGED + ALONE
