@@ -21,11 +21,16 @@ SPEAKERS = {
     "integrations/outreach/sandbox": "listens, and calls nobody",
     "portal/sso/transport.py": "a company's identity provider, at login",
     "portal/sso/views.py": "names what may fail on the way there",
+    "signatures/mailgateway/server.py": "takes mail in",
+    "signatures/mailgateway/relay.py": "hands it to the next hop that was configured",
+    "signatures/mailgateway/passing.py": "stands between them, and opens nothing itself",
+    "signatures/mailgateway/budget.py": "makes large messages wait",
+    "signatures/mailgateway/run.py": "listens",
     "portal/demo": "acts as the person's browser, on this machine only",
 }
 NETWORK = {
     "requests", "urllib3", "httpx", "aiohttp", "http.client", "urllib.request", "socket", "ssl", "smtplib", "ftplib",
-    "telnetlib", "asyncio", "xmlrpc.client", "socketserver", "http.server",
+    "telnetlib", "asyncio", "aiosmtpd.smtp", "xmlrpc.client", "socketserver", "http.server",
 }  # fmt: skip
 
 
