@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.installation import wait_until
+from tests.installation import ROOT, wait_until
 from tests.portal_process import find_free_port
 
 AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
@@ -34,19 +34,8 @@ relayhost = [127.0.0.1]:{sink}
 smtp_tls_security_level = none
 """
 
-# The three services of docs/mailgateway.md, then what every Postfix has.
+# What every Postfix has; the gateway's own services are read from the documentation.
 MASTER = """\
-127.0.0.1:{entrance} inet n - n - - smtpd
-  -o content_filter=countersign:[127.0.0.1]:{gateway}
-countersign unix - - n - 10 lmtp
-  -o disable_mime_output_conversion=yes
-  -o lmtp_connection_cache_on_demand=no
-127.0.0.1:{return_door} inet n - n - - smtpd
-  -o content_filter=
-  -o receive_override_options=no_header_body_checks,no_unknown_recipient_checks
-  -o smtpd_client_restrictions=
-  -o smtpd_recipient_restrictions=permit_mynetworks,reject
-  -o mynetworks=127.0.0.0/8
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -80,9 +69,16 @@ class Postfix:
         for name in ("etc", "queue", "data"):
             (folder / name).mkdir()
         (self._etc / "main.cf").write_text(MAIN.format(folder=folder, sink=sink))
-        master = MASTER.format(entrance=self.entrance, return_door=self.return_door, gateway=gateway)
-        (self._etc / "master.cf").write_text(master)
+        (self._etc / "master.cf").write_text(self._read_services(gateway) + MASTER)
         subprocess.run([*AS_ROOT, "chown", "postfix", str(folder / "data")], check=True)
+
+    def _read_services(self, gateway: int) -> str:
+        """The lines of docs/mailgateway.md, on ports of our own."""
+        documented = (
+            (ROOT / "docs" / "mailgateway.md").read_text().partition("\n```\n")[2].partition("```")[0]
+        )
+        services = documented.replace(":10025", f":{gateway}").replace(":10026", f":{self.return_door}")
+        return services.replace("smtp inet", f"127.0.0.1:{self.entrance} inet", 1)
 
     def run(self, command: str, *arguments: str) -> str:
         done = subprocess.run(
