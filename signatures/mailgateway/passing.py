@@ -92,7 +92,8 @@ class Gateway:
         # counts once.
         self._decided: dict[str, Mapping[str, Shown]] = {}
         self._deciders = ThreadPoolExecutor(DECIDING_THREADS, "deciding")
-        self._clerks = ThreadPoolExecutor(2, "receipts")
+        # One writes faster than two that wait for each other's locks.
+        self._clerks = ThreadPoolExecutor(1, "receipts")
 
     def close(self) -> None:
         for pool in (self._deciders, self._clerks):

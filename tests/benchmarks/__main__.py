@@ -3,6 +3,7 @@
 python -m tests.benchmarks                 # all; takes some minutes
 python -m tests.benchmarks --people 2000   # smaller, to try it out
 python -m tests.benchmarks banners         # serving banners instead; under four minutes
+python -m tests.benchmarks mail            # the mail gateway alone
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.table import Table
 
-from . import banners
+from . import banners, mail
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = Fernet.generate_key().decode()
@@ -84,7 +85,7 @@ def measure(what: str, sandbox_url: str, database: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument(
-        "what", nargs="?", choices=["job", "banners"], default="job", help="the main job, or serving banners"
+        "what", nargs="?", choices=["job", "banners", "mail"], default="job", help="the main job, or one part"
     )
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--many", type=int, default=100_000, help="the larger company of the memory figure")
@@ -94,6 +95,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.what == "banners":
         banners.main()
+        return
+    if options.what == "mail":
+        mail.main()
         return
     table = Table("What", "Measured", "Baseline in the same run", "Figure", "Aim")
 
