@@ -194,11 +194,7 @@ class Intake(SMTP):
         if size is not None and size > self._house.size_limit:
             await self.push(f"552 5.3.4 Messages may have {self._house.size_limit} bytes.")
             return
-        hop = await self._get_hop()
-        if hop is None:
-            await self.push("451 4.4.1 The next hop does not answer. Try again later.")
-            return
-        reply = await self._ask_hop(hop.open_mail(sender))
+        reply = await self._open_mail(sender)
         if reply.is_good:
             self._transaction = Transaction(sender, self._house.size_limit if size is None else size)
         await self._answer(reply)
@@ -321,6 +317,18 @@ class Intake(SMTP):
                 logger.warning("no mail is taken: %s", lost)
                 self._hop = None
         return self._hop
+
+    async def _open_mail(self, sender: Path) -> Reply:
+        """Begin with the next hop as well; over a new connection where it closed the one that stood idle."""
+        for _ in range(2):
+            hop = await self._get_hop()
+            if hop is None:
+                break
+            try:
+                return await hop.open_mail(sender)
+            except HopLost as lost:
+                logger.info("a connection is opened again: %s", lost)
+        return make_reply("451 4.4.1 The next hop does not answer. Try again later.")
 
     async def _ask_hop(self, asked: Awaitable[Reply]) -> Reply:
         try:

@@ -5,6 +5,7 @@ Sink, gateway and client are processes of their own on one machine, so the figur
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -72,6 +73,12 @@ def get_rate(port: int, raw: bytes, first: int) -> float:
     return MESSAGES / (time.perf_counter() - started)
 
 
+def get_cpu_seconds(pid: int) -> float:
+    """Of all the process's threads; on a busy machine it says more than the clock."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def get_peak_mb(pid: int) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
@@ -91,12 +98,14 @@ def main() -> None:
             process, gateway = start_gateway(installation, folder / "gateway.log", next_hop=straight)
             for what, raw in (("without a slot", WITHOUT), ("with a slot, decided and replaced", WITH)):
                 send(gateway, raw, 20, next(numbers))
+                cpu = get_cpu_seconds(process.pid)
                 both = {port: ([], []) for port in (straight, gateway)}
                 for _ in range(ROUNDS):
                     for port, (rates, times) in both.items():
                         rates.append(get_rate(port, raw, next(numbers)))
                         times.extend(send(port, raw, MESSAGES // 4, next(numbers)))
-                _add_row(table, what, both[straight], both[gateway])
+                cpu = (get_cpu_seconds(process.pid) - cpu) / (ROUNDS * (MESSAGES + MESSAGES // 4))
+                _add_row(table, what, both[straight], both[gateway], cpu)
             before = get_peak_mb(process.pid)
             large = [send(port, LARGE, 3, next(numbers)) for port in (straight, gateway)]
             table.add_row(
@@ -117,6 +126,7 @@ def _add_row(
     what: str,
     straight: tuple[list[float], list[float]],
     gateway: tuple[list[float], list[float]],
+    cpu: float,
 ) -> None:
     ratio = statistics.median(gateway[0]) / statistics.median(straight[0])
     added = (statistics.median(gateway[1]) - statistics.median(straight[1])) * 1000
@@ -125,7 +135,7 @@ def _add_row(
         f"{len(WITH) / 1000:.1f} KB {what}",
         _describe(straight),
         _describe(gateway),
-        f"{ratio:.0%} of the rate; +{added:.1f} ms, +{slow:.1f} ms at p95",
+        f"{ratio:.0%} of the rate; +{added:.1f} ms, +{slow:.1f} ms at p95; {cpu * 1000:.1f} ms of CPU",
     )
 
 

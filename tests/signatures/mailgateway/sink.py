@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +30,9 @@ class Sink:
     """
 
     taken: list[Taken] = field(default_factory=list)
+    encrypted: list[bool] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
+    sessions: list[SMTP] = field(default_factory=list)
     on_mail: Callable[[str], str | None] = lambda sender: None
     on_rcpt: Callable[[str], str | None] = lambda recipient: None
     on_data: Callable[[Taken], str | None] = lambda taken: None
@@ -52,8 +55,15 @@ class Sink:
         taken = Taken(envelope.mail_from, tuple(envelope.rcpt_tos), bytes(envelope.original_content))
         answer = await asyncio.to_thread(self.on_data, taken)
         if answer is None:
+            self.encrypted.append(session.ssl is not None)
             self.taken.append(taken)
         return answer or f"250 2.0.0 Kept as {len(self.taken)}"
+
+    async def hang_up(self) -> None:
+        """Every connection is closed, as a server closes those that stand idle."""
+        for session in self.sessions:
+            if session.transport is not None:
+                session.transport.close()
 
     def get_inbox(self, recipient: str) -> list[bytes]:
         return [one.raw for one in self.taken if recipient in one.recipients]
@@ -104,15 +114,23 @@ class Loop:
         await asyncio.gather(*others, return_exceptions=True)
 
 
-async def listen(sink: Sink, port: int = 0, host: str = "127.0.0.1") -> asyncio.Server:
+async def listen(sink: Sink, *, tls: ssl.SSLContext | None = None) -> asyncio.Server:
     loop = asyncio.get_running_loop()
-    return await loop.create_server(
-        lambda: _Server(
-            sink, enable_SMTPUTF8=True, data_size_limit=2**27, hostname="sink.example", loop=loop
-        ),
-        host,
-        port,
-    )
+
+    def serve() -> _Server:
+        session = _Server(
+            sink,
+            enable_SMTPUTF8=True,
+            data_size_limit=2**27,
+            hostname="sink.example",
+            tls_context=tls,
+            require_starttls=tls is not None,
+            loop=loop,
+        )
+        sink.sessions.append(session)
+        return session
+
+    return await loop.create_server(serve, "127.0.0.1", 0)
 
 
 def get_port(server: asyncio.Server) -> int:
