@@ -266,6 +266,6 @@ LOGGING = {
     "loggers": {
         "urllib3": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
-        "mail.log": {"level": "WARNING"},  # aiosmtpd's; it would write every address down
+        "mail.log": {"level": "CRITICAL"},  # aiosmtpd's; it would write addresses and commands down
     },
 }

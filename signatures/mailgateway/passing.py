@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ MOST_COPIES = 50  # a message to more recipients than this goes on unchanged
 MEMORY_SECONDS = 5.0  # a database that hangs does not hold mail up for longer
 DECIDING_THREADS = 8
 MOST_DECIDED = 5_000
+DECIDED_SECONDS = 600.0  # as long as a decision is good for
 
 T = TypeVar("T")
 
@@ -88,9 +91,10 @@ class Gateway:
     ) -> None:
         self._hop, self._portal, self._marks, self._name = hop, portal, marks, name
         self._deadline_seconds = deadline_seconds
-        # Receipt -> what was decided for a message that then did not get through: a retry shows the same, and
-        # counts once.
-        self._decided: dict[str, Mapping[str, Shown]] = {}
+        # Receipt -> when and what was decided for a message that then did not get through: a retry soon after
+        # shows the same, and counts once.
+        self._decided: dict[str, tuple[float, Mapping[str, Shown]]] = {}
+        self._on_their_way: set[str] = set()
         self._deciders = ThreadPoolExecutor(DECIDING_THREADS, "deciding")
         # One writes faster than two that wait for each other's locks.
         self._clerks = ThreadPoolExecutor(1, "receipts")
@@ -110,6 +114,19 @@ class Gateway:
         or in place of one that broke off. Raises nothing: what fails is a reply.
         """
         receipts = await self._in_thread(self._clerks, mail.make_receipts)
+        if not self._on_their_way.isdisjoint(receipts):
+            # Its client lost patience and came again; whether the first attempt arrives is not known yet.
+            waiting_still = make_reply("451 4.3.0 It is being passed on. Try again later.")
+            return Outcome((waiting_still,) * len(receipts), receipts), hop
+        self._on_their_way |= set(receipts)
+        try:
+            return await self._pass_on(mail, receipts, hop)
+        finally:
+            self._on_their_way -= set(receipts)
+
+    async def _pass_on(
+        self, mail: Mail, receipts: tuple[str, ...], hop: NextHop | None
+    ) -> tuple[Outcome, NextHop | None]:
         known = await self._recall(receipts)
         waiting = tuple(at for at, receipt in enumerate(receipts) if receipt not in known)
         replies = [make_reply("250 2.0.0 It was passed on before.")] * len(receipts)
@@ -190,13 +207,13 @@ class Gateway:
     def _write(
         self, found: Found, keys: Collection[str], recipient: str, receipt: str
     ) -> list[memoryview | bytes] | None:
-        shown = self._decided.get(receipt)
-        if shown is None:
+        decided_at, shown = self._decided.get(receipt, (-math.inf, {}))
+        if time.monotonic() - decided_at > DECIDED_SECONDS:
             decided = {key: self._portal.decide(key, recipient) for key in sorted(keys)}
             shown = {key: banner for key, banner in decided.items() if banner is not None}
             if len(self._decided) >= MOST_DECIDED:
                 self._decided.clear()
-            self._decided[receipt] = shown
+            self._decided[receipt] = time.monotonic(), shown
         return found.write(shown) if shown else None
 
     async def _send(self, mail: Mail, copy: Copy, hop: NextHop | None) -> tuple[list[Reply], NextHop | None]:

@@ -31,6 +31,7 @@ MOST_SESSIONS = 200
 SMALLEST_SHARE = 65_536  # of the memory; what a message without a size of its own takes is the largest
 
 _PATH = re.compile(rb"\s*(<[^<>\r\n\0]*>)((?:\s+[!-~\x80-\xff]+)*)\s*", re.DOTALL)
+_TOO_EARLY = "554 5.5.0 Something came behind the message, before its answer."
 _NEXT_HOP_EXTENSIONS = ("8BITMIME", "SMTPUTF8", "DSN")
 # What some servers take for the end of a message; see RFC 5321, 4.1.1.4, and "SMTP smuggling".
 _FALSE_ENDS = (b"\n.\n", b"\n.\r", b"\r.\n", b"\r.\r")
@@ -242,6 +243,8 @@ class Intake(SMTP):
                 for _ in transaction.recipients if self._is_lmtp else (None,):
                     await self.push(refusal)
                 await self._drop_transaction()
+                if refusal == _TOO_EARLY:
+                    self._hang_up()  # what came cannot be told from commands any more
         finally:
             await asyncio.shield(self._start(self._house.budget.give(share)))
         self.finish()
@@ -264,7 +267,7 @@ class Intake(SMTP):
                 if at < 0:
                     del held[:-4]
         if len(held) > at + 5:
-            return b"", "554 5.5.0 Something came behind the message, before its answer."
+            return b"", _TOO_EARLY
         if is_over:
             return b"", f"552 5.3.4 Messages may have {self._house.size_limit} bytes."
         raw = bytes(memoryview(held)[: at + 2])

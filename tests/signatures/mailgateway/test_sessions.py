@@ -169,6 +169,7 @@ def test_commands_behind_the_message_are_refused(gateway, sink):
         client.say("DATA")
         client.send(NO_SLOT + b".\r\nMAIL FROM:<admin@acme.example>\r\n")
         assert client.read().startswith("554 5.5.0")
+        assert client.read() == "closed"
 
     assert sink.taken == []
 
@@ -307,6 +308,7 @@ def test_a_client_that_leaves_before_the_answer_and_comes_back_doubles_nothing(g
     client.send(NO_SLOT + b".\r\n")
     assert arrived.wait(20)
     client.close()
+    assert hand_in(gateway.port, NO_SLOT, JO).startswith("451 4.3.0")
     released.set()
     wait_until(lambda: portal.receipts, what="the receipt")
 
