@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 MOST_COPIES = 50  # a message to more recipients than this goes on unchanged
 MEMORY_SECONDS = 5.0  # a database that hangs does not hold mail up for longer
 DECIDING_THREADS = 8
+SMALL = 65_536  # bytes of a message that is looked into faster than a thread is asked
 MOST_DECIDED = 5_000
 DECIDED_SECONDS = 600.0  # as long as a decision is good for
 
@@ -113,7 +114,7 @@ class Gateway:
         hop: with a transaction open for all the recipients of this mail. Returned as it may be used again,
         or in place of one that broke off. Raises nothing: what fails is a reply.
         """
-        receipts = await self._in_thread(self._clerks, mail.make_receipts)
+        receipts = await self._work_on(mail, self._clerks, mail.make_receipts)
         if not self._on_their_way.isdisjoint(receipts):
             # Its client lost patience and came again; whether the first attempt arrives is not known yet.
             waiting_still = make_reply("451 4.3.0 It is being passed on. Try again later.")
@@ -175,7 +176,7 @@ class Gateway:
         def left() -> float:
             return max(0.01, started + self._deadline_seconds - asyncio.get_running_loop().time())
 
-        found = await self._in_thread(self._deciders, examine, mail.raw, self._marks, within=left())
+        found = await self._work_on(mail, self._deciders, examine, mail.raw, self._marks, within=left())
         if len(waiting) > MOST_COPIES:
             raise LeftAlone("it has too many recipients")
         addresses = {mail.sender.address.lower(), *found.authors}
@@ -264,6 +265,19 @@ class Gateway:
             await self._in_thread(self._clerks, self._portal.remember, receipts, within=MEMORY_SECONDS)
         except Exception as error:
             logger.warning("a receipt could not be written down: %s", type(error).__name__)
+
+    async def _work_on(
+        self,
+        mail: Mail,
+        pool: ThreadPoolExecutor,
+        call: Callable[..., T],
+        *arguments: object,
+        within: float | None = None,
+    ) -> T:
+        """Return what the call returns: at once for a small message, in a thread where it would take long."""
+        if len(mail.raw) <= SMALL:
+            return call(*arguments)
+        return await self._in_thread(pool, call, *arguments, within=within)
 
     async def _in_thread(
         self,
