@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db.models import Max
 from django.utils import timezone
 
 from portal.models import Domain
@@ -56,7 +57,7 @@ _LABELS = {
 def get_chain_facts(domain: Domain) -> ChainFacts:
     """Return everything that the domain's page says of its chain."""
     return ChainFacts(
-        head=LedgerChain.objects.filter(pk=domain.pk).first(),
+        head=get_head(domain),
         check=ChainCheck.objects.filter(chain=domain.pk).first(),
         checkpoint=LedgerCheckpoint.objects.filter(chain=domain.pk).first(),
         key=SigningKey.objects.filter(retired_at=None).first(),
@@ -67,5 +68,11 @@ def list_chain_facts(domains: Iterable[Domain]) -> dict[int, ChainFacts]:
     """Return domain id -> head and last check, in a fixed number of queries."""
     keys = [domain.pk for domain in domains]
     heads = LedgerChain.objects.in_bulk(keys)
-    checks = {check.chain_id: check for check in ChainCheck.objects.filter(chain__in=keys).order_by("id")}
+    newest = ChainCheck.objects.filter(chain__in=keys).order_by().values("chain").annotate(newest=Max("id"))
+    checks = {check.chain_id: check for check in ChainCheck.objects.filter(pk__in=newest.values("newest"))}
     return {key: ChainFacts(heads.get(key), checks.get(key)) for key in keys}
+
+
+def get_head(domain: Domain) -> LedgerChain | None:
+    """Return the head of the domain's chain as it is; None before the first entry."""
+    return LedgerChain.objects.filter(pk=domain.pk).first()

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0008_connection_observations'),
+        ('integrations', '0011_connection_observations'),
     ]
 
     operations = [

@@ -94,5 +94,5 @@ def take_down(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("integrations", "0005_ledger_rules")]
+    dependencies = [("integrations", "0006_ledger_rules")]
     operations = [migrations.RunPython(set_up, take_down)]

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0008_mailbox_by_address'),
+        ('integrations', '0009_mailbox_by_address'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("integrations", "0006_ledger_guards"),
+        ("integrations", "0007_ledger_guards"),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0009_notices'),
+        ('integrations', '0012_notices'),
         ('portal', '0002_cache_table'),
     ]
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0007_lookup_state'),
+        ('integrations', '0008_lookup_state'),
     ]
 
     operations = [

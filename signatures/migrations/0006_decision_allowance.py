@@ -7,9 +7,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0008_mailbox_by_address'),
+        ('integrations', '0009_mailbox_by_address'),
         ('portal', '0002_cache_table'),
-        ('signatures', '0004_known_recipients'),
+        ('signatures', '0005_known_recipients'),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('signatures', '0006_variable_tests'),
+        ('signatures', '0010_known_conditions'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('signatures', '0007_banner_spool'),
+        ('signatures', '0009_counting'),
     ]
 
     operations = [

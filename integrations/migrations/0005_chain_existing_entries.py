@@ -79,5 +79,5 @@ def _count(days, row, zone):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("integrations", "0003_ledger_chain"), ("portal", "0001_initial")]
+    dependencies = [("integrations", "0004_ledger_chain"), ("portal", "0001_initial")]
     operations = [migrations.RunPython(chain_entries, migrations.RunPython.noop)]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("signatures", "0006_variable_tests")]
+    dependencies = [("signatures", "0007_variable_tests")]
 
     operations = [
         migrations.CreateModel(

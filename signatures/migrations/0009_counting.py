@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('portal', '0002_cache_table'),
-        ('signatures', '0006_variable_tests'),
+        ('signatures', '0008_banner_spool'),
     ]
 
     operations = [

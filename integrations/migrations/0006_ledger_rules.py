@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0004_chain_existing_entries'),
+        ('integrations', '0005_chain_existing_entries'),
         ('portal', '0002_cache_table'),
     ]
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0007_scope_switches'),
+        ('integrations', '0010_scope_switches'),
     ]
 
     operations = [

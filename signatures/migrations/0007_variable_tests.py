@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('portal', '0002_cache_table'),
-        ('signatures', '0005_decision_allowance'),
+        ('signatures', '0006_decision_allowance'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('signatures', '0007_counting'),
+        ('signatures', '0011_mail_receipts'),
     ]
 
     operations = [
