@@ -14,8 +14,6 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from portal.models import Domain
-
 from . import guards
 from .digests import FIELDS, digest_entry, write_instant, write_json
 from .models import GENESIS, ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay, LedgerEntry
@@ -139,11 +137,6 @@ def list_chains(domain_name: str = "") -> list[LedgerChain]:
             chains[key or 0] = LedgerChain(id=key or 0, domain_id=key, domain_name=last[0] if key else "")
     known = sorted(chains.values(), key=lambda chain: (chain.domain_name, chain.pk))
     return [chain for chain in known if not domain_name or chain.domain_name == domain_name]
-
-
-def get_last_check(domain: Domain) -> ChainCheck | None:
-    """Return the newest check of the domain's chain."""
-    return ChainCheck.objects.filter(chain=domain.pk).first()
 
 
 class _Walk:

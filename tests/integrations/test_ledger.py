@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from datetime import timedelta
 from typing import cast
@@ -145,6 +146,62 @@ def test_l5_the_ledger_agrees_with_outreachs_own_log_to_the_last_call(
     }
     calls, signature_writes = count_calls(list_days(domain))
     assert (calls, signature_writes) == (sum(count_in_ledger(domain).values()), writes.count())
+
+
+RESOURCES = {
+    "users": "users.all",
+    "teams": "teams.read",
+    "mailboxes": "mailboxes.all",
+    "prospects": "prospects.read",
+}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_l5_the_page_of_scopes_used_equals_outreachs_log_after_random_runs(
+    client, sandbox, connection, domain, owner, bystander, monkeypatch, seed
+):
+    monkeypatch.setattr("integrations.outreach.client.FIRST_BACKOFF_SECONDS", 0.01)
+    chance = random.Random(seed)  # noqa: S311 - which of many ways is walked; no secret
+    faults = [("status", "/api/v2/users"), ("reset", "/api/v2/teams"), ("lost", "/api/v2/mailboxes/*")]
+
+    def fail_once():
+        kind, path = chance.choice(faults)
+        sandbox.faults.add(kind, path=path)
+
+    def read(kind):
+        connection.sync_runs.filter(state="waiting").update(state="failed")
+        return sync.carry_out(sync.request_sync(connection, kind=kind, by_label="test").pk)
+
+    def write():
+        with open_gateway(connection, job="delivery 1", actor_label=owner.email) as gateway:
+            gateway.publish_signature(str(chance.randint(1, 30)), "<p>Hi</p>")
+
+    acts = [
+        lambda: read(SyncKind.FULL),
+        lambda: read(SyncKind.CHANGES),
+        write,
+        lambda: lookup.find_prospect(connection, "nobody@example.com", asked=("title",), job="preview"),
+        lambda: check_connection(connection, by_label=owner.email),
+        fail_once,
+    ]
+    for act in chance.choices(acts, weights=[2, 3, 6, 2, 1, 2], k=14):
+        attempt(act)
+
+    client.force_login(owner)
+    seen: Counter[tuple[str, str]] = Counter()
+    for entry in sandbox.requests:
+        if entry.path.startswith("/api/"):
+            verb = "write" if entry.method == "PATCH" else "read"
+            seen[RESOURCES[entry.path.split("/")[3]], verb] += 1
+    shown: Counter[tuple[str, str]] = Counter()
+    for scope in RESOURCES.values():
+        page = client.get(reverse("integrations:ledger_scope", args=[domain.name, scope]))
+        for verb in page.context["use"].verbs:
+            shown[scope, verb.name] += verb.times
+        if scope.endswith(".all"):
+            assert "no code path" in words_of(page)  # it allows more than is used
+    assert +shown == seen
+    assert sum(seen.values()) > 10
 
 
 def test_every_refused_call_is_there_and_none_of_them_left(sandbox, connect, domain, owner, bystander):
