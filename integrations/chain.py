@@ -70,6 +70,11 @@ def _write(statement: str, rows: Sequence[Sequence[Any]]) -> None:
         cursor.executemany(statement, rows)
 
 
+def get_chain(domain: Domain) -> LedgerChain | None:
+    """Return the head of the domain's chain as it is; None before the first entry."""
+    return LedgerChain.objects.filter(pk=domain.pk).first()
+
+
 def get_job_kind(job: str) -> str:
     """Return a job without its number: 'sync' for 'sync 12'."""
     return NUMBER.sub("", job)
