@@ -28,6 +28,7 @@ PAGES = {
     "signatures:template_new", "signatures:template", "signatures:brand", "signatures:deliveries",
     "signatures:delivery_run", "signatures:delivery_preview", "signatures:results", "signatures:result",
     "signatures:result_senders", "signatures:result_carriers", "signatures:counting",
+    "signatures:recipients", "signatures:person", "signatures:retention", "signatures:variable",
 }  # fmt: skip
 # The structure is the same in both schemes; the colours are not.
 LOOKS: tuple[tuple[int, Literal["light", "dark"], tuple[str, ...]], ...] = (
@@ -37,6 +38,7 @@ LOOKS: tuple[tuple[int, Literal["light", "dark"], tuple[str, ...]], ...] = (
     (390, "light", ("color-contrast",)),
 )
 DOWNLOADS = {
+    "signatures:api_document",
     "signatures:originals",
     "signatures:results_export",
     "signatures:result_export",
