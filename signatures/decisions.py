@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Lower
 from django.utils.html import format_html
@@ -15,6 +14,7 @@ from integrations.connections import get_connection
 from integrations.models import Mailbox
 from portal.models import Domain
 
+from .addresses import get_decision_click_url, get_decision_image_url
 from .board import Board, load_board
 from .campaigns import NOTHING, Choice, RecipientFacts, SenderFacts, choose_banner
 from .decision_tokens import make_token
@@ -143,12 +143,12 @@ def _get_banner(choice: Choice) -> Banner | None:
 
 def _show(image: BannerImage, alt: str, decision_id: int) -> Shown:
     token = make_token(decision_id)
-    click_url = f"{settings.PUBLIC_URL}/c/d/{token}"
-    image_url_2x = f"{settings.PUBLIC_URL}/b/d/{token}@2x.png"
+    click_url = get_decision_click_url(token)
+    image_url_2x = get_decision_image_url(token)
     return Shown(
         decision_id=decision_id,
         token=token,
-        image_url=f"{settings.PUBLIC_URL}/b/d/{token}.png",
+        image_url=image_url_2x.replace("@2x.", "."),
         image_url_2x=image_url_2x,
         click_url=click_url,
         alt=alt,

@@ -18,6 +18,7 @@ from json import dumps
 from threading import BoundedSemaphore
 from typing import Any
 
+from django.db import Error as DatabaseFailure
 from django.db import connections as db_connections
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
@@ -217,7 +218,7 @@ def _ask_if_needed(question: Question, *, ends_at: float) -> tuple[Gap, datetime
         asking.result(timeout=max(ends_at - time.monotonic(), 0))
     except TimeoutError:
         return Gap.LATE, None
-    except IntegrationError:
+    except (IntegrationError, DatabaseFailure):
         return Gap.FAILED, None
     return Gap.NONE, None
 

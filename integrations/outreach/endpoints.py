@@ -48,6 +48,14 @@ class Endpoint:
         return (self.scope, *self.narrower_scopes)
 
     @property
+    def fields_in_words(self) -> str:
+        """The fields it may read, the numbered ones in one phrase."""
+        if not set(CUSTOM_FIELDS) <= set(self.fields_read):
+            return ", ".join(self.fields_read)
+        named = [name for name in self.fields_read if name not in CUSTOM_FIELDS]
+        return ", ".join([*named, f"{CUSTOM_FIELDS[0]} to {CUSTOM_FIELDS[-1]}"])
+
+    @property
     def verb(self) -> str:
         """'read' or 'write'; there is no third kind."""
         return "write" if self.attributes_written else "read"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
+from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -23,6 +24,7 @@ from signatures.strict_json import Unreadable, read_texts
 
 MAX_BODY_BYTES = 4096
 MAX_ADDRESS_LENGTH = 320
+RETRY_AFTER_SECONDS = 30
 DOCUMENT = Path(__file__).resolve().parent.parent / "openapi.json"
 
 
@@ -30,6 +32,17 @@ DOCUMENT = Path(__file__).resolve().parent.parent / "openapi.json"
 @login_not_required
 def decisions(request: HttpRequest) -> HttpResponse:
     """Answer which banner one recipient gets from one sender, or a problem that says what is wrong."""
+    try:
+        return _decide(request)
+    except DatabaseFailure:
+        return _problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "The portal’s database does not answer. Send the message as it is, and ask again for the next.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+
+
+def _decide(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _problem(HTTPStatus.METHOD_NOT_ALLOWED, "Ask with POST.", headers={"Allow": "POST"})
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")

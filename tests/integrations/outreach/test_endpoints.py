@@ -24,6 +24,14 @@ def test_no_call_reads_or_writes_a_secret_of_a_mailbox():
     assert [one.name for one in ENDPOINTS if secrets & {*one.fields_read, *one.attributes_written}] == []
 
 
+def test_fields_are_said_in_full_and_the_numbered_ones_in_one_phrase():
+    said = {one.name: one.fields_in_words for one in ENDPOINTS}
+
+    assert said["find_prospect"].endswith("owner, stage, persona, account, custom1 to custom150")
+    assert said["list_users"].split(", ")[8:13] == ["custom1", "custom2", "custom3", "custom4", "custom5"]
+    assert said["list_teams"] == "name, users"
+
+
 def test_the_scopes_requested_are_those_of_the_table_in_a_fixed_order():
     assert REQUESTED == ("users.all", "teams.read", "mailboxes.all", "prospects.read")
 

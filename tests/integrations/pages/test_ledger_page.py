@@ -174,7 +174,7 @@ def test_the_calls_are_those_of_the_table_and_one_of_them_writes(as_owner, domai
     assert "One of them writes." in html
     for call in list_calls():
         assert f"<code>{call.method} {call.path}</code>" in html
-        assert ", ".join(call.fields_read) in html
+        assert call.fields_in_words in html
 
 
 @pytest.mark.parametrize("is_known", [True, False])

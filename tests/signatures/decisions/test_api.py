@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from jsonschema import Draft202012Validator, FormatChecker
@@ -281,6 +282,19 @@ def test_other_methods_media_types_and_sizes_are_refused_in_words(ask, key, plac
     response = ask({**QUESTION, "recipient": "a" * 5000})
     assert response.status_code == 413
     check(response)
+
+
+def test_a_database_that_is_away_is_a_problem_and_no_traceback(ask, place, sender):
+    def fail(*_: Any) -> None:
+        raise OperationalError("the server closed the connection: canary")
+
+    with connection.execute_wrapper(fail):
+        response = ask()
+
+    assert response.status_code == 503
+    check(response)
+    assert b"canary" not in response.content
+    assert check(ask())["banner"]
 
 
 def test_a_key_that_asks_too_often_waits_and_another_does_not(
