@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import cache
 from hashlib import sha256
 from json import dumps
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from django.db import Error as DatabaseFailure
@@ -38,6 +38,9 @@ from .recipients import get_lists_holding, key_of, normalise
 
 LIFE = timedelta(hours=1)
 ON_TIME_SECONDS = 0.8
+PATIENCE_SECONDS = (
+    0.4  # whoever waited this long in vain has seen a failure; a picture's fetch waits for less
+)
 POLL_SECONDS = 0.03
 THREADS = 8  # look-ups at once in one process; while Outreach hangs, no more than these hang with it
 _free_threads = BoundedSemaphore(THREADS)
@@ -203,13 +206,14 @@ def _ask_if_needed(question: Question, *, ends_at: float) -> tuple[Gap, datetime
     if not _free_threads.acquire(blocking=False):
         return Gap.BUSY, None
     asking: Future[None] | None = None
+    trial = _Trial(connection)
     try:
         if not breaker.may_try(connection):
             return Gap.RESTING, None
         if not claim_hour(question.domain, question.key, at=now):
             breaker.note_trial_unused(connection)
             return _await_other(question, _get_row(question), ends_at=ends_at)
-        asking = _get_threads().submit(_look_up, connection, question, now)
+        asking = _get_threads().submit(_look_up, trial, question, now)
         asking.add_done_callback(lambda _: _free_threads.release())
     finally:
         if asking is None:
@@ -217,6 +221,8 @@ def _ask_if_needed(question: Question, *, ends_at: float) -> tuple[Gap, datetime
     try:
         asking.result(timeout=max(ends_at - time.monotonic(), 0))
     except TimeoutError:
+        if time.monotonic() - trial.started_at >= PATIENCE_SECONDS:
+            trial.end(is_well=False)
         return Gap.LATE, None
     except (IntegrationError, DatabaseFailure):
         return Gap.FAILED, None
@@ -244,19 +250,44 @@ def _await_other(
     return Gap.FAILED, None
 
 
-def _look_up(connection: Connection, question: Question, claimed_at: datetime) -> None:
+class _Trial:
+    """One look-up as the circuit breaker counts it: once, by whoever is first to know how it went.
+
+    That is the caller where it waited in vain; the breaker need not wait until a hung request is given up.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.started_at = time.monotonic()
+        self._lock = Lock()
+        self._is_over = False
+
+    def end(self, *, is_well: bool) -> None:
+        with self._lock:
+            if self._is_over:
+                return
+            self._is_over = True
+        (breaker.note_answer if is_well else breaker.note_failure)(self.connection)
+
+
+def _look_up(trial: _Trial, question: Question, claimed_at: datetime) -> None:
     """Runs in a thread of its own. What the record says of the audiences is kept; the record is not."""
-    started = time.monotonic()
     is_on_time = False
     try:
-        record = lookup.find_prospect(connection, question.address, asked=question.asked, job="look-up")
-        keep_answer(question, record, claimed_at=claimed_at, is_tallied=False)
-        is_on_time = time.monotonic() - started <= ON_TIME_SECONDS
+        record = lookup.find_prospect(trial.connection, question.address, asked=question.asked, job="look-up")
+        verdicts = question.judge(record, only=question.answered_by_record)
+        _rows(question).filter(asked_at=claimed_at).update(
+            verdicts=verdicts,
+            answered_at=timezone.now(),
+            expires_at=claimed_at + LIFE,
+            is_tallied=False,
+        )
+        is_on_time = time.monotonic() - trial.started_at <= ON_TIME_SECONDS
     except IntegrationError as error:
         give_up(question.domain, question.key, claimed_at=claimed_at, has_left=error.has_left)
         raise
     finally:
-        (breaker.note_answer if is_on_time else breaker.note_failure)(connection)
+        trial.end(is_well=is_on_time)
         db_connections.close_all()
 
 

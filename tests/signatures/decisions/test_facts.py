@@ -180,6 +180,20 @@ def test_an_answer_that_comes_late_is_not_waited_for_and_serves_the_next(
     assert LookupState.objects.get().failures == 1
 
 
+def test_a_look_up_waited_for_in_vain_counts_before_it_is_given_up_and_once(
+    domain, known_how, campaign, sandbox
+):
+    campaign("Renewals", ("tags", "has_any", ["renewal"]))
+    sandbox.faults.add("slow", path=PROSPECTS, seconds=1.5)
+
+    assert ask(domain, within=0.6).gap is Gap.LATE
+
+    assert KnownRecipient.objects.get().answered_at is None, "it is under way still"
+    assert LookupState.objects.get().failures == 1
+    wait_until(lambda: KnownRecipient.objects.get().answered_at)
+    assert LookupState.objects.get().failures == 1
+
+
 def test_look_ups_rest_after_failures_in_a_row_and_one_tries_again(
     domain, known_how, campaign, sandbox, time_machine
 ):
