@@ -38,9 +38,7 @@ from .recipients import get_lists_holding, key_of, normalise
 
 LIFE = timedelta(hours=1)
 ON_TIME_SECONDS = 0.8
-PATIENCE_SECONDS = (
-    0.4  # whoever waited this long in vain has seen a failure; a picture's fetch waits for less
-)
+PATIENCE_SECONDS = 0.4  # whoever waited so long in vain has seen a failure; a picture waits for less
 POLL_SECONDS = 0.03
 THREADS = 8  # look-ups at once in one process; while Outreach hangs, no more than these hang with it
 _free_threads = BoundedSemaphore(THREADS)
@@ -275,13 +273,7 @@ def _look_up(trial: _Trial, question: Question, claimed_at: datetime) -> None:
     is_on_time = False
     try:
         record = lookup.find_prospect(trial.connection, question.address, asked=question.asked, job="look-up")
-        verdicts = question.judge(record, only=question.answered_by_record)
-        _rows(question).filter(asked_at=claimed_at).update(
-            verdicts=verdicts,
-            answered_at=timezone.now(),
-            expires_at=claimed_at + LIFE,
-            is_tallied=False,
-        )
+        keep_answer(question, record, claimed_at=claimed_at, is_tallied=False)
         is_on_time = time.monotonic() - trial.started_at <= ON_TIME_SECONDS
     except IntegrationError as error:
         give_up(question.domain, question.key, claimed_at=claimed_at, has_left=error.has_left)
