@@ -137,7 +137,7 @@ def _lint_audience(campaign: CampaignRule, conditions: Sequence[Condition], fact
                 Level.NEVER,
                 "nobody_known",
                 "It is for a chosen audience, and nothing tells us who receives: there is no key for the decision API "
-                "and no merge variable. Set one up, or take the audience away.",
+                "and no merge variable. Set one up under “Who receives”, or take the audience away.",
             )
         )
     if facts.why_no_prospects and needs_prospect(conditions):

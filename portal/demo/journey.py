@@ -29,6 +29,7 @@ from signatures.models import (
 )
 
 from .browser import Browser, LostOnTheWay, Page
+from .campaigns import run_campaigns
 from .house import DOMAIN, OWNER_EMAIL, OWNER_PASSWORD, Plan
 
 Found = TypeVar("Found")
@@ -81,6 +82,7 @@ class Journey:
         self._connect()
         self._name_the_company()
         run = self._sync()
+        self._run_campaigns()
         delivery = self._deliver()
         return self._read_back(run, delivery, started)
 
@@ -144,6 +146,13 @@ class Journey:
             f"{assigned} assigned a template"
         )
         return run
+
+    def _run_campaigns(self) -> None:
+        count = run_campaigns(Domain.objects.get(name=DOMAIN), by_label=OWNER_EMAIL)
+        page = self._page("signatures:campaigns", DOMAIN)
+        if "Spring webinar" not in page.text:
+            raise LostOnTheWay("The page of campaigns does not show the one that runs.")
+        self._say(f"Started {count} campaigns with drawn banners")
 
     def _deliver(self) -> DeliveryRun:
         page = self._page("signatures:deliveries", DOMAIN)

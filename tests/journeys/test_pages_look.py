@@ -28,7 +28,12 @@ PAGES = {
     "signatures:template_new", "signatures:template", "signatures:brand", "signatures:deliveries",
     "signatures:delivery_run", "signatures:delivery_preview", "signatures:results", "signatures:result",
     "signatures:result_senders", "signatures:result_carriers", "signatures:counting",
-    "signatures:recipients", "signatures:person", "signatures:retention", "signatures:variable",
+    "signatures:campaigns", "signatures:campaign_new",
+    "signatures:campaign", "signatures:campaign_change", "signatures:campaign_audience",
+    "signatures:campaign_preview", "signatures:banner_new", "signatures:banner", "signatures:banner_place",
+    "signatures:recipient_lists", "signatures:recipient_list", "signatures:labels", "signatures:label",
+    "signatures:why", "signatures:recipients", "signatures:variable", "signatures:person",
+    "signatures:retention",
 }  # fmt: skip
 # The structure is the same in both schemes; the colours are not.
 LOOKS: tuple[tuple[int, Literal["light", "dark"], tuple[str, ...]], ...] = (
@@ -73,14 +78,41 @@ sift_events(domain)
 """
 
 
+RUN_CAMPAIGNS = """
+from io import BytesIO
+from django.utils import timezone
+from PIL import Image
+from portal.models import Domain
+from signatures.banner_editing import BannerDetails, PlaceDetails, change_place, save_banner
+from signatures.campaign_editing import Details, create_campaign, set_audience, start_campaign
+from signatures.recipient_lists import save_label, save_list
+def draw(colour):
+    file = BytesIO()
+    Image.new("RGB", (960, 240), colour).save(file, "PNG")
+    file.seek(0)
+    return file
+domain, by = Domain.objects.get(), "dana@acme.example"
+change_place(domain, PlaceDetails(True, 480, 120), upload=draw("gray"), by_label=by)
+save_list(domain, BytesIO(b"globex.example"), name="Partners", by_label=by)
+save_label(domain, kind="stage", key="3", label="Customer", by_label=by)
+for name, priority in (("Spring webinar", 5), ("Always on", 0)):
+    campaign = create_campaign(domain, Details(name, timezone.now(), priority=priority), by_label=by)
+    details = BannerDetails(name, name, "https://www.acme.example/")
+    save_banner(campaign, details, upload=draw("navy"), by_label=by)
+    start_campaign(campaign, by_label=by)
+set_audience(campaign, [{"attribute": "stage", "operator": "is", "values": ["3", "4"]}], by_label=by)
+"""
+
+
 @pytest.fixture(scope="module")
 def portal(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    """A company of 24 with a finished sync and a finished delivery, and no worker that changes a page."""
+    """A company of 24 with a finished sync, two campaigns and a finished delivery, and no worker that changes a page."""
     folder = tmp_path_factory.mktemp("look")
     with running_portal(folder, migrated, people=24) as made:
         made.installation.connect(DOMAIN, made.outreach.issue_tokens())
         made.manage("syncdirectory", "--domain", DOMAIN)
         made.installation.run(FOLLOW)
+        made.installation.run(RUN_CAMPAIGNS)
         made.manage("deliversignatures", "--domain", DOMAIN)
         made.installation.run(SHOW)
         with made.served(folder, "--no-worker"):
