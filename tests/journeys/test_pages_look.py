@@ -106,7 +106,7 @@ set_audience(campaign, [{"attribute": "stage", "operator": "is", "values": ["3",
 
 @pytest.fixture(scope="module")
 def portal(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    """A company of 24 with a finished sync, two campaigns and a finished delivery, and no worker that changes a page."""
+    """A company of 24, read and delivered to, with campaigns that run, and no worker that changes a page."""
     folder = tmp_path_factory.mktemp("look")
     with running_portal(folder, migrated, people=24) as made:
         made.installation.connect(DOMAIN, made.outreach.issue_tokens())
