@@ -80,6 +80,14 @@ def list_lost_features(connection: Connection, *listings: str) -> list[LostFeatu
     ]
 
 
+def asks_narrowly(connection: Connection | None) -> bool:
+    """Return whether this connection was asked for with the narrower request."""
+    if connection is None:
+        return False
+    narrower = {less.name for _, less in list_narrower_scopes(connection.provider)}
+    return not narrower.isdisjoint(connection.scopes_requested)
+
+
 def start_authorisation(
     request: HttpRequest, domain: Domain, *, narrower: bool, provider: str = "outreach"
 ) -> HttpResponseBase:

@@ -96,17 +96,16 @@ def list_troubles(connection: Connection, *, at: datetime) -> list[Trouble]:
 def watch_connections() -> list[int]:
     """Every notice stands for a trouble there is; return the ids of those whose mail is owed now."""
     now = timezone.now()
-    watched = Connection.objects.filter(
-        Q(notices__ended_at=None, notices__isnull=False) | ~Q(state=ConnectionState.DISCONNECTED)
-    )
-    for connection in watched.select_related("domain").distinct():
+    told = Notice.objects.filter(ended_at=None).values("connection")
+    watched = Connection.objects.filter(Q(pk__in=told) | ~Q(state=ConnectionState.DISCONNECTED))
+    for connection in watched.select_related("domain"):
         wanted = {
             (trouble.kind, audience)
             for trouble in list_troubles(connection, at=now)
             for audience in trouble.audiences
         }
         _settle(connection, wanted, now)
-    return list(_owed(now).values_list("pk", flat=True))
+    return list(_owed(now).order_by("pk").values_list("pk", flat=True))
 
 
 def _settle(connection: Connection, wanted: Collection[tuple[str, str]], now: datetime) -> None:

@@ -58,7 +58,9 @@ class Observations:
         if self._skew is None and not self._forbidden:
             return
         with transaction.atomic():
-            row = Connection.objects.select_for_update().get(pk=self._id)
+            row = Connection.objects.select_for_update().filter(pk=self._id).first()
+            if row is None:
+                return  # its domain was deleted meanwhile
             columns: dict[str, Any] = self._compare_clocks(row)
             if self._forbidden:
                 columns["forbidden"] = row.forbidden | self._forbidden

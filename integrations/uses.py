@@ -122,7 +122,7 @@ def _list_doers(days: QuerySet[LedgerDay]) -> dict[tuple[str, str], tuple[Doer, 
 
 
 def summarise(domain: Domain, connection: Connection | None) -> list[ScopeUse]:
-    """Return each requested scope, then each that was granted without being asked for.
+    """Return each requested scope, each that was granted unasked, and each that only an earlier request had.
 
     Counts are over everything the ledger ever held of this domain, calls that left only.
     """
@@ -162,6 +162,11 @@ def summarise(domain: Domain, connection: Connection | None) -> list[ScopeUse]:
     for extra in connection.scopes_unasked if connection else []:
         verbs = ("read", "write", "delete") if extra.endswith(".all") else (extra.rpartition(".")[2],)
         found.append(build(extra, "Not asked for", [(verb, "never") for verb in verbs], is_requested=False))
+    # What an earlier connection was asked for, and this one is not, was used all the same.
+    shown = {use.scope for use in found}
+    for scope in sorted({scope for scope, _ in doers} - shown):
+        used = sorted(verb for name, verb in doers if name == scope)
+        found.append(build(scope, "Asked for before", [(verb, "used") for verb in used], is_requested=False))
     return found
 
 

@@ -71,7 +71,7 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
         "requested": sum(use.is_requested for use in uses),
         "granted": sum(use.is_requested and use.is_granted for use in uses),
         "used": sum(use.is_requested and use.calls > 0 for use in uses),
-        "extra": sum(not use.is_requested for use in uses),
+        "extra": sum(not use.is_requested and use.is_granted for use in uses),
         "calls": calls,
         "writes": writes,
         "refused": count_refused(domain),

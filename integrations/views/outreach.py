@@ -18,6 +18,7 @@ from portal.reauth import recently_authenticated
 
 from ..connections import check_connection, get_connection, get_last_connection, pause, resume, set_mode
 from ..consent import (
+    asks_narrowly,
     list_calls,
     list_lost_features,
     list_narrower_scopes,
@@ -64,6 +65,7 @@ def outreach(request: HttpRequest, domain: Domain) -> HttpResponse:
         "sync_is_main": condition.key not in _RECONNECTABLE,
         "scopes": list_scopes(),
         "narrower": list_narrower_scopes(),
+        "asks_narrowly": asks_narrowly(connection),
         "call_count": len(list_calls()),
         "is_set_up": bool(settings.OUTREACH_CLIENT_ID and settings.OUTREACH_CLIENT_SECRET),
     }

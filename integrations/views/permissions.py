@@ -15,7 +15,7 @@ from portal.models import Domain, User
 from portal.reauth import get_typed, recently_authenticated
 
 from ..connections import get_connection
-from ..consent import features_lost, list_calls, list_narrower_scopes, list_scopes
+from ..consent import asks_narrowly, features_lost, list_calls, list_narrower_scopes, list_scopes
 from ..forms import SwitchOffForm, SwitchOnForm
 from ..models import Connection, ConnectionState
 from ..switches import Switch, SwitchRefused, list_switches, switch_off, switch_on
@@ -33,6 +33,7 @@ def request_page(request: HttpRequest, domain: Domain) -> HttpResponse:
         "connection": connection,
         "scopes": list_scopes(),
         "narrower": list_narrower_scopes(),
+        "asks_narrowly": asks_narrowly(connection),
         "call_count": len(list_calls()),
         "is_set_up": bool(settings.OUTREACH_CLIENT_ID and settings.OUTREACH_CLIENT_SECRET),
     }

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from integrations.models import Connection, LedgerEntry, Person, RunState
 from integrations.outreach.scopes import REQUESTED, REQUESTED_NARROWLY
+from integrations.uses import summarise
 
 from .conftest import NOTHING_STORED, run_sync, words_of
 
@@ -142,5 +143,22 @@ def test_reconnecting_narrows_an_open_connection_and_explains_the_difference(
     assert "Creating, changing or locking users." in page and "users.read in place of users.all" in page
     after = Connection.objects.get(domain=domain)
     assert (after.pk, after.scopes_requested) == (before.pk, list(NARROWER))
+    # What was used before stays on the pages, beside what is asked for now.
+    run_sync(after)
+    assert [(use.scope, use.is_requested, use.calls > 0) for use in summarise(domain, after)][::4] == [
+        ("users.read", True, True),
+        ("users.all", False, True),
+    ]
     preselected = trip.client.get(reverse("integrations:outreach_request", args=[domain.name])).text
     assert 'value="narrower" checked' in preselected
+
+
+def test_connecting_a_lost_narrow_connection_again_does_not_widen_it(trip, sandbox, domain, registered):
+    trip.come_back(trip.decide(ask(trip, domain, ask_for="narrower")["Location"], grant=NARROWER))
+    Connection.objects.filter(domain=domain).update(state="lost", access_sealed="", refresh_sealed="")
+
+    page = trip.client.get(reverse("integrations:outreach", args=[domain.name])).text
+
+    assert page.count('name="ask_for" value="narrower"') == 2  # the button at the head, and the choice below
+    assert '<input type="hidden" name="ask_for" value="narrower">' in page
+    assert 'value="narrower" checked' in page

@@ -11,6 +11,7 @@ from integrations.outreach.client import WalledUpTransport
 from integrations.outreach.endpoints import LIST_USERS
 from integrations.outreach.ports import CallRecord
 from integrations.outreach.proof import ATTEMPTS, Attempt, run_proof
+from tests.installation import ROOT
 
 
 @pytest.fixture
@@ -49,7 +50,8 @@ def test_the_attempts_cover_what_a_security_officer_asks_for():
     for words in ("Delete a mailbox", "Create a user", "SMTP password", "sequences", "e-mails", "calls", "tasks",
                   "“next page” link", "second attribute", "another object", "absolute address"):  # fmt: skip
         assert words in titles
-    assert len({attempt.title for attempt in ATTEMPTS}) == len(ATTEMPTS)
+    assert len({attempt.title for attempt in ATTEMPTS}) == len(ATTEMPTS) == 19
+    assert "attempts nineteen forbidden calls" in (ROOT / "docs" / "connection.md").read_text()
 
 
 def test_a_hole_in_the_policy_is_reported_and_still_nothing_can_leave(connects, monkeypatch):
