@@ -18,15 +18,13 @@ from portal.reauth import recently_authenticated
 
 from ..connections import check_connection, get_connection, get_last_connection, pause, resume, set_mode
 from ..consent import (
-    asks_narrowly,
     list_calls,
     list_lost_features,
     list_narrower_scopes,
     list_scopes,
-    start_authorisation,
 )
 from ..disconnect import DisconnectRefused, request_disconnect
-from ..forms import DisconnectForm, ModeForm, RequestForm
+from ..forms import DisconnectForm, ModeForm
 from ..health import Facts, describe, get_facts, get_failed_run, say_why_not_restorable
 from ..models import Connection, ConnectionState, Mode
 from ..progress import Step, get_leaving_steps, get_sync_steps
@@ -34,6 +32,7 @@ from ..proving import get_last_proof
 from ..restoration import Restoration, get_restoration
 from ..switches import list_switches
 from ..uses import summarise
+from .permissions import leave_for_outreach, prefers_narrower
 
 RECENT_RECEIPTS = 5
 _RECONNECTABLE = ("limited", "lost", "disconnected")
@@ -65,7 +64,7 @@ def outreach(request: HttpRequest, domain: Domain) -> HttpResponse:
         "sync_is_main": condition.key not in _RECONNECTABLE,
         "scopes": list_scopes(),
         "narrower": list_narrower_scopes(),
-        "asks_narrowly": asks_narrowly(connection),
+        "asks_narrowly": prefers_narrower(request, connection),
         "call_count": len(list_calls()),
         "is_set_up": bool(settings.OUTREACH_CLIENT_ID and settings.OUTREACH_CLIENT_SECRET),
     }
@@ -131,11 +130,7 @@ def progress(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require_POST
 def connect(request: HttpRequest, domain: Domain) -> HttpResponseBase:
     """The person is sent to Outreach to say yes or no; nothing is stored before they come back."""
-    form = RequestForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, "Nothing was asked for: choose the usual request or the narrower one.")
-        return redirect("integrations:outreach", domain.name)
-    return start_authorisation(request, domain, narrower=form.is_narrower)
+    return leave_for_outreach(request, domain)
 
 
 @require(Permission.CONNECT)

@@ -6,34 +6,59 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from portal.access import Permission, require
 from portal.models import Domain, User
 from portal.reauth import get_typed, recently_authenticated
 
 from ..connections import get_connection
-from ..consent import asks_narrowly, features_lost, list_calls, list_narrower_scopes, list_scopes
-from ..forms import SwitchOffForm, SwitchOnForm
+from ..consent import (
+    asks_narrowly,
+    features_lost,
+    list_calls,
+    list_narrower_scopes,
+    list_scopes,
+    start_authorisation,
+)
+from ..forms import RequestForm, SwitchOffForm, SwitchOnForm
 from ..models import Connection, ConnectionState
 from ..switches import Switch, SwitchRefused, list_switches, switch_off, switch_on
 
 
+def leave_for_outreach(request: HttpRequest, domain: Domain) -> HttpResponseBase:
+    """Send the person to Outreach with the request they chose, one of two; back to its page for any other."""
+    form = RequestForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Nothing was asked for: choose the usual request or the narrower one.")
+        return redirect("integrations:outreach", domain.name)
+    return start_authorisation(request, domain, narrower=form.is_narrower)
+
+
+def prefers_narrower(request: HttpRequest, connection: Connection | None) -> bool:
+    """Return which request to offer first: the one just chosen, else the one that was asked for last."""
+    chosen = get_typed(request).get("ask_for")
+    return chosen == RequestForm.NARROWER if chosen else asks_narrowly(connection)
+
+
 @require(Permission.CONNECT)
-@require_safe
-def request_page(request: HttpRequest, domain: Domain) -> HttpResponse:
+@recently_authenticated()
+@require_http_methods(["GET", "HEAD", "POST"])
+def request_page(request: HttpRequest, domain: Domain) -> HttpResponseBase:
     """The permissions once more, with the choice to ask for less; choosing leads to Outreach."""
     connection = get_connection(domain)
     if connection is not None and connection.state == ConnectionState.DISCONNECTING:
         return redirect("integrations:outreach", domain.name)
+    if request.method == "POST":
+        return leave_for_outreach(request, domain)
     context = {
         "here": "integrations",
         "connection": connection,
         "scopes": list_scopes(),
         "narrower": list_narrower_scopes(),
-        "asks_narrowly": asks_narrowly(connection),
+        "asks_narrowly": prefers_narrower(request, connection),
         "call_count": len(list_calls()),
         "is_set_up": bool(settings.OUTREACH_CLIENT_ID and settings.OUTREACH_CLIENT_SECRET),
     }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import time_machine
 from django.urls import reverse
+from django.utils import timezone
 
 from integrations.models import Connection, LedgerEntry, Person, RunState
 from integrations.outreach.scopes import REQUESTED, REQUESTED_NARROWLY
@@ -162,3 +165,16 @@ def test_connecting_a_lost_narrow_connection_again_does_not_widen_it(trip, sandb
     assert page.count('name="ask_for" value="narrower"') == 2  # the button at the head, and the choice below
     assert '<input type="hidden" name="ask_for" value="narrower">' in page
     assert 'value="narrower" checked' in page
+
+
+def test_a_choice_survives_the_question_who_one_is(trip, sandbox, domain, owner, registered):
+    page = reverse("integrations:outreach_request", args=[domain.name])
+    with time_machine.travel(timezone.now() + timedelta(minutes=6)):
+        asked = trip.client.post(page, {"ask_for": "narrower"})
+        trip.client.post(asked["Location"], {"password": "correct horse battery"})
+        again = trip.client.get(page).text
+        address = trip.client.post(page, {"ask_for": "narrower"})["Location"]
+
+    assert asked["Location"].startswith("/accounts/reauthenticate/")
+    assert 'value="narrower" checked' in again
+    assert asked_scopes(address) == sorted(NARROWER)

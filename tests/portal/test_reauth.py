@@ -23,6 +23,7 @@ ASKING = {
     "integrations:ledger_export",
     "integrations:outreach_connect",
     "integrations:outreach_disconnect",
+    "integrations:outreach_request",
     "integrations:outreach_switch",
     "portal:invitation_resend",
     "portal:invitation_withdraw",
