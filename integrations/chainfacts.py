@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from portal.models import Domain
 
+from .chain import get_chain
 from .models import ChainCheck, LedgerChain, LedgerCheckpoint, SigningKey
 
 STALE = timedelta(days=2)  # a check each night, and one may fail to run
@@ -57,7 +58,7 @@ _LABELS = {
 def get_chain_facts(domain: Domain) -> ChainFacts:
     """Return everything that the domain's page says of its chain."""
     return ChainFacts(
-        head=get_head(domain),
+        head=get_chain(domain),
         check=ChainCheck.objects.filter(chain=domain.pk).first(),
         checkpoint=LedgerCheckpoint.objects.filter(chain=domain.pk).first(),
         key=SigningKey.objects.filter(retired_at=None).first(),
@@ -71,8 +72,3 @@ def list_chain_facts(domains: Iterable[Domain]) -> dict[int, ChainFacts]:
     newest = ChainCheck.objects.filter(chain__in=keys).order_by().values("chain").annotate(newest=Max("id"))
     checks = {check.chain_id: check for check in ChainCheck.objects.filter(pk__in=newest.values("newest"))}
     return {key: ChainFacts(heads.get(key), checks.get(key)) for key in keys}
-
-
-def get_head(domain: Domain) -> LedgerChain | None:
-    """Return the head of the domain's chain as it is; None before the first entry."""
-    return LedgerChain.objects.filter(pk=domain.pk).first()

@@ -15,7 +15,7 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
-from .chainfacts import get_head
+from .chain import get_chain
 from .ledger import record_act
 from .models import Connection, LedgerEntry, Outcome, Receipt
 from .pruning import get_limit
@@ -99,7 +99,7 @@ def _describe(
 ) -> dict[str, Any]:
     entries = LedgerEntry.objects.filter(domain=connection.domain, connection_ref=str(connection.pk))
     asked = entries.filter(action="disconnect requested").first()
-    chain = get_head(connection.domain)
+    chain = get_chain(connection.domain)
     return {
         "kind": KIND,
         "version": VERSION,

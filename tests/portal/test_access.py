@@ -16,8 +16,8 @@ from django.utils import timezone
 from django_q.models import OrmQ, Task
 from django_q.signing import SignedPackage
 
+from integrations.chain import get_chain
 from integrations.chaincheck import check_and_note
-from integrations.chainfacts import get_head
 from integrations.ledger import record_act
 from integrations.models import LedgerCheckpoint, Notice, Team
 from portal.heartbeat import record_beat
@@ -162,7 +162,7 @@ def furnish_admin(house: House) -> None:
     BannerEvent.objects.create(domain=house.domain, at=now - timedelta(hours=1), sender_id=house.sender.pk)
     sift_events(house.domain)
     record_act("domain made", domain=house.domain, actor_label="command")
-    chain = get_head(house.domain)
+    chain = get_chain(house.domain)
     assert chain is not None
     check_and_note(chain)
     LedgerCheckpoint.objects.create(chain=chain, last_sequence=0, older_than=now, actor_label="command")
