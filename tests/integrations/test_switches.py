@@ -73,7 +73,7 @@ def test_no_way_leads_out_while_everything_is_switched_off(sandbox, connection):
     )
 
     with pytest.raises(ScopeMissing):
-        lookup.find_prospect(connection, "somebody@example.com", job="test")
+        lookup.find_prospect(connection, "somebody@example.com", asked=("title",), job="test")
     with pytest.raises(ScopeMissing):
         lookup.read_signature(connection, person_remote_id="1", mailbox_remote_id="1", job="test")
     for restoring in (True, False):
