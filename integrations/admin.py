@@ -23,7 +23,7 @@ from .admin_base import (
     get_operator,
     say_instant,
 )
-from .connections import check_connection, pause, resume
+from .connections import ResumeRefused, check_connection, pause, resume
 from .consent import list_scope_names
 from .forms import AdminSwitchForm
 from .health import describe
@@ -89,7 +89,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
             },
         ),
         ("Account", {"fields": ["account_label", "account_key", "authorised_by_label", "authorised_at"]}),
-        ("Writing", {"fields": ["mode", "paused_at"]}),
+        ("Writing", {"fields": ["mode", "paused_at", "restored_at"]}),
         ("Permissions", {"fields": ["requested", "granted", "switched_off", "scopes_known"]}),
         ("Access", {"fields": ["refreshed_at", "lapses_at", "clock_skew_seconds", "clock_compared_at"]}),
         (
@@ -171,7 +171,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
             resume(connection, by_label=get_operator(request).email)
             return "writing is allowed again."
 
-        act_on_each(request, rows, act)
+        act_on_each(request, rows, act, refusals=(ResumeRefused,))
 
     @admin.action(description="Switch a permission off or on here…")
     def switch_scope(self, request: HttpRequest, rows: QuerySet[Connection]) -> TemplateResponse | None:

@@ -132,8 +132,37 @@ def pause(connection: Connection, *, by_label: str) -> None:
     _change(connection, "paused", by_label, paused_at=timezone.now())
 
 
+class ResumeRefused(Exception):
+    """Writing stays paused. message: a sentence for a person."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def pause_restored(*, by_label: str) -> int:
+    """Every open connection is paused until it was tested: its rows came from a backup. Returns how many.
+
+    What a backup holds may be older than what mailboxes hold now, and its refresh token older than the last.
+    """
+    open_ones = Connection.objects.exclude(state=ConnectionState.DISCONNECTED).select_related("domain")
+    now = timezone.now()
+    for connection in open_ones:
+        _change(
+            connection,
+            "restored from a backup",
+            by_label,
+            restored_at=now,
+            paused_at=connection.paused_at or now,
+        )
+    return len(open_ones)
+
+
 def resume(connection: Connection, *, by_label: str) -> None:
-    """Writing is allowed again."""
+    """Writing is allowed again. Raises ResumeRefused where the rows came from a backup and nobody tested since."""
+    connection.refresh_from_db(fields=["restored_at"])
+    if connection.restored_at is not None:
+        raise ResumeRefused("This connection came from a backup. Check the connection first, then resume.")
     _change(connection, "resumed", by_label, paused_at=None)
 
 
@@ -165,7 +194,8 @@ def check_connection(connection: Connection, *, by_label: str) -> Health:
     prospects.read is left out: a look-up needs somebody's address, and none is at hand.
     """
     try:
-        if connection.state == ConnectionState.MISCONFIGURED:
+        # A restored refresh token may be an older one than Outreach's last; only using it tells.
+        if connection.state == ConnectionState.MISCONFIGURED or connection.restored_at is not None:
             renew_now(connection, job="check", actor_label=by_label)
         with open_session(connection, job="check", actor_label=by_label, background=False) as session:
             reads: list[tuple[str, Callable[[], object]]] = [
@@ -181,6 +211,8 @@ def check_connection(connection: Connection, *, by_label: str) -> Health:
     except IntegrationError as error:
         return Health(False, error.message, connection.account_label, ())
     failed = [sentence for _, sentence in checked if sentence != "ok"]
+    if not failed and connection.restored_at is not None:
+        _change(connection, "tested after a restore", by_label, restored_at=None)
     sentence = failed[0] if failed else "Outreach answers, and every permission that was granted works."
     return Health(not failed, sentence, connection.account_label, tuple(checked))
 

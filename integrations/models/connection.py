@@ -60,6 +60,11 @@ class Connection(models.Model):
     state_changed_at = models.DateTimeField(default=timezone.now)
     mode = models.CharField(max_length=16, choices=Mode.choices, default=Mode.LIVE)
     paused_at = models.DateTimeField(null=True, blank=True, help_text="While set, nothing is written.")
+    restored_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="It came from a backup and was not tested since; writing stays paused.",
+    )
 
     account_key = models.CharField(
         max_length=128, blank=True, help_text="Stable for the organisation; '' where it could not be read."

@@ -16,7 +16,15 @@ from portal.access import Permission, require
 from portal.models import Domain, User
 from portal.reauth import recently_authenticated
 
-from ..connections import check_connection, get_connection, get_last_connection, pause, resume, set_mode
+from ..connections import (
+    ResumeRefused,
+    check_connection,
+    get_connection,
+    get_last_connection,
+    pause,
+    resume,
+    set_mode,
+)
 from ..consent import (
     list_calls,
     list_lost_features,
@@ -171,8 +179,11 @@ def pause_writing(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require_POST
 def resume_writing(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Writing is allowed again."""
-    resume(_get_open(domain), by_label=_label(request))
-    messages.success(request, "Writing is allowed again.")
+    try:
+        resume(_get_open(domain), by_label=_label(request))
+        messages.success(request, "Writing is allowed again.")
+    except ResumeRefused as refusal:
+        messages.error(request, refusal.message)
     return redirect("integrations:outreach", domain.name)
 
 
