@@ -7,10 +7,13 @@ from pathlib import Path
 
 from django.core.management import get_commands
 
+from .rows import find_proofs, read_table
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = [README, *(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))]
 OURS = ("portal", "integrations", "signatures")
+ROWS = {"O": 12, "R": 6, "L": 6, "A": 8, "I": 13}  # the last row of each letter
 
 
 def settings_in_code() -> set[str]:
@@ -50,3 +53,13 @@ def test_readme_points_only_to_files_that_are_there():
     targets = re.findall(r"\]\(((?!https?:)[^)#]+)\)", README)
 
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_every_row_of_the_security_bar_is_proved_where_the_table_says():
+    table, proofs = read_table(), find_proofs()
+    wanted = [f"{letter}{number}" for letter, last in ROWS.items() for number in range(1, last + 1)]
+
+    assert sorted(table) == sorted(wanted)
+    wrong = {row: sorted(files - proofs[row]) for row, (_, files) in table.items() if files - proofs[row]}
+    assert wrong == {}, "docs/rows.md names files without a test of that row; see `python -m tests.rows`"
+    assert [row for row, (_, files) in table.items() if not files] == []

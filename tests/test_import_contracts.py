@@ -71,7 +71,7 @@ def test_every_import_contract_holds():
     assert f"{len(contracts)} kept, 0 broken" in done.stdout
 
 
-def test_no_other_module_imports_what_speaks_to_the_network():
+def test_i13_no_other_module_imports_what_speaks_to_the_network():
     found = {}
     for path in get_modules():
         name = path.relative_to(ROOT).as_posix()
@@ -110,7 +110,7 @@ def test_the_sandbox_imports_the_standard_library_and_itself_alone():
 @pytest.mark.parametrize(
     "words", ["pickle.loads", "mark_safe(", "|safe", "csrf_exempt", "eval(", "exec(", "os.system"]
 )
-def test_what_reviewers_look_for_first_is_nowhere(words):
+def test_i13_what_reviewers_look_for_first_is_nowhere(words):
     paths = [*get_modules(), *(ROOT / "templates").rglob("*.html")]
     # A program that asks with a key has no cookie that a foreign page could ride on.
     expected = {"mark_safe(": ("signatures/", "portal/"), "csrf_exempt": ("signatures/views/api.py",)}

@@ -223,7 +223,7 @@ def test_every_filter_answers(staff: Client, busy: Connection) -> None:
             assert staff.get(get_pages(model)["list"] + query).status_code == 200, (model, query)
 
 
-def test_no_page_shows_a_token_a_sealed_text_or_a_tasks_argument(
+def test_a4_i8_no_page_shows_a_token_a_sealed_text_or_a_tasks_argument(
     client: Client, superuser: User, busy: Connection
 ) -> None:
     client.force_login(superuser)

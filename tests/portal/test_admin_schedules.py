@@ -19,7 +19,7 @@ def switch(client: Client, name: str, action: str) -> list[str]:
     return [str(message) for message in answer.context["messages"]]
 
 
-def test_nobody_writes_a_schedule(client: Client, superuser: User, db: None) -> None:
+def test_a4_nobody_writes_a_schedule(client: Client, superuser: User, db: None) -> None:
     set_up_schedules()
     client.force_login(superuser)
     before = list(Schedule.objects.order_by("pk").values())

@@ -363,7 +363,7 @@ def test_what_does_not_fit_is_refused_at_its_field(client, page, idp, changes, f
 
 
 # ── how it is called ─────────────────────────────────────────────────────────────────────────────
-def test_a_private_network_is_left_before_a_byte_is_sent(settings):
+def test_i4_a_private_network_is_left_before_a_byte_is_sent(settings):
     settings.DEBUG = False
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -382,7 +382,7 @@ def test_a_private_network_is_left_before_a_byte_is_sent(settings):
     assert heard == [b""]
 
 
-def test_plain_http_and_redirects_are_not_followed_and_answers_are_bounded(idp, settings):
+def test_i4_plain_http_and_redirects_are_not_followed_and_answers_are_bounded(idp, settings):
     settings.DEBUG = False
     with make_session() as session, pytest.raises(ProviderUnreachable):
         session.get(idp)

@@ -58,7 +58,7 @@ def test_an_attack_as_every_value_is_shown_as_text_or_not_at_all(attack):
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_an_attack_as_template_is_refused_or_disarmed(attack):
+def test_i1_i2_i3_an_attack_as_template_is_refused_or_disarmed(attack):
     try:
         template = compile_template(f"<p>Sales</p>{attack}")
         signature = render_signature(template, {"sender.email": "bo.li@acme.example"})
@@ -80,7 +80,7 @@ def test_sanitizing_twice_changes_nothing(attack):
 
 @settings(max_examples=400, deadline=None)
 @given(_VALUES)
-def test_values_never_become_markup_or_template_code(values):
+def test_i3_values_never_become_markup_or_template_code(values):
     reference = render_signature(EVERYWHERE, {"sender.title": "Sales"} | {"sender.name": "Bo Li"})
     try:
         signature = render_signature(EVERYWHERE, values)
@@ -98,7 +98,7 @@ def test_values_never_become_markup_or_template_code(values):
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(ATTACKS), _TROUBLE), max_size=4).map("".join))
-def test_any_source_is_refused_or_renders_inside_the_allow_list(source):
+def test_i2_any_source_is_refused_or_renders_inside_the_allow_list(source):
     try:
         template = compile_template(source)
     except TemplateError:
