@@ -90,16 +90,9 @@ def take_in(upload: Upload | BinaryIO, *, domain: Domain, width: int, height: in
 
 def _encode(content: bytes, width: int, height: int) -> _Encoded:
     """Return what is served for an uploaded file. Raises: ImageRefused."""
-    picture, notes = _decode(content, width, height)
-    single = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
-    double = None
-    if picture.width >= 2 * width and picture.height >= 2 * height:
-        double = ImageOps.fit(picture, (2 * width, 2 * height), Image.Resampling.LANCZOS)
-    else:
-        notes.append(
-            f"It has {picture.width} × {picture.height} pixels; with at least {2 * width} × {2 * height} "
-            "it would be sharp on every screen."
-        )
+    largest, notes = _decode(content, width, height)
+    double = largest if largest.width > width else None
+    single = largest.resize((width, height), Image.Resampling.LANCZOS)
     media_type, bytes_1x, bytes_2x = _write_pair(single, double)
     if double is not None and bytes_2x == bytes_1x:
         notes.append(
@@ -109,15 +102,25 @@ def _encode(content: bytes, width: int, height: int) -> _Encoded:
 
 
 def _decode(content: bytes, width: int, height: int) -> tuple[Image.Image, list[str]]:
-    """Return the upright picture in sRGB, without anything that was attached to it, and notes about it."""
+    """Return the upright picture in sRGB and nothing else, cut to 2×, or to 1× where that is all; and notes on it."""
     _refuse_large(_read_webp_size(content))
+    notes = []
     try:
         with Image.open(BytesIO(content), formats=_FORMATS) as opened:
             _refuse_large(opened.size)
-            is_animated = bool(getattr(opened, "is_animated", False)) and opened.format != "MPO"
+            if getattr(opened, "is_animated", False) and opened.format != "MPO":
+                notes.append("An animation shows its first frame only.")
             opened.seek(0)
             opened.load()
-            picture = _flatten(ImageOps.exif_transpose(opened))
+            ImageOps.exif_transpose(opened, in_place=True)
+            size = _choose_size(opened.size, width, height)
+            if size == (width, height):
+                notes.append(
+                    f"It has {opened.width} × {opened.height} pixels; with at least {2 * width} × {2 * height} "
+                    "it would be sharp on every screen."
+                )
+            # Cut before anything else: what follows then works on a small picture, whatever was uploaded.
+            picture = _flatten(ImageOps.fit(_widen(opened), size, Image.Resampling.LANCZOS))
     except ImageRefused:
         raise
     except Image.DecompressionBombError as error:
@@ -127,12 +130,18 @@ def _decode(content: bytes, width: int, height: int) -> tuple[Image.Image, list[
     # A damaged file makes the decoders fail in a dozen ways that they do not list.
     except Exception as error:
         raise ImageRefused(f"The picture is damaged or cut short. Save it again. {_WORDS}") from error
-    if picture.width < width or picture.height < height:
+    return picture, notes
+
+
+def _choose_size(size: tuple[int, int], width: int, height: int) -> tuple[int, int]:
+    """Return the size at 2×, or at 1× where there is not enough. Raises: ImageRefused below that."""
+    if size[0] < width or size[1] < height:
         raise ImageRefused(
-            f"The picture has {picture.width} × {picture.height} pixels; it must have at least "
+            f"The picture has {size[0]} × {size[1]} pixels; it must have at least "
             f"{width} × {height}, and {2 * width} × {2 * height} to be sharp on every screen."
         )
-    return picture, ["An animation shows its first frame only."] if is_animated else []
+    is_enough = size[0] >= 2 * width and size[1] >= 2 * height
+    return (2 * width, 2 * height) if is_enough else (width, height)
 
 
 def _refuse_large(size: tuple[int, int] | None) -> None:
@@ -170,17 +179,18 @@ def _read_webp_size(content: bytes) -> tuple[int, int] | None:
     ) & 0x3FFF
 
 
+def _widen(picture: Image.Image) -> Image.Image:
+    """Return the picture in a mode whose pixels can be mixed; palettes and single bits cannot."""
+    if picture.mode.startswith("I"):  # 16 bits a pixel, of which mail clients show eight
+        return picture.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    if "transparency" in picture.info or picture.mode == "LA":
+        return picture.convert("RGBA")
+    return picture.convert({"P": "RGB", "1": "L"}[picture.mode]) if picture.mode in ("P", "1") else picture
+
+
 def _flatten(picture: Image.Image) -> Image.Image:
     """Return the pixels alone, as RGB, or as RGBA where some can be seen through."""
     profile = picture.info.get("icc_profile")
-    if picture.mode.startswith("I"):  # 16 bits a pixel, of which mail clients show eight
-        picture = picture.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-    elif picture.mode == "P":
-        picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
-    elif "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-    if picture.mode == "LA":
-        picture = picture.convert("RGBA")
     alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
     coloured = _to_srgb(picture if alpha is None else picture.convert("RGB"), profile)
     if alpha is not None and alpha.getextrema() != (255, 255):
