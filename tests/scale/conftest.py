@@ -41,6 +41,18 @@ class Cluster:
         self._run("createdb", "--template", template, name)
         return self.get_url(name)
 
+    def cut(self, database: str) -> None:
+        """Nobody reaches this database any more; who did is thrown out."""
+        self._say(f"ALTER DATABASE {database} WITH ALLOW_CONNECTIONS false")
+        self._say(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")  # noqa: S608
+
+    def join(self, database: str) -> None:
+        """The database can be reached again."""
+        self._say(f"ALTER DATABASE {database} WITH ALLOW_CONNECTIONS true")
+
+    def _say(self, statement: str) -> None:
+        self._run("psql", "--dbname", "postgres", "--quiet", "--command", statement)
+
     def is_ready(self) -> bool:
         return self._run("pg_isready", check=False) == 0
 
