@@ -48,12 +48,18 @@ def note_answer(connection: Connection) -> None:
 
 
 def note_failure(connection: Connection) -> None:
-    """One more look-up had no answer in time; from the fifth in a row on, look-ups rest, each time longer."""
-    LookupState.objects.filter(pk=connection.pk).update(failures=F("failures") + 1)
+    """One more look-up had no answer in time; from the fifth in a row on, look-ups rest, each time longer.
+
+    Those that were under way when a rest began lengthen it no more: they tell the same failure again.
+    """
+    now = timezone.now()
+    awake = LookupState.objects.filter(Q(rests_until=None) | Q(rests_until__lte=now), pk=connection.pk)
+    if not awake.update(failures=F("failures") + 1):
+        return
     failures = get_state(connection).failures
     if failures >= FAILURES:
         rest = min(REST * 2 ** min(failures - FAILURES, 10), LONGEST_REST)
-        LookupState.objects.filter(pk=connection.pk).update(rests_until=timezone.now() + rest, tried_at=None)
+        awake.update(rests_until=now + rest, tried_at=None)
 
 
 def note_trial_unused(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.db import connection as database
 from django.utils import timezone
 
-from integrations.breaker import FAILURES, get_state
+from integrations.breaker import FAILURES, get_state, note_failure
 from integrations.errors import PolicyViolation
 from integrations.models import CallBudget, Connection, LedgerEntry, LookupState
 from signatures.board import touch
@@ -212,6 +212,16 @@ def test_look_ups_rest_after_failures_in_a_row_and_one_tries_again(
     assert ask(domain).facts.matched == {chosen.pk}
     state = get_state(known_how)
     assert (state.failures, state.rests_until) == (0, None)
+
+
+def test_look_ups_that_were_under_way_when_a_rest_began_do_not_lengthen_it(known_how, time_machine):
+    time_machine.move_to(timezone.now(), tick=False)
+
+    for _ in range(FAILURES + 8):
+        note_failure(known_how)
+
+    state = get_state(known_how)
+    assert (state.failures, state.rests_until) == (FAILURES, timezone.now() + timedelta(seconds=30))
 
 
 @pytest.mark.parametrize(
