@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import subprocess
+import sys
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from integrations.signing import get_key
 from portal.models import Role
 from tests.integrations.conftest import words_of
 
+DOCS = Path(__file__).parents[3] / "docs" / "audit.md"
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", "＠1", ' "=1"']
 
 
@@ -185,6 +187,10 @@ def test_the_documented_commands_verify_it_without_us(export, tmp_path):
     ) == "Signature Verified Successfully"  # fmt: skip
     sha256 = run("sha256sum", "entries.jsonl").split()[0]
     assert sha256 == json.loads((tmp_path / "proof.json").read_text())["sha256"]
+    key = run("sh", "-c", "openssl pkey -pubin -in key.pem -outform DER | tail -c 32 | base64")
+    assert key == get_key().public_key
+    script = DOCS.read_text().partition("```python\n")[2].partition("```")[0]
+    assert run(sys.executable, "-c", script) == "one chain of 11 entries"
 
 
 def test_an_export_after_pruning_is_whole_from_the_checkpoint_on(signed_in, domain, write_entry, tmp_path):
