@@ -1,0 +1,23 @@
+"""What an error mail tells: where it happened and what kind it was. Nothing anybody typed, sent or held."""
+
+from __future__ import annotations
+
+import traceback
+
+from django.views.debug import ExceptionReporter
+
+
+class PlainReporter(ExceptionReporter):
+    """Django's report shows forms, query, cookies and variables; a mailbox is no place for them.
+
+    Neither are an exception's words, which a database fills with the values of a row.
+    """
+
+    def get_traceback_text(self) -> str:
+        lines = [f"{self.request.method} {self.request.path}"] if self.request else []
+        if self.exc_type is not None:
+            lines.append(f"{self.exc_type.__module__}.{self.exc_type.__qualname__}")
+        lines += [
+            f"  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(self.tb)
+        ]
+        return "\n".join(lines)
