@@ -91,6 +91,13 @@ class IdentityProviderForm(forms.ModelForm):
         model = IdentityProvider
         fields = ["issuer", "client_id", "client_secret", "default_role", "is_required"]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance.pk:  # then there is no present secret to keep
+            self.fields["client_secret"].required, self.fields["client_secret"].help_text = True, ""
+        role = self.fields["default_role"]
+        role.choices = [("", "Nobody gets in uninvited"), *list(role.choices)[1:]]  # type: ignore[attr-defined]
+
     def clean_issuer(self) -> str:
         issuer = str(self.cleaned_data["issuer"])
         if not is_acceptable(issuer) or "?" in issuer:
@@ -115,8 +122,7 @@ class IdentityProviderForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        moved = self.instance.pk and "issuer" in self.changed_data
-        if not cleaned.get("client_secret") and (not self.instance.pk or moved):
+        if self.instance.pk and "issuer" in self.changed_data and not cleaned.get("client_secret"):
             self.add_error("client_secret", "Type the secret: it belongs to this issuer alone.")
         return cleaned
 

@@ -13,7 +13,7 @@ class PlainReporter(ExceptionReporter):
     Neither are an exception's words, which a database fills with the values of a row.
     """
 
-    def get_traceback_text(self) -> str:
+    def get_traceback_text(self) -> str:  # type: ignore[override]  # a mail of text, and no markup to be safe
         lines = [f"{self.request.method} {self.request.path}"] if self.request else []
         if self.exc_type is not None:
             lines.append(f"{self.exc_type.__module__}.{self.exc_type.__qualname__}")

@@ -337,6 +337,8 @@ def test_an_owner_sets_it_up_and_the_secret_is_sealed_and_told_to_nobody(client,
     assert reseal_all(writes=False).unreadable == []
     client.post(page, typed | {"client_secret": "", "default_role": "auditor"})
     assert IdentityProvider.objects.get().default_role == "auditor"
+    moved = client.post(page, typed | {"client_secret": "", "issuer": f"{idp}/"})
+    assert "issuer" in moved.context["provider_form"].errors
     client.post(page, {"act": "no sso"})
     assert not IdentityProvider.objects.exists()
 
@@ -347,7 +349,7 @@ def test_an_owner_sets_it_up_and_the_secret_is_sealed_and_told_to_nobody(client,
         ({"issuer": "http://login.acme.example"}, "issuer", "Write an https address"),
         ({"issuer": "https://dana:x@login.acme.example"}, "issuer", "Write an https address"),
         ({"issuer": "https://127.0.0.1:1"}, "issuer", "did not answer as one"),
-        ({"client_secret": ""}, "client_secret", "Type the secret"),
+        ({"client_secret": ""}, "client_secret", "This field is required."),
         ({"default_role": "owner"}, "default_role", "Select a valid choice"),
         ({"is_required": "on"}, "is_required", "First let an owner sign in this way once"),
     ],
