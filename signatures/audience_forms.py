@@ -127,9 +127,12 @@ class AudienceBuilder:
         self.rows.append(row)
 
     def act(self, typed: Mapping[str, str]) -> None:
-        """A row was added or removed, as the pressed button says."""
-        if "remove" in typed:
-            self.rows = [row for row in self.rows if str(row.index) != typed["remove"]]
+        """A row was added or removed, as the pressed button says.
+
+        No button is named after a method of a form, such as `remove`: in a browser it would stand in its place.
+        """
+        if "drop" in typed:
+            self.rows = [row for row in self.rows if str(row.index) != typed["drop"]]
             for index, row in enumerate(self.rows):
                 row.index = index
         if "add" in typed:

@@ -327,7 +327,7 @@ class TestAudience:
             "c1-attribute": "score", "c1-operator": "at_least", "c1-values": "50",
         }  # fmt: skip
 
-        response = editor.post(address, typed | {"remove": "0"})
+        response = editor.post(address, typed | {"drop": "0"})
 
         (row,) = response.context["builder"].rows
         assert (row.index, row.attribute.name, row.operator, row.values) == (0, "score", "at_least", ["50"])
