@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+import requests
 from PIL import Image
 from playwright.sync_api import FilePayload, expect
 
@@ -24,6 +25,25 @@ from integrations.models import SyncRun
 from signatures.tasks import follow_sync
 follow_sync(run_id=SyncRun.objects.latest("pk").pk)
 """
+
+
+MAKE_KEY = """
+from portal.models import Domain
+from signatures.decision_keys import make_key
+print(make_key(Domain.objects.get(), "Gateway", actor_label="dana@acme.example").text)
+"""
+# The scheduled jobs that take events in and count them, as they run some minutes later.
+COUNT = """
+from datetime import timedelta
+from django.utils import timezone
+from signatures.sifting import sift_everything
+from signatures.tasks import take_in_banner_events
+take_in_banner_events()
+print(sift_everything(now=timezone.now() + timedelta(hours=1)))
+"""
+READER = {
+    "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36"
+}
 
 
 @pytest.fixture
@@ -138,6 +158,32 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
     expect(page.locator(".verdicts")).to_contain_text("This recipient is not in its audience.")
     expect(page.locator(".verdicts .no")).to_have_text("does not hold")
     assert his not in page.url
+    faults += person.find_faults()
+
+    # A gateway asks for one of them; the picture is fetched, the link followed, and the counts move.
+    sender = page.locator("#senders option").first.get_attribute("value")
+    answer = requests.post(
+        f"{portal.url}/api/v1/decisions",
+        json={"sender": sender, "recipient": hers},
+        headers={"Authorization": f"Bearer {portal.installation.run(MAKE_KEY)}"},
+        timeout=20,
+    )
+    shown = answer.json()["banner"]
+    assert requests.get(shown["image_url"], headers=READER, timeout=20).headers["Content-Type"] == "image/png"
+    click = requests.get(shown["click_url"], headers=READER, timeout=20, allow_redirects=False)
+    assert click.headers["Location"].startswith(
+        "https://www.acme.example/webinar?ref=mail&utm_source=outreach"
+    )
+    assert portal.installation.run(COUNT) == "2"
+    page.goto(CAMPAIGNS)
+    page.get_by_role("row", name="Spring webinar").get_by_role("link").click()
+    page.get_by_role("link", name="Results", exact=True).last.click()
+    expect(page.get_by_role("heading", name="Spring webinar")).to_be_visible()
+    banners = page.locator("section", has=page.get_by_role("heading", name="Banners")).locator("tbody tr")
+    counts = [[int(cell) for cell in row.locator("td").all_inner_texts()[1:5]] for row in banners.all()]
+    pictures, clicks, _, clicks_apart = map(sum, zip(*counts, strict=True))
+    # A click less than two seconds after its picture stands with those set apart: no person is that quick.
+    assert (pictures, clicks + clicks_apart) == (1, 1)
     faults += person.find_faults()
 
     # Each address was asked about once, and nothing but prospects was.
