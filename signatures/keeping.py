@@ -5,6 +5,7 @@ The thread starts with the first banner that is asked for, so that it belongs to
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import threading
@@ -18,6 +19,7 @@ from . import counting, showcase
 logger = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 3.0
+SENDERS_EVERY = 5  # refreshes; people change groups with a sync, not with a click
 SWEEP_SECONDS = 60.0
 
 
@@ -42,11 +44,11 @@ class Keeper:
 def _run() -> None:
     swept_at = time.monotonic()
     is_away = False
-    while True:
+    for turn in itertools.count():
         time.sleep(REFRESH_SECONDS)
         try:
             close_old_connections()
-            showcase.SHOWCASE.refresh()
+            showcase.SHOWCASE.refresh(with_senders=turn % SENDERS_EVERY == 0)
             counting.sweep_spool(own_only=True)
             if time.monotonic() - swept_at > SWEEP_SECONDS:
                 swept_at = time.monotonic()

@@ -15,6 +15,8 @@ from django.conf import settings
 from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from portal.models import Domain
+
 from . import keeping, readers, showcase
 from .campaigns import NOTHING, Choice
 from .counting import Event, count
@@ -70,6 +72,8 @@ def _answer(request: HttpRequest) -> HttpResponse:
         if is_picture:
             return _show_picture(request, subject, is_double=bool(found["double"]))
         return _redirect(request, subject)
+    except Domain.DoesNotExist:
+        return _say_unknown(request, is_picture)
     except DatabaseFailure:
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS), "Cache-Control": "no-store"}
         return _respond(request, 503, b"", headers)

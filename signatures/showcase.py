@@ -1,7 +1,7 @@
 """What every sender's banner is at this moment, held in the memory of one process.
 
 A request for a banner costs look-ups in dictionaries. Rows are read when a domain, a sender or a picture is
-asked for the first time, and every few seconds one query per domain tells whether anything changed since. Where
+asked for the first time, and every few seconds one query tells whether anything changed since. Where
 the database is away, what is known goes on being shown.
 """
 
@@ -252,40 +252,51 @@ class Showcase:
 
     # ── What changed ─────────────────────────────────────────────────────────────────────────────
     def get_shelf(self, domain_id: int) -> Shelf:
-        """Return the domain as it is known. Raises DatabaseFailure where it is not, and cannot be read."""
+        """Return the domain as it is known.
+
+        Raises: DatabaseFailure where it is not, and cannot be read; Domain.DoesNotExist where it is gone.
+        """
         shelf = self._shelves.get(domain_id)
         if shelf is None:
             with self._reading:
                 shelf = self._shelves.get(domain_id) or _read_shelf(domain_id)
                 self._shelves[domain_id] = shelf
         elif not self.is_kept:
-            self._refresh(shelf)
+            self._refresh(shelf, _read_signs([domain_id]).get(domain_id, ()))
             shelf = self._shelves[domain_id]
         shelf.used_at = time.time()
         return shelf
 
-    def refresh(self) -> None:
-        """Every domain in use is as its rows say now; where the database is away, it stays as it was."""
-        for shelf in list(self._shelves.values()):
-            if time.time() - shelf.used_at > IDLE_SECONDS:
-                self._shelves.pop(shelf.domain.pk, None)
-                continue
-            try:
-                self._refresh(shelf)
-            except DatabaseFailure as error:
-                logger.warning(
-                    "Banners are shown as last read: the database is away (%s).", type(error).__name__
-                )
-                return
+    def refresh(self, *, with_senders: bool = True) -> None:
+        """Every domain in use is as its rows say now; where the database is away, it stays as it was.
 
-    def _refresh(self, shelf: Shelf) -> None:
-        sign = _read_sign(shelf.domain.pk)
-        if sign != shelf.sign:
-            fresh = _read_shelf(shelf.domain.pk)
-            fresh.used_at = shelf.used_at
-            self._shelves[shelf.domain.pk] = fresh
-            shelf = fresh
-        self._look_at_senders(shelf)
+        One query for all domains, and one more for each where senders are looked at too.
+        """
+        now = time.time()
+        for domain_id, shelf in list(self._shelves.items()):
+            if now - shelf.used_at > IDLE_SECONDS:
+                self._shelves.pop(domain_id, None)
+        shelves = list(self._shelves.values())
+        if not shelves:
+            return
+        try:
+            signs = _read_signs([shelf.domain.pk for shelf in shelves])
+            for shelf in shelves:
+                if shelf.domain.pk not in signs:
+                    self._shelves.pop(shelf.domain.pk, None)
+                    continue
+                self._refresh(shelf, signs[shelf.domain.pk])
+                if with_senders:
+                    self._look_at_senders(self._shelves[shelf.domain.pk])
+        except DatabaseFailure as error:
+            logger.warning("Banners are shown as last read: the database is away (%s).", type(error).__name__)
+
+    def _refresh(self, shelf: Shelf, sign: tuple[object, ...]) -> None:
+        if sign == shelf.sign:
+            return
+        fresh = _read_shelf(shelf.domain.pk)
+        fresh.used_at, fresh.watched = shelf.used_at, shelf.watched
+        self._shelves[shelf.domain.pk] = fresh
 
     def _look_at_senders(self, shelf: Shelf) -> None:
         """Known senders are in the groups they are in now. Asks how many changed before it reads which."""
@@ -293,7 +304,7 @@ class Showcase:
         sign = _sign_changes(shelf.domain.pk, watched.since)
         if sign == watched.sign:
             if now - watched.quiet_since > OVERLAP:
-                shelf.watched = _watch(shelf.domain.pk, now)
+                shelf.watched = _watch(now)
             return
         changed = Sender.objects.filter(domain=shelf.domain, changed_at__gte=watched.since)
         rows = changed.values_list("banner_key", "pk", "group_id", "domain_id")
@@ -305,9 +316,9 @@ class Showcase:
         shelf.watched = _Watched(watched.since, sign, now)
 
 
-def _watch(domain_id: int, now: datetime) -> _Watched:
-    since = now - OVERLAP
-    return _Watched(since, _sign_changes(domain_id, since), now)
+def _watch(now: datetime) -> _Watched:
+    """Nothing counts as seen yet: whoever changed within OVERLAP is read once more."""
+    return _Watched(now - OVERLAP, (0, None), now)
 
 
 def _sign_changes(domain_id: int, since: datetime) -> tuple[int, datetime | None]:
@@ -316,13 +327,16 @@ def _sign_changes(domain_id: int, since: datetime) -> tuple[int, datetime | None
     return found["count"], found["last"]
 
 
-def _read_sign(domain_id: int) -> tuple[object, ...]:
-    return Domain.objects.filter(pk=domain_id).values_list(*_SIGN).first() or ()
+def _read_signs(domain_ids: list[int]) -> dict[int, tuple[object, ...]]:
+    rows = Domain.objects.filter(pk__in=domain_ids).values_list("pk", *_SIGN)
+    return {row[0]: row[1:] for row in rows}
 
 
 def _read_shelf(domain_id: int) -> Shelf:
     now = timezone.now()
-    sign = _read_sign(domain_id)  # first: what changes while the rest is read is seen the next time
+    sign = _read_signs([domain_id]).get(
+        domain_id, ()
+    )  # first: what changes while the rest is read is seen the next time
     domain = Domain.objects.select_related("brand").get(pk=domain_id)
     place = BannerPlace.objects.filter(pk=domain_id).first() or BannerPlace(domain=domain)
     website = domain.brand.website if hasattr(domain, "brand") else ""
@@ -343,7 +357,7 @@ def _read_shelf(domain_id: int) -> Shelf:
         boundaries=sorted(changes),
         read_at=now.timestamp(),
         used_at=now.timestamp(),
-        watched=_watch(domain_id, now),
+        watched=_watch(now),
     )
 
 

@@ -18,7 +18,7 @@ from signatures.board import touch
 from signatures.campaigns import SenderFacts, choose_banner
 from signatures.decision_tokens import make_token
 from signatures.images import PIXEL
-from signatures.models import Banner, BannerPlace, Brand, Campaign, Decision, Sender
+from signatures.models import Assignment, Banner, BannerPlace, Brand, Campaign, Decision, Sender
 from signatures.senders import refresh_senders
 from tests.signatures.pages.conftest import Company
 
@@ -383,6 +383,40 @@ def test_a_decision_shows_its_own_banner_for_as_long_as_it_is_kept(company, ana,
     ]
     decided.delete()
     assert reader.get(f"/c/d/{token}").status_code == 404
+
+
+def test_a_domain_that_is_gone_shows_nothing(company, bystanders, ana, reader):
+    switch_on(bystanders.domain)
+    run_campaign(bystanders.domain, "green")
+    ida = bystanders.add("Ida Berg")
+    run_campaign(company.domain, "red")
+    showcase.SHOWCASE.is_kept = True
+    assert (fetch(reader, ana), fetch(reader, ida)) == ("red", "green")
+
+    Banner.objects.filter(campaign__domain=bystanders.domain).delete()
+    Assignment.objects.filter(domain=bystanders.domain).delete()
+    bystanders.domain.delete()
+    showcase.SHOWCASE.refresh()
+
+    assert reader.get(f"/b/{ida.banner_key}.png").status_code == 404
+    assert reader.get(f"/c/{ida.banner_key}").status_code == 404
+    assert fetch(reader, ana) == "red"
+
+
+def test_a_sender_who_moved_just_before_a_campaign_changed_is_not_overlooked(company, ana, reader):
+    banner = run_campaign(company.domain, "red", priority=5)
+    run_campaign(company.domain, "blue")
+    banner.campaign.groups.add(ana.group)
+    showcase.SHOWCASE.is_kept = True
+    assert fetch(reader, ana) == "red"
+    showcase.SHOWCASE.refresh()
+
+    Sender.objects.filter(pk=ana.pk).update(group=None, changed_at=timezone.now())
+    touch(company.domain)
+    showcase.SHOWCASE.refresh(with_senders=False)
+    showcase.SHOWCASE.refresh()
+
+    assert fetch(reader, ana) == "blue"
 
 
 HOSTILE = [
