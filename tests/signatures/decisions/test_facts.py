@@ -184,9 +184,9 @@ def test_a_look_up_waited_for_in_vain_counts_before_it_is_given_up_and_once(
     domain, known_how, campaign, sandbox
 ):
     campaign("Renewals", ("tags", "has_any", ["renewal"]))
-    sandbox.faults.add("slow", path=PROSPECTS, seconds=1.5)
+    sandbox.faults.add("slow", path=PROSPECTS, seconds=2.5)
 
-    assert ask(domain, within=0.6).gap is Gap.LATE
+    assert ask(domain, within=1.5).gap is Gap.LATE
 
     assert KnownRecipient.objects.get().answered_at is None, "it is under way still"
     assert LookupState.objects.get().failures == 1
