@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -178,6 +179,52 @@ def test_an_answer_that_comes_late_is_not_waited_for_and_serves_the_next(
     assert ask(domain).gap is Gap.NONE
     assert len(get_requests(sandbox)) == 1
     assert LookupState.objects.get().failures == 1
+
+
+def test_an_outreach_that_accepts_and_never_answers_is_not_waited_for(
+    domain, known_how, campaign, settings, sandbox
+):
+    campaign("Renewals", ("tags", "has_any", ["renewal"]))
+    local = campaign("Partners", ("email_domain", "is", ["first.example"]))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.OUTREACH_BASE_URL = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        known = ask(domain, within=0.1)
+        assert (known.gap, known.facts.matched) == (Gap.LATE, {local.pk})
+        assert KnownRecipient.objects.get().failed_at is None, "it was waited for"
+
+    # Closed, it resets the request, which had left: this hour nobody asks for the address again.
+    wait_until(lambda: KnownRecipient.objects.get().failed_at)
+    settings.OUTREACH_BASE_URL = sandbox.base_url
+    assert ask(domain).gap is Gap.ASKED_BEFORE
+    assert get_requests(sandbox) == []
+
+
+def test_a_renewal_of_the_access_is_not_waited_for_either(domain, known_how, campaign, sandbox):
+    chosen = campaign("Renewals", ("tags", "has_any", ["renewal"]))
+    past = timezone.now() - timedelta(hours=3)
+    Connection.objects.filter(pk=known_how.pk).update(refreshed_at=past, access_expires_at=past)
+    sandbox.faults.add("slow", path="/oauth/token", seconds=1.0)
+
+    assert ask(domain, within=0.1).gap is Gap.LATE
+
+    assert get_requests(sandbox) == []
+    wait_until(lambda: get_cached(domain, MIRA).matched == {chosen.pk})
+    assert len(get_requests(sandbox)) == 1
+
+
+def test_a_rejected_token_is_renewed_for_the_next_recipient_and_nobody_is_asked_for_twice(
+    domain, known_how, campaign, sandbox
+):
+    campaign("Renewals", ("tags", "has_any", ["renewal"]))
+    past = timezone.now() - timedelta(hours=3)
+    Connection.objects.filter(pk=known_how.pk).update(refreshed_at=past)
+    before = Connection.objects.get(pk=known_how.pk).token_version
+    sandbox.faults.add("unauthorized", path=PROSPECTS)
+
+    assert [ask(domain).gap, ask(domain, "kim@else.example").gap] == [Gap.FAILED, Gap.NONE]
+
+    assert [request.status for request in sandbox.requests.to(PROSPECTS)] == [401, 200]
+    assert Connection.objects.get(pk=known_how.pk).token_version == before + 1
 
 
 def test_a_look_up_waited_for_in_vain_counts_before_it_is_given_up_and_once(
