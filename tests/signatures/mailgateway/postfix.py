@@ -60,12 +60,15 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """entrance: where clients hand mail in. return_door: where the gateway hands it back."""
+    """entrance: where clients hand mail in. return_door: where the gateway hands it back.
+
+    proxied: where clients hand mail in that the gateway sees before it is queued.
+    """
 
     def __init__(self, folder: Path, *, gateway: int, sink: int) -> None:
         self._etc = folder / "etc"
         self.log = folder / "mail.log"
-        self.entrance, self.return_door = find_free_port(), find_free_port()
+        self.entrance, self.return_door, self.proxied = (find_free_port() for _ in range(3))
         for name in ("etc", "queue", "data"):
             (folder / name).mkdir()
         (self._etc / "main.cf").write_text(MAIN.format(folder=folder, sink=sink))
@@ -78,7 +81,9 @@ class Postfix:
             (ROOT / "docs" / "mailgateway.md").read_text().partition("\n```\n")[2].partition("```")[0]
         )
         services = documented.replace(":10025", f":{gateway}").replace(":10026", f":{self.return_door}")
-        return services.replace("smtp inet", f"127.0.0.1:{self.entrance} inet", 1)
+        services = services.replace("smtp inet", f"127.0.0.1:{self.entrance} inet", 1)
+        before_queue = f"  -o smtpd_proxy_filter=127.0.0.1:{gateway}\n"
+        return f"{services}127.0.0.1:{self.proxied} inet n - n - - smtpd\n{before_queue}"
 
     def run(self, command: str, *arguments: str) -> str:
         done = subprocess.run(

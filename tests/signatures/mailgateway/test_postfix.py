@@ -55,6 +55,14 @@ def test_mail_passes_postfix_and_gateway_whole_and_exactly_once(
         for one in sink.taken:
             assert one.raw.endswith(get_copy(MAIL, one.recipients[0]))
 
+        # Before the queue, by SMTP: the same.
+        sink.taken.clear()
+        assert hand_in(postfix.proxied, MAIL, JO, KIM).startswith("250")
+        wait_until(lambda: len(sink.taken) == 2, what="both copies")
+        assert {one.recipients for one in sink.taken} == {(JO,), (KIM,)}
+        for one in sink.taken:
+            assert one.raw.endswith(get_copy(MAIL, one.recipients[0]))
+
         # Signed before the gateway: not a byte changes, and the signature still holds.
         sink.taken.clear()
         signed, record = sign(message(part(PAGE)))
