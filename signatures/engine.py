@@ -260,7 +260,9 @@ class _Engine:
         """A mailbox that holds it already is settled without a write."""
         row.rendered_sha256, row.returned_sha256 = found.rendered_sha256, found.held_sha256
         row.template_version_id = found.version_id
-        batch.placed.append(Placed(row, found.rendered_sha256, found.held_sha256, found.version_id))
+        batch.placed.append(
+            Placed(row, found.rendered_sha256, found.held_sha256, found.version_id, found.has_banner)
+        )
         if found.was_ours:
             _finish(row, DeliveryState.DELIVERED, "confirmed", "Confirmed by reading the mailbox again.")
             batch.tally.count("delivered")
@@ -324,7 +326,13 @@ class _Engine:
         if outcome.record is not None:
             row.returned_sha256 = digest(outcome.record.signature_html)
             batch.placed.append(
-                Placed(row, row.rendered_sha256, row.returned_sha256, outcome.letter.version_id)
+                Placed(
+                    row,
+                    row.rendered_sha256,
+                    row.returned_sha256,
+                    outcome.letter.version_id,
+                    outcome.letter.has_banner,
+                )
             )
             _finish(row, DeliveryState.DELIVERED)
             tally.count("delivered")

@@ -28,12 +28,16 @@ Progress = Callable[[DeliveryRun], None]
 
 @dataclass(slots=True)
 class Letter:
-    """One signature on its way into one mailbox. found_html: what the mailbox held when it was decided."""
+    """One signature on its way into one mailbox. found_html: what the mailbox held when it was decided.
+
+    has_banner: the sender's banner is in it.
+    """
 
     row: Delivery
     html: str
     found_html: str
     version_id: int | None = None
+    has_banner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class InPlace:
     held_sha256: str
     version_id: int | None
     was_ours: bool
+    has_banner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class Placed:
     rendered_sha256: str
     returned_sha256: str
     version_id: int | None
+    has_banner: bool = False
 
 
 Verdict = Letter | InPlace | Refusal

@@ -19,19 +19,16 @@ from .composing import Composed, Composer, Refusal
 from .history import get_placements, get_snapshots, was_written_by_us
 from .job import InPlace, Letter, Placed, Stop, Verdict
 from .models import (
-    BannerPlace,
     Delivery,
     DeliveryRun,
     DeliveryRunState,
     Placement,
     Sender,
     Snapshot,
-    TemplateVersion,
 )
 from .permission import say_why_unreadable, say_why_unwritable
 from .planning import EDITED, NOT_EDITABLE
 
-BANNER_FIELD = "banner.image_url"  # a template with it carries the place for a banner
 MOVED = Refusal(
     "moved", "In Outreach this mailbox is gone or belongs to somebody else now, so nothing was written."
 )
@@ -102,12 +99,15 @@ class DeliveryJob:
         if isinstance(composed, Refusal):
             return composed
         held = digest(mailbox.signature_html)
+        has_banner = sender.banner_key in composed.rendered.html
         if self._is_in_place(row, mailbox, composed, placement):
             was_ours = row.attempts > 0
-            return InPlace(composed.rendered.sha256, held, composed.version_id, was_ours)
+            return InPlace(composed.rendered.sha256, held, composed.version_id, was_ours, has_banner)
         if not self._run.overwrites_edits and self._was_edited(row, mailbox, placement, snapshot):
             return EDITED
-        return Letter(row, composed.rendered.html, mailbox.signature_html, composed.version_id)
+        return Letter(
+            row, composed.rendered.html, mailbox.signature_html, composed.version_id, has_banner=has_banner
+        )
 
     @staticmethod
     def _is_in_place(
@@ -196,11 +196,7 @@ class DeliveryJob:
 
     def _get_banner_since(self, placed: Sequence[Placed]) -> dict[str, datetime]:
         """Return mailbox id -> since when it carries the place for a banner, of those that do now."""
-        if not BannerPlace.objects.filter(domain_id=self._run.domain_id, is_on=True).exists():
-            return {}
-        versions = TemplateVersion.objects.in_bulk({each.version_id for each in placed if each.version_id})
-        carrying = {pk for pk, version in versions.items() if BANNER_FIELD in version.fields}
-        ids = [each.row.mailbox_remote_id for each in placed if each.version_id in carrying]
+        ids = [each.row.mailbox_remote_id for each in placed if each.has_banner]
         earlier = get_placements(self._run.connection, ids)
         now = timezone.now()
         return {id: (id in earlier and earlier[id].banner_since) or now for id in ids}

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from signatures.authoring import save_template
-from signatures.judging import BANNER_FIELD
-from signatures.models import BannerPlace, Placement, Template, TemplateVersion
+from signatures.models import BannerPlace, Placement, Template
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def save(domain, ready):
-    """Save the default group's template anew, with the place for a banner in it or without."""
+PLACE = (
+    '<p><a href="{{ banner.click_url }}"><img src="{{ banner.image_url }}" alt="{{ banner.alt }}"'
+    ' width="{{ banner.width }}" height="{{ banner.height }}"></a></p>'
+)
 
-    def save_version(text: str, *, has_place: bool) -> None:
+
+@pytest.fixture
+def save(domain, ready, settings) -> Callable[[str], None]:
+    """Save the default group's template anew; signatures take no picture from an address without TLS."""
+    settings.PUBLIC_URL = "https://signatures.acme.example"
+
+    def save_version(source: str) -> None:
         template = Template.objects.get(domain=domain, assignments__group__is_default=True)
-        version = save_template(
-            domain, name=template.name, source=f"<p>{text} {{{{ sender.name }}}}</p>", by_label="test",
-            template=template,
-        )  # fmt: skip
-        if has_place:
-            TemplateVersion.objects.filter(pk=version.pk).update(fields=[*version.fields, BANNER_FIELD])
+        save_template(domain, name=template.name, source=source, by_label="test", template=template)
 
     return save_version
 
@@ -33,20 +36,19 @@ def get_since() -> set[object]:
 
 def test_it_begins_with_the_first_delivery_and_stays_until_one_takes_it_out(domain, save, deliver):
     place = BannerPlace.objects.create(domain=domain)
-    save("Off", has_place=True)
+    save(f"<p>{{{{ sender.name }}}}</p>{PLACE}")
     deliver()
     assert get_since() == {None}, "the place is switched off, so its line is not in the signature"
 
     place.is_on = True
     place.save()
-    save("On", has_place=True)
     deliver()
     began = get_since()
-    save("Still", has_place=True)
+    save(f"<p>Dear {{{{ sender.name }}}}</p>{PLACE}")
     deliver()
 
     assert None not in began
     assert get_since() == began
-    save("Gone", has_place=False)
+    save("<p>{{ sender.name }}</p>")
     deliver()
     assert get_since() == {None}
