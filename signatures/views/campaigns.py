@@ -34,6 +34,7 @@ from signatures.labelling import get_names
 from signatures.links import with_utm
 from signatures.models import Banner, Campaign
 from signatures.permission import say_why_no_prospects
+from signatures.results import Figures, get_figures
 from signatures.timeline import draw_timeline, get_state
 
 from .common import get_actor
@@ -51,6 +52,7 @@ class Line:
     audience: tuple[str, ...]
     is_dark: bool
     findings: tuple[Finding, ...]
+    figures: Figures
 
     @property
     def worst(self) -> Finding | None:
@@ -84,9 +86,16 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
     why_dark = say_why_no_prospects(get_connection(domain))
     rows = Campaign.objects.filter(domain=domain, archived_at=None).prefetch_related("groups")
     by_id = {row.pk: row for row in rows}
+    figures = get_figures(by_id)
     lines = [
         _describe(
-            by_id[rule.id], get_state(rule, at), board.audiences.get(rule.id, ()), names, why_dark, findings
+            by_id[rule.id],
+            get_state(rule, at),
+            board.audiences.get(rule.id, ()),
+            names,
+            why_dark,
+            findings,
+            figures.get(rule.id, Figures()),
         )
         for rule in board.campaigns
         if rule.id in by_id
@@ -113,6 +122,7 @@ def _describe(
     names: Names,
     why_dark: str,
     findings: dict[int, list[Finding]],
+    figures: Figures,
 ) -> Line:
     return Line(
         campaign=campaign,
@@ -121,6 +131,7 @@ def _describe(
         audience=tuple(say(one, names) for one in conditions),
         is_dark=bool(why_dark) and needs_prospect(conditions),
         findings=tuple(findings.get(campaign.pk, ())),
+        figures=figures,
     )
 
 

@@ -311,3 +311,19 @@ def test_a_list_of_campaigns_asks_for_all_their_figures_at_once(
         figures = get_figures([show.campaign.pk, theirs.pk, 999_999])
 
     assert figures == {show.campaign.pk: Figures(4, 1, 1, 2), theirs.pk: Figures(1, 0, 0, 0)}
+
+
+def test_the_list_of_campaigns_says_how_each_is_doing(show, auditor: Client):
+    make_campaign(show.domain, "Spring", "C")
+
+    page = auditor.get("/domains/acme.example/campaigns/")
+
+    figures = {line.campaign.name: line.figures for line in page.context["lines"]}
+    assert figures == {"Autumn": Figures(3, 1, 1, 2), "Spring": Figures()}
+    text = page.content.decode()
+    assert "of 3 pictures" in text and "None yet" in text
+    assert f'href="{ADDRESS}{show.campaign.pk}/?span=all"' in text
+    assert (
+        f'href="{ADDRESS}{show.campaign.pk}/"'
+        in auditor.get(f"/domains/acme.example/campaigns/{show.campaign.pk}/").content.decode()
+    )
