@@ -122,7 +122,9 @@ def portal(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def list_views(person: Person) -> dict[str, str]:
     """The views of ours that the page links to, each with its first address."""
     found: dict[str, str] = {}
-    links: list[str] = person.page.eval_on_selector_all("a[href]", "links => links.map(link => link.href)")
+    # Not `link.href`: that of a link within a drawing is no text.
+    whole = "links => links.map(link => new URL(link.getAttribute('href'), document.baseURI).href)"
+    links: list[str] = person.page.eval_on_selector_all("a[href]", whole)
     for link in links:
         if not link.startswith(person.url):
             continue
