@@ -322,8 +322,8 @@ def test_planning_again_replaces_the_earlier_plan_and_leaves_another_domains(
 @pytest.mark.parametrize(
     ("columns", "sentence"),
     [
-        ({"scopes_granted": ["users.all"]}, "The permission mailboxes.all was not granted"),
-        ({"scopes_switched_off": ["mailboxes.all"]}, "is switched off"),
+        ({"scopes_granted": ["users.all"]}, "The permission mailboxes.all is not granted"),
+        ({"scopes_switched_off": ["mailboxes.all"]}, "was switched off here"),
         ({"state": "lost", "state_reason": "Revoked over there."}, "Revoked over there."),
         ({"state": "disconnecting"}, "is being disconnected"),
         ({"state": "disconnected"}, "is not connected"),
