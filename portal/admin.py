@@ -19,7 +19,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Prefetch, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -42,6 +42,7 @@ from .operators import (
     note_role_changed,
     vouch_for_address,
 )
+from .reauth import ask_again, is_recent
 
 admin.site.site_header = admin.site.site_title = "Countersign"
 admin.site.index_title = "Operations"
@@ -69,8 +70,22 @@ class MembershipInline(admin.TabularInline):
     has_add_permission = has_change_permission = has_delete_permission = has_view_permission
 
 
+class ConfirmedAdmin(admin.ModelAdmin):
+    """Whoever changes who may do what here said within five minutes who they are; what was typed is typed anew."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._ask_first(request) or super().changeform_view(request, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._ask_first(request) or super().delete_view(request, *args, **kwargs)
+
+    def _ask_first(self, request: HttpRequest) -> HttpResponseBase | None:
+        is_asked = request.method == "POST" and not is_recent(request)
+        return ask_again(request, back=request.path) if is_asked else None
+
+
 @admin.register(Domain)
-class DomainAdmin(OperatorAdmin):
+class DomainAdmin(ConfirmedAdmin, OperatorAdmin):
     """The tenants. A domain keeps its name: addresses, ledger and originals go by it."""
 
     form = DomainOperatorForm
@@ -133,7 +148,7 @@ class DomainAdmin(OperatorAdmin):
 
 
 @admin.register(Membership)
-class MembershipAdmin(OperatorAdmin):
+class MembershipAdmin(ConfirmedAdmin, OperatorAdmin):
     """One person's role in one domain; only the role changes."""
 
     form = MembershipForm
@@ -179,7 +194,7 @@ class MembershipAdmin(OperatorAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(ConfirmedAdmin, DjangoUserAdmin):
     """People who sign in, by address. Operators look; accounts and operators are made by superusers.
 
     Nobody is deleted: who acted must stay known. A person who has left is made inactive.
@@ -212,6 +227,9 @@ class UserAdmin(DjangoUserAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._ask_first(request) or super().user_change_password(request, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)

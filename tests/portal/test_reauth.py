@@ -171,3 +171,22 @@ def test_what_speaks_of_secrets_is_not_kept_in_the_session(logged_in, domain, la
     )
 
     assert "canary" not in str(dict(logged_in.session))
+
+
+@pytest.mark.parametrize("page", ["change/", "delete/"])
+def test_operators_are_asked_before_they_change_who_may_do_what(client, owner, domain, later, page):
+    User.objects.filter(pk=owner.pk).update(is_staff=True, is_superuser=True)
+    client.post("/accounts/login/", {"login": owner.email, "password": PASSWORD})
+    later.shift(timedelta(minutes=6))
+    paths = [
+        f"/admin/portal/membership/{domain.memberships.get().pk}/{page}",
+        f"/admin/portal/user/{owner.pk}/change/",
+        f"/admin/portal/user/{owner.pk}/password/",
+        f"/admin/portal/domain/{domain.pk}/change/",
+    ]
+
+    asked = [client.post(path, {"post": "yes", "role": "auditor"}) for path in paths]
+
+    assert [answer["Location"].partition("?")[0] for answer in asked] == [CONFIRM] * 4
+    assert confirm(client, asked[0]["Location"])["Location"] == paths[0]
+    assert domain.memberships.get().role == Role.OWNER
