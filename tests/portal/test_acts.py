@@ -86,6 +86,7 @@ ACTS = {
 WITHOUT = {
     f"{OUTREACH}check/": "asks Outreach; its calls are entries themselves",
     f"{OUTREACH}connect/": "leads to Outreach; coming back writes 'connected', or nothing was granted",
+    f"{OUTREACH}request/": "leads to Outreach, as connecting does",
     f"{HOME}deliveries/plan/": "says what would change; starting it is the act",
     f"{HOME}senders/<int:pk>/check/": "asks Outreach; its call is an entry itself",
     f"{HOME}templates/trial/": "draws what was typed, and stores nothing",
