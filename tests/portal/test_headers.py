@@ -20,11 +20,8 @@ from .conftest import House
 from .matrix import read_table
 from .test_access import ask, furnish_admin, get_body, get_path, make_clients
 
-FRAMES = (
-    "/frame/",
-    "/preview/",
-    "/trial/",
-)  # a signature in a sandboxed frame: a policy of its own, stricter still
+FRAMES = ("/frame/", "/senders/<int:pk>/preview/", "/templates/preview/", "/templates/trial/")
+"""Signatures in a sandboxed frame: a policy of their own, stricter still."""
 
 
 @pytest.fixture
