@@ -130,7 +130,7 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
     expect(page.get_by_text("nothing tells us who receives")).to_be_visible()
     faults += person.find_faults()
     page.goto(CAMPAIGNS)
-    expect(page.locator(".timeline rect.bar-runs")).to_have_count(1)
+    expect(page.locator(".timeline rect.stretch.runs")).to_have_count(1)
     expect(page.locator(".timeline line.now")).to_have_count(1)
     faults += person.find_faults()
 

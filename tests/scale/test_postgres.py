@@ -294,7 +294,10 @@ def test_two_clusters_at_once_do_each_thing_once(
     for cluster in clusters:
         cluster.terminate()
     assert [cluster.wait(30) for cluster in clusters] == [0, 0]
-    assert sandbox.requests[-1].path.startswith("/oauth/")
+    # The last word is the revoked access tried once, for the receipt: refused.
+    revoked, tried = sandbox.requests[-2:]
+    assert revoked.path == "/oauth/revoke"
+    assert (tried.method, tried.path, tried.status) == ("GET", "/api/v2/users", 401)
 
 
 def count_writes(sandbox: Sandbox) -> Counter[str]:

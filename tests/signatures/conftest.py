@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -10,6 +10,7 @@ from integrations import sync
 from integrations.models import Connection, SyncKind
 from integrations.outreach.sandbox import Sandbox
 from portal.models import Domain
+from signatures import facts
 from signatures.authoring import install_starters
 from signatures.delivery import carry_out, plan_delivery, start_delivery
 from signatures.groups import refresh_groups
@@ -23,6 +24,15 @@ def read_directory(connection: Connection) -> None:
     sync.carry_out(run.pk)
     refresh_groups(connection)
     refresh_senders(connection, since=None)
+
+
+@pytest.fixture
+def look_ups_end(db: None) -> Iterator[None]:
+    """A look-up that nobody waits for any more ends before the tables are emptied under it."""
+    yield
+    if facts._get_threads.cache_info().currsize:
+        facts._get_threads().shutdown(wait=True)
+        facts._get_threads.cache_clear()
 
 
 @pytest.fixture

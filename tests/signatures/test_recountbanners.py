@@ -11,7 +11,7 @@ from integrations.models import LedgerEntry
 from portal.models import Domain
 from signatures.sifting import sift_events
 
-from .numbers import NINE, get_counts, open_show
+from .shows import NINE, get_counts, open_show
 
 MOVED = "1 pictures and 1 clicks set apart, 0 pictures and 0 clicks put back"
 

@@ -13,7 +13,7 @@ from signatures.retention import remove_old_events
 from signatures.sifting import sift_events
 from signatures.tasks import remove_old_banner_events
 
-from .numbers import NINE, get_counts, open_show
+from .shows import NINE, get_counts, open_show
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from signatures import sifting
 from signatures.models import BannerEvent, BannerPlace, DailyCount
 from signatures.sifting import SETTLE, recount, sift_events, sift_everything
 
-from .numbers import NINE, Show, get_counts, make_campaign, open_show
+from .shows import NINE, Show, get_counts, make_campaign, open_show
 
 LATER = NINE + timedelta(hours=3)
 SAFARI = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"

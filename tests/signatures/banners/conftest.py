@@ -20,6 +20,11 @@ from tests.signatures.pages.conftest import Company, found_company
 PUBLIC_URL = "https://signatures.acme.example"
 
 
+@pytest.fixture(autouse=True)
+def _look_ups_end(look_ups_end: None) -> None:
+    """Every test here may look somebody up."""
+
+
 @pytest.fixture
 def company(domain: Domain, settings: Any) -> Company:
     settings.PUBLIC_URL = PUBLIC_URL

@@ -39,6 +39,11 @@ def open_place(domain: Domain) -> BannerPlace:
     return place
 
 
+@pytest.fixture(autouse=True)
+def _look_ups_end(look_ups_end: None) -> None:
+    """Every test here may look somebody up."""
+
+
 @pytest.fixture
 def place(domain: Domain) -> BannerPlace:
     return open_place(domain)

@@ -75,7 +75,7 @@ def test_starting_a_plan_wakes_the_worker_once_with_ids_alone(company, admin: Cl
     [
         ({"paused_at": timezone.now()}, "Deliveries are paused."),
         ({"mode": "dry_run"}, "The connection is in dry run"),
-        ({"scopes_granted": []}, "The permission mailboxes.all was not granted"),
+        ({"scopes_granted": []}, "The permission mailboxes.all is not granted"),
     ],
 )
 def test_where_writing_is_not_allowed_nothing_starts_and_the_page_says_why(company, admin, columns, sentence):

@@ -26,7 +26,7 @@ from signatures.results import Figures, get_figures
 from signatures.scanners import FAMILIES, RULES
 from signatures.sifting import sift_events
 
-from ..numbers import NINE, Show, make_campaign, open_show
+from ..shows import NINE, Show, make_campaign, open_show
 
 ADDRESS = "/domains/acme.example/results/"
 ANA, BEA = "Ana Silva", "Bea Costa"
