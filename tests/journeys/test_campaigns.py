@@ -140,7 +140,7 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
     page.get_by_label("Recipient 1").fill(hers)
     page.get_by_label("Recipient 2").fill(his)
     page.get_by_role("button", name="Show what they see").click()
-    cards = page.locator("section.explanation")
+    cards = page.locator("section.sheet", has=page.locator("header .badge"))
     expect(cards).to_have_count(3)
     assert [card.locator("header .badge").inner_text() for card in cards.all()] == [
         "This campaign",
