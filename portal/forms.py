@@ -9,10 +9,12 @@ from typing import Any
 from allauth.socialaccount.models import SocialAccount
 from django import forms
 from django.contrib.auth.password_validation import validate_password
+from django.utils import timezone
 
 from integrations.sealing import seal
 
-from .models import Domain, IdentityProvider, Membership, Role, User
+from .models import Domain, IdentityProvider, Membership, Protocol, Role, User
+from .sso.saml.certificates import read_certificates
 from .sso.transport import ProviderUnreachable, is_acceptable, read_configuration
 
 
@@ -71,8 +73,27 @@ class SsoStartForm(forms.Form):
     )
 
 
-class IdentityProviderForm(forms.ModelForm):
-    """A domain's identity provider. The secret is typed, and never shown again."""
+class _SingleSignOnForm(forms.ModelForm):
+    """What every way of single sign-on asks: who gets in uninvited, and whether passwords end."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        role = self.fields["default_role"]
+        role.choices = [("", "Nobody gets in uninvited"), *list(role.choices)[1:]]  # type: ignore[attr-defined]
+
+    def clean_is_required(self) -> bool:
+        required = bool(self.cleaned_data["is_required"])
+        owners = Membership.objects.filter(domain=self.instance.domain, role=Role.OWNER).values("user")
+        used = SocialAccount.objects.filter(provider=self.instance.domain.name, user__in=owners)
+        if required and not used.exists():
+            raise forms.ValidationError(
+                "First let an owner sign in this way once: nobody would get in if it failed."
+            )
+        return required
+
+
+class IdentityProviderForm(_SingleSignOnForm):
+    """A domain's OpenID Connect provider. The secret is typed, and never shown again."""
 
     issuer = forms.URLField(
         max_length=500,
@@ -95,8 +116,6 @@ class IdentityProviderForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if not self.instance.pk:  # then there is no present secret to keep
             self.fields["client_secret"].required, self.fields["client_secret"].help_text = True, ""
-        role = self.fields["default_role"]
-        role.choices = [("", "Nobody gets in uninvited"), *list(role.choices)[1:]]  # type: ignore[attr-defined]
 
     def clean_issuer(self) -> str:
         issuer = str(self.cleaned_data["issuer"])
@@ -110,16 +129,6 @@ class IdentityProviderForm(forms.ModelForm):
             raise forms.ValidationError(str(error)) from error
         return issuer
 
-    def clean_is_required(self) -> bool:
-        required = bool(self.cleaned_data["is_required"])
-        owners = Membership.objects.filter(domain=self.instance.domain, role=Role.OWNER).values("user")
-        used = SocialAccount.objects.filter(provider=self.instance.domain.name, user__in=owners)
-        if required and not used.exists():
-            raise forms.ValidationError(
-                "First let an owner sign in this way once: nobody would get in if it failed."
-            )
-        return required
-
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if self.instance.pk and "issuer" in self.changed_data and not cleaned.get("client_secret"):
@@ -131,6 +140,66 @@ class IdentityProviderForm(forms.ModelForm):
         if self.cleaned_data["client_secret"]:
             found.client_secret_sealed = seal(self.cleaned_data["client_secret"], bound_to=found.bound_to)
         found.save()
+        return found
+
+
+class SamlProviderForm(_SingleSignOnForm):
+    """A domain's SAML provider. It holds no secret: certificates are public."""
+
+    saml_entity_id = forms.CharField(
+        label="Entity ID of the provider",
+        max_length=500,
+        help_text="Exactly as its metadata says, such as https://login.acme.com/saml.",
+    )
+    saml_sso_url = forms.URLField(
+        label="Sign-on address",
+        max_length=500,
+        assume_scheme="https",
+        help_text="Its single sign-on service with HTTP-Redirect.",
+    )
+    saml_certificates = forms.CharField(
+        label="Signing certificate",
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+        help_text="In PEM. Before the provider changes its key, paste the next one below the present one.",
+    )
+    saml_email_attribute = forms.CharField(
+        label="Attribute with the e-mail address",
+        max_length=255,
+        required=False,
+        help_text="Its full name. Leave empty where NameID is the address.",
+    )
+
+    class Meta:
+        model = IdentityProvider
+        fields = [
+            "saml_entity_id", "saml_sso_url", "saml_certificates", "saml_email_attribute",
+            "default_role", "is_required",
+        ]  # fmt: skip
+
+    def clean_saml_sso_url(self) -> str:
+        address = str(self.cleaned_data["saml_sso_url"])
+        if not is_acceptable(address) or not address.isascii():
+            raise forms.ValidationError(
+                "Write an https address in plain letters, without a name or a password."
+            )
+        return address
+
+    def clean_saml_certificates(self) -> str:
+        try:
+            found = read_certificates(str(self.cleaned_data["saml_certificates"]))
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+        expired = [certificate for certificate in found if certificate.expires_at <= timezone.now()]
+        if expired:
+            raise forms.ValidationError(
+                f"The certificate “{expired[0].name}” expired on {expired[0].expires_at:%-d %B %Y}."
+            )
+        return "".join(certificate.pem for certificate in found).strip()
+
+    def save(self, commit: bool = True) -> IdentityProvider:
+        self.instance.protocol = Protocol.SAML
+        found: IdentityProvider = super().save(commit=commit)
         return found
 
 

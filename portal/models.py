@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zoneinfo
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.core.exceptions import ValidationError
@@ -161,15 +162,26 @@ class Invitation(models.Model):
         return self.accepted_at is None and self.withdrawn_at is None
 
 
+class Protocol(models.TextChoices):
+    OIDC = "oidc", "OpenID Connect"
+    SAML = "saml", "SAML 2.0"
+
+
 class IdentityProvider(models.Model):
-    """Where the members of one domain sign in: their company's own OpenID Connect provider."""
+    """Where the members of one domain sign in: their company's own provider, by OpenID Connect or by SAML."""
 
     domain = models.OneToOneField(Domain, on_delete=models.CASCADE, related_name="identity_provider")
+    protocol = models.CharField(max_length=8, choices=Protocol.choices, default=Protocol.OIDC)
     issuer = models.URLField(
         max_length=500, help_text="Exactly as it is published, such as https://login.acme.com/realms/acme."
     )
     client_id = models.CharField("client ID", max_length=255)
     client_secret_sealed = models.TextField()
+    # Of SAML alone; those of OpenID Connect are empty then.
+    saml_entity_id = models.CharField("entity ID", max_length=500, blank=True)
+    saml_sso_url = models.URLField("sign-on address", max_length=500, blank=True)
+    saml_certificates = models.TextField("certificates", blank=True)
+    saml_email_attribute = models.CharField("attribute with the e-mail address", max_length=255, blank=True)
     default_role = models.CharField(
         "role of people nobody invited",
         max_length=16,
@@ -184,7 +196,12 @@ class IdentityProvider(models.Model):
     )
 
     def __str__(self) -> str:
-        return f"{self.issuer} of {self.domain.name}"
+        return f"{self.issuer or self.saml_entity_id} of {self.domain.name}"
+
+    @property
+    def host(self) -> str:
+        """Where people are sent to, as they are told it."""
+        return urlsplit(self.saml_sso_url if self.protocol == Protocol.SAML else self.issuer).hostname or ""
 
     @property
     def bound_to(self) -> str:

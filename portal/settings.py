@@ -5,6 +5,7 @@ Each setting can also come from a file: NAME_FILE=/run/secrets/name. See `.env.e
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -190,6 +191,7 @@ SOCIALACCOUNT_STORE_TOKENS = False  # it would store them in the clear
 SOCIALACCOUNT_PROVIDERS = {"outreach": {"APPS": [{"client_id": OUTREACH_CLIENT_ID, "secret": ""}]}}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 SSO_PRIVATE_HOSTS = words("SSO_PRIVATE_HOSTS")  # identity providers that may stand in a private network
+HAS_SAML = find_spec("onelogin") is not None  # the extra `saml`
 REQUIRE_MFA = env.bool("REQUIRE_MFA", default=not DEBUG)  # of owners and staff; a domain may ask it of all
 MFA_TOTP_ISSUER = "Countersign"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG

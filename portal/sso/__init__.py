@@ -1,1 +1,1 @@
-"""Single sign-on: the members of a domain sign in through their company's identity provider, by OpenID Connect."""
+"""Single sign-on: members sign in through their company's identity provider, by OpenID Connect or SAML."""

@@ -1,4 +1,4 @@
-"""A company's identity provider as an allauth provider, one for each domain that set one up."""
+"""A company's OpenID Connect provider as an allauth provider, one for each domain that set one up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from django.urls import reverse
 from integrations.sealing import open_sealed
 
 from ..links import get_public_address
-from ..models import IdentityProvider
+from ..models import IdentityProvider, Protocol
+from .saml.provider import make_app
 from .transport import ProviderUnreachable, read_configuration, read_keys
 
 ALGORITHMS = [
@@ -46,6 +47,8 @@ def get_app(domain_name: str) -> SocialApp | None:
     found = IdentityProvider.objects.select_related("domain").filter(domain__name=domain_name).first()
     if found is None:
         return None
+    if found.protocol == Protocol.SAML:
+        return make_app(found)
     return SocialApp(
         provider=CompanyProvider.id,
         provider_id=found.domain.name,

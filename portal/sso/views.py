@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import requests
 from allauth.account.utils import get_next_redirect_url
@@ -17,9 +17,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ..forms import SsoStartForm
-from ..models import IdentityProvider
+from ..models import IdentityProvider, Protocol
 from .login import Refusal, refuse
-from .provider import CompanyOAuth2Adapter
+from .provider import CompanyOAuth2Adapter, CompanyProvider
+from .saml import views as saml
 
 
 @login_not_required
@@ -39,7 +40,7 @@ def start(request: HttpRequest) -> HttpResponse:
             wanted = get_next_redirect_url(request) or ""
             query = f"?{urlencode({'next': wanted})}" if wanted else ""
             context |= {
-                "host": urlsplit(found.issuer).hostname,
+                "host": found.host,
                 "target": reverse("sso_login", args=[name]) + query,
             }
     return render(request, "portal/sso_start.html", context)
@@ -49,6 +50,9 @@ def start(request: HttpRequest) -> HttpResponse:
 @require_safe
 def go(request: HttpRequest, domain: str) -> HttpResponseBase:
     """Send the browser to the domain's identity provider, with a state that only this session can bring back."""
+    row = IdentityProvider.objects.select_related("domain").filter(domain__name=domain).first()
+    if row is not None and row.protocol == Protocol.SAML:
+        return saml.go(request, row)
     adapter = _get_adapter(request, domain)
     # Somebody who is signed in is asked who they are once more, and not waved through.
     params = {"prompt": "login"} if request.user.is_authenticated else {}
@@ -78,9 +82,11 @@ def callback(request: HttpRequest, domain: str) -> HttpResponseBase:
 
 
 def _get_adapter(request: HttpRequest, domain: str) -> CompanyOAuth2Adapter:
-    """Raises Http404 where the domain has no identity provider."""
+    """Raises Http404 where the domain has no OpenID Connect provider."""
     try:
-        get_adapter().get_app(request, provider=domain)
+        app = get_adapter().get_app(request, provider=domain)
     except SocialApp.DoesNotExist as error:
         raise Http404("No single sign-on.") from error
+    if app.provider != CompanyProvider.id:
+        raise Http404("Single sign-on is by SAML here.")
     return CompanyOAuth2Adapter(request, domain)

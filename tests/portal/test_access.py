@@ -349,11 +349,18 @@ def test_a3_a_role_that_was_taken_away_is_gone_at_the_next_request(house, client
     assert clients["auditor of A"].get(path).status_code == 200
 
 
+# Another site posts here by design, without our cookies. Its answer is believed by its signature, and taken
+# up in the session that asked for it alone: see `test_saml.py`.
+SAML_ANSWERS = "/accounts/sso/<str:domain>/saml/acs/"
+
+
 @pytest.mark.parametrize("how", ["no token", "foreign origin"])
 def test_a8_a_form_without_its_token_or_from_another_site_does_nothing(house, clients, how):
     wrong = {}
     for row in ROWS:
         if row.method != "POST" or (row.is_repeated and "schedule" not in row.address):
+            continue
+        if row.address == SAML_ANSWERS:
             continue
         strict = Client(enforce_csrf_checks=True)
         strict.cookies = clients["superuser" if row.address.startswith("/admin/") else "owner of A"].cookies

@@ -1,0 +1,11 @@
+"""Our metadata, where a SAML provider's answer is posted, and where it is taken up in the person's own session."""
+
+from django.urls import path
+
+from . import views
+
+urlpatterns = [
+    path("sso/<str:domain>/saml/", views.metadata, name="saml_metadata"),
+    path("sso/<str:domain>/saml/acs/", views.take, name="saml_acs"),
+    path("sso/<str:domain>/saml/finish/", views.finish, name="saml_finish"),
+]
