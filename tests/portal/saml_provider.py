@@ -91,6 +91,7 @@ class Statement:
     issuer: str = ENTITY_ID
     starts: timedelta = timedelta(seconds=-30)
     ends: timedelta = timedelta(minutes=5)
+    proved: timedelta = timedelta()
     status: str = "Success"
     response_request_id: str = ""  # where it differs from the signed one
     recipient: str = ""
@@ -123,7 +124,7 @@ def write_answer(told: Statement) -> etree._Element:
 <saml:SubjectConfirmationData NotOnOrAfter="{at(told.ends)}" Recipient="{told.recipient or told.acs}"{answered}/>
 </saml:SubjectConfirmation></saml:Subject>
 <saml:Conditions NotBefore="{at(told.starts)}" NotOnOrAfter="{at(told.ends)}">{audience}</saml:Conditions>
-<saml:AuthnStatement AuthnInstant="{at(timedelta())}" SessionIndex="_1"><saml:AuthnContext>
+<saml:AuthnStatement AuthnInstant="{at(told.proved)}" SessionIndex="_1"><saml:AuthnContext>
 <saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</saml:AuthnContextClassRef>
 </saml:AuthnContext></saml:AuthnStatement>
 <saml:AttributeStatement><saml:Attribute Name="{told.attribute}">

@@ -341,11 +341,19 @@ def test_whoever_is_signed_in_is_asked_again_and_comes_back_to_where_they_were(
     request = read_request(out["Location"])
     told = Statement(request_id=request.get("ID") or "", acs=ACS, audience=METADATA)
 
+    before = client.session["account_authentication_methods"]
+    waved_through = post(client, sign(replace(begin(client), proved=timedelta(minutes=-6)), signer))
+    between = client.session["account_authentication_methods"]
     back = post(client, sign(told, signer))
 
     assert request.get("ForceAuthn") == "true"
+    assert (waved_through.status_code, "did not ask who you are once more" in words_of(waved_through)) == (
+        (403, True)
+    )
+    assert (before == between, between == client.session["account_authentication_methods"]) == (True, False)
     assert back["Location"] == page
     assert "next" not in out["Location"]
+    assert read_request(Client().get(LOGIN)["Location"]).get("ForceAuthn") is None
 
 
 def test_the_way_begins_with_ones_address_and_our_metadata_is_there_to_be_read(client, provider, bystander):

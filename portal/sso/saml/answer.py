@@ -15,11 +15,16 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Who it is about, by the signed assertion alone. request_id: which of our requests it answers."""
+    """Who it is about, by the signed assertion alone.
+
+    request_id: which of our requests it answers. authenticated_at: when they last proved it there, in
+    seconds since 1970.
+    """
 
     uid: str
     email: str
     request_id: str
+    authenticated_at: float
 
 
 class NotBelieved(Exception):

@@ -8,6 +8,7 @@ whether the request that was answered is its own. So an answer counts once, in t
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -30,6 +31,7 @@ from .answer import Addresses, Answer, NotBelieved
 from .provider import CompanySamlProvider, make_app
 
 COOKIE_SECONDS = 120
+CLOCK_SECONDS = 300  # how far the provider's clock may be behind
 WITHOUT_EXTRA = Refusal(
     "Your company’s sign-in does not work here at present",
     "It needs the extra `saml`, which this portal was installed without. Ask the people who run it.",
@@ -37,6 +39,11 @@ WITHOUT_EXTRA = Refusal(
 NOT_BEGUN_HERE = Refusal(
     "This sign-in was not begun in this browser",
     "Or it was used before, or took longer than ten minutes. Begin again at the portal’s sign-in page.",
+)
+
+NOT_ASKED_AGAIN = Refusal(
+    "Your company did not ask who you are once more",
+    "It only said that you had been there before (`ForceAuthn` was not followed). Ask an owner.",
 )
 
 
@@ -54,12 +61,14 @@ def go(request: HttpRequest, row: IdentityProvider) -> HttpResponseBase:
     from . import wire  # the extra is there
 
     app = make_app(row)
-    target, request_id = wire.make_request(
-        app, get_addresses(row.domain.name), asks_again=request.user.is_authenticated
-    )
+    # Somebody who is signed in is asked who they are once more, and not waved through.
+    asks_again = request.user.is_authenticated
+    target, request_id = wire.make_request(app, get_addresses(row.domain.name), asks_again=asks_again)
     provider = CompanySamlProvider(request, app=app)
     wanted = get_next_redirect_url(request) or ""
-    provider.stash_redirect_state(request, "login", wanted, state_id=request_id)
+    provider.stash_redirect_state(
+        request, "login", wanted, state_id=request_id, asked_again_at=time.time() if asks_again else 0.0
+    )
     return HttpResponseRedirect(target)
 
 
@@ -110,6 +119,8 @@ def finish(request: HttpRequest, domain: str) -> HttpResponseBase:
         state = provider.unstash_redirect_state(request, answer.request_id)
     except (KeyError, BadSignature, PermissionDenied):
         return _forget(refuse(request, NOT_BEGUN_HERE))
+    if answer.authenticated_at < state["asked_again_at"] - CLOCK_SECONDS:
+        return _forget(refuse(request, NOT_ASKED_AGAIN))
     login: Any = provider.sociallogin_from_response(request, answer)
     login.state = state
     return _forget(complete_social_login(request, login))

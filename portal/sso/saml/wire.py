@@ -17,6 +17,7 @@ from onelogin.saml2.constants import OneLogin_Saml2_Constants as Names
 from onelogin.saml2.errors import OneLogin_Saml2_ValidationError as ValidationError
 from onelogin.saml2.response import OneLogin_Saml2_Response
 from onelogin.saml2.settings import OneLogin_Saml2_Settings
+from onelogin.saml2.utils import OneLogin_Saml2_Utils
 
 from .answer import Addresses, Answer, NotBelieved
 
@@ -100,6 +101,7 @@ def read_answer(app: SocialApp, ours: Addresses, encoded: str) -> Answer:
         response = OneLogin_Saml2_Response(_make_settings(app, ours), encoded)
         response.is_valid(_make_request(ours), raise_exceptions=True)
         request_id = _check_binding(response, ours)
+        authenticated_at = _find_authentication(response)
         name, name_format = response.get_nameid(), response.get_nameid_format()
         attributes: dict[str, list[str | None]] = response.get_attributes()
     except NotBelieved:
@@ -110,21 +112,33 @@ def read_answer(app: SocialApp, ours: Addresses, encoded: str) -> Answer:
         raise NotBelieved("It could not be read.") from error
     if not name or name_format == Names.NAMEID_TRANSIENT or len(name) > app_settings.UID_MAX_LENGTH:
         raise NotBelieved("It does not name you by an identifier that lasts. Set NameID to persistent.")
-    return Answer(uid=name, email=_find_email(app, name, attributes), request_id=request_id)
+    return Answer(
+        uid=name,
+        email=_find_email(app, name, attributes),
+        request_id=request_id,
+        authenticated_at=authenticated_at,
+    )
+
+
+def _query(response: OneLogin_Saml2_Response, path: str) -> list[Any]:
+    return list(response.document.xpath(ASSERTION + path, namespaces=Names.NSMAP))
+
+
+def _find_authentication(response: OneLogin_Saml2_Response) -> float:
+    """Return when the person proved who they are; the schema wants it, and the one statement is signed."""
+    (instant,) = _query(response, "/saml:AuthnStatement/@AuthnInstant")
+    return float(OneLogin_Saml2_Utils.parse_SAML_to_time(instant))
 
 
 def _check_binding(response: OneLogin_Saml2_Response, ours: Addresses) -> str:
     """Return the request that is answered, by what is signed. Raises NotBelieved where anything is left open."""
 
-    def query(path: str) -> list[Any]:
-        return list(response.document.xpath(path, namespaces=Names.NSMAP))
-
     if response.document.get("Destination") != ours.acs:
         raise NotBelieved(WORDS[ValidationError.WRONG_DESTINATION])
     if ours.metadata not in response.get_audiences():
         raise NotBelieved(WORDS[ValidationError.WRONG_AUDIENCE])
-    confirmations = query(f"{ASSERTION}/saml:Subject/saml:SubjectConfirmation")
-    details = query(f"{ASSERTION}/saml:Subject/saml:SubjectConfirmation/saml:SubjectConfirmationData")
+    confirmations = _query(response, "/saml:Subject/saml:SubjectConfirmation")
+    details = _query(response, "/saml:Subject/saml:SubjectConfirmation/saml:SubjectConfirmationData")
     if len(confirmations) != 1 or len(details) != 1:
         raise NotBelieved("It must say once for whom it was made.")
     if details[0].get("Recipient") != ours.acs:
