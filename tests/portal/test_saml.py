@@ -130,6 +130,7 @@ def test_a_member_signs_in_and_stays_the_one_person_they_were(
         ({"audience": ""}, "It was made for another application"),
         ({"acs": f"{ACS}x"}, "It was made for another address"),
         ({"acs": "http://testserver/accounts/sso/bystander.example/saml/acs/"}, "for another address"),
+        ({"acs": f"{ACS}?x", "recipient": ACS}, "It was made for another address"),
         ({"recipient": f"{ACS}?x"}, "It was made for another address"),
         ({"issuer": "https://evil.example/saml"}, "It comes from another provider"),
         ({"ends": timedelta(seconds=-1)}, "It is too old or too new"),
@@ -199,6 +200,20 @@ def test_an_answer_without_the_providers_own_signature_over_the_assertion_is_not
     assert (is_in(client), count_people()) == (False, before)
     post(client, sign(told, signer))
     assert is_in(client), "The honest answer is believed, so the others failed by what was wrong with them."
+
+
+def test_a_comment_in_an_address_does_not_cut_it_short(client, signer, provider, domain, make_member):
+    """Comments are not signed: whoever has an address that begins like another could put one in."""
+    make_member(domain, Role.EDITOR, DANA)
+    response = write_answer(replace(begin(client), email=f"{DANA}.evil.example"))
+    signer.sign(find_assertion(response))
+
+    sent = etree.tostring(response).replace(b"acme.example.evil", b"acme.example<!-- -->.evil")
+    refused = post(client, pack(sent))
+
+    assert b"<!-- -->" in sent
+    assert "This sign-in is for another domain" in words_of(refused)
+    assert not is_in(client)
 
 
 def test_an_answer_counts_once_and_in_the_session_that_asked(client, signer, provider, domain, make_member):

@@ -132,7 +132,6 @@ def _find_authentication(response: OneLogin_Saml2_Response) -> float:
 
 def _check_binding(response: OneLogin_Saml2_Response, ours: Addresses) -> str:
     """Return the request that is answered, by what is signed. Raises NotBelieved where anything is left open."""
-
     if response.document.get("Destination") != ours.acs:
         raise NotBelieved(WORDS[ValidationError.WRONG_DESTINATION])
     if ours.metadata not in response.get_audiences():
