@@ -186,8 +186,11 @@ class SamlProviderForm(_SingleSignOnForm):
         return address
 
     def clean_saml_certificates(self) -> str:
+        text = str(self.cleaned_data["saml_certificates"])
+        if "PRIVATE KEY" in text:  # the page does not say it back
+            self.data = {**self.data.dict(), "saml_certificates": ""}  # type: ignore[attr-defined]  # a QueryDict
         try:
-            found = read_certificates(str(self.cleaned_data["saml_certificates"]))
+            found = read_certificates(text)
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
         expired = [certificate for certificate in found if certificate.expires_at <= timezone.now()]

@@ -94,6 +94,7 @@ def ask_again(request: HttpRequest, *, back: str) -> HttpResponseBase:
         name: values
         for name, values in request.POST.lists()
         if not any(word in name for word in _SECRET_WORDS)
+        and not any("PRIVATE KEY" in value for value in values)  # pasted where a certificate was asked for
     }
     if request.method == "POST" or back != request.get_full_path():
         request.session[_INTERRUPTED] = {"path": back, "fields": fields, "told": False}

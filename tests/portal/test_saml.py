@@ -32,6 +32,7 @@ from .saml_provider import (
     read_request,
     write_answer,
 )
+from .test_mfa import dump_database
 
 DANA = "dana@acme.example"
 LOGIN, BASE = "/accounts/sso/acme.example/login/", "/accounts/sso/acme.example/saml/"
@@ -464,6 +465,24 @@ def test_certificates_that_nobody_should_trust_are_refused(client, page, typed, 
         "at most 4" in refusals[2],
     ] == [True] * 3
     assert not IdentityProvider.objects.exists()
+
+
+def test_a_private_key_that_was_pasted_by_mistake_is_kept_nowhere_and_not_said_back(
+    client, page, typed, signer
+):
+    pasted = typed | {"saml_certificates": signer.pem + signer.private_pem.decode()}
+    secret = signer.private_pem.decode().splitlines()[3]
+
+    refused = client.post(page, pasted)
+    session = client.session
+    session["authenticated_at"] = 0.0
+    session.save()
+    asked = client.post(page, pasted)
+
+    assert "holds a private key" in words_of(refused)
+    assert asked.status_code == 302
+    assert secret not in refused.content.decode() + str(dict(client.session)) + dump_database()
+    assert ENTITY_ID in str(dict(client.session))
 
 
 # ── without the extra ────────────────────────────────────────────────────────────────────────────
