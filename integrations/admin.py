@@ -136,7 +136,10 @@ class ConnectionAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         connection = context["original"]
-        context |= {"uses": summarise(connection.domain, connection), "connection": connection}
+        context |= {
+            "uses": summarise(connection.domain, connection, over=connection),
+            "connection": connection,
+        }
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.action(description="Sync now: read what changed")

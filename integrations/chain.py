@@ -99,7 +99,7 @@ def _sum_by_day(entries: Sequence[LedgerEntry], *, zone: tzinfo) -> Sums:
     for entry in entries:
         kind = (
             entry.action, entry.endpoint, entry.scope, entry.verb, str(entry.outcome),
-            json.dumps(entry.fields), get_job_kind(entry.job), entry.actor_label,
+            json.dumps(entry.fields), get_job_kind(entry.job), entry.actor_label, entry.connection_ref,
         )  # fmt: skip
         key = (entry.at.astimezone(zone).date(), kind)
         found = sums.get(key)
@@ -115,7 +115,17 @@ def _sum_by_day(entries: Sequence[LedgerEntry], *, zone: tzinfo) -> Sums:
     return sums
 
 
-_KIND = ("action", "endpoint", "scope", "verb", "outcome", "fields", "job_kind", "actor_label")
+_KIND = (
+    "action",
+    "endpoint",
+    "scope",
+    "verb",
+    "outcome",
+    "fields",
+    "job_kind",
+    "actor_label",
+    "connection_ref",
+)
 _SUMS = ("entries", "calls", "items", "first_at", "last_at", "last_job")
 
 

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.db.models import Q, QuerySet
 
-from .models import LedgerEntry, Mode, Outcome, SyncKind
+from portal.models import Domain
+
+from .models import Connection, LedgerEntry, Mode, Outcome, SyncKind
 
 
 class SyncForm(forms.Form):
@@ -116,6 +118,9 @@ VERBS = [("", "Any"), ("read", "Read"), ("write", "Write"), ("token", "Access it
 class LedgerFilterForm(forms.Form):
     """Narrows the entries of one domain; days are days of the domain's zone, both ends included."""
 
+    connection = forms.ModelChoiceField(
+        Connection.objects.none(), required=False, label="Connection", empty_label="All there ever were"
+    )
     scope = forms.ChoiceField(required=False, label="Permission")
     verb = forms.ChoiceField(required=False, label="Verb", choices=VERBS)
     outcome = forms.ChoiceField(required=False, label="Outcome", choices=[("", "Any"), *Outcome.choices])
@@ -131,11 +136,23 @@ class LedgerFilterForm(forms.Form):
         widget=forms.TextInput(attrs={"placeholder": "dana@acme.com"}),
     )
 
-    def __init__(self, *args: Any, scopes: list[str], zone: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, scopes: list[str], domain: Domain, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._zone = ZoneInfo(zone)
+        self._zone = ZoneInfo(domain.time_zone)
+        connection: Any = self.fields["connection"]
+        connection.queryset = domain.connections.all()
+        connection.label_from_instance = self._name_connection
         choices = [("", "Any"), *((scope, scope) for scope in scopes), ("-", "None: acts in the portal")]
         self.fields["scope"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField by declaration
+
+    def _name_connection(self, connection: Connection) -> str:
+        at = connection.authorised_at.astimezone(self._zone)
+        return f"{at:%-d %b %Y}, {connection.authorised_by_label}: {connection.get_state_display().lower()}"
+
+    def get_connection(self) -> Connection | None:
+        """Return the one connection that was asked for, or None for all of them."""
+        found: Connection | None = self.cleaned_data.get("connection") if self.is_valid() else None
+        return found
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -155,6 +172,8 @@ class LedgerFilterForm(forms.Form):
         if not self.is_valid():
             return entries.none()
         wanted = self.cleaned_data
+        if wanted["connection"]:
+            entries = entries.filter(connection_ref=str(wanted["connection"].pk))
         if wanted["scope"]:
             entries = entries.filter(scope="" if wanted["scope"] == "-" else wanted["scope"])
         if wanted["verb"]:

@@ -94,9 +94,11 @@ class ScopeUse:
         return max((verb.last_at for verb in self.verbs if verb.last_at), default=None)
 
 
-def _days_of_calls(domain: Domain) -> QuerySet[LedgerDay]:
-    """The sums of calls that left."""
+def _days_of_calls(domain: Domain, *, over: Connection | None = None) -> QuerySet[LedgerDay]:
+    """The sums of calls that left. over: one connection's alone."""
     days = LedgerDay.objects.filter(chain=domain.pk, action="call").order_by()
+    if over is not None:
+        days = days.filter(connection_ref=str(over.pk))
     return days.exclude(outcome=Outcome.REFUSED)
 
 
@@ -121,12 +123,15 @@ def _list_doers(days: QuerySet[LedgerDay]) -> dict[tuple[str, str], tuple[Doer, 
     return {key: tuple(doers) for key, doers in found.items()}
 
 
-def summarise(domain: Domain, connection: Connection | None) -> list[ScopeUse]:
+def summarise(
+    domain: Domain, connection: Connection | None, *, over: Connection | None = None
+) -> list[ScopeUse]:
     """Return each requested scope, each that was granted unasked, and each that only an earlier request had.
 
     Counts are over everything the ledger ever held of this domain, calls that left only.
+    over: counts the calls over this one connection alone.
     """
-    days = _days_of_calls(domain).exclude(scope="")
+    days = _days_of_calls(domain, over=over).exclude(scope="")
     doers = _list_doers(days)
     last_jobs = _find_last_jobs(days)
     granted = set(connection.scopes_granted) if connection else set()
@@ -204,9 +209,9 @@ class Written:
         return sum(doer.calls for doer in self.doers)
 
 
-def list_written(domain: Domain) -> Written:
-    """Return who wrote which fields, how often, first and last."""
-    found = _list_doers(_days_of_calls(domain).filter(verb="write"))
+def list_written(domain: Domain, *, over: Connection | None = None) -> Written:
+    """Return who wrote which fields, how often, first and last. over: one connection's writes alone."""
+    found = _list_doers(_days_of_calls(domain, over=over).filter(verb="write"))
     doers = tuple(doer for group in found.values() for doer in group)
     allowed = {call.name: set(call.attributes_written) for call in list_calls() if call.verb == "write"}
     strays = tuple(
@@ -230,11 +235,16 @@ class DayUse:
         return self.reads + self.writes + self.others
 
 
-def list_days(domain: Domain, *, scope: str = "", days: int = DAYS) -> list[DayUse]:
-    """Return the last days of the domain's zone, today last, those without calls too. scope: of one alone."""
+def list_days(
+    domain: Domain, *, scope: str = "", over: Connection | None = None, days: int = DAYS
+) -> list[DayUse]:
+    """Return the last days of the domain's zone, today last, those without calls too.
+
+    scope, over: of one permission, or of one connection, alone.
+    """
     today = timezone.localdate(timezone=ZoneInfo(domain.time_zone))
     first = today - timedelta(days=days - 1)
-    sums = _days_of_calls(domain).filter(day__gte=first)
+    sums = _days_of_calls(domain, over=over).filter(day__gte=first)
     if scope:
         sums = sums.filter(scope=scope)
     rows = {

@@ -94,6 +94,7 @@ class Migration(migrations.Migration):
                 ('outcome', models.CharField(max_length=16)),
                 ('fields', models.JSONField(default=list)),
                 ('job_kind', models.CharField(blank=True, help_text='The job without its number.', max_length=64)),
+                ('connection_ref', models.CharField(blank=True, help_text="Over which connection; '' for none.", max_length=36)),
                 ('actor_label', models.CharField(blank=True, max_length=255)),
                 ('entries', models.PositiveBigIntegerField(default=0)),
                 ('calls', models.PositiveBigIntegerField(default=0)),

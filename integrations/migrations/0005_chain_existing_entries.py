@@ -64,11 +64,11 @@ def _count(days, row, zone):
     job_kind = get_job_kind(row["job"])
     kind = (
         row["action"], row["endpoint"], row["scope"], row["verb"], row["outcome"],
-        json.dumps(row["fields"]), job_kind, row["actor_label"],
+        json.dumps(row["fields"]), job_kind, row["actor_label"], row["connection_ref"],
     )
     shape = hashlib.sha256(write_json(kind)).hexdigest()
     sums = days[row["at"].astimezone(zone).date(), shape]
-    sums |= {name: row[name] for name in ("action", "endpoint", "scope", "verb", "outcome", "fields", "actor_label")}
+    sums |= {name: row[name] for name in ("action", "endpoint", "scope", "verb", "outcome", "fields", "actor_label", "connection_ref")}
     sums["job_kind"] = job_kind
     sums["entries"] += 1
     sums["calls"] += row["times"]

@@ -49,6 +49,9 @@ class LedgerDay(models.Model):
     outcome = models.CharField(max_length=16)
     fields = models.JSONField(default=list)
     job_kind = models.CharField(max_length=64, blank=True, help_text="The job without its number.")
+    connection_ref = models.CharField(
+        max_length=36, blank=True, help_text="Over which connection; '' for none."
+    )
     actor_label = models.CharField(max_length=255, blank=True)
     entries = models.PositiveBigIntegerField(default=0)
     calls = models.PositiveBigIntegerField(default=0)

@@ -38,7 +38,7 @@ def _list_entries(domain: Domain) -> Any:
 
 
 def _read_filter(given: Any, domain: Domain, uses: list[ScopeUse]) -> LedgerFilterForm:
-    return LedgerFilterForm(given, scopes=[use.scope for use in uses], zone=domain.time_zone)
+    return LedgerFilterForm(given, scopes=[use.scope for use in uses], domain=domain)
 
 
 def _draw(days: Sequence[DayUse]) -> Plot:
@@ -59,8 +59,11 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
     connection = get_last_connection(domain)
     uses = summarise(domain, connection)
     form = _read_filter(request.GET, domain, uses)
+    over = form.get_connection()
+    if over is not None:
+        connection, uses = over, summarise(domain, over, over=over)
     page = NewestPaginator(form.narrow(_list_entries(domain)), PER_PAGE).get_page(request.GET.get("page"))
-    days = list_days(domain)
+    days = list_days(domain, over=over)
     calls, writes = count_calls(days)
     context = {
         "here": "ledger",
@@ -75,7 +78,9 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
         "calls": calls,
         "writes": writes,
         "refused": count_refused(domain),
-        "written": list_written(domain),
+        "written": list_written(domain, over=over),
+        "over": over,
+        "has_several": domain.connections.count() > 1,
         "days": days,
         "plot": _draw(days),
         "chain": get_chain_facts(domain),
