@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from portal.access import Permission, require
 from portal.models import Domain
+from portal.reauth import recently_authenticated
 
 from ..models import Receipt
 from ..receipts import make_file
@@ -45,6 +46,7 @@ def _read(text: str) -> datetime | None:
 
 
 @require(Permission.VIEW_LEDGER)
+@recently_authenticated(returns_to="integrations:outreach", reading=True)
 @require_safe
 def receipt_file(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """The receipt as a file, with its signature; `verifyreceipt` checks it."""

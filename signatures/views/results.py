@@ -16,6 +16,7 @@ from portal.access import Permission, require
 from portal.csvlines import write_lines
 from portal.models import Domain
 from portal.plots import Plot, draw_bars
+from portal.reauth import recently_authenticated
 from signatures import carriers, results, scanners
 from signatures.comparing import compare_banners
 from signatures.models import BannerEvent, BannerPlace, Campaign
@@ -161,6 +162,7 @@ def counting(request: HttpRequest, domain: Domain) -> HttpResponse:
 
 
 @require(Permission.VIEW)
+@recently_authenticated(returns_to="signatures:results", reading=True)
 @require_safe
 def results_export(request: HttpRequest, domain: Domain) -> StreamingHttpResponse:
     """Every daily count of the period as CSV."""
@@ -169,6 +171,7 @@ def results_export(request: HttpRequest, domain: Domain) -> StreamingHttpRespons
 
 
 @require(Permission.VIEW)
+@recently_authenticated(returns_to="signatures:results", reading=True)
 @require_safe
 def result_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHttpResponse:
     """One campaign's daily counts of the period as CSV."""
@@ -177,6 +180,7 @@ def result_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHtt
 
 
 @require(Permission.VIEW)
+@recently_authenticated(returns_to="signatures:results", reading=True)
 @require_safe
 def carriers_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHttpResponse:
     """Who had one campaign's banner, as the page is filtered, as CSV."""

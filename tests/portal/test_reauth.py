@@ -25,16 +25,20 @@ ASKING = {
     "integrations:outreach_disconnect",
     "integrations:outreach_request",
     "integrations:outreach_switch",
+    "integrations:receipt_file",
     "portal:invitation_resend",
     "portal:invitation_withdraw",
     "portal:member",
     "portal:members",
     "portal:sign_in",
+    "signatures:carriers_export",
     "signatures:key_make",
     "signatures:key_revoke",
     "signatures:originals",
     "signatures:person_erase",
     "signatures:person_export",
+    "signatures:result_export",
+    "signatures:results_export",
 }
 
 
