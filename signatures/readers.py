@@ -20,7 +20,7 @@ from .board import Board
 from .campaigns import RecipientFacts
 from .showcase import Shelf
 
-WITHIN_SECONDS = 0.012  # the first wait of a process takes some 30 ms more, and none may take 50
+WITHIN_SECONDS = 0.012  # the first waits of a process take up to 40 ms more
 THREADS = 2
 MAX_QUERY = 1_000
 MAX_FIELDS = 8
