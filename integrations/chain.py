@@ -56,7 +56,7 @@ def _lock(key: int, domain: Domain | None) -> tuple[int, str]:
     with connection.cursor() as cursor:
         for _ in range(2):
             # No word of this comes from outside.
-            cursor.execute(f"SELECT count, digest FROM integrations_ledgerchain WHERE id = %s{lock}", [key])  # noqa: S608
+            cursor.execute(f"SELECT count, digest FROM integrations_ledgerchain WHERE id = %s{lock}", [key])  # noqa: S608 - see above
             row: tuple[int, str] | None = cursor.fetchone()
             if row is not None:
                 return row
@@ -141,7 +141,7 @@ _ADD_UP = f"""
         first_at = CASE WHEN EXCLUDED.first_at < had.first_at THEN EXCLUDED.first_at ELSE had.first_at END,
         last_job = CASE WHEN EXCLUDED.last_at < had.last_at THEN had.last_job ELSE EXCLUDED.last_job END,
         last_at = CASE WHEN EXCLUDED.last_at < had.last_at THEN had.last_at ELSE EXCLUDED.last_at END
-"""  # noqa: S608
+"""  # noqa: S608 - see above
 
 
 def _add_up(key: int, sums: Sums) -> None:

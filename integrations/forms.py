@@ -96,7 +96,7 @@ class AdminSwitchForm(SwitchOffForm):
 
     def __init__(self, *args: Any, scopes: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["scope"].choices = [(scope, scope) for scope in scopes]  # type: ignore[attr-defined]
+        self.fields["scope"].choices = [(scope, scope) for scope in scopes]  # type: ignore[attr-defined]  # as below
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
