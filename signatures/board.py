@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, Prefetch, Q
+from django.db.models import F, Q, QuerySet
 
 from portal.models import Domain
 
@@ -57,32 +58,49 @@ def load_board(domain: Domain, *, since: datetime | None = None) -> Board:
     rows = Campaign.objects.filter(domain=domain, archived_at=None)
     if since is not None:
         rows = rows.filter(Q(ends_at=None) | Q(ends_at__gt=since))
-    banners = Banner.objects.filter(archived_at=None).order_by("pk").only("pk", "weight", "campaign_id")
-    rows = rows.prefetch_related(Prefetch("banners", banners), "groups")
+    banners, group_ids = _read_banners(rows), _read_groups(rows)
     rules, audiences = [], {}
-    for row in rows:
+    for pk, audience, cap_times, cap_days, paused_at, name, priority, starts_at, ends_at in rows.values_list(
+        "pk", "audience", "cap_times", "cap_days", "paused_at", "name", "priority", "starts_at", "ends_at"
+    ):
         try:
-            conditions = parse_audience(row.audience)
+            conditions = parse_audience(audience)
         except AudienceError:
             conditions, has_audience = (), True
         else:
             has_audience = bool(conditions)
         if conditions:
-            audiences[row.pk] = conditions
-        rules.append(_rule(row, has_audience=has_audience))
+            audiences[pk] = conditions
+        rules.append(
+            CampaignRule(
+                id=pk,
+                name=name,
+                priority=priority,
+                starts_at=starts_at,
+                ends_at=ends_at,
+                banners=tuple(banners[pk]),
+                group_ids=frozenset(group_ids[pk]),
+                has_audience=has_audience,
+                cap=Cap(cap_times, cap_days) if cap_times and cap_days else None,
+                is_paused=paused_at is not None,
+            )
+        )
     return Board(domain.pk, version, ZoneInfo(domain.time_zone), tuple(rank(rules)), audiences)
 
 
-def _rule(row: Campaign, *, has_audience: bool) -> CampaignRule:
-    return CampaignRule(
-        id=row.pk,
-        name=row.name,
-        priority=row.priority,
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        banners=tuple(BannerRule(banner.pk, banner.weight) for banner in row.banners.all()),
-        group_ids=frozenset(group.pk for group in row.groups.all()),
-        has_audience=has_audience,
-        cap=Cap(row.cap_times, row.cap_days) if row.cap_times and row.cap_days else None,
-        is_paused=row.paused_at is not None,
-    )
+# Plain values and no model objects: those hold each other in circles once they are prefetched, and whoever serves
+# banners would wait for the garbage collector after each change.
+def _read_banners(campaigns: QuerySet[Campaign]) -> dict[int, list[BannerRule]]:
+    found: dict[int, list[BannerRule]] = defaultdict(list)
+    rows = Banner.objects.filter(campaign__in=campaigns, archived_at=None).order_by("pk")
+    for campaign_id, pk, weight in rows.values_list("campaign_id", "pk", "weight"):
+        found[campaign_id].append(BannerRule(pk, weight))
+    return found
+
+
+def _read_groups(campaigns: QuerySet[Campaign]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    rows = Campaign.groups.through.objects.filter(campaign__in=campaigns)
+    for campaign_id, group_id in rows.values_list("campaign_id", "group_id"):
+        found[campaign_id].append(group_id)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import timedelta
 
 import pytest
@@ -113,3 +114,26 @@ def test_the_zone_is_the_domains(domain):
 def test_a_place_is_made_switched_off(domain):
     assert get_place(domain).is_on is False
     assert BannerPlace.objects.filter(domain=domain).count() == 1
+
+
+def test_reading_a_large_board_leaves_no_more_garbage_than_a_small_one(domain):
+    """Garbage in circles stops every thread while it is collected, and a banner's reader would wait for that."""
+
+    def count_garbage() -> int:
+        gc.collect()
+        gc.disable()
+        try:
+            load_board(domain)
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    group = Group.objects.create(domain=domain, name="Sales")
+    add(domain, "First", banners=2).groups.add(group)
+    count_garbage()
+    small = count_garbage()
+    for number in range(40):
+        add(domain, f"Campaign {number}", banners=2).groups.add(group)
+
+    assert len(load_board(domain).campaigns) == 41
+    assert count_garbage() <= small
