@@ -133,3 +133,15 @@ def test_b7_clicks_that_were_answered_are_recorded_while_workers_are_killed(inst
     assert b"reader.example" not in b"".join(
         path.read_bytes() for path in tmp_path.iterdir() if path.name.startswith("installation.sqlite3")
     )
+
+
+def test_what_a_web_process_loaded_is_not_collected_again_while_it_answers(installation):
+    count = "import gc; print(len(gc.get_objects()))"
+
+    before, after = (
+        int(installation.run(f"{load}; {count}"))
+        for load in ("import django; django.setup()", "import portal.wsgi")
+    )
+
+    assert before > 50_000
+    assert after < 5_000
