@@ -23,7 +23,8 @@ from .counting import Event, count
 from .decision_tokens import read_token
 from .images import PIXEL, PNG
 from .models import EventKind
-from .showcase import Exhibit, Picture, Seen
+from .shelf import Exhibit, Seen
+from .showcase import Picture
 
 _ADDRESS = re.compile(
     r"/(?P<kind>[bc])/(?:d/(?P<token>[A-Za-z0-9_-]{12,22})|(?P<key>[A-Za-z0-9_-]{22}))"

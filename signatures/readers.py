@@ -18,7 +18,7 @@ from django.db import close_old_connections
 from . import facts
 from .board import Board
 from .campaigns import RecipientFacts
-from .showcase import Shelf
+from .shelf import Shelf
 
 WITHIN_SECONDS = 0.012  # the first waits of a process take up to 40 ms more
 THREADS = 2

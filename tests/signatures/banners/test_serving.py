@@ -13,11 +13,12 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
-from signatures import addresses, showcase
+from signatures import addresses, shelf, showcase
 from signatures.board import touch
 from signatures.campaigns import SenderFacts, choose_banner
 from signatures.decision_tokens import make_token
 from signatures.images import PIXEL
+from signatures.memory import Bounded
 from signatures.models import Assignment, Banner, BannerPlace, Brand, Campaign, Decision, Sender
 from signatures.senders import refresh_senders
 from tests.signatures.pages.conftest import Company
@@ -322,7 +323,7 @@ def test_five_thousand_campaigns_are_asked_once_for_a_group_and_not_for_each_sen
         asked.append(len(campaigns))
         return choose_banner(campaigns, *arguments, **options)
 
-    monkeypatch.setattr(showcase, "choose_banner", choose)
+    monkeypatch.setattr(shelf, "choose_banner", choose)
     showcase.SHOWCASE.is_kept = True
 
     assert {fetch(reader, sender) for sender in people * 3} == {"red"}
@@ -485,7 +486,7 @@ def test_the_addresses_in_signatures_are_those_that_are_answered(company, ana, r
 
 
 def test_memory_forgets_the_oldest_and_stays_bounded():
-    bounded: showcase.Bounded[int, str] = showcase.Bounded(3)
+    bounded: Bounded[int, str] = Bounded(3)
     for number in range(10):
         bounded.keep(number, str(number))
 
