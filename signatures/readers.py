@@ -20,7 +20,7 @@ from .board import Board
 from .campaigns import RecipientFacts
 from .shelf import Shelf
 
-WITHIN_SECONDS = 0.012  # the first waits of a process take up to 40 ms more
+WITHIN_SECONDS = 0.012
 THREADS = 2
 MAX_QUERY = 1_000
 MAX_FIELDS = 8
