@@ -39,7 +39,15 @@ from .campaign_editing import (
 )
 from .campaign_forms import BannerForm, CampaignForm, LabelForm, ListForm, PlaceForm
 from .images import ImageRefused, take_in
-from .models import AttributeLabel, AudienceTally, Banner, BannerPlace, Campaign, RecipientList
+from .models import (
+    AttributeLabel,
+    AudienceTally,
+    Banner,
+    BannerPlace,
+    Campaign,
+    CampaignEdition,
+    RecipientList,
+)
 from .recipient_files import FileRefused, check_file
 from .recipient_lists import ListRefused, delete_label, delete_list, save_label, save_list
 
@@ -135,6 +143,14 @@ class TallyInline(ReadOnlyInline):
     fields = ["looked_up", "matched", "last_matched_at", "counts_since"]
 
 
+class EditionInline(ReadOnlyInline):
+    """What the campaign was, from when on."""
+
+    model = CampaignEdition
+    fields = ["since", "rule"]
+    ordering = ["-since", "-id"]
+
+
 @admin.register(Campaign)
 class CampaignAdmin(OperatorAdmin):
     """Campaigns with their banners. None is deleted: archiving keeps what was counted."""
@@ -150,7 +166,7 @@ class CampaignAdmin(OperatorAdmin):
     list_select_related = ["domain"]
     search_fields = ["name", "domain__name"]
     date_hierarchy = "starts_at"
-    inlines = [BannerInline, TallyInline]
+    inlines = [BannerInline, TallyInline, EditionInline]
     actions = ["start", "pause", "copy", "archive", "bring_back"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[str]:

@@ -13,6 +13,7 @@ from portal.models import Domain
 
 from .board import get_place, touch
 from .campaign_editing import CampaignRefused
+from .editions import keep_edition
 from .images import take_in
 from .models import Banner, BannerPlace, Campaign, Template
 from .roster import count_carriers
@@ -62,6 +63,7 @@ def save_banner(
     row.full_clean(exclude=["campaign", "image"])
     row.save()
     touch(campaign.domain)
+    keep_edition(campaign)
     told = "added" if banner is None else f"changed: {', '.join(changed)}"
     record_act(
         "banner added" if banner is None else "banner changed",
@@ -82,6 +84,7 @@ def archive_banner(banner: Banner, *, by_label: str) -> None:
     row.archived_at = timezone.now()
     row.save(update_fields=["archived_at"])
     touch(row.campaign.domain)
+    keep_edition(row.campaign)
     record_act(
         "banner archived",
         domain=row.campaign.domain,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.db.models import F, Q, QuerySet
@@ -36,6 +37,22 @@ class Board:
         return {campaign.id: campaign.cap for campaign in self.campaigns if campaign.cap}
 
 
+class Entry(NamedTuple):
+    """One campaign as it is or was kept. audience: conditions as they are stored."""
+
+    id: int
+    name: str
+    priority: int
+    starts_at: datetime
+    ends_at: datetime | None
+    audience: Any
+    cap_times: int | None
+    cap_days: int | None
+    is_paused: bool
+    banners: tuple[BannerRule, ...]
+    group_ids: frozenset[int]
+
+
 def get_place(domain: Domain) -> BannerPlace:
     """Return the domain's place for banners; it is made, switched off, where there is none."""
     place, _ = BannerPlace.objects.get_or_create(domain=domain)
@@ -58,34 +75,58 @@ def load_board(domain: Domain, *, since: datetime | None = None) -> Board:
     rows = Campaign.objects.filter(domain=domain, archived_at=None)
     if since is not None:
         rows = rows.filter(Q(ends_at=None) | Q(ends_at__gt=since))
-    banners, group_ids = _read_banners(rows), _read_groups(rows)
+    return make_board(domain, version, read_entries(rows))
+
+
+def make_board(domain: Domain, version: int, entries: Iterable[Entry]) -> Board:
+    """Return the board of these campaigns, in the order they are asked."""
     rules, audiences = [], {}
-    for pk, audience, cap_times, cap_days, paused_at, name, priority, starts_at, ends_at in rows.values_list(
-        "pk", "audience", "cap_times", "cap_days", "paused_at", "name", "priority", "starts_at", "ends_at"
-    ):
+    for entry in entries:
         try:
-            conditions = parse_audience(audience)
+            conditions = parse_audience(entry.audience)
         except AudienceError:
             conditions, has_audience = (), True
         else:
             has_audience = bool(conditions)
         if conditions:
-            audiences[pk] = conditions
+            audiences[entry.id] = conditions
         rules.append(
             CampaignRule(
-                id=pk,
-                name=name,
-                priority=priority,
-                starts_at=starts_at,
-                ends_at=ends_at,
-                banners=tuple(banners[pk]),
-                group_ids=frozenset(group_ids[pk]),
+                id=entry.id,
+                name=entry.name,
+                priority=entry.priority,
+                starts_at=entry.starts_at,
+                ends_at=entry.ends_at,
+                banners=entry.banners,
+                group_ids=entry.group_ids,
                 has_audience=has_audience,
-                cap=Cap(cap_times, cap_days) if cap_times and cap_days else None,
-                is_paused=paused_at is not None,
+                cap=Cap(entry.cap_times, entry.cap_days) if entry.cap_times and entry.cap_days else None,
+                is_paused=entry.is_paused,
             )
         )
     return Board(domain.pk, version, ZoneInfo(domain.time_zone), tuple(rank(rules)), audiences)
+
+
+def read_entries(campaigns: QuerySet[Campaign]) -> Iterator[Entry]:
+    """Yield the campaigns as their rows are now, in three queries."""
+    banners, group_ids = _read_banners(campaigns), _read_groups(campaigns)
+    rows = campaigns.values_list(
+        "pk", "name", "priority", "starts_at", "ends_at", "audience", "cap_times", "cap_days", "paused_at"
+    )
+    for pk, name, priority, starts_at, ends_at, audience, cap_times, cap_days, paused_at in rows:
+        yield Entry(
+            id=pk,
+            name=name,
+            priority=priority,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            audience=audience,
+            cap_times=cap_times,
+            cap_days=cap_days,
+            is_paused=paused_at is not None,
+            banners=tuple(banners[pk]),
+            group_ids=frozenset(group_ids[pk]),
+        )
 
 
 # Plain values and no model objects: those hold each other in circles once they are prefetched, and whoever serves

@@ -18,6 +18,7 @@ from portal.models import Domain
 
 from .audience import AudienceError, Condition, Kind, parse_audience
 from .board import touch
+from .editions import keep_edition
 from .models import AudienceTally, Banner, Campaign, Group
 
 NAME_LENGTH = 120
@@ -142,6 +143,7 @@ def copy_campaign(campaign: Campaign, *, by_label: str) -> Campaign:
                 for name in ("name", "image_id", "alt", "link", "weight", "utm_content")
             },
         )
+    keep_edition(copy)
     return copy
 
 
@@ -217,8 +219,9 @@ def _say(value: Any) -> str:
 
 
 def _changed(campaign: Campaign, action: str, *, by_label: str, detail: str) -> None:
-    """The act is in the ledger, and every process reads the board anew."""
+    """The act is in the ledger, what the campaign is now is kept, and every process reads the board anew."""
     touch(campaign.domain)
+    keep_edition(campaign)
     record_act(
         action,
         domain=campaign.domain,

@@ -102,12 +102,14 @@ def explain_banner(
     ask: Ask,
     why_not_asked: str,
     names: Names,
+    image_ids: Mapping[int, int] | None = None,
 ) -> Explanation:
     """Return what `sender` shows to `address` at `at`, and why.
 
     address: '' where nobody is known. board: of every campaign that is not archived.
     ask: called at most once, and only where an audience asks for the recipient's record.
     why_not_asked: why nobody can be looked up, '' where that can be done.
+    image_ids: banner id -> the picture it had at `at`, for those that had another one than now.
     """
     facts, answers = None, _Answers({}, "Nobody is known to receive this: sender, group and date decide.")
     if address:
@@ -132,7 +134,7 @@ def explain_banner(
         at=at,
         known=answers.sentence,
         banner=banner,
-        image=banner.image if banner else place.default_image,
+        image=_find_image(banner, image_ids or {}) if banner else place.default_image,
         alt=banner.alt if banner else place.default_alt or place.alt,
         place_is_on=place.is_on,
         told=tuple(
@@ -144,6 +146,11 @@ def explain_banner(
         ),
         recorded=tuple(_find_recorded(domain, sender, facts.key, at=at)) if facts else (),
     )
+
+
+def _find_image(banner: Banner, image_ids: Mapping[int, int]) -> BannerImage:
+    image_id = image_ids.get(banner.pk, banner.image_id)
+    return banner.image if image_id == banner.image_id else BannerImage.objects.get(pk=image_id)
 
 
 def _tell(

@@ -1,4 +1,4 @@
-"""Single fetches and clicks go when their time is over; their daily counts stay."""
+"""Single fetches and clicks, and earlier states of campaigns, go when their time is over; daily counts stay."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from .editions import remove_old_editions
 from .models import BannerEvent, BannerPlace
 
 BATCH = 5_000
@@ -19,11 +20,12 @@ def remove_old_events(
 ) -> int:
     """Counted events older than their domain's `event_days` are gone; returns how many, at most about `limit`.
 
-    What is not counted yet stays until it is.
+    What is not counted yet stays until it is. What campaigns were before then goes with them.
     """
     removed = 0
-    for place in BannerPlace.objects.order_by("pk"):
+    for place in BannerPlace.objects.select_related("domain").order_by("pk"):
         until = (now or timezone.now()) - timedelta(days=place.event_days)
+        remove_old_editions(place.domain, until=until)
         while removed < limit:
             batch = _remove_batch(place, until, batch_size)
             removed += batch

@@ -28,6 +28,7 @@ from .delivery import (
     Placement,
     Snapshot,
 )
+from .edition import CampaignEdition
 from .mailgateway import MailReceipt
 from .recipient import KnownRecipient, VariableTest
 from .sender import Assignment, Brand, Group, Sender
@@ -44,6 +45,7 @@ __all__ = [
     "BannerPlace",
     "Brand",
     "Campaign",
+    "CampaignEdition",
     "Counted",
     "DailyCount",
     "DailyTotal",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
@@ -18,6 +19,7 @@ from portal.access import Permission, require
 from portal.models import Domain
 from signatures.board import load_board
 from signatures.campaign_forms import WhyForm
+from signatures.editions import load_past
 from signatures.explaining import Explanation, explain_banner
 from signatures.labelling import get_names
 from signatures.models import Sender
@@ -29,6 +31,7 @@ from .common import get_actor, may
 
 SUGGESTED_SENDERS = 50
 PREVIEWED = 3
+NOW_IS = timedelta(minutes=1)  # a form knows minutes
 
 
 @require(Permission.VIEW)
@@ -36,11 +39,12 @@ PREVIEWED = 3
 def why(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Asked by address, for a sender alone; a recipient's address is posted, so that no log keeps it."""
     form = WhyForm(_get_typed(request), domain=domain, recipients=1)
-    explanations = _explain(request, domain, form)
+    explanations, basis = _explain(request, domain, form)
     context = {
         "here": "campaigns",
         "form": form,
         "explanation": explanations[0] if explanations else None,
+        "basis": basis,
         "senders": _suggest_senders(domain),
         "zone": ZoneInfo(domain.time_zone).key,
     }
@@ -64,11 +68,13 @@ def campaign_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpRespo
             "at": to_wall(found.starts_at, ZoneInfo(domain.time_zone)) if starts_later else None,
         }
     form = WhyForm(typed, domain=domain, recipients=PREVIEWED, initial=initial)
+    explanations, basis = _explain(request, domain, form)
     context = {
         "here": "campaigns",
         "form": form,
         "campaign": found,
-        "explanations": _explain(request, domain, form),
+        "explanations": explanations,
+        "basis": basis,
         "senders": _suggest_senders(domain),
         "zone": ZoneInfo(domain.time_zone).key,
     }
@@ -86,14 +92,23 @@ def _get_typed(request: HttpRequest) -> dict[str, str] | None:
     return {"sender": request.GET["sender"], "at": request.GET.get("at", "")}
 
 
-def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> list[Explanation]:
-    """Return the choice for each typed recipient, once each."""
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an answer stands on. unsure: campaigns whose state at the moment is not kept, so that a later one counts."""
+
+    is_past: bool
+    unsure: int
+
+
+def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> tuple[list[Explanation], Basis]:
+    """Return the choice for each typed recipient, once each, and what it stands on."""
     if not form.is_bound or not form.is_valid():
-        return []
-    board = load_board(domain)
+        return [], Basis(is_past=False, unsure=0)
+    at: datetime = form.cleaned_data["at"]
+    past = load_past(domain, at) if at < timezone.now() - NOW_IS else None
+    board = past.board if past else load_board(domain)
     names = get_names(domain, [one for each in board.audiences.values() for one in each])
     connection = get_connection(domain)
-    at: datetime = form.cleaned_data["at"]
 
     def ask(address: str, asked: frozenset[str]) -> ProspectRecord | None:
         if connection is None:
@@ -102,7 +117,7 @@ def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> list[Explan
             connection, address, asked=asked, job="why this banner", actor_label=get_actor(request).email
         )
 
-    return [
+    explanations = [
         explain_banner(
             domain,
             board,
@@ -112,9 +127,11 @@ def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> list[Explan
             ask=ask,
             why_not_asked=say_why_no_prospects(connection),
             names=names,
+            image_ids=past.image_ids if past else None,
         )
         for address in form.get_recipients()
     ]
+    return explanations, Basis(is_past=past is not None, unsure=len(past.unsure) if past else 0)
 
 
 def _suggest_senders(domain: Domain) -> list[Sender]:

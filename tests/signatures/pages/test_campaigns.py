@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.files.base import ContentFile
 from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from portal.models import Domain
 from signatures.banner_editing import PlaceDetails, change_place
-from signatures.campaign_editing import set_audience, start_campaign
+from signatures.campaign_editing import pause_campaign, set_audience, start_campaign
 from signatures.models import (
     AttributeLabel,
     Banner,
@@ -22,6 +23,7 @@ from signatures.models import (
     Group,
     RecipientList,
 )
+from signatures.walltime import to_wall
 from tests.signatures.campaigns.conftest import BY, add_banner, make_campaign, make_picture
 
 PAGE = "/domains/acme.example/campaigns/"
@@ -483,6 +485,29 @@ def test_a_label_is_given_changed_and_removed(company, domain, editor: Client):
 
     assert "Stage 3 goes by its number again." in page
     assert not AttributeLabel.objects.exists()
+
+
+def test_why_a_banner_showed_is_told_with_the_campaigns_as_they_were(running, domain, editor: Client):
+    asked = {
+        "sender": "Ana Silva",
+        "at": to_wall(timezone.now() - timedelta(days=2), UTC).strftime("%Y-%m-%dT%H:%M"),
+    }
+    long_ago = timezone.now() - timedelta(days=3)
+    running.editions.update(since=long_ago)
+    Campaign.objects.filter(pk=running.pk).update(created_at=long_ago)
+    pause_campaign(running, by_label=BY)
+
+    now = read(editor.get(f"{PAGE}why/", {"sender": "Ana Silva"}))
+    then = read(editor.get(f"{PAGE}why/", asked))
+    running.editions.filter(since=long_ago).delete()
+    unsure = read(editor.get(f"{PAGE}why/", asked))
+    preview = read(editor.get(f"{PAGE}{running.pk}/preview/", asked))
+
+    assert "no campaign shows" in now and "It is paused." in now and "as they were then" not in now
+    assert "none stands before it." in then and "It is paused." not in then
+    assert "The campaigns are as they were then" in then and "no state that early is kept" not in then
+    for page in (unsure, preview):
+        assert "Of 1 campaign no state that early is kept" in page
 
 
 def test_an_auditor_sees_campaigns_and_no_button(running, auditor: Client):
