@@ -11,6 +11,8 @@ from typing import TypeVar
 from django.db import transaction
 from django.utils import timezone
 
+from portal.garbage import collect_rarely
+
 from .connector import MailboxRecord, Page, PersonRecord, TeamRecord
 from .errors import ConnectionLost, IntegrationError, RateLimited
 from .mirror import Mirror, Tally, TeamSides
@@ -114,7 +116,7 @@ class Reading:
         marks = None if run.kind == SyncKind.FULL else get_watermarks(connection)
         job = f"sync {run.pk}" if run.pk else "sync preview"
         actor = run.started_by_label if run.started_by_id else ""
-        with open_session(connection, job=job, actor_label=actor) as session:
+        with collect_rarely(), open_session(connection, job=job, actor_label=actor) as session:
             try:
                 self._read_listings(session, marks)
             finally:
