@@ -107,10 +107,11 @@ def main() -> None:
             pairs, chained = [], []
             for turn in range(options.rounds):
                 bare = measure("bare", url, folder / "bare.sqlite3")
-                sync = measure("sync", url, folder / f"sync-{turn}.sqlite3")
-                pairs.append((bare, sync))
-                plain = measure("unchained", url, folder / f"plain-{turn}.sqlite3")
-                chained.append((plain, sync))
+                # In turns: whoever comes second is measured on a machine that has just worked.
+                order = ("sync", "unchained") if turn % 2 else ("unchained", "sync")
+                done = {what: measure(what, url, folder / f"{what}-{turn}.sqlite3") for what in order}
+                pairs.append((bare, done["sync"]))
+                chained.append((done["unchained"], done["sync"]))
             bare, sync = sorted(pairs, key=lambda pair: pair[1]["seconds"] / pair[0]["seconds"])[
                 len(pairs) // 2
             ]
