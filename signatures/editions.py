@@ -24,11 +24,13 @@ class Past:
 
     image_ids: banner id -> the picture it had then.
     unsure: ids of campaigns of which only a later state is kept, and is taken instead.
+    made_later: how many campaigns of today were not there yet.
     """
 
     board: Board
     image_ids: Mapping[int, int]
     unsure: frozenset[int]
+    made_later: int
 
 
 def keep_edition(campaign: Campaign) -> None:
@@ -70,7 +72,8 @@ def load_past(domain: Domain, at: datetime) -> Past:
             if since > at:
                 unsure.add(campaign_id)
     board = make_board(domain, get_place(domain).version, entries.values())
-    return Past(board, image_ids, frozenset(unsure))
+    made_later = Campaign.objects.filter(domain=domain, created_at__gt=at).count()
+    return Past(board, image_ids, frozenset(unsure), made_later)
 
 
 def remove_old_editions(domain: Domain, *, until: datetime) -> int:

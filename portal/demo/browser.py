@@ -67,6 +67,22 @@ class Browser:
         response.raise_for_status()
         return response.json()
 
+    def ask(self, url: str, question: dict[str, str], *, bearer: str) -> Any:
+        """Return what the decision API answers, as a mail gateway asks it: with a key, and no cookie."""
+        _stay_here(url)
+        headers = {"Authorization": f"Bearer {bearer}"}
+        response = requests.post(url, json=question, headers=headers, timeout=60)
+        if not response.ok:
+            raise LostOnTheWay(f"{urlsplit(url).path} was answered with {response.status_code}.")
+        return response.json()
+
+    def fetch(self, url: str, *, agent: str) -> None:
+        """Fetch a picture or follow a link as a reader's program does: no cookie, and not to where the link leads."""
+        _stay_here(url)
+        response = requests.get(url, headers={"User-Agent": agent}, allow_redirects=False, timeout=60)
+        if response.status_code >= 400:
+            raise LostOnTheWay(f"{urlsplit(url).path} was answered with {response.status_code}.")
+
     def _go(
         self, method: str, url: str, fields: dict[str, list[str]] | None = None, *, referer: str = ""
     ) -> Page:

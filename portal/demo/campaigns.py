@@ -18,7 +18,7 @@ from signatures.recipient_lists import save_label, save_list
 SITE = "https://www.acme.example"
 WIDTH, HEIGHT = 960, 240
 INK, PAPER, PEN, GREEN = "#1a1d24", "#faf9f6", "#2b4acb", "#1a7346"
-TAG = "webinar-attendee"
+TAG = "webinar-2026"
 
 
 def run_campaigns(domain: Domain, *, by_label: str) -> int:
@@ -49,9 +49,7 @@ def run_campaigns(domain: Domain, *, by_label: str) -> int:
             ground=ground,
             by=by_label,
         )
-    set_audience(
-        webinar, [{"attribute": "tags", "operator": "has_any", "values": [TAG, "emea"]}], by_label=by_label
-    )
+    set_audience(webinar, [{"attribute": "tags", "operator": "has_any", "values": [TAG]}], by_label=by_label)
     handbook = _create(
         domain, "The anvil handbook", starts=now - 40 * day, ends=None, priority=0, by=by_label
     )

@@ -31,6 +31,7 @@ from signatures.models import (
 from .browser import Browser, LostOnTheWay, Page
 from .campaigns import run_campaigns
 from .house import DOMAIN, OWNER_EMAIL, OWNER_PASSWORD, Plan
+from .mails import Mails, send_mails
 
 Found = TypeVar("Found")
 
@@ -62,6 +63,7 @@ class Result:
     refused: tuple[tuple[str, int], ...]
     calls: int
     read_back: int
+    mails: Mails
     mismatches: tuple[str, ...]
     seconds: float
 
@@ -84,7 +86,8 @@ class Journey:
         run = self._sync()
         self._run_campaigns()
         delivery = self._deliver()
-        return self._read_back(run, delivery, started)
+        mails = self._send_mails()
+        return self._read_back(run, delivery, mails, started)
 
     def _say(self, text: str) -> None:
         self._console.print(f"[green]✓[/green] {text}")
@@ -178,10 +181,23 @@ class Journey:
         self._say(f"Delivered {run.delivered:,} signatures")
         return run
 
+    def _send_mails(self) -> Mails:
+        mails = send_mails(
+            Domain.objects.get(name=DOMAIN),
+            self._browser,
+            portal_url=self._portal,
+            sandbox_url=self._sandbox,
+            by_label=OWNER_EMAIL,
+        )
+        self._say(
+            f"Chose banners for {mails.sent} mails by who receives them; {mails.clicks} readers clicked"
+        )
+        return mails
+
     def _find_plan(self) -> DeliveryRun | None:
         return DeliveryRun.objects.filter(domain__name=DOMAIN, state=DeliveryRunState.PLANNED).first()
 
-    def _read_back(self, run: SyncRun, delivery: DeliveryRun, started: float) -> Result:
+    def _read_back(self, run: SyncRun, delivery: DeliveryRun, mails: Mails, started: float) -> Result:
         """Every editable mailbox of the sandbox is compared with what the portal says it delivered."""
         connection = Connection.objects.get(domain__name=DOMAIN)
         placed = dict(
@@ -219,6 +235,7 @@ class Journey:
             refused=tuple(Counter(refused).most_common()),
             calls=sum(calls),
             read_back=compared,
+            mails=mails,
             mismatches=tuple(mismatches),
             seconds=time.monotonic() - started,
         )

@@ -24,5 +24,7 @@ def build_table(result: Result) -> Table:
         table.add_row("", f"{count:,} × {reason}")
     table.add_row("Calls to Outreach", f"{result.calls:,}")
     table.add_row("Read back", f"{result.read_back:,} mailboxes, {len(result.mismatches)} differ")
+    for number, (campaign, count) in enumerate(result.mails.banners):
+        table.add_row("" if number else "Banners in mails", f"{count:,} × {campaign}")
     table.add_row("Seconds", f"{result.seconds:.1f}")
     return table

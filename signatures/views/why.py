@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -19,7 +18,7 @@ from portal.access import Permission, require
 from portal.models import Domain
 from signatures.board import load_board
 from signatures.campaign_forms import WhyForm
-from signatures.editions import load_past
+from signatures.editions import Past, load_past
 from signatures.explaining import Explanation, explain_banner
 from signatures.labelling import get_names
 from signatures.models import Sender
@@ -39,12 +38,12 @@ NOW_IS = timedelta(minutes=1)  # a form knows minutes
 def why(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Asked by address, for a sender alone; a recipient's address is posted, so that no log keeps it."""
     form = WhyForm(_get_typed(request), domain=domain, recipients=1)
-    explanations, basis = _explain(request, domain, form)
+    explanations, past = _explain(request, domain, form)
     context = {
         "here": "campaigns",
         "form": form,
         "explanation": explanations[0] if explanations else None,
-        "basis": basis,
+        "past": past,
         "senders": _suggest_senders(domain),
         "zone": ZoneInfo(domain.time_zone).key,
     }
@@ -68,13 +67,13 @@ def campaign_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpRespo
             "at": to_wall(found.starts_at, ZoneInfo(domain.time_zone)) if starts_later else None,
         }
     form = WhyForm(typed, domain=domain, recipients=PREVIEWED, initial=initial)
-    explanations, basis = _explain(request, domain, form)
+    explanations, past = _explain(request, domain, form)
     context = {
         "here": "campaigns",
         "form": form,
         "campaign": found,
         "explanations": explanations,
-        "basis": basis,
+        "past": past,
         "senders": _suggest_senders(domain),
         "zone": ZoneInfo(domain.time_zone).key,
     }
@@ -92,18 +91,10 @@ def _get_typed(request: HttpRequest) -> dict[str, str] | None:
     return {"sender": request.GET["sender"], "at": request.GET.get("at", "")}
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What an answer stands on. unsure: campaigns whose state at the moment is not kept, so that a later one counts."""
-
-    is_past: bool
-    unsure: int
-
-
-def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> tuple[list[Explanation], Basis]:
-    """Return the choice for each typed recipient, once each, and what it stands on."""
+def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> tuple[list[Explanation], Past | None]:
+    """Return the choice for each typed recipient, once each, and the past it stands on, if it is of one."""
     if not form.is_bound or not form.is_valid():
-        return [], Basis(is_past=False, unsure=0)
+        return [], None
     at: datetime = form.cleaned_data["at"]
     past = load_past(domain, at) if at < timezone.now() - NOW_IS else None
     board = past.board if past else load_board(domain)
@@ -131,7 +122,7 @@ def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> tuple[list[
         )
         for address in form.get_recipients()
     ]
-    return explanations, Basis(is_past=past is not None, unsure=len(past.unsure) if past else 0)
+    return explanations, past
 
 
 def _suggest_senders(domain: Domain) -> list[Sender]:

@@ -95,6 +95,8 @@ def test_once_does_the_job_prints_its_table_and_leaves_nothing_running(checkout:
     }
     assert table["Read back"].endswith(" mailboxes, 0 differ")
     assert int(table["Delivered"]) > 20
+    # Whoever has the tag gets the webinar, and whoever has not, what is for everybody.
+    assert " × Spring webinar" in said and " × The anvil handbook" in said and "× no campaign" not in said
     assert "Login:   demo@acme.example" in said
     assert checkout.list_processes() == []
     assert [database.read_bytes() for database in checkout.databases] == [b"somebody's"] * 2

@@ -84,7 +84,8 @@ def test_each_change_leaves_what_was_before_it_as_it_was(running, domain, clock)
 
 
 def test_a_moment_before_a_campaign_was_made_does_not_know_it(running, domain, other_domain):
-    assert load_past(domain, MONDAY - timedelta(seconds=1)).board.campaigns == ()
+    before = load_past(domain, MONDAY - timedelta(seconds=1))
+    assert (before.board.campaigns, before.made_later) == ((), 1)
     assert [rule.name for rule in load_past(other_domain, MONDAY + DAY).board.campaigns] == ["Theirs"]
 
 

@@ -499,6 +499,7 @@ def test_why_a_banner_showed_is_told_with_the_campaigns_as_they_were(running, do
 
     now = read(editor.get(f"{PAGE}why/", {"sender": "Ana Silva"}))
     then = read(editor.get(f"{PAGE}why/", asked))
+    make_campaign(domain, name="Newer")
     running.editions.filter(since=long_ago).delete()
     unsure = read(editor.get(f"{PAGE}why/", asked))
     preview = read(editor.get(f"{PAGE}{running.pk}/preview/", asked))
@@ -506,6 +507,7 @@ def test_why_a_banner_showed_is_told_with_the_campaigns_as_they_were(running, do
     assert "no campaign shows" in now and "It is paused." in now and "as they were then" not in now
     assert "none stands before it." in then and "It is paused." not in then
     assert "The campaigns are as they were then" in then and "no state that early is kept" not in then
+    assert "made later" not in then and "1 campaign of today was made later." in unsure
     for page in (unsure, preview):
         assert "Of 1 campaign no state that early is kept" in page
 
