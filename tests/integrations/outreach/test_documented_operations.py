@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -42,7 +43,11 @@ GOOD: dict[str, dict[str, Any]] = {
         "body": {"data": {"type": "mailbox", "id": 5001, "attributes": {"emailSignature": "<p>x</p>"}}},
     },
 }
-many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=400)
+many = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "400")),
+)
 
 
 @pytest.fixture
