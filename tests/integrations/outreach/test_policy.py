@@ -23,7 +23,7 @@ from integrations.outreach.endpoints import (
     LIST_USERS,
     WRITE_SIGNATURE,
 )
-from integrations.outreach.policy import check, check_next_link
+from integrations.outreach.policy import check, check_next_link, scope_used
 from integrations.outreach.scopes import REQUESTED
 
 BODY: dict[str, Any] = {"data": {"type": "mailbox", "id": 7, "attributes": {"emailSignature": "<p>Ada</p>"}}}
@@ -69,6 +69,12 @@ def test_a_scope_switched_off_here_stops_its_calls_and_no_others(endpoint):
                 ask(endpoint, switched_off={scope})
         else:
             ask(endpoint, switched_off={scope})
+
+
+def test_a_call_leaves_under_the_narrowest_permission_that_opens_it():
+    assert scope_used(LIST_USERS, frozenset({"users.all", "users.read", "teams.read"})) == "users.read"
+    assert scope_used(LIST_USERS, frozenset({"users.all", "teams.read"})) == "users.all"
+    assert scope_used(LIST_USERS, frozenset({"teams.read"})) == "users.all"
 
 
 def test_an_unknown_grant_opens_reads_and_no_write():
@@ -163,6 +169,21 @@ def test_a_read_asks_for_named_fields_and_known_keys_only(change):
 
     with pytest.raises(PolicyViolation):
         ask(LIST_USERS, query=query)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"page[size]": "1000"},
+        {"page[after]": "c+1="},
+        {"count": "false"},
+        {"sort": "createdAt"},
+        {"newFilterSyntax": "true"},
+    ],
+    ids=str,
+)
+def test_a_read_may_be_as_large_as_a_page_and_take_each_known_key(more):
+    ask(LIST_USERS, query={**GOOD["list_users"]["query"], **more})
 
 
 @pytest.mark.parametrize("missing", ["fields[user]", "page[size]"])
@@ -284,6 +305,12 @@ def test_a_default_port_that_is_spelled_out_is_the_same_place():
     assert check_next_link(link, base_url=BASE, path=LIST_USERS.path) == "c+1="
 
 
+def test_a_base_address_may_end_in_a_slash_and_a_link_be_as_long_as_it_may():
+    longest = LINK + "&x=" + "y" * (16_384 - len(LINK) - len("&x="))
+
+    assert check_next_link(longest, base_url=BASE + "/", path=LIST_USERS.path) == "c+1="
+
+
 @pytest.mark.parametrize(
     "link",
     [
@@ -313,7 +340,10 @@ def test_a_default_port_that_is_spelled_out_is_the_same_place():
         LINK + "&page[after]=two",
         LINK.replace("page%5Bafter%5D=c%2B1%3D", "page%5Bafter%5D="),
         LINK.replace("page%5Bafter%5D", "page%5Boffset%5D"),
-        LINK + "&x=" + "y" * 20_000,
+        LINK + "&page[after]=",
+        LINK + "&x=\\y",
+        LINK + "&x=" + "y" * (16_384 - len(LINK) - len("&x=") + 1),
+        LINK + "".join(f"&x{number}=y" for number in range(98)),
         "file:///etc/passwd",
         "",
         " ",
