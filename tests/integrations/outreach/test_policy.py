@@ -299,10 +299,14 @@ def test_a_next_link_to_the_same_place_gives_its_cursor():
     assert check_next_link(LINK, base_url=BASE, path=LIST_USERS.path) == "c+1="
 
 
-def test_a_default_port_that_is_spelled_out_is_the_same_place():
-    link = LINK.replace("api.outreach.io", "API.outreach.io:443")
+@pytest.mark.parametrize(("scheme", "port"), [("https", 443), ("http", 80)])
+def test_a_default_port_that_is_spelled_out_is_the_same_place(scheme, port):
+    link = LINK.replace("https://api.outreach.io", f"{scheme}://API.outreach.io:{port}")
 
-    assert check_next_link(link, base_url=BASE, path=LIST_USERS.path) == "c+1="
+    base_url = BASE.replace("https", scheme)
+    assert check_next_link(link, base_url=base_url, path=LIST_USERS.path) == "c+1="
+    with pytest.raises(UnexpectedReply):
+        check_next_link(link.replace(f":{port}", ":81"), base_url=base_url, path=LIST_USERS.path)
 
 
 def test_a_base_address_may_end_in_a_slash_and_a_link_be_as_long_as_it_may():
