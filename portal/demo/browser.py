@@ -46,8 +46,7 @@ class Browser:
     """Keeps cookies, follows redirects, and goes nowhere but to this machine."""
 
     def __init__(self) -> None:
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = _make_session()
 
     def open(self, url: str) -> Page:
         return self._go("GET", url)
@@ -71,7 +70,8 @@ class Browser:
         """Return what the decision API answers, as a mail gateway asks it: with a key, and no cookie."""
         _stay_here(url)
         headers = {"Authorization": f"Bearer {bearer}"}
-        response = requests.post(url, json=question, headers=headers, timeout=60)
+        with _make_session() as session:
+            response = session.post(url, json=question, headers=headers, timeout=60)
         if not response.ok:
             raise LostOnTheWay(f"{urlsplit(url).path} was answered with {response.status_code}.")
         return response.json()
@@ -79,7 +79,8 @@ class Browser:
     def fetch(self, url: str, *, agent: str) -> None:
         """Fetch a picture or follow a link as a reader's program does: no cookie, and not to where the link leads."""
         _stay_here(url)
-        response = requests.get(url, headers={"User-Agent": agent}, allow_redirects=False, timeout=60)
+        with _make_session() as session:
+            response = session.get(url, headers={"User-Agent": agent}, allow_redirects=False, timeout=60)
         if response.status_code >= 400:
             raise LostOnTheWay(f"{urlsplit(url).path} was answered with {response.status_code}.")
 
@@ -114,9 +115,17 @@ def answers(url: str) -> bool:
     """Return whether somebody answers there already."""
     _stay_here(url)
     try:
-        return requests.get(url, timeout=2).ok
+        with _make_session() as session:
+            return session.get(url, timeout=2).ok
     except requests.RequestException:
         return False
+
+
+def _make_session() -> requests.Session:
+    """Return one without cookies that no proxy of the environment gets between."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 def _stay_here(url: str) -> None:
