@@ -82,7 +82,7 @@ def remove_old_editions(domain: Domain, *, until: datetime) -> int:
         campaign=OuterRef("campaign"), since__gt=OuterRef("since"), since__lte=until
     )
     old = CampaignEdition.objects.filter(Exists(later), campaign__domain=domain, since__lt=until)
-    removed, _ = CampaignEdition.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
+    removed, _ = old.delete()
     return removed
 
 
