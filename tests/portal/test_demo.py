@@ -178,6 +178,8 @@ def test_a_port_that_is_taken_is_said_before_anything_is_removed(checkout: Check
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
+        checkout.demo.mkdir(exist_ok=True)
+        (checkout.demo / "made-by-countersign-demo").touch()
         held = sorted(path.name for path in checkout.demo.iterdir())
 
         assert checkout.run("--once", port=port) == (
