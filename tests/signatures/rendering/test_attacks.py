@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,18 +11,8 @@ from signatures.rendering.fields import FIELDS
 from signatures.rendering.sanitize import sanitize_signature, sanitize_template
 from signatures.starters import STARTERS
 
-
-def _beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-ATTACKS: list[str] = _beside("attacks").ALL
-_allowed = _beside("allowed")
-breaches, words, attribute_values = _allowed.breaches, _allowed.words, _allowed.attribute_values
+from .allowed import attribute_values, breaches, words
+from .attacks import ALL as ATTACKS
 
 EVERYWHERE = compile_template(
     '<table><tr><td><img src="{{ sender.photo_url }}" alt="{{ sender.name }}" width="72"></td>'
