@@ -11,6 +11,8 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import idna
+
 from .budget import Budget
 from .passing import Gateway, Portal
 from .relay import Address
@@ -38,7 +40,7 @@ class Plan:
     def name(self) -> str:
         """How the gateway greets. Not the portal's own name: a mail server of that name would see a loop."""
         host = urlsplit(self.public_url).hostname or "localhost"
-        return "mailgateway." + host.encode("idna").decode("ascii")
+        return "mailgateway." + (host if host.isascii() else idna.encode(host, uts46=True).decode("ascii"))
 
 
 class Keeper(Portal, Protocol):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
+from portal.hostnames import to_ascii
 from signatures.rendering.fields import FIELDS, Trust
 from signatures.rendering.place import split_address
 
@@ -141,16 +142,18 @@ def _url(value: str) -> str:
         raise Unfit("not a web address")
     try:
         parts = urlsplit(value)
-        host = (parts.hostname or "").encode("idna").decode("ascii")
+        host = to_ascii(parts.hostname or "")
         port = parts.port
-    except (ValueError, UnicodeError) as error:
+    except ValueError as error:
         raise Unfit("not a web address") from error
     if parts.scheme != "https":
         raise Unfit("not an https:// address")
     if "@" in parts.netloc or not _HOST.fullmatch(host):
         raise Unfit("not a web address")
     netloc = host if port is None else f"{host}:{port}"
-    rest = parts._replace(scheme="", netloc="").geturl().translate(_BRACES_IN_URL)
+    query = parts.query and f"?{parts.query}"
+    fragment = parts.fragment and f"#{parts.fragment}"
+    rest = f"{parts.path}{query}{fragment}".translate(_BRACES_IN_URL)
     path = quote(rest, safe="/?#[]@!$&()*+,;=:%-._~")
     return f"https://{netloc}{path}"
 
