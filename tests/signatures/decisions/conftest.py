@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from integrations.models import Connection, Person
+from integrations.outreach.sandbox import Sandbox
 from portal.models import Domain
 from signatures.board import get_place, touch
 from signatures.models import Banner, BannerImage, BannerPlace, Campaign, Sender
@@ -42,6 +44,19 @@ def open_place(domain: Domain) -> BannerPlace:
 @pytest.fixture(autouse=True)
 def _look_ups_end(look_ups_end: None) -> None:
     """Every test here may look somebody up."""
+
+
+@pytest.fixture
+def hold(sandbox: Sandbox) -> Iterator[Callable[[str], Callable[[], None]]]:
+    """Requests for the path are answered once what is returned was called, and at the end of the test."""
+    released = threading.Event()
+
+    def hold_path(path: str) -> Callable[[], None]:
+        sandbox.watchers.append(lambda request: request.path == path and released.wait())
+        return released.set
+
+    yield hold_path
+    released.set()
 
 
 @pytest.fixture
