@@ -17,7 +17,7 @@ APPS = ("portal", "integrations", "signatures")
 # Whoever may open a connection to somewhere, and why.
 SPEAKERS = {
     "integrations/outreach/client.py": "the one transport",
-    "integrations/outreach/deadline.py": "its bound on time, on the response itself",
+    "portal/deadline.py": "the bound on time, on the response itself",
     "integrations/outreach/sandbox": "listens, and calls nobody",
     "portal/sso/transport.py": "a company's identity provider, at login",
     "portal/sso/views.py": "names what may fail on the way there",

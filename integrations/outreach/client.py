@@ -27,7 +27,7 @@ from integrations.errors import (
     Unreachable,
     WritesNotAllowed,
 )
-from integrations.outreach import deadline, jsonapi, policy, waiting
+from integrations.outreach import jsonapi, policy, waiting
 from integrations.outreach.endpoints import Endpoint
 from integrations.outreach.ports import AccessSource, Budget, CallRecord, Permission, Recorder
 from integrations.outreach.statuses import (
@@ -37,6 +37,7 @@ from integrations.outreach.statuses import (
     TokenRejected,
     error_for,
 )
+from portal import deadline
 
 MEDIA_TYPE = "application/vnd.api+json"
 CONNECT_AND_READ_SECONDS = (3.05, 20.0)

@@ -1,4 +1,4 @@
-"""A deadline for a whole reply. A socket's own timeout restarts with every byte that drips in."""
+"""Deadline: bounds a whole exchange. A socket's own timeout restarts with every byte that drips in."""
 
 from __future__ import annotations
 
@@ -16,12 +16,26 @@ _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Give every reply that begins inside this block, in this thread, `seconds` to arrive whole."""
-    token = _ends_at.set(time.monotonic() + seconds)
+    """Give every reply that begins inside this block, in this thread, `seconds` to arrive whole.
+
+    A block inside another one ends with the outer one at the latest, so that several calls may share one bound.
+    """
+    outer = _ends_at.get()
+    ends_at = time.monotonic() + seconds
+    token = _ends_at.set(ends_at if outer is None else min(outer, ends_at))
     try:
         yield
     finally:
         _ends_at.reset(token)
+
+
+def get_seconds_left() -> float:
+    """Return how long the block around has left. Raises TimeoutError once it is over."""
+    ends_at = _ends_at.get()
+    left = float("inf") if ends_at is None else ends_at - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the exchange took too long")
+    return left
 
 
 class DeadlineResponse(http.client.HTTPResponse):
