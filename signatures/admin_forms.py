@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from portal.models import Domain
 
+from .forms import SourceField
 from .models import Assignment, Group, Sender, Template
 from .rendering.compile import compile_template
 from .rendering.context import build_context
@@ -70,7 +71,7 @@ SenderForm: type[_SenderForm] = type(
 class TemplateForm(forms.ModelForm):
     """A template and the source of its current version."""
 
-    source = forms.CharField(
+    source = SourceField(
         strip=False,
         max_length=100_000,
         widget=forms.Textarea(
@@ -101,8 +102,7 @@ class TemplateForm(forms.ModelForm):
             self.fields["base"].initial = current.number
 
     def clean_source(self) -> str:
-        # A browser sends line ends as CRLF; the source keeps its own.
-        source = str(self.cleaned_data["source"]).replace("\r\n", "\n")
+        source = str(self.cleaned_data["source"])
         try:
             compile_template(source)
         except TemplateError as error:

@@ -9,7 +9,7 @@ from integrations.ledger import record_act
 from portal.models import Domain, User
 
 from .models import Assignment, Group, Sender, Template, TemplateVersion
-from .rendering.compile import compile_template
+from .rendering.compile import compile_template, unify_line_ends
 from .starters import STARTERS
 
 
@@ -25,8 +25,10 @@ def save_template(
 ) -> TemplateVersion:
     """The template's current version is `source`, compiled; an unchanged source makes no new version.
 
+    Line ends, and blank lines at the very end, are no change: a browser writes its own.
     template: None makes one. Raises: TemplateError, with line and column, and nothing was saved.
     """
+    source = unify_line_ends(source)
     compiled = compile_template(source)
     if template is None:
         template = Template.objects.create(domain=domain, name=name)
@@ -37,7 +39,7 @@ def save_template(
         template.save(update_fields=["name"])
     current = template.current
     # What an unchanged source compiles to may change with our rules; then it is a new version too.
-    if current is not None and (current.source, current.compiled_html) == (source, compiled.html):
+    if current is not None and _is_same(current, source, compiled.html):
         return current
     last = template.versions.aggregate(last=Max("number"))["last"] or 0
     version = TemplateVersion.objects.create(
@@ -60,6 +62,12 @@ def save_template(
         detail=str(version),
     )
     return version
+
+
+def _is_same(version: TemplateVersion, source: str, html: str) -> bool:
+    """Whether the version is this source, and this is what it compiles to; it may keep older line ends."""
+    before, compiled = unify_line_ends(version.source), unify_line_ends(version.compiled_html)
+    return (before.rstrip("\n"), compiled) == (source.rstrip("\n"), html)
 
 
 @transaction.atomic

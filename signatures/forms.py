@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from portal.models import Domain
 
 from .models import Brand, DeliveryState, Group, Sender, Template
+from .rendering.compile import unify_line_ends
 from .rendering.context import build_context
 from .rendering.errors import TemplateError
 from .rendering.fields import FIELDS, Field, Source, Trust
@@ -124,11 +125,18 @@ def _own_value_input(field: Field, sender: Sender) -> forms.CharField:
     return forms.CharField(label=field.label, required=False, max_length=500, widget=widget, help_text=hint)
 
 
+class SourceField(forms.CharField):
+    """A template's source, its length counted as it is kept: with line ends of one character."""
+
+    def to_python(self, value: Any) -> str:
+        return unify_line_ends(str(super().to_python(value)))
+
+
 class TemplateForm(forms.Form):
     """A template's name and source. Whether the source can be used is told by `add_source_error`."""
 
     name = forms.CharField(label="Name", max_length=120)
-    source = forms.CharField(
+    source = SourceField(
         label="Source",
         strip=False,
         max_length=100_000,

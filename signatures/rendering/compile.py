@@ -40,6 +40,7 @@ def compile_template(source: str) -> CompiledTemplate:
     source: HTML with Liquid, at most 100,000 characters.
     Raises: TemplateError, with line and column, when it cannot be used as it is.
     """
+    source = unify_line_ends(source)
     at = Locator(source)
     _refuse_characters(source, at)
     source = _COMMENT.sub(_blank, source)
@@ -57,6 +58,11 @@ def compile_template(source: str) -> CompiledTemplate:
         *_try_out(compiled),
     ]
     return replace(compiled, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def unify_line_ends(source: str) -> str:
+    """Return `source` with every line end written as one line feed: browsers send two characters, files one."""
+    return source.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _try_out(template: CompiledTemplate) -> list[str]:

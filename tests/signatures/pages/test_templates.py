@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from signatures.authoring import save_template
-from signatures.models import Template
+from signatures.models import Template, TemplateVersion
 
 ADDRESS = "/domains/acme.example/templates/"
 
@@ -97,6 +97,47 @@ def test_an_unchanged_source_makes_no_version(company, card, editor: Client):
 
     assert card.versions.count() == 1
     assert "there is no new version" in page.content.decode()
+
+
+@pytest.mark.parametrize("name", ["Card", "Letterhead", "Plain line"])
+@pytest.mark.parametrize(
+    ("line_end", "at_the_end"), [("\r\n", "\r\n"), ("\r", "\r"), ("\n", ""), ("\r\n", "\r\n\r\n")]
+)
+def test_line_ends_as_a_browser_writes_them_make_no_version(
+    company, editor: Client, name: str, line_end: str, at_the_end: str
+):
+    template = Template.objects.select_related("current").get(domain=company.domain, name=name)
+    sent = template.current.source.rstrip("\n").replace("\n", line_end) + at_the_end
+
+    page = editor.post(
+        f"{ADDRESS}{template.pk}/save/", {"name": name, "source": sent, "base": "1"}, follow=True
+    )
+
+    assert "there is no new version" in page.content.decode()
+    assert template.versions.count() == 1
+    changed = editor.post(f"{ADDRESS}{template.pk}/save/", {"name": name, "source": sent + "<p>x</p>"})
+    assert (changed.status_code, template.versions.count()) == (302, 2)
+
+
+def test_a_source_kept_with_a_browsers_line_ends_is_the_same_source(company, card, editor: Client):
+    source = "<p>{{ sender.name\r\n}}</p>\r\n<p>x</p>\r\n"
+    version = save_template(company.domain, name="Card", source=source, by_label="test", template=card)
+    TemplateVersion.objects.filter(pk=version.pk).update(
+        source=source, compiled_html="<p>{{ sender.name\r\n}}</p>\n<p>x</p>"
+    )
+
+    editor.post(f"{ADDRESS}{card.pk}/save/", {"name": "Card", "source": source, "base": "2"})
+
+    assert card.versions.count() == 2
+
+
+def test_a_long_source_is_counted_with_line_ends_of_one_character(company, card, editor: Client):
+    source = "<p>{{ sender.name }}</p>" + "\r\n" * 60_000
+
+    response = editor.post(f"{ADDRESS}{card.pk}/save/", {"name": "Card", "source": source, "base": "1"})
+
+    assert (response.status_code, card.versions.count()) == (302, 2)
+    assert "\r" not in card.versions.get(number=2).source
 
 
 @pytest.mark.parametrize(
