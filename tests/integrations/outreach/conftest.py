@@ -58,7 +58,7 @@ class Budget:
 
 @dataclass
 class Wire:
-    """A client, its connector, and what they told the house."""
+    """A client, its connector, and what they told the house; `while_asleep` is what happens meanwhile."""
 
     base_url: str
     access: Access
@@ -68,6 +68,7 @@ class Wire:
     budget: Budget = field(default_factory=Budget)
     records: list[CallRecord] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
+    while_asleep: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.client = OutreachClient(
@@ -76,10 +77,14 @@ class Wire:
             budget=self.budget,
             permission=lambda: self.permission,
             record=self.records.append,
-            sleep=self.slept.append,
+            sleep=self._sleep,
             jitter=lambda: 1.0,
         )
         self.connector = OutreachConnector(self.client, page_size=50)
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.while_asleep()
 
     @property
     def outcomes(self) -> list[tuple[str, str, int]]:

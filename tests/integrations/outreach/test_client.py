@@ -107,6 +107,56 @@ def test_a_pause_holds_from_the_next_call_on(wire, sandbox):
     assert [request.method for request in sandbox.requests] == ["PATCH"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [("rate_limited", {"retry_after": "delta", "seconds": 2}), ("unauthorized", {})],
+)
+@pytest.mark.parametrize(
+    "change",
+    [{"writes_allowed": False}, {"switched_off": frozenset({"mailboxes.all"})}, {"granted": frozenset()}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_pause_or_a_switch_between_a_call_and_its_repeat_holds_for_the_repeat(
+    make_wire, sandbox, fault, options, change
+):
+    """While the client waits, or renews its token, somebody takes the permission away."""
+    before = sandbox.directory.mailboxes[int(MAILBOX)].email_signature
+
+    def take_away():
+        wire.permission = replace(wire.permission, **change)
+
+    class WhileRenewing(Access):
+        def renew(self, rejected):
+            take_away()
+            return super().renew(rejected)
+
+    tokens = sandbox.oauth.issue_tokens(scopes=["mailboxes.all"], user_id=1)
+    wire = make_wire(access=WhileRenewing([tokens["access_token"]]))
+    wire.while_asleep = take_away
+    sandbox.faults.add(fault, **options)
+
+    with pytest.raises((WritesNotAllowed, ScopeMissing)):
+        write(wire, "<p>after the pause</p>")
+
+    assert [request.method for request in sandbox.requests] == ["PATCH"]
+    assert [outcome for _, outcome, _ in wire.outcomes] == ["failed", "refused"]
+    assert sandbox.directory.mailboxes[int(MAILBOX)].email_signature == before
+
+
+@pytest.mark.parametrize("fault", ["status", "reset"])
+def test_a_switch_while_a_read_waits_to_be_repeated_holds_for_the_repeat(wire, sandbox, fault):
+    def switch_off():
+        wire.permission = replace(wire.permission, switched_off=frozenset({"users.all"}))
+
+    wire.while_asleep = switch_off
+    sandbox.faults.add(fault, times=None)
+
+    with pytest.raises(ScopeMissing, match="switched off here"):
+        wire.client.send(LIST_USERS, query=USERS)
+
+    assert [request.path for request in sandbox.requests] == ["/api/v2/users"]
+
+
 def test_nothing_leaves_without_budget(wire, sandbox):
     wire.budget.left = 1
     wire.client.send(LIST_USERS, query=USERS)
@@ -472,6 +522,21 @@ def test_a_reply_that_does_not_call_itself_json_is_not_used(wire, sandbox, media
         wire.client.send(LIST_USERS, query=USERS)
 
     assert wire.outcomes == [("list_users", "failed", 200)]
+
+
+MIB = 1024 * 1024
+
+
+def test_the_reply_to_a_write_may_have_one_mebibyte_and_not_a_byte_more(wire, sandbox):
+    sandbox.faults.add("huge", bytes=MIB)
+    sandbox.faults.add("huge", bytes=MIB + 1, nth=2)
+
+    assert write(wire, "<p>one</p>").document["data"]["attributes"]["emailSignature"] == "<p>one</p>"
+    with pytest.raises(UnexpectedReply) as caught:
+        write(wire, "<p>two</p>", "5002")
+
+    assert caught.value.detail == f"larger than {MIB} bytes"
+    assert [request.method for request in sandbox.requests] == ["PATCH", "PATCH"]  # a write is never repeated
 
 
 def test_one_client_writes_from_eight_threads_and_each_mailbox_gets_its_own(wire, sandbox):

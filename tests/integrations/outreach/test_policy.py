@@ -71,6 +71,22 @@ def test_a_scope_switched_off_here_stops_its_calls_and_no_others(endpoint):
             ask(endpoint, switched_off={scope})
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "scope"),
+    [(endpoint, scope) for endpoint in ENDPOINTS for scope in endpoint.narrower_scopes],
+    ids=lambda one: getattr(one, "name", one),
+)
+@pytest.mark.parametrize("widens", [False, True])
+def test_a_narrower_scope_switched_off_stops_the_call_it_opens(endpoint, scope, widens):
+    granted = frozenset({scope, endpoint.scope} if widens else {scope})
+    ask(endpoint, granted=granted)
+    ask(LIST_TEAMS, switched_off={scope})
+
+    with pytest.raises(ScopeMissing, match=f"{scope} is switched off here") as caught:
+        ask(endpoint, granted=granted, switched_off={scope})
+    assert caught.value.scope == scope
+
+
 def test_a_call_leaves_under_the_narrowest_permission_that_opens_it():
     assert scope_used(LIST_USERS, frozenset({"users.all", "users.read", "teams.read"})) == "users.read"
     assert scope_used(LIST_USERS, frozenset({"users.all", "teams.read"})) == "users.all"
@@ -322,6 +338,16 @@ def test_a_base_address_may_end_in_a_slash_and_a_link_be_as_long_as_it_may():
         LINK.replace("https://api.outreach.io", "http://api.outreach.io:443"),
         LINK.replace("api.outreach.io", "api.outreach.io.evil.example"),
         LINK.replace("api.outreach.io", "evil.example"),
+        LINK.replace("api.outreach.io", "evilapi.outreach.io"),
+        LINK.replace("api.outreach.io", "x.api.outreach.io"),
+        LINK.replace("api.outreach.io", "evil.example.api.outreach.io"),
+        LINK.replace("api.outreach.io", "evil-api.outreach.io"),
+        LINK.replace("api.outreach.io", "outreach.io"),
+        LINK.replace("api.outreach.io", "api.outreach.i"),
+        LINK.replace("api.outreach.io", "pi.outreach.io"),
+        LINK.replace("https:", "xhttps:"),
+        LINK.replace("api.outreach.io", "api.outreach.io:4433"),
+        LINK.replace("api.outreach.io", "api.outreach.io:44"),
         LINK.replace("api.outreach.io", "api.outreach.io@evil.example"),
         LINK.replace("api.outreach.io", "user:pass@api.outreach.io"),
         LINK.replace("api.outreach.io", "@api.outreach.io"),
@@ -334,6 +360,10 @@ def test_a_base_address_may_end_in_a_slash_and_a_link_be_as_long_as_it_may():
         LINK.replace("api.outreach.io", "api.outreach.io:99999"),
         LINK.replace("/api/v2/users", "/api/v2/prospects"),
         LINK.replace("/api/v2/users", "/api/v2/users/"),
+        LINK.replace("/api/v2/users", "/x/api/v2/users"),
+        LINK.replace("/api/v2/users", "/api/v2/users2"),
+        LINK.replace("/api/v2/users", "/api/v2/user"),
+        LINK.replace("/api/v2/users", "/api/v2/USERS"),
         LINK.replace("/api/v2/users", "/api/v2//users"),
         LINK.replace("/api/v2/users", "/api/v2/x/../users"),
         LINK.replace("/api/v2/users", "/api/v2/%75sers"),
