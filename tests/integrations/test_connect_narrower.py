@@ -10,8 +10,10 @@ import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
+from integrations.errors import ScopeMissing
 from integrations.models import Connection, LedgerEntry, Person, RunState
 from integrations.outreach.scopes import REQUESTED, REQUESTED_NARROWLY
+from integrations.sessions import open_session
 from integrations.uses import summarise
 
 from .conftest import NOTHING_STORED, run_sync, words_of
@@ -118,6 +120,27 @@ def test_where_outreach_grants_more_than_was_asked_calls_count_under_what_was_as
     assert set(
         LedgerEntry.objects.filter(domain=domain, endpoint="list_users").values_list("scope", flat=True)
     ) == {"users.read"}
+
+
+def test_a_row_that_names_a_grant_nobody_asked_for_opens_nothing_by_it(sandbox, connection):
+    """What was asked for bounds what is used, whatever the row says was granted."""
+    others = tuple(scope for scope in NARROWER if scope != "users.read")
+    Connection.objects.filter(pk=connection.pk).update(
+        scopes_requested=list(NARROWER), scopes_granted=["users.all", *others]
+    )
+    connection.refresh_from_db()
+
+    with open_session(connection, job="test") as session, pytest.raises(ScopeMissing):
+        list(session.connector.list_people())
+    assert sandbox.requests == []
+
+    with open_session(
+        connection, job="test"
+    ) as session:  # what was asked for and granted opens what it opens
+        assert any(page.records for page in session.connector.list_mailboxes())
+    assert {request.path for request in sandbox.requests} == {"/api/v2/mailboxes"}
+    refused = LedgerEntry.objects.get(domain=connection.domain, outcome="refused")
+    assert (refused.endpoint, refused.verb) == ("list_users", "read")
 
 
 def test_an_absent_scope_is_probed_under_the_narrower_names(trip, sandbox, domain, registered):

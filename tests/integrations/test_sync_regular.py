@@ -112,3 +112,21 @@ def test_without_leave_to_read_people_every_regular_sync_reads_the_rest(sandbox,
 @pytest.mark.parametrize("kind", [SyncKind.PEOPLE, SyncKind.CHANGES])
 def test_the_first_regular_sync_of_an_authorisation_reads_everything(sandbox, connection, kind):
     assert run_sync(connection, kind).kind == SyncKind.FULL
+
+
+def test_after_a_reconnection_the_next_sync_reads_everything(sandbox, mirrored, bystander, connect, owner):
+    """Another person may have connected, who sees other records: what was read before is no ground to build on."""
+    assert run_sync(mirrored, SyncKind.CHANGES).kind == SyncKind.CHANGES
+    again = connect(mirrored.domain, owner)
+    assert again.pk == mirrored.pk
+    sandbox.directory.remove_user(9)
+    sandbox.requests.clear()
+
+    run = run_sync(again, SyncKind.CHANGES)
+
+    assert (run.kind, run.state, run.people_read) == (SyncKind.FULL, RunState.COMPLETE, 23)
+    assert get_paths(sandbox) == LISTINGS
+    assert not any("filter" in entry.query for entry in sandbox.requests)
+    assert Person.objects.get(connection=again, remote_id="9").retired_at is not None
+    assert run_sync(again, SyncKind.CHANGES).kind == SyncKind.CHANGES
+    assert run_sync(bystander, SyncKind.CHANGES).kind == SyncKind.CHANGES

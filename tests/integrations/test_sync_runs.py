@@ -84,6 +84,36 @@ def test_a_run_is_carried_out_once_however_often_its_task_comes(sandbox, connect
     assert (again.state, sandbox.requests) == (RunState.COMPLETE, [])
 
 
+def test_a_task_that_comes_again_while_its_run_is_under_way_makes_no_request(
+    sandbox, connection, bystander, small_pages
+):
+    """The queue may hand a task to a second worker while the first is still at it."""
+    second: list[tuple[str, int]] = []
+
+    def hand_in_again(run):
+        if run.state == RunState.RUNNING:
+            before = len(sandbox.requests)
+            again = sync.carry_out(run.pk)
+            second.append((again.state, len(sandbox.requests) - before))
+
+    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = sync.carry_out(run.pk, progress=hand_in_again)
+
+    assert len(second) > 3 and set(second) == {(RunState.RUNNING, 0)}
+    assert (run.state, run.calls) == (RunState.COMPLETE, len(sandbox.requests))
+    assert (run.people_read, run.added) == (24, 24 + 4 + len(sandbox.directory.mailboxes))
+    assert not bystander.sync_runs.exists()
+
+
+def test_a_run_whose_process_may_be_dead_is_not_simply_taken_over(sandbox, connection):
+    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    SyncRun.objects.filter(pk=run.pk).update(
+        state=RunState.RUNNING, lease_until=timezone.now() - timedelta(hours=1)
+    )
+
+    assert (sync.carry_out(run.pk).state, sandbox.requests) == (RunState.RUNNING, [])
+
+
 def test_revoked_in_mid_run_the_run_is_skipped_and_the_connection_lost(
     sandbox, connection, bystander, small_pages
 ):
