@@ -20,6 +20,7 @@ from django.utils.crypto import get_random_string
 
 from integrations.sealing import open_sealed, seal
 
+from .client_address import get_client_address, read_address
 from .models import Domain, User
 from .sso.login import Refusal, find_person, read_claims, refuse, say_password_is_closed
 from .sso.provider import get_app
@@ -31,6 +32,13 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The same address as everywhere; login limits count by it. The proxy's, where it forwards none."""
+        address = get_client_address(request) or read_address(request.META.get("REMOTE_ADDR", ""))
+        if not address:
+            raise PermissionDenied("The server was not told who asks.")
+        return address
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
         """A right password ends with a sentence where the person's domain wants its own sign-in used."""

@@ -65,6 +65,22 @@ def check_public_url(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
+def check_proxies(**kwargs: Any) -> list[CheckMessage]:
+    """E011: a portal reached by https believes the proxy that ends TLS."""
+    if not settings.IS_HTTPS or settings.ALLAUTH_TRUSTED_PROXY_COUNT:
+        return []
+    return [
+        Error(
+            "PUBLIC_URL is https and TRUSTED_PROXIES is 0: `serve` speaks plain http, takes every request for one "
+            "that came without TLS, and redirects it to https for ever.",
+            hint="Put a reverse proxy in front that ends TLS and sets X-Forwarded-Proto and X-Forwarded-For, and "
+            "set TRUSTED_PROXIES=1 (or how many stand one behind the other).",
+            id="portal.E011",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
 def check_outreach_is_real(**kwargs: Any) -> list[CheckMessage]:
     """E003: a deployment does not talk to a sandbox. E004: it has its client id and secret. E005: over https."""
     found: list[CheckMessage] = []

@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
-from django.conf import settings
 from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from portal.client_address import get_client_address
 from portal.models import Domain
 
 from . import keeping, readers, showcase
@@ -210,17 +210,7 @@ def _count(request: HttpRequest, subject: _Subject, choice: Choice, kind: EventK
             banner_id=choice.banner_id,
             decision_id=subject.decision_id,
             recipient_key=subject.recipient_key if kind is EventKind.IMAGE else "",
-            reader=_get_reader(request),
+            reader=get_client_address(request),
             agent=meta.get("HTTP_USER_AGENT", ""),
         )
     )
-
-
-def _get_reader(request: HttpRequest) -> str:
-    """Return the reader's address as the outermost of our own proxies saw it."""
-    proxies: int = settings.ALLAUTH_TRUSTED_PROXY_COUNT
-    if proxies:
-        hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        return hops[-proxies].strip() if len(hops) >= proxies else hops[0].strip()
-    address: str = request.META.get("REMOTE_ADDR", "")
-    return address

@@ -8,6 +8,7 @@ from django.core.checks import run_checks
 SOUND = {
     "DEBUG": False,
     "IS_HTTPS": True,
+    "ALLAUTH_TRUSTED_PROXY_COUNT": 1,
     "IS_SANDBOX": False,
     "OUTREACH_BASE_URL": "https://api.outreach.io",
     "OUTREACH_CLIENT_ID": "client",
@@ -42,6 +43,9 @@ def test_a_sound_installation_has_nothing_to_mend():
         ({"SCANNER_NETWORKS": ["203.0.113.9"]}, ["portal.E010"]),
         ({"SCANNER_NETWORKS": ["everybody"]}, ["portal.E010"]),
         ({"IS_HTTPS": False}, ["portal.W002"]),
+        ({"IS_HTTPS": False, "ALLAUTH_TRUSTED_PROXY_COUNT": 0}, ["portal.W002"]),
+        ({"ALLAUTH_TRUSTED_PROXY_COUNT": 0}, ["portal.E011"]),
+        ({"ALLAUTH_TRUSTED_PROXY_COUNT": 2}, []),
         ({"IS_SANDBOX": True}, ["portal.E003"]),
         ({"IS_SANDBOX": True, "DEBUG": True}, []),
         ({"OUTREACH_BASE_URL": "http://api.outreach.io"}, ["portal.E005"]),

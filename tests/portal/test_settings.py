@@ -126,6 +126,13 @@ def test_a_public_address_that_is_none_is_refused_at_start(url):
     assert "PUBLIC_URL must look like" in done.stderr
 
 
+def test_fewer_than_no_proxies_are_refused_at_start():
+    done = start("-c", SCRIPT, **DEFAULTS | {"TRUSTED_PROXIES": "-1"})
+
+    assert done.returncode != 0
+    assert "TRUSTED_PROXIES is the number of reverse proxies" in done.stderr
+
+
 @pytest.mark.parametrize("keys", ["", "nonsense"])
 def test_without_a_token_key_no_command_starts(keys, tmp_path):
     done = start(
@@ -146,6 +153,7 @@ def test_a_deployment_check_of_a_sound_installation_finds_nothing(tmp_path):
             "SECRET_KEY": "".join(chr(33 + number % 90) for number in range(70)),
             "OUTREACH_CLIENT_ID": "client",
             "OUTREACH_CLIENT_SECRET": "secret",
+            "TRUSTED_PROXIES": "1",
             "DATABASE_URL": f"sqlite:///{tmp_path}/x",
         },
     )  # fmt: skip

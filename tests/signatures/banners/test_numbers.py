@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 import time_machine
 from django.test import Client
 from django.utils import timezone
@@ -80,3 +81,49 @@ def test_no_row_holds_a_readers_whole_address(company: Company):
     assert {event["network"] for event in events} == {"203.0.113.0/24", "2001:db8:7::/48", "198.51.100.0/24"}
     kept = str(list(BannerEvent.objects.values()))
     assert not any(part in kept for part in (ADDRESS, "7:8:9", "198.51.100.23"))
+
+
+@pytest.mark.parametrize(
+    ("hops", "network"),
+    [
+        (("203.0.113.7:17085", "203.0.113.7:17086", "203.0.113.7:17087", "203.0.113.7:17088"), "203.0.113.0/24"),
+        (("203.0.113.7", "203.0.113.7:2", "::ffff:203.0.113.7", "[::ffff:203.0.113.7]:4"), "203.0.113.0/24"),
+        (("[2001:db8::7]:1", "[2001:db8::7]:2", "2001:db8::7", '"[2001:DB8::7]:4"'), "2001:db8::/48"),
+    ],
+    ids=["ports", "ports and IPv4 as IPv6", "IPv6"],
+)  # fmt: skip
+@pytest.mark.parametrize("proxies", [1, 2])
+def test_behind_a_gateway_that_adds_ports_one_reader_stays_one(
+    company: Company,
+    bystanders: Company,
+    settings: Any,
+    time_machine: time_machine.TimeMachineFixture,
+    hops: tuple[str, ...],
+    network: str,
+    proxies: int,
+):
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT, settings.SECURE_PROXY_SSL_HEADER = proxies, None
+    ana = company.add("Ana Silva")
+    switch_on(company.domain)
+    switch_on(bystanders.domain)
+    run_campaign(company.domain, "red")
+    began = timezone.now()
+    behind = ", 10.0.0.9:443" * (proxies - 1)
+
+    for hop, (kind, seconds) in zip(
+        (*hops, "198.51.100.9:17085"), (("b", 0), ("c", 0.3), ("c", 3), ("c", 4), ("c", 5)), strict=True
+    ):
+        time_machine.move_to(began + timedelta(seconds=seconds))
+        reader = Client(
+            headers={"user-agent": BROWSER, "x-forwarded-for": f"192.0.2.1, {hop}{behind}"},
+            REMOTE_ADDR="10.9.8.7",
+        )
+        address = f"/{kind}/{ana.banner_key}" + ("@2x.png" if kind == "b" else "")
+        assert reader.get(address).status_code in (200, 302)
+    assert [event["network"] for event in list_events()] == [network] * 4 + ["198.51.100.0/24"]
+    time_machine.move_to(began + timedelta(minutes=5))
+    sift_banner_events()
+
+    rules = list(BannerEvent.objects.order_by("at").values_list("rule", flat=True))
+    assert rules == ["", "rush", "repeat", "repeat", ""]
+    assert len(set(BannerEvent.objects.values_list("reader_key", flat=True))) == 2
