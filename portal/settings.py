@@ -159,6 +159,7 @@ HEARTBEAT_GRACE_SECONDS = env.int("HEARTBEAT_GRACE_SECONDS", default=90)
 
 # ── Decisions ────────────────────────────────────────────────────────────────────────────────────
 DECISIONS_PER_SECOND = env.int("DECISIONS_PER_SECOND", default=50)  # of one key; bursts of twice as many
+READER_LOOKUPS_PER_HOUR = env.int("READER_LOOKUPS_PER_HOUR", default=500)  # of one domain, caused by fetches
 
 # ── Counting ─────────────────────────────────────────────────────────────────────────────────────
 SCANNER_NETWORKS = words("SCANNER_NETWORKS")  # such as 203.0.113.0/24; see docs/counting.md

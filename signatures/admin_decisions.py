@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from integrations.admin_base import DomainFilter, ReadOnlyAdmin, act_on_each, get_operator
 
 from .decision_keys import revoke_key
-from .models import Decision, DecisionKey, KnownRecipient, VariableTest
+from .models import Decision, DecisionKey, KnownRecipient, LookupShare, VariableTest
 
 
 @admin.register(DecisionKey)
@@ -64,6 +64,17 @@ class KnownRecipientAdmin(ReadOnlyAdmin):
     list_filter = [DomainFilter]
     list_select_related = ["domain"]
     search_fields = ["=recipient_key", "=domain__name"]
+    show_full_result_count = False
+
+
+@admin.register(LookupShare)
+class LookupShareAdmin(ReadOnlyAdmin):
+    """How many look-ups the fetches of readers caused within the hour, by network."""
+
+    list_display = ["domain", "network", "used", "ends_at"]
+    list_filter = [DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["=domain__name", "=network"]
     show_full_result_count = False
 
 

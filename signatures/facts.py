@@ -30,6 +30,7 @@ from integrations.errors import IntegrationError
 from integrations.models import Connection
 from portal.models import Domain
 
+from . import lookup_share
 from .audience import Condition, Recipient, get_needed, is_in_audience, needs_prospect
 from .board import Board, load_board
 from .campaigns import RecipientFacts
@@ -91,12 +92,15 @@ def get_cached(domain: Domain, address: str, *, board: Board | None = None) -> R
     return RecipientFacts(key, matched, count_shown(domain, key, board, at=now))
 
 
-def get_facts(domain: Domain, address: str, *, within: float, board: Board | None = None) -> Known:
+def get_facts(
+    domain: Domain, address: str, *, within: float, board: Board | None = None, network: str | None = None
+) -> Known:
     """Return what is known of a recipient, asking Outreach where a live audience needs it.
 
     within: seconds until this returns, whatever Outreach does; an answer that comes later is of use to the
         next who asks. Never call it inside a transaction: the look-up has a database connection of its own.
     board: the domain's, where the caller holds it already.
+    network: of a reader without login who asks; the look-up then comes out of the readers' share.
     """
     if not is_address(address):
         return Known(None, Gap.NO_ADDRESS)
@@ -104,7 +108,7 @@ def get_facts(domain: Domain, address: str, *, within: float, board: Board | Non
     now = timezone.now()
     board = board or load_board(domain, since=now)
     question = make_question(domain, address, board, asked=get_asked(board, at=now))
-    gap, until = _ask_if_needed(question, ends_at=ends_at)
+    gap, until = _ask_if_needed(question, ends_at=ends_at, network=network)
     verdicts = _keep(question, question.judge(None, only=_get_local(board))) if board.audiences else {}
     shown = count_shown(domain, question.key, board, at=now)
     return Known(RecipientFacts(question.key, _get_matched(verdicts, board), shown), gap, until)
@@ -190,7 +194,7 @@ def with_record(recipient: Recipient, record: ProspectRecord | None) -> Recipien
     return Recipient(recipient.email_domain, recipient.list_ids, {**record.attributes, **ids}, record.tags)
 
 
-def _ask_if_needed(question: Question, *, ends_at: float) -> tuple[Gap, datetime | None]:
+def _ask_if_needed(question: Question, *, ends_at: float, network: str | None) -> tuple[Gap, datetime | None]:
     """The recipient's record is asked for, where an audience needs it and it was not within the hour."""
     if not question.asked:
         return Gap.NONE, None
@@ -208,10 +212,13 @@ def _ask_if_needed(question: Question, *, ends_at: float) -> tuple[Gap, datetime
     try:
         if not breaker.may_try(connection):
             return Gap.RESTING, None
+        if network is not None and not lookup_share.take_look_up(question.domain, network, at=now):
+            breaker.note_trial_unused(connection)
+            return Gap.BUSY, None
         if not claim_hour(question.domain, question.key, at=now):
             breaker.note_trial_unused(connection)
             return _await_other(question, _get_row(question), ends_at=ends_at)
-        asking = _get_threads().submit(_look_up, trial, question, now)
+        asking = _get_threads().submit(_look_up, trial, question, now, network is not None)
         asking.add_done_callback(lambda _: _free_threads.release())
     finally:
         if asking is None:
@@ -268,11 +275,13 @@ class _Trial:
         (breaker.note_answer if is_well else breaker.note_failure)(self.connection)
 
 
-def _look_up(trial: _Trial, question: Question, claimed_at: datetime) -> None:
+def _look_up(trial: _Trial, question: Question, claimed_at: datetime, background: bool) -> None:
     """Runs in a thread of its own. What the record says of the audiences is kept; the record is not."""
     is_on_time = False
     try:
-        record = lookup.find_prospect(trial.connection, question.address, asked=question.asked, job="look-up")
+        record = lookup.find_prospect(
+            trial.connection, question.address, asked=question.asked, job="look-up", background=background
+        )
         keep_answer(question, record, claimed_at=claimed_at, is_tallied=False)
         is_on_time = time.monotonic() - trial.started_at <= ON_TIME_SECONDS
     except IntegrationError as error:

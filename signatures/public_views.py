@@ -19,7 +19,7 @@ from portal.models import Domain
 
 from . import keeping, readers, showcase
 from .campaigns import NOTHING, Choice
-from .counting import Event, count
+from .counting import Event, count, cut_address
 from .decision_tokens import read_token
 from .images import PIXEL, PNG
 from .models import EventKind
@@ -112,7 +112,7 @@ def _find_shown(request: HttpRequest, key: str) -> _Subject | None:
     query = request.META.get("QUERY_STRING", "")
     if query and (address := readers.read_address(query)):
         shelf = case.get_shelf(seen.domain_id)
-        known = readers.recall(shelf, address) if shelf.variable else None
+        known = readers.recall(shelf, address, network=_get_network(request)) if shelf.variable else None
         if known is not None:
             return _Subject(seen, case.get_exhibit_for(seen, known), recipient_key=known.key)
     return _Subject(seen, case.get_exhibit(seen))
@@ -191,6 +191,10 @@ def _is_unchanged(request: HttpRequest, etag: str, since: float) -> bool:
         return parsedate_to_datetime(date).timestamp() >= int(since)
     except (ValueError, TypeError, OverflowError):
         return False
+
+
+def _get_network(request: HttpRequest) -> str:
+    return cut_address(get_client_address(request))
 
 
 def _count(request: HttpRequest, subject: _Subject, choice: Choice, kind: EventKind) -> None:

@@ -24,7 +24,7 @@ WITHIN_SECONDS = 0.012
 THREADS = 2
 MAX_QUERY = 1_000
 MAX_FIELDS = 8
-MOST_WAITING = 64  # beyond, nobody is known: a flood of addresses costs neither memory nor calls
+MOST_WAITING = 64  # beyond, nobody is known: a flood of addresses costs no memory
 _room = BoundedSemaphore(MOST_WAITING)
 
 
@@ -37,12 +37,15 @@ def read_address(query: str) -> str:
     return address if facts.is_address(address) and not set("{}%$") & set(address) else ""
 
 
-def recall(shelf: Shelf, address: str) -> RecipientFacts | None:
-    """Return what is known of the reader without asking Outreach; where nothing is, asking begins in the background."""
+def recall(shelf: Shelf, address: str, *, network: str) -> RecipientFacts | None:
+    """Return what is known of the reader without asking Outreach; where nothing is, asking begins in the background.
+
+    network: the reader's. How many look-ups its readers may cause is bounded: see `lookup_share`.
+    """
     if shelf.board is None or not _room.acquire(blocking=False):
         return None
     try:
-        known = _get_threads(os.getpid()).submit(_recall, shelf, shelf.board, address)
+        known = _get_threads(os.getpid()).submit(_recall, shelf, shelf.board, address, network)
     except RuntimeError:  # the process is ending
         _room.release()
         return None
@@ -57,13 +60,13 @@ def _leave(_: Future[RecipientFacts | None]) -> None:
     _room.release()
 
 
-def _recall(shelf: Shelf, board: Board, address: str) -> RecipientFacts | None:
+def _recall(shelf: Shelf, board: Board, address: str, network: str) -> RecipientFacts | None:
     close_old_connections()
     try:
         known = facts.get_cached(shelf.domain, address, board=board)
         if known is None:
             # Begins the look-up, if one may begin, and waits for nothing; the next fetch finds its answer.
-            facts.get_facts(shelf.domain, address, within=0, board=board)
+            facts.get_facts(shelf.domain, address, within=0, board=board, network=network)
         return known
     finally:
         close_old_connections()

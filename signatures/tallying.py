@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from .audience import AudienceError, parse_audience
 from .facts import digest_audience
+from .lookup_share import remove_old_shares
 from .models import AudienceTally, Campaign, KnownRecipient
 
 BATCH = 1_000
@@ -25,6 +26,7 @@ def tally_audiences() -> int:
 
 def remove_expired() -> int:
     """What is known of recipients and has expired is gone, once it was counted; returns how many rows."""
+    remove_old_shares(now=timezone.now())
     removed, _ = KnownRecipient.objects.filter(is_tallied=True, expires_at__lt=timezone.now()).delete()
     return removed
 

@@ -30,7 +30,7 @@ from .delivery import (
 )
 from .edition import CampaignEdition
 from .mailgateway import MailReceipt
-from .recipient import KnownRecipient, VariableTest
+from .recipient import KnownRecipient, LookupShare, VariableTest
 from .sender import Assignment, Brand, Group, Sender
 from .template import Template, TemplateVersion
 
@@ -59,6 +59,7 @@ __all__ = [
     "Following",
     "Group",
     "KnownRecipient",
+    "LookupShare",
     "MailReceipt",
     "Placement",
     "RecipientList",

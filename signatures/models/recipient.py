@@ -44,6 +44,23 @@ class KnownRecipient(models.Model):
         return f"recipient {self.recipient_key[:8]}…"
 
 
+class LookupShare(models.Model):
+    """How many look-ups readers of one network, or of all networks, caused in a domain within an hour."""
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
+    network = models.CharField(max_length=43, help_text="Cut to /24 or /48; “all” is the whole domain's row.")
+    used = models.PositiveIntegerField(default=0)
+    ends_at = models.DateTimeField(db_index=True, help_text="After this, the count begins anew.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["domain", "network"], name="one_look_up_share_per_network")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.used} look-ups of {self.network}"
+
+
 class VariableTest(models.Model):
     """Whether Outreach replaced a variable in a test mail: what arrived when its picture was fetched."""
 
