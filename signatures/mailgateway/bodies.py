@@ -71,17 +71,21 @@ class PlainBody:
         self._line_end = get_line_end(raw, start, end)
 
     def splice(self, slots: Sequence[Sequence[Edit]]) -> list[Splice]:
-        return [self._splice(edit) for edits in slots for edit in edits]
-
-    def _splice(self, edit: Edit) -> Splice:
         """Lines that would grow too long for mail are broken where the edit allows it."""
-        new = edit.new
-        line = self.text.rfind(b"\n", 0, edit.start) + 1
-        rest = self.text.find(b"\n", edit.end)
-        after = (rest if rest >= 0 else len(self.text)) - edit.end
-        if edit.filler and edit.start - line + len(new) + after > LONGEST_LINE - 2 * len(new):
-            new += self._line_end
-        return Splice(self._start + edit.start, self._start + edit.end, new)
+        splices: list[Splice] = []
+        at = line = 0
+        line_end = -1
+        for edit in (edit for edits in slots for edit in edits):
+            line = self.text.rfind(b"\n", at, edit.start) + 1 or line
+            if line_end < edit.end:
+                line_end = self.text.find(b"\n", edit.end)
+                line_end = line_end if line_end >= 0 else len(self.text)
+            new, others = edit.new, edit.start - line + line_end - edit.end
+            if edit.filler and others + len(new) > LONGEST_LINE - 2 * len(new):
+                new += self._line_end
+            splices.append(Splice(self._start + edit.start, self._start + edit.end, new))
+            at = edit.start
+        return splices
 
 
 class QuotedBody:
@@ -129,8 +133,7 @@ class QuotedBody:
                 column = 0
             written += token
             column += len(token)
-        line_end = self._raw.find(b"\n", end, self._end)
-        rest = len(self._raw[end : line_end if line_end >= 0 else self._end].rstrip(b"\r"))
+        rest = len(self._raw[end : min(end + LONGEST_LINE, self._end)].partition(b"\n")[0].rstrip(b"\r"))
         if rest and column + rest > LONGEST_ENCODED_LINE:
             written += b"=" + self._line_end
             column = 0
@@ -141,22 +144,21 @@ class Base64Body:
     """Base64 in lines. Only the lines of a slot change: fillers keep the rest in step with them."""
 
     def __init__(self, raw: bytes, start: int, end: int) -> None:
-        self._raw, self._start = raw, start
         self._line_end = get_line_end(raw, start, end)
         # Of each line: how many characters stand before it, where it starts.
         self._counts, self._starts = array("I"), array("I")
-        count = self._longest = 0
-        at = start
-        lines = raw[start:end].split(b"\n")
-        for line in lines:
-            size = len(line.rstrip(b" \t\r"))
-            if size:
-                self._counts.append(count)
+        self._longest = 0
+        at, packed = start, bytearray()
+        while at < end:
+            line_end = raw.find(b"\n", at, end)
+            line_end = line_end if line_end >= 0 else end
+            if line := raw[at:line_end].rstrip(b" \t\r"):
+                self._counts.append(len(packed))
                 self._starts.append(at)
-                count += size
-                self._longest = max(self._longest, size)
-            at += len(line) + 1
-        packed = b"".join(line.rstrip(b" \t\r") for line in lines)
+                packed += line
+                self._longest = max(self._longest, len(line))
+            at = line_end + 1
+        self._count = len(packed)
         try:
             self.text = a2b_base64(packed, strict_mode=True) if packed else b""
         except BinasciiError as error:
@@ -180,7 +182,7 @@ class Base64Body:
         packed = b64encode(self._compose(edits, from_byte, to_byte))
         start, column = self._find(first * 4)
         end = self._find(last * 4 + 3)[0] + 1
-        return Splice(start, end, self._wrap(packed, column, end))
+        return Splice(start, end, self._wrap(packed, column, self._count_behind(last * 4 + 3)))
 
     def _compose(self, edits: Sequence[Edit], start: int, end: int) -> bytes:
         """Return the edited text of start:end, as much longer as whole lines, or at least groups, are."""
@@ -197,7 +199,7 @@ class Base64Body:
         return bytes(composed + self.text[at:end])
 
     def _count_fillers(self, change: int, size: int) -> int:
-        line = self._longest // 4 * 3 if self._longest % 4 == 0 else 3
+        line = self._longest // 4 * 3 if self._longest % 4 == 0 and self._longest <= LONGEST_LINE else 3
         for step in (line, 3):
             for turns in range(step):
                 if (change + turns * size) % step == 0:
@@ -210,13 +212,20 @@ class Base64Body:
         column = character - self._counts[line]
         return self._starts[line] + column, column
 
-    def _wrap(self, packed: bytes, column: int, end: int) -> bytes:
-        """Return the characters in lines as long as the others, the first starting at `column`."""
+    def _count_behind(self, character: int) -> int:
+        """Return how many characters stand behind this one in its line."""
+        following = bisect_right(self._counts, character)
+        return (self._counts[following] if following < len(self._counts) else self._count) - character - 1
+
+    def _wrap(self, packed: bytes, column: int, tail: int) -> bytes:
+        """Return the characters in lines as long as the others, the first starting at `column`.
+
+        tail: how many characters of the line stay behind them.
+        """
         width = max(self._longest, LONGEST_ENCODED_LINE) if len(self._counts) == 1 else self._longest
         lines = [packed[: width - column]]
         lines += [packed[at : at + width] for at in range(width - column, len(packed), width)]
-        tail = len(self._raw[end : end + width].partition(b"\n")[0].rstrip())
         here = len(lines[-1]) + (column if len(lines) == 1 else 0)
-        if tail and tail <= width < here + tail:
+        if tail and width < here + tail:
             lines.append(b"")
         return self._line_end.join(lines)

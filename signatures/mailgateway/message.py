@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from .bodies import Body, BodyRefused, Splice, open_body
-from .mime import MOST_PARTS, LeftAlone, Part, read_header, walk_parts
-from .slot import Edit, Marks, Shown, Slot, find_slots
+from .charsets import BYTE_ORDER_MARKS, get_byte_order, holds_ascii
+from .mime import LeftAlone, Part, read_header, walk_parts
+from .slot import Edit, Marks, PageRefused, Shown, Slot, find_slots
 
 __all__ = ["Found", "LeftAlone", "examine"]
 
-LARGEST_PAGE = 4 * 1024 * 1024  # bytes of one part as it stands; signatures stand in far smaller ones
+# Bytes of one text part as it stands, and of all that are looked into; signatures stand in far smaller ones.
+LARGEST_PAGE = 4 * 1024 * 1024
+MOST_SLOTS = 1_000  # of a message; a long conversation has one for each answer
 
 # Signatures over the whole message, which any change would break.
 _SEALS = ("dkim-signature", "domainkey-signature", "arc-seal", "arc-message-signature")
@@ -85,14 +87,20 @@ def examine(raw: bytes, marks: Marks) -> Found:
     if header.has(*_SEALS) or any(mark in raw for mark in _ARMOUR):
         raise LeftAlone("it is signed or encrypted")
     pages = []
-    for count, part in enumerate(walk_parts(raw, 0, len(raw))):
-        if count >= MOST_PARTS:
-            raise LeftAlone("too many parts")
-        if part.is_attachment or not part.media_type.startswith("text/"):
+    looked_at = slots = 0
+    for part in walk_parts(raw, 0, len(raw)):
+        size = part.end - part.body_start
+        if part.is_attachment or not part.media_type.startswith("text/") or size > LARGEST_PAGE:
             continue
+        looked_at += size
+        if looked_at > LARGEST_PAGE:
+            raise LeftAlone("too much text")
         page = _read_page(raw, part, marks)
         if page is not None:
             pages.append(page)
+            slots += len(page.slots)
+        if slots > MOST_SLOTS:
+            raise LeftAlone("too many slots")
     if not pages:
         raise LeftAlone("it holds no slot")
     return Found(raw, tuple(pages), tuple(header.get_addresses("from")))
@@ -108,13 +116,14 @@ def _read_page(raw: bytes, part: Part, marks: Marks) -> Page | None:
     text, width, offset, order = page
     if not marks.are_in(text):
         return None
-    slots = find_slots(text, marks)
+    try:
+        slots = find_slots(text, marks)
+    except PageRefused as error:
+        raise LeftAlone(str(error)) from error
     return Page(body, tuple(slots), width, offset, order) if slots else None
 
 
 def _open(raw: bytes, part: Part) -> Body | None:
-    if part.end - part.body_start > LARGEST_PAGE:
-        return None
     try:
         body = open_body(raw, part.body_start, part.end, part.encoding)
     except BodyRefused:
@@ -127,30 +136,19 @@ def _open(raw: bytes, part: Part) -> Body | None:
 def _read_text(body: Body, charset: str) -> tuple[bytes, int, int, str] | None:
     """Return the text as bytes that are ASCII where characters are; None for charsets that cannot be read so."""
     text = body.text
-    if charset in ("utf-16", "utf16") and text[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        order = "utf-16-le" if text[:2] == codecs.BOM_UTF16_LE else "utf-16-be"
-        return _narrow(text[2:], order), 2, 2, order
-    if charset in ("utf-16le", "utf-16be", "utf-16-le", "utf-16-be"):
-        order = "utf-16-le" if charset.endswith("le") else "utf-16-be"
-        return _narrow(text, order), 2, 0, order
-    return (text, 1, 0, "") if _holds_ascii(charset or "us-ascii") else None
+    if holds_ascii(charset or "us-ascii"):
+        return text, 1, 0, ""
+    order = get_byte_order(charset, text)
+    if order is None:
+        return None
+    offset = 2 if text.startswith(BYTE_ORDER_MARKS) else 0
+    return _narrow(text[offset:], order), 2, offset, order
 
 
 def _narrow(text: bytes, order: str) -> bytes:
     """Return one byte for each two of UTF-16: the character, or 0xFF for one beyond ASCII."""
     low, high = (text[0::2], text[1::2]) if order.endswith("le") else (text[1::2], text[0::2])
     return bytes(one if not two and one < 128 else 255 for one, two in zip(low, high, strict=False))
-
-
-def _holds_ascii(charset: str) -> bool:
-    """Whether every byte below 128 is the ASCII character, and no sequence shifts it into another meaning."""
-    try:
-        name = codecs.lookup(charset).name
-        plain = bytes(range(32, 127))
-        is_same = plain.decode(name) == plain.decode("ascii")
-    except (LookupError, UnicodeError):
-        return False
-    return is_same and not name.startswith(("iso2022", "hz", "utf-7"))
 
 
 def join(pieces: Sequence[memoryview | bytes]) -> bytes:

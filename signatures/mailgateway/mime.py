@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
-from email.utils import getaddresses
 
 MOST_LEVELS = 20
-MOST_PARTS = 1_000
+MOST_PARTS = 1_000  # those that hold others included
+MOST_BOUNDARIES = 10_000  # lines of one multipart that begin like its boundary
+LARGEST_HEADER = 262_144  # bytes of one block; mail servers bound it at 100 KB and less
+LONGEST_VALUE = 4_096  # of a field with parameters, which the standard library reads in quadratic time
 
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _FIELD_END = re.compile(rb"\r?\n(?![ \t])")
@@ -47,7 +49,7 @@ class Header:
         return re.sub(r"\r?\n", "", values[0].decode("latin-1")).strip() if values else ""
 
     def get_addresses(self, name: str) -> list[str]:
-        return [address.lower() for _, address in getaddresses([self.get(name)]) if address]
+        return read_addresses(self.get(name).encode("latin-1").decode("utf-8", "replace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +72,23 @@ def read_header(raw: bytes, start: int, end: int) -> tuple[Header, int]:
     match = _HEADER_END.search(raw, start, end)
     if match is None:
         raise LeftAlone("a header without an end")
+    if match.start() - start > LARGEST_HEADER:
+        raise LeftAlone("a header that is too long")
     return Header(raw[start : match.start()]), match.end()
 
 
-def walk_parts(raw: bytes, start: int, end: int, *, level: int = 0) -> Iterator[Part]:
+def walk_parts(raw: bytes, start: int, end: int) -> Iterator[Part]:
     """Yield the parts that hold no others, in order. Messages within the message are such parts.
 
     Raises LeftAlone where the structure, or what is sealed in it, forbids to look further.
     """
+    return _walk(raw, start, end, level=0, numbers=iter(range(MOST_PARTS)))
+
+
+def _walk(raw: bytes, start: int, end: int, *, level: int, numbers: Iterator[int]) -> Iterator[Part]:
+    """As walk_parts. numbers: one is used up by every part of the message."""
+    if next(numbers, None) is None:
+        raise LeftAlone("too many parts")
     header, body_start = read_header(raw, start, end)
     if header.has("content-md5", "content-length"):
         raise LeftAlone("a length or digest of its own")
@@ -104,7 +115,7 @@ def walk_parts(raw: bytes, start: int, end: int, *, level: int = 0) -> Iterator[
     if level >= MOST_LEVELS:
         raise LeftAlone("too many parts within parts")
     for part_start, part_end in _split(raw, body_start, end, b"--" + boundary.encode("ascii")):
-        yield from walk_parts(raw, part_start, part_end, level=level + 1)
+        yield from _walk(raw, part_start, part_end, level=level + 1, numbers=numbers)
 
 
 _SEALED = {
@@ -121,6 +132,8 @@ _SEALED = {
 
 def _parse(name: str, value: str) -> Message:
     """Return a message with this one field, for the standard library to read its parameters."""
+    if len(value) > LONGEST_VALUE:
+        raise LeftAlone(f"a {name} field that is too long")
     message = Message()
     if value:
         message[name] = value
@@ -142,18 +155,73 @@ def _split(raw: bytes, start: int, end: int, delimiter: bytes) -> Iterator[tuple
 
 def _find_delimiters(raw: bytes, start: int, end: int, delimiter: bytes) -> Iterator[tuple[int, int, bool]]:
     """Yield start, end and whether it is the closing one, of every line that is exactly a delimiter."""
-    at = start
-    while (found := raw.find(delimiter, at, end)) >= 0:
-        at = found + len(delimiter)
-        if found != start and raw[found - 1] != ord("\n"):
-            continue
+    at, looked_at = start - 1, 0  # a body stands behind a line end
+    while (found := raw.find(b"\n" + delimiter, at, end)) >= 0:
+        looked_at += 1
+        if looked_at > MOST_BOUNDARIES:
+            raise LeftAlone("too many boundaries")
+        line_start, at = found + 1, found + 1 + len(delimiter)
         newline = raw.find(b"\n", at, end)
         rest = raw[at : newline if newline >= 0 else end].rstrip(b" \t\r")
         if rest in (b"", b"--"):
-            at = newline + 1 if newline >= 0 else end
-            yield found, at, rest == b"--"
+            at = newline if newline >= 0 else end
+            yield line_start, min(at + 1, end), rest == b"--"
 
 
 def _before_line_end(raw: bytes, at: int) -> int:
     at -= 1
     return at - 1 if raw[at - 1] == ord("\r") else at
+
+
+# RFC 5322, 3.4, by our own patterns: what the standard library takes for an address differs between its versions.
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_OUTSIDE_COMMENTS = re.compile(rf'{_QUOTED}|\(|[^"(]++', re.DOTALL)
+_IN_COMMENT = re.compile(r"\\.|[()]|[^\\()]++", re.DOTALL)
+_MAILBOX_PIECE = re.compile(rf'{_QUOTED}|<(?:{_QUOTED}|[^<>"])*+>|[,;:]|[^"<,;:]++', re.DOTALL)
+_ADDRESS = re.compile(rf'(?:{_QUOTED}|[^\s"@<>()]+)@[^\s"@<>()]+', re.DOTALL)
+
+
+def read_addresses(text: str) -> list[str]:
+    """Return the addresses of a From field in lower case; none where quotes, brackets or comments do not end.
+
+    Names and comments are none, whatever they look like.
+    """
+    bare = _drop_comments(text)
+    if bare is None:
+        return []
+    mailboxes: list[tuple[list[str], list[str]]] = [([], [])]  # words, and what stands in brackets
+    at = 0
+    while at < len(bare):
+        match = _MAILBOX_PIECE.match(bare, at)
+        if match is None:
+            return []
+        piece, at = match[0], match.end()
+        words, bracketed = mailboxes[-1]
+        if piece == ":":  # what stood before it was a group's name
+            words.clear()
+        elif piece in ",;":
+            mailboxes.append(([], []))
+        elif piece.startswith("<"):
+            bracketed.append(piece[1:-1])
+        else:
+            words.append(piece)
+    found = [inside if inside else ["".join(words)] for words, inside in mailboxes]
+    addresses = [one[0].strip().lower() for one in found if len(one) == 1]
+    return [address for address in addresses if _ADDRESS.fullmatch(address)]
+
+
+def _drop_comments(text: str) -> str | None:
+    """Return the text without comments, which may stand in each other; None where quotes or comments do not end."""
+    kept, depth, at = [], 0, 0
+    while at < len(text):
+        match = (_IN_COMMENT if depth else _OUTSIDE_COMMENTS).match(text, at)
+        if match is None:
+            return None
+        piece, at = match[0], match.end()
+        if piece == "(":
+            depth += 1
+        elif depth and piece == ")":
+            depth -= 1
+        elif not depth:
+            kept.append(piece)
+    return "".join(kept) if not depth else None

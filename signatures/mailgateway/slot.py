@@ -9,6 +9,7 @@ from html import escape, unescape
 from urllib.parse import unquote, urlsplit
 
 MOST_ATTRIBUTES = 100  # behind a tag with more nothing is looked for; a hostile page is read in linear time
+MOST_TAGS = 100_000  # links and pictures of a page
 MOST_LINK_BYTES = 8_192  # between a link's tag and its end, where its only content is to be our picture
 
 _OPENING = re.compile(rb"<!--|<(/?)(a|img)(?=[\s/>])", re.IGNORECASE)
@@ -17,6 +18,10 @@ _ATTRIBUTE = re.compile(
 )
 _TAG = re.compile(rb"<[^>]*>")
 _BLANKS = re.compile(rb"(?:\s|&nbsp;|&#160;|&#xa0;|\xc2\xa0|\xa0)*", re.IGNORECASE)
+
+
+class PageRefused(Exception):
+    """A page that takes too long to read; the words quote nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +103,13 @@ def find_slots(html: bytes, marks: Marks) -> list[Slot]:
 
     html: one byte a character up to 127; bytes above may mean anything. Comments are skipped.
     A link belongs to the slot when it names the same key, however a click tracker wrapped it, or when our
-    picture is all it holds.
+    picture is all it holds. Raises PageRefused.
     """
     slots: list[Slot] = []
     link: _Link | None = None
-    for tag in _read_tags(html):
+    for number, tag in enumerate(_read_tags(html)):
+        if number >= MOST_TAGS:
+            raise PageRefused("too many links and pictures")
         if tag.name == b"img":
             slot = _read_picture(tag, marks)
             if slot is not None and link is not None:
