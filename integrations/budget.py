@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -38,6 +39,15 @@ class _Seen:
     remaining: int
     ends_at: datetime | None
     at: datetime
+
+    def is_over(self, earlier_end: datetime | None, now: datetime) -> bool:
+        """Return whether it tells of an hour that has ended by `now`.
+
+        earlier_end: when the hour that the row knew of ends; it counts where the reply named no end itself.
+        """
+        if self.ends_at is not None:
+            return self.ends_at <= now
+        return earlier_end is not None and self.at < earlier_end <= now
 
 
 class HourlyBudget:
@@ -95,39 +105,57 @@ class HourlyBudget:
             row = CallBudget.objects.select_for_update().get(connection_id=self._connection_id)
             self._account(row, now)
             if blocked_for:
-                row.blocked_until = now + blocked_for
-            is_blocked = row.blocked_until is not None and row.blocked_until > now
-            cap = row.limit * BACKGROUND_SHARE_PERCENT // 100 if self._background else row.limit
+                # Of two waits the longer holds: what one session was told is true for the others too.
+                row.blocked_until = max(row.blocked_until or now, now + blocked_for)
+            is_blocked = row.blocked_until is not None and _is_ahead(row.blocked_until, now)
+            cap = max(row.limit * BACKGROUND_SHARE_PERCENT // 100, 1) if self._background else row.limit
             granted = 0 if is_blocked else max(0, min(calls, cap - row.used))
             row.used += granted
             row.save()
         # Only now: where the transaction failed, what was taken and seen before still counts.
         self._taken, self._seen = _Taken(granted, time.monotonic(), row.window_ends_at), None
         if calls and not granted:
-            waits_for = row.blocked_until if is_blocked else row.window_ends_at
-            raise _spent((waits_for or now) - now)
+            if is_blocked:
+                raise _asked_to_wait((row.blocked_until or now) - now)
+            raise _spent((row.window_ends_at or now) - now)
 
     def _account(self, row: CallBudget, now: datetime) -> None:
         """The row's hour is the present one, and holds what we know of it; what we know of an earlier is dropped."""
         earlier_end = row.window_ends_at
-        if earlier_end is None or earlier_end <= now:
+        if earlier_end is None or not _is_ahead(earlier_end, now):
             row.used, row.window_ends_at = 0, now + WINDOW
         if self._taken.until and now < self._taken.until:
             row.used = max(row.used - self._taken.calls, 0)
         seen = self._seen
-        if seen is None or (earlier_end is not None and seen.at < earlier_end <= now):
+        if seen is None or seen.is_over(earlier_end, now):
             return
         if seen.limit > 0:
             row.limit = seen.limit
-        if seen.ends_at and now < seen.ends_at <= now + WINDOW:
-            row.window_ends_at = seen.ends_at
+        if seen.ends_at is not None:
+            row.window_ends_at = min(seen.ends_at, now + WINDOW)
         # Another application of the same user spends from the same allowance: believe the larger figure.
         row.used = max(row.used, row.limit - max(seen.remaining, 0))
+
+
+def _is_ahead(instant: datetime, now: datetime) -> bool:
+    """Return whether an hour or a wait still lasts; one that lasts longer was noted by a clock that was ahead."""
+    return now < instant <= now + WINDOW
+
+
+def _asked_to_wait(wait: timedelta) -> RateLimited:
+    seconds = max(wait.total_seconds(), 1.0)
+    return RateLimited(
+        f"Outreach asked us to wait. Work goes on by itself in {_say(seconds)}.", retry_after_seconds=seconds
+    )
 
 
 def _spent(wait: timedelta) -> RateLimited:
     seconds = max(wait.total_seconds(), 1.0)
     return RateLimited(
-        f"This hour’s calls to Outreach are spent. Work goes on by itself in {max(round(seconds / 60), 1)} min.",
+        f"This hour’s calls to Outreach are spent. Work goes on by itself in {_say(seconds)}.",
         retry_after_seconds=seconds,
     )
+
+
+def _say(seconds: float) -> str:
+    return f"{math.ceil(seconds)} s" if seconds <= 90 else f"{math.ceil(seconds / 60)} min"

@@ -429,26 +429,29 @@ class OutreachClient:
 
     def _understand(self, call: _Call, answer: Answer) -> Reply:
         now = self._now()
+        wait = waiting.wait_seconds(answer.headers, now=now) if answer.status == 429 else None
         allowance = waiting.allowance(answer.headers, now=now)
         if allowance is not None:
-            self._budget.learn(*allowance)
+            limit, remaining, resets_in = allowance
+            # A spent allowance is believed for as long as the 429 says, and not for the rest of an hour.
+            self._budget.learn(limit, remaining, resets_in if remaining or wait is None else wait)
         if answer.status == 200:
             media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if media_type not in (MEDIA_TYPE, "application/json"):
                 raise _unusable("not JSON:API")
             return Reply(jsonapi.parse_document(answer.body), answer.headers)
-        if answer.status == 429:
-            seconds = waiting.wait_seconds(answer.headers, now=now)
-            self._budget.blocked(seconds)
+        if wait is not None:
+            self._budget.blocked(wait)
             raise RateLimited(
-                "Outreach’s hourly allowance is spent. Nothing to do: we go on when it is filled again.",
-                retry_after_seconds=seconds,
+                f"Outreach asks us to wait {waiting.say_wait(wait)}. Nothing to do: we go on by ourselves.",
+                retry_after_seconds=wait,
                 detail="HTTP 429",
             )
         error = error_for(call.endpoint, answer.status, answer.body, scope=call.scope)
         if answer.status == 502 and int(call.query.get("page[size]", "0")) > SMALLEST_PAGE:
             raise PageTooHeavy(error.message, detail=error.detail)
-        pause = waiting.seconds_until(answer.headers.get("Retry-After"), now=now)
+        headers = answer.headers
+        pause = waiting.seconds_until(headers.get("Retry-After"), now=now, date=headers.get("Date"))
         if answer.status == 503 and pause is not None and pause > LONGEST_WAIT_IN_PLACE_SECONDS:
             raise InMaintenance(error.message, detail=error.detail)
         raise error

@@ -111,6 +111,119 @@ def test_the_windows_end_is_the_one_outreach_tells(connection):
     assert 590 < refusal.retry_after_seconds <= 600
 
 
+@pytest.mark.parametrize("resets_in", [0.0, 0.5, 1.0, 59.0])
+@pytest.mark.parametrize("is_fresh", [True, False])
+def test_a_spent_allowance_whose_reset_has_passed_when_it_is_stored_is_dropped(
+    connection, bystander, small, resets_in, is_fresh
+):
+    """Another hour has begun by then, and what was said of the last one says nothing of it."""
+    with time_machine.travel("2026-03-02T10:00:00Z", tick=False) as clock:
+        budget = HourlyBudget(connection.pk, background=True)
+        if not is_fresh:
+            budget.take()
+        HourlyBudget(bystander.pk, background=True).take()
+        before = get_row(bystander)
+        budget.learn(10_000, 0, resets_in)
+        clock.shift(timedelta(seconds=60))
+        budget.close()
+
+        taken, refusal = take_all(HourlyBudget(connection.pk, background=False))
+
+    assert taken == 100 - (0 if is_fresh else 1)
+    assert refusal.retry_after_seconds > 3500
+    assert get_row(bystander) == before
+
+
+@pytest.mark.parametrize("said", [(10_000, 0, 30.0), (10_000, 0, 3_599.0)])
+def test_a_spent_allowance_is_believed_until_its_reset_and_no_longer(connection, said):
+    with time_machine.travel("2026-03-02T10:00:00Z", tick=False) as clock:
+        budget = HourlyBudget(connection.pk, background=True)
+        budget.take()
+        budget.learn(*said)
+        budget.close()
+        refused, refusal = take_all(HourlyBudget(connection.pk, background=False))
+        clock.shift(timedelta(seconds=said[2] - 0.001))
+        still, _ = take_all(HourlyBudget(connection.pk, background=False))
+        clock.shift(timedelta(seconds=0.001))
+        HourlyBudget(connection.pk, background=False).take()
+
+    assert (refused, refusal.retry_after_seconds, still) == (0, said[2], 0)
+
+
+def test_what_is_said_of_an_hour_that_lasts_holds_though_ours_was_thought_to_end(connection):
+    """Our hour began when we began; Outreach's ends later, and it is Outreach's that counts."""
+    with time_machine.travel("2026-03-02T10:00:00Z", tick=False) as clock:
+        budget = HourlyBudget(connection.pk, background=True)
+        budget.take()
+        clock.shift(timedelta(minutes=59))
+        budget.learn(10_000, 0, 600)
+        clock.shift(timedelta(minutes=2))
+        budget.close()
+        _, refusal = take_all(HourlyBudget(connection.pk, background=False))
+
+    assert refusal.retry_after_seconds == 480
+
+
+@pytest.mark.parametrize(
+    ("noted", "words"),
+    [
+        ({"window_ends_at": 86_400, "used": 10_000}, "calls to Outreach are spent"),
+        ({"blocked_until": 86_400}, "asked us to wait"),
+    ],
+)
+def test_what_a_clock_noted_that_was_a_day_ahead_stops_nobody(connection, noted, words):
+    now = timezone.now()
+    columns = {
+        name: now + timedelta(seconds=value) if name != "used" else value for name, value in noted.items()
+    }
+    CallBudget.objects.create(connection=connection, **columns)
+
+    HourlyBudget(connection.pk, background=True).take()
+
+    in_half_an_hour = {name: now + timedelta(minutes=30) for name in columns if name != "used"}
+    CallBudget.objects.update(used=10_000, **in_half_an_hour)
+    with pytest.raises(RateLimited, match=words):
+        HourlyBudget(connection.pk, background=True).take()
+
+
+def test_of_two_waits_the_longer_holds(connection):
+    HourlyBudget(connection.pk, background=True).blocked(300)
+    HourlyBudget(connection.pk, background=True).blocked(1)
+
+    with pytest.raises(RateLimited) as refused:
+        HourlyBudget(connection.pk, background=True).take()
+
+    assert 290 < refused.value.retry_after_seconds <= 300
+    assert "asked us to wait" in refused.value.message and "in 5 min" in refused.value.message
+
+
+@pytest.mark.parametrize("limit", [1, 2, 999_999_999])
+def test_an_absurd_limit_lets_background_work_go_on(connection, limit):
+    budget = HourlyBudget(connection.pk, background=True)
+    budget.learn(limit, limit, 600)
+    budget.close()
+
+    HourlyBudget(connection.pk, background=True).take()
+
+    assert get_row(connection) == {"limit": limit, "used": min(limit * 80 // 100 or 1, 20)}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("spelling", ["delta", "epoch", "http-date", "iso"])
+def test_ten_429s_of_a_second_stop_nothing_for_longer_than_they_say(sandbox, connection, spelling):
+    """Each says that the hour's allowance is spent, and that the hour ends in a second."""
+    sandbox.faults.add("rate_limited", path="/api/v2/users", times=10, retry_after=spelling, seconds=1)
+
+    run = sync.carry_out(sync.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    row = CallBudget.objects.get(connection=connection)
+
+    assert run.state == RunState.WAITING
+    assert "hour" not in run.cause and "Outreach asks us to wait" in run.cause
+    with time_machine.travel(timezone.now() + timedelta(seconds=3)):
+        HourlyBudget(connection.pk, background=True).take()
+    assert row.blocked_until - timezone.now() < timedelta(seconds=3)
+
+
 @pytest.mark.parametrize("two_valued", [False, True])
 def test_a_real_call_teaches_what_others_spent(sandbox, connection, two_valued):
     sandbox.settings.two_valued_remaining = two_valued

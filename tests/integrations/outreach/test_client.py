@@ -400,6 +400,30 @@ def test_a_long_429_is_left_to_the_caller(wire, sandbox, spelling, shortest, lon
     assert len(sandbox.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("headers", "waits", "learnt"),
+    [
+        ({"Retry-After": "30", "X-RateLimit-Reset": "1800"}, 30, (10_000, 0, 30.0)),
+        ({"Retry-After": "30", "X-RateLimit-Reset": None}, 30, (10_000, 0, 30.0)),
+        ({"Retry-After": None, "X-RateLimit-Reset": None}, 60, (10_000, 0, 60.0)),
+        ({"Retry-After": "30", "X-RateLimit-Reset": "1800", "X-RateLimit-Remaining": "9000"}, 30,
+         (10_000, 9_000, 1800.0)),
+    ],
+)  # fmt: skip
+def test_a_429_of_thirty_seconds_is_not_taken_for_a_spent_hour(wire, sandbox, headers, waits, learnt):
+    sandbox.faults.add("rate_limited", retry_after="delta", seconds=30)
+    sandbox.faults.add("headers", values=headers)
+
+    with pytest.raises(RateLimited) as caught:
+        wire.client.send(LIST_USERS, query=USERS)
+
+    assert caught.value.message == (
+        f"Outreach asks us to wait {waits} seconds. Nothing to do: we go on by ourselves."
+    )
+    assert caught.value.retry_after_seconds == waits
+    assert wire.budget.learnt == [learnt]
+
+
 @pytest.mark.parametrize("spelling", ["past", "negative"])
 def test_a_429_in_the_past_waits_a_second_and_a_second_429_ends_it(wire, sandbox, spelling):
     sandbox.faults.add("rate_limited", retry_after=spelling, times=None)

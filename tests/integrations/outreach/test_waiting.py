@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.outreach.waiting import allowance, seconds_until, wait_seconds
+from integrations.outreach.waiting import allowance, say_wait, seconds_until, wait_seconds
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC).timestamp()
 
@@ -82,3 +82,47 @@ def test_the_allowance_is_what_the_headers_say_or_nothing(limit, remaining, rese
     headers = {name: value for name, value in values.items() if value is not None}
 
     assert allowance(headers, now=NOW) == told
+
+
+@pytest.mark.parametrize("ahead", [-7_200, -600, 0, 600, 7_200])
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda instant: str(int(instant)),
+        lambda instant: formatdate(instant, usegmt=True),
+        lambda instant: datetime.fromtimestamp(instant, UTC).isoformat(),
+    ],
+    ids=["epoch", "http-date", "iso"],
+)
+def test_an_instant_is_compared_with_the_clock_that_wrote_it(spell, ahead):
+    """Our clock may be minutes ahead of Outreach's, or behind: a wait of 90 s is one of 90 s."""
+    headers = {
+        "Date": formatdate(NOW, usegmt=True),
+        "Retry-After": spell(NOW + 90),
+        "X-RateLimit-Reset": spell(NOW + 90),
+        "X-RateLimit-Limit": "10000",
+        "X-RateLimit-Remaining": "0",
+    }
+
+    assert wait_seconds(headers, now=NOW + ahead) == 90
+    assert allowance(headers, now=NOW + ahead) == (10_000, 0, 90.0)
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["", "yesterday", "Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "9" * 300],
+)
+def test_a_date_that_makes_no_sense_is_not_compared_with(date):
+    assert wait_seconds({"Date": date, "Retry-After": str(int(NOW + 90))}, now=NOW) == 90
+    assert wait_seconds({"Date": date, "Retry-After": "90"}, now=NOW) == 90
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1, "1 second"), (1.2, "2 seconds"), (30, "30 seconds"), (90, "90 seconds"), (91, "2 minutes"),
+        (780, "13 minutes"), (3600, "60 minutes"),
+    ],
+)  # fmt: skip
+def test_a_wait_is_told_in_seconds_or_minutes(seconds, words):
+    assert say_wait(seconds) == words
