@@ -52,6 +52,12 @@ def make_reply(text: str) -> Reply:
     return Reply(int(text[:3]), (text.encode("ascii"),))
 
 
+# A promise made to the client is kept or the message is not taken: another server may answer at the next hop now.
+_NO_LONGER_OFFERED = make_reply(
+    "451 4.5.1 The next hop no longer offers what was asked for. Try again later."
+)
+
+
 class HopLost(Exception):
     """The next hop cannot be reached, broke off or answers no SMTP. was_at_end: it may have taken the message."""
 
@@ -79,7 +85,7 @@ class Path:
     @property
     def address(self) -> str:
         """The address without brackets, for a person's or a program's eye; "" for the null sender."""
-        return self.path.decode("utf-8", "replace").strip("<>").strip()
+        return self.path[1:-1].decode("utf-8", "replace").strip()
 
 
 class NextHop:
@@ -148,17 +154,22 @@ class NextHop:
         await self._introduce(name)
 
     async def open_mail(self, sender: Path) -> Reply:
-        """Begin a transaction. Parameters that the next hop does not offer are left out."""
+        """Begin a transaction. A size is left out where the next hop asks for none."""
         if self.has_transaction:
             await self.reset()
-        parameters = [one for one in sender.parameters if self._offers(one)]
+        parameters = [
+            one for one in sender.parameters if self._offers(one) or not one.upper().startswith(b"SIZE=")
+        ]
+        if not all(map(self._offers, parameters)):
+            return _NO_LONGER_OFFERED
         reply = await self._ask(b" ".join([b"MAIL FROM:" + sender.path, *parameters]))
         self.has_transaction = reply.is_good
         return reply
 
     async def add_recipient(self, recipient: Path) -> Reply:
-        parameters = [one for one in recipient.parameters if self._offers(one)]
-        return await self._ask(b" ".join([b"RCPT TO:" + recipient.path, *parameters]))
+        if not all(map(self._offers, recipient.parameters)):
+            return _NO_LONGER_OFFERED
+        return await self._ask(b" ".join([b"RCPT TO:" + recipient.path, *recipient.parameters]))
 
     async def send(self, pieces: Iterable[memoryview | bytes]) -> Reply:
         """Send the message to the recipients of the transaction, which then is over.
@@ -204,9 +215,7 @@ class NextHop:
             await asyncio.wait_for(self._writer.wait_closed(), 2)
 
     def _offers(self, parameter: bytes) -> bool:
-        name = parameter.partition(b"=")[0].upper()
-        extension = _EXTENSION_OF.get(name)
-        return extension in self.extensions
+        return get_extension(parameter.partition(b"=")[0].upper()) in self.extensions
 
     async def _ask(self, command: bytes, *, seconds: float = COMMAND_SECONDS) -> Reply:
         if not self.is_open:
@@ -245,15 +254,24 @@ class NextHop:
         raise ValueError("a reply without an end")
 
 
-_EXTENSION_OF = {
+_MAIL_PARAMETERS = {
     b"BODY": "8BITMIME",
     b"SMTPUTF8": "SMTPUTF8",
     b"SIZE": "SIZE",
     b"RET": "DSN",
     b"ENVID": "DSN",
-    b"NOTIFY": "DSN",
-    b"ORCPT": "DSN",
 }
+_RECIPIENT_PARAMETERS = {b"NOTIFY": "DSN", b"ORCPT": "DSN"}
+
+
+def get_extension(name: bytes) -> str:
+    """Return the extension that a parameter of this name, in capitals, belongs to; '' where we hand none through."""
+    return (_MAIL_PARAMETERS | _RECIPIENT_PARAMETERS).get(name, "")
+
+
+def is_for_mail(name: bytes) -> bool:
+    """Whether the parameter of this name stands behind MAIL FROM, and not behind RCPT TO."""
+    return name not in _RECIPIENT_PARAMETERS
 
 
 def stuff(pieces: Iterable[memoryview | bytes]) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from aiosmtpd.smtp import SMTP
 
 from .budget import Budget
 from .passing import Gateway, Mail, Outcome
-from .relay import CHUNK, HopLost, NextHop, Path, Reply, make_reply
+from .relay import CHUNK, HopLost, NextHop, Path, Reply, get_extension, is_for_mail, make_reply
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -30,7 +30,12 @@ LONGEST_COMMAND = 4_096
 MOST_SESSIONS = 200
 SMALLEST_SHARE = 65_536  # of the memory; what a message without a size of its own takes is the largest
 
-_PATH = re.compile(rb"\s*(<[^<>\r\n\0]*>)((?:\s+[!-~\x80-\xff]+)*)\s*", re.DOTALL)
+# What stands in quotes may hold any bracket; RFC 5321, 4.1.2.
+_PATH = re.compile(
+    rb'[ \t]*(<(?:"(?:[^"\\\r\n\0]|\\[^\r\n\0])*+"|[^<>"\r\n\0])*+>)((?:[ \t]+[!-~\x80-\xff]+)*+)[ \t]*'
+)
+_PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=[!-<>-~\x80-\xff]+)?")
+_SIZE = re.compile(rb"\d{1,20}")
 _TOO_EARLY = "554 5.5.0 Something came behind the message, before its answer."
 _NEXT_HOP_EXTENSIONS = ("8BITMIME", "SMTPUTF8", "DSN")
 # What some servers take for the end of a message; see RFC 5321, 4.1.1.4, and "SMTP smuggling".
@@ -191,6 +196,9 @@ class Intake(SMTP):
         if sender is None:
             await self.push("501 5.5.4 Syntax: MAIL FROM:<address>")
             return
+        if refusal := self._refuse_parameters(sender, for_mail=True):
+            await self.push(refusal)
+            return
         size = _read_size(sender)
         if size is not None and size > self._house.size_limit:
             await self.push(f"552 5.3.4 Messages may have {self._house.size_limit} bytes.")
@@ -210,6 +218,9 @@ class Intake(SMTP):
         if recipient is None:
             await self.push("501 5.5.4 Syntax: RCPT TO:<address>")
             return
+        if refusal := self._refuse_parameters(recipient, for_mail=False):
+            await self.push(refusal)
+            return
         reply = await self._ask_hop(self._hop.add_recipient(recipient))
         if reply.is_good:
             self._transaction.recipients.append(recipient)
@@ -219,6 +230,11 @@ class Intake(SMTP):
         await self._drop_transaction()
         await self.push("250 2.0.0 OK")
         self.finish()
+
+    async def smtp_BDAT(self, arg: str | None) -> None:
+        """Chunks are not offered; those of a client that sends them all the same must not be read as commands."""
+        await self.push("502 5.5.1 CHUNKING is not offered here.")
+        self._hang_up()
 
     async def smtp_VRFY(self, arg: str | None) -> None:
         await self.push("252 2.1.5 Send it, and see.")
@@ -340,6 +356,19 @@ class Intake(SMTP):
             logger.warning("a message is not taken: %s", lost)
             return make_reply("451 4.4.2 The next hop broke off. Try again later.")
 
+    def _refuse_parameters(self, path: Path, *, for_mail: bool) -> str | None:
+        """Return why the parameters are refused: a promise that was not offered is not taken, RFC 5321, 4.1.1.11."""
+        names = [one.partition(b"=")[0].upper() for one in path.parameters]
+        if not all(map(_PARAMETER.fullmatch, path.parameters)) or len(set(names)) < len(names):
+            return "501 5.5.4 These parameters cannot be read."
+        offered = {"SIZE", *(self._hop.extensions if self._hop else ())}
+        if not all(is_for_mail(name) == for_mail and get_extension(name) in offered for name in names):
+            return "555 5.5.4 A parameter that is not offered here."
+        size = next((one for one in path.parameters if one.upper().startswith(b"SIZE=")), None)
+        if b"SIZE" in names and (size is None or not _SIZE.fullmatch(size[5:])):
+            return "501 5.5.4 Syntax: SIZE=bytes"
+        return None
+
     async def _drop_transaction(self) -> None:
         self._transaction = None
         if self._hop is not None and self._hop.is_open and self._hop.has_transaction:
@@ -372,5 +401,4 @@ def _read_path(arg: str | None, keyword: str) -> Path | None:
 
 
 def _read_size(sender: Path) -> int | None:
-    sizes = [one[5:] for one in sender.parameters if one.upper().startswith(b"SIZE=")]
-    return int(sizes[0]) if sizes and sizes[0].isdigit() and len(sizes[0]) < 20 else None
+    return next((int(one[5:]) for one in sender.parameters if one.upper().startswith(b"SIZE=")), None)

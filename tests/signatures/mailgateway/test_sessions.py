@@ -174,6 +174,81 @@ def test_commands_behind_the_message_are_refused(gateway, sink):
     assert sink.taken == []
 
 
+@pytest.mark.parametrize(
+    "recipient",
+    ['"a>b"@partner.example', '"a<b> SIZE=1"@partner.example', '"a\\">b"@partner.example', '"odd user"@partner.example',
+     '"@"@partner.example', "x" * 70 + "@partner.example", "jö@partner.example"],
+)  # fmt: skip
+def test_a_local_part_in_quotes_may_hold_anything(gateway, sink, recipient):
+    with Client(gateway.port) as client:
+        assert client.say("MAIL FROM:<maria@acme.example> SMTPUTF8").startswith("250")
+        assert client.say(f"RCPT TO:<{recipient}>").startswith("250")
+        assert client.data(NO_SLOT).startswith("250")
+
+    assert [one.recipients for one in sink.taken] == [(recipient,)]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "<a>b@partner.example>",
+        '<"a>b@partner.example>',
+        "<<a@b.example>>",
+        "<a@b.example",
+        '<"a\\">',
+        "<a>x=1",
+    ],
+)
+def test_an_address_whose_end_is_not_sure_is_refused(gateway, sink, path):
+    with Client(gateway.port) as client:
+        assert client.say(f"MAIL FROM:{path}").startswith("501 5.5.4")
+        assert client.say(f"MAIL FROM:<{MARIA}>").startswith("250")
+        assert client.say(f"RCPT TO:{path}").startswith("501 5.5.4")
+
+    assert sink.commands == [f"MAIL {MARIA}"]
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    ["REQUIRETLS", "MT-PRIORITY=3", "BY=120;R", "AUTH=<>", "HOLDFOR=60", "X-OWN=1", "RET=HDRS", "ENVID=a1",
+     "NOTIFY=NEVER", "BODY=8BITMIME REQUIRETLS"],
+)  # fmt: skip
+def test_what_was_not_offered_cannot_be_asked_for(gateway, sink, parameter):
+    """The sink offers no DSN; and whatever the gateway does not know, it cannot promise."""
+    with Client(gateway.port) as client:
+        assert (
+            client.say(f"MAIL FROM:<{MARIA}> {parameter}")
+            == "555 5.5.4 A parameter that is not offered here."
+        )
+        assert client.say(f"MAIL FROM:<{MARIA}> BODY=8BITMIME").startswith("250")
+        assert client.say(f"RCPT TO:<{JO}> NOTIFY=NEVER").startswith("555 5.5.4")
+        assert client.say(f"RCPT TO:<{JO}> SIZE=1").startswith("555 5.5.4")
+        assert client.say(f"RCPT TO:<{JO}>").startswith("250")
+
+    assert sink.commands == [f"MAIL {MARIA} BODY=8BITMIME", f"RCPT {JO}"]
+
+
+@pytest.mark.parametrize(
+    "parameter", ["SIZE", "SIZE=", "SIZE=x", "SIZE=-1", "SIZE=1 size=2", "=1", "BODY==7BIT", "-A=1"]
+)
+def test_parameters_that_cannot_be_read_are_refused(gateway, sink, parameter):
+    with Client(gateway.port) as client:
+        assert client.say(f"MAIL FROM:<{MARIA}> {parameter}").startswith("501 5.5.4")
+
+    assert sink.commands == []
+
+
+def test_chunks_are_not_offered_and_never_read_as_commands(gateway, sink):
+    with Client(gateway.port) as client:
+        assert "CHUNKING" not in client.offers
+        client.envelope(MARIA, [JO])
+        client.send(b"BDAT 60 LAST\r\nRSET\r\nMAIL FROM:<admin@acme.example>\r\n")
+        assert client.read() == "502 5.5.1 CHUNKING is not offered here."
+        assert client.read() == "closed"
+
+    assert sink.commands == [f"MAIL {MARIA}", f"RCPT {JO}"]
+
+
 def test_commands_out_of_order_or_shape_are_refused_with_their_reason(gateway):
     with Client(gateway.port, "") as client:
         assert client.say("MAIL FROM:<a@b.example>").startswith("503")
