@@ -5,10 +5,10 @@ Nothing here names a vendor; a second provider speaks in these records too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 Record = TypeVar("Record")
 
@@ -21,35 +21,35 @@ LONGEST_NAME = 511
 
 @dataclass(frozen=True, slots=True)
 class PersonRecord:
-    """A user of the outside system. Texts are stripped; absent values are ''.
+    """A user of the outside system. Texts are stripped; '' is an empty value, None one that is not known.
 
-    team_ids: None where the reply did not say (then the teams' own member lists decide).
+    is_locked: None where the reply did not say. team_ids: likewise (then the teams' own member lists decide).
     """
 
     remote_id: str
     email: str
-    first_name: str = ""
-    last_name: str = ""
-    name: str = ""
-    title: str = ""
-    phone: str = ""
-    phone_extension: str = ""
-    custom1: str = ""
-    custom2: str = ""
-    custom3: str = ""
-    custom4: str = ""
-    custom5: str = ""
-    is_locked: bool = False
+    first_name: str | None = ""
+    last_name: str | None = ""
+    name: str | None = ""
+    title: str | None = ""
+    phone: str | None = ""
+    phone_extension: str | None = ""
+    custom1: str | None = ""
+    custom2: str | None = ""
+    custom3: str | None = ""
+    custom4: str | None = ""
+    custom5: str | None = ""
+    is_locked: bool | None = False
     updated_at: datetime | None = None
     team_ids: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TeamRecord:
-    """A team; member_ids is None where the reply gave no complete list of members."""
+    """A team; name is None where it is not known, member_ids where the reply gave no complete list."""
 
     remote_id: str
-    name: str
+    name: str | None
     member_ids: frozenset[str] | None = None
 
 
@@ -57,7 +57,7 @@ class TeamRecord:
 class MailboxRecord:
     """A mailbox with the signature it holds now ('' for none).
 
-    is_editable: None where the reply did not say.
+    is_editable, is_send_disabled: None where the reply did not say.
     """
 
     remote_id: str
@@ -65,7 +65,7 @@ class MailboxRecord:
     person_id: str = ""
     signature_html: str = ""
     is_editable: bool | None = None
-    is_send_disabled: bool = False
+    is_send_disabled: bool | None = False
     updated_at: datetime | None = None
 
 
@@ -86,9 +86,16 @@ class ProspectRecord:
     account_id: str = ""
 
 
+class UnknownValue(NamedTuple):
+    """An attribute, by its name outside, whose value a record does not tell. was_sent: it came, and does not fit."""
+
+    attribute: str
+    was_sent: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """One record of an otherwise sound page that does not fit; kept aside with its reason."""
+    """One record of an otherwise sound page that is rejected, with the reason; remote_id is '' for none."""
 
     remote_id: str
     reason: str
@@ -96,11 +103,15 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Record]):
-    """One page of a listing. is_last is True on the page that ends the listing."""
+    """One page of a listing. is_last is True on the page that ends the listing.
+
+    unknown: for how many of the records each attribute did not come, or came as something we cannot use.
+    """
 
     records: tuple[Record, ...]
     unreadable: tuple[Unreadable, ...]
     is_last: bool
+    unknown: Mapping[UnknownValue, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

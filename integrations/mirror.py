@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -30,6 +30,10 @@ COLUMNS: dict[type[MirrorRow], tuple[str, ...]] = {
     Person: (*PERSON_TEXTS, "is_locked", "team_ids"),
     Mailbox: ("email", "person_remote_id", "signature_html", "is_editable", "is_send_disabled"),
 }
+STOPS = {"is_locked": True, "is_editable": False}
+"""What keeps us from writing: it stays until its end is told. The other answer is not known for good: without
+being told again it is None, and nothing is written until it is told."""
+EMPTY = {"is_send_disabled": False}  # what a new row holds that was not told; any other column ''
 BATCH = 500  # ids in one query; SQLite takes at most 999
 
 
@@ -141,9 +145,20 @@ class Mirror:
             known |= dict(self._rows(Person).filter(remote_id__in=ids).values_list("remote_id", "team_ids"))
         return known
 
+    def _keep_unknown(self, model: type[MirrorRow], rows: dict[str, Values]) -> None:
+        """A value that is None in `rows` becomes what the row held, or is empty where there was no row."""
+        for ids in in_batches(remote_id for remote_id, values in rows.items() if None in values):
+            columns = COLUMNS[model]
+            present = self._rows(model).filter(remote_id__in=ids).values_list("remote_id", *columns)
+            held = {remote_id: values for remote_id, *values in present}
+            for remote_id in ids:
+                known = dict(zip(columns, held.get(remote_id, ()), strict=False))
+                rows[remote_id] = _fill(dict(zip(columns, rows[remote_id], strict=True)), known)
+
     def _put(self, model: type[MirrorRow], rows: dict[str, Values]) -> Tally:
         """Each row holds these values; rows that held them already are not written."""
         tally = Tally()
+        self._keep_unknown(model, rows)
         for ids in in_batches(rows):
             present = self._find_present(model, ids)
             fresh = []
@@ -198,6 +213,20 @@ def in_batches(ids: Iterable[str]) -> Iterator[list[str]]:
     rest = iter(ids)
     while batch := list(islice(rest, BATCH)):
         yield batch
+
+
+def _fill(values: dict[str, Any], known: Mapping[str, Any]) -> Values:
+    """Return the values with what was known in the place of each None."""
+    has_moved = values.get("phone") not in (None, known.get("phone"))
+    for column in [column for column, value in values.items() if value is None]:
+        present = known.get(column)
+        if column in STOPS:
+            values[column] = present if present is STOPS[column] else None
+        elif column == "phone_extension" and has_moved:
+            values[column] = ""  # it belonged to the number before
+        else:
+            values[column] = EMPTY.get(column, "") if present is None else present
+    return tuple(values.values())
 
 
 def _digest(values: Values) -> str:

@@ -42,12 +42,13 @@ def refresh_groups(connection: Connection) -> int:
     live = Team.objects.filter(connection=connection, retired_at=None).order_by("name", "remote_id")
     for team in live:
         group = groups.pop(team.remote_id, None)
+        name = team.name or f"Team {team.remote_id}"
         if group is None:
             last += 1
-            Group.objects.create(domain=domain, name=team.name, position=last, follows_team_id=team.remote_id)
+            Group.objects.create(domain=domain, name=name, position=last, follows_team_id=team.remote_id)
             changed += 1
-        elif group.name != team.name or group.archived_at:
-            group.name, group.archived_at = team.name, None
+        elif group.name != name or group.archived_at:
+            group.name, group.archived_at = name, None
             group.save(update_fields=["name", "archived_at"])
             changed += 1
     gone = [group.pk for group in groups.values() if group.archived_at is None]

@@ -27,7 +27,7 @@ from .models import (
     Snapshot,
 )
 from .permission import say_why_unreadable, say_why_unwritable
-from .planning import EDITED, NOT_EDITABLE
+from .planning import EDITED, say_why_closed
 
 MOVED = Refusal(
     "moved", "In Outreach this mailbox is gone or belongs to somebody else now, so nothing was written."
@@ -89,12 +89,15 @@ class DeliveryJob:
         placement: Placement | None,
         snapshot: Snapshot | None,
     ) -> Verdict:
-        if sender is None or not sender.is_active or sender.person.retired_at is not None:
+        if sender is None or sender.person.retired_at is not None:
+            return PERSON_GONE
+        if not sender.is_active and not sender.is_lock_unknown:
             return PERSON_GONE
         if mailbox is None or mailbox.person_id != sender.person.remote_id:
             return MOVED
-        if mailbox.is_editable is False:
-            return NOT_EDITABLE
+        closed = say_why_closed(sender, mailbox.is_editable)
+        if closed is not None:
+            return closed
         composed = self._composer.compose(sender)
         if isinstance(composed, Refusal):
             return composed

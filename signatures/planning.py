@@ -27,6 +27,14 @@ NOT_EDITABLE = Refusal(
     "not_editable",
     "Outreach does not let our account edit this mailbox. Share it with that account in Outreach.",
 )
+LOCK_UNKNOWN = Refusal(
+    "lock_unknown",
+    "Outreach did not say whether this person is locked, so nothing is written until it does.",
+)
+EDITABLE_UNKNOWN = Refusal(
+    "editable_unknown",
+    "Outreach did not say whether our account may edit this mailbox, so nothing is written until it does.",
+)
 
 
 @dataclass(slots=True)
@@ -86,7 +94,7 @@ def _plan_chunk(run: DeliveryRun, senders: list[Sender], composer: Composer, *, 
     kept = get_restored(run.connection, ids) if keeps_restored else set()
     for sender in senders:
         owned = by_person.get(sender.person.remote_id, [])
-        if not sender.is_active:
+        if not sender.is_active and not sender.is_lock_unknown:
             plan.left_out += len(owned)
             continue
         composed = composer.compose(sender) if owned else None
@@ -104,9 +112,9 @@ def _plan_mailbox(
     composed: Composed | Refusal | None,
     placement: Placement | None,
 ) -> None:
-    refusal = composed if isinstance(composed, Refusal) else None
-    if mailbox.is_editable is False:
-        refusal = NOT_EDITABLE
+    refusal = say_why_closed(sender, mailbox.is_editable)
+    if refusal is None and isinstance(composed, Refusal):
+        refusal = composed
     if refusal is None and isinstance(composed, Composed):
         if is_in_place(composed.rendered.sha256, mailbox, placement):
             plan.unchanged += 1
@@ -126,6 +134,18 @@ def _plan_mailbox(
             reason=refusal.reason if refusal else "",
         )
     )
+
+
+def say_why_closed(sender: Sender, is_editable: bool | None) -> Refusal | None:
+    """Return why nothing may be written to this mailbox of an active sender, or None where it may.
+
+    is_editable: of the mailbox, None where Outreach did not say.
+    """
+    if sender.is_lock_unknown:
+        return LOCK_UNKNOWN
+    if is_editable is None:
+        return EDITABLE_UNKNOWN
+    return None if is_editable else NOT_EDITABLE
 
 
 def is_in_place(rendered_sha256: str, mailbox: Mailbox, placement: Placement | None) -> bool:

@@ -52,6 +52,8 @@ class _Batch:
 def refresh_senders(connection: Connection, *, since: datetime | None) -> SenderTally:
     """Each mirrored person is a sender in the right group; locked and retired people are not active.
 
+    Somebody of whom Outreach does not say whether they are locked stays as active as they were.
+
     since: only people a sync changed at or after it; None for everybody. Values kept here stay, and
     follow a person into a new connection of the same organisation. A row that would not change is
     not written. Works in chunks of 1,000, each in a transaction of its own.
@@ -92,10 +94,10 @@ def _refresh_chunk(
     now = timezone.now()
     batch = _Batch()
     for person in people:
-        is_active = person.retired_at is None and not person.is_locked
         group_id = choose_group(person.team_ids, rules)
-        digest = _digest(person, group_id, names.get(group_id or 0, ""), is_active=is_active)
         sender = known.get(person.pk)
+        is_active = _is_active(person, sender)
+        digest = _digest(person, group_id, names.get(group_id or 0, ""), is_active=is_active)
         if sender is None and person.retired_at is not None:
             continue
         if sender is None:
@@ -120,6 +122,12 @@ def _refresh_chunk(
     )  # another follower may be as fast
     changing = ["person", "email", "name", "group", "is_active", "source_digest", "changed_at"]
     update_rows(batch.old, changing)
+
+
+def _is_active(person: Person, sender: Sender | None) -> bool:
+    if person.retired_at is None and person.is_locked is None:
+        return sender is not None and sender.is_active
+    return person.retired_at is None and not person.is_locked
 
 
 def _find_earlier_selves(connection: Connection, strangers: list[Person]) -> dict[int, Sender]:

@@ -47,7 +47,11 @@ class Person(MirrorRow):
     custom3 = models.CharField(max_length=255, blank=True)
     custom4 = models.CharField(max_length=255, blank=True)
     custom5 = models.CharField(max_length=255, blank=True)
-    is_locked = models.BooleanField(default=False)
+    is_locked = models.BooleanField(
+        null=True,
+        default=False,
+        help_text="Empty: Outreach did not say, so nothing is written to this person.",
+    )
     # Ids and not rows: membership is read from both sides, and either side may come first.
     team_ids = models.JSONField(default=list, help_text="Remote ids of the person's teams, sorted.")
 
@@ -65,7 +69,9 @@ class Mailbox(MirrorRow):
     email = models.CharField(max_length=255)
     person_remote_id = models.CharField(max_length=32, blank=True)
     signature_html = models.TextField(blank=True, help_text="What the mailbox held when it was last read.")
-    is_editable = models.BooleanField(null=True)
+    is_editable = models.BooleanField(
+        null=True, help_text="Empty: Outreach did not say, so nothing is written to this mailbox."
+    )
     is_send_disabled = models.BooleanField(default=False)
     read_at = models.DateTimeField(
         help_text="When this signature was last read and found different from before."

@@ -117,7 +117,7 @@ class OutreachConnector:
         reply = self._client.send(WRITE_SIGNATURE, path_id=mailbox_id, body=body)
         item = jsonapi.resource(reply.document)
         try:
-            record = records.mailbox(item, jsonapi.identity(item, "mailbox"))
+            record = records.mailbox(records.Values(item), jsonapi.identity(item, "mailbox"))
         except FieldError as error:
             raise _unexpected(f"mailbox {mailbox_id}: {error}") from error
         if record.remote_id != mailbox_id:

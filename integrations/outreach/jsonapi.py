@@ -22,7 +22,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class FieldError(Exception):
-    """One field of one record does not fit; the record is set aside with this reason."""
+    """One field of one record does not fit; where it must, the record is rejected with this reason."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"{name} {why}")
@@ -141,8 +141,10 @@ def id_text(value: Any, name: str) -> str:
 
 
 def attributes_of(item: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes of an item."""
+    """Return the attributes of an item; none where the reply has null or nothing."""
     attributes = item.get("attributes")
+    if attributes is None:
+        return {}
     if type(attributes) is not dict:
         raise FieldError("attributes", "is not an object")
     return attributes

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -16,6 +18,7 @@ from integrations.connector import (
     PersonRecord,
     ProspectRecord,
     TeamRecord,
+    UnknownValue,
     Unreadable,
 )
 from integrations.outreach import jsonapi
@@ -24,6 +27,7 @@ from integrations.outreach.jsonapi import FieldError
 from integrations.outreach.listing import ListingPage
 
 Record = TypeVar("Record", PersonRecord, TeamRecord, MailboxRecord)
+Answer = TypeVar("Answer", bool, datetime)
 
 # Outreach's name -> ours. Score and engagedScore are numbers; they travel as text like the rest.
 _PROSPECT_ATTRIBUTES = {
@@ -48,18 +52,20 @@ PROSPECT_LINKS = {"owner": "user", "stage": "stage", "persona": "persona", "acco
 
 def read_page(
     page: ListingPage,
-    read: Callable[[dict[str, Any], str], Record],
+    read: Callable[[Values, str], Record],
     resource_type: str,
     updated_since: datetime | None,
 ) -> Page[Record]:
-    """Return the page as records; what does not fit is set aside, and of two with one id the last counts."""
+    """Return the page as records; one that does not fit is rejected, and of two with one id the last counts."""
     records: dict[str, Record] = {}
     unreadable: list[Unreadable] = []
+    unknown: dict[str, list[UnknownValue]] = {}
     for item in page.items:
         remote_id = ""
         try:
             remote_id = jsonapi.identity(item, resource_type)
-            record = read(item, remote_id)
+            values = Values(item)
+            record = read(values, remote_id)
         except FieldError as error:
             unreadable.append(Unreadable(remote_id, str(error)))
             continue
@@ -67,66 +73,121 @@ def read_page(
         # The bounds of a date filter are sometimes ignored.
         if updated_since is None or updated_at is None or updated_at >= updated_since:
             records[remote_id] = record
-    return Page(tuple(records.values()), tuple(unreadable), page.is_last)
+            unknown[remote_id] = values.unknown
+    counted = Counter(itertools.chain.from_iterable(unknown.values()))
+    return Page(tuple(records.values()), tuple(unreadable), page.is_last, counted)
 
 
-def person(item: dict[str, Any], remote_id: str) -> PersonRecord:
+class Values:
+    """One item's values. What identity or safety hangs on is read by `jsonapi`, which raises FieldError.
+
+    Everything else is read here: a value that is absent or does not fit is None, and noted in `unknown`.
+    """
+
+    __slots__ = ("attributes", "item", "unknown")
+
+    def __init__(self, item: dict[str, Any]) -> None:
+        self.item = item
+        self.attributes = jsonapi.attributes_of(item)
+        self.unknown: list[UnknownValue] = []
+
+    def text(self, name: str, longest: int = LONGEST_TEXT) -> str | None:
+        try:
+            return jsonapi.text(self.attributes, name, longest)
+        except FieldError:
+            self._note(name, was_sent=name in self.attributes)
+            return None
+
+    def flag(self, name: str) -> bool | None:
+        return self._answer(jsonapi.flag, name)
+
+    def instant(self, name: str) -> datetime | None:
+        return self._answer(jsonapi.instant, name)
+
+    def to_many(self, name: str, resource_type: str) -> frozenset[str] | None:
+        """Return ids, or None. That no complete list came is in order, and not noted."""
+        try:
+            return jsonapi.to_many(self.item, name, resource_type)
+        except FieldError:
+            self._note(name, was_sent=True)
+            return None
+
+    def _answer(self, read: Callable[[dict[str, Any], str], Answer | None], name: str) -> Answer | None:
+        """Return what `read` says; null is no answer."""
+        try:
+            value = read(self.attributes, name)
+        except FieldError:
+            self._note(name, was_sent=True)
+            return None
+        if value is None:
+            self._note(name, was_sent=False)
+        return value
+
+    def _note(self, name: str, *, was_sent: bool) -> None:
+        self.unknown.append(UnknownValue(name, was_sent))
+
+
+def person(values: Values, remote_id: str) -> PersonRecord:
     """Return a user as a person. Raises: FieldError, as everything here."""
-    attributes = jsonapi.attributes_of(item)
-    phone, bridge, extension = (
-        jsonapi.text(attributes, name, LONGEST_TEXT)
-        for name in ("phoneNumber", "bridgePhone", "bridgePhoneExtension")
-    )
-    # The extension belongs to the bridge number, often a private one: it counts where both are one number.
-    has_extension = bool(extension and phone) and _digits(phone) == _digits(bridge)
+    phone = values.text("phoneNumber")
     return PersonRecord(
         remote_id=remote_id,
-        email=_address(attributes),
-        first_name=jsonapi.text(attributes, "firstName", LONGEST_TEXT),
-        last_name=jsonapi.text(attributes, "lastName", LONGEST_TEXT),
-        name=jsonapi.text(attributes, "name", LONGEST_NAME),
-        title=jsonapi.text(attributes, "title", LONGEST_TEXT),
+        email=_address(values.attributes),
+        first_name=values.text("firstName"),
+        last_name=values.text("lastName"),
+        name=values.text("name", LONGEST_NAME),
+        title=values.text("title"),
         phone=phone,
-        phone_extension=extension if has_extension else "",
-        custom1=jsonapi.text(attributes, "custom1", LONGEST_TEXT),
-        custom2=jsonapi.text(attributes, "custom2", LONGEST_TEXT),
-        custom3=jsonapi.text(attributes, "custom3", LONGEST_TEXT),
-        custom4=jsonapi.text(attributes, "custom4", LONGEST_TEXT),
-        custom5=jsonapi.text(attributes, "custom5", LONGEST_TEXT),
-        is_locked=bool(jsonapi.flag(attributes, "locked")),
-        updated_at=jsonapi.instant(attributes, "updatedAt"),
-        team_ids=jsonapi.to_many(item, "teams", "team"),
+        phone_extension=_extension(phone, values.text("bridgePhone"), values.text("bridgePhoneExtension")),
+        custom1=values.text("custom1"),
+        custom2=values.text("custom2"),
+        custom3=values.text("custom3"),
+        custom4=values.text("custom4"),
+        custom5=values.text("custom5"),
+        is_locked=values.flag("locked"),
+        updated_at=values.instant("updatedAt"),
+        team_ids=values.to_many("teams", "team"),
     )
 
 
-def team(item: dict[str, Any], remote_id: str) -> TeamRecord:
+def _extension(phone: str | None, bridge: str | None, extension: str | None) -> str | None:
+    """Return the extension of `phone`. It belongs to the bridge number, often a private one, and counts
+    where both are one number."""
+    if phone == "" or bridge == "" or extension == "":
+        return ""
+    if phone is None or bridge is None or extension is None:
+        return None
+    return extension if _digits(phone) == _digits(bridge) else ""
+
+
+def team(values: Values, remote_id: str) -> TeamRecord:
     """Return a team with its members, where the reply lists them all."""
-    name = jsonapi.text(jsonapi.attributes_of(item), "name", LONGEST_TEXT)
-    return TeamRecord(remote_id, name, jsonapi.to_many(item, "users", "user"))
+    return TeamRecord(remote_id, values.text("name"), values.to_many("users", "user"))
 
 
-def mailbox(item: dict[str, Any], remote_id: str) -> MailboxRecord:
+def mailbox(values: Values, remote_id: str) -> MailboxRecord:
     """Return a mailbox with the signature it holds, to the byte."""
-    attributes = jsonapi.attributes_of(item)
     return MailboxRecord(
         remote_id=remote_id,
-        email=_address(attributes),
-        person_id=_owner(item, attributes),
-        signature_html=jsonapi.markup(attributes, "emailSignature"),
-        is_editable=jsonapi.flag(attributes, "editable"),
-        is_send_disabled=bool(jsonapi.flag(attributes, "sendDisabled")),
-        updated_at=jsonapi.instant(attributes, "updatedAt"),
+        email=_address(values.attributes),
+        person_id=_owner(values),
+        signature_html=jsonapi.markup(values.attributes, "emailSignature"),
+        is_editable=values.flag("editable"),
+        is_send_disabled=values.flag("sendDisabled"),
+        updated_at=values.instant("updatedAt"),
     )
 
 
-def _owner(item: dict[str, Any], attributes: Mapping[str, Any]) -> str:
-    """Return whose mailbox it is; two answers that differ are none, or a signature could go astray."""
-    value = attributes.get("userId")
+def _owner(values: Values) -> str:
+    """Return whose mailbox it is, '' for nobody's; two answers that differ are none, or a signature could go astray."""
+    value = values.attributes.get("userId")
     by_attribute = "" if value is None else jsonapi.id_text(value, "userId")
-    by_relationship = jsonapi.to_one(item, "user", "user") or ""
+    by_relationship = jsonapi.to_one(values.item, "user", "user")
+    if by_relationship is None and "userId" not in values.attributes:
+        raise FieldError("userId", "is absent, and the user relationship too")
     if by_attribute and by_relationship and by_attribute != by_relationship:
         raise FieldError("userId", "and the user relationship name different people")
-    return by_attribute or by_relationship
+    return by_attribute or by_relationship or ""
 
 
 def _address(attributes: dict[str, Any]) -> str:

@@ -105,6 +105,11 @@ class Sender(models.Model):
     def __str__(self) -> str:
         return self.name or self.email
 
+    @property
+    def is_lock_unknown(self) -> bool:
+        """Whether Outreach did not say if the person is locked; nothing is written to them then. Needs `person`."""
+        return self.person.retired_at is None and self.person.is_locked is None
+
 
 class Assignment(models.Model):
     """Which template a group or one sender carries. A sender's own assignment beats its group's."""

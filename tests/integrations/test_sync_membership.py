@@ -56,11 +56,11 @@ def test_a_team_that_is_gone_is_nobodys_team(sandbox, mirrored):
 
 
 @pytest.mark.parametrize("kind", [SyncKind.CHANGES, SyncKind.FULL])
-def test_a_team_that_does_not_fit_keeps_its_members(sandbox, mirrored, kind):
+def test_a_team_that_is_rejected_keeps_its_members(sandbox, mirrored, kind):
     before = {row.remote_id: row.team_ids for row in Person.objects.filter(connection=mirrored)}
     broken = next(id for id, team in sandbox.directory.teams.items() if team.user_ids)
     sandbox.faults.add("drop_field", path="/api/v2/users", field="relationships.teams", times=None)
-    sandbox.faults.add("set_field", path="/api/v2/teams", record=broken, field="name", value={"not": "text"})
+    sandbox.faults.add("set_field", path="/api/v2/teams", record=broken, field="attributes", value="none")
 
     run = run_sync(mirrored, kind)
 

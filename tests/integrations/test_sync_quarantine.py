@@ -12,18 +12,14 @@ from .conftest import run_sync
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("title", {"nested": "object"}),
-        ("title", "x" * 2_000_000),
         ("email", None),
         ("email", "not an address"),
-        ("firstName", ["a", "list"]),
-        ("locked", "yes"),
-        ("updatedAt", "yesterday"),
+        ("email", 7),
         ("attributes", None),
-        ("relationships.teams", "broken"),
+        ("attributes", "broken"),
     ],
 )
-def test_s4_a_record_that_does_not_fit_is_set_aside_and_keeps_what_it_was(sandbox, mirrored, field, value):
+def test_s4_a_record_that_does_not_fit_is_rejected_and_keeps_what_it_was(sandbox, mirrored, field, value):
     before = Person.objects.filter(connection=mirrored, remote_id="6").values().get()
     sandbox.directory.set_title(6, "Not taken over")
     sandbox.directory.set_title(8, "Taken over")

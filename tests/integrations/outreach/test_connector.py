@@ -1,5 +1,7 @@
 """Outreach's records as ours: people, teams, mailboxes, prospects, and the one write."""
 
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +11,7 @@ from integrations.connector import (
     MailboxRecord,
     PersonRecord,
     TeamRecord,
+    UnknownValue,
     Unreadable,
 )
 from integrations.errors import (
@@ -29,6 +32,10 @@ def records(pages):
 
 def unreadable(pages):
     return [one for page in pages for one in page.unreadable]
+
+
+def unknown(pages):
+    return sum((Counter(page.unknown) for page in pages), Counter())
 
 
 def test_every_person_team_and_mailbox_arrives_once_and_the_last_page_says_so(wire, sandbox):
@@ -160,17 +167,42 @@ def test_nothing_new_takes_one_call_each(wire, sandbox):
     assert len(sandbox.requests) == 2
 
 
-@pytest.mark.parametrize("value", [7, ["x"], {"a": 1}, True, "x" * 2_000_000, "\x00" * 5000])
-@pytest.mark.parametrize("field", ["title", "firstName", "custom3", "phoneNumber", "email"])
-def test_a_record_that_does_not_fit_is_set_aside_and_the_rest_goes_on(wire, sandbox, field, value):
+NO_LINES = [7, 10**30, 6.5, ["x"], {"a": {"b": [1]}}, True, "x" * 2_000_000, "\x00" * 5000]
+
+
+@pytest.mark.parametrize("value", NO_LINES)
+def test_a_record_without_an_address_that_fits_is_rejected_and_the_rest_goes_on(wire, sandbox, value):
+    sandbox.faults.add("set_field", record=7, field="email", value=value)
+
+    pages = list(wire.connector.list_people())
+
+    [rejected] = unreadable(pages)
+    assert rejected.remote_id == "7"
+    assert rejected.reason.startswith("email is ")
+    assert len(records(pages)) == 59
+
+
+@pytest.mark.parametrize("value", NO_LINES)
+@pytest.mark.parametrize(
+    ("field", "names"),
+    [
+        ("title", ("title",)),
+        ("firstName", ("first_name",)),
+        ("custom3", ("custom3",)),
+        ("phoneNumber", ("phone", "phone_extension")),
+    ],
+)
+def test_a_line_that_does_not_fit_is_unknown_and_the_rest_of_the_record_is_read(
+    wire, sandbox, field, names, value
+):
+    sandbox.directory.update("users", 7, bridge_phone="+1 206 555 0100", bridge_phone_extension="4")
+    before = records(wire.connector.list_people())
     sandbox.faults.add("set_field", record=7, field=field, value=value)
 
     pages = list(wire.connector.list_people())
 
-    [aside] = unreadable(pages)
-    assert aside.remote_id == "7"
-    assert aside.reason.startswith(field + " is ")
-    assert len(records(pages)) == 59
+    assert records(pages) == before | {"7": replace(before["7"], **dict.fromkeys(names))}
+    assert (unreadable(pages), unknown(pages)) == ([], {UnknownValue(field, was_sent=True): 1})
 
 
 @pytest.mark.parametrize(
@@ -179,13 +211,8 @@ def test_a_record_that_does_not_fit_is_set_aside_and_the_rest_goes_on(wire, sand
         ("email", None, "email is not an address"),
         ("email", "", "email is not an address"),
         ("email", "two words@acme.example", "email is not an address"),
-        ("locked", "yes", "locked is neither true nor false"),
-        ("updatedAt", "yesterday", "updatedAt is not a time with a zone"),
-        ("attributes", None, "attributes is not an object"),
-        ("relationships", [], "relationships is not an object"),
-        ("relationships.teams", "x", "teams is not a relationship"),
-        ("relationships.teams", {"data": "x"}, "teams is not a list"),
-        ("relationships.teams", {"data": [{"type": "user", "id": 1}]}, "teams does not name a team"),
+        ("attributes", None, "email is absent"),
+        ("attributes", [], "attributes is not an object"),
     ],
 )
 def test_a_field_of_the_wrong_kind_is_named(wire, sandbox, field, value, reason):
@@ -201,10 +228,69 @@ def test_a_record_of_unknown_identity_is_set_aside_without_one(wire, sandbox, fi
     assert unreadable(wire.connector.list_people()) == [Unreadable("", reason)]
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "name"),
+    [
+        ("locked", "yes", "is_locked"),
+        ("locked", "false", "is_locked"),
+        ("locked", 0, "is_locked"),
+        ("updatedAt", "yesterday", "updated_at"),
+        ("updatedAt", "2026-11-23T14:00:00", "updated_at"),
+        ("updatedAt", 1764000000, "updated_at"),
+        ("relationships", [], "team_ids"),
+        ("relationships.teams", "x", "team_ids"),
+        ("relationships.teams", {"data": None}, "team_ids"),
+        ("relationships.teams", {"data": "x"}, "team_ids"),
+        ("relationships.teams", {"data": [{"type": "user", "id": 1}]}, "team_ids"),
+        ("relationships.teams", {"data": [{"type": "team", "id": 101}, None]}, "team_ids"),
+        ("relationships.teams", {"data": [["team", 101]]}, "team_ids"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_unknown(wire, sandbox, field, value, name):
+    before = records(wire.connector.list_people())
+    sandbox.faults.add("set_field", record=7, field=field, value=value)
+
+    pages = list(wire.connector.list_people())
+
+    attribute = "teams" if name == "team_ids" else field
+    assert records(pages) == before | {"7": replace(before["7"], **{name: None})}
+    assert (unreadable(pages), unknown(pages)) == ([], {UnknownValue(attribute, was_sent=True): 1})
+
+
+def test_a_team_that_is_named_twice_is_one_team(wire, sandbox):
+    twice = {"data": [{"type": "team", "id": 101}, {"type": "team", "id": "0101"}]}
+    sandbox.faults.add("set_field", record=7, field="relationships.teams", value=twice)
+
+    assert records(wire.connector.list_people())["7"].team_ids == frozenset({"101"})
+
+
 def test_a_title_that_is_not_answered_is_not_taken_for_an_empty_one(wire, sandbox):
+    before = records(wire.connector.list_people())
     sandbox.faults.add("drop_field", record=7, field="title")
 
-    assert unreadable(wire.connector.list_people()) == [Unreadable("7", "title is absent")]
+    pages = list(wire.connector.list_people())
+
+    assert records(pages) == before | {"7": replace(before["7"], title=None)}
+    assert (unreadable(pages), unknown(pages)) == ([], {UnknownValue("title", was_sent=False): 1})
+
+
+@pytest.mark.parametrize("field", ["locked", "updatedAt"])
+def test_null_is_no_answer_where_yes_no_or_a_time_is_asked_for(wire, sandbox, field):
+    sandbox.faults.add("set_field", record=7, field=field, value=None)
+
+    assert unknown(wire.connector.list_people()) == {UnknownValue(field, was_sent=False): 1}
+
+
+def test_a_mailbox_of_which_nobody_says_whose_it_is_is_rejected(wire, sandbox):
+    sandbox.faults.add("drop_field", record=5001, field="userId")
+    sandbox.faults.add("drop_field", record=5001, field="relationships")
+    sandbox.faults.add("set_field", record=5002, field="userId", value=None)
+    sandbox.faults.add("set_field", record=5002, field="relationships.user", value={"data": None})
+
+    pages = list(wire.connector.list_mailboxes())
+
+    assert unreadable(pages) == [Unreadable("5001", "userId is absent, and the user relationship too")]
+    assert records(pages)["5002"].person_id == ""
 
 
 def test_a_mailbox_that_belongs_to_two_people_belongs_to_nobody(wire, sandbox):

@@ -1,0 +1,109 @@
+"""What Outreach does not tell stays as it was; who may not be known to be unlocked is not written to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from integrations.models import Connection, Mailbox, Person, RunState
+
+from .conftest import run_sync
+
+ABSENT = object()
+
+
+def spoil(sandbox: Any, place: str, field: str, value: Any, record: int | None = None) -> None:
+    """From now on, `field` is absent from the records of this listing, or holds `value`."""
+    path = f"/api/v2/{place}"
+    if value is ABSENT:
+        sandbox.faults.add("drop_field", path=path, field=field, record=record, times=None)
+    else:
+        sandbox.faults.add("set_field", path=path, field=field, value=value, record=record, times=None)
+
+
+def get_person(connection: Connection, remote_id: int) -> Person:
+    return Person.objects.get(connection=connection, remote_id=str(remote_id))
+
+
+@pytest.mark.parametrize(
+    "value", [ABSENT, 7, 10**40, 1.5, True, ["x"], {"a": {"b": 1}}, "x" * 300, "👍" * 256, "x" * 2_000_000]
+)
+def test_a_line_that_is_not_told_stays_and_the_others_follow(sandbox, mirrored, value):
+    sandbox.directory.set_title(6, "Head of Sales")
+    sandbox.directory.set_title(8, "Head of Research")
+    run_sync(mirrored)
+    sandbox.directory.update("users", 6, title="Not told", first_name="Zoë")
+    sandbox.directory.set_title(8, "Told")
+    spoil(sandbox, "users", "title", value, record=6)
+
+    run = run_sync(mirrored)
+
+    assert (run.state, run.people_read) == (RunState.COMPLETE, 24)
+    six, eight = get_person(mirrored, 6), get_person(mirrored, 8)
+    assert (six.title, six.first_name, eight.title) == ("Head of Sales", "Zoë", "Told")
+
+
+def test_a_line_that_is_null_or_blank_is_empty(sandbox, mirrored):
+    for number, title in ((6, None), (7, ""), (8, " \t\u00a0\n")):
+        sandbox.directory.set_title(number, "Before")
+        run_sync(mirrored)
+        sandbox.directory.set_title(number, title)
+
+    run_sync(mirrored)
+
+    assert [get_person(mirrored, number).title for number in (6, 7, 8)] == ["", "", ""]
+
+
+@pytest.mark.parametrize("value", [ABSENT, None, "false", "true", 0, 1, [], {}])
+def test_a_lock_that_is_not_told_is_unknown_and_one_that_we_know_of_stays(sandbox, mirrored, value):
+    sandbox.directory.set_locked(7)
+    run_sync(mirrored)
+    spoil(sandbox, "users", "locked", value)
+    sandbox.directory.set_locked(7, False)
+    sandbox.directory.add_user("new@acme.example", "New", "Colleague", id=900)
+
+    run = run_sync(mirrored)
+
+    locks = dict(Person.objects.filter(connection=mirrored).values_list("remote_id", "is_locked"))
+    assert run.state == RunState.COMPLETE
+    assert locks == {str(number): True if number == 7 else None for number in sandbox.directory.users}
+
+    sandbox.faults.clear()
+    run_sync(mirrored)
+
+    told = dict(Person.objects.filter(connection=mirrored).values_list("remote_id", "is_locked"))
+    assert told == {str(number): user.locked for number, user in sandbox.directory.users.items()}
+
+
+@pytest.mark.parametrize("value", [ABSENT, None, "true", 1, "no", [True]])
+def test_whether_a_mailbox_is_editable_is_unknown_where_it_is_not_told(sandbox, mirrored, value):
+    sandbox.directory.set_editable(5002, False)
+    run_sync(mirrored)
+    spoil(sandbox, "mailboxes", "editable", value)
+
+    run_sync(mirrored)
+
+    editable = dict(Mailbox.objects.filter(connection=mirrored).values_list("remote_id", "is_editable"))
+    boxes = sandbox.directory.mailboxes
+    assert editable == {str(id): None if box.editable else False for id, box in boxes.items()}
+
+
+def test_an_extension_is_kept_with_its_number_and_never_beside_another(sandbox, mirrored):
+    for number in (6, 8):
+        sandbox.directory.update(
+            "users",
+            number,
+            phone_number="+1 206-555-0199",
+            bridge_phone="+12065550199",
+            bridge_phone_extension="42",
+        )
+    run_sync(mirrored)
+    spoil(sandbox, "users", "bridgePhone", ABSENT)
+    sandbox.directory.update("users", 8, phone_number="+1 415-555-0142")
+
+    run_sync(mirrored)
+
+    six, eight = get_person(mirrored, 6), get_person(mirrored, 8)
+    assert (six.phone, six.phone_extension) == ("+1 206-555-0199", "42")
+    assert (eight.phone, eight.phone_extension) == ("+1 415-555-0142", "")
