@@ -21,9 +21,10 @@ from django.utils.crypto import get_random_string
 from integrations.sealing import open_sealed, seal
 
 from .client_address import get_client_address, read_address
-from .models import Domain, User
-from .sso.login import Refusal, find_person, read_claims, refuse, say_password_is_closed
+from .models import IdentityProvider, User
+from .sso.login import find_person, say_password_is_closed
 from .sso.provider import get_app
+from .sso.refusals import Refusal, refuse
 from .sso.transport import make_session
 
 
@@ -91,20 +92,24 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
         """Single sign-on goes on with a known person of its domain, or ends with a sentence."""
-        domain = Domain.objects.filter(
-            name=sociallogin.account.provider, identity_provider__isnull=False
-        ).first()
-        if domain is None or sociallogin.state.get("process") != "login":
+        row = (
+            IdentityProvider.objects.select_related("domain")
+            .filter(domain__name=sociallogin.account.provider)
+            .first()
+        )
+        identity = getattr(request, "sso_identity", None)  # made by `sso.completion` alone
+        if row is None or identity is None or sociallogin.state.get("process") != "login":
             raise PermissionDenied("This sign-in was not set up here.")
-        email, is_verified = read_claims(sociallogin)
         try:
-            person = find_person(domain, email=email, is_verified=is_verified, uid=sociallogin.account.uid)
+            person = find_person(row, identity)
         except Refusal as refusal:
-            raise ImmediateHttpResponse(refuse(request, refusal)) from refusal
+            raise ImmediateHttpResponse(refuse(request, refusal, domain=row.domain.name)) from refusal
         if not sociallogin.is_existing:
             sociallogin.connect(request, person)
         if request.user == person:  # they were asked who they are once more
-            record_authentication(request, person, "socialaccount", reauthenticated=True)
+            if identity.authenticated_at is not None:
+                at = request.proved_at  # type: ignore[attr-defined]  # by the provider's own clock
+                record_authentication(request, person, "socialaccount", reauthenticated=True, at=at)
             raise ImmediateHttpResponse(redirect(sociallogin.get_redirect_url(request) or "/"))
 
     def generate_state_param(self, state: dict[str, Any]) -> str:

@@ -14,8 +14,9 @@ from django.utils import timezone
 from integrations.sealing import seal
 
 from .models import Domain, IdentityProvider, Membership, Protocol, Role, User
+from .sso.discovery import read_configuration
 from .sso.saml.certificates import read_certificates
-from .sso.transport import ProviderUnreachable, is_acceptable, read_configuration
+from .sso.transport import ProviderUnreachable, is_acceptable
 
 
 class InvitationForm(forms.Form):
@@ -110,7 +111,9 @@ class IdentityProviderForm(_SingleSignOnForm):
 
     class Meta:
         model = IdentityProvider
-        fields = ["issuer", "client_id", "client_secret", "default_role", "is_required"]
+        fields = [
+            "issuer", "client_id", "client_secret", "vouches_for_addresses", "default_role", "is_required",
+        ]  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -177,6 +177,14 @@ class IdentityProvider(models.Model):
     )
     client_id = models.CharField("client ID", max_length=255)
     client_secret_sealed = models.TextField()
+    vouches_for_addresses = models.BooleanField(
+        "this provider vouches for its addresses",
+        default=False,
+        help_text=(
+            "For providers that do not say `email_verified`, such as Entra ID. Addresses at this mail domain "
+            "alone are taken, and none that the provider itself says is unverified."
+        ),
+    )
     # Of SAML alone; those of OpenID Connect are empty then.
     saml_entity_id = models.CharField("entity ID", max_length=500, blank=True)
     saml_sso_url = models.URLField("sign-on address", max_length=500, blank=True)

@@ -1,7 +1,8 @@
 """Before what cannot be taken back, a person says once more that it is they: at most five minutes ago.
 
 A fresh login counts, and so does allauth's page that asks for the password or the second step again.
-There is no setting that turns this off.
+A login by single sign-on is as fresh as its provider says that the person proved it there, and not
+fresh at all where it does not say. There is no setting that turns this off.
 """
 
 from __future__ import annotations
@@ -33,16 +34,21 @@ _SECRET_WORDS = ("csrf", "password", "secret", "token", "key", "code")  # such f
 
 @receiver(user_logged_in)
 def remember_login(request: HttpRequest, **kwargs: Any) -> None:
-    """The session knows when its person logged in, every step of it done."""
-    request.session[_AT] = time.time()
+    """The session knows when its person proved who they are, every step of the login done."""
+    request.session[_AT] = float(getattr(request, "proved_at", time.time()))
 
 
 @receiver(authentication_step_completed)
-def remember_confirmation(request: HttpRequest, *, reauthenticated: bool = False, **kwargs: Any) -> None:
-    """The session knows when its person last confirmed who they are, and they are told where they were."""
+def remember_confirmation(
+    request: HttpRequest, *, reauthenticated: bool = False, at: float | None = None, **kwargs: Any
+) -> None:
+    """The session knows when its person last confirmed who they are, and they are told where they were.
+
+    at: where an identity provider says when it was.
+    """
     if not reauthenticated:
         return
-    request.session[_AT] = time.time()
+    request.session[_AT] = time.time() if at is None else max(at, request.session.get(_AT, 0.0))
     interrupted = request.session.get(_INTERRUPTED)
     if interrupted and not interrupted["told"]:
         request.session[_INTERRUPTED] = interrupted | {"told": True}

@@ -274,6 +274,7 @@ LOGGING = {
     "loggers": {
         "urllib3": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
+        "fido2": {"level": "WARNING"},  # it would write each new security key's id down
         "mail.log": {"level": "CRITICAL"},  # aiosmtpd's; it would write addresses and commands down
     },
 }

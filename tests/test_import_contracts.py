@@ -20,7 +20,7 @@ SPEAKERS = {
     "portal/deadline.py": "the bound on time, on the response itself",
     "integrations/outreach/sandbox": "listens, and calls nobody",
     "portal/sso/transport.py": "a company's identity provider, at login",
-    "portal/sso/views.py": "names what may fail on the way there",
+    "portal/sso/exchange.py": "names the type of its answers",
     "signatures/mailgateway/server.py": "takes mail in",
     "signatures/mailgateway/relay.py": "hands it to the next hop that was configured",
     "signatures/mailgateway/passing.py": "stands between them, and opens nothing itself",

@@ -69,7 +69,7 @@ def bystander(other_domain: Domain, make_member: Callable[..., User]) -> User:
 
 def begin(client: Client, start: str = LOGIN) -> Statement:
     """Go out to the provider; what an honest answer to that request says."""
-    out: Any = client.get(start)
+    out: Any = client.post(start)
     assert out.status_code == 302, words_of(out)
     assert out["Location"].startswith(f"{SSO_URL}?SAMLRequest=")
     request = read_request(out["Location"])
@@ -286,7 +286,7 @@ def test_what_is_no_answer_is_refused_with_a_sentence(client, provider, sent):
         ("root@acme.example", "Operators sign in with their password"),
         ("both@acme.example", "You belong to other domains too"),
         ("gone@acme.example", "This account is closed"),
-        ("no address", "Your address is not verified"),
+        ("no address", "Your company sent no usable e-mail address"),
     ],
 )
 def test_nobody_else_is_let_in_and_nothing_is_made(
@@ -353,7 +353,7 @@ def test_whoever_is_signed_in_is_asked_again_and_comes_back_to_where_they_were(
     make_member(domain, Role.ADMIN, DANA)
     sign_in(client, signer)
     page = reverse("portal:members", args=[domain.name])
-    out = client.get(f"{LOGIN}?next={page}")
+    out = client.post(f"{LOGIN}?next={page}")
     request = read_request(out["Location"])
     told = Statement(request_id=request.get("ID") or "", acs=ACS, audience=METADATA)
 
@@ -369,7 +369,7 @@ def test_whoever_is_signed_in_is_asked_again_and_comes_back_to_where_they_were(
     assert (before == between, between == client.session["account_authentication_methods"]) == (True, False)
     assert back["Location"] == page
     assert "next" not in out["Location"]
-    assert read_request(Client().get(LOGIN)["Location"]).get("ForceAuthn") is None
+    assert read_request(Client().post(LOGIN)["Location"]).get("ForceAuthn") is None
 
 
 def test_the_way_begins_with_ones_address_and_our_metadata_is_there_to_be_read(client, provider, bystander):

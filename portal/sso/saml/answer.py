@@ -1,8 +1,10 @@
-"""What a believed answer of a SAML provider says."""
+"""Answer: what a believed answer of a SAML provider says."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from ..identity import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,17 +17,18 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Who it is about, by the signed assertion alone.
+    """Who it is about, by the signed assertion alone. request_id: which of our requests it answers."""
 
-    request_id: which of our requests it answers. authenticated_at: when they last proved it there, in
-    seconds since 1970.
-    """
-
-    uid: str
-    email: str
+    identity: Identity
     request_id: str
-    authenticated_at: float
 
 
 class NotBelieved(Exception):
-    """The answer was not believed; the words say why, to the person and to whoever set the provider up."""
+    """The answer was not believed; the words say why, to the person and to whoever set the provider up.
+
+    cause: a few words for the log.
+    """
+
+    def __init__(self, message: str, *, cause: str) -> None:
+        super().__init__(message)
+        self.cause = cause

@@ -8,16 +8,11 @@ whether the request that was answered is its own. So an answer counts once, in t
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict
-from typing import Any
+from functools import partial
 
-from allauth.account.utils import get_next_redirect_url
-from allauth.socialaccount.helpers import complete_social_login
-from allauth.socialaccount.models import SocialApp
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied
 from django.core.signing import BadSignature
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
@@ -26,25 +21,24 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ...links import get_public_address
 from ...models import IdentityProvider, Protocol
-from ..login import Refusal, refuse
-from .answer import Addresses, Answer, NotBelieved
-from .provider import CompanySamlProvider, make_app
+from .. import completion
+from ..identity import Identity, digest_setup
+from ..refusals import Refusal, close, refuse
+from .answer import Addresses, NotBelieved
 
 COOKIE_SECONDS = 120
-CLOCK_SECONDS = 300  # how far the provider's clock may be behind
-WITHOUT_EXTRA = Refusal(
+LARGEST_BYTES = 300_000  # of what is posted, before a byte of it is read
+WITHOUT_EXTRA = partial(
+    Refusal,
     "Your company’s sign-in does not work here at present",
     "It needs the extra `saml`, which this portal was installed without. Ask the people who run it.",
+    cause="the extra `saml` is not installed",
 )
-NOT_BEGUN_HERE = Refusal(
-    "This sign-in was not begun in this browser",
-    "Or it was used before, or took longer than ten minutes. Begin again at the portal’s sign-in page.",
-)
+NOT_BELIEVED = "Your company’s answer was not believed"
 
-NOT_ASKED_AGAIN = Refusal(
-    "Your company did not ask who you are once more",
-    "It only said that you had been there before (`ForceAuthn` was not followed). Ask an owner.",
-)
+
+def is_installed() -> bool:
+    return settings.HAS_SAML
 
 
 def get_addresses(domain: str) -> Addresses:
@@ -54,32 +48,25 @@ def get_addresses(domain: str) -> Addresses:
     )
 
 
-def go(request: HttpRequest, row: IdentityProvider) -> HttpResponseBase:
+def go(request: HttpRequest, row: IdentityProvider) -> HttpResponse:
     """Send the browser out, with a request that only this session can bring back an answer to."""
-    if not settings.HAS_SAML:
-        return refuse(request, WITHOUT_EXTRA)
     from . import wire  # the extra is there
 
-    app = make_app(row)
-    # Somebody who is signed in is asked who they are once more, and not waved through.
-    asks_again = request.user.is_authenticated
-    target, request_id = wire.make_request(app, get_addresses(row.domain.name), asks_again=asks_again)
-    provider = CompanySamlProvider(request, app=app)
-    wanted = get_next_redirect_url(request) or ""
-    provider.stash_redirect_state(
-        request, "login", wanted, state_id=request_id, asked_again_at=time.time() if asks_again else 0.0
+    target, request_id = wire.make_request(
+        row, get_addresses(row.domain.name), asks_again=request.user.is_authenticated
     )
-    return HttpResponseRedirect(target)
+    completion.begin(request, row, state_id=request_id)
+    return close(HttpResponseRedirect(target))
 
 
 @login_not_required
 @require_safe
 def metadata(request: HttpRequest, domain: str) -> HttpResponse:
-    app = _get_app(domain)
+    row = _get_row(domain)
     from . import wire  # the extra is there
 
     return HttpResponse(
-        wire.make_metadata(app, get_addresses(domain)), content_type="application/samlmetadata+xml"
+        wire.make_metadata(row, get_addresses(domain)), content_type="application/samlmetadata+xml"
     )
 
 
@@ -88,42 +75,65 @@ def metadata(request: HttpRequest, domain: str) -> HttpResponse:
 @require_POST
 def take(request: HttpRequest, domain: str) -> HttpResponse:
     """Check an answer as it stands, and keep it for two minutes in the browser that brought it."""
-    app = _get_app(domain)
+    row = _get_row(domain)
     from . import wire  # the extra is there
 
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if not length.isdecimal() or int(length[:10]) >= LARGEST_BYTES:
+        refusal = Refusal(NOT_BELIEVED, "It is too large, or does not say how large.", cause="too large")
+        return refuse(request, refusal, domain=domain, status=413)
     try:
-        answer = wire.read_answer(app, get_addresses(domain), request.POST.get("SAMLResponse", ""))
+        answer = wire.read_answer(row, get_addresses(domain), request.POST.get("SAMLResponse", ""))
     except NotBelieved as error:
-        return _close(refuse(request, Refusal("Your company’s answer was not believed", str(error))))
+        return refuse(request, Refusal(NOT_BELIEVED, str(error), cause=error.cause), domain=domain)
+    kept = {
+        "identity": asdict(answer.identity),
+        "request_id": answer.request_id,
+        "entity_id": row.saml_entity_id,
+        "setup": digest_setup(row),
+    }
     response = HttpResponseRedirect(reverse("saml_finish", args=[domain]))
     response.set_signed_cookie(
         _get_cookie(),
-        json.dumps(asdict(answer)),
+        json.dumps(kept),
         salt=_get_salt(domain),
         max_age=COOKIE_SECONDS,
         secure=settings.IS_HTTPS,
         httponly=True,
         samesite="Lax",
     )
-    return _close(response)
+    return close(response)
 
 
 @login_not_required
 @require_safe
-def finish(request: HttpRequest, domain: str) -> HttpResponseBase:
+def finish(request: HttpRequest, domain: str) -> HttpResponse:
     """Sign in whom the answer is about, where this session asked for it and had no answer yet."""
-    provider = CompanySamlProvider(request, app=_get_app(domain))
+    row = _get_row(domain)
     try:
-        kept = request.get_signed_cookie(_get_cookie(), salt=_get_salt(domain), max_age=COOKIE_SECONDS)
-        answer = Answer(**json.loads(str(kept)))
-        state = provider.unstash_redirect_state(request, answer.request_id)
-    except (KeyError, BadSignature, PermissionDenied):
-        return _forget(refuse(request, NOT_BEGUN_HERE))
-    if answer.authenticated_at < state["asked_again_at"] - CLOCK_SECONDS:
-        return _forget(refuse(request, NOT_ASKED_AGAIN))
-    login: Any = provider.sociallogin_from_response(request, answer)
-    login.state = state
-    return _forget(complete_social_login(request, login))
+        return _forget(_finish(request, row))
+    except Refusal as refusal:
+        return _forget(refuse(request, refusal, domain=domain))
+
+
+def _finish(request: HttpRequest, row: IdentityProvider) -> HttpResponseBase:
+    """Raises Refusal."""
+    try:
+        kept = json.loads(
+            str(
+                request.get_signed_cookie(
+                    _get_cookie(), salt=_get_salt(row.domain.name), max_age=COOKIE_SECONDS
+                )
+            )
+        )
+        identity, request_id = Identity(**kept["identity"]), str(kept["request_id"])
+        is_same = (kept["entity_id"], kept["setup"]) == (row.saml_entity_id, digest_setup(row))
+    except (KeyError, BadSignature, TypeError, ValueError) as error:  # none, forged, or of an earlier version
+        raise completion.NOT_BEGUN_HERE() from error
+    if not is_same:
+        raise completion.REPLACED()
+    state = completion.take_state(request, row, request_id)
+    return completion.complete(request, row, identity, state)
 
 
 def _get_cookie() -> str:
@@ -134,20 +144,14 @@ def _get_salt(domain: str) -> str:
     return f"saml:{domain}"
 
 
-def _close(response: HttpResponse) -> HttpResponse:
-    response["Cache-Control"] = "no-store"
-    response["Referrer-Policy"] = "no-referrer"
-    return response
-
-
-def _forget(response: HttpResponse) -> HttpResponse:
+def _forget(response: HttpResponseBase) -> HttpResponse:
     response.set_cookie(_get_cookie(), "", max_age=0, secure=settings.IS_HTTPS, httponly=True, samesite="Lax")
-    return _close(response)
+    return close(response)  # type: ignore[arg-type]  # a page or a redirect, never a stream
 
 
-def _get_app(domain: str) -> SocialApp:
+def _get_row(domain: str) -> IdentityProvider:
     """Raises Http404 where the domain has no SAML provider, or the portal no extra to speak to it."""
     row = IdentityProvider.objects.select_related("domain").filter(domain__name=domain).first()
     if row is None or row.protocol != Protocol.SAML or not settings.HAS_SAML:
         raise Http404("No single sign-on by SAML.")
-    return make_app(row)
+    return row

@@ -7,41 +7,79 @@ audience, a recipient or the request it answers, and reads the last of these whe
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.socialaccount import app_settings
-from allauth.socialaccount.models import SocialApp
 from onelogin.saml2.auth import OneLogin_Saml2_Auth
 from onelogin.saml2.constants import OneLogin_Saml2_Constants as Names
+from onelogin.saml2.errors import OneLogin_Saml2_Error
 from onelogin.saml2.errors import OneLogin_Saml2_ValidationError as ValidationError
 from onelogin.saml2.response import OneLogin_Saml2_Response
 from onelogin.saml2.settings import OneLogin_Saml2_Settings
 from onelogin.saml2.utils import OneLogin_Saml2_Utils
+from onelogin.saml2.xml_utils import OneLogin_Saml2_XML
 
+from ...models import IdentityProvider
+from ..clocks import describe_clock, describe_difference
+from ..exchange import is_storable
+from ..identity import Identity
 from .answer import Addresses, Answer, NotBelieved
+from .certificates import read_certificates
 
 LARGEST_CHARACTERS = 200_000
 ASSERTION = "/samlp:Response/saml:Assertion"  # there is one in the whole document, and it is signed
-TIMES = "It is too old or too new. Begin again; if it stays so, the clock there or here is wrong."
-WORDS = {
-    ValidationError.NO_SIGNATURE_FOUND: "It is not signed.",
-    ValidationError.NO_SIGNED_ASSERTION: "Its assertion is not signed. Switch that on at the provider.",
-    ValidationError.INVALID_SIGNATURE: "It is signed with another key than the certificate set up here.",
-    ValidationError.DEPRECATED_SIGNATURE_METHOD: "It is signed with SHA-1. Set the provider to SHA-256.",
-    ValidationError.DEPRECATED_DIGEST_METHOD: "It is signed with SHA-1. Set the provider to SHA-256.",
-    ValidationError.WRONG_AUDIENCE: "It was made for another application.",
-    ValidationError.WRONG_DESTINATION: "It was made for another address.",
-    ValidationError.WRONG_ISSUER: "It comes from another provider than the one set up here.",
-    ValidationError.STATUS_CODE_IS_NOT_SUCCESS: "Your company’s sign-in did not let you in.",
-    ValidationError.ASSERTION_EXPIRED: TIMES,
-    ValidationError.ASSERTION_TOO_EARLY: TIMES,
-    ValidationError.SESSION_EXPIRED: TIMES,
-    ValidationError.WRONG_SUBJECTCONFIRMATION: f"It answers another request, or: {TIMES}",
+CLOCK = "Begin again; if it stays so, the clock there or here is wrong."
+NO_NAME = "It does not name you by an identifier that lasts. Set NameID to persistent."
+ENCRYPTED = (
+    "It is encrypted, which is not read here. Switch the encryption of assertions off; https covers them."
+)
+ELSEWHERE = "It was made for another address."
+OTHER_APPLICATION = "It was made for another application."
+OTHER_REQUEST = "It answers another request than the one it came back for."
+SHA1 = "It is signed with SHA-1. Set the provider to SHA-256."
+WORDS = {  # what it says to the person, and in the log
+    ValidationError.NO_SIGNATURE_FOUND: ("It is not signed.", "not signed"),
+    ValidationError.NO_SIGNED_ASSERTION: (
+        "Its assertion is not signed. Switch that on at the provider.",
+        "assertion not signed",
+    ),
+    ValidationError.INVALID_SIGNATURE: (
+        "It is signed with another key than the certificate set up here.",
+        "signed with another key",
+    ),
+    ValidationError.DEPRECATED_SIGNATURE_METHOD: (SHA1, "signed with SHA-1"),
+    ValidationError.DEPRECATED_DIGEST_METHOD: (SHA1, "signed with SHA-1"),
+    ValidationError.WRONG_AUDIENCE: (OTHER_APPLICATION, "wrong audience"),
+    ValidationError.SP_NAME_QUALIFIER_NAME_MISMATCH: (OTHER_APPLICATION, "wrong SPNameQualifier"),
+    ValidationError.WRONG_DESTINATION: (ELSEWHERE, "wrong destination"),
+    ValidationError.WRONG_ISSUER: (
+        "It comes from another provider than the one set up here.",
+        "wrong issuer",
+    ),
+    ValidationError.SESSION_EXPIRED: (f"Your session there has ended. {CLOCK}", "session there has ended"),
+    ValidationError.NO_NAMEID: (NO_NAME, "no NameID"),
+    ValidationError.EMPTY_NAMEID: (NO_NAME, "empty NameID"),
+    ValidationError.ENCRYPTED_ATTRIBUTES: (ENCRYPTED, "encrypted attributes"),
+    ValidationError.WRONG_NUMBER_OF_ASSERTIONS: (
+        "It is not as SAML wants it: there must be one assertion.",
+        "not one assertion",
+    ),
+    ValidationError.WRONG_NUMBER_OF_AUTHSTATEMENTS: (
+        "It does not say once when you signed in there (AuthnStatement).",
+        "not one AuthnStatement",
+    ),
 }
+# SAML Core, section 3.2.2.2: why a provider let nobody in.
+STATUSES = {
+    "AuthnFailed", "InvalidNameIDPolicy", "NoAuthnContext", "NoPassive", "PartialLogout", "RequestDenied",
+    "RequestUnsupported", "RequestVersionTooHigh", "UnknownPrincipal", "UnsupportedBinding",
+}  # fmt: skip
 
 
-def _make_settings(app: SocialApp, ours: Addresses) -> OneLogin_Saml2_Settings:
+def _make_settings(row: IdentityProvider, ours: Addresses) -> OneLogin_Saml2_Settings:
+    certificates = [found.pem for found in read_certificates(row.saml_certificates)]
     return OneLogin_Saml2_Settings(
         {
             "strict": True,
@@ -51,13 +89,15 @@ def _make_settings(app: SocialApp, ours: Addresses) -> OneLogin_Saml2_Settings:
                 "assertionConsumerService": {"url": ours.acs, "binding": Names.BINDING_HTTP_POST},
             },
             "idp": {
-                "entityId": app.settings["entity_id"],
-                "singleSignOnService": {"url": app.settings["sso_url"]},
-                "x509certMulti": {"signing": list(app.settings["certificates"]), "encryption": []},
+                "entityId": row.saml_entity_id,
+                "singleSignOnService": {"url": row.saml_sso_url},
+                "x509certMulti": {"signing": certificates, "encryption": []},
             },
             "security": {
                 "wantAssertionsSigned": True,
-                "wantAttributeStatement": bool(app.settings["email_attribute"]),
+                "wantAttributeStatement": False,  # `_find_email` says which attribute it misses
+                "allowRepeatAttributeName": True,  # such as Keycloak's, an element a role
+                "metadataValidUntil": "",  # it holds until somebody says otherwise
                 "rejectDeprecatedAlgorithm": True,
                 "signatureAlgorithm": Names.RSA_SHA256,
                 "digestAlgorithm": Names.SHA256,
@@ -81,80 +121,181 @@ def _make_request(ours: Addresses) -> dict[str, Any]:
     }
 
 
-def make_metadata(app: SocialApp, ours: Addresses) -> bytes:
-    made = _make_settings(app, ours).get_sp_metadata()
+def make_metadata(row: IdentityProvider, ours: Addresses) -> bytes:
+    made = _make_settings(row, ours).get_sp_metadata()
     return made if isinstance(made, bytes) else made.encode()
 
 
-def make_request(app: SocialApp, ours: Addresses, *, asks_again: bool) -> tuple[str, str]:
+def make_request(row: IdentityProvider, ours: Addresses, *, asks_again: bool) -> tuple[str, str]:
     """Return where to send the browser, and the request's ID. asks_again: even somebody signed in there."""
-    auth = OneLogin_Saml2_Auth(_make_request(ours), _make_settings(app, ours))
+    auth = OneLogin_Saml2_Auth(_make_request(ours), _make_settings(row, ours))
     target: str = auth.login(return_to="", force_authn=asks_again)
     return target, auth.get_last_request_id()
 
 
-def read_answer(app: SocialApp, ours: Addresses, encoded: str) -> Answer:
+def read_answer(row: IdentityProvider, ours: Addresses, encoded: str) -> Answer:
     """Return what an answer says, once every check held. encoded: the posted SAMLResponse. Raises NotBelieved."""
     if len(encoded) > LARGEST_CHARACTERS:
-        raise NotBelieved("It is too large.")
+        raise NotBelieved("It is too large.", cause="too large")
     try:
-        response = OneLogin_Saml2_Response(_make_settings(app, ours), encoded)
-        response.is_valid(_make_request(ours), raise_exceptions=True)
-        request_id = _check_binding(response, ours)
-        authenticated_at = _find_authentication(response)
-        name, name_format = response.get_nameid(), response.get_nameid_format()
-        attributes: dict[str, list[str | None]] = response.get_attributes()
+        response = OneLogin_Saml2_Response(_make_settings(row, ours), encoded)
+        try:
+            response.is_valid(_make_request(ours), raise_exceptions=True)
+        except ValidationError as error:
+            raise _explain(response, ours, error.code) from error
+        return _read(row, ours, response)
     except NotBelieved:
         raise
-    except ValidationError as error:
-        raise NotBelieved(WORDS.get(error.code, "It is not as SAML wants it.")) from error
+    except OneLogin_Saml2_Error as error:
+        if error.code == OneLogin_Saml2_Error.PRIVATE_KEY_NOT_FOUND:
+            raise NotBelieved(ENCRYPTED, cause="encrypted assertion") from error
+        raise NotBelieved("It could not be read.", cause="could not be read") from error
     except Exception as error:  # whatever else a stranger's bytes make the parsers raise: it was not believed
-        raise NotBelieved("It could not be read.") from error
-    if not name or name_format == Names.NAMEID_TRANSIENT or len(name) > app_settings.UID_MAX_LENGTH:
-        raise NotBelieved("It does not name you by an identifier that lasts. Set NameID to persistent.")
-    return Answer(
+        raise NotBelieved("It could not be read.", cause="could not be read") from error
+
+
+def _read(row: IdentityProvider, ours: Addresses, response: OneLogin_Saml2_Response) -> Answer:
+    """Return what a response says whose signature holds."""
+    request_id = _check_binding(response, ours)
+    if _query(response, "/saml:Subject/saml:EncryptedID"):
+        raise NotBelieved(ENCRYPTED, cause="encrypted NameID")
+    try:
+        name, name_format = response.get_nameid(), response.get_nameid_format()
+    except ValidationError as error:
+        raise _explain(response, ours, error.code) from error
+    if name_format == Names.NAMEID_TRANSIENT or not is_storable(name or "", app_settings.UID_MAX_LENGTH):
+        raise NotBelieved(NO_NAME, cause="NameID is transient, too long or no text")
+    email = _find_email(row, name, response.get_attributes())
+    (instant,) = _query(response, "/saml:AuthnStatement/@AuthnInstant")
+    identity = Identity(
         uid=name,
-        email=_find_email(app, name, attributes),
-        request_id=request_id,
-        authenticated_at=authenticated_at,
+        email=email,
+        is_verified=True,  # the company signed it for its own mail domain, and `sso.login` takes no other
+        authenticated_at=_parse(instant),
+    )
+    return Answer(identity=identity, request_id=request_id)
+
+
+# ── why it was not believed ──────────────────────────────────────────────────────────────────────
+def _explain(response: OneLogin_Saml2_Response, ours: Addresses, code: int) -> NotBelieved:
+    """Return the words for what python3-saml found; nothing that is read here is believed."""
+    if code == ValidationError.STATUS_CODE_IS_NOT_SUCCESS:
+        return _explain_status(response)
+    if code in (ValidationError.ASSERTION_EXPIRED, ValidationError.ASSERTION_TOO_EARLY):
+        return _explain_times(response)
+    if code == ValidationError.WRONG_SUBJECTCONFIRMATION:
+        try:
+            _check_binding(response, ours)
+        except NotBelieved as error:
+            return error
+    message, cause = WORDS.get(code, ("It is not as SAML wants it.", "not as SAML wants it"))
+    return NotBelieved(message, cause=cause)
+
+
+def _explain_status(response: OneLogin_Saml2_Response) -> NotBelieved:
+    values = response.document.xpath("/samlp:Response/samlp:Status//@Value", namespaces=Names.NSMAP)
+    named = next((last for value in values if (last := value.rpartition(":")[2]) in STATUSES), "")
+    return NotBelieved(
+        f"Your company’s sign-in did not let you in{f' ({named})' if named else ''}.",
+        cause=f"status {named or 'not Success'}",
     )
 
 
-def _query(response: OneLogin_Saml2_Response, path: str) -> list[Any]:
-    return list(response.document.xpath(ASSERTION + path, namespaces=Names.NSMAP))
+def _explain_times(response: OneLogin_Saml2_Response) -> NotBelieved:
+    """Return by how much the assertion's own bounds are missed."""
+    now = time.time()
+    starts = [_parse(value) for value in _query(response, "/saml:Conditions/@NotBefore")]
+    ends = [_parse(value) for value in _query(response, "/saml:Conditions/@NotOnOrAfter")]
+    if starts and max(starts) > now:
+        said = describe_clock(max(starts) - now)
+        return NotBelieved(f"It is too old or too new: {said}.", cause=f"clocks apart: {said}")
+    return _ended(min(ends, default=now) - now)
 
 
-def _find_authentication(response: OneLogin_Saml2_Response) -> float:
-    """Return when the person proved who they are; the schema wants it, and the one statement is signed."""
-    (instant,) = _query(response, "/saml:AuthnStatement/@AuthnInstant")
+def _ended(seconds: float) -> NotBelieved:
+    ago = describe_difference(seconds)
+    return NotBelieved(
+        f"It is too old or too new: it ended {ago} ago. {CLOCK}", cause=f"too old: ended {ago} ago"
+    )
+
+
+# ── what python3-saml leaves open ────────────────────────────────────────────────────────────────
+def _query(node: OneLogin_Saml2_Response, path: str) -> list[Any]:
+    return list(node.document.xpath(ASSERTION + path, namespaces=Names.NSMAP))
+
+
+def _parse(instant: str) -> float:
     return float(OneLogin_Saml2_Utils.parse_SAML_to_time(instant))
 
 
 def _check_binding(response: OneLogin_Saml2_Response, ours: Addresses) -> str:
     """Return the request that is answered, by what is signed. Raises NotBelieved where anything is left open."""
     if response.document.get("Destination") != ours.acs:
-        raise NotBelieved(WORDS[ValidationError.WRONG_DESTINATION])
-    if ours.metadata not in response.get_audiences():
-        raise NotBelieved(WORDS[ValidationError.WRONG_AUDIENCE])
-    confirmations = _query(response, "/saml:Subject/saml:SubjectConfirmation")
-    details = _query(response, "/saml:Subject/saml:SubjectConfirmation/saml:SubjectConfirmationData")
-    if len(confirmations) != 1 or len(details) != 1:
-        raise NotBelieved("It must say once for whom it was made.")
-    if details[0].get("Recipient") != ours.acs:
-        raise NotBelieved(WORDS[ValidationError.WRONG_DESTINATION])
-    if not details[0].get("NotOnOrAfter"):
-        raise NotBelieved("It does not say until when it is good.")
-    request_id: str = details[0].get("InResponseTo") or ""
-    if not request_id or request_id != response.get_in_response_to():
-        raise NotBelieved("It answers no request of ours. Begin at the portal’s own sign-in page.")
+        raise NotBelieved(ELSEWHERE, cause="wrong destination")
+    _check_audiences(response, ours)
+    refusal = NotBelieved("It does not say for whom it was made.", cause="no bearer SubjectConfirmation")
+    is_first = True
+    for confirmation in _query(response, "/saml:Subject/saml:SubjectConfirmation"):
+        if confirmation.get("Method") != Names.CM_BEARER:  # of several, one must hold (Profiles, 4.1.4.2)
+            continue
+        try:
+            return _check_confirmation(confirmation, response.get_in_response_to(), ours)
+        except NotBelieved as error:
+            refusal, is_first = (error, False) if is_first else (refusal, False)
+    raise refusal
+
+
+def _check_audiences(response: OneLogin_Saml2_Response, ours: Addresses) -> None:
+    """Raise NotBelieved unless every restriction names us, and there is one (SAML Core, 2.5.1.4)."""
+    restrictions = _query(response, "/saml:Conditions/saml:AudienceRestriction")
+    named = [
+        ours.metadata
+        in [OneLogin_Saml2_XML.element_text(one) for one in each.findall("saml:Audience", Names.NSMAP)]
+        for each in restrictions
+    ]
+    if not named or not all(named):
+        raise NotBelieved(OTHER_APPLICATION, cause="wrong audience")
+
+
+def _check_confirmation(confirmation: Any, answered: str | None, ours: Addresses) -> str:
+    """Return the request that a bearer confirmation answers. answered: the one that the response names."""
+    (details,) = confirmation.findall("saml:SubjectConfirmationData", Names.NSMAP) or [None]
+    if details is None or details.get("Recipient") != ours.acs:
+        raise NotBelieved(ELSEWHERE, cause="wrong recipient")
+    if not details.get("NotOnOrAfter"):
+        raise NotBelieved("It does not say until when it is good.", cause="no NotOnOrAfter")
+    left = _parse(details.get("NotOnOrAfter")) - time.time()
+    if left <= 0:
+        raise _ended(left)
+    wait = _parse(details.get("NotBefore")) - time.time() if details.get("NotBefore") else 0.0
+    if wait > 0:
+        raise NotBelieved(
+            f"It is too old or too new: {describe_clock(wait)}.",
+            cause=f"clocks apart: {describe_clock(wait)}",
+        )
+    request_id: str = details.get("InResponseTo") or ""
+    if not request_id:
+        raise NotBelieved(
+            "It answers no request of ours. Begin at the portal’s own sign-in page.",
+            cause="answers no request",
+        )
+    if request_id != answered:
+        raise NotBelieved(OTHER_REQUEST, cause="answers another request")
     return request_id
 
 
-def _find_email(app: SocialApp, name: str, attributes: dict[str, list[str | None]]) -> str:
-    wanted = app.settings["email_attribute"]
+def _find_email(row: IdentityProvider, name: str, attributes: dict[str, list[str | None]]) -> str:
+    """Return the one address in the attribute set up here; in NameID where none is."""
+    wanted = row.saml_email_attribute
     if not wanted:
         return name.strip().lower()
-    values = [value for value in attributes.get(wanted, []) if value]
-    if len(values) != 1:
-        raise NotBelieved(f"It must carry one e-mail address, in the attribute {wanted}.")
-    return values[0].strip().lower()
+    found = {value.strip().lower() for value in attributes.get(wanted, []) if value and value.strip()}
+    if len(found) > 1:
+        raise NotBelieved(
+            f"It must carry one e-mail address, in the attribute {wanted}.", cause="several addresses"
+        )
+    if not found:
+        raise NotBelieved(
+            f"It must carry one e-mail address, in the attribute {wanted}.", cause="no address at all"
+        )
+    return found.pop()

@@ -1,0 +1,37 @@
+"""Refusals: why nobody was signed in, as a sentence for the person and one line in the log for the operator."""
+
+from __future__ import annotations
+
+import logging
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+ASK = "Ask an owner of the domain."
+
+log = logging.getLogger("portal.sso")
+
+
+class Refusal(Exception):
+    """Nobody was signed in, and nothing changed.
+
+    title and message: words for the person. cause: a few words for the log, without a token, an address
+    or anything else that came from outside as it stood.
+    """
+
+    def __init__(self, title: str, message: str, *, cause: str) -> None:
+        super().__init__(title)
+        self.title, self.message, self.cause = title, message, cause
+
+
+def refuse(request: HttpRequest, refusal: Refusal, *, domain: str, status: int = 403) -> HttpResponse:
+    """Return the page that tells the person. domain: the name of one that exists here."""
+    log.warning("single sign-on for %s refused: %s", domain, refusal.cause)
+    return close(render(request, "portal/sso_refused.html", {"refusal": refusal}, status=status))
+
+
+def close(response: HttpResponse) -> HttpResponse:
+    """Return the response so that it is kept nowhere, and its address is told to no next page."""
+    response["Cache-Control"] = "no-store"
+    response["Referrer-Policy"] = "no-referrer"
+    return response
