@@ -9,13 +9,18 @@ from __future__ import annotations
 from typing import TextIO
 
 from liquid import Environment, Mode, StrictUndefined
+from liquid.ast import Node
 from liquid.builtin.content import Literal
+from liquid.builtin.expressions.logical import EqExpression, NeExpression
+from liquid.builtin.expressions.primitive import Blank, Empty, Nil, StringLiteral
 from liquid.builtin.illegal import Illegal
 from liquid.builtin.output import Output, OutputNode
 from liquid.builtin.tags.case_tag import CaseTag
 from liquid.builtin.tags.if_tag import IfTag
 from liquid.builtin.tags.unless_tag import UnlessTag
 from liquid.context import RenderContext
+from liquid.expression import Expression
+from liquid.stream import TokenStream
 
 from signatures.rendering.filters import FILTERS
 from signatures.rendering.marks import ABSENT, PRESENT_CLOSE, PRESENT_OPEN
@@ -60,6 +65,19 @@ class MarkedOutput(Output):
     node_class = MarkedOutputNode
 
 
+def _as_missing(expression: Expression) -> Expression:
+    """Return what asks for a missing value where `expression` is "", blank or empty: no value is any of these."""
+    is_empty_text = isinstance(expression, StringLiteral) and not expression.value.strip()
+    return Nil(expression.token) if is_empty_text or isinstance(expression, (Blank, Empty)) else expression
+
+
+class SignatureCase(CaseTag):
+    """`case` whose `when ""` holds for a missing value."""
+
+    def _parse_when_expression(self, stream: TokenStream) -> list[Expression]:
+        return [_as_missing(expression) for expression in super()._parse_when_expression(stream)]
+
+
 class SignatureLiquid(Environment):
     """Liquid with allow-lists of tags and filters, and hard limits."""
 
@@ -72,10 +90,30 @@ class SignatureLiquid(Environment):
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         """Register what is allowed, and nothing else."""
-        for tag in (Literal, MarkedOutput, Illegal, IfTag, UnlessTag, CaseTag):
+        for tag in (Literal, MarkedOutput, Illegal, IfTag, UnlessTag, SignatureCase):
             self.add_tag(tag)
         for name, function in FILTERS.items():
             self.add_filter(name, function)
+
+    def _parse(self, source: str) -> list[Node]:
+        """Return the nodes of `source`; in comparisons "", blank and empty ask for a missing value.
+
+        Liquid's own rule, by which a missing value is not "", would show what stands in
+        {% if sender.mobile != "" %} to everybody without one.
+        """
+        nodes = super()._parse(source)
+        context = RenderContext(self.template_class(env=self, name="", nodes=nodes))
+        found: list[Node | Expression] = list(nodes)
+        while found:
+            one = found.pop()
+            if isinstance(one, (EqExpression, NeExpression)):
+                one.left, one.right = _as_missing(one.left), _as_missing(one.right)
+            if isinstance(one, Node):
+                found.extend(one.expressions())
+                found.extend(one.children(context))
+            else:
+                found.extend(one.children())
+        return nodes
 
 
 LIQUID = SignatureLiquid(tolerance=Mode.STRICT, undefined=StrictUndefined, strict_filters=True)

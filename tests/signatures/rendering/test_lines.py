@@ -137,3 +137,38 @@ def test_conditions_see_a_missing_value_as_false(render):
 
     assert render(source, **NAME) == "<p>Bo Li no phone</p>"
     assert render(source, sender__phone="+1 415 555 0142", **NAME) == "<p>Bo Li T</p>"
+
+
+@pytest.mark.parametrize("nothing", ['""', "''", '" "', "blank", "empty", "nil"])
+@pytest.mark.parametrize(
+    ("condition", "is_shown"),
+    [
+        ("{{% if sender.mobile != {} %}}M{{% endif %}}", False),
+        ("{{% if sender.mobile == {} %}}M{{% endif %}}", True),
+        ("{{% if {} != sender.mobile %}}M{{% endif %}}", False),
+        ("{{% unless sender.mobile == {} %}}M{{% endunless %}}", False),
+        ("{{% if sender.phone == {0} or sender.mobile != {0} %}}M{{% endif %}}", False),
+        ("{{% if sender.phone %}}{{% if sender.mobile != {} %}}M{{% endif %}}{{% endif %}}", False),
+        ("{{% if sender.name == {0} %}}N{{% elsif sender.mobile != {0} %}}M{{% endif %}}", False),
+        ("{{% case sender.mobile %}}{{% when {} %}}M{{% endcase %}}", True),
+        ("{{% case sender.mobile %}}{{% when {} %}}{{% else %}}M{{% endcase %}}", False),
+    ],
+)
+def test_a_missing_value_equals_empty_text_in_conditions(render, nothing, condition, is_shown):
+    source = f"<p>{{{{ sender.name }}}} {condition.format(nothing)}</p>"
+
+    without = render(source, sender__phone="+1 415 555 0142", **NAME)
+    beside = render(source, sender__phone="+1 415 555 0142", sender__mobile="+1 415 555 0187", **NAME)
+
+    assert ("M" in without) is is_shown
+    assert ("M" in beside) is not is_shown
+
+
+def test_a_comparison_with_words_stays_what_it_was(render):
+    source = (
+        "<p>{{ sender.name }}{% if sender.title == 'Sales' %} S{% endif %}"
+        "{% if sender.title != 'x' %} !{% endif %}</p>"
+    )
+
+    assert render(source, sender__title="Sales", **NAME) == "<p>Bo Li S !</p>"
+    assert render(source, **NAME) == "<p>Bo Li !</p>"
