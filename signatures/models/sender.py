@@ -26,7 +26,7 @@ class Brand(models.Model):
     name = models.CharField("company name", max_length=120, blank=True)
     tagline = models.CharField(max_length=160, blank=True)
     website = models.URLField(blank=True, help_text="https only; it becomes a link.")
-    phone = models.CharField(max_length=40, blank=True)
+    phone = models.CharField(max_length=255, blank=True)
     address = models.CharField(max_length=255, blank=True)
     logo_url = models.URLField(
         "logo address", blank=True, help_text="An https address that mail clients can load."

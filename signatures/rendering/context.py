@@ -11,8 +11,10 @@ from urllib.parse import quote, urlsplit
 
 from portal.hostnames import to_ascii
 from signatures.rendering.fields import FIELDS, Trust
+from signatures.rendering.phones import get_region, without_scheme
 from signatures.rendering.place import split_address
 
+PHONE_REGION = "sender.phone_region"
 MAX_TEXT_LENGTH = 4_000
 MAX_URL_LENGTH = 2_000
 
@@ -28,13 +30,16 @@ _LINE_BREAKS = re.compile(r"\s*(?:[\r\n\v\f\u0085\u2028\u2029]\s*)+")
 _SPACES = re.compile(r"[ \t]+")
 
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`|~-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_][\w-]{1,62}")
-_PHONE = re.compile(
-    r"\+?[\d\s().\-/\u2010-\u2013\u00a0]{3,40}(?:(?:;?\s*ext[.:=]?|x|#)\s*\d{1,8})?", re.IGNORECASE
-)
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,3}")
 _HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _URL_FORBIDDEN = re.compile(r"[\s\"'<>\\^`|]")
+
+
+class PhoneText(str):
+    """A phone number as it was written, and the country of numbers without a country code beside it."""
+
+    region: str = ""
 
 
 class Unfit(ValueError):
@@ -61,8 +66,11 @@ class Context:
 def build_context(values: Mapping[str, str | None]) -> Context:
     """Return `values` as a scope in which each value fits its trust class or is None.
 
-    values: flat dotted field names to raw text. Names that are no field are left out.
+    values: flat dotted field names to raw text. Names that are no field are left out, but for
+    PHONE_REGION: the country that a sender's numbers are of, by default that of the company's number.
     """
+    home = get_region(values.get("company.phone") or "")
+    regions = {"sender": (values.get(PHONE_REGION) or "").upper() or home, "company": home}
     scope: dict[str, dict[str, str | None]] = {}
     missing: dict[str, str] = {}
     for field in FIELDS:
@@ -70,6 +78,9 @@ def build_context(values: Mapping[str, str | None]) -> Context:
         value, reason = _checked(field.trust, values.get(field.name))
         if value is None:
             missing[field.name] = reason
+        elif field.trust is Trust.PHONE:
+            value = PhoneText(value)
+            value.region = regions[owner]
         scope.setdefault(owner, {})[name] = value
     return Context(scope, missing)
 
@@ -122,7 +133,9 @@ def _email(value: str) -> str:
 
 
 def _phone(value: str) -> str:
-    if not _PHONE.fullmatch(value) or sum(character.isdigit() for character in value) < 3:
+    """Return what was written, if it holds digits: what we cannot read, a person can still read and dial."""
+    value = _text(without_scheme(value))
+    if sum(character.isdigit() for character in value) < 3:
         raise Unfit("not a phone number")
     return value
 

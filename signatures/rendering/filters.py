@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from urllib.parse import quote
 
 from liquid.exceptions import FilterArgumentError
 
 from signatures.rendering.colours import readable_ink
+from signatures.rendering.phones import get_link
 
 MAX_TRUNCATE = 1_000
-_EXTENSION = re.compile(r"(?:;?\s*ext[.:=]?|x|#)\s*(\d+)$", re.IGNORECASE)
-_TRUNK_ZERO = re.compile(r"\(\s*0\s*\)")
 
 
 def _on_text(change: Callable[[str], str]) -> Callable[[object], str | None]:
@@ -43,17 +41,9 @@ def _capitalize(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _tel(text: str) -> str:
-    """Return the RFC 3966 link of a phone number: tel:+14155550142;ext=204."""
-    extension = _EXTENSION.search(text)
-    number = text[: extension.start()] if extension else text
-    if number.lstrip().startswith("+"):
-        # "+44 (0)20 …" shows the trunk zero for callers inside the country; dialled after
-        # the country code it reaches nobody.
-        number = _TRUNK_ZERO.sub("", number)
-    digits = "".join(str(int(character)) for character in number if character.isdecimal())
-    plus = "+" if number.lstrip().startswith("+") else ""
-    return f"tel:{plus}{digits}" + (f";ext={extension[1]}" if extension else "")
+def tel(value: object) -> str | None:
+    """Return the link of a phone number, or None where none can be read from it."""
+    return None if value is None else get_link(str(value), getattr(value, "region", "")) or None
 
 
 def _url_encode(text: str) -> str:
@@ -68,7 +58,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     # Every output is escaped anyway; the word is accepted because people who know Liquid write it.
     "escape": _on_text(str),
     "strip": _on_text(str.strip),
-    "tel": _on_text(_tel),
+    "tel": tel,
     "truncate": truncate,
     "upcase": _on_text(str.upper),
     "url_encode": _on_text(_url_encode),

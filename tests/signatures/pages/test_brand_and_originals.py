@@ -28,6 +28,30 @@ def test_the_company_values_are_saved_for_this_domain_alone(company, bystander, 
 
 
 @pytest.mark.parametrize(
+    "phone",
+    [
+        "1-800-FLOWERS",
+        "+1 415 555 0142 extension 204",
+        "+1 415 555 0142, ext. 204",
+        "+1 415 555 0142,204",
+        "+49 30 5550142 Dw. 12",
+        "+1 415 555 0142 / +1 415 555 0143",
+        "+1 415 555 0142 (mobile)",
+        "０３－１２３４－５６７８",
+        "+1\ufe0d-555-123-4567",
+        "+1 415\u2212555\u22120142",
+        "tel:+14155550142",
+        "+1 415 555 0142 (weekdays from 9 to 5, Pacific time)",
+    ],
+)
+def test_a_companys_phone_is_taken_as_people_write_it(company, admin: Client, phone: str):
+    response = admin.post(BRAND, {**VALUES, "phone": phone})
+
+    assert response.status_code == 302
+    assert Brand.objects.get(domain=company.domain).phone == phone
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("website", "http://acme.example"),

@@ -81,13 +81,111 @@ def test_values_are_escaped_in_text_and_in_attributes():
     [
         ("+1 (415) 555-0142", "tel:+14155550142"),
         ("+44 (0)20 7946 0958", "tel:+442079460958"),
-        ("020 7946 0958 ext. 12", "tel:02079460958;ext=12"),
+        ("+1 415 555 0142 extension 204", "tel:+14155550142;ext=204"),
+        ("+1 415 555 0142, ext. 204", "tel:+14155550142;ext=204"),
+        ("+1 415 555 0142,204", "tel:+14155550142;ext=204"),
+        ("+1 415 555 0142 x204", "tel:+14155550142;ext=204"),
+        ("+49 30 5550142 Dw. 12", "tel:+49305550142;ext=12"),
+        ("+49 30 5550142 (Durchwahl 12)", "tel:+49305550142;ext=12"),
+        ("+49 30 5550142-12", "tel:+4930555014212"),
+        ("+33 1 23 45 67 89 poste 12", "tel:+33123456789;ext=12"),
+        ("+1 415 555 0142 / +1 415 555 0143", "tel:+14155550142"),
+        ("+1 415 555 0142 or +44 20 7946 0958", "tel:+14155550142"),
+        ("+49 30 5550142/43", "tel:+49305550142"),
+        ("+1 415 555 0142 (mobile)", "tel:+14155550142"),
+        ("+1 (415) 555-0142 ext 204 (office)", "tel:+14155550142;ext=204"),
+        ("Office: +1 415 555 0142", "tel:+14155550142"),
+        (
+            "\uff0b\uff11\u3000\uff14\uff11\uff15\uff0d\uff15\uff15\uff15\uff0d\uff10\uff11\uff14\uff12",
+            "tel:+14155550142",
+        ),
+        ("+1\ufe0e-415-555-0142", "tel:+14155550142"),
+        ("+1 415\u2212555\u22120142", "tel:+14155550142"),
+        ("+1\u2011415\u2011555\u20110142", "tel:+14155550142"),
+        ("0049 30 5550142", "tel:+49305550142"),
+        ("+39 06 1234 5678", "tel:+390612345678"),
+        ("+1-800-FLOWERS", "tel:+18003569377"),
     ],
 )
 def test_a_phone_link_can_be_dialled(phone, link):
     template = compile_template('<a href="tel:{{ sender.phone }}">{{ sender.phone }}</a>')
 
     assert render_signature(template, {"sender.phone": phone}).html == f'<a href="{link}">{phone}</a>'
+
+
+def test_a_phone_is_shown_without_the_scheme_that_was_copied_with_it():
+    template = compile_template('<a href="tel:{{ sender.phone }}">{{ sender.phone }}</a>')
+
+    html = render_signature(template, {"sender.phone": "tel:+14155550142"}).html
+
+    assert html == '<a href="tel:+14155550142">+14155550142</a>'
+
+
+@pytest.mark.parametrize(
+    "phone",
+    [
+        "020 7946 0958 ext. 12",
+        "1-800-FLOWERS",
+        "０３－１２３４－５６７８",
+        "112",
+        "555-0142 (after 6 pm)",
+        "+999 1234567",
+        "+1 415 555 0142 0143 0144 0145",
+        "desk24-7@acme.example 100",
+        "see https://acme.example/123",
+        "0" * 300,
+    ],
+)
+def test_a_phone_that_nobody_abroad_could_dial_is_shown_without_a_link(phone):
+    template = compile_template(
+        '<p>{{ sender.name }}</p><p>T <a href="tel:{{ sender.phone }}">{{ sender.phone }}</a></p>'
+        '<p>M <a href="tel:{{ sender.mobile }}">{{ sender.mobile }}</a></p>'
+    )
+
+    signature = render_signature(
+        template, {"sender.name": "Bo Li", "sender.phone": phone, "sender.mobile": "+1 415 555 0187"}
+    )
+
+    assert signature.html == (
+        f'<p>Bo Li</p><p>T {phone}</p><p>M <a href="tel:+14155550187">+1 415 555 0187</a></p>'
+    )
+    assert "sender.phone" not in signature.missing
+
+
+@pytest.mark.parametrize(
+    ("values", "link"),
+    [
+        ({"sender.phone_region": "DE"}, "tel:+49305550142"),
+        ({"sender.phone_region": "de"}, "tel:+49305550142"),
+        ({"company.phone": "+49 30 5550100"}, "tel:+49305550142"),
+        ({"sender.phone_region": "DE", "company.phone": "+1 415 555 0100"}, "tel:+49305550142"),
+    ],
+)
+def test_a_number_without_country_code_is_of_the_senders_country_or_else_the_companys(values, link):
+    template = compile_template('<a href="tel:{{ sender.phone }}">{{ sender.phone }}</a>')
+
+    html = render_signature(template, {"sender.phone": "030 5550142", **values}).html
+
+    assert html == f'<a href="{link}">030 5550142</a>'
+
+
+@pytest.mark.parametrize("region", ["", "XX", "U", "Germany", "US\n", "001"])
+def test_a_country_that_is_none_makes_no_link(region):
+    template = compile_template('<a href="tel:{{ sender.phone }}">{{ sender.phone }}</a>')
+
+    html = render_signature(template, {"sender.phone": "030 5550142", "sender.phone_region": region}).html
+
+    assert html == "030 5550142"
+
+
+def test_letters_are_digits_of_the_keys_only_where_numbers_are_written_so():
+    template = compile_template('<a href="tel:{{ sender.phone }}">{{ sender.phone }}</a>')
+    values = {"sender.phone": "1-800-FLOWERS"}
+
+    at_home = render_signature(template, {**values, "sender.phone_region": "US"}).html
+    abroad = render_signature(template, {**values, "sender.phone_region": "DE"}).html
+
+    assert (at_home, abroad) == ('<a href="tel:+18003569377">1-800-FLOWERS</a>', "1-800-FLOWERS")
 
 
 def test_rendering_one_sender_leaves_the_next_one_untouched():
