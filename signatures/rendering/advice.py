@@ -8,8 +8,9 @@ from html import unescape
 from html.parser import HTMLParser
 
 from signatures.rendering.colours import contrast_ratio
+from signatures.rendering.conversions import convert_attribute
 from signatures.rendering.sanitize import ALLOWED_ATTRIBUTES, ALLOWED_TAGS, is_allowed_attribute
-from signatures.rendering.styles import refused_declarations, style_values
+from signatures.rendering.styles import refused_declarations, refused_fonts, style_values
 from signatures.rendering.tree import Element, Text, read_tree
 
 WARN_BYTES = 60_000
@@ -37,12 +38,26 @@ def removal_warnings(source: str, css: str) -> Iterator[str]:
 def style_warnings(inlined: str) -> Iterator[str]:
     """Yield a sentence for each declaration of a <style> block or attribute that will be removed."""
     for style in dict.fromkeys(re.findall(r' style="([^"]*)"', inlined)):
-        for declaration in refused_declarations(unescape(style)):
-            yield _refused_style(declaration)
+        yield from _style_sentences(unescape(style))
 
 
-def _refused_style(declaration: str) -> str:
-    return f"The style “{declaration[:80]}” is not allowed and was removed."
+def _style_sentences(style: str) -> Iterator[str]:
+    for declaration in refused_declarations(style):
+        yield f"The style “{declaration[:80]}” is not allowed and was removed."
+    for font in refused_fonts(style):
+        yield f"The font {font[:80]} was left out of its list: mail clients do not agree on how to read its name."
+
+
+def _refused_address(address: str) -> str:
+    """Return why an address was removed: what it starts with, or what stands behind that."""
+    scheme = address.strip().partition(":")[0].lower()
+    if scheme == "tel":
+        reason = "what follows tel: is no phone number"
+    elif scheme == "https":
+        reason = "its host cannot be read, or could be read as another one"
+    else:
+        reason = "addresses start with https://, links may also start with mailto: or tel:"
+    return f"The address “{address[:80]}” was removed: {reason}."
 
 
 def result_warnings(html: str, byte_count: int) -> Iterator[str]:
@@ -70,15 +85,16 @@ class _RemovedParts(HTMLParser):
         known = ALLOWED_ATTRIBUTES["*"] | ALLOWED_ATTRIBUTES.get(tag, frozenset()) | {"class", "id"}
         for name, value in attrs:
             if name == "style":
-                self.sentences.extend(_refused_style(part) for part in refused_declarations(value or ""))
+                self.sentences.extend(_style_sentences(value or ""))
             elif name not in known:
                 self.sentences.append(f"The attribute {name} of <{tag}> is not allowed and was removed.")
-            elif name in ("href", "src") and not is_allowed_attribute(name, value or ""):
-                self.sentences.append(
-                    f"The address “{(value or '')[:80]}” was removed: addresses start with https://, "
-                    "links may also start with mailto: or tel:."
-                )
-            elif name not in ("class", "id") and not is_allowed_attribute(name, value or ""):
+            elif name in ("href", "src") and not is_allowed_attribute(
+                name, convert_attribute(name, value or "")
+            ):
+                self.sentences.append(_refused_address(value or ""))
+            elif name not in ("class", "id") and not is_allowed_attribute(
+                name, convert_attribute(name, value or "")
+            ):
                 self.sentences.append(f"The value of {name} in <{tag}> is not allowed and was removed.")
 
 

@@ -1,12 +1,30 @@
-"""Colour arithmetic: how bright, and whether text can be read on it (WCAG 2 formulas)."""
+"""Colours: what CSS writes as one, how bright it is, and whether text can be read on it (WCAG 2 formulas)."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
+
+from tinycss2.color4 import parse_color
 
 DARK_INK = "#14171d"
 LIGHT_INK = "#ffffff"
 _HEX = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
+
+
+def read_colour(value: Any) -> str:
+    """Return #rrggbb, or rgba(r, g, b, a) where it is see-through, or "" for what is no colour of sRGB.
+
+    value: text, or a token of tinycss2: a name of CSS, or rgb(), hsl() or hwb() in any of their forms.
+    """
+    colour = parse_color(value)
+    if colour is None or isinstance(colour, str) or colour.space not in ("srgb", "hsl", "hwb"):
+        return ""
+    red, green, blue = (round(255 * min(max(part or 0, 0), 1)) for part in colour.to("srgb").coordinates)
+    if colour.alpha >= 1:
+        return f"#{red:02x}{green:02x}{blue:02x}"
+    alpha = f"{max(colour.alpha, 0):.2f}".rstrip("0").rstrip(".")
+    return f"rgba({red}, {green}, {blue}, {alpha})"
 
 
 def luminance(colour: str) -> float | None:

@@ -20,7 +20,7 @@ from signatures.rendering.fields import FIELD_BY_NAME, nearest_field, sample_val
 from signatures.rendering.filters import FILTERS
 from signatures.rendering.language import ALLOWED_TAGS, LIQUID, MarkedOutputNode
 from signatures.rendering.render import render_signature
-from signatures.rendering.sanitize import inline_styles, sanitize_template
+from signatures.rendering.sanitize import inline_styles, sanitize_inlined, sanitize_template
 from signatures.rendering.slots import LIQUID_PIECE, Locator, Slot, put_aside, put_back
 from signatures.rendering.template import CompiledTemplate
 
@@ -28,7 +28,6 @@ MAX_SOURCE_CHARACTERS = 100_000
 _COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL)
 _PRIVATE = re.compile("[\ue000-\uf8ff\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _TAG_NAME = re.compile(r"\{%-?\s*([^\s%-]*)")
-_CLASS_OR_ID = re.compile(r' (?:class|id)="[^"]*"')
 _PICTURE_WITHOUT_ADDRESS = re.compile(r"<img(?![^>]* src=)[^>]*>")
 _BLANK_LINES = re.compile(r"[ \t\r]*\n\s*")
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}")
@@ -166,7 +165,7 @@ def _known_field(path: Path, position: int, at: Locator) -> str:
 
 def _clean(draft: str, at: Locator) -> str:
     """Return the draft in its final form: sanitized again, class names gone, blank space short."""
-    html = _CLASS_OR_ID.sub("", sanitize_template(draft))
+    html = sanitize_inlined(draft)
     html = _PICTURE_WITHOUT_ADDRESS.sub("", _BLANK_LINES.sub("\n", html))
     # Here all Liquid is put aside: braces now were text, or character references that became text.
     if _BRACES.search(html):

@@ -7,13 +7,15 @@ to the same result again.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 import css_inline
 import nh3
 
-from signatures.rendering.styles import clean_style
+from signatures.rendering.conversions import convert_attribute
+from signatures.rendering.styles import clean_style, convert_style, draft_style
 
 # Text, tables and pictures: what mail clients agree on. No form, media, svg, math, iframe,
 # object, link, meta, base or style: they fetch, run, submit or reach outside the signature.
@@ -108,7 +110,7 @@ _VALUE_PATTERNS: dict[str, re.Pattern[str]] = {
     "lang": re.compile(r"[A-Za-z0-9-]{1,35}"),
     "bgcolor": re.compile(r"#[0-9a-fA-F]{3}|#[0-9a-fA-F]{6}|#[0-9a-fA-F]{8}|[a-zA-Z]{3,20}"),
     "color": re.compile(r"#[0-9a-fA-F]{3}|#[0-9a-fA-F]{6}|#[0-9a-fA-F]{8}|[a-zA-Z]{3,20}"),
-    "face": re.compile(r"[A-Za-z0-9 ,_-]{1,120}"),
+    "face": re.compile(r"[\w .,+-]{1,120}"),
     "width": re.compile(r"\d{1,4}%?"),
     "height": re.compile(r"\d{1,4}%?"),
     "size": re.compile(r"[+-]?\d{1,2}"),
@@ -134,8 +136,16 @@ def sanitize_signature(html: str) -> str:
 
 
 def sanitize_template(html: str) -> str:
-    """Return the same for a template in the making: comments and class names stay for the next step."""
+    """Return the same for a template in the making, in the form that every mail client reads.
+
+    What the next steps need stays: comments, class names, `!important`, and what hides an element.
+    """
     return _DRAFT.clean(html.replace(_BYTE_ORDER_MARK, ""))
+
+
+def sanitize_inlined(html: str) -> str:
+    """Return the same for a template whose styles are inline: of what the next steps need, comments stay."""
+    return _INLINED.clean(html.replace(_BYTE_ORDER_MARK, ""))
 
 
 def inline_styles(html: str, css: str) -> str:
@@ -148,6 +158,19 @@ def _filter_attribute(tag: str, name: str, value: str) -> str | None:
     if name == "style":
         return clean_style(value) or None
     return value if is_allowed_attribute(name, value) else None
+
+
+def _convert_attribute(tag: str, name: str, value: str) -> str | None:
+    """Return the same in the form that every mail client reads."""
+    if name == "style":
+        return convert_style(value) or None
+    value = convert_attribute(name, value)
+    return value if is_allowed_attribute(name, value) else None
+
+
+def _draft_attribute(tag: str, name: str, value: str) -> str | None:
+    """Return the same with the styles that only decide what becomes of others."""
+    return draft_style(value) or None if name == "style" else _convert_attribute(tag, name, value)
 
 
 def is_allowed_attribute(name: str, value: str) -> bool:
@@ -179,17 +202,19 @@ def is_allowed_url(url: str, schemes: frozenset[str]) -> bool:
     )
 
 
-def _cleaner(*, draft: bool) -> nh3.Cleaner:
+def _cleaner(
+    keep: Callable[[str, str, str], str | None], *more_attributes: str, strip_comments: bool
+) -> nh3.Cleaner:
+    """Return a cleaner. keep: what becomes of an attribute's value."""
     attributes: dict[str, set[str]] = {tag: set(names) for tag, names in ALLOWED_ATTRIBUTES.items()}
-    if draft:
-        attributes["*"] |= {"class", "id"}
+    attributes["*"] |= set(more_attributes)
     return nh3.Cleaner(
         tags=set(ALLOWED_TAGS),
         clean_content_tags=set(_REMOVED_WITH_CONTENT),
         attributes=attributes,
-        attribute_filter=_filter_attribute,
+        attribute_filter=keep,
         # Conditional comments are markup to Outlook and would pass unread.
-        strip_comments=not draft,
+        strip_comments=strip_comments,
         # rel means nothing in mail.
         link_rel=None,
         url_schemes=set(_LINK_SCHEMES),
@@ -198,5 +223,6 @@ def _cleaner(*, draft: bool) -> nh3.Cleaner:
     )
 
 
-_FINAL = _cleaner(draft=False)
-_DRAFT = _cleaner(draft=True)
+_FINAL = _cleaner(_filter_attribute, strip_comments=True)
+_INLINED = _cleaner(_convert_attribute, strip_comments=False)
+_DRAFT = _cleaner(_draft_attribute, "class", "id", "hidden", strip_comments=False)

@@ -149,8 +149,10 @@ def _place_in_tag(tag: str, markup: SlottedMarkup, at: Locator) -> str:
         quoted = next((value for value in found.groups()[1:3] if value is not None), None)
         if quoted is None or not _SLOT.search(quoted):
             return found[0]
-        if quoted.lower().startswith("tel:") and _SLOT.fullmatch(quoted[4:]):
-            quoted = _as_tel_link(quoted[4:], markup.slots)
+        if found[1].lower() in _URL_ATTRIBUTES:
+            quoted = quoted.strip()
+        if quoted.lower().startswith("tel:") and _SLOT.fullmatch(quoted[4:].strip()):
+            quoted = _as_tel_link(quoted[4:].strip(), markup.slots)
         return f'{found[1]}="{_place_in_value(found[1].lower(), quoted, markup, at)}"'
 
     placed = _ATTRIBUTE.sub(in_attribute, tag)

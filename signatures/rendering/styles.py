@@ -7,16 +7,25 @@ not understood is copied.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import tinycss2
 from tinycss2.ast import Declaration
 
+from signatures.rendering.colours import read_colour
+
 # A dimension in a unit that every mail client knows. vw, vh and calc() are left out: they
 # depend on a viewport that a signature cannot know.
 _UNITS = frozenset({"px", "pt", "em", "rem", "%"})
+# Word writes inches and centimetres; CSS says how many pixels each of these is.
+PIXELS = {"in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4, "q": 96 / 101.6, "pc": 16}
+# Nothing is nothing in every unit.
+_ZERO_UNITS = frozenset({"ex", "ch", "lh", "rlh", "vw", "vh", "vi", "vb", "vmin", "vmax"})
 _MAX_LENGTH = 2_000
 
 _COLOUR_NAMES = frozenset(
@@ -36,6 +45,8 @@ _COLOUR_NAMES = frozenset(
         "purple",
     }
 )
+# What Word and browsers call the colour of text that has none of its own.
+_INK_NAMES = frozenset({"windowtext", "canvastext"})
 _LINE_STYLES = frozenset({"none", "solid", "dashed", "dotted", "double"})
 
 _COLOUR = frozenset({"colour"})
@@ -110,6 +121,27 @@ def _allowed_values() -> dict[str, frozenset[str]]:
 
 ALLOWED_STYLES = _allowed_values()
 
+# What hides an element. It counts while a template is made, so that what it hides can be taken out.
+_HIDING: dict[str, frozenset[str]] = {
+    "display": frozenset({"none"}),
+    "visibility": _words("hidden visible"),
+    "opacity": _words("number length"),
+    "overflow": _words("hidden visible"),
+    "max-height": _LENGTH | {"none"},
+}
+_IS_ZERO = re.compile(r"0(?![.\d])")
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """One declaration. value: canonical, "" when refused. fonts: names that were left out of it."""
+
+    name: str
+    value: str
+    written: str
+    is_important: bool = False
+    fonts: tuple[str, ...] = ()
+
 
 @lru_cache(maxsize=4096)
 def clean_style(style: str) -> str:
@@ -119,65 +151,120 @@ def clean_style(style: str) -> str:
     are inline there is nothing left for it to override, and it would beat a reader's own
     dark mode.
     """
-    return "; ".join(f"{name}: {value}" for name, value, _ in _declarations(style) if value)
+    return "; ".join(f"{one.name}: {one.value}" for one in _declarations(style) if one.value)
+
+
+def convert_style(style: str) -> str:
+    """Return the same as `clean_style`, with colours in the form that every mail client reads."""
+    return "; ".join(f"{one.name}: {one.value}" for one in _declarations(style, _HEX) if one.value)
+
+
+def draft_style(style: str) -> str:
+    """Return the same as `convert_style` with what still decides: `!important`, and what hides an element."""
+    return "; ".join(
+        f"{one.name}: {one.value}{' !important' * one.is_important}"
+        for one in _declarations(style, _HEX, _HIDING)
+        if one.value
+    )
+
+
+def hides(style: str) -> bool:
+    """Return whether a reader sees nothing of an element with this style."""
+    values = {one.name: one.value for one in _declarations(style, _HEX, _HIDING) if one.value}
+    is_flat = any(_IS_ZERO.match(values.get(name, "")) for name in ("height", "max-height"))
+    return (
+        values.get("display") == "none"
+        or values.get("visibility") == "hidden"
+        or _IS_ZERO.match(values.get("opacity", "")) is not None
+        or (values.get("overflow") == "hidden" and is_flat)
+    )
 
 
 def refused_declarations(style: str) -> list[str]:
-    """Return the declarations of `style` that `clean_style` leaves out, as they were written."""
-    return [written for _, value, written in _declarations(style) if not value]
+    """Return the declarations of `style` that `convert_style` leaves out, as they were written."""
+    return [one.written for one in _declarations(style, _HEX) if not one.value]
+
+
+def refused_fonts(style: str) -> list[str]:
+    """Return the names that `clean_style` leaves out of lists of fonts that stay."""
+    return [font for one in _declarations(style, _HEX) if one.value for font in one.fonts]
 
 
 def style_values(style: str) -> dict[str, str]:
     """Return property -> value of what is allowed in `style`; the last of two wins."""
-    return {name: value for name, value, _ in _declarations(style) if value}
+    return {one.name: one.value for one in _declarations(style) if one.value}
 
 
-def _declarations(style: str) -> Iterator[tuple[str, str, str]]:
-    """Yield (property, canonical value or "" when refused, as written) for each declaration."""
-    # A backslash starts an escape, by which `url` can be written so that it does not look like it.
-    if "\\" in style:
-        yield "", "", style
-        return
+def _declarations(
+    style: str, more_kinds: frozenset[str] = frozenset(), more_styles: dict[str, frozenset[str]] | None = None
+) -> Iterator[_Style]:
+    """Yield each declaration of `style`.
+
+    Escapes are read first, and every value is written anew from what they stand for, so `u\\72l(` is url( here.
+    """
     for node in tinycss2.parse_declaration_list(style, skip_comments=True, skip_whitespace=True):
         if not isinstance(node, Declaration):
-            yield "", "", node.serialize() if node.type != "error" else style
+            yield _Style("", "", node.serialize() if node.type != "error" else style)
             continue
-        kinds = ALLOWED_STYLES.get(node.lower_name)
-        value = _clean_value(node.value, kinds) if kinds else ""
-        yield node.lower_name, value, f"{node.name}: {tinycss2.serialize(node.value).strip()}"
+        kinds = ALLOWED_STYLES.get(node.lower_name, frozenset())
+        kinds |= (more_styles or {}).get(node.lower_name, frozenset())
+        value, fonts = _clean_value(node.value, kinds | more_kinds) if kinds else ("", ())
+        written = f"{node.name}: {tinycss2.serialize(node.value).strip()}"
+        yield _Style(node.lower_name, value, written, node.important, fonts)
 
 
-def _clean_value(tokens: list[Any], kinds: frozenset[str]) -> str:
-    """Return the value rewritten from its tokens, or "" when any of them is not allowed."""
+def _clean_value(tokens: list[Any], kinds: frozenset[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the value rewritten from its tokens, "" when any of them is not allowed; and the fonts left out.
+
+    Of a list of fonts, one whose name cannot stand goes alone.
+    """
+    parts: list[list[Any]] = [[]]
+    for piece in tokens:
+        if piece.type == "literal" and piece.value == "," and "family" in kinds:
+            parts.append([])
+        elif piece.type not in ("whitespace", "comment"):
+            parts[-1].append(piece)
+    values = [_clean_words(part, kinds) for part in parts]
+    # In `font` the first part holds the size as well.
+    if not parts[0] or not (values[0] or (any(values) and "length" not in kinds)):
+        return "", ()
+    left_out = (
+        tinycss2.serialize(part) for part, value in zip(parts, values, strict=True) if part and not value
+    )
+    # A comma too many is kept, as it always was.
+    kept = [value for part, value in zip(parts, values, strict=True) if value or not part]
+    return kept[0] + "".join(f", {value}" if value else "," for value in kept[1:]), tuple(left_out)
+
+
+def _clean_words(tokens: list[Any], kinds: frozenset[str]) -> str:
     words: list[str] = []
-    for token in tokens:
-        if token.type in ("whitespace", "comment"):
+    for piece in tokens:
+        if piece.type == "literal" and piece.value == "/" and words and "slash" in kinds:
+            words.append("/")
             continue
-        if token.type == "literal" and token.value in ",/":
-            if not words or (token.value == "," and "family" not in kinds):
-                return ""
-            if token.value == "/" and "slash" not in kinds:
-                return ""
-            words.append(token.value)
-            continue
-        writer = _WRITERS.get(token.type)
-        word = writer(token, kinds) if writer else ""
+        writer = _WRITERS.get(piece.type)
+        word = writer(piece, kinds) if writer else ""
         if not word:
             return ""
         words.append(word)
-    return " ".join(words).replace(" ,", ",").replace(" / ", "/")
+    return " ".join(words).replace(" / ", "/")
 
 
 def _number(value: float) -> str:
-    return f"{value:.4f}".rstrip("0").rstrip(".") or "0"
+    # Adding zero takes the sign from a negative one.
+    return f"{round(value, 4) + 0.0:.4f}".rstrip("0").rstrip(".") or "0"
 
 
 def _write_dimension(token: Any, kinds: frozenset[str]) -> str:
-    unit = "%" if token.type == "percentage" else token.lower_unit
+    unit, value = "%" if token.type == "percentage" else token.lower_unit, token.value
+    if unit in PIXELS:
+        unit, value = "px", value * PIXELS[unit]
     lowest = -_MAX_LENGTH if "negative" in kinds else 0
-    if "length" not in kinds or unit not in _UNITS or not lowest <= token.value <= _MAX_LENGTH:
+    if "length" not in kinds or not lowest <= value <= _MAX_LENGTH:
         return ""
-    return f"{_number(token.value)}{unit}"
+    if value == 0 and token.type == "dimension" and token.lower_unit in PIXELS | dict.fromkeys(_ZERO_UNITS):
+        return "0"
+    return f"{_number(value)}{unit}" if unit in _UNITS else ""
 
 
 def _write_number(token: Any, kinds: frozenset[str]) -> str:
@@ -189,6 +276,8 @@ def _write_number(token: Any, kinds: frozenset[str]) -> str:
 def _write_hash(token: Any, kinds: frozenset[str]) -> str:
     digits = str(token.value).lower()
     is_colour = len(digits) in (3, 6, 8) and all(digit in "0123456789abcdef" for digit in digits)
+    if "colour" in kinds and len(digits) == 4:
+        return read_colour(token)
     return f"#{digits}" if "colour" in kinds and is_colour else ""
 
 
@@ -198,7 +287,11 @@ def _write_ident(token: Any, kinds: frozenset[str]) -> str:
         return word
     if "colour" in kinds and (word in _COLOUR_NAMES or word in ("transparent", "inherit", "currentcolor")):
         return word
-    if "family" in kinds and _is_font_name(str(token.value)):
+    if "colour" in kinds and word in _INK_NAMES:
+        return "currentcolor"
+    if "colour" in kinds and (colour := read_colour(token)):
+        return colour
+    if "family" in kinds and _FONT_WORD.fullmatch(str(token.value)) and _is_font_name(str(token.value)):
         return str(token.value)
     return ""
 
@@ -208,8 +301,15 @@ def _write_string(token: Any, kinds: frozenset[str]) -> str:
 
 
 def _write_function(token: Any, kinds: frozenset[str]) -> str:
-    """Return rgb(r, g, b) or rgba(r, g, b, a); no other function is a value here."""
-    if "colour" not in kinds or token.lower_name not in ("rgb", "rgba"):
+    """Return the colour that rgb(), hsl() or hwb() is; no other function is a value here."""
+    if "colour" not in kinds:
+        return ""
+    # Signatures that were stored before may hold rgb(r, g, b), and stay as they are.
+    return ("" if "hex" in kinds else _write_rgb(token)) or read_colour(token)
+
+
+def _write_rgb(token: Any) -> str:
+    if token.lower_name not in ("rgb", "rgba"):
         return ""
     parts = [part for part in token.arguments if part.type not in ("whitespace", "comment")]
     if not all(part.type in ("number", "percentage") or part == "," for part in parts):
@@ -222,14 +322,17 @@ def _write_function(token: Any, kinds: frozenset[str]) -> str:
 
 
 def _is_font_name(name: str) -> bool:
+    """Whether `name` is made of letters and digits of any script, spaces, and - _ . + only."""
     return (
         0 < len(name) <= 60
-        and all(c.isascii() and (c.isalnum() or c in " -_") for c in name)
+        and all(c in " -_.+" or unicodedata.category(c)[0] in "LMN" for c in name)
         and name[0] != " "
     )
 
 
-_KINDS = frozenset({"length", "colour", "family", "number", "slash", "negative"})
+_FONT_WORD = re.compile(r"-?[^\W\d][^\s.+]*")  # what is read as one word again when it is not quoted
+_KINDS = frozenset({"length", "colour", "family", "number", "slash", "negative", "hex"})
+_HEX = frozenset({"hex"})
 _WRITERS: dict[str, Callable[[Any, frozenset[str]], str]] = {
     "dimension": _write_dimension,
     "percentage": _write_dimension,
