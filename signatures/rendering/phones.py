@@ -76,8 +76,8 @@ def get_region(text: str) -> str:
     number = _read_number(text, "") if len(text) <= _MAX_LENGTH else None
     if number is None:
         return ""
-    known = region_code_for_number(number) or COUNTRY_CODE_TO_REGION_CODE[number.country_code][0]
-    return str(known)
+    regions = COUNTRY_CODE_TO_REGION_CODE.get(number.country_code or 0, ("",))
+    return str(region_code_for_number(number) or regions[0])
 
 
 def _read_number(text: str, region: str) -> PhoneNumber | None:
