@@ -12,7 +12,7 @@ from integrations.errors import UnexpectedReply
 
 MAX_TEXT = 4_000
 MAX_TEXTS = 1_000
-MAX_SIGNATURE = 65_535
+MAX_SIGNATURE_BYTES = 65_535  # what Outreach takes back, counted in UTF-8
 
 _ABSENT: Any = object()
 
@@ -168,13 +168,16 @@ def text(attributes: dict[str, Any], name: str, longest: int = MAX_TEXT) -> str:
 def markup(attributes: dict[str, Any], name: str) -> str:
     """Return HTML exactly as it came, so that it can be put back exactly; '' for null.
 
-    NUL is an error: it cannot be stored, and leaving it out would not be the same signature.
+    NUL is an error: it cannot be stored, and leaving it out would not be the same signature. So is what is
+    longer than Outreach takes, or it would be written over and could not be put back.
     """
     value = attributes.get(name, _ABSENT)
     if value is None:
         return ""
-    if type(value) is not str or len(value) > MAX_SIGNATURE:
+    if type(value) is not str or len(value) > MAX_SIGNATURE_BYTES:
         raise _no_text(value, name)
+    if len(value.encode()) > MAX_SIGNATURE_BYTES:
+        raise FieldError(name, f"is longer than {MAX_SIGNATURE_BYTES:,} bytes")
     if "\x00" in value:
         raise FieldError(name, "holds a NUL character")
     return value

@@ -145,9 +145,13 @@ def test_a_signature_comes_back_to_the_byte_so_that_it_can_be_put_back():
 
     assert jsonapi.markup({"emailSignature": html}, "emailSignature") == html
     assert jsonapi.markup({"emailSignature": None}, "emailSignature") == ""
+    for longest in ("x" * 65_535, "é" * 32_767 + "x"):
+        assert jsonapi.markup({"emailSignature": longest}, "emailSignature") == longest
 
 
-@pytest.mark.parametrize("value", ["<p>\x00</p>", "x" * 65_536, 7, ["<p>"]])
+@pytest.mark.parametrize(
+    "value", ["<p>\x00</p>", "x" * 65_536, "é" * 35_000, "é" * 32_767 + "xx", "😀" * 16_384, 7, ["<p>"]]
+)
 def test_a_signature_that_could_not_be_put_back_exactly_does_not_fit(value):
     with pytest.raises(FieldError, match=r"^emailSignature "):
         jsonapi.markup({"emailSignature": value}, "emailSignature")
