@@ -116,3 +116,7 @@ class UnexpectedReply(IntegrationError):
     """The reply does not have the shape we rely on; nothing of it was used."""
 
     whose_turn = "operator"
+
+
+class UnreadableRecord(UnexpectedReply):
+    """The reply was sound, and one record in it was not; the others can be read without it."""

@@ -35,6 +35,11 @@ def get_pause(tries: int, error: BaseException | None = None) -> timedelta:
 
 def say_outage(error: BaseException) -> str:
     """Return what does not answer, and whose turn it is, in a sentence for a person."""
+    if isinstance(error, UnexpectedReply):
+        why = error.detail or error.message
+        return (
+            f"A reply of Outreach could not be used: {why}. It is tried again; tell the operator if it stays."
+        )
     if isinstance(error, IntegrationError):
         return error.message
     if is_disk_full(error):

@@ -12,15 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from integrations.connector import MailboxRecord
 from integrations.errors import (
+    ConnectionLost,
     IntegrationError,
     ItemError,
     NotFound,
@@ -31,16 +31,19 @@ from integrations.errors import (
     WritesNotAllowed,
 )
 from integrations.models import Connection
+from integrations.outages import is_outage
 
+from .batch import Batch
 from .comparison import digest
 from .composing import Refusal
 from .durability import durable_atomic
-from .endings import end_run, load_run, stall_run, stop_run
+from .endings import complete_run, end_run, fail_run, load_run, put_down, stop_run
 from .job import GatewayLike, InPlace, Job, Letter, OpenGateway, Placed, Progress, Stop, Verdict
 from .lease import Lease, LeaseLost
+from .live_reading import LiveReader
 from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 from .rows import update_rows
-from .watch import FailureWatch
+from .watch import FailureWatch, SilenceWatch
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +53,8 @@ RECORD_EVERY = 50
 LOOK_UP_SECONDS = 1.0  # how often a pause or a disconnect is looked for; the bar is five seconds
 MOST_ATTEMPTS = 3
 SHORT_WAIT_SECONDS = 5.0  # a longer wait is handed back to the queue
-UNREACHABLE_IN_A_ROW = 5
-UNREAD_IN_A_ROW = 10  # one odd record among a hundred takes seven halvings to find
+LONG_STALLS = 8  # in a row: an hour of pauses, in which readings were answered and writes were not
+FEW = 5  # mailboxes left
 OUTCOME_UNKNOWN = (Unreachable, UnexpectedReply)  # of a write: only reading tells whether it was applied
 ROW_FIELDS = [
     "state", "reason_code", "reason", "template_version", "found_sha256", "rendered_sha256", "returned_sha256",
@@ -67,33 +70,6 @@ class _Outcome:
     error: BaseException | None = None
 
 
-COUNTERS = ("settled", "unchanged", "delivered", "refused", "failed")
-
-
-class _Tally:
-    """Changes to a run's counters, collected while rows are settled."""
-
-    def __init__(self) -> None:
-        self._counts = dict.fromkeys(COUNTERS, 0)
-
-    def count(self, outcome: str) -> None:
-        """One planned row is settled with this outcome."""
-        self._counts["settled"] += 1
-        self._counts[outcome] += 1
-
-    def as_changes(self) -> dict[str, object]:
-        return {name: F(name) + count for name, count in self._counts.items() if count}
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Outcomes that are recorded together."""
-
-    rows: list[Delivery] = field(default_factory=list)
-    placed: list[Placed] = field(default_factory=list)
-    tally: _Tally = field(default_factory=_Tally)
-
-
 def carry_out_run(
     run_id: int,
     *,
@@ -105,25 +81,31 @@ def carry_out_run(
     """The run is as far as it can go now: complete, or waiting, halted, failed or skipped with its cause.
 
     kind: a run of the other kind is never touched, whatever its id.
-    Returns at once where another process works on it. Errors of ours are recorded and raised.
+    Returns at once where another process works on it. Outages are waited out; faults of ours are recorded
+    and raised.
     """
     lease = Lease.take(run_id, kind)
     if lease is not None:
         run = load_run(run_id)
         try:
-            _work_until_it_ends(run, lease, make_job(run), open_gateway, progress)
+            _work_until_it_ends(run, lease, make_job, open_gateway, progress)
         except LeaseLost:
             logger.warning("Run %s was taken over by another process.", run_id)
     return load_run(run_id)
 
 
 def _work_until_it_ends(
-    run: DeliveryRun, lease: Lease, job: Job, open_gateway: OpenGateway, progress: Progress | None
+    run: DeliveryRun,
+    lease: Lease,
+    make_job: Callable[[DeliveryRun], Job],
+    open_gateway: OpenGateway,
+    progress: Progress | None,
 ) -> None:
     try:
+        job = make_job(run)
         with open_gateway(run) as gateway:
             _Engine(run, lease, job, gateway, progress).work()
-        end_run(lease, run, DeliveryRunState.COMPLETE, "")
+        complete_run(lease, run, job)
     except KeyboardInterrupt:
         lease.release(
             DeliveryRunState.HALTED, cause="Interrupted by the operator. Continue it when you like."
@@ -132,18 +114,17 @@ def _work_until_it_ends(
     except LeaseLost:
         raise
     except Stop as stop:
-        stop_run(lease, run, stop)
-    except RateLimited as limited:
-        stop_run(lease, run, Stop(DeliveryRunState.WAITING, limited.message, limited.retry_after_seconds))
-    except Unreachable as unreachable:
-        stall_run(lease, run, unreachable)
-    except IntegrationError as error:
-        state = DeliveryRunState.SKIPPED if error.whose_turn == "admin" else DeliveryRunState.FAILED
-        end_run(lease, run, state, error.message)
-    except Exception:
-        cause = "A fault of ours stopped this run. The operator’s log says more."
-        end_run(lease, run, DeliveryRunState.FAILED, cause)
-        raise
+        stop_run(lease, run, stop, job)
+    except Exception as error:
+        if is_outage(error):
+            put_down(lease, run, error)
+        elif isinstance(error, IntegrationError):
+            is_over = isinstance(error, ConnectionLost)
+            end_state = DeliveryRunState.SKIPPED if is_over else DeliveryRunState.HALTED
+            end_run(lease, run, end_state, error.message)
+        else:
+            fail_run(lease, run, error)
+            raise
 
 
 class _Engine:
@@ -159,10 +140,9 @@ class _Engine:
         self._progress = progress
         self._watch = FailureWatch()
         self._halt_sending = threading.Event()
+        self._silence = SilenceWatch()
+        self._reader = LiveReader(gateway)
         self._looked_at = 0.0
-        self._unreachable_in_a_row = 0
-        self._unread_in_a_row = 0
-        self._bad_rounds = 0
         self._short_wait = 0.0
 
     def work(self) -> None:
@@ -197,10 +177,9 @@ class _Engine:
             raise stop
 
     def _work_chunk(self, rows: list[Delivery], pool: ThreadPoolExecutor) -> None:
-        people = {row.person_remote_id for row in rows} - {
-            ""
-        }  # '' where the mirror no longer knows the owner
-        found, unreadable = self._read(sorted(people))
+        # '' where nobody knows the owner any more.
+        people = {row.person_remote_id for row in rows} - {""}
+        found, unreadable = self._reader.read(sorted(people))
         readable = [row for row in rows if row.person_remote_id not in unreadable]
         verdicts: list[tuple[Delivery, Verdict]] = [
             (row, UNREADABLE) for row in rows if row.person_remote_id in unreadable
@@ -210,32 +189,9 @@ class _Engine:
         self._publish(letters, pool)
         self._wait_a_little()
 
-    def _read(self, people: list[str]) -> tuple[dict[str, MailboxRecord], set[str]]:
-        """Return the people's mailboxes by id, and the people whose mailboxes cannot be read.
-
-        A reply that does not fit is asked for again in halves, so that one odd record costs its owner alone.
-        """
-        if not people:
-            return {}, set()
-        try:
-            found = {record.remote_id: record for record in self._gateway.read_mailboxes(people)}
-        except UnexpectedReply:
-            self._unread_in_a_row += 1
-            if self._unread_in_a_row > UNREAD_IN_A_ROW:
-                raise  # not one odd record: nothing can be read
-            if len(people) == 1:
-                return {}, set(people)
-        else:
-            self._unread_in_a_row = 0
-            return found, set()
-        half = len(people) // 2
-        found, unreadable = self._read(people[:half])
-        more, also_unreadable = self._read(people[half:])
-        return found | more, unreadable | also_unreadable
-
     def _claim(self, verdicts: Sequence[tuple[Delivery, Verdict]]) -> list[Letter]:
         """What will be written, and what was there, is on disk before any of it leaves."""
-        batch = _Batch(rows=[row for row, _ in verdicts])
+        batch = Batch(rows=[row for row, _ in verdicts])
         letters: list[Letter] = []
         for row, verdict in verdicts:
             if isinstance(verdict, Letter):
@@ -249,14 +205,14 @@ class _Engine:
             else:
                 self._note_in_place(row, verdict, batch)
         with durable_atomic():
-            self._lease.update(stalls=0, **batch.tally.as_changes())
+            self._lease.update(**batch.tally.as_changes())
             self._job.secure(letters)
             self._job.record(batch.placed)
             update_rows(batch.rows, ROW_FIELDS)
         self._tell()
         return letters
 
-    def _note_in_place(self, row: Delivery, found: InPlace, batch: _Batch) -> None:
+    def _note_in_place(self, row: Delivery, found: InPlace, batch: Batch) -> None:
         """A mailbox that holds it already is settled without a write."""
         row.rendered_sha256, row.returned_sha256 = found.rendered_sha256, found.held_sha256
         row.template_version_id = found.version_id
@@ -274,11 +230,11 @@ class _Engine:
     def _publish(self, letters: Sequence[Letter], pool: ThreadPoolExecutor) -> None:
         """Every letter was sent and its outcome recorded, or it is planned again."""
         self._halt_sending.clear()
-        self._unreachable_in_a_row = 0
+        self._silence.begin_round()
         arrived: SimpleQueue[_Outcome] = SimpleQueue()
         for letter in letters:
             pool.submit(self._send, letter, arrived)
-        waiting, batch, ending = len(letters), _Batch(), list[BaseException]()
+        waiting, batch, ending = len(letters), Batch(), list[BaseException]()
         recorded_at = time.monotonic()
         while waiting:
             try:
@@ -296,7 +252,7 @@ class _Engine:
                 or time.monotonic() - recorded_at > LOOK_UP_SECONDS
             ):
                 self._record(batch)
-                batch, recorded_at = _Batch(), time.monotonic()
+                batch, recorded_at = Batch(), time.monotonic()
         if ending:
             raise ending[0]
 
@@ -319,7 +275,7 @@ class _Engine:
             self._watch.succeed()
             arrived.put(_Outcome(letter, record=record))
 
-    def _settle(self, outcome: _Outcome, batch: _Batch) -> list[BaseException]:
+    def _settle(self, outcome: _Outcome, batch: Batch) -> list[BaseException]:
         """Put one outcome on its row and into the batch; return what ends the run, as a list of one or none."""
         row, error, tally = outcome.letter.row, outcome.error, batch.tally
         batch.rows.append(row)
@@ -336,7 +292,7 @@ class _Engine:
             )
             _finish(row, DeliveryState.DELIVERED)
             tally.count("delivered")
-            self._unreachable_in_a_row = 0
+            self._silence.answer()
             return []
         row.state = DeliveryState.PLANNED
         if error is None:
@@ -345,6 +301,7 @@ class _Engine:
             return [Stop(DeliveryRunState.WAITING, error.message, SHORT_WAIT_SECONDS)]
         if isinstance(error, RateLimited):
             self._short_wait = max(self._short_wait, error.retry_after_seconds)
+            self._silence.limit(error)
             return [error] if error.retry_after_seconds > SHORT_WAIT_SECONDS else []
         if isinstance(error, ItemError):
             code = (
@@ -356,14 +313,15 @@ class _Engine:
             )
             _finish(row, DeliveryState.REFUSED, code, error.message)
             tally.count("refused")
+            self._silence.answer()
             return []
         row.attempts += 1  # whether it was applied is not known; the next reading tells
         if not isinstance(error, OUTCOME_UNKNOWN):
             return [error]
-        self._unreachable_in_a_row += 1
-        if self._unreachable_in_a_row >= UNREACHABLE_IN_A_ROW:
+        self._silence.miss(row.mailbox_remote_id, error)
+        if self._silence.is_halting:
             self._halt_sending.set()
-        if row.attempts >= MOST_ATTEMPTS:
+        if row.attempts >= MOST_ATTEMPTS and self._is_its_own(row):
             code = "unreachable" if isinstance(error, Unreachable) else "unreadable"
             _finish(row, DeliveryState.FAILED, code, f"{error.message} Tried {row.attempts} times.")
             tally.count("failed")
@@ -381,7 +339,7 @@ class _Engine:
             return [stop]
         return []
 
-    def _record(self, batch: _Batch) -> None:
+    def _record(self, batch: Batch) -> None:
         """The batch's outcomes are in the tables, and its calls in the ledger."""
         self._gateway.flush()
         with transaction.atomic():
@@ -390,13 +348,20 @@ class _Engine:
             update_rows(batch.rows, ROW_FIELDS)
         self._tell()
 
+    def _is_its_own(self, row: Delivery) -> bool:
+        """Return whether it is this mailbox that is never answered, and not Outreach that answers no write."""
+        if self._silence.is_silent(row.mailbox_remote_id):
+            return True
+        return self._run.stalls >= LONG_STALLS and self._run.planned - self._run.settled < FEW
+
     def _wait_a_little(self) -> None:
-        """Outreach has a moment to recover before the next reading, longer each time it did not answer."""
-        if self._unreachable_in_a_row:
-            self._bad_rounds += 1
-            self._short_wait = max(self._short_wait, min(2.0 ** (self._bad_rounds - 1), SHORT_WAIT_SECONDS))
-        else:
-            self._bad_rounds = 0
+        """Outreach has a moment to recover before the next reading, longer each time it did not answer.
+
+        Raises what it last failed with where that is of no use: the whole run then waits.
+        """
+        rounds = self._silence.end_round()
+        if rounds:
+            self._short_wait = max(self._short_wait, min(2.0 ** (rounds - 1), SHORT_WAIT_SECONDS))
         if self._short_wait:
             time.sleep(self._short_wait * random.uniform(1.0, 1.2))  # noqa: S311 - spreads retries, hides nothing
             self._short_wait = 0.0

@@ -39,6 +39,7 @@ def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
         not domain.automatic_delivery
         or say_why_unwritable(connection)
         or not _was_delivered_by_a_person(connection)
+        or _asks_a_person(connection)
     ):
         return None
     following, _ = Following.objects.get_or_create(connection=connection)
@@ -62,6 +63,12 @@ def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
 def _was_delivered_by_a_person(connection: Connection) -> bool:
     runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.DELIVER)
     return runs.filter(state=DeliveryRunState.COMPLETE).exclude(started_by_label=AUTOMATIC).exists()
+
+
+def _asks_a_person(connection: Connection) -> bool:
+    """Return whether a run is halted: starting another would give it up, which is a person's decision."""
+    runs = DeliveryRun.objects.filter(domain=connection.domain_id, state=DeliveryRunState.HALTED)
+    return runs.exists()
 
 
 def _get_changed_senders(connection: Connection, since: datetime | None) -> list[int]:

@@ -89,3 +89,6 @@ class Job(Protocol):
 
     def record(self, placed: Sequence[Placed]) -> None:
         """Store what mailboxes now hold; runs inside the recording transaction."""
+
+    def say_unsettled(self) -> str:
+        """Return why the run asks a person although every row has an outcome, or ''."""

@@ -38,7 +38,7 @@ PERSON_GONE = Refusal("person_gone", "This person is locked or gone in Outreach,
 def say_delivery_stop(connection: Connection) -> Stop | None:
     """Return why a delivery may write nothing now, and what becomes of it, or None."""
     if connection.state == ConnectionState.MISCONFIGURED:
-        return Stop(DeliveryRunState.FAILED, say_why_unreadable(connection))
+        return Stop(DeliveryRunState.HALTED, say_why_unreadable(connection))
     why_not = say_why_unreadable(connection)
     if why_not:
         return Stop(DeliveryRunState.SKIPPED, why_not)
@@ -142,6 +142,10 @@ class DeliveryJob:
         else:
             return False
         return held != expected and not was_written_by_us(self._run.connection, mailbox.remote_id, held)
+
+    def say_unsettled(self) -> str:
+        """Return '': what a delivery could not deliver is listed, and the next one tries it again."""
+        return ""
 
     def secure(self, letters: Sequence[Letter]) -> None:
         """Each mailbox's original is kept before the first write to it, and never replaced by one of ours."""

@@ -1,4 +1,4 @@
-"""When so many writes fail that a person should look before more are tried."""
+"""Watches: when so many writes fail that a person should look, and when so many go unanswered that we wait."""
 
 from __future__ import annotations
 
@@ -45,3 +45,60 @@ class FailureWatch:
         if failed > MOST_FAILED_IN_WINDOW:
             return f"{failed} of the latest {len(self._latest)} mailboxes failed."
         return ""
+
+
+class SilenceWatch:
+    """Tells a mailbox that is never answered from an Outreach that answers no write.
+
+    Used by one thread, which is told of the outcomes in the order they arrive.
+    """
+
+    MOST_IN_A_ROW = 5
+    MOST_ROUNDS = 3
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+        self._rounds = 0
+        self._is_answered = False
+        self._waiting: set[str] = set()
+        self._silent: set[str] = set()
+        self._latest: Exception | None = None
+
+    def begin_round(self) -> None:
+        """Writes are about to be sent."""
+        self._in_a_row, self._is_answered, self._latest = 0, False, None
+
+    def answer(self) -> None:
+        """Outreach answered a write, whatever it said: what it left unanswered before is that mailbox's own."""
+        self._in_a_row, self._rounds, self._is_answered = 0, 0, True
+        self._silent |= self._waiting
+        self._waiting.clear()
+
+    def miss(self, mailbox_id: str, error: Exception) -> None:
+        """A write brought no answer that can be used."""
+        self._in_a_row += 1
+        self._latest = error
+        self._waiting.add(mailbox_id)
+
+    def limit(self, error: Exception) -> None:
+        """A write was not taken up, as Outreach, or our own share of its allowance, says to wait."""
+        self._latest = error
+
+    def is_silent(self, mailbox_id: str) -> bool:
+        """Return whether others were answered after a write to this mailbox was not."""
+        return mailbox_id in self._silent
+
+    @property
+    def is_halting(self) -> bool:
+        """Whether so many in a row went unanswered that sending more is of no use just now."""
+        return self._in_a_row >= self.MOST_IN_A_ROW
+
+    def end_round(self) -> int:
+        """Return how many rounds in a row brought no answer. Raises the latest error after three of them."""
+        if self._latest is None or self._is_answered:
+            self._rounds = 0
+            return 0
+        self._rounds += 1
+        if self._rounds >= self.MOST_ROUNDS:
+            raise self._latest
+        return self._rounds

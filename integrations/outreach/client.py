@@ -405,6 +405,8 @@ class OutreachClient:
             return reply
         except IntegrationError as error:
             problem = error.message
+            if isinstance(error, UnexpectedReply) and error.detail:
+                problem += f" ({error.detail})"
             if status == 403:
                 cause = "scope" if isinstance(error, ScopeMissing) else "account"
             raise

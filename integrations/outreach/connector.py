@@ -14,7 +14,7 @@ from integrations.connector import (
     ProspectRecord,
     TeamRecord,
 )
-from integrations.errors import ScopeMissing, UnexpectedReply
+from integrations.errors import ScopeMissing, UnexpectedReply, UnreadableRecord
 from integrations.outreach import jsonapi, records
 from integrations.outreach.client import OutreachClient
 from integrations.outreach.endpoints import (
@@ -101,7 +101,8 @@ class OutreachConnector:
         for listing in self._listing(LIST_MAILBOXES, LIST_MAILBOXES.fields_read, filters):
             page = records.read_page(listing, records.mailbox, "mailbox", None)
             if page.unreadable:
-                raise _unexpected(f"mailbox {page.unreadable[0].remote_id}: {page.unreadable[0].reason}")
+                odd = _unexpected(f"mailbox {page.unreadable[0].remote_id}: {page.unreadable[0].reason}")
+                raise UnreadableRecord(odd.message, detail=odd.detail)
             found.update((record.remote_id, record) for record in page.records if record.person_id in wanted)
         return list(found.values())
 

@@ -127,7 +127,10 @@ class DeliveryRun(models.Model):
     resume_at = models.DateTimeField(null=True, blank=True)
     cause = models.TextField(blank=True)
     stalls = models.PositiveSmallIntegerField(
-        default=0, help_text="How often in a row Outreach did not answer."
+        default=0, help_text="How often in a row an outage put it down with nothing settled in between."
+    )
+    waiting_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when it waits or asks; empty while it gets on."
     )
     planned = models.PositiveIntegerField(default=0, help_text="Mailboxes that would change.")
     settled = models.PositiveIntegerField(default=0, help_text="Of the planned, how many have an outcome.")

@@ -41,7 +41,11 @@ SPENT = (
 OUTAGES = [
     (Unreachable("Outreach is not answering."), "Outreach is not answering."),
     (RateLimited("Wait.", retry_after_seconds=30), "Wait."),
-    (UnexpectedReply("It could not be used.", detail="not JSON:API"), "It could not be used."),
+    (
+        UnexpectedReply("It could not be used. Try again.", detail="not JSON:API"),
+        "A reply of Outreach could not be used: not JSON:API. "
+        "It is tried again; tell the operator if it stays.",
+    ),
     (OperationalError("terminating connection due to administrator command"), DATABASE),
     (OperationalError("database is locked"), DATABASE),
     (OperationalError("deadlock detected"), DATABASE),
@@ -106,7 +110,7 @@ def test_a_limit_is_believed_for_as_long_as_it_says():
     assert [get_pause(tries, limited) for tries in (1, 9)] == [timedelta(seconds=7.5)] * 2
 
 
-def test_the_operator_reads_the_reason_of_a_reply_that_could_not_be_used():
-    error = UnexpectedReply("It could not be used.", detail="not JSON:API")
+def test_the_operator_reads_the_detail_of_what_met_no_answer():
+    error = Unreachable("Outreach is not answering.", detail="HTTP 503")
 
-    assert explain_outage(error) == "UnexpectedReply: It could not be used. (not JSON:API)"
+    assert explain_outage(error) == "Unreachable: Outreach is not answering. (HTTP 503)"

@@ -11,7 +11,7 @@ from django.db import connections as db_connections
 from django.utils import timezone
 
 from integrations import connections
-from integrations.models import Connection, ConnectionState
+from integrations.models import Connection, ConnectionState, LedgerEntry
 from signatures.comparison import digest
 from signatures.delivery import carry_out, plan_delivery, resume_delivery, start_delivery
 from signatures.lease import Lease, LeaseLost
@@ -164,18 +164,24 @@ def test_spent_allowance_suspends_without_sleeping_and_loses_nothing(sandbox, st
     assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned))
 
 
-def test_outreach_that_cannot_be_read_is_waited_for_longer_each_time_and_then_asks(sandbox, started):
-    sandbox.faults.add("unavailable", method="GET", times=None)
-    DeliveryRun.objects.filter(pk=started.pk).update(stalls=3)
+def test_outreach_that_cannot_be_read_is_waited_for_longer_each_time_and_never_given_up(sandbox, started):
+    fault = sandbox.faults.add("unavailable", method="GET", times=None)
+    planned = get_planned(started)
+    pauses = []
+    for _ in range(8):
+        waiting = carry_out(started.pk)
+        pauses.append(round((waiting.resume_at - timezone.now()).total_seconds() / 30))
+        make_due(started)
 
-    waiting = carry_out(started.pk)
-    make_due(started)
-    halted = carry_out(started.pk)
-
-    assert (waiting.state, waiting.stalls) == (DeliveryRunState.WAITING, 4)
-    assert waiting.resume_at - timezone.now() > timedelta(seconds=200)
-    assert halted.state == DeliveryRunState.HALTED
+    assert (waiting.state, waiting.stalls) == (DeliveryRunState.WAITING, 8)
+    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert waiting.waiting_since < timezone.now()
+    assert waiting.cause == "Outreach is not answering. Nothing to do: we try again by ourselves."
     assert get_writes(sandbox) == []
+    sandbox.faults.rules.remove(fault)
+    run = carry_out(started.pk)
+    assert (run.state, run.delivered, run.stalls) == (DeliveryRunState.COMPLETE, len(planned), 0)
+    assert run.waiting_since is None
 
 
 def test_one_unreadable_record_costs_its_owner_alone(sandbox, started):
@@ -364,14 +370,32 @@ def test_odd_reply_to_one_write_is_settled_by_reading_and_stops_nobody(sandbox, 
     assert sorted(get_writes(sandbox)) == sorted(planned)
 
 
-def test_readings_that_are_all_odd_stop_the_run_after_a_few(sandbox, started):
-    sandbox.faults.add("truncated_json", method="GET", times=None)
+@pytest.mark.parametrize(
+    ("fault", "options", "reason"),
+    [
+        ("truncated_json", {}, "JSONDecodeError"),
+        ("status", {"status": 200, "body": "<html>Back soon</html>"}, "not JSON:API"),
+        ("huge", {"bytes": 16 * 1024 * 1024 + 1}, "larger than 16777216 bytes"),
+    ],
+)
+def test_readings_that_are_all_odd_are_waited_out_and_say_why(
+    sandbox, started, caplog, fault, options, reason
+):
+    sandbox.faults.add(fault, method="GET", times=None, **options)
+    planned = get_planned(started)
 
-    run = carry_out(started.pk)
+    waiting = carry_out(started.pk)
 
-    assert (run.state, run.delivered, run.skipped) == (DeliveryRunState.FAILED, 0, run.planned)
+    assert (waiting.state, waiting.delivered, waiting.skipped) == (DeliveryRunState.WAITING, 0, 0)
     assert len(sandbox.requests) <= 11
     assert get_writes(sandbox) == []
+    assert reason in waiting.cause
+    assert reason in caplog.text
+    entries = LedgerEntry.objects.filter(job=started.job_label, endpoint="list_mailboxes")
+    assert all(reason in entry.detail for entry in entries)
+    sandbox.faults.clear()
+    make_due(started)
+    assert carry_out(started.pk).delivered == len(planned)
 
 
 def test_run_taken_over_while_it_wrote_leaves_the_taker_in_charge(sandbox, started):
