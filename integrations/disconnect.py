@@ -1,5 +1,8 @@
 """The steps of leaving: restoring, revoking, erasing. Each is recorded when done, so that a kill resumes.
 
+Two things end the first step, and nothing else: a restore that is complete, or a person who leaves what is
+left as it is and says how many mailboxes that are.
+
 Between revoking and erasing one call is made with the revoked token, and its outcome is on the receipt. It
 is the last: once the erasure is committed, nothing here could call, and nothing does.
 """
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -20,9 +24,11 @@ from .models import Connection, ConnectionState, DisconnectStep, Mode
 from .queue import enqueue
 from .receipts import Afterwards, write_receipt
 from .registry import NEEDED, get_provider_part
+from .restoration import get_restoration
 from .sealing import Unsealable, open_sealed
-from .signals import disconnect_requested
+from .signals import disconnect_requested, restoring_given_up
 from .standing import set_state
+from .switches import say_why_dark
 from .sync import count_unfinished
 from .tokens import WATCH_SECONDS, is_being_renewed
 
@@ -39,11 +45,13 @@ class DisconnectRefused(Exception):
 def request_disconnect(connection: Connection, *, restores: bool, by_label: str) -> Connection:
     """The connection is leaving: no new work starts, and the steps follow in the background.
 
-    restores: put each mailbox that still holds our last write back to its original first. Without
-    access (revoked in Outreach) nothing can be restored, and the step is left out.
-    Raises DisconnectRefused where it is over already.
+    restores: put each mailbox that still holds our last write back to its original first.
+    Raises DisconnectRefused where it is over already, or where nothing can be restored and something is.
     """
     can_restore = restores and connection.state in (ConnectionState.ACTIVE, ConnectionState.MISCONFIGURED)
+    placed = get_restoration(connection).total
+    if restores and placed:
+        _refuse_unrestorable(connection)
     with transaction.atomic():
         touched = (
             Connection.objects.filter(pk=connection.pk)
@@ -52,6 +60,7 @@ def request_disconnect(connection: Connection, *, restores: bool, by_label: str)
                 state=ConnectionState.DISCONNECTING,
                 state_reason="",
                 state_changed_at=timezone.now(),
+                disconnect_requested_at=timezone.now(),
                 disconnect_restores=can_restore,
                 disconnect_step=DisconnectStep.RESTORING if can_restore else DisconnectStep.REVOKING,
                 disconnect_requested_by_label=by_label,
@@ -66,7 +75,7 @@ def request_disconnect(connection: Connection, *, restores: bool, by_label: str)
             domain=connection.domain,
             actor_label=by_label,
             connection=connection,
-            detail="originals go back first" if can_restore else "without restoring",
+            detail="originals go back first" if can_restore else f"without restoring, {placed} mailboxes",
         )
     if can_restore:
         disconnect_requested.send(sender=Connection, connection=connection)
@@ -75,8 +84,49 @@ def request_disconnect(connection: Connection, *, restores: bool, by_label: str)
     return connection
 
 
+def _refuse_unrestorable(connection: Connection) -> None:
+    if connection.state == ConnectionState.LOST:
+        raise DisconnectRefused(
+            "Outreach no longer accepts our access, so no original can be put back. "
+            "Connect again first, or disconnect without restoring."
+        )
+    why_dark = say_why_dark(connection, NEEDED["mailboxes"])
+    if why_dark:
+        raise DisconnectRefused(f"No original can be put back. {why_dark}")
+
+
+def leave_as_they_are(connection: Connection, *, number: int, by_label: str) -> None:
+    """What the restore did not give back stays as it is, and leaving goes on with revoking.
+
+    number: how many mailboxes that are, as the person was shown.
+    Raises DisconnectRefused, changing nothing, where it is another number by now or nobody is asked.
+    """
+    with transaction.atomic():
+        answers = restoring_given_up.send(sender=Connection, connection=connection, by_label=by_label)
+        left: list[Any] = [answer for _, answer in answers]
+        if None in left:
+            raise DisconnectRefused("Originals are being put back this moment. Look again in a minute.")
+        if sum(left) != number:
+            raise DisconnectRefused(
+                f"It is {sum(left)} mailboxes by now, and not {number}. Nothing was changed; look again."
+            )
+        moved = Connection.objects.filter(
+            pk=connection.pk, state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING
+        ).update(disconnect_step=DisconnectStep.REVOKING, state_changed_at=timezone.now())
+        if not moved:
+            raise DisconnectRefused("This connection waits for no answer any more. Nothing was changed.")
+        record_act(
+            "originals left",
+            domain=connection.domain,
+            connection=connection,
+            actor_label=by_label,
+            detail=f"{number} mailboxes left as they are",
+        )
+    enqueue("integrations.tasks.continue_disconnect", connection_id=str(connection.pk))
+
+
 def finish_restoring(connection_id: UUID | str, *, restored: int, conflicts: int, failed: int) -> None:
-    """Restoring has ended, as told by whoever did it; revoking is next. Twice is the same as once."""
+    """Restoring is complete, as told by whoever did it; revoking is next. Twice is the same as once."""
     with transaction.atomic():
         moved = Connection.objects.filter(
             pk=connection_id, state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING

@@ -30,6 +30,12 @@ class DisconnectForm(forms.Form):
     )
 
 
+class LeaveForm(forms.Form):
+    """number: how many mailboxes the page said would be left as they are."""
+
+    number = forms.IntegerField(min_value=0)
+
+
 class RequestForm(forms.Form):
     """ask_for: which of the two fixed requests goes to Outreach; the usual one where nothing is said."""
 

@@ -53,8 +53,11 @@ class Trouble:
 
 
 def list_troubles(connection: Connection, *, at: datetime) -> list[Trouble]:
-    """Return what needs a person at this connection now; nothing where it is over or leaving."""
-    if connection.state in (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED):
+    """Return what needs a person at this connection now; nothing where it is over.
+
+    One that is leaving needs somebody only where the originals cannot go back by themselves.
+    """
+    if connection.state == ConnectionState.DISCONNECTED:
         return []
     page = reverse("integrations:outreach", args=[connection.domain.name])
     found = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from .models import Connection
@@ -15,14 +16,23 @@ class Restoration:
 
     total: mailboxes that hold, or held, a signature delivered through this connection.
     conflicts: edited since our last write, and left as they are.
+    failed: could not be put back, whatever the reason.
+    owed: may still hold our signature: not reached yet, or not put back when tried.
     run_id: the run that puts the originals back; None before it began.
+    waits_for: why nothing moves just now, and since when; '' while it gets on.
+    goes_on_at: when it is tried again by itself. asks: it does not go on by itself, a person decides.
     """
 
     total: int = 0
     restored: int = 0
     conflicts: int = 0
     failed: int = 0
+    owed: int = 0
     run_id: int | None = None
+    waits_for: str = ""
+    waits_since: datetime | None = None
+    goes_on_at: datetime | None = None
+    asks: bool = False
 
     @property
     def settled(self) -> int:

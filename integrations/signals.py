@@ -4,6 +4,8 @@ directory_synced: sender=SyncRun, run, connection. Sent after the run is recorde
 connection_lost: sender=Connection, connection. Our access ended without us.
 disconnect_requested: sender=Connection, connection. Receivers put back what they changed and tell
     `integrations.disconnect.finish_restoring` when they are done.
+restoring_given_up: sender=Connection, connection, by_label. A person leaves what is left as it is: the receiver
+    ends its work, and returns how many mailboxes it leaves, or None where it is at work this moment.
 restoration_asked: sender=Connection, connection. A question: the receiver that places signatures
     returns an `integrations.restoration.Restoration`.
 left_behind_asked: sender=Connection, connection. A question: the same receiver returns what did not get
@@ -17,6 +19,7 @@ from django.dispatch import Signal
 directory_synced = Signal()
 connection_lost = Signal()
 disconnect_requested = Signal()
+restoring_given_up = Signal()
 restoration_asked = Signal()
 left_behind_asked = Signal()
 troubles_asked = Signal()

@@ -10,6 +10,7 @@ _connection = [
     path("", outreach.outreach, name="outreach"),
     path("connect/", outreach.connect, name="outreach_connect"),
     path("disconnect/", outreach.disconnect, name="outreach_disconnect"),
+    path("disconnect/leave/", outreach.leave_originals, name="outreach_leave_originals"),
     path("pause/", outreach.pause_writing, name="outreach_pause"),
     path("resume/", outreach.resume_writing, name="outreach_resume"),
     path("mode/", outreach.change_mode, name="outreach_mode"),

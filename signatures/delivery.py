@@ -24,6 +24,7 @@ from .judging import DeliveryJob
 from .models import Delivery, DeliveryRun, DeliveryRunState
 from .permission import say_why_unreadable, say_why_unwritable
 from .planning import plan_chunks
+from .retries import plan_again
 
 PLAN_LEASE = timedelta(seconds=120)  # longer than a chunk of 500 senders can take
 
@@ -152,12 +153,16 @@ def start_delivery(run: DeliveryRun, *, by_label: str, by: User | None = None) -
 
 
 def resume_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
-    """A halted run is queued again and continues with what is left. Raises: DeliveryBlocked."""
+    """A halted run is queued again and continues with what is left; a restore also with what it could not put back.
+
+    Raises: DeliveryBlocked.
+    """
     _refuse_unwritable(run)
     try:
         with transaction.atomic():
             _queue(run, DeliveryRunState.HALTED)
-            _record(run, "delivery resumed", by_label)
+            plan_again(run)
+            _record(run, f"{run.job_label.split()[0]} resumed", by_label)
     except IntegrityError as error:
         raise DeliveryBlocked("Another delivery is running. Wait until it has ended.") from error
     run.refresh_from_db()
@@ -172,7 +177,12 @@ def _refuse_unwritable(run: DeliveryRun) -> None:
 
 def _queue(run: DeliveryRun, expected: DeliveryRunState, **changes: object) -> None:
     queued = DeliveryRun.objects.filter(pk=run.pk, state=expected).update(
-        state=DeliveryRunState.QUEUED, queued_at=timezone.now(), cause="", **changes
+        state=DeliveryRunState.QUEUED,
+        queued_at=timezone.now(),
+        cause="",
+        stalls=0,
+        waiting_since=None,
+        **changes,
     )
     if queued != 1:
         raise DeliveryBlocked("This plan was started or replaced meanwhile. Plan again.")

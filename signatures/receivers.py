@@ -17,12 +17,14 @@ from integrations.signals import (
     disconnect_requested,
     left_behind_asked,
     restoration_asked,
+    restoring_given_up,
     troubles_asked,
 )
 
 from .givingup import IDLE, give_up
 from .models import DeliveryRun, DeliveryRunState
-from .restoration import describe_restore, list_left
+from .restoration import describe_restore, get_leaving_run, list_left
+from .stopping import give_up_restoring
 
 
 @receiver(directory_synced, dispatch_uid="signatures.follow_sync")
@@ -44,6 +46,12 @@ def skip_queued_deliveries(connection: Connection, **kwargs: Any) -> None:
     give_up(list(queued.values_list("pk", flat=True)), connection.state_reason)
 
 
+@receiver(restoring_given_up, dispatch_uid="signatures.give_up_restoring")
+def leave_originals(connection: Connection, by_label: str, **kwargs: Any) -> int | None:
+    """A person leaves what was not given back as it is; tell the door how many mailboxes that are."""
+    return give_up_restoring(connection, by_label=by_label)
+
+
 @receiver(restoration_asked, dispatch_uid="signatures.restoration")
 def answer_restoration(connection: Connection, **kwargs: Any) -> Restoration:
     """Tell the door what leaving would do to mailboxes, and how far it has done it."""
@@ -58,15 +66,21 @@ def answer_left_behind(connection: Connection, **kwargs: Any) -> list[LeftBehind
 
 @receiver(troubles_asked, dispatch_uid="signatures.troubles")
 def answer_troubles(connection: Connection, **kwargs: Any) -> list[Trouble]:
-    """Tell the door of a delivery that stopped and asks somebody."""
+    """Tell the door of a delivery or a restore that stopped and asks somebody."""
     halted = DeliveryRun.objects.filter(connection=connection, state=DeliveryRunState.HALTED).first()
     if halted is None:
         return []
+    what_to_do = "Look at what was refused on the page of the delivery, then go on with it or end it there."
+    if halted == get_leaving_run(connection):
+        what_to_do = (
+            "Outreach stays connected until somebody decides: continue on the page of the restore, "
+            "or leave the mailboxes as they are on the Outreach page."
+        )
     return [
         Trouble(
             NoticeKind.HALTED,
             halted.cause or "A delivery stopped because too many mailboxes refused theirs.",
-            "Look at what was refused on the page of the delivery, then go on with it or end it there.",
+            what_to_do,
             reverse("signatures:delivery_run", args=[connection.domain.name, halted.pk]),
         )
     ]

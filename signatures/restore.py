@@ -26,11 +26,26 @@ from .history import get_account_keys, get_placements, get_snapshots, was_writte
 from .job import GatewayLike, InPlace, Letter, OpenGateway, Placed, Progress, Stop, Verdict
 from .judging import say_delivery_stop
 from .lease import is_due
-from .models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
+from .models import (
+    UNFINISHED_DELIVERY,
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    Placement,
+    Sender,
+    Snapshot,
+)
 from .originals import list_originals, write_originals
 from .permission import say_why_unwritable
 from .planning import was_edited
-from .restoration import CONFLICT_CODE, describe_run
+from .restoration import (
+    CONFLICT_CODE,
+    GONE_CODE,
+    SETTLED_CODES,
+    describe_run,
+    get_leaving_run,
+    get_owing,
+)
 
 __all__ = [
     "carry_out_restore",
@@ -46,7 +61,11 @@ CONFLICT = Refusal(
     CONFLICT_CODE,
     "Somebody edited this signature in Outreach since we wrote it, so it stays. The original is kept here.",
 )
-GONE = Refusal("gone", "Outreach no longer lists this mailbox. The original is kept here.")
+GONE = Refusal(GONE_CODE, "Outreach no longer lists this mailbox. The original is kept here.")
+OWNER_UNKNOWN = Refusal(
+    "owner_unknown",
+    "It is not known any more whose mailbox this is, so it could not be read. The original is kept here.",
+)
 NOT_EDITABLE = Refusal(
     "not_editable", "Outreach does not let our account edit this mailbox. The original is kept here."
 )
@@ -55,35 +74,35 @@ NOT_EDITABLE = Refusal(
 def start_restore(connection: Connection, *, by_label: str, only_sender: Sender | None = None) -> DeliveryRun:
     """A restore of every original not yet given back is queued; one that is under way is returned as it is.
 
-    Deliveries that have not begun, wait or halted are given up for it.
+    Deliveries that have not begun, wait or halted are given up for it; leaving, which gives everything back,
+    gives up an earlier restore as well.
     Raises: DeliveryBlocked, where one is writing this moment (it stops by itself when disconnecting),
     or, outside a disconnect, where nothing may be written.
     """
-    unfinished = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.RESTORE).exclude(
-        state__in=[DeliveryRunState.COMPLETE, DeliveryRunState.FAILED, DeliveryRunState.SKIPPED]
-    )
-    present = unfinished.exclude(state=DeliveryRunState.PLANNING).first()
-    if present is not None:
+    is_leaving = connection.state == ConnectionState.DISCONNECTING
+    why_not = "" if is_leaving else say_why_unwritable(connection)
+    if is_leaving and only_sender is not None:
+        raise DeliveryBlocked("Outreach is being disconnected: every original goes back as it is.")
+    present = get_leaving_run(connection) if is_leaving else _get_unfinished(connection)
+    if present is not None and not present.is_finished:
         return present
-    why_not = "" if connection.state == ConnectionState.DISCONNECTING else say_why_unwritable(connection)
     if why_not:
         raise DeliveryBlocked(why_not)
-    unfinished.delete()  # half-made by a process that died
-    _give_up_deliveries(connection)
-    run = DeliveryRun.objects.create(
-        domain=connection.domain,
-        connection=connection,
-        kind=DeliveryRun.Kind.RESTORE,
-        state=DeliveryRunState.PLANNING,
-        started_by_label=by_label,
-    )
-    for rows in _plan_chunks(run, only_sender):
-        Delivery.objects.bulk_create(rows, batch_size=200)
-        run.planned += len(rows)
+    _give_up_idle(connection, with_restores=is_leaving)
     try:
         with transaction.atomic():
-            run.state, run.queued_at = DeliveryRunState.QUEUED, timezone.now()
-            run.save(update_fields=["state", "queued_at", "planned"])
+            run = DeliveryRun.objects.create(
+                domain=connection.domain,
+                connection=connection,
+                kind=DeliveryRun.Kind.RESTORE,
+                state=DeliveryRunState.QUEUED,
+                queued_at=timezone.now(),
+                started_by_label=by_label,
+            )
+            for rows in _plan_chunks(run, only_sender):
+                Delivery.objects.bulk_create(rows, batch_size=200)
+                run.planned += len(rows)
+            run.save(update_fields=["planned"])
             record_act(
                 "restore started",
                 domain=run.domain,
@@ -93,24 +112,40 @@ def start_restore(connection: Connection, *, by_label: str, only_sender: Sender 
                 detail=f"{run.planned} mailboxes",
             )
     except IntegrityError as error:
-        Delivery.objects.filter(run=run).delete()
-        run.delete()
         raise DeliveryBlocked("A delivery is running. Originals go back when it has ended.") from error
     return run
 
 
-def _give_up_deliveries(connection: Connection) -> None:
-    """No delivery of the domain is in the way, except one that is being written this moment."""
-    runs = DeliveryRun.objects.filter(domain=connection.domain_id, kind=DeliveryRun.Kind.DELIVER)
+def _get_unfinished(connection: Connection) -> DeliveryRun | None:
+    restores = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.RESTORE)
+    return restores.filter(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED]).first()
+
+
+def _give_up_idle(connection: Connection, *, with_restores: bool) -> None:
+    """No run of the domain is in the way, except one that is being written this moment."""
+    runs = DeliveryRun.objects.filter(domain=connection.domain_id)
+    if not with_restores:
+        runs = runs.filter(kind=DeliveryRun.Kind.DELIVER)
     ids = runs.filter(Q(state__in=IDLE) | is_due()).values_list("pk", flat=True)
     give_up(list(ids), "Given up because the originals go back.")
 
 
 def get_owed(connection: Connection, only_sender: Sender | None = None) -> QuerySet[Snapshot]:
-    """Return the originals that were not given back, of all mailboxes or of one sender's."""
+    """Return the originals that were not given back, of all mailboxes or of one sender's.
+
+    Once leaving, without those that it found edited since, or gone.
+    """
     owed = Snapshot.objects.filter(
         domain=connection.domain_id, account_key__in=get_account_keys(connection), restored_at=None
     )
+    if connection.state == ConnectionState.DISCONNECTING and connection.disconnect_requested_at is not None:
+        settled = Delivery.objects.filter(
+            run__connection=connection,
+            run__kind=DeliveryRun.Kind.RESTORE,
+            finished_at__gte=connection.disconnect_requested_at,
+            reason_code__in=SETTLED_CODES,
+        )
+        owed = owed.exclude(mailbox_remote_id__in=settled.values("mailbox_remote_id"))
     if only_sender is None:
         return owed
     mailboxes = Mailbox.objects.filter(connection=connection, person_remote_id=only_sender.person.remote_id)
@@ -140,8 +175,7 @@ def preview_restore(connection: Connection, *, only_sender: Sender | None = None
 def _plan_chunks(run: DeliveryRun, only_sender: Sender | None) -> Iterator[list[Delivery]]:
     for snapshots in _in_chunks(get_owed(run.connection, only_sender)):
         ids = [snapshot.mailbox_remote_id for snapshot in snapshots]
-        mirrored = Mailbox.objects.filter(connection=run.connection, remote_id__in=ids)
-        owners = dict(mirrored.values_list("remote_id", "person_remote_id"))
+        owners = _get_owners(run.connection, ids)
         senders = dict(
             Sender.objects.filter(
                 person__connection=run.connection, person__remote_id__in=set(owners.values())
@@ -160,10 +194,21 @@ def _plan_chunks(run: DeliveryRun, only_sender: Sender | None) -> Iterator[list[
         yield list({row.mailbox_remote_id: row for row in rows}.values())
 
 
+def _get_owners(connection: Connection, mailbox_ids: Sequence[str]) -> dict[str, str]:
+    """Return mailbox id -> whose it is: as the mirror says, or else as it was when we last wrote to it."""
+    written = Delivery.objects.filter(
+        run__domain=connection.domain_id, mailbox_remote_id__in=mailbox_ids
+    ).exclude(person_remote_id="")
+    mirrored = Mailbox.objects.filter(connection=connection, remote_id__in=mailbox_ids)
+    return dict(written.order_by("id").values_list("mailbox_remote_id", "person_remote_id")) | dict(
+        mirrored.exclude(person_remote_id="").values_list("remote_id", "person_remote_id")
+    )
+
+
 def carry_out_restore(
     run_id: int, *, progress: Progress | None = None, gateway_factory: OpenGateway | None = None
 ) -> DeliveryRun:
-    """The restore is as far as it can go now; where it ended and we are leaving, the next step of leaving is due."""
+    """The restore is as far as it can go now; where it is complete and we are leaving, the next step is due."""
     run = carry_out_run(
         run_id,
         kind=DeliveryRun.Kind.RESTORE,
@@ -171,37 +216,43 @@ def carry_out_restore(
         open_gateway=gateway_factory or _open_gateway,
         progress=progress,
     )
-    if run.is_finished:
-        _report(run)
+    _report(run)
     return run
 
 
 def restore_connection(connection_id: UUID | str) -> DeliveryRun | None:
-    """A connection that is leaving has its originals put back as far as that goes now; None where none is owed.
+    """A connection that is leaving has its originals put back as far as that goes now; None where it does not.
 
     Raises: DeliveryBlocked, while a delivery is still stopping.
     """
     connection = Connection.objects.select_related("domain").get(pk=connection_id)
-    if (connection.state, connection.disconnect_step) != (
-        ConnectionState.DISCONNECTING,
-        DisconnectStep.RESTORING,
-    ):
+    if not _is_restoring(connection):
         return None
-    run = DeliveryRun.objects.filter(
-        connection=connection, kind=DeliveryRun.Kind.RESTORE, created_at__gte=connection.state_changed_at
-    ).first()
-    if run is not None and run.is_finished:  # killed between its end and the report of it
-        _report(run)
+    run = get_leaving_run(connection)
+    if run is not None and _report(run):  # killed between its end and the report of it
         return run
     run = start_restore(connection, by_label=connection.disconnect_requested_by_label)
     return carry_out_restore(run.pk)
 
 
-def _report(run: DeliveryRun) -> None:
+def _is_restoring(connection: Connection) -> bool:
+    return (connection.state, connection.disconnect_step) == (
+        ConnectionState.DISCONNECTING,
+        DisconnectStep.RESTORING,
+    )
+
+
+def _report(run: DeliveryRun) -> bool:
+    """Return whether leaving may go on, and then tell it: the restore is complete and not one original is owed."""
+    connection = Connection.objects.get(pk=run.connection_id)
+    is_done = run.state == DeliveryRunState.COMPLETE and run == get_leaving_run(connection)
+    if not is_done or not _is_restoring(connection) or get_owed(connection).exists():
+        return False
     outcome = describe_run(run)
     finish_restoring(
         run.connection_id, restored=outcome.restored, conflicts=outcome.conflicts, failed=outcome.failed
     )
+    return True
 
 
 def _open_gateway(run: DeliveryRun) -> AbstractContextManager[GatewayLike]:
@@ -241,7 +292,7 @@ class RestoreJob:
         placement: Placement | None,
     ) -> Verdict:
         if mailbox is None or snapshot is None:
-            return GONE
+            return GONE if row.person_remote_id else OWNER_UNKNOWN
         held, original = digest(mailbox.signature_html), digest(snapshot.original_html)
         if held == original:
             return InPlace(original, held, None, was_ours=True)
@@ -266,3 +317,16 @@ class RestoreJob:
         Placement.objects.filter(
             domain=connection.domain_id, account_key__in=keys, mailbox_remote_id__in=ids
         ).delete()
+
+    def say_unsettled(self) -> str:
+        """Return what leaving asks a person about: mailboxes that may still hold our signature."""
+        if not _is_restoring(Connection.objects.get(pk=self._run.connection_id)):
+            return ""
+        owing = get_owing(self._run).count()
+        if not owing:
+            return ""
+        which = "1 mailbox" if owing == 1 else f"{owing:,} mailboxes"
+        return (
+            f"{which} could not be given the original back, each for the reason that is listed. "
+            "Mend what can be mended and try again, or leave them as they are."
+        )

@@ -1,35 +1,53 @@
-"""A person gives a halted delivery up; continuing it is in `delivery`."""
+"""Stopping: a person gives a run up that waits or asks; continuing it is in `delivery`."""
 
 from __future__ import annotations
 
 from django.db import transaction
 
 from integrations.ledger import record_act
+from integrations.models import Connection, ConnectionState
 
 from .delivery import DeliveryBlocked
-from .givingup import give_up
-from .models import DeliveryRun, DeliveryRunState
+from .givingup import IDLE, give_up
+from .models import DeliveryRun
+from .restoration import get_leaving_run, get_owing
 
 
 @transaction.atomic
 def stop_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
-    """The halted delivery is over; the mailboxes it had not reached keep what they hold.
+    """A run that waits or asks is over; the mailboxes it had not reached keep what they hold.
 
-    Raises: DeliveryBlocked, where it asks nobody any more, or is a restore: that ends by being continued.
+    Raises: DeliveryBlocked, where it is at work or over, or is the restore of a disconnect: that ends by
+    being continued, or on the connection's page, by leaving a stated number of mailboxes as they are.
     """
-    halted = DeliveryRun.objects.select_for_update().filter(
-        pk=run.pk, state=DeliveryRunState.HALTED, kind=DeliveryRun.Kind.DELIVER
-    )
-    if halted.first() is None:
-        raise DeliveryBlocked("This delivery does not wait for an answer any more. Nothing was stopped.")
+    idle = DeliveryRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state__in=IDLE).first()
+    if idle is None:
+        raise DeliveryBlocked("This run is at work this moment, or over. Nothing was stopped; look again.")
+    if idle == get_leaving_run(idle.connection):
+        raise DeliveryBlocked(
+            "This restore belongs to a disconnect. Leave its mailboxes as they are on the Outreach page."
+        )
     give_up([run.pk], f"Stopped by {by_label}.")
     run.refresh_from_db()
     record_act(
-        "delivery stopped",
+        f"{run.job_label.split()[0]} stopped",
         domain=run.domain,
         connection=run.connection,
         actor_label=by_label,
-        job=f"delivery {run.pk}",
+        job=run.job_label,
         detail=f"{run.skipped} mailboxes left as they are",
     )
     return run
+
+
+@transaction.atomic
+def give_up_restoring(connection: Connection, *, by_label: str) -> int | None:
+    """The restore of this leaving is over; return how many mailboxes it leaves, None where it is at work."""
+    run = get_leaving_run(connection)
+    if connection.state != ConnectionState.DISCONNECTING or run is None:
+        return None
+    if not DeliveryRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state__in=IDLE).exists():
+        return None
+    owing = get_owing(run).count()
+    give_up([run.pk], f"Left as it is, as {by_label} decided.")
+    return owing

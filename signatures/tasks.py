@@ -16,8 +16,8 @@ from .following import follow_mirror, plan_automatic_delivery
 from .givingup import give_up
 from .lease import is_due
 from .models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState, Following
+from .restoration import get_leaving_run
 
-MAKING = timedelta(minutes=5)  # longer than listing what to restore takes
 UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost its task
 
 
@@ -111,10 +111,9 @@ def _get_owing_connections() -> list[UUID]:
     leaving = Connection.objects.filter(
         state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING
     )
-    restores = DeliveryRun.objects.filter(kind=DeliveryRun.Kind.RESTORE, connection__in=leaving)
-    being_made = Q(state=DeliveryRunState.PLANNING, created_at__gte=timezone.now() - MAKING)
-    busy = restores.filter(being_made | Q(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED]))
-    return list(leaving.exclude(pk__in=busy.values("connection")).values_list("pk", flat=True))
+    busy = (*UNFINISHED_DELIVERY, DeliveryRunState.HALTED)
+    runs = ((connection.pk, get_leaving_run(connection)) for connection in leaving)
+    return [pk for pk, run in runs if run is None or run.state not in busy]
 
 
 def _get_orphaned_runs() -> list[int]:

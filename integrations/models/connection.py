@@ -109,6 +109,7 @@ class Connection(models.Model):
     disconnect_restores = models.BooleanField(default=True)
     disconnect_lease_until = models.DateTimeField(null=True, editable=False)
     disconnect_requested_by_label = models.CharField(max_length=255, blank=True)
+    disconnect_requested_at = models.DateTimeField(null=True, editable=False)
     disconnected_at = models.DateTimeField(null=True, blank=True)
     revocation_confirmed = models.BooleanField(
         null=True, help_text="Whether Outreach confirmed the revocation."

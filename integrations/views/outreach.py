@@ -31,10 +31,10 @@ from ..consent import (
     list_narrower_scopes,
     list_scopes,
 )
-from ..disconnect import DisconnectRefused, request_disconnect
-from ..forms import DisconnectForm, ModeForm
+from ..disconnect import DisconnectRefused, leave_as_they_are, request_disconnect
+from ..forms import DisconnectForm, LeaveForm, ModeForm
 from ..health import Facts, describe, get_facts, get_failed_run, say_why_not_restorable
-from ..models import Connection, ConnectionState, Mode
+from ..models import Connection, ConnectionState, DisconnectStep, Mode
 from ..progress import Step, get_leaving_steps, get_sync_steps
 from ..proving import get_last_proof
 from ..restoration import Restoration, get_restoration
@@ -97,21 +97,32 @@ def _describe_connection(domain: Domain, connection: Connection) -> dict[str, An
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is under way on a connection, or how it left. is_moving: the page asks again by itself."""
+    """What is under way on a connection, or how it left.
+
+    is_moving: the page asks again by itself. is_idle: putting originals back waits, or asks a person.
+    """
 
     title: str
     steps: list[Step]
     restoration: Restoration
     is_moving: bool
+    is_idle: bool = False
 
 
 def _get_progress(connection: Connection, facts: Facts) -> Progress | None:
     """Return what a page follows: leaving, having left, or the first sync. None in the ordinary course."""
     if connection.state in (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED):
         restoration = get_restoration(connection)
-        is_moving = connection.state == ConnectionState.DISCONNECTING
-        title = "Disconnecting" if is_moving else "How it ended"
-        return Progress(title, get_leaving_steps(connection, restoration), restoration, is_moving)
+        is_leaving = connection.state == ConnectionState.DISCONNECTING
+        is_restoring = is_leaving and connection.disconnect_step == DisconnectStep.RESTORING
+        is_idle = is_restoring and bool(restoration.waits_for)
+        return Progress(
+            "Disconnecting" if is_leaving else "How it ended",
+            get_leaving_steps(connection, restoration),
+            restoration,
+            is_moving=is_leaving and not is_idle,
+            is_idle=is_idle,
+        )
     if facts.current_run is not None and not facts.has_synced:
         return Progress("The first sync", get_sync_steps(facts.current_run), Restoration(), True)
     return None
@@ -164,6 +175,25 @@ def disconnect(request: HttpRequest, domain: Domain) -> HttpResponse:
         "form": form,
     }
     return render(request, "integrations/disconnect.html", context)
+
+
+@require(Permission.CONNECT)
+@recently_authenticated(returns_to="integrations:outreach")
+@require_POST
+def leave_originals(request: HttpRequest, domain: Domain) -> HttpResponseBase:
+    """What the restore of a disconnect did not give back is left as it is, as many mailboxes as the page named."""
+    form = LeaveForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Nothing was changed: the number of mailboxes is missing. Look again.")
+        return redirect("integrations:outreach", domain.name)
+    number = form.cleaned_data["number"]
+    try:
+        leave_as_they_are(_get_open(domain), number=number, by_label=_label(request))
+    except DisconnectRefused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.info(request, f"{number:,} mailboxes stay as they are. Our access is revoked next.")
+    return redirect("integrations:outreach", domain.name)
 
 
 @require(Permission.DELIVER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
+from signatures.restoration import get_owing
 
 IN_PROGRESS = (DeliveryRunState.PLANNING, *UNFINISHED_DELIVERY)
 
@@ -17,6 +18,7 @@ class Progress:
     settled: int
     total: int
     sentence: str
+    left: int  # mailboxes that are still to be reached, or, of a restore that is halted, to be tried again
 
     @property
     def is_moving(self) -> bool:
@@ -26,14 +28,13 @@ class Progress:
     def is_halted(self) -> bool:
         return self.run.state == DeliveryRunState.HALTED
 
-    @property
-    def left(self) -> int:
-        return max(self.total - self.settled, 0)
-
 
 def describe_progress(run: DeliveryRun) -> Progress:
     """Return how far a run is."""
-    return Progress(run, run.settled, run.planned, _say(run))
+    left = max(run.planned - run.settled, 0)
+    if run.kind == DeliveryRun.Kind.RESTORE and run.state == DeliveryRunState.HALTED:
+        left = left or get_owing(run).count()
+    return Progress(run, run.settled, run.planned, _say(run), left)
 
 
 def count_mailboxes(number: int) -> str:

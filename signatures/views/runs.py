@@ -16,6 +16,7 @@ from signatures.forms import DeliveryFilters
 from signatures.models import Delivery, DeliveryRun
 from signatures.permission import say_why_unwritable
 from signatures.previews import compare_delivery
+from signatures.restoration import get_leaving_run
 from signatures.stopping import stop_delivery
 
 from .common import get_actor, get_page
@@ -44,11 +45,13 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     for word in words.split()[:6]:
         rows = rows.filter(Q(mailbox_email__icontains=word) | Q(sender__name__icontains=word))
     counted = Delivery.objects.filter(run=run).order_by().values("state").annotate(number=Count("pk"))
+    is_leaving = run == get_leaving_run(run.connection) and not run.is_finished
     context = {
         "here": "deliveries",
         "run": run,
         "progress": describe_progress(run),
-        "unwritable": say_why_unwritable(run.connection),
+        "is_leaving": is_leaving,
+        "unwritable": "" if is_leaving else say_why_unwritable(run.connection),
         "filters": filters,
         "is_filtered": bool(state or words),
         "counts": {row["state"]: row["number"] for row in counted},

@@ -12,11 +12,11 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from integrations.models import LedgerEntry
+from integrations.models import Connection, ConnectionState, DisconnectStep, LedgerEntry
 from portal.heartbeat import record_beat
 from portal.models import Membership, Role
 from signatures.authoring import save_template
-from signatures.models import Assignment, DeliveryRunState, Group, Template
+from signatures.models import Assignment, DeliveryRun, DeliveryRunState, Group, Template
 
 from .conftest import House, make_user
 from .matrix import read_table
@@ -36,6 +36,7 @@ ACTS = {
     f"{MANAGE}invitations/<int:pk>/resend/": "invitation sent again",
     f"{MANAGE}invitations/<int:pk>/withdraw/": "invitation withdrawn",
     f"{OUTREACH}disconnect/": "disconnect requested",
+    f"{OUTREACH}disconnect/leave/": "originals left",
     f"{OUTREACH}pause/": "paused",
     f"{OUTREACH}resume/": "resumed",
     f"{OUTREACH}mode/": "mode set to dry run: nothing is written",
@@ -117,6 +118,13 @@ def prepare(address: str, house: House) -> dict[str, Any]:
         house.delivery_run.state = DeliveryRunState.HALTED
         house.delivery_run.queued_at = timezone.now()
         house.delivery_run.save()
+    if address == f"{OUTREACH}disconnect/leave/":
+        DeliveryRun.objects.filter(pk=house.delivery_run.pk).update(
+            kind=DeliveryRun.Kind.RESTORE, state=DeliveryRunState.HALTED
+        )
+        Connection.objects.filter(pk=house.connection.pk).update(
+            state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING
+        )
     if address == f"{HOME}groups/<int:pk>/move/":
         Group.objects.filter(pk=house.group.pk).update(is_default=False)
         Group.objects.create(domain=house.domain, name="Everybody else", is_default=True)
