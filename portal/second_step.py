@@ -1,26 +1,101 @@
-"""Who must have a second step and has none: they set it up, and get nowhere else before."""
+"""Second step: who must set one up before anything else, and what proves that a change of it is its owner's.
+
+Whoever has an app or a key changes it, and sees recovery codes, only after having shown one of the three
+within five minutes: a password alone takes none of them away. Whoever has none yet proves who they are in
+the way `reauth` asks for.
+"""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+from allauth.account.adapter import get_adapter
+from allauth.core import context
 from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added, authenticator_used
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.utils import encrypt
 from django.conf import settings
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.core.exceptions import ValidationError
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from .models import Membership, Role, User
+from .reauth import RECENT_SECONDS, ask_again, is_recent
 
 _FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)  # recovery codes alone are none
 
-# Where somebody without a second step may go: to set one up, to say once more who they are, and out.
+# Where somebody without a second step may go: to set one up, to say once more who they are (by a password that
+# they choose anew, where their company's sign-in cannot say it), and out.
 OPEN = frozenset(
     {
         "account_logout", "account_reauthenticate", "mfa_index", "mfa_activate_totp", "mfa_list_webauthn",
         "mfa_add_webauthn", "mfa_view_recovery_codes", "mfa_generate_recovery_codes", "mfa_download_recovery_codes",
+        "sso_login", "sso_callback", "sso_switch", "saml_finish", "account_reset_password",
+        "account_reset_password_done", "account_reset_password_from_key", "account_reset_password_from_key_done",
     }
 )  # fmt: skip
+
+# What takes a second step away, and what else changes it or shows its recovery codes.
+REMOVING = frozenset({"mfa_deactivate_totp", "mfa_remove_webauthn"})
+CHANGING = REMOVING | {
+    "mfa_activate_totp", "mfa_add_webauthn", "mfa_edit_webauthn", "mfa_view_recovery_codes",
+    "mfa_generate_recovery_codes", "mfa_download_recovery_codes",
+}  # fmt: skip
+
+_SHOWN_AT, _ADDED_AT = "second_step_shown_at", "second_step_added_at"  # in the session
+
+
+class SetUpAppForm(ActivateTOTPForm):
+    """Sets an authenticator app up. Its code is used then, and opens nothing within its thirty seconds."""
+
+    def clean_code(self) -> str:
+        code = str(super().clean_code())
+        app = TOTP(Authenticator(user=self.user, data={"secret": encrypt(self.secret)}))
+        if not app.validate_code(code):
+            raise ValidationError("This code was used. Wait for the next one.")
+        context.request.session[_ADDED_AT] = time.time()
+        return code
+
+
+@receiver(authenticator_used)
+def remember_shown(request: HttpRequest, *, reauthenticated: bool = False, **kwargs: Any) -> None:
+    """The session knows when its person last confirmed with a second step or a recovery code."""
+    if reauthenticated:
+        request.session[_SHOWN_AT] = time.time()
+
+
+@receiver(authenticator_added)
+def remember_added(request: HttpRequest, **kwargs: Any) -> None:
+    """The session knows when a key was added in it, which shows that its person holds it; of an app, the form says."""
+    request.session[_ADDED_AT] = time.time()
+
+
+def _has_shown(request: HttpRequest, *, is_removing: bool) -> bool:
+    """Return whether the session's person showed a second step within five minutes; setting one up removes none."""
+    marks = (_SHOWN_AT,) if is_removing else (_SHOWN_AT, _ADDED_AT)
+    now = time.time()
+    return any(0 <= now - request.session.get(mark, 0.0) < RECENT_SECONDS for mark in marks)
+
+
+def ask_for_proof(request: HttpRequest, user: User, name: str) -> HttpResponseBase | None:
+    """Return where somebody proves who they are before they change their second step; None where they did.
+
+    name: of the page, one of CHANGING.
+    """
+    if not has_second_step(user):
+        return None if is_recent(request) else ask_again(request, back=request.path)
+    if _has_shown(request, is_removing=name in REMOVING):
+        return None
+    ways = get_adapter().get_reauthentication_methods(user)
+    way = next(way for way in ways if way["id"].startswith("mfa_reauthenticate"))
+    return redirect(f"{way['url']}?{urlencode({REDIRECT_FIELD_NAME: request.path})}")
 
 
 def has_second_step(user: User) -> bool:
@@ -42,7 +117,10 @@ def say_why_required(user: User) -> str:
 
 
 class SecondStepMiddleware:
-    """Takes people who must have a second step and have none to where they set it up. Asked at every request."""
+    """Takes people who must have a second step and have none to where they set it up. Asked at every request.
+
+    It also asks for proof before a second step is changed: those pages are allauth's.
+    """
 
     def __init__(self, get_response: Any) -> None:
         self.get_response = get_response
@@ -56,7 +134,13 @@ class SecondStepMiddleware:
         user = request.user
         match = request.resolver_match
         is_public = not getattr(view, "login_required", True) and match is not None and bool(match.app_name)
-        if not isinstance(user, User) or is_public or has_second_step(user):
+        if not isinstance(user, User) or is_public:
+            return None
+        if match is not None and match.view_name in CHANGING:
+            asked = ask_for_proof(request, user, match.view_name)
+            if asked is not None:
+                return asked
+        if has_second_step(user):
             return None
         why = say_why_required(user)
         if not why:

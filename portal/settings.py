@@ -194,6 +194,7 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 SSO_PRIVATE_HOSTS = words("SSO_PRIVATE_HOSTS")  # identity providers that may stand in a private network
 HAS_SAML = find_spec("onelogin") is not None  # the extra `saml`
 REQUIRE_MFA = env.bool("REQUIRE_MFA", default=not DEBUG)  # of owners and staff; a domain may ask it of all
+MFA_FORMS = {"activate_totp": "portal.second_step.SetUpAppForm"}
 MFA_TOTP_ISSUER = "Countersign"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 USERSESSIONS_TRACK_ACTIVITY = False  # it would write to the database at every request

@@ -189,6 +189,119 @@ def test_the_second_step_is_neither_set_up_nor_taken_away_on_an_old_login(client
     assert Authenticator.objects.filter(user=owner, type="totp").exists()
 
 
+# ── what a change of the second step asks for ─────────────────────────────────────────────────────
+CONFIRM, CONFIRM_BY_CODE = "/accounts/reauthenticate/", "/accounts/2fa/reauthenticate/"
+CHANGES = [
+    ("post", "/accounts/2fa/totp/deactivate/"),
+    ("get", "/accounts/2fa/totp/deactivate/"),
+    ("post", "/accounts/2fa/webauthn/keys/{key}/remove/"),
+    ("post", "/accounts/2fa/webauthn/keys/{key}/edit/"),
+    ("get", "/accounts/2fa/webauthn/add/"),
+    ("post", "/accounts/2fa/webauthn/add/"),
+    ("get", "/accounts/2fa/recovery-codes/"),
+    ("get", "/accounts/2fa/recovery-codes/download/"),
+    ("post", "/accounts/2fa/recovery-codes/generate/"),
+]
+
+
+@pytest.fixture
+def both_steps(client: Client, owner: User) -> tuple[Client, str, list[str]]:
+    """A fresh session of the owner, in with password and app, who has a key too; the app's seed; recovery codes."""
+    seed = enrol(client, owner)
+    codes = read_recovery_codes(client)
+    Authenticator.objects.create(user=owner, type="webauthn", data={"name": "Blue key", "credential": {}})
+    fresh = Client()
+    give_password(fresh, owner)
+    fresh.post(SECOND_STEP, {"code": codes[0]})
+    assert is_in(fresh)
+    return fresh, seed, codes[1:]
+
+
+def list_factors(user: User) -> list[tuple[str, str]]:
+    rows = Authenticator.objects.filter(user=user).order_by("pk")
+    return [(row.type, json.dumps(row.data, sort_keys=True)) for row in rows]
+
+
+@pytest.mark.parametrize(("method", "path"), CHANGES)
+def test_a_password_alone_changes_no_second_step_and_shows_no_recovery_code(
+    both_steps, owner, bystander, method, path
+):
+    session, _, codes = both_steps
+    key = Authenticator.objects.get(user=owner, type="webauthn").pk
+    before = list_factors(owner)
+
+    session.post(CONFIRM, {"password": PASSWORD})
+    answer = getattr(session, method)(path.format(key=key), {"name": "Mine"})
+
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(f"{CONFIRM_BY_CODE}?next=")
+    assert list_factors(owner) == before
+    assert not any(code in answer.content.decode() for code in codes)
+
+
+def test_a_second_step_or_a_recovery_code_takes_one_away_for_five_minutes(both_steps, owner):
+    session, seed, codes = both_steps
+    key = Authenticator.objects.get(user=owner, type="webauthn")
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=2), tick=False) as clock:
+        wrong = session.post(CONFIRM_BY_CODE, {"code": "not a code"})
+        session.post(CONFIRM_BY_CODE, {"code": codes[0]})
+        removed = session.post(f"/accounts/2fa/webauthn/keys/{key.pk}/remove/")
+        clock.shift(timedelta(minutes=5, seconds=1))
+        late = session.post("/accounts/2fa/totp/deactivate/")
+        session.post(CONFIRM_BY_CODE, {"code": make_code(seed)})
+        gone = session.post("/accounts/2fa/totp/deactivate/")
+
+    assert wrong.status_code == 200
+    assert removed["Location"] == "/accounts/2fa/webauthn/"
+    assert late["Location"].startswith(CONFIRM_BY_CODE)
+    assert gone["Location"] == "/accounts/2fa/"
+    assert list_factors(owner) == []
+
+
+def test_setting_one_up_shows_its_recovery_codes_and_takes_nothing_away(client, owner):
+    enrol(client, owner)
+
+    codes = read_recovery_codes(client)
+    client.post(CONFIRM, {"password": PASSWORD})
+    answer = client.post("/accounts/2fa/totp/deactivate/")
+
+    assert len(codes) == 10
+    assert answer["Location"].startswith(CONFIRM_BY_CODE)
+    assert [kind for kind, _ in list_factors(owner)] == ["totp", "recovery_codes"]
+
+
+def test_the_code_that_set_the_app_up_opens_nothing_in_its_thirty_seconds(client, owner, bystander):
+    give_password(client, owner)
+    client.post(CONFIRM, {"password": PASSWORD})
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        page = client.get("/accounts/2fa/totp/activate/")
+        seed = page.context["form"].secret
+        code = make_code(seed)
+        client.post("/accounts/2fa/totp/activate/", {"code": code})
+        thief = Client()
+        give_password(thief, owner)
+        refused = thief.post(SECOND_STEP, {"code": code})
+        confirmed = client.post(CONFIRM_BY_CODE, {"code": code})
+        clock.shift(timedelta(seconds=31))
+        thief.post(SECOND_STEP, {"code": make_code(seed)})
+
+    assert (refused.status_code, confirmed.status_code) == (200, 200)
+    assert is_in(thief), "The next code is taken, so the first one failed for having been used."
+
+
+def test_a_mistyped_code_sets_nothing_up_and_the_right_one_still_does(client, owner):
+    give_password(client, owner)
+    client.post(CONFIRM, {"password": PASSWORD})
+    with time_machine.travel(timezone.now(), tick=False):
+        seed = client.get("/accounts/2fa/totp/activate/").context["form"].secret
+        wrong = client.post("/accounts/2fa/totp/activate/", {"code": "000000x"})
+        done = client.post("/accounts/2fa/totp/activate/", {"code": make_code(seed)})
+
+    assert (wrong.status_code, done.status_code) == (200, 302)
+    assert [kind for kind, _ in list_factors(owner)] == ["totp", "recovery_codes"]
+
+
 # ── security keys, in a real browser ─────────────────────────────────────────────────────────────
 
 
