@@ -22,6 +22,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from portal.cells import defuse_cell
+from portal.csvlines import BYTE_ORDER_MARK
 from portal.models import Domain
 
 from .chaincheck import get_checkpoint
@@ -117,7 +118,7 @@ class _Tally:
 def _write_entries(export: Export, tally: _Tally) -> Iterator[bytes]:
     write = _write_csv if export.format == "csv" else _write_lines
     if export.format == "csv":
-        heading = _write_csv([dict(zip(COLUMNS, COLUMNS, strict=True))])
+        heading = BYTE_ORDER_MARK.encode() + _write_csv([dict(zip(COLUMNS, COLUMNS, strict=True))])
         tally.sha256.update(heading)
         yield heading
     last = 0

@@ -1,4 +1,4 @@
-"""Tables as CSV, one line at a time, in which no cell is a formula."""
+"""Tables as CSV, one line at a time: a spreadsheet reads their letters rightly, and no cell is a formula."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 
 from .cells import defuse_cell
+
+# Without it spreadsheets take UTF-8 for the letters of their own country; ours and other readers pass it over.
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class _Echo:
@@ -17,9 +20,9 @@ class _Echo:
 
 
 def write_lines(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """Yield the heading and then a line for each row; numbers stay as they are, so that they add up."""
+    """Yield the mark, the heading and then a line for each row; numbers stay as they are, so that they add up."""
     writer = csv.writer(_Echo())
-    yield writer.writerow(columns)
+    yield BYTE_ORDER_MARK + writer.writerow(columns)
     for row in rows:
         yield writer.writerow([_cell(value) for value in row])
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TextIO
 
 from portal.cells import defuse_cell
+from portal.csvlines import BYTE_ORDER_MARK
 from portal.models import Domain
 
 from .models import Snapshot
@@ -54,6 +55,7 @@ def write_originals(domain: Domain, stream: TextIO, format: str) -> int:
     count = 0
     table = csv.writer(stream) if format == "csv" else None
     if table is not None:
+        stream.write(BYTE_ORDER_MARK)
         table.writerow(COLUMNS)
     for original in list_originals(domain):
         row = asdict(original)

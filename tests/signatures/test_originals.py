@@ -40,7 +40,9 @@ def test_csv_has_a_heading_and_no_formula(domain, kept):
 
     write_originals(domain, stream, "csv")
 
-    heading, *rows = csv.reader(io.StringIO(stream.getvalue(), newline=""))
+    mark, text = stream.getvalue()[:1], stream.getvalue()[1:]
+    assert mark == "\ufeff"
+    heading, *rows = csv.reader(io.StringIO(text, newline=""))
     assert tuple(heading) == COLUMNS
     assert [row[4] for row in rows] == [kept["1"], kept["2"], "'=HYPERLINK(0)", kept["4"]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -131,7 +132,8 @@ def test_what_was_filtered_is_what_is_given_and_said(export):
 def test_i6_no_cell_of_the_csv_is_a_formula(export):
     path = export("csv")
 
-    rows = list(csv.reader(io.StringIO(read(path, "entries.csv").decode(), newline="")))
+    assert read(path, "entries.csv").startswith(codecs.BOM_UTF8)
+    rows = list(csv.reader(io.StringIO(read(path, "entries.csv").decode("utf-8-sig"), newline="")))
     acts = rows[3:]
     assert [row[rows[0].index("actor_label")] for row in acts] == [f"'{formula}" for formula in FORMULAS]
     assert [row[rows[0].index("detail")] for row in acts] == [f"'{formula}" for formula in FORMULAS]

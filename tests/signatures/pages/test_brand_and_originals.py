@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -110,7 +111,9 @@ def test_originals_leave_exactly_as_they_were_in_json_lines(two_originals, admin
 def test_originals_leave_as_a_table_in_which_nothing_is_a_formula(two_originals, admin: Client, asked: str):
     response = admin.get(ORIGINALS + asked)
 
-    rows = list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode(), newline="")))
+    content = b"".join(response.streaming_content)
+    assert content.startswith(codecs.BOM_UTF8)
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     assert [(row["mailbox"], row["original_html"]) for row in rows] == [
         ("ana@acme.example", "'=HYPERLINK()"),
         ("tom@acme.example", "<p>Tom, “so long”</p>\n"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from datetime import date, timedelta
 from html import unescape
@@ -57,7 +58,9 @@ def show(domain: Domain, other_domain: Domain) -> Show:
 
 
 def read(response) -> list[list[str]]:
-    return list(csv.reader(b"".join(response.streaming_content).decode().splitlines()))
+    content = b"".join(response.streaming_content)
+    assert content.startswith(codecs.BOM_UTF8)
+    return list(csv.reader(content.decode("utf-8-sig").splitlines()))
 
 
 def test_the_overview_shows_each_campaign_with_what_is_set_apart_beside_it(show, auditor: Client):
