@@ -12,6 +12,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from .mail_addresses import normalise_host
+
 MAX_CONDITIONS = 20
 MAX_VALUES = 200
 MAX_VALUE_LENGTH = 255
@@ -133,7 +135,7 @@ class Condition:
 
     @cached_property
     def folded(self) -> frozenset[str]:
-        return frozenset(map(fold, self.values))
+        return frozenset(map(normalise_host if self.attribute.kind is Kind.DOMAIN else fold, self.values))
 
     def as_json(self) -> dict[str, Any]:
         return {

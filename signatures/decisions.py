@@ -19,8 +19,9 @@ from .board import Board, load_board
 from .campaigns import NOTHING, Choice, RecipientFacts, SenderFacts, choose_banner
 from .decision_tokens import make_token
 from .facts import Gap, count_shown, get_facts
+from .mail_addresses import normalise
 from .models import Banner, BannerImage, BannerPlace, Decision, Sender
-from .recipients import key_of, normalise
+from .recipients import key_of
 
 WITHIN_SECONDS = 0.8
 GOOD_FOR = timedelta(minutes=10)

@@ -34,8 +34,9 @@ from . import lookup_share
 from .audience import Condition, Recipient, get_needed, is_in_audience, needs_prospect
 from .board import Board, load_board
 from .campaigns import RecipientFacts
+from .mail_addresses import is_address, normalise
 from .models import Decision, KnownRecipient
-from .recipients import get_lists_holding, key_of, normalise
+from .recipients import get_lists_holding, key_of
 
 LIFE = timedelta(hours=1)
 ON_TIME_SECONDS = 0.8
@@ -382,13 +383,6 @@ def count_shown(
         rows = rows.filter(at__lte=until)
     totals = rows.aggregate(**counted)
     return {campaign_id: totals[f"shown{campaign_id}"] for campaign_id in caps}
-
-
-def is_address(text: str) -> bool:
-    """Return whether the text can be one e-mail address: something, an @ and a domain, 320 characters at most."""
-    local, at, domain = text.strip().rpartition("@")
-    is_clean = text.isprintable() and not set(" ,\t") & set(text.strip())
-    return bool(local and at and domain and is_clean and len(text) <= 320)
 
 
 def digest_audience(conditions: Iterable[Condition]) -> str:

@@ -18,6 +18,7 @@ from django.db import close_old_connections
 from . import facts
 from .board import Board
 from .campaigns import RecipientFacts
+from .mail_addresses import is_address
 from .shelf import Shelf
 
 WITHIN_SECONDS = 0.012
@@ -34,7 +35,7 @@ def read_address(query: str) -> str:
         return ""
     values = parse_qs(query, errors="replace").get("r", [])
     address = values[0] if len(values) == 1 else ""
-    return address if facts.is_address(address) and not set("{}%$") & set(address) else ""
+    return address if is_address(address) and not set("{}%$") & set(address) else ""
 
 
 def recall(shelf: Shelf, address: str, *, network: str) -> RecipientFacts | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 from django.core.exceptions import ValidationError
 
-from .facts import is_address
+from .mail_addresses import is_address
 from .models import BannerPlace, DecisionKey
 
 

@@ -11,12 +11,8 @@ from hashlib import sha256
 from integrations.sealing import open_sealed, seal
 from portal.models import Domain
 
+from .mail_addresses import normalise
 from .models import BannerPlace, RecipientListEntry
-
-
-def normalise(address: str) -> str:
-    """Return the address as it is compared: without blanks around it, in lower case."""
-    return address.strip().lower()
 
 
 def key_of(domain: Domain, address: str) -> str:

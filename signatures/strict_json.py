@@ -30,7 +30,7 @@ def read_texts(body: bytes, *, names: Collection[str], max_length: int) -> dict[
         raise Unreadable("The body must be a JSON object.")
     for name in found:
         if name not in names:
-            raise Unreadable(f"There is no member {name[:40]!r} here.", field=name[:40])
+            raise Unreadable(f"There is no member {name[:40]!a} here.", field=_printable(name[:40]))
     return {name: _read_text(found, name, max_length) for name in names}
 
 
@@ -52,9 +52,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise Unreadable(f"{name[:40]} stands there twice.", field=name[:40])
+            raise Unreadable(f"{name[:40]!a} stands there twice.", field=_printable(name[:40]))
         found[name] = value
     return found
+
+
+def _printable(name: str) -> str:
+    """Return a member's name as UTF-8 can carry it: half a surrogate pair as its number."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _no_constant(word: str) -> None:

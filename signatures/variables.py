@@ -19,7 +19,7 @@ from integrations.ledger import record_act
 from portal.models import Domain
 
 from .board import get_place, touch
-from .facts import is_address
+from .mail_addresses import is_address
 from .models import BannerPlace, VariableTest
 from .rendering.place import is_variable
 

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from signatures.decision_keys import TooMany, count_request, find_key
 from signatures.decisions import Decided, decide, find_sender
-from signatures.facts import is_address
+from signatures.mail_addresses import is_address
 from signatures.models import Decision
 from signatures.strict_json import Unreadable, read_texts
 

@@ -1,0 +1,72 @@
+"""E-mail addresses and mail domains: what counts as one, and the form in which two are compared."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from portal.hostnames import to_ascii
+
+MAX_LENGTH = 320
+# Shown as nothing, so that two addresses look the same and are not: format characters (category Cf) are told by
+# their category, these by name: fillers, variation selectors and the grapheme joiner.
+_FILLERS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3002: ".", 0xFF61: "."}
+_LOCAL = re.compile(r'[^\s@,;:<>()\[\]\\"\ufffd]{1,256}|"[^\s"\\]{1,256}"')
+_HOST = re.compile(r'[^\s@,;:<>()\[\]\\"/]+|\[[0-9a-zA-Z:.]+\]')
+_MAIL_DOMAIN = re.compile(
+    r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
+)
+
+
+def is_address(text: str) -> bool:
+    """Return whether the text is one bare e-mail address of 320 characters at most.
+
+    Neither a name beside it nor “mailto:” in front; nothing that cannot be seen inside.
+    """
+    text = text.strip()
+    local, at, host = text.rpartition("@")
+    return bool(
+        at
+        and len(text) <= MAX_LENGTH
+        and text.isprintable()
+        and not _FILLERS.search(text)
+        and _LOCAL.fullmatch(local)
+        and _HOST.fullmatch(host)
+    )
+
+
+def normalise(address: str) -> str:
+    """Return the address as it is compared: in lower case, composed (NFC), its domain in ASCII by IDNA 2008.
+
+    What is no address comes back without blanks around it and in lower case.
+    """
+    text = remove_invisible(address).lower()
+    local, at, host = text.rpartition("@")
+    return f"{local}{at}{normalise_host(host)}"
+
+
+def normalise_host(text: str) -> str:
+    """Return a mail domain, or the end of one, in lower case and ASCII; what is none comes back in lower case."""
+    host = remove_invisible(text).lower()
+    try:
+        return to_ascii(host)
+    except ValueError:
+        return host
+
+
+def normalise_domain(text: str) -> str:
+    """Return a mail domain in lower case and ASCII, or '' for what is none: it needs a dot and a real ending."""
+    host = normalise_host(text)
+    return host if _MAIL_DOMAIN.fullmatch(host) else ""
+
+
+def remove_invisible(text: str) -> str:
+    """Return the text without what nobody sees, blanks around it included, and full-width ASCII as plain ASCII."""
+    text = text.strip()
+    if text.isascii():
+        return text
+    kept = "".join(character for character in text if unicodedata.category(character) != "Cf")
+    return unicodedata.normalize("NFC", _FILLERS.sub("", kept).translate(_FULL_WIDTH)).strip()
