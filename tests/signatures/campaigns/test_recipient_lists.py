@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from time import process_time
 
 import pytest
 
@@ -50,13 +51,112 @@ def test_a_domain_outside_ascii_is_kept_as_mail_carries_it():
     ]
 
 
+@pytest.mark.parametrize(
+    ("content", "entries"),
+    [
+        # A column of addresses wins, wherever it stands and whatever its heading is called.
+        ("Contact.Email,Contact.Name\r\nkim@partner.example,Kim\r\n", ["kim@partner.example"]),
+        ("Owner.Name,Contact.Email\r\nAna,kim@partner.example\r\n", ["kim@partner.example"]),
+        ("First Name,Last Name,Primary Email\nKim,Lee,kim@partner.example\n", ["kim@partner.example"]),
+        ("Website,WorkEmail\npartner.example,kim@partner.example\n", ["kim@partner.example"]),
+        ("Firma;Adresse électronique\nPartner;kim@partner.example\n", ["kim@partner.example"]),
+        ("Domain;Ansprechpartner\npartner.example;kim@partner.example\n", ["kim@partner.example"]),
+        ("E_MAIL|NAME\nkim@partner.example|Kim\n", ["kim@partner.example"]),
+        # A web address counts as its host, without “www.”.
+        ("Website\r\nwww.partner.example\r\n", ["partner.example"]),
+        ("Company,Website\r\nPartner,https://www.partner.example/\r\n", ["partner.example"]),
+        ("url\nHTTP://Partner.example:80/a?x#y\n//b.partner.example\n", ["partner.example", "b.partner.example"]),
+        ("website\nhttps://user@www.partner.example\nwww.example\n", ["partner.example", "www.example"]),
+        ("Account.Website\npartner.example\n", ["partner.example"]),
+        # What nobody sees makes no other address.
+        ("email\n\u200bkim@partner.example\n", ["kim@partner.example"]),
+        ("email\nlee@partner.example\n\ufeffkim@partner.example\n", ["lee@partner.example", "kim@partner.example"]),
+        ("email\nkim\u00ad@part\u2060ner.example\u00a0\n", ["kim@partner.example"]),
+        ("email\nki\ufe0fm@partner\u034f.example\n", ["kim@partner.example"]),
+        ("email\n\u202akim@partner.example\u202c\n", ["kim@partner.example"]),
+        ("email\nｋｉｍ＠partner．example\n", ["kim@partner.example"]),
+        ("email\nmu\u0308ller@partner.example\n", ["müller@partner.example"]),
+        # IDNA 2008.
+        ("domain\nstraße.example\n", ["xn--strae-oqa.example"]),
+        ("email\nkim@straße.example\n", ["kim@xn--strae-oqa.example"]),
+        # As programs write files.
+        ("sep=;\r\nName;Email\r\nKim;kim@partner.example\r\n", ["kim@partner.example"]),
+        ('"sep=|"\nName|Email\nKim|kim@partner.example\n', ["kim@partner.example"]),
+        ('"Name, First, Title";"Email"\r\n"Lee, Kim, Dr.";"kim@partner.example"\r\n', ["kim@partner.example"]),
+        ("\ufeff\ufeffemail\r\nkim@partner.example\r\n", ["kim@partner.example"]),
+        ("email\rkim@a.example\rlee@b.example\r", ["kim@a.example", "lee@b.example"]),
+        ("email\nKim <Kim@Partner.example>\nSMTP:lee@b.example\n", ["kim@partner.example", "lee@b.example"]),
+    ],
+)  # fmt: skip
+def test_a_file_of_real_people_gives_the_entries_that_were_meant(content, entries):
+    assert values(content.encode()) == entries
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_a_file_is_read_in_each_unicode_encoding_with_its_mark_and_without(encoding):
+    assert values("email\nmüller@partner.example\n".encode(encoding)) == ["müller@partner.example"]
+
+
+def test_letters_of_an_unknown_encoding_make_no_address_of_somebody_else():
+    content = "email;name\r\nkim@partner.example;Müller\r\nmüller@partner.example;Müller\r\n"
+
+    assert read(content.encode("cp1252")) == [
+        Entry(2, "kim@partner.example"),
+        BadLine(3, "Line 3 has letters that can be read in several ways. Save the file as “CSV UTF-8”."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"Owner Email,Contact Email\na@x.example,b@y.example\n", "2 columns hold addresses: “Owner Email”"),
+        (b"a@x.example,b@y.example\n", "2 columns hold addresses: “column 1”, “column 2”"),
+        (b"Kontakt.Post\nkim@partner.example\n", "may be a heading or a domain"),
+        (b"contact.email\npartner.example\n", "may be a heading or a domain"),
+        (b"email\n" + b"a," * 2_000 + b"\n", "Line 2 has more than 1,000 cells"),
+        (b"email\n" + b"a" * 1_100_000, "Line 2 is longer than 1,000,000 characters"),
+        (b"email" + b"\n" * 2_000_000, "more than 1,000,000 lines"),
+    ],
+)  # fmt: skip
+def test_what_leaves_open_who_is_meant_or_has_no_end_is_refused_in_words(content, words):
+    with pytest.raises(FileRefused, match=words):
+        check_file(BytesIO(content))
+
+
+def test_of_two_columns_of_addresses_the_one_named_plainly_counts():
+    assert values(b"Owner Email,Email\nana@acme.example,kim@partner.example\n") == ["kim@partner.example"]
+
+
+def test_a_domain_before_addresses_without_a_heading_is_an_entry():
+    assert values(b"partner.example\nkim@other.example\n") == ["partner.example", "kim@other.example"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("a@" + "é." * 60 + "com", "more than 10,000 lines are neither"),
+        ("é." * 120 + "com", "more than 10,000 lines are neither"),
+        ("a@" + "ä" * 300 + ".example", "more than 10,000 lines are neither"),
+        ("a@" + "ä.é." * 4 + "x{number}.example", "at most 20,000 domains with letters outside ASCII"),
+    ],
+)
+def test_a_file_of_hostile_names_is_refused_before_much_work_is_done(line, words):
+    content = "email\n" + "".join(line.format(number=number) + "\n" for number in range(60_000))
+    began = process_time()
+
+    with pytest.raises(FileRefused, match=words):
+        check_file(BytesIO(content.encode()))
+
+    assert process_time() - began < 30  # some five; without bounds a minute and more
+
+
 def test_lines_that_are_neither_are_named_by_their_number():
     content = b'email,name\nanna@globex.example,Anna\nnobody,Ben\n,Cleo\nacme.example,Acme\n"x\ny",Dan\n'
 
     with pytest.raises(FileRefused) as refused:
         check_file(BytesIO(content))
 
-    assert refused.value.message == "Nothing was taken in: 3 lines are neither a mail domain nor an address."
+    assert refused.value.message == "Nothing was imported: 3 lines are neither a mail domain nor an address."
     assert [(line.number, line.reason) for line in refused.value.bad_lines] == [
         (3, "Line 3 is neither a mail domain nor an address."),
         (4, "Line 4 is empty."),
@@ -106,9 +206,21 @@ def test_addresses_are_kept_as_digests_and_found_by_them(domain, other_domain):
     assert get_lists_holding(domain, "ANNA@globex.example") == {str(saved.pk)}
     assert get_lists_holding(domain, "ben@acme.example") == {str(saved.pk)}
     assert get_lists_holding(domain, "ben@globex.example") == set()
+    assert get_lists_holding(domain, "a\u200bnna@globex.example") == {str(saved.pk)}
     assert get_lists_holding(other_domain, "anna@globex.example") == set()
     entry = LedgerEntry.objects.get(domain=domain)
     assert (entry.action, entry.detail) == ("recipient list made", "Partners: 2 entries")
+
+
+def test_a_list_names_the_domain_that_mail_is_sent_to_and_nobody_elses(domain):
+    saved, _ = save_list(
+        domain, BytesIO("domain\nstraße.example\nkim@weiß.example\n".encode()), name="P", by_label=BY
+    )
+
+    for address in ("ana@straße.example", "ana@xn--strae-oqa.example", "KIM@WEIß.example"):
+        assert get_lists_holding(domain, address) == {str(saved.pk)}
+    for address in ("ana@strasse.example", "kim@weiss.example"):
+        assert get_lists_holding(domain, address) == set()
 
 
 def test_many_lines_are_taken_in_in_batches(domain, django_assert_max_num_queries):

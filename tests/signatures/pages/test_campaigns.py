@@ -436,7 +436,7 @@ def test_a_list_is_uploaded_replaced_and_deleted(company, domain, editor: Client
     )
     assert bad.status_code == 422
     assert bad.context["form"].errors["file"] == [
-        "Nothing was taken in: 1 line is neither a mail domain nor an address.",
+        "Nothing was imported: 1 line is neither a mail domain nor an address.",
         "Line 2 is neither a mail domain nor an address.",
     ]
     twice = editor.post(address, {"name": "Partners", "file": ContentFile(b"a.example", "p.csv")})
