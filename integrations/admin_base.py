@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
@@ -37,11 +39,24 @@ def say_instant(at: datetime | None) -> str:
     return date_format(timezone.localtime(at), "j M Y, H:i:s e") if at else ""
 
 
+class BoundedChangeList(ChangeList):
+    """A list whose dates in the address may be any number; Django's own fails at one that no calendar has."""
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        try:
+            return super().get_filters(request)
+        except OverflowError as error:
+            raise IncorrectLookupParameters(error) from error
+
+
 class OperatorAdmin(admin.ModelAdmin):
     """Every operator may look, add and change. Nothing is deleted unless a page says otherwise."""
 
     change_list_template = "admin/long_change_list.html"
     hidden: tuple[str, ...] = ()  # columns that are neither shown nor asked about through the address
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BoundedChangeList
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Refuse filters on hidden columns too: asked often enough, a filter tells what a column holds."""

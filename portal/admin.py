@@ -15,6 +15,7 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -24,7 +25,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from integrations.admin_base import OperatorAdmin, get_operator, is_operator
+from integrations.admin_base import BoundedChangeList, OperatorAdmin, get_operator, is_operator
 from integrations.health import describe
 from integrations.models import Connection
 
@@ -72,6 +73,9 @@ class MembershipInline(admin.TabularInline):
 
 class ConfirmedAdmin(admin.ModelAdmin):
     """Whoever changes who may do what here said within five minutes who they are; what was typed is typed anew."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BoundedChangeList
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return self._ask_first(request) or super().changeform_view(request, *args, **kwargs)

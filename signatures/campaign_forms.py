@@ -19,7 +19,7 @@ from .campaign_editing import Details
 from .links import LinkRefused, check_link
 from .models import AttributeLabel, Banner, BannerPlace, Campaign, Group, RecipientList, Sender
 from .recipient_files import MAX_FILE_BYTES
-from .walltime import NoSuchTime, to_instant, to_wall
+from .walltime import NoSuchTime, describe_repetition, to_instant, to_wall
 
 WALL_FORMAT = "%Y-%m-%dT%H:%M"
 
@@ -57,12 +57,25 @@ def to_moment(form: forms.BaseForm, name: str, zone: tzinfo) -> datetime | None:
         return None
 
 
+MAX_ID_DIGITS = 18
+
+
+class GroupsField(forms.ModelMultipleChoiceField):
+    """Groups by their ids; a number that no column holds is no choice, whatever the database would say to it."""
+
+    def clean(self, value: Any) -> Any:
+        for pk in value or ():
+            if len(str(pk)) > MAX_ID_DIGITS:
+                raise ValidationError(self.error_messages["invalid_pk_value"], params={"pk": str(pk)[:40]})
+        return super().clean(value)
+
+
 class CampaignForm(forms.ModelForm):
     """A campaign's name, time, senders, order, cap and UTM parameters."""
 
     starts_at = WallTimeField(label="Starts")
     ends_at = WallTimeField(label="Ends", required=False, help_text="Empty: until somebody stops it.")
-    groups = forms.ModelMultipleChoiceField(
+    groups = GroupsField(
         Group.objects.none(),
         label="Groups of senders",
         required=False,
@@ -92,6 +105,7 @@ class CampaignForm(forms.ModelForm):
 
     def __init__(self, *args: Any, domain: Domain | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.notes: list[str] = []  # what was understood in one of two ways
         self._domain = domain or (self.instance.domain if self.instance.domain_id else None)
         zone = ZoneInfo(self._domain.time_zone if self._domain else "UTC")
         groups: forms.ModelMultipleChoiceField[Group] = self.fields["groups"]  # type: ignore[assignment]
@@ -111,6 +125,8 @@ class CampaignForm(forms.ModelForm):
         zone = ZoneInfo(domain.time_zone)
         for name in ("starts_at", "ends_at"):
             if name in cleaned:
+                if cleaned[name] and (note := describe_repetition(cleaned[name], zone)):
+                    self.notes.append(note)
                 moment = to_moment(self, name, zone)
                 if name in self.cleaned_data:
                     self.cleaned_data[name] = moment

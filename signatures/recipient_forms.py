@@ -65,8 +65,3 @@ class RetentionForm(forms.ModelForm):
             "decision_days": "At least 1. An older choice’s picture and link are gone too, and no cap counts it.",
             "event_days": "At least 7. Daily counts stay for good; they name no recipient.",
         }
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        for field in self.fields.values():
-            field.widget.attrs["max"] = 3650

@@ -22,11 +22,22 @@ def to_instant(wall: datetime, zone: tzinfo) -> datetime:
     instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) != wall:
         shifted = instant.astimezone(zone)
+        day = "" if shifted.date() == wall.date() else f" on {shifted.day} {shifted:%B %Y}"
         raise NoSuchTime(
             f"{wall:%H:%M} does not exist on {wall.day} {wall:%B %Y}: the clocks go forward then. "
-            f"Write {shifted:%H:%M} or later."
+            f"Write {shifted:%H:%M}{day} or later."
         )
     return instant
+
+
+def describe_repetition(wall: datetime, zone: tzinfo) -> str:
+    """Return which of two instants counts where the clocks show this naive time twice; '' where they do not."""
+    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if second <= first:
+        return ""
+    return (
+        f"{wall:%H:%M} comes twice on {wall.day} {wall:%B %Y}, as the clocks go back. The first one counts."
+    )
 
 
 def to_wall(at: datetime, zone: tzinfo) -> datetime:

@@ -11,6 +11,8 @@ from portal.models import Domain
 
 from .sender import Group, Sender
 
+MAX_DAYS = 3_650
+
 
 class BannerImage(models.Model):
     """One uploaded picture, re-encoded: the same bytes for everybody, never changed, found by its digest.
@@ -74,10 +76,14 @@ class BannerPlace(models.Model):
         max_length=64, blank=True, help_text="What Outreach replaces with the reader’s address; '' for none."
     )
     event_days = models.PositiveSmallIntegerField(
-        default=90, validators=[MinValueValidator(7)], help_text="How long single views and clicks are kept."
+        default=90,
+        validators=[MinValueValidator(7), MaxValueValidator(MAX_DAYS)],
+        help_text="How long single views and clicks are kept.",
     )
     decision_days = models.PositiveSmallIntegerField(
-        default=30, validators=[MinValueValidator(1)], help_text="How long a choice for a recipient is kept."
+        default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_DAYS)],
+        help_text="How long a choice for a recipient is kept.",
     )
     pepper_sealed = models.TextField(
         blank=True, editable=False, help_text="The sealed key that recipients' digests are made with."
@@ -106,7 +112,11 @@ class Campaign(models.Model):
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="campaigns")
     name = models.CharField(max_length=120)
-    priority = models.SmallIntegerField(default=0, help_text="Of several that run, the higher one shows.")
+    priority = models.SmallIntegerField(
+        default=0,
+        validators=[MinValueValidator(-1_000), MaxValueValidator(1_000)],
+        help_text="Of several that run, the higher one shows.",
+    )
     starts_at = models.DateTimeField(default=timezone.now)
     ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty: until it is stopped.")
     groups = models.ManyToManyField(
@@ -114,9 +124,15 @@ class Campaign(models.Model):
     )
     audience = models.JSONField(default=list, blank=True)
     cap_times = models.PositiveSmallIntegerField(
-        "at most", null=True, blank=True, help_text="How often one known recipient gets it."
+        "at most",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(1_000)],
+        help_text="How often one known recipient gets it.",
     )
-    cap_days = models.PositiveSmallIntegerField("within days", null=True, blank=True)
+    cap_days = models.PositiveSmallIntegerField(
+        "within days", null=True, blank=True, validators=[MaxValueValidator(MAX_DAYS)]
+    )
     utm_source = models.CharField(max_length=100, blank=True, default="outreach")
     utm_medium = models.CharField(max_length=100, blank=True, default="email-signature")
     utm_campaign = models.CharField(max_length=100, blank=True)

@@ -193,6 +193,7 @@ def campaign_new(request: HttpRequest, domain: Domain) -> HttpResponse:
             domain, form.get_details(), groups=form.cleaned_data["groups"], by_label=get_actor(request).email
         )
         messages.success(request, f"“{made.name}” is here, paused. Add its banners, then start it.")
+        _show_notes(request, form)
         return redirect("signatures:campaign", domain.name, made.pk)
     return _render_form(request, form, None)
 
@@ -210,8 +211,14 @@ def campaign_change(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
             messages.success(request, f"“{form.cleaned_data['name']}” is saved.")
         else:
             messages.info(request, "Nothing was different, so nothing was saved.")
+        _show_notes(request, form)
         return redirect("signatures:campaign", domain.name, found.pk)
     return _render_form(request, form, get_editable(domain, pk))
+
+
+def _show_notes(request: HttpRequest, form: CampaignForm) -> None:
+    for note in form.notes:
+        messages.info(request, note)
 
 
 def _render_form(request: HttpRequest, form: CampaignForm, present: Campaign | None) -> HttpResponse:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signatures.walltime import NoSuchTime, to_instant, to_wall
+from signatures.walltime import NoSuchTime, describe_repetition, to_instant, to_wall
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -37,6 +37,32 @@ def test_a_time_that_the_clocks_jump_over_is_refused_with_one_that_exists():
     assert refused.value.message == (
         "02:30 does not exist on 28 March 2027: the clocks go forward then. Write 03:30 or later."
     )
+
+
+def test_a_day_that_the_calendar_left_out_names_the_next_one():
+    with pytest.raises(NoSuchTime) as refused:
+        to_instant(datetime(2011, 12, 30, 10), ZoneInfo("Pacific/Apia"))
+
+    assert refused.value.message == (
+        "10:00 does not exist on 30 December 2011: the clocks go forward then. "
+        "Write 10:00 on 31 December 2011 or later."
+    )
+
+
+@pytest.mark.parametrize(
+    ("wall", "note"),
+    [
+        (
+            datetime(2027, 10, 31, 2, 30),
+            "02:30 comes twice on 31 October 2027, as the clocks go back. The first one counts.",
+        ),
+        (datetime(2027, 10, 31, 1, 59), ""),
+        (datetime(2027, 10, 31, 3), ""),
+        (datetime(2027, 3, 28, 2, 30), ""),  # comes never
+    ],
+)
+def test_of_a_time_that_comes_twice_it_is_said_which_one_counts(wall, note):
+    assert describe_repetition(wall, BERLIN) == note
 
 
 @given(
