@@ -1,18 +1,20 @@
 """Missing values make their line disappear, not leave a gap.
 
-A line is the smallest of: a paragraph, div, list item or heading; what stands between two <br>;
-else a table row. A line whose fields are all missing goes, its label with it. Of a line with
-some missing, `separators` removes the parts concerned. A picture without an address goes; a link
-without one goes too, unless it holds a present field, which then stays without the link. Whatever
-has become empty by this (cell of a one-row table, row, table, element) goes as well; what was
-empty in the template, such as a spacer, stays.
+A line is the smallest of: a paragraph, div, list item or heading; a table cell; what stands between
+two <br>. Of a line with missing fields, `separators` removes the parts concerned; the line goes when
+nothing stays of it. A cell that went takes the label in the cell before it along. A picture without an
+address goes; a link without one goes too, unless it holds a present field, which then stays without the
+link. Whatever has become empty by this (cell of a one-row table, row, table, element) goes as well; what
+was empty in the template, such as a spacer, stays.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from functools import lru_cache
 
+from signatures.rendering.labels import is_label, is_label_picture, is_separator
 from signatures.rendering.marks import (
     ABSENT,
     ATTRIBUTE_CLOSE,
@@ -74,19 +76,11 @@ def _settle_pattern(pattern: str) -> str:
 
 def _settle_container(container: Element) -> None:
     """Settle every line in `container`, in place; a line that goes is emptied and marked touched."""
-    lines = _lines(container)
-    is_one_line = len(lines) == 1 and all(_is_inline(child) for child in container.children)
-    for line in lines:
-        fields = sum((tally(node) for node in line), NO_FIELDS)
-        if not fields.missing:
+    for line in _lines(container):
+        if not sum((tally(node) for node in line), NO_FIELDS).missing:
             continue
         container.touched = True
-        if fields.present:
-            settle_parts(line)
-        elif is_one_line and container.tag in _CELL_TAGS:
-            # The row decides, as soon as all its cells are known.
-            continue
-        else:
+        if not settle_parts(line):
             _remove_line(container, line)
     for child in list(container.children):
         if isinstance(child, Element) and child.is_block:
@@ -106,22 +100,62 @@ def _settle_block(block: Element) -> None:
 
 
 def _settle_row(row: Element) -> None:
-    """Settle a row: with no field left it goes, labels and all; otherwise only its missing cells empty."""
-    fields = tally(row)
+    """Settle each cell of a row; one that went takes its label along, or the separator, in a cell beside it."""
     cells = [child for child in row.children if isinstance(child, Element)]
-    for cell in cells:
+    had_text = [_has_missing_text(cell) for cell in cells]
+    lost = []
+    for number, cell in enumerate(cells):
+        is_concerned = tally(cell).missing > 0
         _settle_container(cell)
+        if is_concerned and not cell.has_content:
+            lost.append(number)
+    filled = [number for number, cell in enumerate(cells) if cell.has_content]
+    for number in lost:
+        place = bisect_left(filled, number)
+        before = filled[place - 1] if place else None
+        after = filled[place] if place < len(filled) else None
+        for beside in (before, after):
+            if beside is None or (beside == after and before is not None):
+                continue
+            if _goes_along(cells, beside, after, had_text=had_text[number]):
+                cells[beside].children.clear()
+                cells[beside].touched = True
+                filled.remove(beside)
+                break
     row.touched = any(cell.touched for cell in cells)
-    lost = [cell for cell in cells if _is_lost(cell)]
-    for cell in cells if lost and not fields.present else lost:
-        cell.children.clear()
-        cell.touched = True
 
 
-def _is_lost(cell: Element) -> bool:
-    """Whether a settled cell still holds missing values, which only a one-line cell does."""
-    fields = tally(cell)
-    return fields.missing > 0 and fields.present == 0
+def _goes_along(cells: list[Element], beside: int, after: int | None, *, had_text: bool) -> bool:
+    """Whether the cell `beside` a lost one only named it, or separated it; `after` is the next with content.
+
+    had_text: the lost one held a missing text, and not only a picture or a link around fixed words.
+    """
+    cell = cells[beside]
+    if tally(cell) != NO_FIELDS or any(_is_link(node) for node in cell.walk()):
+        return False
+    pictures = [node for node in cell.walk() if isinstance(node, Element) and node.tag == "img"]
+    text = "".join(node.content for node in cell.walk() if isinstance(node, Text))
+    if beside == after or (not pictures and is_separator(text)):
+        return not pictures and is_separator(text)
+    # Of "Phone", "…", "0142" the label is of both numbers, before several pictures it is of all.
+    if after is not None and (not had_text or _starts_with_value(cells[after])):
+        return False
+    if pictures:
+        return had_text and not text.strip() and all(is_label_picture(picture) for picture in pictures)
+    return is_label(text)
+
+
+def _has_missing_text(cell: Element) -> bool:
+    return any(isinstance(node, Text) and ABSENT in node.content for node in cell.walk())
+
+
+def _is_link(node: Node) -> bool:
+    return isinstance(node, Element) and node.tag == "a"
+
+
+def _starts_with_value(cell: Element) -> bool:
+    first = next((node for node in cell.walk() if isinstance(node, Text) and not node.is_blank), None)
+    return first is not None and first.content.lstrip().startswith(PRESENT_OPEN)
 
 
 def _is_inline(node: Node) -> bool:

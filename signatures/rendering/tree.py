@@ -80,6 +80,11 @@ class Element:
         )
 
     @property
+    def shows(self) -> bool:
+        """Whether a reader would see anything of it: words in it, or a picture."""
+        return self.tag == "img" or self.has_content
+
+    @property
     def has_content(self) -> bool:
         """Whether a reader would see anything in it: words or a picture."""
         return any(not node.is_blank if isinstance(node, Text) else node.tag == "img" for node in self.walk())

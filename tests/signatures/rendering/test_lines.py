@@ -172,3 +172,116 @@ def test_a_comparison_with_words_stays_what_it_was(render):
 
     assert render(source, sender__title="Sales", **NAME) == "<p>Bo Li S !</p>"
     assert render(source, **NAME) == "<p>Bo Li !</p>"
+
+
+PHONE = {"sender__phone": "+1 206-555-0118"} | NAME
+LINKEDIN = '<a href="{{ sender.linkedin_url }}"><img src="https://acme.example/li.png" alt="LinkedIn" width="20"></a>'
+FIXED = '<a href="https://x.example/acme"><img src="https://acme.example/x.png" alt="X" width="20"></a>'
+LOGO = '<img src="https://acme.example/logo.png" alt="Acme" width="120">'
+SMALL = '<img src="https://acme.example/phone.png" alt="" width="16">'
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            "<p>{{ sender.mobile }} | Acme Ltd, registered in England 01234567</p>",
+            "<p>Acme Ltd, registered in England 01234567</p>",
+        ),
+        ("<p>Acme Ltd · {{ sender.mobile }}</p>", "<p>Acme Ltd</p>"),
+        ("<p>M {{ sender.mobile }} – T {{ sender.custom1 }} – Acme Ltd</p>", "<p>Acme Ltd</p>"),
+        ("<p>{{ sender.mobile }} Acme Ltd</p>", "<p>Acme Ltd</p>"),
+        ("<p>Acme Ltd. VAT: {{ sender.custom1 }}</p>", "<p>Acme Ltd.</p>"),
+        (
+            "<p>{{ company.name }} is registered in England and Wales, 01234567</p>",
+            "<p>is registered in England and Wales, 01234567</p>",
+        ),
+        (
+            "<p>This message is meant for its recipient alone. Questions: {{ sender.mobile }}</p>",
+            "<p>This message is meant for its recipient alone.</p>",
+        ),
+        ("{{ sender.mobile }}<br>Acme Ltd", "Acme Ltd"),
+        ("<ul><li>{{ sender.mobile }} | Acme Ltd</li></ul>", "<ul><li>Acme Ltd</li></ul>"),
+        (
+            '<p><a href="https://acme.example/">Acme</a> {{ sender.mobile }}</p>',
+            '<p><a href="https://acme.example/">Acme</a></p>',
+        ),
+        (f"<p>{LINKEDIN} {FIXED}</p>", f"<p>{FIXED}</p>"),
+        (f"<p>{FIXED} {LINKEDIN}</p>", f"<p>{FIXED}</p>"),
+        (f"<p>Follow us: {LINKEDIN} {FIXED}</p>", f"<p>Follow us: {FIXED}</p>"),
+        (f"<p>{LOGO} {{{{ sender.mobile }}}}</p>", f"<p>{LOGO}</p>"),
+        (f"<p>M: {{{{ sender.mobile }}}} {FIXED}</p>", f"<p>{FIXED}</p>"),
+    ],
+)
+def test_a_fixed_part_beside_a_missing_value_stays(render, source, expected):
+    assert render(f"<p>{{{{ sender.name }}}}</p>{source}", **NAME) == f"<p>Bo Li</p>{expected}"
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([LINKEDIN, FIXED], [FIXED]),
+        ([FIXED, LINKEDIN], [FIXED]),
+        ([LINKEDIN, "|", FIXED], [FIXED]),
+        ([FIXED, "|", LINKEDIN], [FIXED]),
+        ([FIXED, "|", LINKEDIN, "|", FIXED], [FIXED, "|", FIXED]),
+        (["Follow us:", LINKEDIN, FIXED], ["Follow us:", FIXED]),
+        ([LOGO, "{{ sender.mobile }}"], [LOGO]),
+        (["Acme Ltd", "{{ sender.mobile }}"], ["Acme Ltd"]),
+        (
+            [LOGO, "Acme Ltd, registered in England", "M", "{{ sender.mobile }}"],
+            [LOGO, "Acme Ltd, registered in England"],
+        ),
+        (["T", "{{ sender.phone }}", "M", "{{ sender.mobile }}"], ["T", "+1 206-555-0118"]),
+        (["M", "{{ sender.mobile }}", "T", "{{ sender.phone }}"], ["T", "+1 206-555-0118"]),
+        (
+            ["Mobile:", "&nbsp;", "{{ sender.mobile }}", "Phone:", "{{ sender.phone }}"],
+            ["&nbsp;", "Phone:", "+1 206-555-0118"],
+        ),
+        (["<p>Mobil</p>", "<p>{{ sender.mobile }}</p>", "{{ sender.name }}"], ["<p>Mobil</p>", "Bo Li"]),
+        ([SMALL, "{{ sender.mobile }}", SMALL, "{{ sender.phone }}"], [SMALL, "+1 206-555-0118"]),
+        (["Phone", "{{ sender.mobile }}", "{{ sender.phone }}"], ["Phone", "+1 206-555-0118"]),
+        (["Phone", "{{ sender.mobile }}"], []),
+        ([SMALL, "{{ sender.mobile }}"], []),
+    ],
+)
+def test_a_cell_goes_with_its_label_and_no_other_cell_does(render, cells, expected):
+    def table(texts: list[str]) -> str:
+        row = "".join(f"<td>{text}</td>" for text in texts)
+        return f"<table><tbody><tr>{row}</tr></tbody></table>" if texts else ""
+
+    assert render(f"<p>{{{{ sender.name }}}}</p>{table(cells)}", **PHONE) == f"<p>Bo Li</p>{table(expected)}"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("W: {{ sender.phone }}&nbsp;&nbsp;M: {{ sender.mobile }}", "W: +1 206-555-0118"),
+        ("W: {{ sender.mobile }}&nbsp;&nbsp;M: {{ sender.phone }}", "M: +1 206-555-0118"),
+        ("W: {{ sender.phone }} &nbsp; M: {{ sender.mobile }}", "W: +1 206-555-0118"),
+        ("W: {{ sender.phone }}&nbsp; M: {{ sender.mobile }}", "W: +1 206-555-0118"),
+        ("W: {{ sender.phone }}&emsp;M: {{ sender.mobile }}", "W: +1 206-555-0118"),
+        ("W: {{ sender.phone }}&nbsp;M: {{ sender.mobile }}", "W: +1 206-555-0118"),
+        ("W: {{ sender.phone }} M: {{ sender.mobile }}", "W: +1 206-555-0118"),
+        ("W: {{ sender.mobile }} M: {{ sender.phone }}", "M: +1 206-555-0118"),
+        ("<b>W</b> {{ sender.phone }} <b>M</b> {{ sender.mobile }}", "<b>W</b> +1 206-555-0118"),
+        ("<b>W</b> {{ sender.mobile }} <b>M</b> {{ sender.phone }}", "<b>M</b> +1 206-555-0118"),
+        ("\u260e {{ sender.phone }} \u2706 {{ sender.mobile }}", "\u260e +1 206-555-0118"),
+        ("Büro {{ sender.phone }} Handy {{ sender.mobile }}", "Büro +1 206-555-0118"),
+        ("{{ sender.phone }} ext. {{ sender.phone_extension }}", "+1 206-555-0118"),
+        ("Phone | {{ sender.mobile }} | Fax | {{ sender.phone }}", "Fax | +1 206-555-0118"),
+        ("Phone | {{ sender.mobile }} | {{ sender.phone }}", "Phone | +1 206-555-0118"),
+        ("{{ sender.name }} at {{ company.name }}", "Bo Li"),
+        ("Name: {{ sender.first_name }} {{ sender.name }}", "Name: Bo Li"),
+        ("Dr. {{ sender.first_name }} {{ sender.name }}", "Dr. Bo Li"),
+        (
+            "{{ sender.name }} is registered in England. VAT: {{ sender.custom1 }}",
+            "Bo Li is registered in England.",
+        ),
+        (f"{SMALL} {{{{ sender.phone }}}} {SMALL} {{{{ sender.mobile }}}}", f"{SMALL} +1 206-555-0118"),
+        ("{{ sender.mobile }} // {{ sender.phone }}", "+1 206-555-0118"),
+        ("{{ sender.name }} | IBM | {{ sender.mobile }}", "Bo Li | IBM"),
+    ],
+)
+def test_no_label_is_left_over(render, source, expected):
+    assert render(f"<p>{source}</p>", **PHONE) == f"<p>{expected}</p>"
