@@ -5,6 +5,7 @@ No database and no clock: the same events are judged the same, in whatever order
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,6 +14,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from .bot_agents import is_listed
 
 Network = IPv4Network | IPv6Network
 Link = tuple[int | None, int | None]  # a sender's, and the decision it was made for where there is one
@@ -133,6 +136,10 @@ RULES: tuple[Published, ...] = (
 TITLES: Mapping[str, str] = {each.rule: each.title for each in RULES}
 
 
+ROBOTS = "Robots and crawlers"
+_BOT_NAME = re.compile(r"(?<!cu)bot(?![a-z])")
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """Programs that are no readers, by what their names contain, in lower case."""
@@ -157,13 +164,15 @@ FAMILIES: tuple[Family, ...] = (
     Family("Slack", ("slackbot", "slack-imgproxy"), "Slack’s page on its robots."),
     Family(
         "Other link previews",
-        ("facebookexternalhit", "whatsapp/", "iframely", "embedly"),
+        ("facebookexternalhit", "whatsapp", "telegrambot", "viber/", "linkpreview", "link preview",
+         "meta-externalfetcher", "meta-externalagent", "discordbot", "iframely", "embedly"),
         "As these services name themselves.",
     ),
     Family(
-        "Robots and crawlers",
-        ("bot/", "bot;", "+http", "crawler", "spider", "headlesschrome", "phantomjs", "urlscan"),
-        "The customs of the web: a robot gives its name, or an address that explains it.",
+        ROBOTS,
+        ("+http", "crawler", "spider", "headlesschrome", "phantomjs", "urlscan"),
+        "The customs of the web: a robot gives its name, or an address that explains it. A word that ends in “bot” is "
+        "one (the telephones called Cubot are none), and so are the names of a public list.",
     ),
     Family(
         "Libraries and tools",
@@ -177,7 +186,9 @@ FAMILIES: tuple[Family, ...] = (
 # Fetch in a reader’s stead, when the mail is opened: they count as readers, and hide how many there are.
 PROXIES: tuple[Family, ...] = (
     Family("Gmail", ("googleimageproxy",), "The proxy names itself. It fetches when a mail is opened."),
-    Family("Yahoo Mail", ("yahoomailproxy",), "The proxy names itself."),
+    Family("Yahoo Mail", ("yahoomailproxy", "yahoocachesystem"), "The proxy names itself."),
+    Family("Fastmail", ("fastmailua",), "The proxy names itself. It fetches when a mail is opened."),
+    Family("Shortwave", ("shortwave image fetcher",), "The proxy names itself."),
 )
 _APPLE_PREFETCH = "Mozilla/5.0"
 
@@ -247,7 +258,7 @@ def name_family(agent: str) -> str:
     for family in FAMILIES:
         if any(mark in lowered for mark in family.marks):
             return family.name
-    return ""
+    return ROBOTS if _BOT_NAME.search(lowered) or is_listed(agent) else ""
 
 
 class _Window:

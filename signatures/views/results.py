@@ -17,7 +17,7 @@ from portal.csvlines import write_lines
 from portal.models import Domain
 from portal.plots import Plot, draw_bars
 from portal.reauth import recently_authenticated
-from signatures import carriers, results, scanners
+from signatures import bot_agents, carriers, results, scanners
 from signatures.comparing import compare_banners
 from signatures.models import BannerEvent, BannerPlace, Campaign
 from signatures.period_forms import CarrierFilters, PeriodForm, SenderResultFilters
@@ -155,6 +155,8 @@ def counting(request: HttpRequest, domain: Domain) -> HttpResponse:
         "rules": scanners.RULES,
         "families": scanners.FAMILIES,
         "proxies": scanners.PROXIES,
+        "listed": bot_agents.count_names(),
+        "list_source": bot_agents.get_source(),
         "place": place,
         "settle_seconds": SETTLE.seconds,
     }
