@@ -78,12 +78,19 @@ class CallCollector:
         self._calls: list[Call] = []
         self._lock = threading.Lock()
         self.left = 0  # calls that left the process
+        self._limits = 0
 
     def __call__(self, call: Call) -> None:
         with self._lock:
             self._calls.append(call)
             if call.outcome != Outcome.REFUSED:
                 self.left += 1
+            self._limits += call.status == 429
+
+    def count_limits(self) -> int:
+        """Return how many replies said to wait."""
+        with self._lock:
+            return self._limits
 
     def flush(self) -> None:
         """Every call collected so far is in the ledger."""

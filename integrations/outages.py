@@ -53,7 +53,10 @@ def say_outage(error: BaseException) -> str:
 
 
 def explain_outage(error: BaseException) -> str:
-    """Return what the operator's log says of it: kind and detail, never a reply's body or a value."""
-    detail = error.detail if isinstance(error, IntegrationError) else ""
+    """Return what the operator's log says of it: kind and detail, never a reply's body.
+
+    A database's own first line is one of its connection, its disk or its locks, and names no row's values.
+    """
+    detail = error.detail if isinstance(error, IntegrationError) else str(error).partition("\n")[0][:200]
     words = f"{type(error).__name__}: {say_outage(error)}"
     return f"{words} ({detail})" if detail and detail not in words else words

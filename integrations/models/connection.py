@@ -222,6 +222,9 @@ class CallBudget(models.Model):
     used = models.PositiveIntegerField(default=0)
     window_ends_at = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True, blank=True)
+    pace = models.PositiveSmallIntegerField(
+        default=0, help_text="How much writes were slowed down by limits; 0 for not (`integrations.pace`)."
+    )
 
     def __str__(self) -> str:
         return f"{self.used} of {self.limit} calls this hour"

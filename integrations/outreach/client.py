@@ -431,7 +431,9 @@ class OutreachClient:
 
     def _understand(self, call: _Call, answer: Answer) -> Reply:
         now = self._now()
-        wait = waiting.wait_seconds(answer.headers, now=now) if answer.status == 429 else None
+        untold = waiting.WRITE_WAIT_SECONDS if call.endpoint.verb == "write" else waiting.DEFAULT_WAIT_SECONDS
+        is_limited = answer.status == 429
+        wait = waiting.wait_seconds(answer.headers, now=now, untold=untold) if is_limited else None
         allowance = waiting.allowance(answer.headers, now=now)
         if allowance is not None:
             limit, remaining, resets_in = allowance

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 DEFAULT_WAIT_SECONDS = 60.0
+WRITE_WAIT_SECONDS = (
+    5.0  # short: whoever is told to wait again and again also writes less (`integrations.pace`)
+)
 SHORTEST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 3600.0
 CLOCKS_AGREE_SECONDS = 2.0  # a Date has no parts of a second, and a reply takes its time
@@ -56,13 +59,13 @@ def _http_date(text: str | None) -> float | None:
         return None
 
 
-def wait_seconds(headers: Mapping[str, str], *, now: float) -> float:
-    """Return how long to wait after a 429, from 1 second to 1 hour; a minute where no header tells."""
+def wait_seconds(headers: Mapping[str, str], *, now: float, untold: float = DEFAULT_WAIT_SECONDS) -> float:
+    """Return how long to wait after a 429, from 1 second to 1 hour; `untold`, a minute, where no header tells."""
     for name in ("Retry-After", "X-RateLimit-Reset"):
         seconds = seconds_until(headers.get(name), now=now, date=headers.get("Date"))
         if seconds is not None:
             return min(max(seconds, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
-    return DEFAULT_WAIT_SECONDS
+    return untold
 
 
 def say_wait(seconds: float) -> str:

@@ -114,3 +114,5 @@ def test_the_operator_reads_the_detail_of_what_met_no_answer():
     error = Unreachable("Outreach is not answering.", detail="HTTP 503")
 
     assert explain_outage(error) == "Unreachable: Outreach is not answering. (HTTP 503)"
+    cut = OperationalError("terminating connection\nserver closed the connection unexpectedly")
+    assert explain_outage(cut) == f"OperationalError: {DATABASE} (terminating connection)"

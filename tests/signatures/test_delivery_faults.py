@@ -11,13 +11,14 @@ from django.db import connections as db_connections
 from django.utils import timezone
 
 from integrations import connections
+from integrations.errors import RateLimited, Unreachable
 from integrations.models import Connection, ConnectionState, LedgerEntry
 from signatures.comparison import digest
 from signatures.delivery import carry_out, plan_delivery, resume_delivery, start_delivery
 from signatures.lease import Lease, LeaseLost
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Snapshot
 from signatures.originals import list_originals
-from signatures.watch import FailureWatch
+from signatures.watch import FailureWatch, SilenceWatch
 
 from .conftest import get_held, get_writes
 
@@ -415,3 +416,49 @@ def test_run_taken_over_while_it_wrote_leaves_the_taker_in_charge(sandbox, start
     run = carry_out(started.pk)
     assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, run.planned)
     assert sorted(get_writes(sandbox)) == sorted(set(sent) | set(get_writes(sandbox)))
+
+
+def test_writes_refused_again_and_again_without_a_word_of_how_long_slow_down_and_speed_up_again(
+    sandbox, started
+):
+    sandbox.faults.add("retry_later", **PATCH, nth=2, times=2)
+    planned = get_planned(started)
+
+    run = carry_out(started.pk)
+
+    assert (run.state, run.delivered, run.failed) == (DeliveryRunState.COMPLETE, len(planned), 0)
+    assert len(get_writes(sandbox)) == len(planned) + 2
+    assert 1 <= run.connection.budget.pace <= 2
+    assert_everything_arrived(sandbox, run)
+
+
+def test_three_rounds_in_a_row_without_any_answer_are_an_outage_and_an_answer_between_them_is_none():
+    watch, limited = SilenceWatch(), RateLimited("Wait.", retry_after_seconds=1)
+    rounds = []
+    for is_answered in (False, False, True, False, False):
+        watch.begin_round()
+        watch.limit(limited)
+        if is_answered:
+            watch.answer()
+        rounds.append(watch.end_round())
+    watch.begin_round()
+    watch.miss("5001", Unreachable("No answer."))
+
+    with pytest.raises(Unreachable):
+        watch.end_round()
+
+    assert rounds == [1, 2, 0, 1, 2]
+
+
+def test_a_mailbox_is_silent_where_others_are_answered_after_it_and_not_while_nobody_is():
+    watch = SilenceWatch()
+    for number in range(6):
+        watch.miss(str(number), Unreachable("No answer."))
+    seen = [watch.is_silent("3"), watch.is_halting]
+
+    watch.answer()
+    watch.miss("7", Unreachable("No answer."))
+
+    assert seen == [False, True]
+    assert [watch.is_silent(id) for id in ("3", "7")] == [True, False]
+    assert watch.is_halting is False
