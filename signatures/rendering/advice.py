@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from signatures.rendering.colours import contrast_ratio
 from signatures.rendering.conversions import convert_attribute
 from signatures.rendering.sanitize import ALLOWED_ATTRIBUTES, ALLOWED_TAGS, is_allowed_attribute
-from signatures.rendering.styles import refused_declarations, refused_fonts, style_values
+from signatures.rendering.styles import hides, refused_declarations, refused_fonts, style_values
 from signatures.rendering.tree import Element, Text, read_tree
 
 WARN_BYTES = 60_000
@@ -82,8 +82,10 @@ class _RemovedParts(HTMLParser):
         if tag not in ALLOWED_TAGS:
             self.sentences.append(f"The tag <{tag}> is not allowed and was removed.")
             return
-        known = ALLOWED_ATTRIBUTES["*"] | ALLOWED_ATTRIBUTES.get(tag, frozenset()) | {"class", "id"}
+        known = ALLOWED_ATTRIBUTES["*"] | ALLOWED_ATTRIBUTES.get(tag, frozenset()) | {"class", "id", "hidden"}
         for name, value in attrs:
+            if name == "style" and hides(value or ""):
+                continue  # said of the whole element
             if name == "style":
                 self.sentences.extend(_style_sentences(value or ""))
             elif name not in known:
@@ -92,7 +94,7 @@ class _RemovedParts(HTMLParser):
                 name, convert_attribute(name, value or "")
             ):
                 self.sentences.append(_refused_address(value or ""))
-            elif name not in ("class", "id") and not is_allowed_attribute(
+            elif name not in ("class", "id", "hidden") and not is_allowed_attribute(
                 name, convert_attribute(name, value or "")
             ):
                 self.sentences.append(f"The value of {name} in <{tag}> is not allowed and was removed.")

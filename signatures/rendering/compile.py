@@ -18,6 +18,7 @@ from signatures.rendering.branches import require_whole_branches
 from signatures.rendering.errors import RenderRefused, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME, nearest_field, sample_values
 from signatures.rendering.filters import FILTERS
+from signatures.rendering.hidden import condition_warnings, drop_hidden
 from signatures.rendering.language import ALLOWED_TAGS, LIQUID, MarkedOutputNode
 from signatures.rendering.render import render_signature
 from signatures.rendering.sanitize import inline_styles, sanitize_inlined, sanitize_template
@@ -46,13 +47,15 @@ def compile_template(source: str) -> CompiledTemplate:
     parsed = _parse(source, at)
     slots = _read_slots(source, parsed, at)
     markup = put_aside(source, slots, at)
-    draft = inline_styles(sanitize_template(markup.html), markup.css)
+    draft, hidden = drop_hidden(inline_styles(sanitize_template(markup.html), markup.css))
     html = _clean(draft, at)
     require_whole_branches(html, markup, at)
     fields = tuple(dict.fromkeys(name for slot in slots for name in slot.fields))
     compiled = CompiledTemplate(put_back(html, markup, at).strip(), fields)
     warnings = [
         *removal_warnings(markup.html, markup.css),
+        *condition_warnings(source),
+        *hidden,
         *style_warnings(draft),
         *_try_out(compiled),
     ]

@@ -293,3 +293,83 @@ def test_what_was_converted_is_what_is_sent():
         '<table width="480"><tbody><tr><td style="padding: 0; color: #333333" bgcolor="#FFF">'
         '<a href="mailto:bo.li@acme.example?subject=Book%20a%20meeting">Bo Li</a></td></tr></tbody></table>'
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "html", "warning"),
+    [
+        (
+            "<p><!--[if mso]>Outlook only<![endif]-->a</p>",
+            "<p>a</p>",
+            "What stands between <!--[if mso]> and <![endif]--> was left out: conditional comments are not kept.",
+        ),
+        (
+            "<p><!--[if gte mso 9]><v:rect><![endif]-->a<!--[if gte mso 9]></v:rect><![endif]--></p>",
+            "<p>a</p>",
+            "What stands between <!--[if gte mso 9]> and <![endif]--> was left out: conditional comments are not kept.",
+        ),
+        (
+            "<!--[if !mso]><!--><p>a</p><!--<![endif]-->",
+            "<p>a</p>",
+            "The condition <!--[if !mso]> was left out: what stands in it is shown in every mail client.",
+        ),
+        (
+            "<!--[if !mso]>--><p>a</p><!--<![endif]-->",
+            "<p>a</p>",
+            "The condition <!--[if !mso]> was left out: what stands in it is shown in every mail client.",
+        ),
+        (
+            "<p><![if !vml]>a<![endif]></p>",
+            "<p>a</p>",
+            "The condition <![if !vml]> was left out: what stands in it is shown in every mail client.",
+        ),
+        ("<p>a</p><!-- for Bo -->", "<p>a</p>", None),
+    ],
+)
+def test_conditional_comments_are_named(source, html, warning):
+    assert compiled(source) == (html, (warning,) if warning else ())
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ('<div style="display:none">News for you</div>', "The hidden text “News for you”"),
+        (
+            '<div style="display:none !important;visibility:hidden;mso-hide:all;font-size:1px;line-height:1px;'
+            'max-height:0;max-width:0;opacity:0;overflow:hidden">News for <b>you</b><br></div>',
+            "The hidden text “News for you”",
+        ),
+        ('<span style="visibility: hidden">News</span>', "The hidden text “News”"),
+        ('<span style="opacity:0">News</span>', "The hidden text “News”"),
+        ('<div style="max-height:0px;overflow:hidden">News</div>', "The hidden text “News”"),
+        ("<div hidden>News</div>", "The hidden text “News”"),
+        ("<style>.pre{display:none}</style><p class=pre>News</p>", "The hidden text “News”"),
+        (
+            '<style>p{display:none!important}</style><p style="display:block">News</p>',
+            "The hidden text “News”",
+        ),
+        ('<div style="display:none">Dear {{ sender.name }}</div>', "The hidden text “Dear …”"),
+        (
+            '<div style="display:none">{% if sender.phone %}<p>{{ sender.phone }}</p>{% endif %}</div>',
+            "The hidden text “…”",
+        ),
+        ('<img style="display:none" src="https://acme.example/a.png" alt="">', "A hidden <img>"),
+    ],
+)
+def test_what_is_hidden_goes_and_is_named(source, words, render):
+    template = compile_template(f"{source}<div>{{{{ sender.name }}}}</div>")
+
+    html = render_signature(template, {"sender.name": "Bo Li", "sender.phone": "+1 415 555 0142"}).html
+
+    assert html == "<div>Bo Li</div>"
+    assert template.warnings == (f"{words} was left out: a signature shows all that it holds.",)
+
+
+@pytest.mark.parametrize(
+    "style",
+    ["display:block", "opacity:.5", "overflow:hidden", "max-height:0", "visibility:visible", "mso-hide:all"],
+)
+def test_what_is_not_hidden_stays(style):
+    html, _ = compiled(f'<style>p{{display:none}}</style><p style="display:block;{style}">a</p>')
+
+    assert html == '<p style="display: block">a</p>'

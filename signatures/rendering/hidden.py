@@ -1,0 +1,72 @@
+"""Hidden parts: what no reader sees, or Outlook alone, goes before a template is stored, and is named.
+
+A preheader is text for the list of mails, and a signature stands at the end of one; conditional comments are
+markup to Outlook alone, which nothing here checks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+
+from signatures.rendering.marks import SLOT_CLOSE, SLOT_OPEN
+from signatures.rendering.styles import hides
+from signatures.rendering.tree import VOID_TAGS
+
+_PIECES = re.compile(r"(<!--.*?-->|<[^>]*>)", re.DOTALL)
+_TAG = re.compile(r"<(?P<end>/?)(?P<name>[a-z0-9]+)")
+_STYLE = re.compile(r' style="([^"]*)"')
+_SLOT = re.compile(f"{SLOT_OPEN}[0-9]+{SLOT_CLOSE}")
+# <!--[if mso]> hides what follows from all but Outlook; with --> behind it, or without --, it does not.
+_CONDITION = re.compile(
+    r"<!(?P<dashes>--)?\s{0,9}\[if\b(?P<words>[^\]<>]{0,80})\]>(?P<shown>(?:<!)?-->)?", re.IGNORECASE
+)
+
+
+def condition_warnings(source: str) -> Iterator[str]:
+    """Yield a sentence for each kind of conditional comment in `source`."""
+    for found in dict.fromkeys(
+        found.group("dashes", "words", "shown") for found in _CONDITION.finditer(source)
+    ):
+        dashes, words, shown = found
+        written = f"<!{dashes or ''}[if{words}]>"
+        if dashes and not shown:
+            yield f"What stands between {written} and <![endif]--> was left out: conditional comments are not kept."
+        else:
+            yield f"The condition {written} was left out: what stands in it is shown in every mail client."
+
+
+def drop_hidden(html: str) -> tuple[str, list[str]]:
+    """Return `html` without the elements that its styles hide, and a sentence for each.
+
+    html: what a serializer wrote, styles inline, Liquid put aside. Conditions stay, empty.
+    """
+    kept: list[str] = []
+    sentences: list[str] = []
+    words: list[str] = []
+    depth = 0
+    for piece in _PIECES.split(html):
+        tag = _TAG.match(piece)
+        if piece.startswith("<!--") or (depth == 0 and not (tag and not tag["end"] and _is_hidden(piece))):
+            kept.append(piece)
+        elif tag is None:
+            words.append(piece)
+        else:
+            if tag["name"] not in VOID_TAGS:
+                depth += -1 if tag["end"] else 1
+            if depth == 0:
+                sentences.append(_say_hidden(tag["name"], "".join(words)))
+                words = []
+    return "".join(kept), sentences
+
+
+def _say_hidden(name: str, words: str) -> str:
+    text = " ".join(unescape(_SLOT.sub("…", words)).split())
+    what = f"The hidden text “{text[:60]}”" if text else f"A hidden <{name}>"
+    return f"{what} was left out: a signature shows all that it holds."
+
+
+def _is_hidden(tag: str) -> bool:
+    style = _STYLE.search(tag)
+    return ' hidden="' in tag or (style is not None and hides(unescape(style[1])))
