@@ -367,7 +367,7 @@ def test_what_is_hidden_goes_and_is_named(source, words, render):
 
 @pytest.mark.parametrize(
     "style",
-    ["display:block", "opacity:.5", "overflow:hidden", "max-height:0", "visibility:visible", "mso-hide:all"],
+    ["opacity:.5", "overflow:hidden", "max-height:0", "visibility:visible", "mso-hide:all"],
 )
 def test_what_is_not_hidden_stays(style):
     html, _ = compiled(f'<style>p{{display:none}}</style><p style="display:block;{style}">a</p>')
