@@ -85,6 +85,11 @@ def find_senders(
     return senders.order_by(*_order(sort))
 
 
+def get_carriers(domain: Domain, template_id: int, fallback: Template | None) -> QuerySet[Sender]:
+    """Return the active senders whose signature this template is."""
+    return Sender.objects.filter(_carries(template_id, fallback), domain=domain, is_active=True)
+
+
 def _carries(template_id: int, fallback: Template | None) -> Q:
     by_group = Q(group__assignment__template_id=template_id)
     if fallback is not None and fallback.pk == template_id:

@@ -3,6 +3,7 @@
 Nothing in here reads a database, a clock, the network or Django's settings.
 """
 
+from signatures.rendering.absences import Absence, describe_absences
 from signatures.rendering.compile import compile_template
 from signatures.rendering.errors import RenderRefused, TemplateError
 from signatures.rendering.fields import FIELDS, Field, Source, Trust
@@ -12,6 +13,7 @@ from signatures.rendering.template import CompiledTemplate
 
 __all__ = [
     "FIELDS",
+    "Absence",
     "CompiledTemplate",
     "Field",
     "FieldOrigin",
@@ -22,6 +24,7 @@ __all__ = [
     "TemplateError",
     "Trust",
     "compile_template",
+    "describe_absences",
     "preview_signature",
     "render_signature",
 ]

@@ -13,6 +13,7 @@ from liquid.exceptions import LiquidError
 from liquid.expression import Expression
 from liquid.template import BoundTemplate
 
+from signatures.rendering.absences import left_over_warnings
 from signatures.rendering.advice import removal_warnings, result_warnings, style_warnings
 from signatures.rendering.branches import require_whole_branches
 from signatures.rendering.errors import RenderRefused, TemplateError
@@ -80,7 +81,7 @@ def _try_out(template: CompiledTemplate) -> list[str]:
     except RenderRefused as refusal:
         if refusal.code != "empty":
             raise TemplateError(refusal.message) from refusal
-    return list(result_warnings(full.html, full.byte_count))
+    return [*result_warnings(full.html, full.byte_count), *left_over_warnings(template)]
 
 
 def _refuse_characters(source: str, at: Locator) -> None:

@@ -13,6 +13,7 @@ from portal.access import Permission, require
 from portal.models import Domain
 from signatures.authoring import install_starters, save_template
 from signatures.forms import TemplateForm
+from signatures.missing_values import find_missing_values
 from signatures.models import Sender, Template, TemplateVersion
 from signatures.rendering import FIELDS, TemplateError
 from signatures.roster import count_carriers
@@ -181,7 +182,8 @@ def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
 def _describe(
     domain: Domain, template: Template, shown: TemplateVersion | None, form: TemplateForm
 ) -> dict[str, Any]:
-    carriers = count_carriers(domain, fallback=get_fallback_template(domain))
+    fallback = get_fallback_template(domain)
+    carriers = count_carriers(domain, fallback=fallback)
     return _editor(
         domain,
         form,
@@ -189,5 +191,6 @@ def _describe(
         shown=shown,
         next_number=_number(template) + 1,
         carriers=carriers.get(template.pk, 0),
+        missing=find_missing_values(shown, fallback) if shown else None,
         versions=template.versions.defer("source", "compiled_html")[:50],
     )

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from signatures.authoring import save_template
 from signatures.models import Template, TemplateVersion
+from signatures.values import set_own_values
 
 ADDRESS = "/domains/acme.example/templates/"
 
@@ -244,3 +245,70 @@ def test_who_may_only_look_sees_the_source_and_can_save_nothing(company, card, a
     for action in ("save/", "restore/"):
         assert auditor.post(f"{ADDRESS}{card.pk}/{action}", {"version": "1"}).status_code == 403
     assert auditor.post(f"{ADDRESS}starters/").status_code == 403
+
+
+def test_a_template_tells_how_many_senders_lack_a_value_and_what_goes(
+    company, bystander, card, editor: Client
+):
+    company.add("Ana Silva", title="Sales", phone="+1 415 555 0142")
+    bo = company.add("Bo Li", phone="+1 415 555 0143")
+    set_own_values(bo, {"sender.mobile": "+1 415 555 0187"}, actor_label="test")
+    set_own_values(company.add("Cy Roth"), {"sender.title": "Legal"}, actor_label="test")
+    company.add("Lena Vogel", is_locked=True)
+    source = (
+        "<p>{{ sender.name }}</p><p>{{ sender.title }} | Acme</p>"
+        "<p>T {{ sender.phone }}, M {{ sender.mobile }}</p>"
+    )
+    version = save_template(
+        company.domain, name="Letterhead", source=source, by_label="test", template=_letterhead(company)
+    )
+
+    page = editor.get(f"{ADDRESS}{version.template_id}/")
+
+    missing = page.context["missing"]
+    assert (missing.senders, missing.is_carried) == (3, True)
+    assert [(one.field.name, one.senders, one.gone) for one in missing.fields] == [
+        ("sender.mobile", 2, ("M +1 (415) 555-0187",)),
+        ("sender.title", 1, ("Head of Partnerships",)),
+        ("sender.phone", 1, ("T +1 (415) 555-0142",)),
+    ]
+    assert "Of 3 senders with this template." in page.content.decode()
+
+
+def test_a_template_of_nobody_is_held_against_everybody(company, bystander, card, editor: Client):
+    company.add("Ana Silva")
+    version = save_template(
+        company.domain,
+        name="Card",
+        source="<p>{{ sender.name }} {{ company.phone }} {{ group.name }}</p>",
+        by_label="test",
+        template=card,
+    )
+
+    missing = editor.get(f"{ADDRESS}{version.template_id}/").context["missing"]
+
+    assert (missing.senders, missing.is_carried) == (1, False)
+    assert [(one.field.name, one.senders) for one in missing.fields] == [
+        ("group.name", 1),
+        ("company.phone", 1),
+    ]
+
+
+def test_missing_values_are_counted_in_as_many_queries_for_three_senders_as_for_one(company, editor: Client):
+    letterhead = _letterhead(company)
+    company.add("Ana Silva")
+    editor.get(f"{ADDRESS}{letterhead.pk}/")
+    with CaptureQueriesContext(database) as for_one:
+        editor.get(f"{ADDRESS}{letterhead.pk}/")
+    company.add("Bo Li")
+    company.add("Cy Roth")
+
+    with CaptureQueriesContext(database) as for_three:
+        page = editor.get(f"{ADDRESS}{letterhead.pk}/")
+
+    assert len(for_three) == len(for_one)
+    assert page.context["missing"].senders == 3
+
+
+def _letterhead(company) -> Template:
+    return Template.objects.get(domain=company.domain, name="Letterhead")

@@ -1,0 +1,100 @@
+"""Missing values: how many senders lack each field of a template, and what their signatures do not show then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, QuerySet, TextField, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
+
+from portal.models import Domain
+
+from .models import Sender, Template, TemplateVersion
+from .rendering import CompiledTemplate, Field, Source, describe_absences
+from .rendering.fields import FIELD_BY_NAME
+from .roster import get_carriers
+from .values import get_brand
+
+# What Outreach keeps of a person, as the columns of their row; a name may also stand in two.
+_COLUMNS = {
+    field.name: (field.name.removeprefix("sender."),)
+    for field in FIELD_BY_NAME.values()
+    if field.source is Source.OUTREACH
+} | {"sender.name": ("name", "first_name", "last_name")}
+
+
+@dataclass(frozen=True, slots=True)
+class MissingValue:
+    """A field that some senders lack: how many, and the words that go from each line, with sample values."""
+
+    field: Field
+    senders: int
+    gone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MissingValues:
+    """The fields of a version that senders lack, most first.
+
+    senders: how many were looked at. is_carried: they carry the template; else they are all there are.
+    """
+
+    senders: int
+    is_carried: bool
+    fields: list[MissingValue]
+
+
+def find_missing_values(version: TemplateVersion, fallback: Template | None) -> MissingValues:
+    """Return what the senders of the version's template lack, in two queries; with none, all active senders."""
+    domain = version.template.domain
+    senders = get_carriers(domain, version.template_id, fallback)
+    total, counts = count_missing(senders, version.fields)
+    is_carried = total > 0
+    if not is_carried:
+        total, counts = count_missing(Sender.objects.filter(domain=domain, is_active=True), version.fields)
+    counts |= _count_shared(domain, version.fields, total)
+    compiled = CompiledTemplate.from_stored(version.compiled_html, version.fields)
+    gone = (
+        {absence.field: absence.gone for absence in describe_absences(compiled)}
+        if any(counts.values())
+        else {}
+    )
+    found = [
+        MissingValue(FIELD_BY_NAME[name], count, gone.get(name, ()))
+        for name, count in counts.items()
+        if count
+    ]
+    return MissingValues(total, is_carried, sorted(found, key=lambda one: -one.senders))
+
+
+def count_missing(senders: QuerySet[Sender], names: Iterable[str]) -> tuple[int, dict[str, int]]:
+    """Return how many senders there are, and how many of them have no value for each field of a sender or group.
+
+    One query, whatever their number. A value that is there and cannot be used is not counted.
+    """
+    own: dict[str, Coalesce] = {}
+    counts: dict[str, Count] = {"total": Count("pk")}
+    known = [name for name in names if name.startswith("sender.")]
+    for number, name in enumerate(known):
+        own[f"own_{number}"] = Coalesce(
+            KeyTextTransform(name, "own_values"), Value(""), output_field=TextField()
+        )
+        is_missing = Q(**{f"own_{number}": ""})
+        for column in _COLUMNS.get(name, ()):
+            is_missing &= Q(**{f"person__{column}": ""})
+        counts[f"missing_{number}"] = Count("pk", filter=is_missing)
+    counts["without_group"] = Count("pk", filter=Q(group=None) | Q(group__is_default=True))
+    answer = senders.annotate(**own).order_by().aggregate(**counts)
+    found = {name: answer[f"missing_{number}"] for number, name in enumerate(known)}
+    if "group.name" in names:
+        found["group.name"] = answer["without_group"]
+    return answer["total"], found
+
+
+def _count_shared(domain: Domain, names: Iterable[str], total: int) -> dict[str, int]:
+    """Return all senders for each field of the company that is empty: it is the same for everybody."""
+    brand = get_brand(domain)
+    shared = (name for name in names if FIELD_BY_NAME[name].source is Source.COMPANY)
+    return {name: 0 if getattr(brand, name.removeprefix("company.")) else total for name in shared}

@@ -1,0 +1,120 @@
+"""Absences: what a signature loses where one value is missing, found by rendering it with and without."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from signatures.rendering.context import build_context
+from signatures.rendering.errors import RenderRefused
+from signatures.rendering.fields import FIELD_BY_NAME, Source, sample_values
+from signatures.rendering.labels import has_words
+from signatures.rendering.render import render_context
+from signatures.rendering.template import CompiledTemplate
+
+# Each field costs one more rendering; beyond this a template is not looked at.
+_MAX_CHARACTERS = 150_000
+_MAX_LINES = 400
+_LONGEST_LEFT = 40
+_WORDS = re.compile(r"\w+|[^\w\s]")
+_SEPARATORS = re.compile(r"[·•‧∙⋅●▪|¦│‖,]|\s[-–—/]+\s|\s\s")
+
+
+@dataclass(frozen=True)
+class Absence:
+    """What happens where one field has no value and every other has.
+
+    gone: the words of each line that a reader sees no more. left: short words of the template's own that stood
+    directly before the value and stay, so that they may be its label.
+    """
+
+    field: str
+    gone: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def describe_absences(
+    template: CompiledTemplate, values: Mapping[str, str | None] | None = None
+) -> Iterator[Absence]:
+    """Yield an Absence for each field of `template`, banners left out; nothing for a very large template.
+
+    values: what the others say; sample values by default.
+    """
+    known = dict(sample_values() if values is None else values)
+    fields = [name for name in template.fields if FIELD_BY_NAME[name].source is not Source.BANNER]
+    if len(template.html) * len(fields) > _MAX_CHARACTERS:
+        return
+    full = _lines(template, known)
+    shown = [value for name in fields if (value := build_context(known).value(name))]
+    for name in fields:
+        yield _compare(name, full, _lines(template, {**known, name: None}), shown)
+
+
+def left_over_warnings(template: CompiledTemplate) -> Iterator[str]:
+    """Yield a sentence for words of which nobody but the author knows whether they go with a value."""
+    for absence in describe_absences(template):
+        for words in absence.left:
+            yield (
+                f"Where {absence.field} is missing, “{words}” stays. If it is only a label, put both into "
+                f"{{% if {absence.field} %}} … {{% endif %}}."
+            )
+
+
+def _lines(template: CompiledTemplate, values: Mapping[str, str | None]) -> list[str]:
+    try:
+        return render_context(template, build_context(values)).text.split("\n")
+    except RenderRefused:
+        return []
+
+
+def _compare(name: str, full: list[str], without: list[str], shown: list[str]) -> Absence:
+    gone: list[str] = []
+    left: list[str] = []
+    if max(len(full), len(without)) > _MAX_LINES:
+        return Absence(name, (), ())
+    for change, start, end, new_start, new_end in SequenceMatcher(
+        None, full, without, autojunk=False
+    ).get_opcodes():
+        if change == "equal":
+            continue
+        # A line that went partly stands in the same order; the lines that went whole come between.
+        news = without[new_start:new_end]
+        for old in full[start:end]:
+            new = news.pop(0) if news and _is_part(news[0], old) else ""
+            at, went = _difference(old, new)
+            gone.append(went.strip(" ·•|,–—-/"))
+            left.extend(_fixed_end(new[:at], shown))
+        if change == "delete" and start and full[start - 1].endswith(":"):
+            left.append(full[start - 1])
+    return Absence(name, tuple(filter(None, gone)), tuple(dict.fromkeys(left)))
+
+
+def _is_part(new: str, old: str) -> bool:
+    """Whether `new` is `old` with words taken out."""
+    rest = iter(_WORDS.findall(old))
+    return all(word in rest for word in _WORDS.findall(new))
+
+
+def _difference(old: str, new: str) -> tuple[int, str]:
+    """Return where in both the words begin that `old` has more than `new`, and these words."""
+    words, others = list(_WORDS.finditer(old)), _WORDS.findall(new)
+    shared = min(len(words), len(others))
+    start = 0
+    while start < shared and words[start][0] == others[start]:
+        start += 1
+    end = len(words)
+    while len(words) - end < shared - start and words[end - 1][0] == others[end - len(words) - 1]:
+        end -= 1
+    if start >= end:
+        return len(new), ""
+    return words[start].start(), old[words[start].start() : words[end - 1].end()]
+
+
+def _fixed_end(before: str, shown: list[str]) -> Iterator[str]:
+    """Yield the short words of the template's own at the end of `before`, if there are any."""
+    start = max((at + len(value) for value in shown if (at := before.rfind(value)) >= 0), default=0)
+    words = _SEPARATORS.split(before[start:].rstrip())[-1].strip()
+    if words and has_words(words) and len(words) <= _LONGEST_LEFT and "<" not in words and ">" not in words:
+        yield words
