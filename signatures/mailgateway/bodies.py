@@ -39,6 +39,11 @@ class Body(Protocol):
     @property
     def text(self) -> bytes: ...
 
+    @property
+    def size(self) -> int:
+        """How many bytes it takes in memory."""
+        ...
+
     def splice(self, slots: Sequence[Sequence[Edit]]) -> list[Splice]:
         """Return the changes of the message that make these edits. slots: the edits of each, in order."""
         ...
@@ -67,7 +72,8 @@ class PlainBody:
 
     def __init__(self, raw: bytes, start: int, end: int) -> None:
         self.text = raw[start:end]
-        self._raw, self._start = raw, start
+        self.size = len(self.text)
+        self._start = start
         self._line_end = get_line_end(raw, start, end)
 
     def splice(self, slots: Sequence[Sequence[Edit]]) -> list[Splice]:
@@ -89,32 +95,33 @@ class PlainBody:
 
 
 class QuotedBody:
-    """Quoted-printable, with the place in the message of every byte it means. Source: RFC 2045, 6.7."""
+    """Quoted-printable, with the place in the message of what it means. Source: RFC 2045, 6.7."""
 
     _TOKEN = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*\r?\n|[^=]+|(=)")
 
     def __init__(self, raw: bytes, start: int, end: int) -> None:
-        text, places = bytearray(), array("I")
+        text = bytearray()
+        # Of each run of bytes that stand as they are, and of each spelt byte: where in the text, where in the message.
+        self._starts, self._places = array("I"), array("I")
         for token in self._TOKEN.finditer(raw, start, end):
             if token[2]:
                 if token.end() == end:  # a soft break whose line end went to the boundary
                     continue
                 raise BodyRefused("quoted-printable with an equals sign that means nothing")
-            if token[1]:
-                text.append(int(token[1], 16))
-                places.append(token.start())
-            elif raw[token.start()] != ord("="):
-                text += token[0]
-                places.extend(range(token.start(), token.end()))
+            if token[1] or raw[token.start()] != ord("="):
+                self._starts.append(len(text))
+                self._places.append(token.start())
+                text += bytes((int(token[1], 16),)) if token[1] else token[0]
         self.text = bytes(text)
-        self._raw, self._end, self._places = raw, end, places
+        self.size = len(self.text) + len(self._starts) * 2 * self._starts.itemsize
+        self._raw, self._end = raw, end
         self._line_end = get_line_end(raw, start, end)
 
     def splice(self, slots: Sequence[Sequence[Edit]]) -> list[Splice]:
         splices: list[Splice] = []
         column = written_to = 0
         for edit in (edit for edits in slots for edit in edits):
-            start, last = self._places[edit.start], self._places[edit.end - 1]
+            start, last = self._find(edit.start), self._find(edit.end - 1)
             end = last + (3 if self._raw[last] == ord("=") else 1)
             line = self._raw.rfind(b"\n", written_to, start) + 1
             column = start - line if line else column + start - written_to
@@ -122,6 +129,11 @@ class QuotedBody:
             splices.append(Splice(start, end, new))
             written_to = end
         return splices
+
+    def _find(self, byte: int) -> int:
+        """Return where in the message this byte of the text stands."""
+        run = bisect_right(self._starts, byte) - 1
+        return self._places[run] + byte - self._starts[run]
 
     def _write(self, new: bytes, column: int, end: int) -> tuple[bytes, int]:
         """Return the bytes quoted, and the column after them; no line gets longer than it may be."""
@@ -165,6 +177,7 @@ class Base64Body:
             raise BodyRefused("base64 that cannot be read exactly") from error
         if len(packed) % 4:
             raise BodyRefused("base64 that ends too early")
+        self.size = len(self.text) + len(self._starts) * 2 * self._starts.itemsize
 
     def splice(self, slots: Sequence[Sequence[Edit]]) -> list[Splice]:
         regions: list[list[Edit]] = []

@@ -17,6 +17,7 @@ __all__ = ["Found", "LeftAlone", "examine"]
 LARGEST_PAGE = 4 * 1024 * 1024
 MOST_SLOTS = 1_000  # of a message; a long conversation has one for each answer
 
+_SLOT_BYTES = 2_048  # with what stands in its place in one copy
 # Signatures over the whole message, which any change would break.
 _SEALS = ("dkim-signature", "domainkey-signature", "arc-seal", "arc-message-signature")
 # Inline PGP. The first dash may be quoted.
@@ -63,6 +64,11 @@ class Found:
     @property
     def keys(self) -> frozenset[str]:
         return frozenset(slot.key for page in self.pages for slot in page.slots)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes beside the message."""
+        return sum(page.body.size + len(page.slots) * _SLOT_BYTES for page in self.pages)
 
     def write(self, shown_by_key: Mapping[str, Shown]) -> list[memoryview | bytes]:
         """Return the copy with these banners, in pieces; what is unchanged is not copied.

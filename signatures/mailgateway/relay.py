@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from .envelope import Path, get_extension
 
 CHUNK = 65_536
 MOST_REPLY_LINES = 200
@@ -52,6 +54,15 @@ def make_reply(text: str) -> Reply:
     return Reply(int(text[:3]), (text.encode("ascii"),))
 
 
+def summarise(replies: Sequence[Reply]) -> Reply:
+    """Return the one answer that SMTP has for all recipients: the worst that can still heal, then the worst."""
+    for is_it in (lambda one: one.is_temporary, lambda one: not one.is_good):
+        found = next((reply for reply in replies if is_it(reply)), None)
+        if found is not None:
+            return found
+    return replies[-1]
+
+
 # A promise made to the client is kept or the message is not taken: another server may answer at the next hop now.
 _NO_LONGER_OFFERED = make_reply(
     "451 4.5.1 The next hop no longer offers what was asked for. Try again later."
@@ -73,19 +84,6 @@ class Address:
     host: str
     port: int
     encryption: Encryption = Encryption.OFF
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """An envelope address as it was given: the bytes in angle brackets, and the parameters after them."""
-
-    path: bytes
-    parameters: tuple[bytes, ...] = ()
-
-    @property
-    def address(self) -> str:
-        """The address without brackets, for a person's or a program's eye; "" for the null sender."""
-        return self.path[1:-1].decode("utf-8", "replace").strip()
 
 
 class NextHop:
@@ -171,9 +169,12 @@ class NextHop:
             return _NO_LONGER_OFFERED
         return await self._ask(b" ".join([b"RCPT TO:" + recipient.path, *recipient.parameters]))
 
-    async def send(self, pieces: Iterable[memoryview | bytes]) -> Reply:
+    async def send(
+        self, pieces: Iterable[memoryview | bytes], *, before_end: Callable[[], Awaitable[None]]
+    ) -> Reply:
         """Send the message to the recipients of the transaction, which then is over.
 
+        before_end: done when all is sent but the final dot.
         Raises HopLost; with was_at_end set, nobody can know whether the message was taken.
         """
         ready = await self._ask(b"DATA", seconds=2 * COMMAND_SECONDS)
@@ -192,6 +193,7 @@ class NextHop:
         except (OSError, TimeoutError) as error:
             await self.close()
             raise HopLost("the next hop broke off") from error
+        await before_end()
         self.has_transaction = False
         try:
             return await self._ask(b".", seconds=END_SECONDS)
@@ -254,26 +256,6 @@ class NextHop:
         raise ValueError("a reply without an end")
 
 
-_MAIL_PARAMETERS = {
-    b"BODY": "8BITMIME",
-    b"SMTPUTF8": "SMTPUTF8",
-    b"SIZE": "SIZE",
-    b"RET": "DSN",
-    b"ENVID": "DSN",
-}
-_RECIPIENT_PARAMETERS = {b"NOTIFY": "DSN", b"ORCPT": "DSN"}
-
-
-def get_extension(name: bytes) -> str:
-    """Return the extension that a parameter of this name, in capitals, belongs to; '' where we hand none through."""
-    return (_MAIL_PARAMETERS | _RECIPIENT_PARAMETERS).get(name, "")
-
-
-def is_for_mail(name: bytes) -> bool:
-    """Whether the parameter of this name stands behind MAIL FROM, and not behind RCPT TO."""
-    return name not in _RECIPIENT_PARAMETERS
-
-
 def stuff(pieces: Iterable[memoryview | bytes]) -> Iterator[bytes]:
     """Yield the message as DATA sends it: a dot before every line that begins with one, and a line end last."""
     before = b"\r\n"
@@ -290,9 +272,3 @@ def stuff(pieces: Iterable[memoryview | bytes]) -> Iterator[bytes]:
             before = following
     if before != b"\r\n":
         yield b"\r\n"
-
-
-def with_size(sender: Path, pieces: Sequence[memoryview | bytes]) -> Path:
-    """Return the sender's path with the size that this copy has."""
-    others = tuple(one for one in sender.parameters if not one.upper().startswith(b"SIZE="))
-    return Path(sender.path, (*others, b"SIZE=%d" % sum(map(len, pieces))))

@@ -14,8 +14,11 @@ from integrations.models import Mailbox
 from signatures.decisions import decide
 from signatures.models import Decision, MailReceipt, Sender
 
+from .relay import END_SECONDS
 from .slot import Shown
 
+# As long as the next hop may take for its answer, and clocks may differ.
+UNSURE = timedelta(seconds=END_SECONDS + 60)
 KEPT = timedelta(days=6)  # a day longer than mail servers usually try again
 
 P = ParamSpec("P")
@@ -54,12 +57,32 @@ class Rows:
         return Shown(shown.image_url, shown.image_url_2x, shown.click_url, shown.alt)
 
     @_in_a_thread
-    def recall(self, receipts: Collection[str]) -> set[str]:
-        return set(MailReceipt.objects.filter(pk__in=receipts).values_list("pk", flat=True))
+    def recall(self, receipts: Collection[str]) -> dict[str, bool]:
+        now = timezone.now()
+        rows = MailReceipt.objects.filter(pk__in=receipts)
+        return {row.digest: row.is_taken for row in rows if row.is_taken or abs(now - row.at) < UNSURE}
+
+    @_in_a_thread
+    def mark(self, receipts: Collection[str]) -> None:
+        self._write(receipts, is_taken=False, anew=["at"])
+
+    @_in_a_thread
+    def unmark(self, receipts: Collection[str]) -> None:
+        MailReceipt.objects.filter(pk__in=receipts, is_taken=False).delete()
 
     @_in_a_thread
     def remember(self, receipts: Collection[str]) -> None:
-        MailReceipt.objects.bulk_create([MailReceipt(digest=one) for one in receipts], ignore_conflicts=True)
+        self._write(receipts, is_taken=True, anew=["at", "is_taken"])
+
+    @staticmethod
+    def _write(receipts: Collection[str], *, is_taken: bool, anew: list[str]) -> None:
+        """Rows that are there already keep what is not written anew."""
+        MailReceipt.objects.bulk_create(
+            [MailReceipt(digest=one, is_taken=is_taken) for one in receipts],
+            update_conflicts=True,
+            unique_fields=["digest"],
+            update_fields=anew,
+        )
 
     @_in_a_thread
     def forget(self, receipts: Collection[str]) -> None:

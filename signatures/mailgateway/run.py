@@ -13,14 +13,16 @@ from urllib.parse import urlsplit
 
 import idna
 
-from .budget import Budget
+from .budget import WAIT_SECONDS, Budget
+from .memory_blocks import map_large_blocks
 from .passing import Gateway, Portal
-from .relay import Address
-from .server import House, Intake
+from .relay import END_SECONDS, Address
+from .server import DATA_SECONDS, House, Intake
 from .slot import Marks
 
 LARGE_MESSAGES = 4  # so many of the largest size are in memory at once
-STOP_SECONDS = 30.0
+RECEIVING_SECONDS = 30.0  # for messages on their way in when the gateway stops
+STOP_SECONDS = END_SECONDS + 60  # for the next hop's answers
 PRUNE_SECONDS = 3_600.0
 
 
@@ -35,6 +37,10 @@ class Plan:
     public_url: str
     size_limit: int
     deadline_seconds: float
+    data_seconds: float = DATA_SECONDS
+    room_seconds: float = WAIT_SECONDS
+    receiving_seconds: float = RECEIVING_SECONDS
+    stop_seconds: float = STOP_SECONDS
 
     @property
     def name(self) -> str:
@@ -47,12 +53,16 @@ class Keeper(Portal, Protocol):
     def forget_old(self) -> None: ...
 
 
-def run(plan: Plan, portal: Keeper, say: Callable[[str], None]) -> None:
-    """Return when SIGTERM or SIGINT came and what was running is done. Raises OSError where it cannot listen."""
-    asyncio.run(_run(plan, portal, say))
+def run(plan: Plan, portal: Keeper, say: Callable[[str], None]) -> bool:
+    """Return when SIGTERM or SIGINT came and what was running is done: False where not all came to its end.
+
+    Raises OSError where it cannot listen.
+    """
+    map_large_blocks()
+    return asyncio.run(_run(plan, portal, say))
 
 
-async def _run(plan: Plan, portal: Keeper, say: Callable[[str], None]) -> None:
+async def _run(plan: Plan, portal: Keeper, say: Callable[[str], None]) -> bool:
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
@@ -61,10 +71,11 @@ async def _run(plan: Plan, portal: Keeper, say: Callable[[str], None]) -> None:
     say(f"listening on {host}:{port}, passing on to {plan.hop.host}:{plan.hop.port}")
     pruning = loop.create_task(_prune(portal))
     await stopping.wait()
-    say("stopping")
+    say(f"stopping; an answer of the next hop is waited for up to {plan.stop_seconds:.0f} seconds")
     pruning.cancel()
-    await close_house(house, server)
-    say("stopped")
+    unfinished = await close_house(house, server, plan)
+    say("stopped" if not unfinished else f"stopped before {unfinished} of its messages were answered")
+    return not unfinished
 
 
 async def open_house(plan: Plan, portal: Portal) -> tuple[House, asyncio.Server]:
@@ -72,27 +83,38 @@ async def open_house(plan: Plan, portal: Portal) -> tuple[House, asyncio.Server]
     gateway = Gateway(
         plan.hop, portal, Marks(plan.public_url), name=plan.name, deadline_seconds=plan.deadline_seconds
     )
-    budget = Budget(LARGE_MESSAGES * plan.size_limit)
-    house = House(gateway, plan.trusted, plan.size_limit, plan.name, budget)
+    budget = Budget(LARGE_MESSAGES * plan.size_limit, wait_seconds=plan.room_seconds)
+    house = House(gateway, plan.trusted, plan.size_limit, plan.name, budget, data_seconds=plan.data_seconds)
     loop = asyncio.get_running_loop()
     return house, await loop.create_server(lambda: Intake(house, loop), plan.host, plan.port)
 
 
-async def close_house(house: House, server: asyncio.Server) -> None:
-    """Nobody comes in any more, and whoever was in has left."""
+async def close_house(house: House, server: asyncio.Server, plan: Plan) -> int:
+    """Nobody comes in any more, and whoever was in has left. Return how many messages were left without an answer."""
     server.close()
-    await _empty(house)
+    unfinished = await _empty(house, plan)
     house.gateway.close()
+    return unfinished
 
 
-async def _empty(house: House) -> None:
+async def _empty(house: House, plan: Plan) -> int:
     """Sessions between messages have ended; those within one have had their time to finish."""
     house.is_stopping = True
     for session in list(house.sessions):
         session.finish()
+    await _wait_while(lambda: house.is_receiving, plan.receiving_seconds)
+    for session in list(house.sessions):
+        session.finish(at_once=True)
+    await _wait_while(lambda: house.is_busy, plan.receiving_seconds)
+    house.gateway.stop()
+    await _wait_while(lambda: house.is_busy, plan.stop_seconds)
+    return len(house.passing)
+
+
+async def _wait_while(is_so: Callable[[], bool], seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(STOP_SECONDS):
-            while house.is_busy:
+        async with asyncio.timeout(seconds):
+            while is_so():
                 await asyncio.sleep(0.05)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections import defaultdict
 from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +16,11 @@ from typing import TypeVar
 
 from aiosmtpd.smtp import SMTP
 
-from .budget import Budget
+from .budget import Budget, Share
+from .envelope import Path, read_path, read_size, refuse_parameters
+from .incoming import Incoming
 from .passing import Gateway, Mail, Outcome
-from .relay import CHUNK, HopLost, NextHop, Path, Reply, get_extension, is_for_mail, make_reply
+from .relay import CHUNK, HopLost, NextHop, Reply, make_reply, summarise
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -28,18 +29,13 @@ IDLE_SECONDS = 300.0
 PASSING_SECONDS = 3_600.0  # while the next hop has its own limits, the client is not dropped
 LONGEST_COMMAND = 4_096
 MOST_SESSIONS = 200
-SMALLEST_SHARE = 65_536  # of the memory; what a message without a size of its own takes is the largest
+DATA_SECONDS = 600.0  # for a whole message, however it drips
+# What a message may have above the size it was declared with: a server on its way may have written it anew.
+MORE_THAN_DECLARED = 65_536
+ARRIVING = 2  # times its size is what a message may take while it grows
 
-# What stands in quotes may hold any bracket; RFC 5321, 4.1.2.
-_PATH = re.compile(
-    rb'[ \t]*(<(?:"(?:[^"\\\r\n\0]|\\[^\r\n\0])*+"|[^<>"\r\n\0])*+>)((?:[ \t]+[!-~\x80-\xff]+)*+)[ \t]*'
-)
-_PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=[!-<>-~\x80-\xff]+)?")
-_SIZE = re.compile(rb"\d{1,20}")
 _TOO_EARLY = "554 5.5.0 Something came behind the message, before its answer."
 _NEXT_HOP_EXTENSIONS = ("8BITMIME", "SMTPUTF8", "DSN")
-# What some servers take for the end of a message; see RFC 5321, 4.1.1.4, and "SMTP smuggling".
-_FALSE_ENDS = (b"\n.\n", b"\n.\r", b"\r.\n", b"\r.\r")
 
 
 @dataclass(slots=True)
@@ -51,6 +47,7 @@ class House:
     size_limit: int
     name: str
     budget: Budget
+    data_seconds: float = DATA_SECONDS
     sessions: set[Intake] = field(default_factory=set)
     passing: set[asyncio.Task[object]] = field(default_factory=set)
     is_stopping: bool = False
@@ -58,7 +55,12 @@ class House:
     @property
     def is_busy(self) -> bool:
         """Whether a message is on its way in or out."""
-        return bool(self.passing) or any(session.has_transaction for session in self.sessions)
+        return bool(self.passing) or self.is_receiving
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a message is on its way in."""
+        return any(session.is_receiving for session in self.sessions)
 
     def trusts(self, host: str) -> bool:
         address = ip_address(host.partition("%")[0])
@@ -68,10 +70,10 @@ class House:
 
 @dataclass(slots=True)
 class Transaction:
-    """One message on its way in. size: as declared, or the largest."""
+    """One message on its way in. limit: how many bytes it may have, by its declared size and the setting."""
 
     sender: Path
-    size: int
+    limit: int
     recipients: list[Path] = field(default_factory=list)
 
 
@@ -136,14 +138,21 @@ class Intake(SMTP):
             self._hop = None
 
     @property
-    def has_transaction(self) -> bool:
-        return self._transaction is not None
+    def is_receiving(self) -> bool:
+        """Whether a message is on its way in, and not handed on yet."""
+        return self._transaction is not None and (self._running is None or self._running.done())
 
-    def finish(self) -> None:
-        """End the session where the gateway stops and no message is on its way."""
-        if self._house.is_stopping and self._transaction is None and self.transport is not None:
+    def finish(self, *, at_once: bool = False) -> None:
+        """End the session where the gateway stops and no message is on its way. at_once: or still on its way in."""
+        is_free = self._transaction is None or (at_once and self.is_receiving)
+        if self._house.is_stopping and is_free and self.transport is not None:
             self._writer.write(b"421 4.3.2 The gateway is stopping.\r\n")
             self._hang_up()
+
+    def _timeout_cb(self) -> None:
+        """Whoever is silent for too long is told why nobody listens any more."""
+        self._writer.write(b"421 4.4.2 Nothing came for too long.\r\n")
+        super()._timeout_cb()
 
     def _hang_up(self) -> None:
         if self.transport is not None:
@@ -167,10 +176,15 @@ class Intake(SMTP):
         if not await self._is_greeted(hostname, command):
             return
         offers = [f"SIZE {self._house.size_limit}", "ENHANCEDSTATUSCODES"]
-        offers += [name for name in _NEXT_HOP_EXTENSIONS if self._hop and name in self._hop.extensions]
+        offers += [name for name in _NEXT_HOP_EXTENSIONS if name in self._offered]
         lines = [self.hostname, *offers]
         text = [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
         await self._answer(Reply(250, tuple(line.encode("ascii") for line in text)))
+
+    @property
+    def _offered(self) -> set[str]:
+        """The extensions whose parameters a client may use."""
+        return {"SIZE", *(self._hop.extensions if self._hop else ())}
 
     async def _is_greeted(self, hostname: str, command: str) -> bool:
         if not hostname or self.session is None:
@@ -192,20 +206,22 @@ class Intake(SMTP):
         if self._transaction is not None:
             await self.push("503 5.5.1 One message at a time.")
             return
-        sender = _read_path(arg, "FROM:")
+        sender = read_path(arg, "FROM:")
         if sender is None:
             await self.push("501 5.5.4 Syntax: MAIL FROM:<address>")
             return
-        if refusal := self._refuse_parameters(sender, for_mail=True):
+        if refusal := refuse_parameters(sender, self._offered, for_mail=True):
             await self.push(refusal)
             return
-        size = _read_size(sender)
+        size = read_size(sender)
         if size is not None and size > self._house.size_limit:
             await self.push(f"552 5.3.4 Messages may have {self._house.size_limit} bytes.")
             return
         reply = await self._open_mail(sender)
         if reply.is_good:
-            self._transaction = Transaction(sender, self._house.size_limit if size is None else size)
+            largest = self._house.size_limit
+            limit = largest if size is None else min(largest, size * 9 // 8 + MORE_THAN_DECLARED)
+            self._transaction = Transaction(sender, limit)
         await self._answer(reply)
 
     async def smtp_RCPT(self, arg: str | None) -> None:
@@ -214,11 +230,11 @@ class Intake(SMTP):
         if self._transaction is None or self._hop is None:
             await self.push("503 5.5.1 MAIL comes first.")
             return
-        recipient = _read_path(arg, "TO:")
+        recipient = read_path(arg, "TO:")
         if recipient is None:
             await self.push("501 5.5.4 Syntax: RCPT TO:<address>")
             return
-        if refusal := self._refuse_parameters(recipient, for_mail=False):
+        if refusal := refuse_parameters(recipient, self._offered, for_mail=False):
             await self.push(refusal)
             return
         reply = await self._ask_hop(self._hop.add_recipient(recipient))
@@ -249,56 +265,65 @@ class Intake(SMTP):
             await self.push("501 5.5.4 Syntax: DATA")
             return
         transaction = self._transaction
-        share = await self._house.budget.take(max(SMALLEST_SHARE, transaction.size * 9 // 8))
+        await self.push("354 End with a dot on a line by itself.")
+        share = self._house.budget.open_share(ARRIVING * transaction.limit)
+        incoming = Incoming(transaction.limit)
         try:
-            await self.push("354 End with a dot on a line by itself.")
-            raw, refusal = await self._read_message()
-            if refusal is None:
-                await self._pass_on(Mail(transaction.sender, tuple(transaction.recipients), raw))
+            if not await self._read_message(incoming, share):
+                await self.push("421 4.4.2 The message took too long. Try again later.")
+                self._hang_up()
+            elif incoming.refusal is not None:
+                await self._refuse_message(transaction, incoming)
             else:
-                for _ in transaction.recipients if self._is_lmtp else (None,):
-                    await self.push(refusal)
-                await self._drop_transaction()
-                if refusal == _TOO_EARLY:
-                    self._hang_up()  # what came cannot be told from commands any more
+                await self._pass_on(transaction, incoming, share)
         finally:
-            await asyncio.shield(self._start(self._house.budget.give(share)))
+            incoming.drop()  # where the client left, this frame lives on until the garbage collector comes by
+            if self._running is None or self._running.done():
+                share.close()
+            else:
+                self._running.add_done_callback(lambda _: share.close())
         self.finish()
 
     # ── The message ──────────────────────────────────────────────────────────────────────────────
 
-    async def _read_message(self) -> tuple[bytes, str | None]:
-        """Return the message as it was before dots were doubled for the way, or why it is refused."""
-        held, is_over, at = bytearray(b"\r\n"), False, -1
-        while at < 0:
-            chunk = await self._reader.read(CHUNK)
-            if not chunk:
-                raise ConnectionResetError
-            self._reset_timeout()
-            searched = max(0, len(held) - 4)
-            held += chunk
-            at = held.find(b"\r\n.\r\n", searched)
-            if (at if at >= 0 else len(held)) > self._house.size_limit + 2:
-                is_over = True
-                if at < 0:
-                    del held[:-4]
-        if len(held) > at + 5:
-            return b"", _TOO_EARLY
-        if is_over:
-            return b"", f"552 5.3.4 Messages may have {self._house.size_limit} bytes."
-        raw = bytes(memoryview(held)[: at + 2])
-        del held
-        if any(end in raw for end in _FALSE_ENDS):
-            return b"", "554 5.6.0 A dot stands alone between bare line ends; it could be taken for the end."
-        if b"\r\n." in raw:
-            raw = raw.replace(b"\r\n.", b"\r\n")
-        return raw[2:], None
+    async def _read_message(self, incoming: Incoming, share: Share) -> bool:
+        """Return whether the message came to its end in time."""
+        try:
+            async with asyncio.timeout(self._house.data_seconds):
+                while not incoming.is_complete:
+                    await self._read_chunk(incoming, share)
+        except TimeoutError:
+            return False
+        if incoming.has_more_behind:
+            incoming.refuse(_TOO_EARLY)
+        return True
 
-    async def _pass_on(self, mail: Mail) -> None:
+    async def _read_chunk(self, incoming: Incoming, share: Share) -> None:
+        """Take of the memory what has really come, whatever was declared."""
+        chunk = await self._reader.read(CHUNK)
+        if not chunk:
+            raise ConnectionResetError
+        self._reset_timeout()
+        incoming.feed(chunk)
+        if not await share.hold(ARRIVING * incoming.size):
+            incoming.refuse("451 4.3.1 Too much mail is on its way. Try again later.")
+            await share.hold(0)
+
+    async def _refuse_message(self, transaction: Transaction, incoming: Incoming) -> None:
+        for _ in transaction.recipients if self._is_lmtp else (None,):
+            await self.push(incoming.refusal or "")
+        await self._drop_transaction()
+        if incoming.has_more_behind:
+            self._hang_up()  # what came cannot be told from commands any more
+
+    async def _pass_on(self, transaction: Transaction, incoming: Incoming, share: Share) -> None:
         """The next hop's answers are the client's. A client that leaves meanwhile ends nothing."""
         self._reset_timeout(PASSING_SECONDS)
         gateway = self._house.gateway
-        self._running = self._start(gateway.pass_on(mail, self._hop))
+        mail = Mail(transaction.sender, tuple(transaction.recipients), incoming.take())
+        await share.hold(len(mail.raw))
+        self._running = self._start(gateway.pass_on(mail, self._hop, share))
+        del mail
         self._running.add_done_callback(self._settle)
         outcome, self._hop = await asyncio.shield(self._running)
         self._reset_timeout()
@@ -356,19 +381,6 @@ class Intake(SMTP):
             logger.warning("a message is not taken: %s", lost)
             return make_reply("451 4.4.2 The next hop broke off. Try again later.")
 
-    def _refuse_parameters(self, path: Path, *, for_mail: bool) -> str | None:
-        """Return why the parameters are refused: a promise that was not offered is not taken, RFC 5321, 4.1.1.11."""
-        names = [one.partition(b"=")[0].upper() for one in path.parameters]
-        if not all(map(_PARAMETER.fullmatch, path.parameters)) or len(set(names)) < len(names):
-            return "501 5.5.4 These parameters cannot be read."
-        offered = {"SIZE", *(self._hop.extensions if self._hop else ())}
-        if not all(is_for_mail(name) == for_mail and get_extension(name) in offered for name in names):
-            return "555 5.5.4 A parameter that is not offered here."
-        size = next((one for one in path.parameters if one.upper().startswith(b"SIZE=")), None)
-        if b"SIZE" in names and (size is None or not _SIZE.fullmatch(size[5:])):
-            return "501 5.5.4 Syntax: SIZE=bytes"
-        return None
-
     async def _drop_transaction(self) -> None:
         self._transaction = None
         if self._hop is not None and self._hop.is_open and self._hop.has_transaction:
@@ -381,24 +393,3 @@ class Intake(SMTP):
         await self.push(reply.wire)
         if reply.code == 421:
             self._hang_up()
-
-
-def summarise(replies: Sequence[Reply]) -> Reply:
-    """Return the one answer that SMTP has for all recipients: the worst that can still heal, then the worst."""
-    for is_it in (lambda one: one.is_temporary, lambda one: not one.is_good):
-        found = next((reply for reply in replies if is_it(reply)), None)
-        if found is not None:
-            return found
-    return replies[-1]
-
-
-def _read_path(arg: str | None, keyword: str) -> Path | None:
-    """Return the address and its parameters as they stand, or None where they cannot be told apart."""
-    if arg is None or arg[: len(keyword)].upper() != keyword:
-        return None
-    match = _PATH.fullmatch(arg[len(keyword) :].encode("utf-8", "surrogateescape"))
-    return Path(match[1], tuple(match[2].split())) if match else None
-
-
-def _read_size(sender: Path) -> int | None:
-    return next((int(one[5:]) for one in sender.parameters if one.upper().startswith(b"SIZE=")), None)

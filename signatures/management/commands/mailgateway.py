@@ -24,9 +24,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         plan = self._make_plan(listen=options["listen"], next_hop=options["next_hop"])
         try:
-            run(plan, Rows(), self._say)
+            is_done = run(plan, Rows(), self._say)
         except OSError as error:
             raise CommandError(f"The gateway cannot listen on {options['listen']}: {error}") from error
+        if not is_done:
+            raise CommandError(
+                "The next hop did not answer in time. See docs/mailgateway.md, What it promises."
+            )
 
     def _make_plan(self, *, listen: str, next_hop: str) -> Plan:
         if listen == next_hop:

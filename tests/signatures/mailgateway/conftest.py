@@ -12,6 +12,7 @@ import pytest
 
 from signatures.mailgateway.relay import Address
 from signatures.mailgateway.run import Plan, close_house, open_house
+from signatures.mailgateway.server import House
 from signatures.mailgateway.slot import Shown
 
 from .corpus import KEY, PUBLIC_URL, SHOWN
@@ -24,9 +25,14 @@ def get_token(recipient: str) -> str:
 
 @dataclass
 class FakePortal:
-    """Maria's slots are hers; every recipient gets a banner with their own token. `on_decide` may fail or wait."""
+    """Maria's slots are hers; every recipient gets a banner with their own token. `on_decide` may fail or wait.
+
+    marks: of what is at its end. marked: every one there ever was.
+    """
 
     receipts: set[str] = field(default_factory=set)
+    marks: set[str] = field(default_factory=set)
+    marked: list[str] = field(default_factory=list)
     decided: list[str] = field(default_factory=list)
     on_decide: Callable[[str], Shown | None] | None = None
     broken: set[str] = field(default_factory=set)
@@ -46,17 +52,28 @@ class FakePortal:
             return self.on_decide(recipient)
         return make_shown(recipient)
 
-    def recall(self, receipts: Collection[str]) -> set[str]:
+    def recall(self, receipts: Collection[str]) -> dict[str, bool]:
         self._work("recall")
-        return self.receipts & set(receipts)
+        return {one: one in self.receipts for one in receipts if one in self.receipts | self.marks}
+
+    def mark(self, receipts: Collection[str]) -> None:
+        self._work("mark")
+        self.marks |= set(receipts)
+        self.marked += receipts
+
+    def unmark(self, receipts: Collection[str]) -> None:
+        self._work("unmark")
+        self.marks -= set(receipts)
 
     def remember(self, receipts: Collection[str]) -> None:
         self._work("remember")
         self.receipts |= set(receipts)
+        self.marks -= set(receipts)
 
     def forget(self, receipts: Collection[str]) -> None:
         self._work("forget")
         self.receipts -= set(receipts)
+        self.marks -= set(receipts)
 
 
 def make_shown(recipient: str) -> Shown:
@@ -93,11 +110,12 @@ def portal() -> Iterator[FakePortal]:
 
 @dataclass
 class Running:
-    """A gateway that listens. close: as SIGTERM ends it."""
+    """A gateway that listens. close: as SIGTERM ends it. unfinished: messages it then left without an answer."""
 
     port: int
     close: Callable[[], None]
-    house: object
+    house: House
+    unfinished: list[int]
 
 
 @pytest.fixture
@@ -117,13 +135,14 @@ def start_gateway(mail_loop: Loop, sink_port: int, portal: FakePortal) -> Iterat
         plan = dataclasses.replace(plan, **options)
         house, server = mail_loop.run(open_house(plan, portal))
         closed = threading.Event()
+        unfinished: list[int] = []
 
         def close() -> None:
             if not closed.is_set():
                 closed.set()
-                mail_loop.run(close_house(house, server))
+                unfinished.append(mail_loop.run(close_house(house, server, plan)))
 
-        started.append(Running(get_port(server), close, house))
+        started.append(Running(get_port(server), close, house, unfinished))
         return started[-1]
 
     yield start

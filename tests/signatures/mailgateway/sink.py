@@ -26,13 +26,15 @@ class Taken:
 class Sink:
     """What it took, what it was told, and what it answers instead of taking everything.
 
-    on_*: return an answer such as "550 5.1.1 No", or None to go on.
+    on_*: return an answer such as "550 5.1.1 No", or None to go on; "closed" to close without one.
+    breaks: so many transactions are cut before the message, by closing the connection.
     """
 
     taken: list[Taken] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     sessions: list[SMTP] = field(default_factory=list)
+    breaks: int = 0
     on_mail: Callable[[str], str | None] = lambda sender: None
     on_rcpt: Callable[[str], str | None] = lambda recipient: None
     on_data: Callable[[Taken], str | None] = lambda taken: None
@@ -77,6 +79,10 @@ class _Server(SMTP):
         if not self.envelope.rcpt_tos:
             await self.push("503 5.5.1 RCPT first")
             return
+        if self.event_handler.breaks:
+            self.event_handler.breaks -= 1
+            self.transport.abort()
+            return
         await self.push("354 Go on")
         held = bytearray(b"\r\n")
         while not held.endswith(b"\r\n.\r\n"):  # the client sends nothing behind it
@@ -87,6 +93,9 @@ class _Server(SMTP):
         self.envelope.original_content = bytes(held[:-3]).replace(b"\r\n..", b"\r\n.")[2:]
         status = await self.event_handler.handle_DATA(self, self.session, self.envelope)
         self._set_post_data_state()
+        if status == "closed":
+            self.transport.abort()
+            return
         await self.push(status)
 
 

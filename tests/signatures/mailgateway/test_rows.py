@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from integrations.models import Connection, Mailbox, Person
 from portal.models import Domain
-from signatures.mailgateway.rows import KEPT, Rows
+from signatures.mailgateway.rows import KEPT, UNSURE, Rows
 from signatures.models import Decision, MailReceipt, Sender
 from tests.signatures.decisions.conftest import open_place
 
@@ -82,9 +82,35 @@ def test_receipts_are_written_found_and_struck_out():
     rows.remember(["a" * 64, "b" * 64])
     rows.remember(["a" * 64])
 
-    assert rows.recall(["a" * 64, "c" * 64]) == {"a" * 64}
+    assert rows.recall(["a" * 64, "c" * 64]) == {"a" * 64: True}
     rows.forget(["a" * 64])
     assert [row.digest for row in MailReceipt.objects.all()] == ["b" * 64]
+
+
+@pytest.mark.django_db
+def test_a_mark_becomes_a_receipt_or_is_struck_out_and_a_receipt_never_becomes_a_mark():
+    rows.remember(["taken" * 8])
+    rows.mark(["taken" * 8, "refused" * 8, "new" * 8, "bystander" * 7])
+    rows.remember(["new" * 8])
+    rows.unmark(["taken" * 8, "refused" * 8, "new" * 8])
+
+    assert dict(MailReceipt.objects.values_list("digest", "is_taken")) == {
+        "taken" * 8: True, "new" * 8: True, "bystander" * 7: False,
+    }  # fmt: skip
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("direction", [-1, 1])
+def test_a_mark_holds_as_long_as_the_next_hop_may_take_whichever_way_the_clock_went(direction):
+    rows.mark(["a" * 64, "b" * 64])
+    rows.remember(["c" * 64])
+    over = UNSURE + timedelta(seconds=5)
+    MailReceipt.objects.filter(digest="a" * 64).update(at=timezone.now() + direction * over)
+    MailReceipt.objects.filter(digest="c" * 64).update(at=timezone.now() + direction * over)
+
+    assert rows.recall(["a" * 64, "b" * 64, "c" * 64]) == {"b" * 64: False, "c" * 64: True}
+    rows.mark(["a" * 64])
+    assert rows.recall(["a" * 64]) == {"a" * 64: False}
 
 
 @pytest.mark.django_db
