@@ -28,7 +28,6 @@ from .restoration import get_restoration
 from .sealing import Unsealable, open_sealed
 from .signals import disconnect_requested, restoring_given_up
 from .standing import set_state
-from .switches import say_why_dark
 from .sync import count_unfinished
 from .tokens import WATCH_SECONDS, is_being_renewed
 
@@ -50,8 +49,11 @@ def request_disconnect(connection: Connection, *, restores: bool, by_label: str)
     """
     can_restore = restores and connection.state in (ConnectionState.ACTIVE, ConnectionState.MISCONFIGURED)
     placed = get_restoration(connection).total
-    if restores and placed:
-        _refuse_unrestorable(connection)
+    if restores and placed and connection.state == ConnectionState.LOST:
+        raise DisconnectRefused(
+            "Outreach no longer accepts our access, so no original can be put back. "
+            "Connect again first, or disconnect without restoring."
+        )
     with transaction.atomic():
         touched = (
             Connection.objects.filter(pk=connection.pk)
@@ -82,17 +84,6 @@ def request_disconnect(connection: Connection, *, restores: bool, by_label: str)
     else:
         enqueue("integrations.tasks.continue_disconnect", connection_id=str(connection.pk))
     return connection
-
-
-def _refuse_unrestorable(connection: Connection) -> None:
-    if connection.state == ConnectionState.LOST:
-        raise DisconnectRefused(
-            "Outreach no longer accepts our access, so no original can be put back. "
-            "Connect again first, or disconnect without restoring."
-        )
-    why_dark = say_why_dark(connection, NEEDED["mailboxes"])
-    if why_dark:
-        raise DisconnectRefused(f"No original can be put back. {why_dark}")
 
 
 def leave_as_they_are(connection: Connection, *, number: int, by_label: str) -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from .consent import list_scopes
 from .ledger import record_act
-from .models import Connection, ConnectionState, SwitchedOff
+from .models import Connection, ConnectionState, DisconnectStep, SwitchedOff
 from .registry import list_alternatives
 
 
@@ -69,7 +69,7 @@ def switch_on(connection: Connection, scope: str, *, by_label: str, reason: str)
 def _get_row(connection: Connection, scope: str) -> Connection:
     """Return the row, held until the transaction ends, if `scope` can be switched on it."""
     row = Connection.objects.select_for_update(of=("self",)).select_related("domain").get(pk=connection.pk)
-    if row.state in (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED):
+    if row.state == ConnectionState.DISCONNECTED or row.disconnect_step == DisconnectStep.REVOKING:
         raise SwitchRefused("This connection is over, so there is nothing to switch.")
     if scope not in row.scopes_requested or scope not in row.scopes_granted:
         raise SwitchRefused(f"Outreach did not grant {scope}, so there is nothing to switch.")

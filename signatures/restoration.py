@@ -35,7 +35,7 @@ def get_leaving_run(connection: Connection) -> DeliveryRun | None:
     runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.RESTORE)
     if connection.disconnect_requested_at is not None:  # empty where it was asked for before this was noted
         runs = runs.filter(created_at__gte=connection.disconnect_requested_at)
-    return runs.first()
+    return runs.exclude(state=DeliveryRunState.PLANNING).first()
 
 
 def list_left(connection: Connection) -> list[LeftBehind]:
@@ -47,7 +47,7 @@ def list_left(connection: Connection) -> list[LeftBehind]:
         LeftBehind(
             delivery.mailbox_remote_id,
             delivery.mailbox_email,
-            delivery.reason or "It was not reached.",
+            delivery.reason or run.cause or "It was not reached.",
             is_conflict=delivery.reason_code == CONFLICT_CODE,
         )
         for delivery in run.deliveries.exclude(state=DeliveryState.DELIVERED)

@@ -88,6 +88,10 @@ def start_restore(connection: Connection, *, by_label: str, only_sender: Sender 
         return present
     if why_not:
         raise DeliveryBlocked(why_not)
+    # Half-made by a process of an earlier version that died; now a restore is made whole or not at all.
+    DeliveryRun.objects.filter(
+        connection=connection, kind=DeliveryRun.Kind.RESTORE, state=DeliveryRunState.PLANNING
+    ).delete()
     _give_up_idle(connection, with_restores=is_leaving)
     try:
         with transaction.atomic():

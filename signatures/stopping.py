@@ -9,7 +9,7 @@ from integrations.models import Connection, ConnectionState
 
 from .delivery import DeliveryBlocked
 from .givingup import IDLE, give_up
-from .models import DeliveryRun
+from .models import DeliveryRun, DeliveryRunState
 from .restoration import get_leaving_run, get_owing
 
 
@@ -17,8 +17,8 @@ from .restoration import get_leaving_run, get_owing
 def stop_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
     """A run that waits or asks is over; the mailboxes it had not reached keep what they hold.
 
-    Raises: DeliveryBlocked, where it is at work or over, or is the restore of a disconnect: that ends by
-    being continued, or on the connection's page, by leaving a stated number of mailboxes as they are.
+    Raises: DeliveryBlocked, where it is at work or over; where it is a restore that asks, which ends by being
+    continued and is in nobody's way; or the restore of a disconnect: that is left on the connection's page.
     """
     idle = DeliveryRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state__in=IDLE).first()
     if idle is None:
@@ -27,6 +27,8 @@ def stop_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
         raise DeliveryBlocked(
             "This restore belongs to a disconnect. Leave its mailboxes as they are on the Outreach page."
         )
+    if idle.kind == DeliveryRun.Kind.RESTORE and idle.state == DeliveryRunState.HALTED:
+        raise DeliveryBlocked("A restore that asks you is continued, not stopped; nothing waits for it.")
     give_up([run.pk], f"Stopped by {by_label}.")
     run.refresh_from_db()
     record_act(

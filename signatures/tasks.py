@@ -18,6 +18,7 @@ from .lease import is_due
 from .models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState, Following
 from .restoration import get_leaving_run
 
+MAKING = timedelta(minutes=5)  # longer than listing what to restore took an earlier version
 UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost its task
 
 
@@ -112,6 +113,12 @@ def _get_owing_connections() -> list[UUID]:
         state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING
     )
     busy = (*UNFINISHED_DELIVERY, DeliveryRunState.HALTED)
+    making = DeliveryRun.objects.filter(
+        kind=DeliveryRun.Kind.RESTORE,
+        state=DeliveryRunState.PLANNING,
+        created_at__gte=timezone.now() - MAKING,
+    )
+    leaving = leaving.exclude(pk__in=making.values("connection"))
     runs = ((connection.pk, get_leaving_run(connection)) for connection in leaving)
     return [pk for pk, run in runs if run is None or run.state not in busy]
 

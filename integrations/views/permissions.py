@@ -24,7 +24,7 @@ from ..consent import (
     start_authorisation,
 )
 from ..forms import RequestForm, SwitchOffForm, SwitchOnForm
-from ..models import Connection, ConnectionState
+from ..models import Connection, ConnectionState, DisconnectStep
 from ..switches import Switch, SwitchRefused, list_switches, switch_off, switch_on
 
 
@@ -106,7 +106,7 @@ def switch(request: HttpRequest, domain: Domain, scope: str) -> HttpResponse:
 def _get_switch(domain: Domain, scope: str) -> tuple[Connection, Switch]:
     """Return the open connection and one granted permission of it. Raises Http404 where there is none such."""
     connection = get_connection(domain)
-    if connection is not None and connection.state != ConnectionState.DISCONNECTING:
+    if connection is not None and connection.disconnect_step != DisconnectStep.REVOKING:
         for present in list_switches(connection):
             if present.scope == scope:
                 return connection, present

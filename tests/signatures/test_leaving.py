@@ -26,6 +26,7 @@ from integrations.models import (
 )
 from integrations.notices import watch_connections
 from integrations.restoration import get_restoration
+from integrations.switches import SwitchRefused, switch_off, switch_on
 from signatures.delivery import DeliveryBlocked, resume_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot
 from signatures.restore import carry_out_restore, restore_connection, start_restore
@@ -325,3 +326,24 @@ def test_access_already_lost_is_no_reason_to_leave_silently(ready, delivered):
     request_disconnect(ready, restores=False, by_label="test")
     act = LedgerEntry.objects.get(action="disconnect requested")
     assert act.detail == f"without restoring, {len(delivered)} mailboxes"
+
+
+def test_a_permission_that_is_off_asks_and_can_be_switched_on_while_leaving(
+    sandbox, ready, before, delivered, client, owner
+):
+    switch_off(ready, "mailboxes.all", by_label="dana@acme.example", reason="The audit is open")
+    leaving = request_disconnect(ready, restores=True, by_label="dana@acme.example")
+
+    run = restore_connection(leaving.pk)
+
+    assert (run.state, "switched off here" in run.cause) == (DeliveryRunState.HALTED, True)
+    assert get_place(leaving) == STILL_THERE
+    client.force_login(owner)
+    switch = reverse("integrations:outreach_switch", args=[leaving.domain.name, "mailboxes.all"])
+    assert client.get(switch).status_code == 200
+    switch_on(leaving, "mailboxes.all", by_label="dana@acme.example", reason="It is closed")
+    run = carry_out_restore(resume_delivery(run, by_label="dana@acme.example").pk)
+    assert run.state == DeliveryRunState.COMPLETE
+    assert_all_back(sandbox, leaving, before)
+    with pytest.raises(SwitchRefused):
+        switch_off(leaving, "mailboxes.all", by_label="dana@acme.example", reason="Too late")
