@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
-from html.parser import HTMLParser
 
 from signatures.rendering.colours import contrast_ratio
 from signatures.rendering.conversions import convert_attribute
+from signatures.rendering.markup import Kind, Piece, read_pieces
 from signatures.rendering.sanitize import ALLOWED_ATTRIBUTES, ALLOWED_TAGS, is_allowed_attribute
 from signatures.rendering.styles import hides, refused_declarations, refused_fonts, style_values
 from signatures.rendering.tree import Element, Text, read_tree
@@ -27,10 +27,8 @@ _WHITES = frozenset({"#fff", "#ffffff", "white"})
 
 def removal_warnings(source: str, css: str) -> Iterator[str]:
     """Yield a sentence for each tag, attribute, address and style that will be removed from `source`."""
-    reader = _RemovedParts()
-    reader.feed(source)
-    reader.close()
-    yield from dict.fromkeys(reader.sentences)
+    sentences = (sentence for piece in read_pieces(source) for sentence in _removed_parts(piece))
+    yield from dict.fromkeys(sentences)
     for rule in dict.fromkeys(found.lower() for found in _AT_RULE.findall(css)):
         yield f"The {rule} rule was left out: mail clients drop it, or it would fetch something."
 
@@ -71,33 +69,27 @@ def result_warnings(html: str, byte_count: int) -> Iterator[str]:
     yield from dict.fromkeys(_contrast_warnings(root, ink=None, ground=None))
 
 
-class _RemovedParts(HTMLParser):
-    """Collects what the sanitizer will not keep, as sentences."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sentences: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in ALLOWED_TAGS:
-            self.sentences.append(f"The tag <{tag}> is not allowed and was removed.")
-            return
-        known = ALLOWED_ATTRIBUTES["*"] | ALLOWED_ATTRIBUTES.get(tag, frozenset()) | {"class", "id", "hidden"}
-        for name, value in attrs:
-            if name == "style" and hides(value or ""):
-                continue  # said of the whole element
-            if name == "style":
-                self.sentences.extend(_style_sentences(value or ""))
-            elif name not in known:
-                self.sentences.append(f"The attribute {name} of <{tag}> is not allowed and was removed.")
-            elif name in ("href", "src") and not is_allowed_attribute(
-                name, convert_attribute(name, value or "")
-            ):
-                self.sentences.append(_refused_address(value or ""))
-            elif name not in ("class", "id", "hidden") and not is_allowed_attribute(
-                name, convert_attribute(name, value or "")
-            ):
-                self.sentences.append(f"The value of {name} in <{tag}> is not allowed and was removed.")
+def _removed_parts(piece: Piece) -> Iterator[str]:
+    """Yield a sentence for each part of a tag that the sanitizer will not keep."""
+    tag = piece.name
+    if piece.kind is not Kind.START:
+        return
+    if tag not in ALLOWED_TAGS:
+        yield f"The tag <{tag[:40]}> is not allowed and was removed."
+        return
+    known = ALLOWED_ATTRIBUTES["*"] | ALLOWED_ATTRIBUTES.get(tag, frozenset()) | {"class", "id", "hidden"}
+    for name, value in piece.get_attributes():
+        if name == "style":
+            # What hides is said of the whole element.
+            yield from () if hides(value) else _style_sentences(value)
+        elif name not in known:
+            yield f"The attribute {name[:40]} of <{tag}> is not allowed and was removed."
+        elif name in ("class", "id", "hidden") or is_allowed_attribute(name, convert_attribute(name, value)):
+            continue
+        elif name in ("href", "src"):
+            yield _refused_address(value)
+        else:
+            yield f"The value of {name} in <{tag}> is not allowed and was removed."
 
 
 def _picture_warnings(picture: Element) -> Iterator[str]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from signatures.rendering.errors import TemplateError
+from signatures.rendering.errors import Locator, TemplateError
 from signatures.rendering.marks import SLOT_CLOSE, SLOT_OPEN
-from signatures.rendering.slots import Locator, Place, SlottedMarkup
+from signatures.rendering.slots import Place, SlottedMarkup
 from signatures.rendering.tree import VOID_TAGS
 
 _PIECE = re.compile(f"<!--{SLOT_OPEN}(?P<slot>\\d+){SLOT_CLOSE}-->|<(?P<close>/?)(?P<tag>[a-z0-9]+)[^>]*>")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -15,23 +16,30 @@ from liquid.template import BoundTemplate
 
 from signatures.rendering.absences import left_over_warnings
 from signatures.rendering.advice import removal_warnings, result_warnings, style_warnings
+from signatures.rendering.bounds import (
+    MarkupBounds,
+    read_liquid,
+    require_characters,
+    require_css,
+    require_draft,
+)
 from signatures.rendering.branches import require_whole_branches
-from signatures.rendering.errors import RenderRefused, TemplateError
+from signatures.rendering.errors import Locator, RenderRefused, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME, nearest_field, sample_values
 from signatures.rendering.filters import FILTERS
 from signatures.rendering.hidden import condition_warnings, drop_hidden
 from signatures.rendering.language import ALLOWED_TAGS, LIQUID, MarkedOutputNode
+from signatures.rendering.marks import PRIVATE, SLOT_CLOSE, SLOT_OPEN
+from signatures.rendering.markup import Unclosed, read_pieces
 from signatures.rendering.render import render_signature
 from signatures.rendering.sanitize import inline_styles, sanitize_inlined, sanitize_template
-from signatures.rendering.slots import LIQUID_PIECE, Locator, Slot, put_aside, put_back
+from signatures.rendering.slots import LIQUID_PIECE, Slot, put_aside, put_back
 from signatures.rendering.template import CompiledTemplate
 
-MAX_SOURCE_CHARACTERS = 100_000
-_COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL)
-_PRIVATE = re.compile("[\ue000-\uf8ff\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
-_TAG_NAME = re.compile(r"\{%-?\s*([^\s%-]*)")
+_COMMENTS = re.compile(f"<!--(?!{SLOT_OPEN}[0-9]+{SLOT_CLOSE}-->).*?-->", re.DOTALL)
 _PICTURE_WITHOUT_ADDRESS = re.compile(r"<img(?![^>]* src=)[^>]*>")
-_BLANK_LINES = re.compile(r"[ \t\r]*\n\s*")
+_BLANK_LINES = re.compile(r"(?<![ \t\r])[ \t\r]*+\n\s*+")
+_NO_LINE_END = re.compile(r"[^\n]")
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}")
 
 
@@ -43,16 +51,22 @@ def compile_template(source: str) -> CompiledTemplate:
     """
     source = unify_line_ends(source)
     at = Locator(source)
-    _refuse_characters(source, at)
-    source = _COMMENT.sub(_blank, source)
+    require_characters(source, at)
+    source = _without_comments(source, at)
+    _require_markup(source, at)
     parsed = _parse(source, at)
     slots = _read_slots(source, parsed, at)
     markup = put_aside(source, slots, at)
-    draft, hidden = drop_hidden(inline_styles(sanitize_template(markup.html), markup.css))
+    html = sanitize_template(markup.html)
+    require_draft(html)
+    require_css(markup.css, html.count("<"))
+    draft, hidden = drop_hidden(inline_styles(html, markup.css))
+    require_draft(draft)
     html = _clean(draft, at)
     require_whole_branches(html, markup, at)
     fields = tuple(dict.fromkeys(name for slot in slots for name in slot.fields))
     compiled = CompiledTemplate(put_back(html, markup, at).strip(), fields)
+    _require_no_marks(compiled.html)
     warnings = [
         *removal_warnings(markup.html, markup.css),
         *condition_warnings(source),
@@ -66,6 +80,12 @@ def compile_template(source: str) -> CompiledTemplate:
 def unify_line_ends(source: str) -> str:
     """Return `source` with every line end written as one line feed: browsers send two characters, files one."""
     return source.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _require_no_marks(html: str) -> None:
+    """Raise TemplateError where a parser read one of our characters from another spelling, as a CSS escape is."""
+    if found := PRIVATE.search(html):
+        raise TemplateError(f"The character U+{ord(found[0]):04X} cannot be used in a template.")
 
 
 def _try_out(template: CompiledTemplate) -> list[str]:
@@ -84,26 +104,38 @@ def _try_out(template: CompiledTemplate) -> list[str]:
     return [*result_warnings(full.html, full.byte_count), *left_over_warnings(template)]
 
 
-def _refuse_characters(source: str, at: Locator) -> None:
-    if len(source) > MAX_SOURCE_CHARACTERS:
-        raise TemplateError(f"The template is longer than {MAX_SOURCE_CHARACTERS:,} characters.")
-    found = _PRIVATE.search(source)
-    if found:
-        raise at.error(f"The character U+{ord(found[0]):04X} cannot be used in a template.", found.start())
+def _without_comments(source: str, at: Locator) -> str:
+    """Return `source` with each Liquid comment as blanks, so that what follows keeps its line and column.
+
+    Raises: TemplateError for Liquid that has no end, is too long, or is a tag that we do not have.
+    """
+    texts: list[str] = []
+    position = 0
+    for start, end, name in read_liquid(source, at):
+        if name == "comment":
+            texts += source[position:start], _NO_LINE_END.sub(" ", source[start:end])
+            position = end
+        elif source.startswith("{%", start) and name not in ALLOWED_TAGS:
+            allowed = "if, elsif, else, unless, case, when and comment"
+            raise at.error(f"The tag {name or '%'} is not available; there are {allowed}.", start)
+    return "".join((*texts, source[position:]))
 
 
-def _blank(found: re.Match[str]) -> str:
-    """Return a Liquid comment as blanks, so that what follows keeps its line and column."""
-    return re.sub(r"[^\n]", " ", found[0])
+def _require_markup(source: str, at: Locator) -> None:
+    """Raise TemplateError where the tags of `source` are not closed, or are too many to be checked in time."""
+    bounds = MarkupBounds(at)
+    try:
+        for piece in read_pieces(LIQUID_PIECE.sub(lambda found: SLOT_OPEN * len(found[0]), source)):
+            bounds.count(piece)
+    except Unclosed as unclosed:
+        raise at.error(
+            f"{unclosed.name} has no end, so nothing behind it would be shown. Write &lt; for the character <.",
+            unclosed.position,
+        ) from unclosed
 
 
 def _parse(source: str, at: Locator) -> BoundTemplate:
-    """Return the parsed template; raise TemplateError for tags, filters and syntax that are not ours."""
-    for found in LIQUID_PIECE.finditer(source):
-        name = _TAG_NAME.match(found[0])
-        if name and name[1] not in ALLOWED_TAGS:
-            allowed = "if, elsif, else, unless, case, when and comment"
-            raise at.error(f"The tag {name[1] or '%'} is not available; there are {allowed}.", found.start())
+    """Return the parsed template; raise TemplateError for filters and syntax that are not ours."""
     try:
         return LIQUID.from_string(source)
     except LiquidError as error:
@@ -117,7 +149,7 @@ def _read_slots(source: str, parsed: BoundTemplate, at: Locator) -> list[Slot]:
     starts = sorted(slots)
     for expression, node in _expressions(parsed.nodes, RenderContext(parsed)):
         position = node.token.start_index
-        start = max((s for s in starts if s <= position), default=0)
+        start = starts[bisect_right(starts, position) - 1]
         fields, filters = _names_in(expression, position, at)
         slot = slots[start]
         slot.fields += fields
@@ -169,7 +201,7 @@ def _known_field(path: Path, position: int, at: Locator) -> str:
 
 def _clean(draft: str, at: Locator) -> str:
     """Return the draft in its final form: sanitized again, class names gone, blank space short."""
-    html = sanitize_inlined(draft)
+    html = _COMMENTS.sub("", sanitize_inlined(draft))
     html = _PICTURE_WITHOUT_ADDRESS.sub("", _BLANK_LINES.sub("\n", html))
     # Here all Liquid is put aside: braces now were text, or character references that became text.
     if _BRACES.search(html):

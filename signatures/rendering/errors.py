@@ -24,3 +24,15 @@ class RenderRefused(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class Locator:
+    """Says where a position in the source is, for error messages."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def error(self, message: str, position: int) -> TemplateError:
+        """Return a TemplateError pointing at `position`."""
+        before = self._source[: max(0, position)]
+        return TemplateError(message, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)

@@ -1,7 +1,8 @@
 """The private characters that carry meaning between rendering steps and never leave.
 
-They are private-use code points: values lose them in `context`, templates that contain them
-are refused in `compile`, so one seen later was put there by us.
+They are private-use code points: values lose them in `context`; templates that contain them, or refer to
+them by number, are refused when they are saved; the sanitizer drops them. So one seen while a signature is
+made was put there by us, and none is in what is sent.
 """
 
 from __future__ import annotations
@@ -18,5 +19,7 @@ ATTRIBUTE_CLOSE = "\ue003"
 SLOT_OPEN = "\ue010"
 SLOT_CLOSE = "\ue011"
 
+# What no template and no signature may hold: private use, half pairs, and controls but tab and line ends.
+PRIVATE = re.compile("[\ue000-\uf8ff\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 VALUE = re.compile(f"{PRESENT_OPEN}([^{PRESENT_CLOSE}]*){PRESENT_CLOSE}")
 NUMBERED = re.compile(f"{PRESENT_OPEN}(\\d+)([{PRESENT_CLOSE}{ATTRIBUTE_CLOSE}])")

@@ -10,22 +10,14 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from signatures.rendering.errors import TemplateError
+from signatures.rendering.errors import Locator, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME, Trust
 from signatures.rendering.marks import SLOT_CLOSE, SLOT_OPEN
+from signatures.rendering.markup import ATTRIBUTE, Kind, Piece, read_pieces
 
 LIQUID_PIECE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _SLOT = re.compile(f"{SLOT_OPEN}(\\d+){SLOT_CLOSE}")
-_MARKUP = re.compile(
-    r"<!--.*?(?:-->|\Z)"
-    r"|<style\b[^>]*>(?P<css>.*?)</style\s*>"
-    r"|<[a-zA-Z/!?](?:[^>\"']|\"[^\"]*\"|'[^']*')*>",
-    re.DOTALL | re.IGNORECASE,
-)
-_ATTRIBUTE = re.compile(r"""([^\s"'<>/=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+))""")
-_OPEN_TABLE = re.compile(
-    r"(<table\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>)((?:\s|\ue010\d+\ue011)*)(?=<tr\b)", re.IGNORECASE
-)
+_BEFORE_ROW = re.compile(r"(?:\s++|\ue010\d+\ue011)*+(?=<tr\b)", re.IGNORECASE)
 _TEXT_ATTRIBUTES = frozenset({"alt", "title"})
 _URL_ATTRIBUTES = frozenset({"href", "src"})
 _NUMBER_ATTRIBUTES = frozenset({"width", "height"})
@@ -82,18 +74,6 @@ class SlottedMarkup:
     thousand: int = 9
 
 
-class Locator:
-    """Says where a position in the source is, for error messages."""
-
-    def __init__(self, source: str) -> None:
-        self._source = source
-
-    def error(self, message: str, position: int) -> TemplateError:
-        """Return a TemplateError pointing at `position`."""
-        before = self._source[: max(0, position)]
-        return TemplateError(message, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
-
-
 def put_aside(source: str, slots: list[Slot], at: Locator) -> SlottedMarkup:
     """Return `source` with each slot replaced by a stand-in, comments and <style> blocks taken out.
 
@@ -102,35 +82,40 @@ def put_aside(source: str, slots: list[Slot], at: Locator) -> SlottedMarkup:
     """
     numbers = iter(range(len(slots)))
     numbered = LIQUID_PIECE.sub(lambda _: f"{SLOT_OPEN}{next(numbers)}{SLOT_CLOSE}", source)
-    # Without it a parser opens the table body itself, after a condition that stands before the row.
-    numbered = _OPEN_TABLE.sub(r"\1<tbody>\2", numbered)
     markup = SlottedMarkup("", "", slots, word=_unused_word(source), thousand=_unused_thousand(source))
+    texts: list[str] = []
     styles: list[str] = []
-
-    def replace(found: re.Match[str]) -> str:
-        piece = found[0]
-        inside = [slots[int(number)] for number in _SLOT.findall(piece)]
-        if piece.startswith("<!--"):
-            for slot in inside:
-                if not slot.is_output:
-                    raise at.error(
-                        "A condition cannot stand in an HTML comment; take the comment out.", slot.position
-                    )
-            return ""
-        if found["css"] is not None:
-            if inside:
-                raise at.error(
-                    "Fields and conditions cannot stand in <style>; use a style attribute.",
-                    inside[0].position,
-                )
-            styles.append(found["css"])
-            return ""
-        return _place_in_tag(piece, markup, at) if inside else piece
-
-    html = _MARKUP.sub(replace, numbered)
-    markup.html = _SLOT.sub(lambda found: _place_in_text(int(found[1]), slots, at), html)
+    position = 0
+    for piece in read_pieces(numbered):
+        # No tag may come about where a comment was.
+        texts.append(numbered[position : piece.start].replace("<", "&lt;"))
+        texts.append(_place_piece(piece, markup, styles, at))
+        position = piece.end
+        # Without it a parser opens the table body itself, after a condition that stands before the row.
+        if (piece.kind, piece.name) == (Kind.START, "table") and _BEFORE_ROW.match(numbered, position):
+            texts.append("<tbody>")
+    texts.append(numbered[position:].replace("<", "&lt;"))
+    markup.html = _SLOT.sub(lambda found: _place_in_text(int(found[1]), slots, at), "".join(texts))
     markup.css = "\n".join(styles)
     return markup
+
+
+def _place_piece(piece: Piece, markup: SlottedMarkup, styles: list[str], at: Locator) -> str:
+    """Return the tag with its Liquid put aside. Nothing stays of comments and <style>, whose CSS is kept."""
+    inside = [markup.slots[int(number)] for number in _SLOT.findall(piece.text + (piece.inside or ""))]
+    if piece.kind is not Kind.COMMENT and piece.inside is None:
+        return _place_in_tag(piece, markup, at) if inside else piece.text
+    if piece.name == "style" and inside:
+        raise at.error(
+            "Fields and conditions cannot stand in <style>; use a style attribute.", inside[0].position
+        )
+    for slot in inside:
+        if not slot.is_output:
+            where = f"in <{piece.name}>" if piece.name else "in an HTML comment; take the comment out"
+            raise at.error(f"A condition cannot stand {where}.", slot.position)
+    if piece.name == "style":
+        styles.append(piece.inside or "")
+    return f"<{piece.name}></{piece.name}>" if piece.name not in ("", "style") else ""
 
 
 def _place_in_text(number: int, slots: list[Slot], at: Locator) -> str:
@@ -144,18 +129,20 @@ def _place_in_text(number: int, slots: list[Slot], at: Locator) -> str:
     return slot.stand_in
 
 
-def _place_in_tag(tag: str, markup: SlottedMarkup, at: Locator) -> str:
+def _place_in_tag(tag: Piece, markup: SlottedMarkup, at: Locator) -> str:
     def in_attribute(found: re.Match[str]) -> str:
-        quoted = next((value for value in found.groups()[1:3] if value is not None), None)
+        quoted = next((value for value in (found["double"], found["single"]) if value is not None), None)
         if quoted is None or not _SLOT.search(quoted):
             return found[0]
-        if found[1].lower() in _URL_ATTRIBUTES:
+        if found["name"].lower() in _URL_ATTRIBUTES:
             quoted = quoted.strip()
         if quoted.lower().startswith("tel:") and _SLOT.fullmatch(quoted[4:].strip()):
             quoted = _as_tel_link(quoted[4:].strip(), markup.slots)
-        return f'{found[1]}="{_place_in_value(found[1].lower(), quoted, markup, at)}"'
+        quoted = quoted.replace('"', "&quot;")
+        return f'{found["name"]}="{_place_in_value(found["name"].lower(), quoted, markup, at)}"'
 
-    placed = _ATTRIBUTE.sub(in_attribute, tag)
+    attributes = tag.text[tag.attributes_start :]
+    placed = tag.text[: tag.attributes_start] + ATTRIBUTE.sub(in_attribute, attributes)
     for number in _SLOT.findall(placed):
         slot = markup.slots[int(number)]
         if slot.place is None and slot.is_output:
@@ -267,7 +254,7 @@ def _unused_word(source: str) -> str:
 def _unused_thousand(source: str) -> int:
     """Return a digit that starts no number of four digits in quotes in `source`."""
     for digit in range(9, 0, -1):
-        if not re.search(rf"[\"'=\s]{digit}\d\d\d[\"'>\s]", source):
+        if not re.search(rf"[\"'=\s]{digit}\d\d\d(?!\d)", source):
             return digit
     raise TemplateError("The template uses too many numbers of four digits.")
 
@@ -277,26 +264,26 @@ def put_back(html: str, markup: SlottedMarkup, at: Locator) -> str:
 
     Raises: TemplateError when a stand-in reached a place it was not made for.
     """
-    pieces = re.split(r"(<!--.*?-->|<[^>]*>)", html)
-    return "".join(_restore_piece(piece, markup, at) for piece in pieces)
+    stand_ins = re.compile(
+        f"{SLOT_OPEN}(?P<mark>\\d+){SLOT_CLOSE}|(?:https://)?{markup.word}(?P<word>\\d+)z(?:\\.example)?"
+        f"|#{word_digits(markup.word)}(?P<colour>[0-9a-f]{{4}})"
+        f'|(?<=="){markup.thousand}(?P<number>\\d{{3}})(?=")'
+    )
 
+    def restore_piece(piece: str) -> str:
+        if comment := re.fullmatch(f"<!--{SLOT_OPEN}(\\d+){SLOT_CLOSE}-->", piece):
+            return markup.slots[int(comment[1])].source
+        is_tag = piece.startswith("<")
 
-def _restore_piece(piece: str, markup: SlottedMarkup, at: Locator) -> str:
-    comment = re.fullmatch(f"<!--{SLOT_OPEN}(\\d+){SLOT_CLOSE}-->", piece)
-    if comment:
-        return markup.slots[int(comment[1])].source
-    if piece.startswith("<!--"):
-        return ""
-    in_tag = piece.startswith("<")
-    for slot in markup.slots:
-        if not slot.stand_in or slot.stand_in not in piece:
-            continue
-        if slot.place is Place.NUMBER:
-            piece = piece.replace(f'="{slot.stand_in}"', f'="{slot.restored()}"')
-            continue
-        if (slot.place is Place.TEXT) == in_tag:
-            raise at.error(
-                "This field ended up in a place where it cannot stand; check the markup.", slot.position
-            )
-        piece = piece.replace(slot.stand_in, slot.restored())
-    return piece
+        def restore(found: re.Match[str]) -> str:
+            kind = found.lastgroup or ""
+            slot = markup.slots[int(found[kind], 16 if kind == "colour" else 10)]
+            if (slot.place is Place.TEXT) == is_tag:
+                raise at.error(
+                    "This field ended up in a place where it cannot stand; check the markup.", slot.position
+                )
+            return found[0].replace(slot.stand_in, slot.restored())
+
+        return stand_ins.sub(restore, piece)
+
+    return "".join(restore_piece(piece) for piece in re.split(r"(<!--.*?-->|<[^>]*>)", html))

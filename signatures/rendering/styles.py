@@ -27,6 +27,9 @@ PIXELS = {"in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4, "q": 96 / 101.6, "pc": 16}
 # Nothing is nothing in every unit.
 _ZERO_UNITS = frozenset({"ex", "ch", "lh", "rlh", "vw", "vh", "vi", "vb", "vmin", "vmax"})
 _MAX_LENGTH = 2_000
+MAX_STYLE_LENGTH = 4_000
+# Beyond what a declaration says, and what the parser raises on: brackets in brackets, numbers without end.
+_TOO_MUCH = re.compile(r"[0-9]{40}|(?:[(\[{][^(\[{]*+){40}")
 
 _COLOUR_NAMES = frozenset(
     {
@@ -163,14 +166,14 @@ def draft_style(style: str) -> str:
     """Return the same as `convert_style` with what still decides: `!important`, and what hides an element."""
     return "; ".join(
         f"{one.name}: {one.value}{' !important' * one.is_important}"
-        for one in _declarations(style, _HEX, _HIDING)
+        for one in _declarations(style, _HEX, is_draft=True)
         if one.value
     )
 
 
 def hides(style: str) -> bool:
     """Return whether a reader sees nothing of an element with this style."""
-    values = {one.name: one.value for one in _declarations(style, _HEX, _HIDING) if one.value}
+    values = {one.name: one.value for one in _declarations(style, _HEX, is_draft=True) if one.value}
     is_flat = any(_IS_ZERO.match(values.get(name, "")) for name in ("height", "max-height"))
     return (
         values.get("display") == "none"
@@ -195,19 +198,28 @@ def style_values(style: str) -> dict[str, str]:
     return {one.name: one.value for one in _declarations(style) if one.value}
 
 
+@lru_cache(maxsize=4096)
 def _declarations(
-    style: str, more_kinds: frozenset[str] = frozenset(), more_styles: dict[str, frozenset[str]] | None = None
-) -> Iterator[_Style]:
-    """Yield each declaration of `style`.
+    style: str, more_kinds: frozenset[str] = frozenset(), *, is_draft: bool = False
+) -> tuple[_Style, ...]:
+    """Return each declaration of `style`.
 
     Escapes are read first, and every value is written anew from what they stand for, so `u\\72l(` is url( here.
     """
+    if len(style) > MAX_STYLE_LENGTH or _TOO_MUCH.search(style):
+        return (_Style("", "", style),)
+    return tuple(_read_declarations(style, more_kinds, _HIDING if is_draft else {}))
+
+
+def _read_declarations(
+    style: str, more_kinds: frozenset[str], more_styles: dict[str, frozenset[str]]
+) -> Iterator[_Style]:
     for node in tinycss2.parse_declaration_list(style, skip_comments=True, skip_whitespace=True):
         if not isinstance(node, Declaration):
             yield _Style("", "", node.serialize() if node.type != "error" else style)
             continue
         kinds = ALLOWED_STYLES.get(node.lower_name, frozenset())
-        kinds |= (more_styles or {}).get(node.lower_name, frozenset())
+        kinds |= more_styles.get(node.lower_name, frozenset())
         value, fonts = _clean_value(node.value, kinds | more_kinds) if kinds else ("", ())
         written = f"{node.name}: {tinycss2.serialize(node.value).strip()}"
         yield _Style(node.lower_name, value, written, node.important, fonts)
