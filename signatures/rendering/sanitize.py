@@ -1,7 +1,7 @@
 """Which markup a signature may hold. Everything that is not named here is removed.
 
-`sanitize_signature` is the last word before markup leaves this package. Its result parses
-to the same result again.
+`sanitize_signature` is the last word before markup leaves this package. What it returns it would return
+unchanged: it is asked again until that holds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import css_inline
 import nh3
 
 from signatures.rendering.conversions import convert_attribute
+from signatures.rendering.marks import PRIVATE
 from signatures.rendering.styles import clean_style, convert_style, draft_style
 
 # Text, tables and pictures: what mail clients agree on. No form, media, svg, math, iframe,
@@ -125,27 +126,42 @@ _VALUE_PATTERNS: dict[str, re.Pattern[str]] = {
 }
 # Invisible, and parsers drop it at the start: what follows a removed element would lose it next time.
 _BYTE_ORDER_MARK = "\ufeff"
+# Nearly all markup is the same after the second; what is not by the last is no signature of anybody's.
+_PASSES = 5
 _TEL = re.compile(r"tel:\+?[0-9().*#-]+(?:;ext=[0-9]+)?", re.I)
 # A browser drops these silently inside an address, so what it follows is not what was checked.
 _HIDDEN_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 def sanitize_signature(html: str) -> str:
-    """Return `html` with only allowed tags, attributes, addresses and CSS left; comments removed."""
-    return _FINAL.clean(html.replace(_BYTE_ORDER_MARK, ""))
+    """Return `html` with only allowed tags, attributes, addresses and CSS left; comments removed.
+
+    Characters that carry meaning in here alone are dropped, however they are written.
+    """
+    for _ in range(_PASSES):
+        cleaned = PRIVATE.sub("", _clean(_FINAL, PRIVATE.sub("", html)))
+        if cleaned == html:
+            return html
+        html = cleaned
+    return ""
 
 
 def sanitize_template(html: str) -> str:
     """Return the same for a template in the making, in the form that every mail client reads.
 
-    What the next steps need stays: comments, class names, `!important`, and what hides an element.
+    What the next steps need stays: stand-ins, comments, class names, `!important`, and what hides an element.
     """
-    return _DRAFT.clean(html.replace(_BYTE_ORDER_MARK, ""))
+    return _clean(_DRAFT, html)
 
 
 def sanitize_inlined(html: str) -> str:
     """Return the same for a template whose styles are inline: of what the next steps need, comments stay."""
-    return _INLINED.clean(html.replace(_BYTE_ORDER_MARK, ""))
+    return _clean(_INLINED, html)
+
+
+def _clean(cleaner: nh3.Cleaner, html: str) -> str:
+    """Return what `cleaner` makes of `html`, without what a parser would take away or change the next time."""
+    return cleaner.clean(html).replace(_BYTE_ORDER_MARK, "").replace("\r", "\n")
 
 
 def inline_styles(html: str, css: str) -> str:
@@ -154,7 +170,7 @@ def inline_styles(html: str, css: str) -> str:
 
 
 def _filter_attribute(tag: str, name: str, value: str) -> str | None:
-    """Return the value to keep for one attribute, or None to remove it. Called by nh3."""
+    """Return the value to keep for one attribute, or None to remove it."""
     if name == "style":
         return clean_style(value) or None
     return value if is_allowed_attribute(name, value) else None
@@ -171,6 +187,21 @@ def _convert_attribute(tag: str, name: str, value: str) -> str | None:
 def _draft_attribute(tag: str, name: str, value: str) -> str | None:
     """Return the same with the styles that only decide what becomes of others."""
     return draft_style(value) or None if name == "style" else _convert_attribute(tag, name, value)
+
+
+def _without_errors(keep: Callable[[str, str, str], str | None]) -> Callable[[str, str, str], str | None]:
+    """Return `keep` with None wherever it raises: what cannot be read cannot be judged, so it goes.
+
+    nh3 before 0.3.8 would keep the attribute as it came.
+    """
+
+    def filter_attribute(tag: str, name: str, value: str) -> str | None:
+        try:
+            return keep(tag, name, value)
+        except Exception:
+            return None
+
+    return filter_attribute
 
 
 def is_allowed_attribute(name: str, value: str) -> bool:
@@ -212,7 +243,7 @@ def _cleaner(
         tags=set(ALLOWED_TAGS),
         clean_content_tags=set(_REMOVED_WITH_CONTENT),
         attributes=attributes,
-        attribute_filter=keep,
+        attribute_filter=_without_errors(keep),
         # Conditional comments are markup to Outlook and would pass unread.
         strip_comments=strip_comments,
         # rel means nothing in mail.
