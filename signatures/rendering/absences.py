@@ -11,7 +11,7 @@ from signatures.rendering.context import build_context
 from signatures.rendering.errors import RenderRefused
 from signatures.rendering.fields import FIELD_BY_NAME, Source, sample_values
 from signatures.rendering.labels import has_words
-from signatures.rendering.render import render_context
+from signatures.rendering.render import render_signature
 from signatures.rendering.template import CompiledTemplate
 
 # Each field costs one more rendering; beyond this a template is not looked at.
@@ -64,7 +64,7 @@ def left_over_warnings(template: CompiledTemplate) -> Iterator[str]:
 
 def _lines(template: CompiledTemplate, values: Mapping[str, str | None]) -> list[str]:
     try:
-        return render_context(template, build_context(values)).text.split("\n")
+        return render_signature(template, values).text.split("\n")
     except RenderRefused:
         return []
 

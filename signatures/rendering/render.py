@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from signatures.rendering.place import PLACE_FIELDS, put_stand_ins
 from signatures.rendering.plaintext import plain_text
 from signatures.rendering.sanitize import sanitize_signature
 from signatures.rendering.template import CompiledTemplate
+
+logger = logging.getLogger(__name__)
 
 # The maxLength of the attribute that receives it, counted in bytes because the column is
 # believed to be counted in bytes.
@@ -48,9 +51,20 @@ def render_signature(template: CompiledTemplate, values: Mapping[str, str | None
     """Return the signature of one sender.
 
     values: flat dotted field names to raw text; what does not fit its field counts as missing.
-    Raises: RenderRefused, when there is nothing that may be sent.
+    Raises: RenderRefused, when there is nothing that may be sent; nothing else, so that what is wrong with
+    one sender's signature never ends the work on others.
     """
-    return render_context(template, build_context(values))
+    try:
+        return render_context(template, build_context(values))
+    except RenderRefused:
+        raise
+    except Exception as error:
+        logger.exception("A template could not be rendered for one sender.")
+        raise RenderRefused(
+            "unrenderable",
+            "The template cannot be rendered for this sender; the operator’s log says why. "
+            "Save the template again, or assign another one.",
+        ) from error
 
 
 def render_context(template: CompiledTemplate, context: Context) -> RenderedSignature:
