@@ -106,12 +106,14 @@ class Page(Generic[Record]):
     """One page of a listing. is_last is True on the page that ends the listing.
 
     unknown: for how many of the records each attribute did not come, or came as something we cannot use.
+    has_gap: the listing left records out, and neither which nor how many is known.
     """
 
     records: tuple[Record, ...]
     unreadable: tuple[Unreadable, ...]
     is_last: bool
     unknown: Mapping[UnknownValue, int] = field(default_factory=dict)
+    has_gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,3 +120,14 @@ class UnexpectedReply(IntegrationError):
 
 class UnreadableRecord(UnexpectedReply):
     """The reply was sound, and one record in it was not; the others can be read without it."""
+
+
+class UnreadableReply(UnexpectedReply):
+    """What came is no answer of the outside system: a page of HTML, half a document, another packing.
+
+    Whatever stands between may have sent it, so that a second try of a read may bring the answer.
+    """
+
+
+class ReplyTooLarge(UnreadableReply):
+    """The reply has more bytes than we take; a second try brings the same."""

@@ -22,19 +22,23 @@ from integrations.errors import (
     IntegrationError,
     PolicyViolation,
     RateLimited,
+    ReplyTooLarge,
     ScopeMissing,
     UnexpectedReply,
     Unreachable,
+    UnreadableReply,
     WritesNotAllowed,
 )
 from integrations.outreach import jsonapi, policy, waiting
 from integrations.outreach.endpoints import Endpoint
 from integrations.outreach.ports import AccessSource, Budget, CallRecord, Permission, Recorder
+from integrations.outreach.read_spacing import ReadSpacing
 from integrations.outreach.statuses import (
-    SMALLEST_PAGE,
     InMaintenance,
-    PageTooHeavy,
+    NoAccess,
+    NoConnection,
     TokenRejected,
+    TooSlow,
     error_for,
 )
 from portal import deadline
@@ -44,8 +48,9 @@ CONNECT_AND_READ_SECONDS = (3.05, 20.0)
 CALL_SECONDS = 60.0
 LARGEST_PAGE_BYTES = 16 * 1024 * 1024
 LARGEST_REPLY_BYTES = 1024 * 1024
-READ_RETRIES = 3
+READ_TRIES = 4
 FIRST_BACKOFF_SECONDS = 0.5
+LONGEST_BACKOFF_SECONDS = 2.0
 LONGEST_WAIT_IN_PLACE_SECONDS = 5.0
 
 # urllib3 logs whole addresses, and the address of a look-up holds somebody's e-mail address.
@@ -129,8 +134,8 @@ class Transport:
     ) -> Answer:
         """Return the answer to one request, sent once.
 
-        Raises: Unreachable when no whole answer arrived in `seconds`; UnexpectedReply when it is larger
-            than `max_bytes` or packed in a way that was not offered.
+        Raises: NoConnection, TooSlow or Unreachable when no whole answer arrived in `seconds`; ReplyTooLarge
+            when it is larger than `max_bytes`, UnreadableReply when packed in a way that was not offered.
         """
         try:
             with (
@@ -153,7 +158,7 @@ class Transport:
             OSError,
         ) as error:
             # Not chained: the library's words hold the whole address.
-            raise Unreachable(
+            raise _kind_of(error)(
                 "Outreach could not be reached. Nothing to do: we try again by ourselves.",
                 detail=type(error).__name__,
             ) from None
@@ -161,6 +166,18 @@ class Transport:
     def close(self) -> None:
         """Close every idle connection."""
         self._session.close()
+
+
+def _kind_of(error: Exception) -> type[Unreachable]:
+    """Return what came of a request that has no answer: no connection, no answer in time, or a broken one."""
+    within = error.args[0] if error.args else None  # requests wraps what urllib3 said, and http.client before
+    reasons = (error, within, getattr(within, "reason", None), *getattr(within, "args", ()))
+    if isinstance(error, (requests.exceptions.SSLError, requests.ConnectTimeout)):
+        return NoConnection
+    if any(isinstance(reason, urllib3.exceptions.NewConnectionError) for reason in reasons):
+        return NoConnection
+    late = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
+    return TooSlow if any(isinstance(reason, late) for reason in reasons) else Unreachable
 
 
 class _WalledUp(BaseAdapter):
@@ -205,7 +222,7 @@ def _read(response: requests.Response, max_bytes: int) -> bytes:
     for chunk in response.raw.stream(32 * 1024, decode_content=True):
         size += len(chunk)
         if size > max_bytes:
-            raise _unusable(f"larger than {max_bytes} bytes")
+            raise _unusable(f"larger than {max_bytes} bytes", ReplyTooLarge)
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -263,7 +280,8 @@ class OutreachClient:
         self._now = now
         self._jitter = jitter
         self._seconds = seconds
-        self._repeats = repeats
+        self.repeats = repeats
+        self._spacing = ReadSpacing()
         self._transport = transport or Transport(max_connections=max_connections)
 
     def __enter__(self) -> Self:
@@ -294,44 +312,62 @@ class OutreachClient:
         path_id: str | None = None,
         query: Mapping[str, str] | None = None,
         body: Any = None,
+        tries: int = READ_TRIES,
     ) -> Reply:
         """Return Outreach's reply to one call of the table.
 
         In order: the policy, the budget, the token, the call. A 401 renews the token once and repeats
-        the call once; a 429 of at most 5 seconds is waited for once; a read is repeated up to 3 times
-        when no answer came, a write never (its reply may be lost and the write done: the caller reads
-        and compares). A client that repeats nothing does none of this, but a 401 still renews the token,
-        for the next call. Waiting for our own budget or for a token is not recorded: nothing left.
+        the call once; a 429 of at most 5 seconds is waited for once, and after repeated ones reads keep a
+        distance. A read is tried up to `tries` times when no answer came or none that can be read; a write
+        once (its reply may be lost and the write done: the caller reads and compares). A client that
+        repeats nothing does none of this, but a 401 still renews the token, for the next call. Waiting for
+        our own budget or for a token is not recorded: nothing left.
         Raises: PolicyViolation, and every member of integrations.errors.
         """
         query = dict(query or {})
         failures, has_renewed, has_waited, token = 0, False, False, ""
         while True:
+            if self.repeats and self._spacing.seconds and body is None:
+                self._sleep(self._spacing.seconds)
             scope = self._check(endpoint, path_id, query, body)
             call = self._prepare(endpoint, scope, path_id, query, body)
             self._budget.take()
-            token = token or self._access.token()
+            token = token or self._lease_token()
             try:
-                return self._attempt(call, token)
+                reply = self._attempt(call, token)
+                self._spacing.answered()
+                return reply
             except TokenRejected:
                 if has_renewed:
                     raise
-                has_renewed, token = True, self._access.renew(token)
-                if not self._repeats:
+                has_renewed, token = True, self._lease_token(rejected=token)
+                if not self.repeats:
                     raise
             except RateLimited as error:
+                self._spacing.limited()
                 waits_too_long = error.retry_after_seconds > LONGEST_WAIT_IN_PLACE_SECONDS
-                if has_waited or waits_too_long or not self._repeats:
+                if has_waited or waits_too_long or not self.repeats:
                     raise
                 has_waited = True
                 self._sleep(error.retry_after_seconds)
-            except (PageTooHeavy, InMaintenance):
+            except (InMaintenance, ReplyTooLarge):
                 raise
-            except Unreachable:
+            except (Unreachable, UnreadableReply):
                 failures += 1
-                if endpoint.verb != "read" or failures > READ_RETRIES or not self._repeats:
+                if endpoint.verb != "read" or failures >= tries or not self.repeats:
                     raise
-                self._sleep(FIRST_BACKOFF_SECONDS * 2 ** (failures - 1) * (0.5 + self._jitter() / 2))
+                self.back_off(failures)
+
+    def _lease_token(self, *, rejected: str = "") -> str:
+        try:
+            return self._access.renew(rejected) if rejected else self._access.token()
+        except (Unreachable, UnexpectedReply) as error:
+            raise NoAccess(error.message, detail=error.detail) from error
+
+    def back_off(self, failures: int) -> None:
+        """Wait before a read is tried again, longer after each failure in a row."""
+        seconds = min(FIRST_BACKOFF_SECONDS * 2 ** (failures - 1), LONGEST_BACKOFF_SECONDS)
+        self._sleep(seconds * (0.5 + self._jitter() / 2))
 
     def _check(self, endpoint: Endpoint, path_id: str | None, query: Mapping[str, str], body: Any) -> str:
         """Return the scope under which the call may leave; a call that may not is recorded and raised."""
@@ -443,7 +479,9 @@ class OutreachClient:
             media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if media_type not in (MEDIA_TYPE, "application/json"):
                 raise _unusable("not JSON:API")
-            return Reply(jsonapi.parse_document(answer.body), answer.headers)
+            document = jsonapi.parse_document(answer.body)
+            (jsonapi.resources if call.endpoint.verb == "read" else jsonapi.resource)(document)
+            return Reply(document, answer.headers)
         if wait is not None:
             self._budget.blocked(wait)
             raise RateLimited(
@@ -452,8 +490,6 @@ class OutreachClient:
                 detail="HTTP 429",
             )
         error = error_for(call.endpoint, answer.status, answer.body, scope=call.scope)
-        if answer.status == 502 and int(call.query.get("page[size]", "0")) > SMALLEST_PAGE:
-            raise PageTooHeavy(error.message, detail=error.detail)
         headers = answer.headers
         pause = waiting.seconds_until(headers.get("Retry-After"), now=now, date=headers.get("Date"))
         if answer.status == 503 and pause is not None and pause > LONGEST_WAIT_IN_PLACE_SECONDS:
@@ -461,9 +497,9 @@ class OutreachClient:
         raise error
 
 
-def _unusable(why: str) -> UnexpectedReply:
-    return UnexpectedReply(
+def _unusable(why: str, kind: type[UnreadableReply] = UnreadableReply) -> UnreadableReply:
+    return kind(
         "Outreach’s reply could not be used, and nothing of it was. "
-        "Try again; tell the operator if it stays.",
+        "It is tried again; tell the operator if it stays.",
         detail=why,
     )

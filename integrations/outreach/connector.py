@@ -46,7 +46,7 @@ _IDENTITY_FIELDS = ("email", "userGuid", "createdAt")
 class OutreachConnector:
     """Implements `integrations.connector.Connector` for Outreach.
 
-    page_size: 500 by measurement; a page that Outreach finds too heavy is halved by the client.
+    page_size: 500 by measurement; a page that does not come is halved.
     """
 
     def __init__(self, client: OutreachClient, *, page_size: int = 500) -> None:
@@ -61,9 +61,10 @@ class OutreachConnector:
         oldest one stands for it. Some pages come unsorted, so the oldest is picked here once more.
         """
         query = {"page[size]": "25", "sort": "createdAt", "fields[user]": ",".join(_IDENTITY_FIELDS)}
-        page = next(pages(self._client, LIST_USERS, {**query, "count": "false"}))
+        listing = pages(self._client, LIST_USERS, {**query, "count": "false"})
+        items = next((page.items for page in listing if page.items), [])
         try:
-            users = [records.oldest_first(item) for item in page.items]
+            users = [records.oldest_first(item) for item in items]
         except FieldError as error:
             raise _unexpected(f"user {error}") from error
         if not users:
@@ -194,16 +195,17 @@ class OutreachConnector:
         """
         query = {"page[size]": str(self._page_size), "count": "false", "sort": "createdAt", **filters}
         key = f"fields[{endpoint.resource_type}]"
+        has_begun = False
         if self._takes_relationships:
-            listing = pages(self._client, endpoint, {**query, key: ",".join(fields)})
             try:
-                first = next(listing)
-            except NotUnderstood:
-                self._takes_relationships = False
-            else:
-                yield first
-                yield from listing
+                for page in pages(self._client, endpoint, {**query, key: ",".join(fields)}):
+                    has_begun |= bool(page.items)
+                    yield page
                 return
+            except NotUnderstood:
+                if has_begun:
+                    raise
+                self._takes_relationships = False
         plain = _without_relationships(fields)
         yield from pages(self._client, endpoint, {**query, key: ",".join(plain)})
 
@@ -221,6 +223,6 @@ def _since(updated_since: datetime | None) -> dict[str, str]:
 
 def _unexpected(detail: str) -> UnexpectedReply:
     return UnexpectedReply(
-        "Outreach’s reply does not fit what we asked for. Try again; tell the operator if it stays.",
+        "Outreach’s reply does not fit what we asked for. It is tried again; tell the operator if it stays.",
         detail=detail,
     )

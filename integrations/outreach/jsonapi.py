@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from integrations.errors import UnexpectedReply
+from integrations.errors import UnreadableReply
 
 MAX_TEXT = 4_000
 MAX_TEXTS = 1_000
@@ -36,7 +36,7 @@ def parse_document(body: bytes) -> dict[str, Any]:
     Refused: anything that is not one UTF-8 JSON object without a byte order mark; NaN, infinities,
     numbers too large, duplicate keys, lone surrogates, nesting deeper than the decoder goes (about
     1,000 levels; nothing after it recurses).
-    Raises: UnexpectedReply.
+    Raises: UnreadableReply.
     """
     try:
         document = json.loads(
@@ -87,16 +87,16 @@ def _refuse_surrogates(document: dict[str, Any]) -> None:
                 containers.append(value)
 
 
-def _unreadable(why: str) -> UnexpectedReply:
-    return UnexpectedReply(
+def _unreadable(why: str) -> UnreadableReply:
+    return UnreadableReply(
         "Outreach’s reply could not be read, and nothing of it was used. "
-        "Try again; tell the operator if it stays.",
+        "It is tried again; tell the operator if it stays.",
         detail=why,
     )
 
 
 def resources(document: dict[str, Any]) -> list[Any]:
-    """Return the items of a listing as they came. Raises: UnexpectedReply when there is no list."""
+    """Return the items of a listing as they came. Raises: UnreadableReply when there is no list."""
     items = document.get("data")
     if type(items) is not list:
         raise _unreadable("data is not a list")
@@ -104,7 +104,7 @@ def resources(document: dict[str, Any]) -> list[Any]:
 
 
 def resource(document: dict[str, Any]) -> Any:
-    """Return the one item of a document as it came. Raises: UnexpectedReply when there is none."""
+    """Return the one item of a document as it came. Raises: UnreadableReply when there is none."""
     item = document.get("data")
     if type(item) is not dict:
         raise _unreadable("data is not an object")

@@ -16,7 +16,7 @@ _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 # One address: no comma and no '..', which list and range in Outreach's classic filter syntax.
 _ONE_ADDRESS = re.compile(r"(?!.*\.\.)[^\s,@]+@[^\s,@]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_SORTS = frozenset({"createdAt"})
+_SORTS = frozenset({"createdAt", "-createdAt"})
 
 
 def check(
@@ -159,7 +159,7 @@ def check_next_link(url: Any, *, base_url: str, path: str) -> str:
 def _bad_link(why: str) -> UnexpectedReply:
     return UnexpectedReply(
         "Outreach’s link to the next page is not one we follow. "
-        "Run the sync again; tell the operator if it stays.",
+        "It is tried again; tell the operator if it stays.",
         detail=f"links.next {why}",
     )
 

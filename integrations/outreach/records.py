@@ -58,7 +58,7 @@ def read_page(
 ) -> Page[Record]:
     """Return the page as records; one that does not fit is rejected, and of two with one id the last counts."""
     records: dict[str, Record] = {}
-    unreadable: list[Unreadable] = []
+    unreadable = list(page.unread)
     unknown: dict[str, list[UnknownValue]] = {}
     for item in page.items:
         remote_id = ""
@@ -75,7 +75,7 @@ def read_page(
             records[remote_id] = record
             unknown[remote_id] = values.unknown
     counted = Counter(itertools.chain.from_iterable(unknown.values()))
-    return Page(tuple(records.values()), tuple(unreadable), page.is_last, counted)
+    return Page(tuple(records.values()), tuple(unreadable), page.is_last, counted, page.has_gap)
 
 
 class Values:

@@ -14,11 +14,14 @@ from integrations.errors import (
     ScopeMissing,
     UnexpectedReply,
     Unreachable,
+    UnreadableReply,
 )
 from integrations.outreach.endpoints import Endpoint
 from integrations.outreach.jsonapi import parse_document
 
-SMALLEST_PAGE = 25
+# Statuses of Outreach's own that say something of one object. As HTML they come from a gateway before it,
+# which knows nothing of the object. (413 is the gateway's own word for a body that is too large.)
+PAGES_OF_GATEWAYS = (403, 404, 409, 410, 422)
 
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 # Long and with a digit in it: tokens are, Outreach's error ids and attribute names are not.
@@ -39,8 +42,19 @@ class NotUnderstood(UnexpectedReply):
     """400: Outreach does not take this form of the request; another form may do."""
 
 
-class PageTooHeavy(Unreachable):
-    """502 on a listing whose page can still be made smaller."""
+class TooSlow(Unreachable):
+    """No whole answer in time, of ours or of the gateway's (502, 504): a smaller page may come in time.
+
+    Source of 502: estuary/connectors, source-outreach.
+    """
+
+
+class NoAccess(Unreachable):
+    """No token could be had just now, so that nothing was asked for: asking for less does not help."""
+
+
+class NoConnection(Unreachable):
+    """Nobody was there to take the request; what was asked for does not matter."""
 
 
 class InMaintenance(Unreachable):
@@ -63,15 +77,20 @@ def error_for(endpoint: Endpoint, status: int, body: bytes, *, scope: str) -> In
             "We try again by ourselves; reconnect on the Outreach page if it stays.",
             detail=detail,
         )
+    if status in PAGES_OF_GATEWAYS and body.lstrip()[:1] == b"<":
+        return UnreadableReply(
+            "A web page came in the place of Outreach’s answer, and nothing of it was used. "
+            "It is tried again; tell the operator if it stays.",
+            detail=detail,
+        )
     if status == 403:
         return _forbidden(endpoint, scope, first, detail)
     if status in (408, 425) or status >= 500:
-        return Unreachable(
-            "Outreach is not answering. Nothing to do: we try again by ourselves.", detail=detail
-        )
+        kind = TooSlow if status in (408, 502, 504) else Unreachable
+        return kind("Outreach is not answering. Nothing to do: we try again by ourselves.", detail=detail)
     if status == 400:
         return NotUnderstood(
-            "Outreach did not understand our request. Tell the operator; trying again will not help.",
+            "Outreach did not understand our request. It is tried again; tell the operator if it stays.",
             detail=detail,
         )
     if is_write and status in (404, 410):
@@ -85,7 +104,8 @@ def error_for(endpoint: Endpoint, status: int, body: bytes, *, scope: str) -> In
             detail=detail,
         )
     return UnexpectedReply(
-        "Outreach answered in a way we do not know, and nothing of it was used. Tell the operator.",
+        "Outreach answered in a way we do not know, and nothing of it was used. "
+        "It is tried again; tell the operator if it stays.",
         detail=detail,
     )
 

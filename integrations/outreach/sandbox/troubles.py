@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from email.utils import formatdate
@@ -188,6 +189,19 @@ def _headers(fault: Rule, request: Request, response: Response) -> None:
     response.headers = kept + [(name, str(value)) for name, value in values.items() if value is not None]
 
 
+def _poisoned(fault: Rule, request: Request, response: Response) -> None:
+    """A page that holds this record is answered with `status`; with `field`, only where it carries that."""
+    if response.status != 200:
+        return
+    data = json.loads(response.body).get("data")
+    field_name = fault.options.get("field")
+    for record in data if isinstance(data, list) else [data]:
+        is_it = str(record.get("id")) == str(fault.options["record"])
+        if is_it and (field_name is None or field_name in record["attributes"]):
+            response.status = fault.options.get("status", 500)
+            response.content_type, response.body = "text/html", b"<html>no</html>"
+
+
 AFTERWARDS: dict[str, Callable[[Rule, Request, Response], None]] = {
     "lost": _lost,
     "cut": _cut,
@@ -198,6 +212,7 @@ AFTERWARDS: dict[str, Callable[[Rule, Request, Response], None]] = {
     "body": _body,
     "huge": _huge,
     "headers": _headers,
+    "poisoned": _poisoned,
 }
 
 
@@ -303,6 +318,7 @@ OPTIONS: dict[str, set[str]] = {
     "body": {"value"},
     "huge": {"bytes"},
     "headers": {"values"},
+    "poisoned": {"record", "field", "status"},
     "next_link": {"to"},
     "shuffle": set(),
     "duplicate_page": set(),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from integrations.errors import RateLimited
-from integrations.outreach.client import OutreachClient
+from integrations.outreach.client import CALL_SECONDS, OutreachClient
 from integrations.outreach.connector import OutreachConnector
 from integrations.outreach.oauth import OAuthClient
 from integrations.outreach.ports import CallRecord, Permission
@@ -69,6 +69,7 @@ class Wire:
     records: list[CallRecord] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     while_asleep: Callable[[], None] = lambda: None
+    seconds: float = CALL_SECONDS
 
     def __post_init__(self) -> None:
         self.client = OutreachClient(
@@ -79,6 +80,7 @@ class Wire:
             record=self.records.append,
             sleep=self._sleep,
             jitter=lambda: 1.0,
+            seconds=self.seconds,
         )
         self.connector = OutreachConnector(self.client, page_size=50)
 
@@ -104,10 +106,16 @@ def make_wire(sandbox: Sandbox) -> Iterator[Callable[..., Wire]]:
     with ExitStack() as stack:
 
         def make(
-            *, base_url: str = "", scopes: tuple[str, ...] = REQUESTED, access: Access | None = None
+            *,
+            base_url: str = "",
+            scopes: tuple[str, ...] = REQUESTED,
+            access: Access | None = None,
+            seconds: float = CALL_SECONDS,
         ) -> Wire:
             tokens = sandbox.oauth.issue_tokens(scopes=list(scopes), user_id=1)
-            wire = Wire(base_url or sandbox.base_url, access or Access([tokens["access_token"]]))
+            wire = Wire(
+                base_url or sandbox.base_url, access or Access([tokens["access_token"]]), seconds=seconds
+            )
             stack.callback(wire.client.close)
             return wire
 

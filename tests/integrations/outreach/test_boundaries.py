@@ -11,9 +11,8 @@ import integrations.outreach
 
 FOLDER = Path(integrations.outreach.__file__).parent
 WIRE = (
-    "endpoints", "scopes", "policy", "jsonapi", "ports", "waiting", "statuses", "deadline", "client", "oauth",
-    "records",
-    "listing", "connector", "proof",
+    "endpoints", "scopes", "policy", "jsonapi", "ports", "waiting", "statuses", "read_spacing", "page_size", "client",
+    "oauth", "records", "listing", "connector", "proof",
 )  # fmt: skip
 
 

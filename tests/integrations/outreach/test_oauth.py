@@ -172,7 +172,7 @@ def test_anything_else_can_be_tried_again_and_gives_no_half_reply(sandbox, oauth
     with pytest.raises(error) as caught:
         oauth.refresh(issued["refresh_token"], REDIRECT_URI)
 
-    assert type(caught.value) is error
+    assert isinstance(caught.value, error)
     assert caught.value.permanent is False
     assert len(sandbox.requests) == 1
 
