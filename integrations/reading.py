@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from portal.garbage import collect_rarely
 
 from .connector import MailboxRecord, Page, PersonRecord, TeamRecord
 from .errors import ConnectionLost, IntegrationError, RateLimited
+from .faults import record_fault, say_fault
 from .mirror import Mirror, Tally, TeamSides
 from .models import (
     Connection,
@@ -27,14 +29,19 @@ from .models import (
     Team,
 )
 from .models.directory import MirrorRow
+from .outages import explain_outage, get_pause, is_outage, say_outage
 from .registry import NEEDED
 from .sessions import Session, open_session
 from .switches import say_why_dark
 
-LEASE = timedelta(minutes=5)  # longer than one page can take: four attempts of a minute each
+LEASE = timedelta(minutes=5)  # longer than one call can take; it is renewed before a page is asked for again
 OVERLAP = timedelta(seconds=5)  # read again behind the newest instant seen, as rows commit out of order
 HOLD_ABOVE_PERCENT = 30
 HOLD_ABOVE_ROWS = 10
+
+MOST_COUNTED = 32_000  # waits that fit into their column
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[SyncRun], None]
 Record = TypeVar("Record", TeamRecord, PersonRecord, MailboxRecord)
@@ -68,6 +75,7 @@ class _Seen:
     ids: set[str] = field(default_factory=set)
     newest: datetime | None = None
     has_nameless: bool = False
+    has_gap: bool = False
 
 
 class Reading:
@@ -89,21 +97,18 @@ class Reading:
         run = self._run
         try:
             yield
-        except RateLimited as error:
-            self._end(
-                RunState.WAITING,
-                error.message,
-                resume_at=timezone.now() + timedelta(seconds=error.retry_after_seconds),
-            )
-        except ConnectionLost as error:
-            self._end(RunState.SKIPPED, error.message)
-        except IntegrationError as error:
-            self._end(RunState.FAILED, f"{error.message} Nothing that was read before is lost.")
         except LeaseLost:
             raise
-        except Exception:
-            self._end(RunState.FAILED, "Something went wrong on our side. The operator’s log says what.")
-            raise
+        except ConnectionLost as error:
+            self._end(RunState.SKIPPED, error.message)
+        except Exception as error:
+            if is_outage(error):
+                self._wait_out(error)
+            elif isinstance(error, IntegrationError):
+                self._end(RunState.FAILED, f"{error.message} Nothing that was read before is lost.")
+            else:
+                self._fail(error)
+                raise
         else:
             self._end(RunState.COMPLETE, " ".join([*self._held, *self._skipped]))
         finally:
@@ -226,7 +231,7 @@ class Reading:
         """Yield each page of one listing, noting what it named and setting aside what did not fit."""
         is_complete = False
         for page in listing:
-            is_complete = page.is_last
+            is_complete, seen.has_gap = page.is_last, seen.has_gap or page.has_gap
             seen.ids.update(record.remote_id for record in page.records)
             instants = (getattr(record, "updated_at", None) for record in page.records)
             seen.newest = _later(seen.newest, max(filter(None, instants), default=None))
@@ -240,6 +245,12 @@ class Reading:
                     for item in page.unreadable
                 )
             yield page
+        if seen.has_gap:
+            seen.newest = None  # what lies in the gap is asked for again, however old its change is
+            self._held.append(
+                f"Outreach did not answer with every {kind}, nor tell which are missing. "
+                "It is asked again with the next sync; tell the operator if it stays."
+            )
         if not is_complete:
             raise AssertionError(f"The listing of {kind} ended without its last page.")
 
@@ -304,6 +315,30 @@ class Reading:
         self._run.added += tally.added
         self._run.changed += tally.changed
         self._run.retired += tally.retired
+
+    def _wait_out(self, outage: Exception) -> None:
+        """The run waits, longer each time; where the database is away its lease lapses, and the sweep begins anew."""
+        run = self._run
+        logger.warning("Sync %s waits: %s", run.pk, explain_outage(outage))
+        close_old_connections()
+        pause = get_pause(run.waits + 1, outage)
+        if isinstance(outage, RateLimited) and run.waits:
+            # What a limit says is believed the first time; one that comes again and again is knocked at less.
+            pause = max(pause, get_pause(run.waits))
+        run.waits = min(run.waits + 1, MOST_COUNTED)
+        try:
+            self._end(RunState.WAITING, say_outage(outage), resume_at=timezone.now() + pause)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            logger.warning("Sync %s begins anew when its lease lapses: %s", run.pk, explain_outage(error))
+
+    def _fail(self, fault: Exception) -> None:
+        """A fault of ours ended the run; which and where is in the run, the ledger and the log."""
+        run, job = self._run, f"sync {self._run.pk}"
+        with transaction.atomic():
+            self._end(RunState.FAILED, say_fault(fault, job=job))
+            record_fault(fault, connection=run.connection, job=job)
 
     def _end(self, state: RunState, cause: str, *, resume_at: datetime | None = None) -> None:
         run = self._run

@@ -37,11 +37,13 @@ def request_sync(
     by: User | None = None,
     by_label: str,
     confirms_removals: bool = False,
+    wakes_waiting: bool = True,
 ) -> SyncRun:
     """A run waits to be carried out; `tasks.sync_directory` does it.
 
     kind: anything becomes FULL where no complete full run precedes it.
     confirms_removals: a person agreed that many rows may be retired at once.
+    wakes_waiting: a run that waits out an outage is tried now, in place of a second one.
     Raises SyncRefused: not connected, nothing granted to read, or a run is unfinished already.
     """
     _refuse_unreadable(connection)
@@ -56,17 +58,45 @@ def request_sync(
                 started_by_label=by_label,
                 confirms_removals=confirms_removals,
             )
-            if by is not None:
-                record_act(
-                    "sync requested",
-                    domain=connection.domain,
-                    actor_label=by_label,
-                    connection=connection,
-                    job=f"sync {run.pk}",
-                )
+            _record_request(run, by)
     except IntegrityError as error:
-        raise SyncRefused(_describe_running(connection)) from error
+        waiting = _join_waiting(
+            connection, kind=kind, confirms_removals=confirms_removals, wakes=wakes_waiting
+        )
+        if waiting is None:
+            raise SyncRefused(_describe_running(connection)) from error
+        _record_request(waiting, by)
+        return waiting
     return run
+
+
+def _record_request(run: SyncRun, by: User | None) -> None:
+    if by is not None:
+        record_act(
+            "sync requested",
+            domain=run.connection.domain,
+            actor_label=by.email,
+            connection=run.connection,
+            job=f"sync {run.pk}",
+        )
+
+
+def _join_waiting(
+    connection: Connection, *, kind: SyncKind, confirms_removals: bool, wakes: bool
+) -> SyncRun | None:
+    """Return the waiting run, which now reads what was asked for too and is due; None where there is none to wake.
+
+    One that is not to be woken still reads everything next time, where that was asked for.
+    """
+    changes: dict[str, object] = {"resume_at": timezone.now()} if wakes else {}
+    if kind == SyncKind.FULL:
+        changes["kind"] = kind
+    if confirms_removals:
+        changes["confirms_removals"] = True
+    waiting = connection.sync_runs.filter(state=RunState.WAITING)
+    if not changes or not waiting.update(**changes):
+        return None
+    return waiting.first() if wakes else None
 
 
 def choose_regular_kind(connection: Connection) -> SyncKind:

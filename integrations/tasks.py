@@ -42,7 +42,9 @@ def _request_for_all(choose_kind: Callable[[Connection], SyncKind]) -> None:
         if not connection.sync_runs.exists():
             continue  # the first reading is a person's decision
         try:
-            run = sync.request_sync(connection, kind=choose_kind(connection), by_label="schedule")
+            run = sync.request_sync(
+                connection, kind=choose_kind(connection), by_label="schedule", wakes_waiting=False
+            )
         except sync.SyncRefused:
             continue  # one is running, or nothing may be read: the page says so
         enqueue("integrations.tasks.sync_directory", run_id=run.pk)

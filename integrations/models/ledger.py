@@ -20,7 +20,7 @@ class RunState(models.TextChoices):
 
     QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
-    WAITING = "waiting", "Waiting for the allowance"
+    WAITING = "waiting", "Waiting"
     COMPLETE = "complete", "Complete"
     FAILED = "failed", "Failed"
     INTERRUPTED = "interrupted", "Interrupted"
@@ -58,6 +58,9 @@ class SyncRun(models.Model):
         null=True, blank=True, help_text="A running run whose lease lapsed was killed."
     )
     resume_at = models.DateTimeField(null=True, blank=True)
+    waits = models.PositiveSmallIntegerField(
+        default=0, help_text="How often it had to wait; the pauses grow with it."
+    )
     phase = models.CharField(max_length=32, blank=True, help_text="teams, people or mailboxes")
     cause = models.TextField(
         blank=True, help_text="Why it failed, waits or was held; a sentence for a person."

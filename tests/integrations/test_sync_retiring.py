@@ -31,36 +31,36 @@ def test_who_is_gone_is_retired_by_a_full_run_and_comes_back(sandbox, mirrored):
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"),
+    ("kind", "options", "state"),
     [
-        ("status", {"status": 500, "times": None}),
-        ("truncated_json", {}),
-        ("body", {"value": '{"data": [{"id": NaN}]}'}),
-        ("body", {"value": "\ufeff{}"}),
-        ("body", {"value": '{"data": [], "data": []}'}),
-        ("body", {"value": '{"data": ' + "[" * 100_000}),
-        ("huge", {"bytes": 20_000_000}),
-        ("next_link", {"to": "other-host"}),
-        ("next_link", {"to": "userinfo"}),
-        ("next_link", {"to": "https"}),
-        ("next_link", {"to": "itself"}),
-        ("redirect", {}),
-        ("forbidden", {}),
+        ("status", {"status": 500}, RunState.WAITING),
+        ("truncated_json", {}, RunState.WAITING),
+        ("body", {"value": '{"data": [{"id": NaN}]}'}, RunState.WAITING),
+        ("body", {"value": "\ufeff{}"}, RunState.WAITING),
+        ("body", {"value": '{"data": [], "data": []}'}, RunState.WAITING),
+        ("body", {"value": '{"data": ' + "[" * 100_000}, RunState.WAITING),
+        ("huge", {"bytes": 20_000_000}, RunState.WAITING),
+        ("next_link", {"to": "other-host"}, RunState.WAITING),
+        ("next_link", {"to": "userinfo"}, RunState.WAITING),
+        ("next_link", {"to": "https"}, RunState.WAITING),
+        ("next_link", {"to": "itself"}, RunState.WAITING),
+        ("redirect", {}, RunState.WAITING),
+        ("forbidden", {}, RunState.FAILED),
     ],
 )
 def test_s3_s6_a_bad_second_page_retires_nobody_and_leaves_no_half_page(
-    sandbox, connection, bystander, small_pages, monkeypatch, kind, options
+    sandbox, connection, bystander, small_pages, monkeypatch, kind, options, state
 ):
     monkeypatch.setattr("integrations.outreach.client.FIRST_BACKOFF_SECONDS", 0.01)
     run_sync(connection)
     sandbox.directory.remove_user(2)
     for number in sandbox.directory.users:
         sandbox.directory.set_title(number, "New title")
-    sandbox.faults.add(kind, path="/api/v2/users", query="page[after]", **options)
+    sandbox.faults.add(kind, path="/api/v2/users", nth=2, times=None, **options)
 
     run = run_sync(connection)
 
-    assert run.state == RunState.FAILED
+    assert run.state == state
     assert run.retired == 0 and run.cause
     assert Person.objects.filter(connection=connection).exclude(retired_at=None).count() == 0
     titles = Person.objects.filter(connection=connection, title="New title")

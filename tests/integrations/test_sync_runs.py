@@ -15,6 +15,7 @@ from integrations.models import (
     CallBudget,
     Connection,
     ConnectionState,
+    LedgerEntry,
     Mailbox,
     Person,
     RunState,
@@ -136,19 +137,26 @@ def test_revoked_in_mid_run_the_run_is_skipped_and_the_connection_lost(
     assert Connection.objects.get(pk=bystander.pk).state == ConnectionState.ACTIVE
 
 
-def test_an_unknown_failure_is_our_bug_and_is_raised(sandbox, connection, monkeypatch):
+def test_an_unknown_failure_is_our_bug_and_is_told_in_run_ledger_and_log(
+    sandbox, connection, monkeypatch, caplog
+):
     def break_down(self, records):
         raise ZeroDivisionError("a bug of ours")
 
     monkeypatch.setattr("integrations.mirror.Mirror.put_teams", break_down)
     run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
 
-    with pytest.raises(ZeroDivisionError):
+    with caplog.at_level("ERROR"), pytest.raises(ZeroDivisionError):
         sync.carry_out(run.pk)
 
     run.refresh_from_db()
-    assert (run.state, run.lease_until) == (RunState.FAILED, None)
-    assert "operator" in run.cause
+    assert (run.state, run.lease_until, run.resume_at) == (RunState.FAILED, None, None)
+    assert run.cause.startswith(f"A fault of ours stopped sync {run.pk}: ZeroDivisionError in ")
+    entry = LedgerEntry.objects.get(action="stopped by a fault")
+    assert (entry.job, entry.detail, entry.domain) == (f"sync {run.pk}", run.cause, connection.domain)
+    [told] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert told.getMessage() == run.cause and told.exc_info is not None
+    assert "a bug of ours" not in run.cause  # the error's own words may hold a value
 
 
 def test_only_a_complete_run_is_announced(sandbox, connection, bystander):
@@ -156,7 +164,9 @@ def test_only_a_complete_run_is_announced(sandbox, connection, bystander):
     directory_synced.connect(lambda run, **kwargs: heard.append(run.pk), weak=False, dispatch_uid="test")
     try:
         good = run_sync(connection)
-        sandbox.faults.add("truncated_json", path="/api/v2/users")
+        sandbox.faults.add("forbidden", path="/api/v2/users")
+        run_sync(connection)
+        sandbox.faults.add("truncated_json", path="/api/v2/users", times=None)
         run_sync(connection)
     finally:
         directory_synced.disconnect(dispatch_uid="test")

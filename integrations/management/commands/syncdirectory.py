@@ -46,6 +46,8 @@ class Command(BaseCommand):
         )
         if run.cause:
             self.stdout.write(run.cause)
+        if run.state == RunState.WAITING and run.resume_at is not None:
+            raise CommandError(f"The sync waits; a worker goes on with it at {run.resume_at:%H:%M} UTC.")
         if not options["dry_run"] and run.state != RunState.COMPLETE:
             raise CommandError(f"The sync ended as: {run.get_state_display().lower()}.")
 
