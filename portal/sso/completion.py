@@ -44,15 +44,15 @@ REPLACED = partial(
 NOT_ASKED_AGAIN = partial(
     Refusal,
     "Your company did not ask who you are once more",
-    "It only said that you had been there before. Choose a password by “Forgot your password?” or set up a "
-    "second step, and confirm with that; or ask an owner.",
+    "It only said that you had been there before. Choose a password by “Forgot your password?” and confirm with "
+    "that, or ask an owner.",
     cause="re-authentication answered with an earlier one",
 )
 DID_NOT_SAY_WHEN = partial(
     Refusal,
     "Your company did not say when you proved who you are",
-    "Its answer has no `auth_time`. Choose a password by “Forgot your password?” or set up a second step, and "
-    "confirm with that; or ask an owner to let the provider send it.",
+    "Its answer has no `auth_time`. Choose a password by “Forgot your password?” and confirm with that, or ask an "
+    "owner to let the provider send it.",
     cause="no usable auth_time though it was asked for",
 )
 

@@ -83,9 +83,10 @@ class Provider:
         now = int(time.time())
         usual = {"iss": self.issuer, "aud": CLIENT_ID, "sub": "dana", "iat": now, "exp": now + 300}
         claims = {name: value for name, value in (usual | self.claims).items() if value is not None}
-        return jwt.encode(
-            claims, self.signing_key, algorithm=self.algorithm, headers={"kid": "first"} | self.header
-        )
+        header = {
+            name: value for name, value in ({"kid": "first"} | self.header).items() if value is not None
+        }
+        return jwt.encode(claims, self.signing_key, algorithm=self.algorithm, headers=header)
 
 
 @contextmanager
