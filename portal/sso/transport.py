@@ -172,7 +172,8 @@ def _describe(error: Exception) -> tuple[str, str]:
         return "its name is not known", "name not known"
     if isinstance(error, requests.exceptions.SSLError):
         return "its certificate is not trusted", "certificate not trusted"
-    if isinstance(error, requests.Timeout | TimeoutError) or "timed out" in str(error):
+    is_late = any(words in str(error) for words in ("timed out", "took too long"))
+    if is_late or isinstance(error, requests.Timeout | TimeoutError):
         return "it was too slow", "too slow"
     return "it could not be reached", f"not reached ({type(error).__name__})"
 

@@ -77,9 +77,9 @@ def callback(request: HttpRequest, domain: str) -> HttpResponseBase:
     if row.protocol != Protocol.OIDC:
         raise Http404("Single sign-on is by SAML here.")
     try:
-        state = completion.take_state(request, row, request.GET.get("state", ""))
-        _check_error(request)
-        with calling(row.domain.name):
+        with calling(row.domain.name):  # first, so that whoever finds no slot may load the page again
+            state = completion.take_state(request, row, request.GET.get("state", ""))
+            _check_error(request)
             identity = exchange.get_identity(
                 row,
                 code=_get_code(request),
