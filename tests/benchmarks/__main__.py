@@ -4,6 +4,7 @@ python -m tests.benchmarks                 # all; takes some minutes
 python -m tests.benchmarks --people 2000   # smaller, to try it out
 python -m tests.benchmarks banners         # serving banners instead; under four minutes
 python -m tests.benchmarks mail            # the mail gateway alone
+python -m tests.benchmarks attack          # banners while strangers hold what they can; two minutes
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.table import Table
 
-from . import banners, mail
+from . import attack, banners, mail
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = Fernet.generate_key().decode()
@@ -85,7 +86,11 @@ def measure(what: str, sandbox_url: str, database: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument(
-        "what", nargs="?", choices=["job", "banners", "mail"], default="job", help="the main job, or one part"
+        "what",
+        nargs="?",
+        choices=["job", "banners", "mail", "attack"],
+        default="job",
+        help="the main job, or one part",
     )
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--many", type=int, default=100_000, help="the larger company of the memory figure")
@@ -93,11 +98,9 @@ def main() -> None:
         "--rounds", type=int, default=3, help="pairs of sync and baseline; the median ratio counts"
     )
     options = parser.parse_args()
-    if options.what == "banners":
-        banners.main()
-        return
-    if options.what == "mail":
-        mail.main()
+    parts = {"banners": banners.main, "mail": mail.main, "attack": attack.main}
+    if options.what in parts:
+        parts[options.what]()
         return
     table = Table("What", "Measured", "Baseline in the same run", "Figure", "Aim")
 

@@ -10,6 +10,9 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from portal.thread_pool import ThreadPool
+from portal.wsgi_adapter import WSGIAdapter
+
 CONTENT = Path(os.environ["BARE_FILE"]).read_bytes()
 
 settings.configure(SECRET_KEY="of no use here", ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, MIDDLEWARE=[])
@@ -20,4 +23,5 @@ def picture(request: HttpRequest, key: str) -> HttpResponse:
 
 
 urlpatterns = [path("b/<str:key>", picture)]
-application = get_wsgi_application()
+pool = ThreadPool("pictures", threads=4, most_waiting=2_000)
+application = WSGIAdapter(get_wsgi_application(), get_pool=lambda path: pool)

@@ -1,0 +1,49 @@
+"""The portal as an RSGI application, which `serve` runs: threads of their own for what must always answer."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.db import Error as DatabaseFailure
+from django.db import close_old_connections
+from django.http import parse_cookie
+
+from .thread_pool import ThreadPool
+from .webserver import raise_file_limit
+from .wsgi import application as wsgi_application
+from .wsgi_adapter import WSGIAdapter
+
+_MOST_WAITING = 200
+_HEALTH = ThreadPool(
+    "health", threads=1, most_waiting=_MOST_WAITING
+)  # asks nothing, so that nothing hangs it
+_READINESS = ThreadPool("readiness", threads=1, most_waiting=20)
+_BANNERS = ThreadPool("banners", threads=4, most_waiting=2_000)
+_PAGES = ThreadPool("pages", threads=4, most_waiting=_MOST_WAITING)
+_PROBES = {"/healthz": _HEALTH, "/readyz": _READINESS}
+
+
+def _get_pool(path: str) -> ThreadPool:
+    if path[:3] in ("/b/", "/c/"):
+        return _BANNERS
+    return _PROBES.get(path, _PAGES)
+
+
+def _is_signed_in(cookies: str) -> bool:
+    """Return whether somebody's session, which is not over, goes with these cookies."""
+    key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME)
+    if not key:
+        return False
+    close_old_connections()
+    try:
+        return SESSION_KEY in import_module(settings.SESSION_ENGINE).SessionStore(key)
+    except DatabaseFailure:
+        return False
+    finally:
+        close_old_connections()
+
+
+raise_file_limit()
+application = WSGIAdapter(wsgi_application, get_pool=_get_pool, is_signed_in=_is_signed_in)
