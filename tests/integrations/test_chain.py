@@ -66,6 +66,21 @@ def edit_and_digest_anew(domain: Domain) -> None:
     set_columns(domain, 3, actor_label=entry.actor_label, digest=digest)
 
 
+def edit_the_newest_and_digest_anew(domain: Domain) -> None:
+    entry = LedgerEntry.objects.get(domain=domain, sequence=COUNT)
+    entry.actor_label = "somebody@else.example"
+    digest = chain.digest_entry({name: getattr(entry, name) for name in chain.FIELDS})
+    set_columns(domain, COUNT, actor_label=entry.actor_label, digest=digest)
+
+
+def edit_the_heads_digest(domain: Domain) -> None:
+    LedgerChain.objects.filter(pk=domain.pk).update(digest="0" * 64)
+
+
+def edit_the_heads_count(domain: Domain) -> None:
+    LedgerChain.objects.filter(pk=domain.pk).update(count=COUNT - 1)
+
+
 def delete(domain: Domain) -> None:
     tamper(f"DELETE FROM {ENTRY} WHERE domain_id = %s AND sequence = 3", domain.pk)
 
@@ -136,6 +151,9 @@ def edit_the_figures(domain: Domain) -> None:
 TAMPERINGS: list[tuple[Callable[[Domain], None], str]] = [
     (edit, r"Entry 3 \(act 3, .* UTC\) is not as it was written: it was edited"),
     (edit_and_digest_anew, r"Entry 4 \(act 4, .*\) does not follow entry 3"),
+    (edit_the_newest_and_digest_anew, "The head does not match entry 6, the newest: entries were added past it"),
+    (edit_the_heads_digest, "The head does not match entry 6, the newest: .* or the head was edited"),
+    (edit_the_heads_count, "The head does not match entry 6, the newest: .* or the head was edited"),
     (delete, r"Entry 3 is missing: deleted, or moved elsewhere. The next one is Entry 4 \(act 4"),
     (delete_the_first, "Entry 1 is missing: deleted"),
     (cut_the_tail, "The newest 2 entries are missing: the head counts 6, the last one present is entry 4"),
@@ -223,6 +241,34 @@ def test_a_chain_written_anew_from_an_early_entry_misses_the_head_that_was_signe
     assert "Entry 6 (act 6" in check(domain)
     assert "is not the head that an earlier check signed" in check(domain)
     assert check(other_domain) == ""
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"digest": "0" * 64},
+        {"count": COUNT + 1},
+        {"count": COUNT - 1},
+        {"signature": "AAAA"},
+        {"digest": "0" * 64, "signature": ""},
+        {"digest": "0" * 64, "public_key": "AAAA"},
+    ],
+)
+def test_a_check_that_this_installation_did_not_sign_says_nothing_of_the_chain(
+    written, domain, other_domain, forged
+):
+    """Else a row put in beside the ledger could call an intact chain broken."""
+    for one in (domain, other_domain):
+        assert check_and_note(LedgerChain.objects.get(pk=one.pk)).is_intact
+    assert ChainCheck.objects.filter(chain=domain.pk).update(**forged) == 1
+
+    assert check(domain) == ""
+    assert check(other_domain) == ""
+    cut_the_tail(other_domain)
+    LedgerChain.objects.filter(pk=other_domain.pk).update(
+        count=4, digest=LedgerEntry.objects.get(domain=other_domain, sequence=4).digest
+    )
+    assert check(other_domain) == "An earlier check signed a head of 6 entries: the newest are missing."
 
 
 def test_a_domain_that_was_deleted_keeps_its_chain(written, domain, other_domain):

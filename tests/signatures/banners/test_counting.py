@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,37 @@ def test_however_often_the_spool_is_swept_each_event_comes_in_once(domain, tmp_p
     assert (first, again) == (5, 0)
     assert BannerEvent.objects.count() == 6
     assert len(spool_files(tmp_path)) == 1  # this process is not done with it
+
+
+class ReadByAnother(type(Path())):  # type: ignore[misc]
+    """A spool file that another importer takes in while this one has read it, and not moved the mark yet."""
+
+    def open(self, *args: object, **options: object) -> BytesIO:
+        read = BytesIO(Path(self).read_bytes())
+        import_file(Path(self))
+        return read
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_of_two_importers_that_read_the_same_lines_one_brings_them_in(domain, other_domain, before):
+    """before: events that were taken in already, so that the mark does not stand at the start."""
+    for _ in range(before):
+        count(make(domain))
+    sweep_spool()
+    for number in range(3):
+        count(make(domain, sender_id=number))
+    count(make(other_domain))
+    path = counting.SPOOL.path
+    assert path is not None
+
+    brought = import_file(ReadByAnother(path))
+
+    assert brought == 0
+    assert BannerEvent.objects.filter(domain_id=domain.pk).count() == before + 3
+    assert BannerEvent.objects.filter(domain_id=other_domain.pk).count() == 1
+    assert SpoolImport.objects.get().offset == path.stat().st_size
+    count(make(domain))
+    assert sweep_spool() == 1
 
 
 def test_a_file_whose_process_is_done_is_removed_once_it_was_read(domain, tmp_path):
