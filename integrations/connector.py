@@ -33,6 +33,7 @@ class PersonRecord:
     name: str | None = ""
     title: str | None = ""
     phone: str | None = ""
+    phone_region: str | None = ""
     phone_extension: str | None = ""
     custom1: str | None = ""
     custom2: str | None = ""

@@ -22,7 +22,7 @@ Values = tuple[Any, ...]
 """What a row holds, in the order of its model's COLUMNS; lists as JSON text, ready for the database."""
 
 PERSON_TEXTS = (
-    "email", "first_name", "last_name", "name", "title", "phone", "phone_extension",
+    "email", "first_name", "last_name", "name", "title", "phone", "phone_region", "phone_extension",
     "custom1", "custom2", "custom3", "custom4", "custom5",
 )  # fmt: skip
 COLUMNS: dict[type[MirrorRow], tuple[str, ...]] = {
@@ -80,8 +80,8 @@ class Mirror:
             teams = own | sides.get(record.remote_id, set())
             rows[record.remote_id] = (
                 record.email, record.first_name, record.last_name, record.name, record.title, record.phone,
-                record.phone_extension, record.custom1, record.custom2, record.custom3, record.custom4,
-                record.custom5, record.is_locked, _as_json(teams),
+                record.phone_region, record.phone_extension, record.custom1, record.custom2, record.custom3,
+                record.custom4, record.custom5, record.is_locked, _as_json(teams),
             )  # fmt: skip
         return self._put(Person, rows)
 
@@ -222,7 +222,7 @@ def _fill(values: dict[str, Any], known: Mapping[str, Any]) -> Values:
         present = known.get(column)
         if column in STOPS:
             values[column] = present if present is STOPS[column] else None
-        elif column == "phone_extension" and has_moved:
+        elif column in ("phone_region", "phone_extension") and has_moved:
             values[column] = ""  # it belonged to the number before
         else:
             values[column] = EMPTY.get(column, "") if present is None else present

@@ -13,7 +13,7 @@ from portal.models import Domain
 
 from .addresses import get_click_url, get_image_url
 from .models import BannerPlace, Brand, Sender
-from .rendering.context import build_context
+from .rendering.context import PHONE_REGION, build_context
 from .rendering.fields import FIELD_BY_NAME, FIELDS, Field, Source
 
 
@@ -65,6 +65,7 @@ def _mirrored_values(sender: Sender) -> dict[str, str | None]:
         "sender.title": person.title,
         "sender.email": person.email,
         "sender.phone": person.phone,
+        PHONE_REGION: person.phone_region,
         "sender.phone_extension": person.phone_extension,
         "sender.custom1": person.custom1,
         "sender.custom2": person.custom2,

@@ -41,6 +41,9 @@ class Person(MirrorRow):
     name = models.CharField(max_length=511, blank=True)
     title = models.CharField(max_length=255, blank=True)
     phone = models.CharField(max_length=255, blank=True)
+    phone_region = models.CharField(
+        max_length=255, blank=True, help_text="Country of the phone, as Outreach has it: two letters."
+    )
     phone_extension = models.CharField(max_length=255, blank=True)
     custom1 = models.CharField(max_length=255, blank=True)
     custom2 = models.CharField(max_length=255, blank=True)

@@ -68,7 +68,7 @@ LIST_USERS = Endpoint(
     scope="users.all",
     resource_type="user",
     fields_read=(
-        "email", "firstName", "lastName", "name", "title", "phoneNumber", "bridgePhone",
+        "email", "firstName", "lastName", "name", "title", "phoneNumber", "phoneCountryCode", "bridgePhone",
         "bridgePhoneExtension", "custom1", "custom2", "custom3", "custom4", "custom5", "locked",
         "userGuid", "createdAt", "updatedAt", "teams",
     ),

@@ -138,6 +138,7 @@ def person(values: Values, remote_id: str) -> PersonRecord:
         name=values.text("name", LONGEST_NAME),
         title=values.text("title"),
         phone=phone,
+        phone_region=values.text("phoneCountryCode"),
         phone_extension=_extension(phone, values.text("bridgePhone"), values.text("bridgePhoneExtension")),
         custom1=values.text("custom1"),
         custom2=values.text("custom2"),

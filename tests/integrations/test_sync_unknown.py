@@ -107,3 +107,17 @@ def test_an_extension_is_kept_with_its_number_and_never_beside_another(sandbox, 
     six, eight = get_person(mirrored, 6), get_person(mirrored, 8)
     assert (six.phone, six.phone_extension) == ("+1 206-555-0199", "42")
     assert (eight.phone, eight.phone_extension) == ("+1 415-555-0142", "")
+
+
+def test_the_country_of_a_phone_is_kept_with_it_and_never_beside_another(sandbox, mirrored):
+    for number in (6, 8):
+        sandbox.directory.update("users", number, phone_number="030 5550142", phone_country_code="DE")
+    run_sync(mirrored)
+    spoil(sandbox, "users", "phoneCountryCode", ABSENT)
+    sandbox.directory.update("users", 8, phone_number="020 7946 0958")
+
+    run_sync(mirrored)
+
+    six, eight = get_person(mirrored, 6), get_person(mirrored, 8)
+    assert (six.phone, six.phone_region) == ("030 5550142", "DE")
+    assert (eight.phone, eight.phone_region) == ("020 7946 0958", "")

@@ -182,6 +182,18 @@ def test_a_record_without_an_address_that_fits_is_rejected_and_the_rest_goes_on(
     assert len(records(pages)) == 59
 
 
+def test_the_country_of_a_phone_is_read(wire, sandbox):
+    before = records(wire.connector.list_people())
+    sandbox.directory.update("users", 7, phone_number="030 5550142", phone_country_code="DE")
+
+    after = records(wire.connector.list_people())
+
+    assert (after["7"].phone, after["7"].phone_region) == ("030 5550142", "DE")
+    assert {key: record for key, record in after.items() if key != "7"} == {
+        key: record for key, record in before.items() if key != "7"
+    }
+
+
 @pytest.mark.parametrize("value", NO_LINES)
 @pytest.mark.parametrize(
     ("field", "names"),

@@ -192,3 +192,16 @@ def test_a_new_version_is_what_the_preview_shows_at_once(company, auditor: Clien
         "<body><p>New Ana Silva</p></body>"
         in auditor.get(f"{ADDRESS}senders/{ana.pk}/preview/").content.decode()
     )
+
+
+@pytest.mark.parametrize(("region", "link"), [("DE", "tel:+49305550142"), ("GB", ""), ("", "")])
+def test_a_phone_is_linked_by_the_country_that_outreach_keeps(
+    company, editor: Client, region: str, link: str
+):
+    bo = company.add("Bo Li", phone="030 5550142", phone_region=region)
+    form = {"source": '<a href="tel:{{ sender.phone }}">{{ sender.phone }}</a>', "sender": bo.email}
+
+    shown = editor.post(f"{ADDRESS}templates/trial/", form).content.decode()
+
+    assert (f'<a href="{link}">030 5550142</a>' if link else ">030 5550142<") in shown
+    assert ("<a " in shown) is bool(link)
