@@ -28,7 +28,7 @@ def test_fields_are_said_in_full_and_the_numbered_ones_in_one_phrase():
     said = {one.name: one.fields_in_words for one in ENDPOINTS}
 
     assert said["find_prospect"].endswith("owner, stage, persona, account, custom1 to custom150")
-    assert said["list_users"].split(", ")[8:13] == ["custom1", "custom2", "custom3", "custom4", "custom5"]
+    assert said["list_users"].split(", ")[9:14] == ["custom1", "custom2", "custom3", "custom4", "custom5"]
     assert said["list_teams"] == "name, users"
 
 
