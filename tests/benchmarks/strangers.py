@@ -38,6 +38,7 @@ async def sign_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     form = f"csrfmiddlewaretoken={CSRF}".encode()
     writer.write(_make_head("/accounts/sso/acme.example/login/", len(form)) + form)
     await reader.readline()
+    await asyncio.sleep(5)  # threads that wait for the provider are meant here, not a flood of pages
 
 
 def _make_head(path: str, length: int) -> bytes:
