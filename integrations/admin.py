@@ -23,11 +23,13 @@ from .admin_base import (
     get_operator,
     say_instant,
 )
+from .assumptions import describe as describe_assumptions
 from .connections import ResumeRefused, check_connection, pause, resume
 from .consent import list_scope_names
 from .forms import AdminSwitchForm
 from .health import describe
 from .models import (
+    AssumptionReport,
     CallBudget,
     Connection,
     Mailbox,
@@ -227,6 +229,25 @@ class ReceiptAdmin(ReadOnlyAdmin):
     @admin.display(description="Signed", boolean=True)
     def is_signed(self, receipt: Receipt) -> bool:
         return receipt.is_signed
+
+
+@admin.register(AssumptionReport)
+class AssumptionReportAdmin(ReadOnlyAdmin):
+    """What checks of the assumptions about Outreach showed."""
+
+    list_display = ["__str__", "domain", "actor_label", "outcome"]
+    list_filter = [ConnectionDomainFilter]
+    list_select_related = ["connection__domain"]
+    search_fields = ["=connection__domain__name", "actor_label"]
+    date_hierarchy = "created_at"
+
+    @admin.display(description="Domain", ordering="connection__domain__name")
+    def domain(self, row: AssumptionReport) -> str:
+        return row.connection.domain.name
+
+    @admin.display(description="Outcome")
+    def outcome(self, row: AssumptionReport) -> str:
+        return describe_assumptions(row.findings)
 
 
 MIRROR_FILTERS = (RetiredFilter, ConnectionDomainFilter)

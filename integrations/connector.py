@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from enum import StrEnum
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 Record = TypeVar("Record")
 
@@ -125,6 +126,36 @@ class AccountIdentity:
     label: str
 
 
+class Verdict(StrEnum):
+    """How an assumption about a provider stands. UNSEEN: nothing that was read could tell."""
+
+    HOLDS = "holds"
+    DIFFERS = "differs"
+    UNSEEN = "not seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One assumption: its name, what is assumed, what was seen, and what it means where it does not hold.
+
+    seen: types, counts, hosts and forms; never a value that a person or company wrote.
+    """
+
+    name: str
+    assumed: str
+    verdict: Verdict
+    seen: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssumptionCheck:
+    """What a few reads showed. report: fit to be sent away, every personal value replaced by type and length."""
+
+    findings: tuple[Finding, ...]
+    report: dict[str, Any]
+
+
 class Connector(Protocol):
     """Reads a directory and writes one attribute of one mailbox.
 
@@ -156,6 +187,11 @@ class Connector(Protocol):
         html: '' clears it. Safe to call from several threads at once.
         Raises: Refused, NotFound, Rejected for this mailbox alone.
         """
+
+    def check_assumptions(
+        self, *, requested: Collection[str], granted: Collection[str] | None, now: datetime
+    ) -> AssumptionCheck:
+        """Return what at most ten reads show of everything this code relies on; writes nothing."""
 
     def learn_how_to_find(self) -> str:
         """Return how `find_prospect` must ask here; learnt by asking for an address that nobody can have."""

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from .views import audit, ledger, outreach, permissions, proof, receipts, syncs
+from .views import assumptions, audit, ledger, outreach, permissions, proof, receipts, syncs
 
 app_name = "integrations"
 
@@ -16,6 +16,9 @@ _connection = [
     path("mode/", outreach.change_mode, name="outreach_mode"),
     path("check/", outreach.check, name="outreach_check"),
     path("progress/", outreach.progress, name="outreach_progress"),
+    path("assumptions/", assumptions.assumptions, name="outreach_assumptions"),
+    path("assumptions/check/", assumptions.check, name="outreach_assumptions_check"),
+    path("assumptions/report/", assumptions.report, name="outreach_assumptions_report"),
     path("proof/", proof.proof, name="outreach_proof"),
     path("request/", permissions.request_page, name="outreach_request"),
     path("receipts/<int:pk>/", receipts.receipt, name="receipt"),

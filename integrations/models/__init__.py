@@ -1,5 +1,6 @@
 """Rows of the door: connections, the mirror, runs and the ledger."""
 
+from .assumption import AssumptionReport
 from .chain import GENESIS, ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay
 from .connection import (
     CallBudget,
@@ -29,6 +30,7 @@ __all__ = [
     "GENESIS",
     "UNFINISHED",
     "AppendOnlyError",
+    "AssumptionReport",
     "Audience",
     "CallBudget",
     "ChainCheck",

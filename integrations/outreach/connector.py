@@ -8,6 +8,7 @@ from typing import Any
 
 from integrations.connector import (
     AccountIdentity,
+    AssumptionCheck,
     MailboxRecord,
     Page,
     PersonRecord,
@@ -16,6 +17,7 @@ from integrations.connector import (
 )
 from integrations.errors import ScopeMissing, UnexpectedReply, UnreadableRecord
 from integrations.outreach import jsonapi, records
+from integrations.outreach.assumptions import check_assumptions
 from integrations.outreach.client import OutreachClient
 from integrations.outreach.endpoints import (
     FIND_PROSPECT,
@@ -28,6 +30,7 @@ from integrations.outreach.endpoints import (
 from integrations.outreach.jsonapi import FieldError
 from integrations.outreach.listing import ListingPage, pages
 from integrations.outreach.policy import is_one_address
+from integrations.outreach.redaction import make_report
 from integrations.outreach.statuses import NotUnderstood
 
 MOST_PEOPLE_PER_READ = 150
@@ -125,6 +128,13 @@ class OutreachConnector:
         if record.remote_id != mailbox_id:
             raise _unexpected(f"asked for mailbox {mailbox_id}, answered with {record.remote_id}")
         return record
+
+    def check_assumptions(
+        self, *, requested: Collection[str], granted: Collection[str] | None, now: datetime
+    ) -> AssumptionCheck:
+        """Return what at most ten reads show; for a client that repeats nothing, so that a read is one call."""
+        result = check_assumptions(self._client, requested=requested, granted=granted, now=now)
+        return AssumptionCheck(result.findings, make_report(result, made_at=now))
 
     def learn_how_to_find(self) -> str:
         """Return the first of WAYS_TO_FIND that Outreach understands and that finds nobody for nobody."""

@@ -21,6 +21,7 @@ APPS = {"portal", "integrations", "signatures"}
 PAGES = {
     "portal:home", "portal:overview", "portal:settings", "portal:sign_in", "portal:members", "portal:member",
     "portal:integrations", "integrations:outreach", "integrations:outreach_disconnect", "integrations:outreach_proof",
+    "integrations:outreach_assumptions",
     "integrations:outreach_request", "integrations:outreach_switch", "integrations:runs", "integrations:run",
     "integrations:ledger", "integrations:ledger_calls", "integrations:ledger_scope", "integrations:audit",
     "signatures:senders",
@@ -43,6 +44,7 @@ LOOKS: tuple[tuple[int, Literal["light", "dark"], tuple[str, ...]], ...] = (
     (390, "light", ("color-contrast",)),
 )
 DOWNLOADS = {
+    "integrations:outreach_assumptions_report",
     "signatures:api_document",
     "signatures:originals",
     "signatures:results_export",

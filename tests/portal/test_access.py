@@ -19,7 +19,7 @@ from django_q.signing import SignedPackage
 from integrations.chain import get_chain
 from integrations.chaincheck import check_and_note
 from integrations.ledger import record_act
-from integrations.models import LedgerCheckpoint, Notice, Team
+from integrations.models import AssumptionReport, LedgerCheckpoint, Notice, Team
 from portal.heartbeat import record_beat
 from portal.models import Membership, Role, User
 from portal.schedules import set_up_schedules
@@ -160,6 +160,9 @@ def furnish_admin(house: House) -> None:
     )
     Team.objects.create(connection=house.connection, remote_id="5", digest="d", changed_at=now, name="Sales")
     Notice.objects.create(connection=house.connection, kind="lost", audience="owners")
+    AssumptionReport.objects.create(
+        connection=house.connection, actor_label="command", findings=[], report={"kind": "report"}
+    )
     BannerEvent.objects.create(domain=house.domain, at=now - timedelta(hours=1), sender_id=house.sender.pk)
     sift_events(house.domain)
     record_act("domain made", domain=house.domain, actor_label="command")

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from argparse import ArgumentParser
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
+from integrations.assumptions import check_assumptions, describe
 from integrations.connections import check_connection, get_connection
+from integrations.connector import Verdict
+from integrations.errors import IntegrationError
+from integrations.models import Connection
 from integrations.proving import prove
 from portal.models import Domain
 
@@ -15,6 +26,7 @@ from portal.models import Domain
 class Command(BaseCommand):
     help = (
         "Try the connection of a domain: one small read for each granted permission. Writes nothing in Outreach. "
+        "With --assumptions, compare what Outreach answers with what the portal relies on, and save a report. "
         "With --prove, attempt every forbidden call instead, here, without a connection."
     )
 
@@ -22,6 +34,14 @@ class Command(BaseCommand):
         parser.add_argument("--domain", required=True)
         parser.add_argument(
             "--prove", action="store_true", help="attempt what must never leave; calls nobody"
+        )
+        parser.add_argument(
+            "--assumptions",
+            action="store_true",
+            help="compare what at most ten reads show with everything the portal relies on; writes nothing",
+        )
+        parser.add_argument(
+            "--report", type=Path, metavar="FILE", help="where --assumptions saves its report (default: here)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -34,12 +54,38 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{options['domain']} is not connected to Outreach. Connect it on its Outreach page."
             )
+        if options["assumptions"]:
+            self._check_assumptions(connection, options["report"])
+            return
         health = check_connection(connection, by_label="command")
         for scope, result in health.checked:
             self.stdout.write(f"{scope}: {result}")
         if not health.is_ok:
             raise CommandError(health.sentence)
         self.stdout.write(health.sentence)
+
+    def _check_assumptions(self, connection: Connection, file: Path | None) -> None:
+        try:
+            row = check_assumptions(connection, by_label="command")
+        except IntegrationError as error:
+            raise CommandError(error.message) from error
+        columns = ("name", "verdict", "assumed", "seen", "meaning")
+        table = Table(*columns, box=None, pad_edge=False)
+        for finding in row.findings:
+            table.add_row(*(Text(finding[name]) for name in columns))
+        text = StringIO()
+        Console(file=text, width=shutil.get_terminal_size((200, 40)).columns).print(table)
+        self.stdout.write(text.getvalue())
+        file = file or Path(f"assumptions-{row.created_at:%Y%m%d-%H%M%S}.json")
+        try:
+            file.write_text(json.dumps(row.report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise CommandError(f"The report could not be saved as {file}: {error.strerror}.") from error
+        self.stdout.write(
+            f"{describe(row.findings)}. The report is saved as {file}; it holds no personal value."
+        )
+        if any(finding["verdict"] == Verdict.DIFFERS for finding in row.findings):
+            raise CommandError("Not every assumption holds. Send the report to the maintainers.")
 
     def _prove(self, domain: Domain | None, name: str) -> None:
         if domain is None:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from .contradictions import CONTRADICTIONS, contradict
 from .world import Sandbox
 
 
@@ -35,6 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SCOPE",
         help="a scope that the application lists beside the usual four; may be repeated",
     )
+    parser.add_argument(
+        "--contradict",
+        action="append",
+        default=[],
+        choices=sorted(CONTRADICTIONS),
+        metavar="NAME",
+        help="differ in this from what Outreach's pages say, such as user.title or clock; may be repeated",
+    )
     parser.add_argument("--ready-file", type=Path, help="is written with the address once it answers")
 
 
@@ -58,6 +67,8 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
             port=options.port,
         ) as sandbox:
             sandbox.settings.registered_scopes += tuple(options.also_registered)
+            for name in options.contradict:
+                contradict(sandbox, name)
             if options.ready_file is not None:
                 _write_whole(options.ready_file, f"{sandbox.base_url}\n")
             say(f"Sandbox Outreach at {sandbox.base_url} (Ctrl-C ends it)")

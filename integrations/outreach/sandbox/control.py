@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from .contradictions import contradict
 from .directory import FIELD_NAMES, RECORD_CLASSES, Record
 from .wire import Request, Response
 
@@ -38,6 +39,7 @@ class Control:
             ("GET", "faults"): lambda body: [fault.as_dict() for fault in list(sandbox.faults.rules)],
             ("POST", "faults"): lambda body: sandbox.faults.add(**body).as_dict(),
             ("DELETE", "faults"): lambda body: sandbox.faults.clear(),
+            ("POST", "contradictions"): lambda body: contradict(sandbox, **body),
             ("GET", "settings"): lambda body: sandbox.settings.values(),
             ("PATCH", "settings"): self._change_settings,
             ("POST", "tokens"): lambda body: sandbox.oauth.issue_tokens(**body),

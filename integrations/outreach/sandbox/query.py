@@ -76,6 +76,8 @@ def read_query(plural: str, parameters: list[tuple[str, str]], settings: Setting
             raise bad_parameters(f"The parameter {name!r} is not understood here.")
         elif base == "page" and len(path) == 1:
             _page(query, path[0], value, settings)
+        elif base == "filter" and path and path[0] in settings.ignored_filters:
+            continue
         elif base == "filter" and path:
             if path[0] == "q":
                 raise NotInSources("filter[q], the prefix search")

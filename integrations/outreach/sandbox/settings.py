@@ -65,6 +65,8 @@ class Settings:
     ids_as_strings: bool = False
     # "The upper bound of a date filter [is] sometimes ignored" (Estuary).
     ignore_upper_bounds: bool = False
+    # Attributes whose filters change nothing, as if they had not been asked for.
+    ignored_filters: tuple[str, ...] = ()
     # Under load a count is answered as 0, truncated (Outreach's pagination page).
     overloaded_counts: bool = False
     detail_key: str = "detail"

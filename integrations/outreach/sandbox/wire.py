@@ -84,8 +84,9 @@ class Response:
         lines = [
             f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Unknown')}",
             "Server: sandbox-outreach",
-            f"Date: {_http_date()}",
         ]
+        if not any(name.lower() == "date" for name, _ in self.headers):
+            lines.append(f"Date: {_http_date()}")
         if self.content_type:
             lines.append(f"Content-Type: {self.content_type}")
         lines += [f"{name}: {value}" for name, value in self.headers]

@@ -1,0 +1,65 @@
+"""What Outreach answers beside what the portal relies on: at most ten reads, a table, and a report to send on."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.access import Permission, require
+from portal.models import Domain, User
+
+from ..assumptions import check_assumptions, describe, get_last_report
+from ..connections import get_connection, get_last_connection
+from ..errors import IntegrationError
+
+
+@require(Permission.VIEW_LEDGER)
+@require_safe
+def assumptions(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """The last check of this connection, each assumption with what was seen."""
+    last = get_last_report(get_last_connection(domain))
+    context = {
+        "here": "integrations",
+        "last": last,
+        "outcome": describe(last.findings) if last else "",
+        "is_connected": get_connection(domain) is not None,
+    }
+    return render(request, "integrations/assumptions.html", context)
+
+
+@require(Permission.CONNECT)
+@require_POST
+def check(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Ask Outreach now. Nothing is written there."""
+    connection = get_connection(domain)
+    if connection is None:
+        messages.error(request, "Nothing was asked: this domain is not connected to Outreach.")
+    else:
+        try:
+            row = check_assumptions(connection, by_label=cast(User, request.user).email)
+        except IntegrationError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, f"Outreach was asked: {describe(row.findings)}.")
+    return redirect("integrations:outreach_assumptions", domain.name)
+
+
+@require(Permission.VIEW_LEDGER)
+@require_safe
+def report(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """The last check's report as a file, without a personal value in it."""
+    last = get_last_report(get_last_connection(domain))
+    if last is None:
+        raise Http404("Nobody has asked yet.")
+    response = HttpResponse(
+        json.dumps(last.report, indent=2, ensure_ascii=False) + "\n", content_type="application/json"
+    )
+    response["Content-Disposition"] = (
+        f'attachment; filename="assumptions-{last.created_at:%Y%m%d-%H%M%S}.json"'
+    )
+    return response
