@@ -35,8 +35,8 @@ from .models import (
     Mailbox,
     Notice,
     Person,
-    QuarantinedRecord,
     Receipt,
+    RejectedRecord,
     SyncKind,
     SyncRun,
     Team,
@@ -286,10 +286,10 @@ class MailboxAdmin(MirrorAdmin):
     search_fields = ["email", "=remote_id", "=person_remote_id", "=connection__domain__name"]
 
 
-class QuarantinedRecordInline(ReadOnlyInline):
-    model = QuarantinedRecord
-    fields = ["kind", "remote_id", "reason"]
-    verbose_name_plural = "records set aside"
+class RejectedRecordInline(ReadOnlyInline):
+    model = RejectedRecord
+    fields = ["kind", "remote_id", "reason", "number", "first_seen_at"]
+    verbose_name_plural = "rejected records"
 
 
 @admin.register(SyncRun)
@@ -305,12 +305,12 @@ class SyncRunAdmin(ReadOnlyAdmin):
         "added",
         "changed",
         "retired",
-        "quarantined",
+        "rejected",
     ]
     list_filter = ["state", "kind", ConnectionDomainFilter]
     list_select_related = ["connection__domain"]
     search_fields = ["=id", "connection__domain__name", "started_by_label", "cause"]
     date_hierarchy = "created_at"
     show_full_result_count = False
-    inlines = [QuarantinedRecordInline]
+    inlines = [RejectedRecordInline]
     exclude = ["started_by"]  # its label outlives the account

@@ -13,6 +13,7 @@ from django.db.models import Min, Sum
 from portal.models import Domain
 
 from .models import (
+    READ_TO_END,
     CallBudget,
     Connection,
     ConnectionState,
@@ -21,6 +22,7 @@ from .models import (
     Notice,
     Outcome,
     RunState,
+    SyncKind,
     SyncRun,
 )
 from .registry import NEEDED
@@ -276,12 +278,29 @@ def get_failed_run(runs: Sequence[SyncRun]) -> SyncRun | None:
     return ended if ended and ended.state == RunState.FAILED else None
 
 
+def get_incomplete_run(connection: Connection | None) -> SyncRun | None:
+    """Return the newest run that read to the end, where too many of its records were rejected."""
+    if connection is None:
+        return None
+    newest = connection.sync_runs.filter(state__in=READ_TO_END).first()
+    return newest if newest and newest.state == RunState.INCOMPLETE else None
+
+
+def get_unknown_run(connection: Connection | None) -> SyncRun | None:
+    """Return the newest run in which something was not told: the last one, or else the last that read everything."""
+    if connection is None:
+        return None
+    ended = connection.sync_runs.filter(state__in=READ_TO_END)
+    runs = (ended.first(), ended.filter(kind=SyncKind.FULL).first())
+    return next((run for run in runs if run and run.unknown_values), None)
+
+
 def get_synced_at(connection: Connection | None) -> datetime | None:
     """Return when the directory was last read to its end; None where it never was."""
     if connection is None:
         return None
-    complete = connection.sync_runs.filter(state=RunState.COMPLETE)
-    return complete.values_list("finished_at", flat=True).first()
+    ended = connection.sync_runs.filter(state__in=READ_TO_END)
+    return ended.values_list("finished_at", flat=True).first()
 
 
 def _get_last_finished(connection: Connection) -> SyncRun | None:

@@ -110,8 +110,10 @@ class Mirror:
         }  # fmt: skip
         return self._put(Mailbox, rows)
 
-    def count_live(self, model: type[MirrorRow]) -> int:
-        return self._rows(model).filter(retired_at=None).count()
+    def count_live(self, model: type[MirrorRow], *, except_ids: Collection[str] = ()) -> int:
+        live = self._rows(model).filter(retired_at=None)
+        excepted = sum(live.filter(remote_id__in=ids).count() for ids in in_batches(except_ids))
+        return int(live.count() - excepted)
 
     def find_missing(self, model: type[MirrorRow], seen: Collection[str]) -> list[str]:
         """Return the ids of live rows that a complete listing did not name."""

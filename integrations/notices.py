@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from portal.models import Domain, Role, User
 
-from .health import LAPSES_SOON, describe
+from .health import LAPSES_SOON, describe, get_incomplete_run
 from .ledger import record_act
 from .models import Audience, Connection, ConnectionState, Notice, NoticeKind
 from .signals import troubles_asked
@@ -90,6 +90,17 @@ def list_troubles(connection: Connection, *, at: datetime) -> list[Trouble]:
                 "Press “Check the connection” on the Outreach page; it says what is in the way. Connecting "
                 "again gives the access another 14 days.",
                 page,
+            )
+        )
+    incomplete = get_incomplete_run(connection) if connection.state == ConnectionState.ACTIVE else None
+    if incomplete is not None:
+        found.append(
+            Trouble(
+                NoticeKind.INCOMPLETE,
+                incomplete.cause,
+                "The page of the sync lists the rejected records, each with its reason. Mend them in Outreach; "
+                "where nearly all are listed, tell the people who run this portal that Outreach’s replies changed.",
+                reverse("integrations:run", args=[connection.domain.name, incomplete.pk]),
             )
         )
     answers: list[tuple[Any, Any]] = troubles_asked.send(sender=Connection, connection=connection)

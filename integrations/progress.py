@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .models import Connection, ConnectionState, DisconnectStep, RunState, SyncRun
+from .models import READ_TO_END, Connection, ConnectionState, DisconnectStep, SyncRun
 from .restoration import Restoration
 
 
@@ -38,7 +38,7 @@ _WORDS = {"": "not yet", "skipped": "not reached", "failed": "nothing read"}
 
 
 def _phase_state(run: SyncRun, place: int, reached: int) -> str:
-    if run.state == RunState.COMPLETE or place < reached:
+    if run.state in READ_TO_END or place < reached:
         return "done"
     if place > reached:
         return "skipped" if run.is_finished else ""

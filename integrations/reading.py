@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,10 +20,10 @@ from .errors import ConnectionLost, IntegrationError, RateLimited
 from .faults import record_fault, say_fault
 from .mirror import Mirror, Tally, TeamSides
 from .models import (
+    READ_TO_END,
     Connection,
     Mailbox,
     Person,
-    QuarantinedRecord,
     RunState,
     SyncKind,
     SyncRun,
@@ -31,11 +32,14 @@ from .models import (
 from .models.directory import MirrorRow
 from .outages import explain_outage, get_pause, is_outage, say_outage
 from .registry import NEEDED
+from .rejections import KINDS, Rejections, describe_shares
 from .sessions import Session, open_session
 from .switches import say_why_dark
+from .unknown_values import Counted, add_page, as_json
 
 LEASE = timedelta(minutes=5)  # longer than one call can take; it is renewed before a page is asked for again
 OVERLAP = timedelta(seconds=5)  # read again behind the newest instant seen, as rows commit out of order
+UNDATED = timedelta(minutes=1)  # how much our clock may go ahead beyond what was last compared
 HOLD_ABOVE_PERCENT = 30
 HOLD_ABOVE_ROWS = 10
 
@@ -53,7 +57,7 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Watermarks:
-    """The newest `updatedAt` that complete runs have seen; a later run reads from there on."""
+    """The newest `updatedAt` that runs which came to their end have seen; a later run reads from there on."""
 
     people: datetime | None
     mailboxes: datetime | None
@@ -61,21 +65,22 @@ class Watermarks:
 
 def get_watermarks(connection: Connection) -> Watermarks | None:
     """Return from where to read what changed, or None where everything must be read."""
-    complete = connection.sync_runs.filter(state=RunState.COMPLETE, created_at__gte=connection.authorised_at)
-    if not complete.filter(kind=SyncKind.FULL).exists():
+    ended = connection.sync_runs.filter(state__in=READ_TO_END, created_at__gte=connection.authorised_at)
+    if not ended.filter(kind=SyncKind.FULL).exists():
         return None
-    last = complete.latest("id")
+    last = ended.latest("id")
     return Watermarks(last.people_watermark, last.mailboxes_watermark)
 
 
 @dataclass(slots=True)
 class _Seen:
-    """What one listing named: ids, and the newest instant."""
+    """What one listing named: ids, and the newest instant. is_undated: some had none that we can use."""
 
     ids: set[str] = field(default_factory=set)
     newest: datetime | None = None
     has_nameless: bool = False
     has_gap: bool = False
+    is_undated: bool = False
 
 
 class Reading:
@@ -85,8 +90,10 @@ class Reading:
         self._run = run
         self._progress = progress
         self._writes = writes
-        started_at = run.started_at or timezone.now()
-        self._mirror = Mirror(run.connection, at=started_at, writes=writes)
+        self._started_at = run.started_at or timezone.now()
+        self._mirror = Mirror(run.connection, at=self._started_at, writes=writes)
+        self._rejections = Rejections(run, self._mirror, writes=writes)
+        self._unknown = Counter[Counted]()
         self._calls_before = run.calls  # of an attempt that had to wait for the allowance
         self._held: list[str] = []
         self._skipped: list[str] = []
@@ -110,10 +117,16 @@ class Reading:
                 self._fail(error)
                 raise
         else:
-            self._end(RunState.COMPLETE, " ".join([*self._held, *self._skipped]))
+            self._end(*self.judge())
         finally:
             if self._progress:
                 self._progress(run)
+
+    def judge(self) -> tuple[RunState, str]:
+        """Return how a run ends that came to its end, and what a person should know of it."""
+        incomplete = describe_shares(self._rejections.list_shares())
+        state = RunState.INCOMPLETE if incomplete else RunState.COMPLETE
+        return state, " ".join([*incomplete, *self._held, *self._skipped])
 
     def read_everything(self) -> None:
         """Teams, people and mailboxes are mirrored, as far as the granted permissions reach."""
@@ -130,6 +143,7 @@ class Reading:
     def _read_listings(self, session: Session, marks: Watermarks | None) -> None:
         run = self._run
         team_sides: TeamSides = {}
+        whole: dict[type[MirrorRow], _Seen] = {}
         reads_all = run.kind != SyncKind.PEOPLE or marks is None
         if reads_all:
             self._read_team_sides(session, team_sides)
@@ -137,11 +151,10 @@ class Reading:
             team_sides.update(dict.fromkeys(self._mirror.find_missing(Team, ())))
         if self._may_read("people"):
             seen = self._read_people(session, team_sides, since=marks.people if marks else None)
+            run.people_watermark = self._get_watermark(marks.people if marks else None, seen)
             if marks is None:
-                self._retire(Person, seen)
-                run.people_watermark = _later(None, seen.newest)
+                whole[Person] = seen
             else:
-                run.people_watermark = _later(marks.people, seen.newest)
                 self._settle_teams(team_sides, seen)
         if marks is not None:
             run.mailboxes_watermark = marks.mailboxes
@@ -149,8 +162,23 @@ class Reading:
             since = marks.mailboxes if marks else None
             seen = self._read_mailboxes(session, since=since)
             if marks is None:
-                self._retire(Mailbox, seen)
-            run.mailboxes_watermark = _later(since, seen.newest)
+                whole[Mailbox] = seen
+            run.mailboxes_watermark = self._get_watermark(since, seen)
+
+        for model, seen in whole.items():
+            self._retire(model, seen)
+
+    def _get_watermark(self, since: datetime | None, seen: _Seen) -> datetime | None:
+        """Return from where on changes are to be read next.
+
+        Where instants are missing, or their records were rejected, all that changed before this run began
+        has been seen all the same: its beginning counts, by the slower of the two clocks.
+        """
+        newest = _later(since, seen.newest)
+        if seen.has_gap or not seen.is_undated:
+            return newest
+        ahead = timedelta(seconds=max(self._run.connection.clock_skew_seconds or 0, 0))
+        return _later(newest, self._started_at - ahead - UNDATED)
 
     def _may_read(self, what: str) -> bool:
         if self._run.connection.has_scope(NEEDED[what]):
@@ -164,8 +192,8 @@ class Reading:
     def _read_team_sides(self, session: Session, team_sides: TeamSides) -> None:
         """`team_sides` tells every team there is.
 
-        A team that stays, though nothing was told of it now, keeps the members it had: it was set
-        aside, its removal is held, or teams may not be read.
+        A team that stays, though nothing was told of it now, keeps the members it had: it was
+        rejected, its removal is held, or teams may not be read.
         """
         team_sides.clear()
         gone = self._read_teams(session, team_sides) if self._may_read("teams") else ()
@@ -180,7 +208,7 @@ class Reading:
             team_sides.update({record.remote_id: record.member_ids for record in records})
             return self._mirror.put_teams(records)
 
-        seen = self._read(session, session.connector.list_teams(), "team", put, "teams_read")
+        seen = self._read(session, session.connector.list_teams(), "team", put, "teams_read", is_whole=True)
         return self._retire(Team, seen)
 
     def _read_people(self, session: Session, team_sides: TeamSides, *, since: datetime | None) -> _Seen:
@@ -190,7 +218,7 @@ class Reading:
         listing = session.connector.list_people(updated_since=_with_overlap(since))
         if self._run.kind == SyncKind.PEOPLE:
             listing = self._ask_teams_where_people_moved(listing, session, team_sides)
-        return self._read(session, listing, "person", put, "people_read")
+        return self._read(session, listing, "person", put, "people_read", is_whole=since is None)
 
     def _ask_teams_where_people_moved(
         self, listing: Iterator[Page[PersonRecord]], session: Session, team_sides: TeamSides
@@ -209,7 +237,8 @@ class Reading:
 
     def _read_mailboxes(self, session: Session, *, since: datetime | None) -> _Seen:
         listing = session.connector.list_mailboxes(updated_since=_with_overlap(since))
-        return self._read(session, listing, "mailbox", self._mirror.put_mailboxes, "mailboxes_read")
+        put = self._mirror.put_mailboxes
+        return self._read(session, listing, "mailbox", put, "mailboxes_read", is_whole=since is None)
 
     def _read(
         self,
@@ -218,32 +247,42 @@ class Reading:
         kind: str,
         put: Callable[[Sequence[Record]], Tally],
         counter: str,
+        *,
+        is_whole: bool,
     ) -> _Seen:
-        """Every page of one listing is stored as it comes; returns what the listing named."""
+        """Every page of one listing is stored as it comes; returns what the listing named.
+
+        is_whole: everything is listed, and not what changed.
+        """
         seen = _Seen()
         for page in self._pages(listing, kind, seen):
             with self._storing(session):
+                self._rejections.note(
+                    KINDS[kind], (record.remote_id for record in page.records), page.unreadable
+                )
                 self._count(put(page.records))
                 setattr(self._run, counter, getattr(self._run, counter) + len(page.records))
+        if is_whole and not seen.has_gap:
+            with self._storing(None):
+                self._rejections.end_listing(KINDS[kind], seen.ids)
         return seen
 
     def _pages(self, listing: Iterable[Page[Record]], kind: str, seen: _Seen) -> Iterator[Page[Record]]:
-        """Yield each page of one listing, noting what it named and setting aside what did not fit."""
+        """Yield each page of one listing, noting what it named and what was not told or did not fit."""
         is_complete = False
         for page in listing:
             is_complete, seen.has_gap = page.is_last, seen.has_gap or page.has_gap
             seen.ids.update(record.remote_id for record in page.records)
-            instants = (getattr(record, "updated_at", None) for record in page.records)
+            instants = [getattr(record, "updated_at", None) for record in page.records]
             seen.newest = _later(seen.newest, max(filter(None, instants), default=None))
+            seen.is_undated |= bool(page.unreadable) or None in instants
             for unreadable in page.unreadable:
                 seen.ids.add(unreadable.remote_id)
                 seen.has_nameless |= not unreadable.remote_id
-            self._run.quarantined += len(page.unreadable)
-            if page.unreadable and self._writes:
-                QuarantinedRecord.objects.bulk_create(
-                    QuarantinedRecord(run=self._run, kind=kind, remote_id=item.remote_id, reason=item.reason)
-                    for item in page.unreadable
-                )
+            self._run.rejected += len(page.unreadable)
+            if page.unknown:
+                add_page(self._unknown, kind, page.unknown)
+                self._run.unknown_values = as_json(self._unknown)
             yield page
         if seen.has_gap:
             seen.newest = None  # what lies in the gap is asked for again, however old its change is
@@ -278,7 +317,7 @@ class Reading:
         run = self._run
         run.lease_until = timezone.now() + LEASE
         columns = ("lease_until", "phase", "calls", "teams_read", "people_read", "mailboxes_read",
-                   "added", "changed", "retired", "quarantined")  # fmt: skip
+                   "added", "changed", "retired", "rejected", "unknown_values")  # fmt: skip
         held = SyncRun.objects.filter(pk=run.pk, state=RunState.RUNNING)
         if not held.update(**{column: getattr(run, column) for column in columns}):
             raise LeaseLost
@@ -292,7 +331,7 @@ class Reading:
             self._held.append(f"No {model._meta.verbose_name} was removed, as a record came without its id.")
             return ()
         missing = self._mirror.find_missing(model, seen.ids)
-        if not missing:
+        if not missing or self._rejections.are_many:
             return ()
         live = self._mirror.count_live(model)
         is_many = len(missing) > HOLD_ABOVE_ROWS and len(missing) * 100 > live * HOLD_ABOVE_PERCENT

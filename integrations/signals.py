@@ -1,6 +1,6 @@
 """What the door announces; who listens is none of its business.
 
-directory_synced: sender=SyncRun, run, connection. Sent after the run is recorded complete.
+directory_synced: sender=SyncRun, run, connection. Sent after the run is recorded as read to its end.
 connection_lost: sender=Connection, connection. Our access ended without us.
 disconnect_requested: sender=Connection, connection. Receivers put back what they changed and tell
     `integrations.disconnect.finish_restoring` when they are done.

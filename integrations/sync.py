@@ -11,6 +11,7 @@ from portal.models import User
 
 from .ledger import record_act
 from .models import (
+    READ_TO_END,
     UNFINISHED,
     Connection,
     RunState,
@@ -105,7 +106,7 @@ def choose_regular_kind(connection: Connection) -> SyncKind:
     People change most and cost one call; the three listings every five minutes would take 315,000 calls
     a year of the 250,000 that the smallest plans hold.
     """
-    read_all = connection.sync_runs.filter(state=RunState.COMPLETE).exclude(kind=SyncKind.PEOPLE)
+    read_all = connection.sync_runs.filter(state__in=READ_TO_END).exclude(kind=SyncKind.PEOPLE)
     is_recent = read_all.filter(started_at__gt=timezone.now() - ALL_LISTINGS_EVERY + SLACK).exists()
     return SyncKind.PEOPLE if is_recent and connection.has_scope(NEEDED["people"]) else SyncKind.CHANGES
 
@@ -140,12 +141,12 @@ def carry_out(run_id: int, *, progress: Progress | None = None) -> SyncRun:
         resume_at=None,
         cause="",
         # One that had to wait reads from the beginning; what it changed before stays counted, as it was changed.
-        **dict.fromkeys(("teams_read", "people_read", "mailboxes_read", "quarantined", "held_removals"), 0),
+        **dict.fromkeys(("teams_read", "people_read", "mailboxes_read", "rejected", "held_removals"), 0),
+        unknown_values=[],
     )
     run = SyncRun.objects.select_related("connection__domain").get(pk=run_id)
     if not claimed:
         return run
-    run.quarantined_records.all().delete()
     worker = Reading(run, progress=progress)
     try:
         with worker.ending():
@@ -153,7 +154,7 @@ def carry_out(run_id: int, *, progress: Progress | None = None) -> SyncRun:
     except LeaseLost:
         run.refresh_from_db()
         return run
-    if run.state == RunState.COMPLETE:
+    if run.state in READ_TO_END:
         directory_synced.send(sender=SyncRun, run=run, connection=run.connection)
     return run
 
@@ -167,7 +168,9 @@ def preview(connection: Connection, *, kind: SyncKind, by_label: str) -> SyncRun
     if get_watermarks(connection) is None:
         kind = SyncKind.FULL
     run = SyncRun(connection=connection, kind=kind, started_by_label=by_label, started_at=timezone.now())
-    Reading(run, writes=False).read_everything()
+    reading = Reading(run, writes=False)
+    reading.read_everything()
+    run.state, run.cause = reading.judge()
     return run
 
 

@@ -24,6 +24,7 @@ from integrations.health import describe, get_call_use, get_failed_run, get_sync
 from integrations.ledger import record_act
 from integrations.models import Connection
 from integrations.progress import get_sync_steps
+from integrations.unknown_values import describe_gaps
 from signatures.overview import get_overview
 
 from .access import Permission, get_permissions, get_visible_domains, require
@@ -113,6 +114,7 @@ def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
         "current_run": current,
         "current_steps": get_sync_steps(current) if current else [],
         "failed_run": get_failed_run(runs),
+        **describe_gaps(connection_),
         "synced_at": synced_at,
         "is_first_sync": synced_at is None,
         "features_lost": list_lost_features(connection_) if connection_ and connection_.is_open else [],

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from integrations.models import Connection, ConnectionState, DisconnectStep, RunState, SyncRun
+from integrations.models import READ_TO_END, Connection, ConnectionState, DisconnectStep, RunState, SyncRun
 from integrations.queue import enqueue
 
 from . import counting, delivery, privacy, restore, retention, sifting, tallying
@@ -25,9 +25,11 @@ UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost 
 def follow_sync(*, run_id: int) -> None:
     """Senders follow a completed sync, and what it changed is delivered where that is automatic."""
     run = SyncRun.objects.select_related("connection", "connection__domain").get(pk=run_id)
-    if run.state != RunState.COMPLETE or run.connection.state != ConnectionState.ACTIVE:
+    if run.state not in READ_TO_END or run.connection.state != ConnectionState.ACTIVE:
         return
     follow_mirror(run)
+    if run.state != RunState.COMPLETE:
+        return  # too much of Outreach is not known to write by ourselves
     planned = plan_automatic_delivery(run.connection)
     if planned is not None:
         deliver_signatures(run_id=planned.pk)
@@ -134,7 +136,7 @@ def _get_unfollowed_syncs() -> list[int]:
     now = timezone.now()
     unfollowed = []
     for connection in Connection.objects.filter(state=ConnectionState.ACTIVE):
-        run = connection.sync_runs.filter(state=RunState.COMPLETE, finished_at__lt=now - UNCLAIMED).first()
+        run = connection.sync_runs.filter(state__in=READ_TO_END, finished_at__lt=now - UNCLAIMED).first()
         following = Following.objects.filter(connection=connection).first()
         until = following.senders_until if following else None
         if run is not None and run.started_at and (until is None or until < run.started_at):

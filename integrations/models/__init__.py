@@ -13,11 +13,12 @@ from .connection import (
 )
 from .directory import Mailbox, Person, Team
 from .ledger import (
+    READ_TO_END,
     UNFINISHED,
     AppendOnlyError,
     LedgerEntry,
     Outcome,
-    QuarantinedRecord,
+    RejectedRecord,
     RunState,
     SyncKind,
     SyncRun,
@@ -28,6 +29,7 @@ from .signing import SigningKey
 
 __all__ = [
     "GENESIS",
+    "READ_TO_END",
     "UNFINISHED",
     "AppendOnlyError",
     "AssumptionReport",
@@ -48,8 +50,8 @@ __all__ = [
     "NoticeKind",
     "Outcome",
     "Person",
-    "QuarantinedRecord",
     "Receipt",
+    "RejectedRecord",
     "RunState",
     "SigningKey",
     "SwitchedOff",

@@ -1,4 +1,4 @@
-"""What was done: runs of the sync, records set aside, and the append-only ledger."""
+"""What was done: runs of the sync, rejected records, and the append-only ledger."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ class RunState(models.TextChoices):
     RUNNING = "running", "Running"
     WAITING = "waiting", "Waiting"
     COMPLETE = "complete", "Complete"
+    INCOMPLETE = "incomplete", "Incomplete"
     FAILED = "failed", "Failed"
     INTERRUPTED = "interrupted", "Interrupted"
     SKIPPED = "skipped", "Skipped"
 
 
 UNFINISHED = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
+READ_TO_END = (RunState.COMPLETE, RunState.INCOMPLETE)
+"""Every listing came to its end; where too many of its records were rejected the run is incomplete."""
 
 
 class SyncKind(models.TextChoices):
@@ -75,7 +78,12 @@ class SyncRun(models.Model):
     held_removals = models.PositiveIntegerField(
         default=0, help_text="Rows not retired because too many vanished at once."
     )
-    quarantined = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0, help_text="Records that could not be taken over.")
+    unknown_values = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Attributes that did not come or did not fit, with how many records.",
+    )
     people_watermark = models.DateTimeField(
         null=True, blank=True, help_text="The newest change of a person seen so far."
     )
@@ -104,16 +112,34 @@ class SyncRun(models.Model):
         return self.added + self.changed + self.retired
 
 
-class QuarantinedRecord(models.Model):
-    """A record of a sound page that did not fit; what we held of it before stays as it was."""
+class RejectedRecord(models.Model):
+    """A record of a sound page that cannot be taken over; what we held of it before stays as it was.
 
-    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="quarantined_records")
+    One row for each record, until it fits or is gone. Those without an id share one row for their kind.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="rejected_records")
     kind = models.CharField(max_length=16, help_text="person, team or mailbox")
-    remote_id = models.CharField(max_length=64)
+    remote_id = models.CharField(max_length=64, blank=True, help_text="Empty where it came without one.")
     reason = models.TextField()
+    number = models.PositiveIntegerField(default=1, help_text="How many records this row stands for.")
+    run = models.ForeignKey(
+        SyncRun,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="rejected_records",
+        help_text="The last that met it.",
+    )
+    first_seen_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "kind", "remote_id"], name="one_row_per_rejected_record"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.remote_id}: {self.reason}"

@@ -13,6 +13,7 @@ class NoticeKind(models.TextChoices):
     LOST = "lost", "Outreach no longer accepts our access"
     MISCONFIGURED = "misconfigured", "Outreach does not accept this portal’s client id or secret"
     LAPSING = "lapsing", "Our access to Outreach lapses soon"
+    INCOMPLETE = "incomplete", "Too many records of Outreach cannot be read"
     HALTED = "halted", "A delivery stopped and asks somebody"
 
 

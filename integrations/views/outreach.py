@@ -39,6 +39,7 @@ from ..progress import Step, get_leaving_steps, get_sync_steps
 from ..proving import get_last_proof
 from ..restoration import Restoration, get_restoration
 from ..switches import list_switches
+from ..unknown_values import describe_gaps
 from ..uses import summarise
 from .permissions import leave_for_outreach, prefers_narrower
 
@@ -86,6 +87,7 @@ def _describe_connection(domain: Domain, connection: Connection) -> dict[str, An
     return {
         "facts": facts,
         "failed_run": get_failed_run([facts.last_run] if facts.last_run else []),
+        **describe_gaps(connection),
         "uses": summarise(domain, connection),
         "features_lost": list_lost_features(connection),
         "switches": list_switches(connection),

@@ -6,6 +6,7 @@ from typing import cast
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -16,18 +17,26 @@ from portal.models import Domain, User
 from ..connections import get_connection, get_last_connection
 from ..forms import SyncForm
 from ..health import describe
-from ..models import UNFINISHED, SyncKind, SyncRun
+from ..models import READ_TO_END, UNFINISHED, RejectedRecord, SyncKind, SyncRun
 from ..progress import get_sync_steps
 from ..queue import enqueue
 from ..sync import SyncRefused, request_sync
+from ..unknown_values import describe_unknown
 
 PER_PAGE = 50
-SHOWN_QUARANTINED = 200
+SHOWN_REJECTED = 200
 
 
 def _get_run(domain: Domain, pk: int) -> SyncRun:
     runs = SyncRun.objects.select_related("connection").filter(connection__domain=domain)
     return get_object_or_404(runs, pk=pk)
+
+
+def _get_rejected(run: SyncRun) -> QuerySet[RejectedRecord]:
+    """Return what is rejected still: of the newest run everything, of an earlier one what it met last."""
+    of_connection = RejectedRecord.objects.filter(connection=run.connection_id)
+    newest = run.connection.sync_runs.filter(state__in=READ_TO_END).first()
+    return of_connection if newest == run else of_connection.filter(run=run)
 
 
 @require(Permission.VIEW)
@@ -55,13 +64,14 @@ def runs(request: HttpRequest, domain: Domain) -> HttpResponse:
 def run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """One sync: how far it is, or what it found."""
     found = _get_run(domain, pk)
-    set_aside = found.quarantined_records.all()[:SHOWN_QUARANTINED]
+    rejected = _get_rejected(found)
     context = {
         "here": "syncs",
         "run": found,
         "steps": get_sync_steps(found),
-        "set_aside": set_aside,
-        "shown_quarantined": SHOWN_QUARANTINED,
+        "rejected_total": sum(rejected.values_list("number", flat=True)),
+        "rejected_records": rejected[:SHOWN_REJECTED],
+        "unknown": describe_unknown(found),
         "is_usable": found.connection.is_usable,
     }
     return render(request, "integrations/run.html", context)

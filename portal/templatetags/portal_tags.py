@@ -30,7 +30,7 @@ _TONES = {
         "unknown",
         "unasked",
     ),
-    "bad": ("failed", "lost", "misconfigured"),
+    "bad": ("failed", "incomplete", "lost", "misconfigured"),
 }
 _TONE_BY_STATE = {state: tone for tone, states in _TONES.items() for state in states}
 

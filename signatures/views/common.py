@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from integrations.connections import get_connection
 from integrations.consent import LostFeature, list_lost_features
-from integrations.models import UNFINISHED, Connection, ConnectionState, RunState, SyncRun
+from integrations.models import READ_TO_END, UNFINISHED, Connection, ConnectionState, SyncRun
 from portal.access import Permission, get_permissions
 from portal.models import Domain, User
 
@@ -55,7 +55,7 @@ def get_situation(domain: Domain) -> Situation:
     return Situation(
         connection,
         runs.filter(state__in=UNFINISHED).first(),
-        runs.filter(state=RunState.COMPLETE).exists(),
+        runs.filter(state__in=READ_TO_END).exists(),
     )
 
 

@@ -18,7 +18,7 @@ from integrations.models import (
     Connection,
     LedgerEntry,
     Mailbox,
-    QuarantinedRecord,
+    RejectedRecord,
     RunState,
     SyncKind,
     SyncRun,
@@ -185,10 +185,12 @@ def test_lists_narrow_to_a_domain_and_to_what_outreach_still_lists(
     assert [row.pk for row in page.context["cl"].result_list] == [gone.pk]
 
 
-def test_a_run_shows_the_first_records_set_aside_and_no_more(staff: Client, connection: Connection) -> None:
+def test_a_run_shows_the_first_rejected_records_and_no_more(staff: Client, connection: Connection) -> None:
     run = request_sync(connection, kind=SyncKind.FULL, by_label="test")
-    QuarantinedRecord.objects.bulk_create(
-        QuarantinedRecord(run=run, kind="person", remote_id=str(number), reason=f"reason-{number:03}")
+    RejectedRecord.objects.bulk_create(
+        RejectedRecord(
+            connection=connection, run=run, kind="person", remote_id=str(number), reason=f"reason-{number:03}"
+        )
         for number in range(250)
     )
 

@@ -34,7 +34,7 @@ def test_a_longer_text_is_left_out_and_the_longest_that_fits_is_read(sandbox, co
 
     run = sync.carry_out(sync.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
 
-    assert (run.state, run.people_read, run.quarantined) == ("complete", 24, 0)
+    assert (run.state, run.people_read, run.rejected) == ("complete", 24, 0)
     column = {"phone_number": "phone"}.get(field, field)
     texts = dict(Person.objects.filter(remote_id__in=["5", "6"]).values_list("remote_id", column))
     assert texts == {"5": "", "6": "y" * LONGEST_TEXT}

@@ -23,7 +23,7 @@ def test_syncdirectory_reads_everything_and_says_how_much(sandbox, connection, b
     total = 24 + 4 + len(sandbox.directory.mailboxes)
     assert said.startswith(
         f"Read 24 people, 4 teams and {len(sandbox.directory.mailboxes)} mailboxes in 3 calls: "
-        f"{total} new, 0 changed, 0 gone, 0 set aside."
+        f"{total} new, 0 changed, 0 gone, 0 rejected."
     )
     assert Person.objects.filter(connection=connection).count() == 24
     assert not Person.objects.filter(connection=bystander).exists()
@@ -33,7 +33,7 @@ def test_syncdirectory_reads_everything_and_says_how_much(sandbox, connection, b
 def test_syncdirectory_dry_run_says_the_same_and_writes_nothing(sandbox, connection, capsys):
     call_command("syncdirectory", domain="acme.example", dry_run=True)
 
-    assert "0 set aside, nothing written." in capsys.readouterr().out
+    assert "0 rejected, nothing written." in capsys.readouterr().out
     assert (Person.objects.count(), SyncRun.objects.count()) == (0, 0)
     assert set(LedgerEntry.objects.filter(action="call").values_list("job", flat=True)) == {"sync preview"}
 

@@ -64,7 +64,7 @@ def test_a_team_that_is_rejected_keeps_its_members(sandbox, mirrored, kind):
 
     run = run_sync(mirrored, kind)
 
-    assert (run.quarantined, run.retired) == (1, 0)
+    assert (run.rejected, run.retired) == (1, 0)
     assert {row.remote_id: row.team_ids for row in Person.objects.filter(connection=mirrored)} == before
 
 

@@ -20,7 +20,7 @@ from integrations.models import (
     LedgerEntry,
     Mailbox,
     Person,
-    QuarantinedRecord,
+    RejectedRecord,
     RunState,
     SyncKind,
     SyncRun,
@@ -133,7 +133,7 @@ def test_a_reply_or_two_that_cannot_be_used_are_made_good_within_the_run(
 
     run = run_sync(connection)
 
-    assert (run.state, run.cause, run.quarantined) == (RunState.COMPLETE, "", 0)
+    assert (run.state, run.cause, run.rejected) == (RunState.COMPLETE, "", 0)
     assert (run.people_read, run.teams_read, run.mailboxes_read) == (
         24, 4, len(sandbox.directory.mailboxes),
     )  # fmt: skip
@@ -241,10 +241,10 @@ def test_a_mailbox_that_never_comes_is_rejected_alone_and_keeps_what_we_had(sand
     run = run_sync(mirrored)
 
     count = len(sandbox.directory.mailboxes)
-    assert (run.state, run.mailboxes_read, run.quarantined, run.retired) == (
-        RunState.COMPLETE, count - 1, 1, 0,
+    assert (run.state, run.mailboxes_read, run.rejected, run.retired) == (
+        RunState.INCOMPLETE, count - 1, 1, 0,
     )  # fmt: skip
-    aside = QuarantinedRecord.objects.get(run=run)
+    aside = RejectedRecord.objects.get(run=run)
     assert (aside.kind, aside.remote_id) == ("mailbox", str(bad))
     assert aside.reason.startswith("Outreach did not answer with this record")
     assert Mailbox.objects.filter(connection=mirrored, remote_id=str(bad)).values().get() == before
@@ -252,7 +252,6 @@ def test_a_mailbox_that_never_comes_is_rejected_alone_and_keeps_what_we_had(sand
 
 
 def test_a_record_that_tells_not_even_its_id_retires_nobody_and_is_asked_for_again(sandbox, mirrored):
-    boxes = len(sandbox.directory.users[3].mailbox_ids)
     sandbox.directory.remove_user(3)
     bad = sorted(sandbox.directory.users)[9]
     sandbox.faults.add("poisoned", path="/api/v2/users", record=bad, times=None)
@@ -263,13 +262,14 @@ def test_a_record_that_tells_not_even_its_id_retires_nobody_and_is_asked_for_aga
     sandbox.requests.clear()
     healed = sync.carry_out(again.pk)
 
-    assert (run.people_read, run.quarantined, run.retired) == (22, 1, boxes)
+    assert (run.state, run.people_read, run.rejected, run.retired) == (RunState.INCOMPLETE, 22, 1, 0)
     assert "did not answer with every person" in run.cause
     assert Person.objects.filter(connection=mirrored, retired_at=None).count() == 24
     assert (
         "filter" not in sandbox.requests.to("/api/v2/users")[0].query
     )  # from the beginning, and not from a mark
-    assert healed.people_read == 23
+    assert (healed.state, healed.people_read) == (RunState.COMPLETE, 23)
+    assert not RejectedRecord.objects.exists()
 
 
 # ── who asks while one waits ─────────────────────────────────────────────────────────────────────

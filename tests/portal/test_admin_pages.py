@@ -24,8 +24,8 @@ from integrations.models import (
     Mailbox,
     Notice,
     Person,
-    QuarantinedRecord,
     Receipt,
+    RejectedRecord,
     SyncKind,
 )
 from integrations.pruning import get_limit, prune_chain
@@ -106,7 +106,9 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
         mailbox_email="a@acme.example",
         original_html="<p>Hi</p>",
     )
-    QuarantinedRecord.objects.create(run=run, kind="person", remote_id="9", reason="Its id is no number.")
+    RejectedRecord.objects.create(
+        connection=run.connection, run=run, kind="person", remote_id="9", reason="Its id is no number."
+    )
     Brand.objects.create(domain=connection.domain, name="Acme")
     make_key(connection.domain, "Gateway", actor_label="test")
     start_test(connection.domain, "{{email}}", actor_label="test")

@@ -13,6 +13,7 @@ from integrations import sync
 from integrations.connections import get_connection
 from integrations.errors import IntegrationError
 from integrations.models import RunState, SyncKind, SyncRun
+from integrations.unknown_values import describe_unknown
 from portal.models import Domain
 
 
@@ -42,14 +43,16 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Read {run.people_read:,} people, {run.teams_read:,} teams and {run.mailboxes_read:,} mailboxes "
             f"in {run.calls:,} calls: {run.added:,} new, {run.changed:,} changed, {run.retired:,} gone, "
-            f"{run.quarantined:,} set aside{', nothing written' if options['dry_run'] else ''}."
+            f"{run.rejected:,} rejected{', nothing written' if options['dry_run'] else ''}."
         )
-        if run.cause:
-            self.stdout.write(run.cause)
+        for sentence in [run.cause, *describe_unknown(run)]:
+            if sentence:
+                self.stdout.write(sentence)
         if run.state == RunState.WAITING and run.resume_at is not None:
             raise CommandError(f"The sync waits; a worker goes on with it at {run.resume_at:%H:%M} UTC.")
-        if not options["dry_run"] and run.state != RunState.COMPLETE:
-            raise CommandError(f"The sync ended as: {run.get_state_display().lower()}.")
+        if run.state != RunState.COMPLETE:
+            ended = "would end" if options["dry_run"] else "ended"
+            raise CommandError(f"The sync {ended} as: {run.get_state_display().lower()}.")
 
     def _carry_out(self, run: SyncRun) -> SyncRun:
         columns = (

@@ -14,7 +14,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from integrations.models import ConnectionState, Mode, QuarantinedRecord, RunState, SyncRun
+from integrations.models import ConnectionState, Mode, RejectedRecord, RunState, SyncRun
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Membership, Role
 
@@ -99,10 +99,10 @@ def test_every_page_in_every_state_is_accessible_and_within_the_policy(
         add_run(connected(one, **fields))
         paths.append(reverse("integrations:outreach", args=[name]))
     connection = connected()
-    run = add_run(
-        connection, held_removals=12, quarantined=1, cause="Outreach no longer lists 12 of 24 people."
+    run = add_run(connection, held_removals=12, rejected=1, cause="Outreach no longer lists 12 of 24 people.")
+    RejectedRecord.objects.create(
+        connection=run.connection, run=run, kind="person", remote_id="7", reason="Its name is not text."
     )
-    QuarantinedRecord.objects.create(run=run, kind="person", remote_id="7", reason="Its name is not text.")
     moving = add_run(connection, state=RunState.RUNNING, finished_at=None, phase="people")
     write_entry(
         domain, action="call", endpoint="list_users", method="GET", scope="users.all", verb="read",

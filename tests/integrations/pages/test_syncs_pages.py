@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django_q.models import OrmQ
 
-from integrations.models import ConnectionState, QuarantinedRecord, RunState, SyncKind, SyncRun
+from integrations.models import ConnectionState, RejectedRecord, RunState, SyncKind, SyncRun
 from portal.models import Role
 
 from .conftest import list_buttons
@@ -186,9 +186,13 @@ def test_a_failed_run_says_where_it_stopped_and_why(as_owner, domain, connected,
 
 
 def test_records_that_did_not_fit_are_listed_with_their_reason(as_owner, domain, connected, add_run):
-    run = add_run(connected(), quarantined=1)
-    QuarantinedRecord.objects.create(
-        run=run, kind="person", remote_id="77", reason="Its name is <b>no text</b>."
+    run = add_run(connected(), rejected=1)
+    RejectedRecord.objects.create(
+        connection=run.connection,
+        run=run,
+        kind="person",
+        remote_id="77",
+        reason="Its name is <b>no text</b>.",
     )
 
     html = as_owner.get(reverse("integrations:run", args=[domain.name, run.pk])).content.decode()

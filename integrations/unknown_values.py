@@ -1,0 +1,60 @@
+"""Unknown values: what Outreach left unsaid in a run, counted by attribute, and in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+
+from .connector import UnknownValue
+from .health import get_incomplete_run, get_unknown_run
+from .models import Connection, SyncRun
+from .rejections import KINDS
+
+KEPT = "what we had stays"
+WHAT_FOLLOWS = {
+    "locked": "nothing is written to them until we know, and a lock we know of stays",
+    "editable": "nothing is written to them until we know",
+    "updatedAt": "what changes is told by our own clock",
+}
+Counted = tuple[str, UnknownValue]
+
+
+def as_json(counted: Mapping[Counted, int]) -> list[dict[str, Any]]:
+    """Return counts as a run keeps them, in a stable order."""
+    return [
+        {"kind": kind, "attribute": value.attribute, "was_sent": value.was_sent, "records": count}
+        for (kind, value), count in sorted(counted.items())
+    ]
+
+
+def add_page(counted: Counter[Counted], kind: str, unknown: Mapping[UnknownValue, int]) -> None:
+    """The counts of one page are in those of the run."""
+    counted.update({(kind, value): count for value, count in unknown.items()})
+
+
+def describe_gaps(connection: Connection | None) -> dict[str, Any]:
+    """Return what a page's notes say of records that were rejected and of values that were not told."""
+    unknown_run = get_unknown_run(connection)
+    return {
+        "incomplete_run": get_incomplete_run(connection),
+        "unknown_run": unknown_run,
+        "unknown": describe_unknown(unknown_run),
+    }
+
+
+def describe_unknown(run: SyncRun | None) -> list[str]:
+    """Return a sentence for each attribute that did not come, or did not fit, and what follows from that."""
+    return [_describe(one) for one in (run.unknown_values if run else ())]
+
+
+def _describe(one: Mapping[str, Any]) -> str:
+    meta = KINDS[one["kind"]]._meta
+    number = one["records"]
+    whom = f"{intcomma(number)} {meta.verbose_name if number == 1 else meta.verbose_name_plural}"
+    follows = WHAT_FOLLOWS.get(one["attribute"], KEPT)
+    if one["was_sent"]:
+        return f"Outreach sent {one['attribute']} for {whom} in a form that does not fit; {follows}."
+    return f"Outreach did not send {one['attribute']} for {whom}; {follows}."
