@@ -17,6 +17,7 @@ from integrations.errors import (
     UnreadableReply,
     WritesNotAllowed,
 )
+from integrations.outreach.client import OutreachClient, Transport
 from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_USERS, WRITE_SIGNATURE
 from integrations.outreach.listing import pages
 from integrations.outreach.ports import CallRecord, Permission
@@ -589,6 +590,31 @@ def test_the_reply_to_a_write_may_have_one_mebibyte_and_not_a_byte_more(wire, sa
 
     assert caught.value.detail == f"larger than {MIB} bytes"
     assert [request.method for request in sandbox.requests] == ["PATCH", "PATCH"]  # a write is never repeated
+
+
+def test_a_page_may_have_sixteen_mebibytes(wire, sandbox):
+    sandbox.faults.add("huge", bytes=16 * MIB)
+
+    assert len(wire.client.send(LIST_USERS, query=USERS).document["data"]) == 50
+
+
+def test_a_call_has_a_minute_unless_it_is_told_otherwise(sandbox, wire):
+    """The transport is told; that it keeps to it is in its own tests."""
+    given = []
+
+    class Telling(Transport):
+        def exchange(self, *args, seconds, **options):
+            given.append(seconds)
+            return super().exchange(*args, seconds=seconds, **options)
+
+    for options in ({}, {"seconds": 5.0}):
+        with OutreachClient(
+            base_url=sandbox.base_url, access=wire.access, budget=wire.budget, transport=Telling(),
+            permission=lambda: wire.permission, record=wire.records.append, **options,
+        ) as client:  # fmt: skip
+            client.send(LIST_USERS, query=USERS)
+
+    assert given == [60.0, 5.0]
 
 
 def test_one_client_writes_from_eight_threads_and_each_mailbox_gets_its_own(wire, sandbox):

@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from integrations.errors import UnexpectedReply, Unreachable
-from integrations.outreach import client as client_module
 from integrations.outreach.client import Transport
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -320,9 +319,3 @@ def test_connections_are_reused_and_never_more_than_allowed(transport, sandbox, 
 
     assert most[0] == 2
     assert len(server.heads) == 2
-
-
-def test_the_bounds_are_those_that_were_promised():
-    assert client_module.CONNECT_AND_READ_SECONDS == (3.05, 20.0)
-    assert client_module.CALL_SECONDS == 60
-    assert client_module.LARGEST_PAGE_BYTES == 16 * 1024 * 1024
