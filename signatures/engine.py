@@ -40,7 +40,7 @@ from .durability import durable_atomic
 from .endings import complete_run, end_run, fail_run, load_run, put_down, stop_run
 from .job import GatewayLike, InPlace, Job, Letter, OpenGateway, Placed, Progress, Stop, Verdict
 from .lease import Lease, LeaseLost
-from .live_reading import LiveReader
+from .live_reading import read_live
 from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 from .rows import update_rows
 from .watch import FailureWatch, SilenceWatch
@@ -141,7 +141,6 @@ class _Engine:
         self._watch = FailureWatch()
         self._halt_sending = threading.Event()
         self._silence = SilenceWatch()
-        self._reader = LiveReader(gateway)
         self._looked_at = 0.0
         self._short_wait = 0.0
 
@@ -179,7 +178,7 @@ class _Engine:
     def _work_chunk(self, rows: list[Delivery], pool: ThreadPoolExecutor) -> None:
         # '' where nobody knows the owner any more.
         people = {row.person_remote_id for row in rows} - {""}
-        found, unreadable = self._reader.read(sorted(people))
+        found, unreadable = read_live(self._gateway, sorted(people))
         readable = [row for row in rows if row.person_remote_id not in unreadable]
         verdicts: list[tuple[Delivery, Verdict]] = [
             (row, UNREADABLE) for row in rows if row.person_remote_id in unreadable

@@ -215,6 +215,21 @@ def test_a_mailbox_that_outreach_never_answers_with_costs_its_owner_alone(sandbo
     assert planned[2] not in get_writes(sandbox)
 
 
+def test_many_unreadable_records_side_by_side_cost_their_owners_alone(sandbox, started):
+    planned = get_planned(started)
+    odd = planned[2:12]
+    for mailbox_id in odd:
+        fields = {"record": mailbox_id, "field": "emailSignature", "value": "\x00"}
+        sandbox.faults.add("set_field", path="/api/v2/mailboxes", times=None, **fields)
+    owners = {row.person_remote_id for row in started.deliveries.filter(mailbox_remote_id__in=odd)}
+
+    run = carry_out(started.pk)
+
+    refused = run.deliveries.filter(reason_code="unreadable")
+    assert set(refused.values_list("person_remote_id", flat=True)) == owners
+    assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned) - refused.count())
+
+
 def test_r3_access_revoked_in_outreach_ends_the_run_as_skipped(sandbox, started):
     planned = get_planned(started)
     sandbox.oauth.revoke_all()
