@@ -24,7 +24,7 @@ from portal.heartbeat import record_beat
 from portal.models import Membership, Role, User
 from portal.schedules import set_up_schedules
 from signatures.board import get_place
-from signatures.models import BannerEvent, Brand, Decision, KnownRecipient, Snapshot
+from signatures.models import BannerEvent, Brand, Decision, KnownRecipient, LookupShare, Snapshot
 from signatures.sifting import sift_events
 from signatures.variables import start_test
 from tests.signatures.campaigns.conftest import make_picture
@@ -173,6 +173,7 @@ def furnish_admin(house: House) -> None:
     Decision.objects.create(domain=house.domain, sender=house.sender, recipient_key="k", way="api")
     get_place(house.domain)
     KnownRecipient.objects.create(domain=house.domain, recipient_key="k", expires_at=now)
+    LookupShare.objects.create(domain=house.domain, network="203.0.113.0/24", used=1, ends_at=now)
     start_test(house.domain, "{{email}}", actor_label="command")
     set_up_schedules()
     for number, succeeded in enumerate([True, False]):
