@@ -118,4 +118,108 @@ ENCODINGS = [
     "slot00z",
     '=HYPERLINK("https://evil.example")',
 ]
-ALL = [*EVENT_HANDLERS, *SCHEMES, *CSS_VALUES, *MUTATION, *FOREIGN, *TEMPLATE_SYNTAX, *ENCODINGS]
+ODD_MARKUP = [
+    "<![ if !IE]>x<![endif]>",
+    "<table><tr><td><p title='x'><!ATTLIST a</p></td></tr></table>",
+    "<!DOCTYPE html><!ENTITY x 'y'><p>x",
+    "<?xml version='1.0'?><p>x",
+    "<?php echo 1 ?>x",
+    "<![CDATA[<img src=x onerror=alert(1)>]]>",
+    "</ p>x",
+    "</>x",
+    "<!>x",
+    "<!---->x",
+    "<!--->x-->",
+    "<!-- --!><img src=x onerror=alert(1)>-->",
+    "<p =x>x</p>",
+    "<p a=>x</p>",
+    "<p a'b\"c>x</p>",
+    "<p title=a\"b'c>x</p>",
+    "<p title='a>b<c'>x</p>",
+    "<p/title='x'/>x",
+    "<P TITLE=X>x</P>",
+    "<p title=x title=y>x</p>",
+    "<p style='width:" + "9" * 4_301 + "px'>x</p>",
+    "<p style='color:" + "(" * 3_000 + "'>x</p>",
+    "<p style='width:1e999px'>x</p>",
+    "<p style='}'>x</p>",
+    "<font size=99999999999>x</font>",
+    "<td colspan=99999999999999>x",
+    "<a href='https://[::1'>x</a>",
+    "<a href='https://a.example:99999999999/'>x</a>",
+    "<a href='https://xn--a.example/'>x</a>",
+    "a < b > c & d &; &# &#x &#; &unknown;",
+]
+_SPELLINGS = (
+    "{}",
+    " {}",
+    "\t{}",
+    "{}#",
+    "&#1;{}",
+    "&Tab;{}",
+    "&NewLine;{}",
+    "&#x09;{}",
+    "%20{}",
+    "//{}",
+    "\u00a0{}",
+)
+_ACTIVE = (
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "java&NewLine;script:alert(1)",
+    "javascript&colon;alert(1)",
+)
+SPELT_SCHEMES = [
+    f"<{tag}='{spelling.format(address)}'>x</a>"
+    for tag in ("a href", "img src")
+    for spelling in _SPELLINGS
+    for address in _ACTIVE
+]
+HANDLERS_EVERYWHERE = [
+    f"<{tag}{gap}{name}={quote}alert(1){quote}>x"
+    for tag in ("p", "a", "td", "img", "table", "font", "hr")
+    for gap, name, quote in (
+        (" ", "onclick", "'"),
+        ("/", "onerror", ""),
+        ("\n", "ONLOAD", '"'),
+        (" x ", "onfocus", "`"),
+    )
+]
+_DECLARATIONS = (
+    "background:url(https://evil.example/)",
+    "background:URL('javascript:alert(1)')",
+    "list-style:url(x)",
+    "cursor:url(x),auto",
+    "width:expression(alert(1))",
+    "width:EXPRESSION (alert(1))",
+    "-moz-binding:url(x)",
+    "position:absolute",
+    "position:/**/fixed",
+    "color:env(x)",
+    "color:var(--a,url(x))",
+    "src:image-set('https://evil.example/' 1x)",
+    "color:red;}</style><script>alert(1)</script>",
+)
+STYLED = [
+    text.format(declaration)
+    for declaration in _DECLARATIONS
+    for text in (
+        '<p style="{}">x</p>',
+        "<style>p{{{}}}</style><p>x</p>",
+        '<td style="color:red;{};top:0">x',
+        "<hr style='{}'>",
+    )
+]
+ALL = [
+    *ODD_MARKUP,
+    *SPELT_SCHEMES,
+    *HANDLERS_EVERYWHERE,
+    *STYLED,
+    *EVENT_HANDLERS,
+    *SCHEMES,
+    *CSS_VALUES,
+    *MUTATION,
+    *FOREIGN,
+    *TEMPLATE_SYNTAX,
+    *ENCODINGS,
+]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from signatures.rendering import RenderRefused, TemplateError, compile_template, render_signature
+from signatures.rendering import TemplateError, compile_template, render_signature
 from signatures.rendering.fields import FIELDS
 from signatures.rendering.sanitize import sanitize_signature, sanitize_template
 from signatures.starters import STARTERS
@@ -43,17 +43,44 @@ def test_an_attack_as_every_value_is_shown_as_text_or_not_at_all(attack):
     assert "Sales" in words(signature.html)
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_i1_i2_i3_an_attack_as_template_is_refused_or_disarmed(attack):
+# What no template can be made of; every other attack is saved, without what is wrong in it.
+REFUSED = {
+    *(attack for attack in ATTACKS if attack.startswith("{{") and "sender.email" not in attack),
+    *(attack for attack in ATTACKS if attack.startswith("{%")),
+    *(
+        attack
+        for attack in ATTACKS
+        if any(each in attack for each in ("\x00", "\ud800", "\ue000", "\ue010", "&#1;"))
+    ),
+    "&#123;&#123; sender.email &#125;&#125;",
+    # Tags and styles without an end, and too deep a nest.
+    "<b" + "<b" * 50,
+    "<div>" * 300 + "x",
+    "<form><math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>",
+}
+
+
+SAVED = [attack for attack in ATTACKS if attack not in REFUSED]
+
+
+def try_out(attack: str) -> str | None:
+    """Return the signature of a template that holds `attack`, or None where it is refused."""
     try:
         template = compile_template(f"<p>Sales</p>{attack}")
-        signature = render_signature(template, {"sender.email": "bo.li@acme.example"})
     except TemplateError:
-        return
+        return None
+    return render_signature(template, {"sender.email": "bo.li@acme.example"}).html
 
-    assert breaches(signature.html) == []
-    assert not any("alert" in value or "evil" in value for _, value in attribute_values(signature.html))
-    assert words(signature.html).startswith("Sales")
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_i1_i2_i3_an_attack_as_template_is_refused_or_disarmed(attack):
+    html = try_out(attack)
+
+    assert (html is None) == (attack in REFUSED)
+    if html is not None:
+        assert breaches(html) == []
+        assert not any("alert" in value or "evil" in value for _, value in attribute_values(html))
+        assert words(html).startswith("Sales")
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -67,14 +94,10 @@ def test_sanitizing_twice_changes_nothing(attack):
 @settings(max_examples=400, deadline=None)
 @given(_VALUES)
 def test_i3_values_never_become_markup_or_template_code(values):
-    reference = render_signature(EVERYWHERE, {"sender.title": "Sales"} | {"sender.name": "Bo Li"})
-    try:
-        signature = render_signature(EVERYWHERE, values)
-    except RenderRefused as refusal:
-        assert refusal.code == "empty"
-        return
+    # With one value that fits there is always something to show.
+    signature = render_signature(EVERYWHERE, values | {"sender.custom3": "Bo Li"})
 
-    assert reference.byte_count > 0
+    assert "Bo Li" in words(signature.html)
     assert breaches(signature.html) == []
     assert "{" not in signature.html
     assert "}" not in signature.html
@@ -84,11 +107,20 @@ def test_i3_values_never_become_markup_or_template_code(values):
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(ATTACKS), _TROUBLE), max_size=4).map("".join))
-def test_i2_any_source_is_refused_or_renders_inside_the_allow_list(source):
+def test_i2_any_source_is_refused_or_compiled_and_nothing_else(source):
     try:
-        template = compile_template(source)
+        compile_template(source)
+    except TemplateError as error:
+        assert error.message.endswith((".", "?"))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(SAVED), max_size=4).map("".join))
+def test_i2_what_is_saved_renders_inside_the_allow_list(attacks):
+    try:
+        template = compile_template(f"<p>Sales</p>{attacks}")
     except TemplateError:
-        return
+        reject()  # Hypothesis fails where that happens too often
 
     signature = render_signature(template, {"sender.email": "bo.li@acme.example", "sender.name": "Bo"})
 
