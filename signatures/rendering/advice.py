@@ -21,6 +21,9 @@ MIN_CONTRAST_DARK = 3.0
 LIGHT_GROUND = "#ffffff"
 DARK_GROUND = "#121212"
 _NAMED = {"white": "#ffffff", "black": "#000000"}
+# Less than a pixel, or a tenth of the text around it.
+_NO_SIZE = re.compile(r"0(?:\.\d++)?(?:px|pt)?$|0(?:\.0\d*+)?(?:em|rem)$|[0-9](?:\.\d++)?%$")
+_NO_COLOUR = re.compile(r"transparent|rgba\([^()]*, 0%?\)|#[0-9a-f]{6}00")
 _AT_RULE = re.compile(r"@[a-z-]+", re.IGNORECASE)
 _WHITES = frozenset({"#fff", "#ffffff", "white"})
 
@@ -67,6 +70,7 @@ def result_warnings(html: str, byte_count: int) -> Iterator[str]:
         if isinstance(node, Element) and node.tag == "img":
             yield from _picture_warnings(node)
     yield from dict.fromkeys(_contrast_warnings(root, ink=None, ground=None))
+    yield from dict.fromkeys(_unseen_text_warnings(root, ink="", size=""))
 
 
 def _removed_parts(piece: Piece) -> Iterator[str]:
@@ -113,6 +117,19 @@ def _contrast_warnings(node: Element, ink: str | None, ground: str | None) -> It
             yield from _contrast_warnings(child, ink, ground)
         elif not child.is_blank:
             yield from _text_warnings(child, ink, ground)
+
+
+def _unseen_text_warnings(node: Element, ink: str, size: str) -> Iterator[str]:
+    """Yield a sentence for text in `node` of no size or of no colour."""
+    styles = style_values(unescape(node.attributes.get("style", "")))
+    ink = styles.get("color") or node.attributes.get("color") or ink
+    size = styles.get("font-size") or size
+    for child in node.children:
+        if isinstance(child, Element):
+            yield from _unseen_text_warnings(child, ink, size)
+        elif not child.is_blank and (_NO_SIZE.match(size) or _NO_COLOUR.fullmatch(ink)):
+            why = "has no size" if _NO_SIZE.match(size) else "has no colour"
+            yield f"“{unescape(child.content).strip()[:40]}” {why}, so nobody sees it; take it out."
 
 
 def _text_warnings(text: Text, ink: str | None, ground: str | None) -> Iterator[str]:

@@ -86,8 +86,9 @@ def _allowed_values() -> dict[str, frozenset[str]]:
         "word-break": _words("normal break-word"),
         "overflow-wrap": _words("normal break-word anywhere"),
         "direction": _words("ltr rtl"),
-        # Boxes. No position, float, transform or z-index, and no display: none: a signature
-        # must neither cover the message it stands under nor carry text its reader cannot see.
+        # Boxes. No position, float, transform or z-index: a signature must not cover the message it stands
+        # under. No display: none, and `hidden` takes out what it hides. Text of no size or no colour can still
+        # be written, since size 0 is how designers close gaps between pictures; `advice` names it.
         "display": _words("block inline inline-block table table-row table-cell"),
         "vertical-align": _LENGTH | _words("top middle bottom baseline"),
         "width": _LENGTH | {"auto"},

@@ -132,3 +132,29 @@ def test_a_large_template_is_named_before_it_is_too_large():
 
 def test_no_starter_gives_a_warning():
     assert [compile_template(starter.source).warnings for starter in STARTERS] == [(), (), ()]
+
+
+@pytest.mark.parametrize(
+    ("style", "why"),
+    [
+        ("font-size: 0", "has no size"),
+        ("font-size: 0px", "has no size"),
+        ("font-size: 0.5px", "has no size"),
+        ("font-size: 0.01em", "has no size"),
+        ("font-size: 1%", "has no size"),
+        ("color: transparent", "has no colour"),
+        ("color: rgba(0, 0, 0, 0)", "has no colour"),
+        ("color: #12345600", "has no colour"),
+    ],
+)
+def test_text_that_nobody_sees_is_named(style, why):
+    assert (
+        f"“Unseen” {why}, so nobody sees it; take it out."
+        in compile_template(f'<p>Words</p><div style="{style}">Unseen</div>').warnings
+    )
+
+
+def test_a_gap_of_no_size_around_text_that_has_one_is_not():
+    source = '<div style="font-size: 0"><span style="font-size: 14px">Words</span> <br></div>'
+
+    assert compile_template(source).warnings == ()
