@@ -24,7 +24,7 @@ from .digests import FIELDS, digest_entry, write_json
 from .models import LedgerChain, LedgerDay, LedgerEntry
 
 BATCH = 500
-NUMBER = re.compile(r"\s*\d+$")
+NUMBER = re.compile(r"(?:(?<!\s)\s++|(?<![\s\d]))\d++$")
 
 
 def append(entries: Sequence[LedgerEntry], *, domain: Domain | None) -> None:

@@ -26,7 +26,8 @@ _DROPPED_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 # One look-alike each, so no value, and no two values side by side, can spell {{ or {%.
 _BRACES = str.maketrans({"{": "(", "}": ")"})
 _BRACES_IN_URL = str.maketrans({"{": "%7B", "}": "%7D"})
-_LINE_BREAKS = re.compile(r"\s*(?:[\r\n\v\f\u0085\u2028\u2029]\s*)+")
+_GAP = re.compile(r"\s++")
+_LINE_BREAK = re.compile("[\r\n\v\f\u0085\u2028\u2029]")
 _SPACES = re.compile(r"[ \t]+")
 
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`|~-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_][\w-]{1,62}")
@@ -102,7 +103,7 @@ def _plain_text(raw: str | None) -> str:
     if len(raw) > MAX_TEXT_LENGTH:
         raise Unfit(f"longer than {MAX_TEXT_LENGTH:,} characters")
     if not raw.isprintable():
-        raw = _LINE_BREAKS.sub(_joint, raw.strip())
+        raw = _GAP.sub(_joint, raw.strip())
         raw = "".join(character for character in raw if _is_kept(character))
     value = _SPACES.sub(" ", raw).strip()
     if not value:
@@ -111,7 +112,9 @@ def _plain_text(raw: str | None) -> str:
 
 
 def _joint(found: re.Match[str]) -> str:
-    """Return what joins two lines: a comma, unless the first already ends in punctuation."""
+    """Return what joins two lines: a comma, unless the first already ends in punctuation; other gaps as they are."""
+    if not _LINE_BREAK.search(found[0]):
+        return found[0]
     before = found.string[found.start() - 1] if found.start() else ""
     return " " if before in ",;:." else ", "
 

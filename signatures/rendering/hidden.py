@@ -14,7 +14,8 @@ from signatures.rendering.marks import SLOT_CLOSE, SLOT_OPEN
 from signatures.rendering.styles import hides
 from signatures.rendering.tree import VOID_TAGS
 
-_PIECES = re.compile(r"(<!--.*?-->|<[^>]*>)", re.DOTALL)
+# This serializer leaves > in attributes as it is.
+_PIECES = re.compile(r"(<!--[^<>]*+-->|<[^<>\"]*+(?:\"[^\"]*+\"[^<>\"]*+)*+>)")
 _TAG = re.compile(r"<(?P<end>/?)(?P<name>[a-z0-9]+)")
 _STYLE = re.compile(r' style="([^"]*)"')
 _SLOT = re.compile(f"{SLOT_OPEN}[0-9]+{SLOT_CLOSE}")

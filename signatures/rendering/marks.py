@@ -21,5 +21,5 @@ SLOT_CLOSE = "\ue011"
 
 # What no template and no signature may hold: private use, half pairs, and controls but tab and line ends.
 PRIVATE = re.compile("[\ue000-\uf8ff\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
-VALUE = re.compile(f"{PRESENT_OPEN}([^{PRESENT_CLOSE}]*){PRESENT_CLOSE}")
+VALUE = re.compile(f"{PRESENT_OPEN}([^{PRESENT_OPEN}{PRESENT_CLOSE}]*+){PRESENT_CLOSE}")
 NUMBERED = re.compile(f"{PRESENT_OPEN}(\\d+)([{PRESENT_CLOSE}{ATTRIBUTE_CLOSE}])")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
-_PIECE = re.compile(r"(<[^>]*>)")
+_PIECE = re.compile(r"(<[^<>]*+>)")
 _TAG = re.compile(r"<(/?)([a-z0-9]+)")
 _HREF = re.compile(r'href="([^"]*)"')
 _ALT = re.compile(r'alt="([^"]*)"')

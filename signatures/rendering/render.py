@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 # The maxLength of the attribute that receives it, counted in bytes because the column is
 # believed to be counted in bytes.
 MAX_SIGNATURE_BYTES = 65_535
-_TAGS_AND_BLANKS = re.compile(r"<[^>]*>|\s|&nbsp;")
+_TAGS_AND_BLANKS = re.compile(r"<[^<>]*+>|\s|&nbsp;")
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}")
 
 

@@ -17,6 +17,7 @@ from signatures.rendering.markup import ATTRIBUTE, Kind, Piece, read_pieces
 
 LIQUID_PIECE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _SLOT = re.compile(f"{SLOT_OPEN}(\\d+){SLOT_CLOSE}")
+_TAGS = re.compile(r"(<[^<>]*+>)")
 _BEFORE_ROW = re.compile(r"(?:\s++|\ue010\d+\ue011)*+(?=<tr\b)", re.IGNORECASE)
 _TEXT_ATTRIBUTES = frozenset({"alt", "title"})
 _URL_ATTRIBUTES = frozenset({"href", "src"})
@@ -286,4 +287,4 @@ def put_back(html: str, markup: SlottedMarkup, at: Locator) -> str:
 
         return stand_ins.sub(restore, piece)
 
-    return "".join(restore_piece(piece) for piece in re.split(r"(<!--.*?-->|<[^>]*>)", html))
+    return "".join(restore_piece(piece) for piece in _TAGS.split(html))

@@ -38,7 +38,7 @@ BLOCK_TAGS = frozenset(
         "ul",
     }
 )
-PIECES = re.compile(r"(<[^>]*>)")
+PIECES = re.compile(r"(<[^<>]*+>)")
 ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
 
 
