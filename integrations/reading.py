@@ -95,6 +95,7 @@ class Reading:
         self._rejections = Rejections(run, self._mirror, writes=writes)
         self._unknown = Counter[Counted]()
         self._calls_before = run.calls  # of an attempt that had to wait for the allowance
+        self._gaps: list[str] = []
         self._held: list[str] = []
         self._skipped: list[str] = []
 
@@ -124,7 +125,7 @@ class Reading:
 
     def judge(self) -> tuple[RunState, str]:
         """Return how a run ends that came to its end, and what a person should know of it."""
-        incomplete = describe_shares(self._rejections.list_shares())
+        incomplete = [*describe_shares(self._rejections.list_shares()), *self._gaps]
         state = RunState.INCOMPLETE if incomplete else RunState.COMPLETE
         return state, " ".join([*incomplete, *self._held, *self._skipped])
 
@@ -286,7 +287,7 @@ class Reading:
             yield page
         if seen.has_gap:
             seen.newest = None  # what lies in the gap is asked for again, however old its change is
-            self._held.append(
+            self._gaps.append(
                 f"Outreach did not answer with every {kind}, nor tell which are missing. "
                 "It is asked again with the next sync; tell the operator if it stays."
             )

@@ -358,3 +358,16 @@ def test_a_read_at_a_click_is_tried_again_within_it(sandbox, connection, kind, o
 
     assert found == (mailbox.email_signature or "")
     assert len(sandbox.requests) == 3
+
+
+def test_a_gap_makes_a_run_incomplete_however_few_records_it_may_hold(sandbox, connection):
+    for number in range(60):
+        sandbox.directory.add_user(f"new{number}@acme.example", "New", f"Person {number}")
+    run_sync(connection)
+    bad = sorted(sandbox.directory.users)[9]
+    sandbox.faults.add("poisoned", path="/api/v2/users", record=bad, times=None)
+
+    run = run_sync(connection)
+
+    assert (run.state, run.people_read, run.rejected) == (RunState.INCOMPLETE, 83, 1)  # 1.2 %
+    assert "did not answer with every person" in run.cause
