@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
@@ -15,10 +16,13 @@ MAX_TEXTS = 1_000
 MAX_SIGNATURE_BYTES = 65_535  # what Outreach takes back, counted in UTF-8
 
 _ABSENT: Any = object()
+BROKEN_TEXT: Any = ()
+"""In the place of a text that holds half a character: no text, and no other kind of value either."""
 
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
 _SPACES = re.compile(r"[\t\n\r\f\v\x1c-\x1f\x85\u2028\u2029]+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});", re.ASCII)
 
 
 class FieldError(Exception):
@@ -34,8 +38,9 @@ def parse_document(body: bytes) -> dict[str, Any]:
     """Return the document, or refuse the page whole; nothing of a page that does not parse is used.
 
     Refused: anything that is not one UTF-8 JSON object without a byte order mark; NaN, infinities,
-    numbers too large, duplicate keys, lone surrogates, nesting deeper than the decoder goes (about
-    1,000 levels; nothing after it recurses).
+    numbers too large, duplicate keys, keys with a lone surrogate, nesting deeper than the decoder goes
+    (about 1,000 levels; nothing after it recurses). A value with a lone surrogate, as of a text that was
+    cut within a character, cannot be stored: BROKEN_TEXT stands in its place, which fits nowhere.
     Raises: UnreadableReply.
     """
     try:
@@ -53,7 +58,7 @@ def parse_document(body: bytes) -> dict[str, Any]:
     # A lone surrogate can only arrive as an escape: strict UTF-8 has no bytes for it. Looking at every
     # value of a page costs as much as decoding it, so it is done only where there is such an escape.
     if b"\\ud" in body or b"\\uD" in body:
-        _refuse_surrogates(document)
+        _replace_surrogates(document)
     return document
 
 
@@ -75,16 +80,21 @@ def _number(text: str) -> float:
     return value
 
 
-def _refuse_surrogates(document: dict[str, Any]) -> None:
+def _replace_surrogates(document: dict[str, Any]) -> None:
     containers: list[Any] = [document]
     while containers:
         container = containers.pop()
-        values = (*container.keys(), *container.values()) if type(container) is dict else container
-        for value in values:
-            if type(value) is str and any("\ud800" <= character <= "\udfff" for character in value):
-                raise _unreadable("lone surrogate")
-            if type(value) is dict or type(value) is list:
+        if type(container) is dict and any(map(_is_broken, container)):
+            raise _unreadable("lone surrogate")
+        for place, value in list(container.items() if type(container) is dict else enumerate(container)):
+            if type(value) is str and _is_broken(value):
+                container[place] = BROKEN_TEXT
+            elif type(value) is dict or type(value) is list:
                 containers.append(value)
+
+
+def _is_broken(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _unreadable(why: str) -> UnreadableReply:
@@ -150,19 +160,31 @@ def attributes_of(item: dict[str, Any]) -> dict[str, Any]:
     return attributes
 
 
-def text(attributes: dict[str, Any], name: str, longest: int = MAX_TEXT) -> str:
+def text(attributes: dict[str, Any], name: str, longest: int = MAX_TEXT, *, is_escaped: bool = True) -> str:
     """Return one line of text: stripped, without control characters; '' for null. longest: in characters.
 
     Absent is an error and not '': it was asked for by name, and taking silence for an empty title
     would empty signatures. Control characters (NUL among them, which PostgreSQL cannot hold) are
     dropped here, where a person typed a line and nobody compares it with what Outreach holds.
+    is_escaped: `Sales &amp; Marketing`, as some imports leave it, is read as it was meant, once. Whoever
+    shows a value escapes it, so that nothing becomes markup by this.
     """
     value = attributes.get(name, _ABSENT)
-    if type(value) is str and len(value) <= longest:
-        return value.strip() if value.isprintable() else _CONTROLS.sub("", _SPACES.sub(" ", value)).strip()
+    if type(value) is str and len(value) <= MAX_TEXT:
+        line = _one_line(_REFERENCE.sub(_resolve, value) if is_escaped and "&" in value else value)
+        if len(line) <= longest:
+            return line
     if value is None:
         return ""
     raise _no_text(value, name)
+
+
+def _resolve(reference: re.Match[str]) -> str:
+    return html.unescape(reference.group())
+
+
+def _one_line(value: str) -> str:
+    return value.strip() if value.isprintable() else _CONTROLS.sub("", _SPACES.sub(" ", value)).strip()
 
 
 def markup(attributes: dict[str, Any], name: str) -> str:
@@ -184,13 +206,13 @@ def markup(attributes: dict[str, Any], name: str) -> str:
 
 
 def texts(attributes: dict[str, Any], name: str) -> tuple[str, ...]:
-    """Return a list of lines of text, empty ones left out; () for null."""
+    """Return a list of lines of text as they came, empty ones left out; () for null."""
     values = attributes.get(name, _ABSENT)
     if values is None:
         return ()
     if type(values) is not list or len(values) > MAX_TEXTS:
         raise FieldError(name, "is not a list of texts")
-    return tuple(line for line in (text({name: value}, name) for value in values) if line)
+    return tuple(line for line in (text({name: value}, name, is_escaped=False) for value in values) if line)
 
 
 def flag(attributes: dict[str, Any], name: str) -> bool | None:

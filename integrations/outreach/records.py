@@ -192,7 +192,7 @@ def _owner(values: Values) -> str:
 
 
 def _address(attributes: dict[str, Any]) -> str:
-    email = jsonapi.text(attributes, "email", LONGEST_TEXT)
+    email = jsonapi.text(attributes, "email", LONGEST_TEXT, is_escaped=False)
     if "@" not in email or " " in email:
         raise FieldError("email", "is not an address")
     return email
@@ -207,7 +207,11 @@ def oldest_first(item: Any) -> tuple[datetime, int, str, str]:
     remote_id = jsonapi.identity(item, "user")
     attributes = jsonapi.attributes_of(item)
     created_at = jsonapi.instant(attributes, "createdAt") or datetime.max.replace(tzinfo=UTC)
-    guid = jsonapi.text(attributes, "userGuid", LONGEST_KEY) if "userGuid" in attributes else ""
+    guid = (
+        jsonapi.text(attributes, "userGuid", LONGEST_KEY, is_escaped=False)
+        if "userGuid" in attributes
+        else ""
+    )
     domain = _address(attributes).rpartition("@")[2].lower()
     return created_at, int(remote_id), guid or f"user-{remote_id}", domain
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from integrations.models import Connection, Mailbox, Person, RunState
+from signatures import tasks
 
 from .conftest import run_sync
 
@@ -42,6 +44,38 @@ def test_a_line_that_is_not_told_stays_and_the_others_follow(sandbox, mirrored, 
     assert (run.state, run.people_read) == (RunState.COMPLETE, 24)
     six, eight = get_person(mirrored, 6), get_person(mirrored, 8)
     assert (six.title, six.first_name, eight.title) == ("Head of Sales", "Zoë", "Told")
+
+
+def test_half_a_character_costs_its_line_alone_and_an_odd_signature_its_mailbox(sandbox, mirrored):
+    sandbox.directory.set_title(6, "Before")
+    run_sync(mirrored)
+    before = Mailbox.objects.filter(connection=mirrored, remote_id="5001").values().get()
+    sandbox.directory.update("users", 6, title="Not told", first_name="Zoë")
+    spoil(sandbox, "users", "title", "Head of Sales \ud83d", record=6)
+    spoil(sandbox, "mailboxes", "emailSignature", "<p>\udc00</p>", record=5001)
+    sandbox.requests.clear()
+
+    run = run_sync(mirrored)
+
+    six = get_person(mirrored, 6)
+    assert (six.title, six.first_name, run.people_read, run.rejected) == ("Before", "Zoë", 24, 1)
+    assert Mailbox.objects.filter(connection=mirrored, remote_id="5001").values().get() == before
+    assert len(sandbox.requests) == 3
+
+
+def test_a_value_with_references_to_characters_is_shown_as_it_was_meant(
+    client, sandbox, mirrored, owner, domain
+):
+    sandbox.directory.update("users", 6, title="Sales &amp; Marketing &lt;b&gt;", last_name="O&#39;Neil")
+    run = run_sync(mirrored)
+    tasks.follow_sync(run_id=run.pk)
+    client.force_login(owner)
+
+    six = get_person(mirrored, 6)
+    senders = client.get(reverse("signatures:senders", args=[domain.name])).content.decode()
+
+    assert (six.title, six.last_name) == ("Sales & Marketing <b>", "O'Neil")
+    assert "Sales &amp; Marketing &lt;b&gt;" in senders and "&amp;amp;" not in senders
 
 
 def test_a_line_that_is_null_or_blank_is_empty(sandbox, mirrored):

@@ -128,4 +128,4 @@ class Faults:
         if edit is not None and response.status == 200:
             document = json.loads(response.body)
             edit(fault, request, document)
-            response.body = json.dumps(document, ensure_ascii=False).encode()
+            response.body = json.dumps(document).encode()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from integrations.errors import UnexpectedReply
 from integrations.outreach import jsonapi
-from integrations.outreach.jsonapi import FieldError, parse_document
+from integrations.outreach.jsonapi import BROKEN_TEXT, FieldError, parse_document
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,7 @@ from integrations.outreach.jsonapi import FieldError, parse_document
         b'{"data":' + b"9" * 5000 + b"}",
         b'{"data":[],"data":[]}',
         b'{"data":[{"attributes":{"email":"a","email":"b"}}]}',
-        b'{"data":"\\ud800"}',
-        b'{"data":["\\uDfff tail"]}',
         b'{"\\ud800":1}',
-        b'{"a":"\\ud83d\\ude00","b":"\\ude00\\ud83d"}',
         b'{"data":"raw\nline"}',
         b"{'data':[]}",
         b'{"data":[],}',
@@ -54,6 +51,54 @@ def test_a_page_that_does_not_parse_is_refused_whole(body):
         parse_document(body)
 
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("body", "document"),
+    [
+        (b'{"data":"\\ud800"}', {"data": BROKEN_TEXT}),
+        (
+            b'{"data":["\\uDfff tail",{"a":"x\\uD83D","b":"b"}]}',
+            {"data": [BROKEN_TEXT, {"a": BROKEN_TEXT, "b": "b"}]},
+        ),
+        (b'{"a":"\\ud83d\\ude00","b":"\\ude00\\ud83d"}', {"a": "😀", "b": BROKEN_TEXT}),
+    ],
+)
+def test_half_a_character_breaks_its_text_alone(body, document):
+    assert parse_document(body) == document
+    for read in (jsonapi.text, jsonapi.markup, jsonapi.flag, jsonapi.instant, jsonapi.texts):
+        with pytest.raises(FieldError):
+            read({"a": BROKEN_TEXT}, "a")
+    with pytest.raises(FieldError):
+        jsonapi.id_text(BROKEN_TEXT, "id")
+
+
+@pytest.mark.parametrize(
+    ("sent", "line"),
+    [
+        ("Sales &amp; Marketing", "Sales & Marketing"),
+        ("Sales &#38; Marketing", "Sales & Marketing"),
+        ("Sales &#x26; Marketing", "Sales & Marketing"),
+        ("R&D, AT&T &copy 2024 &notit", "R&D, AT&T &copy 2024 &notit"),
+        ("&amp;lt;b&amp;gt;", "&lt;b&gt;"),
+        ("&lt;script&gt;", "<script>"),
+        ("O&#39;Neil&nbsp;", "O'Neil"),
+        ("Z&ouml;e &unknownname; &;", "Zöe &unknownname; &;"),
+        ("a&#10;b&#9;c&#127;&#0;", "a b c\ufffd"),
+        ("&#xD83D;", "\ufffd"),
+        ("&#99999999;&#1114112;", "&#99999999;\ufffd"),
+        ("x" * 250 + "&amp;", "x" * 250 + "&"),
+    ],
+)
+def test_references_to_characters_are_read_once(sent, line):
+    assert jsonapi.text({"title": sent}, "title", 255) == line
+
+
+def test_an_address_is_read_as_it_came():
+    assert (
+        jsonapi.text({"email": "a&amp;b@acme.example"}, "email", is_escaped=False) == "a&amp;b@acme.example"
+    )
+    assert jsonapi.texts({"emails": ["a&amp;b@acme.example"]}, "emails") == ("a&amp;b@acme.example",)
 
 
 def test_a_sound_page_comes_back_as_it_is():
