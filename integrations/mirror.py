@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -219,7 +220,9 @@ def in_batches(ids: Iterable[str]) -> Iterator[list[str]]:
 
 def _fill(values: dict[str, Any], known: Mapping[str, Any]) -> Values:
     """Return the values with what was known in the place of each None."""
-    has_moved = values.get("phone") not in (None, known.get("phone"))
+    has_moved = values.get("phone") is not None and _digits(values["phone"]) != _digits(
+        known.get("phone", "")
+    )
     for column in [column for column, value in values.items() if value is None]:
         present = known.get(column)
         if column in STOPS:
@@ -229,6 +232,10 @@ def _fill(values: dict[str, Any], known: Mapping[str, Any]) -> Values:
         else:
             values[column] = EMPTY.get(column, "") if present is None else present
     return tuple(values.values())
+
+
+def _digits(phone: str) -> str:
+    return re.sub(r"\D", "", phone, flags=re.ASCII)
 
 
 def _digest(values: Values) -> str:

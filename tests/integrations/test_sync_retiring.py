@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from integrations.models import Person, RunState, SyncKind
+from integrations.models import Mailbox, Person, RunState, SyncKind, Team
 
 from .conftest import SMALL_PAGES, run_sync
 
@@ -78,6 +78,32 @@ def test_s8_a_suddenly_empty_collection_removes_nobody_until_somebody_confirms(s
     assert (held.state, held.retired, held.held_removals, live) == (RunState.COMPLETE, 0, 24, 24)
     assert "24 of 24 people" in held.cause and "confirm" in held.cause
     assert confirmed.retired == 24
+
+
+@pytest.mark.parametrize("place", ["users", "teams", "mailboxes"])
+@pytest.mark.parametrize("live", range(2, 11))
+def test_a_small_company_that_is_suddenly_empty_keeps_everybody_until_somebody_confirms(
+    sandbox, connection, place, live
+):
+    for number in sorted(sandbox.directory.table(place))[live:]:
+        getattr(
+            sandbox.directory, {"users": "remove_user", "teams": "remove_team"}.get(place, "remove_mailbox")
+        )(number)
+    while len(sandbox.directory.table(place)) < live:
+        sandbox.directory.add_team(f"Team {len(sandbox.directory.teams)}")
+    run_sync(connection)
+    model = {"users": Person, "teams": Team, "mailboxes": Mailbox}[place]
+    others = {each: each.objects.filter(retired_at=None).count() for each in (Person, Team, Mailbox)}
+    sandbox.faults.add("empty_collection", path=f"/api/v2/{place}", times=2)
+
+    held = run_sync(connection)
+    kept = {each: each.objects.filter(retired_at=None).count() for each in others}
+    confirmed = run_sync(connection, confirms_removals=True)
+
+    assert (held.state, held.retired, held.held_removals, kept) == (RunState.COMPLETE, 0, live, others)
+    assert f"{live} of {live} {model._meta.verbose_name_plural}" in held.cause
+    assert confirmed.retired == live
+    assert {each: each.objects.filter(retired_at=None).count() for each in others} == others | {model: 0}
 
 
 def test_s8_a_third_that_vanishes_at_once_is_held(sandbox, connection, other_domain):

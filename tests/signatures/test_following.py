@@ -65,6 +65,37 @@ def test_changed_title_reaches_its_mailbox_with_nobody_clicking(sandbox, ready, 
     assert (run.started_by_label, run.state) == ("schedule", DeliveryRunState.COMPLETE)
 
 
+def test_after_an_incomplete_sync_senders_follow_and_nothing_is_delivered_until_it_is_mended(
+    sandbox, ready, deliver
+):
+    deliver()
+    read_and_follow(ready)
+    changed = Sender.objects.filter(is_active=True).select_related("person").first()
+    sandbox.directory.set_title(int(changed.person.remote_id), "Chief Lamplighter")
+    odd = next(number for number in sandbox.directory.users if str(number) != changed.person.remote_id)
+    sandbox.faults.add("set_field", path="/api/v2/users", record=odd, field="email", value=None, times=None)
+    sandbox.requests.clear()
+
+    incomplete = read(ready, SyncKind.FULL)
+    follow_sync(run_id=incomplete.pk)
+    again = read(ready, SyncKind.PEOPLE)
+    follow_sync(run_id=again.pk)
+    OrmQ.objects.all().delete()
+    sweep_deliveries()
+
+    assert (incomplete.state, again.state, get_writes(sandbox)) == ("incomplete", "incomplete", [])
+    assert Sender.objects.select_related("person").get(pk=changed.pk).person.title == "Chief Lamplighter"
+    assert DeliveryRun.objects.count() == 1
+
+    sandbox.faults.clear()
+    mended = read(ready, SyncKind.FULL)
+    follow_sync(run_id=mended.pk)
+
+    theirs = sandbox.directory.mailboxes_of(int(changed.person.remote_id))
+    assert mended.state == "complete"
+    assert set(get_writes(sandbox)) == {str(mailbox.id) for mailbox in theirs}
+
+
 def test_new_person_gets_a_signature_with_nobody_clicking(sandbox, ready, deliver):
     deliver()
     user = sandbox.directory.add_user("nia.park@acme.example", "Nia", "Park")
