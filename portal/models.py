@@ -181,7 +181,7 @@ class IdentityProvider(models.Model):
         "this provider vouches for its addresses",
         default=False,
         help_text=(
-            "For providers that do not say `email_verified`, such as Entra ID. Addresses at this mail domain "
+            "For providers that do not say “email_verified”, such as Entra ID. Addresses at this mail domain "
             "alone are taken, and none that the provider itself says is unverified."
         ),
     )

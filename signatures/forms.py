@@ -143,7 +143,8 @@ class TemplateForm(forms.Form):
         widget=forms.Textarea(
             attrs={"class": "code", "rows": 28, "spellcheck": "false", "autocapitalize": "off", "wrap": "off"}
         ),
-        help_text="HTML with merge fields such as {{ sender.name }}. A line whose fields are all missing disappears.",
+        help_text="HTML with merge fields such as {{ sender.name }}. A missing value goes with its label; "
+        "a line that holds nothing else goes, too.",
     )
 
     base = forms.IntegerField(required=False, widget=forms.HiddenInput)

@@ -383,7 +383,7 @@ def _owner_filter(page: Exchange, owner: str) -> Finding:
         "owner_filter",
         "filter[userId] finds the mailboxes of one person",
         None if page.reply is None else owners == {owner},
-        page.problem or f"{len(page.items)} mailboxes of {len(owners)} people",
+        page.problem or f"mailboxes: {len(page.items)}, owners: {len(owners)}",
         "Others are left out here; a read before writing costs more, and fails where the person's own is missing.",
     )
 
@@ -515,7 +515,7 @@ def _header(exchange: Exchange, name: str) -> str:
 
 def _describe_form(value: str) -> str:
     """Return the form of a header: its digits as 9, so that the number itself stays here."""
-    return re.sub(r"[0-9]", "9", value)[:40] if value else "absent"
+    return f"of the form {re.sub(r'[0-9]', '9', value)[:40]}" if value else "absent"
 
 
 def _shape(value: Any) -> str:

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='identityprovider',
             name='vouches_for_addresses',
-            field=models.BooleanField(default=False, help_text='For providers that do not say `email_verified`, such as Entra ID. Addresses at this mail domain alone are taken, and none that the provider itself says is unverified.', verbose_name='this provider vouches for its addresses'),
+            field=models.BooleanField(default=False, help_text='For providers that do not say “email_verified”, such as Entra ID. Addresses at this mail domain alone are taken, and none that the provider itself says is unverified.', verbose_name='this provider vouches for its addresses'),
         ),
     ]
