@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from liquid.ast import Node
 from liquid.builtin.expressions import FilteredExpression, Path
+from liquid.builtin.expressions.arguments import KeywordArgument
+from liquid.builtin.expressions.filtered import Filter
 from liquid.context import RenderContext
 from liquid.exceptions import LiquidError
 from liquid.expression import Expression
@@ -26,7 +28,7 @@ from signatures.rendering.bounds import (
 from signatures.rendering.branches import require_whole_branches
 from signatures.rendering.errors import Locator, RenderRefused, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME, nearest_field, sample_values
-from signatures.rendering.filters import FILTERS
+from signatures.rendering.filters import FILTER_ARGUMENTS, FILTERS, MAX_TRUNCATE
 from signatures.rendering.hidden import condition_warnings, drop_hidden
 from signatures.rendering.language import ALLOWED_TAGS, LIQUID, MarkedOutputNode
 from signatures.rendering.marks import PRIVATE, SLOT_CLOSE, SLOT_OPEN
@@ -182,12 +184,22 @@ def _names_in(expression: Expression, position: int, at: Locator) -> tuple[tuple
             if used.name not in FILTERS:
                 allowed = ", ".join(FILTERS)
                 raise at.error(f"The filter {used.name} is not available; there are {allowed}.", position)
+            _require_arguments(used, position, at)
             filters += (used.name,)
     for child in expression.children():
         inner_fields, inner_filters = _names_in(child, position, at)
         fields += inner_fields
         filters += inner_filters
     return fields, filters
+
+
+def _require_arguments(used: Filter, position: int, at: Locator) -> None:
+    """Raise TemplateError for arguments that would be refused where the filter runs, in a branch not tried here."""
+    most, says = FILTER_ARGUMENTS.get(used.name, (0, "nothing"))
+    length = getattr(used.args[0].value, "value", None) if used.args and used.name == "truncate" else 1
+    is_length = type(length) is int and 1 <= length <= MAX_TRUNCATE
+    if len(used.args) > most or not is_length or any(isinstance(one, KeywordArgument) for one in used.args):
+        raise at.error(f"The filter {used.name} takes {says} behind it.", position)
 
 
 def _known_field(path: Path, position: int, at: Locator) -> str:

@@ -63,3 +63,8 @@ FILTERS: dict[str, Callable[..., object]] = {
     "upcase": _on_text(str.upper),
     "url_encode": _on_text(_url_encode),
 }
+# Filter -> how many arguments it takes at most, and how to say that; none where it is not named here.
+FILTER_ARGUMENTS: dict[str, tuple[int, str]] = {
+    "default": (1, "one value"),
+    "truncate": (2, f"a length from 1 to {MAX_TRUNCATE:,} and an ending"),
+}
