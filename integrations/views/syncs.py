@@ -69,7 +69,7 @@ def run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "here": "syncs",
         "run": found,
         "steps": get_sync_steps(found),
-        "rejected_total": sum(rejected.values_list("number", flat=True)),
+        "rejected_total": rejected.count(),
         "rejected_records": rejected[:SHOWN_REJECTED],
         "unknown": describe_unknown(found),
         "is_usable": found.connection.is_usable,

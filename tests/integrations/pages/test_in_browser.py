@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -16,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from integrations.models import ConnectionState, Mode, RejectedRecord, RunState, SyncRun
 from integrations.outreach.scopes import REQUESTED
-from portal.models import Domain, Membership, Role
+from portal.models import Domain, Membership, Role, User
 
 QUIET = [
     "--no-sandbox",
@@ -87,6 +88,42 @@ def find_faults(page: Page, path: str) -> list[str]:
     ]
 
 
+def add_incomplete_run(
+    connected: Callable[..., Any], add_run: Callable[..., SyncRun], owner: User
+) -> list[str]:
+    """Return the pages of a domain whose last sync rejected half of the company."""
+    domain = Domain.objects.create(name="rejected.example")
+    Membership.objects.create(domain=domain, user=owner, role=Role.OWNER)
+    run = add_run(
+        connected(domain),
+        kind="full",
+        state=RunState.INCOMPLETE,
+        rejected=301,
+        cause="301 of 600 people could not be taken over as Outreach sends them.",
+        unknown_values=[
+            {"kind": "person", "attribute": "bridgePhone", "was_sent": False, "records": 299},
+            {"kind": "person", "attribute": "locked", "was_sent": False, "records": 1},
+            {"kind": "mailbox", "attribute": "sendDisabled", "was_sent": True, "records": 594},
+        ],
+    )
+    for remote_id, number in (("7", 1), ("", 300)):
+        RejectedRecord.objects.create(
+            connection=run.connection,
+            run=run,
+            kind="person",
+            remote_id=remote_id,
+            number=number,
+            reason="email is not an address",
+        )
+    at = [domain.name]
+    return [
+        reverse("portal:overview", args=at),
+        reverse("integrations:outreach", args=at),
+        reverse("integrations:runs", args=at),
+        reverse("integrations:run", args=[*at, run.pk]),
+    ]
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_every_page_in_every_state_is_accessible_and_within_the_policy(
     open_page, connected, add_run, write_entry, domain, width, scheme
@@ -98,6 +135,7 @@ def test_every_page_in_every_state_is_accessible_and_within_the_policy(
         Membership.objects.create(domain=one, user=owner, role=Role.OWNER)
         add_run(connected(one, **fields))
         paths.append(reverse("integrations:outreach", args=[name]))
+    paths += add_incomplete_run(connected, add_run, owner)
     connection = connected()
     run = add_run(connection, held_removals=12, rejected=1, cause="Outreach no longer lists 12 of 24 people.")
     RejectedRecord.objects.create(
