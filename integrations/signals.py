@@ -1,6 +1,8 @@
 """What the door announces; who listens is none of its business.
 
 directory_synced: sender=SyncRun, run, connection. Sent after the run is recorded as read to its end.
+following_asked: sender=SyncRun, run, connection. A command that has synced asks receivers to follow the mirror
+    before they return, as no worker may run. They change nothing in Outreach.
 connection_lost: sender=Connection, connection. Our access ended without us.
 disconnect_requested: sender=Connection, connection. Receivers put back what they changed and tell
     `integrations.disconnect.finish_restoring` when they are done.
@@ -17,6 +19,7 @@ troubles_asked: sender=Connection, connection. A question: each receiver returns
 from django.dispatch import Signal
 
 directory_synced = Signal()
+following_asked = Signal()
 connection_lost = Signal()
 disconnect_requested = Signal()
 restoring_given_up = Signal()

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from integrations.models import Connection, Mailbox, SyncRun
+from integrations.models import READ_TO_END, Connection, ConnectionState, Mailbox, SyncRun
 
 from .delivery import DeliveryBlocked, drop_run, plan_delivery, start_delivery
 from .groups import refresh_groups
@@ -27,6 +27,24 @@ def follow_mirror(run: SyncRun) -> None:
     since = None if refresh_groups(connection) else following.senders_until
     refresh_senders(connection, since=since)
     Following.objects.filter(pk=following.pk).update(senders_until=run.started_at)
+
+
+def catch_up(connection: Connection) -> None:
+    """Groups and senders follow the last sync of a live connection, unless they have; nothing is delivered."""
+    run = get_unfollowed_sync(connection, before=timezone.now())
+    if run is not None:
+        follow_mirror(run)
+
+
+def get_unfollowed_sync(connection: Connection, *, before: datetime) -> SyncRun | None:
+    """Return the last sync that read to its end before then, where the senders have not followed it; or None."""
+    if connection.state != ConnectionState.ACTIVE:
+        return None
+    run = connection.sync_runs.filter(state__in=READ_TO_END, finished_at__lte=before).first()
+    following = Following.objects.filter(connection=connection).first()
+    until = following.senders_until if following else None
+    is_unfollowed = run is not None and run.started_at and (until is None or until < run.started_at)
+    return run if is_unfollowed else None
 
 
 def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:

@@ -15,12 +15,14 @@ from integrations.signals import (
     connection_lost,
     directory_synced,
     disconnect_requested,
+    following_asked,
     left_behind_asked,
     restoration_asked,
     restoring_given_up,
     troubles_asked,
 )
 
+from .following import catch_up
 from .givingup import IDLE, give_up
 from .models import DeliveryRun, DeliveryRunState
 from .restoration import describe_restore, get_leaving_run, list_left
@@ -31,6 +33,12 @@ from .stopping import give_up_restoring
 def follow_sync(run: SyncRun, **kwargs: Any) -> None:
     """Senders follow, once the sync is committed."""
     enqueue("signatures.tasks.follow_sync", run_id=run.pk)
+
+
+@receiver(following_asked, dispatch_uid="signatures.catch_up")
+def catch_up_now(connection: Connection, **kwargs: Any) -> None:
+    """Senders follow before this returns; an automatic delivery is left to the worker's `follow_sync`."""
+    catch_up(connection)
 
 
 @receiver(disconnect_requested, dispatch_uid="signatures.restore")

@@ -12,10 +12,10 @@ from integrations.models import READ_TO_END, Connection, ConnectionState, Discon
 from integrations.queue import enqueue
 
 from . import counting, delivery, privacy, restore, retention, sifting, tallying
-from .following import follow_mirror, plan_automatic_delivery
+from .following import follow_mirror, get_unfollowed_sync, plan_automatic_delivery
 from .givingup import give_up
 from .lease import is_due
-from .models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState, Following
+from .models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
 from .restoration import get_leaving_run
 
 MAKING = timedelta(minutes=5)  # longer than listing what to restore took an earlier version
@@ -133,12 +133,7 @@ def _get_orphaned_runs() -> list[int]:
 
 def _get_unfollowed_syncs() -> list[int]:
     """Return the latest completed sync of each live connection whose senders have not followed it."""
-    now = timezone.now()
-    unfollowed = []
-    for connection in Connection.objects.filter(state=ConnectionState.ACTIVE):
-        run = connection.sync_runs.filter(state__in=READ_TO_END, finished_at__lt=now - UNCLAIMED).first()
-        following = Following.objects.filter(connection=connection).first()
-        until = following.senders_until if following else None
-        if run is not None and run.started_at and (until is None or until < run.started_at):
-            unfollowed.append(run.pk)
-    return unfollowed
+    before = timezone.now() - UNCLAIMED
+    live = Connection.objects.filter(state=ConnectionState.ACTIVE)
+    found = (get_unfollowed_sync(connection, before=before) for connection in live)
+    return [run.pk for run in found if run is not None]

@@ -12,8 +12,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from integrations import sync
 from integrations.connections import get_connection
 from integrations.errors import IntegrationError
-from integrations.models import RunState, SyncKind, SyncRun
+from integrations.models import READ_TO_END, UNFINISHED, RunState, SyncKind, SyncRun
+from integrations.signals import following_asked
 from integrations.unknown_values import describe_unknown
+from portal.command_endings import GoesOnLater
 from portal.models import Domain
 
 
@@ -40,6 +42,8 @@ class Command(BaseCommand):
                 run = self._carry_out(sync.request_sync(connection, kind=kind, by_label="command"))
         except (sync.SyncRefused, IntegrationError) as error:
             raise CommandError(str(error)) from error
+        if run.state in READ_TO_END and not options["dry_run"]:
+            following_asked.send(sender=SyncRun, run=run, connection=run.connection)
         self.stdout.write(
             f"Read {run.people_read:,} people, {run.teams_read:,} teams and {run.mailboxes_read:,} mailboxes "
             f"in {run.calls:,} calls: {run.added:,} new, {run.changed:,} changed, {run.retired:,} gone, "
@@ -48,8 +52,9 @@ class Command(BaseCommand):
         for sentence in [run.cause, *describe_unknown(run)]:
             if sentence:
                 self.stdout.write(sentence)
-        if run.state == RunState.WAITING and run.resume_at is not None:
-            raise CommandError(f"The sync waits; a worker goes on with it at {run.resume_at:%H:%M} UTC.")
+        if run.state in UNFINISHED and not options["dry_run"]:
+            waits = run.state == RunState.WAITING
+            raise GoesOnLater("The sync", at=run.resume_at, waits=waits)
         if run.state != RunState.COMPLETE:
             ended = "would end" if options["dry_run"] else "ended"
             raise CommandError(f"The sync {ended} as: {run.get_state_display().lower()}.")

@@ -10,7 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from portal.models import Domain
 from signatures.delivery import DeliveryBlocked, carry_out, drop_run, plan_delivery, start_delivery
 from signatures.management.bars import carry_out_with_bar
-from signatures.models import DeliveryRunState
+from signatures.management.followers import follow_last_sync, require_complete, require_senders
+from signatures.models import UNFINISHED_DELIVERY, DeliveryRun
+from signatures.permission import say_why_unreadable
 from signatures.tally import describe_outcome, describe_plan
 
 
@@ -30,7 +32,12 @@ class Command(BaseCommand):
         domain = Domain.objects.filter(name=options["domain"]).first()
         if domain is None:
             raise CommandError(f"There is no domain {options['domain']}. `createdomain` makes one.")
+        connection = follow_last_sync(domain)
         try:
+            if connection is not None and not say_why_unreadable(connection):
+                require_senders(connection)
+            if not options["dry_run"]:
+                self._finish_earlier(domain)
             run = plan_delivery(domain, by_label="command", overwrite_edits=options["overwrite_edits"])
             self.stdout.write(describe_plan(run))
             if options["dry_run"] or not run.planned:
@@ -39,7 +46,19 @@ class Command(BaseCommand):
             start_delivery(run, by_label="command")
         except DeliveryBlocked as blocked:
             raise CommandError(str(blocked)) from blocked
+        self._carry_out(run)
+
+    def _finish_earlier(self, domain: Domain) -> None:
+        """A delivery that waited or was left behind ends first, as no worker may be there to take it up."""
+        runs = DeliveryRun.objects.filter(domain=domain, kind=DeliveryRun.Kind.DELIVER)
+        earlier = runs.filter(state__in=UNFINISHED_DELIVERY).first()
+        if earlier is not None:
+            self.stdout.write(
+                f"Delivery {earlier.pk}, of {earlier.created_at:%-d %b %Y, %H:%M} UTC, comes first."
+            )
+            self._carry_out(earlier)
+
+    def _carry_out(self, run: DeliveryRun) -> None:
         run = carry_out_with_bar(run, carry_out, "Delivering")
         self.stdout.write(describe_outcome(run))
-        if run.state != DeliveryRunState.COMPLETE:
-            raise CommandError(f"{run.get_state_display()}. {run.cause}".strip())
+        require_complete(run)

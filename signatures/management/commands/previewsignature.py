@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from portal.models import Domain
 from signatures.composing import Composer, Refusal
+from signatures.management.followers import follow_last_sync, require_senders
 from signatures.models import Sender
 
 
@@ -24,9 +25,12 @@ class Command(BaseCommand):
         domain = Domain.objects.filter(name=options["domain"]).first()
         if domain is None:
             raise CommandError(f"There is no domain {options['domain']}.")
+        connection = follow_last_sync(domain)
         senders = Sender.objects.filter(domain=domain, email__iexact=options["sender"])
         sender = senders.select_related("person", "group").order_by("-is_active", "-changed_at").first()
         if sender is None:
+            if connection is not None:
+                require_senders(connection)
             raise CommandError(
                 f"{domain} has no sender {options['sender']}. `syncdirectory` reads who there is."
             )

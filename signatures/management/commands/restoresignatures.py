@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from integrations.connections import get_connection
 from portal.models import Domain
 from signatures.delivery import DeliveryBlocked
 from signatures.management.bars import carry_out_with_bar
-from signatures.models import DeliveryRunState, Sender
+from signatures.management.followers import follow_last_sync, require_complete
+from signatures.models import Sender
 from signatures.restore import carry_out_restore, preview_restore, start_restore
 from signatures.tally import describe_outcome
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         domain = Domain.objects.filter(name=options["domain"]).first()
-        connection = get_connection(domain) if domain else None
+        connection = follow_last_sync(domain) if domain else None
         if domain is None or connection is None:
             raise CommandError(f"{options['domain']} is not connected to Outreach.")
         sender = None
@@ -48,5 +48,4 @@ class Command(BaseCommand):
             raise CommandError(str(blocked)) from blocked
         run = carry_out_with_bar(run, carry_out_restore, "Restoring")
         self.stdout.write(describe_outcome(run))
-        if run.state != DeliveryRunState.COMPLETE:
-            raise CommandError(f"{run.get_state_display()}. {run.cause}".strip())
+        require_complete(run)

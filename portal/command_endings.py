@@ -1,0 +1,29 @@
+"""Endings: how a command tells that its work was put down and goes on later."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.core.management.base import CommandError
+
+GOES_ON_LATER = 75
+"""The exit status of such a command, as sysexits.h names it (EX_TEMPFAIL); anything that failed exits with 1."""
+
+
+class GoesOnLater(CommandError):
+    """The command's run is not over. It goes on where a worker runs, or where the command is called again."""
+
+    def __init__(self, what: str, cause: str = "", *, at: datetime | None = None, waits: bool = True) -> None:
+        ends = (
+            "waits"
+            if waits
+            else "is under way in another process, or goes on once that one is found to be gone"
+        )
+        when = f" The next try is at {at:%-d %b %Y, %H:%M:%S} UTC." if at else ""
+        super().__init__(
+            f"{what} {ends}. {cause}".strip()
+            + when
+            + " It goes on by itself only while a worker runs (`serve`); "
+            "without one, call this command again then.",
+            returncode=GOES_ON_LATER,
+        )

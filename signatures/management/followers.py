@@ -1,0 +1,40 @@
+"""Followers: before a command works, groups and senders follow the last sync, whether or not a worker runs."""
+
+from __future__ import annotations
+
+from django.core.management.base import CommandError
+
+from integrations.connections import get_connection
+from integrations.models import Connection
+from portal.command_endings import GoesOnLater
+from portal.models import Domain
+from signatures.following import catch_up
+from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState, Sender
+
+
+def follow_last_sync(domain: Domain) -> Connection | None:
+    """Senders are as the last sync was; return the connection, None where the domain has none."""
+    connection = get_connection(domain)
+    if connection is not None:
+        catch_up(connection)
+    return connection
+
+
+def require_senders(connection: Connection) -> None:
+    """Raises: CommandError, where there is nobody a signature could be for."""
+    if not Sender.objects.filter(person__connection=connection).exists():
+        domain = connection.domain
+        raise CommandError(
+            f"{domain} has no senders: no sync has read anybody from Outreach yet. "
+            f"Run `syncdirectory --domain {domain}` and look at what it says."
+        )
+
+
+def require_complete(run: DeliveryRun) -> None:
+    """Raises: GoesOnLater where the run is not over; CommandError where it ended otherwise than complete."""
+    if run.state in UNFINISHED_DELIVERY:
+        what = "The restore" if run.kind == DeliveryRun.Kind.RESTORE else "The delivery"
+        waits = run.state == DeliveryRunState.WAITING
+        raise GoesOnLater(what, run.cause, at=run.resume_at, waits=waits)
+    if run.state != DeliveryRunState.COMPLETE:
+        raise CommandError(f"{run.get_state_display()}. {run.cause}".strip())
