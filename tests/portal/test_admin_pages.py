@@ -19,6 +19,7 @@ from integrations import sync
 from integrations.admin_base import ReadOnlyAdmin
 from integrations.chaincheck import check_and_note
 from integrations.models import (
+    AssumptionReport,
     Connection,
     LedgerChain,
     Mailbox,
@@ -44,6 +45,7 @@ from signatures.models import (
     Decision,
     Group,
     KnownRecipient,
+    LookupShare,
     RecipientList,
     Sender,
     Snapshot,
@@ -115,6 +117,10 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
     now = timezone.now()
     Decision.objects.create(domain=connection.domain, sender=sender, recipient_key="k", way="api")
     KnownRecipient.objects.create(domain=connection.domain, recipient_key="k", expires_at=now)
+    LookupShare.objects.create(domain=connection.domain, network="203.0.113.0/24", used=1, ends_at=now)
+    AssumptionReport.objects.create(
+        connection=connection, actor_label="command", findings=[], report={"kind": "report"}
+    )
     for number in range(2):
         add_banner(make_campaign(connection.domain, name=f"Campaign {number}"))
         AttributeLabel.objects.create(
@@ -156,6 +162,7 @@ def test_pages_with_tokens_seeds_and_session_keys_are_not_there() -> None:
         "django_q.OrmQ",
         "django_q.Schedule",
         "django_q.Success",
+        "integrations.AssumptionReport",
         "integrations.ChainCheck",
         "integrations.Connection",
         "integrations.LedgerChain",
@@ -187,6 +194,7 @@ def test_pages_with_tokens_seeds_and_session_keys_are_not_there() -> None:
         "signatures.DeliveryRun",
         "signatures.Group",
         "signatures.KnownRecipient",
+        "signatures.LookupShare",
         "signatures.RecipientList",
         "signatures.Sender",
         "signatures.Snapshot",
@@ -327,7 +335,7 @@ def test_what_is_derived_is_neither_added_nor_changed_nor_deleted(
             statuses[model._meta.label, page] = answer.status_code
 
     assert statuses == dict.fromkeys(statuses, 403)
-    assert len(statuses) == 3 * 27
+    assert len(statuses) == 3 * 29
 
 
 def test_a_finished_task_is_not_put_into_the_queue_again(
