@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from . import chaincheck, disconnect, notices, receipts, sync
+from . import chaincheck, disconnect, notices, receipts, retention, sync
 from .errors import IntegrationError
 from .models import Connection, ConnectionState, DisconnectStep, LedgerChain, RunState, SyncKind, SyncRun
 from .queue import enqueue
@@ -94,6 +94,11 @@ def watch_connections() -> None:
 def send_notice(*, notice_id: int) -> None:
     """Send the mail of one notice, if it is still owed."""
     notices.send_notice(notice_id)
+
+
+def remove_old_syncs() -> None:
+    """Syncs, notices and rejected records whose time is over are gone."""
+    retention.remove_old_syncs()
 
 
 def sweep_connections() -> None:

@@ -33,6 +33,9 @@ SCHEDULES = (
     Regular("take in banner events", "signatures.tasks.take_in_banner_events", minutes=1),
     Regular("count banner events", "signatures.tasks.sift_banner_events", minutes=1),
     Regular("remove old banner events", "signatures.tasks.remove_old_banner_events", cron="50 2 * * *"),
+    Regular("remove old syncs", "integrations.tasks.remove_old_syncs", cron="0 3 * * *"),
+    Regular("remove old deliveries", "signatures.tasks.remove_old_deliveries", cron="10 3 * * *"),
+    Regular("remove expired sessions", "portal.tasks.remove_expired_sessions", cron="20 3 * * *"),
 )
 
 

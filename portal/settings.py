@@ -155,6 +155,8 @@ Q_CLUSTER = {
     "label": "Background tasks",
 }
 LEDGER_KEEP_DAYS = env.int("LEDGER_KEEP_DAYS", default=400)  # `pruneledger` takes nothing younger
+SYNC_KEEP_DAYS = env.int("SYNC_KEEP_DAYS", default=90)  # at least 30; see portal/batches.py
+DELIVERY_KEEP_DAYS = env.int("DELIVERY_KEEP_DAYS", default=365)
 HEARTBEAT_GRACE_SECONDS = env.int("HEARTBEAT_GRACE_SECONDS", default=90)
 
 # ── Decisions ────────────────────────────────────────────────────────────────────────────────────

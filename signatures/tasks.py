@@ -11,7 +11,7 @@ from django.utils import timezone
 from integrations.models import READ_TO_END, Connection, ConnectionState, DisconnectStep, RunState, SyncRun
 from integrations.queue import enqueue
 
-from . import counting, delivery, privacy, restore, retention, sifting, tallying
+from . import counting, delivery, delivery_retention, privacy, restore, retention, sifting, tallying
 from .following import follow_mirror, get_unfollowed_sync, plan_automatic_delivery
 from .givingup import give_up
 from .lease import is_due
@@ -98,6 +98,11 @@ def sift_banner_events() -> None:
 def remove_old_banner_events() -> None:
     """Single fetches and clicks whose time is over are gone; their counts stay."""
     retention.remove_old_events()
+
+
+def remove_old_deliveries() -> None:
+    """Deliveries whose time is over are gone, except what tells how each mailbox stands."""
+    delivery_retention.remove_old_deliveries()
 
 
 def _get_abandoned_plans() -> list[DeliveryRun]:

@@ -12,6 +12,7 @@ from integrations.queue import enqueue
 from portal.access import Permission, require
 from portal.models import Domain
 from signatures.delivery import DeliveryBlocked, resume_delivery, start_delivery
+from signatures.delivery_retention import get_kept_days
 from signatures.forms import DeliveryFilters
 from signatures.models import Delivery, DeliveryRun
 from signatures.permission import say_why_unwritable
@@ -52,6 +53,7 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "progress": describe_progress(run),
         "is_leaving": is_leaving,
         "unwritable": "" if is_leaving else say_why_unwritable(run.connection),
+        "kept_days": get_kept_days(run),
         "filters": filters,
         "is_filtered": bool(state or words),
         "counts": {row["state"]: row["number"] for row in counted},

@@ -1,0 +1,40 @@
+"""Batches: many old rows go in short steps, so that nobody waits long for the database."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+BATCH = 500
+LEAST_DAYS = 30
+"""No setting removes what is younger: last week's rows are needed to see what went wrong."""
+
+
+def get_days(days: int) -> int:
+    """Return for how many days rows are kept where the setting says so many."""
+    return max(days, LEAST_DAYS)
+
+
+def get_limit(days: int) -> datetime:
+    """Return the instant before which rows that are kept for so many days are old."""
+    return timezone.now() - timedelta(days=get_days(days))
+
+
+def remove_rows(rows: QuerySet[Any], *, writes: bool = True) -> int:
+    """The rows are gone, each batch in a transaction of its own; return how many, which without `writes` stay.
+
+    A process that is killed has removed whole batches; calling again removes what is left.
+    """
+    if not writes:
+        return rows.count()
+    removed = 0
+    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        # The condition holds once more as the row is deleted, as it may have changed since it was found.
+        deleted = rows.model._default_manager.filter(pk__in=rows.filter(pk__in=ids).values("pk")).delete()
+        removed += deleted[1].get(rows.model._meta.label, 0)
+        if not deleted[0]:
+            break
+    return removed

@@ -1,0 +1,28 @@
+"""Removes operational rows whose time is over, as the schedules do every night."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from integrations.retention import remove_old_syncs
+from portal.retention import remove_expired_sessions
+from signatures.delivery_retention import remove_old_deliveries
+
+
+class Command(BaseCommand):
+    help = (
+        "Remove syncs older than SYNC_KEEP_DAYS, deliveries older than DELIVERY_KEEP_DAYS and expired sessions. "
+        "Originals, what was placed last in each mailbox and the ledger stay."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="only count")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        verb = "would go" if options["dry_run"] else "went"
+        for remove in (remove_old_syncs, remove_old_deliveries, remove_expired_sessions):
+            for kind, number in remove(writes=not options["dry_run"]).items():
+                self.stdout.write(f"{number:,} {kind} {verb}.")
