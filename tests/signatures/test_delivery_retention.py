@@ -250,3 +250,33 @@ def test_a_setting_below_thirty_days_counts_as_thirty(settings, ready, deliver, 
 
     assert young["delivery rows"] == 0
     assert old["delivery rows"] > 0
+
+
+def test_each_question_keeps_the_row_that_answers_it(ready, bystander):
+    mailbox_id = bystander.deliveries.get().mailbox_remote_id
+    attempts = [
+        ("superseded", "delivered", "a", "1"),
+        ("last confirmed", "delivered", "b", ""),
+        ("last write tried", "failed", "c", ""),
+        ("last attempt", "refused", "", ""),
+        ("last known owner", "skipped", "", "9"),
+        ("not attempted", "skipped", "", ""),
+    ]
+    for email, state, sent, person_id in attempts:
+        run = DeliveryRun.objects.create(
+            domain=ready.domain, connection=ready, state="complete", started_by_label="test"
+        )
+        Delivery.objects.create(
+            run=age(run),
+            mailbox_remote_id=mailbox_id,
+            mailbox_email=email,
+            state=state,
+            rendered_sha256=sent,
+            person_remote_id=person_id,
+        )
+
+    remove_old_deliveries()
+
+    left = Delivery.objects.filter(run__domain=ready.domain).values_list("mailbox_email", flat=True)
+    assert list(left) == ["last confirmed", "last write tried", "last attempt", "last known owner"]
+    assert bystander.deliveries.count() == 1
