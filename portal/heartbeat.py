@@ -1,7 +1,8 @@
 """Whether the background worker lives, told by a canary task that it finishes every minute.
 
 A cluster whose idle worker was killed keeps its processes and takes no task any more, so only a
-finished task proves life. Long jobs prove it too, each time they renew their lease.
+finished task proves life, or a task that a living worker is still at: its supervisor beats for it.
+The database's clock says when a beat was and how old it is, so the clocks of web and worker may differ.
 """
 
 from __future__ import annotations
@@ -10,30 +11,38 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from .models import WorkerHeartbeat
 
+FUTURE_SECONDS = 5  # a beat further ahead than this was written by a clock that differs
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """beat_at: None where no worker was ever seen."""
+    """beat_at and age_seconds: None where no worker was ever seen. beat_at is by this process's clock."""
 
     beat_at: datetime | None
+    age_seconds: float | None
     is_alive: bool
+    clocks_differ: bool
 
 
 def record_beat(*, at: datetime | None = None) -> None:
-    """A worker finished a task at `at`."""
-    WorkerHeartbeat.objects.update_or_create(
-        id=WorkerHeartbeat.SOLE_ID, defaults={"beat_at": at or timezone.now()}
-    )
+    """A worker finished a task at `at`; None: just now, by the database's clock."""
+    WorkerHeartbeat.objects.update_or_create(id=WorkerHeartbeat.SOLE_ID, defaults={"beat_at": at or Now()})
 
 
-def get_worker(*, at: datetime | None = None) -> Worker:
-    """Return when a worker was last seen, and whether that is recent enough."""
-    beat_at = (
-        WorkerHeartbeat.objects.filter(id=WorkerHeartbeat.SOLE_ID).values_list("beat_at", flat=True).first()
+def get_worker() -> Worker:
+    """Return when a worker was last seen, and whether that is recent enough and not still to come."""
+    row = WorkerHeartbeat.objects.filter(id=WorkerHeartbeat.SOLE_ID).annotate(now=Now()).first()
+    if row is None or row.beat_at is None:
+        return Worker(beat_at=None, age_seconds=None, is_alive=False, clocks_differ=False)
+    age = (row.now - row.beat_at).total_seconds()
+    return Worker(
+        beat_at=timezone.now() - timedelta(seconds=age),
+        age_seconds=age,
+        is_alive=-FUTURE_SECONDS <= age <= settings.HEARTBEAT_GRACE_SECONDS,
+        clocks_differ=age < -FUTURE_SECONDS,
     )
-    oldest = (at or timezone.now()) - timedelta(seconds=settings.HEARTBEAT_GRACE_SECONDS)
-    return Worker(beat_at=beat_at, is_alive=bool(beat_at and beat_at >= oldest))

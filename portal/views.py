@@ -9,12 +9,11 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db import Error as DatabaseFailure
-from django.db import connection, transaction
-from django.db.migrations.executor import MigrationExecutor
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.log import log_response
 from django.views import defaults
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -29,7 +28,6 @@ from signatures.overview import get_overview
 
 from .access import Permission, get_permissions, get_visible_domains, require
 from .forms import DomainForm, InvitationForm, RoleForm
-from .heartbeat import get_worker
 from .invitations import Sent, invite, list_open
 from .members import (
     MembershipRefused,
@@ -39,6 +37,7 @@ from .members import (
 )
 from .models import Domain, Membership, Role, User
 from .outages import RETRY_AFTER_SECONDS, is_outage
+from .readiness import get_readiness
 from .reauth import get_typed, recently_authenticated
 
 PER_PAGE = 50
@@ -255,25 +254,15 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_not_required
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Whether work can be done: the database answers, is migrated, and a worker was seen. 503 where not."""
-    checks: dict[str, bool] = {"database": False, "migrations": False, "worker": False}
-    age: int | None = None
-    try:
-        executor = MigrationExecutor(connection)
-        checks["database"] = True
-        checks["migrations"] = not executor.migration_plan(executor.loader.graph.leaf_nodes())
-        if checks["migrations"]:
-            worker = get_worker()
-            checks["worker"] = worker.is_alive
-            age = round((timezone.now() - worker.beat_at).total_seconds()) if worker.beat_at else None
-    except DatabaseFailure:
-        pass  # what was not reached is not ready, and the answer says so
-    ready = all(checks.values())
-    return JsonResponse(
-        {"ready": ready, **checks, "worker_seen_seconds_ago": age},
-        status=200 if ready else 503,
-        headers={"Cache-Control": "no-store"},
+    """Whether this web process can serve; 503 where not. It says of the worker, too, and does not depend on it."""
+    found = get_readiness()
+    answer = JsonResponse(
+        found.as_dict(), status=200 if found.is_ready else 503, headers={"Cache-Control": "no-store"}
     )
+    if not found.is_ready:
+        # Said already, once. Django would log an error for each probe, and mail it to ERROR_EMAILS.
+        log_response("Not ready: %s", found.missing, response=answer, request=request, level="debug")
+    return answer
 
 
 # ── When something is wrong ──────────────────────────────────────────────────────────────────────
