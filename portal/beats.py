@@ -6,12 +6,19 @@ supervisor asked for it by BEATS_DIR, so any other way to run `qcluster` is unto
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import shutil
+import stat
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 VARIABLE = "BEATS_DIR"
+_PREFIX = "countersign-beats-"
+_NEW_SECONDS = 60  # one so new may not be locked yet
 
 
 def connect_beats() -> None:
@@ -33,7 +40,48 @@ def _finish(**kwargs: Any) -> None:
 
 
 def _write(word: str) -> None:
-    (Path(os.environ[VARIABLE]) / str(os.getpid())).write_text(word)
+    with contextlib.suppress(FileNotFoundError):  # the supervisor was killed, and its folder removed
+        (Path(os.environ[VARIABLE]) / str(os.getpid())).write_text(word)
+
+
+def make_folder() -> Path:
+    """Return a folder for workers' files, locked for as long as this process lives."""
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)  # kept open: the lock goes with the process
+    return folder
+
+
+def remove_abandoned_folders() -> None:
+    """Folders of this account whose supervisor was killed are gone."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            found = folder.lstat()
+            is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+            if is_ours and time.time() - found.st_mtime > _NEW_SECONDS and not _is_locked(folder):
+                shutil.rmtree(folder)
+
+
+def _is_locked(folder: Path) -> bool:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def is_anybody_busy(folder: Path) -> bool:
+    """Return whether a living worker is at a task."""
+    return any(_is_busy(path) for path in folder.iterdir())
+
+
+def _is_busy(path: Path) -> bool:
+    try:
+        return path.read_text() == "busy" and is_running(int(path.name))
+    except (OSError, ValueError):
+        return False  # it went away while we looked
 
 
 def is_anybody_working(folder: Path, *, within_seconds: float) -> bool:
@@ -42,10 +90,10 @@ def is_anybody_working(folder: Path, *, within_seconds: float) -> bool:
         try:
             if time.time() - path.stat().st_mtime < within_seconds:
                 return True
-            if path.read_text() == "busy" and is_running(int(path.name)):
-                return True
-        except (OSError, ValueError):
+        except OSError:
             continue  # it went away while we looked
+        if _is_busy(path):
+            return True
     return False
 
 

@@ -15,18 +15,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import IO
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from . import beats
+from .heartbeat import record_beat
 from .models import WorkerHeartbeat
 
 CANARY_SECONDS = 10.0  # or less: several canaries must fit into HEARTBEAT_GRACE_SECONDS
@@ -101,7 +100,8 @@ class Supervisor:
     ) -> None:
         self._say = say
         self._stopping = threading.Event()
-        self._beats = Path(tempfile.mkdtemp(prefix="countersign-beats-"))
+        beats.remove_abandoned_folders()
+        self._beats = beats.make_folder()
         environ = {**os.environ, beats.VARIABLE: str(self._beats)}
         self.web = Child("web server", web, environ) if web else None
         self.worker = Child("background worker", worker, environ) if worker else None
@@ -147,7 +147,7 @@ class Supervisor:
             self._say(f"{child.name} started, process {child.pid}")
 
     def _send_canary(self) -> None:
-        """A canary is in the queue, at most one at a time."""
+        """A canary is in the queue, at most one at a time; a worker at a task needs none, and beats by us."""
         if time.monotonic() - self._canary_at < min(CANARY_SECONDS, settings.HEARTBEAT_GRACE_SECONDS / 4):
             return
         self._canary_at = time.monotonic()
@@ -155,12 +155,17 @@ class Supervisor:
 
         try:
             close_old_connections()
-            row, _ = WorkerHeartbeat.objects.get_or_create(id=WorkerHeartbeat.SOLE_ID)
-            if row.asked_at and (row.beat_at is None or row.beat_at < row.asked_at):
-                waited = (timezone.now() - row.asked_at).total_seconds()
+            if beats.is_anybody_busy(self._beats):
+                record_beat()  # a canary would wait behind the task
+                return
+            WorkerHeartbeat.objects.get_or_create(id=WorkerHeartbeat.SOLE_ID)
+            row = WorkerHeartbeat.objects.annotate(now=Now()).get(id=WorkerHeartbeat.SOLE_ID)
+            asked_at = row.asked_at
+            if asked_at and (row.beat_at is None or row.beat_at < asked_at):
+                waited = (row.now - asked_at).total_seconds()
                 if waited < settings.HEARTBEAT_GRACE_SECONDS:
                     return
-            WorkerHeartbeat.objects.filter(pk=row.pk).update(asked_at=timezone.now())
+            WorkerHeartbeat.objects.filter(pk=row.pk).update(asked_at=Now())
             async_task("portal.tasks.record_beat", save=False)
         except DatabaseError as error:
             self._say(f"the database cannot be used just now ({type(error).__name__}); trying again")

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,10 @@ class Served:
     def wait_for_worker(self) -> list[int]:
         return wait_until(self.get_idle_workers, seconds=PATIENCE_SECONDS, what=self.output.read_text())
 
+    def is_busy_for_longer_than_a_canary(self) -> bool:
+        files = self.installation.database.parent.glob("countersign-beats-*/*")
+        return any(f.read_text() == "busy" and time.time() - f.stat().st_mtime > 1 for f in files)
+
     def wait_for_beat(self) -> None:
         """A worker has finished something that was not yet there when this was asked."""
         before = self.installation.rows("select beat_at from portal_workerheartbeat")
@@ -89,7 +94,7 @@ def start(migrated_database: Path, tmp_path: Path) -> Iterator[Callable[..., Ser
     served: list[Served] = []
 
     def start(*arguments: str) -> Served:
-        output = tmp_path / "serve.log"
+        output = tmp_path / f"serve-{len(served)}.log"
         process = installation.start("serve", *arguments, output=output)
         served.append(Served(installation, process, output))
         return served[-1]
@@ -135,6 +140,47 @@ def test_a_healthy_cluster_is_left_alone_and_beats_several_times_within_its_grac
         served.wait_for_beat()
 
     assert (served.get_pid("background worker"), served.said("it is replaced")) == (first, 0)
+
+
+def test_a_worker_at_a_task_longer_than_the_grace_counts_as_alive_and_is_left_alone(start):
+    served = start("--no-web")
+    served.wait_for_worker()
+    served.wait_for_beat()
+    first = served.get_pid("background worker")
+    served.installation.run(
+        f"from django_q.tasks import async_task\nasync_task('time.sleep', {3 * GRACE_SECONDS}, task_name='long')\n"
+    )
+    wait_until(served.is_busy_for_longer_than_a_canary, seconds=PATIENCE_SECONDS)
+
+    # Its only worker is at the task, so nothing but the supervisor can tell.
+    served.wait_for_beat()
+    served.wait_for_beat()
+
+    assert served.installation.rows("select count(*) from django_q_task where name = 'long'") == [(0,)]
+    assert (served.get_pid("background worker"), served.said("it is replaced")) == (first, 0)
+
+
+def test_a_killed_supervisors_folder_goes_with_the_next_start_and_a_living_ones_stays(start, tmp_path):
+    killed = start("--no-web")
+    killed.wait_for_worker()
+    [left] = tmp_path.glob("countersign-beats-*")
+    killed.process.kill()
+    killed.process.wait()
+    wait_until(lambda: not get_group(killed.get_pid("background worker")), seconds=PATIENCE_SECONDS)
+    os.utime(left, (0, 0))
+    foreign = tmp_path / "countersign-beats-a-file"
+    foreign.write_text("no folder of ours")
+
+    living = start("--no-web")
+    living.wait_for_worker()
+    [of_living] = (path for path in tmp_path.glob("countersign-beats-*") if path.is_dir())
+    os.utime(of_living, (0, 0))
+    third = start("--no-web")
+    wait_until(lambda: third.get_pid("background worker"), seconds=PATIENCE_SECONDS)
+
+    assert not left.exists()
+    assert of_living.is_dir()
+    assert foreign.read_text() == "no folder of ours"
 
 
 def test_a_killed_cluster_leaves_no_orphans_and_sigterm_ends_everything(start):
