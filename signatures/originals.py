@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TextIO
 
+from django.db.models import Q
+
 from portal.cells import defuse_cell
 from portal.csvlines import BYTE_ORDER_MARK
 from portal.models import Domain
@@ -15,6 +17,7 @@ from portal.models import Domain
 from .models import Snapshot
 
 FORMATS = ("csv", "jsonl")
+PAGE = 200  # originals of up to 65 kB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,19 @@ COLUMNS = ("mailbox_id", "mailbox", "taken_at", "restored_at", "original_html")
 
 def list_originals(domain: Domain) -> Iterator[Original]:
     """Yield every original kept for the domain, by mailbox address; memory does not grow with their number."""
-    rows = Snapshot.objects.filter(domain=domain).order_by("mailbox_email", "pk")
-    for row in rows.iterator(chunk_size=500):
-        yield Original(
-            mailbox_id=row.mailbox_remote_id,
-            mailbox=row.mailbox_email,
-            taken_at=row.taken_at.isoformat(timespec="seconds"),
-            restored_at=row.restored_at.isoformat(timespec="seconds") if row.restored_at else "",
-            original_html=row.original_html,
-        )
+    # By their place in the order, and not by a cursor: behind a pooler that would hold every original at once.
+    rows, behind = Snapshot.objects.filter(domain=domain).order_by("mailbox_email", "pk"), Q()
+    while page := list(rows.filter(behind)[:PAGE]):
+        last = page[-1]
+        behind = Q(mailbox_email__gt=last.mailbox_email) | Q(mailbox_email=last.mailbox_email, pk__gt=last.pk)
+        for row in page:
+            yield Original(
+                mailbox_id=row.mailbox_remote_id,
+                mailbox=row.mailbox_email,
+                taken_at=row.taken_at.isoformat(timespec="seconds"),
+                restored_at=row.restored_at.isoformat(timespec="seconds") if row.restored_at else "",
+                original_html=row.original_html,
+            )
 
 
 def write_originals(domain: Domain, stream: TextIO, format: str) -> int:

@@ -251,9 +251,11 @@ def list_counts(
     names = ("campaign_name", "banner_name", "group_name", "sender_name")
     numbers = ("impressions", "clicks", "scanner_impressions", "scanner_clicks")
     ordered = rows.order_by("day", "campaign_id", "banner_id", "group_id", "sender_id")
-    for row in ordered.values_list("day", *names, *numbers, "campaign_id").iterator(chunk_size=2_000):
-        day, campaign, *rest, id = row
-        yield [day, campaign or (DEFAULT_BANNER if id == 0 else GONE), *rest]
+    # A day at a time, and not by a cursor: behind a pooler that would hold every row at once.
+    for each in rows.order_by("day").values_list("day", flat=True).distinct():
+        for row in ordered.filter(day=each).values_list("day", *names, *numbers, "campaign_id"):
+            day, campaign, *rest, id = row
+            yield [day, campaign or (DEFAULT_BANNER if id == 0 else GONE), *rest]
 
 
 def _select(domain: Domain, period: Period, campaign_id: int | None) -> QuerySet[DailyTotal]:

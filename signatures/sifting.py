@@ -252,10 +252,12 @@ def _find_picture(
     )
     if click.decision_id is not None or narrower:
         pictures = pictures.filter(decision_id=click.decision_id)
-    for row in pictures.order_by("-at", "-pk").iterator(chunk_size=50):
-        seen = _see(row)
-        if not judge_alone(seen, networks):
+    latest_first, start = pictures.order_by("-at", "-pk"), 0
+    while rows := latest_first[start : start + 50]:
+        seen = next((each for each in map(_see, rows) if not judge_alone(each, networks)), None)
+        if seen is not None:
             return [seen]
+        start += 50
     return []
 
 

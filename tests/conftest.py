@@ -25,6 +25,7 @@ from tests.tampering import without_guards
 NEEDS = {
     "browser": (("chromium",), "Chromium is not installed (Debian's package `chromium`)."),
     "postgres": (("pg_ctlcluster",), "PostgreSQL is not installed (Debian's package `postgresql`)."),
+    "pgbouncer": (("pgbouncer",), "PgBouncer is not installed (Debian's package `pgbouncer`)."),
     "nginx": (("nginx", "openssl"), "nginx or openssl is not installed (Debian's packages of these names)."),
     "postfix": (("postfix",), "Postfix is not installed (Debian's package `postfix`)."),
     "redis": (("redis-server",), "Redis is not installed (Debian's package `redis-server`)."),
