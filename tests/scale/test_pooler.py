@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -17,7 +18,7 @@ from tests.installation import Installation, wait_until
 from tests.portal_process import as_json, find_free_port
 
 from .conftest import SUPERUSER, Cluster
-from .test_postgres import do_the_job
+from .test_postgres import DOMAIN, SYNC_AND_DELIVER, do_the_job, found_and_connect
 
 pytestmark = [pytest.mark.postgres, pytest.mark.pgbouncer]
 
@@ -47,6 +48,75 @@ threads = [threading.Thread(target=read) for _ in range(8)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 print(json.dumps(found))
+"""
+
+
+# Each thread has a connection of its own and does everything that reads more than one page of rows.
+AT_ONCE = """
+import collections, datetime, io, json, threading, traceback
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from integrations.mirror import Mirror
+from integrations.models import Connection, Person
+from portal.models import Domain, User
+from signatures.models import Sender, Snapshot
+from signatures.originals import write_originals
+domain = Domain.objects.get(name="acme.example")
+owner = User.objects.get(email="dana@acme.example")
+link = Connection.objects.get(domain=domain)
+key = Sender.objects.filter(domain=domain).first().banner_key
+pages = [reverse(name, args=[domain.name]) for name in (
+    "portal:overview", "signatures:results", "signatures:results_export", "signatures:senders")]
+seen = collections.Counter()
+ready = threading.Barrier(8)
+
+def work():
+    try:
+        client = Client(headers={"host": "testserver"})
+        client.force_login(owner)
+        ready.wait(60)
+        for _ in range(5):
+            for page in pages:
+                answer = client.get(page)
+                b"".join(answer) if answer.streaming else answer.content
+                seen[f"{page} {answer.status_code}"] += 1
+            seen[f"readyz {client.get('/readyz').json()['ready']}"] += 1
+            seen[f"banner {client.get(f'/b/{key}@2x.png').status_code}"] += 1
+            seen[f"originals {write_originals(domain, io.StringIO(), 'jsonl')}"] += 1
+            seen[f"missing {len(Mirror(link, at=timezone.now()).find_missing(Person, ()))}"] += 1
+            seen[f"rows {sum(1 for _ in Snapshot.objects.order_by('pk').iterator(chunk_size=2))}"] += 1
+    except Exception:
+        seen[traceback.format_exc()] += 1
+    finally:
+        connection.close()
+
+threads = [threading.Thread(target=work) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(json.dumps([seen, Snapshot.objects.count(), Person.objects.filter(retired_at=None).count()]))
+"""
+
+KEEP_ORIGINALS = """
+from portal.models import Domain
+from signatures.models import Snapshot
+domain = Domain.objects.create(name="acme.example")
+Snapshot.objects.bulk_create((Snapshot(domain=domain, mailbox_remote_id=str(n), mailbox_email=f"{n % 7}@acme.example",
+    original_html="x" * 65_000) for n in range(2_000)), batch_size=50)
+"""
+WRITE_ORIGINALS = """
+import json, resource
+from pathlib import Path
+from portal.models import Domain
+from signatures.models import Snapshot
+from signatures.originals import write_originals
+domain = Domain.objects.get()
+Snapshot.objects.defer("original_html").first()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with Path(sys.argv[1]).open("w") as stream:
+    written = write_originals(domain, stream, "jsonl")
+print(json.dumps([written, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before]))
 """
 
 
@@ -103,3 +173,42 @@ def test_the_main_job_and_large_readings_work_behind_a_pooler(pooled: Installati
     assert originals > 10
     assert as_json(pooled.run(READ_IN_THREADS)) == {f"{originals} originals": 80, "200": 80}
     assert {person["title"] for person in done["then"]["Person"]} >= {"Chief Revenue Officer"}
+
+
+def test_pages_exports_banners_and_chunked_readings_work_in_eight_threads_over_a_pool_of_four(
+    pooled: Installation, sandbox: Sandbox
+) -> None:
+    found_and_connect(pooled, sandbox)
+
+    done = as_json(pooled.run(SYNC_AND_DELIVER, timeout=120))
+    seen, originals, people = as_json(pooled.run(AT_ONCE, timeout=120))
+
+    assert done["counts"]["Snapshot"] == originals > 10
+    assert people == len(done["Person"]) > 20
+    pages = [
+        f"/domains/{DOMAIN}/",
+        *(f"/domains/{DOMAIN}/{name}/" for name in ("results", "results/export", "senders")),
+    ]
+    assert seen == {
+        **{f"{page} 200": 40 for page in pages},
+        "readyz True": 40,
+        "banner 200": 40,
+        f"originals {originals}": 40,
+        f"missing {people}": 40,
+        f"rows {originals}": 40,
+    }
+
+
+def test_the_originals_are_written_in_order_without_holding_them_all(
+    pooled: Installation, tmp_path: Path
+) -> None:
+    pooled.run(KEEP_ORIGINALS, timeout=120)
+    file = tmp_path / "originals.jsonl"
+
+    written, grown_kilobytes = as_json(pooled.run(WRITE_ORIGINALS, str(file), timeout=120))
+
+    with file.open(encoding="utf-8") as lines:
+        ids = [json.loads(line)["mailbox_id"] for line in lines]
+    assert written == 2_000
+    assert ids == [str(number) for number in sorted(range(2_000), key=lambda number: (number % 7, number))]
+    assert grown_kilobytes < 60_000  # together they are 130 MB
