@@ -189,3 +189,10 @@ def test_a_difference_of_counts_names_each_table():
         "b: 2 then, 3 now",
         "d: none then, 4 now",
     ]
+
+
+def test_a_count_from_before_an_upgrade_compares_where_only_migrate_added_rows_and_tables():
+    earlier = {"auth_permission": 40, "django_content_type": 12, "kept": 3, "lost": 0}
+    now = {"auth_permission": 44, "kept": 3, "new_and_empty": 0, "new_with_rows": 2}
+
+    assert list_differences(earlier, now) == ["lost: 0 then, none now", "new_with_rows: none then, 2 now"]
