@@ -280,6 +280,9 @@ LOGGING = {
     "loggers": {
         "urllib3": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
+        "django-q": {
+            "level": "WARNING"
+        },  # it would write two lines for each task, some 39,000 a day while idle
         "fido2": {"level": "WARNING"},  # it would write each new security key's id down
         "mail.log": {"level": "CRITICAL"},  # aiosmtpd's; it would write addresses and commands down
     },

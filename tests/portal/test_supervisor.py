@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from portal.beats import is_running
+from portal.management.commands.serve import describe_installation
 from tests.installation import Installation, wait_until
 
 GRACE_SECONDS = 8
@@ -239,3 +240,28 @@ def test_nothing_to_run_is_said(migrated_database, tmp_path, options):
 
     assert done.returncode == 1
     assert "Nothing is left to run" in done.stderr
+
+
+def test_serve_says_what_it_runs_on_and_no_password(settings, monkeypatch):
+    monkeypatch.setitem(settings.DATABASES, "default", {
+        "ENGINE": "django.db.backends.postgresql", "HOST": "db.internal", "PORT": 5433, "NAME": "countersign",
+        "USER": "portal", "PASSWORD": "canary-password",
+    })  # fmt: skip
+
+    said = describe_installation()
+
+    assert f"people reach it at {settings.PUBLIC_URL}" in said
+    assert "database postgresql: db.internal:5433, countersign" in said
+    assert f"Outreach at {settings.OUTREACH_BASE_URL}" in said
+    assert "canary-password" not in " ".join(said)
+
+
+def test_a_worker_writes_no_line_for_each_task(start):
+    served = start("--no-web")
+    served.wait_for_beat()
+
+    served.run_task("quietly")
+
+    text = served.output.read_text()
+    assert "serve: database sqlite3: " in text
+    assert "Processed" not in text

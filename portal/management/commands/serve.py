@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import signal
 import sys
 from argparse import ArgumentParser
 from typing import Any
 
+import django
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.schedules import set_up_schedules
@@ -38,4 +41,18 @@ class Command(BaseCommand):
         )
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: supervisor.stop())
+        for line in describe_installation():
+            self.stdout.write(f"serve: {line}")
         supervisor.run()
+
+
+def describe_installation() -> list[str]:
+    """Return what runs here and what it talks to, without a password."""
+    database = settings.DATABASES["default"]
+    place = f"{database['HOST']}:{database['PORT'] or 'default port'}, " if database.get("HOST") else ""
+    return [
+        f"Python {platform.python_version()}, Django {django.get_version()}",
+        f"people reach it at {settings.PUBLIC_URL}",
+        f"database {database['ENGINE'].rpartition('.')[2]}: {place}{database['NAME']}",
+        f"Outreach at {settings.OUTREACH_BASE_URL}",
+    ]
