@@ -86,6 +86,7 @@ ACTS = {
 # Why these write none.
 WITHOUT = {
     f"{OUTREACH}check/": "asks Outreach; its calls are entries themselves",
+    f"{OUTREACH}assumptions/check/": "asks Outreach; its calls are entries, and what they came to is an act",
     f"{OUTREACH}connect/": "leads to Outreach; coming back writes 'connected', or nothing was granted",
     f"{OUTREACH}request/": "leads to Outreach, as connecting does",
     f"{HOME}deliveries/plan/": "says what would change; starting it is the act",

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.utils import timezone
 
 from integrations.models import Connection, Person
@@ -100,3 +101,15 @@ def campaign(domain: Domain) -> Callable[..., Campaign]:
         return made
 
     return make
+
+
+@pytest.fixture
+def reads_beside_writers(transactional_db: None) -> Iterator[None]:
+    """What the test reads while a thread writes neither waits for it nor stops it.
+
+    Connections to one database in memory lock whole tables against each other, which a database on disk does not.
+    """
+    with database.cursor() as cursor:
+        cursor.execute("PRAGMA read_uncommitted = 1")
+        yield
+        cursor.execute("PRAGMA read_uncommitted = 0")

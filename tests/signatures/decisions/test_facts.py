@@ -19,7 +19,10 @@ from signatures.facts import ON_TIME_SECONDS, PATIENCE_SECONDS, Gap, Known, get_
 from signatures.models import Campaign, KnownRecipient
 from tests.installation import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("reads_beside_writers"),
+]
 
 PROSPECTS = "/api/v2/prospects"
 MIRA = "mira@first.example"
@@ -306,7 +309,9 @@ def test_after_a_rest_one_tries_and_the_others_wait_for_what_comes_of_it(
     time_machine.move_to(timezone.now() + timedelta(seconds=31))
     release = hold(PROSPECTS)
 
-    gaps = [ask(domain, address, within=0).gap for address in (MIRA, "kim@else.example", "lee@else.example")]
+    gaps = [ask(domain, within=0).gap]
+    wait_until(lambda: get_requests(sandbox))  # its thread waits for the answer now, and writes nothing
+    gaps += [ask(domain, address, within=0).gap for address in ("kim@else.example", "lee@else.example")]
 
     assert gaps == [Gap.LATE, Gap.RESTING, Gap.RESTING]
     release()

@@ -15,7 +15,10 @@ from signatures.recipients import key_of
 from signatures.tallying import remove_expired
 from tests.installation import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("reads_beside_writers"),
+]
 
 PROSPECTS = "/api/v2/prospects"
 
