@@ -97,6 +97,7 @@ def test_what_is_asked_without_fetching_is_set_apart(day: Day):
         ("Mozilla/5.0 (Linux; Android 9; CUBOT_X19) AppleWebKit/537.36", ""),
         ("YahooCacheSystem; YahooWebServiceClient", ""),
         ("FastmailUA/1.0", ""),
+        ("Mozilla/5.0 (via GoogleImageProxy; +http://www.google.com/bot.html)", ""),  # the proxy goes before
         ("Shortwave Image Fetcher", ""),
         ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.4.0", ""),
         ("Outlook-iOS/2.0", ""),
