@@ -104,7 +104,11 @@ def test_the_newest_ten_reports_are_kept(client, sandbox, connection, domain, ow
     assert AssumptionReport.objects.count() == 10
 
 
-def test_the_command_prints_the_table_and_saves_the_report(sandbox, connection, capsys, tmp_path):
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_the_command_prints_the_table_and_saves_the_report(
+    sandbox, connection, capsys, tmp_path, monkeypatch, columns
+):
+    monkeypatch.setenv("COLUMNS", columns)
     file = tmp_path / "report.json"
 
     call_command("checkconnection", domain="acme.example", assumptions=True, report=file)

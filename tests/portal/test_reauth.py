@@ -23,6 +23,7 @@ ASKING = {
     "integrations:ledger_export",
     "integrations:outreach_connect",
     "integrations:outreach_disconnect",
+    "integrations:outreach_leave_originals",
     "integrations:outreach_request",
     "integrations:outreach_switch",
     "integrations:receipt_file",

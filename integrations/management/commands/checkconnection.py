@@ -70,7 +70,9 @@ class Command(BaseCommand):
         except IntegrationError as error:
             raise CommandError(error.message) from error
         columns = ("name", "verdict", "assumed", "seen", "meaning")
-        table = Table(*columns, box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold", no_wrap=column in ("name", "verdict"))
         for finding in row.findings:
             table.add_row(*(Text(finding[name]) for name in columns))
         text = StringIO()

@@ -160,7 +160,7 @@ def test_l1_what_is_no_endpoint_at_all_does_not_leave(silent_wire, not_an_endpoi
 
 def test_l1_no_caller_can_name_a_header_an_address_or_a_method():
     assert list(inspect.signature(OutreachClient.send).parameters) == [
-        "self", "endpoint", "path_id", "query", "body",
+        "self", "endpoint", "path_id", "query", "body", "tries",
     ]  # fmt: skip
 
 
