@@ -274,15 +274,15 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "filters": {"outages": {"()": "portal.operations.logging.OutageFilter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # Full URLs would carry filters and, at the callback, a code.
     "loggers": {
         "urllib3": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
-        "django-q": {
-            "level": "WARNING"
-        },  # it would write two lines for each task, some 39,000 a day while idle
+        # It would write two lines for each task, some 39,000 a day while idle.
+        "django-q": {"level": "WARNING", "filters": ["outages"]},
         "fido2": {"level": "WARNING"},  # it would write each new security key's id down
         "mail.log": {"level": "CRITICAL"},  # aiosmtpd's; it would write addresses and commands down
     },

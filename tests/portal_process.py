@@ -111,7 +111,9 @@ class Portal:
     def served(self, folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """`manage.py serve` runs until the end of the block, and ends in good order."""
         port = self.url.rpartition(":")[2]
-        process = self.installation.start("serve", "--port", port, "--web-workers", "1", *arguments)
+        process = self.installation.start(
+            "serve", "--sandbox", "--port", port, "--web-workers", "1", *arguments
+        )
         with (folder / "serve.log").open("w") as log, contextlib.ExitStack() as stack:
             stack.callback(_end, process, log)
             wait_until(lambda: _answers(self.url + "/healthz") or process.poll() is not None, seconds=60)

@@ -136,7 +136,8 @@ class Company:
 
     def serve(self, port: int) -> contextlib.AbstractContextManager[None]:
         command = [
-            sys.executable, "manage.py", "serve", "--no-worker", "--port", str(port), "--web-workers", str(WORKERS),
+            sys.executable, "manage.py", "serve", "--sandbox", "--no-worker",
+            "--port", str(port), "--web-workers", str(WORKERS),
         ]  # fmt: skip
         return running(command, self.environ, port, f"/b/{self.keys[0]}@2x.png")
 

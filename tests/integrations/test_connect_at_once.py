@@ -56,7 +56,9 @@ def test_o11_one_answer_brought_twenty_times_at_once_is_exchanged_once(installat
     sandbox.client.redirect_uris = (address + reverse("outreach_callback"),)
     installation.connect("acme.example", None)
     page = f"{address}/manage/domains/acme.example/integrations/outreach/"
-    installation.start("serve", "--no-worker", f"--port={port}", output=installation.log, PUBLIC_URL=address)
+    installation.start(
+        "serve", "--sandbox", "--no-worker", f"--port={port}", output=installation.log, PUBLIC_URL=address
+    )
 
     def is_answering():
         with contextlib.suppress(requests.ConnectionError):

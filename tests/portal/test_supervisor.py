@@ -96,7 +96,7 @@ def start(migrated_database: Path, tmp_path: Path) -> Iterator[Callable[..., Ser
 
     def start(*arguments: str) -> Served:
         output = tmp_path / f"serve-{len(served)}.log"
-        process = installation.start("serve", *arguments, output=output)
+        process = installation.start("serve", "--sandbox", *arguments, output=output)
         served.append(Served(installation, process, output))
         return served[-1]
 
@@ -240,6 +240,26 @@ def test_nothing_to_run_is_said(migrated_database, tmp_path, options):
 
     assert done.returncode == 1
     assert "Nothing is left to run" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://127.0.0.1:9/", "points to this machine while DEBUG is off"),
+        ("https://localhost", "points to this machine while DEBUG is off"),
+        ("http://api.outreach.io", "is no https address without a path"),
+        ("https://api.outreach.io/api/v2", "is no https address without a path"),
+        ("api.outreach.io", "is no https address without a path"),
+    ],
+)
+def test_serve_refuses_an_outreach_that_is_none(migrated_database, tmp_path, address, said):
+    installation = Installation(tmp_path, migrated_database, OUTREACH_BASE_URL=address)
+
+    done = installation.manage("serve", "--no-web")
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Remove OUTREACH_BASE_URL to use https://api.outreach.io." in done.stderr
 
 
 def test_serve_says_what_it_runs_on_and_no_password(settings, monkeypatch):

@@ -28,7 +28,14 @@ def test_b9_banners_are_shown_and_counted_while_postgresql_is_away(
     url = f"http://127.0.0.1:{find_free_port()}"
     log = tmp_path / "serve.log"
     installation.start(
-        "serve", "--no-worker", "--port", url.rpartition(":")[2], "--web-workers", "1", output=log
+        "serve",
+        "--sandbox",
+        "--no-worker",
+        "--port",
+        url.rpartition(":")[2],
+        "--web-workers",
+        "1",
+        output=log,
     )
 
     def fetch(path: str) -> requests.Response | None:

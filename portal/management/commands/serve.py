@@ -12,6 +12,7 @@ import django
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from portal.checks import check_outreach_is_real
 from portal.schedules import set_up_schedules
 from portal.supervisor import Supervisor
 from portal.webserver import make_web_command
@@ -28,10 +29,16 @@ class Command(BaseCommand):
         parser.add_argument("--web-workers", type=int, default=2, help="processes of the web server")
         parser.add_argument("--no-web", action="store_true", help="only the background worker")
         parser.add_argument("--no-worker", action="store_true", help="only the web server")
+        parser.add_argument(
+            "--sandbox",
+            action="store_true",
+            help="OUTREACH_BASE_URL is meant to be the sandbox on this machine",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["no_web"] and options["no_worker"]:
             raise CommandError("Nothing is left to run: leave out --no-web or --no-worker.")
+        refuse_wrong_outreach(is_sandbox_meant=options["sandbox"])
         set_up_schedules()
         web = make_web_command(host=options["host"], port=options["port"], workers=options["web_workers"])
         supervisor = Supervisor(
@@ -44,6 +51,15 @@ class Command(BaseCommand):
         for line in describe_installation():
             self.stdout.write(f"serve: {line}")
         supervisor.run()
+
+
+def refuse_wrong_outreach(*, is_sandbox_meant: bool) -> None:
+    """Raises: CommandError where OUTREACH_BASE_URL names no Outreach that people's signatures could go to."""
+    if settings.IS_SANDBOX and (settings.DEBUG or is_sandbox_meant):
+        return
+    for found in check_outreach_is_real():
+        if found.id in ("portal.E003", "portal.E005"):
+            raise CommandError(f"{found.msg} {found.hint} To try the sandbox on purpose, add --sandbox.")
 
 
 def describe_installation() -> list[str]:

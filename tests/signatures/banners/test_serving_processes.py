@@ -74,7 +74,9 @@ def test_b7_clicks_that_were_answered_are_recorded_while_workers_are_killed(inst
     keys = json.loads(installation.run(MAKE_COMPANY))
     port, log = find_free_port(), tmp_path / "serve.log"
     url = f"http://127.0.0.1:{port}"
-    server = installation.start("serve", "--no-worker", "--port", str(port), "--web-workers", "2", output=log)
+    server = installation.start(
+        "serve", "--sandbox", "--no-worker", "--port", str(port), "--web-workers", "2", output=log
+    )
 
     def fetch(path: str) -> requests.Response | None:
         with contextlib.suppress(requests.RequestException):

@@ -1,0 +1,1 @@
+"""Operations: what the people who run the portal read and watch."""
