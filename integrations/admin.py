@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from portal.background import enqueue
+
 from . import admin_ledger
 from .admin_base import (
     ConnectionDomainFilter,
@@ -41,7 +43,6 @@ from .models import (
     SyncRun,
     Team,
 )
-from .queue import enqueue
 from .switches import SwitchRefused, switch_off, switch_on
 from .sync import SyncRefused, request_sync
 from .uses import summarise

@@ -18,10 +18,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from portal.background import enqueue
+
 from .errors import IntegrationError, RateLimited, Unreachable
 from .ledger import CallCollector, record_act
 from .models import Connection, ConnectionState, DisconnectStep, Mode
-from .queue import enqueue
 from .receipts import Afterwards, write_receipt
 from .registry import NEEDED, get_provider_part
 from .restoration import get_restoration

@@ -9,10 +9,11 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
+from portal.background import enqueue
+
 from . import chaincheck, disconnect, notices, receipts, retention, sync
 from .errors import IntegrationError
 from .models import Connection, ConnectionState, DisconnectStep, LedgerChain, RunState, SyncKind, SyncRun
-from .queue import enqueue
 from .sessions import renew_now
 from .tokens import DAILY
 

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from integrations.admin import ConnectionAdmin
 from integrations.admin_base import DomainFilter, ReadOnlyAdmin, act_on_each, get_operator
 from integrations.models import Connection
-from integrations.queue import enqueue
+from portal.background import enqueue
 from portal.models import User
 
 from .delivery import DeliveryBlocked, plan_delivery, resume_delivery, start_delivery

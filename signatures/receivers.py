@@ -9,7 +9,6 @@ from django.urls import reverse
 
 from integrations.models import Connection, NoticeKind, SyncRun
 from integrations.notices import Trouble
-from integrations.queue import enqueue
 from integrations.restoration import LeftBehind, Restoration
 from integrations.signals import (
     connection_lost,
@@ -21,6 +20,7 @@ from integrations.signals import (
     restoring_given_up,
     troubles_asked,
 )
+from portal.background import enqueue
 
 from .following import catch_up
 from .givingup import IDLE, give_up

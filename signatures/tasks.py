@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from integrations.models import READ_TO_END, Connection, ConnectionState, DisconnectStep, RunState, SyncRun
-from integrations.queue import enqueue
+from portal.background import enqueue
 
 from . import counting, delivery, delivery_retention, privacy, restore, retention, sifting, tallying
 from .following import follow_mirror, get_unfollowed_sync, plan_automatic_delivery

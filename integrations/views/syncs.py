@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import Permission, require
+from portal.background import enqueue
 from portal.models import Domain, User
 
 from ..connections import get_connection, get_last_connection
@@ -19,7 +20,6 @@ from ..forms import SyncForm
 from ..health import describe
 from ..models import READ_TO_END, UNFINISHED, RejectedRecord, SyncKind, SyncRun
 from ..progress import get_sync_steps
-from ..queue import enqueue
 from ..sync import SyncRefused, request_sync
 from ..unknown_values import describe_unknown
 

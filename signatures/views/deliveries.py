@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from integrations.queue import enqueue
 from portal.access import Permission, require
+from portal.background import enqueue
 from portal.models import Domain
 from signatures.delivery import DeliveryBlocked, fill_plan, open_plan
 from signatures.forms import PlanForm

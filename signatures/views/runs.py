@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from integrations.queue import enqueue
 from portal.access import Permission, require
+from portal.background import enqueue
 from portal.models import Domain
 from signatures.delivery import DeliveryBlocked, resume_delivery, start_delivery
 from signatures.delivery_retention import get_kept_days

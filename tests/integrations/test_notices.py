@@ -193,7 +193,7 @@ def test_a_trouble_that_is_over_before_the_mail_goes_is_not_told(lost):
 
 def test_the_schedule_queues_one_task_for_each_mail(lost, django_capture_on_commit_callbacks, monkeypatch):
     queued = []
-    monkeypatch.setattr("integrations.queue.async_task", lambda task, **ids: queued.append((task, ids)))
+    monkeypatch.setattr("portal.background.async_task", lambda task, **ids: queued.append((task, ids)))
 
     with django_capture_on_commit_callbacks(execute=True):
         tasks.watch_connections()

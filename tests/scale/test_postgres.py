@@ -90,7 +90,7 @@ while waiting:
 print(json.dumps({"failed": failed, "seen": len(seen), "views": sorted({view for view, _ in seen})}))
 """
 PLAN_AND_QUEUE = """
-from integrations.queue import enqueue
+from portal.background import enqueue
 from portal.models import Domain
 from signatures.delivery import plan_delivery, start_delivery
 run = plan_delivery(Domain.objects.get(name="acme.example"), by_label="test")
@@ -102,7 +102,7 @@ print(run.planned)
 QUEUE_SYNCS = """
 from integrations import sync
 from integrations.models import Connection, SyncKind
-from integrations.queue import enqueue
+from portal.background import enqueue
 run = sync.request_sync(Connection.objects.get(), kind=SyncKind.FULL, by_label="test")
 for _ in range(6):
     enqueue("integrations.tasks.sync_directory", run_id=run.pk)
