@@ -14,10 +14,11 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
+from integrations.crypto.signing import Signature, sign, verify
+
 from . import guards
 from .digests import FIELDS, digest_entry, write_instant, write_json
 from .models import GENESIS, ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay, LedgerEntry
-from .signing import Signature, sign, verify
 
 PAGE = 2000
 COLUMNS = ("id", "digest", *FIELDS)

@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations.crypto.sealing import Unsealable, open_sealed
 from portal.background import enqueue
 
 from .errors import IntegrationError, RateLimited, Unreachable
@@ -26,7 +27,6 @@ from .models import Connection, ConnectionState, DisconnectStep, Mode
 from .receipts import Afterwards, write_receipt
 from .registry import NEEDED, get_provider_part
 from .restoration import get_restoration
-from .sealing import Unsealable, open_sealed
 from .signals import disconnect_requested, restoring_given_up
 from .standing import set_state
 from .sync import count_unfinished

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from integrations.crypto.signing import is_signed_by
+
 from .digests import digest_entry
 from .exporting import KIND, PROOF, SIGNATURE
 from .models import GENESIS
-from .signing import is_signed_by
 
 BLOCK = 1 << 20
 LONGEST_PROOF = 100_000

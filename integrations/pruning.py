@@ -10,13 +10,13 @@ from django.db import transaction
 from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 
+from integrations.crypto.signing import sign
 from portal.models import Domain
 
 from . import chain as writer
 from .chaincheck import Totals, add_totals, check_chain, get_checkpoint, read_totals, write_checkpoint
 from .ledger import record_act
 from .models import LedgerChain, LedgerCheckpoint, LedgerEntry, Outcome
-from .signing import sign
 
 FLOOR_DAYS = 90  # no setting lets anybody prune what is younger: last week stays
 

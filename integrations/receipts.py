@@ -15,13 +15,14 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
+from integrations.crypto.sealing import Unsealable
+from integrations.crypto.signing import Signature, is_signed_by, sign, verify
+
 from .chain import get_chain
 from .ledger import record_act
 from .models import Connection, LedgerEntry, Outcome, Receipt
 from .pruning import get_limit
 from .restoration import get_restoration, list_left_behind
-from .sealing import Unsealable
-from .signing import Signature, is_signed_by, sign, verify
 
 KIND = "countersign disconnect receipt"
 VERSION = 1

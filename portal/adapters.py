@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.crypto import get_random_string
 
-from integrations.sealing import open_sealed, seal
+from integrations.crypto.sealing import open_sealed, seal
 
 from .client_address import get_client_address, read_address
 from .models import IdentityProvider, User

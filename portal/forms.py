@@ -11,7 +11,7 @@ from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.utils import timezone
 
-from integrations.sealing import seal
+from integrations.crypto.sealing import seal
 
 from .models import Domain, IdentityProvider, Membership, Protocol, Role, User
 from .sso.discovery import read_configuration

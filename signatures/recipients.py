@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 
-from integrations.sealing import open_sealed, seal
+from integrations.crypto.sealing import open_sealed, seal
 from portal.models import Domain
 
 from .mail_addresses import normalise

@@ -15,8 +15,8 @@ from django.urls import reverse
 from django_q.models import OrmQ
 
 from integrations.connections import check_connection
+from integrations.crypto.sealing import open_sealed, seal
 from integrations.models import Connection
-from integrations.sealing import open_sealed, seal
 from integrations.tasks import refresh_tokens
 from portal.models import IdentityProvider, User
 from tests.integrations.conftest import run_sync

@@ -50,7 +50,7 @@ class SwitchedOff:
 
 
 class Connection(models.Model):
-    """One authorised account of one domain. Tokens are sealed to this row's id (see `integrations.sealing`)."""
+    """One authorised account of one domain. Tokens are sealed to this row's id (see `integrations.crypto.sealing`)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="connections")

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 
 class SigningKey(models.Model):
-    """One Ed25519 key pair; the private half is sealed to the public one (see `integrations.sealing`).
+    """One Ed25519 key pair; the private half is sealed to the public one (see `integrations.crypto.sealing`).
 
     A retired key signs no more: its private half is erased. The public one stays, because what it signed
     must remain verifiable.

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, St
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from integrations.crypto.sealing import Unsealable
 from portal.access import Permission, require
 from portal.models import Domain, User
 from portal.plots import Plot, draw_bars
@@ -25,7 +26,6 @@ from ..health import describe
 from ..ledger import record_act
 from ..models import LedgerEntry
 from ..paging import NewestPaginator
-from ..sealing import Unsealable
 from ..uses import DayUse, ScopeUse, count_calls, count_refused, list_days, list_written, summarise
 
 PER_PAGE = 50

@@ -9,13 +9,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from integrations.crypto.signing import export_pem
 from portal.access import Permission, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
 
 from ..models import Receipt
 from ..receipts import make_file
-from ..signing import export_pem
 
 
 @require(Permission.VIEW_LEDGER)

@@ -9,7 +9,7 @@ from urllib.parse import quote_plus, urlencode
 from allauth.socialaccount import app_settings
 from requests import Response
 
-from integrations.sealing import open_sealed
+from integrations.crypto.sealing import open_sealed
 
 from ..models import IdentityProvider
 from .discovery import BASIC, Configuration, get_configuration

@@ -26,7 +26,7 @@ ROUNDS = 3
 
 ADD_PROVIDER = """
 import sys, django; django.setup()
-from integrations.sealing import seal
+from integrations.crypto.sealing import seal
 from portal.models import Domain, IdentityProvider
 row = IdentityProvider(domain=Domain.objects.get(), issuer=sys.argv[1], client_id="portal")
 row.client_secret_sealed = seal("secret", bound_to=row.bound_to)

@@ -12,9 +12,9 @@ from allauth.mfa.totp.internal.auth import TOTP
 from cryptography.fernet import Fernet, InvalidToken
 from django.core.management import CommandError, call_command
 
+from integrations.crypto.rotation import reseal_all
+from integrations.crypto.sealing import open_sealed, seal
 from integrations.models import Connection
-from integrations.rotation import reseal_all
-from integrations.sealing import open_sealed, seal
 
 from .conftest import get_values
 
@@ -110,7 +110,7 @@ def test_ended_connections_hold_nothing_to_rotate(sandbox, connection):
 MANY = """
 import sys
 from integrations.models import Connection
-from integrations.sealing import seal
+from integrations.crypto.sealing import seal
 from portal.models import Domain
 for number in range(100):
     domain = Domain.objects.create(name=f"d{number}.example")
@@ -121,7 +121,7 @@ for number in range(100):
 """
 READ_ALL = """
 from integrations.models import Connection
-from integrations.sealing import open_sealed
+from integrations.crypto.sealing import open_sealed
 for row in Connection.objects.all():
     assert open_sealed(row.access_sealed, bound_to=f"{row.pk}:access") == "access"
     assert open_sealed(row.refresh_sealed, bound_to=f"{row.pk}:refresh") == "refresh"
@@ -132,7 +132,7 @@ print("all readable")
 ROTATE_UNTIL_KILLED = """
 import os, signal, sys
 from django.db import connection
-from integrations.rotation import reseal_all
+from integrations.crypto.rotation import reseal_all
 
 left = int(sys.argv[1])
 

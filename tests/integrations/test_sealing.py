@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from integrations import lookup
 from integrations.connections import check_connection
+from integrations.crypto.sealing import Unsealable, get_keyring, open_sealed, reseal, seal
 from integrations.errors import ClientMisconfigured
 from integrations.models import Connection, ConnectionState
-from integrations.sealing import Unsealable, get_keyring, open_sealed, reseal, seal
 
 from .conftest import get_values, words_of
 

@@ -9,9 +9,9 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
+from integrations.crypto.sealing import Unsealable
+from integrations.crypto.signing import export_pem, is_signed_by, sign, verify
 from integrations.models import SigningKey
-from integrations.sealing import Unsealable
-from integrations.signing import export_pem, is_signed_by, sign, verify
 
 pytestmark = pytest.mark.django_db
 

@@ -10,10 +10,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from integrations.crypto.sealing import open_sealed
 from integrations.errors import ConnectionLost, RateLimited, Unreachable
 from integrations.models import Connection, ConnectionState
 from integrations.outreach.oauth import TokenReply
-from integrations.sealing import open_sealed
 from integrations.sessions import open_session, renew_now
 from integrations.tokens import renew_tokens
 from tests.installation import wait_until

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django_q.models import OrmQ
 
 from integrations import sync
+from integrations.crypto.sealing import open_sealed
 from integrations.models import Connection, LedgerEntry
-from integrations.sealing import open_sealed
 
 from .conftest import run_sync
 from .renewing import age, read_one

@@ -9,7 +9,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from integrations.sealing import seal
+from integrations.crypto.sealing import seal
 from portal.models import Domain, IdentityProvider
 
 from .oidc_provider import CLIENT_ID, Provider

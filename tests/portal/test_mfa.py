@@ -21,7 +21,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from integrations.sealing import Unsealable, open_sealed
+from integrations.crypto.sealing import Unsealable, open_sealed
 from portal.models import Domain, Role, User
 
 PASSWORD = "correct horse battery"  # the one `make_member` gives

@@ -20,9 +20,9 @@ from django.urls import reverse
 from django.utils import timezone
 from oidc_provider_mock import run_server_in_thread
 
+from integrations.crypto.rotation import reseal_all
+from integrations.crypto.sealing import seal
 from integrations.models import LedgerEntry
-from integrations.rotation import reseal_all
-from integrations.sealing import seal
 from portal.invitations import VALID_FOR
 from portal.models import Domain, IdentityProvider, Invitation, Membership, Role, User
 from portal.sso.discovery import read_configuration

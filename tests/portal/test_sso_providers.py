@@ -12,8 +12,8 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
+from integrations.crypto.sealing import seal
 from integrations.models import LedgerEntry
-from integrations.sealing import seal
 from portal.models import Domain, IdentityProvider, Role, User
 from tests.integrations.conftest import words_of
 

@@ -12,7 +12,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from integrations.sealing import seal
+from integrations.crypto.sealing import seal
 from portal.models import Domain, IdentityProvider, Role, User
 from tests.integrations.conftest import words_of
 

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from integrations.chaincheck import list_chains
+from integrations.crypto.sealing import Unsealable
 from integrations.pruning import PruningRefused, get_limit, prune_chain
-from integrations.sealing import Unsealable
 
 
 class Command(BaseCommand):

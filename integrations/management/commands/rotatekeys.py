@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from integrations.rotation import reseal_all
-from integrations.signing import replace_key
+from integrations.crypto.rotation import reseal_all
+from integrations.crypto.signing import replace_key
 
 
 class Command(BaseCommand):

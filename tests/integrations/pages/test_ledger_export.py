@@ -20,11 +20,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from integrations.crypto.signing import get_key
 from integrations.digests import digest_entry
 from integrations.ledger import record_act
 from integrations.models import LedgerChain, LedgerEntry
 from integrations.pruning import get_limit, prune_chain
-from integrations.signing import get_key
 from portal.models import Role
 from tests.integrations.conftest import words_of
 

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.db import transaction
 from django.utils import timezone
 
-from .models import SigningKey
+from integrations.models import SigningKey
+
 from .sealing import open_sealed, seal
 
 
