@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from integrations.ledger.usage import summarise
 from portal.background import enqueue
 
 from . import admin_ledger
@@ -45,7 +46,6 @@ from .models import (
 )
 from .switches import SwitchRefused, switch_off, switch_on
 from .sync import SyncRefused, request_sync
-from .uses import summarise
 
 __all__ = ["admin_ledger"]
 

@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from integrations.ledger.verification import check_and_note
+
 from .admin_base import DomainFilter, ReadOnlyAdmin, ScopeFilter, act_on_each, say_instant
-from .chaincheck import check_and_note
 from .models import ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay, LedgerEntry, SigningKey
 
 

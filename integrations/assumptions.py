@@ -7,8 +7,9 @@ from typing import Any
 
 from django.utils import timezone
 
+from integrations.ledger.record import record_act
+
 from .connector import Verdict
-from .ledger import record_act
 from .models import AssumptionReport, Connection
 from .sessions import open_session
 

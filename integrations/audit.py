@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from django.db.models import Sum
 from django.utils import timezone
 
+from integrations.ledger.status import ChainFacts, list_chain_facts
+from integrations.ledger.usage import DAYS
 from portal.models import Domain
 
-from .chainfacts import ChainFacts, list_chain_facts
 from .health import Condition, describe
 from .models import Connection, LedgerDay, LedgerEntry, Outcome
-from .uses import DAYS
 
 GRANTS = ("connected", "reconnected")
 GRANTED = "granted: "  # how the detail of such an act begins; see `connections.accept_authorisation`

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from .pruning import FLOOR_DAYS
+from integrations.ledger.pruning import FLOOR_DAYS
 
 
 @register(Tags.security)

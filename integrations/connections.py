@@ -9,10 +9,10 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from integrations.ledger.record import record_act
 from portal.models import Domain, User
 
 from .errors import ClientMisconfigured, ConnectionLost, IntegrationError
-from .ledger import record_act
 from .models import Connection, ConnectionState, Mode
 from .sessions import open_session, renew_now
 from .tokens import TokenPair, sealed_fields

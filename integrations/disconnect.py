@@ -19,10 +19,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from integrations.crypto.sealing import Unsealable, open_sealed
+from integrations.ledger.record import CallCollector, record_act
 from portal.background import enqueue
 
 from .errors import IntegrationError, RateLimited, Unreachable
-from .ledger import CallCollector, record_act
 from .models import Connection, ConnectionState, DisconnectStep, Mode
 from .receipts import Afterwards, write_receipt
 from .registry import NEEDED, get_provider_part

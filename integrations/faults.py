@@ -6,7 +6,8 @@ import logging
 import traceback
 from pathlib import Path
 
-from .ledger import record_act
+from integrations.ledger.record import record_act
+
 from .models import Connection
 
 logger = logging.getLogger(__name__)

@@ -20,10 +20,10 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from integrations.ledger.record import record_act
 from portal.models import Domain, Role, User
 
 from .health import LAPSES_SOON, describe, get_incomplete_run
-from .ledger import record_act
 from .models import Audience, Connection, ConnectionState, Notice, NoticeKind
 from .signals import troubles_asked
 

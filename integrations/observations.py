@@ -11,7 +11,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from .ledger import Call
+from integrations.ledger.record import Call
+
 from .models import Connection
 
 SKEW_STEP_SECONDS = 5  # a smaller change of the clocks' distance is not worth a write

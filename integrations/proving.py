@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db import transaction
 
+from integrations.ledger.record import CallCollector, record_act
 from portal.models import Domain
 
 from .connections import get_connection
-from .ledger import CallCollector, record_act
 from .models import Connection, LedgerEntry
 from .registry import get_provider_part
 

@@ -17,11 +17,11 @@ from django.utils import timezone
 
 from integrations.crypto.sealing import Unsealable
 from integrations.crypto.signing import Signature, is_signed_by, sign, verify
+from integrations.ledger.chain import get_chain
+from integrations.ledger.pruning import get_limit
+from integrations.ledger.record import record_act
 
-from .chain import get_chain
-from .ledger import record_act
 from .models import Connection, LedgerEntry, Outcome, Receipt
-from .pruning import get_limit
 from .restoration import get_restoration, list_left_behind
 
 KIND = "countersign disconnect receipt"

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from integrations.ledger.record import CallCollector
+
 from .budget import HourlyBudget
 from .connector import Connector
 from .errors import ClientMisconfigured, ConnectionLost
-from .ledger import CallCollector
 from .models import Connection, ConnectionState
 from .observations import Observations
 from .registry import get_provider_part

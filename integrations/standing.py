@@ -7,8 +7,9 @@ from collections.abc import Collection
 from django.db import transaction
 from django.utils import timezone
 
+from integrations.ledger.record import record_act
+
 from .errors import ClientMisconfigured, ConnectionLost, IntegrationError
-from .ledger import record_act
 from .models import Connection, ConnectionState
 from .signals import connection_lost
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
+from integrations.ledger.record import record_act
+
 from .consent import list_scopes
-from .ledger import record_act
 from .models import Connection, ConnectionState, DisconnectStep, SwitchedOff
 from .registry import list_alternatives
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from integrations.ledger.record import record_act
 from portal.models import User
 
-from .ledger import record_act
 from .models import (
     READ_TO_END,
     UNFINISHED,

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from portal.background import enqueue
 
-from . import chaincheck, disconnect, notices, receipts, retention, sync
+from . import disconnect, notices, receipts, retention, sync
 from .errors import IntegrationError
+from .ledger import verification
 from .models import Connection, ConnectionState, DisconnectStep, LedgerChain, RunState, SyncKind, SyncRun
 from .sessions import renew_now
 from .tokens import DAILY
@@ -66,7 +67,7 @@ def refresh_tokens() -> None:
 
 def check_ledger() -> None:
     """Every chain of the ledger is checked, each by a task of its own."""
-    for chain in chaincheck.list_chains():
+    for chain in verification.list_chains():
         enqueue("integrations.tasks.check_chain", chain_id=chain.pk)
 
 
@@ -76,7 +77,7 @@ def check_chain(*, chain_id: int) -> None:
     if chain is None:
         log.error("The ledger has entries of chain %s and no head of it. Run verifyledger.", chain_id)
         return
-    check = chaincheck.check_and_note(chain)
+    check = verification.check_and_note(chain)
     if not check.is_intact:
         log.error("The ledger of %s is broken: %s", chain.domain_name or "no domain", check.finding)
 

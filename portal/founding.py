@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from signatures.authoring import install_starters
 from signatures.groups import ensure_default_group
 

@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 
 from .access import may_change_membership
 from .links import get_public_address

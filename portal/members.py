@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 
 from .access import may_change_membership
 from .models import Domain, Membership, Role, User

@@ -6,7 +6,7 @@ from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 
 from .models import Domain, Membership, Role, User
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 
 from .access import Permission, require
 from .forms import IdentityProviderForm, SamlProviderForm, SecondStepForm

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from integrations.connections import get_last_connection
 from integrations.consent import list_lost_features
 from integrations.health import describe, get_call_use, get_failed_run, get_synced_at
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from integrations.models import Connection
 from integrations.progress import get_sync_steps
 from integrations.unknown_values import describe_gaps

@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
 from integrations.admin_base import DomainFilter, OperatorAdmin, ReadOnlyInline, get_operator, is_operator
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 
 from .admin_forms import (
     KEPT_HERE,

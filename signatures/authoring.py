@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import Max
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from portal.models import Domain, User
 
 from .models import Assignment, Group, Sender, Template, TemplateVersion

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from portal.models import Domain
 
 from .board import get_place, touch

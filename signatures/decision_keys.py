@@ -15,7 +15,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Greatest, Least
 from django.utils import timezone
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from portal.models import Domain
 
 from .models import DecisionKey

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from integrations.connections import get_connection
 from integrations.gateway import open_gateway
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from integrations.models import Connection
 from portal.models import Domain, User
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from integrations.ledger import record_unknown_write
+from integrations.ledger.record import record_unknown_write
 
 from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 from .permission import WRITE_SCOPE_NEEDED

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from django.db import transaction
 from django.db.models import QuerySet
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from portal.models import Domain
 
 from .audience import AudienceError, Kind, parse_audience

@@ -13,7 +13,7 @@ from django.utils import timezone
 from integrations.connector import MailboxRecord
 from integrations.disconnect import finish_restoring
 from integrations.gateway import open_gateway
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from integrations.models import Connection, ConnectionState, DisconnectStep, Mailbox
 from integrations.restoration import Restoration
 

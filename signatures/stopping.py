@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from integrations.models import Connection, ConnectionState
 
 from .delivery import DeliveryBlocked

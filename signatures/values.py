@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from portal.models import Domain
 
 from .addresses import get_click_url, get_image_url

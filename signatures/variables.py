@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from portal.models import Domain
 
 from .board import get_place, touch

@@ -12,8 +12,8 @@ import pytest
 from django.test import TransactionTestCase
 from django.urls import reverse
 
-from integrations import chain
 from integrations.connections import Authorisation, accept_authorisation
+from integrations.ledger import chain
 from integrations.models import Connection, LedgerEntry
 from integrations.outreach.oauth import TokenReply
 from integrations.outreach.sandbox import Sandbox

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='ledgerentry',
             name='digest',
-            field=models.CharField(default='', help_text="SHA-256 of all the rest but the row's id; see `integrations.digests`.", max_length=64),
+            field=models.CharField(default='', help_text="SHA-256 of all the rest but the row's id; see `integrations.ledger.digests`.", max_length=64),
         ),
         migrations.AddField(
             model_name='ledgerentry',

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='ledgerentry',
             name='digest',
-            field=models.CharField(help_text="SHA-256 of all the rest but the row's id; see `integrations.digests`.", max_length=64),
+            field=models.CharField(help_text="SHA-256 of all the rest but the row's id; see `integrations.ledger.digests`.", max_length=64),
         ),
         migrations.AlterField(
             model_name='ledgerentry',

@@ -1,7 +1,7 @@
 """The database itself refuses what the ledger never does: triggers for PostgreSQL and for SQLite.
 
 Existing rows stay as they are. SQLite drops a table's triggers when a later migration remakes the table:
-such a migration must make them again (`integrations.guards.list_missing` names what is not there).
+such a migration must make them again (`integrations.ledger.triggers.list_missing` names what is not there).
 """
 
 from django.db import migrations

@@ -73,7 +73,7 @@ class LedgerDay(models.Model):
 class LedgerCheckpoint(models.Model):
     """Where a chain was pruned: the last entry that went, and what all that went adds up to. Signed.
 
-    Entries up to `last_sequence` may be deleted once this row is stored; see `integrations.guards`.
+    Entries up to `last_sequence` may be deleted once this row is stored; see `integrations.ledger.triggers`.
     """
 
     chain = models.ForeignKey(LedgerChain, on_delete=models.PROTECT, related_name="checkpoints")

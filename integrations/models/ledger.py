@@ -178,8 +178,8 @@ class Outcome(models.TextChoices):
 class LedgerEntry(models.Model):
     """One call that left, one that was refused before it left, or one privileged act. Never changed.
 
-    Outlives its subjects: names and ids are kept as text. Written by `integrations.chain` alone, and guarded
-    in the database itself (see `integrations.guards`).
+    Outlives its subjects: names and ids are kept as text. Written by `integrations.ledger.chain` alone, and guarded
+    in the database itself (see `integrations.ledger.triggers`).
     """
 
     at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -209,7 +209,8 @@ class LedgerEntry(models.Model):
     sequence = models.PositiveBigIntegerField(help_text="Its place in its domain's chain, from 1.")
     previous_digest = models.CharField(max_length=64, help_text="Of the entry before it in the chain.")
     digest = models.CharField(
-        max_length=64, help_text="SHA-256 of all the rest but the row's id; see `integrations.digests`."
+        max_length=64,
+        help_text="SHA-256 of all the rest but the row's id; see `integrations.ledger.digests`.",
     )
 
     objects = LedgerQuerySet.as_manager()

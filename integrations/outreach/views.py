@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 
 from integrations.connections import Authorisation, AuthorisationRefused, accept_authorisation
 from integrations.errors import ConnectionLost, IntegrationError, RateLimited
-from integrations.ledger import CallCollector
+from integrations.ledger.record import CallCollector
 from integrations.models import Connection
 from portal.access import Permission, get_permissions, get_visible_domains
 from portal.models import Domain, User

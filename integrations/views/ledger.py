@@ -12,21 +12,29 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from integrations.crypto.sealing import Unsealable
+from integrations.ledger.export import FORMATS, plan_export, stream_export
+from integrations.ledger.record import record_act
+from integrations.ledger.status import get_chain_facts
+from integrations.ledger.usage import (
+    DayUse,
+    ScopeUse,
+    count_calls,
+    count_refused,
+    list_days,
+    list_written,
+    summarise,
+)
 from portal.access import Permission, require
 from portal.models import Domain, User
 from portal.plots import Plot, draw_bars
 from portal.reauth import recently_authenticated
 
-from ..chainfacts import get_chain_facts
 from ..connections import get_last_connection
 from ..consent import list_calls
-from ..exporting import FORMATS, plan_export, stream_export
 from ..forms import LedgerFilterForm
 from ..health import describe
-from ..ledger import record_act
 from ..models import LedgerEntry
 from ..paging import NewestPaginator
-from ..uses import DayUse, ScopeUse, count_calls, count_refused, list_days, list_written, summarise
 
 PER_PAGE = 50
 NEWEST = 10  # of one permission, on its own page

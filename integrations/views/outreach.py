@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from integrations.ledger.usage import summarise
 from portal.access import Permission, require
 from portal.models import Domain, User
 from portal.reauth import recently_authenticated
@@ -40,7 +41,6 @@ from ..proving import get_last_proof
 from ..restoration import Restoration, get_restoration
 from ..switches import list_switches
 from ..unknown_values import describe_gaps
-from ..uses import summarise
 from .permissions import leave_for_outreach, prefers_narrower
 
 RECENT_RECEIPTS = 5

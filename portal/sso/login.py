@@ -13,7 +13,7 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 
 from ..invitations import InvitationRefused, accept, check_open
 from ..models import Domain, IdentityProvider, Invitation, Membership, Protocol, User

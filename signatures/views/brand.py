@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from portal.access import Permission, require
 from portal.models import Domain
 from signatures.forms import BrandForm

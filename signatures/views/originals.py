@@ -8,7 +8,7 @@ from tempfile import SpooledTemporaryFile
 from django.http import FileResponse, HttpRequest
 from django.views.decorators.http import require_safe
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from portal.access import Permission, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from portal.access import Permission, require
 from portal.csvlines import write_lines
 from portal.models import Domain

@@ -15,9 +15,10 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django_q.models import OrmQ
 
-from integrations import chain, tasks
-from integrations.chaincheck import check_and_note, check_chain
-from integrations.ledger import record_act
+from integrations import tasks
+from integrations.ledger import chain
+from integrations.ledger.record import record_act
+from integrations.ledger.verification import check_and_note, check_chain
 from integrations.models import GENESIS, ChainCheck, LedgerChain, LedgerDay, LedgerEntry
 from portal.models import Domain
 from portal.schedules import SCHEDULES
@@ -323,7 +324,7 @@ def test_a_check_reads_a_page_at_a_time(domain, monkeypatch, django_assert_num_q
     head = LedgerChain.objects.get(pk=domain.pk)
     with django_assert_num_queries(10) as at_once:
         assert check_chain(head).is_intact
-    monkeypatch.setattr("integrations.chaincheck.PAGE", 5)
+    monkeypatch.setattr("integrations.ledger.verification.PAGE", 5)
     told: list[int] = []
 
     with django_assert_num_queries(len(at_once) + 4):

@@ -6,7 +6,7 @@ import pytest
 
 from integrations import sync
 from integrations.connector import LONGEST_NAME, LONGEST_TEXT
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from integrations.mirror import PERSON_TEXTS
 from integrations.models import Mailbox, Person, SyncKind, Team
 

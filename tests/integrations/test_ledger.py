@@ -18,13 +18,13 @@ from integrations.connections import check_connection
 from integrations.disconnect import continue_disconnect, request_disconnect
 from integrations.errors import IntegrationError, PolicyViolation, ScopeMissing, WritesNotAllowed
 from integrations.gateway import open_gateway
-from integrations.ledger import CallCollector, record_act
+from integrations.ledger.record import CallCollector, record_act
+from integrations.ledger.usage import count_calls, count_refused, list_days, summarise
 from integrations.models import AppendOnlyError, CallBudget, Connection, LedgerEntry, Mailbox, SyncKind
 from integrations.outreach.connector import OutreachConnector
 from integrations.outreach.endpoints import LIST_USERS
 from integrations.outreach.ports import CallRecord
 from integrations.sessions import open_session, renew_now
-from integrations.uses import count_calls, count_refused, list_days, summarise
 
 from .conftest import get_acts, words_of
 

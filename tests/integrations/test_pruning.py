@@ -12,10 +12,10 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from integrations.chaincheck import check_and_note, check_chain
+from integrations.ledger.pruning import prune_chain
+from integrations.ledger.usage import count_refused, summarise
+from integrations.ledger.verification import check_and_note, check_chain
 from integrations.models import LedgerChain, LedgerCheckpoint, LedgerEntry
-from integrations.pruning import prune_chain
-from integrations.uses import count_refused, summarise
 from portal.models import Domain
 from tests.tampering import tamper
 

@@ -84,7 +84,7 @@ from integrations.models import Connection
 import os, signal
 row = Connection.objects.get(domain__name="acme.example")
 from integrations.sessions import renew_now, _get_refresher
-from integrations.ledger import CallCollector
+from integrations.ledger.record import CallCollector
 refresh = _get_refresher(row, CallCollector(row, job="test", actor_label=""))
 watch = tokens.ConnectionWatch(row.pk, refresh=refresh)
 watch.token()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from integrations.digests import digest_entry
+from integrations.ledger.digests import digest_entry
 from tests.portal_process import DOMAIN, OWNER, running_portal
 
 from .conftest import Person

@@ -16,9 +16,9 @@ from django.utils import timezone
 from django_q.models import OrmQ, Task
 from django_q.signing import SignedPackage
 
-from integrations.chain import get_chain
-from integrations.chaincheck import check_and_note
-from integrations.ledger import record_act
+from integrations.ledger.chain import get_chain
+from integrations.ledger.record import record_act
+from integrations.ledger.verification import check_and_note
 from integrations.models import AssumptionReport, LedgerCheckpoint, Notice, Team
 from portal.heartbeat import record_beat
 from portal.models import Membership, Role, User

@@ -17,8 +17,9 @@ from django_q.signing import SignedPackage
 
 from integrations import sync
 from integrations.admin_base import ReadOnlyAdmin
-from integrations.chaincheck import check_and_note
 from integrations.crypto.sealing import open_sealed
+from integrations.ledger.pruning import get_limit, prune_chain
+from integrations.ledger.verification import check_and_note
 from integrations.models import (
     AssumptionReport,
     Connection,
@@ -30,7 +31,6 @@ from integrations.models import (
     RejectedRecord,
     SyncKind,
 )
-from integrations.pruning import get_limit, prune_chain
 from portal.models import Domain, User
 from portal.schedules import set_up_schedules
 from signatures.authoring import assign_template, install_starters

@@ -114,7 +114,7 @@ request_disconnect(Connection.objects.get(), restores=True, by_label="test")
 """
 WRITE_ENTRIES = """
 from integrations import chain
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from integrations.models import LedgerEntry
 from portal.models import Domain
 domain = Domain.objects.get(name="acme.example")

@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from integrations.chaincheck import list_chains
 from integrations.crypto.sealing import Unsealable
-from integrations.pruning import PruningRefused, get_limit, prune_chain
+from integrations.ledger.pruning import PruningRefused, get_limit, prune_chain
+from integrations.ledger.verification import list_chains
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from integrations.exportcheck import ExportBroken, check_export
+from integrations.ledger.export_check import ExportBroken, check_export
 
 
 class Command(BaseCommand):

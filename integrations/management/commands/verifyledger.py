@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from integrations import guards
-from integrations.chaincheck import check_chain, list_chains
+from integrations.ledger import triggers
+from integrations.ledger.verification import check_chain, list_chains
 from integrations.models import LedgerChain
 
 
@@ -51,7 +51,7 @@ class Command(BaseCommand):
                 f"{options['domain']}: the head you noted is not in the chain any more. Either entries up to it "
                 "were pruned since, which its page says, or the history before it was written anew."
             )
-        if missing := guards.list_missing():
+        if missing := triggers.list_missing():
             problems += 1
             self.stdout.write(
                 f"The database does not guard the ledger any more: {', '.join(missing)} missing."

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.sifting import recount
 

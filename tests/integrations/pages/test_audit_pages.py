@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.audit import list_grants
-from integrations.chaincheck import check_and_note
-from integrations.ledger import record_act
+from integrations.ledger.record import record_act
+from integrations.ledger.usage import list_days, list_written, summarise
+from integrations.ledger.verification import check_and_note
 from integrations.models import ChainCheck, LedgerChain, LedgerEntry
-from integrations.uses import list_days, list_written, summarise
 from portal.heartbeat import record_beat
 from portal.models import Domain, Role, User
 from tests.integrations.conftest import words_of

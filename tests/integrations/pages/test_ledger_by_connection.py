@@ -6,8 +6,8 @@ import pytest
 from django.urls import reverse
 
 from integrations.disconnect import continue_disconnect, request_disconnect
+from integrations.ledger.usage import list_days, list_written, summarise
 from integrations.models import Connection, ConnectionState
-from integrations.uses import list_days, list_written, summarise
 from tests.integrations.conftest import run_sync
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -21,10 +21,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.crypto.signing import get_key
-from integrations.digests import digest_entry
-from integrations.ledger import record_act
+from integrations.ledger.digests import digest_entry
+from integrations.ledger.pruning import get_limit, prune_chain
+from integrations.ledger.record import record_act
 from integrations.models import LedgerChain, LedgerEntry
-from integrations.pruning import get_limit, prune_chain
 from portal.models import Role
 from tests.integrations.conftest import words_of
 
@@ -234,7 +234,7 @@ def test_an_export_that_cannot_be_signed_is_not_begun(signed_in, filled, setting
 
 
 def test_a_long_ledger_is_read_a_page_at_a_time(export, monkeypatch):
-    monkeypatch.setattr("integrations.exporting.PAGE", 4)
+    monkeypatch.setattr("integrations.ledger.export.PAGE", 4)
 
     with CaptureQueriesContext(connection) as asked:
         path = export()

@@ -11,12 +11,12 @@ from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 
 from integrations.crypto.signing import sign
+from integrations.models import LedgerChain, LedgerCheckpoint, LedgerEntry, Outcome
 from portal.models import Domain
 
 from . import chain as writer
-from .chaincheck import Totals, add_totals, check_chain, get_checkpoint, read_totals, write_checkpoint
-from .ledger import record_act
-from .models import LedgerChain, LedgerCheckpoint, LedgerEntry, Outcome
+from .record import record_act
+from .verification import Totals, add_totals, check_chain, get_checkpoint, read_totals, write_checkpoint
 
 FLOOR_DAYS = 90  # no setting lets anybody prune what is younger: last week stays
 

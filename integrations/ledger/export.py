@@ -22,13 +22,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from integrations.crypto.signing import export_pem, get_key, refuse_unsignable, sign
+from integrations.models import LedgerChain, LedgerEntry
 from portal.cells import defuse_cell
 from portal.csvlines import BYTE_ORDER_MARK
 from portal.models import Domain
 
-from .chaincheck import get_checkpoint
 from .digests import FIELDS, write_instant, write_json
-from .models import LedgerChain, LedgerEntry
+from .verification import get_checkpoint
 
 FORMATS = {"csv": "CSV", "jsonl": "JSON Lines"}
 COLUMNS = (*FIELDS, "digest")

@@ -15,10 +15,10 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from integrations.crypto.signing import Signature, sign, verify
+from integrations.models import GENESIS, ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay, LedgerEntry
 
-from . import guards
+from . import triggers
 from .digests import FIELDS, digest_entry, write_instant, write_json
-from .models import GENESIS, ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay, LedgerEntry
 
 PAGE = 2000
 COLUMNS = ("id", "digest", *FIELDS)
@@ -69,7 +69,7 @@ def check_chain(
 def check_and_note(chain: LedgerChain, *, progress: Callable[[int], None] | None = None) -> ChainCheck:
     """The chain was checked and the result is stored; the head of an intact one is signed."""
     verdict = check_chain(chain, progress=progress)
-    missing = guards.list_missing()
+    missing = triggers.list_missing()
     finding = verdict.finding
     if missing and not finding:
         finding = (

@@ -9,10 +9,10 @@ from datetime import timedelta
 from django.db.models import Max
 from django.utils import timezone
 
+from integrations.models import ChainCheck, LedgerChain, LedgerCheckpoint, SigningKey
 from portal.models import Domain
 
 from .chain import get_chain
-from .models import ChainCheck, LedgerChain, LedgerCheckpoint, SigningKey
 
 STALE = timedelta(days=2)  # a check each night, and one may fail to run
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Protocol
 
+from integrations.consent import list_calls
+from integrations.models import Connection, LedgerEntry, Outcome
 from portal.models import Domain
 
 from . import chain
-from .consent import list_calls
-from .models import Connection, LedgerEntry, Outcome
 
 
 class Call(Protocol):

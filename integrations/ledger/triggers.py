@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from django.db import connections, router
 
-from .models import LedgerCheckpoint, LedgerEntry
+from integrations.models import LedgerCheckpoint, LedgerEntry
 
 GUARDS = {
     "sqlite": (

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from integrations.crypto.signing import is_signed_by
+from integrations.models import GENESIS
 
 from .digests import digest_entry
-from .exporting import KIND, PROOF, SIGNATURE
-from .models import GENESIS
+from .export import KIND, PROOF, SIGNATURE
 
 BLOCK = 1 << 20
 LONGEST_PROOF = 100_000

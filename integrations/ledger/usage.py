@@ -15,10 +15,9 @@ from zoneinfo import ZoneInfo
 from django.db.models import Max, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
+from integrations.consent import list_calls, list_scopes
+from integrations.models import Connection, LedgerDay, Outcome
 from portal.models import Domain
-
-from .consent import list_calls, list_scopes
-from .models import Connection, LedgerDay, Outcome
 
 DAYS = 30
 

@@ -18,10 +18,10 @@ from zoneinfo import ZoneInfo
 
 from django.db import connections, router, transaction
 
+from integrations.models import LedgerChain, LedgerDay, LedgerEntry
 from portal.models import Domain
 
 from .digests import FIELDS, digest_entry, write_json
-from .models import LedgerChain, LedgerDay, LedgerEntry
 
 BATCH = 500
 NUMBER = re.compile(r"(?:(?<!\s)\s++|(?<![\s\d]))\d++$")
