@@ -12,6 +12,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from integrations.connection.assumptions import describe as describe_assumptions
+from integrations.connection.health import describe
+from integrations.connection.lifecycle import ResumeRefused, check_connection, pause, resume
+from integrations.connection.permissions import SwitchRefused, switch_off, switch_on
 from integrations.ledger.usage import summarise
 from portal.background import enqueue
 
@@ -26,11 +30,8 @@ from .admin_base import (
     get_operator,
     say_instant,
 )
-from .assumptions import describe as describe_assumptions
-from .connections import ResumeRefused, check_connection, pause, resume
 from .consent import list_scope_names
 from .forms import AdminSwitchForm
-from .health import describe
 from .models import (
     AssumptionReport,
     CallBudget,
@@ -44,7 +45,6 @@ from .models import (
     SyncRun,
     Team,
 )
-from .switches import SwitchRefused, switch_off, switch_on
 from .sync import SyncRefused, request_sync
 
 __all__ = ["admin_ledger"]

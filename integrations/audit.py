@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from django.db.models import Sum
 from django.utils import timezone
 
+from integrations.connection.health import Condition, describe
 from integrations.ledger.status import ChainFacts, list_chain_facts
 from integrations.ledger.usage import DAYS
 from portal.models import Domain
 
-from .health import Condition, describe
 from .models import Connection, LedgerDay, LedgerEntry, Outcome
 
 GRANTS = ("connected", "reconnected")

@@ -18,6 +18,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations.connection.state import set_state
+from integrations.connection.tokens import WATCH_SECONDS, is_being_renewed
 from integrations.crypto.sealing import Unsealable, open_sealed
 from integrations.ledger.record import CallCollector, record_act
 from portal.background import enqueue
@@ -28,9 +30,7 @@ from .receipts import Afterwards, write_receipt
 from .registry import NEEDED, get_provider_part
 from .restoration import get_restoration
 from .signals import disconnect_requested, restoring_given_up
-from .standing import set_state
 from .sync import count_unfinished
-from .tokens import WATCH_SECONDS, is_being_renewed
 
 LEASE = timedelta(seconds=120)  # longer than either of the two calls of leaving can take
 REVOKE_FOR = timedelta(minutes=5)  # then the access is erased here, and the page says what to do there

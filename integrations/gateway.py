@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from integrations.connection.pace import Pace, read_pace, store_pace
+from integrations.connection.sessions import Session, open_session
+
 from .connector import MailboxRecord
 from .models import Connection
-from .pace import Pace, read_pace, store_pace
-from .sessions import Session, open_session
 
 
 class Gateway:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from .breaker import get_state
+from integrations.connection.lookup_breaker import get_state
+from integrations.connection.sessions import open_session
+
 from .connector import MailboxRecord, ProspectRecord
 from .errors import IntegrationError, UnexpectedReply
 from .models import Connection, LookupState
 from .registry import LOOKUP_NEEDED
-from .sessions import open_session
 
 LOOKUP_SECONDS = 5.0
 

@@ -13,6 +13,8 @@ from typing import TypeVar
 from django.db import close_old_connections, transaction
 from django.utils import timezone
 
+from integrations.connection.permissions import say_why_dark
+from integrations.connection.sessions import Session, open_session
 from portal.garbage import collect_rarely
 
 from .connector import MailboxRecord, Page, PersonRecord, TeamRecord
@@ -33,8 +35,6 @@ from .models.directory import MirrorRow
 from .outages import explain_outage, get_pause, is_outage, say_outage
 from .registry import NEEDED
 from .rejections import KINDS, Rejections, describe_shares
-from .sessions import Session, open_session
-from .switches import say_why_dark
 from .unknown_values import Counted, add_page, as_json
 
 LEASE = timedelta(minutes=5)  # longer than one call can take; it is renewed before a page is asked for again

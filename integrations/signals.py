@@ -13,7 +13,7 @@ restoration_asked: sender=Connection, connection. A question: the receiver that 
 left_behind_asked: sender=Connection, connection. A question: the same receiver returns what did not get
     its original back when this connection left, as `integrations.restoration.LeftBehind`s.
 troubles_asked: sender=Connection, connection. A question: each receiver returns the troubles of its own
-    work that need a person, as `integrations.notices.Trouble`s.
+    work that need a person, as `integrations.connection.notices.Trouble`s.
 """
 
 from django.dispatch import Signal

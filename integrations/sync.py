@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from integrations.connection.permissions import say_why_dark
 from integrations.ledger.record import record_act
 from portal.models import User
 
@@ -21,7 +22,6 @@ from .models import (
 from .reading import LEASE, LeaseLost, Progress, Reading, get_watermarks
 from .registry import NEEDED
 from .signals import directory_synced
-from .switches import say_why_dark
 
 ALL_LISTINGS_EVERY = timedelta(minutes=15)
 SLACK = timedelta(minutes=1)  # the queue starts no task to the second

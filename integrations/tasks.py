@@ -9,14 +9,15 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations.connection.sessions import renew_now
+from integrations.connection.tokens import DAILY
 from portal.background import enqueue
 
-from . import disconnect, notices, receipts, retention, sync
+from . import disconnect, receipts, retention, sync
+from .connection import notices
 from .errors import IntegrationError
 from .ledger import verification
 from .models import Connection, ConnectionState, DisconnectStep, LedgerChain, RunState, SyncKind, SyncRun
-from .sessions import renew_now
-from .tokens import DAILY
 
 log = logging.getLogger(__name__)
 

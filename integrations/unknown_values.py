@@ -8,8 +8,9 @@ from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 
+from integrations.connection.health import get_incomplete_run, get_unknown_run
+
 from .connector import UnknownValue
-from .health import get_incomplete_run, get_unknown_run
 from .models import Connection, SyncRun
 from .rejections import KINDS
 

@@ -26,7 +26,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from integrations.admin_base import BoundedChangeList, OperatorAdmin, get_operator, is_operator
-from integrations.health import describe
+from integrations.connection.health import describe
 from integrations.models import Connection
 
 from . import admin_queue  # noqa: F401 - registers the background's pages

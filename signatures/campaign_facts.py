@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Count
 
-from integrations.connections import get_connection
+from integrations.connection.lifecycle import get_connection
 from portal.models import Domain
 
 from .board import Board, get_place

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Lower
 from django.utils.html import format_html
 
-from integrations.connections import get_connection
+from integrations.connection.lifecycle import get_connection
 from integrations.models import Mailbox
 from portal.models import Domain
 

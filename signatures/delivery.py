@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from integrations.connections import get_connection
+from integrations.connection.lifecycle import get_connection
 from integrations.gateway import open_gateway
 from integrations.ledger.record import record_act
 from integrations.models import Connection

@@ -23,8 +23,9 @@ from django.db import connections as db_connections
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from integrations import breaker, lookup
-from integrations.connections import get_connection
+from integrations import lookup
+from integrations.connection import lookup_breaker
+from integrations.connection.lifecycle import get_connection
 from integrations.connector import ProspectRecord
 from integrations.errors import IntegrationError
 from integrations.models import Connection
@@ -211,13 +212,13 @@ def _ask_if_needed(question: Question, *, ends_at: float, network: str | None) -
     asking: Future[None] | None = None
     trial = _Trial(connection)
     try:
-        if not breaker.may_try(connection):
+        if not lookup_breaker.may_try(connection):
             return Gap.RESTING, None
         if network is not None and not lookup_share.take_look_up(question.domain, network, at=now):
-            breaker.note_trial_unused(connection)
+            lookup_breaker.note_trial_unused(connection)
             return Gap.BUSY, None
         if not claim_hour(question.domain, question.key, at=now):
-            breaker.note_trial_unused(connection)
+            lookup_breaker.note_trial_unused(connection)
             return _await_other(question, _get_row(question), ends_at=ends_at)
         asking = _get_threads().submit(_look_up, trial, question, now, network is not None)
         asking.add_done_callback(lambda _: _free_threads.release())
@@ -273,7 +274,7 @@ class _Trial:
             if self._is_over:
                 return
             self._is_over = True
-        (breaker.note_answer if is_well else breaker.note_failure)(self.connection)
+        (lookup_breaker.note_answer if is_well else lookup_breaker.note_failure)(self.connection)
 
 
 def _look_up(trial: _Trial, question: Question, claimed_at: datetime, background: bool) -> None:

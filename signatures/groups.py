@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from integrations.connections import get_connection
+from integrations.connection.lifecycle import get_connection
 from integrations.ledger.record import record_act
 from integrations.models import Connection, Team
 from portal.models import Domain

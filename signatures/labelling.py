@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from integrations.connections import get_connection
+from integrations.connection.lifecycle import get_connection
 from integrations.models import Person
 from portal.models import Domain
 

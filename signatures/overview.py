@@ -10,7 +10,7 @@ from django.db.models import Count, F
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.connections import get_connection
+from integrations.connection.lifecycle import get_connection
 from portal.models import Domain
 
 from .models import (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from integrations.connection.permissions import say_why_dark
 from integrations.models import Connection, ConnectionState, Mode
 from integrations.registry import LOOKUP_NEEDED, NEEDED
-from integrations.switches import say_why_dark
 
 WRITE_SCOPE_NEEDED = NEEDED["mailboxes"]
 

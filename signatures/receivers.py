@@ -7,8 +7,8 @@ from typing import Any
 from django.dispatch import receiver
 from django.urls import reverse
 
+from integrations.connection.notices import Trouble
 from integrations.models import Connection, NoticeKind, SyncRun
-from integrations.notices import Trouble
 from integrations.restoration import LeftBehind, Restoration
 from integrations.signals import (
     connection_lost,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from integrations.connections import get_connection
+from integrations.connection.lifecycle import get_connection
 from integrations.connector import MailboxRecord
 from integrations.lookup import list_mailboxes, read_signature
 from integrations.models import Connection, Mailbox

@@ -12,7 +12,7 @@ import pytest
 from django.test import TransactionTestCase
 from django.urls import reverse
 
-from integrations.connections import Authorisation, accept_authorisation
+from integrations.connection.lifecycle import Authorisation, accept_authorisation
 from integrations.ledger import chain
 from integrations.models import Connection, LedgerEntry
 from integrations.outreach.oauth import TokenReply

@@ -32,7 +32,7 @@ CONNECT = (
     + """
 import json
 from uuid import uuid4
-from integrations.connections import Authorisation, accept_authorisation
+from integrations.connection.lifecycle import Authorisation, accept_authorisation
 from integrations.outreach.oauth import TokenReply
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Membership, User

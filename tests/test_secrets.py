@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django_q.models import OrmQ
 
-from integrations.connections import check_connection
+from integrations.connection.lifecycle import check_connection
 from integrations.crypto.sealing import open_sealed, seal
 from integrations.models import Connection
 from integrations.tasks import refresh_tokens

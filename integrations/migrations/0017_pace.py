@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='callbudget',
             name='pace',
-            field=models.PositiveSmallIntegerField(default=0, help_text='How much writes were slowed down by limits; 0 for not (`integrations.pace`).'),
+            field=models.PositiveSmallIntegerField(default=0, help_text='How much writes were slowed down by limits; 0 for not (`integrations.connection.pace`).'),
         ),
     ]

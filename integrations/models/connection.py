@@ -194,7 +194,7 @@ class Connection(models.Model):
 
 
 class LookupState(models.Model):
-    """How looking recipients up goes for one connection, one row for all processes; see `integrations.breaker`."""
+    """How looking recipients up goes for one connection, one row for all processes; see `integrations.connection.lookup_breaker`."""
 
     connection = models.OneToOneField(
         Connection, on_delete=models.CASCADE, primary_key=True, related_name="lookup_state"
@@ -213,7 +213,7 @@ class LookupState(models.Model):
 
 
 class CallBudget(models.Model):
-    """The hourly allowance of one connection, one row for all processes; see `integrations.budget`."""
+    """The hourly allowance of one connection, one row for all processes; see `integrations.connection.call_budget`."""
 
     connection = models.OneToOneField(
         Connection, on_delete=models.CASCADE, primary_key=True, related_name="budget"
@@ -223,7 +223,8 @@ class CallBudget(models.Model):
     window_ends_at = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True, blank=True)
     pace = models.PositiveSmallIntegerField(
-        default=0, help_text="How much writes were slowed down by limits; 0 for not (`integrations.pace`)."
+        default=0,
+        help_text="How much writes were slowed down by limits; 0 for not (`integrations.connection.pace`).",
     )
 
     def __str__(self) -> str:

@@ -22,7 +22,7 @@ from .proof import run_proof as run_proof_at
 from .scopes import NARROWER, NARROWER_SCOPES, REQUESTED, SCOPES, compare, features_lost
 
 if TYPE_CHECKING:
-    from integrations.tokens import ConnectionWatch
+    from integrations.connection.tokens import ConnectionWatch
 
 __all__ = [
     "ATTEMPTS",

@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from integrations.connections import Authorisation, AuthorisationRefused, accept_authorisation
+from integrations.connection.lifecycle import Authorisation, AuthorisationRefused, accept_authorisation
 from integrations.errors import ConnectionLost, IntegrationError, RateLimited
 from integrations.ledger.record import CallCollector
 from integrations.models import Connection

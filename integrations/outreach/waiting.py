@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 DEFAULT_WAIT_SECONDS = 60.0
 WRITE_WAIT_SECONDS = (
-    5.0  # short: whoever is told to wait again and again also writes less (`integrations.pace`)
+    5.0  # short: whoever is told to wait again and again also writes less (`integrations.connection.pace`)
 )
 SHORTEST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 3600.0

@@ -10,11 +10,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from integrations.connection.assumptions import check_assumptions, describe, get_last_report
+from integrations.connection.lifecycle import get_connection, get_last_connection
 from portal.access import Permission, require
 from portal.models import Domain, User
 
-from ..assumptions import check_assumptions, describe, get_last_report
-from ..connections import get_connection, get_last_connection
 from ..errors import IntegrationError
 
 

@@ -11,6 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, St
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from integrations.connection.health import describe
+from integrations.connection.lifecycle import get_last_connection
 from integrations.crypto.sealing import Unsealable
 from integrations.ledger.export import FORMATS, plan_export, stream_export
 from integrations.ledger.record import record_act
@@ -29,10 +31,8 @@ from portal.models import Domain, User
 from portal.plots import Plot, draw_bars
 from portal.reauth import recently_authenticated
 
-from ..connections import get_last_connection
 from ..consent import list_calls
 from ..forms import LedgerFilterForm
-from ..health import describe
 from ..models import LedgerEntry
 from ..paging import NewestPaginator
 

@@ -12,12 +12,8 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from integrations.ledger.usage import summarise
-from portal.access import Permission, require
-from portal.models import Domain, User
-from portal.reauth import recently_authenticated
-
-from ..connections import (
+from integrations.connection.health import Facts, describe, get_facts, get_failed_run, say_why_not_restorable
+from integrations.connection.lifecycle import (
     ResumeRefused,
     check_connection,
     get_connection,
@@ -26,6 +22,13 @@ from ..connections import (
     resume,
     set_mode,
 )
+from integrations.connection.permissions import list_switches
+from integrations.connection.proof import get_last_proof
+from integrations.ledger.usage import summarise
+from portal.access import Permission, require
+from portal.models import Domain, User
+from portal.reauth import recently_authenticated
+
 from ..consent import (
     list_calls,
     list_lost_features,
@@ -34,12 +37,9 @@ from ..consent import (
 )
 from ..disconnect import DisconnectRefused, leave_as_they_are, request_disconnect
 from ..forms import DisconnectForm, LeaveForm, ModeForm
-from ..health import Facts, describe, get_facts, get_failed_run, say_why_not_restorable
 from ..models import Connection, ConnectionState, DisconnectStep, Mode
 from ..progress import Step, get_leaving_steps, get_sync_steps
-from ..proving import get_last_proof
 from ..restoration import Restoration, get_restoration
-from ..switches import list_switches
 from ..unknown_values import describe_gaps
 from .permissions import leave_for_outreach, prefers_narrower
 

@@ -10,11 +10,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from integrations.connection.lifecycle import get_connection
+from integrations.connection.permissions import Switch, SwitchRefused, list_switches, switch_off, switch_on
 from portal.access import Permission, require
 from portal.models import Domain, User
 from portal.reauth import get_typed, recently_authenticated
 
-from ..connections import get_connection
 from ..consent import (
     asks_narrowly,
     features_lost,
@@ -25,7 +26,6 @@ from ..consent import (
 )
 from ..forms import RequestForm, SwitchOffForm, SwitchOnForm
 from ..models import Connection, ConnectionState, DisconnectStep
-from ..switches import Switch, SwitchRefused, list_switches, switch_off, switch_on
 
 
 def leave_for_outreach(request: HttpRequest, domain: Domain) -> HttpResponseBase:

@@ -8,10 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
+from integrations.connection.proof import get_last_proof, list_attempts, prove
 from portal.access import Permission, require
 from portal.models import Domain, User
-
-from ..proving import get_last_proof, list_attempts, prove
 
 
 @require(Permission.VIEW_LEDGER)

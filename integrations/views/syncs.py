@@ -11,13 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from integrations.connection.health import describe
+from integrations.connection.lifecycle import get_connection, get_last_connection
 from portal.access import Permission, require
 from portal.background import enqueue
 from portal.models import Domain, User
 
-from ..connections import get_connection, get_last_connection
 from ..forms import SyncForm
-from ..health import describe
 from ..models import READ_TO_END, UNFINISHED, RejectedRecord, SyncKind, SyncRun
 from ..progress import get_sync_steps
 from ..sync import SyncRefused, request_sync

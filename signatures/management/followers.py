@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.core.management.base import CommandError
 
-from integrations.connections import get_connection
+from integrations.connection.lifecycle import get_connection
 from integrations.models import Connection
 from portal.command_endings import GoesOnLater
 from portal.models import Domain

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from integrations.connections import get_connection
+from integrations.connection.lifecycle import get_connection
 from portal.access import Permission, require
 from portal.models import Domain
 from signatures.audience import Condition, Names, needs_prospect, say

@@ -12,8 +12,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from integrations.breaker import get_state
-from integrations.connections import get_connection
+from integrations.connection.lifecycle import get_connection
+from integrations.connection.lookup_breaker import get_state
 from integrations.lookup import get_hindrance
 from portal.access import Permission, require
 from portal.models import Domain

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from integrations.connections import get_connection
+from integrations.connection.lifecycle import get_connection
 from integrations.connector import ProspectRecord
 from integrations.lookup import find_prospect
 from portal.access import Permission, require

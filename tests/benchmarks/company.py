@@ -16,7 +16,7 @@ from django.core.management import call_command  # noqa: E402 - Django is set up
 from django.utils import timezone  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from integrations.connections import Authorisation, accept_authorisation  # noqa: E402
+from integrations.connection.lifecycle import Authorisation, accept_authorisation  # noqa: E402
 from integrations.models import Connection, Person  # noqa: E402
 from integrations.outreach.oauth import TokenReply  # noqa: E402
 from integrations.outreach.scopes import REQUESTED  # noqa: E402

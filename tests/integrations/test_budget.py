@@ -10,7 +10,7 @@ import time_machine
 from django.utils import timezone
 
 from integrations import lookup, sync
-from integrations.budget import HourlyBudget
+from integrations.connection.call_budget import HourlyBudget
 from integrations.errors import RateLimited
 from integrations.models import CallBudget, RunState, SyncKind
 
@@ -268,7 +268,7 @@ def test_a_spent_allowance_lets_a_sync_wait_without_a_call(sandbox, connection, 
 SPENDERS = """
 import json, multiprocessing
 from django.db import connections
-from integrations.budget import HourlyBudget
+from integrations.connection.call_budget import HourlyBudget
 from integrations.errors import RateLimited
 from integrations.models import Connection
 

@@ -10,11 +10,11 @@ import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
+from integrations.connection.sessions import open_session
 from integrations.errors import ScopeMissing
 from integrations.ledger.usage import summarise
 from integrations.models import Connection, LedgerEntry, Person, RunState
 from integrations.outreach.scopes import REQUESTED, REQUESTED_NARROWLY
-from integrations.sessions import open_session
 
 from .conftest import NOTHING_STORED, run_sync, words_of
 

@@ -7,12 +7,12 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from integrations import lookup, sync, tasks
-from integrations.connections import check_connection
+from integrations.connection.lifecycle import check_connection
+from integrations.connection.sessions import renew_now
 from integrations.disconnect import DisconnectRefused, continue_disconnect, request_disconnect
 from integrations.errors import ConnectionLost
 from integrations.gateway import open_gateway
 from integrations.models import Connection, RunState, SyncKind
-from integrations.sessions import renew_now
 from tests.installation import wait_until
 
 from .conftest import get_values
@@ -76,7 +76,7 @@ def test_r6_afterwards_nothing_calls_outreach(sandbox, connection, domain, owner
 
 READER = """
 from integrations.models import Connection
-from integrations.sessions import open_session
+from integrations.connection.sessions import open_session
 row = Connection.objects.get(domain__name="acme.example")
 try:
     with open_session(row, job="reader") as session:

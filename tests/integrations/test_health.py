@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from integrations.connection.health import YearUse, get_facts, get_year_use, list_forbidden
 from integrations.errors import AccountRestricted, Refused, ScopeMissing
 from integrations.gateway import open_gateway
-from integrations.health import YearUse, get_facts, get_year_use, list_forbidden
 from integrations.ledger import chain
 from integrations.models import Connection, LedgerEntry, Outcome
 from integrations.outreach.sandbox import wire

@@ -14,7 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations import lookup, sync
-from integrations.connections import check_connection
+from integrations.connection.lifecycle import check_connection
+from integrations.connection.sessions import open_session, renew_now
 from integrations.disconnect import continue_disconnect, request_disconnect
 from integrations.errors import IntegrationError, PolicyViolation, ScopeMissing, WritesNotAllowed
 from integrations.gateway import open_gateway
@@ -24,7 +25,6 @@ from integrations.models import AppendOnlyError, CallBudget, Connection, LedgerE
 from integrations.outreach.connector import OutreachConnector
 from integrations.outreach.endpoints import LIST_USERS
 from integrations.outreach.ports import CallRecord
-from integrations.sessions import open_session, renew_now
 
 from .conftest import get_acts, words_of
 

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
+from integrations.connection.pace import FASTER_AFTER, STEPS, Pace
 from integrations.gateway import open_gateway
 from integrations.models import CallBudget
-from integrations.pace import FASTER_AFTER, STEPS, Pace
 
 
 class Limits:

@@ -6,10 +6,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
+from integrations.connection.proof import get_last_proof, prove
 from integrations.models import LedgerEntry
 from integrations.outreach import policy
 from integrations.outreach.proof import ATTEMPTS
-from integrations.proving import get_last_proof, prove
 from portal.models import Role
 
 from .conftest import words_of

@@ -16,12 +16,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations import tasks
+from integrations.connection.permissions import switch_off
 from integrations.crypto.sealing import open_sealed
 from integrations.crypto.signing import export_pem, replace_key
 from integrations.disconnect import continue_disconnect
 from integrations.models import Connection, ConnectionState, LedgerEntry, Receipt, SigningKey
 from integrations.receipts import check_file, make_file, serialise
-from integrations.switches import switch_off
 from portal.models import Role
 from tests.installation import ROOT
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from integrations.health import get_synced_at
+from integrations.connection.health import get_synced_at
 from integrations.models import Notice, RejectedRecord, SyncRun
 from integrations.reading import get_watermarks
 from integrations.retention import remove_old_syncs

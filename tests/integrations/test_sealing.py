@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations import lookup
-from integrations.connections import check_connection
+from integrations.connection.lifecycle import check_connection
 from integrations.crypto.sealing import Unsealable, get_keyring, open_sealed, reseal, seal
 from integrations.errors import ClientMisconfigured
 from integrations.models import Connection, ConnectionState

@@ -7,11 +7,11 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations import lookup
+from integrations.connection.permissions import SwitchRefused, say_why_dark, switch_off, switch_on
 from integrations.disconnect import continue_disconnect, request_disconnect
 from integrations.errors import ScopeMissing
 from integrations.gateway import open_gateway
 from integrations.models import Connection, LedgerEntry, Person, RunState
-from integrations.switches import SwitchRefused, say_why_dark, switch_off, switch_on
 from portal.models import Role, User
 
 from .conftest import get_values, run_sync, words_of
@@ -25,7 +25,7 @@ READS = {"users.all": "/api/v2/users", "teams.read": "/api/v2/teams", "mailboxes
 @pytest.fixture
 def seen_at_once(monkeypatch) -> None:
     """A session looks at its connection before every call, as it does anyway after a second."""
-    monkeypatch.setattr("integrations.tokens.WATCH_SECONDS", -1)
+    monkeypatch.setattr("integrations.connection.tokens.WATCH_SECONDS", -1)
 
 
 def get_acts(connection: Connection) -> list[tuple[str, str, str, str]]:

@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from integrations import tasks
+from integrations.connection.notices import send_notice, watch_connections
 from integrations.models import Connection, Mailbox, Notice, Person, RejectedRecord, RunState, SyncKind
-from integrations.notices import send_notice, watch_connections
 
 from .conftest import get_mirror, run_sync
 

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from integrations import sync, tasks
-from integrations.connections import check_connection
+from integrations.connection.lifecycle import check_connection
 from integrations.errors import ClientMisconfigured, RateLimited, Unreachable
 from integrations.models import Connection, ConnectionState, RunState
 

@@ -10,12 +10,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from integrations.connection.sessions import open_session, renew_now
+from integrations.connection.tokens import renew_tokens
 from integrations.crypto.sealing import open_sealed
 from integrations.errors import ConnectionLost, RateLimited, Unreachable
 from integrations.models import Connection, ConnectionState
 from integrations.outreach.oauth import TokenReply
-from integrations.sessions import open_session, renew_now
-from integrations.tokens import renew_tokens
 from tests.installation import wait_until
 
 from .conftest import get_values
@@ -83,7 +83,7 @@ from integrations import tokens
 from integrations.models import Connection
 import os, signal
 row = Connection.objects.get(domain__name="acme.example")
-from integrations.sessions import renew_now, _get_refresher
+from integrations.connection.sessions import renew_now, _get_refresher
 from integrations.ledger.record import CallCollector
 refresh = _get_refresher(row, CallCollector(row, job="test", actor_label=""))
 watch = tokens.ConnectionWatch(row.pk, refresh=refresh)

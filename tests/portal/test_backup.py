@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from integrations.connections import ResumeRefused, check_connection, pause_restored, resume
+from integrations.connection.lifecycle import ResumeRefused, check_connection, pause_restored, resume
 from integrations.models import Connection, ConnectionState
 from portal.counts import list_differences
 from tests.installation import Installation
@@ -149,7 +149,7 @@ from django.test import Client
 from django_q.models import OrmQ
 from django_q.signing import BadSignature, SignedPackage
 from django_q.tasks import async_task
-from integrations.connections import check_connection
+from integrations.connection.lifecycle import check_connection
 from integrations.models import Connection
 def opens(entry):
     try:

@@ -38,7 +38,7 @@ from django.db import connections as db_connections  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from integrations import sync  # noqa: E402
-from integrations.connections import Authorisation, accept_authorisation  # noqa: E402
+from integrations.connection.lifecycle import Authorisation, accept_authorisation  # noqa: E402
 from integrations.gateway import open_gateway  # noqa: E402
 from integrations.models import Connection, LedgerEntry, SyncKind  # noqa: E402
 from integrations.outreach.oauth import TokenReply  # noqa: E402

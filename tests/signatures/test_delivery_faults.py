@@ -10,7 +10,7 @@ import pytest
 from django.db import connections as db_connections
 from django.utils import timezone
 
-from integrations import connections
+from integrations.connection import lifecycle
 from integrations.errors import RateLimited, Unreachable
 from integrations.models import Connection, ConnectionState, LedgerEntry
 from signatures.comparison import digest
@@ -159,7 +159,7 @@ def test_spent_allowance_suspends_without_sleeping_and_loses_nothing(sandbox, st
     assert waiting.failed == 0
     assert carry_out(started.pk).state == DeliveryRunState.WAITING  # not due: nothing is tried
     sandbox.faults.clear()
-    connections.Connection.objects.get(pk=started.connection_id).budget.delete()
+    lifecycle.Connection.objects.get(pk=started.connection_id).budget.delete()
     make_due(started)
     run = carry_out(started.pk)
     assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned))
@@ -287,7 +287,7 @@ def test_p10_pause_stops_new_writes_within_five_seconds_and_resuming_finishes(sa
     paused_at: list[float] = []
 
     def pause() -> None:
-        connections.pause(Connection.objects.get(pk=started.connection_id), by_label="test")
+        lifecycle.pause(Connection.objects.get(pk=started.connection_id), by_label="test")
         paused_at.append(time.time())
 
     thread = act_after_first_write(sandbox, pause)
@@ -299,7 +299,7 @@ def test_p10_pause_stops_new_writes_within_five_seconds_and_resuming_finishes(sa
     assert late == []
     assert 0 < paused.delivered < len(planned)
     sandbox.faults.clear()
-    connections.resume(Connection.objects.get(pk=started.connection_id), by_label="test")
+    lifecycle.resume(Connection.objects.get(pk=started.connection_id), by_label="test")
     run = carry_out(started.pk)
     assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned))
     assert sorted(get_writes(sandbox)) == sorted(planned)

@@ -9,6 +9,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from integrations.connection.notices import watch_connections
+from integrations.connection.permissions import SwitchRefused, switch_off, switch_on
 from integrations.disconnect import (
     DisconnectRefused,
     continue_disconnect,
@@ -24,9 +26,7 @@ from integrations.models import (
     Notice,
     Receipt,
 )
-from integrations.notices import watch_connections
 from integrations.restoration import get_restoration
-from integrations.switches import SwitchRefused, switch_off, switch_on
 from signatures.delivery import DeliveryBlocked, resume_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot
 from signatures.restore import carry_out_restore, restore_connection, start_restore

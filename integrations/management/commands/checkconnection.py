@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from integrations.assumptions import check_assumptions, describe
-from integrations.connections import check_connection, get_connection
+from integrations.connection.assumptions import check_assumptions, describe
+from integrations.connection.lifecycle import check_connection, get_connection
+from integrations.connection.proof import prove
 from integrations.connector import Verdict
 from integrations.errors import IntegrationError
 from integrations.models import Connection
-from integrations.proving import prove
 from portal.models import Domain
 
 

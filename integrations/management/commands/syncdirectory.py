@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from integrations import sync
-from integrations.connections import get_connection
+from integrations.connection.lifecycle import get_connection
 from integrations.errors import IntegrationError
 from integrations.models import READ_TO_END, UNFINISHED, RunState, SyncKind, SyncRun
 from integrations.signals import following_asked

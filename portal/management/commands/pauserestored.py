@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from integrations.connections import pause_restored
+from integrations.connection.lifecycle import pause_restored
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from io import BytesIO
 from uuid import uuid4
 from django.utils import timezone
 from PIL import Image
-from integrations.connections import Authorisation, accept_authorisation
+from integrations.connection.lifecycle import Authorisation, accept_authorisation
 from integrations.models import Person
 from integrations.outreach.oauth import TokenReply
 from integrations.outreach.scopes import REQUESTED

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from integrations.breaker import FAILURES, get_state, may_try, note_failure
+from integrations.connection.lookup_breaker import FAILURES, get_state, may_try, note_failure
 from integrations.errors import PolicyViolation
 from integrations.models import CallBudget, Connection, LedgerEntry, LookupState
 from signatures.board import touch
@@ -94,8 +94,8 @@ def test_l6_a_look_up_asks_for_the_fields_of_live_audiences_and_no_others(
 
 
 def test_l6_a_field_outside_the_table_is_refused_before_anything_leaves(sandbox, known_how):
+    from integrations.connection.sessions import open_session
     from integrations.outreach.endpoints import FIND_PROSPECT
-    from integrations.sessions import open_session
 
     query = {"page[size]": "2", "fields[prospect]": "emails,homePhones", "filter[emails]": MIRA}
     with open_session(known_how, job="test") as session, pytest.raises(PolicyViolation):

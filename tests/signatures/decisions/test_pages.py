@@ -10,7 +10,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.breaker import note_failure
+from integrations.connection.lookup_breaker import note_failure
 from integrations.models import LedgerEntry, LookupState
 from portal.models import Role
 from signatures.decision_keys import find_key, make_key

@@ -12,8 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from integrations.ledger.record import Call
-
-from .models import Connection
+from integrations.models import Connection
 
 SKEW_STEP_SECONDS = 5  # a smaller change of the clocks' distance is not worth a write
 COMPARED_EVERY = timedelta(days=1)

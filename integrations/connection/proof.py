@@ -8,11 +8,11 @@ from typing import Any
 from django.db import transaction
 
 from integrations.ledger.record import CallCollector, record_act
+from integrations.models import Connection, LedgerEntry
+from integrations.registry import get_provider_part
 from portal.models import Domain
 
-from .connections import get_connection
-from .models import Connection, LedgerEntry
-from .registry import get_provider_part
+from .lifecycle import get_connection
 
 ACT = "proof of refusals"
 

@@ -10,9 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Min, Sum
 
-from portal.models import Domain
-
-from .models import (
+from integrations.models import (
     READ_TO_END,
     CallBudget,
     Connection,
@@ -25,8 +23,10 @@ from .models import (
     SyncKind,
     SyncRun,
 )
-from .registry import NEEDED
-from .switches import say_why_dark
+from integrations.registry import NEEDED
+from portal.models import Domain
+
+from .permissions import say_why_dark
 
 MOST_SKEW_SECONDS = 60
 LAPSES_SOON = timedelta(days=3)

@@ -7,11 +7,10 @@ from collections.abc import Collection
 from django.db import transaction
 from django.utils import timezone
 
+from integrations.errors import ClientMisconfigured, ConnectionLost, IntegrationError
 from integrations.ledger.record import record_act
-
-from .errors import ClientMisconfigured, ConnectionLost, IntegrationError
-from .models import Connection, ConnectionState
-from .signals import connection_lost
+from integrations.models import Connection, ConnectionState
+from integrations.signals import connection_lost
 
 OPEN = tuple(state for state in ConnectionState if state != ConnectionState.DISCONNECTED)
 

@@ -20,9 +20,14 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from integrations.crypto.sealing import Unsealable, open_sealed, seal
-
-from .errors import ClientMisconfigured, ConnectionLost, IntegrationError, RateLimited, Unreachable
-from .models import Connection, ConnectionState
+from integrations.errors import (
+    ClientMisconfigured,
+    ConnectionLost,
+    IntegrationError,
+    RateLimited,
+    Unreachable,
+)
+from integrations.models import Connection, ConnectionState
 
 EXPIRY_MARGIN = timedelta(minutes=2)
 MINT_SPACING = timedelta(seconds=60)  # Outreach mints one token per user and application in 60 s

@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from integrations.connector import Connector
+from integrations.errors import ClientMisconfigured, ConnectionLost
 from integrations.ledger.record import CallCollector
+from integrations.models import Connection, ConnectionState
+from integrations.registry import get_provider_part
 
-from .budget import HourlyBudget
-from .connector import Connector
-from .errors import ClientMisconfigured, ConnectionLost
-from .models import Connection, ConnectionState
+from .call_budget import HourlyBudget
 from .observations import Observations
-from .registry import get_provider_part
-from .standing import note_failure, set_state
+from .state import note_failure, set_state
 from .tokens import ALIVE, ConnectionWatch, Refresher, renew_tokens
 
 

@@ -13,8 +13,8 @@ from django.conf import settings
 from django.db import connections, transaction
 from django.utils import timezone
 
-from .errors import RateLimited
-from .models import CallBudget
+from integrations.errors import RateLimited
+from integrations.models import CallBudget
 
 WINDOW = timedelta(hours=1)
 BACKGROUND_SHARE_PERCENT = 80  # the rest is kept for people who are waiting in front of a page

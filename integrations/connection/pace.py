@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .models import CallBudget, Connection
+from integrations.models import CallBudget, Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.utils import timezone
 
+from integrations.connector import Verdict
 from integrations.ledger.record import record_act
+from integrations.models import AssumptionReport, Connection
 
-from .connector import Verdict
-from .models import AssumptionReport, Connection
 from .sessions import open_session
 
 CALL_SECONDS = 20.0

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
+from integrations.consent import list_scopes
 from integrations.ledger.record import record_act
-
-from .consent import list_scopes
-from .models import Connection, ConnectionState, DisconnectStep, SwitchedOff
-from .registry import list_alternatives
+from integrations.models import Connection, ConnectionState, DisconnectStep, SwitchedOff
+from integrations.registry import list_alternatives
 
 
 @dataclass(frozen=True, slots=True)

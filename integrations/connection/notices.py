@@ -21,11 +21,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.ledger.record import record_act
+from integrations.models import Audience, Connection, ConnectionState, Notice, NoticeKind
+from integrations.signals import troubles_asked
 from portal.models import Domain, Role, User
 
 from .health import LAPSES_SOON, describe, get_incomplete_run
-from .models import Audience, Connection, ConnectionState, Notice, NoticeKind
-from .signals import troubles_asked
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.db.models import F, Q
 from django.utils import timezone
 
-from .models import Connection, LookupState
+from integrations.models import Connection, LookupState
 
 FAILURES = 5
 REST = timedelta(seconds=30)

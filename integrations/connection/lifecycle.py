@@ -9,11 +9,11 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from integrations.errors import ClientMisconfigured, ConnectionLost, IntegrationError
 from integrations.ledger.record import record_act
+from integrations.models import Connection, ConnectionState, Mode
 from portal.models import Domain, User
 
-from .errors import ClientMisconfigured, ConnectionLost, IntegrationError
-from .models import Connection, ConnectionState, Mode
 from .sessions import open_session, renew_now
 from .tokens import TokenPair, sealed_fields
 

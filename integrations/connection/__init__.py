@@ -1,0 +1,1 @@
+"""The connection: its life, state, permissions, health, tokens, sessions and call budget."""
