@@ -17,6 +17,7 @@ from integrations.connection.health import describe
 from integrations.connection.lifecycle import ResumeRefused, check_connection, pause, resume
 from integrations.connection.permissions import SwitchRefused, switch_off, switch_on
 from integrations.ledger.usage import summarise
+from integrations.sync.runs import SyncRefused, request_sync
 from portal.background import enqueue
 
 from . import admin_ledger
@@ -45,7 +46,6 @@ from .models import (
     SyncRun,
     Team,
 )
-from .sync import SyncRefused, request_sync
 
 __all__ = ["admin_ledger"]
 

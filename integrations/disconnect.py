@@ -22,6 +22,7 @@ from integrations.connection.state import set_state
 from integrations.connection.tokens import WATCH_SECONDS, is_being_renewed
 from integrations.crypto.sealing import Unsealable, open_sealed
 from integrations.ledger.record import CallCollector, record_act
+from integrations.sync.runs import count_unfinished
 from portal.background import enqueue
 
 from .errors import IntegrationError, RateLimited, Unreachable
@@ -30,7 +31,6 @@ from .receipts import Afterwards, write_receipt
 from .registry import NEEDED, get_provider_part
 from .restoration import get_restoration
 from .signals import disconnect_requested, restoring_given_up
-from .sync import count_unfinished
 
 LEASE = timedelta(seconds=120)  # longer than either of the two calls of leaving can take
 REVOKE_FOR = timedelta(minutes=5)  # then the access is erased here, and the page says what to do there

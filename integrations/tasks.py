@@ -13,11 +13,12 @@ from integrations.connection.sessions import renew_now
 from integrations.connection.tokens import DAILY
 from portal.background import enqueue
 
-from . import disconnect, receipts, retention, sync
+from . import disconnect, receipts, retention
 from .connection import notices
 from .errors import IntegrationError
 from .ledger import verification
 from .models import Connection, ConnectionState, DisconnectStep, LedgerChain, RunState, SyncKind, SyncRun
+from .sync import runs
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +27,12 @@ UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost 
 
 def sync_directory(*, run_id: int) -> None:
     """Carry one requested sync out."""
-    sync.carry_out(run_id)
+    runs.carry_out(run_id)
 
 
 def sync_changes() -> None:
     """Every connection whose domain wants it reads what changed."""
-    _request_for_all(sync.choose_regular_kind)
+    _request_for_all(runs.choose_regular_kind)
 
 
 def sync_everything() -> None:
@@ -45,10 +46,10 @@ def _request_for_all(choose_kind: Callable[[Connection], SyncKind]) -> None:
         if not connection.sync_runs.exists():
             continue  # the first reading is a person's decision
         try:
-            run = sync.request_sync(
+            run = runs.request_sync(
                 connection, kind=choose_kind(connection), by_label="schedule", wakes_waiting=False
             )
-        except sync.SyncRefused:
+        except runs.SyncRefused:
             continue  # one is running, or nothing may be read: the page says so
         enqueue("integrations.tasks.sync_directory", run_id=run.pk)
 
@@ -107,7 +108,7 @@ def remove_old_syncs() -> None:
 def sweep_connections() -> None:
     """What a lost task left behind is found: unclaimed and lapsed syncs, waiting ones, half-left connections."""
     now = timezone.now()
-    for run in sync.end_lapsed_runs():
+    for run in runs.end_lapsed_runs():
         enqueue("integrations.tasks.sync_directory", run_id=run.pk)
     due = Q(state=RunState.QUEUED, created_at__lt=now - UNCLAIMED) | Q(
         state=RunState.WAITING, resume_at__lte=now

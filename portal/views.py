@@ -22,8 +22,8 @@ from integrations.connection.lifecycle import get_last_connection
 from integrations.consent import list_lost_features
 from integrations.ledger.record import record_act
 from integrations.models import Connection
-from integrations.progress import get_sync_steps
-from integrations.unknown_values import describe_gaps
+from integrations.sync.progress import get_sync_steps
+from integrations.sync.unknown_values import describe_gaps
 from signatures.overview import get_overview
 
 from .access import Permission, get_permissions, get_visible_domains, require

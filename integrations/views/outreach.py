@@ -25,6 +25,8 @@ from integrations.connection.lifecycle import (
 from integrations.connection.permissions import list_switches
 from integrations.connection.proof import get_last_proof
 from integrations.ledger.usage import summarise
+from integrations.sync.progress import Step, get_leaving_steps, get_sync_steps
+from integrations.sync.unknown_values import describe_gaps
 from portal.access import Permission, require
 from portal.models import Domain, User
 from portal.reauth import recently_authenticated
@@ -38,9 +40,7 @@ from ..consent import (
 from ..disconnect import DisconnectRefused, leave_as_they_are, request_disconnect
 from ..forms import DisconnectForm, LeaveForm, ModeForm
 from ..models import Connection, ConnectionState, DisconnectStep, Mode
-from ..progress import Step, get_leaving_steps, get_sync_steps
 from ..restoration import Restoration, get_restoration
-from ..unknown_values import describe_gaps
 from .permissions import leave_for_outreach, prefers_narrower
 
 RECENT_RECEIPTS = 5

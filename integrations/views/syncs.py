@@ -13,15 +13,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from integrations.connection.health import describe
 from integrations.connection.lifecycle import get_connection, get_last_connection
+from integrations.sync.progress import get_sync_steps
+from integrations.sync.runs import SyncRefused, request_sync
+from integrations.sync.unknown_values import describe_unknown
 from portal.access import Permission, require
 from portal.background import enqueue
 from portal.models import Domain, User
 
 from ..forms import SyncForm
 from ..models import READ_TO_END, UNFINISHED, RejectedRecord, SyncKind, SyncRun
-from ..progress import get_sync_steps
-from ..sync import SyncRefused, request_sync
-from ..unknown_values import describe_unknown
 
 PER_PAGE = 50
 SHOWN_REJECTED = 200

@@ -18,13 +18,13 @@ django.setup()
 from django.conf import settings  # noqa: E402 - Django is set up first
 from django.core.management import call_command  # noqa: E402
 
-from integrations import sync  # noqa: E402
 from integrations.connection.lifecycle import Authorisation, accept_authorisation  # noqa: E402
 from integrations.ledger import chain
 from integrations.models import Connection, LedgerEntry, SyncKind  # noqa: E402
 from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS  # noqa: E402
 from integrations.outreach.oauth import TokenReply  # noqa: E402
 from integrations.outreach.scopes import REQUESTED  # noqa: E402
+from integrations.sync import runs  # noqa: E402
 from portal.founding import found_domain  # noqa: E402
 from portal.models import Domain  # noqa: E402
 
@@ -116,9 +116,9 @@ def changes() -> dict:
 
 
 def run_sync(connection: Connection, kind: SyncKind) -> dict:
-    run = sync.request_sync(connection, kind=kind, by_label="benchmark")
+    run = runs.request_sync(connection, kind=kind, by_label="benchmark")
     started, worked = time.perf_counter(), time.process_time()
-    run = sync.carry_out(run.pk)
+    run = runs.carry_out(run.pk)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked
     if run.state != "complete":
         raise SystemExit(f"{run.state}: {run.cause}")

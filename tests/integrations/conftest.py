@@ -14,11 +14,11 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from integrations import sync
 from integrations.models import Connection, LedgerEntry, Mailbox, Person, SyncKind, Team
 from integrations.outreach.sandbox import Sandbox
 from integrations.outreach.sandbox.requestlog import LoggedRequest
 from integrations.outreach.scopes import REQUESTED
+from integrations.sync import runs
 from portal.models import Domain, Role, User
 from tests.installation import Installation
 
@@ -130,8 +130,8 @@ def get_acts(domain: Domain) -> list[str]:
 
 def run_sync(connection: Connection, kind: SyncKind = SyncKind.FULL, **options: Any) -> Any:
     """Ask for a run and carry it out at once; the run as it is then."""
-    run = sync.request_sync(connection, kind=kind, by_label="test", **options)
-    return sync.carry_out(run.pk)
+    run = runs.request_sync(connection, kind=kind, by_label="test", **options)
+    return runs.carry_out(run.pk)
 
 
 def get_mirror(connection: Connection) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from integrations.models import (
     SyncRun,
 )
 from integrations.outreach.sandbox import Sandbox
-from integrations.sync import carry_out, request_sync
+from integrations.sync.runs import carry_out, request_sync
 from portal.models import Domain, Role, User
 
 BY = "operator@portal.example"

@@ -9,10 +9,11 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from integrations import lookup, sync
+from integrations import lookup
 from integrations.connection.call_budget import HourlyBudget
 from integrations.errors import RateLimited
 from integrations.models import CallBudget, RunState, SyncKind
+from integrations.sync import runs
 
 
 def get_row(connection):
@@ -214,7 +215,7 @@ def test_ten_429s_of_a_second_stop_nothing_for_longer_than_they_say(sandbox, con
     """Each says that the hour's allowance is spent, and that the hour ends in a second."""
     sandbox.faults.add("rate_limited", path="/api/v2/users", times=10, retry_after=spelling, seconds=1)
 
-    run = sync.carry_out(sync.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    run = runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
     row = CallBudget.objects.get(connection=connection)
 
     assert run.state == RunState.WAITING
@@ -258,7 +259,7 @@ def test_a_pause_that_outreach_asks_for_holds_for_every_session(sandbox, connect
 def test_a_spent_allowance_lets_a_sync_wait_without_a_call(sandbox, connection, small):
     take_all(HourlyBudget(connection.pk, background=True))
 
-    run = sync.carry_out(sync.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    run = runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
 
     assert (run.state, sandbox.requests) == (RunState.WAITING, [])
     assert run.resume_at is not None

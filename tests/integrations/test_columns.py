@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from integrations import sync
 from integrations.connector import LONGEST_NAME, LONGEST_TEXT
 from integrations.ledger.record import record_act
-from integrations.mirror import PERSON_TEXTS
 from integrations.models import Mailbox, Person, SyncKind, Team
+from integrations.sync import runs
+from integrations.sync.mirror import PERSON_TEXTS
 
 PERSON_ATTRIBUTES = {
     "first_name": "firstName", "last_name": "lastName", "title": "title", "phone_number": "phoneNumber",
@@ -32,7 +32,7 @@ def test_a_longer_text_is_left_out_and_the_longest_that_fits_is_read(sandbox, co
     sandbox.directory.update("users", 5, **{field: "x" * (LONGEST_TEXT + 1)})
     sandbox.directory.update("users", 6, **{field: "y" * LONGEST_TEXT})
 
-    run = sync.carry_out(sync.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    run = runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
 
     assert (run.state, run.people_read, run.rejected) == ("complete", 24, 0)
     column = {"phone_number": "phone"}.get(field, field)

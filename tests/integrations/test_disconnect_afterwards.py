@@ -6,13 +6,14 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from integrations import lookup, sync, tasks
+from integrations import lookup, tasks
 from integrations.connection.lifecycle import check_connection
 from integrations.connection.sessions import renew_now
 from integrations.disconnect import DisconnectRefused, continue_disconnect, request_disconnect
 from integrations.errors import ConnectionLost
 from integrations.gateway import open_gateway
 from integrations.models import Connection, RunState, SyncKind
+from integrations.sync import runs
 from tests.installation import wait_until
 
 from .conftest import get_values
@@ -25,15 +26,15 @@ pytestmark = [
 
 
 def test_r6_afterwards_nothing_calls_outreach(sandbox, connection, domain, owner, client):
-    queued = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    queued = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
     stale = Connection.objects.get(pk=connection.pk)
     leave(connection)
     continue_disconnect(connection.pk)
     sandbox.requests.clear()
 
-    sync.carry_out(queued.pk)
+    runs.carry_out(queued.pk)
     for refused in (
-        lambda: sync.request_sync(
+        lambda: runs.request_sync(
             Connection.objects.get(pk=connection.pk), kind=SyncKind.FULL, by_label="test"
         ),
         lambda: call_command("syncdirectory", domain=domain.name),
@@ -43,7 +44,7 @@ def test_r6_afterwards_nothing_calls_outreach(sandbox, connection, domain, owner
         lambda: renew_now(stale, job="test"),
         lambda: request_disconnect(stale, restores=True, by_label="test"),
     ):
-        with pytest.raises((sync.SyncRefused, CommandError, ConnectionLost, DisconnectRefused)):
+        with pytest.raises((runs.SyncRefused, CommandError, ConnectionLost, DisconnectRefused)):
             refused()
     for restoring in (True, False):
         with (

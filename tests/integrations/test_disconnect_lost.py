@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from integrations import sync, tasks
+from integrations import tasks
 from integrations.disconnect import continue_disconnect, finish_restoring
 from integrations.errors import ConnectionLost
 from integrations.gateway import open_gateway
 from integrations.models import Connection, ConnectionState, DisconnectStep, RunState, SyncKind
+from integrations.sync import runs
 
 from .conftest import get_acts, get_values
 from .leaving import assert_erased, get_state, leave
@@ -23,13 +24,13 @@ pytestmark = [
 
 
 def test_r3_revoked_in_outreach_one_call_finds_out_and_queued_work_ends_skipped(sandbox, connection, domain):
-    queued = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    queued = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
     Connection.objects.filter(pk=connection.pk).update(
         refreshed_at=timezone.now() - timedelta(hours=3), access_expires_at=timezone.now()
     )
     sandbox.oauth.revoke_all()
 
-    first = sync.carry_out(queued.pk)
+    first = runs.carry_out(queued.pk)
     tasks.refresh_tokens()
     tasks.sync_changes()
     tasks.sweep_connections()

@@ -6,9 +6,9 @@ import pytest
 from django.db import transaction
 from django.urls import reverse
 
-from integrations import sync
 from integrations.disconnect import DisconnectRefused
 from integrations.models import ConnectionState, DisconnectStep, SyncKind
+from integrations.sync import runs
 
 from .conftest import get_values
 from .leaving import get_queue, get_state, leave
@@ -42,8 +42,8 @@ def test_a_second_request_is_refused_and_changes_nothing(sandbox, connection):
     with pytest.raises(DisconnectRefused):
         leave(connection, restores=True)
     connection.refresh_from_db()
-    with pytest.raises(sync.SyncRefused):
-        sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    with pytest.raises(runs.SyncRefused):
+        runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
 
     assert get_values(connection) == before
 

@@ -9,9 +9,10 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from integrations import disconnect, sync, tasks
+from integrations import disconnect, tasks
 from integrations.disconnect import continue_disconnect, finish_restoring
 from integrations.models import Connection, ConnectionState, DisconnectStep, LedgerEntry, RunState, SyncKind
+from integrations.sync import runs
 from tests.installation import wait_until
 
 from .leaving import LEAVER, assert_erased, get_queue, get_state, leave
@@ -42,7 +43,7 @@ def test_a_renewal_under_way_is_waited_for(sandbox, connection):
 
 
 def test_a_sync_under_way_is_waited_for_and_one_that_was_killed_is_not(sandbox, connection):
-    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
     connection.sync_runs.update(state=RunState.RUNNING, lease_until=timezone.now() + timedelta(minutes=1))
     leave(connection)
 

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations import lookup, sync
+from integrations import lookup
 from integrations.connection.lifecycle import check_connection
 from integrations.connection.sessions import open_session, renew_now
 from integrations.disconnect import continue_disconnect, request_disconnect
@@ -25,6 +25,7 @@ from integrations.models import AppendOnlyError, CallBudget, Connection, LedgerE
 from integrations.outreach.connector import OutreachConnector
 from integrations.outreach.endpoints import LIST_USERS
 from integrations.outreach.ports import CallRecord
+from integrations.sync import runs
 
 from .conftest import get_acts, words_of
 
@@ -85,7 +86,7 @@ def test_l5_the_ledger_agrees_with_outreachs_own_log_to_the_last_call(
     monkeypatch.setattr("integrations.disconnect.SEEN_AFTER_SECONDS", 0)
 
     def full():
-        return sync.carry_out(sync.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+        return runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
 
     def write(number, html):
         with open_gateway(connection, job="delivery 1", actor_label="dana@acme.example") as gateway:
@@ -170,7 +171,7 @@ def test_l5_the_page_of_scopes_used_equals_outreachs_log_after_random_runs(
 
     def read(kind):
         connection.sync_runs.filter(state="waiting").update(state="failed")
-        return sync.carry_out(sync.request_sync(connection, kind=kind, by_label="test").pk)
+        return runs.carry_out(runs.request_sync(connection, kind=kind, by_label="test").pk)
 
     def write():
         with open_gateway(connection, job="delivery 1", actor_label=owner.email) as gateway:

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from integrations.connection.health import get_synced_at
 from integrations.models import Notice, RejectedRecord, SyncRun
-from integrations.reading import get_watermarks
 from integrations.retention import remove_old_syncs
+from integrations.sync.reader import get_watermarks
 from integrations.tasks import remove_old_syncs as task
 
 from .conftest import get_values, run_sync

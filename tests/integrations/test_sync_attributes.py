@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from integrations.mirror import COLUMNS
 from integrations.models import Connection, Mailbox, Person, RejectedRecord, RunState, Team
 from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
 from integrations.outreach.sandbox import Sandbox
+from integrations.sync.mirror import COLUMNS
 
 from .conftest import PUBLIC_URL, run_sync
 

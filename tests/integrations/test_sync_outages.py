@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from integrations import lookup, sync, tasks
+from integrations import lookup, tasks
 from integrations.errors import IntegrationError
 from integrations.models import (
     CallBudget,
@@ -25,6 +25,7 @@ from integrations.models import (
     SyncKind,
     SyncRun,
 )
+from integrations.sync import runs
 
 from .conftest import run_sync, words_of
 
@@ -76,7 +77,7 @@ def get_wait(run):
 def test_a_sync_waits_an_outage_out_and_goes_on(sandbox, renewable, bystander, caplog, kind, options):
     sandbox.faults.add(kind, path="/api/v2/*", times=None, **options)
 
-    with caplog.at_level(logging.WARNING, logger="integrations.reading"):
+    with caplog.at_level(logging.WARNING, logger="integrations.sync.reader"):
         waiting = run_sync(renewable)
     sandbox.faults.clear()
 
@@ -87,7 +88,7 @@ def test_a_sync_waits_an_outage_out_and_goes_on(sandbox, renewable, bystander, c
     assert f"Sync {waiting.pk} waits: " in caplog.text
     assert not Person.objects.exists() and not bystander.sync_runs.exists()
 
-    done = sync.carry_out(waiting.pk)
+    done = runs.carry_out(waiting.pk)
 
     assert (done.pk, done.state, done.cause, done.people_read) == (waiting.pk, RunState.COMPLETE, "", 24)
 
@@ -98,13 +99,13 @@ def test_the_pauses_grow_to_a_quarter_of_an_hour_and_never_end_the_run(sandbox, 
     waits = [round(get_wait(run))]
 
     for _ in range(7):
-        run = sync.carry_out(run.pk)
+        run = runs.carry_out(run.pk)
         waits.append(round(get_wait(run)))
 
     assert waits == [30, 60, 120, 240, 480, 900, 900, 900]
     assert run.state == RunState.WAITING and connection.sync_runs.count() == 1
     sandbox.faults.clear()
-    assert sync.carry_out(run.pk).state == RunState.COMPLETE
+    assert runs.carry_out(run.pk).state == RunState.COMPLETE
 
 
 @pytest.mark.django_db(transaction=True)
@@ -147,7 +148,7 @@ def test_repeated_429s_are_believed_once_and_then_knocked_at_ever_less(sandbox, 
 
     for _ in range(3):
         CallBudget.objects.update(blocked_until=None, window_ends_at=None)
-        run = sync.carry_out(run.pk)
+        run = runs.carry_out(run.pk)
         waits.append(round(get_wait(run)))
         causes.add(run.cause)
 
@@ -164,16 +165,16 @@ def test_a_database_that_is_away_for_a_moment_ends_no_sync(sandbox, connection, 
             with database.cursor() as cursor:
                 cursor.execute("ALTER TABLE integrations_mailbox RENAME TO away")
 
-    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
     try:
-        waiting = sync.carry_out(run.pk, progress=take_away)
+        waiting = runs.carry_out(run.pk, progress=take_away)
     finally:
         with database.cursor() as cursor:
             cursor.execute("ALTER TABLE away RENAME TO integrations_mailbox")
 
     assert (waiting.state, waiting.lease_until) == (RunState.WAITING, None)
     assert "database did not answer" in waiting.cause
-    assert sync.carry_out(run.pk).state == RunState.COMPLETE
+    assert runs.carry_out(run.pk).state == RunState.COMPLETE
     assert Mailbox.objects.filter(connection=connection).count() == len(sandbox.directory.mailboxes)
     assert not bystander.sync_runs.exists()
 
@@ -185,9 +186,9 @@ def test_a_database_that_cannot_note_the_outage_leaves_a_lease_that_lapses(sandb
             with database.cursor() as cursor:
                 cursor.execute("ALTER TABLE integrations_syncrun RENAME TO away")
 
-    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
     try:
-        sync.carry_out(run.pk, progress=take_away)
+        runs.carry_out(run.pk, progress=take_away)
     finally:
         with database.cursor() as cursor:
             cursor.execute("ALTER TABLE away RENAME TO integrations_syncrun")
@@ -212,8 +213,8 @@ def test_the_lease_is_renewed_each_time_a_page_is_asked_for_again(sandbox, conne
             leases.append(SyncRun.objects.get(pk=run.pk).lease_until)
 
     sandbox.faults.add("status", path="/api/v2/users", status=504, times=6)
-    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
-    run = sync.carry_out(run.pk, progress=watch)
+    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.carry_out(run.pk, progress=watch)
 
     assert run.state == RunState.COMPLETE
     assert len(leases) == 6 and leases == sorted(set(leases))
@@ -257,10 +258,10 @@ def test_a_record_that_tells_not_even_its_id_retires_nobody_and_is_asked_for_aga
     sandbox.faults.add("poisoned", path="/api/v2/users", record=bad, times=None)
 
     run = run_sync(mirrored)
-    again = sync.request_sync(mirrored, kind=SyncKind.CHANGES, by_label="test")
+    again = runs.request_sync(mirrored, kind=SyncKind.CHANGES, by_label="test")
     sandbox.faults.clear()
     sandbox.requests.clear()
-    healed = sync.carry_out(again.pk)
+    healed = runs.carry_out(again.pk)
 
     assert (run.state, run.people_read, run.rejected, run.retired) == (RunState.INCOMPLETE, 22, 1, 0)
     assert "did not answer with every person" in run.cause
@@ -300,7 +301,7 @@ def test_a_person_who_asks_is_not_sent_away_but_tries_the_waiting_run_now(
     assert response.redirect_chain[-1][0] == reverse("integrations:run", args=[domain.name, waiting.pk])
     assert "running already" not in words_of(response)
     assert [row.task["kwargs"] for row in OrmQ.objects.all()] == [{"run_id": waiting.pk}]
-    run = sync.carry_out(waiting.pk)
+    run = runs.carry_out(waiting.pk)
     assert (run.state, run.kind, run.confirms_removals) == (RunState.COMPLETE, SyncKind.FULL, True)
     assert mirrored.sync_runs.count() == 2
     requested = LedgerEntry.objects.filter(domain=domain, action="sync requested")

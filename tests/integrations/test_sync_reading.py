@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from integrations import sync
 from integrations.models import Mailbox, Person, RunState, SyncKind, Team
+from integrations.sync import runs as sync_runs
 
 from .conftest import get_mirror, run_sync
 
@@ -137,8 +137,8 @@ def test_l3_a_listing_without_its_scope_is_left_out_and_named(sandbox, connect, 
 def test_nothing_granted_to_read_refuses_the_run_without_a_call(sandbox, connect, domain, owner):
     connection = connect(domain, owner, scopes=("prospects.read",))
 
-    with pytest.raises(sync.SyncRefused, match="none of the permissions"):
-        sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    with pytest.raises(sync_runs.SyncRefused, match="none of the permissions"):
+        sync_runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
 
     assert sandbox.requests == []
 
@@ -149,7 +149,7 @@ def test_a_preview_writes_nothing_but_the_ledger(sandbox, mirrored):
     before = get_mirror(mirrored)
     runs = mirrored.sync_runs.count()
 
-    run = sync.preview(mirrored, kind=SyncKind.FULL, by_label="test")
+    run = sync_runs.preview(mirrored, kind=SyncKind.FULL, by_label="test")
 
     assert (run.pk, run.changed) == (None, 1) and run.retired >= 1
     assert (get_mirror(mirrored), mirrored.sync_runs.count()) == (before, runs)

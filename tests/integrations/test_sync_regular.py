@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from django_q.models import OrmQ
 
-from integrations import sync, tasks
+from integrations import tasks
 from integrations.models import Person, RunState, SyncKind, SyncRun
+from integrations.sync import runs
 from portal.models import Domain
 
 from .conftest import get_mirror, run_sync
@@ -32,7 +33,7 @@ def run_regularly(connection):
     tasks.sync_changes()
     OrmQ.objects.all().delete()
     for run in SyncRun.objects.filter(state=RunState.QUEUED):
-        sync.carry_out(run.pk)
+        runs.carry_out(run.pk)
     return connection.sync_runs.latest("id")
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from integrations import sync, tasks
+from integrations import tasks
 from integrations.models import (
     CallBudget,
     Connection,
@@ -23,6 +23,7 @@ from integrations.models import (
     SyncRun,
 )
 from integrations.signals import directory_synced
+from integrations.sync import runs
 from tests.installation import wait_until
 
 from .conftest import SMALL_PAGES, get_acts, run_sync
@@ -51,7 +52,7 @@ def test_a_429_lets_the_run_wait_and_the_sweep_resumes_it(sandbox, connection, b
         "integrations.tasks.sync_directory",
         {"run_id": run.pk},
     )
-    resumed = sync.carry_out(run.pk)
+    resumed = runs.carry_out(run.pk)
 
     assert (resumed.state, resumed.cause, resumed.resume_at) == (RunState.COMPLETE, "", None)
     assert (resumed.people_read, resumed.teams_read) == (24, 4)  # and not once more what was read before
@@ -67,20 +68,20 @@ def test_a_short_429_is_waited_for_in_place(sandbox, connection):
 
 
 def test_s10_a_second_run_says_that_one_is_running(sandbox, connection, bystander):
-    first = sync.request_sync(connection, kind=SyncKind.FULL, by_label="dana@acme.example")
+    first = runs.request_sync(connection, kind=SyncKind.FULL, by_label="dana@acme.example")
 
-    with pytest.raises(sync.SyncRefused, match=r"running already.*dana@acme\.example"):
-        sync.request_sync(connection, kind=SyncKind.CHANGES, by_label="test")
+    with pytest.raises(runs.SyncRefused, match=r"running already.*dana@acme\.example"):
+        runs.request_sync(connection, kind=SyncKind.CHANGES, by_label="test")
 
-    assert sync.request_sync(bystander, kind=SyncKind.FULL, by_label="test").pk
-    assert sync.carry_out(first.pk).state == RunState.COMPLETE
+    assert runs.request_sync(bystander, kind=SyncKind.FULL, by_label="test").pk
+    assert runs.carry_out(first.pk).state == RunState.COMPLETE
 
 
 def test_a_run_is_carried_out_once_however_often_its_task_comes(sandbox, connection):
     run = run_sync(connection)
     sandbox.requests.clear()
 
-    again = sync.carry_out(run.pk)
+    again = runs.carry_out(run.pk)
 
     assert (again.state, sandbox.requests) == (RunState.COMPLETE, [])
 
@@ -94,11 +95,11 @@ def test_a_task_that_comes_again_while_its_run_is_under_way_makes_no_request(
     def hand_in_again(run):
         if run.state == RunState.RUNNING:
             before = len(sandbox.requests)
-            again = sync.carry_out(run.pk)
+            again = runs.carry_out(run.pk)
             second.append((again.state, len(sandbox.requests) - before))
 
-    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
-    run = sync.carry_out(run.pk, progress=hand_in_again)
+    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.carry_out(run.pk, progress=hand_in_again)
 
     assert len(second) > 3 and set(second) == {(RunState.RUNNING, 0)}
     assert (run.state, run.calls) == (RunState.COMPLETE, len(sandbox.requests))
@@ -107,12 +108,12 @@ def test_a_task_that_comes_again_while_its_run_is_under_way_makes_no_request(
 
 
 def test_a_run_whose_process_may_be_dead_is_not_simply_taken_over(sandbox, connection):
-    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
     SyncRun.objects.filter(pk=run.pk).update(
         state=RunState.RUNNING, lease_until=timezone.now() - timedelta(hours=1)
     )
 
-    assert (sync.carry_out(run.pk).state, sandbox.requests) == (RunState.RUNNING, [])
+    assert (runs.carry_out(run.pk).state, sandbox.requests) == (RunState.RUNNING, [])
 
 
 def test_revoked_in_mid_run_the_run_is_skipped_and_the_connection_lost(
@@ -126,8 +127,8 @@ def test_revoked_in_mid_run_the_run_is_skipped_and_the_connection_lost(
             seen.append(len(sandbox.requests))
             sandbox.oauth.revoke_all()
 
-    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
-    run = sync.carry_out(run.pk, progress=revoke)
+    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.carry_out(run.pk, progress=revoke)
 
     after = [(entry.path, entry.status) for entry in sandbox.requests[seen[0] :]]
     assert run.state == RunState.SKIPPED
@@ -143,11 +144,11 @@ def test_an_unknown_failure_is_our_bug_and_is_told_in_run_ledger_and_log(
     def break_down(self, records):
         raise ZeroDivisionError("a bug of ours")
 
-    monkeypatch.setattr("integrations.mirror.Mirror.put_teams", break_down)
-    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    monkeypatch.setattr("integrations.sync.mirror.Mirror.put_teams", break_down)
+    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
 
     with caplog.at_level("ERROR"), pytest.raises(ZeroDivisionError):
-        sync.carry_out(run.pk)
+        runs.carry_out(run.pk)
 
     run.refresh_from_db()
     assert (run.state, run.lease_until, run.resume_at) == (RunState.FAILED, None, None)
@@ -176,7 +177,7 @@ def test_only_a_complete_run_is_announced(sandbox, connection, bystander):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_lapsed_run_is_interrupted_and_started_again(sandbox, connection, bystander):
-    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test", confirms_removals=True)
+    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test", confirms_removals=True)
     SyncRun.objects.filter(pk=run.pk).update(
         state=RunState.RUNNING, lease_until=timezone.now() - timedelta(seconds=1)
     )
@@ -192,7 +193,7 @@ def test_a_lapsed_run_is_interrupted_and_started_again(sandbox, connection, byst
     )
     assert successor.confirms_removals
     assert [row.task["kwargs"] for row in OrmQ.objects.all()] == [{"run_id": successor.pk}]
-    assert sync.carry_out(successor.pk).state == RunState.COMPLETE
+    assert runs.carry_out(successor.pk).state == RunState.COMPLETE
 
 
 def test_whoever_was_taken_for_dead_writes_nothing_more(sandbox, connection, small_pages):
@@ -200,8 +201,8 @@ def test_whoever_was_taken_for_dead_writes_nothing_more(sandbox, connection, sma
         if run.people_read:
             SyncRun.objects.filter(pk=run.pk).update(state=RunState.INTERRUPTED)
 
-    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
-    run = sync.carry_out(run.pk, progress=take_away)
+    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.carry_out(run.pk, progress=take_away)
 
     assert run.state == RunState.INTERRUPTED
     assert Person.objects.count() == SMALL_PAGES

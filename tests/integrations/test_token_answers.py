@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from integrations import sync, tasks
+from integrations import tasks
 from integrations.connection.lifecycle import check_connection
 from integrations.errors import ClientMisconfigured, RateLimited, Unreachable
 from integrations.models import Connection, ConnectionState, RunState
+from integrations.sync import runs
 
 from .conftest import get_values, run_sync
 from .renewing import age, read_one
@@ -56,7 +57,7 @@ def test_t5_a_second_401_ends_the_run_after_one_renewal_and_keeps_the_connection
     run = run_sync(connection)
     asked = [e.path for e in sandbox.requests]
     sandbox.faults.clear()
-    again = sync.carry_out(run.pk)
+    again = runs.carry_out(run.pk)
 
     assert run.state == RunState.WAITING
     assert "only just issued" in run.cause
@@ -73,7 +74,7 @@ def test_t6_invalid_grant_ends_the_connection_and_erases_its_tokens(sandbox, con
 
     run = run_sync(connection)
     connection.refresh_from_db()
-    with pytest.raises(sync.SyncRefused):
+    with pytest.raises(runs.SyncRefused):
         run_sync(connection)
 
     assert run.state == RunState.SKIPPED

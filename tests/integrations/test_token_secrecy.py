@@ -9,9 +9,9 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django_q.models import OrmQ
 
-from integrations import sync
 from integrations.crypto.sealing import open_sealed
 from integrations.models import Connection, LedgerEntry
+from integrations.sync import runs
 
 from .conftest import run_sync
 from .renewing import age, read_one
@@ -88,5 +88,5 @@ def test_i8_no_token_is_in_a_log_a_page_the_ledger_the_queue_or_an_error(
 def run_sync_quietly(connection):
     try:
         return run_sync(connection)
-    except sync.SyncRefused:
+    except runs.SyncRefused:
         return None

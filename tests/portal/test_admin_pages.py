@@ -15,7 +15,6 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Success, Task
 from django_q.signing import SignedPackage
 
-from integrations import sync
 from integrations.admin_base import ReadOnlyAdmin
 from integrations.crypto.sealing import open_sealed
 from integrations.ledger.pruning import get_limit, prune_chain
@@ -31,6 +30,7 @@ from integrations.models import (
     RejectedRecord,
     SyncKind,
 )
+from integrations.sync import runs
 from portal.models import Domain, User
 from portal.schedules import set_up_schedules
 from signatures.authoring import assign_template, install_starters
@@ -94,8 +94,8 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
     chain = LedgerChain.objects.get(pk=other_domain.pk)
     check_and_note(chain)
     prune_chain(chain, before=get_limit(), by_label="test")
-    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
-    sync.carry_out(run.pk)
+    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    runs.carry_out(run.pk)
     refresh_groups(connection)
     refresh_senders(connection, since=None)
     templates = install_starters(connection.domain, by_label="test")

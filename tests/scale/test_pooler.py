@@ -58,7 +58,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from integrations.mirror import Mirror
+from integrations.sync.mirror import Mirror
 from integrations.models import Connection, Person
 from portal.models import Domain, User
 from signatures.models import Sender, Snapshot

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from integrations import sync
 from integrations.models import Connection, SyncKind
 from integrations.outreach.sandbox import Sandbox
+from integrations.sync import runs
 from portal.models import Domain
 from signatures import facts
 from signatures.authoring import install_starters
@@ -20,8 +20,8 @@ from signatures.senders import refresh_senders
 
 def read_directory(connection: Connection) -> None:
     """The mirror, the groups and the senders say what Outreach says now."""
-    run = sync.request_sync(connection, kind=SyncKind.FULL, by_label="test")
-    sync.carry_out(run.pk)
+    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    runs.carry_out(run.pk)
     refresh_groups(connection)
     refresh_senders(connection, since=None)
 

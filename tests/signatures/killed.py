@@ -37,12 +37,12 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connections as db_connections  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from integrations import sync  # noqa: E402
 from integrations.connection.lifecycle import Authorisation, accept_authorisation  # noqa: E402
 from integrations.gateway import open_gateway  # noqa: E402
 from integrations.models import Connection, LedgerEntry, SyncKind  # noqa: E402
 from integrations.outreach.oauth import TokenReply  # noqa: E402
 from integrations.outreach.scopes import REQUESTED  # noqa: E402
+from integrations.sync import runs  # noqa: E402
 from portal.models import Domain, User  # noqa: E402
 from signatures.authoring import install_starters  # noqa: E402
 from signatures.delivery import carry_out, plan_delivery, start_delivery  # noqa: E402
@@ -68,7 +68,7 @@ def prepare(tokens: dict) -> Connection:
         scopes_known=True, account_key="acme-organisation", account_label="Acme",
     )  # fmt: skip
     connection = accept_authorisation(uuid4(), found)
-    sync.carry_out(sync.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
     refresh_groups(connection)
     refresh_senders(connection, since=None)
     install_starters(domain, by_label="test")

@@ -10,8 +10,8 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django_q.models import OrmQ
 
-from integrations import sync
 from integrations.models import SyncKind, SyncRun
+from integrations.sync import runs
 from portal.models import Role
 from signatures.authoring import install_starters
 from signatures.groups import ensure_default_group
@@ -87,7 +87,7 @@ def test_a_commands_sync_starts_no_delivery_itself_and_leaves_it_to_the_worker(s
 
 @pytest.mark.parametrize("command", ["previewsignature", "deliversignatures", "checkdrift"])
 def test_a_sync_that_nobody_followed_is_followed_by_the_command_that_needs_it(sandbox, connection, command):
-    sync.carry_out(sync.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
     ensure_default_group(connection.domain)
     install_starters(connection.domain, by_label="test")
     email = next(iter(sandbox.directory.users.values())).email

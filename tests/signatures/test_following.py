@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from integrations import sync
 from integrations.disconnect import request_disconnect
 from integrations.models import Connection, SyncKind, SyncRun
+from integrations.sync import runs
 from portal.models import Domain
 from signatures.delivery import plan_delivery, start_delivery
 from signatures.models import DeliveryRun, DeliveryRunState, Following, Group, Sender
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def read(connection: Connection, kind: SyncKind = SyncKind.CHANGES) -> SyncRun:
-    return sync.carry_out(sync.request_sync(connection, kind=kind, by_label="test").pk)
+    return runs.carry_out(runs.request_sync(connection, kind=kind, by_label="test").pk)
 
 
 def read_and_follow(connection: Connection) -> None:

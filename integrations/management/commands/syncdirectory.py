@@ -9,12 +9,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from integrations import sync
 from integrations.connection.lifecycle import get_connection
 from integrations.errors import IntegrationError
 from integrations.models import READ_TO_END, UNFINISHED, RunState, SyncKind, SyncRun
 from integrations.signals import following_asked
-from integrations.unknown_values import describe_unknown
+from integrations.sync import runs
+from integrations.sync.unknown_values import describe_unknown
 from portal.command_endings import GoesOnLater
 from portal.models import Domain
 
@@ -37,10 +37,10 @@ class Command(BaseCommand):
         kind = SyncKind.CHANGES if options["changes"] else SyncKind.FULL
         try:
             if options["dry_run"]:
-                run = sync.preview(connection, kind=kind, by_label="command")
+                run = runs.preview(connection, kind=kind, by_label="command")
             else:
-                run = self._carry_out(sync.request_sync(connection, kind=kind, by_label="command"))
-        except (sync.SyncRefused, IntegrationError) as error:
+                run = self._carry_out(runs.request_sync(connection, kind=kind, by_label="command"))
+        except (runs.SyncRefused, IntegrationError) as error:
             raise CommandError(str(error)) from error
         if run.state in READ_TO_END and not options["dry_run"]:
             following_asked.send(sender=SyncRun, run=run, connection=run.connection)
@@ -73,4 +73,4 @@ class Command(BaseCommand):
                 read = now.teams_read + now.people_read + now.mailboxes_read
                 bar.update(task, description=f"Reading {now.phase}", completed=read)
 
-            return sync.carry_out(run.pk, progress=show)
+            return runs.carry_out(run.pk, progress=show)

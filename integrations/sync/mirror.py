@@ -11,11 +11,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from integrations.connector import MailboxRecord, PersonRecord, TeamRecord
+from integrations.models import Connection, Mailbox, Person, Team
+from integrations.models.directory import MirrorRow
 from portal.db import upsert
-
-from .connector import MailboxRecord, PersonRecord, TeamRecord
-from .models import Connection, Mailbox, Person, Team
-from .models.directory import MirrorRow
 
 TeamSides = dict[str, frozenset[str] | None]
 """Team id -> member ids as the team lists them; None where it gave no complete list."""

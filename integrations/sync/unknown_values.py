@@ -9,9 +9,9 @@ from typing import Any
 from django.contrib.humanize.templatetags.humanize import intcomma
 
 from integrations.connection.health import get_incomplete_run, get_unknown_run
+from integrations.connector import UnknownValue
+from integrations.models import Connection, SyncRun
 
-from .connector import UnknownValue
-from .models import Connection, SyncRun
 from .rejections import KINDS
 
 KEPT = "what we had stays"

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from .connector import Unreadable
+from integrations.connector import Unreadable
+from integrations.models import Mailbox, Person, RejectedRecord, SyncRun, Team
+from integrations.models.directory import MirrorRow
+
 from .mirror import Mirror, in_batches
-from .models import Mailbox, Person, RejectedRecord, SyncRun, Team
-from .models.directory import MirrorRow
 
 INCOMPLETE_ABOVE_PERCENT = 2
 KINDS: dict[str, type[MirrorRow]] = {"team": Team, "person": Person, "mailbox": Mailbox}

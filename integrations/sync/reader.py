@@ -15,25 +15,16 @@ from django.utils import timezone
 
 from integrations.connection.permissions import say_why_dark
 from integrations.connection.sessions import Session, open_session
+from integrations.connector import MailboxRecord, Page, PersonRecord, TeamRecord
+from integrations.errors import ConnectionLost, IntegrationError, RateLimited
+from integrations.faults import record_fault, say_fault
+from integrations.models import READ_TO_END, Connection, Mailbox, Person, RunState, SyncKind, SyncRun, Team
+from integrations.models.directory import MirrorRow
+from integrations.outages import explain_outage, get_pause, is_outage, say_outage
+from integrations.registry import NEEDED
 from portal.garbage import collect_rarely
 
-from .connector import MailboxRecord, Page, PersonRecord, TeamRecord
-from .errors import ConnectionLost, IntegrationError, RateLimited
-from .faults import record_fault, say_fault
 from .mirror import Mirror, Tally, TeamSides
-from .models import (
-    READ_TO_END,
-    Connection,
-    Mailbox,
-    Person,
-    RunState,
-    SyncKind,
-    SyncRun,
-    Team,
-)
-from .models.directory import MirrorRow
-from .outages import explain_outage, get_pause, is_outage, say_outage
-from .registry import NEEDED
 from .rejections import KINDS, Rejections, describe_shares
 from .unknown_values import Counted, add_page, as_json
 

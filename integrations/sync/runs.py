@@ -9,19 +9,12 @@ from django.utils import timezone
 
 from integrations.connection.permissions import say_why_dark
 from integrations.ledger.record import record_act
+from integrations.models import READ_TO_END, UNFINISHED, Connection, RunState, SyncKind, SyncRun
+from integrations.registry import NEEDED
+from integrations.signals import directory_synced
 from portal.models import User
 
-from .models import (
-    READ_TO_END,
-    UNFINISHED,
-    Connection,
-    RunState,
-    SyncKind,
-    SyncRun,
-)
-from .reading import LEASE, LeaseLost, Progress, Reading, get_watermarks
-from .registry import NEEDED
-from .signals import directory_synced
+from .reader import LEASE, LeaseLost, Progress, Reading, get_watermarks
 
 ALL_LISTINGS_EVERY = timedelta(minutes=15)
 SLACK = timedelta(minutes=1)  # the queue starts no task to the second

@@ -1,0 +1,1 @@
+"""The sync: runs that read the directory into the mirror, and what they could not take over."""
