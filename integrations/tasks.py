@@ -13,8 +13,9 @@ from integrations.connection.sessions import renew_now
 from integrations.connection.tokens import DAILY
 from portal.background import enqueue
 
-from . import disconnect, receipts, retention
+from . import retention
 from .connection import notices
+from .disconnect import receipts, steps
 from .errors import IntegrationError
 from .ledger import verification
 from .models import Connection, ConnectionState, DisconnectStep, LedgerChain, RunState, SyncKind, SyncRun
@@ -86,7 +87,7 @@ def check_chain(*, chain_id: int) -> None:
 
 def continue_disconnect(*, connection_id: str) -> None:
     """Take one leaving connection as far as it goes now."""
-    disconnect.continue_disconnect(connection_id)
+    steps.continue_disconnect(connection_id)
 
 
 def watch_connections() -> None:

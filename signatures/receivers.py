@@ -8,8 +8,8 @@ from django.dispatch import receiver
 from django.urls import reverse
 
 from integrations.connection.notices import Trouble
+from integrations.disconnect.restoration import LeftBehind, Restoration
 from integrations.models import Connection, NoticeKind, SyncRun
-from integrations.restoration import LeftBehind, Restoration
 from integrations.signals import (
     connection_lost,
     directory_synced,

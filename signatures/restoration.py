@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from integrations.disconnect.restoration import LeftBehind, Restoration
 from integrations.models import Connection, ConnectionState
-from integrations.restoration import LeftBehind, Restoration
 
 from .history import get_account_keys
 from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Placement

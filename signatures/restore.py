@@ -11,11 +11,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from integrations.connector import MailboxRecord
-from integrations.disconnect import finish_restoring
+from integrations.disconnect.restoration import Restoration
+from integrations.disconnect.steps import finish_restoring
 from integrations.gateway import open_gateway
 from integrations.ledger.record import record_act
 from integrations.models import Connection, ConnectionState, DisconnectStep, Mailbox
-from integrations.restoration import Restoration
 
 from .comparison import digest
 from .composing import Refusal

@@ -14,7 +14,7 @@ from portal.models import Domain
 class Receipt(models.Model):
     """How one connection ended, as it was found then. Outlives the connection; written once.
 
-    payload: the very bytes that were signed, as text; see `integrations.receipts`.
+    payload: the very bytes that were signed, as text; see `integrations.disconnect.receipts`.
     """
 
     domain = models.ForeignKey(Domain, null=True, on_delete=models.SET_NULL, related_name="receipts")

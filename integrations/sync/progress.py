@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from integrations.disconnect.restoration import Restoration
 from integrations.models import READ_TO_END, Connection, ConnectionState, DisconnectStep, SyncRun
-from integrations.restoration import Restoration
 
 
 @dataclass(frozen=True, slots=True)

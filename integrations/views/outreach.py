@@ -24,6 +24,8 @@ from integrations.connection.lifecycle import (
 )
 from integrations.connection.permissions import list_switches
 from integrations.connection.proof import get_last_proof
+from integrations.disconnect.restoration import Restoration, get_restoration
+from integrations.disconnect.steps import DisconnectRefused, leave_as_they_are, request_disconnect
 from integrations.ledger.usage import summarise
 from integrations.sync.progress import Step, get_leaving_steps, get_sync_steps
 from integrations.sync.unknown_values import describe_gaps
@@ -37,10 +39,8 @@ from ..consent import (
     list_narrower_scopes,
     list_scopes,
 )
-from ..disconnect import DisconnectRefused, leave_as_they_are, request_disconnect
 from ..forms import DisconnectForm, LeaveForm, ModeForm
 from ..models import Connection, ConnectionState, DisconnectStep, Mode
-from ..restoration import Restoration, get_restoration
 from .permissions import leave_for_outreach, prefers_narrower
 
 RECENT_RECEIPTS = 5

@@ -10,12 +10,12 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from integrations.crypto.signing import export_pem
+from integrations.disconnect.receipts import make_file
 from portal.access import Permission, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
 
 from ..models import Receipt
-from ..receipts import make_file
 
 
 @require(Permission.VIEW_LEDGER)

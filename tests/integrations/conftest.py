@@ -159,7 +159,7 @@ def unchanged_bystander(bystander: Connection) -> Iterator[None]:
 @pytest.fixture
 def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """One process alone has nobody to wait for; processes of their own wait as they do in production."""
-    monkeypatch.setattr("integrations.disconnect.SEEN_AFTER_SECONDS", 0)
+    monkeypatch.setattr("integrations.disconnect.steps.SEEN_AFTER_SECONDS", 0)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 from django_q.models import OrmQ
 
-from integrations.disconnect import request_disconnect
+from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection, ConnectionState, DisconnectStep
 
 from .conftest import get_values
@@ -14,7 +14,7 @@ from .conftest import get_values
 TOKEN_COLUMNS = ("access_sealed", "refresh_sealed", "access_expires_at", "refresh_started_at")
 LEAVER = """
 from integrations.models import Connection
-from integrations.disconnect import request_disconnect, continue_disconnect
+from integrations.disconnect.steps import request_disconnect, continue_disconnect
 row = Connection.objects.get(domain__name="acme.example")
 request_disconnect(row, restores=False, by_label="test")
 assert continue_disconnect(row.pk)

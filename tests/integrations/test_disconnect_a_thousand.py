@@ -39,7 +39,7 @@ print(json.dumps({each.remote_id: each.email for each in mailboxes}))
 """
 
 LEAVE = """
-from integrations.disconnect import continue_disconnect, request_disconnect
+from integrations.disconnect.steps import continue_disconnect, request_disconnect
 from integrations.models import Connection, Receipt
 from signatures.restore import restore_connection
 row = Connection.objects.get()

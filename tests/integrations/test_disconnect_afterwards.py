@@ -9,7 +9,7 @@ from django.urls import reverse
 from integrations import lookup, tasks
 from integrations.connection.lifecycle import check_connection
 from integrations.connection.sessions import renew_now
-from integrations.disconnect import DisconnectRefused, continue_disconnect, request_disconnect
+from integrations.disconnect.steps import DisconnectRefused, continue_disconnect, request_disconnect
 from integrations.errors import ConnectionLost
 from integrations.gateway import open_gateway
 from integrations.models import Connection, RunState, SyncKind

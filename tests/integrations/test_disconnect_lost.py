@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from integrations import tasks
-from integrations.disconnect import continue_disconnect, finish_restoring
+from integrations.disconnect.steps import continue_disconnect, finish_restoring
 from integrations.errors import ConnectionLost
 from integrations.gateway import open_gateway
 from integrations.models import Connection, ConnectionState, DisconnectStep, RunState, SyncKind

@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from django.urls import reverse
 
-from integrations.disconnect import DisconnectRefused
+from integrations.disconnect.steps import DisconnectRefused
 from integrations.models import ConnectionState, DisconnectStep, SyncKind
 from integrations.sync import runs
 

@@ -9,8 +9,9 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from integrations import disconnect, tasks
-from integrations.disconnect import continue_disconnect, finish_restoring
+from integrations import tasks
+from integrations.disconnect import steps
+from integrations.disconnect.steps import continue_disconnect, finish_restoring
 from integrations.models import Connection, ConnectionState, DisconnectStep, LedgerEntry, RunState, SyncKind
 from integrations.sync import runs
 from tests.installation import wait_until
@@ -61,7 +62,7 @@ def test_a_sync_under_way_is_waited_for_and_one_that_was_killed_is_not(sandbox, 
 def test_the_lease_lets_two_workers_revoke_once(sandbox, connection):
     leave(connection)
     now = timezone.now()
-    Connection.objects.filter(pk=connection.pk).update(disconnect_lease_until=now + disconnect.LEASE)
+    Connection.objects.filter(pk=connection.pk).update(disconnect_lease_until=now + steps.LEASE)
 
     assert continue_disconnect(connection.pk) is False
     assert sandbox.requests == []

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.disconnect import continue_disconnect
+from integrations.disconnect.steps import continue_disconnect
 from integrations.models import Connection, ConnectionState, DisconnectStep, LedgerEntry
 
 from .conftest import get_acts, get_values, words_of

@@ -16,7 +16,7 @@ from django.utils import timezone
 from integrations import lookup
 from integrations.connection.lifecycle import check_connection
 from integrations.connection.sessions import open_session, renew_now
-from integrations.disconnect import continue_disconnect, request_disconnect
+from integrations.disconnect.steps import continue_disconnect, request_disconnect
 from integrations.errors import IntegrationError, PolicyViolation, ScopeMissing, WritesNotAllowed
 from integrations.gateway import open_gateway
 from integrations.ledger.record import CallCollector, record_act
@@ -83,7 +83,7 @@ def test_l5_the_ledger_agrees_with_outreachs_own_log_to_the_last_call(
     trip, sandbox, domain, bystander, names, monkeypatch
 ):
     monkeypatch.setattr("integrations.outreach.client.FIRST_BACKOFF_SECONDS", 0.01)
-    monkeypatch.setattr("integrations.disconnect.SEEN_AFTER_SECONDS", 0)
+    monkeypatch.setattr("integrations.disconnect.steps.SEEN_AFTER_SECONDS", 0)
 
     def full():
         return runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)

@@ -19,9 +19,9 @@ from integrations import tasks
 from integrations.connection.permissions import switch_off
 from integrations.crypto.sealing import open_sealed
 from integrations.crypto.signing import export_pem, replace_key
-from integrations.disconnect import continue_disconnect
+from integrations.disconnect.receipts import check_file, make_file, serialise
+from integrations.disconnect.steps import continue_disconnect
 from integrations.models import Connection, ConnectionState, LedgerEntry, Receipt, SigningKey
-from integrations.receipts import check_file, make_file, serialise
 from portal.models import Role
 from tests.installation import ROOT
 
@@ -183,19 +183,19 @@ def test_r6_a_worker_stuck_past_its_lease_makes_no_call_after_another_erased(
     sandbox, connection, monkeypatch
 ):
     leave(connection)
-    from integrations import disconnect
+    from integrations.disconnect import steps as disconnect_steps
 
-    revoke = disconnect._revoke
+    revoke = disconnect_steps._revoke
 
     def be_stuck(row: Connection) -> bool | None:
         confirmed = revoke(row)
-        monkeypatch.setattr(disconnect, "_revoke", revoke)
+        monkeypatch.setattr(disconnect_steps, "_revoke", revoke)
         Connection.objects.filter(pk=row.pk).update(disconnect_lease_until=None)  # it has lapsed
         assert continue_disconnect(row.pk) is True  # the other worker
         sandbox.requests.clear()
         return confirmed
 
-    monkeypatch.setattr(disconnect, "_revoke", be_stuck)
+    monkeypatch.setattr(disconnect_steps, "_revoke", be_stuck)
 
     assert continue_disconnect(connection.pk) is False
 

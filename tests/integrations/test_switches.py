@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from integrations import lookup
 from integrations.connection.permissions import SwitchRefused, say_why_dark, switch_off, switch_on
-from integrations.disconnect import continue_disconnect, request_disconnect
+from integrations.disconnect.steps import continue_disconnect, request_disconnect
 from integrations.errors import ScopeMissing
 from integrations.gateway import open_gateway
 from integrations.models import Connection, LedgerEntry, Person, RunState
@@ -119,7 +119,7 @@ def test_what_is_not_granted_or_off_already_is_not_switched(sandbox, connect, do
 
 
 def test_a_switch_outlives_connecting_again_and_a_narrower_request(trip, sandbox, domain, monkeypatch):
-    monkeypatch.setattr("integrations.disconnect.SEEN_AFTER_SECONDS", 0)
+    monkeypatch.setattr("integrations.disconnect.steps.SEEN_AFTER_SECONDS", 0)
     trip.walk()
     first = Connection.objects.get(domain=domain)
     switch_off(first, "users.all", by_label=BY, reason=WHY)

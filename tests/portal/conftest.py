@@ -10,9 +10,9 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.utils import timezone
 
+from integrations.disconnect.receipts import Afterwards, write_receipt
 from integrations.models import Connection, Mailbox, Person, Receipt, RunState, SyncKind, SyncRun
 from integrations.outreach.scopes import REQUESTED
-from integrations.receipts import Afterwards, write_receipt
 from portal.models import Domain, Invitation, Membership, Role, User
 from signatures.authoring import save_template
 from signatures.decision_keys import make_key

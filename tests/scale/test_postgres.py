@@ -108,7 +108,7 @@ for _ in range(6):
     enqueue("integrations.tasks.sync_directory", run_id=run.pk)
 """
 LEAVE = """
-from integrations.disconnect import request_disconnect
+from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection
 request_disconnect(Connection.objects.get(), restores=True, by_label="test")
 """

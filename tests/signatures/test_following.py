@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from integrations.disconnect import request_disconnect
+from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection, SyncKind, SyncRun
 from integrations.sync import runs
 from portal.models import Domain

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from integrations.connection.notices import watch_connections
 from integrations.connection.permissions import SwitchRefused, switch_off, switch_on
-from integrations.disconnect import (
+from integrations.disconnect.restoration import get_restoration
+from integrations.disconnect.steps import (
     DisconnectRefused,
     continue_disconnect,
     leave_as_they_are,
@@ -26,7 +27,6 @@ from integrations.models import (
     Notice,
     Receipt,
 )
-from integrations.restoration import get_restoration
 from signatures.delivery import DeliveryBlocked, resume_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot
 from signatures.restore import carry_out_restore, restore_connection, start_restore

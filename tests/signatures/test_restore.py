@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from integrations import disconnect
-from integrations.disconnect import request_disconnect
+from integrations.disconnect import steps
+from integrations.disconnect.restoration import Restoration, get_restoration
+from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection, DisconnectStep, Mailbox
-from integrations.restoration import Restoration, get_restoration
 from signatures.authoring import save_template
 from signatures.delivery import DeliveryBlocked, carry_out, plan_delivery, start_delivery
 from signatures.lease import Lease
@@ -127,7 +127,7 @@ def test_p3_reconnecting_without_restoring_never_takes_our_signature_for_an_orig
     sandbox, ready, before, delivered, deliver, domain, owner, connect
 ):
     request_disconnect(ready, restores=False, by_label="test")
-    disconnect.continue_disconnect(str(ready.pk))
+    steps.continue_disconnect(str(ready.pk))
     again = connect(domain, owner)
     read_directory(again)
     assert again.pk != ready.pk
@@ -150,7 +150,7 @@ def test_an_edit_made_between_two_connections_is_still_known_as_one(
     sandbox, ready, delivered, deliver, domain, owner, connect
 ):
     request_disconnect(ready, restores=False, by_label="test")
-    disconnect.continue_disconnect(str(ready.pk))
+    steps.continue_disconnect(str(ready.pk))
     sandbox.directory.set_signature(int(delivered[0]), "<p>Written while you were away</p>")
     read_directory(connect(domain, owner))
     change_template(domain, "<p>New: {{ sender.name }}</p>")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from integrations.connection.permissions import switch_off, switch_on
-from integrations.disconnect import request_disconnect
+from integrations.disconnect.restoration import list_left_behind
+from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection
-from integrations.restoration import list_left_behind
 from signatures.delivery import DeliveryBlocked, carry_out, plan_delivery, start_delivery
 from signatures.models import DeliveryRunState
 from signatures.restore import restore_connection

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from integrations.receipts import check_file
+from integrations.disconnect.receipts import check_file
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from integrations.disconnect import continue_disconnect, request_disconnect
+from integrations.disconnect.steps import continue_disconnect, request_disconnect
 from integrations.ledger.usage import list_days, list_written, summarise
 from integrations.models import Connection, ConnectionState
 from tests.integrations.conftest import run_sync

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .models import Connection
-from .signals import left_behind_asked, restoration_asked
+from integrations.models import Connection
+from integrations.signals import left_behind_asked, restoration_asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from integrations.crypto.signing import Signature, is_signed_by, sign, verify
 from integrations.ledger.chain import get_chain
 from integrations.ledger.pruning import get_limit
 from integrations.ledger.record import record_act
+from integrations.models import Connection, LedgerEntry, Outcome, Receipt
 
-from .models import Connection, LedgerEntry, Outcome, Receipt
 from .restoration import get_restoration, list_left_behind
 
 KIND = "countersign disconnect receipt"

@@ -21,16 +21,16 @@ from django.utils import timezone
 from integrations.connection.state import set_state
 from integrations.connection.tokens import WATCH_SECONDS, is_being_renewed
 from integrations.crypto.sealing import Unsealable, open_sealed
+from integrations.errors import IntegrationError, RateLimited, Unreachable
 from integrations.ledger.record import CallCollector, record_act
+from integrations.models import Connection, ConnectionState, DisconnectStep, Mode
+from integrations.registry import NEEDED, get_provider_part
+from integrations.signals import disconnect_requested, restoring_given_up
 from integrations.sync.runs import count_unfinished
 from portal.background import enqueue
 
-from .errors import IntegrationError, RateLimited, Unreachable
-from .models import Connection, ConnectionState, DisconnectStep, Mode
 from .receipts import Afterwards, write_receipt
-from .registry import NEEDED, get_provider_part
 from .restoration import get_restoration
-from .signals import disconnect_requested, restoring_given_up
 
 LEASE = timedelta(seconds=120)  # longer than either of the two calls of leaving can take
 REVOKE_FOR = timedelta(minutes=5)  # then the access is erased here, and the page says what to do there

@@ -1,0 +1,1 @@
+"""Disconnecting: restore, revoke and erase, step by step, and the receipt of it."""
