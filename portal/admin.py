@@ -25,7 +25,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from integrations.admin_base import BoundedChangeList, OperatorAdmin, get_operator, is_operator
+from integrations.admin.base import BoundedChangeList, OperatorAdmin, get_operator, is_operator
 from integrations.connection.health import describe
 from integrations.models import Connection
 

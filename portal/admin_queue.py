@@ -8,7 +8,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 
-from integrations.admin_base import ReadOnlyAdmin
+from integrations.admin.base import ReadOnlyAdmin
 
 from .schedules import ScheduleRefused, switch_schedule
 

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
-from integrations.admin_base import DomainFilter, OperatorAdmin, ReadOnlyInline, get_operator, is_operator
+from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyInline, get_operator, is_operator
 from integrations.ledger.record import record_act
 
 from .admin_forms import (

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from integrations.admin_base import (
+from integrations.admin.base import (
     DomainFilter,
     OperatorAdmin,
     ReadOnlyInline,

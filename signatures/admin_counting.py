@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from integrations.admin_base import DomainFilter, ReadOnlyAdmin
+from integrations.admin.base import DomainFilter, ReadOnlyAdmin
 
 from .models import BannerEvent, DailyCount, DailyTotal
 

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from integrations.admin_base import DomainFilter, ReadOnlyAdmin, act_on_each, get_operator
+from integrations.admin.base import DomainFilter, ReadOnlyAdmin, act_on_each, get_operator
 
 from .decision_keys import revoke_key
 from .models import Decision, DecisionKey, KnownRecipient, LookupShare, VariableTest

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from integrations.admin import ConnectionAdmin
-from integrations.admin_base import DomainFilter, ReadOnlyAdmin, act_on_each, get_operator
+from integrations.admin.base import DomainFilter, ReadOnlyAdmin, act_on_each, get_operator
+from integrations.admin.connections import ConnectionAdmin
 from integrations.models import Connection
 from portal.background import enqueue
 from portal.models import User

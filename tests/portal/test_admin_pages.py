@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Success, Task
 from django_q.signing import SignedPackage
 
-from integrations.admin_base import ReadOnlyAdmin
+from integrations.admin.base import ReadOnlyAdmin
 from integrations.crypto.sealing import open_sealed
 from integrations.ledger.pruning import get_limit, prune_chain
 from integrations.ledger.verification import check_and_note

@@ -15,9 +15,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from integrations.consent import list_scope_names
 from portal.models import Domain, User
-
-from .consent import list_scope_names
 
 SHOWN_ROWS = 200
 SHOWN_DOMAINS = 50  # more are reached by searching for the domain's name

@@ -12,9 +12,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from integrations.ledger.verification import check_and_note
+from integrations.models import ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay, LedgerEntry, SigningKey
 
-from .admin_base import DomainFilter, ReadOnlyAdmin, ScopeFilter, act_on_each, say_instant
-from .models import ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay, LedgerEntry, SigningKey
+from .base import DomainFilter, ReadOnlyAdmin, ScopeFilter, act_on_each, say_instant
 
 
 class KindFilter(admin.SimpleListFilter):

@@ -16,24 +16,10 @@ from integrations.connection.assumptions import describe as describe_assumptions
 from integrations.connection.health import describe
 from integrations.connection.lifecycle import ResumeRefused, check_connection, pause, resume
 from integrations.connection.permissions import SwitchRefused, switch_off, switch_on
+from integrations.consent import list_scope_names
+from integrations.forms import AdminSwitchForm
 from integrations.ledger.usage import summarise
-from integrations.sync.runs import SyncRefused, request_sync
-from portal.background import enqueue
-
-from . import admin_ledger
-from .admin_base import (
-    ConnectionDomainFilter,
-    DomainFilter,
-    ReadOnlyAdmin,
-    ReadOnlyInline,
-    RetiredFilter,
-    act_on_each,
-    get_operator,
-    say_instant,
-)
-from .consent import list_scope_names
-from .forms import AdminSwitchForm
-from .models import (
+from integrations.models import (
     AssumptionReport,
     CallBudget,
     Connection,
@@ -46,8 +32,19 @@ from .models import (
     SyncRun,
     Team,
 )
+from integrations.sync.runs import SyncRefused, request_sync
+from portal.background import enqueue
 
-__all__ = ["admin_ledger"]
+from .base import (
+    ConnectionDomainFilter,
+    DomainFilter,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    RetiredFilter,
+    act_on_each,
+    get_operator,
+    say_instant,
+)
 
 
 class CallBudgetInline(ReadOnlyInline):
