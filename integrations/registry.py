@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
-# provider id -> the module that offers its parts; see integrations/outreach/assembly.py for the list
-PROVIDERS = {"outreach": "integrations.outreach.assembly"}
+# provider id -> the module that offers its parts; see integrations/outreach/factory.py for the list
+PROVIDERS = {"outreach": "integrations.outreach.factory"}
 
 
 # listing -> the permission that opens it

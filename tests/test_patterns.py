@@ -23,8 +23,8 @@ GUARDED = {
     "signatures.rendering.slots.LIQUID_PIECE": "bounds.read_liquid refuses what has no end",
     "signatures.rendering.compile.LIQUID_PIECE": "the same pattern",
     "signatures.rendering.compile._COMMENTS": "a serializer closes every comment",
-    "integrations.outreach.statuses._ADDRESS": "1,000 characters of a reply",
-    "integrations.outreach.statuses._SECRET": "1,000 characters of a reply",
+    "integrations.outreach.replies._ADDRESS": "1,000 characters of a reply",
+    "integrations.outreach.replies._SECRET": "1,000 characters of a reply",
 }
 ANYWHERE = frozenset({"search", "sub", "subn", "split", "findall", "finditer"})
 # What may stand where a pattern takes "anything but …", besides the characters it names.

@@ -20,11 +20,12 @@ from integrations.errors import (
     RateLimited,
     UnexpectedReply,
 )
-from integrations.outreach import jsonapi, policy, waiting
 from integrations.outreach.client import MEDIA_TYPE, OutreachClient, Reply
 from integrations.outreach.endpoints import FIND_PROSPECT, LIST_MAILBOXES, LIST_TEAMS, LIST_USERS, Endpoint
 from integrations.outreach.jsonapi import FieldError
-from integrations.outreach.statuses import NotUnderstood
+
+from . import jsonapi, policy, rate_limits
+from .replies import NotUnderstood
 
 MAX_READS = 10
 PAGE_SIZE = 3
@@ -418,18 +419,20 @@ def _rate_limits(page: Exchange, now: datetime) -> Iterator[Finding]:
             meaning,
         )
     value = _header(page, "X-RateLimit-Reset")
-    seconds = waiting.seconds_until(value, now=now.timestamp(), date=_header(page, "Date") or None)
+    seconds = rate_limits.seconds_until(value, now=now.timestamp(), date=_header(page, "Date") or None)
     yield _finding(
         "rate_limit.reset",
         "X-RateLimit-Reset is an instant within the hour: epoch seconds, seconds, an HTTP date or ISO 8601",
-        None if page.reply is None else seconds is not None and seconds <= waiting.LONGEST_WAIT_SECONDS + 60,
+        None
+        if page.reply is None
+        else seconds is not None and seconds <= rate_limits.LONGEST_WAIT_SECONDS + 60,
         _describe_form(value) + (f", in {seconds:.0f} s" if seconds is not None else ""),
         meaning,
     )
 
 
 def _clock(page: Exchange, now: datetime) -> Finding:
-    skew = waiting.clock_skew(page.reply.headers, now=now.timestamp()) if page.reply else None
+    skew = rate_limits.clock_skew(page.reply.headers, now=now.timestamp()) if page.reply else None
     return _finding(
         "clock",
         f"Outreach's clock and ours differ by less than {CLOCKS_AGREE_SECONDS:.0f} seconds",

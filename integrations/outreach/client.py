@@ -29,19 +29,13 @@ from integrations.errors import (
     UnreadableReply,
     WritesNotAllowed,
 )
-from integrations.outreach import jsonapi, policy, waiting
 from integrations.outreach.endpoints import Endpoint
-from integrations.outreach.ports import AccessSource, Budget, CallRecord, Permission, Recorder
 from integrations.outreach.read_spacing import ReadSpacing
-from integrations.outreach.statuses import (
-    InMaintenance,
-    NoAccess,
-    NoConnection,
-    TokenRejected,
-    TooSlow,
-    error_for,
-)
 from portal import deadline
+
+from . import jsonapi, policy, rate_limits
+from .interfaces import AccessSource, Budget, CallRecord, Permission, Recorder
+from .replies import InMaintenance, NoAccess, NoConnection, TokenRejected, TooSlow, error_for
 
 MEDIA_TYPE = "application/vnd.api+json"
 CONNECT_AND_READ_SECONDS = (3.05, 20.0)
@@ -434,7 +428,7 @@ class OutreachClient:
                 max_bytes=LARGEST_PAGE_BYTES if call.endpoint.verb == "read" else LARGEST_REPLY_BYTES,
                 seconds=self._seconds,
             )
-            status, skew = answer.status, waiting.clock_skew(answer.headers, now=self._now())
+            status, skew = answer.status, rate_limits.clock_skew(answer.headers, now=self._now())
             reply = self._understand(call, answer)
             data = reply.document.get("data")
             items, outcome = len(data) if isinstance(data, list) else 1, "answered"
@@ -467,10 +461,14 @@ class OutreachClient:
 
     def _understand(self, call: _Call, answer: Answer) -> Reply:
         now = self._now()
-        untold = waiting.WRITE_WAIT_SECONDS if call.endpoint.verb == "write" else waiting.DEFAULT_WAIT_SECONDS
+        untold = (
+            rate_limits.WRITE_WAIT_SECONDS
+            if call.endpoint.verb == "write"
+            else rate_limits.DEFAULT_WAIT_SECONDS
+        )
         is_limited = answer.status == 429
-        wait = waiting.wait_seconds(answer.headers, now=now, untold=untold) if is_limited else None
-        allowance = waiting.allowance(answer.headers, now=now)
+        wait = rate_limits.wait_seconds(answer.headers, now=now, untold=untold) if is_limited else None
+        allowance = rate_limits.allowance(answer.headers, now=now)
         if allowance is not None:
             limit, remaining, resets_in = allowance
             # A spent allowance is believed for as long as the 429 says, and not for the rest of an hour.
@@ -485,13 +483,13 @@ class OutreachClient:
         if wait is not None:
             self._budget.blocked(wait)
             raise RateLimited(
-                f"Outreach asks us to wait {waiting.say_wait(wait)}. Nothing to do: we go on by ourselves.",
+                f"Outreach asks us to wait {rate_limits.say_wait(wait)}. Nothing to do: we go on by ourselves.",
                 retry_after_seconds=wait,
                 detail="HTTP 429",
             )
         error = error_for(call.endpoint, answer.status, answer.body, scope=call.scope)
         headers = answer.headers
-        pause = waiting.seconds_until(headers.get("Retry-After"), now=now, date=headers.get("Date"))
+        pause = rate_limits.seconds_until(headers.get("Retry-After"), now=now, date=headers.get("Date"))
         if answer.status == 503 and pause is not None and pause > LONGEST_WAIT_IN_PLACE_SECONDS:
             raise InMaintenance(error.message, detail=error.detail)
         raise error

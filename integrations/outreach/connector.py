@@ -28,10 +28,11 @@ from integrations.outreach.endpoints import (
     Endpoint,
 )
 from integrations.outreach.jsonapi import FieldError
-from integrations.outreach.listing import ListingPage, pages
 from integrations.outreach.policy import is_one_address
 from integrations.outreach.redaction import make_report
-from integrations.outreach.statuses import NotUnderstood
+
+from .pagination import ListingPage, pages
+from .replies import NotUnderstood
 
 MOST_PEOPLE_PER_READ = 150
 

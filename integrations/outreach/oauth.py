@@ -20,11 +20,12 @@ from integrations.errors import (
     UnexpectedReply,
     Unreachable,
 )
-from integrations.outreach import waiting
 from integrations.outreach.client import Answer, Transport
 from integrations.outreach.endpoints import REVOKE_PATH, TOKEN_PATH
 from integrations.outreach.jsonapi import parse_document
-from integrations.outreach.ports import CallRecord, Recorder
+
+from . import rate_limits
+from .interfaces import CallRecord, Recorder
 
 CALL_SECONDS = 15.0
 LARGEST_REPLY_BYTES = 1024 * 1024
@@ -140,7 +141,7 @@ class OAuthClient:
                 # One token per user and application in 60 seconds; the reply is the plain text "Retry later".
                 raise RateLimited(
                     "Outreach issues one token a minute. Nothing to do: we try again by ourselves.",
-                    retry_after_seconds=waiting.wait_seconds(answer.headers, now=self._now()),
+                    retry_after_seconds=rate_limits.wait_seconds(answer.headers, now=self._now()),
                     detail="HTTP 429",
                 )
             result = read(answer)

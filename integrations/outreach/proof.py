@@ -12,8 +12,9 @@ from typing import Any
 from integrations.errors import IntegrationError, PolicyViolation
 from integrations.outreach.client import OutreachClient, WalledUpTransport
 from integrations.outreach.endpoints import FIND_PROSPECT, LIST_USERS, WRITE_SIGNATURE, Endpoint
-from integrations.outreach.ports import CallRecord, Permission, Recorder
 from integrations.outreach.scopes import REQUESTED
+
+from .interfaces import CallRecord, Permission, Recorder
 
 Act = Callable[[OutreachClient], object]
 

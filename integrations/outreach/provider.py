@@ -12,8 +12,8 @@ from allauth.socialaccount.providers.oauth2.views import OAuth2Adapter
 from django.conf import settings
 from django.http import HttpRequest
 
-from .assembly import get_redirect_uri
 from .endpoints import AUTHORIZE_PATH, TOKEN_PATH
+from .factory import get_redirect_uri
 from .scopes import REQUESTED
 
 

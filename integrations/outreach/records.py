@@ -24,7 +24,8 @@ from integrations.connector import (
 from integrations.outreach import jsonapi
 from integrations.outreach.endpoints import CUSTOM_FIELDS
 from integrations.outreach.jsonapi import FieldError
-from integrations.outreach.listing import ListingPage
+
+from .pagination import ListingPage
 
 Record = TypeVar("Record", PersonRecord, TeamRecord, MailboxRecord)
 Answer = TypeVar("Answer", bool, datetime)

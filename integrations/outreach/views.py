@@ -23,7 +23,7 @@ from integrations.models import Connection
 from portal.access import Permission, get_permissions, get_visible_domains
 from portal.models import Domain, User
 
-from .assembly import exchange_code, identify, probe
+from .factory import exchange_code, identify, probe
 from .provider import OutreachOAuth2Adapter
 from .scopes import REQUESTED, REQUESTED_NARROWLY, compare
 

@@ -16,8 +16,8 @@ from integrations.errors import AccountRestricted, Refused, ScopeMissing
 from integrations.gateway import open_gateway
 from integrations.ledger import chain
 from integrations.models import Connection, LedgerEntry, Outcome
-from integrations.outreach.sandbox import wire
-from integrations.outreach.waiting import clock_skew
+from integrations.outreach.rate_limits import clock_skew
+from integrations.outreach.sandbox import http
 
 from .conftest import get_values, words_of
 from .renewing import read_one
@@ -40,7 +40,7 @@ def skewed(monkeypatch):
             moment = timezone.now() - timedelta(seconds=seconds)
             return f"{moment:%a, %d %b %Y %H:%M:%S} GMT"
 
-        monkeypatch.setattr(wire, "_http_date", http_date)
+        monkeypatch.setattr(http, "_http_date", http_date)
 
     return set_skew
 

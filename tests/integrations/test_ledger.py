@@ -24,7 +24,7 @@ from integrations.ledger.usage import count_calls, count_refused, list_days, sum
 from integrations.models import AppendOnlyError, CallBudget, Connection, LedgerEntry, Mailbox, SyncKind
 from integrations.outreach.connector import OutreachConnector
 from integrations.outreach.endpoints import LIST_USERS
-from integrations.outreach.ports import CallRecord
+from integrations.outreach.interfaces import CallRecord
 from integrations.sync import runs
 
 from .conftest import get_acts, words_of

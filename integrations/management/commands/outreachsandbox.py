@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from integrations.outreach.sandbox.alone import add_arguments, run
+from integrations.outreach.sandbox.cli import add_arguments, run
 
 
 class Command(BaseCommand):

@@ -5,6 +5,6 @@ Django, so that a misreading in the client shows as a disagreement. Where the pa
 answers 501.
 """
 
-from .world import Sandbox
+from .sandbox import Sandbox
 
 __all__ = ["Sandbox"]

@@ -1,5 +1,5 @@
 """`python -m integrations.outreach.sandbox`: the sandbox alone, without Django."""
 
-from .alone import main
+from .cli import main
 
 main()

@@ -18,13 +18,13 @@ from .errors import (
     rate_limited,
     unsupported_media_type,
 )
+from .http import JSON_API, Request, Response
 from .limits import Allowance, Standing
 from .listing import Listings, Page
 from .oauth import Grant, OAuth
 from .query import Query, encode_cursor, read_query
 from .schema import RESOURCES, Resource
 from .settings import Settings
-from .wire import JSON_API, Request, Response
 from .writes import Writes
 
 # Documented collections the sandbox holds nothing of: without the scope 403, with it 501.

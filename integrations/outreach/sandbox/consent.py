@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from .wire import Response
+from .http import Response
 
 STYLE = """
 body { font: 16px/1.5 Georgia, serif; background: #fbf3d9; color: #222; margin: 0 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .schema import RESOURCES
 
 if TYPE_CHECKING:
-    from .world import Sandbox
+    from .sandbox import Sandbox
 
 _USERS, _TEAMS, _MAILBOXES = "/api/v2/users", "/api/v2/teams", "/api/v2/mailboxes"
 _PATHS = {"user": _USERS, "team": _TEAMS, "mailbox": _MAILBOXES}

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from .contradictions import contradict
 from .directory import FIELD_NAMES, RECORD_CLASSES, Record
-from .wire import Request, Response
+from .http import Request, Response
 
 if TYPE_CHECKING:
-    from .world import Sandbox
+    from .sandbox import Sandbox
 
 PREFIX = "/_sandbox/"
 

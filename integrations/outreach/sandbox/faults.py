@@ -12,8 +12,8 @@ from urllib.parse import unquote_plus
 
 from .clock import Clock
 from .errors import ApiError
-from .troubles import AFTERWARDS, DOCUMENT_EDITS, INSTEAD, OPTIONS, RETRY_AFTER
-from .wire import Request, Response
+from .fault_kinds import AFTERWARDS, DOCUMENT_EDITS, INSTEAD, OPTIONS, RETRY_AFTER
+from .http import Request, Response
 
 
 @dataclass

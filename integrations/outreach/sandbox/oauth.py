@@ -20,8 +20,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from .clock import Clock
 from .consent import consent_page, refusal_page
 from .directory import Directory
+from .http import Request, Response
 from .settings import Settings
-from .wire import Request, Response
 
 ASKED = (
     "client_id",

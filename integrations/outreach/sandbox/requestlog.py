@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from .wire import Request
+from .http import Request
 
 # Form and JSON fields of the token endpoint that are secrets.
 SECRETS = ("client_secret", "code", "refresh_token", "token", "access_token", "code_verifier")

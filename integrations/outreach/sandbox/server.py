@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import BinaryIO, cast
 
-from .wire import BadRequest, Request, Response, read_request
+from .http import BadRequest, Request, Response, read_request
 
 Answer = Callable[[Request], Response]
 # A client that says nothing for this long is let go.

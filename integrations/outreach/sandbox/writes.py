@@ -9,9 +9,9 @@ from typing import Any
 
 from .directory import FIELD_NAMES, Directory
 from .errors import NotInSources, bad_parameters, invalid, not_authorized, not_found
+from .http import Request
 from .schema import Attribute, Resource
 from .settings import Settings
-from .wire import Request
 
 # What a new record cannot do without, as far as the sandbox's own records go.
 REQUIRED = {

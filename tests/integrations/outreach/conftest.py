@@ -13,8 +13,8 @@ import pytest
 from integrations.errors import RateLimited
 from integrations.outreach.client import CALL_SECONDS, OutreachClient
 from integrations.outreach.connector import OutreachConnector
+from integrations.outreach.interfaces import CallRecord, Permission
 from integrations.outreach.oauth import OAuthClient
-from integrations.outreach.ports import CallRecord, Permission
 from integrations.outreach.sandbox import Sandbox
 from integrations.outreach.scopes import REQUESTED
 

@@ -19,9 +19,9 @@ from integrations.errors import (
 )
 from integrations.outreach.client import OutreachClient, Transport
 from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_USERS, WRITE_SIGNATURE
-from integrations.outreach.listing import pages
-from integrations.outreach.ports import CallRecord, Permission
-from integrations.outreach.statuses import InMaintenance, NotUnderstood, TokenRejected, redact
+from integrations.outreach.interfaces import CallRecord, Permission
+from integrations.outreach.pagination import pages
+from integrations.outreach.replies import InMaintenance, NotUnderstood, TokenRejected, redact
 from tests.integrations.outreach.conftest import Access
 
 USERS = {"fields[user]": "email,title", "page[size]": "50", "count": "false", "sort": "createdAt"}

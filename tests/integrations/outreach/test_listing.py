@@ -6,8 +6,8 @@ import pytest
 
 from integrations.errors import ReplyTooLarge, UnexpectedReply, Unreachable, UnreadableReply
 from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
-from integrations.outreach.listing import NOT_ANSWERED, SOME_NOT_ANSWERED, pages
 from integrations.outreach.page_size import PageSize
+from integrations.outreach.pagination import NOT_ANSWERED, SOME_NOT_ANSWERED, pages
 
 USERS = {"fields[user]": "email,title", "page[size]": "50", "count": "false", "sort": "createdAt"}
 MAILBOXES = {

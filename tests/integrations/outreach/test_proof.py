@@ -9,7 +9,7 @@ import pytest
 from integrations.outreach import policy
 from integrations.outreach.client import WalledUpTransport
 from integrations.outreach.endpoints import LIST_USERS
-from integrations.outreach.ports import CallRecord
+from integrations.outreach.interfaces import CallRecord
 from integrations.outreach.proof import ATTEMPTS, Attempt, run_proof
 from tests.installation import ROOT
 

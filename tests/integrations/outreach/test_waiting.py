@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.outreach.waiting import allowance, say_wait, seconds_until, wait_seconds
+from integrations.outreach.rate_limits import allowance, say_wait, seconds_until, wait_seconds
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC).timestamp()
 

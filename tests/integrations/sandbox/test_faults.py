@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from integrations.outreach.sandbox import Sandbox
-from integrations.outreach.sandbox.wire import Request
+from integrations.outreach.sandbox.http import Request
 
 from .conftest import Api, Browser
 

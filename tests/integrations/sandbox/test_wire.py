@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from integrations.outreach.sandbox import Sandbox
+from integrations.outreach.sandbox.http import Request, Response
 from integrations.outreach.sandbox.server import Server
-from integrations.outreach.sandbox.wire import Request, Response
 
 from .conftest import Api
 

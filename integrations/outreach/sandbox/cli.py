@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .contradictions import CONTRADICTIONS, contradict
-from .world import Sandbox
+from .sandbox import Sandbox
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

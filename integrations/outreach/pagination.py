@@ -13,7 +13,8 @@ from integrations.outreach.client import READ_TRIES, OutreachClient
 from integrations.outreach.endpoints import Endpoint
 from integrations.outreach.jsonapi import FieldError
 from integrations.outreach.page_size import PageSize
-from integrations.outreach.statuses import InMaintenance, NoAccess, NoConnection, TokenRejected, TooSlow
+
+from .replies import InMaintenance, NoAccess, NoConnection, TokenRejected, TooSlow
 
 MOST_PAGES = 10_000
 # What is asked of a record whose whole answer does not come: enough to know which one it is.

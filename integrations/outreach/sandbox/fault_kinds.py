@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from .clock import Clock, iso
 from .errors import ApiError, invalid, missing_scope, not_authorized, not_found, rate_limited
-from .wire import Request, Response, Transmission
+from .http import Request, Response, Transmission
 
 JSON_TEXT = "application/json"
 

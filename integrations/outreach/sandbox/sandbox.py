@@ -10,13 +10,13 @@ from .clock import Clock
 from .control import PREFIX, Control
 from .directory import Directory
 from .faults import Faults
+from .http import Request, Response
 from .limits import Allowance
 from .oauth import Client, OAuth
 from .requestlog import RequestLog
 from .seed import build_company
 from .server import Server
 from .settings import Settings
-from .wire import Request, Response
 
 
 class Sandbox:

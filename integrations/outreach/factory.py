@@ -15,8 +15,8 @@ from integrations.errors import AccountRestricted, ConnectionLost, IntegrationEr
 from .client import OutreachClient
 from .connector import OutreachConnector
 from .endpoints import ENDPOINTS, LIST_USERS
+from .interfaces import Budget, CallRecord, Permission, Recorder
 from .oauth import OAuthClient, TokenReply
-from .ports import Budget, CallRecord, Permission, Recorder
 from .proof import ATTEMPTS, Proof
 from .proof import run_proof as run_proof_at
 from .scopes import NARROWER, NARROWER_SCOPES, REQUESTED, SCOPES, compare, features_lost
