@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from integrations.consent import list_scope_names
+from integrations.catalogue import list_scope_names
 from portal.models import Domain, User
 
 SHOWN_ROWS = 200

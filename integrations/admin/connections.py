@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from integrations.catalogue import list_scope_names
 from integrations.connection.assumptions import describe as describe_assumptions
 from integrations.connection.health import describe
 from integrations.connection.lifecycle import ResumeRefused, check_connection, pause, resume
 from integrations.connection.permissions import SwitchRefused, switch_off, switch_on
-from integrations.consent import list_scope_names
 from integrations.forms import AdminSwitchForm
 from integrations.ledger.usage import summarise
 from integrations.models import (

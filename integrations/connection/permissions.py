@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.consent import list_scopes
+from integrations.catalogue import list_scopes
 from integrations.ledger.record import record_act
 from integrations.models import Connection, ConnectionState, DisconnectStep, SwitchedOff
 from integrations.registry import list_alternatives

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Protocol
 
-from integrations.consent import list_calls
+from integrations.catalogue import list_calls
 from integrations.models import Connection, LedgerEntry, Outcome
 from portal.models import Domain
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Max, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
-from integrations.consent import list_calls, list_scopes
+from integrations.catalogue import list_calls, list_scopes
 from integrations.models import Connection, LedgerDay, Outcome
 from portal.models import Domain
 

@@ -7,11 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from integrations.catalogue import list_scopes
 from portal.access import require_staff
 from portal.models import Domain
 
 from ..audit import GRANTS, list_domain_audits, list_grants
-from ..consent import list_scopes
 from ..models import LedgerEntry
 
 PER_PAGE = 50

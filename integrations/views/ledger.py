@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, St
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from integrations.catalogue import list_calls
 from integrations.connection.health import describe
 from integrations.connection.lifecycle import get_last_connection
 from integrations.crypto.sealing import Unsealable
@@ -31,7 +32,6 @@ from portal.models import Domain, User
 from portal.plots import Plot, draw_bars
 from portal.reauth import recently_authenticated
 
-from ..consent import list_calls
 from ..forms import LedgerFilterForm
 from ..models import LedgerEntry
 from ..paging import NewestPaginator

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from integrations.catalogue import list_calls, list_lost_features, list_narrower_scopes, list_scopes
 from integrations.connection.health import Facts, describe, get_facts, get_failed_run, say_why_not_restorable
 from integrations.connection.lifecycle import (
     ResumeRefused,
@@ -33,12 +34,6 @@ from portal.access import Permission, require
 from portal.models import Domain, User
 from portal.reauth import recently_authenticated
 
-from ..consent import (
-    list_calls,
-    list_lost_features,
-    list_narrower_scopes,
-    list_scopes,
-)
 from ..forms import DisconnectForm, LeaveForm, ModeForm
 from ..models import Connection, ConnectionState, DisconnectStep, Mode
 from .permissions import leave_for_outreach, prefers_narrower

@@ -10,13 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from integrations.connection.lifecycle import get_connection
-from integrations.connection.permissions import Switch, SwitchRefused, list_switches, switch_off, switch_on
-from portal.access import Permission, require
-from portal.models import Domain, User
-from portal.reauth import get_typed, recently_authenticated
-
-from ..consent import (
+from integrations.catalogue import (
     asks_narrowly,
     features_lost,
     list_calls,
@@ -24,6 +18,12 @@ from ..consent import (
     list_scopes,
     start_authorisation,
 )
+from integrations.connection.lifecycle import get_connection
+from integrations.connection.permissions import Switch, SwitchRefused, list_switches, switch_off, switch_on
+from portal.access import Permission, require
+from portal.models import Domain, User
+from portal.reauth import get_typed, recently_authenticated
+
 from ..forms import RequestForm, SwitchOffForm, SwitchOnForm
 from ..models import Connection, ConnectionState, DisconnectStep
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from integrations.consent import list_scopes
+from integrations.catalogue import list_scopes
 from integrations.models import UNFINISHED, Connection, LedgerEntry, Mailbox, RunState, SyncRun
 from portal.models import Domain
 from signatures.models import (

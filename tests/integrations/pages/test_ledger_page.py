@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.consent import list_calls
+from integrations.catalogue import list_calls
 from integrations.models import LedgerEntry
 from portal.models import Role
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from integrations.consent import features_lost, list_scopes
+from integrations.catalogue import features_lost, list_scopes
 from integrations.models import CallBudget, Connection, ConnectionState, LedgerEntry, Mode, RunState
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Role
