@@ -12,9 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .access import Permission, require
-from .forms import ChoosePasswordForm
-from .invitations import (
+from portal.accounts.invitations import (
     InvitationRefused,
     accept,
     accept_as_new,
@@ -24,7 +22,10 @@ from .invitations import (
     resend,
     withdraw,
 )
-from .members import MembershipRefused
+from portal.accounts.members import MembershipRefused
+
+from .access import Permission, require
+from .forms import ChoosePasswordForm
 from .models import Domain, IdentityProvider, Invitation, Membership, User
 from .reauth import recently_authenticated
 from .views import get_person, tell_sent

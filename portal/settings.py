@@ -81,12 +81,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "portal.session_limits.end_old_sessions",
+    "portal.accounts.session_limits.end_old_sessions",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",  # pages are closed unless they opt out
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "portal.second_step.SecondStepMiddleware",
+    "portal.accounts.second_step.SecondStepMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -199,7 +199,7 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 SSO_PRIVATE_HOSTS = words("SSO_PRIVATE_HOSTS")  # identity providers that may stand in a private network
 HAS_SAML = find_spec("onelogin") is not None  # the extra `saml`
 REQUIRE_MFA = env.bool("REQUIRE_MFA", default=not DEBUG)  # of owners and staff; a domain may ask it of all
-MFA_FORMS = {"activate_totp": "portal.second_step.SetUpAppForm"}
+MFA_FORMS = {"activate_totp": "portal.accounts.second_step.SetUpAppForm"}
 MFA_TOTP_ISSUER = "Countersign"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 USERSESSIONS_TRACK_ACTIVITY = False  # it would write to the database at every request

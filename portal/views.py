@@ -24,17 +24,12 @@ from integrations.ledger.record import record_act
 from integrations.models import Connection
 from integrations.sync.progress import get_sync_steps
 from integrations.sync.unknown_values import describe_gaps
+from portal.accounts.invitations import Sent, invite, list_open
+from portal.accounts.members import MembershipRefused, change_role, get_roles_to_give, remove_member
 from signatures.overview import get_overview
 
 from .access import Permission, get_permissions, get_visible_domains, require
 from .forms import DomainForm, InvitationForm, RoleForm
-from .invitations import Sent, invite, list_open
-from .members import (
-    MembershipRefused,
-    change_role,
-    get_roles_to_give,
-    remove_member,
-)
 from .models import Domain, Membership, Role, User
 from .outages import RETRY_AFTER_SECONDS, is_outage
 from .readiness import get_readiness

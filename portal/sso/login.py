@@ -14,8 +14,8 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from integrations.ledger.record import record_act
+from portal.accounts.invitations import InvitationRefused, accept, check_open
 
-from ..invitations import InvitationRefused, accept, check_open
 from ..models import Domain, IdentityProvider, Invitation, Membership, Protocol, User
 from .identity import Identity
 from .refusals import ASK, Refusal

@@ -20,7 +20,7 @@ from integrations.connection.lifecycle import Authorisation, accept_authorisatio
 from integrations.models import Connection, Person  # noqa: E402
 from integrations.outreach.oauth import TokenReply  # noqa: E402
 from integrations.outreach.scopes import REQUESTED  # noqa: E402
-from portal.founding import found_domain  # noqa: E402
+from portal.accounts.domains import found_domain  # noqa: E402
 from signatures.images import take_in  # noqa: E402
 from signatures.models import Banner, BannerPlace, Campaign, Group, Sender  # noqa: E402
 

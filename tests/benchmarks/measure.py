@@ -25,7 +25,7 @@ from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USE
 from integrations.outreach.oauth import TokenReply  # noqa: E402
 from integrations.outreach.scopes import REQUESTED  # noqa: E402
 from integrations.sync import runs  # noqa: E402
-from portal.founding import found_domain  # noqa: E402
+from portal.accounts.domains import found_domain  # noqa: E402
 from portal.models import Domain  # noqa: E402
 
 PAGE_SIZE = 500  # as the connector asks

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection as database
 
 from integrations.models import LedgerEntry
-from portal.founding import found_domain
+from portal.accounts.domains import found_domain
 from portal.models import Domain, Membership, Role, User
 
 PASSWORD = "correct horse battery staple"

@@ -16,7 +16,7 @@ from django.utils import timezone
 from lxml import etree
 
 from integrations.models import LedgerEntry
-from portal.invitations import VALID_FOR
+from portal.accounts.invitations import VALID_FOR
 from portal.models import Domain, IdentityProvider, Invitation, Membership, Role, User
 from tests.integrations.conftest import words_of
 

@@ -23,7 +23,7 @@ from oidc_provider_mock import run_server_in_thread
 from integrations.crypto.rotation import reseal_all
 from integrations.crypto.sealing import seal
 from integrations.models import LedgerEntry
-from portal.invitations import VALID_FOR
+from portal.accounts.invitations import VALID_FOR
 from portal.models import Domain, IdentityProvider, Invitation, Membership, Role, User
 from portal.sso.discovery import read_configuration
 from portal.sso.transport import ProviderUnreachable, make_session

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.founding import found_domain
+from portal.accounts.domains import found_domain
 
 
 class Command(BaseCommand):

@@ -17,11 +17,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.ledger.record import record_act
+from portal.access import may_change_membership
+from portal.links import get_public_address
+from portal.models import Domain, Invitation, Membership, User
 
-from .access import may_change_membership
-from .links import get_public_address
 from .members import MembershipRefused
-from .models import Domain, Invitation, Membership, User
 
 VALID_FOR = timedelta(days=7)
 

@@ -26,8 +26,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from .models import Membership, Role, User
-from .reauth import RECENT_SECONDS, ask_again, is_recent
+from portal.models import Membership, Role, User
+from portal.reauth import RECENT_SECONDS, ask_again, is_recent
 
 _FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)  # recovery codes alone are none
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from django.db import transaction
 
 from integrations.ledger.record import record_act
-
-from .access import may_change_membership
-from .models import Domain, Membership, Role, User
+from portal.access import may_change_membership
+from portal.models import Domain, Membership, Role, User
 
 
 class MembershipRefused(Exception):

@@ -12,10 +12,9 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from integrations.ledger.record import record_act
+from portal.models import Domain, Membership, Role, User
 from signatures.authoring import install_starters
 from signatures.groups import ensure_default_group
-
-from .models import Domain, Membership, Role, User
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Accounts: domains, members, invitations, the second step and session limits."""
