@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
-from . import views
+from .views import domains
 
-PROBES = {"/healthz": views.healthz, "/readyz": views.readyz}
+PROBES = {"/healthz": domains.healthz, "/readyz": domains.readyz}
 
 
 def answer_probes(

@@ -11,7 +11,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "portal.views.bad_request"
-handler403 = "portal.views.permission_denied"
-handler404 = "portal.views.page_not_found"
-handler500 = "portal.views.server_error"
+handler400 = "portal.views.domains.bad_request"
+handler403 = "portal.views.domains.permission_denied"
+handler404 = "portal.views.domains.page_not_found"
+handler500 = "portal.views.domains.server_error"

@@ -111,7 +111,7 @@ def fail_inside(client: Client, monkeypatch: pytest.MonkeyPatch, sinks: Sinks, c
         raise RuntimeError(f"failed with {len(kept)} secrets in hand")
 
     client.raise_request_exception = False
-    monkeypatch.setattr("portal.sign_in_pages._save", fail)
+    monkeypatch.setattr("portal.views.sign_in._save", fail)
     monkeypatch.setattr("portal.forms.read_configuration", lambda issuer: {})
     typed = {
         "act": "sso",

@@ -93,7 +93,7 @@ def test_a7_a_host_that_is_not_ours_and_a_fault_of_ours_have_them_too(client, ow
     def fail(*args: Any, **kwargs: Any) -> HttpResponse:
         raise RuntimeError("canary-of-a-fault")
 
-    monkeypatch.setattr("portal.views.get_overview", fail)
+    monkeypatch.setattr("portal.views.domains.get_overview", fail)
     fault = client.get("/domains/acme.example/")
 
     assert (stranger.status_code, fault.status_code) == (400, 500)

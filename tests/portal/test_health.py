@@ -17,9 +17,10 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
-from portal import readiness, views
+from portal import readiness
 from portal.heartbeat import record_beat
 from portal.models import Role, User, WorkerHeartbeat
+from portal.views import domains
 
 
 def test_healthz_asks_nothing_of_the_database(client, django_assert_num_queries, db):
@@ -193,11 +194,11 @@ def test_an_unready_portal_is_logged_once_and_nobody_gets_mail_for_a_probe(
 @pytest.mark.parametrize(
     ("view", "arguments", "status", "words"),
     [
-        (views.bad_request, (ValueError("odd"),), 400, "That request could not be read"),
-        (views.permission_denied, (PermissionDenied("Not for <you>."),), 403, "Not for &lt;you&gt;."),
-        (views.csrf_failure, ("token missing",), 403, "This page was open too long"),
-        (views.page_not_found, (Http404(),), 404, "There is no such page"),
-        (views.server_error, (), 500, "Something broke on our side"),
+        (domains.bad_request, (ValueError("odd"),), 400, "That request could not be read"),
+        (domains.permission_denied, (PermissionDenied("Not for <you>."),), 403, "Not for &lt;you&gt;."),
+        (domains.csrf_failure, ("token missing",), 403, "This page was open too long"),
+        (domains.page_not_found, (Http404(),), 404, "There is no such page"),
+        (domains.server_error, (), 500, "Something broke on our side"),
     ],
 )
 def test_a_page_that_failed_says_what_happened(view, arguments, status, words):

@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from portal.access import Permission, require
 from portal.accounts.invitations import (
     InvitationRefused,
     accept,
@@ -23,12 +24,11 @@ from portal.accounts.invitations import (
     withdraw,
 )
 from portal.accounts.members import MembershipRefused
+from portal.forms import ChoosePasswordForm
+from portal.models import Domain, IdentityProvider, Invitation, Membership, User
+from portal.reauth import recently_authenticated
 
-from .access import Permission, require
-from .forms import ChoosePasswordForm
-from .models import Domain, IdentityProvider, Invitation, Membership, User
-from .reauth import recently_authenticated
-from .views import get_person, tell_sent
+from .domains import get_person, tell_sent
 
 _HELD = "invitation"  # the digest of the token this browser came with
 

@@ -24,16 +24,15 @@ from integrations.ledger.record import record_act
 from integrations.models import Connection
 from integrations.sync.progress import get_sync_steps
 from integrations.sync.unknown_values import describe_gaps
+from portal.access import Permission, get_permissions, get_visible_domains, require
 from portal.accounts.invitations import Sent, invite, list_open
 from portal.accounts.members import MembershipRefused, change_role, get_roles_to_give, remove_member
+from portal.forms import DomainForm, InvitationForm, RoleForm
+from portal.models import Domain, Membership, Role, User
+from portal.outages import RETRY_AFTER_SECONDS, is_outage
+from portal.readiness import get_readiness
+from portal.reauth import get_typed, recently_authenticated
 from signatures.overview import get_overview
-
-from .access import Permission, get_permissions, get_visible_domains, require
-from .forms import DomainForm, InvitationForm, RoleForm
-from .models import Domain, Membership, Role, User
-from .outages import RETRY_AFTER_SECONDS, is_outage
-from .readiness import get_readiness
-from .reauth import get_typed, recently_authenticated
 
 PER_PAGE = 50
 RECENT_SYNCS = 6

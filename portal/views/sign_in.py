@@ -16,15 +16,15 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from integrations.ledger.record import record_act
+from portal.access import Permission, require
+from portal.forms import IdentityProviderForm, SamlProviderForm, SecondStepForm
+from portal.links import get_public_address
+from portal.models import Domain, IdentityProvider, Protocol
+from portal.reauth import get_typed, recently_authenticated
+from portal.sso.saml.certificates import read_certificates
+from portal.sso.saml.views import get_addresses
 
-from .access import Permission, require
-from .forms import IdentityProviderForm, SamlProviderForm, SecondStepForm
-from .links import get_public_address
-from .models import Domain, IdentityProvider, Protocol
-from .reauth import get_typed, recently_authenticated
-from .sso.saml.certificates import read_certificates
-from .sso.saml.views import get_addresses
-from .views import get_person
+from .domains import get_person
 
 WAYS = {"sso": Protocol.OIDC.value, "saml": Protocol.SAML.value}  # which form was sent
 

@@ -1,0 +1,1 @@
+"""Pages of the portal itself, one file per subject."""
