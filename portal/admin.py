@@ -28,10 +28,10 @@ from django.utils.safestring import SafeString
 from integrations.admin.base import BoundedChangeList, OperatorAdmin, get_operator, is_operator
 from integrations.connection.health import describe
 from integrations.models import Connection
+from portal.forms.accounts import DomainOperatorForm
 
 from . import admin_queue  # noqa: F401 - registers the background's pages
 from .admin_forms import ChangeUserForm, MemberForm, MemberFormSet, MembershipForm, NewUserForm
-from .forms import DomainOperatorForm
 from .models import Domain, Membership, Role, User
 from .operators import (
     keep_an_owner,

@@ -15,7 +15,8 @@ from django.urls import reverse
 from django.utils.crypto import get_random_string
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ..forms import SsoStartForm
+from portal.forms.accounts import SsoStartForm
+
 from ..links import get_public_address
 from ..models import IdentityProvider, Protocol
 from . import completion, exchange

@@ -27,7 +27,7 @@ from integrations.sync.unknown_values import describe_gaps
 from portal.access import Permission, get_permissions, get_visible_domains, require
 from portal.accounts.invitations import Sent, invite, list_open
 from portal.accounts.members import MembershipRefused, change_role, get_roles_to_give, remove_member
-from portal.forms import DomainForm, InvitationForm, RoleForm
+from portal.forms.accounts import DomainForm, InvitationForm, RoleForm
 from portal.models import Domain, Membership, Role, User
 from portal.outages import RETRY_AFTER_SECONDS, is_outage
 from portal.readiness import get_readiness

@@ -24,7 +24,7 @@ from portal.accounts.invitations import (
     withdraw,
 )
 from portal.accounts.members import MembershipRefused
-from portal.forms import ChoosePasswordForm
+from portal.forms.accounts import ChoosePasswordForm
 from portal.models import Domain, IdentityProvider, Invitation, Membership, User
 from portal.reauth import recently_authenticated
 

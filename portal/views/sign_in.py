@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from integrations.ledger.record import record_act
 from portal.access import Permission, require
-from portal.forms import IdentityProviderForm, SamlProviderForm, SecondStepForm
+from portal.forms.accounts import IdentityProviderForm, SamlProviderForm, SecondStepForm
 from portal.links import get_public_address
 from portal.models import Domain, IdentityProvider, Protocol
 from portal.reauth import get_typed, recently_authenticated

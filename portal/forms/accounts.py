@@ -12,11 +12,10 @@ from django.contrib.auth.password_validation import validate_password
 from django.utils import timezone
 
 from integrations.crypto.sealing import seal
-
-from .models import Domain, IdentityProvider, Membership, Protocol, Role, User
-from .sso.discovery import read_configuration
-from .sso.saml.certificates import read_certificates
-from .sso.transport import ProviderUnreachable, is_acceptable
+from portal.models import Domain, IdentityProvider, Membership, Protocol, Role, User
+from portal.sso.discovery import read_configuration
+from portal.sso.saml.certificates import read_certificates
+from portal.sso.transport import ProviderUnreachable, is_acceptable
 
 
 class InvitationForm(forms.Form):
