@@ -29,11 +29,8 @@ from integrations.admin.base import BoundedChangeList, OperatorAdmin, get_operat
 from integrations.connection.health import describe
 from integrations.models import Connection
 from portal.forms.accounts import DomainOperatorForm
-
-from . import admin_queue  # noqa: F401 - registers the background's pages
-from .admin_forms import ChangeUserForm, MemberForm, MemberFormSet, MembershipForm, NewUserForm
-from .models import Domain, Membership, Role, User
-from .operators import (
+from portal.models import Domain, Membership, Role, User
+from portal.operators import (
     keep_an_owner,
     lock_members,
     note_domain_changed,
@@ -43,7 +40,10 @@ from .operators import (
     note_role_changed,
     vouch_for_address,
 )
-from .reauth import ask_again, is_recent
+from portal.reauth import ask_again, is_recent
+
+from . import background  # noqa: F401 - registers the background's pages
+from .forms import ChangeUserForm, MemberForm, MemberFormSet, MembershipForm, NewUserForm
 
 admin.site.site_header = admin.site.site_title = "Countersign"
 admin.site.index_title = "Operations"

@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 
-from .models import Membership, Role, User
-from .operators import keep_an_owner, lock_members
+from portal.models import Membership, Role, User
+from portal.operators import keep_an_owner, lock_members
 
 
 def _clean_email(form: forms.ModelForm) -> str:

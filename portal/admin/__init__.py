@@ -1,0 +1,5 @@
+"""Django admin: domains, members and people, and the background."""
+
+from portal.admin import accounts, background
+
+__all__ = ["accounts", "background"]
