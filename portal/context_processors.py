@@ -7,8 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from portal.worker.heartbeat import get_worker
+
 from .access import Permission, get_permissions, get_role, get_visible_domains
-from .heartbeat import get_worker
 from .models import Domain, IdentityProvider, Role
 
 MENU_DOMAINS = 20  # more are found on the list of domains

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from .heartbeat import Worker, get_worker
+from portal.worker.heartbeat import Worker, get_worker
 
 log = logging.getLogger(__name__)
 _said = {"web": "", "worker": ""}  # what this process said last; empty: nothing was wrong

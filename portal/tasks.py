@@ -1,6 +1,7 @@
 """Entry points for the background worker that belong to the house."""
 
-from .heartbeat import record_beat as _record_beat
+from portal.worker.heartbeat import record_beat as _record_beat
+
 from .retention import remove_expired_sessions as _remove_expired_sessions
 
 

@@ -22,7 +22,7 @@ from integrations.models import READ_TO_END, Connection, Mailbox, Person, RunSta
 from integrations.models.directory import MirrorRow
 from integrations.outages import explain_outage, get_pause, is_outage, say_outage
 from integrations.registry import NEEDED
-from portal.garbage import collect_rarely
+from portal.worker.gc_tuning import collect_rarely
 
 from .mirror import Mirror, Tally, TeamSides
 from .rejections import KINDS, Rejections, describe_shares

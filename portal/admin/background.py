@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 
 from integrations.admin.base import ReadOnlyAdmin
-from portal.schedules import ScheduleRefused, switch_schedule
+from portal.worker.schedules import ScheduleRefused, switch_schedule
 
 # A schedule names any callable: nobody types one. Resubmitting a task would run whatever it names.
 for model in (Schedule, Success, Failure, OrmQ):

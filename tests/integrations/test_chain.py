@@ -21,7 +21,7 @@ from integrations.ledger.record import record_act
 from integrations.ledger.verification import check_and_note, check_chain
 from integrations.models import GENESIS, ChainCheck, LedgerChain, LedgerDay, LedgerEntry
 from portal.models import Domain
-from portal.schedules import SCHEDULES
+from portal.worker.schedules import SCHEDULES
 from tests.tampering import tamper, without_guards
 
 pytestmark = pytest.mark.django_db

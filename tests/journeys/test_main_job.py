@@ -23,7 +23,7 @@ SYNC_SCHEDULE = "sync what changed"
 # Every scheduled job at once, and what a person could still press: none of it may leave the process.
 WAKE_EVERYTHING = """
 from django.utils.module_loading import import_string
-from portal.schedules import SCHEDULES
+from portal.worker.schedules import SCHEDULES
 for schedule in SCHEDULES:
     import_string(schedule.task)()
 print("woken")

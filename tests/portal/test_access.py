@@ -20,9 +20,9 @@ from integrations.ledger.chain import get_chain
 from integrations.ledger.record import record_act
 from integrations.ledger.verification import check_and_note
 from integrations.models import AssumptionReport, LedgerCheckpoint, Notice, Team
-from portal.heartbeat import record_beat
 from portal.models import Membership, Role, User
-from portal.schedules import set_up_schedules
+from portal.worker.heartbeat import record_beat
+from portal.worker.schedules import set_up_schedules
 from signatures.board import get_place
 from signatures.models import BannerEvent, Brand, Decision, KnownRecipient, LookupShare, Snapshot
 from signatures.sifting import sift_events

@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from integrations.models import Connection, ConnectionState, DisconnectStep, LedgerEntry
-from portal.heartbeat import record_beat
 from portal.models import Membership, Role
+from portal.worker.heartbeat import record_beat
 from signatures.authoring import save_template
 from signatures.models import Assignment, DeliveryRun, DeliveryRunState, Group, Template
 

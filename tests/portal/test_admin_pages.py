@@ -32,7 +32,7 @@ from integrations.models import (
 )
 from integrations.sync import runs
 from portal.models import Domain, User
-from portal.schedules import set_up_schedules
+from portal.worker.schedules import set_up_schedules
 from signatures.authoring import assign_template, install_starters
 from signatures.decision_keys import make_key
 from signatures.delivery import plan_delivery

@@ -7,7 +7,7 @@ from django.test import Client
 from django_q.models import Schedule
 
 from portal.models import User
-from portal.schedules import SCHEDULES, set_up_schedules
+from portal.worker.schedules import SCHEDULES, set_up_schedules
 
 
 def switch(client: Client, name: str, action: str) -> list[str]:

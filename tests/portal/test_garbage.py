@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from portal.garbage import RARELY, collect_rarely
+from portal.worker.gc_tuning import RARELY, collect_rarely
 
 
 def test_the_threshold_is_raised_until_the_last_of_several_leaves():

@@ -18,9 +18,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal import readiness
-from portal.heartbeat import record_beat
 from portal.models import Role, User, WorkerHeartbeat
 from portal.views import domains
+from portal.worker.heartbeat import record_beat
 
 
 def test_healthz_asks_nothing_of_the_database(client, django_assert_num_queries, db):

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
-from portal.schedules import SCHEDULES, set_up_schedules
+from portal.worker.schedules import SCHEDULES, set_up_schedules
 
 pytestmark = pytest.mark.django_db
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from portal.beats import is_running
 from portal.management.commands.serve import describe_installation
+from portal.worker.liveness import is_running
 from tests.installation import Installation, wait_until
 
 GRACE_SECONDS = 8

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.schedules import set_up_schedules
+from portal.worker.schedules import set_up_schedules
 
 
 class Command(BaseCommand):

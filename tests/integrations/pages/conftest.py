@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from integrations.models import Connection, RunState, SyncKind, SyncRun
 from integrations.outreach.scopes import REQUESTED
-from portal.heartbeat import record_beat
 from portal.models import Domain, Role
+from portal.worker.heartbeat import record_beat
 
 
 @pytest.fixture

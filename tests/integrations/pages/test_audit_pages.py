@@ -14,8 +14,8 @@ from integrations.ledger.record import record_act
 from integrations.ledger.usage import list_days, list_written, summarise
 from integrations.ledger.verification import check_and_note
 from integrations.models import ChainCheck, LedgerChain, LedgerEntry
-from portal.heartbeat import record_beat
 from portal.models import Domain, Role, User
+from portal.worker.heartbeat import record_beat
 from tests.integrations.conftest import words_of
 from tests.tampering import tamper
 

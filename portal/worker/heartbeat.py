@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from .models import WorkerHeartbeat
+from portal.models import WorkerHeartbeat
 
 FUTURE_SECONDS = 5  # a beat further ahead than this was written by a clock that differs
 

@@ -24,9 +24,10 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from django.db.models.functions import Now
 
-from . import beats
+from portal.models import WorkerHeartbeat
+
+from . import liveness
 from .heartbeat import record_beat
-from .models import WorkerHeartbeat
 
 CANARY_SECONDS = 10.0  # or less: several canaries must fit into HEARTBEAT_GRACE_SECONDS
 STOP_SECONDS = 20.0  # a running task has this long to finish when we are asked to stop
@@ -100,9 +101,9 @@ class Supervisor:
     ) -> None:
         self._say = say
         self._stopping = threading.Event()
-        beats.remove_abandoned_folders()
-        self._beats = beats.make_folder()
-        environ = {**os.environ, beats.VARIABLE: str(self._beats)}
+        liveness.remove_abandoned_folders()
+        self._beats = liveness.make_folder()
+        environ = {**os.environ, liveness.VARIABLE: str(self._beats)}
         self.web = Child("web server", web, environ) if web else None
         self.worker = Child("background worker", worker, environ) if worker else None
         self._canary_at = 0.0
@@ -155,7 +156,7 @@ class Supervisor:
 
         try:
             close_old_connections()
-            if beats.is_anybody_busy(self._beats):
+            if liveness.is_anybody_busy(self._beats):
                 record_beat()  # a canary would wait behind the task
                 return
             WorkerHeartbeat.objects.get_or_create(id=WorkerHeartbeat.SOLE_ID)
@@ -174,4 +175,4 @@ class Supervisor:
         grace = settings.HEARTBEAT_GRACE_SECONDS
         if time.monotonic() - worker.started_at < grace:
             return False
-        return not beats.is_anybody_working(self._beats, within_seconds=grace)
+        return not liveness.is_anybody_working(self._beats, within_seconds=grace)

@@ -1,0 +1,1 @@
+"""The background worker: its supervisor, signs of life, schedules and memory."""
