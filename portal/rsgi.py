@@ -10,10 +10,11 @@ from django.db import Error as DatabaseFailure
 from django.db import close_old_connections
 from django.http import parse_cookie
 
-from .thread_pool import ThreadPool
-from .webserver import raise_file_limit
+from portal.webserver.command import raise_file_limit
+from portal.webserver.thread_pool import ThreadPool
+from portal.webserver.wsgi_adapter import WSGIAdapter
+
 from .wsgi import application as wsgi_application
-from .wsgi_adapter import WSGIAdapter
 
 _MOST_WAITING = 200
 _HEALTH = ThreadPool(

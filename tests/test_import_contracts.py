@@ -26,9 +26,9 @@ SPEAKERS = {
     "signatures/mailgateway/passing.py": "stands between them, and opens nothing itself",
     "signatures/mailgateway/budget.py": "makes large messages wait",
     "signatures/mailgateway/run.py": "listens",
-    "portal/request_body.py": "takes request bodies in, in the web server's own loop",
-    "portal/thread_pool.py": "hands requests to threads, from that loop",
-    "portal/wsgi_adapter.py": "stands between that loop and Django, and opens nothing itself",
+    "portal/webserver/request_body.py": "takes request bodies in, in the web server's own loop",
+    "portal/webserver/thread_pool.py": "hands requests to threads, from that loop",
+    "portal/webserver/wsgi_adapter.py": "stands between that loop and Django, and opens nothing itself",
     "portal/demo": "acts as the person's browser, on this machine only",
 }
 NETWORK = {

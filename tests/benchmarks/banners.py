@@ -24,7 +24,7 @@ from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.table import Table
 
-from portal.webserver import make_web_command
+from portal.webserver.command import make_web_command
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 2

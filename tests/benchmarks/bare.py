@@ -10,8 +10,8 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from portal.thread_pool import ThreadPool
-from portal.wsgi_adapter import WSGIAdapter
+from portal.webserver.thread_pool import ThreadPool
+from portal.webserver.wsgi_adapter import WSGIAdapter
 
 CONTENT = Path(os.environ["BARE_FILE"]).read_bytes()
 

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from portal.thread_pool import ThreadPool
-from portal.wsgi_adapter import BUFFERED_BYTES, WSGIAdapter
+from portal.webserver.thread_pool import ThreadPool
+from portal.webserver.wsgi_adapter import BUFFERED_BYTES, WSGIAdapter
 
 PIECE = bytes(range(256)) * 400
 PIECES = 5 * BUFFERED_BYTES // len(PIECE)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from portal.request_body import ANYBODYS_BYTES, LARGEST_BYTES, MOST_AT_ONCE, BodyReader, BodyRefused
+from portal.webserver.request_body import ANYBODYS_BYTES, LARGEST_BYTES, MOST_AT_ONCE, BodyReader, BodyRefused
 
 
 class Loop(asyncio.SelectorEventLoop):

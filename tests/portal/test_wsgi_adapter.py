@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from portal.webserver import make_web_command
+from portal.webserver.command import make_web_command
 from tests.installation import ROOT, wait_until
 from tests.portal_process import find_free_port
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.checks import check_outreach_is_real
-from portal.webserver import make_web_command
+from portal.webserver.command import make_web_command
 from portal.worker.schedules import set_up_schedules
 from portal.worker.supervisor import Supervisor
 

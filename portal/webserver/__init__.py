@@ -1,0 +1,1 @@
+"""The web server: its command line, and what stands between it and Django."""
