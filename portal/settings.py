@@ -212,7 +212,7 @@ vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("FROM_EMAIL", default=f"Countersign <no-reply@{_public.hostname}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 ADMINS = [(address, address) for address in words("ERROR_EMAILS")]
-DEFAULT_EXCEPTION_REPORTER = "portal.reports.PlainReporter"  # Django's own would mail what people typed
+DEFAULT_EXCEPTION_REPORTER = "portal.error_reports.PlainReporter"  # Django's own would mail what people typed
 
 # ── The mail gateway ─────────────────────────────────────────────────────────────────────────────
 MAILGATEWAY_LISTEN = env.str("MAILGATEWAY_LISTEN", default="127.0.0.1:10025")

@@ -11,7 +11,7 @@ from typing import TextIO
 from django.db.models import Q
 
 from portal.cells import defuse_cell
-from portal.csvlines import BYTE_ORDER_MARK
+from portal.csv_export import BYTE_ORDER_MARK
 from portal.models import Domain
 
 from .models import Snapshot

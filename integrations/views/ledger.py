@@ -28,8 +28,8 @@ from integrations.ledger.usage import (
     summarise,
 )
 from portal.access import Permission, require
+from portal.charts import Plot, draw_bars
 from portal.models import Domain, User
-from portal.plots import Plot, draw_bars
 from portal.reauth import recently_authenticated
 
 from ..forms import LedgerFilterForm

@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.access import may_change_membership
-from portal.links import get_public_address
 from portal.models import Domain, Invitation, Membership, User
+from portal.public_url import get_public_address
 
 from .members import MembershipRefused
 

@@ -18,8 +18,8 @@ from django.views.decorators.http import require_http_methods
 from integrations.ledger.record import record_act
 from portal.access import Permission, require
 from portal.forms.accounts import IdentityProviderForm, SamlProviderForm, SecondStepForm
-from portal.links import get_public_address
 from portal.models import Domain, IdentityProvider, Protocol
+from portal.public_url import get_public_address
 from portal.reauth import get_typed, recently_authenticated
 from portal.sso.saml.certificates import read_certificates
 from portal.sso.saml.views import get_addresses

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_safe
 
 from integrations.ledger.record import record_act
 from portal.access import Permission, require
-from portal.csvlines import write_lines
+from portal.charts import Plot, draw_bars
+from portal.csv_export import write_lines
 from portal.models import Domain
-from portal.plots import Plot, draw_bars
 from portal.reauth import recently_authenticated
 from signatures import bot_agents, carriers, results, scanners
 from signatures.comparing import compare_banners

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from portal.csvlines import write_lines
+from portal.csv_export import write_lines
 
 
 @pytest.mark.parametrize(

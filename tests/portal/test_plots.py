@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.plots import HEIGHT, WIDTH, Bar, draw_bars, pick_marks, round_up
+from portal.charts import HEIGHT, WIDTH, Bar, draw_bars, pick_marks, round_up
 
 
 def test_a_part_stands_in_front_of_everything_on_one_scale():

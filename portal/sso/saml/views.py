@@ -19,7 +19,8 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from ...links import get_public_address
+from portal.public_url import get_public_address
+
 from ...models import IdentityProvider, Protocol
 from .. import completion
 from ..identity import Identity, digest_setup
