@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
-from portal.demo import house
+from portal.demo import environment
 from portal.demo.browser import LostOnTheWay
 
 
@@ -30,34 +30,34 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not 2 <= options["people"] <= 100_000:
             raise CommandError("Choose between 2 and 100,000 people.")
-        house.end_on_signals()
-        plan = house.Plan(people=options["people"], port=options["port"])
+        environment.end_on_signals()
+        plan = environment.Plan(people=options["people"], port=options["port"])
         folder = Path(settings.BASE_DIR) / ".demo"
         try:
-            if os.environ.get(house.FOLDER_VARIABLE) == str(folder):
+            if os.environ.get(environment.FOLDER_VARIABLE) == str(folder):
                 self._inside(folder, plan, is_once=options["once"])
             else:
                 self._outside(folder, plan)
-        except (house.DemoRefused, LostOnTheWay) as error:
+        except (environment.DemoRefused, LostOnTheWay) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as error:
             raise CommandError("Ended before it was done.") from error
 
-    def _outside(self, folder: Path, plan: house.Plan) -> None:
+    def _outside(self, folder: Path, plan: environment.Plan) -> None:
         """Start the sandbox, then this command once more with the demo's own settings."""
-        house.check_port(plan.port)
-        removed = house.clear_folder(folder)
+        environment.check_port(plan.port)
+        removed = environment.clear_folder(folder)
         if removed:
             self.stdout.write(removed)
             self.stdout.flush()  # the inner process writes to the same pipe or file, and would come first
-        with house.holding(folder), house.running_sandbox(folder, plan) as sandbox_url:
-            environ = house.make_environment(folder, plan, sandbox_url=sandbox_url)
-            status = house.run_inside(sys.argv, environ)
+        with environment.holding(folder), environment.running_sandbox(folder, plan) as sandbox_url:
+            environ = environment.make_environment(folder, plan, sandbox_url=sandbox_url)
+            status = environment.run_inside(sys.argv, environ)
         if status:
             raise SystemExit(status)
 
-    def _inside(self, folder: Path, plan: house.Plan, *, is_once: bool) -> None:
-        from portal.demo.stage import perform  # needs the demo's settings
+    def _inside(self, folder: Path, plan: environment.Plan, *, is_once: bool) -> None:
+        from portal.demo.run import perform  # needs the demo's settings
 
         if not perform(folder, plan, console=Console(), is_once=is_once):
             raise CommandError("Some mailboxes do not hold what was delivered. They are named above.")

@@ -10,13 +10,13 @@ from django.conf import settings
 from django.urls import reverse
 from rich.console import Console
 
-from . import house
+from . import environment
 from .browser import answers
-from .journey import Journey
-from .table import build_table
+from .scenario import Journey
+from .summary import build_table
 
 
-def perform(folder: Path, plan: house.Plan, *, console: Console, is_once: bool) -> bool:
+def perform(folder: Path, plan: environment.Plan, *, console: Console, is_once: bool) -> bool:
     """The main job is done and told; returns whether every mailbox holds what was delivered.
 
     is_once: return then. Otherwise the portal serves until Ctrl-C.
@@ -24,11 +24,13 @@ def perform(folder: Path, plan: house.Plan, *, console: Console, is_once: bool) 
     console.print(
         f"[bold]Countersign demo[/bold]: an invented company of {plan.people:,} people, all on this machine"
     )
-    house.run_command("migrate", "--verbosity", "0")
-    house.run_command("createdomain", house.DOMAIN, "--owner", house.OWNER_EMAIL, "--operator")
+    environment.run_command("migrate", "--verbosity", "0")
+    environment.run_command(
+        "createdomain", environment.DOMAIN, "--owner", environment.OWNER_EMAIL, "--operator"
+    )
     console.print(f"[green]✓[/green] Made the database {folder / 'demo.sqlite3'}")
     health = plan.portal_url + reverse("portal:healthz")
-    with house.running_portal(folder, plan, lambda: answers(health)):
+    with environment.running_portal(folder, plan, lambda: answers(health)):
         console.print(
             f"[green]✓[/green] Started the portal, its worker and a sandbox Outreach at {settings.OUTREACH_BASE_URL}"
         )
@@ -37,7 +39,7 @@ def perform(folder: Path, plan: house.Plan, *, console: Console, is_once: bool) 
         for email in result.mismatches[:20]:
             console.print(f"[red]✗[/red] {email} does not hold what was delivered")
         console.print(
-            f"Portal:  {plan.portal_url}/\nLogin:   {house.OWNER_EMAIL}\nPassword: {house.OWNER_PASSWORD}"
+            f"Portal:  {plan.portal_url}/\nLogin:   {environment.OWNER_EMAIL}\nPassword: {environment.OWNER_PASSWORD}"
         )
         if not is_once:
             console.print("It keeps running, worker included, until you press Ctrl-C.")

@@ -29,9 +29,9 @@ from signatures.models import (
 )
 
 from .browser import Browser, LostOnTheWay, Page
-from .campaigns import run_campaigns
-from .house import DOMAIN, OWNER_EMAIL, OWNER_PASSWORD, Plan
-from .mails import Mails, send_mails
+from .environment import DOMAIN, OWNER_EMAIL, OWNER_PASSWORD, Plan
+from .sample_campaigns import run_campaigns
+from .sample_mails import Mails, send_mails
 
 Found = TypeVar("Found")
 

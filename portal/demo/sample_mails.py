@@ -18,7 +18,7 @@ from signatures.models import Campaign, Decision, Sender
 from signatures.scanners import BURST_SENDERS_OF_NETWORK, RUSH
 
 from .browser import Browser
-from .campaigns import TAG
+from .sample_campaigns import TAG
 
 # All readers are on this machine: one more sender, and their clicks would pass for a scanner's.
 MOST_SENDERS = BURST_SENDERS_OF_NETWORK - 1

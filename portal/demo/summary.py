@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from .journey import Result
+from .scenario import Result
 
 
 def build_table(result: Result) -> Table:
