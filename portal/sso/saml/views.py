@@ -25,7 +25,7 @@ from ...models import IdentityProvider, Protocol
 from .. import completion
 from ..identity import Identity, digest_setup
 from ..refusals import Refusal, close, refuse
-from .answer import Addresses, NotBelieved
+from .assertion import Addresses, NotBelieved
 
 COOKIE_SECONDS = 120
 LARGEST_BYTES = 300_000  # of what is posted, before a byte of it is read
@@ -51,9 +51,9 @@ def get_addresses(domain: str) -> Addresses:
 
 def go(request: HttpRequest, row: IdentityProvider) -> HttpResponse:
     """Send the browser out, with a request that only this session can bring back an answer to."""
-    from . import wire  # the extra is there
+    from . import protocol  # the extra is there
 
-    target, request_id = wire.make_request(
+    target, request_id = protocol.make_request(
         row, get_addresses(row.domain.name), asks_again=request.user.is_authenticated
     )
     completion.begin(request, row, state_id=request_id)
@@ -64,10 +64,10 @@ def go(request: HttpRequest, row: IdentityProvider) -> HttpResponse:
 @require_safe
 def metadata(request: HttpRequest, domain: str) -> HttpResponse:
     row = _get_row(domain)
-    from . import wire  # the extra is there
+    from . import protocol  # the extra is there
 
     return HttpResponse(
-        wire.make_metadata(row, get_addresses(domain)), content_type="application/samlmetadata+xml"
+        protocol.make_metadata(row, get_addresses(domain)), content_type="application/samlmetadata+xml"
     )
 
 
@@ -77,14 +77,14 @@ def metadata(request: HttpRequest, domain: str) -> HttpResponse:
 def take(request: HttpRequest, domain: str) -> HttpResponse:
     """Check an answer as it stands, and keep it for two minutes in the browser that brought it."""
     row = _get_row(domain)
-    from . import wire  # the extra is there
+    from . import protocol  # the extra is there
 
     length = request.META.get("CONTENT_LENGTH") or ""
     if not length.isdecimal() or int(length[:10]) >= LARGEST_BYTES:
         refusal = Refusal(NOT_BELIEVED, "It is too large, or does not say how large.", cause="too large")
         return refuse(request, refusal, domain=domain, status=413)
     try:
-        answer = wire.read_answer(row, get_addresses(domain), request.POST.get("SAMLResponse", ""))
+        answer = protocol.read_answer(row, get_addresses(domain), request.POST.get("SAMLResponse", ""))
     except NotBelieved as error:
         return refuse(request, Refusal(NOT_BELIEVED, str(error), cause=error.cause), domain=domain)
     kept = {

@@ -21,11 +21,12 @@ from onelogin.saml2.settings import OneLogin_Saml2_Settings
 from onelogin.saml2.utils import OneLogin_Saml2_Utils
 from onelogin.saml2.xml_utils import OneLogin_Saml2_XML
 
-from ...models import IdentityProvider
-from ..clocks import describe_clock, describe_difference
-from ..exchange import is_storable
-from ..identity import Identity
-from .answer import Addresses, Answer, NotBelieved
+from portal.models import IdentityProvider
+from portal.sso.clocks import describe_clock, describe_difference
+from portal.sso.exchange import is_storable
+from portal.sso.identity import Identity
+
+from .assertion import Addresses, Answer, NotBelieved
 from .certificates import read_certificates
 
 LARGEST_CHARACTERS = 200_000

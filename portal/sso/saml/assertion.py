@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..identity import Identity
+from portal.sso.identity import Identity
 
 
 @dataclass(frozen=True, slots=True)
