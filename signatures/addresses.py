@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from .rendering.place import is_variable
+from signatures.rendering.banner_links import is_variable
 
 
 def get_image_url(banner_key: str, *, variable: str = "") -> str:

@@ -13,13 +13,13 @@ from django.db.models import Count, Max
 from django.utils import timezone
 
 from portal.models import Domain
+from signatures.rendering.banner_links import is_variable
 
 from .board import Board, load_board
 from .campaigns import NOTHING, CampaignRule, Choice, RecipientFacts, SenderFacts, choose_banner
 from .links import with_utm
 from .memory import Bounded
 from .models import Banner, BannerPlace, Sender
-from .rendering.place import is_variable
 
 OVERLAP = timedelta(minutes=2)  # what was committed late, or by a machine whose clock is behind
 MOST_SENDERS = 200_000

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 LENGTH = 4_000
 # Those that look ahead for an end, and what sees to it that there is one, or how much they are given.
 GUARDED = {
-    "signatures.rendering.slots.LIQUID_PIECE": "bounds.read_liquid refuses what has no end",
+    "signatures.rendering.placeholders.LIQUID_PIECE": "bounds.read_liquid refuses what has no end",
     "signatures.rendering.compile.LIQUID_PIECE": "the same pattern",
     "signatures.rendering.compile._COMMENTS": "a serializer closes every comment",
     "integrations.outreach.replies._ADDRESS": "1,000 characters of a reply",
@@ -144,7 +144,7 @@ def test_every_pattern_is_found():
     assert len(PATTERNS) > 90
     assert GUARDED.keys() <= PATTERNS.keys()
     assert PATTERNS["signatures.rendering.context._EMAIL"][1] is False
-    assert PATTERNS["signatures.rendering.slots._SLOT"][1] is True
+    assert PATTERNS["signatures.rendering.placeholders._SLOT"][1] is True
 
 
 def find_slow(pattern: re.Pattern, *, is_anywhere: bool) -> str | None:

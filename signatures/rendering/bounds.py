@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from signatures.rendering.errors import Locator, TemplateError
-from signatures.rendering.marks import PRIVATE
 from signatures.rendering.markup import Kind, Piece
+
+from .sentinels import PRIVATE
 
 MAX_SOURCE_CHARACTERS = 100_000
 MAX_LIQUID = 400

@@ -17,7 +17,6 @@ from liquid.expression import Expression
 from liquid.template import BoundTemplate
 
 from signatures.rendering.absences import left_over_warnings
-from signatures.rendering.advice import removal_warnings, result_warnings, style_warnings
 from signatures.rendering.bounds import (
     MarkupBounds,
     read_liquid,
@@ -25,18 +24,20 @@ from signatures.rendering.bounds import (
     require_css,
     require_draft,
 )
-from signatures.rendering.branches import require_whole_branches
 from signatures.rendering.errors import Locator, RenderRefused, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME, nearest_field, sample_values
 from signatures.rendering.filters import FILTER_ARGUMENTS, FILTERS, MAX_TRUNCATE
 from signatures.rendering.hidden import condition_warnings, drop_hidden
-from signatures.rendering.language import ALLOWED_TAGS, LIQUID, MarkedOutputNode
-from signatures.rendering.marks import PRIVATE, SLOT_CLOSE, SLOT_OPEN
 from signatures.rendering.markup import Unclosed, read_pieces
 from signatures.rendering.render import render_signature
 from signatures.rendering.sanitize import inline_styles, sanitize_inlined, sanitize_template
-from signatures.rendering.slots import LIQUID_PIECE, Slot, put_aside, put_back
 from signatures.rendering.template import CompiledTemplate
+
+from .lint import removal_warnings, result_warnings, style_warnings
+from .liquid import ALLOWED_TAGS, LIQUID, MarkedOutputNode
+from .nesting import require_whole_branches
+from .placeholders import LIQUID_PIECE, Slot, put_aside, put_back
+from .sentinels import PRIVATE, SLOT_CLOSE, SLOT_OPEN
 
 _COMMENTS = re.compile(f"<!--(?!{SLOT_OPEN}[0-9]+{SLOT_CLOSE}-->).*?-->", re.DOTALL)
 _PICTURE_WITHOUT_ADDRESS = re.compile(r"<img(?![^>]* src=)[^>]*>")

@@ -12,7 +12,8 @@ from urllib.parse import quote, urlsplit
 from portal.hostnames import to_ascii
 from signatures.rendering.fields import FIELDS, Trust
 from signatures.rendering.phones import get_region, without_scheme
-from signatures.rendering.place import split_address
+
+from .banner_links import split_address
 
 PHONE_REGION = "sender.phone_region"
 MAX_TEXT_LENGTH = 4_000

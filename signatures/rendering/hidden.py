@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from html import unescape
 
-from signatures.rendering.marks import SLOT_CLOSE, SLOT_OPEN
 from signatures.rendering.styles import hides
 from signatures.rendering.tree import VOID_TAGS
+
+from .sentinels import SLOT_CLOSE, SLOT_OPEN
 
 # This serializer leaves > in attributes as it is.
 _PIECES = re.compile(r"(<!--[^<>]*+-->|<[^<>\"]*+(?:\"[^\"]*+\"[^<>\"]*+)*+>)")

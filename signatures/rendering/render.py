@@ -13,11 +13,12 @@ from liquid.exceptions import LiquidError
 
 from signatures.rendering.context import Context, build_context
 from signatures.rendering.errors import RenderRefused
-from signatures.rendering.lines import settle_lines
-from signatures.rendering.place import PLACE_FIELDS, put_stand_ins
 from signatures.rendering.plaintext import plain_text
 from signatures.rendering.sanitize import sanitize_signature
 from signatures.rendering.template import CompiledTemplate
+
+from .banner_links import PLACE_FIELDS, put_stand_ins
+from .missing_values import settle_lines
 
 logger = logging.getLogger(__name__)
 

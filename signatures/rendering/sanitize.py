@@ -15,8 +15,9 @@ import css_inline
 import nh3
 
 from signatures.rendering.conversions import convert_attribute
-from signatures.rendering.marks import PRIVATE
 from signatures.rendering.styles import clean_style, convert_style, draft_style
+
+from .sentinels import PRIVATE
 
 # Text, tables and pictures: what mail clients agree on. No form, media, svg, math, iframe,
 # object, link, meta, base or style: they fetch, run, submit or reach outside the signature.

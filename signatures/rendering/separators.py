@@ -12,8 +12,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from signatures.rendering.labels import find_label, has_words, is_label, is_label_picture, is_long
-from signatures.rendering.marks import ABSENT, PRESENT_CLOSE, PRESENT_OPEN
 from signatures.rendering.tree import NO_FIELDS, Element, Node, Tally, Text, tally
+
+from .sentinels import ABSENT, PRESENT_CLOSE, PRESENT_OPEN
 
 _BLANK = r"[ \t\r\n\u2000-\u200a\u3000]"
 _SPACE = rf"(?:{_BLANK}|&nbsp;)"

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from liquid.template import BoundTemplate
 
-from signatures.rendering.language import LIQUID
+from .liquid import LIQUID
 
 
 @dataclass(frozen=True)

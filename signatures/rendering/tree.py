@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from signatures.rendering.marks import ABSENT, PRESENT_CLOSE
+from .sentinels import ABSENT, PRESENT_CLOSE
 
 VOID_TAGS = frozenset({"br", "img", "hr"})
 BLOCK_TAGS = frozenset(

@@ -24,7 +24,7 @@ from signatures.rendering import (
     compile_template,
     render_signature,
 )
-from signatures.rendering.place import is_variable
+from signatures.rendering.banner_links import is_variable
 from signatures.starters import STARTERS
 from signatures.values import get_field_sources
 

@@ -11,8 +11,8 @@ from signatures.rendering import (
     compile_template,
     render_signature,
 )
-from signatures.rendering.marks import PRIVATE
 from signatures.rendering.sanitize import sanitize_signature, sanitize_template
+from signatures.rendering.sentinels import PRIVATE
 
 MARK = 0xE000
 SPELLINGS = [

@@ -15,14 +15,6 @@ from bisect import bisect_left
 from functools import lru_cache
 
 from signatures.rendering.labels import is_label, is_label_picture, is_separator
-from signatures.rendering.marks import (
-    ABSENT,
-    ATTRIBUTE_CLOSE,
-    NUMBERED,
-    PRESENT_CLOSE,
-    PRESENT_OPEN,
-    VALUE,
-)
 from signatures.rendering.separators import settle_parts
 from signatures.rendering.tree import (
     NO_FIELDS,
@@ -36,6 +28,8 @@ from signatures.rendering.tree import (
     tally,
     write_tree,
 )
+
+from .sentinels import ABSENT, ATTRIBUTE_CLOSE, NUMBERED, PRESENT_CLOSE, PRESENT_OPEN, VALUE
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
 _CELL_TAGS = frozenset({"td", "th"})

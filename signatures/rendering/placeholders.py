@@ -12,8 +12,9 @@ from enum import StrEnum
 
 from signatures.rendering.errors import Locator, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME, Trust
-from signatures.rendering.marks import SLOT_CLOSE, SLOT_OPEN
 from signatures.rendering.markup import ATTRIBUTE, Kind, Piece, read_pieces
+
+from .sentinels import SLOT_CLOSE, SLOT_OPEN
 
 LIQUID_PIECE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _SLOT = re.compile(f"{SLOT_OPEN}(\\d+){SLOT_CLOSE}")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 
 from signatures.rendering.errors import Locator, TemplateError
-from signatures.rendering.marks import SLOT_CLOSE, SLOT_OPEN
-from signatures.rendering.slots import Place, SlottedMarkup
 from signatures.rendering.tree import VOID_TAGS
+
+from .placeholders import Place, SlottedMarkup
+from .sentinels import SLOT_CLOSE, SLOT_OPEN
 
 _PIECE = re.compile(f"<!--{SLOT_OPEN}(?P<slot>\\d+){SLOT_CLOSE}-->|<(?P<close>/?)(?P<tag>[a-z0-9]+)[^>]*>")
 _KEYWORD = re.compile(r"\{%-?\s*(\w+)")

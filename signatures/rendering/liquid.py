@@ -23,7 +23,8 @@ from liquid.expression import Expression
 from liquid.stream import TokenStream
 
 from signatures.rendering.filters import FILTERS
-from signatures.rendering.marks import ABSENT, PRESENT_CLOSE, PRESENT_OPEN
+
+from .sentinels import ABSENT, PRESENT_CLOSE, PRESENT_OPEN
 
 MAX_OUTPUT_BYTES = 262_144
 
