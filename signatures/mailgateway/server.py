@@ -16,11 +16,11 @@ from typing import TypeVar
 
 from aiosmtpd.smtp import SMTP
 
-from .budget import Budget, Share
 from .envelope import Path, read_path, read_size, refuse_parameters
+from .gateway import Gateway, Mail, Outcome
 from .incoming import Incoming
-from .passing import Gateway, Mail, Outcome
-from .relay import CHUNK, HopLost, NextHop, Reply, make_reply, summarise
+from .memory_budget import Budget, Share
+from .next_hop import CHUNK, HopLost, NextHop, Reply, make_reply, summarise
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

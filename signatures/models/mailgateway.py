@@ -1,4 +1,4 @@
-"""What the mail gateway must remember across a crash; see `signatures.mailgateway.passing`."""
+"""What the mail gateway must remember across a crash; see `signatures.mailgateway.gateway`."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from signatures.mailgateway.relay import Address, Encryption
-from signatures.mailgateway.rows import Rows
-from signatures.mailgateway.run import Plan, run
+from signatures.mailgateway.next_hop import Address, Encryption
+from signatures.mailgateway.portal import Rows
+from signatures.mailgateway.service import Plan, run
 
 
 class Command(BaseCommand):

@@ -10,9 +10,9 @@ from ipaddress import ip_network
 
 import pytest
 
-from signatures.mailgateway.relay import Address
-from signatures.mailgateway.run import Plan, close_house, open_house
+from signatures.mailgateway.next_hop import Address
 from signatures.mailgateway.server import House
+from signatures.mailgateway.service import Plan, close_house, open_house
 from signatures.mailgateway.slot import Shown
 
 from .corpus import KEY, PUBLIC_URL, SHOWN

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from signatures.mailgateway.relay import stuff
+from signatures.mailgateway.next_hop import stuff
 from tests.installation import Installation, migrate_template, wait_until
 
 from .corpus import PAGE, message, part

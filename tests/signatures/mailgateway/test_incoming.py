@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signatures.mailgateway.incoming import Incoming
-from signatures.mailgateway.relay import stuff
+from signatures.mailgateway.next_hop import stuff
 
 FALSE_ENDS = (b"\n.\n", b"\n.\r", b"\r.\n", b"\r.\r")
 PIECES = st.lists(

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from signatures.mailgateway.relay import Address
+from signatures.mailgateway.next_hop import Address
 from tests.installation import wait_until
 from tests.portal_process import find_free_port
 

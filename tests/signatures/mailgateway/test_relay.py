@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signatures.mailgateway.relay import Address, Encryption, HopLost, NextHop, stuff
+from signatures.mailgateway.next_hop import Address, Encryption, HopLost, NextHop, stuff
 
 from .sink import Client, Sink, get_port, hand_in, listen
 from .test_sessions import JO, MAIL, MARIA, get_copy

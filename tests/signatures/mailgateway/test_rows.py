@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from integrations.models import Connection, Mailbox, Person
 from portal.models import Domain
-from signatures.mailgateway.rows import KEPT, UNSURE, Rows
+from signatures.mailgateway.portal import KEPT, UNSURE, Rows
 from signatures.models import Decision, MailReceipt, Sender
 from tests.signatures.decisions.conftest import open_place
 

@@ -7,9 +7,9 @@ from ipaddress import ip_network
 
 import pytest
 
+from signatures.mailgateway.gateway import MOST_COPIES
 from signatures.mailgateway.message import examine, join
-from signatures.mailgateway.passing import MOST_COPIES
-from signatures.mailgateway.relay import Address
+from signatures.mailgateway.next_hop import Address
 from tests.installation import wait_until
 
 from .conftest import make_shown

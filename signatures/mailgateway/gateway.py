@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol, TypeVar
 
-from .budget import Share
 from .envelope import Path, with_size
+from .memory_budget import Share
 from .message import Found, LeftAlone, examine
-from .relay import Address, HopLost, NextHop, Reply, make_reply
+from .next_hop import Address, HopLost, NextHop, Reply, make_reply
 from .slot import Marks, Shown
 
 logger = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import idna
 
-from .budget import WAIT_SECONDS, Budget
+from .gateway import Gateway, Portal
 from .memory_blocks import map_large_blocks
-from .passing import Gateway, Portal
-from .relay import END_SECONDS, Address
+from .memory_budget import WAIT_SECONDS, Budget
+from .next_hop import END_SECONDS, Address
 from .server import DATA_SECONDS, House, Intake
 from .slot import Marks
 

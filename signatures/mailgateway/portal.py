@@ -14,7 +14,7 @@ from integrations.models import Mailbox
 from signatures.decisions import decide
 from signatures.models import Decision, MailReceipt, Sender
 
-from .relay import END_SECONDS
+from .next_hop import END_SECONDS
 from .slot import Shown
 
 # As long as the next hop may take for its answer, and clocks may differ.
