@@ -11,6 +11,8 @@ from django.http import HttpRequest
 
 from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyInline, get_operator, is_operator
 from integrations.ledger.record import record_act
+from signatures.senders.groups import reorder_groups
+from signatures.senders.values import set_own_values
 
 from .admin_forms import (
     KEPT_HERE,
@@ -23,9 +25,7 @@ from .admin_forms import (
 )
 from .authoring import assign_template, save_template
 from .forms import BrandForm
-from .groups import reorder_groups
 from .models import Assignment, Brand, Group, Sender, Template, TemplateVersion
-from .values import set_own_values
 
 
 @admin.register(Brand)

@@ -10,14 +10,14 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
+from signatures.senders.listing import count_carriers
+from signatures.senders.mailbox_status import get_fallback_template
 
 from .board import get_place, touch
 from .campaign_editing import CampaignRefused
 from .editions import keep_edition
 from .images import take_in
 from .models import Banner, BannerPlace, Campaign, Template
-from .roster import count_carriers
-from .standing import get_fallback_template
 
 
 @dataclass(frozen=True, slots=True)

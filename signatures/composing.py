@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from portal.models import Domain
+from signatures.senders.assignment import choose_template
+from signatures.senders.values import get_banner_place, get_brand, get_values
 
-from .assignment import choose_template
 from .models import Assignment, Group, Sender, Template, TemplateVersion
 from .rendering.errors import RenderRefused
 from .rendering.render import RenderedSignature, render_signature
 from .rendering.template import CompiledTemplate
-from .values import get_banner_place, get_brand, get_values
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from django.utils.html import format_html
 from integrations.connection.lifecycle import get_connection
 from integrations.models import Mailbox
 from portal.models import Domain
+from signatures.senders.banner_urls import get_decision_click_url, get_decision_image_url
 
-from .addresses import get_decision_click_url, get_decision_image_url
 from .board import Board, load_board
 from .campaigns import NOTHING, Choice, RecipientFacts, SenderFacts, choose_banner
 from .decision_tokens import make_token

@@ -10,12 +10,12 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
 from portal.models import Domain
+from signatures.senders.listing import get_carriers
+from signatures.senders.values import get_brand
 
 from .models import Sender, Template, TemplateVersion
 from .rendering import CompiledTemplate, Field, Source, describe_absences
 from .rendering.fields import FIELD_BY_NAME
-from .roster import get_carriers
-from .values import get_brand
 
 # What Outreach keeps of a person, as the columns of their row; a name may also stand in two.
 _COLUMNS = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from integrations.models import Mailbox
 from portal.models import Domain
+from signatures.senders.values import get_banner_place, get_brand, get_size_values, get_values
 
 from .composing import Composer
 from .models import Delivery, DeliveryRun, DeliveryState, Sender, Snapshot, TemplateVersion
@@ -18,7 +19,6 @@ from .rendering import (
     compile_template,
     render_signature,
 )
-from .values import get_banner_place, get_brand, get_size_values, get_values
 
 
 def get_preview_values(domain: Domain, sender: Sender | None) -> dict[str, str | None]:

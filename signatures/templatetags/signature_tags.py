@@ -9,8 +9,8 @@ from django import template
 from django.template import Context
 
 from signatures.models import DeliveryRun
-from signatures.roster import STATES
-from signatures.standing import Standing
+from signatures.senders.listing import STATES
+from signatures.senders.mailbox_status import Standing
 
 register = template.Library()
 

@@ -13,7 +13,7 @@ from portal.access import Permission, require
 from portal.models import Domain
 from signatures.forms import BrandForm
 from signatures.models import Sender
-from signatures.values import get_brand
+from signatures.senders.values import get_brand
 
 from .common import get_actor
 

@@ -12,9 +12,9 @@ from portal.access import Permission, require
 from portal.models import Domain
 from signatures.authoring import assign_template
 from signatures.forms import MoveForm, TemplateChoiceForm
-from signatures.groups import reorder_groups
 from signatures.models import Group, Sender
-from signatures.standing import get_fallback_template
+from signatures.senders.groups import reorder_groups
+from signatures.senders.mailbox_status import get_fallback_template
 
 from .common import get_actor, get_page, get_situation
 

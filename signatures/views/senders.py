@@ -12,14 +12,15 @@ from django.views.decorators.http import require_POST, require_safe
 from integrations.errors import IntegrationError
 from portal.access import Permission, require
 from portal.models import Domain
-from signatures import authoring, roster
-from signatures.assignment import explain
+from signatures import authoring
 from signatures.delivery import DeliveryBlocked
 from signatures.forms import OwnValuesForm, SenderFilters, TemplateChoiceForm
-from signatures.groups import get_group_rules
 from signatures.models import Assignment, Delivery, Sender, Snapshot, Template
-from signatures.standing import get_fallback_template, get_mailboxes
-from signatures.values import get_field_sources, set_own_values
+from signatures.senders import listing
+from signatures.senders.assignment import explain
+from signatures.senders.groups import get_group_rules
+from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
+from signatures.senders.values import get_field_sources, set_own_values
 from signatures.verification import check_sender
 
 from .common import VIEWS, Situation, get_actor, get_page, get_situation
@@ -34,7 +35,7 @@ def senders(request: HttpRequest, domain: Domain) -> HttpResponse:
     fallback = get_fallback_template(domain)
     filters = SenderFilters(request.GET, domain=domain)
     sort = request.GET.get("sort", "name")
-    found = roster.find_senders(
+    found = listing.find_senders(
         domain, situation.connection, fallback=fallback, sort=sort, **filters.get_choices()
     )
     page = get_page(request, found)
@@ -47,7 +48,7 @@ def senders(request: HttpRequest, domain: Domain) -> HttpResponse:
         "sort": sort,
         "columns": [("name", "Name"), ("title", "Title"), ("group", "Group"), ("template", "Template")],
         "page_obj": page,
-        "rows": roster.describe_senders(page.object_list, situation.connection, fallback=fallback),
+        "rows": listing.describe_senders(page.object_list, situation.connection, fallback=fallback),
     }
     return render(request, "signatures/senders.html", context)
 
@@ -76,7 +77,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
             person_remote_id=sender.person.remote_id
         )
     )
-    standing, reason = roster.judge(sender, mailboxes)
+    standing, reason = listing.judge(sender, mailboxes)
     assigned = dict(
         Assignment.objects.filter(domain=domain, group__isnull=False).values_list("group_id", "template_id")
     )
@@ -95,7 +96,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         "situation": situation,
         "sender": sender,
         "standing": standing,
-        "standing_label": dict(roster.STATES)[standing],
+        "standing_label": dict(listing.STATES)[standing],
         "reason": reason,
         "why": why,
         "template": Template.objects.filter(pk=why.template_id or 0).select_related("current").first(),

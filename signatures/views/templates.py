@@ -16,8 +16,8 @@ from signatures.forms import TemplateForm
 from signatures.missing_values import find_missing_values
 from signatures.models import Sender, Template, TemplateVersion
 from signatures.rendering import FIELDS, TemplateError
-from signatures.roster import count_carriers
-from signatures.standing import get_fallback_template
+from signatures.senders.listing import count_carriers
+from signatures.senders.mailbox_status import get_fallback_template
 from signatures.starters import STARTERS
 
 from .common import get_actor

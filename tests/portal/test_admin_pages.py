@@ -36,7 +36,6 @@ from portal.worker.schedules import set_up_schedules
 from signatures.authoring import assign_template, install_starters
 from signatures.decision_keys import make_key
 from signatures.delivery import plan_delivery
-from signatures.groups import refresh_groups
 from signatures.models import (
     AttributeLabel,
     BannerEvent,
@@ -52,7 +51,8 @@ from signatures.models import (
     Template,
 )
 from signatures.recipients import key_of
-from signatures.senders import refresh_senders
+from signatures.senders.groups import refresh_groups
+from signatures.senders.refresh import refresh_senders
 from signatures.sifting import sift_events
 from signatures.variables import start_test
 from tests.signatures.campaigns.conftest import add_banner, make_campaign

@@ -13,9 +13,9 @@ from portal.models import Domain
 from signatures import facts
 from signatures.authoring import install_starters
 from signatures.delivery import carry_out, plan_delivery, start_delivery
-from signatures.groups import refresh_groups
 from signatures.models import Delivery, DeliveryRun, DeliveryState
-from signatures.senders import refresh_senders
+from signatures.senders.groups import refresh_groups
+from signatures.senders.refresh import refresh_senders
 
 
 def read_directory(connection: Connection) -> None:

@@ -46,10 +46,10 @@ from integrations.sync import runs  # noqa: E402
 from portal.models import Domain, User  # noqa: E402
 from signatures.authoring import install_starters  # noqa: E402
 from signatures.delivery import carry_out, plan_delivery, start_delivery  # noqa: E402
-from signatures.groups import refresh_groups  # noqa: E402
 from signatures.models import DeliveryRun, Snapshot  # noqa: E402
 from signatures.restore import carry_out_restore, start_restore  # noqa: E402
-from signatures.senders import refresh_senders  # noqa: E402
+from signatures.senders.groups import refresh_groups  # noqa: E402
+from signatures.senders.refresh import refresh_senders  # noqa: E402
 
 
 def prepare(tokens: dict) -> Connection:

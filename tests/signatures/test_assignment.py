@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signatures.assignment import Explanation, GroupRule, Why, choose_group, choose_template, explain
+from signatures.senders.assignment import Explanation, GroupRule, Why, choose_group, choose_template, explain
 
 NORTH = GroupRule(1, "North", 2, "t-north")
 SOUTH = GroupRule(2, "South", 1, "t-south")

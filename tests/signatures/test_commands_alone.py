@@ -14,8 +14,8 @@ from integrations.models import SyncKind, SyncRun
 from integrations.sync import runs
 from portal.models import Role
 from signatures.authoring import install_starters
-from signatures.groups import ensure_default_group
 from signatures.models import DeliveryRun, Group, Placement, Sender
+from signatures.senders.groups import ensure_default_group
 
 from .conftest import get_held, get_writes
 

@@ -18,7 +18,7 @@ from signatures.following import AUTOMATIC
 from signatures.history import was_written_by_us
 from signatures.models import Delivery, DeliveryRun, Placement, Snapshot
 from signatures.restore import carry_out_restore, start_restore
-from signatures.standing import get_fallback_template, get_mailboxes
+from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
 from signatures.tasks import remove_old_deliveries as task
 from signatures.verification import check_drift
 

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from integrations.models import Connection, LedgerEntry, Person, Team
 from portal.models import Domain
-from signatures.groups import GroupOrderError, refresh_groups, reorder_groups
 from signatures.models import Group, Sender
-from signatures.senders import SenderTally, refresh_senders
-from signatures.values import (
+from signatures.senders.groups import GroupOrderError, refresh_groups, reorder_groups
+from signatures.senders.refresh import SenderTally, refresh_senders
+from signatures.senders.values import (
     OwnValueError,
     get_banner_place,
     get_brand,

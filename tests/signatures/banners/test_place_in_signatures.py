@@ -25,8 +25,8 @@ from signatures.rendering import (
     render_signature,
 )
 from signatures.rendering.banner_links import is_variable
+from signatures.senders.values import get_field_sources
 from signatures.starters import STARTERS
-from signatures.values import get_field_sources
 
 from .conftest import PUBLIC_URL, switch_on
 

@@ -13,14 +13,15 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
-from signatures import addresses, shelf, showcase
+from signatures import shelf, showcase
 from signatures.board import touch
 from signatures.campaigns import SenderFacts, choose_banner
 from signatures.decision_tokens import make_token
 from signatures.images import PIXEL
 from signatures.memory import Bounded
 from signatures.models import Assignment, Banner, BannerPlace, Brand, Campaign, Decision, Sender
-from signatures.senders import refresh_senders
+from signatures.senders import banner_urls
+from signatures.senders.refresh import refresh_senders
 from tests.signatures.pages.conftest import Company
 
 from .conftest import list_events, run_campaign, switch_on, take_in_colour
@@ -475,8 +476,8 @@ def test_the_addresses_in_signatures_are_those_that_are_answered(company, ana, r
     )
     token = make_token(decided.pk)
 
-    pictures = [addresses.get_image_url(ana.banner_key), addresses.get_decision_image_url(token)]
-    clicks = [addresses.get_click_url(ana.banner_key), addresses.get_decision_click_url(token)]
+    pictures = [banner_urls.get_image_url(ana.banner_key), banner_urls.get_decision_image_url(token)]
+    clicks = [banner_urls.get_click_url(ana.banner_key), banner_urls.get_decision_click_url(token)]
 
     assert [get_colour(reader.get(url.removeprefix("http://testserver")).content) for url in pictures] == [
         "red",

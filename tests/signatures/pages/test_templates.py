@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from signatures.authoring import save_template
 from signatures.models import Template, TemplateVersion
-from signatures.values import set_own_values
+from signatures.senders.values import set_own_values
 
 ADDRESS = "/domains/acme.example/templates/"
 

@@ -12,12 +12,12 @@ from django.db.models.functions import Coalesce
 
 from integrations.models import Connection
 from portal.models import Domain
+from signatures.models import Sender, Template
 
-from .models import Sender, Template
-from .standing import Standing, get_mailboxes
+from .mailbox_status import Standing, get_mailboxes
 
 if TYPE_CHECKING:
-    from .standing import JudgedMailbox
+    from .mailbox_status import JudgedMailbox
 
 NO_MAILBOX = "no_mailbox"
 STATES: tuple[tuple[str, str], ...] = (

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
+from signatures.models import BannerPlace, Brand, Sender
+from signatures.rendering.context import PHONE_REGION, build_context
+from signatures.rendering.fields import FIELD_BY_NAME, FIELDS, Field, Source
 
-from .addresses import get_click_url, get_image_url
-from .models import BannerPlace, Brand, Sender
-from .rendering.context import PHONE_REGION, build_context
-from .rendering.fields import FIELD_BY_NAME, FIELDS, Field, Source
+from .banner_urls import get_click_url, get_image_url
 
 
 class OwnValueError(Exception):

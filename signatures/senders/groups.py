@@ -12,9 +12,9 @@ from integrations.connection.lifecycle import get_connection
 from integrations.ledger.record import record_act
 from integrations.models import Connection, Team
 from portal.models import Domain
+from signatures.models import Group
 
-from .models import Group
-from .senders import get_group_rules, refresh_senders
+from .refresh import get_group_rules, refresh_senders
 
 __all__ = ["GroupOrderError", "get_group_rules", "refresh_groups", "reorder_groups"]
 

@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from integrations.models import Connection, Person
 from portal.models import Domain
+from signatures.models import Group, Sender
+from signatures.rows import update_rows
 
 from .assignment import GroupRule, choose_group
-from .models import Group, Sender
-from .rows import update_rows
 from .values import FieldSource, get_field_sources, get_values, set_own_values
 
 __all__ = [

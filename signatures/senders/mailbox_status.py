@@ -11,8 +11,7 @@ from django.db.models.functions import Coalesce
 
 from integrations.models import Connection, Mailbox
 from portal.models import Domain
-
-from .models import Delivery, DeliveryRun, DeliveryState, Placement, Sender, Template
+from signatures.models import Delivery, DeliveryRun, DeliveryState, Placement, Sender, Template
 
 
 class Standing(models.TextChoices):

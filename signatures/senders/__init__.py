@@ -1,0 +1,1 @@
+"""Senders: people who send, their groups, field values, assigned templates and mailbox status."""
