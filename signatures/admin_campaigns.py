@@ -21,8 +21,10 @@ from integrations.admin.base import (
     say_instant,
 )
 from portal.models import Domain
+from signatures.audiences.conditions import AudienceError, parse_audience
+from signatures.audiences.list_files import FileRefused, check_file
+from signatures.audiences.lists import ListRefused, delete_label, delete_list, save_label, save_list
 
-from .audience import AudienceError, parse_audience
 from .banner_editing import archive_banner, change_place, save_banner
 from .board import get_place
 from .campaign_editing import (
@@ -48,8 +50,6 @@ from .models import (
     CampaignEdition,
     RecipientList,
 )
-from .recipient_files import FileRefused, check_file
-from .recipient_lists import ListRefused, delete_label, delete_list, save_label, save_list
 
 
 class AdminCampaignForm(CampaignForm):

@@ -9,8 +9,7 @@ from typing import Any
 from django.http import QueryDict
 
 from portal.models import Domain
-
-from .audience import (
+from signatures.audiences.conditions import (
     ATTRIBUTE_BY_NAME,
     MAX_CONDITIONS,
     OPERATORS,
@@ -23,8 +22,9 @@ from .audience import (
     Names,
     parse_audience,
 )
+from signatures.audiences.labels import LABELLED, find_owner, get_owner_addresses
+
 from .campaign_editing import refuse_missing_lists
-from .labelling import LABELLED, find_owner, get_owner_addresses
 
 _HINTS = {
     Kind.TEXT: "One on each line; upper and lower case are the same.",

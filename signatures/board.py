@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, Q, QuerySet
 
 from portal.models import Domain
+from signatures.audiences.conditions import AudienceError, Condition, parse_audience
 
-from .audience import AudienceError, Condition, parse_audience
 from .campaigns import BannerRule, CampaignRule, Cap, rank
 from .models import Banner, BannerPlace, Campaign
 

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
+from signatures.audiences.conditions import AudienceError, Condition, Kind, parse_audience
 
-from .audience import AudienceError, Condition, Kind, parse_audience
 from .board import touch
 from .editions import keep_edition
 from .models import AudienceTally, Banner, Campaign, Group

@@ -9,10 +9,10 @@ from django.db.models import Count
 
 from integrations.connection.lifecycle import get_connection
 from portal.models import Domain
+from signatures.audiences.labels import find_unlabelled, get_names
 
 from .board import Board, get_place
 from .campaign_lint import Facts, Tally
-from .labelling import find_unlabelled, get_names
 from .models import AudienceTally, DecisionKey, Group, RecipientList, Sender
 from .permission import say_why_no_prospects
 

@@ -12,13 +12,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from portal.models import Domain
+from signatures.audiences.conditions import CUSTOM_FIELDS
+from signatures.audiences.list_files import MAX_FILE_BYTES
 
-from .audience import CUSTOM_FIELDS
 from .banner_editing import BannerDetails, PlaceDetails
 from .campaign_editing import Details
 from .links import LinkRefused, check_link
 from .models import AttributeLabel, Banner, BannerPlace, Campaign, Group, RecipientList, Sender
-from .recipient_files import MAX_FILE_BYTES
 from .walltime import NoSuchTime, describe_repetition, to_instant, to_wall
 
 WALL_FORMAT = "%Y-%m-%dT%H:%M"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from .audience import Condition, Kind, needs_prospect
+from signatures.audiences.conditions import Condition, Kind, needs_prospect
+
 from .board import Board
 from .campaigns import CampaignRule
 

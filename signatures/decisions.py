@@ -13,15 +13,15 @@ from django.utils.html import format_html
 from integrations.connection.lifecycle import get_connection
 from integrations.models import Mailbox
 from portal.models import Domain
+from signatures.audiences.mail_addresses import normalise
+from signatures.audiences.pseudonyms import key_of
 from signatures.senders.banner_urls import get_decision_click_url, get_decision_image_url
 
 from .board import Board, load_board
 from .campaigns import NOTHING, Choice, RecipientFacts, SenderFacts, choose_banner
 from .decision_tokens import make_token
 from .facts import Gap, count_shown, get_facts
-from .mail_addresses import normalise
 from .models import Banner, BannerImage, BannerPlace, Decision, Sender
-from .recipients import key_of
 
 WITHIN_SECONDS = 0.8
 GOOD_FOR = timedelta(minutes=10)

@@ -15,8 +15,8 @@ from django.utils import timezone
 from integrations.connector import ProspectRecord
 from integrations.errors import IntegrationError
 from portal.models import Domain
+from signatures.audiences.conditions import Condition, Names, get_needed, say
 
-from .audience import Condition, Names, get_needed, say
 from .board import Board, get_place
 from .campaigns import RecipientFacts, SenderFacts, Verdict, explain_choice
 from .facts import (

@@ -30,14 +30,14 @@ from integrations.connector import ProspectRecord
 from integrations.errors import IntegrationError
 from integrations.models import Connection
 from portal.models import Domain
+from signatures.audiences.conditions import Condition, Recipient, get_needed, is_in_audience, needs_prospect
+from signatures.audiences.mail_addresses import is_address, normalise
+from signatures.audiences.pseudonyms import get_lists_holding, key_of
 
 from . import lookup_share
-from .audience import Condition, Recipient, get_needed, is_in_audience, needs_prospect
 from .board import Board, load_board
 from .campaigns import RecipientFacts
-from .mail_addresses import is_address, normalise
 from .models import Decision, KnownRecipient
-from .recipients import get_lists_holding, key_of
 
 LIFE = timedelta(hours=1)
 ON_TIME_SECONDS = 0.8

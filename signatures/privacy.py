@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
+from signatures.audiences.pseudonyms import key_of
 
 from .board import get_place, load_board
 from .facts import get_asked
 from .models import BannerEvent, BannerPlace, Decision, KnownRecipient, RecipientList, RecipientListEntry
-from .recipients import key_of
 
 BATCH = 5_000
 

@@ -15,10 +15,11 @@ from urllib.parse import parse_qs
 from django.db import Error as DatabaseFailure
 from django.db import close_old_connections
 
+from signatures.audiences.mail_addresses import is_address
+
 from . import facts
 from .board import Board
 from .campaigns import RecipientFacts
-from .mail_addresses import is_address
 from .shelf import Shelf
 
 WITHIN_SECONDS = 0.012

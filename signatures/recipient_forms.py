@@ -5,7 +5,8 @@ from __future__ import annotations
 from django import forms
 from django.core.exceptions import ValidationError
 
-from .mail_addresses import is_address
+from signatures.audiences.mail_addresses import is_address
+
 from .models import BannerPlace, DecisionKey
 
 

@@ -11,7 +11,8 @@ from django.utils import timezone
 from integrations.models import READ_TO_END, Connection, ConnectionState, DisconnectStep, RunState, SyncRun
 from portal.background import enqueue
 
-from . import counting, delivery, delivery_retention, privacy, restore, retention, sifting, tallying
+from . import counting, delivery, delivery_retention, privacy, restore, retention, sifting
+from .audiences import match_counts
 from .following import follow_mirror, get_unfollowed_sync, plan_automatic_delivery
 from .givingup import give_up
 from .lease import is_due
@@ -76,8 +77,8 @@ def sweep_deliveries() -> None:
 
 def tally_audiences() -> None:
     """What look-ups said is counted for each audience, and what is known of recipients goes after its hour."""
-    tallying.tally_audiences()
-    tallying.remove_expired()
+    match_counts.tally_audiences()
+    match_counts.remove_expired()
 
 
 def remove_old_decisions() -> None:

@@ -17,10 +17,10 @@ from django.utils.safestring import SafeString
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
+from signatures.audiences.mail_addresses import is_address
 from signatures.rendering.banner_links import is_variable
 
 from .board import get_place, touch
-from .mail_addresses import is_address
 from .models import BannerPlace, VariableTest
 
 TEST_LIFE = timedelta(days=7)

@@ -10,10 +10,10 @@ from django.utils import timezone
 from PIL import Image, ImageDraw, ImageFont
 
 from portal.models import Domain
+from signatures.audiences.lists import save_label, save_list
 from signatures.banner_editing import BannerDetails, PlaceDetails, change_place, save_banner
 from signatures.campaign_editing import Details, create_campaign, set_audience, start_campaign
 from signatures.models import Campaign, Group
-from signatures.recipient_lists import save_label, save_list
 
 SITE = "https://www.acme.example"
 WIDTH, HEIGHT = 960, 240

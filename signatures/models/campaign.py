@@ -107,7 +107,7 @@ class BannerPlace(models.Model):
 class Campaign(models.Model):
     """Banners with a time, senders and an audience.
 
-    audience: conditions that must all hold, see `signatures.audience`; [] for everybody.
+    audience: conditions that must all hold, see `signatures.audiences.conditions`; [] for everybody.
     """
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="campaigns")
@@ -215,7 +215,7 @@ class RecipientList(models.Model):
 
 
 class RecipientListEntry(models.Model):
-    """One mail domain in clear, or one address as its keyed digest (`signatures.recipients.key_of`)."""
+    """One mail domain in clear, or one address as its keyed digest (`signatures.audiences.pseudonyms.key_of`)."""
 
     recipient_list = models.ForeignKey(RecipientList, on_delete=models.CASCADE, related_name="entries")
     value = models.CharField(max_length=253)

@@ -16,9 +16,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from signatures.audiences.mail_addresses import is_address
 from signatures.decision_keys import TooMany, count_request, find_key
 from signatures.decisions import Decided, decide, find_sender
-from signatures.mail_addresses import is_address
 from signatures.models import Decision
 from signatures.strict_json import Unreadable, read_texts
 

@@ -12,14 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.access import Permission, require
 from portal.models import Domain
-from signatures.audience import AudienceError, parse_audience, say
 from signatures.audience_forms import AudienceBuilder
-from signatures.campaign_editing import set_audience
-from signatures.campaign_forms import LabelForm, ListForm
-from signatures.labelling import get_names, group_attributes
-from signatures.models import AttributeLabel, Campaign, RecipientList
-from signatures.recipient_files import FileRefused
-from signatures.recipient_lists import (
+from signatures.audiences.conditions import AudienceError, parse_audience, say
+from signatures.audiences.labels import get_names, group_attributes
+from signatures.audiences.list_files import FileRefused
+from signatures.audiences.lists import (
     ListRefused,
     delete_label,
     delete_list,
@@ -27,6 +24,9 @@ from signatures.recipient_lists import (
     save_label,
     save_list,
 )
+from signatures.campaign_editing import set_audience
+from signatures.campaign_forms import LabelForm, ListForm
+from signatures.models import AttributeLabel, Campaign, RecipientList
 
 from .campaigns import get_editable
 from .common import get_actor

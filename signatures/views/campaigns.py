@@ -15,7 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from integrations.connection.lifecycle import get_connection
 from portal.access import Permission, require
 from portal.models import Domain
-from signatures.audience import Condition, Names, needs_prospect, say
+from signatures.audiences.conditions import Condition, Names, needs_prospect, say
+from signatures.audiences.labels import get_names
 from signatures.board import get_place, load_board
 from signatures.campaign_editing import (
     CampaignRefused,
@@ -30,7 +31,6 @@ from signatures.campaign_editing import (
 from signatures.campaign_facts import get_lint_facts
 from signatures.campaign_forms import CampaignForm
 from signatures.campaign_lint import Finding, Level, lint_board
-from signatures.labelling import get_names
 from signatures.links import with_utm
 from signatures.models import Banner, Campaign
 from signatures.permission import say_why_no_prospects

@@ -19,7 +19,7 @@ from portal.access import Permission, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
 from signatures import privacy, variables
-from signatures.audience import ATTRIBUTE_BY_NAME, ATTRIBUTES
+from signatures.audiences.conditions import ATTRIBUTE_BY_NAME, ATTRIBUTES
 from signatures.board import get_place
 from signatures.decision_keys import make_key, revoke_key
 from signatures.images import PIXEL, PNG

@@ -16,11 +16,11 @@ from integrations.connector import ProspectRecord
 from integrations.lookup import find_prospect
 from portal.access import Permission, require
 from portal.models import Domain
+from signatures.audiences.labels import get_names
 from signatures.board import load_board
 from signatures.campaign_forms import WhyForm
 from signatures.editions import Past, load_past
 from signatures.explaining import Explanation, explain_banner
-from signatures.labelling import get_names
 from signatures.models import Sender
 from signatures.permission import say_why_no_prospects
 from signatures.walltime import to_wall

@@ -87,7 +87,7 @@ from PIL import Image
 from portal.models import Domain
 from signatures.banner_editing import BannerDetails, PlaceDetails, change_place, save_banner
 from signatures.campaign_editing import Details, create_campaign, set_audience, start_campaign
-from signatures.recipient_lists import save_label, save_list
+from signatures.audiences.lists import save_label, save_list
 def draw(colour):
     file = BytesIO()
     Image.new("RGB", (960, 240), colour).save(file, "PNG")

@@ -33,6 +33,7 @@ from integrations.models import (
 from integrations.sync import runs
 from portal.models import Domain, User
 from portal.worker.schedules import set_up_schedules
+from signatures.audiences.pseudonyms import key_of
 from signatures.authoring import assign_template, install_starters
 from signatures.decision_keys import make_key
 from signatures.delivery import plan_delivery
@@ -50,7 +51,6 @@ from signatures.models import (
     Snapshot,
     Template,
 )
-from signatures.recipients import key_of
 from signatures.senders.groups import refresh_groups
 from signatures.senders.refresh import refresh_senders
 from signatures.sifting import sift_events

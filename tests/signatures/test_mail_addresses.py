@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signatures.mail_addresses import is_address, normalise, normalise_domain
+from signatures.audiences.mail_addresses import is_address, normalise, normalise_domain
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.models import Domain
-from signatures.mail_addresses import is_address
+from signatures.audiences.mail_addresses import is_address
 from signatures.privacy import export_kept, get_kept, record_export
 
 

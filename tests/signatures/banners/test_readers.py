@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from portal.models import Domain
 from signatures import readers
-from signatures.audience import parse_audience
+from signatures.audiences.conditions import parse_audience
+from signatures.audiences.pseudonyms import key_of
 from signatures.board import touch
 from signatures.facts import digest_audience
 from signatures.models import Decision, KnownRecipient
-from signatures.recipients import key_of
 from tests.installation import wait_until
 
 from .conftest import list_events, run_campaign, switch_on

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from integrations.models import LedgerEntry
-from signatures.audience import AudienceError
+from signatures.audiences.conditions import AudienceError
 from signatures.banner_editing import (
     BannerDetails,
     PlaceDetails,

@@ -10,13 +10,13 @@ from integrations.connector import ProspectRecord
 from integrations.errors import Unreachable
 from integrations.models import Person
 from portal.models import Domain
+from signatures.audiences.labels import get_names
+from signatures.audiences.pseudonyms import key_of
 from signatures.board import load_board
 from signatures.campaign_editing import set_audience, start_campaign
 from signatures.explaining import Explanation, explain_banner
 from signatures.facts import get_cached
-from signatures.labelling import get_names
 from signatures.models import Decision, KnownRecipient, Sender
-from signatures.recipients import key_of
 
 from .conftest import BY, START, add_banner, make_campaign
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from signatures.audience import parse_audience
+from signatures.audiences.conditions import parse_audience
 from signatures.board import Board
 from signatures.campaign_lint import Facts, Level, Tally, lint_board
 from signatures.campaigns import BannerRule, CampaignRule, Cap, rank

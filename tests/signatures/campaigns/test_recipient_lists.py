@@ -8,11 +8,11 @@ from time import process_time
 import pytest
 
 from integrations.models import LedgerEntry
+from signatures.audiences.list_files import BadLine, Entry, FileRefused, check_file, read_entries
+from signatures.audiences.lists import ListRefused, delete_list, save_list
+from signatures.audiences.pseudonyms import get_lists_holding, key_of
 from signatures.campaign_editing import set_audience
 from signatures.models import RecipientList, RecipientListEntry
-from signatures.recipient_files import BadLine, Entry, FileRefused, check_file, read_entries
-from signatures.recipient_lists import ListRefused, delete_list, save_list
-from signatures.recipients import get_lists_holding, key_of
 
 from .conftest import BY, make_campaign
 
@@ -187,7 +187,7 @@ def test_what_is_no_such_file_is_refused_in_words(content, words):
 
 
 def test_a_list_longer_than_a_list_may_be_is_refused(monkeypatch):
-    monkeypatch.setattr("signatures.recipient_files.MAX_ENTRIES", 3)
+    monkeypatch.setattr("signatures.audiences.list_files.MAX_ENTRIES", 3)
 
     with pytest.raises(FileRefused, match="at most 3 entries"):
         check_file(BytesIO(b"a.example\nb.example\nc.example\nd.example\n"))

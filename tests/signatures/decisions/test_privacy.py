@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from integrations.models import LedgerEntry
 from signatures import tasks
+from signatures.audiences.match_counts import remove_expired, tally_audiences
+from signatures.audiences.pseudonyms import key_of
 from signatures.board import touch
 from signatures.decisions import decide
 from signatures.facts import get_facts
@@ -25,8 +27,6 @@ from signatures.models import (
     RecipientList,
 )
 from signatures.privacy import erase, get_kept, preview_retention, remove_old_decisions
-from signatures.recipients import key_of
-from signatures.tallying import remove_expired, tally_audiences
 
 pytestmark = pytest.mark.django_db
 

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable
 from integrations.connection.lifecycle import get_connection
 from integrations.models import Person
 from portal.models import Domain
+from signatures.models import AttributeLabel
 
-from .audience import ATTRIBUTE_BY_NAME, Attribute, Condition, Names
-from .models import AttributeLabel
-from .recipients import label_lists
+from .conditions import ATTRIBUTE_BY_NAME, Attribute, Condition, Names
+from .pseudonyms import label_lists
 
 LABELLED = ("stage", "persona", "account")
 

@@ -11,12 +11,12 @@ from django.db.models import QuerySet
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
+from signatures.board import touch
+from signatures.models import AttributeLabel, Campaign, RecipientList, RecipientListEntry
 
-from .audience import AudienceError, Kind, parse_audience
-from .board import touch
-from .models import AttributeLabel, Campaign, RecipientList, RecipientListEntry
-from .recipient_files import BadLine, Entry, check_file, read_entries
-from .recipients import make_keyer
+from .conditions import AudienceError, Kind, parse_audience
+from .list_files import BadLine, Entry, check_file, read_entries
+from .pseudonyms import make_keyer
 
 BATCH = 2_000
 

@@ -10,9 +10,9 @@ from hashlib import sha256
 
 from integrations.crypto.sealing import open_sealed, seal
 from portal.models import Domain
+from signatures.models import BannerPlace, RecipientListEntry
 
 from .mail_addresses import normalise
-from .models import BannerPlace, RecipientListEntry
 
 
 def key_of(domain: Domain, address: str) -> str:

@@ -8,10 +8,11 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from .audience import AudienceError, parse_audience
-from .facts import digest_audience
-from .lookup_share import remove_old_shares
-from .models import AudienceTally, Campaign, KnownRecipient
+from signatures.facts import digest_audience
+from signatures.lookup_share import remove_old_shares
+from signatures.models import AudienceTally, Campaign, KnownRecipient
+
+from .conditions import AudienceError, parse_audience
 
 BATCH = 1_000
 

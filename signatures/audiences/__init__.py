@@ -1,0 +1,1 @@
+"""Audiences: conditions over recipients, recipient lists, labels and pseudonyms."""
