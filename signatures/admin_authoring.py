@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyInline, get_operator, is_operator
 from integrations.ledger.record import record_act
+from signatures.authoring.templates import assign_template, save_template
 from signatures.senders.groups import reorder_groups
 from signatures.senders.values import set_own_values
 
@@ -23,7 +24,6 @@ from .admin_forms import (
     TemplateForm,
     live_order,
 )
-from .authoring import assign_template, save_template
 from .forms import BrandForm
 from .models import Assignment, Brand, Group, Sender, Template, TemplateVersion
 

@@ -32,10 +32,10 @@ from integrations.errors import (
 )
 from integrations.models import Connection
 from integrations.outages import is_outage
+from signatures.authoring.compose import Refusal
 
 from .batch import Batch
 from .comparison import digest
-from .composing import Refusal
 from .durability import durable_atomic
 from .endings import complete_run, end_run, fail_run, load_run, put_down, stop_run
 from .job import GatewayLike, InPlace, Job, Letter, OpenGateway, Placed, Progress, Stop, Verdict

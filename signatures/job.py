@@ -9,8 +9,8 @@ from typing import Protocol
 
 from integrations.connector import MailboxRecord
 from integrations.models import Connection
+from signatures.authoring.compose import Refusal
 
-from .composing import Refusal
 from .models import Delivery, DeliveryRun, DeliveryRunState
 
 

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from integrations.connector import MailboxRecord
 from integrations.models import Connection, ConnectionState
+from signatures.authoring.compose import Composed, Composer, Refusal
 
 from .comparison import digest, reads_the_same
-from .composing import Composed, Composer, Refusal
 from .history import get_placements, get_snapshots, was_written_by_us
 from .job import InPlace, Letter, Placed, Stop, Verdict
 from .models import (

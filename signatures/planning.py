@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from integrations.models import Connection, Mailbox
+from signatures.authoring.compose import Composed, Composer, Refusal
 
 from .comparison import digest
-from .composing import Composed, Composer, Refusal
 from .history import get_placements, get_restored
 from .models import Delivery, DeliveryRun, DeliveryState, Placement, Sender
 

@@ -16,9 +16,9 @@ from integrations.disconnect.steps import finish_restoring
 from integrations.gateway import open_gateway
 from integrations.ledger.record import record_act
 from integrations.models import Connection, ConnectionState, DisconnectStep, Mailbox
+from signatures.authoring.compose import Refusal
 
 from .comparison import digest
-from .composing import Refusal
 from .delivery import DeliveryBlocked
 from .engine import carry_out_run
 from .givingup import IDLE, give_up

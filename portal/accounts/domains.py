@@ -13,7 +13,7 @@ from django.db import transaction
 
 from integrations.ledger.record import record_act
 from portal.models import Domain, Membership, Role, User
-from signatures.authoring import install_starters
+from signatures.authoring.templates import install_starters
 from signatures.senders.groups import ensure_default_group
 
 

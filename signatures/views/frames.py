@@ -17,11 +17,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import Permission, require
 from portal.models import Domain
+from signatures.authoring.preview import compare_delivery, find_version, render_source, render_version
+from signatures.authoring.starters import STARTERS
 from signatures.models import Delivery, Sender, TemplateVersion
-from signatures.previews import compare_delivery, find_version, render_source, render_version
 from signatures.rendering import RenderedSignature, RenderRefused, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME
-from signatures.starters import STARTERS
 
 FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: data: 'self'; frame-ancestors 'self'; "

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import Permission, require
 from portal.models import Domain
-from signatures.authoring import assign_template
+from signatures.authoring.templates import assign_template
 from signatures.forms import MoveForm, TemplateChoiceForm
 from signatures.models import Group, Sender
 from signatures.senders.groups import reorder_groups

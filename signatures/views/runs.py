@@ -11,12 +11,12 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.access import Permission, require
 from portal.background import enqueue
 from portal.models import Domain
+from signatures.authoring.preview import compare_delivery
 from signatures.delivery import DeliveryBlocked, resume_delivery, start_delivery
 from signatures.delivery_retention import get_kept_days
 from signatures.forms import DeliveryFilters
 from signatures.models import Delivery, DeliveryRun
 from signatures.permission import say_why_unwritable
-from signatures.previews import compare_delivery
 from signatures.restoration import get_leaving_run
 from signatures.stopping import stop_delivery
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from integrations.errors import IntegrationError
 from portal.access import Permission, require
 from portal.models import Domain
-from signatures import authoring
+from signatures.authoring import templates
 from signatures.delivery import DeliveryBlocked
 from signatures.forms import OwnValuesForm, SenderFilters, TemplateChoiceForm
 from signatures.models import Assignment, Delivery, Sender, Snapshot, Template
@@ -149,7 +149,7 @@ def sender_template(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
         messages.error(request, "That template is not there any more. Choose another one.")
         return redirect("signatures:sender", domain.name, found.pk)
     chosen = form.cleaned_data["template"]
-    authoring.assign_template(domain, template=chosen, sender=found, actor_label=get_actor(request).email)
+    templates.assign_template(domain, template=chosen, sender=found, actor_label=get_actor(request).email)
     messages.success(
         request,
         f"{found} carries “{chosen}” from the next delivery on."

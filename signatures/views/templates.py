@@ -11,14 +11,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.access import Permission, require
 from portal.models import Domain
-from signatures.authoring import install_starters, save_template
+from signatures.authoring.empty_fields import find_missing_values
+from signatures.authoring.starters import STARTERS
+from signatures.authoring.templates import install_starters, save_template
 from signatures.forms import TemplateForm
-from signatures.missing_values import find_missing_values
 from signatures.models import Sender, Template, TemplateVersion
 from signatures.rendering import FIELDS, TemplateError
 from signatures.senders.listing import count_carriers
 from signatures.senders.mailbox_status import get_fallback_template
-from signatures.starters import STARTERS
 
 from .common import get_actor
 

@@ -14,7 +14,7 @@ from integrations.disconnect.receipts import Afterwards, write_receipt
 from integrations.models import Connection, Mailbox, Person, Receipt, RunState, SyncKind, SyncRun
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Invitation, Membership, Role, User
-from signatures.authoring import save_template
+from signatures.authoring.templates import save_template
 from signatures.decision_keys import make_key
 from signatures.models import (
     Assignment,

@@ -15,7 +15,7 @@ from django.utils import timezone
 from integrations.models import Connection, ConnectionState, DisconnectStep, LedgerEntry
 from portal.models import Membership, Role
 from portal.worker.heartbeat import record_beat
-from signatures.authoring import save_template
+from signatures.authoring.templates import save_template
 from signatures.models import Assignment, DeliveryRun, DeliveryRunState, Group, Template
 
 from .conftest import House, make_user

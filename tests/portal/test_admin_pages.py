@@ -34,7 +34,7 @@ from integrations.sync import runs
 from portal.models import Domain, User
 from portal.worker.schedules import set_up_schedules
 from signatures.audiences.pseudonyms import key_of
-from signatures.authoring import assign_template, install_starters
+from signatures.authoring.templates import assign_template, install_starters
 from signatures.decision_keys import make_key
 from signatures.delivery import plan_delivery
 from signatures.models import (

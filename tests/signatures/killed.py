@@ -44,7 +44,7 @@ from integrations.outreach.oauth import TokenReply  # noqa: E402
 from integrations.outreach.scopes import REQUESTED  # noqa: E402
 from integrations.sync import runs  # noqa: E402
 from portal.models import Domain, User  # noqa: E402
-from signatures.authoring import install_starters  # noqa: E402
+from signatures.authoring.templates import install_starters  # noqa: E402
 from signatures.delivery import carry_out, plan_delivery, start_delivery  # noqa: E402
 from signatures.models import DeliveryRun, Snapshot  # noqa: E402
 from signatures.restore import carry_out_restore, start_restore  # noqa: E402

@@ -12,7 +12,7 @@ from integrations.models import Connection, LedgerEntry
 from integrations.outreach.sandbox import Sandbox
 from portal.models import Domain, User
 from signatures import tasks
-from signatures.authoring import save_template
+from signatures.authoring.templates import save_template
 from signatures.models import (
     Assignment,
     Brand,

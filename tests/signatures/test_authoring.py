@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from integrations.models import LedgerEntry
-from signatures.authoring import assign_template, install_starters, save_template
+from signatures.authoring.starters import STARTERS
+from signatures.authoring.templates import assign_template, install_starters, save_template
 from signatures.models import Assignment, Group, Template, TemplateVersion
 from signatures.rendering.errors import TemplateError
-from signatures.starters import STARTERS
 
 pytestmark = pytest.mark.django_db
 SOURCE = "<p>{{ sender.name }}</p>"

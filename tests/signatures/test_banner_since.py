@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from signatures.authoring import save_template
+from signatures.authoring.templates import save_template
 from signatures.models import BannerPlace, Placement, Template
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,7 +13,7 @@ from django_q.models import OrmQ
 from integrations.models import SyncKind, SyncRun
 from integrations.sync import runs
 from portal.models import Role
-from signatures.authoring import install_starters
+from signatures.authoring.templates import install_starters
 from signatures.models import DeliveryRun, Group, Placement, Sender
 from signatures.senders.groups import ensure_default_group
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integrations.models import LedgerEntry
-from signatures.authoring import assign_template, save_template
+from signatures.authoring.templates import assign_template, save_template
 from signatures.comparison import digest
 from signatures.delivery import DeliveryBlocked, carry_out, plan_delivery, start_delivery
 from signatures.models import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signatures.authoring import save_template
+from signatures.authoring.templates import save_template
 from signatures.delivery import carry_out, plan_delivery, start_delivery
 from signatures.models import DeliveryRun, DeliveryRunState, Group
 from signatures.restore import carry_out_restore, start_restore

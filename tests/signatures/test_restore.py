@@ -9,7 +9,7 @@ from integrations.disconnect import steps
 from integrations.disconnect.restoration import Restoration, get_restoration
 from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection, DisconnectStep, Mailbox
-from signatures.authoring import save_template
+from signatures.authoring.templates import save_template
 from signatures.delivery import DeliveryBlocked, carry_out, plan_delivery, start_delivery
 from signatures.lease import Lease
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group, Placement, Sender, Snapshot

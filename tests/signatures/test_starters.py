@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from signatures.authoring.starters import STARTERS
 from signatures.rendering import compile_template, render_signature
 from signatures.rendering.fields import sample_values
-from signatures.starters import STARTERS
 
 
 class _Padded(HTMLParser):

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.models import Domain
-from signatures.composing import Composer, Refusal
+from signatures.authoring.compose import Composer, Refusal
 from signatures.management.followers import follow_last_sync, require_senders
 from signatures.models import Sender
 

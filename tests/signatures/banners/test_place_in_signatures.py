@@ -12,11 +12,12 @@ from django.test.utils import CaptureQueriesContext
 
 from integrations.models import Mailbox
 from portal.models import Role
-from signatures.authoring import save_template
-from signatures.composing import Composed, Composer
+from signatures.authoring.compose import Composed, Composer
+from signatures.authoring.preview import find_version, render_source, render_version
+from signatures.authoring.starters import STARTERS
+from signatures.authoring.templates import save_template
 from signatures.delivery import plan_delivery
 from signatures.models import Sender
-from signatures.previews import find_version, render_source, render_version
 from signatures.rendering import (
     CompiledTemplate,
     RenderRefused,
@@ -26,7 +27,6 @@ from signatures.rendering import (
 )
 from signatures.rendering.banner_links import is_variable
 from signatures.senders.values import get_field_sources
-from signatures.starters import STARTERS
 
 from .conftest import PUBLIC_URL, switch_on
 

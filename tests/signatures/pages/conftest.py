@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from integrations.models import Connection, Mailbox, Person, RunState, SyncKind, SyncRun, Team
 from portal.models import Domain, Role, User
-from signatures.authoring import install_starters
+from signatures.authoring.templates import install_starters
 from signatures.models import Delivery, DeliveryRun, Placement, Sender, Template
 from signatures.senders.groups import refresh_groups
 from signatures.senders.refresh import refresh_senders

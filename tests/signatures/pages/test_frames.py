@@ -7,10 +7,10 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from signatures.authoring import save_template
+from signatures.authoring.preview import find_version, render_version
+from signatures.authoring.templates import save_template
 from signatures.delivery import plan_delivery
 from signatures.models import Delivery, Snapshot, Template
-from signatures.previews import find_version, render_version
 from signatures.views.frames import FRAME_POLICY
 
 ADDRESS = "/domains/acme.example/"

@@ -8,7 +8,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
 from integrations.models import SyncRun
-from signatures.authoring import save_template
+from signatures.authoring.templates import save_template
 from signatures.models import BannerPlace, DailyTotal, Template
 from signatures.overview import Need, get_overview
 from signatures.results import Figures

@@ -7,7 +7,7 @@ from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from signatures.authoring import save_template
+from signatures.authoring.templates import save_template
 from signatures.models import Template, TemplateVersion
 from signatures.senders.values import set_own_values
 

@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from signatures.authoring import assign_template, save_template
+from signatures.authoring.templates import assign_template, save_template
 from signatures.models import Delivery, DeliveryRun, Template, TemplateVersion
 from tests.signatures.rendering.worst_cases import ALL
 

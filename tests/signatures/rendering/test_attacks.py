@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from signatures.authoring.starters import STARTERS
 from signatures.rendering import TemplateError, compile_template, render_signature
 from signatures.rendering.fields import FIELDS
 from signatures.rendering.sanitize import sanitize_signature, sanitize_template
-from signatures.starters import STARTERS
 
 from .allowed import attribute_values, breaches, words
 from .attacks import ALL as ATTACKS

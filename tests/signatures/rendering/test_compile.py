@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from signatures.authoring.starters import STARTERS
 from signatures.rendering import CompiledTemplate, TemplateError, compile_template, render_signature
-from signatures.starters import STARTERS
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from signatures.authoring.starters import STARTERS
 from signatures.rendering import compile_template, render_signature
-from signatures.starters import STARTERS
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 

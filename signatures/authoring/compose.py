@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from portal.models import Domain
+from signatures.models import Assignment, Group, Sender, Template, TemplateVersion
+from signatures.rendering.errors import RenderRefused
+from signatures.rendering.render import RenderedSignature, render_signature
+from signatures.rendering.template import CompiledTemplate
 from signatures.senders.assignment import choose_template
 from signatures.senders.values import get_banner_place, get_brand, get_values
-
-from .models import Assignment, Group, Sender, Template, TemplateVersion
-from .rendering.errors import RenderRefused
-from .rendering.render import RenderedSignature, render_signature
-from .rendering.template import CompiledTemplate
 
 
 @dataclass(frozen=True, slots=True)

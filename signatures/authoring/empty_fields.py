@@ -10,12 +10,11 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
 from portal.models import Domain
+from signatures.models import Sender, Template, TemplateVersion
+from signatures.rendering import CompiledTemplate, Field, Source, describe_absences
+from signatures.rendering.fields import FIELD_BY_NAME
 from signatures.senders.listing import get_carriers
 from signatures.senders.values import get_brand
-
-from .models import Sender, Template, TemplateVersion
-from .rendering import CompiledTemplate, Field, Source, describe_absences
-from .rendering.fields import FIELD_BY_NAME
 
 # What Outreach keeps of a person, as the columns of their row; a name may also stand in two.
 _COLUMNS = {

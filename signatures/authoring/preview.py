@@ -6,11 +6,8 @@ from dataclasses import dataclass
 
 from integrations.models import Mailbox
 from portal.models import Domain
-from signatures.senders.values import get_banner_place, get_brand, get_size_values, get_values
-
-from .composing import Composer
-from .models import Delivery, DeliveryRun, DeliveryState, Sender, Snapshot, TemplateVersion
-from .rendering import (
+from signatures.models import Delivery, DeliveryRun, DeliveryState, Sender, Snapshot, TemplateVersion
+from signatures.rendering import (
     FIELDS,
     CompiledTemplate,
     RenderedSignature,
@@ -19,6 +16,9 @@ from .rendering import (
     compile_template,
     render_signature,
 )
+from signatures.senders.values import get_banner_place, get_brand, get_size_values, get_values
+
+from .compose import Composer
 
 
 def get_preview_values(domain: Domain, sender: Sender | None) -> dict[str, str | None]:

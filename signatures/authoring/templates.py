@@ -7,9 +7,9 @@ from django.db.models import Max
 
 from integrations.ledger.record import record_act
 from portal.models import Domain, User
+from signatures.models import Assignment, Group, Sender, Template, TemplateVersion
+from signatures.rendering.compile import compile_template, unify_line_ends
 
-from .models import Assignment, Group, Sender, Template, TemplateVersion
-from .rendering.compile import compile_template, unify_line_ends
 from .starters import STARTERS
 
 

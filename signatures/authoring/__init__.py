@@ -1,0 +1,1 @@
+"""Authoring: templates, previews, and what a sender's signature is made of."""
