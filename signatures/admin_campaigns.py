@@ -24,10 +24,8 @@ from portal.models import Domain
 from signatures.audiences.conditions import AudienceError, parse_audience
 from signatures.audiences.list_files import FileRefused, check_file
 from signatures.audiences.lists import ListRefused, delete_label, delete_list, save_label, save_list
-
-from .banner_editing import archive_banner, change_place, save_banner
-from .board import get_place
-from .campaign_editing import (
+from signatures.campaigns.banners import archive_banner, change_place, save_banner
+from signatures.campaigns.editing import (
     CampaignRefused,
     archive_campaign,
     bring_back_campaign,
@@ -39,8 +37,10 @@ from .campaign_editing import (
     set_audience,
     start_campaign,
 )
+from signatures.campaigns.images import ImageRefused, take_in
+from signatures.campaigns.ruleset import get_place
+
 from .campaign_forms import BannerForm, CampaignForm, LabelForm, ListForm, PlaceForm
-from .images import ImageRefused, take_in
 from .models import (
     AttributeLabel,
     AudienceTally,

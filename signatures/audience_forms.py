@@ -23,8 +23,7 @@ from signatures.audiences.conditions import (
     parse_audience,
 )
 from signatures.audiences.labels import LABELLED, find_owner, get_owner_addresses
-
-from .campaign_editing import refuse_missing_lists
+from signatures.campaigns.editing import refuse_missing_lists
 
 _HINTS = {
     Kind.TEXT: "One on each line; upper and lower case are the same.",

@@ -14,10 +14,10 @@ from django.utils import timezone
 from portal.models import Domain
 from signatures.audiences.conditions import CUSTOM_FIELDS
 from signatures.audiences.list_files import MAX_FILE_BYTES
+from signatures.campaigns.banners import BannerDetails, PlaceDetails
+from signatures.campaigns.editing import Details
+from signatures.campaigns.links import LinkRefused, check_link
 
-from .banner_editing import BannerDetails, PlaceDetails
-from .campaign_editing import Details
-from .links import LinkRefused, check_link
 from .models import AttributeLabel, Banner, BannerPlace, Campaign, Group, RecipientList, Sender
 from .walltime import NoSuchTime, describe_repetition, to_instant, to_wall
 

@@ -16,9 +16,9 @@ from integrations.connector import ProspectRecord
 from integrations.errors import IntegrationError
 from portal.models import Domain
 from signatures.audiences.conditions import Condition, Names, get_needed, say
+from signatures.campaigns.ruleset import Board, get_place
+from signatures.campaigns.selection import RecipientFacts, SenderFacts, Verdict, explain_choice
 
-from .board import Board, get_place
-from .campaigns import RecipientFacts, SenderFacts, Verdict, explain_choice
 from .facts import (
     LIFE,
     Question,

@@ -33,10 +33,10 @@ from portal.models import Domain
 from signatures.audiences.conditions import Condition, Recipient, get_needed, is_in_audience, needs_prospect
 from signatures.audiences.mail_addresses import is_address, normalise
 from signatures.audiences.pseudonyms import get_lists_holding, key_of
+from signatures.campaigns.ruleset import Board, load_board
+from signatures.campaigns.selection import RecipientFacts
 
 from . import lookup_share
-from .board import Board, load_board
-from .campaigns import RecipientFacts
 from .models import Decision, KnownRecipient
 
 LIFE = timedelta(hours=1)

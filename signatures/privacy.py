@@ -15,8 +15,8 @@ from django.utils import timezone
 from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.audiences.pseudonyms import key_of
+from signatures.campaigns.ruleset import get_place, load_board
 
-from .board import get_place, load_board
 from .facts import get_asked
 from .models import BannerEvent, BannerPlace, Decision, KnownRecipient, RecipientList, RecipientListEntry
 

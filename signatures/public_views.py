@@ -16,12 +16,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from portal.client_address import get_client_address
 from portal.models import Domain
+from signatures.campaigns.images import PIXEL, PNG
+from signatures.campaigns.selection import NOTHING, Choice
 
 from . import keeping, readers, showcase
-from .campaigns import NOTHING, Choice
 from .counting import Event, count, cut_address
 from .decision_tokens import read_token
-from .images import PIXEL, PNG
 from .models import EventKind
 from .shelf import Exhibit, Seen
 from .showcase import Picture

@@ -16,10 +16,10 @@ from django.db import Error as DatabaseFailure
 from django.db import close_old_connections
 
 from signatures.audiences.mail_addresses import is_address
+from signatures.campaigns.ruleset import Board
+from signatures.campaigns.selection import RecipientFacts
 
 from . import facts
-from .board import Board
-from .campaigns import RecipientFacts
 from .shelf import Shelf
 
 WITHIN_SECONDS = 0.012

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from .editions import remove_old_editions
+from signatures.campaigns.revisions import remove_old_editions
+
 from .models import BannerEvent, BannerPlace
 
 BATCH = 5_000

@@ -13,11 +13,18 @@ from django.db.models import Count, Max
 from django.utils import timezone
 
 from portal.models import Domain
+from signatures.campaigns.links import with_utm
+from signatures.campaigns.ruleset import Board, load_board
+from signatures.campaigns.selection import (
+    NOTHING,
+    CampaignRule,
+    Choice,
+    RecipientFacts,
+    SenderFacts,
+    choose_banner,
+)
 from signatures.rendering.banner_links import is_variable
 
-from .board import Board, load_board
-from .campaigns import NOTHING, CampaignRule, Choice, RecipientFacts, SenderFacts, choose_banner
-from .links import with_utm
 from .memory import Bounded
 from .models import Banner, BannerPlace, Sender
 

@@ -16,7 +16,8 @@ from hashlib import sha256
 from django.db import Error as DatabaseFailure
 from django.utils import timezone
 
-from .campaigns import Choice, RecipientFacts
+from signatures.campaigns.selection import Choice, RecipientFacts
+
 from .memory import Bounded
 from .models import BannerImage, Decision, Sender
 from .shelf import (

@@ -18,8 +18,8 @@ from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from portal.models import Domain
+from signatures.campaigns.ruleset import get_place
 
-from .board import get_place
 from .models import (
     Banner,
     BannerEvent,

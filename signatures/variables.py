@@ -18,9 +18,9 @@ from django.utils.safestring import SafeString
 from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.audiences.mail_addresses import is_address
+from signatures.campaigns.ruleset import get_place, touch
 from signatures.rendering.banner_links import is_variable
 
-from .board import get_place, touch
 from .models import BannerPlace, VariableTest
 
 TEST_LIFE = timedelta(days=7)

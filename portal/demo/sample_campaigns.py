@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from portal.models import Domain
 from signatures.audiences.lists import save_label, save_list
-from signatures.banner_editing import BannerDetails, PlaceDetails, change_place, save_banner
-from signatures.campaign_editing import Details, create_campaign, set_audience, start_campaign
+from signatures.campaigns.banners import BannerDetails, PlaceDetails, change_place, save_banner
+from signatures.campaigns.editing import Details, create_campaign, set_audience, start_campaign
 from signatures.models import Campaign, Group
 
 SITE = "https://www.acme.example"

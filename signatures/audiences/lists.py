@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
-from signatures.board import touch
+from signatures.campaigns.ruleset import touch
 from signatures.models import AttributeLabel, Campaign, RecipientList, RecipientListEntry
 
 from .conditions import AudienceError, Kind, parse_audience

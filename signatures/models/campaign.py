@@ -1,4 +1,4 @@
-"""Banner campaigns: what may be shown, to whom, and what was shown; see `signatures.campaigns` for the choice."""
+"""Banner campaigns: what may be shown, to whom, and what was shown; see `signatures.campaigns.selection` for the choice."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from .campaign import Campaign
 class CampaignEdition(models.Model):
     """A campaign as it was from one instant until its next edition; stored in the transaction of the change.
 
-    rule: what choosing needs to know of it, see `signatures.editions`.
+    rule: what choosing needs to know of it, see `signatures.campaigns.revisions`.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="editions")

@@ -24,8 +24,8 @@ from signatures.audiences.lists import (
     save_label,
     save_list,
 )
-from signatures.campaign_editing import set_audience
 from signatures.campaign_forms import LabelForm, ListForm
+from signatures.campaigns.editing import set_audience
 from signatures.models import AttributeLabel, Campaign, RecipientList
 
 from .campaigns import get_editable

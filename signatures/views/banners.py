@@ -9,12 +9,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.access import Permission, require
 from portal.models import Domain
-from signatures.banner_editing import archive_banner, change_place, count_signatures_with_place, save_banner
-from signatures.board import get_place
-from signatures.campaign_editing import CampaignRefused
 from signatures.campaign_forms import BannerForm, PlaceForm
-from signatures.images import ImageRefused
-from signatures.links import LinkRefused, check_link
+from signatures.campaigns.banners import (
+    archive_banner,
+    change_place,
+    count_signatures_with_place,
+    save_banner,
+)
+from signatures.campaigns.editing import CampaignRefused
+from signatures.campaigns.images import ImageRefused
+from signatures.campaigns.links import LinkRefused, check_link
+from signatures.campaigns.ruleset import get_place
 from signatures.models import Banner, BannerImage, Campaign
 
 from .campaigns import get_destination, get_editable

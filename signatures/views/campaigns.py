@@ -17,8 +17,8 @@ from portal.access import Permission, require
 from portal.models import Domain
 from signatures.audiences.conditions import Condition, Names, needs_prospect, say
 from signatures.audiences.labels import get_names
-from signatures.board import get_place, load_board
-from signatures.campaign_editing import (
+from signatures.campaign_forms import CampaignForm
+from signatures.campaigns.editing import (
     CampaignRefused,
     archive_campaign,
     bring_back_campaign,
@@ -28,14 +28,14 @@ from signatures.campaign_editing import (
     pause_campaign,
     start_campaign,
 )
-from signatures.campaign_facts import get_lint_facts
-from signatures.campaign_forms import CampaignForm
-from signatures.campaign_lint import Finding, Level, lint_board
-from signatures.links import with_utm
+from signatures.campaigns.links import with_utm
+from signatures.campaigns.lint import Finding, Level, lint_board
+from signatures.campaigns.lint_facts import get_lint_facts
+from signatures.campaigns.ruleset import get_place, load_board
+from signatures.campaigns.timeline import draw_timeline, get_state
 from signatures.models import Banner, Campaign
 from signatures.permission import say_why_no_prospects
 from signatures.results import Figures, get_figures
-from signatures.timeline import draw_timeline, get_state
 
 from .common import get_actor
 

@@ -20,9 +20,9 @@ from portal.models import Domain
 from portal.reauth import recently_authenticated
 from signatures import privacy, variables
 from signatures.audiences.conditions import ATTRIBUTE_BY_NAME, ATTRIBUTES
-from signatures.board import get_place
+from signatures.campaigns.images import PIXEL, PNG
+from signatures.campaigns.ruleset import get_place
 from signatures.decision_keys import make_key, revoke_key
-from signatures.images import PIXEL, PNG
 from signatures.models import DecisionKey, VariableTest
 from signatures.recipient_forms import KeyForm, PersonForm, RetentionForm, VariableForm
 

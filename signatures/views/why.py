@@ -17,9 +17,9 @@ from integrations.lookup import find_prospect
 from portal.access import Permission, require
 from portal.models import Domain
 from signatures.audiences.labels import get_names
-from signatures.board import load_board
 from signatures.campaign_forms import WhyForm
-from signatures.editions import Past, load_past
+from signatures.campaigns.revisions import Past, load_past
+from signatures.campaigns.ruleset import load_board
 from signatures.explaining import Explanation, explain_banner
 from signatures.models import Sender
 from signatures.permission import say_why_no_prospects

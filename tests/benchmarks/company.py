@@ -21,7 +21,7 @@ from integrations.models import Connection, Person  # noqa: E402
 from integrations.outreach.oauth import TokenReply  # noqa: E402
 from integrations.outreach.scopes import REQUESTED  # noqa: E402
 from portal.accounts.domains import found_domain  # noqa: E402
-from signatures.images import take_in  # noqa: E402
+from signatures.campaigns.images import take_in  # noqa: E402
 from signatures.models import Banner, BannerPlace, Campaign, Group, Sender  # noqa: E402
 
 ASKED = 1_000  # keys that are asked for, in the small company and in the large one

@@ -85,8 +85,8 @@ from io import BytesIO
 from django.utils import timezone
 from PIL import Image
 from portal.models import Domain
-from signatures.banner_editing import BannerDetails, PlaceDetails, change_place, save_banner
-from signatures.campaign_editing import Details, create_campaign, set_audience, start_campaign
+from signatures.campaigns.banners import BannerDetails, PlaceDetails, change_place, save_banner
+from signatures.campaigns.editing import Details, create_campaign, set_audience, start_campaign
 from signatures.audiences.lists import save_label, save_list
 def draw(colour):
     file = BytesIO()

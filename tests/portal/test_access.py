@@ -23,7 +23,7 @@ from integrations.models import AssumptionReport, LedgerCheckpoint, Notice, Team
 from portal.models import Membership, Role, User
 from portal.worker.heartbeat import record_beat
 from portal.worker.schedules import set_up_schedules
-from signatures.board import get_place
+from signatures.campaigns.ruleset import get_place
 from signatures.models import BannerEvent, Brand, Decision, KnownRecipient, LookupShare, Snapshot
 from signatures.sifting import sift_events
 from signatures.variables import start_test

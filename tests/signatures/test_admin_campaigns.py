@@ -10,8 +10,8 @@ from django.test import Client
 
 from integrations.models import LedgerEntry
 from portal.models import Domain, User
-from signatures.board import load_board
-from signatures.campaign_editing import archive_campaign, set_audience
+from signatures.campaigns.editing import archive_campaign, set_audience
+from signatures.campaigns.ruleset import load_board
 from signatures.models import AttributeLabel, Banner, BannerPlace, Campaign, RecipientList
 from tests.signatures.campaigns.conftest import add_banner, make_campaign, make_picture
 

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures.board import get_place, load_board, touch
-from signatures.campaigns import BannerRule, Cap
+from signatures.campaigns.ruleset import get_place, load_board, touch
+from signatures.campaigns.selection import BannerRule, Cap
 from signatures.models import Banner, BannerImage, BannerPlace, Campaign, Group
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signatures.campaigns import (
+from signatures.campaigns.selection import (
     NOTHING,
     BannerRule,
     CampaignRule,

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from portal.models import Domain
-from signatures.board import get_place
+from signatures.campaigns.ruleset import get_place
 from signatures.models import BannerEvent
 from signatures.retention import remove_old_events
 from signatures.sifting import sift_events

@@ -15,7 +15,7 @@ EVENTS = 1_200
 FILL = f"""
 from datetime import UTC, datetime, timedelta
 from portal.models import Domain
-from signatures.board import get_place
+from signatures.campaigns.ruleset import get_place
 from signatures.models import BannerEvent
 domain = Domain.objects.create(name="acme.example")
 get_place(domain)

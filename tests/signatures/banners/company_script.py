@@ -11,7 +11,7 @@ from integrations.models import Person
 from integrations.outreach.oauth import TokenReply
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, User
-from signatures.images import take_in
+from signatures.campaigns.images import take_in
 from signatures.models import Banner, BannerPlace, Campaign, Group, Sender
 
 def draw(colour):
@@ -42,7 +42,7 @@ Banner.objects.create(campaign=vips, name="blue", image=draw("blue"), alt="x", l
 print(json.dumps([sender.banner_key for sender in senders]))
 """
 SHOW_BLUE_TO_ALL = """
-from signatures.board import touch
+from signatures.campaigns.ruleset import touch
 from signatures.models import Campaign
 campaign = Campaign.objects.get(name="For some")
 campaign.audience = []

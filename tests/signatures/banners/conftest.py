@@ -12,8 +12,8 @@ from PIL import Image
 
 from portal.models import Domain
 from signatures import counting, showcase
+from signatures.campaigns.images import take_in
 from signatures.counting import Spool
-from signatures.images import take_in
 from signatures.models import Banner, BannerEvent, BannerImage, BannerPlace, Campaign
 from tests.signatures.pages.conftest import Company, found_company
 

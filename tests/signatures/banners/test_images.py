@@ -14,7 +14,7 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from signatures.images import MAX_BYTES, PIXEL, ImageRefused, take_in
+from signatures.campaigns.images import MAX_BYTES, PIXEL, ImageRefused, take_in
 from signatures.models import BannerImage
 from tests.installation import ROOT
 
@@ -283,7 +283,7 @@ import json, resource, sys
 sys.path.insert(0, ".")
 import django
 django.setup()
-from signatures.images import ImageRefused, _encode
+from signatures.campaigns.images import ImageRefused, _encode
 said = []
 for path in sys.argv[1:]:
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -12,7 +12,7 @@ from portal.models import Domain
 from signatures import readers
 from signatures.audiences.conditions import parse_audience
 from signatures.audiences.pseudonyms import key_of
-from signatures.board import touch
+from signatures.campaigns.ruleset import touch
 from signatures.facts import digest_audience
 from signatures.models import Decision, KnownRecipient
 from tests.installation import wait_until

@@ -14,10 +14,10 @@ from django.utils import timezone
 from PIL import Image
 
 from signatures import shelf, showcase
-from signatures.board import touch
-from signatures.campaigns import SenderFacts, choose_banner
+from signatures.campaigns.images import PIXEL
+from signatures.campaigns.ruleset import touch
+from signatures.campaigns.selection import SenderFacts, choose_banner
 from signatures.decision_tokens import make_token
-from signatures.images import PIXEL
 from signatures.memory import Bounded
 from signatures.models import Assignment, Banner, BannerPlace, Brand, Campaign, Decision, Sender
 from signatures.senders import banner_urls

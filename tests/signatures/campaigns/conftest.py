@@ -11,8 +11,8 @@ from django.core.files.base import ContentFile
 from PIL import Image
 
 from portal.models import Domain
-from signatures.banner_editing import BannerDetails, save_banner
-from signatures.campaign_editing import Details, create_campaign
+from signatures.campaigns.banners import BannerDetails, save_banner
+from signatures.campaigns.editing import Details, create_campaign
 from signatures.models import Banner, Campaign
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)

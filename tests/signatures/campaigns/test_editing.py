@@ -9,15 +9,14 @@ import pytest
 
 from integrations.models import LedgerEntry
 from signatures.audiences.conditions import AudienceError
-from signatures.banner_editing import (
+from signatures.campaigns.banners import (
     BannerDetails,
     PlaceDetails,
     archive_banner,
     change_place,
     save_banner,
 )
-from signatures.board import load_board
-from signatures.campaign_editing import (
+from signatures.campaigns.editing import (
     CampaignRefused,
     archive_campaign,
     bring_back_campaign,
@@ -27,7 +26,8 @@ from signatures.campaign_editing import (
     set_audience,
     start_campaign,
 )
-from signatures.images import ImageRefused
+from signatures.campaigns.images import ImageRefused
+from signatures.campaigns.ruleset import load_board
 from signatures.models import AudienceTally, Banner, BannerPlace, Campaign, Group, RecipientList
 
 from .conftest import BY, START, add_banner, make_campaign, make_details, make_picture

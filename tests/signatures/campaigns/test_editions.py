@@ -12,9 +12,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures.banner_editing import BannerDetails, archive_banner, save_banner
-from signatures.board import get_place, load_board
-from signatures.campaign_editing import (
+from signatures.campaigns.banners import BannerDetails, archive_banner, save_banner
+from signatures.campaigns.editing import (
     archive_campaign,
     bring_back_campaign,
     change_campaign,
@@ -23,7 +22,8 @@ from signatures.campaign_editing import (
     set_audience,
     start_campaign,
 )
-from signatures.editions import load_past
+from signatures.campaigns.revisions import load_past
+from signatures.campaigns.ruleset import get_place, load_board
 from signatures.models import Banner, Campaign, CampaignEdition, Group
 from signatures.retention import remove_old_events
 

@@ -12,8 +12,8 @@ from integrations.models import Person
 from portal.models import Domain
 from signatures.audiences.labels import get_names
 from signatures.audiences.pseudonyms import key_of
-from signatures.board import load_board
-from signatures.campaign_editing import set_audience, start_campaign
+from signatures.campaigns.editing import set_audience, start_campaign
+from signatures.campaigns.ruleset import load_board
 from signatures.explaining import Explanation, explain_banner
 from signatures.facts import get_cached
 from signatures.models import Decision, KnownRecipient, Sender

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signatures.links import LinkRefused, check_link, with_utm
+from signatures.campaigns.links import LinkRefused, check_link, with_utm
 
 UTM = {"source": "outreach", "medium": "email-signature", "campaign": "spring", "content": "blue"}
 ALL = "utm_source=outreach&utm_medium=email-signature&utm_campaign=spring&utm_content=blue"

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from signatures.audiences.conditions import parse_audience
-from signatures.board import Board
-from signatures.campaign_lint import Facts, Level, Tally, lint_board
-from signatures.campaigns import BannerRule, CampaignRule, Cap, rank
+from signatures.campaigns.lint import Facts, Level, Tally, lint_board
+from signatures.campaigns.ruleset import Board
+from signatures.campaigns.selection import BannerRule, CampaignRule, Cap, rank
 
 NOW = datetime(2027, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -11,7 +11,7 @@ from integrations.models import LedgerEntry
 from signatures.audiences.list_files import BadLine, Entry, FileRefused, check_file, read_entries
 from signatures.audiences.lists import ListRefused, delete_list, save_list
 from signatures.audiences.pseudonyms import get_lists_holding, key_of
-from signatures.campaign_editing import set_audience
+from signatures.campaigns.editing import set_audience
 from signatures.models import RecipientList, RecipientListEntry
 
 from .conftest import BY, make_campaign

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from signatures.campaigns import BannerRule, CampaignRule
-from signatures.timeline import NAMES, WIDTH, draw_timeline, get_state
+from signatures.campaigns.selection import BannerRule, CampaignRule
+from signatures.campaigns.timeline import NAMES, WIDTH, draw_timeline, get_state
 
 NOW = datetime(2027, 3, 20, 12, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Berlin")

@@ -14,7 +14,7 @@ from django.utils import timezone
 from integrations.models import Connection, Person
 from integrations.outreach.sandbox import Sandbox
 from portal.models import Domain
-from signatures.board import get_place, touch
+from signatures.campaigns.ruleset import get_place, touch
 from signatures.models import Banner, BannerImage, BannerPlace, Campaign, Sender
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from integrations.connection.lookup_breaker import FAILURES, get_state, may_try, note_failure
 from integrations.errors import PolicyViolation
 from integrations.models import CallBudget, Connection, LedgerEntry, LookupState
-from signatures.board import touch
+from signatures.campaigns.ruleset import touch
 from signatures.facts import ON_TIME_SECONDS, PATIENCE_SECONDS, Gap, Known, get_cached, get_facts
 from signatures.models import Campaign, KnownRecipient
 from tests.installation import wait_until

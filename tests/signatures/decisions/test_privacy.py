@@ -14,7 +14,7 @@ from integrations.models import LedgerEntry
 from signatures import tasks
 from signatures.audiences.match_counts import remove_expired, tally_audiences
 from signatures.audiences.pseudonyms import key_of
-from signatures.board import touch
+from signatures.campaigns.ruleset import touch
 from signatures.decisions import decide
 from signatures.facts import get_facts
 from signatures.models import (

@@ -17,7 +17,7 @@ from datetime import timedelta
 from django.utils import timezone
 from integrations.models import Connection, LookupState, Person
 from portal.models import Domain
-from signatures.board import get_place, touch
+from signatures.campaigns.ruleset import get_place, touch
 from signatures.decision_keys import make_key
 from signatures.models import Banner, BannerImage, Campaign, Sender
 domain = Domain.objects.get()

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.models import LedgerEntry
-from signatures.board import get_place
-from signatures.images import PIXEL
+from signatures.campaigns.images import PIXEL
+from signatures.campaigns.ruleset import get_place
 from signatures.models import BannerPlace, VariableTest
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures.banner_editing import PlaceDetails, change_place
-from signatures.campaign_editing import pause_campaign, set_audience, start_campaign
+from signatures.campaigns.banners import PlaceDetails, change_place
+from signatures.campaigns.editing import pause_campaign, set_audience, start_campaign
 from signatures.models import (
     AttributeLabel,
     Banner,

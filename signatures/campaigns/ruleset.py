@@ -1,4 +1,4 @@
-"""What a domain may show, read from its rows once and held in memory: the input of `signatures.campaigns`."""
+"""What a domain may show, read from its rows once and held in memory: the input of `signatures.campaigns.selection`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from django.db.models import F, Q, QuerySet
 
 from portal.models import Domain
 from signatures.audiences.conditions import AudienceError, Condition, parse_audience
+from signatures.models import Banner, BannerPlace, Campaign
 
-from .campaigns import BannerRule, CampaignRule, Cap, rank
-from .models import Banner, BannerPlace, Campaign
+from .selection import BannerRule, CampaignRule, Cap, rank
 
 
 @dataclass(frozen=True, slots=True)

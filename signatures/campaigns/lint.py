@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from signatures.audiences.conditions import Condition, Kind, needs_prospect
 
-from .board import Board
-from .campaigns import CampaignRule
+from .ruleset import Board
+from .selection import CampaignRule
 
 ENOUGH_LOOKED_UP = 20
 

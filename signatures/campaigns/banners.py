@@ -10,14 +10,14 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
+from signatures.models import Banner, BannerPlace, Campaign, Template
 from signatures.senders.listing import count_carriers
 from signatures.senders.mailbox_status import get_fallback_template
 
-from .board import get_place, touch
-from .campaign_editing import CampaignRefused
-from .editions import keep_edition
+from .editing import CampaignRefused
 from .images import take_in
-from .models import Banner, BannerPlace, Campaign, Template
+from .revisions import keep_edition
+from .ruleset import get_place, touch
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,10 @@ from django.utils import timezone
 from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.audiences.conditions import AudienceError, Condition, Kind, parse_audience
+from signatures.models import AudienceTally, Banner, Campaign, Group
 
-from .board import touch
-from .editions import keep_edition
-from .models import AudienceTally, Banner, Campaign, Group
+from .revisions import keep_edition
+from .ruleset import touch
 
 NAME_LENGTH = 120
 

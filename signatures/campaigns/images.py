@@ -14,8 +14,7 @@ from typing import BinaryIO, Protocol
 from PIL import Image, ImageCms, ImageOps
 
 from portal.models import Domain
-
-from .models import BannerImage
+from signatures.models import BannerImage
 
 MAX_UPLOAD_BYTES = 5_000_000
 MAX_PIXELS = 4_000_000

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
-from .campaigns import CampaignRule
+from .selection import CampaignRule
 
 DAYS_BEFORE = 14
 DAYS_AFTER = 56

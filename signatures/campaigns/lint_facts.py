@@ -10,11 +10,11 @@ from django.db.models import Count
 from integrations.connection.lifecycle import get_connection
 from portal.models import Domain
 from signatures.audiences.labels import find_unlabelled, get_names
+from signatures.models import AudienceTally, DecisionKey, Group, RecipientList, Sender
+from signatures.permission import say_why_no_prospects
 
-from .board import Board, get_place
-from .campaign_lint import Facts, Tally
-from .models import AudienceTally, DecisionKey, Group, RecipientList, Sender
-from .permission import say_why_no_prospects
+from .lint import Facts, Tally
+from .ruleset import Board, get_place
 
 
 def get_lint_facts(domain: Domain, board: Board, *, at: datetime) -> Facts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote_plus, unquote_plus, urlsplit
 
-from .rendering.context import build_context
+from signatures.rendering.context import build_context
 
 UTM_NAMES = ("source", "medium", "campaign", "content")
 

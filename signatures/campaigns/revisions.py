@@ -12,10 +12,10 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from portal.models import Domain
+from signatures.models import Campaign, CampaignEdition
 
-from .board import Board, Entry, get_place, make_board, read_entries
-from .campaigns import BannerRule
-from .models import Campaign, CampaignEdition
+from .ruleset import Board, Entry, get_place, make_board, read_entries
+from .selection import BannerRule
 
 
 @dataclass(frozen=True, slots=True)

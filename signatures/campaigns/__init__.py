@@ -1,0 +1,1 @@
+"""Campaigns: edited, checked, scheduled, and which banner is selected for whom."""
