@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from signatures.scanners import parse_networks
+from signatures.analytics.bot_rules import parse_networks
 
 
 @register(Tags.security)

@@ -15,7 +15,8 @@ import time
 from django.db import Error as DatabaseFailure
 from django.db import close_old_connections
 
-from . import counting, showcase
+from . import showcase
+from .analytics import spool
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +51,10 @@ def _run() -> None:
         try:
             close_old_connections()
             showcase.SHOWCASE.refresh(with_senders=turn % SENDERS_EVERY == 0)
-            counting.sweep_spool(own_only=True)
+            spool.sweep_spool(own_only=True)
             if time.monotonic() - swept_at > SWEEP_SECONDS:
                 swept_at = time.monotonic()
-                counting.sweep_spool()
+                spool.sweep_spool()
             is_away = False
         except (DatabaseFailure, OSError) as error:
             if not is_away:

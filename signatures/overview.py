@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from integrations.connection.lifecycle import get_connection
 from portal.models import Domain
+from signatures.analytics.results import Figures, Period, get_total
 from signatures.senders.mailbox_status import Standing, get_fallback_template, get_mailboxes
 
 from .models import (
@@ -23,7 +24,6 @@ from .models import (
     DeliveryState,
     Sender,
 )
-from .results import Figures, Period, get_total
 
 NEEDS_SHOWN = 20
 

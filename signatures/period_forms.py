@@ -9,10 +9,10 @@ from django import forms
 from django.http import QueryDict
 
 from portal.models import Domain
+from signatures.analytics.reach import STATES
+from signatures.analytics.results import Period
 
-from .carriers import STATES
 from .models import Group
-from .results import Period
 
 SPANS = (
     ("", "Between two days"),

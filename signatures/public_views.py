@@ -16,11 +16,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from portal.client_address import get_client_address
 from portal.models import Domain
+from signatures.analytics.spool import Event, count, cut_address
 from signatures.campaigns.images import PIXEL, PNG
 from signatures.campaigns.selection import NOTHING, Choice
 
 from . import keeping, readers, showcase
-from .counting import Event, count, cut_address
 from .decision_tokens import read_token
 from .models import EventKind
 from .shelf import Exhibit, Seen

@@ -11,7 +11,8 @@ from django.utils import timezone
 from integrations.models import READ_TO_END, Connection, ConnectionState, DisconnectStep, RunState, SyncRun
 from portal.background import enqueue
 
-from . import counting, delivery, delivery_retention, privacy, restore, retention, sifting
+from . import delivery, delivery_retention, privacy, restore, retention
+from .analytics import aggregation, spool
 from .audiences import match_counts
 from .following import follow_mirror, get_unfollowed_sync, plan_automatic_delivery
 from .givingup import give_up
@@ -88,12 +89,12 @@ def remove_old_decisions() -> None:
 
 def take_in_banner_events() -> None:
     """What this machine's spool holds is in the database, also of web processes that are gone."""
-    counting.sweep_spool()
+    spool.sweep_spool()
 
 
 def sift_banner_events() -> None:
     """Fetches of pictures and clicks that have settled are judged and counted."""
-    sifting.sift_everything()
+    aggregation.sift_everything()
 
 
 def remove_old_banner_events() -> None:

@@ -13,9 +13,9 @@ from typing import Any
 from django.urls import reverse
 
 from portal.models import Domain
+from signatures.analytics.bot_rules import BURST_SENDERS_OF_NETWORK, RUSH
 from signatures.decision_keys import make_key
 from signatures.models import Campaign, Decision, Sender
-from signatures.scanners import BURST_SENDERS_OF_NETWORK, RUSH
 
 from .browser import Browser
 from .sample_campaigns import TAG

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django import template
 
-from signatures.comparing import say_share
-from signatures.statistics import Interval
+from signatures.analytics.banner_comparison import say_share
+from signatures.analytics.significance import Interval
 
 register = template.Library()
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from integrations.connection.lifecycle import get_connection
 from portal.access import Permission, require
 from portal.models import Domain
+from signatures.analytics.results import Figures, get_figures
 from signatures.audiences.conditions import Condition, Names, needs_prospect, say
 from signatures.audiences.labels import get_names
 from signatures.campaign_forms import CampaignForm
@@ -35,7 +36,6 @@ from signatures.campaigns.ruleset import get_place, load_board
 from signatures.campaigns.timeline import draw_timeline, get_state
 from signatures.models import Banner, Campaign
 from signatures.permission import say_why_no_prospects
-from signatures.results import Figures, get_figures
 
 from .common import get_actor
 

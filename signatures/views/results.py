@@ -17,11 +17,11 @@ from portal.charts import Plot, draw_bars
 from portal.csv_export import write_lines
 from portal.models import Domain
 from portal.reauth import recently_authenticated
-from signatures import bot_agents, carriers, results, scanners
-from signatures.comparing import compare_banners
+from signatures.analytics import bot_agents, bot_rules, reach, results
+from signatures.analytics.aggregation import SETTLE
+from signatures.analytics.banner_comparison import compare_banners
 from signatures.models import BannerEvent, BannerPlace, Campaign
 from signatures.period_forms import CarrierFilters, PeriodForm, SenderResultFilters
-from signatures.sifting import SETTLE
 
 from .common import get_actor, get_page
 
@@ -125,7 +125,7 @@ def result_carriers(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
     """Who had one campaign's banner, and who could not."""
     campaign = _get_campaign(domain, pk)
     filters = CarrierFilters(request.GET, domain=domain)
-    page = get_page(request, carriers.find_carriers(campaign, **filters.get_choices()))
+    page = get_page(request, reach.find_carriers(campaign, **filters.get_choices()))
     context = {
         "here": "results",
         "campaign": campaign,
@@ -133,7 +133,7 @@ def result_carriers(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
         "is_filtered": any(request.GET.get(name) for name in filters.fields),
         "place": BannerPlace.objects.filter(domain=domain).first(),
         "page_obj": page,
-        "lines": carriers.list_carriers(campaign, list(page.object_list)),
+        "lines": reach.list_carriers(campaign, list(page.object_list)),
     }
     return render(request, "signatures/result_carriers.html", context)
 
@@ -152,9 +152,9 @@ def counting(request: HttpRequest, domain: Domain) -> HttpResponse:
     place = BannerPlace.objects.filter(domain=domain).first() or BannerPlace(domain=domain)
     context = {
         "here": "results",
-        "rules": scanners.RULES,
-        "families": scanners.FAMILIES,
-        "proxies": scanners.PROXIES,
+        "rules": bot_rules.RULES,
+        "families": bot_rules.FAMILIES,
+        "proxies": bot_rules.PROXIES,
         "listed": bot_agents.count_names(),
         "list_source": bot_agents.get_source(),
         "place": place,
@@ -187,10 +187,10 @@ def result_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHtt
 def carriers_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHttpResponse:
     """Who had one campaign's banner, as the page is filtered, as CSV."""
     campaign = _get_campaign(domain, pk)
-    found = carriers.find_carriers(campaign, **CarrierFilters(request.GET, domain=domain).get_choices())
-    rows = carriers.list_carrier_rows(campaign, found)
+    found = reach.find_carriers(campaign, **CarrierFilters(request.GET, domain=domain).get_choices())
+    rows = reach.list_carrier_rows(campaign, found)
     _record(request, domain, f"who had “{campaign}”")
-    return _give(write_lines(carriers.COLUMNS, rows), f"campaign-{pk}-senders")
+    return _give(write_lines(reach.COLUMNS, rows), f"campaign-{pk}-senders")
 
 
 def _give_counts(request: HttpRequest, domain: Domain, asked: Asked, name: str) -> StreamingHttpResponse:

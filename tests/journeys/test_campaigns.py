@@ -36,7 +36,7 @@ print(make_key(Domain.objects.get(), "Gateway", actor_label="dana@acme.example")
 COUNT = """
 from datetime import timedelta
 from django.utils import timezone
-from signatures.sifting import sift_everything
+from signatures.analytics.aggregation import sift_everything
 from signatures.tasks import take_in_banner_events
 take_in_banner_events()
 print(sift_everything(now=timezone.now() + timedelta(hours=1)))

@@ -63,7 +63,7 @@ from datetime import timedelta
 from django.utils import timezone
 from portal.models import Domain
 from signatures.models import Banner, BannerEvent, BannerImage, Campaign, Sender
-from signatures.sifting import sift_events
+from signatures.analytics.aggregation import sift_events
 domain = Domain.objects.get()
 campaign = Campaign.objects.create(domain=domain, name="Autumn webinar")
 image = BannerImage.objects.create(domain=domain, sha256="0", media_type="image/png", width=480, height=120,

@@ -23,9 +23,9 @@ from integrations.models import AssumptionReport, LedgerCheckpoint, Notice, Team
 from portal.models import Membership, Role, User
 from portal.worker.heartbeat import record_beat
 from portal.worker.schedules import set_up_schedules
+from signatures.analytics.aggregation import sift_events
 from signatures.campaigns.ruleset import get_place
 from signatures.models import BannerEvent, Brand, Decision, KnownRecipient, LookupShare, Snapshot
-from signatures.sifting import sift_events
 from signatures.variables import start_test
 from tests.signatures.campaigns.conftest import make_picture
 

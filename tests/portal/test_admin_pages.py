@@ -33,6 +33,7 @@ from integrations.models import (
 from integrations.sync import runs
 from portal.models import Domain, User
 from portal.worker.schedules import set_up_schedules
+from signatures.analytics.aggregation import sift_events
 from signatures.audiences.pseudonyms import key_of
 from signatures.authoring.templates import assign_template, install_starters
 from signatures.decision_keys import make_key
@@ -53,7 +54,6 @@ from signatures.models import (
 )
 from signatures.senders.groups import refresh_groups
 from signatures.senders.refresh import refresh_senders
-from signatures.sifting import sift_events
 from signatures.variables import start_test
 from tests.signatures.campaigns.conftest import add_banner, make_campaign
 

@@ -29,7 +29,7 @@ from django.db import connection
 from django.test import Client
 from portal.models import Domain, User
 from signatures.originals import list_originals
-from signatures.results import Period, list_counts
+from signatures.analytics.results import Period, list_counts
 from datetime import date
 domain, found = Domain.objects.get(name="acme.example"), collections.Counter()
 def read():

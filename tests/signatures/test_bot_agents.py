@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from signatures import bot_agents
+from signatures.analytics import bot_agents
 
 ENTRIES = [
     {"pattern": "Examplebot\\/"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from signatures.scanners import FAMILIES, RULES
+from signatures.analytics.bot_rules import FAMILIES, RULES
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "counting.md").read_text()
 

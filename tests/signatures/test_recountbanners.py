@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from integrations.models import LedgerEntry
 from portal.models import Domain
-from signatures.sifting import sift_events
+from signatures.analytics.aggregation import sift_events
 
 from .shows import NINE, get_counts, open_show
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signatures.scanners import (
+from signatures.analytics.bot_rules import (
     BURST_SENDERS,
     FAMILIES,
     PICTURE_BEFORE,

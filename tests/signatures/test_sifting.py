@@ -9,9 +9,9 @@ import pytest
 from django.db import transaction
 
 from portal.models import Domain
-from signatures import sifting
+from signatures.analytics import aggregation
+from signatures.analytics.aggregation import SETTLE, recount, sift_events, sift_everything
 from signatures.models import BannerEvent, BannerPlace, DailyCount
-from signatures.sifting import SETTLE, recount, sift_events, sift_everything
 
 from .shows import NINE, Show, get_counts, make_campaign, open_show
 
@@ -163,7 +163,7 @@ def test_whatever_comes_late_the_counts_are_those_of_everything_at_once(show: Sh
     BannerEvent.objects.filter(domain=show.domain).delete()
     DailyCount.objects.filter(domain=show.domain).delete()
     show.domain.banner_place.delete()
-    sifting.DailyTotal.objects.filter(domain=show.domain).delete()
+    aggregation.DailyTotal.objects.filter(domain=show.domain).delete()
 
     show.domain = Domain.objects.get(pk=show.domain.pk)
     order = random.Random(seed).sample(events, len(events))  # noqa: S311
@@ -179,7 +179,7 @@ def test_whatever_comes_late_the_counts_are_those_of_everything_at_once(show: Sh
 def test_a_batch_that_breaks_off_counts_nothing_and_is_counted_whole_the_next_time(show: Show, monkeypatch):
     for second in range(4):
         show.see(second, reader_key=f"r{second}")
-    monkeypatch.setattr(sifting, "_add", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(aggregation, "_add", lambda *arguments: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         sift_events(show.domain, now=LATER)

@@ -29,7 +29,7 @@ BannerEvent.objects.bulk_create([
 """
 SIFT = """
 from portal.models import Domain
-from signatures.sifting import sift_events
+from signatures.analytics.aggregation import sift_events
 sift_events(Domain.objects.get(), batch_size=20)
 """
 

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signatures.statistics import MOST_NEEDED, Interval, Rate, compare, count_needed, newcombe, wilson
+from signatures.analytics.significance import (
+    MOST_NEEDED,
+    Interval,
+    Rate,
+    compare,
+    count_needed,
+    newcombe,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
-from signatures.sifting import recount
+from signatures.analytics.aggregation import recount
 
 
 class Command(BaseCommand):

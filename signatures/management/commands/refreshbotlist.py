@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from signatures.bot_agents import ListRefused, read_list, write_names
+from signatures.analytics.bot_agents import ListRefused, read_list, write_names
 
 
 class Command(BaseCommand):

@@ -50,7 +50,7 @@ campaign.save()
 touch(campaign.domain)
 """
 SWEEP = """
-from signatures.counting import sweep_spool
+from signatures.analytics.spool import sweep_spool
 print(sweep_spool())
 """
 COUNT_ROWS = """

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from portal.models import Domain
-from signatures import counting, showcase
+from signatures import showcase
+from signatures.analytics import spool as analytics_spool
+from signatures.analytics.spool import Spool
 from signatures.campaigns.images import take_in
-from signatures.counting import Spool
 from signatures.models import Banner, BannerEvent, BannerImage, BannerPlace, Campaign
 from tests.signatures.pages.conftest import Company, found_company
 
@@ -67,12 +68,12 @@ def nothing_known(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     settings.SPOOL_FOLDER = str(tmp_path / "spool")
     spool = Spool()
     monkeypatch.setattr(showcase, "SHOWCASE", showcase.Showcase())
-    monkeypatch.setattr(counting, "SPOOL", spool)
+    monkeypatch.setattr(analytics_spool, "SPOOL", spool)
     yield
     spool.close()
 
 
 def list_events() -> list[dict[str, Any]]:
     """Every event so far, brought in from the spool."""
-    counting.sweep_spool()
+    analytics_spool.sweep_spool()
     return [dict(row) for row in BannerEvent.objects.order_by("pk").values()]

@@ -16,8 +16,8 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures import counting
-from signatures.counting import Event, Spool, count, cut_address, import_file, sweep_spool
+from signatures.analytics import spool as analytics_spool
+from signatures.analytics.spool import Event, Spool, count, cut_address, import_file, sweep_spool
 from signatures.models import BannerEvent, Decision, SpoolImport
 from signatures.tasks import take_in_banner_events
 from tests.installation import Installation
@@ -178,7 +178,7 @@ def test_of_two_importers_that_read_the_same_lines_one_brings_them_in(domain, ot
     for number in range(3):
         count(make(domain, sender_id=number))
     count(make(other_domain))
-    path = counting.SPOOL.path
+    path = analytics_spool.SPOOL.path
     assert path is not None
 
     brought = import_file(ReadByAnother(path))
@@ -193,7 +193,7 @@ def test_of_two_importers_that_read_the_same_lines_one_brings_them_in(domain, ot
 
 def test_a_file_whose_process_is_done_is_removed_once_it_was_read(domain, tmp_path):
     count(make(domain))
-    counting.SPOOL.close()
+    analytics_spool.SPOOL.close()
     count(make(domain))
 
     assert len(spool_files(tmp_path)) == 2
@@ -205,7 +205,7 @@ def test_a_file_whose_process_is_done_is_removed_once_it_was_read(domain, tmp_pa
 
 
 def test_a_long_file_is_continued_in_another(domain, tmp_path, monkeypatch):
-    monkeypatch.setattr(counting, "ROTATE_BYTES", 500)
+    monkeypatch.setattr(analytics_spool, "ROTATE_BYTES", 500)
     for _ in range(20):
         count(make(domain))
 
@@ -216,7 +216,7 @@ def test_a_long_file_is_continued_in_another(domain, tmp_path, monkeypatch):
 def test_what_fails_half_way_is_neither_lost_nor_doubled(domain, monkeypatch):
     for _ in range(2_500):
         count(make(domain))
-    path = counting.SPOOL.path
+    path = analytics_spool.SPOOL.path
     assert path is not None
 
     class Killed(Exception):
@@ -230,7 +230,7 @@ def test_what_fails_half_way_is_neither_lost_nor_doubled(domain, monkeypatch):
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(counting, "_keep_showings", fail)
+        patched.setattr(analytics_spool, "_keep_showings", fail)
         with pytest.raises(Killed):
             import_file(path)
     after_failure = BannerEvent.objects.count()
@@ -254,7 +254,7 @@ def test_b11_a_full_disk_loses_the_count_and_not_the_banner_and_says_so_once(pla
     ana = places[0].add("Ana Silva")
     reader = Client(REMOTE_ADDR="203.0.113.77")
     assert reader.get(f"/b/{ana.banner_key}.png").status_code == 200
-    spool, healthy = counting.SPOOL, counting.SPOOL._file
+    spool, healthy = analytics_spool.SPOOL, analytics_spool.SPOOL._file
     assert healthy is not None
 
     spool._file = os.open("/dev/full", os.O_WRONLY)
@@ -268,7 +268,7 @@ def test_b11_a_full_disk_loses_the_count_and_not_the_banner_and_says_so_once(pla
 
     assert answers == [200, 302] * 2
     assert (lost, spool.lost) == (4, 0)
-    said = [record.message for record in caplog.records if record.name == "signatures.counting"]
+    said = [record.message for record in caplog.records if record.name == "signatures.analytics.spool"]
     assert len(said) == 2
     assert "cannot be kept" in said[0]
     assert said[1] == "Banner events are kept again; 4 were lost."
@@ -277,11 +277,11 @@ def test_b11_a_full_disk_loses_the_count_and_not_the_banner_and_says_so_once(pla
 
 def test_a_line_torn_by_a_full_disk_spoils_no_other(domain, tmp_path, caplog):
     count(make(domain, sender_id=1))
-    path = counting.SPOOL.path
+    path = analytics_spool.SPOOL.path
     assert path is not None
     with path.open("ab") as file:
         file.write(b'[1,"image","GE')
-    counting.SPOOL._is_torn = True
+    analytics_spool.SPOOL._is_torn = True
     count(make(domain, sender_id=2))
 
     assert [event["sender_id"] for event in list_events()] == [1, 2]
@@ -290,13 +290,13 @@ def test_a_line_torn_by_a_full_disk_spoils_no_other(domain, tmp_path, caplog):
 
 def test_a_line_without_its_end_waits_and_goes_with_a_dead_process(domain, tmp_path):
     count(make(domain))
-    path = counting.SPOOL.path
+    path = analytics_spool.SPOOL.path
     assert path is not None
     with path.open("ab") as file:
         file.write(b'[1,"ima')
 
     assert sweep_spool() == 1
-    counting.SPOOL.close()
+    analytics_spool.SPOOL.close()
     assert sweep_spool() == 0
     assert not path.exists()
 
@@ -338,7 +338,7 @@ def test_what_known_recipients_were_shown_counts_towards_caps_once_an_hour(place
 
 
 COUNT_UNTIL_KILLED = """
-from signatures.counting import Event, count
+from signatures.analytics.spool import Event, count
 number = 0
 while True:
     number += 1

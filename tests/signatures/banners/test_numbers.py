@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.models import Role
+from signatures.analytics.results import Figures
 from signatures.models import BannerEvent, DailyCount
-from signatures.results import Figures
 from signatures.tasks import sift_banner_events
 from tests.signatures.pages.conftest import Company
 

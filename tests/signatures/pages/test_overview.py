@@ -8,10 +8,10 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
 from integrations.models import SyncRun
+from signatures.analytics.results import Figures
 from signatures.authoring.templates import save_template
 from signatures.models import BannerPlace, DailyTotal, Template
 from signatures.overview import Need, get_overview
-from signatures.results import Figures
 
 
 def test_the_figures_say_who_signs_as_intended_and_who_needs_somebody(company, bystander):

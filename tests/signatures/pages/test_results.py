@@ -14,6 +14,9 @@ from django.test.utils import CaptureQueriesContext
 
 from integrations.models import LedgerEntry, Mailbox
 from portal.models import Domain
+from signatures.analytics.aggregation import sift_events
+from signatures.analytics.bot_rules import FAMILIES, RULES
+from signatures.analytics.results import Figures, get_figures
 from signatures.models import (
     BannerEvent,
     BannerPlace,
@@ -23,9 +26,6 @@ from signatures.models import (
     Group,
     Placement,
 )
-from signatures.results import Figures, get_figures
-from signatures.scanners import FAMILIES, RULES
-from signatures.sifting import sift_events
 
 from ..shows import NINE, Show, make_campaign, open_show
 

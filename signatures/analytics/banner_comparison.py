@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .results import Line
-from .statistics import Comparison, Rate, compare
+from .significance import Comparison, Rate, compare
 
 
 @dataclass(frozen=True, slots=True)

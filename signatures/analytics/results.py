@@ -10,9 +10,9 @@ from typing import Any
 from django.db.models import F, Max, Min, QuerySet, Sum
 
 from portal.models import Domain
+from signatures.models import Banner, Campaign, DailyCount, DailyTotal, Group
 
-from .models import Banner, Campaign, DailyCount, DailyTotal, Group
-from .statistics import Interval, Rate
+from .significance import Interval, Rate
 
 DEFAULT_BANNER = "Default banner"
 GONE = "No longer there"

@@ -11,8 +11,7 @@ from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QueryS
 from django.utils import timezone
 
 from integrations.models import Mailbox
-
-from .models import Campaign, DailyCount, Decision, Placement, Sender
+from signatures.models import Campaign, DailyCount, Decision, Placement, Sender
 
 DELIVERED, ELIGIBLE, MOVED = "delivered", "eligible", "moved"
 STATES: tuple[tuple[str, str], ...] = (

@@ -1,6 +1,6 @@
 """Fetches and clicks become daily counts: judged in the background, each counted once, whatever is killed.
 
-One transaction judges a batch, marks its events and moves the numbers. The rules are `signatures.scanners`.
+One transaction judges a batch, marks its events and moves the numbers. The rules are `signatures.analytics.bot_rules`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from django.utils import timezone
 
 from portal.models import Domain
 from signatures.campaigns.ruleset import get_place
-
-from .models import (
+from signatures.models import (
     Banner,
     BannerEvent,
     BannerPlace,
@@ -32,8 +31,19 @@ from .models import (
     Group,
     Sender,
 )
-from .rows import update_rows
-from .scanners import PICTURE_BEFORE, REACH, RUSH, Network, Rule, Seen, judge, judge_alone, parse_networks
+from signatures.rows import update_rows
+
+from .bot_rules import (
+    PICTURE_BEFORE,
+    REACH,
+    RUSH,
+    Network,
+    Rule,
+    Seen,
+    judge,
+    judge_alone,
+    parse_networks,
+)
 
 # Longer than REACH, so that whatever a verdict depends on has mostly come; what comes later is made up for.
 SETTLE = timedelta(seconds=30)

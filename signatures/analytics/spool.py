@@ -30,8 +30,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from portal.models import Domain
-
-from .models import Banner, BannerEvent, Decision, Sender, SpoolImport
+from signatures.models import Banner, BannerEvent, Decision, Sender, SpoolImport
 
 logger = logging.getLogger(__name__)
 
