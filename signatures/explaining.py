@@ -1,6 +1,6 @@
 """Why a sender's signature shows this banner to this recipient at this moment, told whole.
 
-A recipient's record lives as long as one call here. What is kept of it is what `signatures.facts` keeps, and a
+A recipient's record lives as long as one call here. What is kept of it is what `signatures.recipients.facts` keeps, and a
 look-up by a person counts as the one of that hour.
 """
 
@@ -18,8 +18,7 @@ from portal.models import Domain
 from signatures.audiences.conditions import Condition, Names, get_needed, say
 from signatures.campaigns.ruleset import Board, get_place
 from signatures.campaigns.selection import RecipientFacts, SenderFacts, Verdict, explain_choice
-
-from .facts import (
+from signatures.recipients.facts import (
     LIFE,
     Question,
     claim_hour,
@@ -29,6 +28,7 @@ from .facts import (
     keep_answer,
     make_question,
 )
+
 from .models import Banner, BannerImage, Decision, KnownRecipient, Sender
 
 Ask = Callable[[str, frozenset[str]], ProspectRecord | None]

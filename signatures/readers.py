@@ -19,7 +19,7 @@ from signatures.audiences.mail_addresses import is_address
 from signatures.campaigns.ruleset import Board
 from signatures.campaigns.selection import RecipientFacts
 
-from . import facts
+from .recipients import facts
 from .shelf import Shelf
 
 WITHIN_SECONDS = 0.012

@@ -11,13 +11,14 @@ from django.utils import timezone
 from integrations.models import READ_TO_END, Connection, ConnectionState, DisconnectStep, RunState, SyncRun
 from portal.background import enqueue
 
-from . import delivery, delivery_retention, privacy, restore, retention
+from . import delivery, delivery_retention, restore
 from .analytics import aggregation, spool
 from .audiences import match_counts
 from .following import follow_mirror, get_unfollowed_sync, plan_automatic_delivery
 from .givingup import give_up
 from .lease import is_due
 from .models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
+from .recipients import retention, subject_access
 from .restoration import get_leaving_run
 
 MAKING = timedelta(minutes=5)  # longer than listing what to restore took an earlier version
@@ -84,7 +85,7 @@ def tally_audiences() -> None:
 
 def remove_old_decisions() -> None:
     """Decisions whose time is over are gone."""
-    privacy.remove_old_decisions()
+    subject_access.remove_old_decisions()
 
 
 def take_in_banner_events() -> None:

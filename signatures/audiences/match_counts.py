@@ -8,9 +8,9 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from signatures.facts import digest_audience
-from signatures.lookup_share import remove_old_shares
 from signatures.models import AudienceTally, Campaign, KnownRecipient
+from signatures.recipients.facts import digest_audience
+from signatures.recipients.lookup_share import remove_old_shares
 
 from .conditions import AudienceError, parse_audience
 

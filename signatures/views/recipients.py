@@ -18,13 +18,13 @@ from integrations.lookup import get_hindrance
 from portal.access import Permission, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
-from signatures import privacy, variables
 from signatures.audiences.conditions import ATTRIBUTE_BY_NAME, ATTRIBUTES
 from signatures.campaigns.images import PIXEL, PNG
 from signatures.campaigns.ruleset import get_place
 from signatures.decision_keys import make_key, revoke_key
 from signatures.models import DecisionKey, VariableTest
 from signatures.recipient_forms import KeyForm, PersonForm, RetentionForm, VariableForm
+from signatures.recipients import merge_variable, subject_access
 
 from .common import get_actor
 
@@ -40,7 +40,7 @@ def _show_recipients(
 ) -> HttpResponse:
     connection = get_connection(domain)
     state = get_state(connection) if connection else None
-    asked = privacy.get_fields_asked(domain)
+    asked = subject_access.get_fields_asked(domain)
     context = {
         "here": "campaigns",
         "place": get_place(domain),
@@ -90,7 +90,9 @@ def person(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Show what is kept about one address. It comes by POST, so that it stands in no address bar and no log."""
     form = PersonForm(request.POST if request.method == "POST" else None)
     kept = (
-        privacy.get_kept(domain, form.cleaned_data["address"]) if form.is_bound and form.is_valid() else None
+        subject_access.get_kept(domain, form.cleaned_data["address"])
+        if form.is_bound and form.is_valid()
+        else None
     )
     context = {
         "here": "campaigns",
@@ -110,9 +112,9 @@ def person_export(request: HttpRequest, domain: Domain) -> HttpResponse:
     form = PersonForm(request.POST)
     if not form.is_valid():
         return redirect("signatures:person", domain.name)
-    kept = privacy.get_kept(domain, form.cleaned_data["address"])
-    privacy.record_export(domain, kept, actor_label=get_actor(request).email)
-    exported = json.dumps(privacy.export_kept(domain, kept), indent=2, ensure_ascii=False)
+    kept = subject_access.get_kept(domain, form.cleaned_data["address"])
+    subject_access.record_export(domain, kept, actor_label=get_actor(request).email)
+    exported = json.dumps(subject_access.export_kept(domain, kept), indent=2, ensure_ascii=False)
     response = HttpResponse(exported, content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="recipient-{kept.recipient_key[:8]}.json"'
     response["Cache-Control"] = "no-store"
@@ -125,7 +127,9 @@ def person_export(request: HttpRequest, domain: Domain) -> HttpResponse:
 def person_erase(request: HttpRequest, domain: Domain) -> HttpResponse:
     form = PersonForm(request.POST)
     if form.is_valid():
-        erased = privacy.erase(domain, form.cleaned_data["address"], actor_label=get_actor(request).email)
+        erased = subject_access.erase(
+            domain, form.cleaned_data["address"], actor_label=get_actor(request).email
+        )
         messages.success(
             request,
             f"{erased.decisions} choices and {erased.list_entries} list entries are erased. "
@@ -148,10 +152,10 @@ def retention_change(request: HttpRequest, domain: Domain) -> HttpResponse:
     if not form.is_valid():
         return _show_retention(request, domain, form, None, status=422)
     days = {name: form.cleaned_data[name] for name in ("decision_days", "event_days")}
-    preview = privacy.preview_retention(domain, **days)
+    preview = subject_access.preview_retention(domain, **days)
     if request.POST.get("confirmed") != f"{days['decision_days']}/{days['event_days']}":
         return _show_retention(request, domain, form, preview)
-    privacy.set_retention(domain, **days, actor_label=get_actor(request).email)
+    subject_access.set_retention(domain, **days, actor_label=get_actor(request).email)
     messages.success(request, "The days are saved. What is older goes in the next night.")
     return redirect("signatures:retention", domain.name)
 
@@ -160,7 +164,7 @@ def _show_retention(
     request: HttpRequest,
     domain: Domain,
     form: RetentionForm,
-    preview: privacy.Preview | None,
+    preview: subject_access.Preview | None,
     *,
     status: int = 200,
 ) -> HttpResponse:
@@ -180,7 +184,7 @@ def variable_test(request: HttpRequest, domain: Domain) -> HttpResponse:
     return _act_on_variable(
         request,
         domain,
-        lambda form, by: variables.start_test(domain, form.cleaned_data["variable"], actor_label=by),
+        lambda form, by: merge_variable.start_test(domain, form.cleaned_data["variable"], actor_label=by),
         "The test waits for your mail to be opened.",
     )
 
@@ -191,7 +195,7 @@ def variable_on(request: HttpRequest, domain: Domain) -> HttpResponse:
     return _act_on_variable(
         request,
         domain,
-        lambda form, by: variables.turn_on(domain, **form.cleaned_data, actor_label=by),
+        lambda form, by: merge_variable.turn_on(domain, **form.cleaned_data, actor_label=by),
         "The variable is on. Mailboxes get it with the next delivery.",
     )
 
@@ -199,7 +203,7 @@ def variable_on(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require(Permission.CONNECT)
 @require_POST
 def variable_off(request: HttpRequest, domain: Domain) -> HttpResponse:
-    variables.turn_off(domain, actor_label=get_actor(request).email)
+    merge_variable.turn_off(domain, actor_label=get_actor(request).email)
     messages.success(request, "The variable is off. Mailboxes lose it with the next delivery.")
     return redirect("signatures:variable", domain.name)
 
@@ -211,7 +215,7 @@ def _act_on_variable(
     if form.is_valid():
         try:
             act(form, get_actor(request).email)
-        except variables.VariableRefused as error:
+        except merge_variable.VariableRefused as error:
             form.add_error("variable", str(error))
         else:
             messages.success(request, done)
@@ -229,7 +233,7 @@ def _show_variable(
         "here": "campaigns",
         "place": place,
         "test": test,
-        "snippet": variables.get_snippet(test) if test else "",
+        "snippet": merge_variable.get_snippet(test) if test else "",
         "is_shown": test is not None and test.outcome == VariableTest.Outcome.EXPANDED,
         "form": form or VariableForm(initial=initial),
     }
@@ -241,7 +245,7 @@ def _show_variable(
 def variable_picture(request: HttpRequest, key: str) -> HttpResponse:
     """Answer with an empty pixel, whatever the key; where it is a test's, the test knows what arrived."""
     if request.method == "GET":
-        variables.note_arrival(key, request.META.get("QUERY_STRING", "")[:1000])
+        merge_variable.note_arrival(key, request.META.get("QUERY_STRING", "")[:1000])
     response = HttpResponse(PIXEL, content_type=PNG)
     response["Cache-Control"] = "no-store"
     return response

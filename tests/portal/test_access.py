@@ -26,7 +26,7 @@ from portal.worker.schedules import set_up_schedules
 from signatures.analytics.aggregation import sift_events
 from signatures.campaigns.ruleset import get_place
 from signatures.models import BannerEvent, Brand, Decision, KnownRecipient, LookupShare, Snapshot
-from signatures.variables import start_test
+from signatures.recipients.merge_variable import start_test
 from tests.signatures.campaigns.conftest import make_picture
 
 from .conftest import BANNER, CAMPAIGN, LABEL, House, make_list, make_user

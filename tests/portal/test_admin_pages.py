@@ -52,9 +52,9 @@ from signatures.models import (
     Snapshot,
     Template,
 )
+from signatures.recipients.merge_variable import start_test
 from signatures.senders.groups import refresh_groups
 from signatures.senders.refresh import refresh_senders
-from signatures.variables import start_test
 from tests.signatures.campaigns.conftest import add_banner, make_campaign
 
 ARGUMENT = "canary-argument-5b1f"

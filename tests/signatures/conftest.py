@@ -10,10 +10,10 @@ from integrations.models import Connection, SyncKind
 from integrations.outreach.sandbox import Sandbox
 from integrations.sync import runs
 from portal.models import Domain
-from signatures import facts
 from signatures.authoring.templates import install_starters
 from signatures.delivery import carry_out, plan_delivery, start_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryState
+from signatures.recipients import facts
 from signatures.senders.groups import refresh_groups
 from signatures.senders.refresh import refresh_senders
 

@@ -10,7 +10,7 @@ from portal.models import Domain
 from signatures.analytics.aggregation import sift_events
 from signatures.campaigns.ruleset import get_place
 from signatures.models import BannerEvent
-from signatures.retention import remove_old_events
+from signatures.recipients.retention import remove_old_events
 from signatures.tasks import remove_old_banner_events
 
 from .shows import NINE, get_counts, open_show

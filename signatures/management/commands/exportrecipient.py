@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from portal.models import Domain
 from signatures.audiences.mail_addresses import is_address
-from signatures.privacy import export_kept, get_kept, record_export
+from signatures.recipients.subject_access import export_kept, get_kept, record_export
 
 
 class Command(BaseCommand):

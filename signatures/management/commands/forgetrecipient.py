@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from portal.models import Domain
 from signatures.audiences.mail_addresses import is_address
-from signatures.privacy import erase, get_kept
+from signatures.recipients.subject_access import erase, get_kept
 
 
 class Command(BaseCommand):

@@ -13,8 +13,8 @@ from signatures import readers
 from signatures.audiences.conditions import parse_audience
 from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.ruleset import touch
-from signatures.facts import digest_audience
 from signatures.models import Decision, KnownRecipient
+from signatures.recipients.facts import digest_audience
 from tests.installation import wait_until
 
 from .conftest import list_events, run_campaign, switch_on

@@ -18,7 +18,7 @@ from signatures.audiences.conditions import (
     is_in_audience,
     parse_audience,
 )
-from signatures.facts import with_record
+from signatures.recipients.facts import with_record
 from tests.integrations.outreach.conftest import Access, Wire
 
 ANNA = "anna@globex.example"

@@ -25,7 +25,7 @@ from signatures.campaigns.editing import (
 from signatures.campaigns.revisions import load_past
 from signatures.campaigns.ruleset import get_place, load_board
 from signatures.models import Banner, Campaign, CampaignEdition, Group
-from signatures.retention import remove_old_events
+from signatures.recipients.retention import remove_old_events
 
 from .conftest import BY, add_banner, make_campaign, make_details, make_picture
 

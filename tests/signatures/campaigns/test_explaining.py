@@ -15,8 +15,8 @@ from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.editing import set_audience, start_campaign
 from signatures.campaigns.ruleset import load_board
 from signatures.explaining import Explanation, explain_banner
-from signatures.facts import get_cached
 from signatures.models import Decision, KnownRecipient, Sender
+from signatures.recipients.facts import get_cached
 
 from .conftest import BY, START, add_banner, make_campaign
 

@@ -10,7 +10,7 @@ from portal.models import User
 from signatures.decision_keys import find_key, make_key
 from signatures.decisions import decide
 from signatures.models import Decision, DecisionKey, KnownRecipient
-from signatures.variables import start_test
+from signatures.recipients.merge_variable import start_test
 
 pytestmark = pytest.mark.django_db
 

@@ -15,8 +15,8 @@ from integrations.connection.lookup_breaker import FAILURES, get_state, may_try,
 from integrations.errors import PolicyViolation
 from integrations.models import CallBudget, Connection, LedgerEntry, LookupState
 from signatures.campaigns.ruleset import touch
-from signatures.facts import ON_TIME_SECONDS, PATIENCE_SECONDS, Gap, Known, get_cached, get_facts
 from signatures.models import Campaign, KnownRecipient
+from signatures.recipients.facts import ON_TIME_SECONDS, PATIENCE_SECONDS, Gap, Known, get_cached, get_facts
 from tests.installation import wait_until
 
 pytestmark = [

@@ -11,8 +11,8 @@ from django.utils import timezone
 from integrations.models import CallBudget, Connection, LookupState
 from signatures.audiences.match_counts import remove_expired
 from signatures.audiences.pseudonyms import key_of
-from signatures.facts import Gap, get_facts
 from signatures.models import KnownRecipient, LookupShare, Sender
+from signatures.recipients.facts import Gap, get_facts
 from tests.installation import wait_until
 
 pytestmark = [

@@ -16,7 +16,7 @@ from portal.models import Role
 from signatures.decision_keys import find_key, make_key
 from signatures.decisions import decide
 from signatures.models import BannerPlace, Decision, DecisionKey
-from signatures.privacy import get_kept
+from signatures.recipients.subject_access import get_kept
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,6 @@ from signatures.audiences.match_counts import remove_expired, tally_audiences
 from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.ruleset import touch
 from signatures.decisions import decide
-from signatures.facts import get_facts
 from signatures.models import (
     AudienceTally,
     BannerEvent,
@@ -26,7 +25,8 @@ from signatures.models import (
     KnownRecipient,
     RecipientList,
 )
-from signatures.privacy import erase, get_kept, preview_retention, remove_old_decisions
+from signatures.recipients.facts import get_facts
+from signatures.recipients.subject_access import erase, get_kept, preview_retention, remove_old_decisions
 
 pytestmark = pytest.mark.django_db
 

@@ -35,9 +35,9 @@ from signatures.audiences.mail_addresses import is_address, normalise
 from signatures.audiences.pseudonyms import get_lists_holding, key_of
 from signatures.campaigns.ruleset import Board, load_board
 from signatures.campaigns.selection import RecipientFacts
+from signatures.models import Decision, KnownRecipient
 
 from . import lookup_share
-from .models import Decision, KnownRecipient
 
 LIFE = timedelta(hours=1)
 ON_TIME_SECONDS = 0.8

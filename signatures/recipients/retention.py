@@ -9,8 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from signatures.campaigns.revisions import remove_old_editions
-
-from .models import BannerEvent, BannerPlace
+from signatures.models import BannerEvent, BannerPlace
 
 BATCH = 5_000
 MOST_AT_ONCE = 5_000_000

@@ -12,8 +12,7 @@ from django.conf import settings
 from django.db.models import F
 
 from portal.models import Domain
-
-from .models import LookupShare
+from signatures.models import LookupShare
 
 WINDOW = timedelta(hours=1)
 WHOLE_DOMAIN = "all"

@@ -16,9 +16,16 @@ from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.ruleset import get_place, load_board
+from signatures.models import (
+    BannerEvent,
+    BannerPlace,
+    Decision,
+    KnownRecipient,
+    RecipientList,
+    RecipientListEntry,
+)
 
 from .facts import get_asked
-from .models import BannerEvent, BannerPlace, Decision, KnownRecipient, RecipientList, RecipientListEntry
 
 BATCH = 5_000
 

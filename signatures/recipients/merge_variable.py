@@ -19,9 +19,8 @@ from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.audiences.mail_addresses import is_address
 from signatures.campaigns.ruleset import get_place, touch
+from signatures.models import BannerPlace, VariableTest
 from signatures.rendering.banner_links import is_variable
-
-from .models import BannerPlace, VariableTest
 
 TEST_LIFE = timedelta(days=7)
 
