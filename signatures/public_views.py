@@ -19,9 +19,9 @@ from portal.models import Domain
 from signatures.analytics.spool import Event, count, cut_address
 from signatures.campaigns.images import PIXEL, PNG
 from signatures.campaigns.selection import NOTHING, Choice
+from signatures.decisions.tokens import read_token
 
 from . import keeping, readers, showcase
-from .decision_tokens import read_token
 from .models import EventKind
 from .shelf import Exhibit, Seen
 from .showcase import Picture

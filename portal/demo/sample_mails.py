@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from portal.models import Domain
 from signatures.analytics.bot_rules import BURST_SENDERS_OF_NETWORK, RUSH
-from signatures.decision_keys import make_key
+from signatures.decisions.api_keys import make_key
 from signatures.models import Campaign, Decision, Sender
 
 from .browser import Browser

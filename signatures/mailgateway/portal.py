@@ -11,7 +11,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from integrations.models import Mailbox
-from signatures.decisions import decide
+from signatures.decisions.decide import decide
 from signatures.models import Decision, MailReceipt, Sender
 
 from .next_hop import END_SECONDS

@@ -17,10 +17,10 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from signatures.audiences.mail_addresses import is_address
-from signatures.decision_keys import TooMany, count_request, find_key
-from signatures.decisions import Decided, decide, find_sender
+from signatures.decisions.api_keys import TooMany, count_request, find_key
+from signatures.decisions.decide import Decided, decide, find_sender
+from signatures.decisions.strict_json import Unreadable, read_texts
 from signatures.models import Decision
-from signatures.strict_json import Unreadable, read_texts
 
 MAX_BODY_BYTES = 4096
 MAX_ADDRESS_LENGTH = 320

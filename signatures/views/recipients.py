@@ -21,7 +21,7 @@ from portal.reauth import recently_authenticated
 from signatures.audiences.conditions import ATTRIBUTE_BY_NAME, ATTRIBUTES
 from signatures.campaigns.images import PIXEL, PNG
 from signatures.campaigns.ruleset import get_place
-from signatures.decision_keys import make_key, revoke_key
+from signatures.decisions.api_keys import make_key, revoke_key
 from signatures.models import DecisionKey, VariableTest
 from signatures.recipient_forms import KeyForm, PersonForm, RetentionForm, VariableForm
 from signatures.recipients import merge_variable, subject_access

@@ -20,7 +20,7 @@ from signatures.audiences.labels import get_names
 from signatures.campaign_forms import WhyForm
 from signatures.campaigns.revisions import Past, load_past
 from signatures.campaigns.ruleset import load_board
-from signatures.explaining import Explanation, explain_banner
+from signatures.decisions.explain import Explanation, explain_banner
 from signatures.models import Sender
 from signatures.permission import say_why_no_prospects
 from signatures.walltime import to_wall

@@ -15,7 +15,7 @@ from integrations.models import Connection, Mailbox, Person, Receipt, RunState, 
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Invitation, Membership, Role, User
 from signatures.authoring.templates import save_template
-from signatures.decision_keys import make_key
+from signatures.decisions.api_keys import make_key
 from signatures.models import (
     Assignment,
     AttributeLabel,

@@ -36,7 +36,7 @@ from portal.worker.schedules import set_up_schedules
 from signatures.analytics.aggregation import sift_events
 from signatures.audiences.pseudonyms import key_of
 from signatures.authoring.templates import assign_template, install_starters
-from signatures.decision_keys import make_key
+from signatures.decisions.api_keys import make_key
 from signatures.delivery import plan_delivery
 from signatures.models import (
     AttributeLabel,

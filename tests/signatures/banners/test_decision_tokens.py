@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signatures.decision_tokens import make_token, read_token
+from signatures.decisions.tokens import make_token, read_token
 
 
 def test_decision_tokens_are_read_by_those_who_can_make_them_only(settings):

@@ -17,7 +17,7 @@ from signatures import shelf, showcase
 from signatures.campaigns.images import PIXEL
 from signatures.campaigns.ruleset import touch
 from signatures.campaigns.selection import SenderFacts, choose_banner
-from signatures.decision_tokens import make_token
+from signatures.decisions.tokens import make_token
 from signatures.memory import Bounded
 from signatures.models import Assignment, Banner, BannerPlace, Brand, Campaign, Decision, Sender
 from signatures.senders import banner_urls

@@ -14,7 +14,7 @@ from signatures.audiences.labels import get_names
 from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.editing import set_audience, start_campaign
 from signatures.campaigns.ruleset import load_board
-from signatures.explaining import Explanation, explain_banner
+from signatures.decisions.explain import Explanation, explain_banner
 from signatures.models import Decision, KnownRecipient, Sender
 from signatures.recipients.facts import get_cached
 

@@ -7,8 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.models import User
-from signatures.decision_keys import find_key, make_key
-from signatures.decisions import decide
+from signatures.decisions.api_keys import find_key, make_key
+from signatures.decisions.decide import decide
 from signatures.models import Decision, DecisionKey, KnownRecipient
 from signatures.recipients.merge_variable import start_test
 

@@ -16,8 +16,8 @@ from openapi_spec_validator import validate
 
 import signatures
 from integrations.models import LedgerEntry, LookupState, Mailbox
-from signatures.decision_keys import find_key, make_key, revoke_key
-from signatures.decision_tokens import read_token
+from signatures.decisions.api_keys import find_key, make_key, revoke_key
+from signatures.decisions.tokens import read_token
 from signatures.models import BannerPlace, Decision, DecisionKey, Sender
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from signatures.decisions import Why, decide
+from signatures.decisions.decide import Why, decide
 from signatures.models import Decision
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,8 +13,8 @@ from django.utils import timezone
 from integrations.connection.lookup_breaker import note_failure
 from integrations.models import LedgerEntry, LookupState
 from portal.models import Role
-from signatures.decision_keys import find_key, make_key
-from signatures.decisions import decide
+from signatures.decisions.api_keys import find_key, make_key
+from signatures.decisions.decide import decide
 from signatures.models import BannerPlace, Decision, DecisionKey
 from signatures.recipients.subject_access import get_kept
 

@@ -15,7 +15,7 @@ from signatures import tasks
 from signatures.audiences.match_counts import remove_expired, tally_audiences
 from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.ruleset import touch
-from signatures.decisions import decide
+from signatures.decisions.decide import decide
 from signatures.models import (
     AudienceTally,
     BannerEvent,

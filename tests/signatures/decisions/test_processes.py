@@ -18,7 +18,7 @@ from django.utils import timezone
 from integrations.models import Connection, LookupState, Person
 from portal.models import Domain
 from signatures.campaigns.ruleset import get_place, touch
-from signatures.decision_keys import make_key
+from signatures.decisions.api_keys import make_key
 from signatures.models import Banner, BannerImage, Campaign, Sender
 domain = Domain.objects.get()
 connection = Connection.objects.get()
@@ -44,8 +44,8 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 from portal.models import Domain
-from signatures.decision_keys import TooMany, count_request
-from signatures.decisions import decide
+from signatures.decisions.api_keys import TooMany, count_request
+from signatures.decisions.decide import decide
 from signatures.models import Decision, DecisionKey, Sender
 domain, sender, key = Domain.objects.get(), Sender.objects.get(), DecisionKey.objects.get()
 settings.DECISIONS_PER_SECOND = 4

@@ -18,6 +18,7 @@ from portal.models import Domain
 from signatures.audiences.conditions import Condition, Names, get_needed, say
 from signatures.campaigns.ruleset import Board, get_place
 from signatures.campaigns.selection import RecipientFacts, SenderFacts, Verdict, explain_choice
+from signatures.models import Banner, BannerImage, Decision, KnownRecipient, Sender
 from signatures.recipients.facts import (
     LIFE,
     Question,
@@ -28,8 +29,6 @@ from signatures.recipients.facts import (
     keep_answer,
     make_question,
 )
-
-from .models import Banner, BannerImage, Decision, KnownRecipient, Sender
 
 Ask = Callable[[str, frozenset[str]], ProspectRecord | None]
 """Looks one address up at Outreach, for these attributes. Raises members of `integrations.errors`."""

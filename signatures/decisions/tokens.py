@@ -35,5 +35,5 @@ def read_token(token: str) -> int | None:
 
 def _write(secret: str, decision_id: int) -> str:
     packed = decision_id.to_bytes(_ID_BYTES).lstrip(b"\0")
-    tag = salted_hmac("signatures.decisions", packed, secret=secret, algorithm="sha256").digest()
+    tag = salted_hmac("signatures.decisions.decide", packed, secret=secret, algorithm="sha256").digest()
     return urlsafe_b64encode(tag[:_TAG_BYTES] + packed).rstrip(b"=").decode()

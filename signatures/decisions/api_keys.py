@@ -17,8 +17,7 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
-
-from .models import DecisionKey
+from signatures.models import DecisionKey
 
 PREFIX_LENGTH = 12
 USE_NOTED_EVERY = timedelta(minutes=1)

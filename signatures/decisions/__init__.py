@@ -1,0 +1,1 @@
+"""Decisions: which banner one known recipient gets, for the API and explained."""
