@@ -73,7 +73,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.middleware.answer_probes",
     "django.middleware.security.SecurityMiddleware",
-    "signatures.public_views.answer_banners",  # behind TLS, before sessions and all else
+    "signatures.serving.middleware.answer_banners",  # behind TLS, before sessions and all else
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",  # before what may refuse a request

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from portal.models import Domain
-from signatures import showcase
 from signatures.analytics import spool as analytics_spool
 from signatures.analytics.spool import Spool
 from signatures.campaigns.images import take_in
 from signatures.models import Banner, BannerEvent, BannerImage, BannerPlace, Campaign
+from signatures.serving import cache
 from tests.signatures.pages.conftest import Company, found_company
 
 PUBLIC_URL = "https://signatures.acme.example"
@@ -67,7 +67,7 @@ def nothing_known(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """Each test has a memory and a spool of its own."""
     settings.SPOOL_FOLDER = str(tmp_path / "spool")
     spool = Spool()
-    monkeypatch.setattr(showcase, "SHOWCASE", showcase.Showcase())
+    monkeypatch.setattr(cache, "SHOWCASE", cache.Showcase())
     monkeypatch.setattr(analytics_spool, "SPOOL", spool)
     yield
     spool.close()

@@ -9,12 +9,12 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures import readers
 from signatures.audiences.conditions import parse_audience
 from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.ruleset import touch
 from signatures.models import Decision, KnownRecipient
 from signatures.recipients.facts import digest_audience
+from signatures.serving import recipient
 from tests.installation import wait_until
 
 from .conftest import list_events, run_campaign, switch_on
@@ -108,13 +108,13 @@ def test_while_too_many_wait_to_be_remembered_the_rest_is_nobody(company_with_tw
     know(company.domain, BOSS, matches=True)
     wait_until(lambda: fetch(reader, ana, f"@2x.png?r={BOSS}") == "blue")
     taken = []
-    while readers._room.acquire(blocking=False):
+    while recipient._room.acquire(blocking=False):
         taken.append(1)
     try:
         assert fetch(reader, ana, f"@2x.png?r={BOSS}") == "red"
     finally:
         for _ in taken:
-            readers._room.release()
+            recipient._room.release()
 
 
 @pytest.mark.parametrize(
@@ -135,4 +135,4 @@ def test_while_too_many_wait_to_be_remembered_the_rest_is_nobody(company_with_tw
     ],
 )
 def test_only_one_whole_address_is_an_address(query, address):
-    assert readers.read_address(query) == address
+    assert recipient.read_address(query) == address

@@ -13,15 +13,16 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
-from signatures import shelf, showcase
 from signatures.campaigns.images import PIXEL
 from signatures.campaigns.ruleset import touch
 from signatures.campaigns.selection import SenderFacts, choose_banner
 from signatures.decisions.tokens import make_token
-from signatures.memory import Bounded
 from signatures.models import Assignment, Banner, BannerPlace, Brand, Campaign, Decision, Sender
 from signatures.senders import banner_urls
 from signatures.senders.refresh import refresh_senders
+from signatures.serving import cache
+from signatures.serving import domain_cache as shelf
+from signatures.serving.bounded import Bounded
 from tests.signatures.pages.conftest import Company
 
 from .conftest import list_events, run_campaign, switch_on, take_in_colour
@@ -220,13 +221,13 @@ def test_banners_change_at_the_minute_they_should_also_in_a_kept_memory(company,
             priority=5,
         )
         run_campaign(company.domain, "blue", starts_at=start - timedelta(days=1), ends_at=None)
-        showcase.SHOWCASE.is_kept = True
+        cache.SHOWCASE.is_kept = True
         seen = [fetch(reader, ana)]
         for minutes in (59, 2, 58, 2):
             clock.shift(timedelta(minutes=minutes))
             seen.append(fetch(reader, ana))
             # What is kept in memory is what the pure choice says.
-            shelf = showcase.SHOWCASE.get_shelf(company.domain.pk)
+            shelf = cache.SHOWCASE.get_shelf(company.domain.pk)
             assert shelf.board is not None
 
     assert seen == ["blue", "blue", "red", "red", "blue"]
@@ -251,8 +252,8 @@ def test_a_kept_memory_shows_what_the_pure_choice_says_for_everybody_through_day
         )
     campaign = Campaign.objects.latest("pk")
     campaign.groups.add(people[0].group)
-    showcase.SHOWCASE.is_kept = True
-    case = showcase.SHOWCASE
+    cache.SHOWCASE.is_kept = True
+    case = cache.SHOWCASE
 
     with time_machine.travel(start, tick=False) as clock:
         for _ in range(24):
@@ -276,7 +277,7 @@ def test_in_a_kept_memory_a_banner_costs_no_query_and_a_change_shows_after_one_l
     ida = bystanders.add("Ida Berg")
     run_campaign(bystanders.domain, "green")
     run_campaign(company.domain, "red")
-    showcase.SHOWCASE.is_kept = True
+    cache.SHOWCASE.is_kept = True
     assert (fetch(reader, ana), fetch(reader, ida)) == ("red", "green")
 
     with django_assert_num_queries(0):
@@ -286,7 +287,7 @@ def test_in_a_kept_memory_a_banner_costs_no_query_and_a_change_shows_after_one_l
     touch(company.domain)
     with django_assert_num_queries(0):
         assert fetch(reader, ana) == "red"
-    showcase.SHOWCASE.refresh()
+    cache.SHOWCASE.refresh()
 
     assert (fetch(reader, ana), fetch(reader, ida)) == ("blue", "green")
 
@@ -296,14 +297,14 @@ def test_a_sender_who_moves_shows_the_new_groups_banner_after_one_look(company, 
     run_campaign(company.domain, "blue", priority=-1)
     banner.campaign.groups.add(ana.group)
     tom = company.add("Tom Okafor", teams=("7",))
-    showcase.SHOWCASE.is_kept = True
+    cache.SHOWCASE.is_kept = True
     assert (fetch(reader, ana), fetch(reader, tom)) == ("red", "red")
 
     ana.person.team_ids = []
     ana.person.changed_at = timezone.now()
     ana.person.save()
     refresh_senders(company.connection, since=None)
-    showcase.SHOWCASE.refresh()
+    cache.SHOWCASE.refresh()
 
     assert (fetch(reader, ana), fetch(reader, tom)) == ("blue", "red")
 
@@ -325,7 +326,7 @@ def test_five_thousand_campaigns_are_asked_once_for_a_group_and_not_for_each_sen
         return choose_banner(campaigns, *arguments, **options)
 
     monkeypatch.setattr(shelf, "choose_banner", choose)
-    showcase.SHOWCASE.is_kept = True
+    cache.SHOWCASE.is_kept = True
 
     assert {fetch(reader, sender) for sender in people * 3} == {"red"}
     assert sorted(asked) == [1, 1, 1, 1, 1, 51]
@@ -337,14 +338,14 @@ def test_b9_known_banners_and_links_go_on_while_the_database_is_away(
 ):
     run_campaign(company.domain, "red")
     tom = company.add("Tom Okafor")
-    showcase.SHOWCASE.is_kept = True
+    cache.SHOWCASE.is_kept = True
     assert fetch(reader, ana) == "red"
 
     def refuse(*_: object, **__: object) -> None:
         raise DatabaseError("away")
 
     with connection.execute_wrapper(refuse):
-        showcase.SHOWCASE.refresh()
+        cache.SHOWCASE.refresh()
         assert fetch(reader, ana) == "red"
         assert reader.get(f"/c/{ana.banner_key}").status_code == 302
         for path in (f"/b/{tom.banner_key}.png", f"/c/{tom.banner_key}", f"/c/d/{make_token(1)}"):
@@ -392,13 +393,13 @@ def test_a_domain_that_is_gone_shows_nothing(company, bystanders, ana, reader):
     run_campaign(bystanders.domain, "green")
     ida = bystanders.add("Ida Berg")
     run_campaign(company.domain, "red")
-    showcase.SHOWCASE.is_kept = True
+    cache.SHOWCASE.is_kept = True
     assert (fetch(reader, ana), fetch(reader, ida)) == ("red", "green")
 
     Banner.objects.filter(campaign__domain=bystanders.domain).delete()
     Assignment.objects.filter(domain=bystanders.domain).delete()
     bystanders.domain.delete()
-    showcase.SHOWCASE.refresh()
+    cache.SHOWCASE.refresh()
 
     assert reader.get(f"/b/{ida.banner_key}.png").status_code == 404
     assert reader.get(f"/c/{ida.banner_key}").status_code == 404
@@ -409,14 +410,14 @@ def test_a_sender_who_moved_just_before_a_campaign_changed_is_not_overlooked(com
     banner = run_campaign(company.domain, "red", priority=5)
     run_campaign(company.domain, "blue")
     banner.campaign.groups.add(ana.group)
-    showcase.SHOWCASE.is_kept = True
+    cache.SHOWCASE.is_kept = True
     assert fetch(reader, ana) == "red"
-    showcase.SHOWCASE.refresh()
+    cache.SHOWCASE.refresh()
 
     Sender.objects.filter(pk=ana.pk).update(group=None, changed_at=timezone.now())
     touch(company.domain)
-    showcase.SHOWCASE.refresh(with_senders=False)
-    showcase.SHOWCASE.refresh()
+    cache.SHOWCASE.refresh(with_senders=False)
+    cache.SHOWCASE.refresh()
 
     assert fetch(reader, ana) == "blue"
 

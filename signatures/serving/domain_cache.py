@@ -23,10 +23,10 @@ from signatures.campaigns.selection import (
     SenderFacts,
     choose_banner,
 )
+from signatures.models import Banner, BannerPlace, Sender
 from signatures.rendering.banner_links import is_variable
 
-from .memory import Bounded
-from .models import Banner, BannerPlace, Sender
+from .bounded import Bounded
 
 OVERLAP = timedelta(minutes=2)  # what was committed late, or by a machine whose clock is behind
 MOST_SENDERS = 200_000

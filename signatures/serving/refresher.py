@@ -15,8 +15,9 @@ import time
 from django.db import Error as DatabaseFailure
 from django.db import close_old_connections
 
-from . import showcase
-from .analytics import spool
+from signatures.analytics import spool
+
+from . import cache
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Keeper:
             with self._starting:
                 if self._pid != os.getpid():
                     self._pid = os.getpid()
-                    showcase.SHOWCASE.is_kept = True
+                    cache.SHOWCASE.is_kept = True
                     threading.Thread(target=_run, name="banner-keeper", daemon=True).start()
 
 
@@ -50,7 +51,7 @@ def _run() -> None:
         time.sleep(REFRESH_SECONDS)
         try:
             close_old_connections()
-            showcase.SHOWCASE.refresh(with_senders=turn % SENDERS_EVERY == 0)
+            cache.SHOWCASE.refresh(with_senders=turn % SENDERS_EVERY == 0)
             spool.sweep_spool(own_only=True)
             if time.monotonic() - swept_at > SWEEP_SECONDS:
                 swept_at = time.monotonic()

@@ -18,9 +18,9 @@ from django.db import close_old_connections
 from signatures.audiences.mail_addresses import is_address
 from signatures.campaigns.ruleset import Board
 from signatures.campaigns.selection import RecipientFacts
+from signatures.recipients import facts
 
-from .recipients import facts
-from .shelf import Shelf
+from .domain_cache import Shelf
 
 WITHIN_SECONDS = 0.012
 THREADS = 2

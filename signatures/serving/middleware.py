@@ -20,11 +20,11 @@ from signatures.analytics.spool import Event, count, cut_address
 from signatures.campaigns.images import PIXEL, PNG
 from signatures.campaigns.selection import NOTHING, Choice
 from signatures.decisions.tokens import read_token
+from signatures.models import EventKind
 
-from . import keeping, readers, showcase
-from .models import EventKind
-from .shelf import Exhibit, Seen
-from .showcase import Picture
+from . import cache, recipient, refresher
+from .cache import Picture
+from .domain_cache import Exhibit, Seen
 
 _ADDRESS = re.compile(
     r"/(?P<kind>[bc])/(?:d/(?P<token>[A-Za-z0-9_-]{12,22})|(?P<key>[A-Za-z0-9_-]{22}))"
@@ -65,7 +65,7 @@ def _answer(request: HttpRequest) -> HttpResponse:
     is_picture = request.path_info[1] == "b"
     if found is None or is_picture is not bool(found["extension"]) or (found["double"] and not is_picture):
         return _say_unknown(request, is_picture)
-    keeping.KEEPER.ensure()
+    refresher.KEEPER.ensure()
     try:
         subject = _find_decided(found["token"]) if found["token"] else _find_shown(request, found["key"])
         if subject is None:
@@ -82,11 +82,11 @@ def _answer(request: HttpRequest) -> HttpResponse:
 
 def _check_host(request: HttpRequest) -> None:
     """Raise DisallowedHost where the name is none of ours. A name is looked at once."""
-    host, known = request.META.get("HTTP_HOST", ""), showcase.SHOWCASE.hosts
+    host, known = request.META.get("HTTP_HOST", ""), cache.SHOWCASE.hosts
     if host in known:
         return
     request.get_host()
-    if showcase.SHOWCASE.is_kept and len(known) < MOST_HOSTS:
+    if cache.SHOWCASE.is_kept and len(known) < MOST_HOSTS:
         known.add(host)
 
 
@@ -105,14 +105,14 @@ class _Subject:
 
 
 def _find_shown(request: HttpRequest, key: str) -> _Subject | None:
-    case = showcase.SHOWCASE
+    case = cache.SHOWCASE
     seen = case.find_sender(key)
     if seen is None:
         return None
     query = request.META.get("QUERY_STRING", "")
-    if query and (address := readers.read_address(query)):
+    if query and (address := recipient.read_address(query)):
         shelf = case.get_shelf(seen.domain_id)
-        known = readers.recall(shelf, address, network=_get_network(request)) if shelf.variable else None
+        known = recipient.recall(shelf, address, network=_get_network(request)) if shelf.variable else None
         if known is not None:
             return _Subject(seen, case.get_exhibit_for(seen, known), recipient_key=known.key)
     return _Subject(seen, case.get_exhibit(seen))
@@ -120,18 +120,18 @@ def _find_shown(request: HttpRequest, key: str) -> _Subject | None:
 
 def _find_decided(token: str) -> _Subject | None:
     decision_id = read_token(token)
-    found = showcase.SHOWCASE.find_decision(decision_id) if decision_id is not None else None
+    found = cache.SHOWCASE.find_decision(decision_id) if decision_id is not None else None
     if found is None:
         return None
     seen, choice = found
-    return _Subject(seen, showcase.SHOWCASE.get_decided(seen, choice), decision_id=decision_id)
+    return _Subject(seen, cache.SHOWCASE.get_decided(seen, choice), decision_id=decision_id)
 
 
 def _show_picture(request: HttpRequest, subject: _Subject, *, is_double: bool) -> HttpResponse:
     exhibit = subject.exhibit
     picture = None
     if exhibit.image_id is not None:
-        picture = showcase.SHOWCASE.get_picture(exhibit.image_id, is_double=is_double)
+        picture = cache.SHOWCASE.get_picture(exhibit.image_id, is_double=is_double)
     choice = exhibit.choice
     if picture is None:
         picture, choice = _EMPTY, NOTHING

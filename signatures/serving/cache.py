@@ -17,10 +17,10 @@ from django.db import Error as DatabaseFailure
 from django.utils import timezone
 
 from signatures.campaigns.selection import Choice, RecipientFacts
+from signatures.models import BannerImage, Decision, Sender
 
-from .memory import Bounded
-from .models import BannerImage, Decision, Sender
-from .shelf import (
+from .bounded import Bounded
+from .domain_cache import (
     MOST_SENDERS,
     OVERLAP,
     Exhibit,

@@ -1,0 +1,1 @@
+"""Serving: banner images and clicks without login, from the memory of a web process."""
