@@ -14,8 +14,8 @@ from integrations.admin.connections import ConnectionAdmin
 from integrations.models import Connection
 from portal.background import enqueue
 from portal.models import User
+from signatures.delivery.runs import DeliveryBlocked, plan_delivery, resume_delivery, start_delivery
 
-from .delivery import DeliveryBlocked, plan_delivery, resume_delivery, start_delivery
 from .models import Delivery, DeliveryRun, Snapshot
 
 TASK = "signatures.tasks.deliver_signatures"

@@ -21,12 +21,12 @@ from integrations.signals import (
     troubles_asked,
 )
 from portal.background import enqueue
+from signatures.delivery.after_sync import catch_up
+from signatures.delivery.giving_up import IDLE, give_up
+from signatures.delivery.restore_report import describe_restore, get_leaving_run, list_left
+from signatures.delivery.stopping import give_up_restoring
 
-from .following import catch_up
-from .givingup import IDLE, give_up
 from .models import DeliveryRun, DeliveryRunState
-from .restoration import describe_restore, get_leaving_run, list_left
-from .stopping import give_up_restoring
 
 
 @receiver(directory_synced, dispatch_uid="signatures.follow_sync")
@@ -41,7 +41,7 @@ def catch_up_now(connection: Connection, **kwargs: Any) -> None:
     catch_up(connection)
 
 
-@receiver(disconnect_requested, dispatch_uid="signatures.restore")
+@receiver(disconnect_requested, dispatch_uid="signatures.delivery.restore")
 def restore_originals(connection: Connection, **kwargs: Any) -> None:
     """The originals go back, once the request is committed."""
     enqueue("signatures.tasks.restore_signatures", connection_id=str(connection.pk))
@@ -60,7 +60,7 @@ def leave_originals(connection: Connection, by_label: str, **kwargs: Any) -> int
     return give_up_restoring(connection, by_label=by_label)
 
 
-@receiver(restoration_asked, dispatch_uid="signatures.restoration")
+@receiver(restoration_asked, dispatch_uid="signatures.delivery.restore_report")
 def answer_restoration(connection: Connection, **kwargs: Any) -> Restoration:
     """Tell the door what leaving would do to mailboxes, and how far it has done it."""
     return describe_restore(connection)

@@ -10,16 +10,18 @@ from django.utils import timezone
 
 from integrations.models import READ_TO_END, Connection, ConnectionState, DisconnectStep, RunState, SyncRun
 from portal.background import enqueue
+from signatures.delivery.after_sync import follow_mirror, get_unfollowed_sync, plan_automatic_delivery
+from signatures.delivery.giving_up import give_up
+from signatures.delivery.lease import is_due
+from signatures.delivery.restore_report import get_leaving_run
 
-from . import delivery, delivery_retention, restore
 from .analytics import aggregation, spool
 from .audiences import match_counts
-from .following import follow_mirror, get_unfollowed_sync, plan_automatic_delivery
-from .givingup import give_up
-from .lease import is_due
+from .delivery import restore
+from .delivery import retention as delivery_retention
+from .delivery import runs as delivery_runs
 from .models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
 from .recipients import retention, subject_access
-from .restoration import get_leaving_run
 
 MAKING = timedelta(minutes=5)  # longer than listing what to restore took an earlier version
 UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost its task
@@ -40,7 +42,7 @@ def follow_sync(*, run_id: int) -> None:
 
 def plan_delivery(*, run_id: int) -> None:
     """Fill one opened plan."""
-    delivery.fill_plan(run_id)
+    delivery_runs.fill_plan(run_id)
 
 
 def deliver_signatures(*, run_id: int) -> None:
@@ -48,14 +50,14 @@ def deliver_signatures(*, run_id: int) -> None:
     if DeliveryRun.objects.filter(pk=run_id, kind=DeliveryRun.Kind.RESTORE).exists():
         restore.carry_out_restore(run_id)
     elif DeliveryRun.objects.filter(pk=run_id).exists():
-        delivery.carry_out(run_id)
+        delivery_runs.carry_out(run_id)
 
 
 def restore_signatures(*, connection_id: str) -> None:
     """Put the originals back for a connection that is leaving."""
     try:
         restore.restore_connection(connection_id)
-    except delivery.DeliveryBlocked:
+    except delivery_runs.DeliveryBlocked:
         return  # a delivery is stopping this moment; the sweep comes again
 
 
@@ -67,7 +69,7 @@ def sweep_deliveries() -> None:
         enqueue("signatures.tasks.deliver_signatures", run_id=run_id)
     for run in _get_abandoned_plans():
         if run.covers_until is None:
-            delivery.drop_run(run)  # an automatic one; the next sync finds its changes again
+            delivery_runs.drop_run(run)  # an automatic one; the next sync finds its changes again
         else:
             enqueue("signatures.tasks.plan_delivery", run_id=run.pk)
     for connection_id in _get_owing_connections():

@@ -10,8 +10,8 @@ from django.db.models import Count
 from integrations.connection.lifecycle import get_connection
 from portal.models import Domain
 from signatures.audiences.labels import find_unlabelled, get_names
+from signatures.delivery.permission import say_why_no_prospects
 from signatures.models import AudienceTally, DecisionKey, Group, RecipientList, Sender
-from signatures.permission import say_why_no_prospects
 
 from .lint import Facts, Tally
 from .ruleset import Board, get_place

@@ -8,7 +8,7 @@ from integrations.connection.lifecycle import get_connection
 from integrations.models import Connection
 from portal.command_endings import GoesOnLater
 from portal.models import Domain
-from signatures.following import catch_up
+from signatures.delivery.after_sync import catch_up
 from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState, Sender
 
 

@@ -34,8 +34,8 @@ from signatures.campaigns.lint import Finding, Level, lint_board
 from signatures.campaigns.lint_facts import get_lint_facts
 from signatures.campaigns.ruleset import get_place, load_board
 from signatures.campaigns.timeline import draw_timeline, get_state
+from signatures.delivery.permission import say_why_no_prospects
 from signatures.models import Banner, Campaign
-from signatures.permission import say_why_no_prospects
 
 from .common import get_actor
 

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.access import Permission, require
 from portal.background import enqueue
 from portal.models import Domain
-from signatures.delivery import DeliveryBlocked, fill_plan, open_plan
+from signatures.delivery.permission import say_why_unreadable, say_why_unwritable
+from signatures.delivery.runs import DeliveryBlocked, fill_plan, open_plan
 from signatures.forms import PlanForm
 from signatures.models import DeliveryRun, DeliveryRunState, Sender, Snapshot, Template
-from signatures.permission import say_why_unreadable, say_why_unwritable
 
 from .common import get_actor, get_page, get_situation
 from .progress import IN_PROGRESS, describe_progress

@@ -12,7 +12,7 @@ from integrations.ledger.record import record_act
 from portal.access import Permission, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
-from signatures.originals import FORMATS, write_originals
+from signatures.delivery.originals import FORMATS, write_originals
 
 from .common import get_actor
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from signatures.delivery.restore_report import get_owing
 from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
-from signatures.restoration import get_owing
 
 IN_PROGRESS = (DeliveryRunState.PLANNING, *UNFINISHED_DELIVERY)
 

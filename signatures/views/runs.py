@@ -12,13 +12,13 @@ from portal.access import Permission, require
 from portal.background import enqueue
 from portal.models import Domain
 from signatures.authoring.preview import compare_delivery
-from signatures.delivery import DeliveryBlocked, resume_delivery, start_delivery
-from signatures.delivery_retention import get_kept_days
+from signatures.delivery.permission import say_why_unwritable
+from signatures.delivery.restore_report import get_leaving_run
+from signatures.delivery.retention import get_kept_days
+from signatures.delivery.runs import DeliveryBlocked, resume_delivery, start_delivery
+from signatures.delivery.stopping import stop_delivery
 from signatures.forms import DeliveryFilters
 from signatures.models import Delivery, DeliveryRun
-from signatures.permission import say_why_unwritable
-from signatures.restoration import get_leaving_run
-from signatures.stopping import stop_delivery
 
 from .common import get_actor, get_page
 from .progress import count_mailboxes, describe_progress

@@ -13,7 +13,8 @@ from integrations.errors import IntegrationError
 from portal.access import Permission, require
 from portal.models import Domain
 from signatures.authoring import templates
-from signatures.delivery import DeliveryBlocked
+from signatures.delivery.drift import check_sender
+from signatures.delivery.runs import DeliveryBlocked
 from signatures.forms import OwnValuesForm, SenderFilters, TemplateChoiceForm
 from signatures.models import Assignment, Delivery, Sender, Snapshot, Template
 from signatures.senders import listing
@@ -21,7 +22,6 @@ from signatures.senders.assignment import explain
 from signatures.senders.groups import get_group_rules
 from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
 from signatures.senders.values import get_field_sources, set_own_values
-from signatures.verification import check_sender
 
 from .common import VIEWS, Situation, get_actor, get_page, get_situation
 

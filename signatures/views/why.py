@@ -21,8 +21,8 @@ from signatures.campaign_forms import WhyForm
 from signatures.campaigns.revisions import Past, load_past
 from signatures.campaigns.ruleset import load_board
 from signatures.decisions.explain import Explanation, explain_banner
+from signatures.delivery.permission import say_why_no_prospects
 from signatures.models import Sender
-from signatures.permission import say_why_no_prospects
 from signatures.walltime import to_wall
 
 from .campaigns import get_campaign

@@ -22,7 +22,7 @@ import json
 from django.utils import timezone
 from integrations import sync
 from integrations.models import Connection, Mailbox, SyncKind
-from signatures.comparison import digest
+from signatures.delivery.digest import digest
 from signatures.models import Placement, Snapshot
 row = Connection.objects.get()
 sync.carry_out(sync.request_sync(row, kind=SyncKind.FULL, by_label="test").pk)
@@ -41,7 +41,7 @@ print(json.dumps({each.remote_id: each.email for each in mailboxes}))
 LEAVE = """
 from integrations.disconnect.steps import continue_disconnect, request_disconnect
 from integrations.models import Connection, Receipt
-from signatures.restore import restore_connection
+from signatures.delivery.restore import restore_connection
 row = Connection.objects.get()
 request_disconnect(row, restores=True, by_label="dana@acme.example")
 restore_connection(row.pk)

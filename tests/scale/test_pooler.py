@@ -28,7 +28,7 @@ import collections, json, threading
 from django.db import connection
 from django.test import Client
 from portal.models import Domain, User
-from signatures.originals import list_originals
+from signatures.delivery.originals import list_originals
 from signatures.analytics.results import Period, list_counts
 from datetime import date
 domain, found = Domain.objects.get(name="acme.example"), collections.Counter()
@@ -62,7 +62,7 @@ from integrations.sync.mirror import Mirror
 from integrations.models import Connection, Person
 from portal.models import Domain, User
 from signatures.models import Sender, Snapshot
-from signatures.originals import write_originals
+from signatures.delivery.originals import write_originals
 domain = Domain.objects.get(name="acme.example")
 owner = User.objects.get(email="dana@acme.example")
 link = Connection.objects.get(domain=domain)
@@ -110,7 +110,7 @@ import json, resource
 from pathlib import Path
 from portal.models import Domain
 from signatures.models import Snapshot
-from signatures.originals import write_originals
+from signatures.delivery.originals import write_originals
 domain = Domain.objects.get()
 Snapshot.objects.defer("original_html").first()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

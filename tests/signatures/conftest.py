@@ -11,7 +11,7 @@ from integrations.outreach.sandbox import Sandbox
 from integrations.sync import runs
 from portal.models import Domain
 from signatures.authoring.templates import install_starters
-from signatures.delivery import carry_out, plan_delivery, start_delivery
+from signatures.delivery.runs import carry_out, plan_delivery, start_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryState
 from signatures.recipients import facts
 from signatures.senders.groups import refresh_groups

@@ -8,8 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from integrations.models import Connection
+from signatures.delivery.drift import Drifted, check_drift
 from signatures.models import DeliveryRun, Sender
-from signatures.verification import Drifted, check_drift
 
 from .conftest import get_delivered, get_held, get_writes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signatures.comparison import digest, reads_the_same
+from signatures.delivery.digest import digest, reads_the_same
 
 OURS = '<table><tr><td><b>Nia Park</b><br>Clerk</td><td><a href="https://acme.example/?a=1&amp;b=2">Acme</a></td></tr></table>'
 

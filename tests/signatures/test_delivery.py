@@ -6,8 +6,8 @@ import pytest
 
 from integrations.models import LedgerEntry
 from signatures.authoring.templates import assign_template, save_template
-from signatures.comparison import digest
-from signatures.delivery import DeliveryBlocked, carry_out, plan_delivery, start_delivery
+from signatures.delivery.digest import digest
+from signatures.delivery.runs import DeliveryBlocked, carry_out, plan_delivery, start_delivery
 from signatures.models import (
     Delivery,
     DeliveryRun,

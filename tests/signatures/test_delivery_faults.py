@@ -13,12 +13,12 @@ from django.utils import timezone
 from integrations.connection import lifecycle
 from integrations.errors import RateLimited, Unreachable
 from integrations.models import Connection, ConnectionState, LedgerEntry
-from signatures.comparison import digest
-from signatures.delivery import carry_out, plan_delivery, resume_delivery, start_delivery
-from signatures.lease import Lease, LeaseLost
+from signatures.delivery.digest import digest
+from signatures.delivery.failure_watch import FailureWatch, SilenceWatch
+from signatures.delivery.lease import Lease, LeaseLost
+from signatures.delivery.originals import list_originals
+from signatures.delivery.runs import carry_out, plan_delivery, resume_delivery, start_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Snapshot
-from signatures.originals import list_originals
-from signatures.watch import FailureWatch, SilenceWatch
 
 from .conftest import get_held, get_writes
 

@@ -13,14 +13,14 @@ from django.utils import timezone
 
 from integrations.models import Mailbox
 from portal.models import Role
-from signatures.delivery_retention import remove_old_deliveries
-from signatures.following import AUTOMATIC
-from signatures.history import was_written_by_us
+from signatures.delivery.after_sync import AUTOMATIC
+from signatures.delivery.drift import check_drift
+from signatures.delivery.placements import was_written_by_us
+from signatures.delivery.restore import carry_out_restore, start_restore
+from signatures.delivery.retention import remove_old_deliveries
 from signatures.models import Delivery, DeliveryRun, Placement, Snapshot
-from signatures.restore import carry_out_restore, start_restore
 from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
 from signatures.tasks import remove_old_deliveries as task
-from signatures.verification import check_drift
 
 from .conftest import get_held
 

@@ -27,10 +27,10 @@ from integrations.models import (
     Notice,
     Receipt,
 )
-from signatures.delivery import DeliveryBlocked, resume_delivery
+from signatures.delivery.restore import carry_out_restore, restore_connection, start_restore
+from signatures.delivery.runs import DeliveryBlocked, resume_delivery
+from signatures.delivery.stopping import stop_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot
-from signatures.restore import carry_out_restore, restore_connection, start_restore
-from signatures.stopping import stop_delivery
 from signatures.tasks import sweep_deliveries
 
 from .conftest import get_delivered, get_held, get_writes

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from signatures.authoring.templates import save_template
-from signatures.delivery import carry_out, plan_delivery, start_delivery
+from signatures.delivery.restore import carry_out_restore, start_restore
+from signatures.delivery.runs import carry_out, plan_delivery, start_delivery
 from signatures.models import DeliveryRun, DeliveryRunState, Group
-from signatures.restore import carry_out_restore, start_restore
 
 from .conftest import get_delivered, get_held, get_writes
 

@@ -8,8 +8,8 @@ import json
 
 import pytest
 
+from signatures.delivery.originals import COLUMNS, write_originals
 from signatures.models import Snapshot
-from signatures.originals import COLUMNS, write_originals
 
 
 @pytest.fixture

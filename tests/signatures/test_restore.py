@@ -10,10 +10,10 @@ from integrations.disconnect.restoration import Restoration, get_restoration
 from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection, DisconnectStep, Mailbox
 from signatures.authoring.templates import save_template
-from signatures.delivery import DeliveryBlocked, carry_out, plan_delivery, start_delivery
-from signatures.lease import Lease
+from signatures.delivery.lease import Lease
+from signatures.delivery.restore import carry_out_restore, preview_restore, restore_connection, start_restore
+from signatures.delivery.runs import DeliveryBlocked, carry_out, plan_delivery, start_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group, Placement, Sender, Snapshot
-from signatures.restore import carry_out_restore, preview_restore, restore_connection, start_restore
 from signatures.tasks import deliver_signatures
 
 from .conftest import get_delivered, get_held, get_writes, read_directory

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 
 from integrations.retention import remove_old_syncs
 from portal.retention import remove_expired_sessions
-from signatures.delivery_retention import remove_old_deliveries
+from signatures.delivery.retention import remove_old_deliveries
 
 
 class Command(BaseCommand):

@@ -8,12 +8,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.models import Domain
-from signatures.delivery import DeliveryBlocked, carry_out, drop_run, plan_delivery, start_delivery
+from signatures.delivery.permission import say_why_unreadable
+from signatures.delivery.report import describe_outcome, describe_plan
+from signatures.delivery.runs import DeliveryBlocked, carry_out, drop_run, plan_delivery, start_delivery
 from signatures.management.bars import carry_out_with_bar
 from signatures.management.followers import follow_last_sync, require_complete, require_senders
 from signatures.models import UNFINISHED_DELIVERY, DeliveryRun
-from signatures.permission import say_why_unreadable
-from signatures.tally import describe_outcome, describe_plan
 
 
 class Command(BaseCommand):

@@ -8,12 +8,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.models import Domain
-from signatures.delivery import DeliveryBlocked
+from signatures.delivery.report import describe_outcome
+from signatures.delivery.restore import carry_out_restore, preview_restore, start_restore
+from signatures.delivery.runs import DeliveryBlocked
 from signatures.management.bars import carry_out_with_bar
 from signatures.management.followers import follow_last_sync, require_complete
 from signatures.models import Sender
-from signatures.restore import carry_out_restore, preview_restore, start_restore
-from signatures.tally import describe_outcome
 
 
 class Command(BaseCommand):

@@ -6,11 +6,11 @@ from django.db import transaction
 
 from integrations.ledger.record import record_act
 from integrations.models import Connection, ConnectionState
+from signatures.models import DeliveryRun, DeliveryRunState
 
-from .delivery import DeliveryBlocked
-from .givingup import IDLE, give_up
-from .models import DeliveryRun, DeliveryRunState
-from .restoration import get_leaving_run, get_owing
+from .giving_up import IDLE, give_up
+from .restore_report import get_leaving_run, get_owing
+from .runs import DeliveryBlocked
 
 
 @transaction.atomic

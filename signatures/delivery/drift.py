@@ -10,12 +10,12 @@ from integrations.connector import MailboxRecord
 from integrations.lookup import list_mailboxes, read_signature
 from integrations.models import Connection, Mailbox
 from portal.models import Domain
+from signatures.models import Placement, Sender, Snapshot
 
-from .comparison import digest
-from .delivery import DeliveryBlocked
-from .history import get_account_keys, get_placements
-from .models import Placement, Sender, Snapshot
+from .digest import digest
 from .permission import say_why_unreadable
+from .placements import get_account_keys, get_placements
+from .runs import DeliveryBlocked
 
 CHUNK = 500
 

@@ -13,8 +13,7 @@ from django.db.models import Q
 from portal.cells import defuse_cell
 from portal.csv_export import BYTE_ORDER_MARK
 from portal.models import Domain
-
-from .models import Snapshot
+from signatures.models import Snapshot
 
 FORMATS = ("csv", "jsonl")
 PAGE = 200  # originals of up to 65 kB each

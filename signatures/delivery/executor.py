@@ -33,17 +33,17 @@ from integrations.errors import (
 from integrations.models import Connection
 from integrations.outages import is_outage
 from signatures.authoring.compose import Refusal
+from signatures.durability import durable_atomic
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+from signatures.rows import update_rows
 
+from .base import GatewayLike, InPlace, Job, Letter, OpenGateway, Placed, Progress, Stop, Verdict
 from .batch import Batch
-from .comparison import digest
-from .durability import durable_atomic
+from .digest import digest
 from .endings import complete_run, end_run, fail_run, load_run, put_down, stop_run
-from .job import GatewayLike, InPlace, Job, Letter, OpenGateway, Placed, Progress, Stop, Verdict
+from .failure_watch import FailureWatch, SilenceWatch
 from .lease import Lease, LeaseLost
 from .live_reading import read_live
-from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
-from .rows import update_rows
-from .watch import FailureWatch, SilenceWatch
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
-from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
 IDLE = (DeliveryRunState.QUEUED, DeliveryRunState.WAITING, DeliveryRunState.HALTED)
 

@@ -6,9 +6,9 @@ from django.db.models import QuerySet
 
 from integrations.disconnect.restoration import LeftBehind, Restoration
 from integrations.models import Connection, ConnectionState
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Placement
 
-from .history import get_account_keys
-from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Placement
+from .placements import get_account_keys
 
 CONFLICT_CODE = "conflict"
 GONE_CODE = "gone"

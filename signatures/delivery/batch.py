@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from django.db.models import F
 
-from .job import Placed
-from .models import Delivery
+from signatures.models import Delivery
+
+from .base import Placed
 
 COUNTERS = ("settled", "unchanged", "delivered", "refused", "failed")
 

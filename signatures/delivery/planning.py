@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from integrations.models import Connection, Mailbox
 from signatures.authoring.compose import Composed, Composer, Refusal
+from signatures.models import Delivery, DeliveryRun, DeliveryState, Placement, Sender
 
-from .comparison import digest
-from .history import get_placements, get_restored
-from .models import Delivery, DeliveryRun, DeliveryState, Placement, Sender
+from .digest import digest
+from .placements import get_placements, get_restored
 
 CHUNK = 500
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.db.models import F
 
-from .models import DeliveryRun, DeliveryState
-from .restoration import get_owing
+from signatures.models import DeliveryRun, DeliveryState
+
+from .restore_report import get_owing
 
 
 def plan_again(run: DeliveryRun) -> int:

@@ -10,8 +10,7 @@ from typing import Protocol
 from integrations.connector import MailboxRecord
 from integrations.models import Connection
 from signatures.authoring.compose import Refusal
-
-from .models import Delivery, DeliveryRun, DeliveryRunState
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState
 
 
 class GatewayLike(Protocol):

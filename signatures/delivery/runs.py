@@ -15,14 +15,14 @@ from integrations.gateway import open_gateway
 from integrations.ledger.record import record_act
 from integrations.models import Connection
 from portal.models import Domain, User
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState
 
-from .engine import carry_out_run
-from .givingup import give_up
-from .history import note_delivered
-from .job import GatewayLike, OpenGateway, Progress
-from .judging import DeliveryJob
-from .models import Delivery, DeliveryRun, DeliveryRunState
+from .base import GatewayLike, OpenGateway, Progress
+from .deliver import DeliveryJob
+from .executor import carry_out_run
+from .giving_up import give_up
 from .permission import say_why_unreadable, say_why_unwritable
+from .placements import note_delivered
 from .planning import plan_chunks
 from .retries import plan_again
 

@@ -9,9 +9,9 @@ from django.db.models import Max, Q, QuerySet
 
 from integrations.models import ConnectionState
 from portal.batches import BATCH, get_days, get_limit
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
-from .following import AUTOMATIC
-from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+from .after_sync import AUTOMATIC
 
 FINISHED = (DeliveryRunState.COMPLETE, DeliveryRunState.FAILED, DeliveryRunState.SKIPPED)
 DELIVERS = Q(run__kind=DeliveryRun.Kind.DELIVER)

@@ -7,13 +7,13 @@ from datetime import datetime
 from django.utils import timezone
 
 from integrations.models import READ_TO_END, Connection, ConnectionState, Mailbox, SyncRun
+from signatures.models import DeliveryRun, DeliveryRunState, Following, Sender
 from signatures.senders.groups import refresh_groups
 from signatures.senders.refresh import refresh_senders
 
-from .delivery import DeliveryBlocked, drop_run, plan_delivery, start_delivery
-from .history import note_delivered
-from .models import DeliveryRun, DeliveryRunState, Following, Sender
 from .permission import say_why_unwritable
+from .placements import note_delivered
+from .runs import DeliveryBlocked, drop_run, plan_delivery, start_delivery
 
 AUTOMATIC = "schedule"
 """Who started an automatic delivery, as its run and the ledger name it."""

@@ -14,19 +14,12 @@ from django.utils import timezone
 from integrations.connector import MailboxRecord
 from integrations.models import Connection, ConnectionState
 from signatures.authoring.compose import Composed, Composer, Refusal
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
 
-from .comparison import digest, reads_the_same
-from .history import get_placements, get_snapshots, was_written_by_us
-from .job import InPlace, Letter, Placed, Stop, Verdict
-from .models import (
-    Delivery,
-    DeliveryRun,
-    DeliveryRunState,
-    Placement,
-    Sender,
-    Snapshot,
-)
+from .base import InPlace, Letter, Placed, Stop, Verdict
+from .digest import digest, reads_the_same
 from .permission import say_why_unreadable, say_why_unwritable
+from .placements import get_placements, get_snapshots, was_written_by_us
 from .planning import EDITED, say_why_closed
 
 MOVED = Refusal(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from django.db.models import Count
 
-from .models import DeliveryRun, DeliveryState
+from signatures.models import DeliveryRun, DeliveryState
 
 
 def describe_plan(run: DeliveryRun) -> str:

@@ -12,10 +12,10 @@ from django.utils import timezone
 from integrations.errors import RateLimited
 from integrations.faults import record_fault, say_fault
 from integrations.outages import explain_outage, get_pause, is_outage, say_outage
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
-from .job import Job, Stop
+from .base import Job, Stop
 from .lease import Lease
-from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
 logger = logging.getLogger(__name__)
 

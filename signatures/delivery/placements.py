@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from integrations.models import Connection
-
-from .models import Delivery, DeliveryRun, Following, Placement, Snapshot
+from signatures.models import Delivery, DeliveryRun, Following, Placement, Snapshot
 
 
 def get_placements(connection: Connection, mailbox_ids: Iterable[str]) -> dict[str, Placement]:

@@ -17,16 +17,7 @@ from integrations.gateway import open_gateway
 from integrations.ledger.record import record_act
 from integrations.models import Connection, ConnectionState, DisconnectStep, Mailbox
 from signatures.authoring.compose import Refusal
-
-from .comparison import digest
-from .delivery import DeliveryBlocked
-from .engine import carry_out_run
-from .givingup import IDLE, give_up
-from .history import get_account_keys, get_placements, get_snapshots, was_written_by_us
-from .job import GatewayLike, InPlace, Letter, OpenGateway, Placed, Progress, Stop, Verdict
-from .judging import say_delivery_stop
-from .lease import is_due
-from .models import (
+from signatures.models import (
     UNFINISHED_DELIVERY,
     Delivery,
     DeliveryRun,
@@ -35,10 +26,18 @@ from .models import (
     Sender,
     Snapshot,
 )
+
+from .base import GatewayLike, InPlace, Letter, OpenGateway, Placed, Progress, Stop, Verdict
+from .deliver import say_delivery_stop
+from .digest import digest
+from .executor import carry_out_run
+from .giving_up import IDLE, give_up
+from .lease import is_due
 from .originals import list_originals, write_originals
 from .permission import say_why_unwritable
+from .placements import get_account_keys, get_placements, get_snapshots, was_written_by_us
 from .planning import was_edited
-from .restoration import (
+from .restore_report import (
     CONFLICT_CODE,
     GONE_CODE,
     SETTLED_CODES,
@@ -46,6 +45,7 @@ from .restoration import (
     get_leaving_run,
     get_owing,
 )
+from .runs import DeliveryBlocked
 
 __all__ = [
     "carry_out_restore",

@@ -9,8 +9,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from integrations.ledger.record import record_unknown_write
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
-from .models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 from .permission import WRITE_SCOPE_NEEDED
 
 LEASE = timedelta(seconds=120)  # renewed every second; a holder that was stuck for longer stops by itself

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from integrations.connector import MailboxRecord
 from integrations.errors import UnreadableRecord
 
-from .job import GatewayLike
+from .base import GatewayLike
 
 
 def read_live(gateway: GatewayLike, people: Sequence[str]) -> tuple[dict[str, MailboxRecord], set[str]]:

@@ -1,0 +1,1 @@
+"""Delivery: plans, runs and restores that write signatures into mailboxes."""
