@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyInline, get_operator, is_operator
 from integrations.ledger.record import record_act
 from signatures.authoring.templates import assign_template, save_template
+from signatures.forms.senders import BrandForm
 from signatures.senders.groups import reorder_groups
 from signatures.senders.values import set_own_values
 
@@ -24,7 +25,6 @@ from .admin_forms import (
     TemplateForm,
     live_order,
 )
-from .forms import BrandForm
 from .models import Assignment, Brand, Group, Sender, Template, TemplateVersion
 
 

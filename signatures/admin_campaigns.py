@@ -39,8 +39,8 @@ from signatures.campaigns.editing import (
 )
 from signatures.campaigns.images import ImageRefused, take_in
 from signatures.campaigns.ruleset import get_place
+from signatures.forms.campaigns import BannerForm, CampaignForm, LabelForm, ListForm, PlaceForm
 
-from .campaign_forms import BannerForm, CampaignForm, LabelForm, ListForm, PlaceForm
 from .models import (
     AttributeLabel,
     AudienceTally,

@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from portal.models import Domain
+from signatures.forms.senders import SourceField
 
-from .forms import SourceField
 from .models import Assignment, Group, Sender, Template
 from .rendering.compile import compile_template
 from .rendering.context import build_context

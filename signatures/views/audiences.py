@@ -12,7 +12,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.access import Permission, require
 from portal.models import Domain
-from signatures.audience_forms import AudienceBuilder
 from signatures.audiences.conditions import AudienceError, parse_audience, say
 from signatures.audiences.labels import get_names, group_attributes
 from signatures.audiences.list_files import FileRefused
@@ -24,8 +23,9 @@ from signatures.audiences.lists import (
     save_label,
     save_list,
 )
-from signatures.campaign_forms import LabelForm, ListForm
 from signatures.campaigns.editing import set_audience
+from signatures.forms.audiences import AudienceBuilder
+from signatures.forms.campaigns import LabelForm, ListForm
 from signatures.models import AttributeLabel, Campaign, RecipientList
 
 from .campaigns import get_editable

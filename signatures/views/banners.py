@@ -9,7 +9,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.access import Permission, require
 from portal.models import Domain
-from signatures.campaign_forms import BannerForm, PlaceForm
 from signatures.campaigns.banners import (
     archive_banner,
     change_place,
@@ -20,6 +19,7 @@ from signatures.campaigns.editing import CampaignRefused
 from signatures.campaigns.images import ImageRefused
 from signatures.campaigns.links import LinkRefused, check_link
 from signatures.campaigns.ruleset import get_place
+from signatures.forms.campaigns import BannerForm, PlaceForm
 from signatures.models import Banner, BannerImage, Campaign
 
 from .campaigns import get_destination, get_editable

@@ -18,7 +18,6 @@ from portal.models import Domain
 from signatures.analytics.results import Figures, get_figures
 from signatures.audiences.conditions import Condition, Names, needs_prospect, say
 from signatures.audiences.labels import get_names
-from signatures.campaign_forms import CampaignForm
 from signatures.campaigns.editing import (
     CampaignRefused,
     archive_campaign,
@@ -35,6 +34,7 @@ from signatures.campaigns.lint_facts import get_lint_facts
 from signatures.campaigns.ruleset import get_place, load_board
 from signatures.campaigns.timeline import draw_timeline, get_state
 from signatures.delivery.permission import say_why_no_prospects
+from signatures.forms.campaigns import CampaignForm
 from signatures.models import Banner, Campaign
 
 from .common import get_actor

@@ -12,7 +12,7 @@ from portal.background import enqueue
 from portal.models import Domain
 from signatures.delivery.permission import say_why_unreadable, say_why_unwritable
 from signatures.delivery.runs import DeliveryBlocked, fill_plan, open_plan
-from signatures.forms import PlanForm
+from signatures.forms.senders import PlanForm
 from signatures.models import DeliveryRun, DeliveryRunState, Sender, Snapshot, Template
 
 from .common import get_actor, get_page, get_situation

@@ -22,8 +22,8 @@ from signatures.audiences.conditions import ATTRIBUTE_BY_NAME, ATTRIBUTES
 from signatures.campaigns.images import PIXEL, PNG
 from signatures.campaigns.ruleset import get_place
 from signatures.decisions.api_keys import make_key, revoke_key
+from signatures.forms.recipients import KeyForm, PersonForm, RetentionForm, VariableForm
 from signatures.models import DecisionKey, VariableTest
-from signatures.recipient_forms import KeyForm, PersonForm, RetentionForm, VariableForm
 from signatures.recipients import merge_variable, subject_access
 
 from .common import get_actor

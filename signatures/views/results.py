@@ -20,8 +20,8 @@ from portal.reauth import recently_authenticated
 from signatures.analytics import bot_agents, bot_rules, reach, results
 from signatures.analytics.aggregation import SETTLE
 from signatures.analytics.banner_comparison import compare_banners
+from signatures.forms.results import CarrierFilters, PeriodForm, SenderResultFilters
 from signatures.models import BannerEvent, BannerPlace, Campaign
-from signatures.period_forms import CarrierFilters, PeriodForm, SenderResultFilters
 
 from .common import get_actor, get_page
 

@@ -17,7 +17,7 @@ from signatures.delivery.restore_report import get_leaving_run
 from signatures.delivery.retention import get_kept_days
 from signatures.delivery.runs import DeliveryBlocked, resume_delivery, start_delivery
 from signatures.delivery.stopping import stop_delivery
-from signatures.forms import DeliveryFilters
+from signatures.forms.senders import DeliveryFilters
 from signatures.models import Delivery, DeliveryRun
 
 from .common import get_actor, get_page

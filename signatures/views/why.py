@@ -17,13 +17,13 @@ from integrations.lookup import find_prospect
 from portal.access import Permission, require
 from portal.models import Domain
 from signatures.audiences.labels import get_names
-from signatures.campaign_forms import WhyForm
 from signatures.campaigns.revisions import Past, load_past
 from signatures.campaigns.ruleset import load_board
 from signatures.decisions.explain import Explanation, explain_banner
 from signatures.delivery.permission import say_why_no_prospects
+from signatures.forms.campaigns import WhyForm
+from signatures.forms.walltime import to_wall
 from signatures.models import Sender
-from signatures.walltime import to_wall
 
 from .campaigns import get_campaign
 from .common import get_actor, may

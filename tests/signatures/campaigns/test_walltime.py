@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signatures.walltime import NoSuchTime, describe_repetition, to_instant, to_wall
+from signatures.forms.walltime import NoSuchTime, describe_repetition, to_instant, to_wall
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from portal.models import Domain
 from signatures.campaigns.banners import PlaceDetails, change_place
 from signatures.campaigns.editing import pause_campaign, set_audience, start_campaign
+from signatures.forms.walltime import to_wall
 from signatures.models import (
     AttributeLabel,
     Banner,
@@ -23,7 +24,6 @@ from signatures.models import (
     Group,
     RecipientList,
 )
-from signatures.walltime import to_wall
 from tests.signatures.campaigns.conftest import BY, add_banner, make_campaign, make_picture
 
 PAGE = "/domains/acme.example/campaigns/"

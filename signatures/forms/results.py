@@ -11,8 +11,7 @@ from django.http import QueryDict
 from portal.models import Domain
 from signatures.analytics.reach import STATES
 from signatures.analytics.results import Period
-
-from .models import Group
+from signatures.models import Group
 
 SPANS = (
     ("", "Between two days"),

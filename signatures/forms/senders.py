@@ -9,13 +9,12 @@ from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 
 from portal.models import Domain
+from signatures.models import Brand, DeliveryState, Group, Sender, Template
+from signatures.rendering.compile import unify_line_ends
+from signatures.rendering.context import build_context
+from signatures.rendering.errors import TemplateError
+from signatures.rendering.fields import FIELDS, Field, Source, Trust
 from signatures.senders.listing import STATES
-
-from .models import Brand, DeliveryState, Group, Sender, Template
-from .rendering.compile import unify_line_ends
-from .rendering.context import build_context
-from .rendering.errors import TemplateError
-from .rendering.fields import FIELDS, Field, Source, Trust
 
 _INPUT_TYPES = {Trust.EMAIL: "email", Trust.URL: "url", Trust.PHONE: "tel"}
 

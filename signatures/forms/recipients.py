@@ -6,8 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from signatures.audiences.mail_addresses import is_address
-
-from .models import BannerPlace, DecisionKey
+from signatures.models import BannerPlace, DecisionKey
 
 
 class KeyForm(forms.ModelForm):

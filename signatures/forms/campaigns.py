@@ -17,8 +17,8 @@ from signatures.audiences.list_files import MAX_FILE_BYTES
 from signatures.campaigns.banners import BannerDetails, PlaceDetails
 from signatures.campaigns.editing import Details
 from signatures.campaigns.links import LinkRefused, check_link
+from signatures.models import AttributeLabel, Banner, BannerPlace, Campaign, Group, RecipientList, Sender
 
-from .models import AttributeLabel, Banner, BannerPlace, Campaign, Group, RecipientList, Sender
 from .walltime import NoSuchTime, describe_repetition, to_instant, to_wall
 
 WALL_FORMAT = "%Y-%m-%dT%H:%M"
