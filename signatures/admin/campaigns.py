@@ -40,8 +40,7 @@ from signatures.campaigns.editing import (
 from signatures.campaigns.images import ImageRefused, take_in
 from signatures.campaigns.ruleset import get_place
 from signatures.forms.campaigns import BannerForm, CampaignForm, LabelForm, ListForm, PlaceForm
-
-from .models import (
+from signatures.models import (
     AttributeLabel,
     AudienceTally,
     Banner,

@@ -13,10 +13,11 @@ from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyInline,
 from integrations.ledger.record import record_act
 from signatures.authoring.templates import assign_template, save_template
 from signatures.forms.senders import BrandForm
+from signatures.models import Assignment, Brand, Group, Sender, Template, TemplateVersion
 from signatures.senders.groups import reorder_groups
 from signatures.senders.values import set_own_values
 
-from .admin_forms import (
+from .forms import (
     KEPT_HERE,
     OVER_OUTREACH,
     AssignmentForm,
@@ -25,7 +26,6 @@ from .admin_forms import (
     TemplateForm,
     live_order,
 )
-from .models import Assignment, Brand, Group, Sender, Template, TemplateVersion
 
 
 @admin.register(Brand)

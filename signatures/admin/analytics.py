@@ -5,8 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from integrations.admin.base import DomainFilter, ReadOnlyAdmin
-
-from .models import BannerEvent, DailyCount, DailyTotal
+from signatures.models import BannerEvent, DailyCount, DailyTotal
 
 FIGURES = ["impressions", "clicks", "scanner_impressions", "scanner_clicks"]
 

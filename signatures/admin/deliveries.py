@@ -15,8 +15,7 @@ from integrations.models import Connection
 from portal.background import enqueue
 from portal.models import User
 from signatures.delivery.runs import DeliveryBlocked, plan_delivery, resume_delivery, start_delivery
-
-from .models import Delivery, DeliveryRun, Snapshot
+from signatures.models import Delivery, DeliveryRun, Snapshot
 
 TASK = "signatures.tasks.deliver_signatures"
 

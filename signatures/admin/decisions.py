@@ -8,8 +8,7 @@ from django.http import HttpRequest
 
 from integrations.admin.base import DomainFilter, ReadOnlyAdmin, act_on_each, get_operator
 from signatures.decisions.api_keys import revoke_key
-
-from .models import Decision, DecisionKey, KnownRecipient, LookupShare, VariableTest
+from signatures.models import Decision, DecisionKey, KnownRecipient, LookupShare, VariableTest
 
 
 @admin.register(DecisionKey)

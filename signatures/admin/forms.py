@@ -10,12 +10,11 @@ from django.db.models import QuerySet
 
 from portal.models import Domain
 from signatures.forms.senders import SourceField
-
-from .models import Assignment, Group, Sender, Template
-from .rendering.compile import compile_template
-from .rendering.context import build_context
-from .rendering.errors import TemplateError
-from .rendering.fields import FIELDS, Source
+from signatures.models import Assignment, Group, Sender, Template
+from signatures.rendering.compile import compile_template
+from signatures.rendering.context import build_context
+from signatures.rendering.errors import TemplateError
+from signatures.rendering.fields import FIELDS, Source
 
 OWN_VALUES = {field.name: field for field in FIELDS if field.name.startswith("sender.")}
 OVER_OUTREACH = tuple(name for name, field in OWN_VALUES.items() if field.source is Source.OUTREACH)
