@@ -11,7 +11,7 @@ from signatures.authoring.preview import find_version, render_version
 from signatures.authoring.templates import save_template
 from signatures.delivery.runs import plan_delivery
 from signatures.models import Delivery, Snapshot, Template
-from signatures.views.frames import FRAME_POLICY
+from signatures.views.previews import FRAME_POLICY
 
 ADDRESS = "/domains/acme.example/"
 SCRIPT = "<script>alert(1)</script>"
