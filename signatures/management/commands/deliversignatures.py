@@ -11,8 +11,8 @@ from portal.models import Domain
 from signatures.delivery.permission import say_why_unreadable
 from signatures.delivery.report import describe_outcome, describe_plan
 from signatures.delivery.runs import DeliveryBlocked, carry_out, drop_run, plan_delivery, start_delivery
-from signatures.management.bars import carry_out_with_bar
 from signatures.management.followers import follow_last_sync, require_complete, require_senders
+from signatures.management.progress import carry_out_with_bar
 from signatures.models import UNFINISHED_DELIVERY, DeliveryRun
 
 

@@ -11,8 +11,8 @@ from portal.models import Domain
 from signatures.delivery.report import describe_outcome
 from signatures.delivery.restore import carry_out_restore, preview_restore, start_restore
 from signatures.delivery.runs import DeliveryBlocked
-from signatures.management.bars import carry_out_with_bar
 from signatures.management.followers import follow_last_sync, require_complete
+from signatures.management.progress import carry_out_with_bar
 from signatures.models import Sender
 
 
