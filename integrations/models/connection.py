@@ -194,7 +194,10 @@ class Connection(models.Model):
 
 
 class LookupState(models.Model):
-    """How looking recipients up goes for one connection, one row for all processes; see `integrations.connection.lookup_breaker`."""
+    """How looking recipients up goes for one connection, one row for all processes.
+
+    See `integrations.connection.lookup_breaker`.
+    """
 
     connection = models.OneToOneField(
         Connection, on_delete=models.CASCADE, primary_key=True, related_name="lookup_state"

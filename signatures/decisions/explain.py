@@ -1,7 +1,7 @@
 """Why a sender's signature shows this banner to this recipient at this moment, told whole.
 
-A recipient's record lives as long as one call here. What is kept of it is what `signatures.recipients.facts` keeps, and a
-look-up by a person counts as the one of that hour.
+A recipient's record lives as long as one call here. What is kept of it is what `signatures.recipients.facts` keeps,
+and a look-up by a person counts as the one of that hour.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Banner campaigns: what may be shown, to whom, and what was shown; see `signatures.campaigns.selection` for the choice."""
+"""Banner campaigns: what may be shown, to whom, and what was shown."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from django.conf import settings  # noqa: E402 - Django is set up first
 from django.core.management import call_command  # noqa: E402
 
 from integrations.connection.lifecycle import Authorisation, accept_authorisation  # noqa: E402
-from integrations.ledger import chain
+from integrations.ledger import chain  # noqa: E402
 from integrations.models import Connection, LedgerEntry, SyncKind  # noqa: E402
 from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS  # noqa: E402
 from integrations.outreach.oauth import TokenReply  # noqa: E402
