@@ -1,23 +1,9 @@
 """Rows of the work: templates, groups, senders, and what was delivered."""
 
-from .campaign import (
-    AttributeLabel,
-    AudienceTally,
-    Banner,
-    BannerEvent,
-    BannerImage,
-    BannerPlace,
-    Campaign,
-    Counted,
-    DailyCount,
-    DailyTotal,
-    Decision,
-    DecisionKey,
-    EventKind,
-    RecipientList,
-    RecipientListEntry,
-    SpoolImport,
-)
+from .analytics import BannerEvent, Counted, DailyCount, DailyTotal, EventKind, SpoolImport
+from .audience import AttributeLabel, AudienceTally, RecipientList, RecipientListEntry
+from .campaign import Banner, BannerImage, BannerPlace, Campaign, CampaignEdition
+from .decision import Decision, DecisionKey
 from .delivery import (
     UNFINISHED_DELIVERY,
     Delivery,
@@ -28,7 +14,6 @@ from .delivery import (
     Placement,
     Snapshot,
 )
-from .edition import CampaignEdition
 from .mailgateway import MailReceipt
 from .recipient import KnownRecipient, LookupShare, VariableTest
 from .sender import Assignment, Brand, Group, Sender

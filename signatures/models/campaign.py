@@ -1,4 +1,4 @@
-"""Banner campaigns: what may be shown, to whom, and what was shown."""
+"""Campaigns: the banner slot of a domain, its banners and images, and how campaigns were before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from portal.models import Domain
 
-from .sender import Group, Sender
+from .sender import Group
 
 MAX_DAYS = 3_650
 
@@ -183,251 +183,19 @@ class Banner(models.Model):
         return f"{self.name} of {self.campaign}"
 
 
-class AudienceTally(models.Model):
-    """How many looked-up recipients a campaign's audience matched; tells the linter of one that never does."""
+class CampaignEdition(models.Model):
+    """A campaign as it was from one instant until its next edition; stored in the transaction of the change.
 
-    campaign = models.OneToOneField(
-        Campaign, on_delete=models.CASCADE, primary_key=True, related_name="tally"
-    )
-    looked_up = models.PositiveIntegerField(default=0)
-    matched = models.PositiveIntegerField(default=0)
-    last_matched_at = models.DateTimeField(null=True)
-    counts_since = models.DateTimeField(default=timezone.now, help_text="When the audience last changed.")
-
-    def __str__(self) -> str:
-        return f"{self.matched} of {self.looked_up} matched {self.campaign}"
-
-
-class RecipientList(models.Model):
-    """Domains and addresses from a CSV file, for audiences. Addresses are kept as keyed digests only."""
-
-    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="recipient_lists")
-    name = models.CharField(max_length=120)
-    created_at = models.DateTimeField(auto_now_add=True)
-    created_by_label = models.CharField(max_length=255, blank=True)
-
-    class Meta:
-        ordering = ["name", "id"]
-        constraints = [models.UniqueConstraint(fields=["domain", "name"], name="one_recipient_list_per_name")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class RecipientListEntry(models.Model):
-    """One mail domain in clear, or one address as its keyed digest (`signatures.audiences.pseudonyms.key_of`)."""
-
-    recipient_list = models.ForeignKey(RecipientList, on_delete=models.CASCADE, related_name="entries")
-    value = models.CharField(max_length=253)
-
-    class Meta:
-        verbose_name_plural = "recipient list entries"
-        constraints = [
-            models.UniqueConstraint(fields=["recipient_list", "value"], name="one_entry_per_list_and_value")
-        ]
-
-    def __str__(self) -> str:
-        return self.value
-
-
-class AttributeLabel(models.Model):
-    """What a person calls a custom field, or a stage, persona or account of which Outreach tells us the id alone."""
-
-    class Kind(models.TextChoices):
-        CUSTOM = "custom", "Custom field"
-        STAGE = "stage", "Stage"
-        PERSONA = "persona", "Persona"
-        ACCOUNT = "account", "Account"
-
-    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="attribute_labels")
-    kind = models.CharField(max_length=16, choices=Kind.choices)
-    key = models.CharField(
-        max_length=32, help_text="The number of a custom field (1 to 150), or the id in Outreach."
-    )
-    label = models.CharField(max_length=120)
-
-    class Meta:
-        ordering = ["kind", "label"]
-        constraints = [
-            models.UniqueConstraint(fields=["domain", "kind", "key"], name="one_label_per_kind_and_key")
-        ]
-
-    def __str__(self) -> str:
-        return self.label
-
-
-class DecisionKey(models.Model):
-    """A key with which a mail gateway or add-in asks for decisions. Shown once, kept as a digest."""
-
-    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="decision_keys")
-    name = models.CharField(max_length=80, help_text="Where it is used.")
-    prefix = models.CharField(max_length=12, help_text="Its first characters, to tell keys apart.")
-    key_sha256 = models.CharField(max_length=64, unique=True, editable=False)
-    created_at = models.DateTimeField(default=timezone.now)
-    created_by_label = models.CharField(max_length=255, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    requests_left = models.FloatField(
-        default=0, editable=False, help_text="Of the burst, when it was last counted."
-    )
-    counted_at = models.FloatField(default=0, editable=False, help_text="When that was, in epoch seconds.")
-
-    class Meta:
-        ordering = ["-id"]
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.prefix}…)"
-
-
-class Decision(models.Model):
-    """Which banner one recipient got from one sender. Holds no field of a prospect and no address."""
-
-    class Way(models.TextChoices):
-        API = "api", "Decision API"
-        VARIABLE = "variable", "Merge variable"
-
-    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
-    sender = models.ForeignKey(Sender, null=True, on_delete=models.SET_NULL, related_name="+")
-    campaign = models.ForeignKey(Campaign, null=True, on_delete=models.SET_NULL, related_name="+")
-    banner = models.ForeignKey(Banner, null=True, on_delete=models.SET_NULL, related_name="+")
-    recipient_key = models.CharField(max_length=64, help_text="Keyed digest of the address.")
-    way = models.CharField(max_length=16, choices=Way.choices)
-    at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        ordering = ["-id"]
-        indexes = [
-            models.Index(fields=["domain", "recipient_key", "at"]),
-            models.Index(fields=["domain", "at"]),
-        ]
-
-    def __str__(self) -> str:
-        return f"decision {self.pk}"
-
-
-class EventKind(models.TextChoices):
-    IMAGE = "image", "Picture fetched"
-    CLICK = "click", "Click"
-
-
-class BannerEvent(models.Model):
-    """One fetch of a picture or one click, as it came. Kept `event_days`, then only its daily count is.
-
-    Subjects are plain ids: an event outlives the rows it names.
+    rule: what choosing needs to know of it, see `signatures.campaigns.revisions`.
     """
 
-    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
-    at = models.DateTimeField()
-    kind = models.CharField(max_length=8, choices=EventKind.choices)
-    method = models.CharField(max_length=8, default="GET")
-    sender_id = models.BigIntegerField(null=True)
-    group_id = models.BigIntegerField(null=True)
-    campaign_id = models.BigIntegerField(null=True)
-    banner_id = models.BigIntegerField(null=True)
-    decision_id = models.BigIntegerField(null=True)
-    network = models.CharField(
-        max_length=43, blank=True, help_text="The reader’s address, cut to /24 or /48."
-    )
-    agent = models.CharField(max_length=200, blank=True, help_text="The reader’s program, shortened.")
-    reader_key = models.CharField(
-        max_length=32, blank=True, help_text="Tells readers of one day apart, and nobody’s name."
-    )
-    rule = models.CharField(
-        max_length=32, blank=True, help_text="The rule that took it for a scanner’s; '' where none did."
-    )
-    is_judged = models.BooleanField(default=False)
-    counted_on = models.DateField(
-        null=True, help_text="The day whose count it is in; it stays, whatever the domain's zone becomes."
-    )
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="editions")
+    since = models.DateTimeField(default=timezone.now)
+    rule = models.JSONField()
 
     class Meta:
-        indexes = [
-            models.Index(fields=["is_judged", "at"]),
-            models.Index(fields=["domain", "at"]),
-            models.Index(fields=["domain", "sender_id", "at"]),
-            models.Index(fields=["domain", "reader_key", "at"]),
-        ]
+        ordering = ["campaign", "since", "id"]
+        indexes = [models.Index(fields=["campaign", "since"])]
 
     def __str__(self) -> str:
-        return f"{self.kind} at {self.at}"
-
-
-class Counted(models.Model):
-    """The four numbers of a day: what readers did, and what is set apart. Together they are all that came."""
-
-    impressions = models.PositiveIntegerField(default=0)
-    clicks = models.PositiveIntegerField(default=0)
-    scanner_impressions = models.PositiveIntegerField(default=0)
-    scanner_clicks = models.PositiveIntegerField(default=0)
-
-    class Meta:
-        abstract = True
-
-
-class DailyCount(Counted):
-    """What one banner did in one sender's signature on one day of the domain's time zone.
-
-    Names stand beside the ids, so that results survive whatever is renamed, moved or removed later.
-    Rules that take traffic for scanners' move numbers from one pair of columns to the other, never away.
-    """
-
-    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
-    day = models.DateField()
-    campaign_id = models.BigIntegerField(default=0, help_text="0 for the place's own default banner.")
-    banner_id = models.BigIntegerField(default=0)
-    group_id = models.BigIntegerField(default=0)
-    sender_id = models.BigIntegerField(default=0)
-    campaign_name = models.CharField(max_length=120, blank=True)
-    banner_name = models.CharField(max_length=80, blank=True)
-    group_name = models.CharField(max_length=255, blank=True)
-    sender_name = models.CharField(max_length=511, blank=True)
-
-    class Meta:
-        ordering = ["-day", "id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["domain", "day", "campaign_id", "banner_id", "group_id", "sender_id"],
-                name="one_count_per_day_banner_group_and_sender",
-            )
-        ]
-        indexes = [models.Index(fields=["domain", "campaign_id", "sender_id", "day"])]
-
-    def __str__(self) -> str:
-        return f"{self.campaign_name or 'default banner'} on {self.day}"
-
-
-class DailyTotal(Counted):
-    """The daily counts of one banner and group, over all senders: what pages over long times read."""
-
-    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
-    day = models.DateField()
-    campaign_id = models.BigIntegerField(default=0)
-    banner_id = models.BigIntegerField(default=0)
-    group_id = models.BigIntegerField(default=0)
-    campaign_name = models.CharField(max_length=120, blank=True)
-    banner_name = models.CharField(max_length=80, blank=True)
-    group_name = models.CharField(max_length=255, blank=True)
-
-    class Meta:
-        ordering = ["-day", "id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["domain", "day", "campaign_id", "banner_id", "group_id"],
-                name="one_total_per_day_banner_and_group",
-            )
-        ]
-        indexes = [models.Index(fields=["domain", "campaign_id", "day"])]
-
-    def __str__(self) -> str:
-        return f"{self.campaign_name or 'default banner'} on {self.day}"
-
-
-class SpoolImport(models.Model):
-    """How far one spool file of banner events was read; changed in the transaction that stores its events."""
-
-    name = models.CharField(max_length=64, unique=True)
-    offset = models.PositiveBigIntegerField(default=0)
-    changed_at = models.DateTimeField(default=timezone.now)
-
-    def __str__(self) -> str:
-        return f"{self.name} up to {self.offset}"
+        return f"{self.campaign} from {self.since} on"

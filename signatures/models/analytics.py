@@ -1,0 +1,136 @@
+"""Analytics: single impressions and clicks, their daily counts, and how far each spool file was imported."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from portal.models import Domain
+
+
+class EventKind(models.TextChoices):
+    IMAGE = "image", "Picture fetched"
+    CLICK = "click", "Click"
+
+
+class BannerEvent(models.Model):
+    """One fetch of a picture or one click, as it came. Kept `event_days`, then only its daily count is.
+
+    Subjects are plain ids: an event outlives the rows it names.
+    """
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=8, choices=EventKind.choices)
+    method = models.CharField(max_length=8, default="GET")
+    sender_id = models.BigIntegerField(null=True)
+    group_id = models.BigIntegerField(null=True)
+    campaign_id = models.BigIntegerField(null=True)
+    banner_id = models.BigIntegerField(null=True)
+    decision_id = models.BigIntegerField(null=True)
+    network = models.CharField(
+        max_length=43, blank=True, help_text="The reader’s address, cut to /24 or /48."
+    )
+    agent = models.CharField(max_length=200, blank=True, help_text="The reader’s program, shortened.")
+    reader_key = models.CharField(
+        max_length=32, blank=True, help_text="Tells readers of one day apart, and nobody’s name."
+    )
+    rule = models.CharField(
+        max_length=32, blank=True, help_text="The rule that took it for a scanner’s; '' where none did."
+    )
+    is_judged = models.BooleanField(default=False)
+    counted_on = models.DateField(
+        null=True, help_text="The day whose count it is in; it stays, whatever the domain's zone becomes."
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["is_judged", "at"]),
+            models.Index(fields=["domain", "at"]),
+            models.Index(fields=["domain", "sender_id", "at"]),
+            models.Index(fields=["domain", "reader_key", "at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at}"
+
+
+class Counted(models.Model):
+    """The four numbers of a day: what readers did, and what is set apart. Together they are all that came."""
+
+    impressions = models.PositiveIntegerField(default=0)
+    clicks = models.PositiveIntegerField(default=0)
+    scanner_impressions = models.PositiveIntegerField(default=0)
+    scanner_clicks = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class DailyCount(Counted):
+    """What one banner did in one sender's signature on one day of the domain's time zone.
+
+    Names stand beside the ids, so that results survive whatever is renamed, moved or removed later.
+    Rules that take traffic for scanners' move numbers from one pair of columns to the other, never away.
+    """
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    campaign_id = models.BigIntegerField(default=0, help_text="0 for the place's own default banner.")
+    banner_id = models.BigIntegerField(default=0)
+    group_id = models.BigIntegerField(default=0)
+    sender_id = models.BigIntegerField(default=0)
+    campaign_name = models.CharField(max_length=120, blank=True)
+    banner_name = models.CharField(max_length=80, blank=True)
+    group_name = models.CharField(max_length=255, blank=True)
+    sender_name = models.CharField(max_length=511, blank=True)
+
+    class Meta:
+        ordering = ["-day", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["domain", "day", "campaign_id", "banner_id", "group_id", "sender_id"],
+                name="one_count_per_day_banner_group_and_sender",
+            )
+        ]
+        indexes = [models.Index(fields=["domain", "campaign_id", "sender_id", "day"])]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_name or 'default banner'} on {self.day}"
+
+
+class DailyTotal(Counted):
+    """The daily counts of one banner and group, over all senders: what pages over long times read."""
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    campaign_id = models.BigIntegerField(default=0)
+    banner_id = models.BigIntegerField(default=0)
+    group_id = models.BigIntegerField(default=0)
+    campaign_name = models.CharField(max_length=120, blank=True)
+    banner_name = models.CharField(max_length=80, blank=True)
+    group_name = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        ordering = ["-day", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["domain", "day", "campaign_id", "banner_id", "group_id"],
+                name="one_total_per_day_banner_and_group",
+            )
+        ]
+        indexes = [models.Index(fields=["domain", "campaign_id", "day"])]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_name or 'default banner'} on {self.day}"
+
+
+class SpoolImport(models.Model):
+    """How far one spool file of banner events was read; changed in the transaction that stores its events."""
+
+    name = models.CharField(max_length=64, unique=True)
+    offset = models.PositiveBigIntegerField(default=0)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.name} up to {self.offset}"
