@@ -13,6 +13,19 @@ from .access import Permission, get_permissions, get_role, get_visible_domains
 from .models import Domain, IdentityProvider, Role
 
 MENU_DOMAINS = 20  # more are found on the list of domains
+PLACED_UNDER = {
+    "brand": "settings",
+    "sign-in": "settings",
+    "invitations": "members",
+    "originals": "deliveries",
+}
+
+
+def find_menu_entry(route: str) -> str:
+    """Return the key of the menu entry that a route of a domain belongs to: its first part after the domain."""
+    before, _, after = route.partition("<str:domain>/")
+    entry = after.partition("/")[0] or ("settings" if before.startswith("manage/") else "overview")
+    return PLACED_UNDER.get(entry, entry)
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
@@ -29,6 +42,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     role = get_role(user, domain)
     return context | {
         "domain": domain,
+        "here": find_menu_entry(request.resolver_match.route) if request.resolver_match else "",
         "role": Role(role).label.lower() if role in Role.values else role,
         "may": {permission.value: permission in held for permission in Permission},
         "my_domains": list(get_visible_domains(user).values_list("name", flat=True)[:MENU_DOMAINS]),

@@ -24,7 +24,6 @@ def assumptions(request: HttpRequest, domain: Domain) -> HttpResponse:
     """The last check of this connection, each assumption with what was seen."""
     last = get_last_report(get_last_connection(domain))
     context = {
-        "here": "integrations",
         "last": last,
         "outcome": describe(last.findings) if last else "",
         "is_connected": get_connection(domain) is not None,

@@ -74,7 +74,6 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
     days = list_days(domain, over=over)
     calls, writes = count_calls(days)
     context = {
-        "here": "ledger",
         "connection": connection,
         "condition": describe(connection),
         "uses": uses,
@@ -110,7 +109,6 @@ def ledger_scope(request: HttpRequest, domain: Domain, scope: str) -> HttpRespon
         raise Http404("No such permission.")
     days = list_days(domain, scope=scope)
     context = {
-        "here": "ledger",
         "connection": connection,
         "condition": describe(connection),
         "use": use,
@@ -166,6 +164,4 @@ def ledger_calls(request: HttpRequest, domain: Domain) -> HttpResponse:
     """The calls this portal can make, from the very table that the client obeys."""
     calls = list_calls()
     writes = sum(call.verb == "write" for call in calls)
-    return render(
-        request, "integrations/ledger_calls.html", {"here": "ledger", "calls": calls, "writes": writes}
-    )
+    return render(request, "integrations/ledger_calls.html", {"calls": calls, "writes": writes})

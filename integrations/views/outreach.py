@@ -61,7 +61,6 @@ def outreach(request: HttpRequest, domain: Domain) -> HttpResponse:
     connection = get_last_connection(domain)
     condition = describe(connection)
     context: dict[str, Any] = {
-        "here": "integrations",
         "connection": connection,
         "condition": condition,
         "can_reconnect": condition.key in _RECONNECTABLE,
@@ -165,7 +164,6 @@ def disconnect(request: HttpRequest, domain: Domain) -> HttpResponse:
             messages.warning(request, str(refusal))
         return redirect("integrations:outreach", domain.name)
     context = {
-        "here": "integrations",
         "connection": connection,
         "restoration": get_restoration(connection),
         "why_not": say_why_not_restorable(connection),

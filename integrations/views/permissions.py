@@ -54,7 +54,6 @@ def request_page(request: HttpRequest, domain: Domain) -> HttpResponseBase:
     if request.method == "POST":
         return leave_for_outreach(request, domain)
     context = {
-        "here": "integrations",
         "connection": connection,
         "scopes": list_scopes(),
         "narrower": list_narrower_scopes(),
@@ -94,7 +93,6 @@ def switch(request: HttpRequest, domain: Domain, scope: str) -> HttpResponse:
             messages.warning(request, str(refusal))
         return redirect("integrations:outreach", domain.name)
     context: dict[str, Any] = {
-        "here": "integrations",
         "connection": connection,
         "switch": present,
         "lost": features_lost([scope], connection.provider),

@@ -21,7 +21,6 @@ def proof(request: HttpRequest, domain: Domain) -> HttpResponse:
     if request.method == "POST":
         found = prove(domain, by_label=cast(User, request.user).email)
     context: dict[str, Any] = {
-        "here": "integrations",
         "proof": found,
         "attempts": list_attempts(),
         "last": get_last_proof(domain),

@@ -25,7 +25,6 @@ def receipt(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = get_object_or_404(Receipt, pk=pk, domain=domain)
     content = found.content
     context: dict[str, Any] = {
-        "here": "integrations",
         "receipt": found,
         "content": content,
         "left": content["originals"]["left_as_they_are"],

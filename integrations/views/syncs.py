@@ -49,7 +49,6 @@ def runs(request: HttpRequest, domain: Domain) -> HttpResponse:
     connection = get_last_connection(domain)
     current = connection.sync_runs.filter(state__in=UNFINISHED).first() if connection else None
     context = {
-        "here": "syncs",
         "page_obj": page,
         "connection": connection,
         "condition": describe(connection),
@@ -66,7 +65,6 @@ def run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = _get_run(domain, pk)
     rejected = _get_rejected(found)
     context = {
-        "here": "syncs",
         "run": found,
         "steps": get_sync_steps(found),
         "rejected_total": rejected.count(),

@@ -98,7 +98,6 @@ def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
     current = next((run for run in runs if not run.is_finished), None)
     synced_at = get_synced_at(connection_)
     context = {
-        "here": "overview",
         "connection": connection_,
         "condition": describe(connection_),
         "overview": get_overview(domain),
@@ -133,7 +132,7 @@ def settings_page(request: HttpRequest, domain: Domain) -> HttpResponse:
             messages.success(request, "The settings are saved.")
             return redirect("portal:settings", domain.name)
         domain.refresh_from_db()  # the page's frame shows what is stored, the form what was typed
-    return render(request, "portal/settings.html", {"here": "settings", "form": form})
+    return render(request, "portal/settings.html", {"form": form})
 
 
 # ── Members ──────────────────────────────────────────────────────────────────────────────────────
@@ -160,7 +159,6 @@ def members(request: HttpRequest, domain: Domain) -> HttpResponse:
     people = domain.memberships.select_related("user").order_by("user__email")
     page = Paginator(people, PER_PAGE).get_page(request.GET.get("page"))
     context = {
-        "here": "members",
         "form": form,
         "page_obj": page,
         "invitations": list_open(domain),
@@ -214,7 +212,6 @@ def member(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         except MembershipRefused as refusal:
             refused = refusal.message
     context = {
-        "here": "members",
         "member": found,
         "form": form,
         "refused": refused,
@@ -233,7 +230,7 @@ def integrations(request: HttpRequest, domain: Domain) -> HttpResponse:
     return render(
         request,
         "portal/integrations.html",
-        {"here": "integrations", "connection": found, "condition": describe(found)},
+        {"connection": found, "condition": describe(found)},
     )
 
 

@@ -67,7 +67,6 @@ def sign_in(request: HttpRequest, domain: Domain) -> HttpResponse:
         messages.success(request, "How members sign in is saved.")
         return redirect("portal:sign_in", domain.name)
     context = {
-        "here": "settings",
         "form": second_step,
         "provider_form": oidc,
         "saml_form": saml,

@@ -76,7 +76,6 @@ def _render_builder(
     request: HttpRequest, campaign: Campaign, builder: AudienceBuilder, *, status: int = 200
 ) -> HttpResponse:
     context: dict[str, Any] = {
-        "here": "campaigns",
         "campaign": campaign,
         "builder": builder,
         "sentences": _read_sentences(campaign.domain, builder),
@@ -114,7 +113,6 @@ def recipient_lists(request: HttpRequest, domain: Domain) -> HttpResponse:
         RecipientList.objects.filter(domain=domain).annotate(number=Count("entries")).order_by("name", "id")
     )
     context = {
-        "here": "campaigns",
         "form": form,
         "rows": [(row, find_campaigns_using(row)) for row in rows],
     }
@@ -137,7 +135,6 @@ def recipient_list(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
     if request.method == "POST" and _save_list(request, domain, form, found):
         return redirect("signatures:recipient_lists", domain.name)
     context = {
-        "here": "campaigns",
         "form": form,
         "list": found,
         "users": find_campaigns_using(found),
@@ -185,7 +182,7 @@ def labels(request: HttpRequest, domain: Domain) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         _save_label(request, domain, form, None)
         return redirect("signatures:labels", domain.name)
-    context = {"here": "campaigns", "form": form, "rows": AttributeLabel.objects.filter(domain=domain)}
+    context = {"form": form, "rows": AttributeLabel.objects.filter(domain=domain)}
     return render(request, "signatures/labels.html", context, status=422 if form.errors else 200)
 
 
@@ -197,7 +194,7 @@ def label(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         _save_label(request, domain, form, found)
         return redirect("signatures:labels", domain.name)
-    context = {"here": "campaigns", "form": form, "label": found}
+    context = {"form": form, "label": found}
     return render(request, "signatures/label.html", context, status=422 if form.errors else 200)
 
 

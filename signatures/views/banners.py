@@ -74,7 +74,6 @@ def _edit(request: HttpRequest, domain: Domain, campaign: Campaign, present: Ban
             messages.success(request, f"“{saved.name}” is saved.{note}")
             return redirect("signatures:campaign", domain.name, campaign.pk)
     context = {
-        "here": "campaigns",
         "form": form,
         "campaign": campaign,
         "banner": Banner.objects.select_related("image").get(pk=present.pk) if present else None,
@@ -148,7 +147,7 @@ def banner_place(request: HttpRequest, domain: Domain) -> HttpResponse:
         else:
             _say_what_changes(request, changed, carriers=carriers)
             return redirect("signatures:banner_place", domain.name)
-    context = {"here": "campaigns", "form": form, "place": before, "carriers": carriers}
+    context = {"form": form, "place": before, "carriers": carriers}
     return render(request, "signatures/banner_place.html", context, status=422 if form.errors else 200)
 
 

@@ -37,7 +37,6 @@ def brand(request: HttpRequest, domain: Domain) -> HttpResponse:
         )
         return redirect("signatures:brand", domain.name)
     context = {
-        "here": "settings",
         "form": form,
         "sender_count": Sender.objects.filter(domain=domain, is_active=True).count(),
     }

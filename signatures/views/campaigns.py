@@ -101,7 +101,6 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
         if rule.id in by_id
     ]
     context = {
-        "here": "campaigns",
         "zone": board.zone.key,
         "place": get_place(domain),
         "lines": sorted(lines, key=lambda line: list(STATE_LABELS).index(line.state)),
@@ -149,7 +148,6 @@ def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     banners = list(found.banners.filter(archived_at=None).select_related("image"))
     weights = sum(banner.weight for banner in banners)
     context = {
-        "here": "campaigns",
         "campaign": found,
         "state": state,
         "state_label": STATE_LABELS[state],
@@ -222,7 +220,7 @@ def _show_notes(request: HttpRequest, form: CampaignForm) -> None:
 
 
 def _render_form(request: HttpRequest, form: CampaignForm, present: Campaign | None) -> HttpResponse:
-    context = {"here": "campaigns", "form": form, "campaign": present}
+    context = {"form": form, "campaign": present}
     return render(request, "signatures/campaign_form.html", context, status=422 if form.errors else 200)
 
 

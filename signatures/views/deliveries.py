@@ -30,7 +30,6 @@ def deliveries(request: HttpRequest, domain: Domain) -> HttpResponse:
     runs = DeliveryRun.objects.filter(domain=domain)
     current = runs.filter(state__in=[*IN_PROGRESS, DeliveryRunState.HALTED]).first()
     context = {
-        "here": "deliveries",
         "situation": situation,
         "lost": situation.list_lost("people", "mailboxes"),
         "blocked": say_why_unreadable(situation.connection),

@@ -40,7 +40,6 @@ def why(request: HttpRequest, domain: Domain) -> HttpResponse:
     form = WhyForm(_get_typed(request), domain=domain, recipients=1)
     explanations, past = _explain(request, domain, form)
     context = {
-        "here": "campaigns",
         "form": form,
         "explanation": explanations[0] if explanations else None,
         "past": past,
@@ -69,7 +68,6 @@ def campaign_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpRespo
     form = WhyForm(typed, domain=domain, recipients=PREVIEWED, initial=initial)
     explanations, past = _explain(request, domain, form)
     context = {
-        "here": "campaigns",
         "form": form,
         "campaign": found,
         "explanations": explanations,

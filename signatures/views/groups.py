@@ -38,7 +38,6 @@ def groups(request: HttpRequest, domain: Domain) -> HttpResponse:
     )
     situation = get_situation(domain)
     context = {
-        "here": "groups",
         "situation": situation,
         "lost": situation.list_lost("people", "teams"),
         "groups": list(rows),
@@ -60,7 +59,6 @@ def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     order = [row.pk for row in earlier.only("pk")]
     assignment = getattr(found, "assignment", None)
     context = {
-        "here": "groups",
         "group": found,
         "rank": order.index(found.pk) + 1 if found.pk in order else None,
         "ranked": len(order),

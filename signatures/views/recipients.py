@@ -42,7 +42,6 @@ def _show_recipients(
     state = get_state(connection) if connection else None
     asked = subject_access.get_fields_asked(domain)
     context = {
-        "here": "campaigns",
         "place": get_place(domain),
         "keys": DecisionKey.objects.filter(domain=domain),
         "form": form,
@@ -95,7 +94,6 @@ def person(request: HttpRequest, domain: Domain) -> HttpResponse:
         else None
     )
     context = {
-        "here": "campaigns",
         "form": form,
         "kept": kept,
         "address": form["address"].value() if kept else "",
@@ -168,7 +166,7 @@ def _show_retention(
     *,
     status: int = 200,
 ) -> HttpResponse:
-    context = {"here": "campaigns", "form": form, "preview": preview, "place": get_place(domain)}
+    context = {"form": form, "preview": preview, "place": get_place(domain)}
     return render(request, "signatures/retention.html", context, status=status)
 
 
@@ -230,7 +228,6 @@ def _show_variable(
     test = VariableTest.objects.filter(domain=domain).first()
     initial = {"variable": test.variable} if test else {}
     context = {
-        "here": "campaigns",
         "place": place,
         "test": test,
         "snippet": merge_variable.get_snippet(test) if test else "",

@@ -60,7 +60,6 @@ def results_overview(request: HttpRequest, domain: Domain) -> HttpResponse:
     page = get_page(request, results.find_campaigns(domain, asked.period, words=words, sort=sort))
     days = results.list_days(domain, asked.period)
     context = {
-        "here": "results",
         "asked": asked,
         "words": words,
         "sort": sort,
@@ -83,7 +82,6 @@ def result(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     days = results.list_days(domain, asked.period, campaign_id=pk)
     banners = results.list_banners(domain, asked.period, pk)
     context = {
-        "here": "results",
         "asked": asked,
         "days": days,
         "is_by_week": len(days) < asked.period.days,
@@ -107,7 +105,6 @@ def result_senders(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
     found = results.find_senders(domain, asked.period, pk, sort=sort, **filters.get_choices())
     page = get_page(request, found)
     context = {
-        "here": "results",
         "asked": asked,
         "filters": filters,
         "is_filtered": any(request.GET.get(name) for name in filters.fields),
@@ -127,7 +124,6 @@ def result_carriers(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
     filters = CarrierFilters(request.GET, domain=domain)
     page = get_page(request, reach.find_carriers(campaign, **filters.get_choices()))
     context = {
-        "here": "results",
         "campaign": campaign,
         "filters": filters,
         "is_filtered": any(request.GET.get(name) for name in filters.fields),
@@ -151,7 +147,6 @@ def counting(request: HttpRequest, domain: Domain) -> HttpResponse:
     """How events become numbers: the very table that judges them."""
     place = BannerPlace.objects.filter(domain=domain).first() or BannerPlace(domain=domain)
     context = {
-        "here": "results",
         "rules": bot_rules.RULES,
         "families": bot_rules.FAMILIES,
         "proxies": bot_rules.PROXIES,

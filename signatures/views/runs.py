@@ -48,7 +48,6 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     counted = Delivery.objects.filter(run=run).order_by().values("state").annotate(number=Count("pk"))
     is_leaving = run == get_leaving_run(run.connection) and not run.is_finished
     context = {
-        "here": "deliveries",
         "run": run,
         "progress": describe_progress(run),
         "is_leaving": is_leaving,
@@ -132,7 +131,6 @@ def delivery_preview(request: HttpRequest, domain: Domain, run: int, pk: int) ->
         Delivery.objects.filter(run_id=run, pk__gt=pk).order_by("pk").values_list("pk", flat=True).first()
     )
     context = {
-        "here": "deliveries",
         "run": delivery.run,
         "delivery": delivery,
         "compared": compare_delivery(delivery),

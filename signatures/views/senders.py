@@ -40,7 +40,6 @@ def senders(request: HttpRequest, domain: Domain) -> HttpResponse:
     )
     page = get_page(request, found)
     context = {
-        "here": "senders",
         "situation": situation,
         "lost": situation.list_lost("people", "mailboxes"),
         "filters": filters,
@@ -91,7 +90,6 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
     view = request.GET.get("view", "light")
     sources = get_field_sources(sender)
     return {
-        "here": "senders",
         "view": view if view in VIEWS else "light",
         "situation": situation,
         "sender": sender,

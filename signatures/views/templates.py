@@ -37,7 +37,6 @@ def templates(request: HttpRequest, domain: Domain) -> HttpResponse:
     carriers = count_carriers(domain, fallback=get_fallback_template(domain))
     rows = Template.objects.filter(domain=domain, archived_at=None).select_related("current")
     context = {
-        "here": "templates",
         "rows": [(template, carriers.get(template.pk, 0)) for template in rows],
         "uncarried": carriers.get(None, 0),
     }
@@ -169,7 +168,6 @@ def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
     """Return what the editor shows beside the source: fields to merge, and senders to try it on."""
     suggested = Sender.objects.filter(domain=domain, is_active=True).values_list("email", "name")
     return {
-        "here": "templates",
         "form": form,
         "fields": FIELDS,
         "starters": STARTERS,
