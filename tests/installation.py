@@ -5,7 +5,9 @@ What a test of several processes, of a kill or of a restart needs; the test's ow
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -13,6 +15,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +53,11 @@ if reply:
         domain, user, pair, REQUESTED, REQUESTED, True, "acme-organisation", "Acme")).pk)
 """
 )
+
+
+# The processes of one run of the tests share what takes long to make; whoever started them removes it.
+_IS_STARTED = "PYTEST_XDIST_WORKER" in os.environ
+_SHARED = Path(tempfile.gettempdir()) / f"countersign-tests-{os.getppid() if _IS_STARTED else os.getpid()}"
 
 
 class Installation:
@@ -159,9 +167,25 @@ def wait_until(is_so: Callable[[], Any], *, seconds: float = 20, what: str = "")
 
 
 def migrate_template(folder: Path) -> Path:
-    """A migrated database file to copy; made once for a whole run of the tests."""
-    made = Installation(folder, None)
-    done = made.manage("migrate", "--verbosity=0", timeout=120)
-    assert done.returncode == 0, done.stderr
-    made.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-    return made.database
+    """A migrated database file in `folder`, to copy; made once for a whole run, by whoever asks first."""
+    made = _SHARED / "migrated.sqlite3"
+    with (_SHARED.with_suffix(".lock")).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            _SHARED.mkdir(exist_ok=True)
+            making = Installation(_SHARED, None)
+            done = making.manage("migrate", "--verbosity=0", timeout=120)
+            assert done.returncode == 0, done.stderr
+            making.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            making.database.rename(made)
+    return Path(shutil.copy(made, folder / "migrated.sqlite3"))
+
+
+def _remove_shared() -> None:
+    shutil.rmtree(_SHARED, ignore_errors=True)
+    _SHARED.with_suffix(".lock").unlink(missing_ok=True)
+
+
+if not _IS_STARTED:
+    _remove_shared()  # of a run with the same number that was killed
+    atexit.register(_remove_shared)

@@ -1,6 +1,6 @@
 """Carries runs out in processes that kill themselves at a checkpoint; a script, driven over its pipes.
 
-Usage: python killed.py BASE_URL SEED. It makes a database file of its own, connects, reads and plans.
+Usage: python killed.py BASE_URL DATABASE. It connects, reads and plans in that migrated database file.
 Each line on stdin is a command; each answer is one line of JSON with the originals kept so far:
     {"kill": "claimed" | "sent" | "answered" | "recorded" | null, "after": N, "kind": "deliver" | "restore"}
 A fork carries the run out and dies by SIGKILL at the Nth such moment; null lets it finish. Its lease is
@@ -13,16 +13,14 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading
 from contextlib import contextmanager
 from pathlib import Path
 
-BASE_URL = sys.argv[1]
-FOLDER = tempfile.mkdtemp()
+BASE_URL, DATABASE = sys.argv[1:]
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-os.environ["DATABASE_URL"] = f"sqlite:///{FOLDER}/killed.sqlite3"
+os.environ["DATABASE_URL"] = f"sqlite:///{DATABASE}"
 os.environ["OUTREACH_BASE_URL"] = BASE_URL
 os.environ["LOG_LEVEL"] = "ERROR"
 
@@ -33,7 +31,6 @@ django.setup()
 from datetime import timedelta  # noqa: E402
 from uuid import uuid4  # noqa: E402
 
-from django.core.management import call_command  # noqa: E402
 from django.db import connections as db_connections  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
@@ -53,7 +50,6 @@ from signatures.senders.refresh import refresh_senders  # noqa: E402
 
 
 def prepare(tokens: dict) -> Connection:
-    call_command("migrate", verbosity=0, skip_checks=True)
     user = User.objects.create_user("owner@acme.example", "correct horse battery")
     domain = Domain.objects.create(name="acme.example")
     pair = TokenReply(

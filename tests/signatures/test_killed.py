@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,9 +30,9 @@ def choose_kill(chance: random.Random) -> dict[str, Any]:
 class Worker:
     """The script on the other side of two pipes."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, database: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), sandbox.base_url],
+            [sys.executable, str(SCRIPT), sandbox.base_url, str(database)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -57,8 +58,8 @@ def company() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def worker(company) -> Iterator[Worker]:
-    running = Worker(company)
+def worker(company: Sandbox, migrated_database: Path, tmp_path: Path) -> Iterator[Worker]:
+    running = Worker(company, Path(shutil.copy(migrated_database, tmp_path)))
     company.requests.clear()
     yield running
     running.close()

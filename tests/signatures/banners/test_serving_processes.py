@@ -35,10 +35,8 @@ def silent_outreach() -> Iterator[str]:
 
 
 @pytest.fixture
-def installation(tmp_path: Path, silent_outreach: str) -> Iterator[Installation]:
-    made = Installation(tmp_path, None, OUTREACH_BASE_URL=silent_outreach)
-    done = made.manage("migrate", "--verbosity=0", timeout=120)
-    assert done.returncode == 0, done.stderr
+def installation(tmp_path: Path, migrated_database: Path, silent_outreach: str) -> Iterator[Installation]:
+    made = Installation(tmp_path, migrated_database, OUTREACH_BASE_URL=silent_outreach)
     yield made
     made.close()
 
