@@ -220,7 +220,7 @@ def _failed(
         else "Nothing was stored, and nothing in Outreach was changed.",
         "what_to_do": what_to_do,
     }
-    return _private(render(request, "integrations/connect_failed.html", context, status=status))
+    return _private(render(request, "integrations/connection/connect_failed.html", context, status=status))
 
 
 def _private(response: HttpResponse) -> HttpResponse:

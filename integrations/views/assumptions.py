@@ -28,7 +28,7 @@ def assumptions(request: HttpRequest, domain: Domain) -> HttpResponse:
         "outcome": describe(last.findings) if last else "",
         "is_connected": get_connection(domain) is not None,
     }
-    return render(request, "integrations/assumptions.html", context)
+    return render(request, "integrations/connection/assumptions.html", context)
 
 
 @require(Permission.CONNECT)

@@ -37,4 +37,4 @@ def audit(request: HttpRequest) -> HttpResponse:
         "grants": list_grants(grants[:NEWEST]),
         "acts": acts[:NEWEST],
     }
-    return render(request, "integrations/audit.html", context)
+    return render(request, "integrations/ledger/audit.html", context)

@@ -96,7 +96,7 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
         "page_obj": page,
         "is_filtered": any(request.GET.get(name) for name in form.fields),
     }
-    return render(request, "integrations/ledger.html", context)
+    return render(request, "integrations/ledger/ledger.html", context)
 
 
 @require(Permission.VIEW_LEDGER)
@@ -116,7 +116,7 @@ def ledger_scope(request: HttpRequest, domain: Domain, scope: str) -> HttpRespon
         "plot": _draw(days),
         "page_obj": _list_entries(domain).filter(scope=scope)[:NEWEST],
     }
-    return render(request, "integrations/ledger_scope.html", context)
+    return render(request, "integrations/ledger/scope.html", context)
 
 
 @require(Permission.VIEW_LEDGER)
@@ -164,4 +164,4 @@ def ledger_calls(request: HttpRequest, domain: Domain) -> HttpResponse:
     """The calls this portal can make, from the very table that the client obeys."""
     calls = list_calls()
     writes = sum(call.verb == "write" for call in calls)
-    return render(request, "integrations/ledger_calls.html", {"calls": calls, "writes": writes})
+    return render(request, "integrations/ledger/calls.html", {"calls": calls, "writes": writes})

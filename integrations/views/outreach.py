@@ -73,7 +73,7 @@ def outreach(request: HttpRequest, domain: Domain) -> HttpResponse:
     }
     if connection is not None:
         context |= _describe_connection(domain, connection)
-    return render(request, "integrations/outreach.html", context)
+    return render(request, "integrations/connection/connection.html", context)
 
 
 def _describe_connection(domain: Domain, connection: Connection) -> dict[str, Any]:
@@ -133,7 +133,9 @@ def progress(request: HttpRequest, domain: Domain) -> HttpResponse:
         raise Http404("Not connected.")
     under_way = _get_progress(connection, get_facts(connection, at=timezone.now()))
     response = render(
-        request, "integrations/_progress.html", {"connection": connection, "progress": under_way}
+        request,
+        "integrations/connection/_connection_progress.html",
+        {"connection": connection, "progress": under_way},
     )
     if under_way is None or not under_way.is_moving:
         response["HX-Refresh"] = "true"
@@ -169,7 +171,7 @@ def disconnect(request: HttpRequest, domain: Domain) -> HttpResponse:
         "why_not": say_why_not_restorable(connection),
         "form": form,
     }
-    return render(request, "integrations/disconnect.html", context)
+    return render(request, "integrations/disconnect/disconnect.html", context)
 
 
 @require(Permission.CONNECT)

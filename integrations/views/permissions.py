@@ -61,7 +61,7 @@ def request_page(request: HttpRequest, domain: Domain) -> HttpResponseBase:
         "call_count": len(list_calls()),
         "is_set_up": bool(settings.OUTREACH_CLIENT_ID and settings.OUTREACH_CLIENT_SECRET),
     }
-    return render(request, "integrations/request.html", context)
+    return render(request, "integrations/permissions/request.html", context)
 
 
 @require(Permission.CONNECT)
@@ -98,7 +98,7 @@ def switch(request: HttpRequest, domain: Domain, scope: str) -> HttpResponse:
         "lost": features_lost([scope], connection.provider),
         "form": form,
     }
-    return render(request, "integrations/switch.html", context)
+    return render(request, "integrations/permissions/switch.html", context)
 
 
 def _get_switch(domain: Domain, scope: str) -> tuple[Connection, Switch]:

@@ -25,4 +25,4 @@ def proof(request: HttpRequest, domain: Domain) -> HttpResponse:
         "attempts": list_attempts(),
         "last": get_last_proof(domain),
     }
-    return render(request, "integrations/proof.html", context)
+    return render(request, "integrations/permissions/least_privilege_test.html", context)

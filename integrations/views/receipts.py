@@ -37,7 +37,7 @@ def receipt(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         },
         "public_key_pem": export_pem(found.signature["public_key"]) if found.is_signed else "",
     }
-    return render(request, "integrations/receipt.html", context)
+    return render(request, "integrations/disconnect/receipt.html", context)
 
 
 def _read(text: str) -> datetime | None:

@@ -55,7 +55,7 @@ def runs(request: HttpRequest, domain: Domain) -> HttpResponse:
         "current_run": current,
         "current_steps": get_sync_steps(current) if current else [],
     }
-    return render(request, "integrations/runs.html", context)
+    return render(request, "integrations/syncs/syncs.html", context)
 
 
 @require(Permission.VIEW)
@@ -72,7 +72,7 @@ def run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "unknown": describe_unknown(found),
         "is_usable": found.connection.is_usable,
     }
-    return render(request, "integrations/run.html", context)
+    return render(request, "integrations/syncs/sync.html", context)
 
 
 @require(Permission.VIEW)
@@ -81,7 +81,7 @@ def run_progress(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """The moving part of a run's page; once the run has ended, the whole page is asked for anew."""
     found = _get_run(domain, pk)
     response = render(
-        request, "integrations/_run_progress.html", {"run": found, "steps": get_sync_steps(found)}
+        request, "integrations/syncs/_sync_progress.html", {"run": found, "steps": get_sync_steps(found)}
     )
     if found.is_finished:
         response["HX-Refresh"] = "true"

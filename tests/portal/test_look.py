@@ -143,7 +143,7 @@ def test_verbs_say_in_words_what_their_looks_say() -> None:
         SimpleNamespace(name="delete", state="never"),
     ]
 
-    assert _squeezed(render_to_string("integrations/_verbs.html", {"verbs": verbs})) == (
+    assert _squeezed(render_to_string("integrations/permissions/_verbs.html", {"verbs": verbs})) == (
         '<ul class="verbs" aria-label="Verbs">'
         '<li class="verb used">read<span class="vh">, used</span></li>'
         '<li class="verb ">write<span class="vh">, granted, not used yet</span></li>'

@@ -180,7 +180,7 @@ def test_the_calls_are_those_of_the_table_and_one_of_them_writes(as_owner, domai
 @pytest.mark.parametrize("is_known", [True, False])
 def test_a_connection_that_failed_says_what_happened_and_what_to_do(domain, rf, is_known):
     html = render_to_string(
-        "integrations/connect_failed.html",
+        "integrations/connection/connect_failed.html",
         {
             "domain": domain if is_known else None,
             "what_happened": "Outreach said <no>.",
