@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from integrations.connection.lifecycle import ResumeRefused, check_connection, pause_restored, resume
 from integrations.models import Connection, ConnectionState
-from portal.counts import list_differences
+from portal.management.commands.countrows import list_differences
 from tests.installation import Installation
 from tests.integrations.conftest import get_acts, get_values, token_calls
 from tests.integrations.renewing import age
