@@ -23,8 +23,7 @@ from django.utils import timezone
 
 from integrations.crypto.signing import export_pem, get_key, refuse_unsignable, sign
 from integrations.models import LedgerChain, LedgerEntry
-from portal.cells import defuse_cell
-from portal.csv_export import BYTE_ORDER_MARK
+from portal.csv_export import BYTE_ORDER_MARK, defuse_cell
 from portal.models import Domain
 
 from .digests import FIELDS, write_instant, write_json

@@ -25,10 +25,11 @@ from integrations.connection.lifecycle import (
 )
 from integrations.connection.permissions import list_switches
 from integrations.connection.proof import get_last_proof
+from integrations.disconnect.progress import get_leaving_steps
 from integrations.disconnect.restoration import Restoration, get_restoration
 from integrations.disconnect.steps import DisconnectRefused, leave_as_they_are, request_disconnect
 from integrations.ledger.usage import summarise
-from integrations.sync.progress import Step, get_leaving_steps, get_sync_steps
+from integrations.sync.progress import Step, get_sync_steps
 from integrations.sync.unknown_values import describe_gaps
 from portal.access import Permission, require
 from portal.models import Domain, User
