@@ -1,12 +1,11 @@
-"""Tables as CSV, one line at a time: a spreadsheet reads their letters rightly, and no cell is a formula."""
+"""CSV export: writes a table line by line, so that spreadsheets read its letters and run none of its cells."""
 
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-
-from .cells import defuse_cell
 
 # Without it spreadsheets take UTF-8 for the letters of their own country; ours and other readers pass it over.
 BYTE_ORDER_MARK = "\ufeff"
@@ -35,3 +34,10 @@ def _cell(value: object) -> object:
     if isinstance(value, (int, float, date)):
         return value
     return defuse_cell(str(value))
+
+
+def defuse_cell(text: str) -> str:
+    """Return `text` so that no spreadsheet takes it for a formula, full-width signs included."""
+    start = unicodedata.normalize("NFKC", text.lstrip(" \u00a0\"'"))[:1]
+    is_formula = start in ("=", "+", "-", "@") or text[:1] in ("\t", "\r", "\n")
+    return f"'{text}" if start and is_formula else text

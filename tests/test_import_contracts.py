@@ -74,6 +74,43 @@ def test_every_import_contract_holds():
     assert f"{len(contracts)} kept, 0 broken" in done.stdout
 
 
+def get_layers(contract: dict) -> set[str]:
+    """Every module a layers contract names, whether or not it must exist."""
+    prefix = "".join(f"{container}." for container in contract.get("containers", []))
+    return {
+        prefix + name.strip(" \n()")
+        for layer in contract["layers"]
+        for name in layer.replace("|", ":").split(":")
+    }
+
+
+def get_children(package: str) -> set[str]:
+    folder = ROOT / package.replace(".", "/")
+    found = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/*.py")}
+    return {f"{package}.{name}" for name in found - {"__init__", folder.name}}
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_every_module_has_a_level_in_its_app(app):
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (levels,) = [contract for contract in contracts if contract.get("containers") == [app]]
+
+    assert get_children(app) - get_layers(levels) == set()
+    assert levels["exhaustive"] is True
+
+
+def test_every_module_has_a_place_in_the_order_of_the_apps():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (order,) = [contract for contract in contracts if contract.get("id") == "apps"]
+    placed = get_layers(order)
+    split = {name.rpartition(".")[0] for name in placed if name.count(".") > 1}
+
+    modules = {app for app in APPS if app != "portal"} | get_children("portal")
+    modules = (modules - split) | {child for package in split for child in get_children(package)}
+
+    assert modules - placed == set()
+
+
 def test_i13_no_other_module_imports_what_speaks_to_the_network():
     found = {}
     for path in get_modules():

@@ -10,8 +10,7 @@ from typing import TextIO
 
 from django.db.models import Q
 
-from portal.cells import defuse_cell
-from portal.csv_export import BYTE_ORDER_MARK
+from portal.csv_export import BYTE_ORDER_MARK, defuse_cell
 from portal.models import Domain
 from signatures.models import Snapshot
 

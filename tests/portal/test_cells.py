@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.cells import defuse_cell
+from portal.csv_export import defuse_cell
 
 
 @given(st.sampled_from(["=", "+", "-", "@", "＝", "＋", "－", "＠", "\t=", "\r=", ' "=']), st.text())
