@@ -81,9 +81,9 @@ def _render_builder(
         "sentences": _read_sentences(campaign.domain, builder),
         "attributes": group_attributes(builder.names),
     }
-    part = "signatures/_audience_builder.html"
+    part = "signatures/campaigns/_audience_builder.html"
     is_part = getattr(request, "htmx", False)
-    return render(request, part if is_part else "signatures/campaign_audience.html", context, status=status)
+    return render(request, part if is_part else "signatures/campaigns/audience.html", context, status=status)
 
 
 def _read_sentences(domain: Domain, builder: AudienceBuilder) -> list[str]:
@@ -116,7 +116,7 @@ def recipient_lists(request: HttpRequest, domain: Domain) -> HttpResponse:
         "form": form,
         "rows": [(row, find_campaigns_using(row)) for row in rows],
     }
-    return render(request, "signatures/recipient_lists.html", context, status=422 if form.errors else 200)
+    return render(request, "signatures/audiences/overview.html", context, status=422 if form.errors else 200)
 
 
 @require(Permission.MANAGE_CAMPAIGNS)
@@ -139,7 +139,9 @@ def recipient_list(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
         "list": found,
         "users": find_campaigns_using(found),
     }
-    return render(request, "signatures/recipient_list.html", context, status=422 if form.errors else 200)
+    return render(
+        request, "signatures/audiences/recipient_list.html", context, status=422 if form.errors else 200
+    )
 
 
 def _save_list(request: HttpRequest, domain: Domain, form: ListForm, present: RecipientList | None) -> bool:
@@ -183,7 +185,9 @@ def labels(request: HttpRequest, domain: Domain) -> HttpResponse:
         _save_label(request, domain, form, None)
         return redirect("signatures:labels", domain.name)
     context = {"form": form, "rows": AttributeLabel.objects.filter(domain=domain)}
-    return render(request, "signatures/labels.html", context, status=422 if form.errors else 200)
+    return render(
+        request, "signatures/audiences/campaign_settings.html", context, status=422 if form.errors else 200
+    )
 
 
 @require(Permission.MANAGE_CAMPAIGNS)
@@ -195,7 +199,9 @@ def label(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         _save_label(request, domain, form, found)
         return redirect("signatures:labels", domain.name)
     context = {"form": form, "label": found}
-    return render(request, "signatures/label.html", context, status=422 if form.errors else 200)
+    return render(
+        request, "signatures/audiences/field_label.html", context, status=422 if form.errors else 200
+    )
 
 
 def _save_label(

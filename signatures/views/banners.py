@@ -80,7 +80,9 @@ def _edit(request: HttpRequest, domain: Domain, campaign: Campaign, present: Ban
         "place": place,
         "destination": _preview_destination(campaign, form),
     }
-    return render(request, "signatures/banner_form.html", context, status=422 if form.errors else 200)
+    return render(
+        request, "signatures/campaigns/banner_form.html", context, status=422 if form.errors else 200
+    )
 
 
 @require(Permission.MANAGE_CAMPAIGNS)
@@ -90,7 +92,7 @@ def banner_destination(request: HttpRequest, domain: Domain, pk: int) -> HttpRes
     campaign = get_editable(domain, pk)
     form = BannerForm(request.POST, instance=Banner(campaign=campaign), place=get_place(domain))
     context = {"destination": _preview_destination(campaign, form), "typed": form["link"].value()}
-    return render(request, "signatures/_destination.html", context)
+    return render(request, "signatures/campaigns/_destination.html", context)
 
 
 def _preview_destination(campaign: Campaign, form: BannerForm) -> str:
@@ -148,7 +150,9 @@ def banner_place(request: HttpRequest, domain: Domain) -> HttpResponse:
             _say_what_changes(request, changed, carriers=carriers)
             return redirect("signatures:banner_place", domain.name)
     context = {"form": form, "place": before, "carriers": carriers}
-    return render(request, "signatures/banner_place.html", context, status=422 if form.errors else 200)
+    return render(
+        request, "signatures/campaigns/banner_slot.html", context, status=422 if form.errors else 200
+    )
 
 
 def _say_what_changes(request: HttpRequest, changed: list[str], *, carriers: int) -> None:

@@ -40,4 +40,4 @@ def brand(request: HttpRequest, domain: Domain) -> HttpResponse:
         "form": form,
         "sender_count": Sender.objects.filter(domain=domain, is_active=True).count(),
     }
-    return render(request, "signatures/brand.html", context, status=422 if form.errors else 200)
+    return render(request, "signatures/templates/brand.html", context, status=422 if form.errors else 200)

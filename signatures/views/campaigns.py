@@ -111,7 +111,7 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
         .exclude(archived_at=None)
         .order_by("-archived_at")[:50],
     }
-    return render(request, "signatures/campaigns.html", context)
+    return render(request, "signatures/campaigns/list.html", context)
 
 
 def _describe(
@@ -166,7 +166,7 @@ def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "remarks": [one for one in findings if one.level == Level.INFO],
         "old_banners": found.banners.exclude(archived_at=None).select_related("image"),
     }
-    return render(request, "signatures/campaign.html", context)
+    return render(request, "signatures/campaigns/detail.html", context)
 
 
 def get_destination(campaign: Campaign, banner: Banner) -> str:
@@ -221,7 +221,7 @@ def _show_notes(request: HttpRequest, form: CampaignForm) -> None:
 
 def _render_form(request: HttpRequest, form: CampaignForm, present: Campaign | None) -> HttpResponse:
     context = {"form": form, "campaign": present}
-    return render(request, "signatures/campaign_form.html", context, status=422 if form.errors else 200)
+    return render(request, "signatures/campaigns/form.html", context, status=422 if form.errors else 200)
 
 
 def _act(

@@ -43,7 +43,7 @@ def deliveries(request: HttpRequest, domain: Domain) -> HttpResponse:
         "has_templates": Template.objects.filter(domain=domain, archived_at=None).exists(),
         "original_count": Snapshot.objects.filter(domain=domain).count(),
     }
-    return render(request, "signatures/deliveries.html", context)
+    return render(request, "signatures/deliveries/list.html", context)
 
 
 @require(Permission.DELIVER)

@@ -46,7 +46,7 @@ def why(request: HttpRequest, domain: Domain) -> HttpResponse:
         "senders": _suggest_senders(domain),
         "zone": ZoneInfo(domain.time_zone).key,
     }
-    return render(request, "signatures/why.html", context, status=422 if form.errors else 200)
+    return render(request, "signatures/campaigns/explain.html", context, status=422 if form.errors else 200)
 
 
 @require(Permission.VIEW)
@@ -75,7 +75,7 @@ def campaign_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpRespo
         "senders": _suggest_senders(domain),
         "zone": ZoneInfo(domain.time_zone).key,
     }
-    return render(request, "signatures/campaign_preview.html", context, status=422 if form.errors else 200)
+    return render(request, "signatures/campaigns/preview.html", context, status=422 if form.errors else 200)
 
 
 def _get_typed(request: HttpRequest) -> dict[str, str] | None:

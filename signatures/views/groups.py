@@ -43,7 +43,7 @@ def groups(request: HttpRequest, domain: Domain) -> HttpResponse:
         "groups": list(rows),
         "fallback": get_fallback_template(domain),
     }
-    return render(request, "signatures/groups.html", context)
+    return render(request, "signatures/groups/list.html", context)
 
 
 @require(Permission.VIEW)
@@ -71,7 +71,7 @@ def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
             initial={"template": assignment.template_id if assignment else None},
         ),
     }
-    return render(request, "signatures/group.html", context)
+    return render(request, "signatures/groups/detail.html", context)
 
 
 @require(Permission.MANAGE_GROUPS)

@@ -53,7 +53,7 @@ def _show_recipients(
         "failures": state.failures if state else 0,
         "asked": [ATTRIBUTE_BY_NAME[one.name].label for one in ATTRIBUTES if one.name in asked],
     }
-    response = render(request, "signatures/recipients.html", context, status=status)
+    response = render(request, "signatures/recipients/overview.html", context, status=status)
     if made:
         response["Cache-Control"] = "no-store"
     return response
@@ -98,7 +98,9 @@ def person(request: HttpRequest, domain: Domain) -> HttpResponse:
         "kept": kept,
         "address": form["address"].value() if kept else "",
     }
-    response = render(request, "signatures/person.html", context, status=422 if form.errors else 200)
+    response = render(
+        request, "signatures/recipients/data_request.html", context, status=422 if form.errors else 200
+    )
     response["Cache-Control"] = "no-store"
     return response
 
@@ -167,7 +169,7 @@ def _show_retention(
     status: int = 200,
 ) -> HttpResponse:
     context = {"form": form, "preview": preview, "place": get_place(domain)}
-    return render(request, "signatures/retention.html", context, status=status)
+    return render(request, "signatures/recipients/retention.html", context, status=status)
 
 
 @require(Permission.VIEW)
@@ -234,7 +236,7 @@ def _show_variable(
         "is_shown": test is not None and test.outcome == VariableTest.Outcome.EXPANDED,
         "form": form or VariableForm(initial=initial),
     }
-    return render(request, "signatures/variable.html", context, status=status)
+    return render(request, "signatures/recipients/merge_variable.html", context, status=status)
 
 
 @login_not_required

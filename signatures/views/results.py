@@ -71,7 +71,7 @@ def results_overview(request: HttpRequest, domain: Domain) -> HttpResponse:
         "was_counted": asked.form.has_counts,
         "waiting": _is_waiting(domain),
     }
-    return render(request, "signatures/results.html", context)
+    return render(request, "signatures/results/overview.html", context)
 
 
 @require(Permission.VIEW)
@@ -92,7 +92,7 @@ def result(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "groups": results.list_groups(domain, asked.period, pk),
         "waiting": _is_waiting(domain),
     }
-    return render(request, "signatures/result.html", context)
+    return render(request, "signatures/results/campaign.html", context)
 
 
 @require(Permission.VIEW)
@@ -113,7 +113,7 @@ def result_senders(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
         "page_obj": page,
         "lines": results.list_senders(page.object_list),
     }
-    return render(request, "signatures/result_senders.html", context)
+    return render(request, "signatures/results/senders.html", context)
 
 
 @require(Permission.VIEW)
@@ -131,7 +131,7 @@ def result_carriers(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
         "page_obj": page,
         "lines": reach.list_carriers(campaign, list(page.object_list)),
     }
-    return render(request, "signatures/result_carriers.html", context)
+    return render(request, "signatures/results/coverage.html", context)
 
 
 def _get_campaign(domain: Domain, pk: int) -> Campaign:
@@ -155,7 +155,7 @@ def counting(request: HttpRequest, domain: Domain) -> HttpResponse:
         "place": place,
         "settle_seconds": SETTLE.seconds,
     }
-    return render(request, "signatures/counting.html", context)
+    return render(request, "signatures/results/methodology.html", context)
 
 
 @require(Permission.VIEW)

@@ -58,7 +58,7 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "counts": {row["state"]: row["number"] for row in counted},
         "page_obj": get_page(request, rows.order_by("id")),
     }
-    return render(request, "signatures/delivery_run.html", context)
+    return render(request, "signatures/deliveries/detail.html", context)
 
 
 @require(Permission.VIEW)
@@ -66,7 +66,9 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 def delivery_progress(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """The fragment that a page asks for while a run moves; the last answer makes the page load anew."""
     progress = describe_progress(_get_run(domain, pk))
-    response = render(request, "signatures/_progress.html", {"progress": progress, "domain": domain})
+    response = render(
+        request, "signatures/deliveries/_delivery_progress.html", {"progress": progress, "domain": domain}
+    )
     if not progress.is_moving:
         response["HX-Refresh"] = "true"
     return response
@@ -136,4 +138,4 @@ def delivery_preview(request: HttpRequest, domain: Domain, run: int, pk: int) ->
         "compared": compare_delivery(delivery),
         "following": following,
     }
-    return render(request, "signatures/delivery_preview.html", context)
+    return render(request, "signatures/deliveries/compare.html", context)

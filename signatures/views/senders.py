@@ -49,7 +49,7 @@ def senders(request: HttpRequest, domain: Domain) -> HttpResponse:
         "page_obj": page,
         "rows": listing.describe_senders(page.object_list, situation.connection, fallback=fallback),
     }
-    return render(request, "signatures/senders.html", context)
+    return render(request, "signatures/senders/list.html", context)
 
 
 def get_sender(domain: Domain, pk: int) -> Sender:
@@ -64,7 +64,9 @@ def get_sender(domain: Domain, pk: int) -> Sender:
 def sender(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = get_sender(domain, pk)
     return render(
-        request, "signatures/sender.html", _describe(request, domain, found, OwnValuesForm(sender=found))
+        request,
+        "signatures/senders/detail.html",
+        _describe(request, domain, found, OwnValuesForm(sender=found)),
     )
 
 
@@ -132,7 +134,9 @@ def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
     found = get_sender(domain, pk)
     form = OwnValuesForm(request.POST, sender=found)
     if not form.is_valid():
-        return render(request, "signatures/sender.html", _describe(request, domain, found, form), status=422)
+        return render(
+            request, "signatures/senders/detail.html", _describe(request, domain, found, form), status=422
+        )
     set_own_values(found, form.get_values(), actor_label=get_actor(request).email)
     messages.success(request, f"{found} is kept as you wrote it. The next delivery carries it.")
     return redirect("signatures:sender", domain.name, found.pk)

@@ -40,7 +40,7 @@ def templates(request: HttpRequest, domain: Domain) -> HttpResponse:
         "rows": [(template, carriers.get(template.pk, 0)) for template in rows],
         "uncarried": carriers.get(None, 0),
     }
-    return render(request, "signatures/templates.html", context)
+    return render(request, "signatures/templates/list.html", context)
 
 
 @require(Permission.EDIT_SIGNATURES)
@@ -69,12 +69,12 @@ def template_new(request: HttpRequest, domain: Domain) -> HttpResponse:
             )
             return redirect("signatures:template", domain.name, saved.template_id)
         return render(
-            request, "signatures/template_new.html", _editor(domain, form, starter=starter), status=422
+            request, "signatures/templates/new.html", _editor(domain, form, starter=starter), status=422
         )
     form = TemplateForm(domain=domain, initial={"source": starter.source if starter else ""})
     context = _editor(domain, form, starter=starter)
     context["is_chosen"] = "starter" in request.GET
-    return render(request, "signatures/template_new.html", context)
+    return render(request, "signatures/templates/new.html", context)
 
 
 @require(Permission.VIEW)
@@ -87,7 +87,7 @@ def template(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         present=found,
         initial={"name": found.name, "source": shown.source if shown else ""},
     )
-    return render(request, "signatures/template.html", _describe(domain, found, shown, form))
+    return render(request, "signatures/templates/detail.html", _describe(domain, found, shown, form))
 
 
 @require(Permission.EDIT_SIGNATURES)
@@ -100,7 +100,10 @@ def template_save(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
     if saved is None:
         found.refresh_from_db()
         return render(
-            request, "signatures/template.html", _describe(domain, found, found.current, form), status=422
+            request,
+            "signatures/templates/detail.html",
+            _describe(domain, found, found.current, form),
+            status=422,
         )
     if saved.number == before:
         messages.info(request, "The source is as it was, so there is no new version.")

@@ -417,7 +417,7 @@ class TestAudience:
     def test_with_htmx_the_builder_alone_comes_back(self, address, editor: Client):
         response = editor.post(address, {"new": "title", "add": "1"}, headers={"HX-Request": "true"})
 
-        assert response.templates[0].name == "signatures/_audience_builder.html"
+        assert response.templates[0].name == "signatures/campaigns/_audience_builder.html"
         assert "<html" not in response.content.decode()
 
 
