@@ -1,43 +1,120 @@
-"""Many rows into one table at once, without building a model instance for each.
+"""Bulk SQL and durable transactions: many rows in one prepared statement, without a model instance for each.
 
-For the mirror's 100,000 people: Django's own `bulk_create(update_conflicts=True)` spends three quarters
-of a sync in preparing each column of each row. Values come ready for the database (JSON as text).
+Django's own `bulk_create(update_conflicts=True)` spends three quarters of a sync of 100,000 people in preparing
+each column of each row, and its `bulk_update` builds one CASE of every row and field: 2 ms a row here, where
+the same UPDATE, prepared once and run for each row, takes 0.02 ms.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import connections, models, router
+from django.db import connection as default_connection
+from django.db import connections, models, router, transaction
+
+Model = type[models.Model]
+Values = Sequence[Any]
+"""What one row holds, in the order of `columns`, as the database takes it: JSON as text, instants adapted."""
 
 
-def upsert(
-    model: type[models.Model],
+def insert_rows(model: Model, *, columns: Sequence[str], rows: Iterable[Values]) -> None:
+    """Insert the rows; fields that `columns` does not name hold their default. Runs in the caller's transaction."""
+    known = _get_fields(model)
+    named = {known[name].name for name in columns}
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    same = {field.name: field.get_default() for field in fields if field.name not in named}
+    _insert(model, same, columns, rows)
+
+
+def upsert_rows(
+    model: Model,
     *,
     unique: Sequence[str],
-    same: Mapping[str, Any],
     columns: Sequence[str],
-    rows: Sequence[Sequence[Any]],
+    rows: Iterable[Values],
+    same: Mapping[str, Any] | None = None,
+    merge: Mapping[str, str] | None = None,
 ) -> None:
-    """Every row is in the table with these values; one with the same `unique` fields is overwritten.
+    """Insert the rows; one that has the same `unique` fields is overwritten. Runs in the caller's transaction.
 
-    same: field -> the value all rows share, as Python has it. columns: field names of what each of
-    `rows` holds, in that order, as the database takes it. Runs in the caller's transaction.
+    same: field -> the value all rows share, as Python has it.
+    merge: field -> SQL for its new value where the row is there, of `old.column` and `EXCLUDED.column`.
     """
-    connection = connections[router.db_for_write(model)]
-    known = {field.name: field for field in model._meta.concrete_fields}
-    fields = {name: known[name] for name in (*same, *columns)}
-    quoted = {name: connection.ops.quote_name(str(field.column)) for name, field in fields.items()}
-    shared = tuple(fields[name].get_db_prep_save(value, connection) for name, value in same.items())
+    same, merge, known = same or {}, merge or {}, _get_fields(model)
+    quote = connections[router.db_for_write(model)].ops.quote_name
+    quoted = {name: quote(str(known[name].column)) for name in (*same, *columns)}
     keys = ", ".join(quoted[name] for name in unique)
     changes = ", ".join(
-        f"{column} = EXCLUDED.{column}" for name, column in quoted.items() if name not in unique
+        f"{column} = {merge.get(name, f'EXCLUDED.{column}')}"
+        for name, column in quoted.items()
+        if name not in unique
     )
+    _insert(model, same, columns, rows, f" ON CONFLICT ({keys}) DO UPDATE SET {changes}")
+
+
+def _insert(
+    model: Model, same: Mapping[str, Any], columns: Sequence[str], rows: Iterable[Values], conflict: str = ""
+) -> None:
+    connection = connections[router.db_for_write(model)]
+    quote, known = connection.ops.quote_name, _get_fields(model)
+    names = ", ".join(quote(str(known[name].column)) for name in (*same, *columns))
+    marks = ", ".join(["%s"] * (len(same) + len(columns)))
+    shared = tuple(known[name].get_db_prep_save(value, connection) for name, value in same.items())
     # Table and column names come from our own models; every value is a parameter.
-    statement = (
-        f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({', '.join(quoted.values())}) "  # noqa: S608
-        f"VALUES ({', '.join(['%s'] * len(fields))}) ON CONFLICT ({keys}) DO UPDATE SET {changes}"
-    )
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, [(*shared, *row) for row in rows])
+    statement = f"INSERT INTO {quote(model._meta.db_table)} AS old ({names}) VALUES ({marks}){conflict}"  # noqa: S608
+    values = [(*shared, *row) for row in rows]
+    if values:
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, values)
+
+
+def _get_fields(model: Model) -> dict[str, models.Field[Any, Any]]:
+    fields = model._meta.concrete_fields
+    return {field.attname: field for field in fields} | {field.name: field for field in fields}
+
+
+def update_rows(rows: Iterable[models.Model], names: Sequence[str]) -> None:
+    """Store the named fields of these rows, all of one model, as the objects have them."""
+    stored = list(rows)
+    if not stored:
+        return
+    model = type(stored[0])
+    connection = connections[router.db_for_write(model)]
+    fields = [field for field in model._meta.concrete_fields if field.name in names]
+    quote = connection.ops.quote_name
+    assignments = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)
+    # As above: our own names, and values as parameters.
+    statement = f"UPDATE {quote(model._meta.db_table)} SET {assignments} WHERE {quote('id')} = %s"  # noqa: S608
+    values = [
+        [*(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields), row.pk]
+        for row in stored
+    ]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(statement, values)
+
+
+@contextmanager
+def durable_atomic() -> Iterator[None]:
+    """Have what is written inside on disk when the block ends, on SQLite too: it outlives a power cut.
+
+    For what must be stored before something irreversible leaves. SQLite in WAL mode with synchronous=NORMAL
+    keeps its commits through a killed process, yet may lose the latest ones in a power cut; FULL waits for
+    the disk. PostgreSQL waits by default.
+    Source: https://www.sqlite.org/pragma.html#pragma_synchronous
+    """
+    is_sqlite = default_connection.vendor == "sqlite" and not default_connection.in_atomic_block
+    if is_sqlite:
+        _set_synchronous("FULL")
+    try:
+        with transaction.atomic():
+            yield
+    finally:
+        if is_sqlite:
+            _set_synchronous("NORMAL")
+
+
+def _set_synchronous(level: str) -> None:
+    with default_connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA synchronous={level}")

@@ -13,12 +13,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connections, router, transaction
 
 from integrations.models import LedgerChain, LedgerDay, LedgerEntry
+from portal.db import upsert_rows
 from portal.models import Domain
 
 from .digests import FIELDS, digest_entry, write_json
@@ -40,16 +40,13 @@ def append(entries: Sequence[LedgerEntry], *, domain: Domain | None) -> None:
             entry.digest = digest = digest_entry({name: getattr(entry, name) for name in FIELDS})
         LedgerEntry.objects.bulk_create(entries, batch_size=BATCH)
         _add_up(key, _sum_by_day(entries, zone=ZoneInfo(domain.time_zone) if domain else UTC))
-        _write(
-            "UPDATE integrations_ledgerchain SET count = %s, digest = %s WHERE id = %s",
-            [(count, digest, key)],
-        )
+        LedgerChain.objects.filter(pk=key).update(count=count, digest=digest)
 
 
 def _lock(key: int, domain: Domain | None) -> tuple[int, str]:
     """Return the head's count and digest, locked until the present transaction ends; made where there is none.
 
-    In plain SQL, as is the rest here: every page of a sync passes, and models would cost it a percent or two.
+    In plain SQL: every page of a sync passes, and models would cost it a percent or two.
     """
     connection = connections[router.db_for_write(LedgerChain)]
     lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
@@ -63,11 +60,6 @@ def _lock(key: int, domain: Domain | None) -> tuple[int, str]:
             made = LedgerChain(id=key, domain=domain, domain_name=domain.name if domain else "")
             LedgerChain.objects.bulk_create([made], ignore_conflicts=True)
     raise AssertionError("The head of a chain was made, and is not there.")
-
-
-def _write(statement: str, rows: Sequence[Sequence[Any]]) -> None:
-    with connections[router.db_for_write(LedgerChain)].cursor() as cursor:
-        cursor.executemany(statement, rows)
 
 
 def get_chain(domain: Domain) -> LedgerChain | None:
@@ -129,19 +121,15 @@ _KIND = (
 _SUMS = ("entries", "calls", "items", "first_at", "last_at", "last_job")
 
 
-_COLUMNS = ("chain_id", "day", "shape", *_KIND, *_SUMS)
-# Column names are our own; every value is a parameter. Django's own upsert replaces, and does not add.
-_ADD_UP = f"""
-    INSERT INTO integrations_ledgerday AS had ({", ".join(f'"{name}"' for name in _COLUMNS)})
-    VALUES ({", ".join(["%s"] * len(_COLUMNS))})
-    ON CONFLICT (chain_id, day, shape) DO UPDATE SET
-        entries = had.entries + EXCLUDED.entries,
-        calls = had.calls + EXCLUDED.calls,
-        items = had.items + EXCLUDED.items,
-        first_at = CASE WHEN EXCLUDED.first_at < had.first_at THEN EXCLUDED.first_at ELSE had.first_at END,
-        last_job = CASE WHEN EXCLUDED.last_at < had.last_at THEN had.last_job ELSE EXCLUDED.last_job END,
-        last_at = CASE WHEN EXCLUDED.last_at < had.last_at THEN had.last_at ELSE EXCLUDED.last_at END
-"""  # noqa: S608 - see above
+_COLUMNS = ("chain", "day", "shape", *_KIND, *_SUMS)
+_ADD = {
+    "entries": "old.entries + EXCLUDED.entries",
+    "calls": "old.calls + EXCLUDED.calls",
+    "items": "old.items + EXCLUDED.items",
+    "first_at": "CASE WHEN EXCLUDED.first_at < old.first_at THEN EXCLUDED.first_at ELSE old.first_at END",
+    "last_job": "CASE WHEN EXCLUDED.last_at < old.last_at THEN old.last_job ELSE EXCLUDED.last_job END",
+    "last_at": "CASE WHEN EXCLUDED.last_at < old.last_at THEN old.last_at ELSE EXCLUDED.last_at END",
+}
 
 
 def _add_up(key: int, sums: Sums) -> None:
@@ -154,4 +142,4 @@ def _add_up(key: int, sums: Sums) -> None:
         )
         for (day, kind), one in sums.items()
     ]  # fmt: skip
-    _write(_ADD_UP, rows)
+    upsert_rows(LedgerDay, unique=("chain", "day", "shape"), columns=_COLUMNS, rows=rows, merge=_ADD)

@@ -14,7 +14,7 @@ from typing import Any
 from integrations.connector import MailboxRecord, PersonRecord, TeamRecord
 from integrations.models import Connection, Mailbox, Person, Team
 from integrations.models.directory import MirrorRow
-from portal.db import upsert
+from portal.db import upsert_rows
 
 TeamSides = dict[str, frozenset[str] | None]
 """Team id -> member ids as the team lists them; None where it gave no complete list."""
@@ -182,7 +182,7 @@ class Mirror:
                 }
                 if model is Mailbox:
                     stamps["read_at"] = self._at
-                upsert(
+                upsert_rows(
                     model,
                     unique=("connection", "remote_id"),
                     same=stamps,

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
+from portal.db import update_rows
 from portal.models import Domain
 from signatures.campaigns.ruleset import get_place
 from signatures.models import (
@@ -31,7 +32,6 @@ from signatures.models import (
     Group,
     Sender,
 )
-from signatures.rows import update_rows
 
 from .bot_rules import (
     PICTURE_BEFORE,

@@ -29,6 +29,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from portal.db import insert_rows
 from portal.models import Domain
 from signatures.models import Banner, BannerEvent, Decision, Sender, SpoolImport
 
@@ -280,25 +281,9 @@ def _parse(lines: list[bytes]) -> tuple[list[Row], list[Decision]]:
 
 def _insert(rows: list[Row]) -> None:
     """Write rows without a model instance for each: they come by the thousand, beside the requests."""
-    if not rows:
-        return
-    fields = [field for field in BannerEvent._meta.concrete_fields if not field.primary_key]
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(str(field.column)) for field in fields)
-    marks = ", ".join(["%s"] * len(fields))
-    statement = f"INSERT INTO {quote(BannerEvent._meta.db_table)} ({columns}) VALUES ({marks})"  # noqa: S608 - our own names
-    usual = [field.get_db_prep_save(field.get_default(), connection) for field in fields]
-    order = {field.attname: number for number, field in enumerate(fields)}
-    places = [order[name] for name in _COLUMNS]
-    adapted = []
-    for row in rows:
-        values = usual.copy()
-        for place, value in zip(places, row.values(), strict=True):
-            values[place] = value
-        values[places[0]] = connection.ops.adapt_datetimefield_value(row["at"])
-        adapted.append(values)
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, adapted)
+    adapt = connection.ops.adapt_datetimefield_value
+    values = ((adapt(at), *rest) for at, *rest in (row.values() for row in rows))
+    insert_rows(BannerEvent, columns=_COLUMNS, rows=values)
 
 
 def _keep_showings(showings: list[Decision]) -> None:

@@ -32,10 +32,9 @@ from integrations.errors import (
 )
 from integrations.models import Connection
 from integrations.outages import is_outage
+from portal.db import durable_atomic, update_rows
 from signatures.authoring.compose import Refusal
-from signatures.durability import durable_atomic
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
-from signatures.rows import update_rows
 
 from .base import GatewayLike, InPlace, Job, Letter, OpenGateway, Placed, Progress, Stop, Verdict
 from .batch import Batch

@@ -11,9 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from integrations.models import Connection, Person
+from portal.db import update_rows
 from portal.models import Domain
 from signatures.models import Group, Sender
-from signatures.rows import update_rows
 
 from .assignment import GroupRule, choose_group
 from .values import FieldSource, get_field_sources, get_values, set_own_values

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from portal.db import durable_atomic, insert_rows, update_rows, upsert_rows
 from portal.models import Domain
-from signatures.durability import durable_atomic
-from signatures.models import Group, Template
-from signatures.rows import update_rows
+from signatures.models import Group, SpoolImport, Template
 
 
 @pytest.mark.django_db
@@ -34,6 +35,40 @@ def test_named_fields_of_the_given_rows_are_stored_and_nothing_else(domain):
 def test_no_rows_are_no_query(django_assert_num_queries):
     with django_assert_num_queries(0):
         update_rows([], ["name"])
+
+
+@pytest.mark.django_db
+def test_inserted_rows_hold_the_default_of_what_is_not_named():
+    insert_rows(SpoolImport, columns=("name",), rows=[("a.events",), ("b.events",)])
+
+    assert list(SpoolImport.objects.order_by("name").values_list("name", "offset")) == [
+        ("a.events", 0),
+        ("b.events", 0),
+    ]
+    assert all(row.changed_at <= timezone.now() for row in SpoolImport.objects.all())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("merge", "offset"), [(None, 5), ({"offset": "old.offset + EXCLUDED.offset"}, 15)])
+def test_upserted_rows_overwrite_or_are_merged_into_those_that_are_there(merge, offset):
+    early, late = timezone.now(), timezone.now() + timedelta(hours=1)
+    SpoolImport.objects.create(name="a.events", offset=10, changed_at=early)
+    SpoolImport.objects.create(name="bystander.events", offset=10, changed_at=early)
+
+    upsert_rows(
+        SpoolImport,
+        unique=("name",),
+        same={"changed_at": late},
+        columns=("name", "offset"),
+        rows=[("a.events", 5), ("new.events", 7)],
+        merge=merge,
+    )
+
+    assert list(SpoolImport.objects.order_by("name").values_list("name", "offset", "changed_at")) == [
+        ("a.events", offset, late),
+        ("bystander.events", 10, early),
+        ("new.events", 7, late),
+    ]
 
 
 def get_synchronous() -> int:
