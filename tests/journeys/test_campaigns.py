@@ -76,10 +76,10 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
     # The place for banners is turned on, with a picture of its own.
     page.goto(CAMPAIGNS)
     faults = person.find_faults()
-    page.get_by_role("link", name="Set the place up").click()
+    page.get_by_role("link", name="Banner settings").click()
     page.get_by_label("Signatures carry a banner").check()
     page.locator("#id_picture").set_input_files(make_picture("gray"))
-    page.get_by_role("button", name="Save the place").click()
+    page.get_by_role("button", name="Save banner settings").click()
     expect(page.get_by_text("The place is saved.")).to_be_visible()
     faults += person.find_faults()
 
@@ -90,7 +90,7 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
     page.get_by_label("Starts").fill("2026-01-01T09:00")
     page.get_by_label("utm_campaign").fill("spring")
     faults += person.find_faults()
-    page.get_by_role("button", name="Make the campaign").click()
+    page.get_by_role("button", name="Create campaign").click()
     expect(page.get_by_text("“Spring webinar” is here, paused.")).to_be_visible()
     faults += person.find_faults()
 
@@ -107,24 +107,24 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
             f"&utm_content={name.lower()}"
         )
         faults += person.find_faults()
-        page.get_by_role("button", name="Add the banner").click()
+        page.get_by_role("button", name="Add banner").click()
         expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
 
     # The audience: prospects with a tag, read back as a sentence.
     page.get_by_role("link", name="Choose", exact=True).click()
-    page.get_by_label("Another condition about").select_option("Tags")
+    page.get_by_label("Add condition").select_option("Tags")
     page.get_by_role("button", name="Add condition").click()
     page.get_by_label("Value of Tags").fill(TAG)
-    page.get_by_label("Another condition about").select_option("Region")
+    page.get_by_label("Add condition").select_option("Region")
     page.get_by_role("button", name="Add condition").click()
     page.get_by_role("button", name="Remove the condition on Region").click()
     expect(page.locator("fieldset.condition")).to_have_count(1)
-    page.get_by_role("button", name="Read it again").click()
+    page.get_by_role("button", name="Update summary").click()
     expect(page.locator("#audience .note p")).to_have_text(f"Tags has any of “{TAG}”.")
     faults += person.find_faults()
-    page.get_by_role("button", name="Save the audience").click()
+    page.get_by_role("button", name="Save audience").click()
     expect(page.get_by_text(f"Tags has any of “{TAG}”")).to_be_visible()
-    page.get_by_role("button", name="Start the campaign").click()
+    page.get_by_role("button", name="Start campaign").click()
 
     # The linter says what an audience needs; the timeline has the bar and today's line.
     expect(page.get_by_text("nothing tells us who receives")).to_be_visible()
@@ -139,7 +139,7 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
     page.get_by_role("link", name="Preview").click()
     page.get_by_label("Recipient 1").fill(hers)
     page.get_by_label("Recipient 2").fill(his)
-    page.get_by_role("button", name="Show what they see").click()
+    page.get_by_role("button", name="Preview").click()
     cards = page.locator("section.sheet", has=page.locator("header .badge"))
     expect(cards).to_have_count(3)
     assert [card.locator("header .badge").inner_text() for card in cards.all()] == [
@@ -154,7 +154,7 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
     page.goto(f"{CAMPAIGNS}why/")
     page.get_by_label("Sender").fill(page.locator("#senders option").first.get_attribute("value") or "")
     page.get_by_label("Recipient (optional)").fill(his)
-    page.get_by_role("button", name="Say what shows, and why").click()
+    page.get_by_role("button", name="Explain").click()
     expect(page.locator(".verdicts")).to_contain_text("This recipient is not in its audience.")
     expect(page.locator(".verdicts .no")).to_have_text("does not hold")
     assert his not in page.url

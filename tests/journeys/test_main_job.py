@@ -102,7 +102,7 @@ def test_the_main_job_in_a_browser_from_login_to_not_one_request(
 
     # Deliver: the plan first, then the button that says to how many.
     page.goto(f"/domains/{DOMAIN}/deliveries/")
-    page.get_by_role("button", name="See what would change").click()
+    page.get_by_role("button", name="Preview changes").click()
     start = page.get_by_role("button", name=re.compile(r"Deliver to \d+ mailboxes"))
     expect(start).to_be_visible(timeout=30_000)
     assert outreach.get_signatures() == originals

@@ -233,7 +233,7 @@ def test_a_waiting_restore_offers_no_continue_and_can_be_left(sandbox, leaving, 
     page = client.get(reverse("integrations:outreach", args=[leaving.domain.name])).content.decode()
     run_page = client.get(reverse("signatures:delivery_run", args=[leaving.domain.name, run.pk]))
 
-    assert "It goes on by itself at" in page
+    assert "It continues automatically at" in page
     assert "Try 24 mailboxes again" not in page
     assert f"Leave {len(delivered)} mailboxes as they are and disconnect" in page
     assert "Continue with" not in run_page.content.decode()
@@ -253,7 +253,7 @@ def test_a_halted_restore_can_be_continued_on_both_pages_and_the_owners_are_told
     run_page = client.get(reverse("signatures:delivery_run", args=[leaving.domain.name, run.pk]))
     watch_connections()
 
-    assert "Stopped, and asks you" in page
+    assert "Stopped: a decision is needed" in page
     assert f"Try {len(delivered)} mailboxes again" in page
     assert "disabled" not in run_page.content.decode().partition("Continue with")[0][-120:]
     assert Notice.objects.get(connection=leaving).kind == "halted"

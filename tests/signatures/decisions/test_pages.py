@@ -84,7 +84,7 @@ def test_the_page_says_what_is_asked_and_how_look_ups_go(at_desk, domain, connec
     page = at_desk.get(url("recipients", domain)).content.decode()
     assert "Tags, Custom field 7, and whose address it is" in page
     assert "Region" not in page
-    assert "Resting until" in page
+    assert "Suspended until" in page
     assert "5 failures in a row" in page
     LookupState.objects.all().delete()
     connection.scopes_switched_off = ["prospects.read"]

@@ -54,10 +54,10 @@ def test_a_test_shows_what_to_copy_and_that_nothing_arrived(at_desk, domain, tes
         (quote(EMAIL), "unexpanded", "It arrived as it was written"),
         ("Kim%40Partner.example", "expanded", "K…@P….example"),
         ("kim+news@partner.example", "expanded", "k…@p….example"),
-        ("", "other", "Something arrived"),
-        ("Kim", "other", "Something arrived"),
-        ("a@b.example,c@d.example", "other", "Something arrived"),
-        ("{{kim@partner.example}}", "other", "Something arrived"),
+        ("", "other", "A value arrived"),
+        ("Kim", "other", "A value arrived"),
+        ("a@b.example,c@d.example", "other", "A value arrived"),
+        ("{{kim@partner.example}}", "other", "A value arrived"),
     ],
 )
 def test_what_arrived_is_on_the_page_and_no_address_is_kept(at_desk, domain, test_key, value, outcome, words):

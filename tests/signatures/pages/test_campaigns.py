@@ -67,7 +67,7 @@ def test_a_domain_without_campaigns_says_what_one_does_and_how_to_make_it(compan
     page = read(editor.get(PAGE))
 
     assert "No campaigns yet" in page
-    assert f'href="{PAGE}new/">Make the first campaign' in page
+    assert f'href="{PAGE}new/">Create the first campaign' in page
 
 
 def test_an_editor_makes_a_campaign_in_the_domains_time_zone(berlin, company, editor: Client):
@@ -181,7 +181,7 @@ def test_a_campaign_is_started_paused_copied_archived_and_brought_back_by_button
     assert "“Spring” is archived." in press("archive")
     assert editor.post(f"{address}copy/").status_code == 404
     assert editor.get(f"{address}change/").status_code == 404
-    assert "It shows no more; what it did is kept." in read(editor.get(address))
+    assert "No longer shown; its results are kept." in read(editor.get(address))
     assert "“Spring” is back, paused." in press("bring-back")
 
 
@@ -265,7 +265,7 @@ def test_the_final_address_is_shown_as_it_is_typed(running, editor: Client):
     unfinished = read(editor.post(address, {"link": "https://"}))
 
     assert "https://a.example/?utm_source=own&amp;utm_medium=email-signature&amp;utm_campaign=spring" in typed
-    assert "an https address, once one is written above." in unfinished
+    assert "Enter a link above." in unfinished
 
 
 def test_the_place_says_how_many_signatures_change_before_it_is_turned_on(company, domain, editor: Client):
@@ -517,5 +517,5 @@ def test_an_auditor_sees_campaigns_and_no_button(running, auditor: Client):
         page = read(auditor.get(address))
 
         assert "New campaign" not in page
-        assert "Archive it" not in page
+        assert "Archive campaign" not in page
         assert "recipient1" not in page

@@ -159,7 +159,7 @@ def test_a_run_that_is_over_cannot_be_stopped_or_continued(company, admin: Clien
     [
         ("queued", {}, "4 mailboxes wait for the background worker."),
         ("running", {}, "1 of 4 mailboxes done."),
-        ("waiting", {"resume_at": timezone.now() + timedelta(minutes=9)}, "It goes on by itself at"),
+        ("waiting", {"resume_at": timezone.now() + timedelta(minutes=9)}, "It continues automatically at"),
     ],
 )
 def test_progress_is_a_fragment_that_asks_again_while_the_run_moves(
@@ -240,7 +240,7 @@ def test_without_templates_or_senders_the_page_says_what_comes_first(company, ad
 
 
 def test_a_domain_that_was_never_connected_is_told_the_next_step(domain, admin: Client):
-    assert "See what connecting opens" in admin.get(ADDRESS).content.decode()
+    assert "Open connection" in admin.get(ADDRESS).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_only_who_may_deliver_plans_starts_continues_or_stops(company, login, ro
     for action in ("plan/", f"{run.pk}/start/", f"{run.pk}/resume/", f"{run.pk}/stop/"):
         assert client.post(ADDRESS + action).status_code == 403
     assert "Deliver to" not in client.get(f"{ADDRESS}{run.pk}/").content.decode()
-    assert "See what would change" not in client.get(ADDRESS).content.decode()
+    assert "Preview changes" not in client.get(ADDRESS).content.decode()
 
 
 def test_actions_are_never_done_by_following_a_link(company, admin: Client):

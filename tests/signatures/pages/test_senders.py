@@ -98,7 +98,7 @@ def test_the_list_runs_as_many_queries_for_three_as_for_one(company, auditor: Cl
 
 @pytest.mark.parametrize(
     ("asked", "sentence"),
-    [("", "No senders"), ("?q=zzz", "No sender fits all of these filters.")],
+    [("", "No senders"), ("?q=zzz", "No sender matches these filters.")],
 )
 def test_an_empty_list_says_why(company, auditor: Client, asked: str, sentence: str):
     assert sentence in auditor.get(ADDRESS + asked).content.decode()
@@ -107,7 +107,7 @@ def test_an_empty_list_says_why(company, auditor: Client, asked: str, sentence: 
 def test_a_domain_that_was_never_connected_is_told_the_next_step(
     domain: Domain, admin: Client, auditor: Client
 ):
-    assert "See what connecting opens" in admin.get(ADDRESS).content.decode()
+    assert "Open connection" in admin.get(ADDRESS).content.decode()
     assert "An owner or admin of this domain can connect it." in auditor.get(ADDRESS).content.decode()
 
 

@@ -45,7 +45,7 @@ def test_the_list_runs_as_many_queries_for_one_template_as_for_three(company, au
 
 
 def test_an_empty_list_offers_the_shipped_ones_and_adds_them_once(domain, editor: Client, auditor: Client):
-    assert "Add the three templates" in editor.get(ADDRESS).content.decode()
+    assert "Add built-in templates" in editor.get(ADDRESS).content.decode()
     assert "An owner, admin or editor" in auditor.get(ADDRESS).content.decode()
 
     editor.post(f"{ADDRESS}starters/")
