@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.installation import migrate_template
 from tests.portal_process import OWNER, PASSWORD
+from tests.support.accessibility import find_violations
 
 QUIET = [
     "--no-sandbox",
@@ -77,10 +77,7 @@ class Person:
     def find_faults(self, *rules: str) -> list[str]:
         """What axe finds on the page now, and whether the page is wider than its window. rules: all, by default."""
         where = self.page.url.removeprefix(self.url)
-        # Frames hold a signature alone, in a sandbox that axe cannot talk to.
-        options = {"iframes": False} | ({"runOnly": list(rules)} if rules else {})
-        found = Axe().run(self.page, options=options).response["violations"]
-        faults = [f"{where}: {one['id']}: {one['nodes'][0]['html']}" for one in found]
+        faults = [f"{where}: {one}" for one in find_violations(self.page, *rules)]
         if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             faults.append(f"{where}: wider than the window")
         return faults

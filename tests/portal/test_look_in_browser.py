@@ -6,13 +6,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from portal.models import User
+from tests.support.accessibility import find_violations
 
 CHROMIUM = shutil.which("chromium")
 PASSWORD = "correct horse battery"  # the one `make_member` gives
@@ -106,8 +106,7 @@ def _findings(page: Page, path: str) -> list[str]:
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         found.append(f"{path}: wider than the window")
     found += [f"{path}: {text}" for text in refusals]
-    found += [f"{path}: {v['id']}: {v['nodes'][0]['html']}" for v in Axe().run(page).response["violations"]]
-    return found
+    return found + [f"{path}: {fault}" for fault in find_violations(page)]
 
 
 def test_pages_before_login_are_accessible_and_within_the_policy(page: Page) -> None:

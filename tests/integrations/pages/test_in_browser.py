@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
@@ -18,6 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 from integrations.models import ConnectionState, Mode, RejectedRecord, RunState, SyncRun
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Membership, Role, User
+from tests.support.accessibility import find_violations
 
 QUIET = [
     "--no-sandbox",
@@ -83,9 +83,7 @@ def find_faults(page: Page, path: str) -> list[str]:
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         found.append(f"{path}: wider than the window")
     found += [f"{path}: {text}" for text in said]
-    return found + [
-        f"{path}: {v['id']}: {v['nodes'][0]['html']}" for v in Axe().run(page).response["violations"]
-    ]
+    return found + [f"{path}: {fault}" for fault in find_violations(page)]
 
 
 def add_incomplete_run(

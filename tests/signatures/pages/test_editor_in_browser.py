@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from signatures.models import Template
+from tests.support.accessibility import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -76,6 +76,4 @@ def test_drafts_do_not_fill_the_way_back(page: Page):
 
 
 def test_the_editor_has_no_finding_of_the_accessibility_checker(page: Page):
-    findings = Axe().run(page).response["violations"]
-
-    assert [finding["id"] for finding in findings] == []
+    assert find_violations(page) == []
