@@ -1,5 +1,5 @@
 """Django admin, one file per subject."""
 
-from signatures.admin import analytics, campaigns, decisions, deliveries, templates
+from signatures.admin import analytics, audiences, campaigns, decisions, deliveries, senders, templates
 
-__all__ = ["analytics", "campaigns", "decisions", "deliveries", "templates"]
+__all__ = ["analytics", "audiences", "campaigns", "decisions", "deliveries", "senders", "templates"]

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from portal.models import Domain
-from signatures.forms.senders import SourceField
+from signatures.forms.templates import SourceField
 from signatures.models import Assignment, Group, Sender, Template
 from signatures.rendering.compile import compile_template
 from signatures.rendering.context import build_context

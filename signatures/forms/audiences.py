@@ -1,4 +1,4 @@
-"""The audience builder: conditions typed one below the other, as a form that needs no script."""
+"""Audience forms: the conditions of an audience, recipient lists and field labels. No script is needed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from portal.models import Domain
 from signatures.audiences.conditions import (
     ATTRIBUTE_BY_NAME,
+    CUSTOM_FIELDS,
     MAX_CONDITIONS,
     OPERATORS,
     WITHOUT_VALUES,
@@ -23,7 +26,9 @@ from signatures.audiences.conditions import (
     parse_audience,
 )
 from signatures.audiences.labels import LABELLED, find_owner, get_owner_addresses
+from signatures.audiences.list_files import MAX_FILE_BYTES
 from signatures.campaigns.editing import refuse_missing_lists
+from signatures.models import AttributeLabel, RecipientList
 
 _HINTS = {
     Kind.TEXT: "One on each line; upper and lower case are the same.",
@@ -189,3 +194,62 @@ class AudienceBuilder:
             self.rows[error.index].error = error.message
         else:
             self.error = error.message
+
+
+class ListForm(forms.Form):
+    """A recipient list's name and the file that says who is in it."""
+
+    name = forms.CharField(label="Name", max_length=120, help_text="What audiences call it.")
+    file = forms.FileField(
+        label="CSV file",
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv"}),
+        help_text="A column of mail domains or addresses, with or without a heading. Addresses are kept as digests "
+        "only, and cannot be read back.",
+    )
+
+    def __init__(
+        self, *args: Any, domain: Domain, present: RecipientList | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._namesakes = RecipientList.objects.filter(domain=domain).exclude(pk=present.pk if present else 0)
+
+    def clean_name(self) -> str:
+        name = str(self.cleaned_data["name"])
+        if self._namesakes.filter(name=name).exists():
+            raise ValidationError("A list with this name exists already.")
+        return name
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > MAX_FILE_BYTES:
+            raise ValidationError(f"The file is larger than {MAX_FILE_BYTES // 1_000_000} MB. Split it.")
+        return file
+
+
+class LabelForm(forms.ModelForm):
+    """What a number of Outreach's is called here."""
+
+    class Meta:
+        model = AttributeLabel
+        fields = ["kind", "key", "label"]
+        labels = {"kind": "What", "key": "Number", "label": "Label"}
+        help_texts = {"key": "1 to 150 for a custom field; else the id in Outreach."}
+
+    def __init__(self, *args: Any, domain: Domain | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._domain = domain
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        kind, key = cleaned.get("kind"), str(cleaned.get("key", "")).strip()
+        most = CUSTOM_FIELDS if kind == AttributeLabel.Kind.CUSTOM else 10**18
+        if kind and key and (not key.isdecimal() or not 1 <= int(key) <= most):
+            words = f"a number from 1 to {CUSTOM_FIELDS}" if most == CUSTOM_FIELDS else "the id, a number"
+            self.add_error("key", f"Write {words}.")
+        elif kind and key:
+            cleaned["key"] = str(int(key))
+            domain = self._domain or cleaned.get("domain")
+            same = AttributeLabel.objects.filter(domain=domain, kind=kind, key=cleaned["key"])
+            if same.exclude(pk=self.instance.pk or 0).exists():
+                self.add_error("key", "This has a label already. Change that one.")
+        return cleaned

@@ -1,8 +1,7 @@
-"""The forms of campaigns, banners, their place, recipient lists and labels."""
+"""Campaign forms: a campaign, its banners, the banner slot, and what a choice is explained for."""
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,50 +11,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures.audiences.conditions import CUSTOM_FIELDS
-from signatures.audiences.list_files import MAX_FILE_BYTES
 from signatures.campaigns.banners import BannerDetails, PlaceDetails
 from signatures.campaigns.editing import Details
 from signatures.campaigns.links import LinkRefused, check_link
-from signatures.models import AttributeLabel, Banner, BannerPlace, Campaign, Group, RecipientList, Sender
+from signatures.models import Banner, BannerPlace, Campaign, Group, Sender
 
-from .walltime import NoSuchTime, describe_repetition, to_instant, to_wall
-
-WALL_FORMAT = "%Y-%m-%dT%H:%M"
-
-
-class WallTimeField(forms.DateTimeField):
-    """A time on the wall, without a zone; the form turns it into an instant with `to_moment`."""
-
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=WALL_FORMAT)
-
-    def to_python(self, value: Any) -> datetime | None:
-        """Return a naive time; Django's own would read it in the portal's zone, which is nobody's."""
-        if value in self.empty_values:
-            return None
-        try:
-            wall = datetime.fromisoformat(str(value).strip())
-        except ValueError:
-            wall = None
-        if wall is None or wall.tzinfo is not None or not 1970 < wall.year < 9000:
-            raise ValidationError("Write a day and an hour, such as 2027-03-01 09:00.", code="invalid")
-        return wall.replace(second=0, microsecond=0)
-
-    def prepare_value(self, value: Any) -> Any:
-        return value.strftime(WALL_FORMAT) if isinstance(value, datetime) else value
-
-
-def to_moment(form: forms.BaseForm, name: str, zone: tzinfo) -> datetime | None:
-    """Return the instant that the wall time of this field is in `zone`; what does not exist is said at the field."""
-    wall = form.cleaned_data.get(name)
-    if wall is None:
-        return None
-    try:
-        return to_instant(wall, zone)
-    except NoSuchTime as error:
-        form.add_error(name, error.message)
-        return None
-
+from .walltime import WallTimeField, describe_repetition, to_moment, to_wall
 
 MAX_ID_DIGITS = 18
 
@@ -258,65 +219,6 @@ class PlaceForm(forms.ModelForm):
             default_alt=cleaned["default_alt"],
             default_link=cleaned["default_link"],
         )
-
-
-class ListForm(forms.Form):
-    """A recipient list's name and the file that says who is in it."""
-
-    name = forms.CharField(label="Name", max_length=120, help_text="What audiences call it.")
-    file = forms.FileField(
-        label="CSV file",
-        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv"}),
-        help_text="A column of mail domains or addresses, with or without a heading. Addresses are kept as digests "
-        "only, and cannot be read back.",
-    )
-
-    def __init__(
-        self, *args: Any, domain: Domain, present: RecipientList | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self._namesakes = RecipientList.objects.filter(domain=domain).exclude(pk=present.pk if present else 0)
-
-    def clean_name(self) -> str:
-        name = str(self.cleaned_data["name"])
-        if self._namesakes.filter(name=name).exists():
-            raise ValidationError("A list with this name exists already.")
-        return name
-
-    def clean_file(self) -> Any:
-        file = self.cleaned_data["file"]
-        if file.size > MAX_FILE_BYTES:
-            raise ValidationError(f"The file is larger than {MAX_FILE_BYTES // 1_000_000} MB. Split it.")
-        return file
-
-
-class LabelForm(forms.ModelForm):
-    """What a number of Outreach's is called here."""
-
-    class Meta:
-        model = AttributeLabel
-        fields = ["kind", "key", "label"]
-        labels = {"kind": "What", "key": "Number", "label": "Label"}
-        help_texts = {"key": "1 to 150 for a custom field; else the id in Outreach."}
-
-    def __init__(self, *args: Any, domain: Domain | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._domain = domain
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        kind, key = cleaned.get("kind"), str(cleaned.get("key", "")).strip()
-        most = CUSTOM_FIELDS if kind == AttributeLabel.Kind.CUSTOM else 10**18
-        if kind and key and (not key.isdecimal() or not 1 <= int(key) <= most):
-            words = f"a number from 1 to {CUSTOM_FIELDS}" if most == CUSTOM_FIELDS else "the id, a number"
-            self.add_error("key", f"Write {words}.")
-        elif kind and key:
-            cleaned["key"] = str(int(key))
-            domain = self._domain or cleaned.get("domain")
-            same = AttributeLabel.objects.filter(domain=domain, kind=kind, key=cleaned["key"])
-            if same.exclude(pk=self.instance.pk or 0).exists():
-                self.add_error("key", "This has a label already. Change that one.")
-        return cleaned
 
 
 class WhyForm(forms.Form):

@@ -24,8 +24,7 @@ from signatures.audiences.lists import (
     save_list,
 )
 from signatures.campaigns.editing import set_audience
-from signatures.forms.audiences import AudienceBuilder
-from signatures.forms.campaigns import LabelForm, ListForm
+from signatures.forms.audiences import AudienceBuilder, LabelForm, ListForm
 from signatures.models import AttributeLabel, Campaign, RecipientList
 
 from .campaigns import get_editable

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from integrations.ledger.record import record_act
 from portal.access import Permission, require
 from portal.models import Domain
-from signatures.forms.senders import BrandForm
+from signatures.forms.templates import BrandForm
 from signatures.models import Sender
 from signatures.senders.values import get_brand
 

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.access import Permission, require
 from portal.models import Domain
 from signatures.authoring.templates import assign_template
-from signatures.forms.senders import MoveForm, TemplateChoiceForm
+from signatures.forms.senders import MoveForm
+from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import Group, Sender
 from signatures.senders.groups import reorder_groups
 from signatures.senders.mailbox_status import get_fallback_template

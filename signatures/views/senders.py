@@ -15,7 +15,8 @@ from portal.models import Domain
 from signatures.authoring import templates
 from signatures.delivery.drift import check_sender
 from signatures.delivery.runs import DeliveryBlocked
-from signatures.forms.senders import OwnValuesForm, SenderFilters, TemplateChoiceForm
+from signatures.forms.senders import OwnValuesForm, SenderFilters
+from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import Assignment, Delivery, Sender, Snapshot, Template
 from signatures.senders import listing
 from signatures.senders.assignment import explain

@@ -14,7 +14,7 @@ from portal.models import Domain
 from signatures.authoring.empty_fields import find_missing_values
 from signatures.authoring.starters import STARTERS
 from signatures.authoring.templates import install_starters, save_template
-from signatures.forms.senders import TemplateForm
+from signatures.forms.templates import TemplateForm
 from signatures.models import Sender, Template, TemplateVersion
 from signatures.rendering import FIELDS, TemplateError
 from signatures.senders.listing import count_carriers

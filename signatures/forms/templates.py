@@ -1,0 +1,110 @@
+"""Template forms: a template and its source, which one somebody has, and the brand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from portal.models import Domain
+from signatures.models import Brand, Template
+from signatures.rendering.compile import unify_line_ends
+from signatures.rendering.context import build_context
+from signatures.rendering.errors import TemplateError
+
+
+def usable_templates(domain: Domain) -> Any:
+    """Return the templates that can be chosen in this domain."""
+    return Template.objects.filter(domain=domain, archived_at=None)
+
+
+class SourceField(forms.CharField):
+    """A template's source, its length counted as it is kept: with line ends of one character."""
+
+    def to_python(self, value: Any) -> str:
+        return unify_line_ends(str(super().to_python(value)))
+
+
+class TemplateForm(forms.Form):
+    """A template's name and source. Whether the source can be used is told by `add_source_error`."""
+
+    name = forms.CharField(label="Name", max_length=120)
+    source = SourceField(
+        label="Source",
+        strip=False,
+        max_length=100_000,
+        widget=forms.Textarea(
+            attrs={"class": "code", "rows": 28, "spellcheck": "false", "autocapitalize": "off", "wrap": "off"}
+        ),
+        help_text="HTML with merge fields such as {{ sender.name }}. A missing value goes with its label; "
+        "a line that holds nothing else goes, too.",
+    )
+
+    base = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, domain: Domain, present: Template | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._present = present
+        self._namesakes = Template.objects.filter(domain=domain).exclude(pk=present.pk if present else 0)
+
+    def clean_name(self) -> str:
+        name = str(self.cleaned_data["name"])
+        if self._namesakes.filter(name=name).exists():
+            raise ValidationError("A template with this name exists already.")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to save over a version that came after the one this text was begun from."""
+        cleaned = super().clean() or {}
+        current = self._present.current if self._present else None
+        if current is not None and cleaned.get("base") not in (None, current.number):
+            self.add_error(
+                "source",
+                f"{current.created_by_label or 'Somebody'} saved version {current.number} while you were writing. "
+                "Yours is kept below: compare the two, then save again to go on from here.",
+            )
+        return cleaned
+
+    def add_source_error(self, error: TemplateError) -> None:
+        """The source's error stands at the field, with its line and column."""
+        self.add_error("source", str(error))
+
+
+class TemplateChoiceForm(forms.Form):
+    """Which template a group or a sender carries; empty means: what comes next in the order."""
+
+    template = forms.ModelChoiceField(Template.objects.none(), label="Template", required=False)
+
+    def __init__(self, *args: Any, domain: Domain, otherwise: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choice: forms.ModelChoiceField[Template] = self.fields["template"]  # type: ignore[assignment]
+        choice.queryset = usable_templates(domain)
+        choice.empty_label = otherwise
+
+
+class BrandForm(forms.ModelForm):
+    """What a domain's signatures say about the company."""
+
+    website = forms.URLField(assume_scheme="https", required=False, help_text="It becomes a link.")
+    logo_url = forms.URLField(
+        label="Logo address",
+        assume_scheme="https",
+        required=False,
+        help_text="An https address that mail clients can load, on a transparent ground.",
+    )
+
+    class Meta:
+        model = Brand
+        fields = ["name", "tagline", "website", "phone", "address", "logo_url", "accent", "legal"]
+        widgets = {
+            "legal": forms.Textarea(attrs={"rows": 4}),
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        unfit = build_context({f"company.{name}": value for name, value in cleaned.items()}).missing
+        for name, value in tuple(cleaned.items()):  # an error takes its value out
+            if value and f"company.{name}" in unfit:
+                self.add_error(name, ValidationError(f"This cannot be used: {unfit[f'company.{name}']}."))
+        return cleaned

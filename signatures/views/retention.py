@@ -1,0 +1,50 @@
+"""Data retention: how long decisions and banner events are kept."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from portal.access import Permission, require
+from portal.models import Domain
+from signatures.campaigns.ruleset import get_place
+from signatures.forms.recipients import RetentionForm
+from signatures.recipients import subject_access
+
+from .common import get_actor
+
+
+@require(Permission.VIEW)
+@require_http_methods(["GET", "HEAD"])
+def retention(request: HttpRequest, domain: Domain) -> HttpResponse:
+    return _show_retention(request, domain, RetentionForm(instance=get_place(domain)), None)
+
+
+@require(Permission.CONNECT)
+@require_POST
+def retention_change(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Preview what shorter days would remove; they are kept only when that was seen and confirmed."""
+    form = RetentionForm(request.POST, instance=get_place(domain))
+    if not form.is_valid():
+        return _show_retention(request, domain, form, None, status=422)
+    days = {name: form.cleaned_data[name] for name in ("decision_days", "event_days")}
+    preview = subject_access.preview_retention(domain, **days)
+    if request.POST.get("confirmed") != f"{days['decision_days']}/{days['event_days']}":
+        return _show_retention(request, domain, form, preview)
+    subject_access.set_retention(domain, **days, actor_label=get_actor(request).email)
+    messages.success(request, "The days are saved. What is older goes in the next night.")
+    return redirect("signatures:retention", domain.name)
+
+
+def _show_retention(
+    request: HttpRequest,
+    domain: Domain,
+    form: RetentionForm,
+    preview: subject_access.Preview | None,
+    *,
+    status: int = 200,
+) -> HttpResponse:
+    context = {"form": form, "preview": preview, "place": get_place(domain)}
+    return render(request, "signatures/recipients/retention.html", context, status=status)

@@ -1,0 +1,73 @@
+"""Data subject requests: what is kept of one address, its export and its erasure."""
+
+from __future__ import annotations
+
+import json
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from portal.access import Permission, require
+from portal.models import Domain
+from portal.reauth import recently_authenticated
+from signatures.forms.recipients import PersonForm
+from signatures.recipients import subject_access
+
+from .common import get_actor
+
+
+@require(Permission.CONNECT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def person(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Show what is kept about one address. It comes by POST, so that it stands in no address bar and no log."""
+    form = PersonForm(request.POST if request.method == "POST" else None)
+    kept = (
+        subject_access.get_kept(domain, form.cleaned_data["address"])
+        if form.is_bound and form.is_valid()
+        else None
+    )
+    context = {
+        "form": form,
+        "kept": kept,
+        "address": form["address"].value() if kept else "",
+    }
+    response = render(
+        request, "signatures/recipients/data_request.html", context, status=422 if form.errors else 200
+    )
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require(Permission.CONNECT)
+@recently_authenticated(returns_to="signatures:person")
+@require_POST
+def person_export(request: HttpRequest, domain: Domain) -> HttpResponse:
+    form = PersonForm(request.POST)
+    if not form.is_valid():
+        return redirect("signatures:person", domain.name)
+    kept = subject_access.get_kept(domain, form.cleaned_data["address"])
+    subject_access.record_export(domain, kept, actor_label=get_actor(request).email)
+    exported = json.dumps(subject_access.export_kept(domain, kept), indent=2, ensure_ascii=False)
+    response = HttpResponse(exported, content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="recipient-{kept.recipient_key[:8]}.json"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require(Permission.CONNECT)
+@recently_authenticated(returns_to="signatures:person")
+@require_POST
+def person_erase(request: HttpRequest, domain: Domain) -> HttpResponse:
+    form = PersonForm(request.POST)
+    if form.is_valid():
+        erased = subject_access.erase(
+            domain, form.cleaned_data["address"], actor_label=get_actor(request).email
+        )
+        messages.success(
+            request,
+            f"{erased.decisions} choices and {erased.list_entries} list entries are erased. "
+            "Nothing is kept about this address any more.",
+        )
+    return redirect("signatures:person", domain.name)
