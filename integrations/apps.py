@@ -1,4 +1,4 @@
-"""The door as a Django app."""
+"""Configuration of the app: registers its provider and its system checks."""
 
 from django.apps import AppConfig
 
@@ -10,3 +10,7 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401 - registers them
+        from .catalogue import register
+        from .outreach.factory import PROVIDER
+
+        register(PROVIDER)

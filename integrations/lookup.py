@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator
 from integrations.connection.lookup_breaker import get_state
 from integrations.connection.sessions import open_session
 
+from .catalogue import get_provider
 from .connector import MailboxRecord, ProspectRecord
 from .errors import IntegrationError, UnexpectedReply
 from .models import Connection, LookupState
-from .registry import LOOKUP_NEEDED
 
 LOOKUP_SECONDS = 5.0
 
@@ -37,8 +37,9 @@ def get_hindrance(connection: Connection | None) -> str:
         return "Outreach is not connected."
     if not connection.is_usable:
         return connection.state_reason or "The connection to Outreach is not working."
-    if not connection.has_scope(LOOKUP_NEEDED):
-        return f"The permission {LOOKUP_NEEDED} was not granted or is switched off."
+    scope = get_provider().lookup_scope
+    if not connection.has_scope(scope):
+        return f"The permission {scope} was not granted or is switched off."
     return ""
 
 

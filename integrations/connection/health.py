@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Min, Sum
 
+from integrations.catalogue import get_provider
 from integrations.models import (
     READ_TO_END,
     CallBudget,
@@ -23,7 +24,6 @@ from integrations.models import (
     SyncKind,
     SyncRun,
 )
-from integrations.registry import NEEDED
 from portal.models import Domain
 
 from .permissions import say_why_dark
@@ -162,12 +162,10 @@ class Forbidden:
 
 _CAUSES = {
     "scope": (
-        "unauthorizedOauthScope",
         "The permission was not granted",
         "Connect again and allow {scope}; the account’s own rights are not the trouble.",
     ),
     "account": (
-        "unauthorizedRequest",
         "The account that connected may not do it",
         "The permission {scope} is granted. Widen the account’s governance profile in Outreach, "
         "or connect again as an Outreach admin.",
@@ -178,14 +176,14 @@ _CAUSES = {
 def list_forbidden(connection: Connection) -> list[Forbidden]:
     """Return the last 403 of each cause since the present authorisation, newest first."""
     found = []
-    for cause, (code, title, advice) in _CAUSES.items():
+    for cause, (title, advice) in _CAUSES.items():
         note = connection.forbidden.get(cause)
         if note is None:
             continue
         of = f" of {note['object']}" if note["object"] else ""
         found.append(
             Forbidden(
-                code,
+                get_provider().forbidden_codes[cause],
                 title,
                 datetime.fromisoformat(note["at"]),
                 f"{note['method']} {note['endpoint']}{of}",
@@ -315,4 +313,4 @@ def say_why_not_restorable(connection: Connection) -> str:
         return (
             "Outreach does not accept this portal’s client id and secret. The operator must mend that first."
         )
-    return say_why_dark(connection, NEEDED["mailboxes"])
+    return say_why_dark(connection, get_provider().listing_scopes["mailboxes"])

@@ -9,13 +9,16 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from integrations.catalogue import get_provider
+from integrations.connector import Connector
 from integrations.errors import ClientMisconfigured, ConnectionLost, IntegrationError
+from integrations.interfaces import TokenPair
 from integrations.ledger.record import record_act
 from integrations.models import Connection, ConnectionState, Mode
 from portal.models import Domain, User
 
 from .sessions import open_session, renew_now
-from .tokens import TokenPair, sealed_fields
+from .tokens import sealed_fields
 
 
 class AuthorisationRefused(Exception):
@@ -191,21 +194,16 @@ class Health:
 def check_connection(connection: Connection, *, by_label: str) -> Health:
     """Each granted permission was tried with one small read; a connection that works again says so.
 
-    prospects.read is left out: a look-up needs somebody's address, and none is at hand.
+    Looking a recipient up is left out: it needs somebody's address, and none is at hand.
     """
     try:
         # A restored refresh token may be an older one than Outreach's last; only using it tells.
         if connection.state == ConnectionState.MISCONFIGURED or connection.restored_at is not None:
             renew_now(connection, job="check", actor_label=by_label)
         with open_session(connection, job="check", actor_label=by_label, background=False) as session:
-            reads: list[tuple[str, Callable[[], object]]] = [
-                ("users.all", session.connector.identify_account),
-                ("teams.read", lambda: next(iter(session.connector.list_teams()))),
-                ("mailboxes.all", lambda: session.connector.read_mailboxes(["1"])),
-            ]
             checked = [
-                (connection.name_scope(scope), _try(read))
-                for scope, read in reads
+                (connection.name_scope(scope), _try(probe, session.connector))
+                for scope, probe in get_provider().probes.items()
                 if connection.has_scope(scope)
             ]
     except IntegrationError as error:
@@ -217,9 +215,9 @@ def check_connection(connection: Connection, *, by_label: str) -> Health:
     return Health(not failed, sentence, connection.account_label, tuple(checked))
 
 
-def _try(read: Callable[[], object]) -> str:
+def _try(probe: Callable[[Connector], object], connector: Connector) -> str:
     try:
-        read()
+        probe(connector)
     except (ConnectionLost, ClientMisconfigured):
         raise
     except IntegrationError as error:

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.ledger.record import Call
+from integrations.interfaces import CallRecord, Recorder
 from integrations.models import Connection
 
 SKEW_STEP_SECONDS = 5  # a smaller change of the clocks' distance is not worth a write
 COMPARED_EVERY = timedelta(days=1)
 
 
-class Observed(Call, Protocol):
-    """A call as the ledger knows it, with what its reply told beside."""
-
-    @property
-    def cause(self) -> str: ...
-    @property
-    def skew_seconds(self) -> float | None: ...
-
-
 class Observations:
     """Hears every call of one session, from any thread; `store` writes what changed, once, at its end."""
 
-    def __init__(self, connection_id: UUID, *, job: str, record: Callable[[Any], None]) -> None:
+    def __init__(self, connection_id: UUID, *, job: str, record: Recorder) -> None:
         self._id = connection_id
         self._job = job
         self._record = record
@@ -38,7 +28,7 @@ class Observations:
         self._skew: float | None = None
         self._forbidden: dict[str, dict[str, str]] = {}
 
-    def __call__(self, call: Observed) -> None:
+    def __call__(self, call: CallRecord) -> None:
         with self._lock:
             if call.skew_seconds is not None:
                 self._skew = call.skew_seconds

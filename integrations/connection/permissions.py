@@ -1,4 +1,4 @@
-"""A granted permission, switched off and on again here: who, when, why, and what a page says of it."""
+"""Permissions of a connection: switches them off and on here, and says what does not work without them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.catalogue import list_scopes
+from integrations.catalogue import (
+    features_lost,
+    get_provider,
+    list_alternatives,
+    list_narrower_scopes,
+    list_scopes,
+)
 from integrations.ledger.record import record_act
 from integrations.models import Connection, ConnectionState, DisconnectStep, SwitchedOff
-from integrations.registry import list_alternatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ def list_switches(connection: Connection) -> list[Switch]:
     """Return every permission that was asked for and granted, in the order of the request."""
     return [
         Switch(scope.name, scope.title, connection.get_switch(scope.name))
-        for scope in list_scopes(connection.provider, requested=connection.scopes_requested)
+        for scope in list_scopes(requested=connection.scopes_requested)
         if scope.name in connection.scopes_granted
     ]
 
@@ -59,7 +64,7 @@ def switch_on(connection: Connection, scope: str, *, by_label: str, reason: str)
         row = _get_row(connection, scope)
         if not row.is_switched_off(scope):
             raise SwitchRefused(f"{scope} is switched on already.")
-        names = list_alternatives(row.provider, scope)
+        names = list_alternatives(scope)
         row.scopes_switched_off = [name for name in row.scopes_switched_off if name not in names]
         row.switch_notes = {name: note for name, note in row.switch_notes.items() if name not in names}
         _store(row, "scope switched on", scope, by_label, reason)
@@ -91,3 +96,37 @@ def say_why_dark(connection: Connection, scope: str) -> str:
     off = connection.get_switch(scope)
     by = f" by {off.by_label} on {off.at:%d %B %Y}, because “{off.reason}”" if off else ""
     return f"The permission {name} was switched off here{by}. Switch it on on the Outreach page."
+
+
+@dataclass(frozen=True, slots=True)
+class LostFeature:
+    """What does not work, and why. off: who switched the permission off here; None where it was not granted."""
+
+    scope: str
+    sentence: str
+    off: SwitchedOff | None
+
+
+def list_lost_features(connection: Connection, *listings: str) -> list[LostFeature]:
+    """Return what each permission takes away that was asked for and is not granted, or is switched off here.
+
+    listings: of people, teams and mailboxes, those that matter on a page; all permissions where none is named.
+    """
+    wanted = [connection.name_scope(get_provider().listing_scopes[listing]) for listing in listings]
+    return [
+        LostFeature(
+            scope,
+            " ".join(features_lost([scope])),
+            connection.get_switch(scope) if scope in connection.scopes_granted else None,
+        )
+        for scope in connection.scopes_requested
+        if (not wanted or scope in wanted) and not connection.has_scope(scope)
+    ]
+
+
+def asks_narrowly(connection: Connection | None) -> bool:
+    """Return whether this connection was asked for with the narrower request."""
+    if connection is None:
+        return False
+    narrower = {less.name for _, less in list_narrower_scopes()}
+    return not narrower.isdisjoint(connection.scopes_requested)

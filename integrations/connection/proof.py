@@ -1,15 +1,14 @@
-"""The proof that forbidden calls cannot leave: run for a domain, written into its ledger, and found again."""
+"""Proof: runs the least-privilege test for a domain and finds its last run in the ledger."""
 
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 from django.db import transaction
 
+from integrations.catalogue import Attempt, Proof, get_provider
 from integrations.ledger.record import CallCollector, record_act
 from integrations.models import Connection, LedgerEntry
-from integrations.registry import get_provider_part
 from portal.models import Domain
 
 from .lifecycle import get_connection
@@ -17,7 +16,7 @@ from .lifecycle import get_connection
 ACT = "proof of refusals"
 
 
-def prove(domain: Domain, *, by_label: str, provider: str = "outreach") -> Any:
+def prove(domain: Domain, *, by_label: str) -> Proof:
     """Return the proof: each finding with its attempt, and the counts. Needs no connection and calls nobody.
 
     Every refusal is in the ledger as refused, and the proof itself as an act with what it came to.
@@ -26,7 +25,7 @@ def prove(domain: Domain, *, by_label: str, provider: str = "outreach") -> Any:
     job = f"proof {secrets.randbelow(10**9)}"
     # Without a connection the entries name none.
     calls = CallCollector(connection or Connection(id="", domain=domain), job=job, actor_label=by_label)
-    proof = get_provider_part(provider, "run_proof")(record=calls)
+    proof = get_provider().run_proof(record=calls)
     verdict = "holds" if proof.holds else "DOES NOT HOLD"
     with transaction.atomic():
         calls.flush()
@@ -42,9 +41,9 @@ def prove(domain: Domain, *, by_label: str, provider: str = "outreach") -> Any:
     return proof
 
 
-def list_attempts(provider: str = "outreach") -> tuple[Any, ...]:
+def list_attempts() -> tuple[Attempt, ...]:
     """Return the forbidden calls that a proof attempts: title, and what each would do."""
-    return tuple(get_provider_part(provider, "ATTEMPTS"))
+    return get_provider().attempts
 
 
 def get_last_proof(domain: Domain) -> LedgerEntry | None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
+from integrations.catalogue import get_provider
 from integrations.connector import Connector
 from integrations.errors import ClientMisconfigured, ConnectionLost
 from integrations.ledger.record import CallCollector
 from integrations.models import Connection, ConnectionState
-from integrations.registry import get_provider_part
 
 from .call_budget import HourlyBudget
 from .observations import Observations
@@ -48,12 +48,15 @@ def open_session(
     calls = CallCollector(connection, job=job, actor_label=actor_label)
     seen = Observations(connection.pk, job=job, record=calls)
     budget = HourlyBudget(connection.pk, background=background)
-    watch = ConnectionWatch(
-        connection.pk, refresh=_get_refresher(connection, calls), for_restoring=for_restoring
-    )
-    build: Callable[..., Any] = get_provider_part(connection.provider, "open_connector")
+    watch = ConnectionWatch(connection.pk, refresh=_get_refresher(calls), for_restoring=for_restoring)
     try:
-        with build(watch=watch, budget=budget, record=seen, hurry_seconds=hurry_seconds) as connector:
+        with get_provider().open_connector(
+            access=watch,
+            permission=watch.get_permission,
+            budget=budget,
+            record=seen,
+            hurry_seconds=hurry_seconds,
+        ) as connector:
             yield Session(connector=connector, calls=calls)
     except (ConnectionLost, ClientMisconfigured) as error:
         note_failure(connection, error, token_version=watch.token_version)
@@ -74,7 +77,7 @@ def renew_now(connection: Connection, *, job: str, actor_label: str = "") -> Non
         renew_tokens(
             connection.pk,
             version=connection.token_version,
-            refresh=_get_refresher(connection, calls),
+            refresh=_get_refresher(calls),
             states=(*ALIVE, ConnectionState.MISCONFIGURED),
         )
     except (ConnectionLost, ClientMisconfigured) as error:
@@ -86,6 +89,5 @@ def renew_now(connection: Connection, *, job: str, actor_label: str = "") -> Non
     set_state(connection, ConnectionState.ACTIVE, only_from=[ConnectionState.MISCONFIGURED])
 
 
-def _get_refresher(connection: Connection, calls: CallCollector) -> Refresher:
-    refresh: Callable[..., Any] = get_provider_part(connection.provider, "refresh_tokens")
-    return lambda refresh_token: refresh(refresh_token, record=calls)
+def _get_refresher(calls: CallCollector) -> Refresher:
+    return partial(get_provider().refresh_tokens, record=calls)

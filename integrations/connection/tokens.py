@@ -9,9 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 from uuid import UUID
 
 from django.db import connections as db_connections
@@ -27,6 +25,7 @@ from integrations.errors import (
     RateLimited,
     Unreachable,
 )
+from integrations.interfaces import Permission, TokenPair
 from integrations.models import Connection, ConnectionState
 
 EXPIRY_MARGIN = timedelta(minutes=2)
@@ -36,19 +35,6 @@ WATCH_SECONDS = 1.0  # a pause, a switch or an erasure holds for every thread af
 DAILY = timedelta(hours=20)  # renewed at least this often, so that the 14 days never lapse
 
 ALIVE = (ConnectionState.ACTIVE, ConnectionState.DISCONNECTING)
-
-
-class TokenPair(Protocol):
-    """What a provider's token endpoint returned."""
-
-    @property
-    def access_token(self) -> str: ...
-    @property
-    def refresh_token(self) -> str: ...
-    @property
-    def expires_in_seconds(self) -> int: ...
-    @property
-    def scope(self) -> str | None: ...
 
 
 Refresher = Callable[[str], TokenPair]
@@ -66,16 +52,6 @@ def sealed_fields(connection_id: UUID, pair: TokenPair, *, at: datetime) -> dict
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What a connection may do at this moment."""
-
-    state: str
-    scopes_granted: frozenset[str]
-    scopes_switched_off: frozenset[str]
-    allows_writes: bool
-
-
 class ConnectionWatch:
     """One session's view of its connection, read again every second. Safe to use from several threads.
 
@@ -91,15 +67,14 @@ class ConnectionWatch:
         self._read_at = 0.0
         self._lock = threading.RLock()
 
-    def standing(self) -> Standing:
+    def get_permission(self) -> Permission:
         """Return what may be done now. Raises ConnectionLost or ClientMisconfigured where that is nothing."""
         row = self._fresh_row()
-        return Standing(
-            state=row.state,
+        return Permission(
             # What Outreach granted without being asked is never used.
-            scopes_granted=frozenset(row.scopes_granted) & frozenset(row.scopes_requested),
-            scopes_switched_off=frozenset(row.scopes_switched_off),
-            allows_writes=row.allows_writes or self._for_restoring,
+            granted=frozenset(row.scopes_granted) & frozenset(row.scopes_requested),
+            switched_off=frozenset(row.scopes_switched_off),
+            writes_allowed=row.allows_writes or self._for_restoring,
         )
 
     def token(self) -> str:

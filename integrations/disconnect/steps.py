@@ -18,13 +18,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations.catalogue import get_provider
 from integrations.connection.state import set_state
 from integrations.connection.tokens import WATCH_SECONDS, is_being_renewed
 from integrations.crypto.sealing import Unsealable, open_sealed
 from integrations.errors import IntegrationError, RateLimited, Unreachable
 from integrations.ledger.record import CallCollector, record_act
 from integrations.models import Connection, ConnectionState, DisconnectStep, Mode
-from integrations.registry import NEEDED, get_provider_part
 from integrations.signals import disconnect_requested, restoring_given_up
 from integrations.sync.runs import count_unfinished
 from portal.background import enqueue
@@ -188,7 +188,7 @@ def _revoke(connection: Connection) -> bool | None:
     calls = CallCollector(connection, job="disconnect", actor_label=connection.disconnect_requested_by_label)
     try:
         token = open_sealed(connection.refresh_sealed, bound_to=f"{connection.pk}:refresh")
-        return bool(get_provider_part(connection.provider, "revoke_token")(token, record=calls))
+        return get_provider().revoke_token(token, record=calls)
     except (Unreachable, RateLimited):
         return None
     except (IntegrationError, Unsealable):
@@ -203,16 +203,16 @@ def _call_afterwards(connection: Connection, confirmed: bool | None) -> Afterwar
         return Afterwards(None, 0, "not made: no token was held here any more")
     if confirmed is None:
         return Afterwards(None, 0, "not made: Outreach could not be reached to revoke it")
-    scope = next((name for name in NEEDED.values() if connection.has_scope(name)), None)
+    scope = next(
+        (name for name in get_provider().listing_scopes.values() if connection.has_scope(name)), None
+    )
     if scope is None:
         return Afterwards(None, 0, "not made: no permission to read was granted and switched on")
     calls = CallCollector(connection, job="disconnect", actor_label=connection.disconnect_requested_by_label)
     at = timezone.now()
     try:
         token = open_sealed(connection.access_sealed, bound_to=f"{connection.pk}:access")
-        status: int = get_provider_part(connection.provider, "try_afterwards")(
-            token, scope=connection.name_scope(scope), record=calls
-        )
+        status = get_provider().try_afterwards(token, scope=connection.name_scope(scope), record=calls)
     except Unsealable:
         return Afterwards(None, 0, "not made: the stored token could not be opened")
     finally:

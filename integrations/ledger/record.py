@@ -5,38 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Protocol
 
 from integrations.catalogue import list_calls
+from integrations.interfaces import CallRecord
 from integrations.models import Connection, LedgerEntry, Outcome
 from portal.models import Domain
 
 from . import chain
-
-
-class Call(Protocol):
-    """What a provider's client says of one attempt to call; see `outreach.ports.CallRecord`."""
-
-    @property
-    def endpoint(self) -> str: ...
-    @property
-    def scope(self) -> str: ...
-    @property
-    def method(self) -> str: ...
-    @property
-    def verb(self) -> str: ...
-    @property
-    def status(self) -> int: ...
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def fields(self) -> tuple[str, ...]: ...
-    @property
-    def object_id(self) -> str: ...
-    @property
-    def item_count(self) -> int: ...
-    @property
-    def error(self) -> str: ...
 
 
 def record_act(
@@ -75,12 +50,12 @@ class CallCollector:
         self._connection = connection
         self._job = job
         self._actor_label = actor_label
-        self._calls: list[Call] = []
+        self._calls: list[CallRecord] = []
         self._lock = threading.Lock()
         self.left = 0  # calls that left the process
         self._limits = 0
 
-    def __call__(self, call: Call) -> None:
+    def __call__(self, call: CallRecord) -> None:
         with self._lock:
             self._calls.append(call)
             if call.outcome != Outcome.REFUSED:
@@ -102,7 +77,7 @@ class CallCollector:
             # Only now: what could not be written is written with the next flush.
             del self._calls[: len(calls)]
 
-    def _entries(self, calls: Sequence[Call]) -> Iterable[LedgerEntry]:
+    def _entries(self, calls: Sequence[CallRecord]) -> Iterable[LedgerEntry]:
         for _, alike in groupby(calls, key=_fold_key):
             group = list(alike)
             first = group[0]
@@ -127,7 +102,7 @@ class CallCollector:
             )
 
 
-def _fold_key(call: Call) -> tuple[object, ...]:
+def _fold_key(call: CallRecord) -> tuple[object, ...]:
     unique = id(call) if call.verb != "read" else None
     return (
         call.endpoint,
@@ -145,7 +120,7 @@ def record_unknown_write(
     connection: Connection, *, endpoint: str, scope: str, object_ref: str, job: str
 ) -> None:
     """A write that may have left before its process died is in the ledger as such."""
-    call = next(call for call in list_calls(connection.provider) if call.name == endpoint)
+    call = next(call for call in list_calls() if call.name == endpoint)
     entry = LedgerEntry(
         domain=connection.domain,
         domain_name=connection.domain.name,

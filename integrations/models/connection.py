@@ -11,9 +11,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations.catalogue import list_alternatives
 from portal.models import Domain
-
-from ..registry import list_alternatives
 
 
 class ConnectionState(models.TextChoices):
@@ -170,7 +169,7 @@ class Connection(models.Model):
 
     def name_scope(self, scope: str) -> str:
         """Return what was asked for in the place of `scope`: itself, or the narrower one."""
-        names = list_alternatives(self.provider, scope)
+        names = list_alternatives(scope)
         return next((name for name in names if name in self.scopes_requested), scope)
 
     def has_scope(self, scope: str) -> bool:
@@ -179,11 +178,11 @@ class Connection(models.Model):
 
     def is_switched_off(self, scope: str) -> bool:
         """Whether `scope`, or what may be asked for in its place, is switched off here."""
-        return any(name in self.scopes_switched_off for name in list_alternatives(self.provider, scope))
+        return any(name in self.scopes_switched_off for name in list_alternatives(scope))
 
     def get_switch(self, scope: str) -> SwitchedOff | None:
         """Return who switched `scope` off, when and why; None where it is on."""
-        names = list_alternatives(self.provider, scope)
+        names = list_alternatives(scope)
         off = next((name for name in names if name in self.scopes_switched_off), None)
         if off is None:
             return None

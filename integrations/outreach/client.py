@@ -29,12 +29,12 @@ from integrations.errors import (
     UnreadableReply,
     WritesNotAllowed,
 )
+from integrations.interfaces import AccessSource, Budget, CallRecord, Permission, Recorder
 from integrations.outreach.endpoints import Endpoint
 from integrations.outreach.read_spacing import ReadSpacing
 from portal import deadline
 
 from . import jsonapi, policy, rate_limits
-from .interfaces import AccessSource, Budget, CallRecord, Permission, Recorder
 from .replies import InMaintenance, NoAccess, NoConnection, TokenRejected, TooSlow, error_for
 
 MEDIA_TYPE = "application/vnd.api+json"

@@ -1,48 +1,26 @@
-"""Outreach's parts, put together with this installation's settings, for `integrations.registry`."""
+"""Factory: builds Outreach's clients from this installation's settings; PROVIDER is what the rest sees."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
 
-from integrations.connector import AccountIdentity
+from integrations.catalogue import Attempt, Call, Provider
+from integrations.connector import AccountIdentity, Connector
 from integrations.errors import AccountRestricted, ConnectionLost, IntegrationError
+from integrations.interfaces import AccessSource, Budget, CallRecord, Permission, Recorder, Unlimited
 
 from .client import OutreachClient
 from .connector import OutreachConnector
 from .endpoints import ENDPOINTS, LIST_USERS
-from .interfaces import Budget, CallRecord, Permission, Recorder
 from .oauth import OAuthClient, TokenReply
-from .proof import ATTEMPTS, Proof
-from .proof import run_proof as run_proof_at
-from .scopes import NARROWER, NARROWER_SCOPES, REQUESTED, SCOPES, compare, features_lost
-
-if TYPE_CHECKING:
-    from integrations.connection.tokens import ConnectionWatch
-
-__all__ = [
-    "ATTEMPTS",
-    "ENDPOINTS",
-    "NARROWER",
-    "NARROWER_SCOPES",
-    "REQUESTED",
-    "SCOPES",
-    "compare",
-    "exchange_code",
-    "features_lost",
-    "get_redirect_uri",
-    "identify",
-    "open_connector",
-    "probe",
-    "refresh_tokens",
-    "revoke_token",
-    "run_proof",
-    "try_afterwards",
-]
+from .proof import ATTEMPTS, Proof, run_proof
+from .replies import FORBIDDEN_CODES
+from .scopes import LISTING_SCOPES, LOOKUP_SCOPE, NARROWER, NARROWER_SCOPES, SCOPES, features_lost
 
 
 def get_redirect_uri() -> str:
@@ -50,41 +28,7 @@ def get_redirect_uri() -> str:
     return settings.PUBLIC_URL + reverse("outreach_callback")
 
 
-@contextmanager
-def open_connector(
-    *, watch: ConnectionWatch, budget: Budget, record: Recorder, hurry_seconds: float | None = None
-) -> Iterator[OutreachConnector]:
-    """Open a connector whose every call asks `watch` first.
-
-    hurry_seconds: each call is made once, and given up after this long; None for patience.
-    """
-    pace: dict[str, Any] = {} if hurry_seconds is None else {"seconds": hurry_seconds, "repeats": False}
-
-    def permission() -> Permission:
-        standing = watch.standing()
-        return Permission(
-            granted=standing.scopes_granted,
-            switched_off=standing.scopes_switched_off,
-            writes_allowed=standing.allows_writes,
-        )
-
-    with OutreachClient(
-        base_url=settings.OUTREACH_BASE_URL,
-        access=watch,
-        budget=budget,
-        permission=permission,
-        record=record,
-        **pace,
-    ) as client:
-        yield OutreachConnector(client)
-
-
-def run_proof(*, record: Recorder) -> Proof:
-    """Return what came of attempting every forbidden call; nothing leaves."""
-    return run_proof_at(base_url=settings.OUTREACH_BASE_URL, record=record)
-
-
-def exchange_code(code: str, *, code_verifier: str, record: Recorder | None = None) -> TokenReply:
+def exchange_code(code: str, *, code_verifier: str, record: Recorder) -> TokenReply:
     """Return the tokens for the code a person brought back. Raises members of `integrations.errors`."""
     with _oauth(record) as oauth:
         return oauth.exchange_code(code, get_redirect_uri(), code_verifier)
@@ -123,7 +67,7 @@ def _unstored(pair: TokenReply, permission: Permission, record: Recorder) -> Ite
     with OutreachClient(
         base_url=settings.OUTREACH_BASE_URL,
         access=_UnstoredAccess(pair),
-        budget=_NoBudget(),
+        budget=Unlimited(),
         permission=lambda: permission,
         record=record,
     ) as client:
@@ -143,46 +87,6 @@ class _UnstoredAccess:
         raise ConnectionLost("Outreach issued an access token and then did not accept it. Connect again.")
 
 
-class _NoBudget:
-    """A few calls, made while a person waits; the connection's own budget begins with the connection."""
-
-    def take(self) -> None:
-        return
-
-    def learn(self, limit: int, remaining: int, resets_in_seconds: float | None) -> None:
-        return
-
-    def blocked(self, seconds: float) -> None:
-        return
-
-
-def try_afterwards(access_token: str, *, scope: str, record: Recorder) -> int:
-    """Return the HTTP status of one small read with a token that was just revoked; 0 where no answer came.
-
-    Exactly one call, never repeated; what it answers is thrown away.
-    scope: a permission that was granted and is switched on.
-    """
-    seen: list[int] = []
-
-    def note(call: CallRecord) -> None:
-        seen.append(call.status)
-        record(call)
-
-    with (
-        OutreachClient(
-            base_url=settings.OUTREACH_BASE_URL,
-            access=_EndedAccess(access_token),
-            budget=_NoBudget(),
-            permission=lambda: Permission(granted=frozenset({scope})),
-            record=note,
-            repeats=False,
-        ) as client,
-        suppress(IntegrationError),
-    ):  # being refused is what is hoped for
-        OutreachConnector(client).is_granted(scope)
-    return seen[-1] if seen else 0
-
-
 class _EndedAccess:
     """The last copy of a token, before it is gone for good; there is nothing to renew it with."""
 
@@ -196,22 +100,91 @@ class _EndedAccess:
         raise ConnectionLost("The access was revoked, as it should be.")
 
 
-def refresh_tokens(refresh_token: str, *, record: Recorder | None = None) -> TokenReply:
-    """Return a new pair for a refresh token. Raises members of `integrations.errors`."""
-    with _oauth(record) as oauth:
-        return oauth.refresh(refresh_token, get_redirect_uri())
-
-
-def revoke_token(token: str, *, record: Recorder | None = None) -> bool:
-    """Return whether Outreach confirmed the revocation. Raises Unreachable or RateLimited: worth a retry."""
-    with _oauth(record) as oauth:
-        return oauth.revoke(token)
-
-
-def _oauth(record: Recorder | None) -> OAuthClient:
+def _oauth(record: Recorder) -> OAuthClient:
     return OAuthClient(
         base_url=settings.OUTREACH_BASE_URL,
         client_id=settings.OUTREACH_CLIENT_ID,
         client_secret=settings.OUTREACH_CLIENT_SECRET,
         record=record,
     )
+
+
+class Outreach:
+    """Outreach as a provider of `integrations.catalogue`."""
+
+    scopes = SCOPES
+    narrower_scopes = NARROWER_SCOPES
+    narrower = NARROWER
+    listing_scopes = LISTING_SCOPES
+    lookup_scope = LOOKUP_SCOPE
+    calls: tuple[Call, ...] = ENDPOINTS
+    attempts: tuple[Attempt, ...] = ATTEMPTS
+    forbidden_codes: Mapping[str, str] = FORBIDDEN_CODES
+    probes: Mapping[str, Callable[[Connector], object]] = {
+        LISTING_SCOPES["people"]: lambda connector: connector.identify_account(),
+        LISTING_SCOPES["teams"]: lambda connector: next(iter(connector.list_teams())),
+        LISTING_SCOPES["mailboxes"]: lambda connector: connector.read_mailboxes(["1"]),
+    }
+
+    def features_lost(self, missing: Iterable[str]) -> tuple[str, ...]:
+        return features_lost(missing)
+
+    @contextmanager
+    def open_connector(
+        self,
+        *,
+        access: AccessSource,
+        permission: Callable[[], Permission],
+        budget: Budget,
+        record: Recorder,
+        hurry_seconds: float | None = None,
+    ) -> Iterator[OutreachConnector]:
+        pace: dict[str, Any] = {} if hurry_seconds is None else {"seconds": hurry_seconds, "repeats": False}
+        with OutreachClient(
+            base_url=settings.OUTREACH_BASE_URL,
+            access=access,
+            budget=budget,
+            permission=permission,
+            record=record,
+            **pace,
+        ) as client:
+            yield OutreachConnector(client)
+
+    def refresh_tokens(self, refresh_token: str, *, record: Recorder) -> TokenReply:
+        with _oauth(record) as oauth:
+            return oauth.refresh(refresh_token, get_redirect_uri())
+
+    def revoke_token(self, token: str, *, record: Recorder) -> bool:
+        with _oauth(record) as oauth:
+            return oauth.revoke(token)
+
+    def try_afterwards(self, access_token: str, *, scope: str, record: Recorder) -> int:
+        """Make exactly one call, never repeated; what it answers is thrown away.
+
+        scope: a permission that was granted and is switched on.
+        """
+        seen: list[int] = []
+
+        def note(call: CallRecord) -> None:
+            seen.append(call.status)
+            record(call)
+
+        with (
+            OutreachClient(
+                base_url=settings.OUTREACH_BASE_URL,
+                access=_EndedAccess(access_token),
+                budget=Unlimited(),
+                permission=lambda: Permission(granted=frozenset({scope})),
+                record=note,
+                repeats=False,
+            ) as client,
+            suppress(IntegrationError),
+        ):  # being refused is what is hoped for
+            OutreachConnector(client).is_granted(scope)
+        return seen[-1] if seen else 0
+
+    def run_proof(self, *, record: Recorder) -> Proof:
+        return run_proof(base_url=settings.OUTREACH_BASE_URL, record=record)
+
+
+PROVIDER: Provider = Outreach()

@@ -20,12 +20,12 @@ from integrations.errors import (
     UnexpectedReply,
     Unreachable,
 )
+from integrations.interfaces import CallRecord, Recorder
 from integrations.outreach.client import Answer, Transport
 from integrations.outreach.endpoints import REVOKE_PATH, TOKEN_PATH
 from integrations.outreach.jsonapi import parse_document
 
 from . import rate_limits
-from .interfaces import CallRecord, Recorder
 
 CALL_SECONDS = 15.0
 LARGEST_REPLY_BYTES = 1024 * 1024

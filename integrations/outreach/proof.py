@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from integrations.errors import IntegrationError, PolicyViolation
+from integrations.interfaces import CallRecord, Permission, Recorder, Unlimited
 from integrations.outreach.client import OutreachClient, WalledUpTransport
 from integrations.outreach.endpoints import FIND_PROSPECT, LIST_USERS, WRITE_SIGNATURE, Endpoint
 from integrations.outreach.scopes import REQUESTED
-
-from .interfaces import CallRecord, Permission, Recorder
 
 Act = Callable[[OutreachClient], object]
 
@@ -194,17 +193,6 @@ class _CountedAccess:
         return self.token()
 
 
-class _Unlimited:
-    def take(self) -> None:
-        return
-
-    def learn(self, limit: int, remaining: int, resets_in_seconds: float | None) -> None:
-        return
-
-    def blocked(self, seconds: float) -> None:
-        return
-
-
 def run_proof(*, base_url: str, record: Recorder, attempts: tuple[Attempt, ...] = ATTEMPTS) -> Proof:
     """Return what came of every attempt; nothing leaves, whatever the policy says.
 
@@ -223,7 +211,7 @@ def _open_client(
     return OutreachClient(
         base_url=base_url,
         access=access,
-        budget=_Unlimited(),
+        budget=Unlimited(),
         permission=lambda: Permission(granted=_EVERYTHING, writes_allowed=True),
         record=record,
         transport=wall,

@@ -23,6 +23,9 @@ from integrations.outreach.jsonapi import parse_document
 # which knows nothing of the object. (413 is the gateway's own word for a body that is too large.)
 PAGES_OF_GATEWAYS = (403, 404, 409, 410, 422)
 
+# What Outreach calls a 403, by its cause.
+FORBIDDEN_CODES = {"scope": "unauthorizedOauthScope", "account": "unauthorizedRequest"}
+
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 # Long and with a digit in it: tokens are, Outreach's error ids and attribute names are not.
 _SECRET = re.compile(r"(?=\S*[0-9])[A-Za-z0-9+/_.=-]{16,}")
@@ -111,7 +114,7 @@ def error_for(endpoint: Endpoint, status: int, body: bytes, *, scope: str) -> In
 
 
 def _forbidden(endpoint: Endpoint, scope: str, first: dict[str, Any], detail: str) -> IntegrationError:
-    if first.get("id") == "unauthorizedOauthScope":
+    if first.get("id") == FORBIDDEN_CODES["scope"]:
         return ScopeMissing(
             f"Outreach did not grant the permission {scope}. Reconnect and allow it.",
             scope=scope,

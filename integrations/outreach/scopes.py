@@ -6,32 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from integrations.outreach.endpoints import ENDPOINTS, Endpoint
+from integrations.catalogue import Scope, Verb
 
-
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """One thing a permission lets the holder do. name: read, write or delete; state: used or never."""
-
-    name: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """One permission as the consent page shows it.
-
-    never: what Outreach would also let it do and we never do; '' if there is nothing.
-    endpoints: the calls of the table that need it.
-    """
-
-    name: str
-    title: str
-    opens: str
-    why: str
-    never: str
-    verbs: tuple[Verb, ...]
-    endpoints: tuple[Endpoint, ...]
+from .endpoints import ENDPOINTS, FIND_PROSPECT, LIST_MAILBOXES, LIST_TEAMS, LIST_USERS, Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +73,15 @@ _TEXTS = {
 }
 
 REQUESTED: tuple[str, ...] = tuple(dict.fromkeys(endpoint.scope for endpoint in ENDPOINTS))
+
+
+# listing -> the permission that opens it; looking one recipient up is no listing
+LISTING_SCOPES: Mapping[str, str] = {
+    "people": LIST_USERS.scope,
+    "teams": LIST_TEAMS.scope,
+    "mailboxes": LIST_MAILBOXES.scope,
+}
+LOOKUP_SCOPE = FIND_PROSPECT.scope
 
 
 def _narrower(name: str) -> str | None:

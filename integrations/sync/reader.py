@@ -13,6 +13,7 @@ from typing import TypeVar
 from django.db import close_old_connections, transaction
 from django.utils import timezone
 
+from integrations.catalogue import get_provider
 from integrations.connection.permissions import say_why_dark
 from integrations.connection.sessions import Session, open_session
 from integrations.connector import MailboxRecord, Page, PersonRecord, TeamRecord
@@ -21,7 +22,6 @@ from integrations.faults import record_fault, say_fault
 from integrations.models import READ_TO_END, Connection, Mailbox, Person, RunState, SyncKind, SyncRun, Team
 from integrations.models.directory import MirrorRow
 from integrations.outages import explain_outage, get_pause, is_outage, say_outage
-from integrations.registry import NEEDED
 from portal.worker.gc_tuning import collect_rarely
 
 from .mirror import Mirror, Tally, TeamSides
@@ -173,12 +173,12 @@ class Reading:
         return _later(newest, self._started_at - ahead - UNDATED)
 
     def _may_read(self, what: str) -> bool:
-        if self._run.connection.has_scope(NEEDED[what]):
+        scope = get_provider().listing_scopes[what]
+        if self._run.connection.has_scope(scope):
             self._run.phase = what
             return True
-        self._skipped.append(
-            f"{what.capitalize()} were not read: {say_why_dark(self._run.connection, NEEDED[what])}"
-        )
+        why = say_why_dark(self._run.connection, scope)
+        self._skipped.append(f"{what.capitalize()} were not read: {why}")
         return False
 
     def _read_team_sides(self, session: Session, team_sides: TeamSides) -> None:

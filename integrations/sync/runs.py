@@ -7,10 +7,10 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from integrations.catalogue import get_provider
 from integrations.connection.permissions import say_why_dark
 from integrations.ledger.record import record_act
 from integrations.models import READ_TO_END, UNFINISHED, Connection, RunState, SyncKind, SyncRun
-from integrations.registry import NEEDED
 from integrations.signals import directory_synced
 from portal.models import User
 
@@ -101,7 +101,8 @@ def choose_regular_kind(connection: Connection) -> SyncKind:
     """
     read_all = connection.sync_runs.filter(state__in=READ_TO_END).exclude(kind=SyncKind.PEOPLE)
     is_recent = read_all.filter(started_at__gt=timezone.now() - ALL_LISTINGS_EVERY + SLACK).exists()
-    return SyncKind.PEOPLE if is_recent and connection.has_scope(NEEDED["people"]) else SyncKind.CHANGES
+    reads_people = connection.has_scope(get_provider().listing_scopes["people"])
+    return SyncKind.PEOPLE if is_recent and reads_people else SyncKind.CHANGES
 
 
 def _refuse_unreadable(connection: Connection) -> None:
@@ -109,8 +110,9 @@ def _refuse_unreadable(connection: Connection) -> None:
         raise SyncRefused(
             connection.state_reason or "Outreach is not connected, so there is nothing to read."
         )
-    if not any(connection.has_scope(scope) for scope in NEEDED.values()):
-        reasons = " ".join(say_why_dark(connection, scope) for scope in NEEDED.values())
+    scopes = get_provider().listing_scopes.values()
+    if not any(connection.has_scope(scope) for scope in scopes):
+        reasons = " ".join(say_why_dark(connection, scope) for scope in scopes)
         raise SyncRefused(
             f"Outreach grants none of the permissions a sync needs, or they are off here. {reasons}"
         )

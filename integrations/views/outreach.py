@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from integrations.catalogue import list_calls, list_lost_features, list_narrower_scopes, list_scopes
+from integrations.catalogue import list_calls, list_narrower_scopes, list_scopes
 from integrations.connection.health import Facts, describe, get_facts, get_failed_run, say_why_not_restorable
 from integrations.connection.lifecycle import (
     ResumeRefused,
@@ -23,7 +23,7 @@ from integrations.connection.lifecycle import (
     resume,
     set_mode,
 )
-from integrations.connection.permissions import list_switches
+from integrations.connection.permissions import list_lost_features, list_switches
 from integrations.connection.proof import get_last_proof
 from integrations.disconnect.progress import get_leaving_steps
 from integrations.disconnect.restoration import Restoration, get_restoration

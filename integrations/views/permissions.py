@@ -10,16 +10,17 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from integrations.catalogue import (
-    asks_narrowly,
-    features_lost,
-    list_calls,
-    list_narrower_scopes,
-    list_scopes,
-    start_authorisation,
-)
+from integrations.catalogue import features_lost, list_calls, list_narrower_scopes, list_scopes
 from integrations.connection.lifecycle import get_connection
-from integrations.connection.permissions import Switch, SwitchRefused, list_switches, switch_off, switch_on
+from integrations.connection.permissions import (
+    Switch,
+    SwitchRefused,
+    asks_narrowly,
+    list_switches,
+    switch_off,
+    switch_on,
+)
+from integrations.outreach.views import start_authorisation
 from portal.access import Permission, require
 from portal.models import Domain, User
 from portal.reauth import get_typed, recently_authenticated
@@ -95,7 +96,7 @@ def switch(request: HttpRequest, domain: Domain, scope: str) -> HttpResponse:
     context: dict[str, Any] = {
         "connection": connection,
         "switch": present,
-        "lost": features_lost([scope], connection.provider),
+        "lost": features_lost([scope]),
         "form": form,
     }
     return render(request, "integrations/permissions/switch.html", context)

@@ -17,9 +17,9 @@ from django.utils.log import log_response
 from django.views import defaults
 from django.views.decorators.http import require_http_methods, require_safe
 
-from integrations.catalogue import list_lost_features
 from integrations.connection.health import describe, get_call_use, get_failed_run, get_synced_at
 from integrations.connection.lifecycle import get_last_connection
+from integrations.connection.permissions import list_lost_features
 from integrations.ledger.record import record_act
 from integrations.models import Connection
 from integrations.sync.progress import get_sync_steps

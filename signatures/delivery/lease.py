@@ -11,7 +11,7 @@ from django.utils import timezone
 from integrations.ledger.record import record_unknown_write
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
-from .permission import WRITE_SCOPE_NEEDED
+from .permission import get_write_scope
 
 LEASE = timedelta(seconds=120)  # renewed every second; a holder that was stuck for longer stops by itself
 
@@ -84,7 +84,7 @@ def _plan_again(run: DeliveryRun) -> None:
         record_unknown_write(
             run.connection,
             endpoint="write_signature",
-            scope=WRITE_SCOPE_NEEDED,
+            scope=get_write_scope(),
             object_ref=mailbox_id,
             job=run.job_label,
         )

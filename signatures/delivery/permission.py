@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from integrations.catalogue import get_provider
 from integrations.connection.permissions import say_why_dark
 from integrations.models import Connection, ConnectionState, Mode
-from integrations.registry import LOOKUP_NEEDED, NEEDED
 
-WRITE_SCOPE_NEEDED = NEEDED["mailboxes"]
+
+def get_write_scope() -> str:
+    """Return the permission that opens mailboxes."""
+    return get_provider().listing_scopes["mailboxes"]
 
 
 def say_why_unreadable(connection: Connection | None) -> str:
@@ -18,7 +21,7 @@ def say_why_unreadable(connection: Connection | None) -> str:
     if connection.state != ConnectionState.ACTIVE:
         lost = "Outreach no longer accepts our access. Reconnect it on the Integrations page."
         return connection.state_reason or lost
-    dark = say_why_dark(connection, WRITE_SCOPE_NEEDED)
+    dark = say_why_dark(connection, get_write_scope())
     return f"Signatures cannot be delivered. {dark}" if dark else ""
 
 
@@ -38,8 +41,9 @@ def say_why_no_prospects(connection: Connection | None) -> str:
     """Return why no recipient can be looked up over this connection, or ''."""
     if connection is None or not connection.is_usable:
         return say_why_unreadable(connection)
-    if connection.has_scope(LOOKUP_NEEDED):
+    scope = get_provider().lookup_scope
+    if connection.has_scope(scope):
         return ""
-    if LOOKUP_NEEDED in connection.scopes_granted:
-        return f"the permission {LOOKUP_NEEDED} is switched off here. Switch it on on the Integrations page."
-    return f"the permission {LOOKUP_NEEDED} was not granted. Reconnect Outreach and grant it."
+    if scope in connection.scopes_granted:
+        return f"the permission {scope} is switched off here. Switch it on on the Integrations page."
+    return f"the permission {scope} was not granted. Reconnect Outreach and grant it."

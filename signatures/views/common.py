@@ -9,8 +9,8 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from integrations.catalogue import LostFeature, list_lost_features
 from integrations.connection.lifecycle import get_connection
+from integrations.connection.permissions import LostFeature, list_lost_features
 from integrations.models import READ_TO_END, UNFINISHED, Connection, ConnectionState, SyncRun
 from portal.access import Permission, get_permissions
 from portal.models import Domain, User

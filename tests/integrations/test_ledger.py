@@ -19,12 +19,12 @@ from integrations.connection.sessions import open_session, renew_now
 from integrations.disconnect.steps import continue_disconnect, request_disconnect
 from integrations.errors import IntegrationError, PolicyViolation, ScopeMissing, WritesNotAllowed
 from integrations.gateway import open_gateway
+from integrations.interfaces import CallRecord
 from integrations.ledger.record import CallCollector, record_act
 from integrations.ledger.usage import count_calls, count_refused, list_days, summarise
 from integrations.models import AppendOnlyError, CallBudget, Connection, LedgerEntry, Mailbox, SyncKind
 from integrations.outreach.connector import OutreachConnector
 from integrations.outreach.endpoints import LIST_USERS
-from integrations.outreach.interfaces import CallRecord
 from integrations.sync import runs
 
 from .conftest import get_acts, words_of

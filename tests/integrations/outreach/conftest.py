@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from integrations.errors import RateLimited
+from integrations.interfaces import CallRecord, Permission
 from integrations.outreach.client import CALL_SECONDS, OutreachClient
 from integrations.outreach.connector import OutreachConnector
-from integrations.outreach.interfaces import CallRecord, Permission
 from integrations.outreach.oauth import OAuthClient
 from integrations.outreach.sandbox import Sandbox
 from integrations.outreach.scopes import REQUESTED

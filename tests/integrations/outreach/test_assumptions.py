@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from integrations.connector import Verdict
+from integrations.interfaces import Permission
 from integrations.outreach.assumptions import MAX_READS, check_assumptions
 from integrations.outreach.client import OutreachClient
-from integrations.outreach.interfaces import Permission
 from integrations.outreach.redaction import make_report, redact
 from integrations.outreach.sandbox.contradictions import CONTRADICTIONS, contradict
 from integrations.outreach.scopes import REQUESTED

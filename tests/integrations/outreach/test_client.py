@@ -17,9 +17,9 @@ from integrations.errors import (
     UnreadableReply,
     WritesNotAllowed,
 )
+from integrations.interfaces import CallRecord, Permission
 from integrations.outreach.client import OutreachClient, Transport
 from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_USERS, WRITE_SIGNATURE
-from integrations.outreach.interfaces import CallRecord, Permission
 from integrations.outreach.pagination import pages
 from integrations.outreach.replies import InMaintenance, NotUnderstood, TokenRejected, redact
 from tests.integrations.outreach.conftest import Access

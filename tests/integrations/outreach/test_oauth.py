@@ -13,7 +13,7 @@ from integrations.errors import (
     UnexpectedReply,
     Unreachable,
 )
-from integrations.outreach.interfaces import CallRecord
+from integrations.interfaces import CallRecord
 from integrations.outreach.oauth import OAuthClient, TokenReply
 from integrations.outreach.scopes import REQUESTED
 from tests.integrations.outreach.conftest import REDIRECT_URI

@@ -6,10 +6,10 @@ import socket
 
 import pytest
 
+from integrations.interfaces import CallRecord
 from integrations.outreach import policy
 from integrations.outreach.client import WalledUpTransport
 from integrations.outreach.endpoints import LIST_USERS
-from integrations.outreach.interfaces import CallRecord
 from integrations.outreach.proof import ATTEMPTS, Attempt, run_proof
 from tests.installation import ROOT
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import pytest
 
 from integrations.errors import IntegrationError, Unreachable
-from integrations.outreach.interfaces import CallRecord
+from integrations.interfaces import CallRecord
 from integrations.outreach.oauth import OAuthClient
 from integrations.outreach.scopes import REQUESTED
 from tests.integrations.outreach.conftest import REDIRECT_URI, Access

@@ -1,4 +1,4 @@
-"""What the client asks of the house: access, a budget, permission, and a place to record calls."""
+"""Interfaces: what a provider's client is given (access, budget, permission, recorder) and what it returns."""
 
 from __future__ import annotations
 
@@ -28,6 +28,19 @@ class Budget(Protocol):
 
     def blocked(self, seconds: float) -> None:
         """Take note that Outreach wants no call for `seconds` (1 to 3600)."""
+
+
+class Unlimited:
+    """A budget without limits, for the few calls made before and after a connection has its own."""
+
+    def take(self) -> None:
+        return
+
+    def learn(self, limit: int, remaining: int, resets_in_seconds: float | None) -> None:
+        return
+
+    def blocked(self, seconds: float) -> None:
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +92,16 @@ class CallRecord:
 
 
 Recorder = Callable[[CallRecord], None]
+
+
+class TokenPair(Protocol):
+    """What a provider's token endpoint returned."""
+
+    @property
+    def access_token(self) -> str: ...
+    @property
+    def refresh_token(self) -> str: ...
+    @property
+    def expires_in_seconds(self) -> int: ...
+    @property
+    def scope(self) -> str | None: ...
