@@ -10,6 +10,7 @@ is the last: once the erasure is committed, nothing here could call, and nothing
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -28,11 +29,13 @@ from integrations.models import Connection, ConnectionState, DisconnectStep, Mod
 from integrations.signals import disconnect_requested, restoring_given_up
 from integrations.sync.runs import count_unfinished
 from portal.background import enqueue
+from portal.leases import Lease, LeaseLost, is_free
 
 from .receipts import Afterwards, write_receipt
 from .restoration import get_restoration
 
 LEASE = timedelta(seconds=120)  # longer than either of the two calls of leaving can take
+LEASE_COLUMN = "disconnect_lease_until"
 REVOKE_FOR = timedelta(minutes=5)  # then the access is erased here, and the page says what to do there
 RETRY_AFTER = timedelta(seconds=30)
 SEEN_AFTER_SECONDS = WATCH_SECONDS + 0.5
@@ -143,27 +146,26 @@ def continue_disconnect(connection_id: UUID | str) -> bool:
     Outreach cannot be asked.
     """
     now = timezone.now()
-    leaving = Connection.objects.filter(
-        pk=connection_id, state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.REVOKING
-    )
-    is_free = Q(disconnect_lease_until=None) | Q(disconnect_lease_until__lt=now)
-    claimed = leaving.filter(is_free).update(disconnect_lease_until=now + LEASE)
+    is_revoking = Q(state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.REVOKING)
+    due = is_revoking & is_free(LEASE_COLUMN)
+    lease = Lease.take(Connection, connection_id, due, lasts=LEASE, column=LEASE_COLUMN)
     connection = Connection.objects.select_related("domain").get(pk=connection_id)
-    if not claimed:
+    if lease is None:
         return connection.state == ConnectionState.DISCONNECTED
     if count_unfinished(connection) or is_being_renewed(connection):
-        _release(connection)
+        _try_again_soon(lease)
         return False
     # Whoever began a call a moment ago has seen by then that the connection is leaving, and begins no other.
     known_for = (now - connection.state_changed_at).total_seconds()
     time.sleep(min(max(0.0, SEEN_AFTER_SECONDS - known_for), SEEN_AFTER_SECONDS))
     confirmed = _revoke(connection)
     if confirmed is None and now - connection.state_changed_at < REVOKE_FOR:
-        _release(connection)
+        _try_again_soon(lease)
         return False
     # Whoever was stuck for longer than the lease does not call: somebody else may have erased by now.
-    held = leaving.filter(disconnect_lease_until=now + LEASE)
-    if not held.update(disconnect_lease_until=timezone.now() + LEASE):
+    try:
+        lease.renew()
+    except LeaseLost:
         return False
     afterwards = _call_afterwards(connection, confirmed)
     _erase(
@@ -257,6 +259,7 @@ def _erase(connection: Connection, *, confirmed: bool, revocation: str, afterwar
         )
 
 
-def _release(connection: Connection) -> None:
-    """Somebody may try again shortly; the sweep does."""
-    Connection.objects.filter(pk=connection.pk).update(disconnect_lease_until=timezone.now() + RETRY_AFTER)
+def _try_again_soon(lease: Lease) -> None:
+    """Let the connection go until the sweep tries again; whoever took it over meanwhile keeps it."""
+    with suppress(LeaseLost):
+        lease.release(free_at=timezone.now() + RETRY_AFTER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -22,6 +22,7 @@ from integrations.faults import record_fault, say_fault
 from integrations.models import READ_TO_END, Connection, Mailbox, Person, RunState, SyncKind, SyncRun, Team
 from integrations.models.directory import MirrorRow
 from integrations.outages import explain_outage, get_pause, is_outage, say_outage
+from portal.leases import Lease, LeaseLost
 from portal.worker.gc_tuning import collect_rarely
 
 from .mirror import Mirror, Tally, TeamSides
@@ -34,16 +35,20 @@ UNDATED = timedelta(minutes=1)  # how much our clock may go ahead beyond what wa
 HOLD_ABOVE_PERCENT = 30
 HOLD_ABOVE_ROWS = 10
 
+STORED = (
+    "phase", "calls", "teams_read", "people_read", "mailboxes_read", "added", "changed", "retired", "rejected",
+    "unknown_values",
+)  # fmt: skip
+AT_END = (
+    "state", "cause", "resume_at", "finished_at", "waits", "people_watermark", "mailboxes_watermark",
+    "held_removals",
+)  # fmt: skip
 MOST_COUNTED = 32_000  # waits that fit into their column
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[SyncRun], None]
 Record = TypeVar("Record", TeamRecord, PersonRecord, MailboxRecord)
-
-
-class LeaseLost(Exception):
-    """Another process took this run for dead, or somebody ended it; whoever notices stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +80,13 @@ class _Seen:
 
 
 class Reading:
-    """One run while it is carried out."""
+    """One run while it is carried out. Without a lease it is a preview: it writes nothing."""
 
-    def __init__(self, run: SyncRun, *, progress: Progress | None = None, writes: bool = True) -> None:
+    def __init__(self, run: SyncRun, *, lease: Lease | None = None, progress: Progress | None = None) -> None:
         self._run = run
+        self._lease = lease
         self._progress = progress
-        self._writes = writes
+        writes = lease is not None
         self._started_at = run.started_at or timezone.now()
         self._mirror = Mirror(run.connection, at=self._started_at, writes=writes)
         self._rejections = Rejections(run, self._mirror, writes=writes)
@@ -298,21 +304,12 @@ class Reading:
             yield
             if session is not None:
                 self._count_calls(session)
-            if self._writes:
-                self._renew()
+            if self._lease is not None:
+                self._lease.renew(**{column: getattr(run, column) for column in STORED})
         if session is not None:
             session.flush()
         if self._progress:
             self._progress(run)
-
-    def _renew(self) -> None:
-        run = self._run
-        run.lease_until = timezone.now() + LEASE
-        columns = ("lease_until", "phase", "calls", "teams_read", "people_read", "mailboxes_read",
-                   "added", "changed", "retired", "rejected", "unknown_values")  # fmt: skip
-        held = SyncRun.objects.filter(pk=run.pk, state=RunState.RUNNING)
-        if not held.update(**{column: getattr(run, column) for column in columns}):
-            raise LeaseLost
 
     def _retire(self, model: type[MirrorRow], seen: _Seen) -> Collection[str]:
         """Rows that the complete listing did not name are retired, unless suspiciously many are missing.
@@ -375,9 +372,9 @@ class Reading:
         run = self._run
         run.state, run.cause, run.resume_at, run.lease_until = state, cause, resume_at, None
         run.finished_at = None if state == RunState.WAITING else timezone.now()
-        with transaction.atomic():
-            if SyncRun.objects.select_for_update().filter(pk=run.pk, state=RunState.RUNNING).exists():
-                run.save()
+        if self._lease is not None:
+            with suppress(LeaseLost):  # somebody else says by now how it ended
+                self._lease.release(**{column: getattr(run, column) for column in (*STORED, *AT_END)})
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from integrations.catalogue import get_provider
@@ -12,9 +14,10 @@ from integrations.connection.permissions import say_why_dark
 from integrations.ledger.record import record_act
 from integrations.models import READ_TO_END, UNFINISHED, Connection, RunState, SyncKind, SyncRun
 from integrations.signals import directory_synced
+from portal.leases import Lease, LeaseLost
 from portal.models import User
 
-from .reader import LEASE, LeaseLost, Progress, Reading, get_watermarks
+from .reader import LEASE, Progress, Reading, get_watermarks
 
 ALL_LISTINGS_EVERY = timedelta(minutes=15)
 SLACK = timedelta(minutes=1)  # the queue starts no task to the second
@@ -129,20 +132,25 @@ def carry_out(run_id: int, *, progress: Progress | None = None) -> SyncRun:
 
     A run that is claimed by somebody else, or over, is returned as it is.
     """
-    claimed = SyncRun.objects.filter(pk=run_id, state__in=[RunState.QUEUED, RunState.WAITING]).update(
+    # One that had to wait reads from the beginning; what it changed before stays counted, as it was changed.
+    names = ("teams_read", "people_read", "mailboxes_read", "rejected", "held_removals")
+    from_start: dict[str, Any] = dict.fromkeys(names, 0)
+    lease = Lease.take(
+        SyncRun,
+        run_id,
+        Q(state__in=[RunState.QUEUED, RunState.WAITING]),
+        lasts=LEASE,
         state=RunState.RUNNING,
         started_at=timezone.now(),
-        lease_until=timezone.now() + LEASE,
         resume_at=None,
         cause="",
-        # One that had to wait reads from the beginning; what it changed before stays counted, as it was changed.
-        **dict.fromkeys(("teams_read", "people_read", "mailboxes_read", "rejected", "held_removals"), 0),
         unknown_values=[],
+        **from_start,
     )
     run = SyncRun.objects.select_related("connection__domain").get(pk=run_id)
-    if not claimed:
+    if lease is None:
         return run
-    worker = Reading(run, progress=progress)
+    worker = Reading(run, lease=lease, progress=progress)
     try:
         with worker.ending():
             worker.read_everything()
@@ -163,7 +171,7 @@ def preview(connection: Connection, *, kind: SyncKind, by_label: str) -> SyncRun
     if get_watermarks(connection) is None:
         kind = SyncKind.FULL
     run = SyncRun(connection=connection, kind=kind, started_by_label=by_label, started_at=timezone.now())
-    reading = Reading(run, writes=False)
+    reading = Reading(run)
     reading.read_everything()
     run.state, run.cause = reading.judge()
     return run
@@ -179,6 +187,7 @@ def end_lapsed_runs() -> list[SyncRun]:
                 pk=run.pk, state=RunState.RUNNING, lease_until__lt=timezone.now()
             ).update(
                 state=RunState.INTERRUPTED,
+                lease_until=None,
                 finished_at=timezone.now(),
                 cause="The process that carried it out ended before it was done. It was started again.",
             )

@@ -12,10 +12,10 @@ from django.utils import timezone
 from integrations.errors import RateLimited
 from integrations.faults import record_fault, say_fault
 from integrations.outages import explain_outage, get_pause, is_outage, say_outage
+from portal.leases import Lease
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
 from .base import Job, Stop
-from .lease import Lease
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def complete_run(lease: Lease, run: DeliveryRun, job: Job) -> None:
     """The run is complete, or asks a person about what it could not settle."""
     unsettled = job.say_unsettled()
     if unsettled:
-        lease.release(DeliveryRunState.HALTED, cause=unsettled, waiting_since=timezone.now())
+        lease.release(state=DeliveryRunState.HALTED, cause=unsettled, waiting_since=timezone.now())
     else:
         end_run(lease, run, DeliveryRunState.COMPLETE, "")
 
@@ -47,7 +47,7 @@ def stop_run(lease: Lease, run: DeliveryRun, stop: Stop, job: Job) -> None:
         return
     wait = stop.resume_in_seconds
     resume_at = None if wait is None else timezone.now() + timedelta(seconds=wait)
-    lease.release(stop.state, cause=stop.cause, resume_at=resume_at, waiting_since=timezone.now())
+    lease.release(state=stop.state, cause=stop.cause, resume_at=resume_at, waiting_since=timezone.now())
 
 
 def put_down(lease: Lease, run: DeliveryRun, outage: Exception) -> None:
@@ -61,7 +61,7 @@ def put_down(lease: Lease, run: DeliveryRun, outage: Exception) -> None:
         present = DeliveryRun.objects.get(pk=run.pk)
         stalls = present.stalls + (not isinstance(outage, RateLimited))
         lease.release(
-            DeliveryRunState.WAITING,
+            state=DeliveryRunState.WAITING,
             cause=say_outage(outage),
             resume_at=timezone.now() + get_pause(stalls, outage),
             stalls=min(stalls, MOST_COUNTED),
@@ -90,11 +90,13 @@ def end_run(lease: Lease, run: DeliveryRun, state: DeliveryRunState, cause: str)
     if state == DeliveryRunState.HALTED or (
         run.kind == DeliveryRun.Kind.RESTORE and state != DeliveryRunState.COMPLETE
     ):
-        lease.release(DeliveryRunState.HALTED, cause=cause, waiting_since=now)
+        lease.release(state=DeliveryRunState.HALTED, cause=cause, waiting_since=now)
         return
     with transaction.atomic():
         left = Delivery.objects.filter(run=run, state__in=[DeliveryState.PLANNED, DeliveryState.CLAIMED])
         skipped = left.update(
             state=DeliveryState.SKIPPED, reason_code="run_ended", reason=cause, finished_at=now
         )
-        lease.release(state, cause=cause, finished_at=now, waiting_since=None, skipped=F("skipped") + skipped)
+        lease.release(
+            state=state, cause=cause, finished_at=now, waiting_since=None, skipped=F("skipped") + skipped
+        )

@@ -33,6 +33,7 @@ from integrations.errors import (
 from integrations.models import Connection
 from integrations.outages import is_outage
 from portal.db import durable_atomic, update_rows
+from portal.leases import Lease, LeaseLost
 from signatures.authoring.compose import Refusal
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
@@ -41,7 +42,7 @@ from .batch import Batch
 from .digest import digest
 from .endings import complete_run, end_run, fail_run, load_run, put_down, stop_run
 from .failure_watch import FailureWatch, SilenceWatch
-from .lease import Lease, LeaseLost
+from .lease import take_run
 from .live_reading import read_live
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def carry_out_run(
     Returns at once where another process works on it. Outages are waited out; faults of ours are recorded
     and raised.
     """
-    lease = Lease.take(run_id, kind)
+    lease = take_run(run_id, kind)
     if lease is not None:
         run = load_run(run_id)
         try:
@@ -107,7 +108,7 @@ def _work_until_it_ends(
         complete_run(lease, run, job)
     except KeyboardInterrupt:
         lease.release(
-            DeliveryRunState.HALTED, cause="Interrupted by the operator. Continue it when you like."
+            state=DeliveryRunState.HALTED, cause="Interrupted by the operator. Continue it when you like."
         )
         raise
     except LeaseLost:
@@ -203,7 +204,7 @@ class _Engine:
             else:
                 self._note_in_place(row, verdict, batch)
         with durable_atomic():
-            self._lease.update(**batch.tally.as_changes())
+            self._lease.renew(**batch.tally.as_changes())
             self._job.secure(letters)
             self._job.record(batch.placed)
             update_rows(batch.rows, ROW_FIELDS)
@@ -341,7 +342,7 @@ class _Engine:
         """The batch's outcomes are in the tables, and its calls in the ledger."""
         self._gateway.flush()
         with transaction.atomic():
-            self._lease.update(**batch.tally.as_changes())
+            self._lease.renew(**batch.tally.as_changes())
             self._job.record(batch.placed)
             update_rows(batch.rows, ROW_FIELDS)
         self._tell()

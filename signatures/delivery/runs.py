@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -14,6 +15,7 @@ from integrations.connection.lifecycle import get_connection
 from integrations.gateway import open_gateway
 from integrations.ledger.record import record_act
 from integrations.models import Connection
+from portal.leases import Lease, LeaseLost, is_free
 from portal.models import Domain, User
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState
 
@@ -91,26 +93,30 @@ def fill_plan(
 
     A plan whose process died is begun anew. The lease is renewed chunk by chunk.
     """
-    now = timezone.now()
-    open_runs = DeliveryRun.objects.filter(
-        pk=run_id, state=DeliveryRunState.PLANNING, kind=DeliveryRun.Kind.DELIVER
-    )
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    if not open_runs.filter(free).update(lease_until=now + PLAN_LEASE):
+    due = Q(state=DeliveryRunState.PLANNING, kind=DeliveryRun.Kind.DELIVER) & is_free()
+    lease = Lease.take(DeliveryRun, run_id, due, lasts=PLAN_LEASE)
+    if lease is None:
         return None
+    with suppress(LeaseLost):
+        return _fill(run_id, lease, sender_ids, keeps_restored=keeps_restored)
+    return None
+
+
+def _fill(
+    run_id: int, lease: Lease, sender_ids: Sequence[int] | None, *, keeps_restored: bool
+) -> DeliveryRun:
     run = DeliveryRun.objects.select_related("domain", "connection").get(pk=run_id)
     Delivery.objects.filter(run=run).delete()
-    counts = dict.fromkeys(("planned", "refused", "unchanged", "left_out"), 0)
+    counts: dict[str, Any] = dict.fromkeys(("planned", "refused", "unchanged", "left_out"), 0)
     for plan in plan_chunks(run, sender_ids, keeps_restored=keeps_restored):
         counts["planned"] += plan.planned
         counts["refused"] += len(plan.rows) - plan.planned
         counts["unchanged"] += plan.unchanged
         counts["left_out"] += plan.left_out
         with transaction.atomic():
-            if not open_runs.update(lease_until=timezone.now() + PLAN_LEASE, **counts):
-                return None
+            lease.renew(**counts)
             Delivery.objects.bulk_create(plan.rows, batch_size=200)
-    open_runs.update(state=DeliveryRunState.PLANNED, lease_until=None, **counts)
+    lease.release(state=DeliveryRunState.PLANNED, **counts)
     run.refresh_from_db()
     return run
 

@@ -199,7 +199,7 @@ def test_a_lapsed_run_is_interrupted_and_started_again(sandbox, connection, byst
 def test_whoever_was_taken_for_dead_writes_nothing_more(sandbox, connection, small_pages):
     def take_away(run):
         if run.people_read:
-            SyncRun.objects.filter(pk=run.pk).update(state=RunState.INTERRUPTED)
+            SyncRun.objects.filter(pk=run.pk).update(state=RunState.INTERRUPTED, lease_until=None)
 
     run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
     run = runs.carry_out(run.pk, progress=take_away)

@@ -13,9 +13,10 @@ from django.utils import timezone
 from integrations.connection import lifecycle
 from integrations.errors import RateLimited, Unreachable
 from integrations.models import Connection, ConnectionState, LedgerEntry
+from portal.leases import Lease, LeaseLost
 from signatures.delivery.digest import digest
 from signatures.delivery.failure_watch import FailureWatch, SilenceWatch
-from signatures.delivery.lease import Lease, LeaseLost
+from signatures.delivery.lease import take_run
 from signatures.delivery.originals import list_originals
 from signatures.delivery.runs import carry_out, plan_delivery, resume_delivery, start_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Snapshot
@@ -323,22 +324,22 @@ def test_disconnect_in_the_middle_ends_the_run_as_skipped(sandbox, started):
 
 
 def test_run_that_another_process_holds_is_left_alone(sandbox, started):
-    lease = Lease.take(started.pk, "deliver")
+    lease = take_run(started.pk, "deliver")
 
     run = carry_out(started.pk)
 
     assert (run.state, list(sandbox.requests)) == (DeliveryRunState.RUNNING, [])
-    lease.release(DeliveryRunState.QUEUED)
+    lease.release(state=DeliveryRunState.QUEUED)
     assert carry_out(started.pk).state == DeliveryRunState.COMPLETE
 
 
 def test_late_holder_of_a_lapsed_lease_changes_nothing(started):
-    late = Lease.take(started.pk, "deliver")
+    late = take_run(started.pk, "deliver")
     DeliveryRun.objects.filter(pk=started.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-    Lease.take(started.pk, "deliver")
+    take_run(started.pk, "deliver")
 
     with pytest.raises(LeaseLost):
-        late.update(delivered=99)
+        late.renew(delivered=99)
 
     assert DeliveryRun.objects.get(pk=started.pk).delivered == 0
 
@@ -436,7 +437,7 @@ def test_run_taken_over_while_it_wrote_leaves_the_taker_in_charge(sandbox, start
     def take_over(now: DeliveryRun) -> None:
         if not taken:
             DeliveryRun.objects.filter(pk=now.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-            taken.append(Lease.take(now.pk, "deliver"))
+            taken.append(take_run(now.pk, "deliver"))
 
     run = carry_out(started.pk, progress=take_over)
 

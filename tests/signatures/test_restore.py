@@ -10,7 +10,7 @@ from integrations.disconnect.restoration import Restoration, get_restoration
 from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection, DisconnectStep, Mailbox
 from signatures.authoring.templates import save_template
-from signatures.delivery.lease import Lease
+from signatures.delivery.lease import take_run
 from signatures.delivery.restore import carry_out_restore, preview_restore, restore_connection, start_restore
 from signatures.delivery.runs import DeliveryBlocked, carry_out, plan_delivery, start_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group, Placement, Sender, Snapshot
@@ -204,7 +204,7 @@ def test_waiting_and_halted_deliveries_are_given_up_for_a_restore(sandbox, ready
 def test_restore_waits_for_a_delivery_that_is_being_written(sandbox, ready, delivered, domain):
     change_template(domain, "<p>New: {{ sender.name }}</p>")
     running = start_delivery(plan_delivery(domain, by_label="test"), by_label="test")
-    Lease.take(running.pk, "deliver")
+    take_run(running.pk, "deliver")
 
     with pytest.raises(DeliveryBlocked, match="running"):
         start_restore(ready, by_label="test")
