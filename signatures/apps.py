@@ -9,4 +9,4 @@ class SignaturesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from .delivery import restore_report  # noqa: F401 - connects them
+        from . import receivers  # noqa: F401 - connects them

@@ -443,7 +443,7 @@ def test_run_taken_over_while_it_wrote_leaves_the_taker_in_charge(sandbox, start
 
     assert run.state == DeliveryRunState.RUNNING
     assert run.delivered == 0
-    taken[0].release(DeliveryRunState.QUEUED)
+    taken[0].release(state=DeliveryRunState.QUEUED)
     sent = get_writes(sandbox)
     run = carry_out(started.pk)
     assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, run.planned)
