@@ -8,8 +8,7 @@ from django_q.models import OrmQ
 
 from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection, ConnectionState, DisconnectStep
-
-from .conftest import get_values
+from tests.support.connections import get_values
 
 TOKEN_COLUMNS = ("access_sealed", "refresh_sealed", "access_expires_at", "refresh_started_at")
 LEAVER = """

@@ -13,8 +13,8 @@ from django.utils import timezone
 from integrations.models import AssumptionReport, Connection, LedgerEntry
 from integrations.outreach.sandbox.contradictions import contradict
 from portal.models import Role
-
-from .conftest import get_values, words_of
+from tests.support.connections import get_values
+from tests.support.page_text import words_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,8 +10,7 @@ from django.core.management import CommandError, call_command
 
 from integrations.models import LedgerEntry, Person, SyncRun
 from tests.installation import wait_until
-
-from .conftest import get_values
+from tests.support.connections import get_values
 
 
 def test_syncdirectory_reads_everything_and_says_how_much(sandbox, connection, bystander, capsys):

@@ -9,8 +9,8 @@ import pytest
 from django.urls import reverse
 
 from portal.models import Role, User
-
-from .conftest import change_query, words_of
+from tests.support.consent import change_query
+from tests.support.page_text import words_of
 
 pytestmark = pytest.mark.usefixtures("unchanged_bystander")
 

@@ -6,8 +6,9 @@ import pytest
 from django.urls import reverse
 
 from integrations.models import Connection, ConnectionState
-
-from .conftest import UNTOUCHED, get_acts, get_values, words_of
+from tests.support.connections import get_acts, get_values
+from tests.support.consent import UNTOUCHED
+from tests.support.page_text import words_of
 
 pytestmark = pytest.mark.usefixtures("unchanged_bystander")
 

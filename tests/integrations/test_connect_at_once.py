@@ -17,8 +17,7 @@ from django.urls import reverse
 
 from portal.models import Domain
 from tests.installation import wait_until
-
-from .conftest import RoundTrip, token_calls
+from tests.support.consent import RoundTrip, token_calls
 
 pytestmark = pytest.mark.usefixtures("unchanged_bystander")
 

@@ -9,8 +9,9 @@ from django.urls import reverse
 
 from integrations.models import Connection, ConnectionState
 from integrations.outreach.scopes import REQUESTED
-
-from .conftest import NOTHING_STORED, UNTOUCHED, get_acts, get_values, token_calls, words_of
+from tests.support.connections import get_acts, get_values
+from tests.support.consent import NOTHING_STORED, UNTOUCHED, token_calls
+from tests.support.page_text import words_of
 
 pytestmark = pytest.mark.usefixtures("unchanged_bystander")
 

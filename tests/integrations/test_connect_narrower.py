@@ -15,8 +15,9 @@ from integrations.errors import ScopeMissing
 from integrations.ledger.usage import summarise
 from integrations.models import Connection, LedgerEntry, Person, RunState
 from integrations.outreach.scopes import REQUESTED, REQUESTED_NARROWLY
-
-from .conftest import NOTHING_STORED, run_sync, words_of
+from tests.support.consent import NOTHING_STORED
+from tests.support.page_text import words_of
+from tests.support.sync_runs import run_sync
 
 pytestmark = pytest.mark.usefixtures("unchanged_bystander")
 

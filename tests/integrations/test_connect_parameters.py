@@ -11,8 +11,8 @@ import pytest
 from django.urls import reverse
 
 from integrations.outreach.scopes import REQUESTED
-
-from .conftest import NOTHING_STORED, change_query, token_calls, words_of
+from tests.support.consent import NOTHING_STORED, change_query, token_calls
+from tests.support.page_text import words_of
 
 pytestmark = pytest.mark.usefixtures("unchanged_bystander")
 

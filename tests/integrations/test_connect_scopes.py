@@ -8,8 +8,7 @@ import pytest
 
 from integrations.models import Connection, ConnectionState
 from integrations.outreach.scopes import REQUESTED, features_lost
-
-from .conftest import words_of
+from tests.support.page_text import words_of
 
 pytestmark = pytest.mark.usefixtures("unchanged_bystander")
 

@@ -12,8 +12,9 @@ from django.urls import reverse
 
 from integrations.models import Connection
 from portal.models import Role
-
-from .conftest import UNTOUCHED, RoundTrip, change_query, get_values, token_calls, words_of
+from tests.support.connections import get_values
+from tests.support.consent import UNTOUCHED, RoundTrip, change_query, token_calls
+from tests.support.page_text import words_of
 
 NOT_YOURS = "This answer from Outreach does not belong to anything you started here."
 

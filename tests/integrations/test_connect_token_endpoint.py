@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from integrations.models import LedgerEntry
-
-from .conftest import NOTHING_STORED, UNTOUCHED, get_acts, get_values, token_calls, words_of
+from tests.support.connections import get_acts, get_values
+from tests.support.consent import NOTHING_STORED, UNTOUCHED, token_calls
+from tests.support.page_text import words_of
 
 pytestmark = pytest.mark.usefixtures("unchanged_bystander")
 

@@ -9,8 +9,7 @@ import pytest
 from django.urls import reverse
 
 from integrations.outreach.sandbox import Sandbox
-
-from .conftest import PUBLIC_URL
+from tests.support.connections import PUBLIC_URL
 
 MAILBOXES = 1000
 OURS = "<p>Ours</p>"

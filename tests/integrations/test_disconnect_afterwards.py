@@ -15,8 +15,8 @@ from integrations.gateway import open_gateway
 from integrations.models import Connection, RunState, SyncKind
 from integrations.sync import runs
 from tests.installation import wait_until
+from tests.support.connections import get_values
 
-from .conftest import get_values
 from .leaving import LEAVER, assert_erased, leave
 
 pytestmark = [

@@ -13,8 +13,8 @@ from integrations.errors import ConnectionLost
 from integrations.gateway import open_gateway
 from integrations.models import Connection, ConnectionState, DisconnectStep, RunState, SyncKind
 from integrations.sync import runs
+from tests.support.connections import get_acts, get_values
 
-from .conftest import get_acts, get_values
 from .leaving import assert_erased, get_state, leave
 
 pytestmark = [

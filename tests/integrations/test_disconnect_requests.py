@@ -9,8 +9,8 @@ from django.urls import reverse
 from integrations.disconnect.steps import DisconnectRefused
 from integrations.models import ConnectionState, DisconnectStep, SyncKind
 from integrations.sync import runs
+from tests.support.connections import get_values
 
-from .conftest import get_values
 from .leaving import get_queue, get_state, leave
 
 pytestmark = [

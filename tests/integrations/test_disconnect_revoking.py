@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from integrations.disconnect.steps import continue_disconnect
 from integrations.models import Connection, ConnectionState, DisconnectStep, LedgerEntry
+from tests.support.connections import get_acts, get_values
+from tests.support.page_text import words_of
 
-from .conftest import get_acts, get_values, words_of
 from .leaving import assert_erased, get_queue, get_state, leave
 
 pytestmark = [

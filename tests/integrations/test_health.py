@@ -18,8 +18,9 @@ from integrations.ledger import chain
 from integrations.models import Connection, LedgerEntry, Outcome
 from integrations.outreach.rate_limits import clock_skew
 from integrations.outreach.sandbox import http
+from tests.support.connections import get_values
+from tests.support.page_text import words_of
 
-from .conftest import get_values, words_of
 from .renewing import read_one
 
 pytestmark = pytest.mark.usefixtures("unchanged_bystander")

@@ -26,8 +26,8 @@ from integrations.models import AppendOnlyError, CallBudget, Connection, LedgerE
 from integrations.outreach.connector import OutreachConnector
 from integrations.outreach.endpoints import LIST_USERS
 from integrations.sync import runs
-
-from .conftest import get_acts, words_of
+from tests.support.connections import get_acts
+from tests.support.page_text import words_of
 
 ENDPOINTS = {
     ("GET", "/api/v2/users"): "list_people",

@@ -11,8 +11,7 @@ from integrations.models import LedgerEntry
 from integrations.outreach import policy
 from integrations.outreach.proof import ATTEMPTS
 from portal.models import Role
-
-from .conftest import words_of
+from tests.support.page_text import words_of
 
 
 def get_entries(domain) -> list[tuple[str, str, str]]:

@@ -24,8 +24,10 @@ from integrations.disconnect.steps import continue_disconnect
 from integrations.models import Connection, ConnectionState, LedgerEntry, Receipt, SigningKey
 from portal.models import Role
 from tests.installation import ROOT
+from tests.support.connections import get_calls, get_values
+from tests.support.page_text import words_of
+from tests.support.sync_runs import run_sync
 
-from .conftest import get_calls, get_values, run_sync, words_of
 from .leaving import assert_erased, leave
 
 pytestmark = [

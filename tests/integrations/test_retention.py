@@ -12,8 +12,8 @@ from integrations.models import Notice, RejectedRecord, SyncRun
 from integrations.retention import remove_old_syncs
 from integrations.sync.reader import get_watermarks
 from integrations.tasks import remove_old_syncs as task
-
-from .conftest import get_values, run_sync
+from tests.support.connections import get_values
+from tests.support.sync_runs import run_sync
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

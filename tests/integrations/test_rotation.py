@@ -15,8 +15,7 @@ from django.core.management import CommandError, call_command
 from integrations.crypto.rotation import reseal_all
 from integrations.crypto.sealing import open_sealed, seal
 from integrations.models import Connection
-
-from .conftest import get_values
+from tests.support.connections import get_values
 
 NEW_KEY = base64.urlsafe_b64encode(b"the newest key of 32 bytes here!").decode()
 LOST_KEY = base64.urlsafe_b64encode(b"a key that was lost in a move...").decode()

@@ -16,8 +16,8 @@ from integrations.connection.lifecycle import check_connection
 from integrations.crypto.sealing import Unsealable, get_keyring, open_sealed, reseal, seal
 from integrations.errors import ClientMisconfigured
 from integrations.models import Connection, ConnectionState
-
-from .conftest import get_values, words_of
+from tests.support.connections import get_values
+from tests.support.page_text import words_of
 
 OTHER_KEY = base64.urlsafe_b64encode(b"another key of thirty-two bytes!").decode()
 

@@ -13,8 +13,9 @@ from integrations.errors import ScopeMissing
 from integrations.gateway import open_gateway
 from integrations.models import Connection, LedgerEntry, Person, RunState
 from portal.models import Role, User
-
-from .conftest import get_values, run_sync, words_of
+from tests.support.connections import get_values
+from tests.support.page_text import words_of
+from tests.support.sync_runs import run_sync
 
 pytestmark = pytest.mark.usefixtures("unchanged_bystander")
 

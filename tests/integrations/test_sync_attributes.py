@@ -15,8 +15,8 @@ from integrations.models import Connection, Mailbox, Person, RejectedRecord, Run
 from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
 from integrations.outreach.sandbox import Sandbox
 from integrations.sync.mirror import COLUMNS
-
-from .conftest import PUBLIC_URL, run_sync
+from tests.support.connections import PUBLIC_URL
+from tests.support.sync_runs import run_sync
 
 Rows = dict[str, dict[str, Any]]
 LINES = {

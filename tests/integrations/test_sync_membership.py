@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integrations.models import Person, SyncKind, Team
-
-from .conftest import run_sync
+from tests.support.sync_runs import run_sync
 
 
 @pytest.mark.parametrize(

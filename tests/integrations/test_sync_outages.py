@@ -26,8 +26,8 @@ from integrations.models import (
     SyncRun,
 )
 from integrations.sync import runs
-
-from .conftest import run_sync, words_of
+from tests.support.page_text import words_of
+from tests.support.sync_runs import run_sync
 
 OUTAGES = [
     ("status", {"status": 500}),

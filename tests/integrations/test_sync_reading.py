@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from integrations.models import Mailbox, Person, RunState, SyncKind, Team
 from integrations.sync import runs as sync_runs
-
-from .conftest import get_mirror, run_sync
+from tests.support.sync_runs import get_mirror, run_sync
 
 
 def test_first_sync_mirrors_every_person_team_and_mailbox(sandbox, connection):

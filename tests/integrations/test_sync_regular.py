@@ -11,8 +11,7 @@ from integrations import tasks
 from integrations.models import Person, RunState, SyncKind, SyncRun
 from integrations.sync import runs
 from portal.models import Domain
-
-from .conftest import get_mirror, run_sync
+from tests.support.sync_runs import get_mirror, run_sync
 
 LISTINGS = ["/api/v2/teams", "/api/v2/users", "/api/v2/mailboxes"]
 

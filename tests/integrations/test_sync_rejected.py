@@ -12,8 +12,7 @@ from django.urls import reverse
 from integrations import tasks
 from integrations.connection.notices import send_notice, watch_connections
 from integrations.models import Connection, Mailbox, Notice, Person, RejectedRecord, RunState, SyncKind
-
-from .conftest import get_mirror, run_sync
+from tests.support.sync_runs import get_mirror, run_sync
 
 ALL = {"path": "/api/v2/users", "times": None}
 

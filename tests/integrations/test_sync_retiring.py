@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integrations.models import Mailbox, Person, RunState, SyncKind, Team
-
-from .conftest import SMALL_PAGES, run_sync
+from tests.support.sync_runs import SMALL_PAGES, run_sync
 
 
 def test_who_is_gone_is_retired_by_a_full_run_and_comes_back(sandbox, mirrored):

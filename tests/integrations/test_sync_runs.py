@@ -25,8 +25,8 @@ from integrations.models import (
 from integrations.signals import directory_synced
 from integrations.sync import runs
 from tests.installation import wait_until
-
-from .conftest import SMALL_PAGES, get_acts, run_sync
+from tests.support.connections import get_acts
+from tests.support.sync_runs import SMALL_PAGES, run_sync
 
 # ── waiting, losing, two at once ─────────────────────────────────────────────────────────────────
 

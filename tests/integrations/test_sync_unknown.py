@@ -9,8 +9,7 @@ from django.urls import reverse
 
 from integrations.models import Connection, Mailbox, Person, RunState
 from signatures import tasks
-
-from .conftest import run_sync
+from tests.support.sync_runs import run_sync
 
 ABSENT = object()
 

@@ -12,8 +12,9 @@ from integrations.connection.lifecycle import check_connection
 from integrations.errors import ClientMisconfigured, RateLimited, Unreachable
 from integrations.models import Connection, ConnectionState, RunState
 from integrations.sync import runs
+from tests.support.connections import get_values
+from tests.support.sync_runs import run_sync
 
-from .conftest import get_values, run_sync
 from .renewing import age, read_one
 
 

@@ -17,8 +17,8 @@ from integrations.errors import ConnectionLost, RateLimited, Unreachable
 from integrations.models import Connection, ConnectionState
 from integrations.outreach.oauth import TokenReply
 from tests.installation import wait_until
+from tests.support.connections import get_values
 
-from .conftest import get_values
 from .renewing import REFRESHERS, age, read_one
 
 

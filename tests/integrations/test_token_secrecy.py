@@ -12,8 +12,8 @@ from django_q.models import OrmQ
 from integrations.crypto.sealing import open_sealed
 from integrations.models import Connection, LedgerEntry
 from integrations.sync import runs
+from tests.support.sync_runs import run_sync
 
-from .conftest import run_sync
 from .renewing import age, read_one
 
 

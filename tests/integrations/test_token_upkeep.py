@@ -6,8 +6,8 @@ from django.urls import reverse
 
 from integrations import tasks
 from integrations.models import Connection, ConnectionState
+from tests.support.connections import get_values
 
-from .conftest import get_values
 from .renewing import age, read_one
 
 DAY = 24 * 3600

@@ -13,8 +13,7 @@ from playwright.sync_api import Page, expect
 
 from integrations.ledger.digests import digest_entry
 from tests.portal_process import DOMAIN, OWNER, running_portal
-
-from .conftest import Person
+from tests.support.browser_person import Person
 
 pytestmark = pytest.mark.browser
 

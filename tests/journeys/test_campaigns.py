@@ -12,8 +12,7 @@ from PIL import Image
 from playwright.sync_api import FilePayload, expect
 
 from tests.portal_process import DOMAIN, Portal, running_portal
-
-from .conftest import Person
+from tests.support.browser_person import Person
 
 pytestmark = pytest.mark.browser
 

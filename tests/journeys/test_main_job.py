@@ -11,8 +11,7 @@ from playwright.sync_api import expect
 
 from tests.installation import wait_until
 from tests.portal_process import DOMAIN, OWNER, Portal, running_portal
-
-from .conftest import Person
+from tests.support.browser_person import Person
 
 pytestmark = pytest.mark.browser
 

@@ -11,8 +11,7 @@ import pytest
 from django.urls import resolve
 
 from tests.portal_process import DOMAIN, Portal, running_portal
-
-from .conftest import Person
+from tests.support.browser_person import Person
 
 pytestmark = pytest.mark.browser
 

@@ -17,10 +17,10 @@ from portal.models import Membership, Role
 from portal.worker.heartbeat import record_beat
 from signatures.authoring.templates import save_template
 from signatures.models import Assignment, DeliveryRun, DeliveryRunState, Group, Template
+from tests.support.addresses import get_body, get_path
+from tests.support.furnished_domain import House, make_user
 
-from .conftest import House, make_user
 from .matrix import read_table
-from .test_access import get_body, get_path
 
 OWNER = "owner@people.example"
 HOME, MANAGE = "/domains/<str:domain>/", "/manage/domains/<str:domain>/"

@@ -55,7 +55,7 @@ from signatures.models import (
 from signatures.recipients.merge_variable import start_test
 from signatures.senders.groups import refresh_groups
 from signatures.senders.refresh import refresh_senders
-from tests.signatures.campaigns.conftest import add_banner, make_campaign
+from tests.support.campaigns import add_banner, make_campaign
 
 ARGUMENT = "canary-argument-5b1f"
 RESULT = "canary-result-77c0"

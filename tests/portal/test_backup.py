@@ -14,9 +14,10 @@ from integrations.connection.lifecycle import ResumeRefused, check_connection, p
 from integrations.models import Connection, ConnectionState
 from portal.management.commands.countrows import list_differences
 from tests.installation import Installation
-from tests.integrations.conftest import get_acts, get_values, token_calls
 from tests.integrations.renewing import age
 from tests.portal_process import as_json
+from tests.support.connections import get_acts, get_values
+from tests.support.consent import token_calls
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,8 +9,7 @@ from django.utils import timezone
 from integrations.models import Connection, ConnectionState, LedgerEntry, RunState, SyncKind, SyncRun
 from portal.models import Domain, Membership, Role
 from signatures.models import Delivery, DeliveryRun
-
-from .conftest import make_user
+from tests.support.furnished_domain import make_user
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from django.test import Client
 
 from tests.installation import wait_until
 from tests.portal_process import OWNER, PASSWORD, find_free_port, running_portal
+from tests.support.addresses import ask, furnish_admin, get_body, get_path, make_clients
+from tests.support.furnished_domain import House
 
-from .conftest import House
 from .matrix import read_table
-from .test_access import ask, furnish_admin, get_body, get_path, make_clients
 
 FRAMES = ("/frame/", "/senders/<int:pk>/preview/", "/templates/preview/", "/templates/trial/")
 """Signatures in a sandboxed frame: a policy of their own, stricter still."""

@@ -14,10 +14,9 @@ from django.utils import timezone
 
 from integrations.models import LedgerEntry
 from portal.models import Domain, Invitation, Membership, Role, User
-from tests.integrations.conftest import words_of
-
-from .conftest import make_user
-from .test_mfa import dump_database
+from tests.support.database_text import dump_database
+from tests.support.furnished_domain import make_user
+from tests.support.page_text import words_of
 
 NEW = "new@acme.example"
 PASSWORD = "seven green kettles"

@@ -7,8 +7,7 @@ from django.urls import reverse
 
 from integrations.models import LedgerEntry
 from portal.models import Membership, Role, User
-
-from .conftest import make_user
+from tests.support.furnished_domain import make_user
 
 
 def add(domain, role, email) -> Membership:

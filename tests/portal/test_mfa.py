@@ -14,8 +14,6 @@ import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-from django.contrib.sessions.models import Session
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -23,6 +21,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from integrations.crypto.sealing import Unsealable, open_sealed
 from portal.models import Domain, Role, User
+from tests.support.database_text import dump_database
 
 PASSWORD = "correct horse battery"  # the one `make_member` gives
 LOGIN = "/accounts/login/"
@@ -76,16 +75,6 @@ def read_recovery_codes(client: Client) -> list[str]:
     page = client.get("/accounts/2fa/recovery-codes/")
     assert page.status_code == 200
     return list(page.context["unused_codes"])
-
-
-def dump_database() -> str:
-    """Everything every table holds, as text; sessions decoded, since their encoding hides nothing."""
-    held = []
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names():
-            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608 - our own tables
-            held += [str(row) for row in cursor.fetchall()]
-    return "\n".join(held + [str(session.get_decoded()) for session in Session.objects.all()])
 
 
 def test_an_authenticator_app_is_set_up_and_then_asked_for(client, owner, bystander):

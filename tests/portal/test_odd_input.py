@@ -11,11 +11,10 @@ from django.contrib import admin
 from django.http import HttpResponse
 from django.test import Client
 
-from .conftest import House
-from .matrix import Row, read_table
-from .test_access import MISSING, ask, clients, get_body, get_path
+from tests.support.addresses import MISSING, ask, get_body, get_path
+from tests.support.furnished_domain import House
 
-__all__ = ["clients"]  # a fixture
+from .matrix import Row, read_table
 
 ROWS = [row for row in read_table() if not row.is_repeated]
 ADMIN_LIST = Row("/admin/", "GET", (), is_repeated=False)

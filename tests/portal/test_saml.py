@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +17,9 @@ from lxml import etree
 from integrations.models import LedgerEntry
 from portal.accounts.invitations import VALID_FOR
 from portal.models import Domain, IdentityProvider, Invitation, Membership, Role, User
-from tests.integrations.conftest import words_of
+from tests.support.database_text import dump_database
+from tests.support.page_text import words_of
+from tests.support.saml_sign_in import ACS, BASE, DANA, LOGIN, METADATA, begin, post, sign, sign_in
 
 from .saml_provider import (
     ENTITY_ID,
@@ -32,70 +33,6 @@ from .saml_provider import (
     read_request,
     write_answer,
 )
-from .test_mfa import dump_database
-
-DANA = "dana@acme.example"
-LOGIN, BASE = "/accounts/sso/acme.example/login/", "/accounts/sso/acme.example/saml/"
-METADATA, ACS = f"http://testserver{BASE}", f"http://testserver{BASE}acs/"
-
-
-@pytest.fixture(scope="module")
-def signer() -> Signer:
-    return Signer()
-
-
-@pytest.fixture(scope="module")
-def stranger() -> Signer:
-    return Signer()
-
-
-@pytest.fixture
-def provider(signer: Signer, domain: Domain, settings: Any) -> IdentityProvider:
-    settings.PUBLIC_URL = "http://testserver"
-    return IdentityProvider.objects.create(
-        domain=domain,
-        protocol="saml",
-        saml_entity_id=ENTITY_ID,
-        saml_sso_url=SSO_URL,
-        saml_certificates=signer.pem,
-        saml_email_attribute=MAIL,
-    )
-
-
-@pytest.fixture
-def bystander(other_domain: Domain, make_member: Callable[..., User]) -> User:
-    return make_member(other_domain, Role.OWNER)
-
-
-def begin(client: Client, start: str = LOGIN) -> Statement:
-    """Go out to the provider; what an honest answer to that request says."""
-    out: Any = client.post(start)
-    assert out.status_code == 302, words_of(out)
-    assert out["Location"].startswith(f"{SSO_URL}?SAMLRequest=")
-    request = read_request(out["Location"])
-    return Statement(request_id=request.get("ID") or "", acs=ACS, audience=METADATA)
-
-
-def sign(told: Statement, signer: Signer) -> str:
-    response = write_answer(told)
-    signer.sign(find_assertion(response))
-    return pack(response)
-
-
-def post(client: Client, answer: str) -> Any:
-    """Post an answer as a browser does from the provider's page, where no session cookie goes along, and go on."""
-    without_session = Client(enforce_csrf_checks=True)
-    taken = without_session.post(f"{BASE}acs/", {"SAMLResponse": answer, "RelayState": "//evil.example"})
-    assert "countersign_session" not in taken.cookies
-    if taken.status_code != 302:
-        return taken
-    assert taken["Location"] == f"{BASE}finish/"
-    client.cookies["countersign_saml"] = taken.cookies["countersign_saml"].value
-    return client.get(taken["Location"])
-
-
-def sign_in(client: Client, signer: Signer, **said: Any) -> Any:
-    return post(client, sign(replace(begin(client), **said), signer))
 
 
 def is_in(client: Client) -> bool:

@@ -1,6 +1,5 @@
 """SAML answers as each provider shapes them sign their person in; what is bent says why it was not believed."""
 
-# ruff: noqa: F811 - fixtures of the module beside are named by tests as arguments
 from __future__ import annotations
 
 import copy
@@ -15,12 +14,12 @@ from django.test import Client
 from lxml import etree
 
 from portal.models import Domain, IdentityProvider, Role, User
-from tests.integrations.conftest import words_of
+from tests.support.page_text import words_of
+from tests.support.saml_sign_in import ACS, BASE, DANA, LOGIN, begin, post, sign_in
 
 from .saml_provider import MAIL, NAMES, SSO_URL, Signer, Statement, find_assertion, pack, write_answer
 from .saml_shapes import SHAPES, Bend, encrypt, sign_shape, write_shape
 from .sso_sign_in import is_in, read_log
-from .test_saml import ACS, BASE, DANA, LOGIN, begin, bystander, post, provider, sign_in, signer, stranger  # noqa: F401
 
 A = f"{{{NAMES['saml']}}}"
 

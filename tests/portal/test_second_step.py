@@ -9,8 +9,7 @@ from django.urls import reverse
 
 from integrations.models import LedgerEntry
 from portal.models import Domain, Role, User
-
-from .conftest import make_user
+from tests.support.furnished_domain import make_user
 
 SET_UP = "/accounts/2fa/"
 

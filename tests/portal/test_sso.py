@@ -27,10 +27,9 @@ from portal.accounts.invitations import VALID_FOR
 from portal.models import Domain, IdentityProvider, Invitation, Membership, Role, User
 from portal.sso.discovery import read_configuration
 from portal.sso.transport import ProviderUnreachable, make_session
-from tests.integrations.conftest import words_of
-
-from .conftest import make_user
-from .test_mfa import dump_database
+from tests.support.database_text import dump_database
+from tests.support.furnished_domain import make_user
+from tests.support.page_text import words_of
 
 DANA = "dana@acme.example"
 SECRET = "canary-of-a-client-secret"

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.models import Domain, IdentityProvider, Invitation, Membership, Role, User
-from tests.integrations.conftest import words_of
+from tests.support.page_text import words_of
 
 from .oidc_provider import Provider, running
 from .sso_sign_in import CALLBACK, DANA, LOGIN, come_back, go_out, is_in, read_log, set_up

@@ -17,13 +17,12 @@ from django.test import Client
 from lxml import etree
 
 from portal.models import Domain, IdentityProvider, Role, User
+from tests.support.saml_sign_in import BASE, begin, post
 
 from .oidc_provider import CONFIGURATION, Provider, Reply, make_jwk, running
 from .saml_provider import NAMES, Signer, find_assertion, pack, write_answer
 from .sso_sign_in import CALLBACK, DANA, LOGIN, go_out, is_in, set_up
-from .test_saml import BASE, begin, post, provider, signer  # noqa: F401 - fixtures
 
-# ruff: noqa: F811 - fixtures of the module beside are named by tests as arguments
 ODD: list[Any] = [
     None, True, 0, -1, 10**400, float("inf"), float("nan"), "", "true", "\x00", "\ud800", "a" * 5_000, "\r\nX: y",
     "é<b>", [], [None], {"a": {"b": []}}, 1e308,

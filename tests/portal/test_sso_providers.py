@@ -15,7 +15,7 @@ from django.urls import reverse
 from integrations.crypto.sealing import seal
 from integrations.models import LedgerEntry
 from portal.models import Domain, IdentityProvider, Role, User
-from tests.integrations.conftest import words_of
+from tests.support.page_text import words_of
 
 from .oidc_provider import Provider, Reply, running
 from .sso_sign_in import DANA, SECRET, come_back, is_in, read_log, set_up

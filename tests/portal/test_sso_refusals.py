@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from integrations.crypto.sealing import seal
 from portal.models import Domain, IdentityProvider, Role, User
-from tests.integrations.conftest import words_of
+from tests.support.page_text import words_of
 
 from .oidc_provider import CONFIGURATION, STRANGE_KEY, Provider, Reply, make_jwk, running
 from .sso_sign_in import CALLBACK, DANA, LOGIN, SECRET, come_back, go_out, is_in, read_log, set_up

@@ -17,7 +17,7 @@ from portal.deadline import within
 from portal.models import Domain, IdentityProvider, Role, User
 from portal.sso import slots
 from portal.sso.transport import ProviderUnreachable, call, is_acceptable, read_document
-from tests.integrations.conftest import words_of
+from tests.support.page_text import words_of
 
 from .oidc_provider import Provider, Reply, running
 from .sso_sign_in import CALLBACK, DANA, LOGIN, come_back, go_out, is_in, read_log, set_up

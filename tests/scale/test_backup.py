@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import find_programs
+from tests.support.postgres import find_programs
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,8 +14,7 @@ import requests
 from tests.installation import Installation, wait_until
 from tests.portal_process import find_free_port
 from tests.signatures.banners.company_script import COUNT_ROWS, MAKE_COMPANY, SWEEP
-
-from .conftest import Cluster
+from tests.support.postgres import Cluster
 
 pytestmark = pytest.mark.postgres
 

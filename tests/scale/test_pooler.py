@@ -16,8 +16,8 @@ import pytest
 from integrations.outreach.sandbox import Sandbox
 from tests.installation import Installation, wait_until
 from tests.portal_process import as_json, find_free_port
+from tests.support.postgres import SUPERUSER, Cluster
 
-from .conftest import SUPERUSER, Cluster
 from .test_postgres import DOMAIN, SYNC_AND_DELIVER, do_the_job, found_and_connect
 
 pytestmark = [pytest.mark.postgres, pytest.mark.pgbouncer]

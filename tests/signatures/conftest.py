@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import connection as database
+from django.utils import timezone
 
-from integrations.models import Connection, SyncKind
+from integrations.models import Connection, Person
 from integrations.outreach.sandbox import Sandbox
-from integrations.sync import runs
 from portal.models import Domain
+from signatures.analytics import spool as analytics_spool
+from signatures.analytics.spool import Spool
 from signatures.authoring.templates import install_starters
+from signatures.campaigns.ruleset import touch
 from signatures.delivery.runs import carry_out, plan_delivery, start_delivery
-from signatures.models import Delivery, DeliveryRun, DeliveryState
+from signatures.models import (
+    Banner,
+    BannerPlace,
+    Campaign,
+    DeliveryRun,
+    Sender,
+)
 from signatures.recipients import facts
-from signatures.senders.groups import refresh_groups
-from signatures.senders.refresh import refresh_senders
-
-
-def read_directory(connection: Connection) -> None:
-    """The mirror, the groups and the senders say what Outreach says now."""
-    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
-    runs.carry_out(run.pk)
-    refresh_groups(connection)
-    refresh_senders(connection, since=None)
+from signatures.serving import cache
+from tests.support.banner_slot import make_image, open_place
+from tests.support.banners import PUBLIC_URL
+from tests.support.campaigns import add_banner, make_campaign
+from tests.support.company import Company, found_company
+from tests.support.deliveries import read_directory
 
 
 @pytest.fixture
@@ -61,17 +71,101 @@ def resync(ready: Connection) -> Callable[[], None]:
     return lambda: read_directory(ready)
 
 
-def get_writes(sandbox: Sandbox) -> list[str]:
-    """Return the ids of the mailboxes that were written, in the order the requests arrived."""
-    return [entry.path.rsplit("/", 1)[1] for entry in sandbox.requests if entry.method == "PATCH"]
+@pytest.fixture
+def company(domain: Domain) -> Company:
+    return found_company(domain)
 
 
-def get_held(sandbox: Sandbox) -> dict[str, str]:
-    """Return mailbox id -> the signature Outreach holds, '' for none."""
-    return {str(id): mailbox.email_signature or "" for id, mailbox in sandbox.directory.mailboxes.items()}
+@pytest.fixture
+def bystanders(other_domain: Domain) -> Company:
+    return found_company(other_domain)
 
 
-def get_delivered(run: DeliveryRun) -> set[str]:
-    """Return the ids of the mailboxes the run delivered to."""
-    rows = Delivery.objects.filter(run=run, state=DeliveryState.DELIVERED)
-    return set(rows.values_list("mailbox_remote_id", flat=True))
+@pytest.fixture
+def fresh_serving(
+    look_ups_end: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """A test has a serving cache and a spool of its own, at the public URL of `tests.support.banners`."""
+    settings.PUBLIC_URL = PUBLIC_URL
+    settings.SPOOL_FOLDER = str(tmp_path / "spool")
+    spool = Spool()
+    monkeypatch.setattr(cache, "SHOWCASE", cache.Showcase())
+    monkeypatch.setattr(analytics_spool, "SPOOL", spool)
+    yield
+    spool.close()
+
+
+@pytest.fixture
+def theirs(other_domain: Domain) -> Campaign:
+    """The bystander's campaign, running, with a banner."""
+    campaign = make_campaign(other_domain, name="Theirs")
+    add_banner(campaign)
+    return campaign
+
+
+@pytest.fixture
+def hold(sandbox: Sandbox) -> Iterator[Callable[[str], Callable[[], None]]]:
+    """Requests for the path are answered once what is returned was called, and at the end of the test."""
+    released = threading.Event()
+
+    def hold_path(path: str) -> Callable[[], None]:
+        sandbox.watchers.append(lambda request: request.path == path and released.wait())
+        return released.set
+
+    yield hold_path
+    released.set()
+
+
+@pytest.fixture
+def place(domain: Domain) -> BannerPlace:
+    return open_place(domain)
+
+
+@pytest.fixture
+def sender(domain: Domain, connection: Connection) -> Sender:
+    person = Person.objects.create(
+        connection=connection, remote_id="9001", email="maria@acme.example", changed_at=timezone.now()
+    )
+    return Sender.objects.create(
+        domain=domain,
+        person=person,
+        email="maria@acme.example",
+        name="Maria Alvarez",
+        changed_at=timezone.now(),
+    )
+
+
+@pytest.fixture
+def campaign(domain: Domain) -> Callable[..., Campaign]:
+    """Make a running campaign with one banner, for an audience given as (attribute, operator, values)."""
+
+    def make(name: str, *conditions: tuple[str, str, list[str]], **options: Any) -> Campaign:
+        audience = [
+            {"attribute": attribute, "operator": operator, "values": values}
+            for attribute, operator, values in conditions
+        ]
+        options = {"domain": domain, "starts_at": timezone.now() - timedelta(days=1), **options}
+        made = Campaign.objects.create(name=name, audience=audience, **options)
+        Banner.objects.create(
+            campaign=made,
+            name=f"{name} banner",
+            image=make_image(made.domain),
+            alt=f"See {name}",
+            link=f"https://acme.example/{made.pk}",
+        )
+        touch(made.domain)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def reads_beside_writers(transactional_db: None) -> Iterator[None]:
+    """What the test reads while a thread writes neither waits for it nor stops it.
+
+    Connections to one database in memory lock whole tables against each other, which a database on disk does not.
+    """
+    with database.cursor() as cursor:
+        cursor.execute("PRAGMA read_uncommitted = 1")
+        yield
+        cursor.execute("PRAGMA read_uncommitted = 0")

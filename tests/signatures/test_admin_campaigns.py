@@ -13,7 +13,7 @@ from portal.models import Domain, User
 from signatures.campaigns.editing import archive_campaign, set_audience
 from signatures.campaigns.ruleset import load_board
 from signatures.models import AttributeLabel, Banner, BannerPlace, Campaign, RecipientList
-from tests.signatures.campaigns.conftest import add_banner, make_campaign, make_picture
+from tests.support.campaigns import add_banner, make_campaign, make_picture
 
 BY = "operator@portal.example"
 PAGE = "/admin/signatures/"

@@ -10,8 +10,7 @@ from django.core.management import CommandError, call_command
 from integrations.models import Connection
 from signatures.delivery.drift import Drifted, check_drift
 from signatures.models import DeliveryRun, Sender
-
-from .conftest import get_delivered, get_held, get_writes
+from tests.support.deliveries import get_delivered, get_held, get_writes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

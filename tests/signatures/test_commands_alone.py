@@ -16,8 +16,7 @@ from portal.models import Role
 from signatures.authoring.templates import install_starters
 from signatures.models import DeliveryRun, Group, Placement, Sender
 from signatures.senders.groups import ensure_default_group
-
-from .conftest import get_held, get_writes
+from tests.support.deliveries import get_held, get_writes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,8 +19,7 @@ from signatures.models import (
     Snapshot,
     Template,
 )
-
-from .conftest import get_delivered, get_held, get_writes
+from tests.support.deliveries import get_delivered, get_held, get_writes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,8 +20,7 @@ from signatures.delivery.lease import take_run
 from signatures.delivery.originals import list_originals
 from signatures.delivery.runs import carry_out, plan_delivery, resume_delivery, start_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Snapshot
-
-from .conftest import get_held, get_writes
+from tests.support.deliveries import get_held, get_writes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATCH = {"method": "PATCH", "path": "/api/v2/mailboxes/*"}

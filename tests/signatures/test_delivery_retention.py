@@ -21,8 +21,7 @@ from signatures.delivery.retention import remove_old_deliveries
 from signatures.models import Delivery, DeliveryRun, Placement, Snapshot
 from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
 from signatures.tasks import remove_old_deliveries as task
-
-from .conftest import get_held
+from tests.support.deliveries import get_held
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,8 +16,7 @@ from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.runs import plan_delivery, start_delivery
 from signatures.models import DeliveryRun, DeliveryRunState, Following, Group, Sender
 from signatures.tasks import deliver_signatures, follow_sync, restore_signatures, sweep_deliveries
-
-from .conftest import get_held, get_writes
+from tests.support.deliveries import get_held, get_writes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

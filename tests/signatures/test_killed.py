@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from integrations.outreach.sandbox import Sandbox
-
-from .conftest import get_held, get_writes
+from tests.support.deliveries import get_held, get_writes
 
 SCRIPT = Path(__file__).parent / "killed.py"
 # A moment and how often it may come before the kill: writes are many, recordings are one in fifty.

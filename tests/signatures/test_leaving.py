@@ -32,8 +32,7 @@ from signatures.delivery.runs import DeliveryBlocked, resume_delivery
 from signatures.delivery.stopping import stop_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot
 from signatures.tasks import sweep_deliveries
-
-from .conftest import get_delivered, get_held, get_writes
+from tests.support.deliveries import get_delivered, get_held, get_writes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 READS = {"method": "GET", "path": "/api/v2/mailboxes"}

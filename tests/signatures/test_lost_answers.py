@@ -8,8 +8,7 @@ from signatures.authoring.templates import save_template
 from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.runs import carry_out, plan_delivery, start_delivery
 from signatures.models import DeliveryRun, DeliveryRunState, Group
-
-from .conftest import get_delivered, get_held, get_writes
+from tests.support.deliveries import get_delivered, get_held, get_writes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,8 +15,7 @@ from signatures.delivery.restore import carry_out_restore, preview_restore, rest
 from signatures.delivery.runs import DeliveryBlocked, carry_out, plan_delivery, start_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group, Placement, Sender, Snapshot
 from signatures.tasks import deliver_signatures
-
-from .conftest import get_delivered, get_held, get_writes, read_directory
+from tests.support.deliveries import get_delivered, get_held, get_writes, read_directory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

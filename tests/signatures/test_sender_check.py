@@ -7,8 +7,7 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from signatures.models import Placement, Sender
-
-from .conftest import get_held, get_writes
+from tests.support.deliveries import get_held, get_writes
 
 
 @pytest.fixture

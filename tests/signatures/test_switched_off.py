@@ -11,8 +11,7 @@ from integrations.models import Connection
 from signatures.delivery.restore import restore_connection
 from signatures.delivery.runs import DeliveryBlocked, carry_out, plan_delivery, start_delivery
 from signatures.models import DeliveryRunState
-
-from .conftest import get_delivered, get_held, get_writes
+from tests.support.deliveries import get_delivered, get_held, get_writes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,8 +9,7 @@ from signatures.delivery.planning import EDITABLE_UNKNOWN, LOCK_UNKNOWN
 from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.runs import carry_out, plan_delivery, start_delivery
 from signatures.models import Delivery, DeliveryState, Sender
-
-from .conftest import get_delivered, get_held, get_writes
+from tests.support.deliveries import get_delivered, get_held, get_writes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,8 +14,7 @@ from integrations.outreach.client import OutreachClient
 from integrations.outreach.redaction import make_report, redact
 from integrations.outreach.sandbox.contradictions import CONTRADICTIONS, contradict
 from integrations.outreach.scopes import REQUESTED
-
-from .conftest import Access, Budget
+from tests.support.wire import Access, Budget
 
 # What else is bound to differ, or can no longer be seen, where this one is made false.
 BESIDE = {

@@ -22,7 +22,7 @@ from integrations.outreach.client import OutreachClient, Transport
 from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_USERS, WRITE_SIGNATURE
 from integrations.outreach.pagination import pages
 from integrations.outreach.replies import InMaintenance, NotUnderstood, TokenRejected, redact
-from tests.integrations.outreach.conftest import Access
+from tests.support.wire import Access
 
 USERS = {"fields[user]": "email,title", "page[size]": "50", "count": "false", "sort": "createdAt"}
 MAILBOX = "5001"

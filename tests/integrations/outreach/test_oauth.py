@@ -16,7 +16,7 @@ from integrations.errors import (
 from integrations.interfaces import CallRecord
 from integrations.outreach.oauth import OAuthClient, TokenReply
 from integrations.outreach.scopes import REQUESTED
-from tests.integrations.outreach.conftest import REDIRECT_URI
+from tests.support.wire import REDIRECT_URI
 
 TOKEN_PATH = "/oauth/token"
 

@@ -10,7 +10,7 @@ from integrations.errors import IntegrationError, Unreachable
 from integrations.interfaces import CallRecord
 from integrations.outreach.oauth import OAuthClient
 from integrations.outreach.scopes import REQUESTED
-from tests.integrations.outreach.conftest import REDIRECT_URI, Access
+from tests.support.wire import REDIRECT_URI, Access
 
 CANARY = "canary-9f3b27c1e4-token"
 SECRET, REFRESH_TOKEN = "canary-client-secret", "canary-refresh-token"

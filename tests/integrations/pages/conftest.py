@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from html.parser import HTMLParser
+import shutil
+from collections.abc import Callable, Iterator
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
+from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
 
 from integrations.models import Connection, RunState, SyncKind, SyncRun
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Role
 from portal.worker.heartbeat import record_beat
+from tests.support.browser_checks import QUIET
 
 
 @pytest.fixture
@@ -63,30 +67,30 @@ def as_owner(signed_in) -> Client:
     return signed_in(Role.OWNER)
 
 
-class _Buttons(HTMLParser):
-    """Collects what each form of a page's main part would do."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self._in_button = False
-        self._in_main = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._in_main = self._in_main or tag == "main"
-        self._in_button = tag == "button" and self._in_main
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_main = self._in_main and tag != "main"
-        self._in_button = False
-
-    def handle_data(self, data: str) -> None:
-        if self._in_button:
-            self.found.append(data.strip())
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        # Playwright keeps an event loop on this thread; Django would refuse the ORM beside it.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        yield browser
+        browser.close()
 
 
-def list_buttons(page: str) -> list[str]:
-    """Return the words on the page's buttons, in reading order."""
-    parser = _Buttons()
-    parser.feed(page)
-    return parser.found
+@pytest.fixture
+def open_page(chromium: Browser, live_server: LiveServer, as_owner: Client) -> Iterator[Callable[..., Page]]:
+    """Open a browser in which the owner is signed in."""
+    contexts = []
+
+    def make(width: int = 1280, scheme: str = "light") -> Page:
+        context = chromium.new_context(
+            base_url=live_server.url, viewport={"width": width, "height": 844}, color_scheme=scheme
+        )
+        contexts.append(context)
+        name = settings.SESSION_COOKIE_NAME
+        context.add_cookies([{"name": name, "value": as_owner.cookies[name].value, "url": live_server.url}])
+        return context.new_page()
+
+    yield make
+    for context in contexts:
+        context.close()

@@ -16,7 +16,7 @@ from integrations.ledger.verification import check_and_note
 from integrations.models import ChainCheck, LedgerChain, LedgerEntry
 from portal.models import Domain, Role, User
 from portal.worker.heartbeat import record_beat
-from tests.integrations.conftest import words_of
+from tests.support.page_text import words_of
 from tests.tampering import tamper
 
 READ = {

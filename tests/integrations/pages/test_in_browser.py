@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import expect
 
 from integrations.models import ConnectionState, Mode, RejectedRecord, RunState, SyncRun
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Membership, Role, User
-from tests.support.accessibility import find_violations
-
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.support.browser_checks import find_faults
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -43,47 +29,6 @@ STATES = {
     "leaving.example": {"state": ConnectionState.DISCONNECTING, "disconnect_step": "restoring"},
     "gone.example": {"state": ConnectionState.DISCONNECTED, "revocation_confirmed": False},
 }
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
-        # Playwright keeps an event loop on this thread; Django would refuse the ORM beside it.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(chromium: Browser, live_server: LiveServer, as_owner: Client) -> Iterator[Callable[..., Page]]:
-    """Open a browser in which the owner is signed in."""
-    contexts = []
-
-    def make(width: int = 1280, scheme: str = "light") -> Page:
-        context = chromium.new_context(
-            base_url=live_server.url, viewport={"width": width, "height": 844}, color_scheme=scheme
-        )
-        contexts.append(context)
-        name = settings.SESSION_COOKIE_NAME
-        context.add_cookies([{"name": name, "value": as_owner.cookies[name].value, "url": live_server.url}])
-        return context.new_page()
-
-    yield make
-    for context in contexts:
-        context.close()
-
-
-def find_faults(page: Page, path: str) -> list[str]:
-    """Return what the policy refused, what axe found, and whether the page is wider than its window."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    response = page.goto(path)
-    found = [] if response and response.status == 200 else [f"{path}: no page"]
-    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-        found.append(f"{path}: wider than the window")
-    found += [f"{path}: {text}" for text in said]
-    return found + [f"{path}: {fault}" for fault in find_violations(page)]
 
 
 def add_incomplete_run(

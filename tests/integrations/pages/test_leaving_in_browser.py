@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from integrations.models import ConnectionState
 from signatures.models import Delivery, DeliveryRun
-
-from .test_in_browser import chromium, find_faults, open_page  # noqa: F401 - fixtures
+from tests.support.browser_checks import find_faults
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -23,7 +22,7 @@ CAUSES = {
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 @pytest.mark.parametrize("state", CAUSES)
-def test_a_disconnect_that_waits_or_asks_is_accessible(open_page, connected, domain, width, scheme, state):  # noqa: F811
+def test_a_disconnect_that_waits_or_asks_is_accessible(open_page, connected, domain, width, scheme, state):
     connection = connected(state=ConnectionState.DISCONNECTING, disconnect_step="restoring")
     run = DeliveryRun.objects.create(
         domain=domain, connection=connection, kind="restore", state=state, planned=1433, delivered=126, settled=126,

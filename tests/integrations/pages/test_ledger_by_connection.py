@@ -8,7 +8,7 @@ from django.urls import reverse
 from integrations.disconnect.steps import continue_disconnect, request_disconnect
 from integrations.ledger.usage import list_days, list_written, summarise
 from integrations.models import Connection, ConnectionState
-from tests.integrations.conftest import run_sync
+from tests.support.sync_runs import run_sync
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -26,7 +26,7 @@ from integrations.ledger.pruning import get_limit, prune_chain
 from integrations.ledger.record import record_act
 from integrations.models import LedgerChain, LedgerEntry
 from portal.models import Role
-from tests.integrations.conftest import words_of
+from tests.support.page_text import words_of
 
 DOCS = Path(__file__).parents[3] / "docs" / "audit.md"
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", "＠1", ' "=1"']

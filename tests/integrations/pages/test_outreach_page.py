@@ -16,8 +16,7 @@ from integrations.models import CallBudget, Connection, ConnectionState, LedgerE
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Role
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Placement
-
-from .conftest import list_buttons
+from tests.support.page_text import list_buttons
 
 
 @pytest.fixture

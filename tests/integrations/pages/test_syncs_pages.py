@@ -8,8 +8,7 @@ from django_q.models import OrmQ
 
 from integrations.models import ConnectionState, RejectedRecord, RunState, SyncKind, SyncRun
 from portal.models import Role
-
-from .conftest import list_buttons
+from tests.support.page_text import list_buttons
 
 
 @pytest.fixture

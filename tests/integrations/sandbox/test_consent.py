@@ -6,8 +6,7 @@ import pytest
 import requests
 
 from integrations.outreach.sandbox import Sandbox
-
-from .conftest import CALLBACK, SCOPES, Browser, callback_of
+from tests.support.sandbox_clients import CALLBACK, SCOPES, Browser, callback_of
 
 
 def test_consent_page_lists_scopes_and_administrators_and_says_sandbox(browser: Browser) -> None:

@@ -15,8 +15,7 @@ import requests
 
 from integrations.outreach.sandbox import Sandbox
 from integrations.outreach.sandbox.http import Request
-
-from .conftest import Api, Browser
+from tests.support.sandbox_clients import Api, Browser
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import pytest
 
 from integrations.outreach.sandbox import Sandbox
 from integrations.outreach.sandbox.directory import Prospect
-
-from .conftest import Api
+from tests.support.sandbox_clients import Api
 
 
 def test_value_matches_exactly(sandbox: Sandbox, api: Api) -> None:

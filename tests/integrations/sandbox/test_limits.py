@@ -8,8 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from integrations.outreach.sandbox import Sandbox
-
-from .conftest import Api
+from tests.support.sandbox_clients import Api
 
 
 def test_every_reply_tells_the_allowance(sandbox: Sandbox, api: Api) -> None:

@@ -13,8 +13,7 @@ import pytest
 
 from integrations.outreach.sandbox import Sandbox
 from integrations.outreach.sandbox.directory import User
-
-from .conftest import Api
+from tests.support.sandbox_clients import Api
 
 
 @pytest.mark.parametrize("plural", ["users", "teams", "mailboxes", "prospects"])

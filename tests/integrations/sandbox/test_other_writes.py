@@ -10,8 +10,7 @@ import pytest
 import requests
 
 from integrations.outreach.sandbox import Sandbox
-
-from .conftest import Api
+from tests.support.sandbox_clients import Api
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from integrations.outreach.sandbox import Sandbox
-
-from .conftest import Api, Browser
+from tests.support.sandbox_clients import Api, Browser
 
 
 def test_request_is_kept_as_it_came(sandbox: Sandbox, api: Api) -> None:

@@ -6,8 +6,7 @@ import pytest
 import requests
 
 from integrations.outreach.sandbox import Sandbox
-
-from .conftest import Api
+from tests.support.sandbox_clients import Api
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])

@@ -11,8 +11,7 @@ import pytest
 
 from integrations.outreach.sandbox import Sandbox
 from integrations.outreach.sandbox.schema import RESOURCES
-
-from .conftest import Api
+from tests.support.sandbox_clients import Api
 
 SCHEMAS = Path(__file__).parents[2] / "outreach_schemas"
 FILES = {"users": "user", "teams": "team", "mailboxes": "mailbox", "prospects": "prospect"}

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from integrations.outreach.sandbox import Sandbox
-
-from .conftest import Api
+from tests.support.sandbox_clients import Api
 
 PLURALS = ("users", "teams", "mailboxes", "prospects")
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from integrations.outreach.sandbox import Sandbox
-
-from .conftest import Api
+from tests.support.sandbox_clients import Api
 
 HTML = '<table><tr><td style="color:#111">Ingrid — 李 &amp; Søn 🎉</td></tr></table>'
 

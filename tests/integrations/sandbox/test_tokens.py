@@ -11,8 +11,7 @@ import pytest
 import requests
 
 from integrations.outreach.sandbox import Sandbox
-
-from .conftest import SCOPES, Api, Browser
+from tests.support.sandbox_clients import SCOPES, Api, Browser
 
 DAY = 86_400
 

@@ -15,8 +15,7 @@ import requests
 from integrations.outreach.sandbox import Sandbox
 from integrations.outreach.sandbox.http import Request, Response
 from integrations.outreach.sandbox.server import Server
-
-from .conftest import Api
+from tests.support.sandbox_clients import Api
 
 
 @pytest.fixture

@@ -21,9 +21,10 @@ from signatures.analytics.spool import Event, Spool, count, cut_address, import_
 from signatures.models import BannerEvent, Decision, SpoolImport
 from signatures.tasks import take_in_banner_events
 from tests.installation import Installation
-from tests.signatures.pages.conftest import Company
+from tests.support.banners import list_events, run_campaign, switch_on
+from tests.support.company import Company
 
-from .conftest import list_events, run_campaign, switch_on
+pytestmark = pytest.mark.usefixtures("fresh_serving")
 
 AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
 

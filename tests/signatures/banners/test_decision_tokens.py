@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from signatures.decisions.tokens import make_token, read_token
+
+pytestmark = pytest.mark.usefixtures("fresh_serving")
 
 
 def test_decision_tokens_are_read_by_those_who_can_make_them_only(settings):

@@ -18,6 +18,8 @@ from signatures.campaigns.images import MAX_BYTES, PIXEL, ImageRefused, take_in
 from signatures.models import BannerImage
 from tests.installation import ROOT
 
+pytestmark = pytest.mark.usefixtures("fresh_serving")
+
 WIDTH, HEIGHT = 480, 120
 
 

@@ -14,9 +14,10 @@ from portal.models import Role
 from signatures.analytics.results import Figures
 from signatures.models import BannerEvent, DailyCount
 from signatures.tasks import sift_banner_events
-from tests.signatures.pages.conftest import Company
+from tests.support.banners import list_events, run_campaign, switch_on
+from tests.support.company import Company
 
-from .conftest import list_events, run_campaign, switch_on
+pytestmark = pytest.mark.usefixtures("fresh_serving")
 
 BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36"
 ADDRESS = "203.0.113.77"

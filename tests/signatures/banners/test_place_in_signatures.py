@@ -27,8 +27,9 @@ from signatures.rendering import (
 )
 from signatures.rendering.banner_links import is_variable
 from signatures.senders.values import get_field_sources
+from tests.support.banners import PUBLIC_URL, switch_on
 
-from .conftest import PUBLIC_URL, switch_on
+pytestmark = pytest.mark.usefixtures("fresh_serving")
 
 BANNER = (
     '<a href="{{ banner.click_url }}"><img src="{{ banner.image_url }}" alt="{{ banner.alt }}"'

@@ -16,9 +16,10 @@ from signatures.models import Decision, KnownRecipient
 from signatures.recipients.facts import digest_audience
 from signatures.serving import recipient
 from tests.installation import wait_until
+from tests.support.banner_requests import fetch
+from tests.support.banners import list_events, run_campaign, switch_on
 
-from .conftest import list_events, run_campaign, switch_on
-from .test_serving import fetch
+pytestmark = pytest.mark.usefixtures("fresh_serving")
 
 AUDIENCE = [{"attribute": "title", "operator": "is", "values": ["Boss"]}]
 BOSS, CLERK = "boss@reader.example", "clerk@reader.example"

@@ -23,9 +23,11 @@ from signatures.senders.refresh import refresh_senders
 from signatures.serving import cache
 from signatures.serving import domain_cache as shelf
 from signatures.serving.bounded import Bounded
-from tests.signatures.pages.conftest import Company
+from tests.support.banner_requests import fetch, get_colour
+from tests.support.banners import list_events, run_campaign, switch_on, take_in_colour
+from tests.support.company import Company
 
-from .conftest import list_events, run_campaign, switch_on, take_in_colour
+pytestmark = pytest.mark.usefixtures("fresh_serving")
 
 AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:11.0) like Gecko"
 ALWAYS = {
@@ -46,17 +48,6 @@ def reader() -> Client:
 def ana(company: Company) -> Sender:
     switch_on(company.domain)
     return company.add("Ana Silva", teams=("7",))
-
-
-def get_colour(content: bytes) -> str:
-    """The one colour of a picture, '' for one that shows nothing."""
-    red, green, blue, alpha = Image.open(BytesIO(content)).convert("RGBA").resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
-    names = {(255, 0, 0): "red", (0, 0, 255): "blue", (0, 128, 0): "green"}
-    return names[red, green, blue] if alpha else ""
-
-
-def fetch(reader: Client, sender: Sender, suffix: str = "@2x.png", **headers: str) -> str:
-    return get_colour(reader.get(f"/b/{sender.banner_key}{suffix}", headers=headers).content)
 
 
 def test_a_picture_is_served_at_both_sizes_and_tells_nobody_who_it_is(company, ana, reader):

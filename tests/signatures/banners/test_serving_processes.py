@@ -22,6 +22,8 @@ from tests.portal_process import find_free_port
 
 from .company_script import MAKE_COMPANY, SHOW_BLUE_TO_ALL, SWEEP
 
+pytestmark = pytest.mark.usefixtures("fresh_serving")
+
 READER = "someone.in.particular@reader.example"
 
 

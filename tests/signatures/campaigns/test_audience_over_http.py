@@ -19,7 +19,7 @@ from signatures.audiences.conditions import (
     parse_audience,
 )
 from signatures.recipients.facts import with_record
-from tests.integrations.outreach.conftest import Access, Wire
+from tests.support.wire import Access, Wire
 
 ANNA = "anna@globex.example"
 

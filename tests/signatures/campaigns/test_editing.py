@@ -29,8 +29,7 @@ from signatures.campaigns.editing import (
 from signatures.campaigns.images import ImageRefused
 from signatures.campaigns.ruleset import load_board
 from signatures.models import AudienceTally, Banner, BannerPlace, Campaign, Group, RecipientList
-
-from .conftest import BY, START, add_banner, make_campaign, make_details, make_picture
+from tests.support.campaigns import BY, START, add_banner, make_campaign, make_details, make_picture
 
 AUDIENCE = [{"attribute": "tags", "operator": "has_any", "values": ["emea"]}]
 

@@ -26,8 +26,7 @@ from signatures.campaigns.revisions import load_past
 from signatures.campaigns.ruleset import get_place, load_board
 from signatures.models import Banner, Campaign, CampaignEdition, Group
 from signatures.recipients.retention import remove_old_events
-
-from .conftest import BY, add_banner, make_campaign, make_details, make_picture
+from tests.support.campaigns import BY, add_banner, make_campaign, make_details, make_picture
 
 MONDAY = datetime(2027, 3, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

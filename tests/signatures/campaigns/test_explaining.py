@@ -17,8 +17,7 @@ from signatures.campaigns.ruleset import load_board
 from signatures.decisions.explain import Explanation, explain_banner
 from signatures.models import Decision, KnownRecipient, Sender
 from signatures.recipients.facts import get_cached
-
-from .conftest import BY, START, add_banner, make_campaign
+from tests.support.campaigns import BY, START, add_banner, make_campaign
 
 AT = START + timedelta(hours=1)
 ANNA = "anna@globex.example"

@@ -13,8 +13,7 @@ from signatures.audiences.lists import ListRefused, delete_list, save_list
 from signatures.audiences.pseudonyms import get_lists_holding, key_of
 from signatures.campaigns.editing import set_audience
 from signatures.models import RecipientList, RecipientListEntry
-
-from .conftest import BY, make_campaign
+from tests.support.campaigns import BY, make_campaign
 
 
 def read(content: bytes) -> list[Entry | BadLine]:

@@ -12,7 +12,7 @@ from signatures.decisions.decide import decide
 from signatures.models import Decision, DecisionKey, KnownRecipient
 from signatures.recipients.merge_variable import start_test
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("look_ups_end")]
 
 
 @pytest.fixture

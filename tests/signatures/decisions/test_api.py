@@ -20,7 +20,7 @@ from signatures.decisions.api_keys import find_key, make_key, revoke_key
 from signatures.decisions.tokens import read_token
 from signatures.models import BannerPlace, Decision, DecisionKey, Sender
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("look_ups_end")]
 
 DOCUMENT: dict[str, Any] = json.loads((Path(signatures.__file__).parent / "openapi.json").read_text())
 PLACE = "/api/v1/decisions"

@@ -8,7 +8,7 @@ from django.utils import timezone
 from signatures.decisions.decide import Why, decide
 from signatures.models import Decision
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("look_ups_end")]
 
 
 def test_a_decision_keeps_the_banner_and_a_digest_and_no_address(domain, place, sender, campaign):

@@ -22,6 +22,7 @@ from tests.installation import wait_until
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("reads_beside_writers"),
+    pytest.mark.usefixtures("look_ups_end"),
 ]
 
 PROSPECTS = "/api/v2/prospects"

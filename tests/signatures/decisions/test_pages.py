@@ -18,7 +18,7 @@ from signatures.decisions.decide import decide
 from signatures.models import BannerPlace, Decision, DecisionKey
 from signatures.recipients.subject_access import get_kept
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("look_ups_end")]
 
 KIM = "kim@partner.example"
 

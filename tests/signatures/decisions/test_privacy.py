@@ -28,7 +28,7 @@ from signatures.models import (
 from signatures.recipients.facts import get_facts
 from signatures.recipients.subject_access import erase, get_kept, preview_retention, remove_old_decisions
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("look_ups_end")]
 
 KIM, LEE = "kim@partner.example", "lee@partner.example"
 

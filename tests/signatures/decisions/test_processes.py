@@ -11,6 +11,8 @@ import pytest
 from integrations.outreach.sandbox import Sandbox
 from tests.installation import Installation, migrate_template, wait_until
 
+pytestmark = pytest.mark.usefixtures("look_ups_end")
+
 PROCESSES = 3
 PREPARE = """
 from datetime import timedelta

@@ -15,7 +15,7 @@ from signatures.campaigns.images import PIXEL
 from signatures.campaigns.ruleset import get_place
 from signatures.models import BannerPlace, VariableTest
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("look_ups_end")]
 
 EMAIL = "{{email}}"
 

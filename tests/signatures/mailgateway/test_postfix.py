@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.serialization import (
 from signatures.mailgateway.next_hop import Address
 from tests.installation import wait_until
 from tests.portal_process import find_free_port
+from tests.support.mail_messages import JO, KIM, LEE, get_copy
 
 from .corpus import ACCENTS, PAGE, TEXT, make_page, message, multipart, part, quoted
 from .postfix import running_postfix
 from .sink import hand_in
-from .test_sessions import JO, KIM, LEE, get_copy
 
 pytestmark = pytest.mark.postfix
 

@@ -11,8 +11,8 @@ from signatures.mailgateway.bodies import Base64Body, PlainBody, QuotedBody
 from signatures.mailgateway.message import LARGEST_PAGE, MOST_SLOTS, examine, join
 from signatures.mailgateway.mime import LARGEST_HEADER, MOST_BOUNDARIES, MOST_PARTS
 from signatures.mailgateway.slot import MOST_TAGS, find_slots
+from tests.support.fake_portal import make_shown
 
-from .conftest import make_shown
 from .corpus import KEY, MARKS, PAGE, SHOWN, make_page, make_slot, message, multipart, packed, part
 from .sink import hand_in
 

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signatures.mailgateway.next_hop import Address, Encryption, HopLost, NextHop, stuff
+from tests.support.mail_messages import JO, MAIL, MARIA, get_copy
 
 from .sink import Client, Sink, get_port, hand_in, listen
-from .test_sessions import JO, MAIL, MARIA, get_copy
 
 
 @pytest.fixture

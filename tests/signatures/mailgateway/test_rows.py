@@ -11,7 +11,7 @@ from integrations.models import Connection, Mailbox, Person
 from portal.models import Domain
 from signatures.mailgateway.portal import KEPT, UNSURE, Rows
 from signatures.models import Decision, MailReceipt, Sender
-from tests.signatures.decisions.conftest import open_place
+from tests.support.banner_slot import open_place
 
 rows = Rows()
 

@@ -8,23 +8,13 @@ from ipaddress import ip_network
 import pytest
 
 from signatures.mailgateway.gateway import MOST_COPIES
-from signatures.mailgateway.message import examine, join
 from signatures.mailgateway.next_hop import Address
 from tests.installation import wait_until
+from tests.support.fake_portal import make_shown
+from tests.support.mail_messages import JO, KIM, LEE, MAIL, MARIA, NO_SLOT, get_copy
 
-from .conftest import make_shown
-from .corpus import CORPUS, KEY, MARKS, PAGE, TEXT, message, multipart, packed, part
+from .corpus import CORPUS, PAGE, message, multipart, packed, part
 from .sink import Client, Taken, hand_in
-
-MARIA, JO, KIM, LEE = "maria@acme.example", "jo@customer.example", "kim@customer.example", "lee@other.example"
-MAIL = message(multipart(TEXT, part(PAGE), kind="alternative"))
-NO_SLOT = message(part(b"<p>Hello</p>\r\n"))
-
-
-def get_copy(raw: bytes, recipient: str) -> bytes:
-    """What the recipient should get."""
-    return join(examine(raw, MARKS).write({KEY: make_shown(recipient)}))
-
 
 # ── Works ────────────────────────────────────────────────────────────────────────────────────────
 

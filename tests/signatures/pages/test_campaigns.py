@@ -24,7 +24,7 @@ from signatures.models import (
     Group,
     RecipientList,
 )
-from tests.signatures.campaigns.conftest import BY, add_banner, make_campaign, make_picture
+from tests.support.campaigns import BY, add_banner, make_campaign, make_picture
 
 PAGE = "/domains/acme.example/campaigns/"
 GAP = "02:30 does not exist on 28 March 2027: the clocks go forward then. Write 03:30 or later."

@@ -1,4 +1,4 @@
-"""A domain with campaigns, and a bystander domain with one of its own that must never change."""
+"""Campaigns: made through the portal's own functions, with banners."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
-import pytest
 from django.core.files.base import ContentFile
 from PIL import Image
 
@@ -16,6 +15,8 @@ from signatures.campaigns.editing import Details, create_campaign
 from signatures.models import Banner, Campaign
 
 START = datetime(2027, 3, 1, 8, tzinfo=UTC)
+
+
 BY = "dana@acme.example"
 
 
@@ -45,11 +46,3 @@ def add_banner(campaign: Campaign, name: str = "Blue", **given: Any) -> Banner:
     values = {"name": name, "alt": name, "link": "https://www.acme.example/spring"}
     details = BannerDetails(**{**values, **given})
     return save_banner(campaign, details, upload=make_picture(), by_label=BY)
-
-
-@pytest.fixture
-def theirs(other_domain: Domain) -> Campaign:
-    """The bystander's campaign, running, with a banner."""
-    campaign = make_campaign(other_domain, name="Theirs")
-    add_banner(campaign)
-    return campaign

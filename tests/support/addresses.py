@@ -1,0 +1,227 @@
+"""Addresses: every address of the portal asked by everybody, with a form and an object it accepts."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from django.apps import apps
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+from django_q.models import OrmQ, Task
+from django_q.signing import SignedPackage
+
+from integrations.ledger.chain import get_chain
+from integrations.ledger.record import record_act
+from integrations.ledger.verification import check_and_note
+from integrations.models import AssumptionReport, LedgerCheckpoint, Notice, Team
+from portal.models import Membership, Role, User
+from portal.worker.schedules import set_up_schedules
+from signatures.analytics.aggregation import sift_events
+from signatures.campaigns.ruleset import get_place
+from signatures.models import BannerEvent, Brand, Decision, KnownRecipient, LookupShare, Snapshot
+from signatures.recipients.merge_variable import start_test
+from tests.portal.matrix import ROLES, WHO
+from tests.support.campaigns import make_picture
+from tests.support.furnished_domain import BANNER, CAMPAIGN, LABEL, House, make_list, make_user
+
+MISSING = "987654321"
+
+
+# Which object of the furnished house an address names: the part before its id, and the house's field.
+OBJECTS = {
+    "members/<int:pk>": "membership",
+    "invitations/<int:pk>": "invitation",
+    "syncs/<int:pk>": "sync_run",
+    "senders/<int:pk>": "sender",
+    "groups/<int:pk>": "group",
+    "templates/<int:pk>": "template",
+    "deliveries/<int:pk>": "delivery_run",
+    "deliveries/<int:run>": "delivery_run",
+    "mailboxes/<int:pk>": "delivery",
+    "recipient/keys/<int:pk>": "decision_key",
+    "lists/<int:pk>": "recipient_list",
+    "labels/<int:pk>": "label",
+    "pictures/<int:pk>": "picture",
+    "campaigns/<int:pk>": "campaign",
+    "campaigns/<int:campaign>": "campaign",
+    "banners/<int:pk>": "banner",
+    "receipts/<int:pk>": "receipt",
+    "results/<int:pk>": "campaign",
+}
+
+
+# What stands for a part that names no object of a house.
+WORDS = {
+    "scopes/<str:scope>": "scopes/users.all",
+    "(?P<key>[-:\\w]+)": "none",
+    "(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)": "1-none",
+    "(?P<app_label>django_q|portal|integrations|signatures)": "portal",
+    "(?P<url>.*)": "nowhere",
+    "<str:key>": "none",
+    "keys/<int:pk>": "keys/1",
+    "invitations/<str:token>": "invitations/none",
+    "r/<path:content_type_id>/<path:object_id>": "r/1/1",
+}
+
+
+CAMPAIGNS = "/domains/<str:domain>/campaigns/"
+
+
+def get_body(address: str, house: House) -> dict[str, Any]:
+    """Return a form that this address accepts."""
+    bodies: dict[str, dict[str, Any]] = {
+        "/manage/domains/<str:domain>/": {"time_zone": "Europe/London"},
+        "/manage/domains/<str:domain>/sign-in/": {"act": "second step"},
+        "/manage/domains/<str:domain>/members/": {"email": "new@acme.example", "role": "auditor"},
+        "/manage/domains/<str:domain>/members/<int:pk>/": {"act": "role", "role": "auditor"},
+        "/manage/domains/<str:domain>/integrations/outreach/disconnect/": {"restores": "0"},
+        "/manage/domains/<str:domain>/integrations/outreach/disconnect/leave/": {"number": 1},
+        "/manage/domains/<str:domain>/integrations/outreach/mode/": {"mode": "dry_run"},
+        "/manage/domains/<str:domain>/integrations/outreach/scopes/<str:scope>/": {
+            "reason": "The audit is open"
+        },
+        "/domains/<str:domain>/syncs/now/": {"kind": "full"},
+        "/domains/<str:domain>/ledger/export/": {"format": "jsonl"},
+        "/domains/<str:domain>/groups/<int:pk>/move/": {"position": 1},
+        "/domains/<str:domain>/groups/<int:pk>/template/": {"template": house.template.pk},
+        "/domains/<str:domain>/templates/new/": {"name": "Another", "source": "<p>{{ sender.name }}</p>"},
+        "/domains/<str:domain>/templates/<int:pk>/save/": {
+            "name": "Renamed",
+            "source": "<p>{{ sender.name }} here</p>",
+        },
+        "/domains/<str:domain>/templates/<int:pk>/restore/": {"number": 1, "version": house.version.pk},
+        "/domains/<str:domain>/templates/trial/": {"source": "<p>{{ sender.name }}</p>"},
+        "/domains/<str:domain>/campaigns/recipient/keys/": {"name": "Gateway"},
+        "/domains/<str:domain>/campaigns/recipient/person/": {"address": "kim@partner.example"},
+        "/domains/<str:domain>/campaigns/recipient/person/export/": {"address": "kim@partner.example"},
+        "/domains/<str:domain>/campaigns/recipient/person/erase/": {"address": "kim@partner.example"},
+        "/domains/<str:domain>/campaigns/recipient/variable/test/": {"variable": "{{email}}"},
+        "/domains/<str:domain>/campaigns/recipient/variable/on/": {
+            "variable": "{{email}}",
+            "typed": house.domain.name,
+        },
+        "/domains/<str:domain>/campaigns/recipient/retention/change/": {
+            "decision_days": "20",
+            "event_days": "80",
+        },
+        f"{CAMPAIGNS}new/": CAMPAIGN,
+        f"{CAMPAIGNS}<int:pk>/change/": CAMPAIGN,
+        f"{CAMPAIGNS}why/": {"sender": house.sender.email},
+        f"{CAMPAIGNS}<int:pk>/preview/": {"sender": house.sender.email},
+        f"{CAMPAIGNS}place/": {"width": 480, "height": 120},
+        f"{CAMPAIGNS}lists/": {"name": "Friends", "file": make_list()},
+        f"{CAMPAIGNS}lists/<int:pk>/": {"name": "Friends", "file": make_list()},
+        f"{CAMPAIGNS}labels/": LABEL,
+        f"{CAMPAIGNS}labels/<int:pk>/": LABEL,
+        f"{CAMPAIGNS}<int:pk>/audience/": {"save": "1"},
+        f"{CAMPAIGNS}<int:pk>/banners/new/": BANNER | {"picture": make_picture()},
+        f"{CAMPAIGNS}<int:campaign>/banners/<int:pk>/": BANNER,
+        f"{CAMPAIGNS}<int:pk>/banners/destination/": BANNER,
+        "/domains/<str:domain>/brand/": {"name": "Acme", "accent": "#2b4acb"},
+    }
+    return bodies.get(address, {})
+
+
+def get_query(address: str, house: House) -> str:
+    return f"?version={house.version.pk}" if address.endswith("templates/preview/") else ""
+
+
+def get_path(address: str, house: House, *, objects_of: House | None = None, missing: bool = False) -> str:
+    """Return where the address leads in this house, naming objects of `objects_of` where given, or none there is."""
+    source = objects_of or house
+    path = address.replace("<str:domain>", house.domain.name)
+    for part, field in OBJECTS.items():
+        value = MISSING if missing else str(getattr(source, field).pk)
+        path = path.replace(part, part.partition("<")[0] + value)
+    for part, words in WORDS.items():
+        path = path.replace(part, words)
+    if found := re.fullmatch(r"/admin/(\w+)/(\w+)/<(?:path:object_id|id)>/(.*)", path):
+        row = apps.get_model(found[1], found[2])._default_manager.order_by("pk").first()
+        assert row is not None, f"furnish_admin makes no {found[2]}"
+        path = f"/admin/{found[1]}/{found[2]}/{row.pk}/{found[3]}"
+    assert "<" not in path, f"Say in OBJECTS which object of a furnished house {address} names."
+    return f"{path}{get_query(address, source)}"
+
+
+def furnish_admin(house: House) -> None:
+    """There is one row of each model that the admin shows and that no domain needs."""
+    now = timezone.now()
+    Brand.objects.create(domain=house.domain, name="Acme")
+    Snapshot.objects.create(
+        domain=house.domain, mailbox_remote_id="11", mailbox_email="a@acme.example", original_html="<p>Hi</p>"
+    )
+    Team.objects.create(connection=house.connection, remote_id="5", digest="d", changed_at=now, name="Sales")
+    Notice.objects.create(connection=house.connection, kind="lost", audience="owners")
+    AssumptionReport.objects.create(
+        connection=house.connection, actor_label="command", findings=[], report={"kind": "report"}
+    )
+    BannerEvent.objects.create(domain=house.domain, at=now - timedelta(hours=1), sender_id=house.sender.pk)
+    sift_events(house.domain)
+    record_act("domain made", domain=house.domain, actor_label="command")
+    chain = get_chain(house.domain)
+    assert chain is not None
+    check_and_note(chain)
+    LedgerCheckpoint.objects.create(chain=chain, last_sequence=0, older_than=now, actor_label="command")
+    Decision.objects.create(domain=house.domain, sender=house.sender, recipient_key="k", way="api")
+    get_place(house.domain)
+    KnownRecipient.objects.create(domain=house.domain, recipient_key="k", expires_at=now)
+    LookupShare.objects.create(domain=house.domain, network="203.0.113.0/24", used=1, ends_at=now)
+    start_test(house.domain, "{{email}}", actor_label="command")
+    set_up_schedules()
+    for number, succeeded in enumerate([True, False]):
+        Task.objects.create(
+            id=f"{number}" * 32,
+            name="t",
+            func="portal.tasks.record_beat",
+            started=now,
+            stopped=now,
+            success=succeeded,
+        )
+    payload = {"id": "2" * 32, "name": "t", "func": "portal.tasks.record_beat", "args": (), "kwargs": {}}
+    OrmQ.objects.create(key="countersign", payload=SignedPackage.dumps(payload), lock=now)
+
+
+def make_clients(house: House, other_house: House) -> dict[str, Client]:
+    """Return one browser for each column of the table, logged in where the column says so."""
+    clients = {who: Client() for who in WHO}
+    for letter, place in (("A", house), ("B", other_house)):
+        for role in ROLES:
+            user = make_user(f"{role}-{letter}@people.example".lower())
+            Membership.objects.create(domain=place.domain, user=user, role=role)
+            clients[f"{role} of {letter}"].force_login(user)
+    left = make_user("left@people.example")
+    Membership.objects.create(domain=house.domain, user=left, role=Role.OWNER)
+    clients["deactivated"].force_login(left)
+    User.objects.filter(pk=left.pk).update(is_active=False)
+    clients["staff"].force_login(make_user("staff@people.example", is_staff=True))
+    clients["superuser"].force_login(
+        User.objects.create_superuser("superuser@people.example", "correct horse battery")
+    )
+    return clients
+
+
+def ask(
+    client: Client, method: str, path: str, body: dict[str, Any] | None = None, **extra: Any
+) -> HttpResponse:
+    """Return the answer, and leave the rows as they were."""
+    cookies = client.cookies.copy()
+    for value in (body or {}).values():
+        if isinstance(value, ContentFile):
+            value.seek(0)  # somebody else sent it before
+    with transaction.atomic():
+        response = (
+            client.post(path, body or {}, **extra)
+            if method == "POST"
+            else client.generic(method, path, **extra)
+        )
+        transaction.set_rollback(True)
+    client.cookies = cookies  # the session's row is as it was, too
+    if not response.streaming:
+        assert isinstance(response.content, bytes)
+    response.close()
+    return response  # type: ignore[return-value]  # a test response is one

@@ -1,0 +1,34 @@
+"""Deliveries in the sandbox: the directory read, what was written, and what each mailbox holds."""
+
+from __future__ import annotations
+
+from integrations.models import Connection, SyncKind
+from integrations.outreach.sandbox import Sandbox
+from integrations.sync import runs
+from signatures.models import Delivery, DeliveryRun, DeliveryState
+from signatures.senders.groups import refresh_groups
+from signatures.senders.refresh import refresh_senders
+
+
+def read_directory(connection: Connection) -> None:
+    """The mirror, the groups and the senders say what Outreach says now."""
+    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    runs.carry_out(run.pk)
+    refresh_groups(connection)
+    refresh_senders(connection, since=None)
+
+
+def get_writes(sandbox: Sandbox) -> list[str]:
+    """Return the ids of the mailboxes that were written, in the order the requests arrived."""
+    return [entry.path.rsplit("/", 1)[1] for entry in sandbox.requests if entry.method == "PATCH"]
+
+
+def get_held(sandbox: Sandbox) -> dict[str, str]:
+    """Return mailbox id -> the signature Outreach holds, '' for none."""
+    return {str(id): mailbox.email_signature or "" for id, mailbox in sandbox.directory.mailboxes.items()}
+
+
+def get_delivered(run: DeliveryRun) -> set[str]:
+    """Return the ids of the mailboxes the run delivered to."""
+    rows = Delivery.objects.filter(run=run, state=DeliveryState.DELIVERED)
+    return set(rows.values_list("mailbox_remote_id", flat=True))

@@ -1,0 +1,179 @@
+"""Furnished domain: one row of everything, and forms that its pages accept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.core.files.base import ContentFile
+from django.utils import timezone
+
+from integrations.disconnect.receipts import Afterwards, write_receipt
+from integrations.models import Connection, Mailbox, Person, Receipt, RunState, SyncKind, SyncRun
+from integrations.outreach.scopes import REQUESTED
+from portal.models import Domain, Invitation, Membership, Role, User
+from signatures.authoring.templates import save_template
+from signatures.decisions.api_keys import make_key
+from signatures.models import (
+    Assignment,
+    AttributeLabel,
+    Banner,
+    BannerImage,
+    Campaign,
+    DecisionKey,
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    Group,
+    RecipientList,
+    Sender,
+    Template,
+    TemplateVersion,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One domain, furnished. Each field but the domain is an object that some address names by its id."""
+
+    domain: Domain
+    membership: Membership
+    invitation: Invitation
+    connection: Connection
+    sync_run: SyncRun
+    group: Group
+    sender: Sender
+    template: Template
+    version: TemplateVersion
+    delivery_run: DeliveryRun
+    delivery: Delivery
+    decision_key: DecisionKey
+    campaign: Campaign
+    banner: Banner
+    picture: BannerImage
+    recipient_list: RecipientList
+    label: AttributeLabel
+    receipt: Receipt
+
+
+# Forms that the pages of campaigns accept.
+CAMPAIGN = {"name": "Summer", "starts_at": "2027-06-01T09:00", "priority": 0}
+
+
+LABEL = {"kind": "stage", "key": "7", "label": "Lead"}
+
+
+BANNER = {"name": "Red", "alt": "Red", "link": "https://www.acme.example/red", "weight": 1}
+
+
+def make_list() -> ContentFile:
+    return ContentFile(b"friends.example", "friends.csv")
+
+
+def make_user(email: str, **fields) -> User:
+    user = User.objects.create_user(email, "correct horse battery", **fields)
+    user.emailaddress_set.create(email=user.email, verified=True, primary=True)
+    return user
+
+
+def furnish(name: str) -> House:
+    """Make a domain with an open connection, one finished sync, one sender and one planned delivery."""
+    now = timezone.now()
+    domain = Domain.objects.create(name=name)
+    spare = Membership.objects.create(domain=domain, user=make_user(f"spare@{name}"), role=Role.EDITOR)
+    invitation = Invitation.objects.create(
+        domain=domain,
+        email=f"invited@{name}",
+        role=Role.EDITOR,
+        token_sha256=f"digest of {name}",
+        invited_by=spare.user,
+        expires_at=now + timedelta(days=7),
+    )
+    connection = Connection.objects.create(
+        domain=domain,
+        account_label=f"Organisation of {name}",
+        authorised_by_label=f"owner@{name}",
+        scopes_requested=list(REQUESTED),
+        scopes_granted=list(REQUESTED),
+        refreshed_at=now,
+    )
+    sync_run = SyncRun.objects.create(
+        connection=connection,
+        kind=SyncKind.FULL,
+        state=RunState.COMPLETE,
+        started_by_label="command",
+        started_at=now,
+        finished_at=now,
+    )
+    person = Person.objects.create(
+        connection=connection,
+        remote_id="1",
+        digest="d",
+        changed_at=now,
+        email=f"priya@{name}",
+        name=f"Priya of {name}",
+    )
+    Mailbox.objects.create(
+        connection=connection,
+        remote_id="11",
+        digest="d",
+        changed_at=now,
+        email=person.email,
+        person_remote_id="1",
+        read_at=now,
+    )
+    group = Group.objects.create(domain=domain, name=f"Sales of {name}", is_default=True)
+    version = save_template(
+        domain, name=f"Plain of {name}", source="<p>{{ sender.name }}</p>", by_label="command"
+    )
+    template = version.template
+    Assignment.objects.create(domain=domain, template=template, group=group)
+    sender = Sender.objects.create(
+        domain=domain, person=person, email=person.email, name=person.name, group=group, changed_at=now
+    )
+    delivery_run = DeliveryRun.objects.create(
+        domain=domain,
+        connection=connection,
+        state=DeliveryRunState.PLANNED,
+        started_by_label=f"owner@{name}",
+        planned=1,
+    )
+    delivery = Delivery.objects.create(
+        run=delivery_run, mailbox_remote_id="11", mailbox_email=person.email, sender=sender
+    )
+    receipt = write_receipt(
+        connection,
+        ended_at=now,
+        revocation="confirmed by Outreach",
+        afterwards=Afterwards(now, 401, "refused by Outreach"),
+    )
+    decision_key = make_key(domain, "Gateway", actor_label="command").row
+    campaign = Campaign.objects.create(domain=domain, name=f"Spring of {name}")
+    picture = BannerImage.objects.create(
+        domain=domain, sha256="d", media_type="image/png", width=480, height=120, bytes_1x=b"1", bytes_2x=b"2"
+    )
+    banner = Banner.objects.create(
+        campaign=campaign, name=f"Blue of {name}", image=picture, alt="Blue", link=f"https://www.{name}/"
+    )
+    recipient_list = RecipientList.objects.create(domain=domain, name=f"Partners of {name}")
+    label = AttributeLabel.objects.create(domain=domain, kind="stage", key="3", label=f"Customer of {name}")
+    return House(
+        domain=domain,
+        membership=spare,
+        invitation=invitation,
+        connection=connection,
+        sync_run=sync_run,
+        group=group,
+        sender=sender,
+        template=template,
+        version=version,
+        delivery_run=delivery_run,
+        delivery=delivery,
+        decision_key=decision_key,
+        campaign=campaign,
+        banner=banner,
+        picture=picture,
+        recipient_list=recipient_list,
+        label=label,
+        receipt=receipt,
+    )
