@@ -19,8 +19,8 @@ from integrations.outreach.oauth import TokenReply
 from integrations.outreach.sandbox import Sandbox
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Membership, Role, User
-from tests.installation import migrate_template
-from tests.tampering import without_guards
+from tests.support.installation import migrate_template
+from tests.support.tampering import without_guards
 
 NEEDS = {
     "browser": (("chromium",), "Chromium is not installed (Debian's package `chromium`)."),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.core.management import get_commands
 
-from .rows import find_proofs, read_table
+from tests.support.acceptance import find_proofs, read_table
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -61,5 +61,7 @@ def test_every_row_of_the_security_bar_is_proved_where_the_table_says():
 
     assert sorted(table) == sorted(wanted)
     wrong = {row: sorted(files - proofs[row]) for row, (_, files) in table.items() if files - proofs[row]}
-    assert wrong == {}, "docs/rows.md names files without a test of that row; see `python -m tests.rows`"
+    assert wrong == {}, (
+        "tests/ACCEPTANCE.md names files without a test of that row; see `python -m tests.support.acceptance`"
+    )
     assert [row for row, (_, files) in table.items() if not files] == []

@@ -19,9 +19,9 @@ from integrations.crypto.sealing import open_sealed, seal
 from integrations.models import Connection
 from integrations.tasks import refresh_tokens
 from portal.models import IdentityProvider, User
-from tests.integrations.renewing import age
 from tests.support.database_text import dump_database
 from tests.support.sync_runs import run_sync
+from tests.support.token_renewal import age
 
 PASSWORD = "canary-of-a-password-81c2"
 SEED = "CANARYSEEDJBSWY3DPEHPK3PXP"

@@ -17,10 +17,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.installation import ROOT, migrate_template
-from tests.signatures.mailgateway.corpus import PAGE, TEXT, message, multipart, packed, part
-from tests.signatures.mailgateway.installed import prepare, start_gateway
-from tests.signatures.mailgateway.sink import Client
+from tests.support.gateway_process import prepare, start_gateway
+from tests.support.installation import ROOT, migrate_template
+from tests.support.mail_corpus import PAGE, TEXT, message, multipart, packed, part
+from tests.support.mail_sink import Client
 
 MESSAGES = 400
 SESSIONS = 4
@@ -32,7 +32,7 @@ LARGE = message(multipart(part(PAGE), part(packed(bytes(18_500_000)), "applicati
 
 SINK = """
 import asyncio, sys
-from tests.signatures.mailgateway.sink import Sink, get_port, listen
+from tests.support.mail_sink import Sink, get_port, listen
 class Forgetful(Sink):
     async def handle_DATA(self, server, session, envelope):
         return "250 2.0.0 Gone"

@@ -12,13 +12,13 @@ from django.test import Client
 from integrations.models import Connection
 from integrations.outreach.sandbox import Sandbox
 from portal.models import Domain, Role, User
-from tests.installation import Installation
 from tests.support.connections import PUBLIC_URL, get_values
 from tests.support.consent import RoundTrip
+from tests.support.installation import Installation
 from tests.support.sync_runs import SMALL_PAGES, get_mirror, run_sync
 
 # Its `assert_erased` then tells what differs, as an assertion in a test does.
-pytest.register_assert_rewrite("tests.integrations.leaving")
+pytest.register_assert_rewrite("tests.support.disconnects")
 
 
 @pytest.fixture

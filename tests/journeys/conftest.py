@@ -10,8 +10,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.installation import migrate_template
 from tests.support.browser_person import Person
+from tests.support.installation import migrate_template
 
 QUIET = [
     "--no-sandbox",

@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from integrations.ledger.digests import digest_entry
-from tests.portal_process import DOMAIN, OWNER, running_portal
 from tests.support.browser_person import Person
+from tests.support.portal_process import DOMAIN, OWNER, running_portal
 
 pytestmark = pytest.mark.browser
 

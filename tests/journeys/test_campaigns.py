@@ -11,8 +11,8 @@ import requests
 from PIL import Image
 from playwright.sync_api import FilePayload, expect
 
-from tests.portal_process import DOMAIN, Portal, running_portal
 from tests.support.browser_person import Person
+from tests.support.portal_process import DOMAIN, Portal, running_portal
 
 pytestmark = pytest.mark.browser
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.installation import wait_until
-from tests.portal_process import DOMAIN, OWNER, Portal, running_portal
 from tests.support.browser_person import Person
+from tests.support.installation import wait_until
+from tests.support.portal_process import DOMAIN, OWNER, Portal, running_portal
 
 pytestmark = pytest.mark.browser
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.urls import resolve
 
-from tests.portal_process import DOMAIN, Portal, running_portal
 from tests.support.browser_person import Person
+from tests.support.portal_process import DOMAIN, Portal, running_portal
 
 pytestmark = pytest.mark.browser
 

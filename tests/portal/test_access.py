@@ -1,4 +1,4 @@
-"""Who gets which answer at which address and by which method: the whole of `matrix.txt`, and nothing outside it."""
+"""Who gets which answer at which address and by which method: all of `access_table.txt`, and nothing outside it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from django.http import HttpResponse
 from django.test import Client
 
 from portal.models import Membership, Role, User
+from tests.support.access_table import WHO, list_addresses, list_missing, read_table
 from tests.support.addresses import (
     OBJECTS,
     ask,
     get_body,
     get_path,
 )
-
-from .matrix import WHO, list_addresses, list_missing, read_table
 
 ROWS = read_table()
 OURS = ("/domains/<str:domain>/", "/manage/domains/<str:domain>/")
@@ -31,11 +30,11 @@ def test_a1_every_address_is_in_the_table_and_the_table_has_no_other():
     missing = list_missing()
 
     assert not missing, (
-        "tests/portal/matrix.txt does not say who gets which answer at these addresses. Read these lines, made "
+        "tests/support/access_table.txt does not say who gets which answer at these addresses. Read these lines, made "
         "from the permission each view asks for, delete those of methods it refuses with 405, mend the rest, "
         "and add them:\n" + "\n".join(missing)
     )
-    assert not gone, f"tests/portal/matrix.txt lists addresses that are gone: {sorted(gone)}"
+    assert not gone, f"tests/support/access_table.txt lists addresses that are gone: {sorted(gone)}"
 
 
 @pytest.mark.parametrize("part", ["domains", "accounts", "admin"])

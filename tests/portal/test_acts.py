@@ -1,6 +1,6 @@
 """Every address that changes something leaves a privileged act in the ledger, with who did it.
 
-The addresses are those of the access table (`matrix.txt`), which a test of its own keeps complete.
+The addresses are those of the access table (`access_table.txt`), which a test of its own keeps complete.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from portal.models import Membership, Role
 from portal.worker.heartbeat import record_beat
 from signatures.authoring.templates import save_template
 from signatures.models import Assignment, DeliveryRun, DeliveryRunState, Group, Template
+from tests.support.access_table import read_table
 from tests.support.addresses import get_body, get_path
 from tests.support.furnished_domain import House, make_user
-
-from .matrix import read_table
 
 OWNER = "owner@people.example"
 HOME, MANAGE = "/domains/<str:domain>/", "/manage/domains/<str:domain>/"

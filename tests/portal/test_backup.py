@@ -13,11 +13,11 @@ from django.urls import reverse
 from integrations.connection.lifecycle import ResumeRefused, check_connection, pause_restored, resume
 from integrations.models import Connection, ConnectionState
 from portal.management.commands.countrows import list_differences
-from tests.installation import Installation
-from tests.integrations.renewing import age
-from tests.portal_process import as_json
 from tests.support.connections import get_acts, get_values
 from tests.support.consent import token_calls
+from tests.support.installation import Installation
+from tests.support.portal_process import as_json
+from tests.support.token_renewal import age
 
 ROOT = Path(__file__).resolve().parents[2]
 

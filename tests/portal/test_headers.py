@@ -13,12 +13,11 @@ import urllib3
 from django.http import HttpResponse
 from django.test import Client
 
-from tests.installation import wait_until
-from tests.portal_process import OWNER, PASSWORD, find_free_port, running_portal
+from tests.support.access_table import read_table
 from tests.support.addresses import ask, furnish_admin, get_body, get_path, make_clients
 from tests.support.furnished_domain import House
-
-from .matrix import read_table
+from tests.support.installation import wait_until
+from tests.support.portal_process import OWNER, PASSWORD, find_free_port, running_portal
 
 FRAMES = ("/frame/", "/senders/<int:pk>/preview/", "/templates/preview/", "/templates/trial/")
 """Signatures in a sandboxed frame: a policy of their own, stricter still."""

@@ -9,9 +9,8 @@ from django.urls import reverse
 
 from portal.context_processors import find_menu_entry
 from portal.models import Membership, Role
-
-from .conftest import make_user
-from .matrix import list_addresses
+from tests.support.access_table import list_addresses
+from tests.support.furnished_domain import make_user
 
 ENTRIES = {
     "overview",

@@ -11,10 +11,9 @@ from django.contrib import admin
 from django.http import HttpResponse
 from django.test import Client
 
+from tests.support.access_table import Row, read_table
 from tests.support.addresses import MISSING, ask, get_body, get_path
 from tests.support.furnished_domain import House
-
-from .matrix import Row, read_table
 
 ROWS = [row for row in read_table() if not row.is_repeated]
 ADMIN_LIST = Row("/admin/", "GET", (), is_repeated=False)

@@ -16,8 +16,8 @@ import pytest
 import redis
 
 from integrations.outreach.sandbox import Sandbox
-from tests.installation import Installation, migrate_template, wait_until
-from tests.portal_process import find_free_port
+from tests.support.installation import Installation, migrate_template, wait_until
+from tests.support.portal_process import find_free_port
 from tests.support.postgres import SUPERUSER, Cluster, find_programs
 
 

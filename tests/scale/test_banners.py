@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.installation import Installation, wait_until
-from tests.portal_process import find_free_port
-from tests.signatures.banners.company_script import COUNT_ROWS, MAKE_COMPANY, SWEEP
+from tests.support.banner_company_script import COUNT_ROWS, MAKE_COMPANY, SWEEP
+from tests.support.installation import Installation, wait_until
+from tests.support.portal_process import find_free_port
 from tests.support.postgres import Cluster
 
 pytestmark = pytest.mark.postgres

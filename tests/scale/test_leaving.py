@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from integrations.outreach.sandbox import Sandbox
-from tests.installation import Installation, wait_until
+from tests.support.installation import Installation, wait_until
 
 from .test_postgres import LEAVE, SYNC_AND_DELIVER, found_and_connect, get_signatures
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from integrations.outreach.sandbox import Sandbox
-from tests.installation import Installation, wait_until
-from tests.portal_process import as_json, find_free_port
+from tests.support.installation import Installation, wait_until
+from tests.support.portal_process import as_json, find_free_port
 from tests.support.postgres import SUPERUSER, Cluster
 
 from .test_postgres import DOMAIN, SYNC_AND_DELIVER, do_the_job, found_and_connect

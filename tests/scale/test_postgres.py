@@ -11,9 +11,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from integrations.outreach.sandbox import Sandbox
-from tests.installation import Installation, wait_until
-from tests.integrations.renewing import REFRESHERS
-from tests.portal_process import as_json
+from tests.support.installation import Installation, wait_until
+from tests.support.portal_process import as_json
+from tests.support.token_renewal import REFRESHERS
 
 pytestmark = pytest.mark.postgres
 

@@ -12,8 +12,8 @@ import redis
 import requests
 
 from integrations.outreach.sandbox import Sandbox
-from tests.installation import Installation, wait_until
-from tests.portal_process import as_json, find_free_port
+from tests.support.installation import Installation, wait_until
+from tests.support.portal_process import as_json, find_free_port
 
 pytestmark = pytest.mark.redis
 

@@ -25,9 +25,10 @@ from signatures.analytics.aggregation import sift_events
 from signatures.campaigns.ruleset import get_place
 from signatures.models import BannerEvent, Brand, Decision, KnownRecipient, LookupShare, Snapshot
 from signatures.recipients.merge_variable import start_test
-from tests.portal.matrix import ROLES, WHO
 from tests.support.campaigns import make_picture
 from tests.support.furnished_domain import BANNER, CAMPAIGN, LABEL, House, make_list, make_user
+
+from .access_table import ROLES, WHO
 
 MISSING = "987654321"
 

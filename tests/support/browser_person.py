@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
-from tests.portal_process import OWNER, PASSWORD
-from tests.support.accessibility import find_violations
+from .accessibility import find_violations
+from .portal_process import OWNER, PASSWORD
 
 
 class Person:

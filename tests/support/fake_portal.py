@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from signatures.mailgateway.slot import Shown
-from tests.signatures.mailgateway.corpus import KEY, PUBLIC_URL, SHOWN
+
+from .mail_corpus import KEY, PUBLIC_URL, SHOWN
 
 
 def get_token(recipient: str) -> str:

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from signatures.mailgateway.message import examine, join
-from tests.signatures.mailgateway.corpus import (
-    KEY,
-    MARKS,
-    PAGE,
-    TEXT,
-    message,
-    multipart,
-    part,
-)
 from tests.support.fake_portal import make_shown
+
+from .mail_corpus import KEY, MARKS, PAGE, TEXT, message, multipart, part
 
 MARIA, JO, KIM, LEE = "maria@acme.example", "jo@customer.example", "kim@customer.example", "lee@other.example"
 

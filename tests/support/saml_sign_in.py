@@ -7,16 +7,9 @@ from typing import Any
 
 from django.test import Client
 
-from tests.portal.saml_provider import (
-    SSO_URL,
-    Signer,
-    Statement,
-    find_assertion,
-    pack,
-    read_request,
-    write_answer,
-)
 from tests.support.page_text import words_of
+
+from .saml_provider import SSO_URL, Signer, Statement, find_assertion, pack, read_request, write_answer
 
 DANA = "dana@acme.example"
 

@@ -22,7 +22,7 @@ from integrations.outreach.client import OutreachClient
 from integrations.outreach.endpoints import ENDPOINTS, LIST_USERS, WRITE_SIGNATURE, Endpoint
 from integrations.outreach.scopes import REQUESTED
 
-SCHEMAS = Path(__file__).parents[2] / "outreach_schemas"
+SCHEMAS = Path(__file__).parents[2] / "support/outreach_schemas"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", "patch")
 FORBIDDEN = st.sampled_from(
     ["/api/v2/users", "/api/v2/teams", "/api/v2/mailboxes/{id}", "/api/v2/prospects", "/api/v2/batches"]

@@ -11,7 +11,7 @@ from integrations.outreach import policy
 from integrations.outreach.client import WalledUpTransport
 from integrations.outreach.endpoints import LIST_USERS
 from integrations.outreach.proof import ATTEMPTS, Attempt, run_proof
-from tests.installation import ROOT
+from tests.support.installation import ROOT
 
 
 @pytest.fixture

@@ -8,12 +8,7 @@ from typing import Any
 import pytest
 
 from portal.models import Domain, IdentityProvider, Role, User
-from tests.portal.saml_provider import (
-    ENTITY_ID,
-    MAIL,
-    SSO_URL,
-    Signer,
-)
+from tests.support.saml_provider import ENTITY_ID, MAIL, SSO_URL, Signer
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from integrations.outreach.sandbox import Sandbox
-from tests.installation import Installation, migrate_template, wait_until
+from tests.support.installation import Installation, migrate_template, wait_until
 
 pytestmark = pytest.mark.usefixtures("look_ups_end")
 

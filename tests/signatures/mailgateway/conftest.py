@@ -14,9 +14,8 @@ from signatures.mailgateway.next_hop import Address
 from signatures.mailgateway.server import House
 from signatures.mailgateway.service import Plan, close_house, open_house
 from tests.support.fake_portal import FakePortal
-
-from .corpus import PUBLIC_URL
-from .sink import Loop, Sink, get_port, listen
+from tests.support.mail_corpus import PUBLIC_URL
+from tests.support.mail_sink import Loop, Sink, get_port, listen
 
 
 @pytest.fixture

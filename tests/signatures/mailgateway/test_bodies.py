@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from signatures.mailgateway.bodies import Base64Body, Body, PlainBody, QuotedBody
 from signatures.mailgateway.slot import find_slots
-
-from .corpus import MARKS, SHOWN, SLOT, packed, quoted_tightly
+from tests.support.mail_corpus import MARKS, SHOWN, SLOT, packed, quoted_tightly
 
 surroundings = st.binary(max_size=200).map(lambda text: text.replace(b"<", b"(").replace(b"\r", b"\n"))
 slot_counts = st.integers(1, 3)

@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from signatures.mailgateway.next_hop import stuff
-from tests.installation import Installation, migrate_template, wait_until
+from tests.support.gateway_process import prepare
+from tests.support.gateway_process import start_gateway as start_process
+from tests.support.installation import Installation, migrate_template, wait_until
+from tests.support.mail_corpus import PAGE, message, part
 from tests.support.mail_messages import JO, KIM, LEE, MAIL, MARIA, NO_SLOT, get_copy
-
-from .corpus import PAGE, message, part
-from .installed import prepare
-from .installed import start_gateway as start_process
-from .sink import Client, Sink, Taken, hand_in
+from tests.support.mail_sink import Client, Sink, Taken, hand_in
 
 NOT_KNOWN = "451 4.3.0 Whether it arrived is not known yet. Try again later."
 NO_ANSWER = "451 4.4.2 The next hop does not answer. Try again later."

@@ -16,13 +16,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from signatures.mailgateway.next_hop import Address
-from tests.installation import wait_until
-from tests.portal_process import find_free_port
+from tests.support.installation import wait_until
+from tests.support.mail_corpus import ACCENTS, PAGE, TEXT, make_page, message, multipart, part, quoted
 from tests.support.mail_messages import JO, KIM, LEE, get_copy
-
-from .corpus import ACCENTS, PAGE, TEXT, make_page, message, multipart, part, quoted
-from .postfix import running_postfix
-from .sink import hand_in
+from tests.support.mail_sink import hand_in
+from tests.support.portal_process import find_free_port
+from tests.support.postfix import running_postfix
 
 pytestmark = pytest.mark.postfix
 

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.installation import Installation, migrate_template, wait_until
-
-from .corpus import KEY, PAGE, SHOWN, message, part
-from .installed import prepare, start_gateway
-from .sink import Client, Sink, hand_in
+from tests.support.gateway_process import prepare, start_gateway
+from tests.support.installation import Installation, migrate_template, wait_until
+from tests.support.mail_corpus import KEY, PAGE, SHOWN, message, part
+from tests.support.mail_sink import Client, Sink, hand_in
 
 MARIA = "maria@acme.example"
 READERS = [f"reader{number}@customer.example" for number in range(4)]

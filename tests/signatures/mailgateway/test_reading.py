@@ -12,9 +12,19 @@ from signatures.mailgateway.message import LARGEST_PAGE, MOST_SLOTS, examine, jo
 from signatures.mailgateway.mime import LARGEST_HEADER, MOST_BOUNDARIES, MOST_PARTS
 from signatures.mailgateway.slot import MOST_TAGS, find_slots
 from tests.support.fake_portal import make_shown
-
-from .corpus import KEY, MARKS, PAGE, SHOWN, make_page, make_slot, message, multipart, packed, part
-from .sink import hand_in
+from tests.support.mail_corpus import (
+    KEY,
+    MARKS,
+    PAGE,
+    SHOWN,
+    make_page,
+    make_slot,
+    message,
+    multipart,
+    packed,
+    part,
+)
+from tests.support.mail_sink import hand_in
 
 BOUNCES, JO = "bounces+123@track.example", "jo@customer.example"
 SLOT_IN_BRIEF = make_slot().encode()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from signatures.rendering.sanitize import sanitize_signature
-
-from .allowed import ATTRIBUTES, TAGS, attribute_values, split
+from tests.support.allowed_markup import ATTRIBUTES, TAGS, attribute_values, split
 
 # Elements of the HTML standard and of browsers before it, and of SVG and MathML, which are not on the list.
 DROPPED = split(

@@ -10,9 +10,8 @@ from signatures.authoring.starters import STARTERS
 from signatures.rendering import TemplateError, compile_template, render_signature
 from signatures.rendering.fields import FIELDS
 from signatures.rendering.sanitize import sanitize_signature, sanitize_template
-
-from .allowed import attribute_values, breaches, words
-from .attacks import ALL as ATTACKS
+from tests.support.allowed_markup import attribute_values, breaches, words
+from tests.support.markup_attacks import ALL as ATTACKS
 
 EVERYWHERE = compile_template(
     '<table><tr><td><img src="{{ sender.photo_url }}" alt="{{ sender.name }}" width="72"></td>'

@@ -18,8 +18,7 @@ from signatures.rendering.bounds import (
     MAX_LIQUID_CHARACTERS,
     MAX_TAGS,
 )
-
-from .worst_cases import ALL, CSS, LIQUID, TAGS, TEXT, Generator, halves
+from tests.support.worst_templates import ALL, CSS, LIQUID, TAGS, TEXT, Generator, halves
 
 LIMIT = 100_000
 # Enough to render as well: a signature has at most 65,535 bytes.

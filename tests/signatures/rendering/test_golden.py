@@ -9,7 +9,7 @@ import pytest
 from signatures.authoring.starters import STARTERS
 from signatures.rendering import compile_template, render_signature
 
-GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN = Path(__file__).with_name("golden")
 
 
 @pytest.mark.parametrize("sender", ["full", "sparse", "minimal"])

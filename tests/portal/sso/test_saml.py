@@ -1,0 +1,450 @@
+"""Single sign-on by SAML, with a provider that signs what a test tells it: whom it lets in, and whom never."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from allauth.socialaccount.models import SocialAccount, SocialApp
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from lxml import etree
+
+from integrations.models import LedgerEntry
+from portal.accounts.invitations import VALID_FOR
+from portal.models import Domain, IdentityProvider, Invitation, Membership, Role, User
+from tests.support.database_text import dump_database
+from tests.support.page_text import words_of
+from tests.support.saml_provider import (
+    ENTITY_ID,
+    MAIL,
+    NAMES,
+    SSO_URL,
+    Signer,
+    Statement,
+    find_assertion,
+    pack,
+    read_request,
+    write_answer,
+)
+from tests.support.saml_sign_in import ACS, BASE, DANA, LOGIN, METADATA, begin, post, sign, sign_in
+
+
+def is_in(client: Client) -> bool:
+    return "_auth_user_id" in client.session
+
+
+def count_people() -> tuple[int, int, int]:
+    return User.objects.count(), Membership.objects.count(), SocialAccount.objects.count()
+
+
+def test_a_member_signs_in_and_stays_the_one_person_they_were(
+    client, signer, provider, domain, make_member, bystander
+):
+    dana = make_member(domain, Role.EDITOR, DANA)
+
+    done = sign_in(client, signer)
+    sign_in(again := Client(), signer, email="DANA@acme.example")
+
+    assert (done.status_code, done["Location"]) == (302, "/")
+    assert (done["Referrer-Policy"], done.cookies["countersign_saml"].value) == ("no-referrer", "")
+    assert client.session["_auth_user_id"] == again.session["_auth_user_id"] == str(dana.pk)
+    assert count_people() == (2, 2, 1)
+    assert client.get("/domains/acme.example/").status_code == 200
+    assert client.get("/domains/bystander.example/").status_code == 404
+    assert SocialApp.objects.count() == 0
+    assert SocialAccount.objects.get().extra_data == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"audience": "https://other.example/"}, "It was made for another application"),
+        ({"audience": ""}, "It was made for another application"),
+        ({"acs": f"{ACS}x"}, "It was made for another address"),
+        ({"acs": "http://testserver/accounts/sso/bystander.example/saml/acs/"}, "for another address"),
+        ({"acs": f"{ACS}?x", "recipient": ACS}, "It was made for another address"),
+        ({"recipient": f"{ACS}?x"}, "It was made for another address"),
+        ({"issuer": "https://evil.example/saml"}, "It comes from another provider"),
+        ({"ends": timedelta(seconds=-1)}, "It is too old or too new"),
+        ({"starts": timedelta(minutes=-20), "ends": timedelta(minutes=-6)}, "It is too old or too new"),
+        ({"starts": timedelta(minutes=6)}, "It is too old or too new"),
+        ({"status": "Responder"}, "did not let you in"),
+        ({"request_id": ""}, "It answers no request of ours"),
+        ({"response_request_id": "_another"}, "It answers another request"),
+        ({"name_format": "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"}, "NameID to persistent"),
+        ({"name": "x" * 300}, "NameID to persistent"),
+        ({"attribute": "urn:other"}, "It must carry one e-mail address"),
+    ],
+)
+def test_an_answer_that_says_something_else_is_not_believed(
+    client, signer, provider, domain, make_member, bystander, changes, words
+):
+    make_member(domain, Role.EDITOR, DANA)
+    before = count_people()
+
+    refused = sign_in(client, signer, **changes)
+
+    assert (refused.status_code, words in words_of(refused)) == (403, True), words_of(refused)
+    assert (is_in(client), count_people()) == (False, before)
+
+
+def test_an_answer_without_the_providers_own_signature_over_the_assertion_is_not_believed(
+    client, signer, stranger, provider, domain, make_member, bystander
+):
+    make_member(domain, Role.EDITOR, DANA)
+    make_member(domain, Role.OWNER, "boss@acme.example")
+    before = count_people()
+    told = begin(client)
+    unsigned, message_only, sha1, changed = (write_answer(told) for _ in range(4))
+    signer.sign(message_only)
+    signer.sign(find_assertion(sha1), sha1=True)
+    signer.sign(find_assertion(changed))
+    value = changed.find(".//saml:AttributeValue", NAMES)
+    assert value is not None
+    value.text = "boss@acme.example"
+    # The signed assertion goes along, moved aside, and another one stands where it stood.
+    wrapped = write_answer(told)
+    signer.sign(find_assertion(wrapped))
+    forged = deepcopy(find_assertion(wrapped))
+    forged.set("ID", "_forged")
+    wrapped.insert(0, forged)
+
+    refusals = {
+        "unsigned": words_of(post(client, pack(unsigned))),
+        "message": words_of(post(client, pack(message_only))),
+        "sha1": words_of(post(client, pack(sha1))),
+        "changed": words_of(post(client, pack(changed))),
+        "wrapped": words_of(post(client, pack(wrapped))),
+        "stranger": words_of(post(client, sign(told, stranger))),
+    }
+
+    expected = {
+        "unsigned": "Its assertion is not signed",
+        "message": "Its assertion is not signed",
+        "sha1": "It is signed with SHA-1",
+        "changed": "signed with another key than the certificate",
+        "wrapped": "It is not as SAML wants it",
+        "stranger": "signed with another key than the certificate",
+    }
+    assert {name: expected[name] in words for name, words in refusals.items()} == dict.fromkeys(
+        expected, True
+    ), refusals
+    assert (is_in(client), count_people()) == (False, before)
+    post(client, sign(told, signer))
+    assert is_in(client), "The honest answer is believed, so the others failed by what was wrong with them."
+
+
+def test_a_comment_in_an_address_does_not_cut_it_short(client, signer, provider, domain, make_member):
+    """Comments are not signed: whoever has an address that begins like another could put one in."""
+    make_member(domain, Role.EDITOR, DANA)
+    response = write_answer(replace(begin(client), email=f"{DANA}.evil.example"))
+    signer.sign(find_assertion(response))
+
+    sent = etree.tostring(response).replace(b"acme.example.evil", b"acme.example<!-- -->.evil")
+    refused = post(client, pack(sent))
+
+    assert b"<!-- -->" in sent
+    assert "This sign-in is for another domain" in words_of(refused)
+    assert not is_in(client)
+
+
+def test_an_answer_counts_once_and_in_the_session_that_asked(client, signer, provider, domain, make_member):
+    make_member(domain, Role.EDITOR, DANA)
+    thief, victim = Client(), Client()
+    answer = sign(begin(client), signer)
+
+    begin(thief)
+    begin(victim)
+    stolen = post(thief, answer)
+    pressed_on = post(victim, answer)  # somebody is made to sign in as somebody else
+    first = post(client, answer)
+    client.post("/accounts/logout/")
+    replayed = post(client, answer)
+
+    assert (first.status_code, is_in(thief), is_in(victim), is_in(client)) == (302, False, False, False)
+    for refused in (stolen, pressed_on, replayed):
+        assert (refused.status_code, "not begun in this browser" in words_of(refused)) == (403, True)
+
+
+def test_the_kept_answer_is_bound_to_the_host_and_hidden_from_scripts(client, signer, provider, settings):
+    settings.IS_HTTPS = True
+
+    taken = Client().post(f"{BASE}acs/", {"SAMLResponse": sign(begin(client), signer)})
+
+    kept = taken.cookies["__Host-saml"]
+    assert (kept["path"], kept["secure"], kept["httponly"], kept["samesite"], kept["domain"]) == (
+        ("/", True, True, "Lax", "")
+    )
+    assert taken["Cache-Control"] == "no-store"
+
+
+def test_an_answer_to_nothing_we_asked_is_not_taken_up(client, signer, provider, domain, make_member):
+    make_member(domain, Role.EDITOR, DANA)
+
+    unasked = post(client, sign(Statement(request_id="_invented", acs=ACS, audience=METADATA), signer))
+    skipped: Any = Client().get(f"{BASE}finish/")
+    client.cookies["countersign_saml"] = '{"uid": "person-1"}:forged:signature'
+    forged: Any = client.get(f"{BASE}finish/")
+
+    for refused in (unasked, skipped, forged):
+        assert "not begun in this browser" in words_of(refused)
+    assert not is_in(client)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"not xml",
+        b"<a/>",
+        b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>',
+        b"<a>" + b"x" * 200_000 + b"</a>",
+    ],
+)
+def test_what_is_no_answer_is_refused_with_a_sentence(client, provider, sent):
+    refused = post(client, pack(sent))
+
+    assert (refused.status_code, "was not believed" in words_of(refused)) == (403, True)
+    assert "root:" not in words_of(refused)
+
+
+@pytest.mark.parametrize(
+    ("email", "words"),
+    [
+        ("owner@bystander.example", "This sign-in is for another domain"),
+        ("dana@sub.acme.example", "This sign-in is for another domain"),
+        ("nobody@acme.example", "You are no member of this domain"),
+        ("root@acme.example", "Operators sign in with their password"),
+        ("both@acme.example", "You belong to other domains too"),
+        ("gone@acme.example", "This account is closed"),
+        ("no address", "Your company sent no usable e-mail address"),
+    ],
+)
+def test_nobody_else_is_let_in_and_nothing_is_made(
+    client, signer, provider, domain, other_domain, make_member, bystander, email, words
+):
+    User.objects.filter(pk=make_member(domain, Role.OWNER, "root@acme.example").pk).update(is_staff=True)
+    Membership.objects.create(
+        domain=other_domain, user=make_member(domain, Role.EDITOR, "both@acme.example"), role=Role.AUDITOR
+    )
+    User.objects.filter(pk=make_member(domain, Role.EDITOR, "gone@acme.example").pk).update(is_active=False)
+    before = count_people()
+
+    refused = sign_in(client, signer, email=email)
+
+    assert (refused.status_code, words in words_of(refused)) == (403, True), words_of(refused)
+    assert (is_in(client), count_people()) == (False, before)
+
+
+def test_the_invited_come_in_as_invited_and_others_as_auditors_where_the_owner_says_so(
+    client, signer, provider, domain, owner
+):
+    Invitation.objects.create(
+        domain=domain, email=DANA, role="editor", token_sha256="d", invited_by=owner,
+        expires_at=timezone.now() + VALID_FOR,
+    )  # fmt: skip
+    IdentityProvider.objects.update(default_role="auditor", is_required=True)
+
+    sign_in(client, signer)
+    sign_in(Client(), signer, name="person-2", email="kim@acme.example")
+    recycled = sign_in(Client(), signer, name="person-3")
+
+    assert is_in(client)
+    roles = Membership.objects.exclude(user=owner).values_list("user__email", "role")
+    assert sorted(roles) == [(DANA, "editor"), ("kim@acme.example", "auditor")]
+    assert "Somebody else signed in with this address" in words_of(recycled)
+    typed = {"login": owner.email, "password": "correct horse battery"}
+    by_password: Any = Client().post("/accounts/login/", typed)
+    assert "not by password" in words_of(by_password)
+
+
+def test_the_name_is_the_address_where_no_attribute_is_named(client, signer, provider, domain, make_member):
+    make_member(domain, Role.EDITOR, DANA)
+    IdentityProvider.objects.update(saml_email_attribute="")
+
+    sign_in(client, signer, name=DANA, email="boss@acme.example")
+
+    assert User.objects.get(pk=client.session["_auth_user_id"]).email == DANA
+
+
+def test_the_next_key_is_believed_beside_the_present_one(
+    client, signer, stranger, provider, domain, make_member
+):
+    make_member(domain, Role.EDITOR, DANA)
+    IdentityProvider.objects.update(saml_certificates=stranger.pem + signer.pem)
+
+    sign_in(client, signer)
+
+    assert is_in(client)
+
+
+def test_whoever_is_signed_in_is_asked_again_and_comes_back_to_where_they_were(
+    client, signer, provider, domain, make_member
+):
+    make_member(domain, Role.ADMIN, DANA)
+    sign_in(client, signer)
+    page = reverse("portal:members", args=[domain.name])
+    out = client.post(f"{LOGIN}?next={page}")
+    request = read_request(out["Location"])
+    told = Statement(request_id=request.get("ID") or "", acs=ACS, audience=METADATA)
+
+    before = client.session["account_authentication_methods"]
+    waved_through = post(client, sign(replace(begin(client), proved=timedelta(minutes=-6)), signer))
+    between = client.session["account_authentication_methods"]
+    back = post(client, sign(told, signer))
+
+    assert request.get("ForceAuthn") == "true"
+    assert (waved_through.status_code, "did not ask who you are once more" in words_of(waved_through)) == (
+        (403, True)
+    )
+    assert (before == between, between == client.session["account_authentication_methods"]) == (True, False)
+    assert back["Location"] == page
+    assert "next" not in out["Location"]
+    assert read_request(Client().post(LOGIN)["Location"]).get("ForceAuthn") is None
+
+
+def test_the_way_begins_with_ones_address_and_our_metadata_is_there_to_be_read(client, provider, bystander):
+    known = client.post("/accounts/sso/", {"email": DANA})
+    metadata = etree.fromstring(client.get(BASE).content)
+
+    assert "Go on to login.acme.example" in words_of(known)
+    assert metadata.get("entityID") == METADATA
+    places = metadata.findall(".//{urn:oasis:names:tc:SAML:2.0:metadata}AssertionConsumerService")
+    assert [place.get("Location") for place in places] == [ACS]
+    assert client.get("/accounts/sso/bystander.example/saml/").status_code == 404
+    assert client.get("/accounts/sso/acme.example/login/callback/").status_code == 404
+    assert client.get(f"{BASE}acs/").status_code == 405
+
+
+# ── setting it up ────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def page(client: Client, domain: Domain, owner: User) -> str:
+    client.force_login(owner)
+    return reverse("portal:sign_in", args=[domain.name])
+
+
+@pytest.fixture
+def typed(signer: Signer) -> dict[str, str]:
+    return {
+        "act": "saml",
+        "saml_entity_id": ENTITY_ID,
+        "saml_sso_url": SSO_URL,
+        "saml_certificates": signer.pem,
+        "saml_email_attribute": MAIL,
+        "default_role": "",
+    }
+
+
+def test_an_owner_sets_it_up_and_what_was_set_is_in_the_ledger(client, page, typed, domain, owner, bystander):
+    done = client.post(page, typed)
+    shown = words_of(client.get(page))
+
+    assert done["Location"] == page
+    row = IdentityProvider.objects.get()
+    assert (row.domain, row.protocol, row.saml_entity_id) == (domain, "saml", ENTITY_ID)
+    detail = LedgerEntry.objects.get().detail
+    assert f"saml_entity_id: {ENTITY_ID}" in detail
+    assert "saml_certificates: SHA-256 " in detail
+    assert "BEGIN" not in detail
+    assert f"login.acme.example: good until {timezone.now() + timedelta(days=365):%-d %B %Y}" in shown
+    assert "/accounts/sso/acme.example/saml/acs/" in shown
+    assert "Client secret" not in shown
+    oidc = {"act": "sso", "issuer": "https://x.example", "client_id": "c", "client_secret": "s"}
+    assert "A domain has one provider." in words_of(client.post(page, oidc, follow=True))
+    SocialAccount.objects.create(user=owner, provider=domain.name, uid="person-1")
+    SocialAccount.objects.create(user=bystander, provider="bystander.example", uid="person-1")
+    client.post(page, {"act": "no sso"})
+    assert not IdentityProvider.objects.exists()
+    assert SocialAccount.objects.get().user == bystander
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"saml_sso_url": "http://login.acme.example/"}, "saml_sso_url", "Write an https address"),
+        ({"saml_sso_url": "http://127.0.0.1/"}, "saml_sso_url", "Write an https address"),
+        ({"saml_sso_url": "https://login.acmé.example/"}, "saml_sso_url", "Write an https address"),
+        ({"saml_certificates": "MIIB"}, "saml_certificates", "Paste the certificate in PEM"),
+        ({"saml_entity_id": ""}, "saml_entity_id", "This field is required."),
+        ({"default_role": "owner"}, "default_role", "Select a valid choice"),
+        ({"is_required": "on"}, "is_required", "First let an owner sign in this way once"),
+    ],
+)
+def test_what_does_not_fit_is_refused_at_its_field(client, page, typed, changes, field, words):
+    response = client.post(page, typed | changes)
+
+    assert words in str(response.context["saml_form"].errors[field])
+    assert not IdentityProvider.objects.exists()
+
+
+def test_certificates_that_nobody_should_trust_are_refused(client, page, typed, signer):
+    expired = Signer(key=signer.key, days=-1).pem
+    private = signer.private_pem.decode()
+
+    refusals = [
+        str(
+            client.post(page, typed | {"saml_certificates": text})
+            .context["saml_form"]
+            .errors["saml_certificates"]
+        )
+        for text in (expired, signer.pem + private, signer.pem * 5)
+    ]
+
+    assert [
+        "expired on" in refusals[0],
+        "holds a private key" in refusals[1],
+        "at most 4" in refusals[2],
+    ] == [True] * 3
+    assert not IdentityProvider.objects.exists()
+
+
+def test_a_private_key_that_was_pasted_by_mistake_is_kept_nowhere_and_not_said_back(
+    client, page, typed, signer
+):
+    pasted = typed | {"saml_certificates": signer.pem + signer.private_pem.decode()}
+    secret = signer.private_pem.decode().splitlines()[3]
+
+    refused = client.post(page, pasted)
+    session = client.session
+    session["authenticated_at"] = 0.0
+    session.save()
+    asked = client.post(page, pasted)
+
+    assert "holds a private key" in words_of(refused)
+    assert asked.status_code == 302
+    assert secret not in refused.content.decode() + str(dict(client.session)) + dump_database()
+    assert ENTITY_ID in str(dict(client.session))
+
+
+# ── without the extra ────────────────────────────────────────────────────────────────────────────
+def test_without_the_extra_the_page_says_so_and_everything_else_works(
+    client, page, typed, signer, domain, settings
+):
+    settings.HAS_SAML = False
+
+    shown = client.get(page)
+    saved = client.post(page, typed, follow=True)
+
+    assert "which this portal was installed without." in words_of(shown)
+    assert 'value="saml"' not in shown.content.decode()
+    assert 'value="sso"' in shown.content.decode()
+    assert "SAML needs the extra" in words_of(saved)
+    assert not IdentityProvider.objects.exists()
+
+
+def test_a_provider_that_was_set_up_before_the_extra_went_says_so_and_can_be_removed(
+    client, page, provider, settings
+):
+    settings.HAS_SAML = False
+
+    out: Any = Client().get(LOGIN)
+
+    assert "It needs the extra" in words_of(out)
+    assert [Client().get(BASE).status_code, Client().post(f"{BASE}acs/").status_code] == [404, 404]
+    client.post(page, {"act": "no sso"})
+    assert not IdentityProvider.objects.exists()

@@ -1,0 +1,287 @@
+"""One command keeps web and worker alive: processes are killed and frozen, and a queued task still runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from portal.management.commands.serve import describe_installation
+from portal.worker.liveness import is_running
+from tests.support.installation import Installation, wait_until
+
+GRACE_SECONDS = 8
+PATIENCE_SECONDS = 90  # several processes start on a machine that may be busy
+
+
+def get_group(leader: int) -> set[int]:
+    """The living processes of a process group."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[2]) == leader and fields[0] != "Z":
+                found.add(int(entry.name))
+    return found
+
+
+@dataclass
+class Served:
+    """A running `serve` and what it says."""
+
+    installation: Installation
+    process: subprocess.Popen[str]
+    output: Path
+
+    def said(self, words: str) -> int:
+        return self.output.read_text().count(words)
+
+    def get_pid(self, name: str) -> int:
+        """The newest process of that name; 0 before the first."""
+        found = re.findall(rf"{name} started, process (\d+)", self.output.read_text())
+        return int(found[-1]) if found else 0
+
+    def get_idle_workers(self) -> list[int]:
+        group = get_group(self.get_pid("background worker"))
+        files = self.installation.database.parent.glob("countersign-beats-*/*")
+        return sorted(pid for pid in (int(path.name) for path in files) if pid in group)
+
+    def wait_for_worker(self) -> list[int]:
+        return wait_until(self.get_idle_workers, seconds=PATIENCE_SECONDS, what=self.output.read_text())
+
+    def is_busy_for_longer_than_a_canary(self) -> bool:
+        files = self.installation.database.parent.glob("countersign-beats-*/*")
+        return any(f.read_text() == "busy" and time.time() - f.stat().st_mtime > 1 for f in files)
+
+    def wait_for_beat(self) -> None:
+        """A worker has finished something that was not yet there when this was asked."""
+        before = self.installation.rows("select beat_at from portal_workerheartbeat")
+        wait_until(
+            lambda: self.installation.rows("select beat_at from portal_workerheartbeat") != before,
+            seconds=PATIENCE_SECONDS,
+        )
+
+    def run_task(self, name: str) -> None:
+        """Queue a task, and wait until a worker has done it."""
+        self.installation.run(
+            "from django_q.tasks import async_task\n"
+            f"async_task('portal.tasks.record_beat', task_name={name!r}, save=True)\n"
+        )
+        wait_until(
+            lambda: (
+                self.installation.rows("select success from django_q_task where name = ?", name) == [(1,)]
+            ),
+            seconds=PATIENCE_SECONDS,
+            what=f"task {name}: {self.output.read_text()}",
+        )
+
+
+@pytest.fixture
+def start(migrated_database: Path, tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Start `serve` on a database of its own; afterwards nothing of it is left."""
+    installation = Installation(
+        tmp_path, migrated_database, HEARTBEAT_GRACE_SECONDS=str(GRACE_SECONDS), WORKERS="1"
+    )
+    served: list[Served] = []
+
+    def start(*arguments: str) -> Served:
+        output = tmp_path / f"serve-{len(served)}.log"
+        process = installation.start("serve", "--sandbox", *arguments, output=output)
+        served.append(Served(installation, process, output))
+        return served[-1]
+
+    yield start
+    for each in served:
+        for pid in set(map(int, re.findall(r"started, process (\d+)", each.output.read_text()))):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+    installation.close()
+
+
+def test_a_killed_idle_worker_and_a_frozen_cluster_are_replaced_and_tasks_run(start):
+    served = start("--no-web")
+    workers = served.wait_for_worker()
+    served.wait_for_beat()  # it is idle now, and nothing is queued
+    os.kill(workers[0], signal.SIGKILL)
+    # Mostly the cluster is stuck by that; sometimes it heals by itself.
+    served.wait_for_beat()
+    served.run_task("after a worker was killed")
+
+    # Every process alive and none doing anything: only the missing heartbeat tells.
+    present = served.get_pid("background worker")
+    replaced = served.said("it is replaced")
+    frozen = get_group(present)
+    os.killpg(present, signal.SIGSTOP)
+    wait_until(lambda: served.said("it is replaced") > replaced, seconds=PATIENCE_SECONDS)
+    served.wait_for_beat()
+    served.run_task("after the cluster was frozen")
+
+    assert served.said("it is replaced") == served.said("finished nothing for too long; it is replaced")
+    assert served.said("it is replaced") == replaced + 1
+    assert not frozen & get_group(present)
+    assert served.process.poll() is None
+
+
+def test_a_healthy_cluster_is_left_alone_and_beats_several_times_within_its_grace(start):
+    served = start("--no-web")
+    served.wait_for_worker()
+    first = served.get_pid("background worker")
+
+    for _ in range(5):
+        served.wait_for_beat()
+
+    assert (served.get_pid("background worker"), served.said("it is replaced")) == (first, 0)
+
+
+def test_a_worker_at_a_task_longer_than_the_grace_counts_as_alive_and_is_left_alone(start):
+    served = start("--no-web")
+    served.wait_for_worker()
+    served.wait_for_beat()
+    first = served.get_pid("background worker")
+    served.installation.run(
+        f"from django_q.tasks import async_task\nasync_task('time.sleep', {3 * GRACE_SECONDS}, task_name='long')\n"
+    )
+    wait_until(served.is_busy_for_longer_than_a_canary, seconds=PATIENCE_SECONDS)
+
+    # Its only worker is at the task, so nothing but the supervisor can tell.
+    served.wait_for_beat()
+    served.wait_for_beat()
+
+    assert served.installation.rows("select count(*) from django_q_task where name = 'long'") == [(0,)]
+    assert (served.get_pid("background worker"), served.said("it is replaced")) == (first, 0)
+
+
+def test_a_killed_supervisors_folder_goes_with_the_next_start_and_a_living_ones_stays(start, tmp_path):
+    killed = start("--no-web")
+    killed.wait_for_worker()
+    [left] = tmp_path.glob("countersign-beats-*")
+    killed.process.kill()
+    killed.process.wait()
+    wait_until(lambda: not get_group(killed.get_pid("background worker")), seconds=PATIENCE_SECONDS)
+    os.utime(left, (0, 0))
+    foreign = tmp_path / "countersign-beats-a-file"
+    foreign.write_text("no folder of ours")
+
+    living = start("--no-web")
+    living.wait_for_worker()
+    [of_living] = (path for path in tmp_path.glob("countersign-beats-*") if path.is_dir())
+    os.utime(of_living, (0, 0))
+    third = start("--no-web")
+    wait_until(lambda: third.get_pid("background worker"), seconds=PATIENCE_SECONDS)
+
+    assert not left.exists()
+    assert of_living.is_dir()
+    assert foreign.read_text() == "no folder of ours"
+
+
+def test_a_killed_cluster_leaves_no_orphans_and_sigterm_ends_everything(start):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    served = start(f"--port={port}", "--web-workers=1")
+    served.wait_for_worker()
+
+    def is_answering():
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5).text == "ok"
+
+    wait_until(is_answering, seconds=PATIENCE_SECONDS)
+    first = served.get_pid("background worker")
+    orphans = get_group(first) - {first}
+    assert orphans
+
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: served.get_pid("background worker") != first, seconds=PATIENCE_SECONDS)
+    wait_until(lambda: not any(map(is_running, orphans)), seconds=5)
+    served.run_task("after the cluster was killed")
+
+    web = served.get_pid("web server")
+    os.kill(web, signal.SIGKILL)
+    wait_until(lambda: served.get_pid("web server") != web, seconds=PATIENCE_SECONDS)
+    wait_until(is_answering, seconds=PATIENCE_SECONDS)
+
+    everything = {served.process.pid}
+    for name in ("web server", "background worker"):
+        everything |= get_group(served.get_pid(name))
+    served.process.send_signal(signal.SIGTERM)
+    assert served.process.wait(60) == 0
+    assert not [pid for pid in everything - {served.process.pid} if is_running(pid)]
+    assert not is_answering()
+    assert not list(served.installation.database.parent.glob("countersign-beats-*"))
+
+
+def test_a_killed_supervisor_takes_what_it_started_with_it(start):
+    served = start("--no-web")
+    served.wait_for_worker()
+    cluster = get_group(served.get_pid("background worker"))
+    assert len(cluster) > 1
+
+    served.process.kill()
+    served.process.wait()
+
+    wait_until(lambda: not any(map(is_running, cluster)), seconds=60)
+
+
+@pytest.mark.parametrize("options", [("--no-web", "--no-worker")])
+def test_nothing_to_run_is_said(migrated_database, tmp_path, options):
+    installation = Installation(tmp_path, migrated_database)
+
+    done = installation.manage("serve", *options)
+
+    assert done.returncode == 1
+    assert "Nothing is left to run" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://127.0.0.1:9/", "points to this machine while DEBUG is off"),
+        ("https://localhost", "points to this machine while DEBUG is off"),
+        ("http://api.outreach.io", "is no https address without a path"),
+        ("https://api.outreach.io/api/v2", "is no https address without a path"),
+        ("api.outreach.io", "is no https address without a path"),
+    ],
+)
+def test_serve_refuses_an_outreach_that_is_none(migrated_database, tmp_path, address, said):
+    installation = Installation(tmp_path, migrated_database, OUTREACH_BASE_URL=address)
+
+    done = installation.manage("serve", "--no-web")
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Remove OUTREACH_BASE_URL to use https://api.outreach.io." in done.stderr
+
+
+def test_serve_says_what_it_runs_on_and_no_password(settings, monkeypatch):
+    monkeypatch.setitem(settings.DATABASES, "default", {
+        "ENGINE": "django.db.backends.postgresql", "HOST": "db.internal", "PORT": 5433, "NAME": "countersign",
+        "USER": "portal", "PASSWORD": "canary-password",
+    })  # fmt: skip
+
+    said = describe_installation()
+
+    assert f"people reach it at {settings.PUBLIC_URL}" in said
+    assert "database postgresql: db.internal:5433, countersign" in said
+    assert f"Outreach at {settings.OUTREACH_BASE_URL}" in said
+    assert "canary-password" not in " ".join(said)
+
+
+def test_a_worker_writes_no_line_for_each_task(start):
+    served = start("--no-web")
+    served.wait_for_beat()
+
+    served.run_task("quietly")
+
+    text = served.output.read_text()
+    assert "serve: database sqlite3: " in text
+    assert "Processed" not in text

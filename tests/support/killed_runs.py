@@ -1,0 +1,155 @@
+"""Carries runs out in processes that kill themselves at a checkpoint; a script, driven over its pipes.
+
+Usage: python killed_runs.py BASE_URL DATABASE. It connects, reads and plans in that migrated database file.
+Each line on stdin is a command; each answer is one line of JSON with the originals kept so far:
+    {"kill": "claimed" | "sent" | "answered" | "recorded" | null, "after": N, "kind": "deliver" | "restore"}
+A fork carries the run out and dies by SIGKILL at the Nth such moment; null lets it finish. Its lease is
+then made to lapse, as the sweep would find it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+BASE_URL, DATABASE = sys.argv[1:]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+os.environ["DATABASE_URL"] = f"sqlite:///{DATABASE}"
+os.environ["OUTREACH_BASE_URL"] = BASE_URL
+os.environ["LOG_LEVEL"] = "ERROR"
+
+import django  # noqa: E402 - settings come first
+
+django.setup()
+
+from datetime import timedelta  # noqa: E402
+from uuid import uuid4  # noqa: E402
+
+from django.db import connections as db_connections  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from integrations.connection.lifecycle import Authorisation, accept_authorisation  # noqa: E402
+from integrations.gateway import open_gateway  # noqa: E402
+from integrations.models import Connection, LedgerEntry, SyncKind  # noqa: E402
+from integrations.outreach.oauth import TokenReply  # noqa: E402
+from integrations.outreach.scopes import REQUESTED  # noqa: E402
+from integrations.sync import runs  # noqa: E402
+from portal.models import Domain, User  # noqa: E402
+from signatures.authoring.templates import install_starters  # noqa: E402
+from signatures.delivery.restore import carry_out_restore, start_restore  # noqa: E402
+from signatures.delivery.runs import carry_out, plan_delivery, start_delivery  # noqa: E402
+from signatures.models import DeliveryRun, Snapshot  # noqa: E402
+from signatures.senders.groups import refresh_groups  # noqa: E402
+from signatures.senders.refresh import refresh_senders  # noqa: E402
+
+
+def prepare(tokens: dict) -> Connection:
+    user = User.objects.create_user("owner@acme.example", "correct horse battery")
+    domain = Domain.objects.create(name="acme.example")
+    pair = TokenReply(
+        access_token=tokens["access_token"],
+        refresh_token=tokens["refresh_token"],
+        expires_in_seconds=tokens["expires_in"],
+        scope=tokens["scope"],
+        created_at=tokens["created_at"],
+    )
+    found = Authorisation(
+        domain=domain, user=user, pair=pair, scopes_requested=REQUESTED, scopes_granted=REQUESTED,
+        scopes_known=True, account_key="acme-organisation", account_label="Acme",
+    )  # fmt: skip
+    connection = accept_authorisation(uuid4(), found)
+    runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    refresh_groups(connection)
+    refresh_senders(connection, since=None)
+    install_starters(domain, by_label="test")
+    return connection
+
+
+class Executioner:
+    """Kills its own process at the Nth moment of one kind."""
+
+    def __init__(self, moment: str | None, after: int) -> None:
+        self._moment, self._left, self._lock = moment, after, threading.Lock()
+
+    def reach(self, moment: str) -> None:
+        with self._lock:
+            if moment == self._moment:
+                self._left -= 1
+                if self._left <= 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class WatchedGateway:
+    def __init__(self, gateway, executioner: Executioner) -> None:
+        self._gateway, self._executioner = gateway, executioner
+
+    def read_mailboxes(self, people):
+        return self._gateway.read_mailboxes(people)
+
+    def publish_signature(self, mailbox_id, html):
+        self._executioner.reach("claimed")
+        answer = self._gateway.publish_signature(mailbox_id, html)
+        self._executioner.reach("answered")
+        return answer
+
+    def flush(self):
+        self._executioner.reach("sent")
+        self._gateway.flush()
+
+
+def carry_out_and_die(run: DeliveryRun, command: dict) -> None:
+    executioner = Executioner(command["kill"], command["after"])
+
+    @contextmanager
+    def watched(run):
+        with open_gateway(run.connection, job="test") as gateway:
+            yield WatchedGateway(gateway, executioner)
+
+    work = carry_out if command["kind"] == "deliver" else carry_out_restore
+    work(run.pk, gateway_factory=watched, progress=lambda run: executioner.reach("recorded"))
+
+
+def main() -> None:
+    connection = prepare(json.loads(sys.stdin.readline()))
+    print(json.dumps("ready"), flush=True)
+    for line in sys.stdin:
+        command = json.loads(line)
+        run = get_run(connection, command["kind"])
+        db_connections.close_all()
+        child = os.fork()
+        if child == 0:
+            carry_out_and_die(run, command)
+            db_connections.close_all()
+            os._exit(0)
+        os.waitpid(child, 0)
+        DeliveryRun.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        run.refresh_from_db()
+        print(
+            json.dumps(
+                {
+                    "state": run.state,
+                    "counts": [run.planned, run.settled, run.delivered, run.refused, run.failed],
+                    "originals": dict(Snapshot.objects.values_list("mailbox_remote_id", "original_html")),
+                    "unknown": LedgerEntry.objects.filter(outcome="unknown").count(),
+                }
+            ),
+            flush=True,
+        )
+
+
+def get_run(connection: Connection, kind: str) -> DeliveryRun:
+    present = DeliveryRun.objects.filter(kind=kind).exclude(state="complete").first()
+    if present is not None:
+        return present
+    if kind == "restore":
+        return start_restore(connection, by_label="test")
+    return start_delivery(plan_delivery(connection.domain, by_label="test"), by_label="test")
+
+
+main()
