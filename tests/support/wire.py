@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from integrations.errors import RateLimited
+from integrations.interfaces import CallRecord, Permission
 from integrations.outreach.client import CALL_SECONDS, OutreachClient
 from integrations.outreach.connector import OutreachConnector
-from integrations.interfaces import CallRecord, Permission
 from integrations.outreach.scopes import REQUESTED
 
 REDIRECT_URI = "https://portal.acme.example/callback/"
