@@ -6,10 +6,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from integrations.admin.base import (
     DomainFilter,
@@ -20,11 +19,10 @@ from integrations.admin.base import (
     is_operator,
     say_instant,
 )
-from portal.models import Domain
 from signatures.audiences.conditions import AudienceError, parse_audience
 from signatures.campaigns.banners import archive_banner, change_place, save_banner
+from signatures.campaigns.checks import CampaignRefused
 from signatures.campaigns.editing import (
-    CampaignRefused,
     archive_campaign,
     bring_back_campaign,
     change_campaign,
@@ -35,7 +33,6 @@ from signatures.campaigns.editing import (
     set_audience,
     start_campaign,
 )
-from signatures.campaigns.images import ImageRefused, take_in
 from signatures.campaigns.ruleset import get_place
 from signatures.forms.campaigns import BannerForm, CampaignForm, PlaceForm
 from signatures.models import (
@@ -71,48 +68,22 @@ class AdminCampaignForm(CampaignForm):
         return cleaned
 
 
-class AdminBannerForm(BannerForm):
-    """The portal's form, in a row below its campaign; the picture is checked before anything is saved."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        instance = kwargs.get("instance")
-        campaign = instance.campaign if instance is not None and instance.campaign_id else None
-        place = get_place(campaign.domain) if campaign is not None else BannerPlace()
-        super().__init__(*args, place=place, **kwargs)
-
-    def check_picture(self, domain: Domain) -> None:
-        """The picture was taken in once, so that saving cannot fail on it; what is wrong stands at the field."""
-        upload = self.cleaned_data.get("picture")
-        if not upload:
-            return
-        place = get_place(domain)
-        try:
-            take_in(upload, domain=domain, width=place.width, height=place.height)
-        except ImageRefused as error:
-            self.add_error("picture", error.message)
-        upload.seek(0)
-
-
 class BannerFormSet(forms.BaseInlineFormSet):
     """The campaign's banners; those archived are left to the portal's page."""
 
-    def clean(self) -> None:
-        super().clean()
-        campaign = self.instance
-        if not campaign.domain_id:
-            return
-        for form in self.forms:
-            if form.has_changed() and hasattr(form, "cleaned_data"):
-                form.check_picture(campaign.domain)  # type: ignore[attr-defined]
-                if form.errors:
-                    raise ValidationError("A picture cannot be used. Nothing was saved.")
+    @cached_property
+    def place(self) -> BannerPlace:
+        return get_place(self.instance.domain) if self.instance.domain_id else BannerPlace()
+
+    def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
+        return {**super().get_form_kwargs(index), "place": self.place}
 
 
 class BannerInline(admin.StackedInline):
     """Banners of one campaign that are not archived."""
 
     model = Banner
-    form = AdminBannerForm
+    form = BannerForm
     formset = BannerFormSet
     fields = ["name", "picture", "alt", "link", "weight", "utm_content"]
     extra = 0
@@ -293,41 +264,11 @@ class BannerAdmin(OperatorAdmin):
         act_on_each(request, queryset, do)
 
 
-class AdminPlaceForm(PlaceForm):
-    """The portal's form; what `change_place` would refuse is told here, before anything is saved."""
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if self.errors:
-            return cleaned
-        try:
-            with transaction.atomic():
-                self.save_place(by_label="")
-                transaction.set_rollback(True)
-        except ImageRefused as error:
-            self.add_error("picture", error.message)
-        except CampaignRefused as error:
-            self.add_error("width", error.message)
-        if cleaned.get("picture"):
-            cleaned["picture"].seek(0)
-        return cleaned
-
-    def save_place(self, *, by_label: str) -> None:
-        """Raises: ImageRefused, CampaignRefused."""
-        change_place(
-            self.instance.domain,
-            self.get_details(),
-            upload=self.cleaned_data["picture"],
-            drop_picture=self.cleaned_data["drop_picture"],
-            by_label=by_label,
-        )
-
-
 @admin.register(BannerPlace)
 class BannerPlaceAdmin(OperatorAdmin):
     """The place for banners of each domain."""
 
-    form = AdminPlaceForm
+    form = PlaceForm
     fields = ["domain", *PlaceForm.Meta.fields]
     list_display = ["domain", "is_on", "width", "height", "default_link"]
     list_filter = ["is_on", DomainFilter]
@@ -340,5 +281,11 @@ class BannerPlaceAdmin(OperatorAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: BannerPlace, form: forms.ModelForm, change: bool) -> None:
-        form.save_place(by_label=get_operator(request).email)  # type: ignore[attr-defined]
+        change_place(
+            obj.domain,
+            form.get_details(),  # type: ignore[attr-defined]
+            upload=form.cleaned_data["picture"],
+            drop_picture=form.cleaned_data["drop_picture"],
+            by_label=get_operator(request).email,
+        )
         obj.refresh_from_db()

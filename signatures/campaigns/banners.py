@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -14,7 +15,7 @@ from signatures.models import Banner, BannerPlace, Campaign, Template
 from signatures.senders.listing import count_carriers
 from signatures.senders.mailbox_status import get_fallback_template
 
-from .editing import CampaignRefused
+from .checks import CampaignRefused, check_place, refuse
 from .images import take_in
 from .revisions import keep_edition
 from .ruleset import get_place, touch
@@ -42,7 +43,8 @@ def save_banner(
 ) -> Banner:
     """The campaign's banner is as `details` say, with the uploaded picture cut to the place's size.
 
-    banner: None adds one, and then there must be a picture. upload: None keeps the picture it has.
+    banner: None adds one, and then there must be a picture.
+    upload: a file, or what `images.cut_picture` made of one; None keeps the picture it has.
     Raises: ImageRefused, CampaignRefused, and nothing was changed.
     """
     campaign = Campaign.objects.select_related("domain").get(pk=campaign.pk)
@@ -112,11 +114,12 @@ def change_place(
 ) -> list[str]:
     """The place for banners is as `details` say; return the names of what changed.
 
-    upload: the default picture; None keeps the one there is, `drop_picture` has none.
+    upload: the default picture as `save_banner` takes it; None keeps the one there is, `drop_picture` has none.
     Raises: ImageRefused; CampaignRefused where pictures are of another size; and nothing was changed.
     """
     get_place(domain)
     place = BannerPlace.objects.select_for_update().get(pk=domain.pk)
+    before = copy(place)
     changed = [one.name for one in fields(details) if getattr(place, one.name) != getattr(details, one.name)]
     for name, value in asdict(details).items():
         setattr(place, name, value)
@@ -128,8 +131,8 @@ def change_place(
     elif drop_picture and place.default_image_id:
         place.default_image = None
         changed.append("default picture")
-    if {"width", "height"} & set(changed):
-        _refuse_other_sizes(place)
+    size = {"width": place.width, "height": place.height}
+    refuse(check_place(before, **size, default_image=place.default_image))
     if changed:
         place.full_clean(exclude=["domain", "default_image"])
         place.save()
@@ -138,22 +141,6 @@ def change_place(
             "banner place changed", domain=domain, actor_label=by_label, detail=", ".join(sorted(changed))
         )
     return changed
-
-
-def _refuse_other_sizes(place: BannerPlace) -> None:
-    """Pictures keep the size they were cut to, so the place keeps its own while any of them shows."""
-    shown = Banner.objects.filter(campaign__domain=place.domain, archived_at=None, campaign__archived_at=None)
-    others = shown.exclude(image__width=place.width, image__height=place.height).count()
-    if others:
-        raise CampaignRefused(
-            f"{others} banner{' is' if others == 1 else 's are'} cut to the size there is. Archive "
-            f"{'it' if others == 1 else 'them'} first, or keep the size."
-        )
-    image = place.default_image
-    if image is not None and (image.width, image.height) != (place.width, place.height):
-        raise CampaignRefused(
-            "The default picture is cut to the size there is. Upload it again, or remove it."
-        )
 
 
 def count_signatures_with_place(domain: Domain) -> int:

@@ -18,18 +18,11 @@ from portal.models import Domain
 from signatures.audiences.conditions import AudienceError, Condition, Kind, parse_audience
 from signatures.models import AudienceTally, Banner, Campaign, Group
 
+from .checks import CampaignRefused, check_campaign, refuse
 from .revisions import keep_edition
 from .ruleset import touch
 
 NAME_LENGTH = 120
-
-
-class CampaignRefused(Exception):
-    """What was asked cannot be done with this campaign; the message says why, and what can, to a person."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +45,7 @@ def create_campaign(
     domain: Domain, details: Details, *, groups: Collection[Group] = (), by_label: str
 ) -> Campaign:
     """The domain has a new campaign. It is paused, so that nothing shows before somebody starts it."""
+    refuse(check_campaign(asdict(details)))
     campaign = Campaign(domain=domain, **asdict(details), paused_at=timezone.now(), created_by_label=by_label)
     campaign.full_clean(exclude=["domain"])
     campaign.save()
@@ -67,6 +61,7 @@ def change_campaign(
 ) -> list[str]:
     """The campaign is as `details` and `groups` say; return the names of what changed. Nothing changed: no act."""
     row = _lock(campaign)
+    refuse(check_campaign(asdict(details)))
     belonging = _belonging(row.domain, groups)
     changed = [
         field.name for field in fields(details) if getattr(row, field.name) != getattr(details, field.name)

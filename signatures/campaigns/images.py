@@ -6,7 +6,6 @@ Nothing of the uploaded file is kept but its digest: what mail clients get was w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from typing import BinaryIO, Protocol
@@ -47,20 +46,12 @@ class Upload(Protocol):
     def read(self, size: int = ..., /) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Encoded:
-    media_type: str
-    bytes_1x: bytes
-    bytes_2x: bytes
-    note: str
+def cut_picture(upload: Upload | BinaryIO, *, domain: Domain, width: int, height: int) -> BannerImage:
+    """Return the picture, cut to exactly width × height around its middle, at 1× and 2×; nothing is stored.
 
-
-def take_in(upload: Upload | BinaryIO, *, domain: Domain, width: int, height: int) -> BannerImage:
-    """Return the stored picture, cut to exactly width × height around its middle, at 1× and 2×.
-
-    The same file for the same size is stored once. An animation becomes its first frame: the one that
-    Outlook shows. `note` of the row says what a person may want to know about the result.
-    Raises: ImageRefused, and nothing was stored.
+    It is the stored row of the same file and size, or a new one. An animation becomes its first frame: the
+    one that Outlook shows. `note` of the row says what a person may want to know about the result.
+    Raises: ImageRefused.
     """
     content = upload.read(MAX_UPLOAD_BYTES + 1)
     if not content:
@@ -71,33 +62,43 @@ def take_in(upload: Upload | BinaryIO, *, domain: Domain, width: int, height: in
     kept = BannerImage.objects.filter(domain=domain, sha256=digest, width=width, height=height).first()
     if kept is not None:
         return kept
-    encoded = _encode(content, width, height)
-    image, _ = BannerImage.objects.get_or_create(
-        domain=domain,
-        sha256=digest,
-        width=width,
-        height=height,
-        defaults={
-            "media_type": encoded.media_type,
-            "bytes_1x": encoded.bytes_1x,
-            "bytes_2x": encoded.bytes_2x,
-            "note": encoded.note,
-        },
-    )
+    image = BannerImage(domain=domain, sha256=digest, width=width, height=height)
+    _encode(image, content)
     return image
 
 
-def _encode(content: bytes, width: int, height: int) -> _Encoded:
-    """Return what is served for an uploaded file. Raises: ImageRefused."""
+def take_in(
+    upload: Upload | BinaryIO | BannerImage, *, domain: Domain, width: int, height: int
+) -> BannerImage:
+    """Return the stored picture of an upload; the same file for the same size is stored once.
+
+    upload: a file, or what `cut_picture` made of one. Raises: ImageRefused, and nothing was stored.
+    """
+    image = upload
+    if not isinstance(image, BannerImage):
+        image = cut_picture(image, domain=domain, width=width, height=height)
+    if (image.domain_id, image.width, image.height) != (domain.pk, width, height):
+        raise ImageRefused("The size of the banner slot has changed meanwhile. Choose the picture again.")
+    if image.pk is None:
+        image, _ = BannerImage.objects.get_or_create(
+            **{name: getattr(image, name) for name in ("domain", "sha256", "width", "height")},
+            defaults={name: getattr(image, name) for name in ("media_type", "bytes_1x", "bytes_2x", "note")},
+        )
+    return image
+
+
+def _encode(image: BannerImage, content: bytes) -> None:
+    """The row holds what is served for an uploaded file. Raises: ImageRefused."""
+    width, height = image.width, image.height
     largest, notes = _decode(content, width, height)
     double = largest if largest.width > width else None
     single = largest.resize((width, height), Image.Resampling.LANCZOS)
-    media_type, bytes_1x, bytes_2x = _write_pair(single, double)
-    if double is not None and bytes_2x == bytes_1x:
+    image.media_type, image.bytes_1x, image.bytes_2x = _write_pair(single, double)
+    if double is not None and image.bytes_2x == image.bytes_1x:
         notes.append(
             f"Twice as sharp it would be more than {MAX_BYTES // 1_000} KB, so every screen gets the same."
         )
-    return _Encoded(media_type, bytes_1x, bytes_2x, " ".join(notes))
+    image.note = " ".join(notes)
 
 
 def _decode(content: bytes, width: int, height: int) -> tuple[Image.Image, list[str]]:

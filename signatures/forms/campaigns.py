@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,9 +13,11 @@ from django.utils import timezone
 
 from portal.models import Domain
 from signatures.campaigns.banners import BannerDetails, PlaceDetails
+from signatures.campaigns.checks import check_campaign, check_place
 from signatures.campaigns.editing import Details
+from signatures.campaigns.images import ImageRefused, cut_picture
 from signatures.campaigns.links import LinkRefused, check_link
-from signatures.models import Banner, BannerPlace, Campaign, Group, Sender
+from signatures.models import Banner, BannerImage, BannerPlace, Campaign, Group, Sender
 
 from .walltime import WallTimeField, describe_repetition, to_moment, to_wall
 
@@ -91,17 +94,8 @@ class CampaignForm(forms.ModelForm):
                 moment = to_moment(self, name, zone)
                 if name in self.cleaned_data:
                     self.cleaned_data[name] = moment
-        starts, ends = self.cleaned_data.get("starts_at"), self.cleaned_data.get("ends_at")
-        if starts and ends and ends <= starts:
-            self.add_error("ends_at", "It must end after it starts.")
-        if "cap_times" in self.cleaned_data and "cap_days" in self.cleaned_data:
-            times, days = self.cleaned_data["cap_times"], self.cleaned_data["cap_days"]
-            if (times is None) != (days is None):
-                empty = "cap_days" if days is None else "cap_times"
-                self.add_error(empty, "A cap needs both: how often, and within how many days.")
-            for name, value in (("cap_times", times), ("cap_days", days)):
-                if value == 0:
-                    self.add_error(name, "Write 1 or more, or leave both empty.")
+        for name, words in check_campaign(self.cleaned_data).items():
+            self.add_error(name, words)
         if any(group.domain_id != domain.pk for group in cleaned.get("groups") or ()):
             self.add_error("groups", "Choose groups of this domain.")
         return self.cleaned_data
@@ -130,6 +124,14 @@ def clean_link_of(form: forms.BaseForm, name: str) -> str:
         raise ValidationError(error.message) from error
 
 
+def cut_for(place: BannerPlace, upload: Any) -> BannerImage:
+    """Return an uploaded picture cut to the slot; nothing is stored. Raises ValidationError."""
+    try:
+        return cut_picture(upload, domain=place.domain, width=place.width, height=place.height)
+    except ImageRefused as error:
+        raise ValidationError(error.message) from error
+
+
 class BannerForm(forms.ModelForm):
     """A banner's picture, what it says, where it leads and how often it is taken."""
 
@@ -153,6 +155,7 @@ class BannerForm(forms.ModelForm):
 
     def __init__(self, *args: Any, place: BannerPlace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._place = place
         size = f"{2 * place.width} × {2 * place.height}"
         self.fields["picture"].required = self.instance.pk is None
         self.fields["picture"].help_text = (
@@ -162,6 +165,11 @@ class BannerForm(forms.ModelForm):
 
     def clean_link(self) -> str:
         return clean_link_of(self, "link")
+
+    def clean_picture(self) -> BannerImage | None:
+        """Return the picture cut to the slot, not stored yet; None keeps the one there is."""
+        upload = self.cleaned_data["picture"]
+        return cut_for(self._place, upload) if upload else None
 
     def get_details(self) -> BannerDetails:
         cleaned = self.cleaned_data
@@ -208,6 +216,24 @@ class PlaceForm(forms.ModelForm):
 
     def clean_default_link(self) -> str:
         return clean_link_of(self, "default_link")
+
+    def _post_clean(self) -> None:
+        """Check the picture and the size after the limits that the model has for width and height."""
+        before = copy(self.instance)
+        super()._post_clean()  # type: ignore[misc]  # Django's stubs leave it out
+        has_size = not {"width", "height"} & self.errors.keys()
+        upload = self.cleaned_data.get("picture")
+        image = None if self.cleaned_data["drop_picture"] else before.default_image
+        if upload:
+            try:
+                image = self.cleaned_data["picture"] = cut_for(self.instance if has_size else before, upload)
+            except ValidationError as error:
+                self.add_error("picture", error)
+                return
+        if has_size:
+            size = {name: self.cleaned_data[name] for name in ("width", "height")}
+            for name, words in check_place(before, **size, default_image=image).items():
+                self.add_error(name, words)
 
     def get_details(self) -> PlaceDetails:
         cleaned = self.cleaned_data

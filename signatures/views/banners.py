@@ -15,7 +15,7 @@ from signatures.campaigns.banners import (
     count_signatures_with_place,
     save_banner,
 )
-from signatures.campaigns.editing import CampaignRefused
+from signatures.campaigns.checks import CampaignRefused
 from signatures.campaigns.images import ImageRefused
 from signatures.campaigns.links import LinkRefused, check_link
 from signatures.campaigns.ruleset import get_place

@@ -18,8 +18,8 @@ from portal.models import Domain
 from signatures.analytics.results import Figures, get_figures
 from signatures.audiences.conditions import Condition, Names, needs_prospect, say
 from signatures.audiences.labels import get_names
+from signatures.campaigns.checks import CampaignRefused
 from signatures.campaigns.editing import (
-    CampaignRefused,
     archive_campaign,
     bring_back_campaign,
     change_campaign,

@@ -16,8 +16,8 @@ from signatures.campaigns.banners import (
     change_place,
     save_banner,
 )
+from signatures.campaigns.checks import CampaignRefused
 from signatures.campaigns.editing import (
-    CampaignRefused,
     archive_campaign,
     bring_back_campaign,
     change_campaign,

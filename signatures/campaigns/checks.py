@@ -1,0 +1,65 @@
+"""Checks: what is wrong with a campaign or the banner slot before it is saved.
+
+Each reads only, and returns field -> what is wrong and what to do, to a person; forms and the functions that save ask
+the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from signatures.models import Banner, BannerImage, BannerPlace
+
+
+class CampaignRefused(Exception):
+    """What was asked cannot be done with this campaign; the message says why, and what can, to a person."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def refuse(wrong: Mapping[str, str]) -> None:
+    """Raises: CampaignRefused where something is wrong."""
+    if wrong:
+        raise CampaignRefused(" ".join(wrong.values()))
+
+
+def check_campaign(values: Mapping[str, Any]) -> dict[str, str]:
+    """values: columns of a campaign; one that is left out is not asked about."""
+    wrong = {}
+    starts_at, ends_at = values.get("starts_at"), values.get("ends_at")
+    if starts_at and ends_at and ends_at <= starts_at:
+        wrong["ends_at"] = "It must end after it starts."
+    if {"cap_times", "cap_days"} <= values.keys():
+        cap = {name: values[name] for name in ("cap_times", "cap_days")}
+        if (cap["cap_times"] is None) != (cap["cap_days"] is None):
+            empty = "cap_days" if cap["cap_days"] is None else "cap_times"
+            wrong[empty] = "A cap needs both: how often, and within how many days."
+        wrong |= {name: "Write 1 or more, or leave both empty." for name, value in cap.items() if value == 0}
+    return wrong
+
+
+def check_place(
+    before: BannerPlace, *, width: int, height: int, default_image: BannerImage | None
+) -> dict[str, str]:
+    """A new size is refused while banners, or the default banner, are cut to the one before.
+
+    default_image: the default banner from then on.
+    """
+    if (width, height) == (before.width, before.height):
+        return {}
+    shown = Banner.objects.filter(
+        campaign__domain_id=before.domain_id, archived_at=None, campaign__archived_at=None
+    )
+    others = shown.exclude(image__width=width, image__height=height).count()
+    if others:
+        one = others == 1
+        return {
+            "width": f"{others} banner{' is' if one else 's are'} cut to the size there is. Archive "
+            f"{'it' if one else 'them'} first, or keep the size."
+        }
+    if default_image is not None and (default_image.width, default_image.height) != (width, height):
+        return {"width": "The default picture is cut to the size there is. Upload it again, or remove it."}
+    return {}
