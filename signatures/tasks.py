@@ -16,12 +16,11 @@ from signatures.delivery.lease import is_due
 from signatures.delivery.restore_report import get_leaving_run
 
 from .analytics import aggregation, spool
-from .audiences import match_counts
 from .delivery import restore
 from .delivery import retention as delivery_retention
 from .delivery import runs as delivery_runs
 from .models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
-from .recipients import retention, subject_access
+from .recipients import match_counts, retention, subject_access
 
 MAKING = timedelta(minutes=5)  # longer than listing what to restore took an earlier version
 UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost its task

@@ -9,10 +9,10 @@ from django.test import Client
 from django.utils import timezone
 
 from integrations.models import CallBudget, Connection, LookupState
-from signatures.audiences.match_counts import remove_expired
 from signatures.audiences.pseudonyms import key_of
 from signatures.models import KnownRecipient, LookupShare, Sender
 from signatures.recipients.facts import Gap, get_facts
+from signatures.recipients.match_counts import remove_expired
 from tests.support.installation import wait_until
 
 pytestmark = [

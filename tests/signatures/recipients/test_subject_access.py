@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from integrations.models import LedgerEntry
 from signatures import tasks
-from signatures.audiences.match_counts import remove_expired, tally_audiences
 from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.ruleset import touch
 from signatures.decisions.decide import decide
@@ -26,6 +25,7 @@ from signatures.models import (
     RecipientList,
 )
 from signatures.recipients.facts import get_facts
+from signatures.recipients.match_counts import remove_expired, tally_audiences
 from signatures.recipients.subject_access import erase, get_kept, preview_retention, remove_old_decisions
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("look_ups_end")]

@@ -8,11 +8,11 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from signatures.audiences.conditions import AudienceError, parse_audience
 from signatures.models import AudienceTally, Campaign, KnownRecipient
-from signatures.recipients.facts import digest_audience
-from signatures.recipients.lookup_share import remove_old_shares
 
-from .conditions import AudienceError, parse_audience
+from .facts import digest_audience
+from .lookup_share import remove_old_shares
 
 BATCH = 1_000
 
