@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from hashlib import sha256
+from json import dumps
 from typing import Any
 
 from .mail_addresses import normalise_host
@@ -162,15 +164,6 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Whether one condition holds, and the sentence that says so."""
-
-    condition: Condition
-    holds: bool
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
 class Names:
     """What ids are called: (attribute name, id) -> label; custom fields by (their name, '')."""
 
@@ -236,14 +229,10 @@ def is_in_audience(conditions: Sequence[Condition], recipient: Recipient) -> boo
     return all(_holds(condition, recipient) for condition in conditions)
 
 
-def explain_audience(
-    conditions: Sequence[Condition], recipient: Recipient, names: Names | None = None
-) -> list[Answer]:
-    """Return each condition with whether it holds, in words; the recipient's own values are not in them."""
-    names = names or Names()
-    return [
-        Answer(condition, _holds(condition, recipient), say(condition, names)) for condition in conditions
-    ]
+def digest_audience(conditions: Iterable[Condition]) -> str:
+    """Return what tells one audience from another, and from itself before a change."""
+    written = dumps([condition.as_json() for condition in conditions], sort_keys=True)
+    return sha256(written.encode()).hexdigest()[:16]
 
 
 def say(condition: Condition, names: Names | None = None) -> str:

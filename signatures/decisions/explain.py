@@ -15,7 +15,7 @@ from django.utils import timezone
 from integrations.connector import ProspectRecord
 from integrations.errors import IntegrationError
 from portal.models import Domain
-from signatures.audiences.conditions import Condition, Names, get_needed, say
+from signatures.audiences.conditions import Condition, Names, digest_audience, get_needed, say
 from signatures.campaigns.ruleset import Board, get_place
 from signatures.campaigns.selection import RecipientFacts, SenderFacts, Verdict, explain_choice
 from signatures.models import Banner, BannerImage, Decision, KnownRecipient, Sender
@@ -24,7 +24,6 @@ from signatures.recipients.facts import (
     Question,
     claim_hour,
     count_shown,
-    digest_audience,
     give_up,
     keep_answer,
     make_question,

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
-from hashlib import sha256
-from json import dumps
 from threading import BoundedSemaphore, Lock
 from typing import Any
 
@@ -30,7 +28,14 @@ from integrations.connector import ProspectRecord
 from integrations.errors import IntegrationError
 from integrations.models import Connection
 from portal.models import Domain
-from signatures.audiences.conditions import Condition, Recipient, get_needed, is_in_audience, needs_prospect
+from signatures.audiences.conditions import (
+    Condition,
+    Recipient,
+    digest_audience,
+    get_needed,
+    is_in_audience,
+    needs_prospect,
+)
 from signatures.audiences.mail_addresses import is_address, normalise
 from signatures.audiences.pseudonyms import get_lists_holding, key_of
 from signatures.campaigns.ruleset import Board, load_board
@@ -384,12 +389,6 @@ def count_shown(
         rows = rows.filter(at__lte=until)
     totals = rows.aggregate(**counted)
     return {campaign_id: totals[f"shown{campaign_id}"] for campaign_id in caps}
-
-
-def digest_audience(conditions: Iterable[Condition]) -> str:
-    """Return what tells one audience from another, and from itself before a change."""
-    written = dumps([condition.as_json() for condition in conditions], sort_keys=True)
-    return sha256(written.encode()).hexdigest()[:16]
 
 
 def _get_local(board: Board) -> list[int]:

@@ -8,10 +8,9 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from signatures.audiences.conditions import AudienceError, parse_audience
+from signatures.audiences.conditions import AudienceError, digest_audience, parse_audience
 from signatures.models import AudienceTally, Campaign, KnownRecipient
 
-from .facts import digest_audience
 from .lookup_share import remove_old_shares
 
 BATCH = 1_000

@@ -9,11 +9,10 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures.audiences.conditions import parse_audience
+from signatures.audiences.conditions import digest_audience, parse_audience
 from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.ruleset import touch
 from signatures.models import Decision, KnownRecipient
-from signatures.recipients.facts import digest_audience
 from signatures.serving import recipient
 from tests.support.banner_requests import fetch
 from tests.support.banners import list_events, run_campaign, switch_on
