@@ -10,7 +10,8 @@ from django.utils import timezone
 from PIL import Image, ImageDraw, ImageFont
 
 from portal.models import Domain
-from signatures.audiences.lists import save_label, save_list
+from signatures.audiences.labels import save_label
+from signatures.audiences.lists import save_list
 from signatures.campaigns.banners import BannerDetails, PlaceDetails, change_place, save_banner
 from signatures.campaigns.editing import Details, create_campaign, set_audience, start_campaign
 from signatures.models import Campaign, Group

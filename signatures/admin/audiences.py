@@ -17,8 +17,9 @@ from integrations.admin.base import (
     get_operator,
     is_operator,
 )
+from signatures.audiences.labels import delete_label, save_label
 from signatures.audiences.list_files import FileRefused, check_file
-from signatures.audiences.lists import ListRefused, delete_label, delete_list, save_label, save_list
+from signatures.audiences.lists import ListRefused, delete_list, save_list
 from signatures.forms.audiences import LabelForm, ListForm
 from signatures.models import (
     AttributeLabel,

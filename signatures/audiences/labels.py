@@ -1,16 +1,19 @@
-"""What the ids in an audience are called: labels typed here, our own people, and recipient lists."""
+"""Labels: names the ids in an audience, by labels typed here, our own people and recipient lists."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from django.db import transaction
+
 from integrations.connection.lifecycle import get_connection
+from integrations.ledger.record import record_act
 from integrations.models import Person
 from portal.models import Domain
 from signatures.models import AttributeLabel
 
 from .conditions import ATTRIBUTE_BY_NAME, Attribute, Condition, Names
-from .pseudonyms import label_lists
+from .lists import label_lists
 
 LABELLED = ("stage", "persona", "account")
 
@@ -97,3 +100,32 @@ def group_attributes(names: Names) -> list[tuple[str, list[tuple[Attribute, str]
         ("Custom fields without a label", numbered),
     ]
     return [(title, entries) for title, entries in groups if entries]
+
+
+@transaction.atomic
+def save_label(
+    domain: Domain, *, kind: str, key: str, label: str, by_label: str, present: AttributeLabel | None = None
+) -> AttributeLabel:
+    """What Outreach knows by a number has this label here."""
+    row = (
+        AttributeLabel(domain=domain)
+        if present is None
+        else AttributeLabel.objects.get(pk=present.pk, domain=domain)
+    )
+    row.kind, row.key, row.label = kind, key, label
+    row.full_clean(exclude=["domain"])
+    row.save()
+    record_act("label given", domain=domain, actor_label=by_label, detail=f"{kind} {key}: {label}")
+    return row
+
+
+@transaction.atomic
+def delete_label(label: AttributeLabel, *, by_label: str) -> None:
+    """What had this label is shown by its number again; audiences stay as they are."""
+    record_act(
+        "label removed",
+        domain=label.domain,
+        actor_label=by_label,
+        detail=f"{label.kind} {label.key}: {label.label}",
+    )
+    label.delete()

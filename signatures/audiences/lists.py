@@ -1,8 +1,8 @@
-"""Recipient lists are made from files, replaced and deleted; labels are given to what has only a number."""
+"""Recipient lists: makes them from files, replaces and deletes them, finds those that hold an address."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import BinaryIO
 
@@ -12,11 +12,12 @@ from django.db.models import QuerySet
 from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.campaigns.ruleset import touch
-from signatures.models import AttributeLabel, Campaign, RecipientList, RecipientListEntry
+from signatures.models import Campaign, RecipientList, RecipientListEntry
 
 from .conditions import AudienceError, Kind, parse_audience
 from .list_files import BadLine, Entry, check_file, read_entries
-from .pseudonyms import make_keyer
+from .mail_addresses import normalise
+from .pseudonyms import key_of, make_keyer
 
 BATCH = 2_000
 
@@ -109,30 +110,14 @@ def get_list_ids(campaign: Campaign) -> frozenset[str]:
     return frozenset(value for one in conditions if one.attribute.kind is Kind.LIST for value in one.values)
 
 
-@transaction.atomic
-def save_label(
-    domain: Domain, *, kind: str, key: str, label: str, by_label: str, present: AttributeLabel | None = None
-) -> AttributeLabel:
-    """What Outreach knows by a number has this label here."""
-    row = (
-        AttributeLabel(domain=domain)
-        if present is None
-        else AttributeLabel.objects.get(pk=present.pk, domain=domain)
-    )
-    row.kind, row.key, row.label = kind, key, label
-    row.full_clean(exclude=["domain"])
-    row.save()
-    record_act("label given", domain=domain, actor_label=by_label, detail=f"{kind} {key}: {label}")
-    return row
+def get_lists_holding(domain: Domain, address: str) -> frozenset[str]:
+    """Return the ids, as text, of the domain's recipient lists with this address or its mail domain."""
+    address = normalise(address)
+    wanted = [key_of(domain, address), address.rpartition("@")[2]]
+    rows = RecipientListEntry.objects.filter(recipient_list__domain=domain, value__in=wanted)
+    return frozenset(map(str, rows.values_list("recipient_list_id", flat=True)))
 
 
-@transaction.atomic
-def delete_label(label: AttributeLabel, *, by_label: str) -> None:
-    """What had this label is shown by its number again; audiences stay as they are."""
-    record_act(
-        "label removed",
-        domain=label.domain,
-        actor_label=by_label,
-        detail=f"{label.kind} {label.key}: {label.label}",
-    )
-    label.delete()
+def label_lists(domain: Domain) -> Mapping[str, str]:
+    """Return id, as text, -> name of the domain's recipient lists."""
+    return {str(pk): name for pk, name in domain.recipient_lists.values_list("pk", "name")}

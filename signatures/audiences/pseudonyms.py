@@ -1,16 +1,16 @@
-"""Who receives, without saying who: addresses as keyed digests, and the lists that hold them."""
+"""Pseudonyms: turns a recipient's address into the keyed digest that is stored in its place."""
 
 from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
 
 from integrations.crypto.sealing import open_sealed, seal
 from portal.models import Domain
-from signatures.models import BannerPlace, RecipientListEntry
+from signatures.models import BannerPlace
 
 from .mail_addresses import normalise
 
@@ -43,16 +43,3 @@ def _get_pepper(domain: Domain) -> bytes:
 @lru_cache(maxsize=1024)
 def _open_pepper(sealed: str, domain_id: int) -> bytes:
     return bytes.fromhex(open_sealed(sealed, bound_to=f"pepper:{domain_id}"))
-
-
-def get_lists_holding(domain: Domain, address: str) -> frozenset[str]:
-    """Return the ids, as text, of the domain's recipient lists with this address or its mail domain."""
-    address = normalise(address)
-    wanted = [key_of(domain, address), address.rpartition("@")[2]]
-    rows = RecipientListEntry.objects.filter(recipient_list__domain=domain, value__in=wanted)
-    return frozenset(map(str, rows.values_list("recipient_list_id", flat=True)))
-
-
-def label_lists(domain: Domain) -> Mapping[str, str]:
-    """Return id, as text, -> name of the domain's recipient lists."""
-    return {str(pk): name for pk, name in domain.recipient_lists.values_list("pk", "name")}

@@ -36,8 +36,9 @@ from signatures.audiences.conditions import (
     is_in_audience,
     needs_prospect,
 )
+from signatures.audiences.lists import get_lists_holding
 from signatures.audiences.mail_addresses import is_address, normalise
-from signatures.audiences.pseudonyms import get_lists_holding, key_of
+from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.ruleset import Board, load_board
 from signatures.campaigns.selection import RecipientFacts
 from signatures.models import Decision, KnownRecipient

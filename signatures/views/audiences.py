@@ -13,14 +13,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from portal.access import Permission, require
 from portal.models import Domain
 from signatures.audiences.conditions import AudienceError, parse_audience, say
-from signatures.audiences.labels import get_names, group_attributes
+from signatures.audiences.labels import delete_label, get_names, group_attributes, save_label
 from signatures.audiences.list_files import FileRefused
 from signatures.audiences.lists import (
     ListRefused,
-    delete_label,
     delete_list,
     find_campaigns_using,
-    save_label,
     save_list,
 )
 from signatures.campaigns.editing import set_audience

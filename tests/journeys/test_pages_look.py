@@ -80,7 +80,8 @@ from PIL import Image
 from portal.models import Domain
 from signatures.campaigns.banners import BannerDetails, PlaceDetails, change_place, save_banner
 from signatures.campaigns.editing import Details, create_campaign, set_audience, start_campaign
-from signatures.audiences.lists import save_label, save_list
+from signatures.audiences.labels import save_label
+from signatures.audiences.lists import save_list
 def draw(colour):
     file = BytesIO()
     Image.new("RGB", (960, 240), colour).save(file, "PNG")

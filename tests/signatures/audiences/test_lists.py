@@ -9,8 +9,8 @@ import pytest
 
 from integrations.models import LedgerEntry
 from signatures.audiences.list_files import BadLine, Entry, FileRefused, check_file, read_entries
-from signatures.audiences.lists import ListRefused, delete_list, save_list
-from signatures.audiences.pseudonyms import get_lists_holding, key_of
+from signatures.audiences.lists import ListRefused, delete_list, get_lists_holding, save_list
+from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.editing import set_audience
 from signatures.models import RecipientList, RecipientListEntry
 from tests.support.campaigns import BY, make_campaign
