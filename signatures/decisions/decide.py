@@ -19,9 +19,8 @@ from signatures.campaigns.ruleset import Board, load_board
 from signatures.campaigns.selection import NOTHING, Choice, RecipientFacts, SenderFacts, choose_banner
 from signatures.models import Banner, BannerImage, BannerPlace, Decision, Sender
 from signatures.recipients.facts import Gap, count_shown, get_facts
-from signatures.senders.banner_urls import get_decision_click_url, get_decision_image_url
 
-from .tokens import make_token
+from .tokens import get_decision_click_url, get_decision_image_url, make_token
 
 WITHIN_SECONDS = 0.8
 GOOD_FOR = timedelta(minutes=10)

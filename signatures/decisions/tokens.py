@@ -1,4 +1,7 @@
-"""The token in the addresses of one decision's picture and link: short, signed, and telling nobody who it was for."""
+"""Decision tokens: signs the id of a decision, reads it back, and builds the URLs of its image and link.
+
+A token is short and tells nobody who the decision was made for.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,16 @@ def read_token(token: str) -> int | None:
     if any(constant_time_compare(_write(secret, decision_id), token) for secret in secrets):
         return decision_id
     return None
+
+
+def get_decision_image_url(token: str) -> str:
+    """Return the URL of a decision's image, at 2×."""
+    return f"{settings.PUBLIC_URL}/b/d/{token}@2x.png"
+
+
+def get_decision_click_url(token: str) -> str:
+    """Return the URL of a decision's link."""
+    return f"{settings.PUBLIC_URL}/c/d/{token}"
 
 
 def _write(secret: str, decision_id: int) -> str:

@@ -1,4 +1,4 @@
-"""The addresses that stand in mail: of a sender's banner, its link, and those of one decision."""
+"""Banner URLs: builds the addresses of a sender's banner image and of its link."""
 
 from __future__ import annotations
 
@@ -18,16 +18,6 @@ def get_image_url(banner_key: str, *, variable: str = "") -> str:
 def get_click_url(banner_key: str, *, variable: str = "") -> str:
     """Return where a click on a sender's banner goes; the same for good."""
     return f"{settings.PUBLIC_URL}/c/{banner_key}{_with(variable)}"
-
-
-def get_decision_image_url(token: str) -> str:
-    """Return where the banner of one decision is fetched from."""
-    return f"{settings.PUBLIC_URL}/b/d/{token}@2x.png"
-
-
-def get_decision_click_url(token: str) -> str:
-    """Return where a click on the banner of one decision goes."""
-    return f"{settings.PUBLIC_URL}/c/d/{token}"
 
 
 def _with(variable: str) -> str:

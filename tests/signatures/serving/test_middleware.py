@@ -16,7 +16,7 @@ from PIL import Image
 from signatures.campaigns.images import PIXEL
 from signatures.campaigns.ruleset import touch
 from signatures.campaigns.selection import SenderFacts, choose_banner
-from signatures.decisions.tokens import make_token
+from signatures.decisions.tokens import get_decision_click_url, get_decision_image_url, make_token
 from signatures.models import Assignment, Banner, BannerPlace, Brand, Campaign, Decision, Sender
 from signatures.senders import banner_urls
 from signatures.senders.refresh import refresh_senders
@@ -468,8 +468,8 @@ def test_the_addresses_in_signatures_are_those_that_are_answered(company, ana, r
     )
     token = make_token(decided.pk)
 
-    pictures = [banner_urls.get_image_url(ana.banner_key), banner_urls.get_decision_image_url(token)]
-    clicks = [banner_urls.get_click_url(ana.banner_key), banner_urls.get_decision_click_url(token)]
+    pictures = [banner_urls.get_image_url(ana.banner_key), get_decision_image_url(token)]
+    clicks = [banner_urls.get_click_url(ana.banner_key), get_decision_click_url(token)]
 
     assert [get_colour(reader.get(url.removeprefix("http://testserver")).content) for url in pictures] == [
         "red",
