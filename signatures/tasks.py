@@ -20,7 +20,7 @@ from .delivery import restore
 from .delivery import retention as delivery_retention
 from .delivery import runs as delivery_runs
 from .models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
-from .recipients import match_counts, retention, subject_access
+from .recipients import match_counts, retention
 
 MAKING = timedelta(minutes=5)  # longer than listing what to restore took an earlier version
 UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost its task
@@ -81,12 +81,12 @@ def sweep_deliveries() -> None:
 def tally_audiences() -> None:
     """What look-ups said is counted for each audience, and what is known of recipients goes after its hour."""
     match_counts.tally_audiences()
-    match_counts.remove_expired()
+    retention.remove_expired()
 
 
 def remove_old_decisions() -> None:
     """Decisions whose time is over are gone."""
-    subject_access.remove_old_decisions()
+    retention.remove_old_decisions()
 
 
 def take_in_banner_events() -> None:

@@ -140,6 +140,12 @@ def get_asked(board: Board, *, at: datetime) -> frozenset[str]:
     return frozenset().union(*(get_needed(board.audiences.get(pk, ())) for pk in live))
 
 
+def get_fields_asked(domain: Domain) -> frozenset[str]:
+    """Return the prospect attributes that a look-up would name now: those of live audiences, and no others."""
+    now = timezone.now()
+    return get_asked(load_board(domain, since=now), at=now)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One recipient, and what is asked about them; lives as long as the asking."""

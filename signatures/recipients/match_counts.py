@@ -1,4 +1,4 @@
-"""Counts how many looked-up recipients each audience matched, many at a time; tells of one that never does."""
+"""Match counts: counts how many looked-up recipients each audience matched, many rows at a time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from django.utils import timezone
 from signatures.audiences.conditions import AudienceError, digest_audience, parse_audience
 from signatures.models import AudienceTally, Campaign, KnownRecipient
 
-from .lookup_share import remove_old_shares
-
 BATCH = 1_000
 
 
@@ -22,13 +20,6 @@ def tally_audiences() -> int:
     while batch := _tally_batch():
         counted += batch
     return counted
-
-
-def remove_expired() -> int:
-    """What is known of recipients and has expired is gone, once it was counted; returns how many rows."""
-    remove_old_shares(now=timezone.now())
-    removed, _ = KnownRecipient.objects.filter(is_tallied=True, expires_at__lt=timezone.now()).delete()
-    return removed
 
 
 def _tally_batch() -> int:

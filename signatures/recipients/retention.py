@@ -1,15 +1,24 @@
-"""Single fetches and clicks, and earlier states of campaigns, go when their time is over; daily counts stay."""
+"""Retention: removes events, decisions and look-up answers that are past their time, and sets how long they stay.
+
+Daily counts stay. Earlier states of campaigns go with the events.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations.ledger.record import record_act
+from portal.models import Domain
 from signatures.campaigns.revisions import remove_old_editions
-from signatures.models import BannerEvent, BannerPlace
+from signatures.campaigns.ruleset import get_place
+from signatures.models import BannerEvent, BannerPlace, Decision, KnownRecipient
+
+from .lookup_share import remove_old_shares
 
 BATCH = 5_000
 MOST_AT_ONCE = 5_000_000
@@ -18,7 +27,7 @@ MOST_AT_ONCE = 5_000_000
 def remove_old_events(
     *, now: datetime | None = None, limit: int = MOST_AT_ONCE, batch_size: int = BATCH
 ) -> int:
-    """Counted events older than their domain's `event_days` are gone; returns how many, at most about `limit`.
+    """Remove counted events older than their domain's `event_days`; return how many, at most about `limit`.
 
     What is not counted yet stays until it is. What campaigns were before then goes with them.
     """
@@ -44,3 +53,52 @@ def _remove_batch(place: BannerPlace, until: datetime, size: int) -> int:
             BannerPlace.objects.filter(earlier, pk=place.pk).update(events_removed_until=last)
             BannerEvent.objects.filter(pk__in=[pk for pk, _ in rows]).delete()
         return len(rows)
+
+
+def remove_old_decisions(*, now: datetime | None = None, batch_size: int = BATCH) -> int:
+    """Remove decisions older than their domain's `decision_days`, in batches; return how many."""
+    removed = 0
+    for place in BannerPlace.objects.order_by("pk"):
+        until = (now or timezone.now()) - timedelta(days=place.decision_days)
+        old = Decision.objects.filter(domain_id=place.pk, at__lt=until)
+        while ids := list(old.order_by("at").values_list("pk", flat=True)[:batch_size]):
+            removed += Decision.objects.filter(pk__in=ids).delete()[0]
+    return removed
+
+
+def remove_expired() -> int:
+    """Remove what is known of recipients and has expired, once it was counted; return how many rows."""
+    remove_old_shares(now=timezone.now())
+    removed, _ = KnownRecipient.objects.filter(is_tallied=True, expires_at__lt=timezone.now()).delete()
+    return removed
+
+
+@dataclass(frozen=True, slots=True)
+class Removable:
+    """How many rows a change of the retention would remove in the next night."""
+
+    decisions: int
+    events: int
+
+
+def get_removable(domain: Domain, *, decision_days: int, event_days: int) -> Removable:
+    """Return how many rows are older than these days now."""
+    now = timezone.now()
+    return Removable(
+        decisions=Decision.objects.filter(domain=domain, at__lt=now - timedelta(days=decision_days)).count(),
+        events=BannerEvent.objects.filter(domain=domain, at__lt=now - timedelta(days=event_days)).count(),
+    )
+
+
+def set_retention(domain: Domain, *, decision_days: int, event_days: int, actor_label: str) -> None:
+    """Set for how many days decisions and events are kept; older ones are removed in the next night."""
+    place = get_place(domain)
+    with transaction.atomic():
+        BannerPlace.objects.filter(pk=place.pk).update(decision_days=decision_days, event_days=event_days)
+        record_act(
+            "retention changed",
+            domain=domain,
+            actor_label=actor_label,
+            detail=f"decisions {place.decision_days} → {decision_days} days, "
+            f"views and clicks {place.event_days} → {event_days} days",
+        )

@@ -1,33 +1,26 @@
-"""What is kept about one recipient, for how long, and how it goes: shown, taken along, erased.
+"""Subject access: shows, exports and erases what is kept about one recipient.
 
-Addresses come in, and only their keyed digest is searched for, stored or recorded.
+An address is only used to make its keyed digest; that is searched for, stored and recorded.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.audiences.pseudonyms import key_of
-from signatures.campaigns.ruleset import get_place, load_board
 from signatures.models import (
     BannerEvent,
-    BannerPlace,
     Decision,
     KnownRecipient,
     RecipientList,
     RecipientListEntry,
 )
-
-from .facts import get_asked
-
-BATCH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,54 +115,6 @@ def erase(domain: Domain, address: str, *, actor_label: str) -> Erased:
             detail=f"{count} decisions, {entries} list entries",
         )
     return Erased(count, entries, known)
-
-
-def remove_old_decisions(*, now: datetime | None = None, batch_size: int = BATCH) -> int:
-    """Decisions older than their domain's `decision_days` are gone, in batches; returns how many."""
-    removed = 0
-    for place in BannerPlace.objects.order_by("pk"):
-        until = (now or timezone.now()) - timedelta(days=place.decision_days)
-        old = Decision.objects.filter(domain_id=place.pk, at__lt=until)
-        while ids := list(old.order_by("at").values_list("pk", flat=True)[:batch_size]):
-            removed += Decision.objects.filter(pk__in=ids).delete()[0]
-    return removed
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a change of the retention would remove in the next night."""
-
-    decisions: int
-    events: int
-
-
-def preview_retention(domain: Domain, *, decision_days: int, event_days: int) -> Preview:
-    """Return how many rows are older than these days now."""
-    now = timezone.now()
-    return Preview(
-        decisions=Decision.objects.filter(domain=domain, at__lt=now - timedelta(days=decision_days)).count(),
-        events=BannerEvent.objects.filter(domain=domain, at__lt=now - timedelta(days=event_days)).count(),
-    )
-
-
-def set_retention(domain: Domain, *, decision_days: int, event_days: int, actor_label: str) -> None:
-    """Decisions and events are kept for this long; what is older goes in the next night."""
-    place = get_place(domain)
-    with transaction.atomic():
-        BannerPlace.objects.filter(pk=place.pk).update(decision_days=decision_days, event_days=event_days)
-        record_act(
-            "retention changed",
-            domain=domain,
-            actor_label=actor_label,
-            detail=f"decisions {place.decision_days} → {decision_days} days, "
-            f"views and clicks {place.event_days} → {event_days} days",
-        )
-
-
-def get_fields_asked(domain: Domain) -> frozenset[str]:
-    """Return the prospect attributes that a look-up would name now: those of live audiences, and no others."""
-    now = timezone.now()
-    return get_asked(load_board(domain, since=now), at=now)
 
 
 def _say(at: datetime) -> str:

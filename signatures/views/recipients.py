@@ -19,7 +19,7 @@ from signatures.campaigns.ruleset import get_place
 from signatures.decisions.api_keys import make_key, revoke_key
 from signatures.forms.recipients import KeyForm
 from signatures.models import DecisionKey
-from signatures.recipients import subject_access
+from signatures.recipients.facts import get_fields_asked
 
 from .common import get_actor
 
@@ -35,7 +35,7 @@ def _show_recipients(
 ) -> HttpResponse:
     connection = get_connection(domain)
     state = get_state(connection) if connection else None
-    asked = subject_access.get_fields_asked(domain)
+    asked = get_fields_asked(domain)
     context = {
         "place": get_place(domain),
         "keys": DecisionKey.objects.filter(domain=domain),

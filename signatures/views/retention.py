@@ -11,7 +11,7 @@ from portal.access import Permission, require
 from portal.models import Domain
 from signatures.campaigns.ruleset import get_place
 from signatures.forms.recipients import RetentionForm
-from signatures.recipients import subject_access
+from signatures.recipients.retention import Removable, get_removable, set_retention
 
 from .common import get_actor
 
@@ -30,10 +30,10 @@ def retention_change(request: HttpRequest, domain: Domain) -> HttpResponse:
     if not form.is_valid():
         return _show_retention(request, domain, form, None, status=422)
     days = {name: form.cleaned_data[name] for name in ("decision_days", "event_days")}
-    preview = subject_access.preview_retention(domain, **days)
+    preview = get_removable(domain, **days)
     if request.POST.get("confirmed") != f"{days['decision_days']}/{days['event_days']}":
         return _show_retention(request, domain, form, preview)
-    subject_access.set_retention(domain, **days, actor_label=get_actor(request).email)
+    set_retention(domain, **days, actor_label=get_actor(request).email)
     messages.success(request, "The days are saved. What is older goes in the next night.")
     return redirect("signatures:retention", domain.name)
 
@@ -42,7 +42,7 @@ def _show_retention(
     request: HttpRequest,
     domain: Domain,
     form: RetentionForm,
-    preview: subject_access.Preview | None,
+    preview: Removable | None,
     *,
     status: int = 200,
 ) -> HttpResponse:

@@ -12,7 +12,7 @@ from integrations.models import CallBudget, Connection, LookupState
 from signatures.audiences.pseudonyms import key_of
 from signatures.models import KnownRecipient, LookupShare, Sender
 from signatures.recipients.facts import Gap, get_facts
-from signatures.recipients.match_counts import remove_expired
+from signatures.recipients.retention import remove_expired
 from tests.support.installation import wait_until
 
 pytestmark = [

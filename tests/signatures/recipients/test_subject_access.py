@@ -25,8 +25,9 @@ from signatures.models import (
     RecipientList,
 )
 from signatures.recipients.facts import get_facts
-from signatures.recipients.match_counts import remove_expired, tally_audiences
-from signatures.recipients.subject_access import erase, get_kept, preview_retention, remove_old_decisions
+from signatures.recipients.match_counts import tally_audiences
+from signatures.recipients.retention import get_removable, remove_expired, remove_old_decisions
+from signatures.recipients.subject_access import erase, get_kept
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("look_ups_end")]
 
@@ -119,7 +120,7 @@ def test_decisions_go_when_their_domains_days_are_over(domain, kept, other_domai
     old = timezone.now() - timedelta(days=11)
     Decision.objects.filter(recipient_key=key_of(domain, KIM)).update(at=old)
     theirs = Decision.objects.create(domain=other_domain, recipient_key="k", way="api", at=old)
-    assert preview_retention(domain, decision_days=10, event_days=90).decisions == 1
+    assert get_removable(domain, decision_days=10, event_days=90).decisions == 1
 
     assert remove_old_decisions(batch_size=1) == 1
 
