@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator
 from integrations.connection.lookup_breaker import get_state
 from integrations.connection.sessions import open_session
 
-from .catalogue import get_provider
 from .connector import MailboxRecord, ProspectRecord
 from .errors import IntegrationError, UnexpectedReply
 from .models import Connection, LookupState
@@ -29,18 +28,6 @@ def read_signature(
     with open_session(connection, job=job, actor_label=actor_label, background=False) as session:
         found = session.connector.read_mailboxes([person_remote_id])
     return next((mailbox.signature_html for mailbox in found if mailbox.remote_id == mailbox_remote_id), None)
-
-
-def get_hindrance(connection: Connection | None) -> str:
-    """Return why nobody can be looked up with this connection, in words for a person; '' where one can."""
-    if connection is None:
-        return "Outreach is not connected."
-    if not connection.is_usable:
-        return connection.state_reason or "The connection to Outreach is not working."
-    scope = get_provider().lookup_scope
-    if not connection.has_scope(scope):
-        return f"The permission {scope} was not granted or is switched off."
-    return ""
 
 
 def find_prospect(

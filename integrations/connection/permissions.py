@@ -130,3 +130,22 @@ def asks_narrowly(connection: Connection | None) -> bool:
         return False
     narrower = {less.name for _, less in list_narrower_scopes()}
     return not narrower.isdisjoint(connection.scopes_requested)
+
+
+def say_why_unusable(connection: Connection | None) -> str:
+    """Return why nothing can be called over this connection, or ''."""
+    if connection is None or connection.state == ConnectionState.DISCONNECTED:
+        return "Outreach is not connected. Connect it on the Outreach page."
+    if connection.state == ConnectionState.DISCONNECTING:
+        return "Outreach is being disconnected. Connect it again when that is done."
+    if connection.is_usable:
+        return ""
+    lost = "Outreach no longer accepts our access. Connect again on the Outreach page."
+    return connection.state_reason or lost
+
+
+def say_why_no_look_ups(connection: Connection | None) -> str:
+    """Return why no recipient can be looked up over this connection, or ''."""
+    if connection is None or not connection.is_usable:
+        return say_why_unusable(connection)
+    return say_why_dark(connection, get_provider().lookup_scope)

@@ -146,7 +146,7 @@ def _lint_audience(campaign: CampaignRule, conditions: Sequence[Condition], fact
             Finding(
                 Level.NEVER,
                 "prospects_closed",
-                f"It is dark: its audience asks for prospects, and {facts.why_no_prospects}",
+                f"Blocked: its audience needs prospects. {facts.why_no_prospects}",
             )
         )
     found += _lint_lists(conditions, facts)

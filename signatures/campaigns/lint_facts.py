@@ -8,9 +8,9 @@ from datetime import datetime
 from django.db.models import Count
 
 from integrations.connection.lifecycle import get_connection
+from integrations.connection.permissions import say_why_no_look_ups
 from portal.models import Domain
 from signatures.audiences.labels import find_unlabelled, get_names
-from signatures.delivery.permission import say_why_no_prospects
 from signatures.models import AudienceTally, DecisionKey, Group, RecipientList, Sender
 
 from .lint import Facts, Tally
@@ -33,7 +33,7 @@ def get_lint_facts(domain: Domain, board: Board, *, at: datetime) -> Facts:
         place_is_on=place.is_on,
         senders=dict(senders),
         group_names=dict(Group.objects.filter(domain=domain, archived_at=None).values_list("pk", "name")),
-        why_no_prospects=say_why_no_prospects(get_connection(domain)),
+        why_no_prospects=say_why_no_look_ups(get_connection(domain)),
         knows_recipients=bool(place.recipient_variable) or keys.exists(),
         lists={str(row.pk): (row.name, row.number) for row in lists},
         unlabelled={pk: find_unlabelled(conditions, names) for pk, conditions in board.audiences.items()},

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from integrations.catalogue import get_provider
-from integrations.connection.permissions import say_why_dark
-from integrations.models import Connection, ConnectionState, Mode
+from integrations.connection.permissions import say_why_dark, say_why_unusable
+from integrations.models import Connection, Mode
 
 
 def get_write_scope() -> str:
@@ -14,13 +14,8 @@ def get_write_scope() -> str:
 
 def say_why_unreadable(connection: Connection | None) -> str:
     """Return why nothing can be planned or delivered over this connection, or ''."""
-    if connection is None or connection.state == ConnectionState.DISCONNECTED:
-        return "Outreach is not connected. Connect it on the Integrations page."
-    if connection.state == ConnectionState.DISCONNECTING:
-        return "Outreach is being disconnected. Connect it again when that is done."
-    if connection.state != ConnectionState.ACTIVE:
-        lost = "Outreach no longer accepts our access. Reconnect it on the Integrations page."
-        return connection.state_reason or lost
+    if connection is None or not connection.is_usable:
+        return say_why_unusable(connection)
     dark = say_why_dark(connection, get_write_scope())
     return f"Signatures cannot be delivered. {dark}" if dark else ""
 
@@ -35,15 +30,3 @@ def say_why_unwritable(connection: Connection | None) -> str:
     if connection.paused_at is not None:
         return "Deliveries are paused. Resume them on the Integrations page."
     return ""
-
-
-def say_why_no_prospects(connection: Connection | None) -> str:
-    """Return why no recipient can be looked up over this connection, or ''."""
-    if connection is None or not connection.is_usable:
-        return say_why_unreadable(connection)
-    scope = get_provider().lookup_scope
-    if connection.has_scope(scope):
-        return ""
-    if scope in connection.scopes_granted:
-        return f"the permission {scope} is switched off here. Switch it on on the Integrations page."
-    return f"the permission {scope} was not granted. Reconnect Outreach and grant it."

@@ -24,6 +24,7 @@ from django.utils import timezone
 from integrations import lookup
 from integrations.connection import lookup_breaker
 from integrations.connection.lifecycle import get_connection
+from integrations.connection.permissions import say_why_no_look_ups
 from integrations.connector import ProspectRecord
 from integrations.errors import IntegrationError
 from integrations.models import Connection
@@ -217,7 +218,7 @@ def _ask_if_needed(question: Question, *, ends_at: float, network: str | None) -
     if row is not None and row.asked_at and row.asked_at > now - LIFE:
         return _await_other(question, row, ends_at=ends_at)
     connection = get_connection(question.domain)
-    if connection is None or lookup.get_hindrance(connection):
+    if connection is None or say_why_no_look_ups(connection):
         return Gap.NOT_CONNECTED, None
     if not _free_threads.acquire(blocking=False):
         return Gap.BUSY, None

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from integrations.connection.lifecycle import get_connection
+from integrations.connection.permissions import say_why_no_look_ups
 from portal.access import Permission, require
 from portal.models import Domain
 from signatures.analytics.results import Figures, get_figures
@@ -33,7 +34,6 @@ from signatures.campaigns.lint import Finding, Level, lint_board
 from signatures.campaigns.lint_facts import get_lint_facts
 from signatures.campaigns.ruleset import get_place, load_board
 from signatures.campaigns.timeline import draw_timeline, get_state
-from signatures.delivery.permission import say_why_no_prospects
 from signatures.forms.campaigns import CampaignForm
 from signatures.models import Banner, Campaign
 
@@ -83,7 +83,7 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
     board = load_board(domain)
     findings = lint_board(board, get_lint_facts(domain, board, at=at))
     names = get_names(domain, [one for each in board.audiences.values() for one in each])
-    why_dark = say_why_no_prospects(get_connection(domain))
+    why_dark = say_why_no_look_ups(get_connection(domain))
     rows = Campaign.objects.filter(domain=domain, archived_at=None).prefetch_related("groups")
     by_id = {row.pk: row for row in rows}
     figures = get_figures(by_id)
@@ -154,7 +154,7 @@ def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "zone": ZoneInfo(domain.time_zone).key,
         "groups": list(found.groups.all()),
         "audience": [say(one, names) for one in conditions],
-        "why_dark": say_why_no_prospects(get_connection(domain)) if needs_prospect(conditions) else "",
+        "why_dark": say_why_no_look_ups(get_connection(domain)) if needs_prospect(conditions) else "",
         "banners": [
             (banner, get_destination(found, banner), round(100 * banner.weight / weights))
             for banner in banners

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from integrations.connection.lifecycle import get_connection
+from integrations.connection.permissions import say_why_no_look_ups
 from integrations.connector import ProspectRecord
 from integrations.lookup import find_prospect
 from portal.access import Permission, require
@@ -20,7 +21,6 @@ from signatures.audiences.labels import get_names
 from signatures.campaigns.revisions import Past, load_past
 from signatures.campaigns.ruleset import load_board
 from signatures.decisions.explain import Explanation, explain_banner
-from signatures.delivery.permission import say_why_no_prospects
 from signatures.forms.campaigns import WhyForm
 from signatures.forms.walltime import to_wall
 from signatures.models import Sender
@@ -114,7 +114,7 @@ def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> tuple[list[
             address,
             at=at,
             ask=ask,
-            why_not_asked=say_why_no_prospects(connection),
+            why_not_asked=say_why_no_look_ups(connection),
             names=names,
             image_ids=past.image_ids if past else None,
         )

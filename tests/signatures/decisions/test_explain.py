@@ -173,9 +173,9 @@ def test_a_look_up_that_fails_is_said_and_the_default_shows(sender, audience):
 def test_without_the_permission_nobody_is_asked_and_that_is_said(sender, audience):
     outreach = Outreach(RECORD)
 
-    explanation = explain(sender, ANNA, outreach, why_not_asked="the permission is switched off here.")
+    explanation = explain(sender, ANNA, outreach, why_not_asked="The permission is switched off here.")
 
-    assert explanation.known == "Not looked up: the permission is switched off here."
+    assert explanation.known == "Not looked up: The permission is switched off here."
     assert outreach.asked == []
 
 

@@ -152,9 +152,9 @@ def test_campaigns_that_ask_for_prospects_are_dark_by_name_where_the_permission_
     page = read(editor.get(PAGE))
 
     # This company's connection was granted mailboxes alone.
-    assert "1 campaign is dark" in page
-    assert "“Spring” asks for prospects, and the permission prospects.read was not granted." in page
-    assert "It is dark: its audience asks for prospects" in read(editor.get(f"{PAGE}{running.pk}/"))
+    assert "1 campaign is blocked" in page
+    assert "“Spring” needs prospects. The permission prospects.read is not granted." in page
+    assert "Blocked: its audience needs prospects" in read(editor.get(f"{PAGE}{running.pk}/"))
 
 
 def test_a_list_of_three_takes_as_many_queries_as_one_of_one(
