@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 
 class PolicyViolation(Exception):
     """A call that our own table does not allow was attempted; it never left the process.
@@ -131,3 +133,16 @@ class UnreadableReply(UnexpectedReply):
 
 class ReplyTooLarge(UnreadableReply):
     """The reply has more bytes than we take; a second try brings the same."""
+
+
+class Gap(StrEnum):
+    """Why a recipient's record is not known; NONE where it is, or where nothing asks for it."""
+
+    NONE = ""
+    NO_ADDRESS = "no_address"
+    NOT_CONNECTED = "not_connected"
+    RESTING = "resting"
+    BUSY = "busy"
+    LATE = "late"
+    FAILED = "failed"
+    ASKED_BEFORE = "asked_before"

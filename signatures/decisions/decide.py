@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 from django.utils.html import format_html
 
 from integrations.connection.lifecycle import get_connection
+from integrations.errors import Gap
 from integrations.models import Mailbox
 from portal.models import Domain
 from signatures.audiences.mail_addresses import normalise
@@ -18,7 +19,7 @@ from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.ruleset import Board, load_board
 from signatures.campaigns.selection import NOTHING, Choice, RecipientFacts, SenderFacts, choose_banner
 from signatures.models import Banner, BannerImage, BannerPlace, Decision, Sender
-from signatures.recipients.facts import Gap, count_shown, get_facts
+from signatures.recipients.facts import count_shown, get_facts
 
 from .tokens import get_decision_click_url, get_decision_image_url, make_token
 

@@ -1,36 +1,37 @@
-"""Why a sender's signature shows this banner to this recipient at this moment, told whole.
+"""Explanation: why a sender's signature shows this banner to this recipient at this moment.
 
-A recipient's record lives as long as one call here. What is kept of it is what `signatures.recipients.facts` keeps,
-and a look-up by a person counts as the one of that hour.
+A look-up made for it counts as the recipient's one of that hour, and is kept like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 
-from django.utils import timezone
-
-from integrations.connector import ProspectRecord
-from integrations.errors import IntegrationError
+from integrations.connection.lifecycle import get_connection
+from integrations.connection.permissions import say_why_no_look_ups
+from integrations.errors import Gap
 from portal.models import Domain
 from signatures.audiences.conditions import Condition, Names, digest_audience, get_needed, say
 from signatures.campaigns.ruleset import Board, get_place
 from signatures.campaigns.selection import RecipientFacts, SenderFacts, Verdict, explain_choice
-from signatures.models import Banner, BannerImage, Decision, KnownRecipient, Sender
-from signatures.recipients.facts import (
-    LIFE,
+from signatures.models import Banner, BannerImage, Decision, Sender
+from signatures.recipients.facts import count_shown
+from signatures.recipients.prospect_lookup import (
+    PERSON_WAITS_SECONDS,
+    LookedUp,
     Question,
-    claim_hour,
-    count_shown,
-    give_up,
-    keep_answer,
+    ask_outreach,
     make_question,
 )
 
-Ask = Callable[[str, frozenset[str]], ProspectRecord | None]
-"""Looks one address up at Outreach, for these attributes. Raises members of `integrations.errors`."""
+JOB = "why this banner"
+GAPS = {
+    Gap.RESTING: "Not looked up: Outreach failed to answer several times, so look-ups pause for some minutes.",
+    Gap.BUSY: "Not looked up: too many look-ups are under way. Try again in a moment.",
+    Gap.LATE: "Outreach has not answered yet, so no audience of prospects holds. Try again in a moment.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +98,21 @@ def explain_banner(
     address: str,
     *,
     at: datetime,
-    ask: Ask,
-    why_not_asked: str,
+    actor_label: str,
     names: Names,
     image_ids: Mapping[int, int] | None = None,
 ) -> Explanation:
     """Return what `sender` shows to `address` at `at`, and why.
 
     address: '' where nobody is known. board: of every campaign that is not archived.
-    ask: called at most once, and only where an audience asks for the recipient's record.
-    why_not_asked: why nobody can be looked up, '' where that can be done.
+    actor_label: the person in whose name the recipient is looked up, where an audience needs their record.
     image_ids: banner id -> the picture it had at `at`, for those that had another one than now.
     """
     facts, answers = None, _Answers({}, "Nobody is known to receive this: sender, group and date decide.")
     if address:
         needed = frozenset().union(*map(get_needed, board.audiences.values()))
         question = make_question(domain, address, board, asked=needed)
-        answers = _find_out(question, board, ask=ask, why_not_asked=why_not_asked)
+        answers = _find_out(question, board, actor_label=actor_label)
         matched = frozenset(
             pk
             for pk, conditions in board.audiences.items()
@@ -160,45 +159,34 @@ def _tell(
     )
 
 
-def _find_out(question: Question, board: Board, *, ask: Ask, why_not_asked: str) -> _Answers:
+def _find_out(question: Question, board: Board, *, actor_label: str) -> _Answers:
     """Return which conditions of the board's audiences hold for the recipient."""
     local = question.judge_local()
     if not question.asked:
         return _Answers(local, "No audience asks for this recipient’s record, so nobody was looked up.")
-    if why_not_asked:
-        return _Answers(local, f"Not looked up: {why_not_asked}")
-    now = timezone.now()
-    if not claim_hour(question.domain, question.key, at=now):
-        return _recall(question, board, local)
-    try:
-        record = ask(question.address, question.asked)
-    except IntegrationError as error:
-        give_up(question.domain, question.key, claimed_at=now, has_left=error.has_left)
-        return _Answers(local, f"The look-up at Outreach failed, so no audience of prospects holds. {error}")
-    # A look by a person says nothing about who receives mail, so audiences do not count it.
-    holds = keep_answer(question, record, claimed_at=now, is_tallied=True)
-    said = "Outreach knows this recipient." if record else "Outreach knows no prospect with this address."
-    return _Answers(local | holds, said)
+    looked_up = ask_outreach(question, within=PERSON_WAITS_SECONDS, actor_label=actor_label, job=JOB)
+    return _Answers({**local, **looked_up.conditions}, _say(looked_up, question, zone=board.zone))
 
 
-def _recall(question: Question, board: Board, local: Mapping[str, bool]) -> _Answers:
-    """Return what was found out within the hour."""
-    row = KnownRecipient.objects.get(domain=question.domain, recipient_key=question.key)
-    until = f"{((row.asked_at or timezone.now()) + LIFE).astimezone(board.zone):%H:%M %Z}"
-    if row.answered_at is None:
-        return _Answers(
-            local, f"Asked about within the hour, without an answer. It is asked again from {until} on."
-        )
-    asked = {
-        digest_audience([one])
-        for conditions in board.audiences.values()
-        for one in conditions
-        if one.attribute.needs_prospect
-    }
+def _say(looked_up: LookedUp, question: Question, *, zone: tzinfo) -> str:
+    if looked_up.is_prospect is not None:
+        known, unknown = "Outreach knows this recipient.", "Outreach knows no prospect with this address."
+        return known if looked_up.is_prospect else unknown
+    if looked_up.until is not None:
+        return _say_earlier(looked_up, question, until=f"{looked_up.until.astimezone(zone):%H:%M %Z}")
+    if looked_up.gap is Gap.NOT_CONNECTED:
+        return f"Not looked up: {say_why_no_look_ups(get_connection(question.domain))}"
+    failed = f"The look-up at Outreach failed, so no audience of prospects holds. {looked_up.error}".rstrip()
+    return GAPS.get(looked_up.gap, failed)
+
+
+def _say_earlier(looked_up: LookedUp, question: Question, *, until: str) -> str:
+    if not looked_up.conditions:
+        return f"Asked about within the hour, without an answer. It is asked again from {until} on."
     sentence = f"Looked up within the last hour; what held then counts until {until}."
-    if asked - row.conditions.keys():
+    if question.judge_conditions(None).keys() - looked_up.conditions.keys():
         sentence += " Conditions that are newer than that are not known yet."
-    return _Answers({**local, **row.conditions}, sentence)
+    return sentence
 
 
 def _find_recorded(domain: Domain, sender: Sender, key: str, *, at: datetime) -> list[Decision]:

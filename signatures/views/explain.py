@@ -11,10 +11,6 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from integrations.connection.lifecycle import get_connection
-from integrations.connection.permissions import say_why_no_look_ups
-from integrations.connector import ProspectRecord
-from integrations.lookup import find_prospect
 from portal.access import Permission, require
 from portal.models import Domain
 from signatures.audiences.labels import get_names
@@ -97,14 +93,6 @@ def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> tuple[list[
     past = load_past(domain, at) if at < timezone.now() - NOW_IS else None
     board = past.board if past else load_board(domain)
     names = get_names(domain, [one for each in board.audiences.values() for one in each])
-    connection = get_connection(domain)
-
-    def ask(address: str, asked: frozenset[str]) -> ProspectRecord | None:
-        if connection is None:
-            raise AssertionError("asked without a connection")
-        return find_prospect(
-            connection, address, asked=asked, job="why this banner", actor_label=get_actor(request).email
-        )
 
     explanations = [
         explain_banner(
@@ -113,8 +101,7 @@ def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> tuple[list[
             form.cleaned_data["sender"],
             address,
             at=at,
-            ask=ask,
-            why_not_asked=say_why_no_look_ups(connection),
+            actor_label=get_actor(request).email,
             names=names,
             image_ids=past.image_ids if past else None,
         )

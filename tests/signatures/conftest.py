@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.db import connection as database
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
+from integrations import lookup
 from integrations.models import Connection, Person
 from integrations.outreach.sandbox import Sandbox
 from portal.models import Domain
@@ -27,7 +32,6 @@ from signatures.models import (
     DeliveryRun,
     Sender,
 )
-from signatures.recipients import facts
 from signatures.serving import cache
 from tests.support.banner_slot import make_image, open_place
 from tests.support.banners import PUBLIC_URL
@@ -40,9 +44,9 @@ from tests.support.deliveries import read_directory
 def look_ups_end(db: None) -> Iterator[None]:
     """A look-up that nobody waits for any more ends before the tables are emptied under it."""
     yield
-    if facts._get_threads.cache_info().currsize:
-        facts._get_threads().shutdown(wait=True)
-        facts._get_threads.cache_clear()
+    if lookup._get_threads.cache_info().currsize:
+        lookup._get_threads().shutdown(wait=True)
+        lookup._get_threads.cache_clear()
 
 
 @pytest.fixture
@@ -159,13 +163,32 @@ def campaign(domain: Domain) -> Callable[..., Campaign]:
     return make
 
 
+def _wait_for_turn(execute, sql, params, many, context) -> Any:
+    """A statement that meets a lock is tried again, for as long as a database on disk would wait."""
+    ends_at = time.monotonic() + 20
+    while True:
+        try:
+            return execute(sql, params, many, context)
+        except OperationalError as error:
+            if "is locked" not in str(error) or time.monotonic() > ends_at:
+                raise
+        time.sleep(0.005)
+
+
 @pytest.fixture
 def reads_beside_writers(transactional_db: None) -> Iterator[None]:
-    """What the test reads while a thread writes neither waits for it nor stops it.
+    """The test and a thread of the product may read and write at once, as with a database on disk.
 
-    Connections to one database in memory lock whole tables against each other, which a database on disk does not.
+    SQLite refuses a statement at once where another connection to the same database in memory has the table or
+    the only write lock ("database table is locked"): neither `timeout` nor reading uncommitted rows helps two writers.
     """
-    with database.cursor() as cursor:
-        cursor.execute("PRAGMA read_uncommitted = 1")
-        yield
-        cursor.execute("PRAGMA read_uncommitted = 0")
+
+    def attach(connection: BaseDatabaseWrapper, **_: object) -> None:
+        if _wait_for_turn not in connection.execute_wrappers:
+            connection.execute_wrappers.append(_wait_for_turn)
+
+    attach(database)
+    connection_created.connect(attach)
+    yield
+    connection_created.disconnect(attach)
+    database.execute_wrappers.remove(_wait_for_turn)

@@ -18,7 +18,7 @@ from signatures.audiences.conditions import (
     is_in_audience,
     parse_audience,
 )
-from signatures.recipients.facts import with_record
+from signatures.recipients.prospect_lookup import with_record
 from tests.support.wire import Access, Wire
 
 ANNA = "anna@globex.example"

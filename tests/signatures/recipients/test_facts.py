@@ -12,11 +12,12 @@ from django.db import connection as database
 from django.utils import timezone
 
 from integrations.connection.lookup_breaker import FAILURES, get_state, may_try, note_failure
-from integrations.errors import PolicyViolation
+from integrations.errors import Gap, PolicyViolation
+from integrations.lookup import ON_TIME_SECONDS, PATIENCE_SECONDS
 from integrations.models import CallBudget, Connection, LedgerEntry, LookupState
 from signatures.campaigns.ruleset import touch
 from signatures.models import Campaign, KnownRecipient
-from signatures.recipients.facts import ON_TIME_SECONDS, PATIENCE_SECONDS, Gap, Known, get_cached, get_facts
+from signatures.recipients.facts import Known, get_cached, get_facts
 from tests.support.installation import wait_until
 
 pytestmark = [

@@ -8,10 +8,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from integrations.errors import Gap
 from integrations.models import CallBudget, Connection, LookupState
 from signatures.audiences.pseudonyms import key_of
 from signatures.models import KnownRecipient, LookupShare, Sender
-from signatures.recipients.facts import Gap, get_facts
+from signatures.recipients.facts import get_facts
 from signatures.recipients.retention import remove_expired
 from tests.support.installation import wait_until
 

@@ -1,0 +1,259 @@
+"""Prospect look-ups: asks Outreach for a recipient at most once an hour, and keeps what the record says of audiences.
+
+The record is judged while it is in memory, and dropped. What stays is which audiences and conditions held.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from integrations.connection.lifecycle import get_connection
+from integrations.connector import ProspectRecord
+from integrations.errors import Gap, IntegrationError
+from integrations.lookup import LOOKUP_SECONDS, look_up
+from portal.models import Domain
+from signatures.audiences.conditions import Condition, Recipient, digest_audience, get_needed, is_in_audience
+from signatures.audiences.lists import get_lists_holding
+from signatures.audiences.mail_addresses import normalise
+from signatures.audiences.pseudonyms import key_of
+from signatures.campaigns.ruleset import Board
+from signatures.models import KnownRecipient
+
+from .lookup_share import take_look_up
+
+LIFE = timedelta(hours=1)
+POLL_SECONDS = 0.03
+PERSON_WAITS_SECONDS = LOOKUP_SECONDS + 1  # so that they read what failed, not that it takes long
+
+Verdict = list[Any]  # digest of the audience, whether it holds
+Verdicts = dict[str, Verdict]
+
+
+def make_question(domain: Domain, address: str, board: Board, *, asked: frozenset[str]) -> Question:
+    """Return what is asked about one address. asked: the attributes of their record, and no others."""
+    return Question(
+        domain=domain,
+        key=key_of(domain, address),
+        address=normalise(address),
+        list_ids=get_lists_holding(domain, address),
+        audiences=board.audiences,
+        asked=asked,
+    )
+
+
+def get_asked(board: Board, *, at: datetime) -> frozenset[str]:
+    """Return the attributes that audiences of campaigns running now, or within the hour, ask about."""
+    live = [rule.id for rule in board.campaigns if not rule.is_paused and rule.starts_at <= at + LIFE]
+    return frozenset().union(*(get_needed(board.audiences.get(pk, ())) for pk in live))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One recipient, and what is asked about them; lives as long as the asking."""
+
+    domain: Domain
+    key: str
+    address: str
+    list_ids: frozenset[str]
+    audiences: Mapping[int, tuple[Condition, ...]]
+    asked: frozenset[str]
+
+    def judge(self, record: ProspectRecord | None, *, only: Iterable[int]) -> Verdicts:
+        """Return what each of these audiences says; without a record, none that needs one holds."""
+        recipient = self._get_recipient(record)
+        return {
+            str(pk): [digest_audience(self.audiences[pk]), is_in_audience(self.audiences[pk], recipient)]
+            for pk in only
+        }
+
+    def judge_conditions(self, record: ProspectRecord | None) -> dict[str, bool]:
+        """Return digest -> whether it holds, of each condition on an attribute that was asked for."""
+        recipient = self._get_recipient(record)
+        asked = {
+            digest_audience([one]): one
+            for conditions in self.audiences.values()
+            for one in conditions
+            if one.attribute.name in self.asked
+        }
+        return {digest: is_in_audience([one], recipient) for digest, one in asked.items()}
+
+    def judge_local(self) -> dict[str, bool]:
+        """Return digest -> whether it holds, of each condition that needs no record."""
+        recipient = self._get_recipient(None)
+        return {
+            digest_audience([one]): is_in_audience([one], recipient)
+            for conditions in self.audiences.values()
+            for one in conditions
+            if not one.attribute.needs_prospect
+        }
+
+    def _get_recipient(self, record: ProspectRecord | None) -> Recipient:
+        return with_record(Recipient(self.address.rpartition("@")[2], self.list_ids), record)
+
+    def get_rows(self) -> QuerySet[KnownRecipient]:
+        """Return the rows, one at most, that keep what is known of the recipient."""
+        return KnownRecipient.objects.filter(domain=self.domain, recipient_key=self.key)
+
+    @property
+    def answered_by_record(self) -> list[int]:
+        """Ids of the campaigns whose audience the record, with the attributes asked for, can answer."""
+        return [pk for pk, conditions in self.audiences.items() if get_needed(conditions) <= self.asked]
+
+
+def with_record(recipient: Recipient, record: ProspectRecord | None) -> Recipient:
+    """Return the recipient with what their record in Outreach says; without one, no claim about it holds."""
+    if record is None:
+        return recipient
+    ids = {
+        "owner": record.owner_id,
+        "stage": record.stage_id,
+        "persona": record.persona_id,
+        "account": record.account_id,
+    }
+    return Recipient(recipient.email_domain, recipient.list_ids, {**record.attributes, **ids}, record.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """How a question went.
+
+    gap: why the record is not known. until: where somebody asked before, from when on it is asked again.
+    conditions: digest -> whether it holds, of each condition the record answered, now or within the hour.
+    is_prospect: whether Outreach knows the recipient; None where it was not asked now, or did not answer.
+    error: what failed, in words for a person.
+    """
+
+    gap: Gap = Gap.NONE
+    until: datetime | None = None
+    conditions: Mapping[str, bool] = field(default_factory=dict)
+    is_prospect: bool | None = None
+    error: str = ""
+
+
+def ask_outreach(
+    question: Question,
+    *,
+    within: float,
+    network: str | None = None,
+    actor_label: str = "",
+    job: str = "look-up",
+) -> LookedUp:
+    """Ask for the recipient's record where something needs it and nobody asked within the hour.
+
+    within: seconds until this returns; an answer that comes later is kept for whoever asks next.
+    network: of the recipient without login whose mail client asks; the look-up then comes out of their share.
+    actor_label: the person who asks. Their curiosity says nothing about who receives mail, so that look-up does not
+        count for the audiences.
+    """
+    if not question.asked:
+        return LookedUp()
+    ends_at = time.monotonic() + within
+    row = question.get_rows().first()
+    if row is not None and row.asked_at and row.asked_at > timezone.now() - LIFE:
+        return _await_other(question, row, ends_at=ends_at)
+    claim = _HourClaim(question, network=network, is_tallied=bool(actor_label))
+    gap = look_up(
+        get_connection(question.domain),
+        question.address,
+        asked=question.asked,
+        within=ends_at - time.monotonic(),
+        claim=claim,
+        job=job,
+        actor_label=actor_label,
+        background=network is not None,
+    )
+    if gap is Gap.ASKED_BEFORE:
+        return _await_other(question, question.get_rows().first(), ends_at=ends_at)
+    if gap is Gap.NONE:
+        return LookedUp(conditions=claim.conditions, is_prospect=claim.is_prospect)
+    return LookedUp(gap, error=claim.error)
+
+
+class _HourClaim:
+    """The right to ask for a recipient in this hour, for one caller of all processes; keeps what comes of it.
+
+    is_tallied: True keeps the answer out of the audiences' match counts.
+    """
+
+    def __init__(self, question: Question, *, network: str | None, is_tallied: bool) -> None:
+        self.question = question
+        self.network = network
+        self.is_tallied = is_tallied
+        self.taken_at = timezone.now()
+        self.conditions: dict[str, bool] = {}
+        self.is_prospect: bool | None = None
+        self.error = ""
+
+    def take(self) -> Gap:
+        """Return ASKED_BEFORE where somebody else has the hour, BUSY where the network's share is used up."""
+        if self.network is not None and not take_look_up(
+            self.question.domain, self.network, at=self.taken_at
+        ):
+            return Gap.BUSY
+        claimed: dict[str, Any] = {
+            "asked_at": self.taken_at,
+            "answered_at": None,
+            "failed_at": None,
+            "verdicts": {},
+            "conditions": {},
+            "expires_at": self.taken_at + LIFE,  # a claim lasts as long as the row does
+        }
+        is_free = Q(asked_at=None) | Q(asked_at__lte=self.taken_at - LIFE)
+        if self.question.get_rows().filter(is_free).update(**claimed):
+            return Gap.NONE
+        _, is_ours = KnownRecipient.objects.get_or_create(
+            domain=self.question.domain, recipient_key=self.question.key, defaults=claimed
+        )
+        return Gap.NONE if is_ours else Gap.ASKED_BEFORE
+
+    def keep(self, record: ProspectRecord | None) -> None:
+        """Keep what the record says of the audiences, and not the record."""
+        conditions = self.question.judge_conditions(record)
+        self._get_rows().update(
+            verdicts=self.question.judge(record, only=self.question.answered_by_record),
+            conditions=conditions,
+            answered_at=timezone.now(),
+            expires_at=self.taken_at + LIFE,
+            is_tallied=self.is_tallied,
+        )
+        self.conditions, self.is_prospect = conditions, record is not None
+
+    def give_up(self, error: IntegrationError) -> None:
+        """Keep the claim where the address may have left: it is not asked for again within the hour."""
+        self.error = str(error)
+        self._get_rows().update(**({"failed_at": timezone.now()} if error.has_left else {"asked_at": None}))
+
+    def _get_rows(self) -> QuerySet[KnownRecipient]:
+        return self.question.get_rows().filter(asked_at=self.taken_at)
+
+
+def _await_other(question: Question, row: KnownRecipient | None, *, ends_at: float) -> LookedUp:
+    """Return what came of somebody else's look-up within the hour, if it fits the audiences of now."""
+    while row is not None and row.asked_at is not None:
+        until = row.asked_at + LIFE
+        if row.answered_at is not None:
+            known = {
+                pk for pk, verdict in row.verdicts.items() if fits(verdict, question.audiences.get(int(pk)))
+            }
+            is_whole = known.issuperset(map(str, question.answered_by_record))
+            return LookedUp(Gap.NONE if is_whole else Gap.ASKED_BEFORE, until, row.conditions)
+        is_under_way = row.asked_at > timezone.now() - timedelta(seconds=LOOKUP_SECONDS)
+        if not is_under_way or row.failed_at is not None:
+            return LookedUp(Gap.ASKED_BEFORE, until)
+        if time.monotonic() + POLL_SECONDS > ends_at:
+            return LookedUp(Gap.LATE)
+        time.sleep(POLL_SECONDS)
+        row = question.get_rows().first()
+    return LookedUp(Gap.FAILED)
+
+
+def fits(verdict: Verdict, conditions: tuple[Condition, ...] | None) -> bool:
+    """Return whether the verdict is about the audience as it is now."""
+    return conditions is not None and verdict[0] == digest_audience(conditions)
