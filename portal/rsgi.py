@@ -13,6 +13,7 @@ from django.http import parse_cookie
 from portal.webserver.command import raise_file_limit
 from portal.webserver.thread_pool import ThreadPool
 from portal.webserver.wsgi_adapter import WSGIAdapter
+from portal.worker.gc_tuning import leave_out_what_is_loaded
 
 from .wsgi import application as wsgi_application
 
@@ -48,3 +49,4 @@ def _is_signed_in(cookies: str) -> bool:
 
 raise_file_limit()
 application = WSGIAdapter(wsgi_application, get_pool=_get_pool, is_signed_in=_is_signed_in)
+leave_out_what_is_loaded()

@@ -1,4 +1,4 @@
-"""The garbage collector, kept from work that makes many objects and no circles of them."""
+"""Garbage collector tuning: collects rarely during bulk work, and leaves out what a process loaded at its start."""
 
 from __future__ import annotations
 
@@ -33,3 +33,13 @@ def collect_rarely() -> Iterator[None]:
             _inside -= 1
             if not _inside:
                 gc.set_threshold(*_usual)
+
+
+def leave_out_what_is_loaded() -> None:
+    """Leave every object there is now out of later collections.
+
+    For a web server, once it has loaded everything: what was loaded stays as long as the process, and each full
+    collection walked through it again, which held every answer up for 40 to 70 ms.
+    """
+    gc.collect()
+    gc.freeze()

@@ -1,7 +1,7 @@
-"""The pages without login: a sender's banner and its link, and those of one decision.
+"""Serving middleware: answers requests for banner images and clicks, of senders and of decisions.
 
-Answered by a middleware behind the one that insists on TLS and before all others: no session, no cookie, no log-in,
-and nothing in the answer about anybody. A redirect leads to a stored address that was looked up by id; nothing in
+It comes behind the middleware that insists on TLS and before all others: no session, no cookie, no login,
+and nothing in the answer about anybody. A redirect leads to a stored URL that was looked up by id; nothing in
 the request has a part in it.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -18,13 +19,12 @@ from portal.client_address import get_client_address
 from portal.models import Domain
 from signatures.analytics.spool import Event, count, cut_address
 from signatures.campaigns.images import PIXEL, PNG
-from signatures.campaigns.selection import NOTHING, Choice
 from signatures.decisions.tokens import read_token
 from signatures.models import EventKind
 
 from . import cache, recipient, refresher
-from .cache import Picture
-from .domain_cache import Exhibit, Seen
+from .cache import ImageFile
+from .domain_cache import SenderRef, ServedBanner
 
 _ADDRESS = re.compile(
     r"/(?P<kind>[bc])/(?:d/(?P<token>[A-Za-z0-9_-]{12,22})|(?P<key>[A-Za-z0-9_-]{22}))"
@@ -40,7 +40,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Referrer-Policy": "no-referrer",
 }
-_EMPTY = Picture(PIXEL, PNG, '"pixel"')
+_EMPTY = ImageFile(PIXEL, PNG, '"pixel"')
 _NOT_FOUND = b"<!doctype html><html lang=en><title>Not found</title><p>There is nothing here.</p></html>"
 
 
@@ -62,103 +62,99 @@ def _answer(request: HttpRequest) -> HttpResponse:
         return _respond(request, 405, b"", {"Allow": "GET, HEAD", "Cache-Control": "no-store"})
     _check_host(request)
     found = _ADDRESS.fullmatch(request.path_info)
-    is_picture = request.path_info[1] == "b"
-    if found is None or is_picture is not bool(found["extension"]) or (found["double"] and not is_picture):
-        return _say_unknown(request, is_picture)
-    refresher.KEEPER.ensure()
+    is_image = request.path_info[1] == "b"
+    if found is None or is_image is not bool(found["extension"]) or (found["double"] and not is_image):
+        return _respond_unknown(request, is_image)
+    refresher.REFRESHER.ensure_running()
     try:
-        subject = _find_decided(found["token"]) if found["token"] else _find_shown(request, found["key"])
-        if subject is None:
-            return _say_unknown(request, is_picture)
-        if is_picture:
-            return _show_picture(request, subject, is_double=bool(found["double"]))
-        return _redirect(request, subject)
+        token, key = found["token"], found["key"]
+        requested = _find_by_decision(token) if token else _find_by_sender(request, key)
+        if requested is None:
+            return _respond_unknown(request, is_image)
+        if is_image:
+            return _serve_image(request, requested, is_double=bool(found["double"]))
+        return _redirect(request, requested)
     except Domain.DoesNotExist:
-        return _say_unknown(request, is_picture)
+        return _respond_unknown(request, is_image)
     except DatabaseFailure:
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS), "Cache-Control": "no-store"}
         return _respond(request, 503, b"", headers)
 
 
 def _check_host(request: HttpRequest) -> None:
-    """Raise DisallowedHost where the name is none of ours. A name is looked at once."""
-    host, known = request.META.get("HTTP_HOST", ""), cache.SHOWCASE.hosts
+    """Raise DisallowedHost where the name is none of ours. Each name is checked once."""
+    host, known = request.META.get("HTTP_HOST", ""), cache.CACHE.hosts
     if host in known:
         return
     request.get_host()
-    if cache.SHOWCASE.is_kept and len(known) < MOST_HOSTS:
+    if cache.CACHE.is_refreshed and len(known) < MOST_HOSTS:
         known.add(host)
 
 
-class _Subject:
-    """Whose banner was asked for, and what it is."""
+class _Requested(NamedTuple):
+    """The banner that was asked for, and whose it is."""
 
-    __slots__ = ("decision_id", "exhibit", "recipient_key", "seen")
-
-    def __init__(
-        self, seen: Seen, exhibit: Exhibit, *, decision_id: int | None = None, recipient_key: str = ""
-    ) -> None:
-        self.seen = seen
-        self.exhibit = exhibit
-        self.decision_id = decision_id
-        self.recipient_key = recipient_key
+    sender: SenderRef
+    banner: ServedBanner
+    decision_id: int | None = None
+    recipient_key: str = ""
 
 
-def _find_shown(request: HttpRequest, key: str) -> _Subject | None:
-    case = cache.SHOWCASE
-    seen = case.find_sender(key)
-    if seen is None:
+def _find_by_sender(request: HttpRequest, key: str) -> _Requested | None:
+    memory = cache.CACHE
+    sender = memory.find_sender(key)
+    if sender is None:
         return None
     query = request.META.get("QUERY_STRING", "")
     if query and (address := recipient.read_address(query)):
-        shelf = case.get_shelf(seen.domain_id)
-        known = recipient.recall(shelf, address, network=_get_network(request)) if shelf.variable else None
+        domain = memory.get_domain(sender.domain_id)
+        known = (
+            recipient.find_facts(domain, address, network=_get_network(request)) if domain.variable else None
+        )
         if known is not None:
-            return _Subject(seen, case.get_exhibit_for(seen, known), recipient_key=known.key)
-    return _Subject(seen, case.get_exhibit(seen))
+            return _Requested(sender, memory.get_banner_for(sender, known), recipient_key=known.key)
+    return _Requested(sender, memory.get_banner(sender))
 
 
-def _find_decided(token: str) -> _Subject | None:
+def _find_by_decision(token: str) -> _Requested | None:
     decision_id = read_token(token)
-    found = cache.SHOWCASE.find_decision(decision_id) if decision_id is not None else None
-    if found is None:
+    decision = cache.CACHE.find_decision(decision_id) if decision_id is not None else None
+    if decision is None:
         return None
-    seen, choice = found
-    return _Subject(seen, cache.SHOWCASE.get_decided(seen, choice), decision_id=decision_id)
+    return _Requested(decision.sender, cache.CACHE.get_decided(decision), decision_id=decision_id)
 
 
-def _show_picture(request: HttpRequest, subject: _Subject, *, is_double: bool) -> HttpResponse:
-    exhibit = subject.exhibit
-    picture = None
-    if exhibit.image_id is not None:
-        picture = cache.SHOWCASE.get_picture(exhibit.image_id, is_double=is_double)
-    choice = exhibit.choice
-    if picture is None:
-        picture, choice = _EMPTY, NOTHING
-    if picture is not _EMPTY:
-        _count(request, subject, choice, EventKind.IMAGE)
+def _serve_image(request: HttpRequest, requested: _Requested, *, is_double: bool) -> HttpResponse:
+    banner = requested.banner
+    image = None
+    if banner.image_id is not None:
+        image = cache.CACHE.get_image(banner.image_id, is_double=is_double)
+    if image is None:
+        image = _EMPTY
+    else:
+        _count(request, requested, EventKind.IMAGE)
     headers = {
-        "ETag": picture.etag,
-        "Last-Modified": exhibit.modified,
+        "ETag": image.etag,
+        "Last-Modified": banner.modified,
         "Cache-Control": _FRESH,
     }
-    if _is_unchanged(request, picture.etag, exhibit.since):
+    if _is_unchanged(request, image.etag, banner.since):
         return _respond(request, 304, b"", headers)
-    headers["Content-Type"] = picture.media_type
-    return _respond(request, 200, picture.content, headers)
+    headers["Content-Type"] = image.media_type
+    return _respond(request, 200, image.content, headers)
 
 
-def _redirect(request: HttpRequest, subject: _Subject) -> HttpResponse:
-    if not subject.exhibit.link:
-        return _say_unknown(request, is_picture=False)
-    _count(request, subject, subject.exhibit.choice, EventKind.CLICK)
-    headers = {"Location": subject.exhibit.link, "Cache-Control": "no-store"}
+def _redirect(request: HttpRequest, requested: _Requested) -> HttpResponse:
+    if not requested.banner.link:
+        return _respond_unknown(request, is_image=False)
+    _count(request, requested, EventKind.CLICK)
+    headers = {"Location": requested.banner.link, "Cache-Control": "no-store"}
     return _respond(request, 302, b"", headers)
 
 
-def _say_unknown(request: HttpRequest, is_picture: bool) -> HttpResponse:
-    """A mail client shows the pixel of a 404 as nothing, where it would show a broken picture for a page."""
-    if is_picture:
+def _respond_unknown(request: HttpRequest, is_image: bool) -> HttpResponse:
+    """Mail clients show the pixel of a 404 as nothing, where they would show a broken image for a page."""
+    if is_image:
         headers = {"Content-Type": PNG, "Cache-Control": "public, max-age=60"}
         return _respond(request, 404, PIXEL, headers)
     headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"}
@@ -180,7 +176,7 @@ def _respond(request: HttpRequest, status: int, content: bytes, headers: dict[st
 
 
 def _is_unchanged(request: HttpRequest, etag: str, since: float) -> bool:
-    """Return whether the reader's program holds what it would get. Its tag counts for more than its date."""
+    """Return whether the mail client has what it would get. Its tag counts for more than its date."""
     tags = request.META.get("HTTP_IF_NONE_MATCH")
     if tags is not None:
         return tags.strip() == "*" or etag in tags
@@ -197,23 +193,23 @@ def _get_network(request: HttpRequest) -> str:
     return cut_address(get_client_address(request))
 
 
-def _count(request: HttpRequest, subject: _Subject, choice: Choice, kind: EventKind) -> None:
-    """A look from the portal's own pages is none."""
+def _count(request: HttpRequest, requested: _Requested, kind: EventKind) -> None:
+    """Count an impression or a click, but not what the portal's own pages show."""
     meta = request.META
     if meta.get("QUERY_STRING") == "preview":
         return
-    seen = subject.seen
+    sender, banner = requested.sender, requested.banner
     count(
         Event(
             kind=kind.value,
             method=request.method or "",
-            domain_id=seen.domain_id,
-            sender_id=seen.sender_id or None,
-            group_id=seen.group_id,
-            campaign_id=choice.campaign_id,
-            banner_id=choice.banner_id,
-            decision_id=subject.decision_id,
-            recipient_key=subject.recipient_key if kind is EventKind.IMAGE else "",
+            domain_id=sender.domain_id,
+            sender_id=sender.sender_id or None,
+            group_id=sender.group_id,
+            campaign_id=banner.campaign_id,
+            banner_id=banner.banner_id,
+            decision_id=requested.decision_id,
+            recipient_key=requested.recipient_key if kind is EventKind.IMAGE else "",
             reader=get_client_address(request),
             agent=meta.get("HTTP_USER_AGENT", ""),
         )

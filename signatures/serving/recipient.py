@@ -1,7 +1,7 @@
-"""Who reads, where an organisation's Outreach writes the reader's address into the banner's: facts, or nobody.
+"""Recipient of a request: finds what is known of the address that Outreach wrote into a banner's URL.
 
 Whatever the database or Outreach does, an answer comes within WITHIN_SECONDS; what comes later is of use to the
-next fetch. The address itself is neither stored nor logged.
+next request. The address itself is neither stored nor logged.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from signatures.campaigns.ruleset import Board
 from signatures.campaigns.selection import RecipientFacts
 from signatures.recipients import facts
 
-from .domain_cache import Shelf
+from .domain_cache import DomainCache
 
 WITHIN_SECONDS = 0.012
 THREADS = 2
 MAX_QUERY = 1_000
 MAX_FIELDS = 8
 MOST_WAITING = 64  # beyond, nobody is known: a flood of addresses costs no memory
-_room = BoundedSemaphore(MOST_WAITING)
+_waiting = BoundedSemaphore(MOST_WAITING)
 
 
 def read_address(query: str) -> str:
@@ -39,17 +39,17 @@ def read_address(query: str) -> str:
     return address if is_address(address) and not set("{}%$") & set(address) else ""
 
 
-def recall(shelf: Shelf, address: str, *, network: str) -> RecipientFacts | None:
-    """Return what is known of the reader without asking Outreach; where nothing is, asking begins in the background.
+def find_facts(domain: DomainCache, address: str, *, network: str) -> RecipientFacts | None:
+    """Return what is known of the recipient without asking Outreach; where nothing is, start to ask it.
 
-    network: the reader's. How many look-ups its readers may cause is bounded: see `lookup_share`.
+    network: the recipient's. How many look-ups it may cause is bounded: see `lookup_share`.
     """
-    if shelf.board is None or not _room.acquire(blocking=False):
+    if domain.board is None or not _waiting.acquire(blocking=False):
         return None
     try:
-        known = _get_threads(os.getpid()).submit(_recall, shelf, shelf.board, address, network)
+        known = _get_threads(os.getpid()).submit(_find_facts, domain, domain.board, address, network)
     except RuntimeError:  # the process is ending
-        _room.release()
+        _waiting.release()
         return None
     known.add_done_callback(_leave)
     try:
@@ -59,16 +59,16 @@ def recall(shelf: Shelf, address: str, *, network: str) -> RecipientFacts | None
 
 
 def _leave(_: Future[RecipientFacts | None]) -> None:
-    _room.release()
+    _waiting.release()
 
 
-def _recall(shelf: Shelf, board: Board, address: str, network: str) -> RecipientFacts | None:
+def _find_facts(domain: DomainCache, board: Board, address: str, network: str) -> RecipientFacts | None:
     close_old_connections()
     try:
-        known = facts.get_cached(shelf.domain, address, board=board)
+        known = facts.get_cached(domain.domain, address, board=board)
         if known is None:
-            # Begins the look-up, if one may begin, and waits for nothing; the next fetch finds its answer.
-            facts.get_facts(shelf.domain, address, within=0, board=board, network=network)
+            # Starts the look-up, if one may start, and waits for nothing; the next request finds its answer.
+            facts.get_facts(domain.domain, address, within=0, board=board, network=network)
         return known
     finally:
         close_old_connections()
@@ -76,4 +76,4 @@ def _recall(shelf: Shelf, board: Board, address: str, network: str) -> Recipient
 
 @lru_cache(maxsize=1)
 def _get_threads(pid: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(THREADS, thread_name_prefix=f"readers-{pid}")
+    return ThreadPoolExecutor(THREADS, thread_name_prefix=f"recipients-{pid}")

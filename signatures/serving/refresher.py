@@ -1,11 +1,10 @@
-"""What a web process does beside its requests: keep the showcase as the rows are, and bring the spool in.
+"""Refresher: keeps a web process's serving cache up to date and imports its spool, beside its requests.
 
 The thread starts with the first banner that is asked for, so that it belongs to the process which answers.
 """
 
 from __future__ import annotations
 
-import gc
 import itertools
 import logging
 import os
@@ -26,22 +25,26 @@ SENDERS_EVERY = 5  # refreshes; people change groups with a sync, not with a cli
 SWEEP_SECONDS = 60.0
 
 
-class Keeper:
-    """Starts one thread per process, where `keep` was called; does nothing elsewhere."""
+class Refresher:
+    """Starts one thread per process once it is enabled; does nothing in other processes, such as the worker."""
 
     def __init__(self) -> None:
-        self.is_wanted = False
+        self.is_enabled = False
         self._pid = 0
         self._starting = threading.Lock()
 
-    def ensure(self) -> None:
-        """The thread runs, if this process is one that keeps. Costs nothing when it does."""
-        if self.is_wanted and self._pid != os.getpid():
+    def enable(self) -> None:
+        """Say that this process, or those it forks, answer requests."""
+        self.is_enabled = True
+
+    def ensure_running(self) -> None:
+        """Start the thread where it does not run yet. Costs nothing when it does."""
+        if self.is_enabled and self._pid != os.getpid():
             with self._starting:
                 if self._pid != os.getpid():
                     self._pid = os.getpid()
-                    cache.SHOWCASE.is_kept = True
-                    threading.Thread(target=_run, name="banner-keeper", daemon=True).start()
+                    cache.CACHE.is_refreshed = True
+                    threading.Thread(target=_run, name="banner-refresher", daemon=True).start()
 
 
 def _run() -> None:
@@ -51,7 +54,7 @@ def _run() -> None:
         time.sleep(REFRESH_SECONDS)
         try:
             close_old_connections()
-            cache.SHOWCASE.refresh(with_senders=turn % SENDERS_EVERY == 0)
+            cache.CACHE.refresh(with_senders=turn % SENDERS_EVERY == 0)
             spool.sweep_spool(own_only=True)
             if time.monotonic() - swept_at > SWEEP_SECONDS:
                 swept_at = time.monotonic()
@@ -63,16 +66,7 @@ def _run() -> None:
             is_away = True
         # A thread that ended would leave every banner as it is now until the process ends.
         except Exception:
-            logger.exception("Keeping the banners failed; it goes on.")
+            logger.exception("Refreshing the serving cache failed; it goes on.")
 
 
-KEEPER = Keeper()
-
-
-def keep() -> None:
-    """This process serves: from its first banner on, it keeps what it shows and brings in what it counts."""
-    KEEPER.is_wanted = True
-    # What was loaded stays as long as the process. Walked through again by each full garbage collection, it held
-    # every answer up for 40 to 70 ms.
-    gc.collect()
-    gc.freeze()
+REFRESHER = Refresher()

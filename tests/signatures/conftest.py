@@ -93,7 +93,7 @@ def fresh_serving(
     settings.PUBLIC_URL = PUBLIC_URL
     settings.SPOOL_FOLDER = str(tmp_path / "spool")
     spool = Spool()
-    monkeypatch.setattr(cache, "SHOWCASE", cache.Showcase())
+    monkeypatch.setattr(cache, "CACHE", cache.ServingCache())
     monkeypatch.setattr(analytics_spool, "SPOOL", spool)
     yield
     spool.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from io import BytesIO
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,8 +21,7 @@ from signatures.decisions.tokens import get_decision_click_url, get_decision_ima
 from signatures.models import Assignment, Banner, BannerPlace, Brand, Campaign, Decision, Sender
 from signatures.senders import banner_urls
 from signatures.senders.refresh import refresh_senders
-from signatures.serving import cache
-from signatures.serving import domain_cache as shelf
+from signatures.serving import cache, domain_cache
 from signatures.serving.bounded import Bounded
 from tests.support.banner_requests import fetch, get_colour
 from tests.support.banners import list_events, run_campaign, switch_on, take_in_colour
@@ -212,14 +212,14 @@ def test_banners_change_at_the_minute_they_should_also_in_a_kept_memory(company,
             priority=5,
         )
         run_campaign(company.domain, "blue", starts_at=start - timedelta(days=1), ends_at=None)
-        cache.SHOWCASE.is_kept = True
+        cache.CACHE.is_refreshed = True
         seen = [fetch(reader, ana)]
         for minutes in (59, 2, 58, 2):
             clock.shift(timedelta(minutes=minutes))
             seen.append(fetch(reader, ana))
             # What is kept in memory is what the pure choice says.
-            shelf = cache.SHOWCASE.get_shelf(company.domain.pk)
-            assert shelf.board is not None
+            domain = cache.CACHE.get_domain(company.domain.pk)
+            assert domain.board is not None
 
     assert seen == ["blue", "blue", "red", "red", "blue"]
 
@@ -243,21 +243,21 @@ def test_a_kept_memory_shows_what_the_pure_choice_says_for_everybody_through_day
         )
     campaign = Campaign.objects.latest("pk")
     campaign.groups.add(people[0].group)
-    cache.SHOWCASE.is_kept = True
-    case = cache.SHOWCASE
+    cache.CACHE.is_refreshed = True
+    memory = cache.CACHE
 
     with time_machine.travel(start, tick=False) as clock:
         for _ in range(24):
             for sender in people:
-                seen = case.find_sender(sender.banner_key)
-                board = case.get_shelf(company.domain.pk).board
-                assert seen is not None and board is not None
-                exhibit = case.get_exhibit(seen)
+                found = memory.find_sender(sender.banner_key)
+                board = memory.get_domain(company.domain.pk).board
+                assert found is not None and board is not None
+                served = memory.get_banner(found)
                 who = SenderFacts(sender.pk, sender.group_id)
-                assert exhibit.choice == choose_banner(
+                assert served.choice == choose_banner(
                     board.campaigns, who, None, at=timezone.now(), zone=board.zone
                 )
-                assert exhibit.since <= timezone.now().timestamp() < exhibit.until
+                assert served.since <= timezone.now().timestamp() < served.until
             clock.shift(timedelta(hours=2))
 
 
@@ -268,7 +268,7 @@ def test_in_a_kept_memory_a_banner_costs_no_query_and_a_change_shows_after_one_l
     ida = bystanders.add("Ida Berg")
     run_campaign(bystanders.domain, "green")
     run_campaign(company.domain, "red")
-    cache.SHOWCASE.is_kept = True
+    cache.CACHE.is_refreshed = True
     assert (fetch(reader, ana), fetch(reader, ida)) == ("red", "green")
 
     with django_assert_num_queries(0):
@@ -278,7 +278,7 @@ def test_in_a_kept_memory_a_banner_costs_no_query_and_a_change_shows_after_one_l
     touch(company.domain)
     with django_assert_num_queries(0):
         assert fetch(reader, ana) == "red"
-    cache.SHOWCASE.refresh()
+    cache.CACHE.refresh()
 
     assert (fetch(reader, ana), fetch(reader, ida)) == ("blue", "green")
 
@@ -288,14 +288,14 @@ def test_a_sender_who_moves_shows_the_new_groups_banner_after_one_look(company, 
     run_campaign(company.domain, "blue", priority=-1)
     banner.campaign.groups.add(ana.group)
     tom = company.add("Tom Okafor", teams=("7",))
-    cache.SHOWCASE.is_kept = True
+    cache.CACHE.is_refreshed = True
     assert (fetch(reader, ana), fetch(reader, tom)) == ("red", "red")
 
     ana.person.team_ids = []
     ana.person.changed_at = timezone.now()
     ana.person.save()
     refresh_senders(company.connection, since=None)
-    cache.SHOWCASE.refresh()
+    cache.CACHE.refresh()
 
     assert (fetch(reader, ana), fetch(reader, tom)) == ("blue", "red")
 
@@ -316,8 +316,8 @@ def test_five_thousand_campaigns_are_asked_once_for_a_group_and_not_for_each_sen
         asked.append(len(campaigns))
         return choose_banner(campaigns, *arguments, **options)
 
-    monkeypatch.setattr(shelf, "choose_banner", choose)
-    cache.SHOWCASE.is_kept = True
+    monkeypatch.setattr(domain_cache, "choose_banner", choose)
+    cache.CACHE.is_refreshed = True
 
     assert {fetch(reader, sender) for sender in people * 3} == {"red"}
     assert sorted(asked) == [1, 1, 1, 1, 1, 51]
@@ -329,14 +329,14 @@ def test_b9_known_banners_and_links_go_on_while_the_database_is_away(
 ):
     run_campaign(company.domain, "red")
     tom = company.add("Tom Okafor")
-    cache.SHOWCASE.is_kept = True
+    cache.CACHE.is_refreshed = True
     assert fetch(reader, ana) == "red"
 
     def refuse(*_: object, **__: object) -> None:
         raise DatabaseError("away")
 
     with connection.execute_wrapper(refuse):
-        cache.SHOWCASE.refresh()
+        cache.CACHE.refresh()
         assert fetch(reader, ana) == "red"
         assert reader.get(f"/c/{ana.banner_key}").status_code == 302
         for path in (f"/b/{tom.banner_key}.png", f"/c/{tom.banner_key}", f"/c/d/{make_token(1)}"):
@@ -384,13 +384,13 @@ def test_a_domain_that_is_gone_shows_nothing(company, bystanders, ana, reader):
     run_campaign(bystanders.domain, "green")
     ida = bystanders.add("Ida Berg")
     run_campaign(company.domain, "red")
-    cache.SHOWCASE.is_kept = True
+    cache.CACHE.is_refreshed = True
     assert (fetch(reader, ana), fetch(reader, ida)) == ("red", "green")
 
     Banner.objects.filter(campaign__domain=bystanders.domain).delete()
     Assignment.objects.filter(domain=bystanders.domain).delete()
     bystanders.domain.delete()
-    cache.SHOWCASE.refresh()
+    cache.CACHE.refresh()
 
     assert reader.get(f"/b/{ida.banner_key}.png").status_code == 404
     assert reader.get(f"/c/{ida.banner_key}").status_code == 404
@@ -401,14 +401,14 @@ def test_a_sender_who_moved_just_before_a_campaign_changed_is_not_overlooked(com
     banner = run_campaign(company.domain, "red", priority=5)
     run_campaign(company.domain, "blue")
     banner.campaign.groups.add(ana.group)
-    cache.SHOWCASE.is_kept = True
+    cache.CACHE.is_refreshed = True
     assert fetch(reader, ana) == "red"
-    cache.SHOWCASE.refresh()
+    cache.CACHE.refresh()
 
     Sender.objects.filter(pk=ana.pk).update(group=None, changed_at=timezone.now())
     touch(company.domain)
-    cache.SHOWCASE.refresh(with_senders=False)
-    cache.SHOWCASE.refresh()
+    cache.CACHE.refresh(with_senders=False)
+    cache.CACHE.refresh()
 
     assert fetch(reader, ana) == "blue"
 
@@ -479,12 +479,15 @@ def test_the_addresses_in_signatures_are_those_that_are_answered(company, ana, r
 
 
 def test_memory_forgets_the_oldest_and_stays_bounded():
-    bounded: Bounded[int, str] = Bounded(3)
+    class Row(NamedTuple):
+        text: str
+
+    bounded: Bounded[int, Row] = Bounded(3, Row)
     for number in range(10):
-        bounded.keep(number, str(number))
+        bounded.keep(number, Row(str(number)))
 
     assert len(bounded) == 3
-    assert [bounded.get(number) for number in (6, 7, 9)] == [None, "7", "9"]
+    assert [bounded.get(number) for number in (6, 7, 9)] == [None, Row("7"), Row("9")]
 
 
 def test_the_transparent_place_of_a_preview_is_no_impression(company, ana, reader):

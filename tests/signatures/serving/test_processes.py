@@ -141,7 +141,7 @@ def test_what_a_web_process_loaded_is_not_collected_again_while_it_answers(insta
 
     before, after = (
         int(installation.run(f"{load}; {count}"))
-        for load in ("import django; django.setup()", "import portal.wsgi")
+        for load in ("import django; django.setup()", "import portal.rsgi")
     )
 
     assert before > 50_000

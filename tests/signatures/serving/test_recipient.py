@@ -108,13 +108,13 @@ def test_while_too_many_wait_to_be_remembered_the_rest_is_nobody(company_with_tw
     know(company.domain, BOSS, matches=True)
     wait_until(lambda: fetch(reader, ana, f"@2x.png?r={BOSS}") == "blue")
     taken = []
-    while recipient._room.acquire(blocking=False):
+    while recipient._waiting.acquire(blocking=False):
         taken.append(1)
     try:
         assert fetch(reader, ana, f"@2x.png?r={BOSS}") == "red"
     finally:
         for _ in taken:
-            recipient._room.release()
+            recipient._waiting.release()
 
 
 @pytest.mark.parametrize(
