@@ -1,4 +1,4 @@
-"""Lookup: reads of Outreach beyond the mirror, for verification, pages, commands and the facts of recipients.
+"""Lookup: reads mailboxes and prospects from Outreach as they are now, beyond what is synced.
 
 `look_up` is the one way to ask for a recipient: it owns the threads, the circuit breaker and the deadline.
 """

@@ -1,4 +1,4 @@
-"""The circuit breaker of look-ups: after failures in a row nobody is looked up for a while, by any process.
+"""Look-up breaker: stops the look-ups of all processes for a while after failures in a row.
 
 One row per connection. It is written when something fails and when something works again, not at each look-up.
 """

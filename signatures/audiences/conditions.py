@@ -1,4 +1,4 @@
-"""Whether a recipient is in a campaign's audience: conditions over named facts, no database, no look-up.
+"""Conditions: tells whether a recipient is in a campaign's audience, from named facts, without database or look-up.
 
 Facts that came from a prospect's record live as long as one call here; nothing keeps them.
 """
@@ -151,7 +151,7 @@ class Condition:
 class Recipient:
     """What is known of one recipient while the audience is asked.
 
-    email_domain: what stands behind the @, in lower case.
+    email_domain: what follows the @, in lower case.
     list_ids: the recipient lists that hold the address or its domain, as text.
     values: attribute name -> text, from the recipient's record; None where Outreach knows no such prospect,
     or was not asked.
@@ -230,7 +230,7 @@ def is_in_audience(conditions: Sequence[Condition], recipient: Recipient) -> boo
 
 
 def digest_audience(conditions: Iterable[Condition]) -> str:
-    """Return what tells one audience from another, and from itself before a change."""
+    """Return a digest that differs between audiences, and after a change of one."""
     written = dumps([condition.as_json() for condition in conditions], sort_keys=True)
     return sha256(written.encode()).hexdigest()[:16]
 

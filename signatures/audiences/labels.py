@@ -106,7 +106,7 @@ def group_attributes(names: Names) -> list[tuple[str, list[tuple[Attribute, str]
 def save_label(
     domain: Domain, *, kind: str, key: str, label: str, by_label: str, present: AttributeLabel | None = None
 ) -> AttributeLabel:
-    """What Outreach knows by a number has this label here."""
+    """Give what Outreach knows by a number this label."""
     row = (
         AttributeLabel(domain=domain)
         if present is None
@@ -121,7 +121,7 @@ def save_label(
 
 @transaction.atomic
 def delete_label(label: AttributeLabel, *, by_label: str) -> None:
-    """What had this label is shown by its number again; audiences stay as they are."""
+    """Delete the label; what had it is shown by its number again, and audiences stay as they are."""
     record_act(
         "label removed",
         domain=label.domain,

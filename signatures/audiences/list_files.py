@@ -1,4 +1,4 @@
-"""A CSV file of mail domains and addresses, read line by line: no database, and never the whole file at once."""
+"""List files: reads mail domains and addresses from a CSV file, line by line and without database."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ MAX_INTERNATIONAL = 20_000  # entries whose domain has letters outside ASCII, ea
 MAX_BAD_LINES = 10_000
 MAX_REPORTED = 20
 MAX_CELL = 1_000  # characters; longer ones are nobody's address
-SAMPLE_ROWS = 200  # from which the column is told
-# A heading is known by its words, whatever stands between them: “Primary Email”, “Contact.Email”, “e-mail”.
+SAMPLE_ROWS = 200  # from which the column is recognised
+# A heading is recognised by its words, whatever is between them: “Primary Email”, “Contact.Email”, “e-mail”.
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\W\d_A-Za-z]+")
 _ADDRESS_WORDS = frozenset({"email", "mail", "emails", "emailaddress", "correo", "courriel"})
 _DOMAIN_WORDS = frozenset(
@@ -56,7 +56,7 @@ class FileRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One domain or one address, in lower case, and the line it stands on."""
+    """One domain or one address, in lower case, and its line number."""
 
     line: int
     value: str

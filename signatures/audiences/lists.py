@@ -33,9 +33,9 @@ class ListRefused(Exception):
 def save_list(
     domain: Domain, file: BinaryIO, *, name: str, by_label: str, present: RecipientList | None = None
 ) -> tuple[RecipientList, int]:
-    """The list holds exactly what the file says; return it and how many entries it has.
+    """Make the list hold exactly what the file says; return it and how many entries it has.
 
-    The file is read twice: once to find what is wrong with it, and only then to be taken in, in one
+    The file is read twice: once to find what is wrong with it, and only then to be imported, in one
     transaction. present: None makes a list. Raises: FileRefused, and nothing was changed.
     """
     check_file(file)
@@ -73,7 +73,7 @@ def _entries(file: BinaryIO) -> Iterator[Entry]:
 
 @transaction.atomic
 def delete_list(recipient_list: RecipientList, *, by_label: str) -> None:
-    """The list is gone. Raises: ListRefused while a campaign asks for it, naming the campaigns."""
+    """Delete the list. Raises: ListRefused while a campaign's audience names it, naming the campaigns."""
     row = (
         RecipientList.objects.select_for_update(of=("self",))
         .select_related("domain")
@@ -82,7 +82,7 @@ def delete_list(recipient_list: RecipientList, *, by_label: str) -> None:
     users = find_campaigns_using(row)
     if users:
         names = ", ".join(f"“{campaign.name}”" for campaign in users)
-        raise ListRefused(f"“{row.name}” is in the audience of {names}. Take it out there first.")
+        raise ListRefused(f"“{row.name}” is in the audience of {names}. Remove it there first.")
     record_act(
         "recipient list deleted",
         domain=row.domain,

@@ -1,4 +1,4 @@
-"""E-mail addresses and mail domains: what counts as one, and the form in which two are compared."""
+"""E-mail addresses and mail domains: recognises them, and writes them in the form in which they are compared."""
 
 from __future__ import annotations
 

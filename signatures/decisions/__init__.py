@@ -1,1 +1,1 @@
-"""Decisions: which banner one known recipient gets, for the API and explained."""
+"""Decisions: decides and explains which banner one known recipient gets."""

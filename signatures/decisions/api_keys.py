@@ -1,4 +1,4 @@
-"""The keys with which gateways and add-ins ask for decisions: made, found, counted and taken back."""
+"""API keys: creates, finds, limits and revokes the keys with which gateways and add-ins ask for decisions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class NewKey:
 
 
 def make_key(domain: Domain, name: str, *, actor_label: str) -> NewKey:
-    """A new key is in force; its text is returned once, and kept as a digest."""
+    """Create a key; its text is returned once, and kept as a digest."""
     text = f"csk_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
         row = DecisionKey.objects.create(
@@ -61,7 +61,7 @@ def make_key(domain: Domain, name: str, *, actor_label: str) -> NewKey:
 
 
 def revoke_key(row: DecisionKey, *, actor_label: str) -> bool:
-    """The key opens nothing any more; returns False where that was so already."""
+    """Revoke the key; return False where it was revoked already."""
     with transaction.atomic():
         is_ours = DecisionKey.objects.filter(pk=row.pk, revoked_at=None).update(revoked_at=timezone.now())
         if is_ours:
@@ -76,9 +76,9 @@ def revoke_key(row: DecisionKey, *, actor_label: str) -> bool:
 
 
 def find_key(text: str) -> DecisionKey | None:
-    """Return the key in force with this text, or None.
+    """Return the active key with this text, or None.
 
-    What is compared is a digest that nobody can steer, so that how long it takes tells nothing of a key.
+    Compares digests, which a caller cannot choose, so that the time it takes says nothing about a key.
     """
     return (
         DecisionKey.objects.filter(key_sha256=_digest(text), revoked_at=None).select_related("domain").first()
@@ -86,7 +86,7 @@ def find_key(text: str) -> DecisionKey | None:
 
 
 def count_request(key: DecisionKey) -> None:
-    """One request of this key is counted, over all processes. Raises: TooMany, counting nothing.
+    """Count one request of this key, over all processes. Raises: TooMany, counting nothing.
 
     A bucket of twice DECISIONS_PER_SECOND requests, filled at that rate; one statement takes one out where
     one is there, so that two processes never take the same.

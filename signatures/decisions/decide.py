@@ -1,4 +1,4 @@
-"""Decides which banner one known recipient gets from one sender, and keeps that it did."""
+"""Decision: decides which banner one known recipient gets from one sender, and stores it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A banner as it goes into a mail: addresses of its own, and markup that is ready to insert."""
+class DecidedBanner:
+    """A banner as it goes into a mail: URLs of its own, and markup that is ready to insert."""
 
     decision_id: int
     token: str
@@ -57,13 +57,13 @@ class Shown:
 class Decided:
     """What one recipient gets from one sender.
 
-    shown: None where nothing is due; then nothing is stored.
+    banner: None where nothing is due; then nothing is stored.
     gap: what is not known of the recipient, and may have kept a campaign from showing.
     good_until: until when the answer may be used for a mail to this recipient.
     """
 
     choice: Choice
-    shown: Shown | None
+    banner: DecidedBanner | None
     why: Why
     gap: Gap
     good_until: datetime
@@ -142,11 +142,11 @@ def _get_banner(choice: Choice) -> Banner | None:
     return Banner.objects.select_related("image").get(pk=choice.banner_id)
 
 
-def _show(image: BannerImage, alt: str, decision_id: int) -> Shown:
+def _show(image: BannerImage, alt: str, decision_id: int) -> DecidedBanner:
     token = make_token(decision_id)
     click_url = get_decision_click_url(token)
     image_url_2x = get_decision_image_url(token)
-    return Shown(
+    return DecidedBanner(
         decision_id=decision_id,
         token=token,
         image_url=image_url_2x.replace("@2x.", "."),

@@ -36,15 +36,15 @@ GAPS = {
 
 @dataclass(frozen=True, slots=True)
 class ConditionAnswer:
-    """One condition in words. holds: None where nobody could tell."""
+    """One condition in words. holds: None where that is not known."""
 
     sentence: str
     holds: bool | None
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What came of one campaign, and each condition of its audience."""
+class CampaignExplanation:
+    """Whether one campaign was chosen and why, and each condition of its audience."""
 
     verdict: Verdict
     answers: tuple[ConditionAnswer, ...]
@@ -56,10 +56,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The choice and all that led to it.
+    """The choice, and everything that led to it.
 
     recipient: the typed address, '' where nobody is known; known: what was found out about it, in a sentence.
-    banner: None for the place's own picture; image: None where nothing shows.
+    banner: None for the default banner; image: None where nothing shows.
     recorded: decisions that were really made for this recipient up to then, newest first.
     """
 
@@ -71,7 +71,7 @@ class Explanation:
     image: BannerImage | None
     alt: str
     place_is_on: bool
-    told: tuple[Told, ...]
+    campaigns: tuple[CampaignExplanation, ...]
     recorded: tuple[Decision, ...] = ()
 
     @property
@@ -79,8 +79,8 @@ class Explanation:
         return self.banner.campaign_id if self.banner else None
 
     @property
-    def chosen(self) -> Told | None:
-        return next((one for one in self.told if one.is_chosen), None)
+    def chosen(self) -> CampaignExplanation | None:
+        return next((one for one in self.campaigns if one.is_chosen), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def explain_banner(
 
     address: '' where nobody is known. board: of every campaign that is not archived.
     actor_label: the person in whose name the recipient is looked up, where an audience needs their record.
-    image_ids: banner id -> the picture it had at `at`, for those that had another one than now.
+    image_ids: banner id -> the image it had at `at`, for those that had another one than now.
     """
     facts, answers = None, _Answers({}, "Nobody is known to receive this: sender, group and date decide.")
     if address:
@@ -134,8 +134,8 @@ def explain_banner(
         image=_find_image(banner, image_ids or {}) if banner else place.default_image,
         alt=banner.alt if banner else place.default_alt or place.alt,
         place_is_on=place.is_on,
-        told=tuple(
-            Told(
+        campaigns=tuple(
+            CampaignExplanation(
                 verdict,
                 _tell(board.audiences.get(verdict.campaign.id, ()), answers, names, is_known=bool(address)),
             )

@@ -1,4 +1,4 @@
-"""Reads one JSON object of texts, strictly: what could be understood in two ways is refused with the field's name."""
+"""Strict JSON: reads one object of texts, and rejects by name each field that could be understood in two ways."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise Unreadable(f"{name[:40]!a} stands there twice.", field=_printable(name[:40]))
+            raise Unreadable(f"{name[:40]!a} is there twice.", field=_printable(name[:40]))
         found[name] = value
     return found
 
 
 def _printable(name: str) -> str:
-    """Return a member's name as UTF-8 can carry it: half a surrogate pair as its number."""
+    """Return a member's name as UTF-8 can write it: half a surrogate pair as its number."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 

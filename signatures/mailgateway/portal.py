@@ -51,7 +51,7 @@ class Rows:
     def decide(self, key: str, recipient: str) -> Shown | None:
         sender = Sender.objects.select_related("domain").get(banner_key=key)
         decided = decide(sender.domain, sender, recipient, way=Decision.Way.API, at=timezone.now())
-        shown = decided.shown
+        shown = decided.banner
         if shown is None:
             return None
         return Shown(shown.image_url, shown.image_url_2x, shown.click_url, shown.alt)

@@ -1,1 +1,1 @@
-"""Recipients: what is known of who receives, for how long, and how it is erased."""
+"""Recipients: keeps, looks up, exports and erases what is known of recipients."""

@@ -62,7 +62,7 @@ def get_facts(
 
     within: seconds until this returns, whatever Outreach does. Never call it inside a transaction.
     board: the domain's, where the caller holds it already.
-    network: of the recipient without login whose mail client asks; see `ask_outreach`.
+    network: that requests a banner image without login; see `ask_outreach`.
     """
     if not is_address(address):
         return Known(None, Gap.NO_ADDRESS)

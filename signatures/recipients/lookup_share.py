@@ -1,7 +1,7 @@
-"""The look-up share: how many look-ups the fetches of readers may cause in an hour, by domain and by network.
+"""Look-up share: limits how many look-ups requests for banner images cause in an hour, by domain and by network.
 
-Whoever has a mail has the address of its picture, and can ask for it with any reader's address. Such look-ups
-must neither use up the hour's calls nor try out a list of addresses.
+Everybody who has a mail has the URL of its image, and can request it with any recipient's address. Such look-ups
+must neither use up the hour's calls nor test a list of addresses.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from signatures.models import LookupShare
 WINDOW = timedelta(hours=1)
 WHOLE_DOMAIN = "all"
 UNKNOWN_NETWORK = "unknown"
-NETWORK_PERCENT = 40  # of the domain's share; mail services fetch for many readers from a few networks
+NETWORK_PERCENT = (
+    40  # of the domain's share; mail services request images for many recipients from a few networks
+)
 
 
 def take_look_up(domain: Domain, network: str, *, at: datetime) -> bool:
-    """One more look-up by a reader in `network` is counted, over all processes; return whether it may be made."""
+    """Count one more look-up for `network`, over all processes; return whether it may be made."""
     most: int = settings.READER_LOOKUPS_PER_HOUR
     is_spent = LookupShare.objects.filter(domain=domain, network=WHOLE_DOMAIN, ends_at__gt=at, used__gte=most)
     if is_spent.exists():
@@ -31,7 +33,7 @@ def take_look_up(domain: Domain, network: str, *, at: datetime) -> bool:
 
 
 def remove_old_shares(*, now: datetime) -> None:
-    """Networks whose hour is over are forgotten."""
+    """Remove the counts whose hour is over."""
     LookupShare.objects.filter(ends_at__lte=now).delete()
 
 

@@ -15,7 +15,7 @@ BATCH = 1_000
 
 
 def tally_audiences() -> int:
-    """Every look-up answered so far is counted once, for the audiences it was asked about; returns how many."""
+    """Count every answered look-up once, for the audiences it was asked about; return how many."""
     counted = 0
     while batch := _tally_batch():
         counted += batch

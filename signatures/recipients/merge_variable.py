@@ -1,7 +1,7 @@
-"""The variable that an organisation's Outreach may replace with the reader's address: tried out, then turned on.
+"""Recipient merge variable: tests and turns on the variable that Outreach replaces with the recipient's address.
 
-Nothing in Outreach's documentation says that it replaces variables in signatures. So it is off until a test
-mail showed it, or until somebody says in writing that they know.
+Outreach's documentation does not say that it replaces variables in signatures. So it is off until a test mail
+showed an address, or until a person confirms it without a test by typing the domain's name.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ TEST_LIFE = timedelta(days=7)
 
 
 class VariableRefused(Exception):
-    """The variable is not turned on; the words say why."""
+    """The variable cannot be turned on; the message says why, to a person."""
 
 
 def start_test(domain: Domain, variable: str, *, actor_label: str) -> VariableTest:
-    """A test of this variable is waiting for a picture to be fetched; an earlier one is over.
+    """Start a test of this variable, in place of an earlier one; it waits for its image to be requested.
 
-    Raises: VariableRefused for what can be no variable.
+    Raises: VariableRefused for what cannot be a variable.
     """
     _check(variable)
     with transaction.atomic():
@@ -43,7 +43,7 @@ def start_test(domain: Domain, variable: str, *, actor_label: str) -> VariableTe
 
 
 def get_snippet(test: VariableTest) -> SafeString:
-    """Return the markup that goes into a test mail; its picture is one empty pixel."""
+    """Return the markup that goes into a test mail; its image is one empty pixel."""
     return format_html(
         '<img src="{}/t/{}.png?r={}" width="1" height="1" alt="">',
         settings.PUBLIC_URL,
@@ -53,10 +53,9 @@ def get_snippet(test: VariableTest) -> SafeString:
 
 
 def note_arrival(key: str, query: str) -> None:
-    """What stood in place of the variable is on the test with this key; of an address, only a mask.
+    """Note on the test with this key what Outreach put in place of the variable; of an address, only a mask.
 
-    An address once seen stays: a scanner that fetches the picture with the variable unreplaced afterwards
-    takes nothing away.
+    An address once noted stays, also when a bot requests the image with the variable unreplaced afterwards.
     """
     tests = VariableTest.objects.filter(key=key, started_at__gt=timezone.now() - TEST_LIFE)
     test = tests.exclude(outcome=VariableTest.Outcome.EXPANDED).first()
@@ -82,9 +81,9 @@ def mask(address: str) -> str:
 
 
 def turn_on(domain: Domain, variable: str, *, typed: str = "", actor_label: str) -> None:
-    """Signatures carry the variable from their next delivery on.
+    """Put the variable into signatures, from their next delivery on.
 
-    typed: the domain's name, for somebody who turns it on without a test that showed an address.
+    typed: the domain's name, for a person who turns it on without a test that showed an address.
     Raises: VariableRefused, changing nothing.
     """
     _check(variable)
@@ -100,7 +99,7 @@ def turn_on(domain: Domain, variable: str, *, typed: str = "", actor_label: str)
 
 
 def turn_off(domain: Domain, *, actor_label: str) -> None:
-    """Signatures carry no variable from their next delivery on."""
+    """Leave the variable out of signatures, from their next delivery on."""
     _set(domain, "", actor_label=actor_label, detail="off")
 
 

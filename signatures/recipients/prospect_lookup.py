@@ -148,8 +148,8 @@ def ask_outreach(
     """Ask for the recipient's record where something needs it and nobody asked within the hour.
 
     within: seconds until this returns; an answer that comes later is kept for whoever asks next.
-    network: of the recipient without login whose mail client asks; the look-up then comes out of their share.
-    actor_label: the person who asks. Their curiosity says nothing about who receives mail, so that look-up does not
+    network: that requests a banner image without login; the look-up then comes out of its share.
+    actor_label: the person who asks. That says nothing about who receives mail, so that such a look-up does not
         count for the audiences.
     """
     if not question.asked:

@@ -62,7 +62,7 @@ def export_kept(domain: Domain, kept: Kept) -> dict[str, Any]:
         "recipient": kept.recipient_key,
         "decisions": [
             {
-                "at": _say(decision.at),
+                "at": _format_moment(decision.at),
                 "way": decision.way,
                 "sender": decision.sender.email if decision.sender else None,
                 "campaign": decision.campaign.name if decision.campaign else None,
@@ -74,12 +74,12 @@ def export_kept(domain: Domain, kept: Kept) -> dict[str, Any]:
         "audiences": {
             names[int(pk)]: bool(verdict[1]) for pk, verdict in verdicts.items() if int(pk) in names
         },
-        "audiences_known_until": _say(kept.known.expires_at) if kept.known else None,
+        "audiences_known_until": _format_moment(kept.known.expires_at) if kept.known else None,
     }
 
 
 def record_export(domain: Domain, kept: Kept, *, actor_label: str) -> None:
-    """That somebody took along what is kept is in the ledger, with the digest and no address."""
+    """Note the export in the ledger, with the digest and no address."""
     record_act(
         "recipient exported", domain=domain, actor_label=actor_label, object_ref=kept.recipient_key[:16]
     )
@@ -95,9 +95,9 @@ class Erased:
 
 
 def erase(domain: Domain, address: str, *, actor_label: str) -> Erased:
-    """Nothing is kept about this address any more; the act is in the ledger, with the digest and no address.
+    """Remove everything kept about this address, and note it in the ledger, with the digest and no address.
 
-    Fetches and clicks stay as counts: without the decision nothing leads from them to a recipient.
+    Impressions and clicks stay as counts: without the decision nothing leads from them to a recipient.
     """
     key = key_of(domain, address)
     with transaction.atomic():
@@ -117,5 +117,5 @@ def erase(domain: Domain, address: str, *, actor_label: str) -> Erased:
     return Erased(count, entries, known)
 
 
-def _say(at: datetime) -> str:
+def _format_moment(at: datetime) -> str:
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")

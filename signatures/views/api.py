@@ -98,7 +98,7 @@ def _read_question(body: bytes) -> dict[str, str]:
 
 
 def _describe(decided: Decided) -> dict[str, Any]:
-    shown = decided.shown
+    shown = decided.banner
     return {
         "banner": shown
         and {

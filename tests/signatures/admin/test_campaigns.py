@@ -206,7 +206,7 @@ def test_a_list_is_made_from_a_file_and_deleted_unless_a_campaign_asks_for_it(st
     )
 
     said = act(staff, "recipientlist/", "delete_unused", made)
-    assert said[-1] == "P: “P” is in the audience of “Spring”. Take it out there first."
+    assert said[-1] == "P: “P” is in the audience of “Spring”. Remove it there first."
     set_audience(campaign, [], by_label="test")
     act(staff, "recipientlist/", "delete_unused", made)
 

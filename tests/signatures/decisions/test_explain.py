@@ -84,7 +84,7 @@ def list_asked(sandbox: Sandbox) -> list[tuple[str, list[str]]]:
 def tell(explanation: Explanation) -> list[tuple[str, str, list[bool | None]]]:
     return [
         (one.verdict.campaign.name, one.verdict.why.value, [answer.holds for answer in one.answers])
-        for one in explanation.told
+        for one in explanation.campaigns
     ]
 
 
@@ -213,8 +213,8 @@ def test_before_and_after_its_time_a_campaign_stands_aside_and_says_when(sender,
     before = explain(sender, "", at=START - timedelta(seconds=1))
     after = explain(sender, "", at=START + timedelta(days=30))
 
-    assert [one.verdict.why for one in before.told] == ["not_yet", "not_yet"]
-    assert [one.verdict.sentence for one in after.told] == ["It ended on 31 March 2027, 08:00 UTC."] * 2
+    assert [one.verdict.why for one in before.campaigns] == ["not_yet", "not_yet"]
+    assert [one.verdict.sentence for one in after.campaigns] == ["It ended on 31 March 2027, 08:00 UTC."] * 2
     assert (before.banner, before.image, after.banner) == (None, None, None)
 
 
@@ -228,7 +228,7 @@ def test_a_cap_counts_what_was_decided_before_that_moment(sender, audience, doma
     )
 
     def why(at) -> str:
-        return explain(sender, ANNA, at=at).told[1].verdict.why
+        return explain(sender, ANNA, at=at).campaigns[1].verdict.why
 
     assert why(AT - timedelta(minutes=1)) == "chosen"
     assert why(AT + timedelta(minutes=1)) == "capped"

@@ -43,7 +43,7 @@ def kept(domain, place, sender, campaign):
         decided = decide(domain, sender, address, way=Decision.Way.API, at=timezone.now())
         listed.entries.create(value=key_of(domain, address))
         BannerEvent.objects.create(
-            domain=domain, at=timezone.now(), kind="image", decision_id=decided.shown.decision_id
+            domain=domain, at=timezone.now(), kind="image", decision_id=decided.banner.decision_id
         )
     listed.entries.create(value="partner.example")
     return chosen

@@ -453,7 +453,7 @@ def test_a_list_in_use_names_its_campaign_and_stays(running, domain, editor: Cli
 
     page = read(editor.post(f"{PAGE}lists/{saved.pk}/delete/", follow=True))
 
-    assert "“Partners” is in the audience of “Spring”. Take it out there first." in page
+    assert "“Partners” is in the audience of “Spring”. Remove it there first." in page
     assert RecipientList.objects.filter(pk=saved.pk).exists()
 
 
