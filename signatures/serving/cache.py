@@ -10,19 +10,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import NamedTuple
 
 from django.db import Error as DatabaseFailure
 
 from portal.models import Domain
 from signatures.campaigns.selection import Choice, RecipientFacts
-from signatures.models import BannerImage, Decision, Sender
+from signatures.models import Decision, Sender
 
 from .bounded import Bounded
 from .changes import ChangeWatcher
 from .domain_cache import MOST_SENDERS, DomainCache, SenderRef, ServedBanner, read_domain
+from .image_cache import ImageCache
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +30,6 @@ UNKNOWN_SECONDS = 30.0
 IDLE_SECONDS = 3600.0
 MOST_DECISIONS = 50_000
 MOST_UNKNOWN = 20_000
-MOST_IMAGE_BYTES = 64_000_000
 
 
 class DecisionRef(NamedTuple):
@@ -60,28 +58,18 @@ class _Unknown(NamedTuple):
     read_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFile:
-    """A file as it is served."""
-
-    content: bytes
-    media_type: str
-    etag: str
-
-
 class ServingCache:
     """The process's memory. is_refreshed: somebody calls `refresh` every few seconds; else each request does."""
 
     def __init__(self) -> None:
         self.is_refreshed = False
         self.hosts: set[str] = set()
+        self.images = ImageCache()
         self._domains: dict[int, DomainCache] = {}
         self._changes = ChangeWatcher()
         self._senders: Bounded[str, SenderRef] = Bounded(MOST_SENDERS, SenderRef)
         self._unknown: Bounded[str, _Unknown] = Bounded(MOST_UNKNOWN, _Unknown)
         self._decisions: Bounded[int, DecisionRef] = Bounded(MOST_DECISIONS, DecisionRef)
-        self._images: dict[int, tuple[ImageFile, ImageFile]] = {}
-        self._image_bytes = 0
         self._reading = threading.Lock()
 
     # ── Senders and decisions ────────────────────────────────────────────────────────────────────
@@ -128,7 +116,7 @@ class ServingCache:
         self._decisions.keep(decision_id, found)
         return found
 
-    # ── Banners and images ───────────────────────────────────────────────────────────────────────
+    # ── Banners ──────────────────────────────────────────────────────────────────────────────────
     def get_banner(self, sender: SenderRef) -> ServedBanner:
         """Return what the sender shows now where the recipient is not known."""
         return self.get_domain(sender.domain_id).get_banner(sender, time.time())
@@ -141,25 +129,6 @@ class ServingCache:
         """Return what was decided, with image and link as they are now."""
         domain = self.get_domain(decision.domain_id)
         return domain.serve(decision.choice, since=max(decision.since, domain.read_at), until=0)
-
-    def get_image(self, image_id: int, *, is_double: bool) -> ImageFile | None:
-        """Return the file at 1× or 2×; None where it is gone."""
-        pair = self._images.get(image_id)
-        if pair is None:
-            row = BannerImage.objects.filter(pk=image_id).first()
-            if row is None:
-                return None
-            pair = _make_file(row.bytes_1x, row.media_type), _make_file(row.bytes_2x, row.media_type)
-            self._keep_image(image_id, pair)
-        return pair[is_double]
-
-    def _keep_image(self, image_id: int, pair: tuple[ImageFile, ImageFile]) -> None:
-        with self._reading:
-            self._images[image_id] = pair
-            self._image_bytes += sum(len(each.content) for each in pair)
-            while self._image_bytes > MOST_IMAGE_BYTES and len(self._images) > 1:
-                dropped = self._images.pop(next(iter(self._images)))
-                self._image_bytes -= sum(len(each.content) for each in dropped)
 
     # ── Domains ──────────────────────────────────────────────────────────────────────────────────
     def get_domain(self, domain_id: int) -> DomainCache:
@@ -221,11 +190,6 @@ class ServingCache:
             known = self._senders.get(banner_key)
             if known is not None and (known.group_id, known.sender_id) != (group_id, sender_id):
                 self._senders.keep(banner_key, SenderRef(sender_id, group_id, domain_id, now, now))
-
-
-def _make_file(content: bytes | memoryview, media_type: str) -> ImageFile:
-    file = bytes(content)
-    return ImageFile(file, media_type, f'"{sha256(file).hexdigest()[:24]}"')
 
 
 CACHE = ServingCache()

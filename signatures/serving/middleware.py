@@ -23,8 +23,8 @@ from signatures.decisions.tokens import read_token
 from signatures.models import EventKind
 
 from . import cache, recipient, refresher
-from .cache import ImageFile
 from .domain_cache import SenderRef, ServedBanner
+from .image_cache import ImageFile
 
 _ADDRESS = re.compile(
     r"/(?P<kind>[bc])/(?:d/(?P<token>[A-Za-z0-9_-]{12,22})|(?P<key>[A-Za-z0-9_-]{22}))"
@@ -128,7 +128,7 @@ def _serve_image(request: HttpRequest, requested: _Requested, *, is_double: bool
     banner = requested.banner
     image = None
     if banner.image_id is not None:
-        image = cache.CACHE.get_image(banner.image_id, is_double=is_double)
+        image = cache.CACHE.images.get(banner.image_id, is_double=is_double)
     if image is None:
         image = _EMPTY
     else:
