@@ -22,9 +22,8 @@ from integrations.signals import (
 )
 from portal.background import enqueue
 from signatures.delivery.after_sync import catch_up
-from signatures.delivery.giving_up import IDLE, give_up
-from signatures.delivery.restore_report import describe_restore, get_leaving_run, list_left
-from signatures.delivery.stopping import give_up_restoring
+from signatures.delivery.restore_report import describe_restore, give_up_restoring, list_left
+from signatures.delivery.runs import IDLE, get_leaving_run, give_up
 
 from .models import DeliveryRun, DeliveryRunState
 

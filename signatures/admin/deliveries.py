@@ -14,7 +14,9 @@ from integrations.admin.connections import ConnectionAdmin
 from integrations.models import Connection
 from portal.background import enqueue
 from portal.models import User
-from signatures.delivery.runs import DeliveryBlocked, plan_delivery, resume_delivery, start_delivery
+from signatures.delivery.base import DeliveryBlocked
+from signatures.delivery.planning import plan_delivery
+from signatures.delivery.runs import resume_delivery, start_delivery
 from signatures.models import Delivery, DeliveryRun, Snapshot
 
 TASK = "signatures.tasks.deliver_signatures"

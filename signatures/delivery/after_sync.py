@@ -11,9 +11,11 @@ from signatures.models import DeliveryRun, DeliveryRunState, Following, Sender
 from signatures.senders.groups import refresh_groups
 from signatures.senders.refresh import refresh_senders
 
+from .base import DeliveryBlocked
 from .permission import say_why_unwritable
 from .placements import note_delivered
-from .runs import DeliveryBlocked, drop_run, plan_delivery, start_delivery
+from .planning import drop_run, plan_delivery
+from .runs import start_delivery
 
 AUTOMATIC = "schedule"
 """Who started an automatic delivery, as its run and the ledger name it."""

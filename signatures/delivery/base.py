@@ -1,20 +1,28 @@
-"""What a run consists of and what it needs: the words the engine and its jobs speak with each other."""
+"""Delivery terms: the values and protocols that runs, the executor and its two strategies share."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from django.db.models import F
+from django.utils import timezone
 
 from integrations.connector import MailboxRecord
 from integrations.models import Connection
 from signatures.authoring.compose import Refusal
-from signatures.models import Delivery, DeliveryRun, DeliveryRunState
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+
+
+class DeliveryBlocked(Exception):
+    """Nothing can be planned, started or stopped now; the message says why to a person."""
 
 
 class GatewayLike(Protocol):
-    """What the engine needs of `integrations.gateway.Gateway`."""
+    """What the executor needs of `integrations.gateway.Gateway`."""
 
     def read_mailboxes(self, person_remote_ids: Sequence[str]) -> list[MailboxRecord]: ...
     def publish_signature(self, mailbox_remote_id: str, html: str) -> MailboxRecord: ...
@@ -22,12 +30,12 @@ class GatewayLike(Protocol):
 
 
 OpenGateway = Callable[[DeliveryRun], AbstractContextManager[GatewayLike]]
-Progress = Callable[[DeliveryRun], None]
+ReportProgress = Callable[[DeliveryRun], None]
 
 
 @dataclass(slots=True)
-class Letter:
-    """One signature on its way into one mailbox. found_html: what the mailbox held when it was decided.
+class Write:
+    """One signature to be written into one mailbox. found_html: what the mailbox held when it was decided.
 
     has_banner: the sender's banner is in it.
     """
@@ -61,33 +69,61 @@ class Placed:
     has_banner: bool = False
 
 
-Verdict = Letter | InPlace | Refusal
+RowDecision = Write | InPlace | Refusal
 
 
-class Stop(Exception):
-    """The run ends or waits here; cause is a sentence for a person."""
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run ends or waits, and in which state; cause is a sentence for a person."""
 
-    def __init__(self, state: DeliveryRunState, cause: str, resume_in_seconds: float | None = None) -> None:
-        super().__init__(cause)
-        self.state = state
-        self.cause = cause
-        self.resume_in_seconds = resume_in_seconds
+    state: DeliveryRunState
+    cause: str
+    resume_in_seconds: float | None = None
 
 
-class Job(Protocol):
-    """What a run is for."""
+class RunStopped(Exception):
+    """The run goes no further now, for the reason in `stop`."""
 
-    def say_stop(self, connection: Connection) -> Stop | None:
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(stop.cause)
+        self.stop = stop
+
+
+class Strategy(Protocol):
+    """What a run is for: a delivery or a restore."""
+
+    def why_stop(self, connection: Connection) -> Stop | None:
         """Return why nothing may be written now, or None."""
 
-    def judge(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[Verdict]:
+    def decide(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[RowDecision]:
         """Return what to do with each row, in order, given what the mailboxes hold now."""
 
-    def secure(self, letters: Sequence[Letter]) -> None:
+    def secure(self, writes: Sequence[Write]) -> None:
         """Store what must be stored before these leave; runs inside the claiming transaction."""
 
     def record(self, placed: Sequence[Placed]) -> None:
         """Store what mailboxes now hold; runs inside the recording transaction."""
 
-    def say_unsettled(self) -> str:
+    def why_unsettled(self) -> str:
         """Return why the run asks a person although every row has an outcome, or ''."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Outcomes that are recorded together, and how often each counter of the run goes up for them."""
+
+    rows: list[Delivery] = field(default_factory=list)
+    placed: list[Placed] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def finish(
+        self, row: Delivery, state: DeliveryState, counter: str, code: str = "", reason: str = ""
+    ) -> None:
+        """Give the row its outcome, which counts as settled and as `counter`."""
+        row.state, row.reason_code, row.reason, row.finished_at = state, code, reason, timezone.now()
+        self.counts.update(("settled", counter))
+
+    def get_run_changes(self) -> dict[str, object]:
+        """Return what changes on the run; whatever was settled ends a row of stalls."""
+        changes: dict[str, object] = {name: F(name) + count for name, count in self.counts.items()}
+        return changes and {**changes, "stalls": 0, "waiting_since": None}

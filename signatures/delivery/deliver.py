@@ -1,4 +1,4 @@
-"""What a delivery does with each mailbox, given what it holds at this moment; and what is kept of that.
+"""Delivering: carries a delivery out, and decides for each mailbox by what it holds at this moment.
 
 Outreach has no conditional write: an edit made between this reading and the write that follows it,
 normally within two seconds, is overwritten and kept nowhere.
@@ -7,19 +7,22 @@ normally within two seconds, is overwritten and kept nowhere.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from django.utils import timezone
 
 from integrations.connector import MailboxRecord
+from integrations.gateway import open_gateway
 from integrations.models import Connection, ConnectionState
 from signatures.authoring.compose import Composed, Composer, Refusal
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
 
-from .base import InPlace, Letter, Placed, Stop, Verdict
+from .base import GatewayLike, InPlace, OpenGateway, Placed, ReportProgress, RowDecision, Stop, Write
 from .digest import digest, reads_the_same
+from .executor import carry_out_run
 from .permission import say_why_unreadable, say_why_unwritable
-from .placements import get_placements, get_snapshots, was_written_by_us
+from .placements import get_placements, get_snapshots, note_delivered, was_written_by_us
 from .planning import EDITED, say_why_closed
 
 MOVED = Refusal(
@@ -28,7 +31,30 @@ MOVED = Refusal(
 PERSON_GONE = Refusal("person_gone", "This person is locked or gone in Outreach, so nothing was written.")
 
 
-def say_delivery_stop(connection: Connection) -> Stop | None:
+def carry_out(
+    run_id: int, *, progress: ReportProgress | None = None, gateway_factory: OpenGateway | None = None
+) -> DeliveryRun:
+    """Take the delivery as far as it can go now; see `executor.carry_out_run`. Returns the run as it then is.
+
+    progress: called with the run whenever its counts changed, from this thread.
+    """
+    run = carry_out_run(
+        run_id,
+        kind=DeliveryRun.Kind.DELIVER,
+        make_strategy=DeliveryStrategy,
+        open_gateway=gateway_factory or _open_gateway,
+        progress=progress,
+    )
+    if run.state == DeliveryRunState.COMPLETE:
+        note_delivered(run.connection, run.covers_until)
+    return run
+
+
+def _open_gateway(run: DeliveryRun) -> AbstractContextManager[GatewayLike]:
+    return open_gateway(run.connection, job=run.job_label, actor_label=run.started_by_label)
+
+
+def why_delivery_stops(connection: Connection) -> Stop | None:
     """Return why a delivery may write nothing now, and what becomes of it, or None."""
     if connection.state == ConnectionState.MISCONFIGURED:
         return Stop(DeliveryRunState.HALTED, say_why_unreadable(connection))
@@ -43,18 +69,18 @@ def say_delivery_stop(connection: Connection) -> Stop | None:
     return Stop(DeliveryRunState.HALTED, why_not) if why_not else None
 
 
-class DeliveryJob:
+class DeliveryStrategy:
     """Decides, mailbox by mailbox, from what it holds at this moment and what is assigned at this moment."""
 
     def __init__(self, run: DeliveryRun) -> None:
         self._run = run
         self._composer = Composer(run.domain)
 
-    def say_stop(self, connection: Connection) -> Stop | None:
+    def why_stop(self, connection: Connection) -> Stop | None:
         """Return why nothing may be written now, or None."""
-        return say_delivery_stop(connection)
+        return why_delivery_stops(connection)
 
-    def judge(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[Verdict]:
+    def decide(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[RowDecision]:
         """Return what to do with each row; templates, values and groups are read as they are now."""
         senders = Sender.objects.select_related("person", "group").in_bulk(
             {row.sender_id for row in rows if row.sender_id}
@@ -64,7 +90,7 @@ class DeliveryJob:
         placements = get_placements(self._run.connection, ids)
         snapshots = get_snapshots(self._run.connection, ids)
         return [
-            self._judge_row(
+            self._decide_row(
                 row,
                 senders.get(row.sender_id or 0),
                 found.get(row.mailbox_remote_id),
@@ -74,14 +100,14 @@ class DeliveryJob:
             for row in rows
         ]
 
-    def _judge_row(
+    def _decide_row(
         self,
         row: Delivery,
         sender: Sender | None,
         mailbox: MailboxRecord | None,
         placement: Placement | None,
         snapshot: Snapshot | None,
-    ) -> Verdict:
+    ) -> RowDecision:
         if sender is None or sender.person.retired_at is not None:
             return PERSON_GONE
         if not sender.is_active and not sender.is_lock_unknown:
@@ -101,7 +127,7 @@ class DeliveryJob:
             return InPlace(composed.rendered.sha256, held, composed.version_id, was_ours, has_banner)
         if not self._run.overwrites_edits and self._was_edited(row, mailbox, placement, snapshot):
             return EDITED
-        return Letter(
+        return Write(
             row, composed.rendered.html, mailbox.signature_html, composed.version_id, has_banner=has_banner
         )
 
@@ -136,31 +162,31 @@ class DeliveryJob:
             return False
         return held != expected and not was_written_by_us(self._run.connection, mailbox.remote_id, held)
 
-    def say_unsettled(self) -> str:
+    def why_unsettled(self) -> str:
         """Return '': what a delivery could not deliver is listed, and the next one tries it again."""
         return ""
 
-    def secure(self, letters: Sequence[Letter]) -> None:
+    def secure(self, writes: Sequence[Write]) -> None:
         """Each mailbox's original is kept before the first write to it, and never replaced by one of ours."""
         connection = self._run.connection
-        kept = get_snapshots(connection, [letter.row.mailbox_remote_id for letter in letters])
+        kept = get_snapshots(connection, [write.row.mailbox_remote_id for write in writes])
         new = []
-        for letter in letters:
-            snapshot = kept.get(letter.row.mailbox_remote_id)
+        for write in writes:
+            snapshot = kept.get(write.row.mailbox_remote_id)
             if snapshot is None:
                 new.append(
                     Snapshot(
                         domain_id=connection.domain_id,
                         account_key=connection.account_key,
-                        mailbox_remote_id=letter.row.mailbox_remote_id,
-                        mailbox_email=letter.row.mailbox_email,
-                        original_html=letter.found_html,
+                        mailbox_remote_id=write.row.mailbox_remote_id,
+                        mailbox_email=write.row.mailbox_email,
+                        original_html=write.found_html,
                     )
                 )
             elif snapshot.restored_at is not None:
                 # It went back to its owner, so what it holds now is theirs, perhaps changed since.
                 Snapshot.objects.filter(pk=snapshot.pk).update(
-                    original_html=letter.found_html, taken_at=timezone.now(), restored_at=None
+                    original_html=write.found_html, taken_at=timezone.now(), restored_at=None
                 )
         Snapshot.objects.bulk_create(new, batch_size=100)
 

@@ -12,10 +12,10 @@ from integrations.models import Connection, Mailbox
 from portal.models import Domain
 from signatures.models import Placement, Sender, Snapshot
 
+from .base import DeliveryBlocked
 from .digest import digest
 from .permission import say_why_unreadable
 from .placements import get_account_keys, get_placements
-from .runs import DeliveryBlocked
 
 CHUNK = 500
 

@@ -1,84 +1,57 @@
-"""Carries a run out: chunk by chunk, read live, decide, claim, write with a few threads, record.
+"""Executor: carries a run out, chunk by chunk: reads live, decides, claims, writes, records.
 
-Knows nothing of why something is written; `Job` does. What the database says at any instant is enough
-to go on after a kill: a row is claimed, with what will be written, before the write can leave.
+It knows nothing of why something is written; the run's `Strategy` does. What the database says at any instant
+is enough to go on after a kill: a row is claimed, with what will be written, before the write can leave.
 """
 
 from __future__ import annotations
 
 import logging
-import random
-import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 
 from django.db import transaction
-from django.utils import timezone
 
 from integrations.connector import MailboxRecord
-from integrations.errors import (
-    ConnectionLost,
-    IntegrationError,
-    ItemError,
-    NotFound,
-    RateLimited,
-    Rejected,
-    UnexpectedReply,
-    Unreachable,
-    WritesNotAllowed,
-)
-from integrations.models import Connection
+from integrations.errors import ConnectionLost, IntegrationError, UnreadableRecord
 from integrations.outages import is_outage
 from portal.db import durable_atomic, update_rows
 from portal.leases import Lease, LeaseLost
 from signatures.authoring.compose import Refusal
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
-from .base import GatewayLike, InPlace, Job, Letter, OpenGateway, Placed, Progress, Stop, Verdict
-from .batch import Batch
+from .base import (
+    Batch,
+    GatewayLike,
+    InPlace,
+    OpenGateway,
+    Placed,
+    ReportProgress,
+    RowDecision,
+    RunStopped,
+    Strategy,
+    Write,
+)
 from .digest import digest
-from .endings import complete_run, end_run, fail_run, load_run, put_down, stop_run
-from .failure_watch import FailureWatch, SilenceWatch
-from .lease import take_run
-from .live_reading import read_live
+from .publisher import ROW_FIELDS, Publisher, StopWatch
+from .runs import complete_run, end_run, fail_run, load_run, put_down, stop_run, take_run
 
 logger = logging.getLogger(__name__)
 
 PEOPLE_PER_READ = 150
 THREADS = 8
-RECORD_EVERY = 50
-LOOK_UP_SECONDS = 1.0  # how often a pause or a disconnect is looked for; the bar is five seconds
-MOST_ATTEMPTS = 3
-SHORT_WAIT_SECONDS = 5.0  # a longer wait is handed back to the queue
-LONG_STALLS = 8  # in a row: an hour of pauses, in which readings were answered and writes were not
-FEW = 5  # mailboxes left
-OUTCOME_UNKNOWN = (Unreachable, UnexpectedReply)  # of a write: only reading tells whether it was applied
-ROW_FIELDS = [
-    "state", "reason_code", "reason", "template_version", "found_sha256", "rendered_sha256", "returned_sha256",
-    "attempts", "finished_at",
-]  # fmt: skip
 UNREADABLE = Refusal("unreadable", "Outreach’s answer about this mailbox cannot be read. Tell the operator.")
-
-
-@dataclass(slots=True)
-class _Outcome:
-    letter: Letter
-    record: MailboxRecord | None = None
-    error: BaseException | None = None
 
 
 def carry_out_run(
     run_id: int,
     *,
     kind: str,
-    make_job: Callable[[DeliveryRun], Job],
+    make_strategy: Callable[[DeliveryRun], Strategy],
     open_gateway: OpenGateway,
-    progress: Progress | None,
+    progress: ReportProgress | None,
 ) -> DeliveryRun:
-    """The run is as far as it can go now: complete, or waiting, halted, failed or skipped with its cause.
+    """Take the run as far as it can go now: complete, or waiting, halted, failed or skipped with its cause.
 
     kind: a run of the other kind is never touched, whatever its id.
     Returns at once where another process works on it. Outages are waited out; faults of ours are recorded
@@ -88,7 +61,7 @@ def carry_out_run(
     if lease is not None:
         run = load_run(run_id)
         try:
-            _work_until_it_ends(run, lease, make_job, open_gateway, progress)
+            _work_until_it_ends(run, lease, make_strategy, open_gateway, progress)
         except LeaseLost:
             logger.warning("Run %s was taken over by another process.", run_id)
     return load_run(run_id)
@@ -97,24 +70,23 @@ def carry_out_run(
 def _work_until_it_ends(
     run: DeliveryRun,
     lease: Lease,
-    make_job: Callable[[DeliveryRun], Job],
+    make_strategy: Callable[[DeliveryRun], Strategy],
     open_gateway: OpenGateway,
-    progress: Progress | None,
+    progress: ReportProgress | None,
 ) -> None:
     try:
-        job = make_job(run)
+        strategy = make_strategy(run)
         with open_gateway(run) as gateway:
-            _Engine(run, lease, job, gateway, progress).work()
-        complete_run(lease, run, job)
+            _Executor(run, lease, strategy, gateway, progress).work()
+        complete_run(lease, run, strategy)
     except KeyboardInterrupt:
-        lease.release(
-            state=DeliveryRunState.HALTED, cause="Interrupted by the operator. Continue it when you like."
-        )
+        cause = "Interrupted by the operator. Continue it when you like."
+        lease.release(state=DeliveryRunState.HALTED, cause=cause)
         raise
     except LeaseLost:
         raise
-    except Stop as stop:
-        stop_run(lease, run, stop, job)
+    except RunStopped as stopped:
+        stop_run(lease, run, stopped.stop, strategy)
     except Exception as error:
         if is_outage(error):
             put_down(lease, run, error)
@@ -127,32 +99,33 @@ def _work_until_it_ends(
             raise
 
 
-class _Engine:
+class _Executor:
     """One process's work on one run it holds."""
 
     def __init__(
-        self, run: DeliveryRun, lease: Lease, job: Job, gateway: GatewayLike, progress: Progress | None
+        self,
+        run: DeliveryRun,
+        lease: Lease,
+        strategy: Strategy,
+        gateway: GatewayLike,
+        progress: ReportProgress | None,
     ) -> None:
         self._run = run
         self._lease = lease
-        self._job = job
+        self._strategy = strategy
         self._gateway = gateway
+        self._stops = StopWatch(run, strategy)
+        self._publisher = Publisher(run, gateway, self._stops, record=self._record)
         self._progress = progress
-        self._watch = FailureWatch()
-        self._halt_sending = threading.Event()
-        self._silence = SilenceWatch()
-        self._looked_at = 0.0
-        self._short_wait = 0.0
 
     def work(self) -> None:
-        """Every planned row has an outcome. Raises Stop, or what ends or suspends the whole run."""
+        """Give every planned row an outcome. Raises RunStopped, or what ends or suspends the whole run."""
         with ThreadPoolExecutor(THREADS, thread_name_prefix="deliver") as pool:
             try:
                 while rows := self._next_rows():
-                    self._look_up(at_once=True)
                     self._work_chunk(rows, pool)
             finally:
-                self._halt_sending.set()
+                self._publisher.halt()
 
     def _next_rows(self) -> list[Delivery]:
         """Return the planned rows of the next 150 people: all mailboxes of a person in one read."""
@@ -166,209 +139,86 @@ class _Engine:
             rows.append(row)
         return rows
 
-    def _look_up(self, *, at_once: bool = False) -> None:
-        """Raise Stop where the connection no longer lets us write."""
-        if not at_once and time.monotonic() - self._looked_at < LOOK_UP_SECONDS:
-            return
-        self._looked_at = time.monotonic()
-        stop = self._job.say_stop(Connection.objects.get(pk=self._run.connection_id))
-        if stop is not None:
-            raise stop
-
     def _work_chunk(self, rows: list[Delivery], pool: ThreadPoolExecutor) -> None:
+        stop = self._stops.look_up()
+        if stop is not None:
+            raise RunStopped(stop)
         # '' where nobody knows the owner any more.
         people = {row.person_remote_id for row in rows} - {""}
-        found, unreadable = read_live(self._gateway, sorted(people))
+        found, unreadable = _read_live(self._gateway, sorted(people))
         readable = [row for row in rows if row.person_remote_id not in unreadable]
-        verdicts: list[tuple[Delivery, Verdict]] = [
+        decided: list[tuple[Delivery, RowDecision]] = [
             (row, UNREADABLE) for row in rows if row.person_remote_id in unreadable
         ]
-        verdicts += zip(readable, self._job.judge(readable, found), strict=True)
-        letters = self._claim(verdicts)
-        self._publish(letters, pool)
-        self._wait_a_little()
+        decided += zip(readable, self._strategy.decide(readable, found), strict=True)
+        self._publisher.publish(self._claim(decided), pool)
 
-    def _claim(self, verdicts: Sequence[tuple[Delivery, Verdict]]) -> list[Letter]:
-        """What will be written, and what was there, is on disk before any of it leaves."""
-        batch = Batch(rows=[row for row, _ in verdicts])
-        letters: list[Letter] = []
-        for row, verdict in verdicts:
-            if isinstance(verdict, Letter):
+    def _claim(self, decided: Sequence[tuple[Delivery, RowDecision]]) -> list[Write]:
+        """Have what will be written, and what was there, on disk before any of it leaves."""
+        batch = Batch(rows=[row for row, _ in decided])
+        writes: list[Write] = []
+        for row, decision in decided:
+            if isinstance(decision, Write):
                 row.state = DeliveryState.CLAIMED
-                row.rendered_sha256, row.found_sha256 = digest(verdict.html), digest(verdict.found_html)
-                row.template_version_id = verdict.version_id
-                letters.append(verdict)
-            elif isinstance(verdict, Refusal):
-                _finish(row, DeliveryState.REFUSED, verdict.code, verdict.reason)
-                batch.tally.count("refused")
+                row.rendered_sha256, row.found_sha256 = digest(decision.html), digest(decision.found_html)
+                row.template_version_id = decision.version_id
+                writes.append(decision)
+            elif isinstance(decision, Refusal):
+                batch.finish(row, DeliveryState.REFUSED, "refused", decision.code, decision.reason)
             else:
-                self._note_in_place(row, verdict, batch)
+                self._note_in_place(row, decision, batch)
         with durable_atomic():
-            self._lease.renew(**batch.tally.as_changes())
-            self._job.secure(letters)
-            self._job.record(batch.placed)
-            update_rows(batch.rows, ROW_FIELDS)
-        self._tell()
-        return letters
+            self._strategy.secure(writes)
+            self._store(batch)
+        self._report_progress()
+        return writes
 
     def _note_in_place(self, row: Delivery, found: InPlace, batch: Batch) -> None:
-        """A mailbox that holds it already is settled without a write."""
+        """Settle a mailbox that holds it already, without a write."""
         row.rendered_sha256, row.returned_sha256 = found.rendered_sha256, found.held_sha256
         row.template_version_id = found.version_id
         batch.placed.append(
             Placed(row, found.rendered_sha256, found.held_sha256, found.version_id, found.has_banner)
         )
         if found.was_ours:
-            _finish(row, DeliveryState.DELIVERED, "confirmed", "Confirmed by reading the mailbox again.")
-            batch.tally.count("delivered")
-            self._watch.succeed()
+            reason = "Confirmed by reading the mailbox again."
+            batch.finish(row, DeliveryState.DELIVERED, "delivered", "confirmed", reason)
+            self._publisher.failures.succeed()
         else:
-            _finish(row, DeliveryState.SKIPPED, "unchanged", "The mailbox holds it already.")
-            batch.tally.count("unchanged")
-
-    def _publish(self, letters: Sequence[Letter], pool: ThreadPoolExecutor) -> None:
-        """Every letter was sent and its outcome recorded, or it is planned again."""
-        self._halt_sending.clear()
-        self._silence.begin_round()
-        arrived: SimpleQueue[_Outcome] = SimpleQueue()
-        for letter in letters:
-            pool.submit(self._send, letter, arrived)
-        waiting, batch, ending = len(letters), Batch(), list[BaseException]()
-        recorded_at = time.monotonic()
-        while waiting:
-            try:
-                ending += self._settle(arrived.get(timeout=LOOK_UP_SECONDS / 2), batch)
-                waiting -= 1
-            except Empty:
-                pass
-            if not ending:
-                ending += self._look_for_end()
-            if ending:
-                self._halt_sending.set()
-            if (
-                len(batch.rows) >= RECORD_EVERY
-                or not waiting
-                or time.monotonic() - recorded_at > LOOK_UP_SECONDS
-            ):
-                self._record(batch)
-                batch, recorded_at = Batch(), time.monotonic()
-        if ending:
-            raise ending[0]
-
-    def _send(self, letter: Letter, arrived: SimpleQueue[_Outcome]) -> None:
-        """Runs in a pool thread; touches no row."""
-        if self._halt_sending.is_set():
-            arrived.put(_Outcome(letter))
-            return
-        try:
-            record = self._gateway.publish_signature(letter.row.mailbox_remote_id, letter.html)
-        except BaseException as error:  # whatever it is, the main thread waits for it and raises what it must
-            # Seen here and not only when it is recorded: by then other threads would have sent more.
-            halts = (
-                self._watch.fail() if isinstance(error, ItemError) else not isinstance(error, OUTCOME_UNKNOWN)
-            )
-            if halts:
-                self._halt_sending.set()
-            arrived.put(_Outcome(letter, error=error))
-        else:
-            self._watch.succeed()
-            arrived.put(_Outcome(letter, record=record))
-
-    def _settle(self, outcome: _Outcome, batch: Batch) -> list[BaseException]:
-        """Put one outcome on its row and into the batch; return what ends the run, as a list of one or none."""
-        row, error, tally = outcome.letter.row, outcome.error, batch.tally
-        batch.rows.append(row)
-        if outcome.record is not None:
-            row.returned_sha256 = digest(outcome.record.signature_html)
-            batch.placed.append(
-                Placed(
-                    row,
-                    row.rendered_sha256,
-                    row.returned_sha256,
-                    outcome.letter.version_id,
-                    outcome.letter.has_banner,
-                )
-            )
-            _finish(row, DeliveryState.DELIVERED)
-            tally.count("delivered")
-            self._silence.answer()
-            return []
-        row.state = DeliveryState.PLANNED
-        if error is None:
-            return []  # it never left
-        if isinstance(error, WritesNotAllowed):
-            return [Stop(DeliveryRunState.WAITING, error.message, SHORT_WAIT_SECONDS)]
-        if isinstance(error, RateLimited):
-            self._short_wait = max(self._short_wait, error.retry_after_seconds)
-            self._silence.limit(error)
-            return [error] if error.retry_after_seconds > SHORT_WAIT_SECONDS else []
-        if isinstance(error, ItemError):
-            code = (
-                "gone"
-                if isinstance(error, NotFound)
-                else "rejected"
-                if isinstance(error, Rejected)
-                else "refused"
-            )
-            _finish(row, DeliveryState.REFUSED, code, error.message)
-            tally.count("refused")
-            self._silence.answer()
-            return []
-        row.attempts += 1  # whether it was applied is not known; the next reading tells
-        if not isinstance(error, OUTCOME_UNKNOWN):
-            return [error]
-        self._silence.miss(row.mailbox_remote_id, error)
-        if self._silence.is_halting:
-            self._halt_sending.set()
-        if row.attempts >= MOST_ATTEMPTS and self._is_its_own(row):
-            code = "unreachable" if isinstance(error, Unreachable) else "unreadable"
-            _finish(row, DeliveryState.FAILED, code, f"{error.message} Tried {row.attempts} times.")
-            tally.count("failed")
-            self._watch.fail()
-        return []
-
-    def _look_for_end(self) -> list[BaseException]:
-        """Return why sending must end; what is on its way is still recorded."""
-        if self._watch.why_halt:
-            cause = f"{self._watch.why_halt} Look at the reasons, then continue or leave it."
-            return [Stop(DeliveryRunState.HALTED, cause)]
-        try:
-            self._look_up()
-        except Stop as stop:
-            return [stop]
-        return []
+            reason = "The mailbox holds it already."
+            batch.finish(row, DeliveryState.SKIPPED, "unchanged", "unchanged", reason)
 
     def _record(self, batch: Batch) -> None:
-        """The batch's outcomes are in the tables, and its calls in the ledger."""
+        """Have the batch's outcomes in the tables, and its calls in the ledger."""
         self._gateway.flush()
         with transaction.atomic():
-            self._lease.renew(**batch.tally.as_changes())
-            self._job.record(batch.placed)
-            update_rows(batch.rows, ROW_FIELDS)
-        self._tell()
+            self._store(batch)
+        self._report_progress()
 
-    def _is_its_own(self, row: Delivery) -> bool:
-        """Return whether it is this mailbox that is never answered, and not Outreach that answers no write."""
-        if self._silence.is_silent(row.mailbox_remote_id):
-            return True
-        return self._run.stalls >= LONG_STALLS and self._run.planned - self._run.settled < FEW
+    def _store(self, batch: Batch) -> None:
+        self._lease.renew(**batch.get_run_changes())
+        self._strategy.record(batch.placed)
+        update_rows(batch.rows, ROW_FIELDS)
 
-    def _wait_a_little(self) -> None:
-        """Outreach has a moment to recover before the next reading, longer each time it did not answer.
-
-        Raises what it last failed with where that is of no use: the whole run then waits.
-        """
-        rounds = self._silence.end_round()
-        if rounds:
-            self._short_wait = max(self._short_wait, min(2.0 ** (rounds - 1), SHORT_WAIT_SECONDS))
-        if self._short_wait:
-            time.sleep(self._short_wait * random.uniform(1.0, 1.2))  # noqa: S311 - spreads retries, hides nothing
-            self._short_wait = 0.0
-
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         if self._progress is not None:
             self._progress(load_run(self._run.pk))
 
 
-def _finish(row: Delivery, state: DeliveryState, code: str = "", reason: str = "") -> None:
-    row.state, row.reason_code, row.reason, row.finished_at = state, code, reason, timezone.now()
+def _read_live(gateway: GatewayLike, people: Sequence[str]) -> tuple[dict[str, MailboxRecord], set[str]]:
+    """Return the people's mailboxes by id, and the people of whom a record cannot be read.
+
+    A reading with an odd record in it is asked for again in halves, so that the record costs its owner alone.
+    Where nothing can be read, it is no odd record but an outage: the gateway's error passes through.
+    """
+    if not people:
+        return {}, set()
+    try:
+        return {record.remote_id: record for record in gateway.read_mailboxes(people)}, set()
+    except UnreadableRecord:
+        if len(people) == 1:
+            return {}, set(people)
+    half = len(people) // 2
+    found, unreadable = _read_live(gateway, people[:half])
+    more, also_unreadable = _read_live(gateway, people[half:])
+    return found | more, unreadable | also_unreadable

@@ -1,10 +1,15 @@
-"""Watches: when so many writes fail that a person should look, and when so many go unanswered that we wait."""
+"""Failure watch: when so many writes fail that a person is asked, and when so many go unanswered that the run waits."""
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections import deque
 
+from integrations.errors import RateLimited
+
+SHORT_WAIT_SECONDS = 5.0  # a longer wait is handed back to the queue
 IN_A_ROW = 10
 WINDOW = 50
 MOST_FAILED_IN_WINDOW = WINDOW // 5
@@ -102,3 +107,25 @@ class SilenceWatch:
         if self._rounds >= self.MOST_ROUNDS:
             raise self._latest
         return self._rounds
+
+
+class Backoff:
+    """Waits between chunks: as long as a limit asks, and longer each time Outreach answered no write."""
+
+    def __init__(self, silence: SilenceWatch) -> None:
+        self._silence = silence
+        self._seconds = 0.0
+
+    def wait_for(self, limit: RateLimited) -> None:
+        """Let the next wait be at least as long as this limit asks."""
+        self._seconds = max(self._seconds, limit.retry_after_seconds)
+        self._silence.limit(limit)
+
+    def wait(self) -> None:
+        """Give Outreach a moment before the next reading. Raises its latest error where that is of no use any more."""
+        rounds = self._silence.end_round()
+        if rounds:
+            self._seconds = max(self._seconds, min(2.0 ** (rounds - 1), SHORT_WAIT_SECONDS))
+        if self._seconds:
+            time.sleep(self._seconds * random.uniform(1.0, 1.2))  # noqa: S311 - spreads retries, hides nothing
+            self._seconds = 0.0

@@ -1,17 +1,30 @@
-"""What a delivery would do, from the mirror alone: who changes, who stays, who cannot and why."""
+"""Delivery planning: which mailboxes would change, stay or cannot, compared with the mirror; nothing is called."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
 
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from integrations.connection.lifecycle import get_connection
 from integrations.models import Connection, Mailbox
+from portal.leases import Lease, LeaseLost, is_free
+from portal.models import Domain, User
 from signatures.authoring.compose import Composed, Composer, Refusal
-from signatures.models import Delivery, DeliveryRun, DeliveryState, Placement, Sender
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Placement, Sender
 
+from .base import DeliveryBlocked
 from .digest import digest
+from .permission import say_why_unreadable
 from .placements import get_placements, get_restored
 
+PLAN_LEASE = timedelta(seconds=120)  # longer than a chunk of 500 senders can take
 CHUNK = 500
 
 EDITED = Refusal(
@@ -48,6 +61,109 @@ class Plan:
     @property
     def planned(self) -> int:
         return sum(row.state == DeliveryState.PLANNED for row in self.rows)
+
+
+def plan_delivery(
+    domain: Domain,
+    *,
+    by_label: str,
+    by: User | None = None,
+    overwrite_edits: bool = False,
+    sender_ids: Sequence[int] | None = None,
+    keeps_restored: bool = False,
+) -> DeliveryRun:
+    """Return a planned run: a row for each mailbox that would change or cannot, and counts of the rest.
+
+    sender_ids: only these; None for the whole domain, which replaces its earlier plans. Calls nobody.
+    keeps_restored: leave mailboxes alone that were given their original back since our last write.
+    Raises: DeliveryBlocked.
+    """
+    run = open_plan(
+        domain, by_label=by_label, by=by, overwrite_edits=overwrite_edits, is_whole=sender_ids is None
+    )
+    return fill_plan(run.pk, sender_ids=sender_ids, keeps_restored=keeps_restored) or run
+
+
+def open_plan(
+    domain: Domain,
+    *,
+    by_label: str,
+    by: User | None = None,
+    overwrite_edits: bool = False,
+    is_whole: bool = True,
+) -> DeliveryRun:
+    """Return a run in state PLANNING, for `fill_plan`. is_whole: it replaces the domain's earlier plans.
+
+    Raises: DeliveryBlocked.
+    """
+    connection = get_connection(domain)
+    why_not = say_why_unreadable(connection)
+    if connection is None or why_not:
+        raise DeliveryBlocked(why_not)
+    if is_whole:
+        drop_plans(domain)
+    return DeliveryRun.objects.create(
+        domain=domain,
+        connection=connection,
+        state=DeliveryRunState.PLANNING,
+        queued_at=timezone.now(),
+        started_by=by,
+        started_by_label=by_label,
+        overwrites_edits=overwrite_edits,
+        covers_until=timezone.now() if is_whole else None,
+    )
+
+
+def fill_plan(
+    run_id: int, *, sender_ids: Sequence[int] | None = None, keeps_restored: bool = False
+) -> DeliveryRun | None:
+    """Return the run, planned; None where somebody else plans it, or it was replaced meanwhile.
+
+    A plan whose process died is begun anew. The lease is renewed chunk by chunk.
+    """
+    due = Q(state=DeliveryRunState.PLANNING, kind=DeliveryRun.Kind.DELIVER) & is_free()
+    lease = Lease.take(DeliveryRun, run_id, due, lasts=PLAN_LEASE)
+    if lease is None:
+        return None
+    with suppress(LeaseLost):
+        return _fill(run_id, lease, sender_ids, keeps_restored=keeps_restored)
+    return None
+
+
+def _fill(
+    run_id: int, lease: Lease, sender_ids: Sequence[int] | None, *, keeps_restored: bool
+) -> DeliveryRun:
+    run = DeliveryRun.objects.select_related("domain", "connection").get(pk=run_id)
+    Delivery.objects.filter(run=run).delete()
+    counts: dict[str, Any] = dict.fromkeys(("planned", "refused", "unchanged", "left_out"), 0)
+    for plan in plan_chunks(run, sender_ids, keeps_restored=keeps_restored):
+        counts["planned"] += plan.planned
+        counts["refused"] += len(plan.rows) - plan.planned
+        counts["unchanged"] += plan.unchanged
+        counts["left_out"] += plan.left_out
+        with transaction.atomic():
+            lease.renew(**counts)
+            Delivery.objects.bulk_create(plan.rows, batch_size=200)
+    lease.release(state=DeliveryRunState.PLANNED, **counts)
+    run.refresh_from_db()
+    return run
+
+
+def drop_plans(domain: Domain) -> None:
+    """Plans of the domain that nobody started are gone."""
+    plans = DeliveryRun.objects.filter(
+        domain=domain,
+        kind=DeliveryRun.Kind.DELIVER,
+        state__in=[DeliveryRunState.PLANNING, DeliveryRunState.PLANNED],
+    )
+    Delivery.objects.filter(run__in=plans).delete()
+    plans.delete()
+
+
+def drop_run(run: DeliveryRun) -> None:
+    """A plan that was only looked at is gone."""
+    Delivery.objects.filter(run=run).delete()
+    run.delete()
 
 
 def plan_chunks(

@@ -1,12 +1,17 @@
-"""A run's figures as sentences, for commands."""
+"""Delivery report: a run's figures and sentences, for pages and commands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.db.models import Count
 
-from signatures.models import DeliveryRun, DeliveryState
+from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState, DeliveryState
+
+from .runs import get_owing
+
+IN_PROGRESS = (DeliveryRunState.PLANNING, *UNFINISHED_DELIVERY)
 
 
 def describe_plan(run: DeliveryRun) -> str:
@@ -33,3 +38,56 @@ def list_reasons(run: DeliveryRun, states: Iterable[DeliveryState]) -> list[str]
     rows = run.deliveries.filter(state__in=list(states)).order_by().values_list("reason")
     counted = rows.annotate(times=Count("pk")).order_by("-times", "reason")
     return [f"  {times:,} × {reason}" for reason, times in counted]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A run with its figures. sentence: announced to screen readers when it changes."""
+
+    run: DeliveryRun
+    settled: int
+    total: int
+    sentence: str
+    left: int  # mailboxes that are still to be reached, or, of a restore that is halted, to be tried again
+
+    @property
+    def is_moving(self) -> bool:
+        return self.run.state in IN_PROGRESS
+
+    @property
+    def is_halted(self) -> bool:
+        return self.run.state == DeliveryRunState.HALTED
+
+
+def describe_progress(run: DeliveryRun) -> Progress:
+    """Return how far a run is."""
+    left = max(run.planned - run.settled, 0)
+    if run.kind == DeliveryRun.Kind.RESTORE and run.state == DeliveryRunState.HALTED:
+        left = left or get_owing(run).count()
+    return Progress(run, run.settled, run.planned, _describe_state(run), left)
+
+
+def count_mailboxes(number: int) -> str:
+    """Return '1 mailbox' or '48 mailboxes'."""
+    return f"{number:,} {'mailbox' if number == 1 else 'mailboxes'}"
+
+
+def _describe_state(run: DeliveryRun) -> str:
+    done = f"{run.settled:,} of {count_mailboxes(run.planned)}"
+    restoring = run.kind == DeliveryRun.Kind.RESTORE
+    match run.state:
+        case DeliveryRunState.PLANNING:
+            return "Comparing every signature with what its mailbox holds. Nothing is written."
+        case DeliveryRunState.QUEUED:
+            return f"{count_mailboxes(run.planned).capitalize()} wait for the background worker."
+        case DeliveryRunState.RUNNING:
+            return f"{done} {'looked at' if restoring else 'done'}."
+        case DeliveryRunState.WAITING:
+            return f"{done} done; waiting."
+        case DeliveryRunState.HALTED:
+            return f"Stopped after {done}. It asks you whether to go on."
+        case DeliveryRunState.COMPLETE:
+            return f"Complete: {count_mailboxes(run.delivered)} {'restored' if restoring else 'delivered'}."
+        case DeliveryRunState.PLANNED:
+            return f"{count_mailboxes(run.planned)} would change."
+    return f"Ended after {done}."

@@ -27,34 +27,25 @@ from signatures.models import (
     Snapshot,
 )
 
-from .base import GatewayLike, InPlace, Letter, OpenGateway, Placed, Progress, Stop, Verdict
-from .deliver import say_delivery_stop
+from .base import (
+    DeliveryBlocked,
+    GatewayLike,
+    InPlace,
+    OpenGateway,
+    Placed,
+    ReportProgress,
+    RowDecision,
+    Stop,
+    Write,
+)
+from .deliver import why_delivery_stops
 from .digest import digest
 from .executor import carry_out_run
-from .giving_up import IDLE, give_up
-from .lease import is_due
-from .originals import list_originals, write_originals
 from .permission import say_why_unwritable
 from .placements import get_account_keys, get_placements, get_snapshots, was_written_by_us
 from .planning import was_edited
-from .restore_report import (
-    CONFLICT_CODE,
-    GONE_CODE,
-    SETTLED_CODES,
-    describe_run,
-    get_leaving_run,
-    get_owing,
-)
-from .runs import DeliveryBlocked
-
-__all__ = [
-    "carry_out_restore",
-    "list_originals",
-    "preview_restore",
-    "restore_connection",
-    "start_restore",
-    "write_originals",
-]
+from .restore_report import describe_run
+from .runs import CONFLICT_CODE, GONE_CODE, IDLE, SETTLED_CODES, get_leaving_run, get_owing, give_up, is_due
 
 CHUNK = 500
 CONFLICT = Refusal(
@@ -210,13 +201,13 @@ def _get_owners(connection: Connection, mailbox_ids: Sequence[str]) -> dict[str,
 
 
 def carry_out_restore(
-    run_id: int, *, progress: Progress | None = None, gateway_factory: OpenGateway | None = None
+    run_id: int, *, progress: ReportProgress | None = None, gateway_factory: OpenGateway | None = None
 ) -> DeliveryRun:
     """The restore is as far as it can go now; where it is complete and we are leaving, the next step is due."""
     run = carry_out_run(
         run_id,
         kind=DeliveryRun.Kind.RESTORE,
-        make_job=RestoreJob,
+        make_strategy=RestoreStrategy,
         open_gateway=gateway_factory or _open_gateway,
         progress=progress,
     )
@@ -268,33 +259,33 @@ def _open_gateway(run: DeliveryRun) -> AbstractContextManager[GatewayLike]:
     )
 
 
-class RestoreJob:
+class RestoreStrategy:
     """Gives a mailbox its original back where it holds our last write; anything else is somebody's, and stays."""
 
     def __init__(self, run: DeliveryRun) -> None:
         self._run = run
 
-    def say_stop(self, connection: Connection) -> Stop | None:
+    def why_stop(self, connection: Connection) -> Stop | None:
         """Return why nothing may be written now, or None; leaving is no reason, it is the occasion."""
-        return None if connection.state == ConnectionState.DISCONNECTING else say_delivery_stop(connection)
+        return None if connection.state == ConnectionState.DISCONNECTING else why_delivery_stops(connection)
 
-    def judge(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[Verdict]:
+    def decide(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[RowDecision]:
         """Return what to do with each row."""
         ids = [row.mailbox_remote_id for row in rows]
         snapshots = get_snapshots(self._run.connection, ids)
         placements = get_placements(self._run.connection, ids)
         return [
-            self._judge_row(row, found.get(id), snapshots.get(id), placements.get(id))
+            self._decide_row(row, found.get(id), snapshots.get(id), placements.get(id))
             for row, id in zip(rows, ids, strict=True)
         ]
 
-    def _judge_row(
+    def _decide_row(
         self,
         row: Delivery,
         mailbox: MailboxRecord | None,
         snapshot: Snapshot | None,
         placement: Placement | None,
-    ) -> Verdict:
+    ) -> RowDecision:
         if mailbox is None or snapshot is None:
             return GONE if row.person_remote_id else OWNER_UNKNOWN
         held, original = digest(mailbox.signature_html), digest(snapshot.original_html)
@@ -305,9 +296,9 @@ class RestoreJob:
             return CONFLICT
         if mailbox.is_editable is False:
             return NOT_EDITABLE
-        return Letter(row, snapshot.original_html, mailbox.signature_html)
+        return Write(row, snapshot.original_html, mailbox.signature_html)
 
-    def secure(self, letters: Sequence[Letter]) -> None:
+    def secure(self, writes: Sequence[Write]) -> None:
         """Nothing needs keeping: what a restore writes over is ours."""
 
     def record(self, placed: Sequence[Placed]) -> None:
@@ -322,7 +313,7 @@ class RestoreJob:
             domain=connection.domain_id, account_key__in=keys, mailbox_remote_id__in=ids
         ).delete()
 
-    def say_unsettled(self) -> str:
+    def why_unsettled(self) -> str:
         """Return what leaving asks a person about: mailboxes that may still hold our signature."""
         if not _is_restoring(Connection.objects.get(pk=self._run.connection_id)):
             return ""

@@ -1,19 +1,15 @@
-"""What leaving does to a connection's mailboxes, in the door's own terms."""
+"""Restore report: what a disconnect does to mailboxes, as integrations asks it."""
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db import transaction
 
 from integrations.disconnect.restoration import LeftBehind, Restoration
 from integrations.models import Connection, ConnectionState
-from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Placement
+from signatures.models import DeliveryRun, DeliveryRunState, DeliveryState, Placement
 
 from .placements import get_account_keys
-
-CONFLICT_CODE = "conflict"
-GONE_CODE = "gone"
-SETTLED_CODES = (CONFLICT_CODE, GONE_CODE)  # the mailbox holds its owner's text, or is not there any more
-LEAVING = (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED)
+from .runs import CONFLICT_CODE, IDLE, get_leaving_run, get_owing, give_up
 
 
 def describe_restore(connection: Connection) -> Restoration:
@@ -28,22 +24,12 @@ def describe_restore(connection: Connection) -> Restoration:
     return Restoration(total=total, owed=total)
 
 
-def get_leaving_run(connection: Connection) -> DeliveryRun | None:
-    """Return the restore of this leaving, or None where there is none."""
-    if connection.state not in LEAVING or not connection.disconnect_restores:
-        return None
-    runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.RESTORE)
-    if connection.disconnect_requested_at is not None:  # empty where it was asked for before this was noted
-        runs = runs.filter(created_at__gte=connection.disconnect_requested_at)
-    return runs.exclude(state=DeliveryRunState.PLANNING).first()
-
-
 def list_left(connection: Connection) -> list[LeftBehind]:
-    """Return what the restore of this leaving did not give back, with its reason."""
+    """Return what the restore of this disconnect did not give back, with its reason, by address."""
     run = get_leaving_run(connection)
     if run is None:
         return []
-    return [
+    left = [
         LeftBehind(
             delivery.mailbox_remote_id,
             delivery.mailbox_email,
@@ -52,11 +38,7 @@ def list_left(connection: Connection) -> list[LeftBehind]:
         )
         for delivery in run.deliveries.exclude(state=DeliveryState.DELIVERED)
     ]
-
-
-def get_owing(run: DeliveryRun) -> QuerySet[Delivery]:
-    """Return the rows of a restore whose mailboxes may still hold our signature."""
-    return run.deliveries.exclude(state=DeliveryState.DELIVERED).exclude(reason_code__in=SETTLED_CODES)
+    return sorted(left, key=lambda each: (each.email, each.remote_id))
 
 
 def describe_run(run: DeliveryRun) -> Restoration:
@@ -75,3 +57,16 @@ def describe_run(run: DeliveryRun) -> Restoration:
         goes_on_at=run.resume_at if is_idle else None,
         asks=run.state == DeliveryRunState.HALTED,
     )
+
+
+@transaction.atomic
+def give_up_restoring(connection: Connection, *, by_label: str) -> int | None:
+    """The restore of this leaving is over; return how many mailboxes it leaves, None where it is at work."""
+    run = get_leaving_run(connection)
+    if connection.state != ConnectionState.DISCONNECTING or run is None:
+        return None
+    if not DeliveryRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state__in=IDLE).exists():
+        return None
+    owing = get_owing(run).count()
+    give_up([run.pk], f"Left as it is, as {by_label} decided.")
+    return owing

@@ -1,141 +1,43 @@
-"""Signatures reach mailboxes: planned, started, carried out; the original is kept before the first write."""
+"""Delivery runs: how one is started, taken up, continued, stopped, left waiting or ended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+import logging
+from collections.abc import Collection
 from datetime import timedelta
-from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db import IntegrityError, close_old_connections, transaction
+from django.db.models import Count, F, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from integrations.connection.lifecycle import get_connection
-from integrations.gateway import open_gateway
-from integrations.ledger.record import record_act
-from integrations.models import Connection
-from portal.leases import Lease, LeaseLost, is_free
-from portal.models import Domain, User
-from signatures.models import Delivery, DeliveryRun, DeliveryRunState
+from integrations.errors import RateLimited
+from integrations.faults import record_fault, say_fault
+from integrations.ledger.record import record_act, record_unknown_write
+from integrations.models import Connection, ConnectionState
+from integrations.outages import explain_outage, get_pause, is_outage, say_outage
+from portal.leases import Lease
+from portal.models import User
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
-from .base import GatewayLike, OpenGateway, Progress
-from .deliver import DeliveryJob
-from .executor import carry_out_run
-from .giving_up import give_up
-from .permission import say_why_unreadable, say_why_unwritable
-from .placements import note_delivered
-from .planning import plan_chunks
-from .retries import plan_again
+from .base import DeliveryBlocked, Stop, Strategy
+from .permission import get_write_scope, say_why_unwritable
 
-PLAN_LEASE = timedelta(seconds=120)  # longer than a chunk of 500 senders can take
+logger = logging.getLogger(__name__)
 
-
-class DeliveryBlocked(Exception):
-    """Nothing can be planned or started; the message says why to a person."""
-
-
-def plan_delivery(
-    domain: Domain,
-    *,
-    by_label: str,
-    by: User | None = None,
-    overwrite_edits: bool = False,
-    sender_ids: Sequence[int] | None = None,
-    keeps_restored: bool = False,
-) -> DeliveryRun:
-    """Return a planned run: a row for each mailbox that would change or cannot, and counts of the rest.
-
-    sender_ids: only these; None for the whole domain, which replaces its earlier plans. Calls nobody.
-    keeps_restored: leave mailboxes alone that were given their original back since our last write.
-    Raises: DeliveryBlocked.
-    """
-    run = open_plan(
-        domain, by_label=by_label, by=by, overwrite_edits=overwrite_edits, is_whole=sender_ids is None
-    )
-    return fill_plan(run.pk, sender_ids=sender_ids, keeps_restored=keeps_restored) or run
+LEASE = timedelta(seconds=120)  # renewed every second
+IDLE = (DeliveryRunState.QUEUED, DeliveryRunState.WAITING, DeliveryRunState.HALTED)
+LEFT = (DeliveryState.PLANNED, DeliveryState.CLAIMED)
+MOST_COUNTED = 32_000  # stalls that fit into their column
+CONFLICT_CODE = "conflict"
+GONE_CODE = "gone"
+SETTLED_CODES = (CONFLICT_CODE, GONE_CODE)  # the mailbox holds its owner's text, or is not there any more
+LEAVING = (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED)
 
 
-def open_plan(
-    domain: Domain,
-    *,
-    by_label: str,
-    by: User | None = None,
-    overwrite_edits: bool = False,
-    is_whole: bool = True,
-) -> DeliveryRun:
-    """Return a run in state PLANNING, for `fill_plan`. is_whole: it replaces the domain's earlier plans.
-
-    Raises: DeliveryBlocked.
-    """
-    connection = get_connection(domain)
-    why_not = say_why_unreadable(connection)
-    if connection is None or why_not:
-        raise DeliveryBlocked(why_not)
-    if is_whole:
-        drop_plans(domain)
-    return DeliveryRun.objects.create(
-        domain=domain,
-        connection=connection,
-        state=DeliveryRunState.PLANNING,
-        queued_at=timezone.now(),
-        started_by=by,
-        started_by_label=by_label,
-        overwrites_edits=overwrite_edits,
-        covers_until=timezone.now() if is_whole else None,
-    )
-
-
-def fill_plan(
-    run_id: int, *, sender_ids: Sequence[int] | None = None, keeps_restored: bool = False
-) -> DeliveryRun | None:
-    """Return the run, planned; None where somebody else plans it, or it was replaced meanwhile.
-
-    A plan whose process died is begun anew. The lease is renewed chunk by chunk.
-    """
-    due = Q(state=DeliveryRunState.PLANNING, kind=DeliveryRun.Kind.DELIVER) & is_free()
-    lease = Lease.take(DeliveryRun, run_id, due, lasts=PLAN_LEASE)
-    if lease is None:
-        return None
-    with suppress(LeaseLost):
-        return _fill(run_id, lease, sender_ids, keeps_restored=keeps_restored)
-    return None
-
-
-def _fill(
-    run_id: int, lease: Lease, sender_ids: Sequence[int] | None, *, keeps_restored: bool
-) -> DeliveryRun:
-    run = DeliveryRun.objects.select_related("domain", "connection").get(pk=run_id)
-    Delivery.objects.filter(run=run).delete()
-    counts: dict[str, Any] = dict.fromkeys(("planned", "refused", "unchanged", "left_out"), 0)
-    for plan in plan_chunks(run, sender_ids, keeps_restored=keeps_restored):
-        counts["planned"] += plan.planned
-        counts["refused"] += len(plan.rows) - plan.planned
-        counts["unchanged"] += plan.unchanged
-        counts["left_out"] += plan.left_out
-        with transaction.atomic():
-            lease.renew(**counts)
-            Delivery.objects.bulk_create(plan.rows, batch_size=200)
-    lease.release(state=DeliveryRunState.PLANNED, **counts)
-    run.refresh_from_db()
-    return run
-
-
-def drop_plans(domain: Domain) -> None:
-    """Plans of the domain that nobody started are gone."""
-    plans = DeliveryRun.objects.filter(
-        domain=domain,
-        kind=DeliveryRun.Kind.DELIVER,
-        state__in=[DeliveryRunState.PLANNING, DeliveryRunState.PLANNED],
-    )
-    Delivery.objects.filter(run__in=plans).delete()
-    plans.delete()
-
-
-def drop_run(run: DeliveryRun) -> None:
-    """A plan that was only looked at is gone."""
-    Delivery.objects.filter(run=run).delete()
-    run.delete()
+def load_run(run_id: int) -> DeliveryRun:
+    """Return the run as it is now, with its domain and connection."""
+    return DeliveryRun.objects.select_related("domain", "connection", "connection__domain").get(pk=run_id)
 
 
 def start_delivery(run: DeliveryRun, *, by_label: str, by: User | None = None) -> DeliveryRun:
@@ -167,7 +69,7 @@ def resume_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
     try:
         with transaction.atomic():
             _queue(run, DeliveryRunState.HALTED)
-            plan_again(run)
+            _plan_owed_again(run)
             _record(run, f"{run.job_label.split()[0]} resumed", by_label)
     except IntegrityError as error:
         raise DeliveryBlocked("Another delivery is running. Wait until it has ended.") from error
@@ -205,24 +107,206 @@ def _record(run: DeliveryRun, act: str, by_label: str) -> None:
     )
 
 
-def carry_out(
-    run_id: int, *, progress: Progress | None = None, gateway_factory: OpenGateway | None = None
-) -> DeliveryRun:
-    """The delivery is as far as it can go now; see `engine.carry_out_run`. Returns the run as it then is.
+@transaction.atomic
+def stop_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
+    """A run that waits or asks is over; the mailboxes it had not reached keep what they hold.
 
-    progress: called with the run whenever its counts changed, from this thread.
+    Raises: DeliveryBlocked, where it is at work or over; where it is a restore that asks, which ends by being
+    continued and is in nobody's way; or the restore of a disconnect: that is left on the connection's page.
     """
-    run = carry_out_run(
-        run_id,
-        kind=DeliveryRun.Kind.DELIVER,
-        make_job=DeliveryJob,
-        open_gateway=gateway_factory or _open_gateway,
-        progress=progress,
+    idle = DeliveryRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state__in=IDLE).first()
+    if idle is None:
+        raise DeliveryBlocked("This run is at work this moment, or over. Nothing was stopped; look again.")
+    if idle == get_leaving_run(idle.connection):
+        raise DeliveryBlocked(
+            "This restore belongs to a disconnect. Leave its mailboxes as they are on the Outreach page."
+        )
+    if idle.kind == DeliveryRun.Kind.RESTORE and idle.state == DeliveryRunState.HALTED:
+        raise DeliveryBlocked("A restore that asks you is continued, not stopped; nothing waits for it.")
+    give_up([run.pk], f"Stopped by {by_label}.")
+    run.refresh_from_db()
+    record_act(
+        f"{run.job_label.split()[0]} stopped",
+        domain=run.domain,
+        connection=run.connection,
+        actor_label=by_label,
+        job=run.job_label,
+        detail=f"{run.skipped} mailboxes left as they are",
     )
-    if run.state == DeliveryRunState.COMPLETE:
-        note_delivered(run.connection, run.covers_until)
     return run
 
 
-def _open_gateway(run: DeliveryRun) -> AbstractContextManager[GatewayLike]:
-    return open_gateway(run.connection, job=run.job_label, actor_label=run.started_by_label)
+@transaction.atomic
+def give_up(run_ids: Collection[int], cause: str) -> None:
+    """These runs are skipped; nobody holds them any more, so a process that still did stops by itself."""
+    now = timezone.now()
+    left = Delivery.objects.filter(run__in=run_ids, state__in=LEFT)
+    counts = dict(left.order_by().values_list("run").annotate(left=Count("pk")))
+    left.update(state=DeliveryState.SKIPPED, reason_code="run_ended", reason=cause, finished_at=now)
+    for run in DeliveryRun.objects.filter(pk__in=run_ids):
+        DeliveryRun.objects.filter(pk=run.pk).update(
+            state=DeliveryRunState.SKIPPED,
+            cause=cause,
+            finished_at=now,
+            lease_until=None,
+            skipped=run.skipped + counts.get(run.pk, 0),
+        )
+
+
+def is_due() -> Q:
+    """Return which runs may be taken up now: queued, waited long enough, or left behind by a dead process."""
+    now = timezone.now()
+    return (
+        Q(state=DeliveryRunState.QUEUED)
+        | Q(state=DeliveryRunState.WAITING, resume_at__lte=now)
+        | Q(state=DeliveryRunState.WAITING, resume_at=None, connection__paused_at=None)
+        | Q(state=DeliveryRunState.RUNNING, lease_until__lt=now)
+    )
+
+
+@transaction.atomic
+def take_run(run_id: int, kind: str) -> Lease | None:
+    """Return the hold on a run of this kind that is due, or None where it is not or is held already.
+
+    Writes of a dead process whose outcome nobody knows are planned again, counted as an attempt.
+    """
+    lease = Lease.take(
+        DeliveryRun,
+        run_id,
+        is_due() & Q(kind=kind),
+        lasts=LEASE,
+        state=DeliveryRunState.RUNNING,
+        started_at=Coalesce("started_at", Value(timezone.now())),
+        resume_at=None,
+        cause="",
+    )
+    if lease is not None:
+        _plan_claimed_again(
+            DeliveryRun.objects.select_related("connection", "connection__domain").get(pk=run_id)
+        )
+    return lease
+
+
+def _plan_claimed_again(run: DeliveryRun) -> None:
+    """Writes that were in the air count as attempts, and are in the ledger with their outcome unknown."""
+    claimed = Delivery.objects.filter(run=run, state=DeliveryState.CLAIMED)
+    for mailbox_id in claimed.values_list("mailbox_remote_id", flat=True):
+        record_unknown_write(
+            run.connection,
+            endpoint="write_signature",
+            scope=get_write_scope(),
+            object_ref=mailbox_id,
+            job=run.job_label,
+        )
+    claimed.update(state=DeliveryState.PLANNED, attempts=F("attempts") + 1)
+
+
+def complete_run(lease: Lease, run: DeliveryRun, strategy: Strategy) -> None:
+    """The run is complete, or asks a person about what it could not settle."""
+    unsettled = strategy.why_unsettled()
+    if unsettled:
+        lease.release(state=DeliveryRunState.HALTED, cause=unsettled, waiting_since=timezone.now())
+    else:
+        end_run(lease, run, DeliveryRunState.COMPLETE, "")
+
+
+def stop_run(lease: Lease, run: DeliveryRun, stop: Stop, strategy: Strategy) -> None:
+    """The run is in the state that `stop` asks for; one with nothing left to do is complete instead."""
+    if stop.state in (DeliveryRunState.SKIPPED, DeliveryRunState.FAILED):
+        end_run(lease, run, stop.state, stop.cause)
+        return
+    left = run.deliveries.filter(state__in=LEFT)
+    if stop.state == DeliveryRunState.HALTED and not left.exists():
+        complete_run(lease, run, strategy)  # nothing is left that a person could decide about
+        return
+    wait = stop.resume_in_seconds
+    resume_at = None if wait is None else timezone.now() + timedelta(seconds=wait)
+    lease.release(state=stop.state, cause=stop.cause, resume_at=resume_at, waiting_since=timezone.now())
+
+
+def put_down(lease: Lease, run: DeliveryRun, outage: Exception) -> None:
+    """The run waits for the outage to pass, longer each time nothing was settled in between, without end.
+
+    Where the database itself is away the lease lapses instead, and the sweep takes the run up all the same.
+    """
+    logger.warning("%s waits: %s", run.job_label, explain_outage(outage))
+    close_old_connections()
+    try:
+        present = DeliveryRun.objects.get(pk=run.pk)
+        stalls = present.stalls + (not isinstance(outage, RateLimited))
+        lease.release(
+            state=DeliveryRunState.WAITING,
+            cause=say_outage(outage),
+            resume_at=timezone.now() + get_pause(stalls, outage),
+            stalls=min(stalls, MOST_COUNTED),
+            waiting_since=present.waiting_since or timezone.now(),
+        )
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        logger.warning("%s goes on when its lease lapses: %s", run.job_label, explain_outage(error))
+
+
+def fail_run(lease: Lease, run: DeliveryRun, fault: Exception) -> None:
+    """A fault of ours ended the run; which and where is in the run, the ledger and the log."""
+    with transaction.atomic():
+        end_run(lease, run, DeliveryRunState.FAILED, say_fault(fault, job=run.job_label))
+        record_fault(fault, connection=run.connection, job=run.job_label)
+
+
+def end_run(lease: Lease, run: DeliveryRun, state: DeliveryRunState, cause: str) -> None:
+    """The run is over; what was not attempted is skipped for the run's cause.
+
+    A restore is over when it is complete and not before: whatever else would end it, it asks a person, who
+    continues it or leaves what is left as it is. So does any run that halts.
+    """
+    now = timezone.now()
+    if state == DeliveryRunState.HALTED or (
+        run.kind == DeliveryRun.Kind.RESTORE and state != DeliveryRunState.COMPLETE
+    ):
+        lease.release(state=DeliveryRunState.HALTED, cause=cause, waiting_since=now)
+        return
+    with transaction.atomic():
+        left = Delivery.objects.filter(run=run, state__in=LEFT)
+        skipped = left.update(
+            state=DeliveryState.SKIPPED, reason_code="run_ended", reason=cause, finished_at=now
+        )
+        lease.release(
+            state=state, cause=cause, finished_at=now, waiting_since=None, skipped=F("skipped") + skipped
+        )
+
+
+def _plan_owed_again(run: DeliveryRun) -> int:
+    """What a restore tried and could not put back is tried again; return how many mailboxes that are.
+
+    Only once everything else was reached: otherwise the first few that fail would keep the others waiting.
+    """
+    reached = not run.deliveries.filter(state__in=LEFT).exists()
+    if run.kind != DeliveryRun.Kind.RESTORE or not reached:
+        return 0
+    owing = get_owing(run)
+    refused = owing.filter(state=DeliveryState.REFUSED).count()
+    failed = owing.filter(state=DeliveryState.FAILED).count()
+    tried = owing.filter(state__in=[DeliveryState.REFUSED, DeliveryState.FAILED])
+    number = tried.update(
+        state=DeliveryState.PLANNED, reason_code="", reason="", attempts=0, finished_at=None
+    )
+    DeliveryRun.objects.filter(pk=run.pk).update(
+        settled=F("settled") - number, refused=F("refused") - refused, failed=F("failed") - failed
+    )
+    return number
+
+
+def get_leaving_run(connection: Connection) -> DeliveryRun | None:
+    """Return the restore of this leaving, or None where there is none."""
+    if connection.state not in LEAVING or not connection.disconnect_restores:
+        return None
+    runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.RESTORE)
+    if connection.disconnect_requested_at is not None:  # empty where it was asked for before this was noted
+        runs = runs.filter(created_at__gte=connection.disconnect_requested_at)
+    return runs.exclude(state=DeliveryRunState.PLANNING).first()
+
+
+def get_owing(run: DeliveryRun) -> QuerySet[Delivery]:
+    """Return the rows of a restore whose mailboxes may still hold our signature."""
+    return run.deliveries.exclude(state=DeliveryState.DELIVERED).exclude(reason_code__in=SETTLED_CODES)

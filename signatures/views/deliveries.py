@@ -12,16 +12,16 @@ from portal.access import Permission, require
 from portal.background import enqueue
 from portal.models import Domain
 from signatures.authoring.preview import compare_delivery
+from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.permission import say_why_unreadable, say_why_unwritable
-from signatures.delivery.restore_report import get_leaving_run
+from signatures.delivery.planning import fill_plan, open_plan
+from signatures.delivery.report import IN_PROGRESS, count_mailboxes, describe_progress
 from signatures.delivery.retention import get_kept_days
-from signatures.delivery.runs import DeliveryBlocked, fill_plan, open_plan, resume_delivery, start_delivery
-from signatures.delivery.stopping import stop_delivery
+from signatures.delivery.runs import get_leaving_run, resume_delivery, start_delivery, stop_delivery
 from signatures.forms.deliveries import DeliveryFilters, PlanForm
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot, Template
 
 from .common import get_actor, get_page, get_situation
-from .progress import IN_PROGRESS, count_mailboxes, describe_progress
 
 PLANNED_AT_ONCE = 1_000  # senders; a larger plan is made in the background
 TASK = "signatures.tasks.deliver_signatures"

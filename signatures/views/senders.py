@@ -13,8 +13,8 @@ from integrations.errors import IntegrationError
 from portal.access import Permission, require
 from portal.models import Domain
 from signatures.authoring import templates
+from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.drift import check_sender
-from signatures.delivery.runs import DeliveryBlocked
 from signatures.forms.senders import OwnValuesForm, SenderFilters
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import Assignment, Delivery, Sender, Snapshot, Template

@@ -131,16 +131,18 @@ def run_sync(connection: Connection, kind: SyncKind) -> dict:
 
 
 def deliver() -> dict:
-    from signatures.delivery import runs as delivery_runs
     from signatures.delivery.after_sync import follow_mirror
+    from signatures.delivery.deliver import carry_out
+    from signatures.delivery.planning import plan_delivery
+    from signatures.delivery.runs import start_delivery
 
     connection = Connection.objects.select_related("domain").get()
     follow_mirror(connection.sync_runs.latest("pk"))
-    plan = delivery_runs.plan_delivery(connection.domain, by_label="benchmark")
-    delivery_runs.start_delivery(plan, by_label="benchmark")
+    plan = plan_delivery(connection.domain, by_label="benchmark")
+    start_delivery(plan, by_label="benchmark")
     control("DELETE", "requests")
     started = time.perf_counter()
-    run = delivery_runs.carry_out(plan.pk)
+    run = carry_out(plan.pk)
     seconds = time.perf_counter() - started
     if run.state != "complete":
         raise SystemExit(f"{run.state}: {run.cause}")

@@ -92,7 +92,8 @@ print(json.dumps({"failed": failed, "seen": len(seen), "views": sorted({view for
 PLAN_AND_QUEUE = """
 from portal.background import enqueue
 from portal.models import Domain
-from signatures.delivery.runs import plan_delivery, start_delivery
+from signatures.delivery.planning import plan_delivery
+from signatures.delivery.runs import start_delivery
 run = plan_delivery(Domain.objects.get(name="acme.example"), by_label="test")
 start_delivery(run, by_label="test")
 for _ in range(6):

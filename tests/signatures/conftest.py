@@ -24,7 +24,9 @@ from signatures.analytics import spool as analytics_spool
 from signatures.analytics.spool import Spool
 from signatures.authoring.templates import install_starters
 from signatures.campaigns.ruleset import touch
-from signatures.delivery.runs import carry_out, plan_delivery, start_delivery
+from signatures.delivery.deliver import carry_out
+from signatures.delivery.planning import plan_delivery
+from signatures.delivery.runs import start_delivery
 from signatures.models import (
     Banner,
     BannerPlace,

@@ -42,8 +42,10 @@ from integrations.outreach.scopes import REQUESTED  # noqa: E402
 from integrations.sync import runs  # noqa: E402
 from portal.models import Domain, User  # noqa: E402
 from signatures.authoring.templates import install_starters  # noqa: E402
+from signatures.delivery.deliver import carry_out  # noqa: E402
+from signatures.delivery.planning import plan_delivery  # noqa: E402
 from signatures.delivery.restore import carry_out_restore, start_restore  # noqa: E402
-from signatures.delivery.runs import carry_out, plan_delivery, start_delivery  # noqa: E402
+from signatures.delivery.runs import start_delivery  # noqa: E402
 from signatures.models import DeliveryRun, Snapshot  # noqa: E402
 from signatures.senders.groups import refresh_groups  # noqa: E402
 from signatures.senders.refresh import refresh_senders  # noqa: E402

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from integrations.errors import IntegrationError
 from portal.models import Domain
+from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.drift import check_drift
-from signatures.delivery.runs import DeliveryBlocked
 from signatures.management.followers import follow_last_sync, require_senders
 
 

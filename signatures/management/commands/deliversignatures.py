@@ -8,9 +8,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.models import Domain
+from signatures.delivery.base import DeliveryBlocked
+from signatures.delivery.deliver import carry_out
 from signatures.delivery.permission import say_why_unreadable
+from signatures.delivery.planning import drop_run, plan_delivery
 from signatures.delivery.report import describe_outcome, describe_plan
-from signatures.delivery.runs import DeliveryBlocked, carry_out, drop_run, plan_delivery, start_delivery
+from signatures.delivery.runs import start_delivery
 from signatures.management.followers import follow_last_sync, require_complete, require_senders
 from signatures.management.progress import carry_out_with_bar
 from signatures.models import UNFINISHED_DELIVERY, DeliveryRun

@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.models import Domain
+from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.report import describe_outcome
 from signatures.delivery.restore import carry_out_restore, preview_restore, start_restore
-from signatures.delivery.runs import DeliveryBlocked
 from signatures.management.followers import follow_last_sync, require_complete
 from signatures.management.progress import carry_out_with_bar
 from signatures.models import Sender

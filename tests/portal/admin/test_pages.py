@@ -37,7 +37,7 @@ from signatures.analytics.aggregation import sift_events
 from signatures.audiences.pseudonyms import key_of
 from signatures.authoring.templates import assign_template, install_starters
 from signatures.decisions.api_keys import make_key
-from signatures.delivery.runs import plan_delivery
+from signatures.delivery.planning import plan_delivery
 from signatures.models import (
     AttributeLabel,
     BannerEvent,

@@ -12,8 +12,9 @@ from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection, SyncKind, SyncRun
 from integrations.sync import runs
 from portal.models import Domain
+from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, start_restore
-from signatures.delivery.runs import plan_delivery, start_delivery
+from signatures.delivery.runs import start_delivery
 from signatures.models import DeliveryRun, DeliveryRunState, Following, Group, Sender
 from signatures.tasks import deliver_signatures, follow_sync, restore_signatures, sweep_deliveries
 from tests.support.deliveries import get_held, get_writes

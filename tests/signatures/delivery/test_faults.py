@@ -14,11 +14,12 @@ from integrations.connection import lifecycle
 from integrations.errors import RateLimited, Unreachable
 from integrations.models import Connection, ConnectionState, LedgerEntry
 from portal.leases import Lease, LeaseLost
+from signatures.delivery.deliver import carry_out
 from signatures.delivery.digest import digest
 from signatures.delivery.failure_watch import FailureWatch, SilenceWatch
-from signatures.delivery.lease import take_run
 from signatures.delivery.originals import list_originals
-from signatures.delivery.runs import carry_out, plan_delivery, resume_delivery, start_delivery
+from signatures.delivery.planning import plan_delivery
+from signatures.delivery.runs import resume_delivery, start_delivery, take_run
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Snapshot
 from tests.support.deliveries import get_held, get_writes
 

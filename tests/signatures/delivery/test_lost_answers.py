@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from signatures.authoring.templates import save_template
+from signatures.delivery.deliver import carry_out
+from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, start_restore
-from signatures.delivery.runs import carry_out, plan_delivery, start_delivery
+from signatures.delivery.runs import start_delivery
 from signatures.models import DeliveryRun, DeliveryRunState, Group
 from tests.support.deliveries import get_delivered, get_held, get_writes
 

@@ -8,8 +8,11 @@ from integrations.connection.permissions import switch_off, switch_on
 from integrations.disconnect.restoration import list_left_behind
 from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection
+from signatures.delivery.base import DeliveryBlocked
+from signatures.delivery.deliver import carry_out
+from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import restore_connection
-from signatures.delivery.runs import DeliveryBlocked, carry_out, plan_delivery, start_delivery
+from signatures.delivery.runs import start_delivery
 from signatures.models import DeliveryRunState
 from tests.support.deliveries import get_delivered, get_held, get_writes
 

@@ -10,9 +10,11 @@ from integrations.disconnect.restoration import Restoration, get_restoration
 from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection, DisconnectStep, Mailbox
 from signatures.authoring.templates import save_template
-from signatures.delivery.lease import take_run
+from signatures.delivery.base import DeliveryBlocked
+from signatures.delivery.deliver import carry_out
+from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, preview_restore, restore_connection, start_restore
-from signatures.delivery.runs import DeliveryBlocked, carry_out, plan_delivery, start_delivery
+from signatures.delivery.runs import start_delivery, take_run
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group, Placement, Sender, Snapshot
 from signatures.tasks import deliver_signatures
 from tests.support.deliveries import get_delivered, get_held, get_writes, read_directory

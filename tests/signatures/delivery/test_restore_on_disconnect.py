@@ -27,9 +27,9 @@ from integrations.models import (
     Notice,
     Receipt,
 )
+from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.restore import carry_out_restore, restore_connection, start_restore
-from signatures.delivery.runs import DeliveryBlocked, resume_delivery
-from signatures.delivery.stopping import stop_delivery
+from signatures.delivery.runs import resume_delivery, stop_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot
 from signatures.tasks import sweep_deliveries
 from tests.support.deliveries import get_delivered, get_held, get_writes

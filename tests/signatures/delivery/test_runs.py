@@ -6,8 +6,11 @@ import pytest
 
 from integrations.models import LedgerEntry
 from signatures.authoring.templates import assign_template, save_template
+from signatures.delivery.base import DeliveryBlocked
+from signatures.delivery.deliver import carry_out
 from signatures.delivery.digest import digest
-from signatures.delivery.runs import DeliveryBlocked, carry_out, plan_delivery, start_delivery
+from signatures.delivery.planning import plan_delivery
+from signatures.delivery.runs import start_delivery
 from signatures.models import (
     Delivery,
     DeliveryRun,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from signatures.delivery.planning import EDITABLE_UNKNOWN, LOCK_UNKNOWN
+from signatures.delivery.deliver import carry_out
+from signatures.delivery.planning import EDITABLE_UNKNOWN, LOCK_UNKNOWN, plan_delivery
 from signatures.delivery.restore import carry_out_restore, start_restore
-from signatures.delivery.runs import carry_out, plan_delivery, start_delivery
+from signatures.delivery.runs import start_delivery
 from signatures.models import Delivery, DeliveryState, Sender
 from tests.support.deliveries import get_delivered, get_held, get_writes
 

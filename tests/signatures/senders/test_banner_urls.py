@@ -16,7 +16,7 @@ from signatures.authoring.compose import Composed, Composer
 from signatures.authoring.preview import find_version, render_source, render_version
 from signatures.authoring.starters import STARTERS
 from signatures.authoring.templates import save_template
-from signatures.delivery.runs import plan_delivery
+from signatures.delivery.planning import plan_delivery
 from signatures.models import Sender
 from signatures.rendering import (
     CompiledTemplate,

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from integrations.models import ConnectionState, LedgerEntry
-from signatures.delivery.runs import plan_delivery
+from signatures.delivery.planning import plan_delivery
 from signatures.models import Assignment, Delivery, DeliveryRun, Template
 
 ADDRESS = "/domains/acme.example/deliveries/"

@@ -9,7 +9,7 @@ from django.test import Client
 
 from signatures.authoring.preview import find_version, render_version
 from signatures.authoring.templates import save_template
-from signatures.delivery.runs import plan_delivery
+from signatures.delivery.planning import plan_delivery
 from signatures.models import Delivery, Snapshot, Template
 from signatures.views.previews import FRAME_POLICY
 

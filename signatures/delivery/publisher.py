@@ -1,0 +1,207 @@
+"""Publisher: sends the writes of one chunk in a few threads, and gives each row its outcome as it arrives."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+
+from integrations.connector import MailboxRecord
+from integrations.errors import (
+    ItemError,
+    NotFound,
+    RateLimited,
+    Rejected,
+    UnexpectedReply,
+    Unreachable,
+    WritesNotAllowed,
+)
+from integrations.models import Connection
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+
+from .base import Batch, GatewayLike, Placed, RunStopped, Stop, Strategy, Write
+from .digest import digest
+from .failure_watch import SHORT_WAIT_SECONDS, Backoff, FailureWatch, SilenceWatch
+
+RECORD_EVERY = 50
+LOOK_UP_SECONDS = 1.0  # how often a pause or a disconnect is looked for; the bar is five seconds
+MOST_ATTEMPTS = 3
+LONG_STALLS = 8  # in a row: an hour of pauses, in which readings were answered and writes were not
+FEW = 5  # mailboxes left
+OUTCOME_UNKNOWN = (Unreachable, UnexpectedReply)  # of a write: only reading tells whether it was applied
+REFUSAL_CODES: dict[type[ItemError], str] = {NotFound: "gone", Rejected: "rejected"}
+ROW_FIELDS = [
+    "state", "reason_code", "reason", "template_version", "found_sha256", "rendered_sha256", "returned_sha256",
+    "attempts", "finished_at",
+]  # fmt: skip
+
+Sent = Future[MailboxRecord | None]
+
+
+class StopWatch:
+    """Looks up, once a second at most while writes are sent, why the run must stop."""
+
+    def __init__(self, run: DeliveryRun, strategy: Strategy) -> None:
+        self._run = run
+        self._strategy = strategy
+        self._looked_at = 0.0
+
+    def look_up(self) -> Stop | None:
+        """Return why the connection no longer lets us write, or None."""
+        self._looked_at = time.monotonic()
+        return self._strategy.why_stop(Connection.objects.get(pk=self._run.connection_id))
+
+    def look_up_if_due(self) -> Stop | None:
+        """Return the same, or None where it was looked up less than a second ago."""
+        return self.look_up() if time.monotonic() - self._looked_at >= LOOK_UP_SECONDS else None
+
+
+class Publisher:
+    """Sends writes and settles their rows; `record` stores each batch of outcomes."""
+
+    def __init__(
+        self,
+        run: DeliveryRun,
+        gateway: GatewayLike,
+        stops: StopWatch,
+        *,
+        record: Callable[[Batch], None],
+    ) -> None:
+        self._run = run
+        self._gateway = gateway
+        self._stops = stops
+        self._record = record
+        self._halted = threading.Event()
+        self.failures = FailureWatch()
+        self._silence = SilenceWatch()
+        self._backoff = Backoff(self._silence)
+
+    def halt(self) -> None:
+        """Send nothing more; what is being sent this moment still arrives."""
+        self._halted.set()
+
+    def publish(self, writes: Sequence[Write], pool: ThreadPoolExecutor) -> None:
+        """Send every write and record its outcome, or plan it again; then wait where Outreach needs a moment.
+
+        Raises RunStopped or what Outreach answered, where that ends the run: after all is recorded.
+        """
+        self._halted.clear()
+        self._silence.begin_round()
+        arrived: SimpleQueue[Sent] = SimpleQueue()
+        pending: dict[Sent, Write] = {}
+        for write in writes:
+            sent = pool.submit(self._send, write)
+            pending[sent] = write
+            sent.add_done_callback(arrived.put)
+        self._settle_all(pending, arrived)
+        self._backoff.wait()
+
+    def _send(self, write: Write) -> MailboxRecord | None:
+        """Return what the mailbox then holds; None where sending has ended. Runs in a pool thread; touches no row."""
+        if self._halted.is_set():
+            return None
+        try:
+            record = self._gateway.publish_signature(write.row.mailbox_remote_id, write.html)
+        except OUTCOME_UNKNOWN:
+            raise
+        except ItemError:
+            # Counted here and not when it is recorded: by then other threads would have sent more.
+            if self.failures.fail():
+                self.halt()
+            raise
+        except BaseException:
+            self.halt()
+            raise
+        self.failures.succeed()
+        return record
+
+    def _settle_all(self, pending: dict[Sent, Write], arrived: SimpleQueue[Sent]) -> None:
+        """Settle and record every write. Raises the first thing that ends the run, when all is recorded."""
+        batch, recorded_at = Batch(), time.monotonic()
+        ending: BaseException | None = None
+        while pending:
+            try:
+                self._settle_next(pending, arrived, batch)
+                if ending is None:
+                    self._refuse_to_go_on()
+            except BaseException as error:
+                ending = ending or error
+                self.halt()
+            is_late = time.monotonic() - recorded_at > LOOK_UP_SECONDS
+            if len(batch.rows) >= RECORD_EVERY or not pending or is_late:
+                self._record(batch)
+                batch, recorded_at = Batch(), time.monotonic()
+        if ending is not None:
+            raise ending
+
+    def _settle_next(self, pending: dict[Sent, Write], arrived: SimpleQueue[Sent], batch: Batch) -> None:
+        try:
+            sent = arrived.get(timeout=LOOK_UP_SECONDS / 2)
+        except Empty:
+            return
+        write = pending.pop(sent)
+        batch.rows.append(write.row)
+        write.row.state = DeliveryState.PLANNED  # unless its outcome is known
+        self._settle(write, sent, batch)
+
+    def _refuse_to_go_on(self) -> None:
+        """Raise RunStopped where too many writes fail, or the connection no longer lets us write."""
+        if self.failures.why_halt:
+            cause = f"{self.failures.why_halt} Look at the reasons, then continue or leave it."
+            raise RunStopped(Stop(DeliveryRunState.HALTED, cause))
+        stop = self._stops.look_up_if_due()
+        if stop is not None:
+            raise RunStopped(stop)
+
+    def _settle(self, write: Write, sent: Sent, batch: Batch) -> None:
+        """Put the outcome of one write on its row. Raises what ends the run."""
+        row = write.row
+        try:
+            record = sent.result()
+        except WritesNotAllowed as error:
+            raise RunStopped(Stop(DeliveryRunState.WAITING, error.message, SHORT_WAIT_SECONDS)) from error
+        except RateLimited as error:
+            self._backoff.wait_for(error)
+            if error.retry_after_seconds > SHORT_WAIT_SECONDS:
+                raise
+        except ItemError as error:
+            code = REFUSAL_CODES.get(type(error), "refused")
+            batch.finish(row, DeliveryState.REFUSED, "refused", code, error.message)
+            self._silence.answer()
+        except OUTCOME_UNKNOWN as error:
+            self._settle_unanswered(row, error, batch)
+        except BaseException:
+            row.attempts += 1
+            raise
+        else:
+            if record is not None:
+                self._settle_delivered(write, record, batch)
+
+    def _settle_delivered(self, write: Write, record: MailboxRecord, batch: Batch) -> None:
+        row = write.row
+        row.returned_sha256 = digest(record.signature_html)
+        batch.placed.append(
+            Placed(row, row.rendered_sha256, row.returned_sha256, write.version_id, write.has_banner)
+        )
+        batch.finish(row, DeliveryState.DELIVERED, "delivered")
+        self._silence.answer()
+
+    def _settle_unanswered(self, row: Delivery, error: Unreachable | UnexpectedReply, batch: Batch) -> None:
+        """Count an attempt, as it is not known whether it was applied: the next reading tells."""
+        row.attempts += 1
+        self._silence.miss(row.mailbox_remote_id, error)
+        if self._silence.is_halting:
+            self.halt()
+        if row.attempts >= MOST_ATTEMPTS and self._is_mailbox_at_fault(row):
+            code = "unreachable" if isinstance(error, Unreachable) else "unreadable"
+            reason = f"{error.message} Tried {row.attempts} times."
+            batch.finish(row, DeliveryState.FAILED, "failed", code, reason)
+            self.failures.fail()
+
+    def _is_mailbox_at_fault(self, row: Delivery) -> bool:
+        """Return whether it is this mailbox that is never answered, and not Outreach that answers no write."""
+        if self._silence.is_silent(row.mailbox_remote_id):
+            return True
+        return self._run.stalls >= LONG_STALLS and self._run.planned - self._run.settled < FEW

@@ -1,0 +1,67 @@
+"""Delivery sweep: finds what a lost task or a dead process left behind."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from integrations.models import Connection, ConnectionState, DisconnectStep
+from portal.leases import is_free
+from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
+
+from .after_sync import get_unfollowed_sync
+from .planning import drop_run
+from .runs import get_leaving_run, give_up, is_due
+
+MAKING = timedelta(minutes=5)  # longer than listing what to restore took an earlier version
+UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost its task
+
+
+def list_due_runs() -> list[int]:
+    """Return runs that may be taken up now, less those whose task is about to."""
+    fresh = Q(state=DeliveryRunState.QUEUED, queued_at__gte=timezone.now() - UNCLAIMED)
+    return list(DeliveryRun.objects.filter(is_due()).exclude(fresh).values_list("pk", flat=True))
+
+
+def list_abandoned_plans() -> list[int]:
+    """Return opened plans that nobody fills; an automatic one is dropped, as the next sync finds its changes again."""
+    opened = DeliveryRun.objects.filter(
+        is_free(), state=DeliveryRunState.PLANNING, queued_at__lt=timezone.now() - UNCLAIMED
+    )
+    for run in opened.filter(covers_until=None):
+        drop_run(run)
+    return list(opened.values_list("pk", flat=True))
+
+
+def list_owing_connections() -> list[UUID]:
+    """Return connections being disconnected whose restore has not begun, or ended without being reported."""
+    leaving = Connection.objects.filter(
+        state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING
+    )
+    busy = (*UNFINISHED_DELIVERY, DeliveryRunState.HALTED)
+    making = DeliveryRun.objects.filter(
+        kind=DeliveryRun.Kind.RESTORE,
+        state=DeliveryRunState.PLANNING,
+        created_at__gte=timezone.now() - MAKING,
+    )
+    leaving = leaving.exclude(pk__in=making.values("connection"))
+    runs = ((connection.pk, get_leaving_run(connection)) for connection in leaving)
+    return [pk for pk, run in runs if run is None or run.state not in busy]
+
+
+def end_orphaned_runs() -> None:
+    """Give up halted runs of disconnected connections: nobody can continue them."""
+    halted = DeliveryRun.objects.filter(state=DeliveryRunState.HALTED)
+    orphaned = halted.filter(connection__state=ConnectionState.DISCONNECTED)
+    give_up(list(orphaned.values_list("pk", flat=True)), "Outreach was disconnected.")
+
+
+def list_unfollowed_syncs() -> list[int]:
+    """Return the latest completed sync of each live connection whose senders have not followed it."""
+    before = timezone.now() - UNCLAIMED
+    live = Connection.objects.filter(state=ConnectionState.ACTIVE)
+    found = (get_unfollowed_sync(connection, before=before) for connection in live)
+    return [run.pk for run in found if run is not None]
