@@ -9,7 +9,7 @@ class IntegrationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401 - registers them
+        from . import checks, receivers  # noqa: F401 - registers them
         from .catalogue import register
         from .outreach.factory import PROVIDER
 

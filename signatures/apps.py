@@ -1,4 +1,4 @@
-"""The work as a Django app."""
+"""Signatures as a Django app: connects its receivers and answers what integrations asks."""
 
 from django.apps import AppConfig
 
@@ -9,4 +9,9 @@ class SignaturesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from integrations import signature_service
+
         from . import receivers  # noqa: F401 - connects them
+        from .delivery import restore_report
+
+        signature_service.register(restore_report)

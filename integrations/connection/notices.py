@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -22,7 +20,7 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from integrations.models import Audience, Connection, ConnectionState, Notice, NoticeKind
-from integrations.signals import troubles_asked
+from integrations.signature_service import Trouble, get_signature_service
 from portal.models import Domain, Role, User
 
 from .health import LAPSES_SOON, describe, get_incomplete_run
@@ -33,23 +31,6 @@ REMIND_AFTER = timedelta(days=7)
 SENDING_FOR = timedelta(minutes=10)  # longer than a mail server may take; then somebody else may try
 FIRST_RETRY = timedelta(minutes=5)
 LONGEST_RETRY = timedelta(hours=6)
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What needs a person. path: of the page where it is mended, in this portal."""
-
-    kind: NoticeKind
-    sentence: str
-    what_to_do: str
-    path: str
-
-    @property
-    def audiences(self) -> tuple[Audience, ...]:
-        """Return who is written to; what only the operator can mend is told to the operator as well."""
-        if self.kind == NoticeKind.MISCONFIGURED:
-            return (Audience.OWNERS, Audience.STAFF)
-        return (Audience.OWNERS,)
 
 
 def list_troubles(connection: Connection, *, at: datetime) -> list[Trouble]:
@@ -103,8 +84,7 @@ def list_troubles(connection: Connection, *, at: datetime) -> list[Trouble]:
                 reverse("integrations:run", args=[connection.domain.name, incomplete.pk]),
             )
         )
-    answers: list[tuple[Any, Any]] = troubles_asked.send(sender=Connection, connection=connection)
-    return [*found, *(trouble for _, troubles in answers for trouble in troubles)]
+    return [*found, *get_signature_service().list_troubles(connection)]
 
 
 def watch_connections() -> list[int]:

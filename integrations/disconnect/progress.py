@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from integrations.models import Connection, ConnectionState, DisconnectStep
+from integrations.signature_service import Restoration
 from integrations.sync.progress import Step
-
-from .restoration import Restoration
 
 _LEAVING = (DisconnectStep.RESTORING, DisconnectStep.REVOKING, DisconnectStep.ERASED)
 

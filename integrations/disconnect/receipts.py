@@ -21,8 +21,7 @@ from integrations.ledger.chain import get_chain
 from integrations.ledger.pruning import get_limit
 from integrations.ledger.record import record_act
 from integrations.models import Connection, LedgerEntry, Outcome, Receipt
-
-from .restoration import get_restoration, list_left_behind
+from integrations.signature_service import get_signature_service
 
 KIND = "countersign disconnect receipt"
 VERSION = 1
@@ -162,8 +161,9 @@ def _describe_calls(entries: Any) -> dict[str, Any]:
 
 
 def _describe_originals(connection: Connection) -> dict[str, Any]:
-    restoration = get_restoration(connection)
-    left = list_left_behind(connection)
+    service = get_signature_service()
+    restoration = service.describe_restore(connection)
+    left = service.list_left_behind(connection)
     return {
         "were_to_be_restored": connection.disconnect_restores,
         "mailboxes": restoration.total,

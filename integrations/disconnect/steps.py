@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -26,13 +25,12 @@ from integrations.crypto.sealing import Unsealable, open_sealed
 from integrations.errors import IntegrationError, RateLimited, Unreachable
 from integrations.ledger.record import CallCollector, record_act
 from integrations.models import Connection, ConnectionState, DisconnectStep, Mode
-from integrations.signals import disconnect_requested, restoring_given_up
+from integrations.signals import disconnect_requested, revoking_due
+from integrations.signature_service import get_signature_service
 from integrations.sync.runs import count_unfinished
-from portal.background import enqueue
 from portal.leases import Lease, LeaseLost, is_free
 
 from .receipts import Afterwards, write_receipt
-from .restoration import get_restoration
 
 LEASE = timedelta(seconds=120)  # longer than either of the two calls of leaving can take
 LEASE_COLUMN = "disconnect_lease_until"
@@ -52,7 +50,7 @@ def request_disconnect(connection: Connection, *, restores: bool, by_label: str)
     Raises DisconnectRefused where it is over already, or where nothing can be restored and something is.
     """
     can_restore = restores and connection.state in (ConnectionState.ACTIVE, ConnectionState.MISCONFIGURED)
-    placed = get_restoration(connection).total
+    placed = get_signature_service().describe_restore(connection).total
     if restores and placed and connection.state == ConnectionState.LOST:
         raise DisconnectRefused(
             "Outreach no longer accepts our access, so no original can be put back. "
@@ -86,7 +84,7 @@ def request_disconnect(connection: Connection, *, restores: bool, by_label: str)
     if can_restore:
         disconnect_requested.send(sender=Connection, connection=connection)
     else:
-        enqueue("integrations.tasks.continue_disconnect", connection_id=str(connection.pk))
+        revoking_due.send(sender=Connection, connection=connection)
     return connection
 
 
@@ -97,13 +95,12 @@ def leave_as_they_are(connection: Connection, *, number: int, by_label: str) -> 
     Raises DisconnectRefused, changing nothing, where it is another number by now or nobody is asked.
     """
     with transaction.atomic():
-        answers = restoring_given_up.send(sender=Connection, connection=connection, by_label=by_label)
-        left: list[Any] = [answer for _, answer in answers]
-        if None in left:
+        left = get_signature_service().give_up_restoring(connection, by_label=by_label)
+        if left is None:
             raise DisconnectRefused("Originals are being put back this moment. Look again in a minute.")
-        if sum(left) != number:
+        if left != number:
             raise DisconnectRefused(
-                f"It is {sum(left)} mailboxes by now, and not {number}. Nothing was changed; look again."
+                f"It is {left} mailboxes by now, and not {number}. Nothing was changed; look again."
             )
         moved = Connection.objects.filter(
             pk=connection.pk, state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING
@@ -117,7 +114,7 @@ def leave_as_they_are(connection: Connection, *, number: int, by_label: str) -> 
             actor_label=by_label,
             detail=f"{number} mailboxes left as they are",
         )
-    enqueue("integrations.tasks.continue_disconnect", connection_id=str(connection.pk))
+    revoking_due.send(sender=Connection, connection=connection)
 
 
 def finish_restoring(connection_id: UUID | str, *, restored: int, conflicts: int, failed: int) -> None:
@@ -136,7 +133,7 @@ def finish_restoring(connection_id: UUID | str, *, restored: int, conflicts: int
             actor_label=connection.disconnect_requested_by_label,
             detail=f"{restored} restored, {conflicts} edited since and left, {failed} failed",
         )
-    enqueue("integrations.tasks.continue_disconnect", connection_id=str(connection_id))
+    revoking_due.send(sender=Connection, connection=connection)
 
 
 def continue_disconnect(connection_id: UUID | str) -> bool:

@@ -26,9 +26,9 @@ from integrations.connection.lifecycle import (
 from integrations.connection.permissions import list_lost_features, list_switches
 from integrations.connection.proof import get_last_proof
 from integrations.disconnect.progress import get_leaving_steps
-from integrations.disconnect.restoration import Restoration, get_restoration
 from integrations.disconnect.steps import DisconnectRefused, leave_as_they_are, request_disconnect
 from integrations.ledger.usage import summarise
+from integrations.signature_service import Restoration, get_signature_service
 from integrations.sync.progress import Step, get_sync_steps
 from integrations.sync.unknown_values import describe_gaps
 from portal.access import Permission, require
@@ -109,7 +109,7 @@ class Progress:
 def _get_progress(connection: Connection, facts: Facts) -> Progress | None:
     """Return what a page follows: leaving, having left, or the first sync. None in the ordinary course."""
     if connection.state in (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED):
-        restoration = get_restoration(connection)
+        restoration = get_signature_service().describe_restore(connection)
         is_leaving = connection.state == ConnectionState.DISCONNECTING
         is_restoring = is_leaving and connection.disconnect_step == DisconnectStep.RESTORING
         is_idle = is_restoring and bool(restoration.waits_for)
@@ -168,7 +168,7 @@ def disconnect(request: HttpRequest, domain: Domain) -> HttpResponse:
         return redirect("integrations:outreach", domain.name)
     context = {
         "connection": connection,
-        "restoration": get_restoration(connection),
+        "restoration": get_signature_service().describe_restore(connection),
         "why_not": say_why_not_restorable(connection),
         "form": form,
     }

@@ -11,11 +11,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from integrations.connector import MailboxRecord
-from integrations.disconnect.restoration import Restoration
 from integrations.disconnect.steps import finish_restoring
 from integrations.gateway import open_gateway
 from integrations.ledger.record import record_act
 from integrations.models import Connection, ConnectionState, DisconnectStep, Mailbox
+from integrations.signature_service import Restoration
 from signatures.authoring.compose import Refusal
 from signatures.models import (
     UNFINISHED_DELIVERY,

@@ -1,11 +1,12 @@
-"""Restore report: what a disconnect does to mailboxes, as integrations asks it."""
+"""Restore report: answers what integrations asks about originals, as its `signature_service` describes."""
 
 from __future__ import annotations
 
 from django.db import transaction
+from django.urls import reverse
 
-from integrations.disconnect.restoration import LeftBehind, Restoration
-from integrations.models import Connection, ConnectionState
+from integrations.models import Connection, ConnectionState, NoticeKind
+from integrations.signature_service import LeftBehind, Restoration, Trouble
 from signatures.models import DeliveryRun, DeliveryRunState, DeliveryState, Placement
 
 from .placements import get_account_keys
@@ -24,7 +25,7 @@ def describe_restore(connection: Connection) -> Restoration:
     return Restoration(total=total, owed=total)
 
 
-def list_left(connection: Connection) -> list[LeftBehind]:
+def list_left_behind(connection: Connection) -> list[LeftBehind]:
     """Return what the restore of this disconnect did not give back, with its reason, by address."""
     run = get_leaving_run(connection)
     if run is None:
@@ -39,6 +40,27 @@ def list_left(connection: Connection) -> list[LeftBehind]:
         for delivery in run.deliveries.exclude(state=DeliveryState.DELIVERED)
     ]
     return sorted(left, key=lambda each: (each.email, each.remote_id))
+
+
+def list_troubles(connection: Connection) -> list[Trouble]:
+    """Return a delivery or a restore that stopped and asks somebody."""
+    halted = DeliveryRun.objects.filter(connection=connection, state=DeliveryRunState.HALTED).first()
+    if halted is None:
+        return []
+    what_to_do = "Look at what was refused on the page of the delivery, then go on with it or end it there."
+    if halted == get_leaving_run(connection):
+        what_to_do = (
+            "Outreach stays connected until somebody decides: continue on the page of the restore, "
+            "or leave the mailboxes as they are on the Outreach page."
+        )
+    return [
+        Trouble(
+            NoticeKind.HALTED,
+            halted.cause or "A delivery stopped because too many mailboxes refused theirs.",
+            what_to_do,
+            reverse("signatures:delivery_run", args=[connection.domain.name, halted.pk]),
+        )
+    ]
 
 
 def describe_run(run: DeliveryRun) -> Restoration:

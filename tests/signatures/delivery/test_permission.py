@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from integrations.connection.permissions import switch_off, switch_on
-from integrations.disconnect.restoration import list_left_behind
 from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection
+from integrations.signature_service import get_signature_service
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.deliver import carry_out
 from signatures.delivery.planning import plan_delivery
@@ -65,7 +65,7 @@ def test_leaving_while_it_is_off_writes_nothing_and_tells_which_mailboxes_were_l
     restore_connection(ready.pk)
 
     assert (get_writes(sandbox), get_held(sandbox)) == ([], held)
-    left = list_left_behind(Connection.objects.get(pk=ready.pk))
+    left = get_signature_service().list_left_behind(Connection.objects.get(pk=ready.pk))
     assert {each.remote_id for each in left} == delivered
     assert {each.is_conflict for each in left} == {False}
     assert all("switched off here" in each.why for each in left)

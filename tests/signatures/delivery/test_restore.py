@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from integrations.disconnect import steps
-from integrations.disconnect.restoration import Restoration, get_restoration
 from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection, DisconnectStep, Mailbox
+from integrations.signature_service import Restoration, get_signature_service
 from signatures.authoring.templates import save_template
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.deliver import carry_out
@@ -164,7 +164,9 @@ def test_an_edit_made_between_two_connections_is_still_known_as_one(
 def test_leaving_restores_first_and_only_then_revokes(sandbox, ready, before, delivered):
     sandbox.directory.set_signature(int(delivered[0]), "<p>Mine</p>")
     request_disconnect(ready, restores=True, by_label="owner@acme.example")
-    assert get_restoration(ready) == Restoration(total=len(delivered), owed=len(delivered))
+    assert get_signature_service().describe_restore(ready) == Restoration(
+        total=len(delivered), owed=len(delivered)
+    )
 
     run = restore_connection(ready.pk)
 
@@ -172,7 +174,7 @@ def test_leaving_restores_first_and_only_then_revokes(sandbox, ready, before, de
     assert run.started_by_label == "owner@acme.example"
     assert ready.disconnect_step == DisconnectStep.REVOKING
     assert get_held(sandbox) == before | {delivered[0]: "<p>Mine</p>"}
-    assert get_restoration(ready) == Restoration(
+    assert get_signature_service().describe_restore(ready) == Restoration(
         total=len(delivered), restored=len(delivered) - 1, conflicts=1, run_id=run.pk
     )
     assert restore_connection(ready.pk) is None

@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from integrations.connection.notices import watch_connections
 from integrations.connection.permissions import SwitchRefused, switch_off, switch_on
-from integrations.disconnect.restoration import get_restoration
 from integrations.disconnect.steps import (
     DisconnectRefused,
     continue_disconnect,
@@ -27,6 +26,7 @@ from integrations.models import (
     Notice,
     Receipt,
 )
+from integrations.signature_service import get_signature_service
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.restore import carry_out_restore, restore_connection, start_restore
 from signatures.delivery.runs import resume_delivery, stop_delivery
@@ -98,7 +98,7 @@ def test_an_outage_while_originals_go_back_is_waited_out_and_everything_goes_bac
     assert (waiting.state, waiting.skipped, waiting.failed) == (DeliveryRunState.WAITING, 0, 0)
     assert get_place(leaving) == STILL_THERE
     assert continue_disconnect(leaving.pk) is False
-    said = get_restoration(leaving)
+    said = get_signature_service().describe_restore(leaving)
     assert (said.waits_for, said.asks, said.owed) == (waiting.cause, False, len(delivered))
     assert "continue" not in waiting.cause.lower()
     sandbox.faults.clear()

@@ -1,0 +1,94 @@
+"""Signature service: what integrations asks of the app that writes signatures, which it does not import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from integrations.models import Audience, Connection, NoticeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """How far originals were put back. Before a disconnect, only `total` and `owed` are known.
+
+    total: mailboxes that hold, or held, a signature delivered through this connection.
+    conflicts: edited since our last write, and left as they are.
+    failed: could not be put back, whatever the reason.
+    owed: may still hold our signature: not reached yet, or not put back when tried.
+    run_id: the run that puts the originals back; None before it began.
+    waits_for: why nothing moves just now, and since when; '' while it gets on.
+    goes_on_at: when it is tried again by itself. asks: it does not go on by itself, a person decides.
+    """
+
+    total: int = 0
+    restored: int = 0
+    conflicts: int = 0
+    failed: int = 0
+    owed: int = 0
+    run_id: int | None = None
+    waits_for: str = ""
+    waits_since: datetime | None = None
+    goes_on_at: datetime | None = None
+    asks: bool = False
+
+    @property
+    def settled(self) -> int:
+        return self.restored + self.conflicts + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A mailbox that did not get its original back. is_conflict: somebody edited it since, and it was left."""
+
+    remote_id: str
+    email: str
+    why: str
+    is_conflict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What needs a person. path: of the page where it is mended, in this portal."""
+
+    kind: NoticeKind
+    sentence: str
+    what_to_do: str
+    path: str
+
+    @property
+    def audiences(self) -> tuple[Audience, ...]:
+        """Return who is written to; what only the operator can mend is told to the operator as well."""
+        if self.kind == NoticeKind.MISCONFIGURED:
+            return (Audience.OWNERS, Audience.STAFF)
+        return (Audience.OWNERS,)
+
+
+class SignatureService(Protocol):
+    """Answered by `signatures.delivery.restore_report`."""
+
+    def describe_restore(self, connection: Connection) -> Restoration:
+        """Return what a disconnect would do to mailboxes, or how far the restore of this one has gone."""
+
+    def list_left_behind(self, connection: Connection) -> list[LeftBehind]:
+        """Return every mailbox that the restore of this disconnect left as it is, by address."""
+
+    def list_troubles(self, connection: Connection) -> list[Trouble]:
+        """Return deliveries and restores over this connection that need a person."""
+
+    def give_up_restoring(self, connection: Connection, *, by_label: str) -> int | None:
+        """End the restore of this disconnect; return how many mailboxes it leaves, None where it is at work."""
+
+
+_registered: list[SignatureService] = []
+
+
+def register(service: SignatureService) -> None:
+    """Let this answer from now on; called once, when the apps are ready."""
+    _registered[:] = [service]
+
+
+def get_signature_service() -> SignatureService:
+    """Return what was registered."""
+    return _registered[0]
