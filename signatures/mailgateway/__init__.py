@@ -1,6 +1,6 @@
-"""The mail gateway: takes a message in by SMTP, puts each recipient's banner into it, hands it to the next hop.
+"""Mail gateway: takes mail by SMTP, puts each recipient's banner into it, passes it to the next hop.
 
-`slot`, `bodies`, `charsets`, `mime`, `message`, `envelope` and `incoming` are pure: bytes in, bytes out. `relay`
-speaks to the next hop, `server` to whoever hands mail in, `passing` stands between them, `budget` bounds what they
-hold, `rows` asks the database, `run` ties them together.
+`slot`, `bodies`, `charsets`, `mime`, `message`, `envelope` and `incoming` are pure: bytes in, bytes out. `server`
+takes mail in, `next_hop` hands it on, `gateway` connects the two, `memory_budget` and `memory_blocks` bound what they
+hold, `portal` asks the database, `service` starts and stops them.
 """

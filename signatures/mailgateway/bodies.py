@@ -1,4 +1,4 @@
-"""A part's body as it stands in the message, and as the text it means: edits go in without touching the rest.
+"""Bodies: a part's body as bytes and as text, edited without changing the rest.
 
 Each body has `text`, the decoded bytes, and `splice`, which turns edits of the text into the least change of the
 raw bytes. What cannot be read exactly is refused, and the message then goes on unchanged.

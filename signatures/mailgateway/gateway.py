@@ -1,4 +1,4 @@
-"""Passes one message on: a copy for each recipient that gets a banner of their own, one for all others.
+"""Gateway: passes a message on, with a copy for each recipient who has a banner of their own.
 
 Every copy goes out over the session's own connection, one after the other. Before its final dot it is written down
 as being at its end, and after the answer as taken; that is struck out once whoever handed the message in was told.
@@ -65,6 +65,10 @@ class Portal(Protocol):
 
     def mark(self, receipts: Collection[str]) -> None:
         """Write down that these are at their end."""
+        ...
+
+    def forget_old(self) -> None:
+        """Remove receipts that no mail server asks for any more."""
         ...
 
     def unmark(self, receipts: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Finds the slots of a whole message, and writes a recipient's copy: the same bytes outside the slots."""
+"""Message: finds the banner slots of a whole message, and writes a recipient's copy."""
 
 from __future__ import annotations
 

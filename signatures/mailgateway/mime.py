@@ -1,4 +1,4 @@
-"""Reads a message's structure from its raw bytes: where each part's header and body stand, and nothing changed.
+"""MIME structure: where each part's header and body are in the raw bytes; nothing is changed.
 
 Stricter than mail programs are. Where two of them could read a message differently, it is not looked into.
 """

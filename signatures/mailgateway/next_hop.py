@@ -1,4 +1,4 @@
-"""Speaks SMTP to the next hop: one connection, one transaction after the other, every answer kept as it came."""
+"""Next hop: speaks SMTP to it, one transaction after the other, and keeps every answer as it came."""
 
 from __future__ import annotations
 

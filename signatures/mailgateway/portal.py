@@ -1,4 +1,4 @@
-"""Answers the gateway's questions from our rows: whose slot, which banner, what was passed on already."""
+"""Portal: answers the gateway from our rows: whose slot, which banner, what was passed on already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes mail in by SMTP or LMTP, from the networks that may hand it in, and answers for every recipient.
+"""SMTP server: takes mail by SMTP or LMTP from trusted networks, and answers for every recipient.
 
 The transaction with the next hop runs beside the client's, command by command: what it refuses is refused to
 the client in its own words, and its answer to the message is the answer the client gets.
@@ -39,8 +39,8 @@ _NEXT_HOP_EXTENSIONS = ("8BITMIME", "SMTPUTF8", "DSN")
 
 
 @dataclass(slots=True)
-class House:
-    """What all sessions share: the gateway, who may come in, and how much at once."""
+class Listener:
+    """What all sessions share: the gateway, which networks may connect, and how much is taken at once."""
 
     gateway: Gateway
     trusted: Sequence[IPv4Network | IPv6Network]
@@ -48,7 +48,7 @@ class House:
     name: str
     budget: Budget
     data_seconds: float = DATA_SECONDS
-    sessions: set[Intake] = field(default_factory=set)
+    sessions: set[Session] = field(default_factory=set)
     passing: set[asyncio.Task[object]] = field(default_factory=set)
     is_stopping: bool = False
 
@@ -77,7 +77,7 @@ class Transaction:
     recipients: list[Path] = field(default_factory=list)
 
 
-class _Troubles:
+class _ErrorHandler:
     """What aiosmtpd asks when something of ours went wrong: a temporary failure, and nothing of the mail logged."""
 
     async def handle_exception(self, error: Exception) -> str:
@@ -87,24 +87,24 @@ class _Troubles:
         return "451 4.3.0 Something went wrong here. Try again later."
 
 
-class Intake(SMTP):
+class Session(SMTP):
     """One client's session."""
 
     line_length_limit = CHUNK  # of the reader; lines of a message have no limit but the message's
 
-    def __init__(self, house: House, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
-            _Troubles(),
-            data_size_limit=house.size_limit,
+            _ErrorHandler(),
+            data_size_limit=listener.size_limit,
             enable_SMTPUTF8=True,
-            hostname=house.name,
+            hostname=listener.name,
             ident="Countersign mail gateway",
             timeout=IDLE_SECONDS,
             loop=loop,
         )
         self.command_size_limit = LONGEST_COMMAND
         self.command_size_limits = defaultdict(lambda: LONGEST_COMMAND)
-        self._house = house
+        self._listener = listener
         self._hop: NextHop | None = None
         self._transaction: Transaction | None = None
         self._running: asyncio.Task[tuple[Outcome, NextHop | None]] | None = None
@@ -113,13 +113,13 @@ class Intake(SMTP):
     # ── Coming and going ─────────────────────────────────────────────────────────────────────────
 
     async def _handle_client(self) -> None:
-        self._house.sessions.add(self)
+        self._listener.sessions.add(self)
         peer = self._writer.get_extra_info("peername")
-        if not peer or not self._house.trusts(str(peer[0])):
+        if not peer or not self._listener.trusts(str(peer[0])):
             await self.push("554 5.7.1 This gateway takes no mail from here.")
             self._hang_up()
             return
-        if len(self._house.sessions) > MOST_SESSIONS:
+        if len(self._listener.sessions) > MOST_SESSIONS:
             await self.push("421 4.3.2 Too many sessions at once. Try again later.")
             self._hang_up()
             return
@@ -127,7 +127,7 @@ class Intake(SMTP):
 
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
-        self._house.sessions.discard(self)
+        self._listener.sessions.discard(self)
         if self._running is None or self._running.done():
             self._leave_hop()
         # One that still runs is carried to its end: it may be past the point where it can be taken back.
@@ -145,7 +145,7 @@ class Intake(SMTP):
     def finish(self, *, at_once: bool = False) -> None:
         """End the session where the gateway stops and no message is on its way. at_once: or still on its way in."""
         is_free = self._transaction is None or (at_once and self.is_receiving)
-        if self._house.is_stopping and is_free and self.transport is not None:
+        if self._listener.is_stopping and is_free and self.transport is not None:
             self._writer.write(b"421 4.3.2 The gateway is stopping.\r\n")
             self._hang_up()
 
@@ -175,7 +175,7 @@ class Intake(SMTP):
         """Offer what the next hop offers, so that nothing has to be left out or converted on the way."""
         if not await self._is_greeted(hostname, command):
             return
-        offers = [f"SIZE {self._house.size_limit}", "ENHANCEDSTATUSCODES"]
+        offers = [f"SIZE {self._listener.size_limit}", "ENHANCEDSTATUSCODES"]
         offers += [name for name in _NEXT_HOP_EXTENSIONS if name in self._offered]
         lines = [self.hostname, *offers]
         text = [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
@@ -214,12 +214,12 @@ class Intake(SMTP):
             await self.push(refusal)
             return
         size = read_size(sender)
-        if size is not None and size > self._house.size_limit:
-            await self.push(f"552 5.3.4 Messages may have {self._house.size_limit} bytes.")
+        if size is not None and size > self._listener.size_limit:
+            await self.push(f"552 5.3.4 Messages may have {self._listener.size_limit} bytes.")
             return
         reply = await self._open_mail(sender)
         if reply.is_good:
-            largest = self._house.size_limit
+            largest = self._listener.size_limit
             limit = largest if size is None else min(largest, size * 9 // 8 + MORE_THAN_DECLARED)
             self._transaction = Transaction(sender, limit)
         await self._answer(reply)
@@ -266,7 +266,7 @@ class Intake(SMTP):
             return
         transaction = self._transaction
         await self.push("354 End with a dot on a line by itself.")
-        share = self._house.budget.open_share(ARRIVING * transaction.limit)
+        share = self._listener.budget.open_share(ARRIVING * transaction.limit)
         incoming = Incoming(transaction.limit)
         try:
             if not await self._read_message(incoming, share):
@@ -289,7 +289,7 @@ class Intake(SMTP):
     async def _read_message(self, incoming: Incoming, share: Share) -> bool:
         """Return whether the message came to its end in time."""
         try:
-            async with asyncio.timeout(self._house.data_seconds):
+            async with asyncio.timeout(self._listener.data_seconds):
                 while not incoming.is_complete:
                     await self._read_chunk(incoming, share)
         except TimeoutError:
@@ -319,7 +319,7 @@ class Intake(SMTP):
     async def _pass_on(self, transaction: Transaction, incoming: Incoming, share: Share) -> None:
         """The next hop's answers are the client's. A client that leaves meanwhile ends nothing."""
         self._reset_timeout(PASSING_SECONDS)
-        gateway = self._house.gateway
+        gateway = self._listener.gateway
         mail = Mail(transaction.sender, tuple(transaction.recipients), incoming.take())
         await share.hold(len(mail.raw))
         self._running = self._start(gateway.pass_on(mail, self._hop, share))
@@ -347,8 +347,8 @@ class Intake(SMTP):
     def _start(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
         """Return work that goes on when the client leaves, and that stopping waits for."""
         task = self.loop.create_task(work)
-        self._house.passing.add(task)
-        task.add_done_callback(self._house.passing.discard)
+        self._listener.passing.add(task)
+        task.add_done_callback(self._listener.passing.discard)
         return task
 
     # ── The next hop ─────────────────────────────────────────────────────────────────────────────
@@ -356,7 +356,7 @@ class Intake(SMTP):
     async def _get_hop(self) -> NextHop | None:
         if self._hop is None or not self._hop.is_open:
             try:
-                self._hop = await self._house.gateway.connect()
+                self._hop = await self._listener.gateway.connect()
             except HopLost as lost:
                 logger.warning("no mail is taken: %s", lost)
                 self._hop = None

@@ -1,4 +1,4 @@
-"""Runs the gateway: listens, and ends in good order, with every message it took either passed on or handed back."""
+"""Service: runs the gateway until it is stopped; each message is by then passed on or handed back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import idna
@@ -17,7 +16,7 @@ from .gateway import Gateway, Portal
 from .memory_blocks import map_large_blocks
 from .memory_budget import WAIT_SECONDS, Budget
 from .next_hop import END_SECONDS, Address
-from .server import DATA_SECONDS, House, Intake
+from .server import DATA_SECONDS, Listener, Session
 from .slot import Marks
 
 LARGE_MESSAGES = 4  # so many of the largest size are in memory at once
@@ -49,11 +48,7 @@ class Plan:
         return "mailgateway." + (host if host.isascii() else idna.encode(host, uts46=True).decode("ascii"))
 
 
-class Keeper(Portal, Protocol):
-    def forget_old(self) -> None: ...
-
-
-def run(plan: Plan, portal: Keeper, say: Callable[[str], None]) -> bool:
+def run(plan: Plan, portal: Portal, say: Callable[[str], None]) -> bool:
     """Return when SIGTERM or SIGINT came and what was running is done: False where not all came to its end.
 
     Raises OSError where it cannot listen.
@@ -62,53 +57,55 @@ def run(plan: Plan, portal: Keeper, say: Callable[[str], None]) -> bool:
     return asyncio.run(_run(plan, portal, say))
 
 
-async def _run(plan: Plan, portal: Keeper, say: Callable[[str], None]) -> bool:
+async def _run(plan: Plan, portal: Portal, say: Callable[[str], None]) -> bool:
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
-    house, server = await open_house(plan, portal)
+    listener, server = await listen(plan, portal)
     host, port = server.sockets[0].getsockname()[:2]
     say(f"listening on {host}:{port}, passing on to {plan.hop.host}:{plan.hop.port}")
     pruning = loop.create_task(_prune(portal))
     await stopping.wait()
     say(f"stopping; an answer of the next hop is waited for up to {plan.stop_seconds:.0f} seconds")
     pruning.cancel()
-    unfinished = await close_house(house, server, plan)
+    unfinished = await close(listener, server, plan)
     say("stopped" if not unfinished else f"stopped before {unfinished} of its messages were answered")
     return not unfinished
 
 
-async def open_house(plan: Plan, portal: Portal) -> tuple[House, asyncio.Server]:
-    """Return what listens, in the running loop. Raises OSError."""
+async def listen(plan: Plan, portal: Portal) -> tuple[Listener, asyncio.Server]:
+    """Take connections from now on, in the running loop. Raises OSError."""
     gateway = Gateway(
         plan.hop, portal, Marks(plan.public_url), name=plan.name, deadline_seconds=plan.deadline_seconds
     )
     budget = Budget(LARGE_MESSAGES * plan.size_limit, wait_seconds=plan.room_seconds)
-    house = House(gateway, plan.trusted, plan.size_limit, plan.name, budget, data_seconds=plan.data_seconds)
+    listener = Listener(
+        gateway, plan.trusted, plan.size_limit, plan.name, budget, data_seconds=plan.data_seconds
+    )
     loop = asyncio.get_running_loop()
-    return house, await loop.create_server(lambda: Intake(house, loop), plan.host, plan.port)
+    return listener, await loop.create_server(lambda: Session(listener, loop), plan.host, plan.port)
 
 
-async def close_house(house: House, server: asyncio.Server, plan: Plan) -> int:
-    """Nobody comes in any more, and whoever was in has left. Return how many messages were left without an answer."""
+async def close(listener: Listener, server: asyncio.Server, plan: Plan) -> int:
+    """Take no more connections and end those there are. Return how many messages were left without an answer."""
     server.close()
-    unfinished = await _empty(house, plan)
-    house.gateway.close()
+    unfinished = await _end_sessions(listener, plan)
+    listener.gateway.close()
     return unfinished
 
 
-async def _empty(house: House, plan: Plan) -> int:
-    """Sessions between messages have ended; those within one have had their time to finish."""
-    house.is_stopping = True
-    for session in list(house.sessions):
+async def _end_sessions(listener: Listener, plan: Plan) -> int:
+    """End sessions between messages at once; give those within one their time to finish."""
+    listener.is_stopping = True
+    for session in list(listener.sessions):
         session.finish()
-    await _wait_while(lambda: house.is_receiving, plan.receiving_seconds)
-    for session in list(house.sessions):
+    await _wait_while(lambda: listener.is_receiving, plan.receiving_seconds)
+    for session in list(listener.sessions):
         session.finish(at_once=True)
-    await _wait_while(lambda: house.is_busy, plan.receiving_seconds)
-    house.gateway.stop()
-    await _wait_while(lambda: house.is_busy, plan.stop_seconds)
-    return len(house.passing)
+    await _wait_while(lambda: listener.is_busy, plan.receiving_seconds)
+    listener.gateway.stop()
+    await _wait_while(lambda: listener.is_busy, plan.stop_seconds)
+    return len(listener.passing)
 
 
 async def _wait_while(is_so: Callable[[], bool], seconds: float) -> None:
@@ -118,7 +115,7 @@ async def _wait_while(is_so: Callable[[], bool], seconds: float) -> None:
                 await asyncio.sleep(0.05)
 
 
-async def _prune(portal: Keeper) -> None:
+async def _prune(portal: Portal) -> None:
     while True:
         with contextlib.suppress(Exception):  # a database that is away now is asked again in an hour
             await asyncio.to_thread(portal.forget_old)

@@ -1,4 +1,4 @@
-"""Finds our banner's slot in HTML by the one mark it has: our own addresses. No parser that rewrites, no network."""
+"""Banner slot: finds it in HTML by its mark, our own addresses; without a rewriting parser or network."""
 
 from __future__ import annotations
 

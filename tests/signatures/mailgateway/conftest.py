@@ -10,9 +10,10 @@ from ipaddress import ip_network
 
 import pytest
 
+from signatures.mailgateway import service
 from signatures.mailgateway.next_hop import Address
-from signatures.mailgateway.server import House
-from signatures.mailgateway.service import Plan, close_house, open_house
+from signatures.mailgateway.server import Listener
+from signatures.mailgateway.service import Plan
 from tests.support.fake_portal import FakePortal
 from tests.support.mail_corpus import PUBLIC_URL
 from tests.support.mail_sink import Loop, Sink, get_port, listen
@@ -46,7 +47,7 @@ class Running:
 
     port: int
     close: Callable[[], None]
-    house: House
+    listener: Listener
     unfinished: list[int]
 
 
@@ -65,16 +66,16 @@ def start_gateway(mail_loop: Loop, sink_port: int, portal: FakePortal) -> Iterat
             deadline_seconds=3.0,
         )
         plan = dataclasses.replace(plan, **options)
-        house, server = mail_loop.run(open_house(plan, portal))
+        listener, server = mail_loop.run(service.listen(plan, portal))
         closed = threading.Event()
         unfinished: list[int] = []
 
         def close() -> None:
             if not closed.is_set():
                 closed.set()
-                unfinished.append(mail_loop.run(close_house(house, server, plan)))
+                unfinished.append(mail_loop.run(service.close(listener, server, plan)))
 
-        started.append(Running(get_port(server), close, house, unfinished))
+        started.append(Running(get_port(server), close, listener, unfinished))
         return started[-1]
 
     yield start

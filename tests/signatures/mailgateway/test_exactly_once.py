@@ -215,7 +215,7 @@ def stop_while_the_hop_is_at_it(gateway, sink, *recipients: str) -> tuple[SlowHo
 def test_stopping_waits_as_long_as_the_next_hop_and_begins_no_other_copy(start_gateway, sink, portal):
     gateway = start_gateway(receiving_seconds=0.1)
     hop, client, stopping = stop_while_the_hop_is_at_it(gateway, sink, JO, KIM)
-    wait_until(lambda: gateway.house.gateway._is_stopping, what="the time for other messages to be over")
+    wait_until(lambda: gateway.listener.gateway._is_stopping, what="the time for other messages to be over")
     hop.released.set()
 
     assert client.read() == STOPPING
