@@ -1,4 +1,4 @@
-"""Makes signature markup: the same template and values give the same bytes.
+"""Rendering: makes signature markup; the same template and values give the same bytes.
 
 Nothing in here reads a database, a clock, the network or Django's settings.
 """
@@ -7,7 +7,6 @@ from signatures.rendering.absences import Absence, describe_absences
 from signatures.rendering.compile import compile_template
 from signatures.rendering.errors import RenderRefused, TemplateError
 from signatures.rendering.fields import FIELDS, Field, Source, Trust
-from signatures.rendering.preview import FieldOrigin, SignaturePreview, preview_signature
 from signatures.rendering.render import RenderedSignature, render_signature
 from signatures.rendering.template import CompiledTemplate
 
@@ -16,15 +15,12 @@ __all__ = [
     "Absence",
     "CompiledTemplate",
     "Field",
-    "FieldOrigin",
     "RenderRefused",
     "RenderedSignature",
-    "SignaturePreview",
     "Source",
     "TemplateError",
     "Trust",
     "compile_template",
     "describe_absences",
-    "preview_signature",
     "render_signature",
 ]

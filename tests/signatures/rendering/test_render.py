@@ -13,7 +13,6 @@ from signatures.rendering import (
     CompiledTemplate,
     RenderRefused,
     compile_template,
-    preview_signature,
     render_signature,
 )
 
@@ -208,31 +207,6 @@ def test_text_says_the_same_with_links_as_label_and_address():
     signature = render_signature(template, BO | {"company.website": "https://www.acme.example"})
 
     assert signature.text == ("Bo Li  Sales\nA&B\nSite <https://www.acme.example> bo.li@acme.example\n[Logo]")
-
-
-def test_a_preview_without_marks_is_what_is_sent():
-    template = compile_template("<p>{{ sender.name }}, {{ sender.title }}</p>")
-
-    preview = preview_signature(template, BO)
-
-    assert preview.signature == render_signature(template, BO)
-    assert [(o.name, o.source, o.value, o.missing, o.is_sample) for o in preview.origins] == [
-        ("sender.name", "outreach", "Bo Li", "", False),
-        ("sender.title", "outreach", None, "no value", False),
-    ]
-
-
-def test_a_preview_with_marks_shows_samples_where_values_are_missing():
-    template = compile_template(
-        '<p>{{ sender.name }}, {{ sender.title }}</p><img src="{{ sender.photo_url }}" alt="">'
-    )
-
-    preview = preview_signature(template, BO, marks=True)
-
-    assert preview.signature.html == (
-        '<p>Bo Li, ‹Head of Partnerships›</p><img src="https://images.acme.example/people/maren.png" alt="">'
-    )
-    assert [origin.is_sample for origin in preview.origins] == [False, True, True]
 
 
 def test_rendering_needs_no_django_and_is_the_same_in_every_process():
