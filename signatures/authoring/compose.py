@@ -1,4 +1,4 @@
-"""What a sender's signature is at this moment: current assignment, current version, current values."""
+"""Composer: makes a sender's signature from the present assignment, template version and values."""
 
 from __future__ import annotations
 

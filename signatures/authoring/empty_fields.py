@@ -1,4 +1,4 @@
-"""Missing values: how many senders lack each field of a template, and what their signatures do not show then."""
+"""Empty fields: how many senders lack each field of a template, and what their signatures lose."""
 
 from __future__ import annotations
 

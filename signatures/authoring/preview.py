@@ -1,4 +1,4 @@
-"""A signature shown before it is sent: made by the renderer that delivers, from rows that exist now."""
+"""Previews: show signatures before they are sent, by the renderer that delivers."""
 
 from __future__ import annotations
 

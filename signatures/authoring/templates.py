@@ -1,4 +1,4 @@
-"""Templates are saved, shipped ones installed, and given to groups and senders."""
+"""Templates: saves them, installs the shipped ones, and assigns them to groups and senders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After a sync: groups and senders follow the mirror, and what that changed is delivered, if it may be."""
+"""After a sync: groups and senders follow the mirror; what changed is delivered where that is automatic."""
 
 from __future__ import annotations
 

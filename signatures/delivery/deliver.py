@@ -1,4 +1,4 @@
-"""Delivering: carries a delivery out, and decides for each mailbox by what it holds at this moment.
+"""Delivery: carries a run out, and decides for each mailbox by what it holds at this moment.
 
 Outreach has no conditional write: an edit made between this reading and the write that follows it,
 normally within two seconds, is overwritten and kept nowhere.

@@ -1,4 +1,4 @@
-"""Whether two signatures are the same one: digests, and what a reader would see. Pure."""
+"""Signature digests: tell whether two signatures are the same, by bytes or by what is seen of them; pure."""
 
 from __future__ import annotations
 

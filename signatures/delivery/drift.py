@@ -1,4 +1,4 @@
-"""Mailboxes are read back and compared with what we placed; nothing is changed."""
+"""Drift: reads mailboxes back and compares them with what was placed; changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failure watch: when so many writes fail that a person is asked, and when so many go unanswered that the run waits."""
+"""Failure watch: tells when failed writes halt a run, and when unanswered ones make it wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The originals as a list and as a file, for whoever wants them in their own hands."""
+"""Originals: lists what mailboxes held before us, and writes it as a file."""
 
 from __future__ import annotations
 

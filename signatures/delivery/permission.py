@@ -1,4 +1,4 @@
-"""Whether a domain's connection lets us change mailboxes, and the sentence where it does not."""
+"""Permission to deliver: whether a connection lets us read and change mailboxes, and why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What we did to mailboxes before: originals kept, what was placed last, and whether a signature is ours."""
+"""Placements: what was placed in each mailbox last, which original is kept, and what is ours."""
 
 from __future__ import annotations
 

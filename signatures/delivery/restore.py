@@ -1,4 +1,4 @@
-"""Mailboxes get back what they held before us, where they still hold what we wrote."""
+"""Restore: gives mailboxes their originals back where they still hold what we wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delivery retention: old runs and their rows go, except what tells how a mailbox came to hold what it holds."""
+"""Delivery retention: removes old runs and rows, except what tells how a mailbox got its signature."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses of a sender's own banner: how they look, and what may stand in them and nowhere else.
+"""Banner links: the form of a sender's own banner addresses, and what they alone may contain.
 
 They alone may be plain http, where the portal runs on the reader's own machine (the demo), and they alone
 may carry a variable that Outreach replaces when a mail is sent.

@@ -1,4 +1,4 @@
-"""Checks a template when it is saved and turns it into the text that is stored and rendered."""
+"""Compiler: checks a template when it is saved, and turns it into the text that is stored and rendered."""
 
 from __future__ import annotations
 

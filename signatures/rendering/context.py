@@ -1,4 +1,4 @@
-"""Values as they came, checked by trust class and made harmless: the only way into a template."""
+"""Context: checks values by trust class and escapes them: the only way into a template."""
 
 from __future__ import annotations
 

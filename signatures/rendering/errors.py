@@ -1,4 +1,4 @@
-"""The two ways making a signature fails: the template is wrong, or the result must not be sent."""
+"""Rendering errors: the template is wrong, or the result must not be sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The merge fields a template may use: one table, each with how far its value is trusted."""
+"""Merge fields: the table of those a template may use, each with how far its value is trusted."""
 
 from __future__ import annotations
 

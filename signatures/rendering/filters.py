@@ -1,4 +1,4 @@
-"""The filters a template may use. Each passes a missing value through, so its line still disappears."""
+"""Filters: those a template may use; a missing value passes through, so its line still disappears."""
 
 from __future__ import annotations
 

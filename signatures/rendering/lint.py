@@ -1,4 +1,4 @@
-"""What to tell the author of a template that may be saved: removed parts, pictures, contrast, size."""
+"""Template lint: what an author is told of a template that may be saved: lost parts, contrast, size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The template language: Liquid cut down to conditions, fields and ten filters.
+"""Template language: Liquid cut down to conditions, fields and ten filters.
 
 Loops, assignments and includes are left out on purpose: a signature has one sender, so they
 could only cost time or hide where a value comes from.

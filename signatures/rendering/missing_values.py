@@ -1,4 +1,4 @@
-"""Missing values make their line disappear, not leave a gap.
+"""Missing values: remove their line instead of leaving a gap.
 
 A line is the smallest of: a paragraph, div, list item or heading; a table cell; what stands between
 two <br>. Of a line with missing fields, `separators` removes the parts concerned; the line goes when

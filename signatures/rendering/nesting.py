@@ -1,4 +1,4 @@
-"""Conditions and elements must nest: each branch closes what it opens.
+"""Nesting: conditions and elements must close what they open, in each branch.
 
 Otherwise markup that is whole with one branch would be broken with the other, and the check
 of the finished signature would refuse it for some senders only.

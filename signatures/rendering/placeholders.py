@@ -1,4 +1,4 @@
-"""Liquid in markup, put aside and put back: the sanitizer sees stand-ins that survive it.
+"""Placeholders: stand-ins for Liquid in markup that survive the sanitizer.
 
 A tag becomes a comment (comments may stand anywhere, between table rows too), an output in
 text becomes two private characters around a number, in an address a word, in a colour a colour.

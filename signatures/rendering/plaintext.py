@@ -1,4 +1,4 @@
-"""The plain-text twin of a rendered signature."""
+"""Plain text: the text version of a rendered signature."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A checked template and one sender's values become the signature that is sent, or a refusal."""
+"""Renderer: makes the signature that is sent from a checked template and a sender's values, or refuses."""
 
 from __future__ import annotations
 

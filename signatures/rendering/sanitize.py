@@ -1,4 +1,4 @@
-"""Which markup a signature may hold. Everything that is not named here is removed.
+"""Sanitizer: which markup a signature may hold; everything that is not named here is removed.
 
 `sanitize_signature` is the last word before markup leaves this package. What it returns it would return
 unchanged: it is asked again until that holds.

@@ -1,4 +1,4 @@
-"""The private characters that carry meaning between rendering steps and never leave.
+"""Sentinels: private characters that mark positions between rendering steps and never leave.
 
 They are private-use code points: values lose them in `context`; templates that contain them, or refer to
 them by number, are refused when they are saved; the sanitizer drops them. So one seen while a signature is

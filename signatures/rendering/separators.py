@@ -1,4 +1,4 @@
-"""A line of which some fields are missing: its parts, and the separators between them.
+"""Separators: which parts of a line remain when fields are missing, and what joins them.
 
 A separator is · • | or a comma, a dash or slash with spaces around it, or a gap wider than one space, in the
 template's own text (never inside a value). The line is cut there. A part with missing fields and nothing else

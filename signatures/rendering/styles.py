@@ -1,4 +1,4 @@
-"""Which CSS may stand in a style attribute: property by property, value by value.
+"""Styles: which CSS a style attribute may hold, property by property, value by value.
 
 nh3 can restrict properties but not values, and kept `expression(` in some outputs. So each
 declaration is parsed with tinycss2 and written anew from what is recognised; nothing that was

@@ -1,4 +1,4 @@
-"""A template after checking: what is stored, and what renders."""
+"""Compiled template: what is stored after checking, and what renders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serialized markup as a tree of elements and texts, and back.
+"""Markup tree: parses serialized markup into elements and texts, and writes it back.
 
 Reads only what a serializer wrote (no `>` inside attributes, every element closed), which is
 what stored templates are; that keeps it small and fast.

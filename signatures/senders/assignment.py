@@ -1,4 +1,4 @@
-"""Which group a person is in and which template a sender carries: precedence, without I/O."""
+"""Assignment: which group a person is in and which template a sender has, by precedence; pure."""
 
 from __future__ import annotations
 

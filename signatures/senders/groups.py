@@ -1,4 +1,4 @@
-"""Teams become groups, and the groups' order decides for people in several."""
+"""Groups: follow the teams of Outreach, and are ordered by priority."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from integrations.models import Connection, Team
 from portal.models import Domain
 from signatures.models import Group
 
-from .refresh import get_group_rules, refresh_senders
-
-__all__ = ["GroupOrderError", "get_group_rules", "refresh_groups", "reorder_groups"]
+from .refresh import refresh_senders
 
 DEFAULT_GROUP_NAME = "Everyone else"
 

@@ -1,4 +1,4 @@
-"""Senders as a list shows them: found by words and filters, each with its template and its mailboxes."""
+"""Sender list: finds senders by words and filters, each with its template and its mailboxes."""
 
 from __future__ import annotations
 

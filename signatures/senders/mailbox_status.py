@@ -1,4 +1,4 @@
-"""How each mailbox stands: in place, to be delivered, or waiting for somebody. Reads rows, renders nothing."""
+"""Mailbox status: derives for each mailbox whether it is up to date, pending or needs somebody."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mirror's people become senders; what was kept here for them stays."""
+"""Sender refresh: makes senders of the mirror's people, and keeps the values that were entered here."""
 
 from __future__ import annotations
 
@@ -16,16 +16,6 @@ from portal.models import Domain
 from signatures.models import Group, Sender
 
 from .assignment import GroupRule, choose_group
-from .values import FieldSource, get_field_sources, get_values, set_own_values
-
-__all__ = [
-    "FieldSource",
-    "SenderTally",
-    "get_field_sources",
-    "get_values",
-    "refresh_senders",
-    "set_own_values",
-]
 
 CHUNK = 1_000
 

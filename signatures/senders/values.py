@@ -1,4 +1,4 @@
-"""A sender's merge-field values: what the mirror says, with what was written here on top."""
+"""Field values: a sender's merge fields from the mirror, with local overrides on top."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import Assignment, Delivery, Sender, Snapshot, Template
 from signatures.senders import listing
 from signatures.senders.assignment import explain
-from signatures.senders.groups import get_group_rules
 from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
+from signatures.senders.refresh import get_group_rules
 from signatures.senders.values import get_field_sources, set_own_values
 
 from .common import VIEWS, Situation, get_actor, get_page, get_situation
