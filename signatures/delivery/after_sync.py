@@ -22,7 +22,7 @@ AUTOMATIC = "schedule"
 
 
 def follow_mirror(run: SyncRun) -> None:
-    """Groups and senders are as the mirror is, whichever earlier sync was not followed; safe to repeat."""
+    """Bring groups and senders up to the mirror, whichever earlier sync was not followed; safe to repeat."""
     connection = run.connection
     following, _ = Following.objects.get_or_create(connection=connection)
     # A group that came, went or was renamed may move or change people whom the sync did not touch.
@@ -32,7 +32,7 @@ def follow_mirror(run: SyncRun) -> None:
 
 
 def catch_up(connection: Connection) -> None:
-    """Groups and senders follow the last sync of a live connection, unless they have; nothing is delivered."""
+    """Follow the last sync of a live connection, unless that was done; nothing is delivered."""
     run = get_unfollowed_sync(connection, before=timezone.now())
     if run is not None:
         follow_mirror(run)

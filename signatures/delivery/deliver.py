@@ -122,29 +122,13 @@ class DeliveryStrategy:
             return composed
         held = digest(mailbox.signature_html)
         has_banner = sender.banner_key in composed.rendered.html
-        if self._is_in_place(row, mailbox, composed, placement):
+        if _is_in_place(row, mailbox, composed, placement):
             was_ours = row.attempts > 0
             return InPlace(composed.rendered.sha256, held, composed.version_id, was_ours, has_banner)
         if not self._run.overwrites_edits and self._was_edited(row, mailbox, placement, snapshot):
             return EDITED
         return Write(
             row, composed.rendered.html, mailbox.signature_html, composed.version_id, has_banner=has_banner
-        )
-
-    @staticmethod
-    def _is_in_place(
-        row: Delivery, mailbox: MailboxRecord, composed: Composed, placement: Placement | None
-    ) -> bool:
-        held, rendered = digest(mailbox.signature_html), composed.rendered
-        if held == rendered.sha256:
-            return True
-        if placement and (placement.rendered_sha256, placement.returned_sha256) == (rendered.sha256, held):
-            return True
-        # A write whose reply never came, rewritten by the other side: no reply tells what it became.
-        return (
-            row.attempts > 0
-            and held != row.found_sha256
-            and reads_the_same(mailbox.signature_html, rendered.html)
         )
 
     def _was_edited(
@@ -167,7 +151,7 @@ class DeliveryStrategy:
         return ""
 
     def secure(self, writes: Sequence[Write]) -> None:
-        """Each mailbox's original is kept before the first write to it, and never replaced by one of ours."""
+        """Keep each mailbox's original before the first write to it; one of ours never replaces it."""
         connection = self._run.connection
         kept = get_snapshots(connection, [write.row.mailbox_remote_id for write in writes])
         new = []
@@ -191,7 +175,7 @@ class DeliveryStrategy:
         Snapshot.objects.bulk_create(new, batch_size=100)
 
     def record(self, placed: Sequence[Placed]) -> None:
-        """What each mailbox now holds because of us is what we compare with from now on."""
+        """Keep what each mailbox now holds because of us, to compare with from now on."""
         connection, now = self._run.connection, timezone.now()
         since = self._get_banner_since(placed)
         Placement.objects.bulk_create(
@@ -221,8 +205,24 @@ class DeliveryStrategy:
         )
 
     def _get_banner_since(self, placed: Sequence[Placed]) -> dict[str, datetime]:
-        """Return mailbox id -> since when it carries the place for a banner, of those that do now."""
+        """Return mailbox id -> since when its signature has a banner slot, of those that have one now."""
         ids = [each.row.mailbox_remote_id for each in placed if each.has_banner]
         earlier = get_placements(self._run.connection, ids)
         now = timezone.now()
         return {id: (id in earlier and earlier[id].banner_since) or now for id in ids}
+
+
+def _is_in_place(
+    row: Delivery, mailbox: MailboxRecord, composed: Composed, placement: Placement | None
+) -> bool:
+    held, rendered = digest(mailbox.signature_html), composed.rendered
+    if held == rendered.sha256:
+        return True
+    if placement and (placement.rendered_sha256, placement.returned_sha256) == (rendered.sha256, held):
+        return True
+    # A write whose reply never came, rewritten by the other side: no reply tells what it became.
+    return (
+        row.attempts > 0
+        and held != row.found_sha256
+        and reads_the_same(mailbox.signature_html, rendered.html)
+    )

@@ -34,7 +34,7 @@ from .base import (
 )
 from .digest import digest
 from .publisher import ROW_FIELDS, Publisher, StopWatch
-from .runs import complete_run, end_run, fail_run, load_run, put_down, stop_run, take_run
+from .runs import complete_run, end_run, fail_run, load_run, stop_run, take_run, wait_out
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def _work_until_it_ends(
         stop_run(lease, run, stopped.stop, strategy)
     except Exception as error:
         if is_outage(error):
-            put_down(lease, run, error)
+            wait_out(lease, run, error)
         elif isinstance(error, IntegrationError):
             is_over = isinstance(error, ConnectionLost)
             end_state = DeliveryRunState.SKIPPED if is_over else DeliveryRunState.HALTED
@@ -208,8 +208,8 @@ class _Executor:
 def _read_live(gateway: GatewayLike, people: Sequence[str]) -> tuple[dict[str, MailboxRecord], set[str]]:
     """Return the people's mailboxes by id, and the people of whom a record cannot be read.
 
-    A reading with an odd record in it is asked for again in halves, so that the record costs its owner alone.
-    Where nothing can be read, it is no odd record but an outage: the gateway's error passes through.
+    A reading with an unreadable record is repeated in halves, so that only the record's owner is left out.
+    Any other error of the gateway passes through.
     """
     if not people:
         return {}, set()

@@ -50,7 +50,7 @@ def list_originals(domain: Domain) -> Iterator[Original]:
 
 
 def write_originals(domain: Domain, stream: TextIO, format: str) -> int:
-    """The originals are in the stream; return how many.
+    """Write the originals into the stream; return how many.
 
     format: 'jsonl' is exact, one object a line. 'csv' opens in a spreadsheet: a cell that one would run
     as a formula starts with an apostrophe there.

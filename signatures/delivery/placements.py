@@ -44,7 +44,7 @@ def was_written_by_us(connection: Connection, mailbox_id: str, held_sha256: str)
 
 
 def note_delivered(connection: Connection, until: datetime | None) -> None:
-    """What changed until then needs no further delivery; an earlier instant changes nothing."""
+    """Note that what changed until then needs no further delivery; an earlier instant changes nothing."""
     following, _ = Following.objects.get_or_create(connection=connection)
     if until and (following.delivered_until is None or following.delivered_until < until):
         Following.objects.filter(pk=following.pk).update(delivered_until=until)

@@ -150,7 +150,7 @@ def _fill(
 
 
 def drop_plans(domain: Domain) -> None:
-    """Plans of the domain that nobody started are gone."""
+    """Remove the domain's plans that nobody started."""
     plans = DeliveryRun.objects.filter(
         domain=domain,
         kind=DeliveryRun.Kind.DELIVER,
@@ -161,7 +161,7 @@ def drop_plans(domain: Domain) -> None:
 
 
 def drop_run(run: DeliveryRun) -> None:
-    """A plan that was only looked at is gone."""
+    """Remove a plan that was only looked at."""
     Delivery.objects.filter(run=run).delete()
     run.delete()
 

@@ -45,7 +45,16 @@ from .permission import say_why_unwritable
 from .placements import get_account_keys, get_placements, get_snapshots, was_written_by_us
 from .planning import was_edited
 from .restore_report import describe_run
-from .runs import CONFLICT_CODE, GONE_CODE, IDLE, SETTLED_CODES, get_leaving_run, get_owing, give_up, is_due
+from .runs import (
+    CONFLICT_CODE,
+    GONE_CODE,
+    IDLE,
+    SETTLED_CODES,
+    get_disconnect_restore,
+    get_owing,
+    give_up,
+    is_due,
+)
 
 CHUNK = 500
 CONFLICT = Refusal(
@@ -65,16 +74,16 @@ NOT_EDITABLE = Refusal(
 def start_restore(connection: Connection, *, by_label: str, only_sender: Sender | None = None) -> DeliveryRun:
     """A restore of every original not yet given back is queued; one that is under way is returned as it is.
 
-    Deliveries that have not begun, wait or halted are given up for it; leaving, which gives everything back,
+    Deliveries that have not begun, wait or halted are given up for it; a disconnect, which puts everything back,
     gives up an earlier restore as well.
     Raises: DeliveryBlocked, where one is writing this moment (it stops by itself when disconnecting),
     or, outside a disconnect, where nothing may be written.
     """
-    is_leaving = connection.state == ConnectionState.DISCONNECTING
-    why_not = "" if is_leaving else say_why_unwritable(connection)
-    if is_leaving and only_sender is not None:
+    is_disconnecting = connection.state == ConnectionState.DISCONNECTING
+    why_not = "" if is_disconnecting else say_why_unwritable(connection)
+    if is_disconnecting and only_sender is not None:
         raise DeliveryBlocked("Outreach is being disconnected: every original goes back as it is.")
-    present = get_leaving_run(connection) if is_leaving else _get_unfinished(connection)
+    present = get_disconnect_restore(connection) if is_disconnecting else _get_unfinished(connection)
     if present is not None and not present.is_finished:
         return present
     if why_not:
@@ -83,7 +92,7 @@ def start_restore(connection: Connection, *, by_label: str, only_sender: Sender 
     DeliveryRun.objects.filter(
         connection=connection, kind=DeliveryRun.Kind.RESTORE, state=DeliveryRunState.PLANNING
     ).delete()
-    _give_up_idle(connection, with_restores=is_leaving)
+    _give_up_idle(connection, with_restores=is_disconnecting)
     try:
         with transaction.atomic():
             run = DeliveryRun.objects.create(
@@ -117,7 +126,7 @@ def _get_unfinished(connection: Connection) -> DeliveryRun | None:
 
 
 def _give_up_idle(connection: Connection, *, with_restores: bool) -> None:
-    """No run of the domain is in the way, except one that is being written this moment."""
+    """Give up every run of the domain that is not being carried out this moment."""
     runs = DeliveryRun.objects.filter(domain=connection.domain_id)
     if not with_restores:
         runs = runs.filter(kind=DeliveryRun.Kind.DELIVER)
@@ -128,7 +137,7 @@ def _give_up_idle(connection: Connection, *, with_restores: bool) -> None:
 def get_owed(connection: Connection, only_sender: Sender | None = None) -> QuerySet[Snapshot]:
     """Return the originals that were not given back, of all mailboxes or of one sender's.
 
-    Once leaving, without those that it found edited since, or gone.
+    During a disconnect, without those that it found edited since, or gone.
     """
     owed = Snapshot.objects.filter(
         domain=connection.domain_id, account_key__in=get_account_keys(connection), restored_at=None
@@ -203,7 +212,7 @@ def _get_owners(connection: Connection, mailbox_ids: Sequence[str]) -> dict[str,
 def carry_out_restore(
     run_id: int, *, progress: ReportProgress | None = None, gateway_factory: OpenGateway | None = None
 ) -> DeliveryRun:
-    """The restore is as far as it can go now; where it is complete and we are leaving, the next step is due."""
+    """Take the restore as far as it can go now; where it completes a disconnect's first step, the next one is due."""
     run = carry_out_run(
         run_id,
         kind=DeliveryRun.Kind.RESTORE,
@@ -216,14 +225,14 @@ def carry_out_restore(
 
 
 def restore_connection(connection_id: UUID | str) -> DeliveryRun | None:
-    """A connection that is leaving has its originals put back as far as that goes now; None where it does not.
+    """Put the originals of a connection that is being disconnected back, as far as that goes now; None for another.
 
     Raises: DeliveryBlocked, while a delivery is still stopping.
     """
     connection = Connection.objects.select_related("domain").get(pk=connection_id)
     if not _is_restoring(connection):
         return None
-    run = get_leaving_run(connection)
+    run = get_disconnect_restore(connection)
     if run is not None and _report(run):  # killed between its end and the report of it
         return run
     run = start_restore(connection, by_label=connection.disconnect_requested_by_label)
@@ -238,9 +247,9 @@ def _is_restoring(connection: Connection) -> bool:
 
 
 def _report(run: DeliveryRun) -> bool:
-    """Return whether leaving may go on, and then tell it: the restore is complete and not one original is owed."""
+    """Let the disconnect go on where the restore is complete and no original is owed; return whether it does."""
     connection = Connection.objects.get(pk=run.connection_id)
-    is_done = run.state == DeliveryRunState.COMPLETE and run == get_leaving_run(connection)
+    is_done = run.state == DeliveryRunState.COMPLETE and run == get_disconnect_restore(connection)
     if not is_done or not _is_restoring(connection) or get_owed(connection).exists():
         return False
     outcome = describe_run(run)
@@ -260,13 +269,13 @@ def _open_gateway(run: DeliveryRun) -> AbstractContextManager[GatewayLike]:
 
 
 class RestoreStrategy:
-    """Gives a mailbox its original back where it holds our last write; anything else is somebody's, and stays."""
+    """Puts a mailbox's original back where it holds our last write; what a person wrote stays."""
 
     def __init__(self, run: DeliveryRun) -> None:
         self._run = run
 
     def why_stop(self, connection: Connection) -> Stop | None:
-        """Return why nothing may be written now, or None; leaving is no reason, it is the occasion."""
+        """Return why nothing may be written now, or None; during a disconnect nothing stops a restore."""
         return None if connection.state == ConnectionState.DISCONNECTING else why_delivery_stops(connection)
 
     def decide(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[RowDecision]:
@@ -302,7 +311,7 @@ class RestoreStrategy:
         """Nothing needs keeping: what a restore writes over is ours."""
 
     def record(self, placed: Sequence[Placed]) -> None:
-        """These mailboxes are their owners' again."""
+        """Note that these mailboxes hold their originals, and nothing of ours."""
         ids = [each.row.mailbox_remote_id for each in placed]
         connection = self._run.connection
         keys = get_account_keys(connection)
@@ -314,7 +323,7 @@ class RestoreStrategy:
         ).delete()
 
     def why_unsettled(self) -> str:
-        """Return what leaving asks a person about: mailboxes that may still hold our signature."""
+        """Return what a disconnect asks a person about: mailboxes that may still hold our signature."""
         if not _is_restoring(Connection.objects.get(pk=self._run.connection_id)):
             return ""
         owing = get_owing(self._run).count()

@@ -10,12 +10,12 @@ from integrations.signature_service import LeftBehind, Restoration, Trouble
 from signatures.models import DeliveryRun, DeliveryRunState, DeliveryState, Placement
 
 from .placements import get_account_keys
-from .runs import CONFLICT_CODE, IDLE, get_leaving_run, get_owing, give_up
+from .runs import CONFLICT_CODE, IDLE, get_disconnect_restore, get_owing, give_up
 
 
 def describe_restore(connection: Connection) -> Restoration:
-    """Return how many mailboxes hold our signature, and how far the restore of this leaving has gone."""
-    run = get_leaving_run(connection)
+    """Return how many mailboxes hold our signature, and how far the restore of this disconnect has gone."""
+    run = get_disconnect_restore(connection)
     if run is not None:
         return describe_run(run)
     placed = Placement.objects.filter(
@@ -27,7 +27,7 @@ def describe_restore(connection: Connection) -> Restoration:
 
 def list_left_behind(connection: Connection) -> list[LeftBehind]:
     """Return what the restore of this disconnect did not give back, with its reason, by address."""
-    run = get_leaving_run(connection)
+    run = get_disconnect_restore(connection)
     if run is None:
         return []
     left = [
@@ -48,7 +48,7 @@ def list_troubles(connection: Connection) -> list[Trouble]:
     if halted is None:
         return []
     what_to_do = "Look at what was refused on the page of the delivery, then go on with it or end it there."
-    if halted == get_leaving_run(connection):
+    if halted == get_disconnect_restore(connection):
         what_to_do = (
             "Outreach stays connected until somebody decides: continue on the page of the restore, "
             "or leave the mailboxes as they are on the Outreach page."
@@ -83,8 +83,8 @@ def describe_run(run: DeliveryRun) -> Restoration:
 
 @transaction.atomic
 def give_up_restoring(connection: Connection, *, by_label: str) -> int | None:
-    """The restore of this leaving is over; return how many mailboxes it leaves, None where it is at work."""
-    run = get_leaving_run(connection)
+    """End the restore of this disconnect; return how many mailboxes it leaves, None where it is at work."""
+    run = get_disconnect_restore(connection)
     if connection.state != ConnectionState.DISCONNECTING or run is None:
         return None
     if not DeliveryRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state__in=IDLE).exists():

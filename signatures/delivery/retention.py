@@ -17,9 +17,9 @@ FINISHED = (DeliveryRunState.COMPLETE, DeliveryRunState.FAILED, DeliveryRunState
 DELIVERS = Q(run__kind=DeliveryRun.Kind.DELIVER)
 
 NEEDED = (
-    # `standing`: how the last attempt went, over each connection.
+    # `mailbox_status`: how the last attempt went, over each connection.
     (("run__connection", "mailbox_remote_id"), DELIVERS & ~Q(state=DeliveryState.SKIPPED)),
-    # `history.was_written_by_us`: the last write that was tried.
+    # `placements.was_written_by_us`: the last write that was tried.
     (("run__domain", "mailbox_remote_id"), DELIVERS & ~Q(rendered_sha256="")),
     # The last write that was confirmed, for whoever asks what a mailbox got from us.
     (("run__domain", "mailbox_remote_id"), DELIVERS & Q(state=DeliveryState.DELIVERED)),
@@ -56,12 +56,12 @@ def get_kept_days(run: DeliveryRun) -> int | None:
 def _get_old_runs() -> QuerySet[DeliveryRun]:
     limit = get_limit(settings.DELIVERY_KEEP_DAYS)
     runs = DeliveryRun.objects.filter(state__in=FINISHED, finished_at__lt=limit)
-    # What a restore settled decides about leaving until that has ended.
+    # What a restore settled decides how a disconnect goes on until that has ended.
     return runs.exclude(connection__state=ConnectionState.DISCONNECTING)
 
 
 def _get_whole_runs() -> list[int]:
-    """Return the last restore of each connection: what it left behind is shown after leaving, too."""
+    """Return the last restore of each connection: what it left behind is shown after the disconnect, too."""
     restores = DeliveryRun.objects.filter(kind=DeliveryRun.Kind.RESTORE).order_by()
     return list(restores.values("connection").annotate(last=Max("pk")).values_list("last", flat=True))
 

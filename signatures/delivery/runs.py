@@ -41,7 +41,7 @@ def load_run(run_id: int) -> DeliveryRun:
 
 
 def start_delivery(run: DeliveryRun, *, by_label: str, by: User | None = None) -> DeliveryRun:
-    """The planned run is queued, for `carry_out`. An earlier one that halted is given up for it.
+    """Queue the planned run, for `carry_out`. An earlier one that halted is given up for it.
 
     Raises: DeliveryBlocked, where writing is not allowed, another run is unfinished, or this one has started.
     """
@@ -61,7 +61,7 @@ def start_delivery(run: DeliveryRun, *, by_label: str, by: User | None = None) -
 
 
 def resume_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
-    """A halted run is queued again and continues with what is left; a restore also with what it could not put back.
+    """Queue a halted run again, with what is left; a restore also with what it could not put back.
 
     Raises: DeliveryBlocked.
     """
@@ -109,7 +109,7 @@ def _record(run: DeliveryRun, act: str, by_label: str) -> None:
 
 @transaction.atomic
 def stop_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
-    """A run that waits or asks is over; the mailboxes it had not reached keep what they hold.
+    """End a run that waits or asks; the mailboxes it had not reached keep what they hold.
 
     Raises: DeliveryBlocked, where it is at work or over; where it is a restore that asks, which ends by being
     continued and is in nobody's way; or the restore of a disconnect: that is left on the connection's page.
@@ -117,7 +117,7 @@ def stop_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
     idle = DeliveryRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state__in=IDLE).first()
     if idle is None:
         raise DeliveryBlocked("This run is at work this moment, or over. Nothing was stopped; look again.")
-    if idle == get_leaving_run(idle.connection):
+    if idle == get_disconnect_restore(idle.connection):
         raise DeliveryBlocked(
             "This restore belongs to a disconnect. Leave its mailboxes as they are on the Outreach page."
         )
@@ -138,7 +138,7 @@ def stop_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
 
 @transaction.atomic
 def give_up(run_ids: Collection[int], cause: str) -> None:
-    """These runs are skipped; nobody holds them any more, so a process that still did stops by itself."""
+    """Skip these runs; nobody holds them any more, so a process that still did stops by itself."""
     now = timezone.now()
     left = Delivery.objects.filter(run__in=run_ids, state__in=LEFT)
     counts = dict(left.order_by().values_list("run").annotate(left=Count("pk")))
@@ -188,7 +188,7 @@ def take_run(run_id: int, kind: str) -> Lease | None:
 
 
 def _plan_claimed_again(run: DeliveryRun) -> None:
-    """Writes that were in the air count as attempts, and are in the ledger with their outcome unknown."""
+    """Plan writes of unknown outcome again, each counted as an attempt and recorded in the ledger."""
     claimed = Delivery.objects.filter(run=run, state=DeliveryState.CLAIMED)
     for mailbox_id in claimed.values_list("mailbox_remote_id", flat=True):
         record_unknown_write(
@@ -202,7 +202,7 @@ def _plan_claimed_again(run: DeliveryRun) -> None:
 
 
 def complete_run(lease: Lease, run: DeliveryRun, strategy: Strategy) -> None:
-    """The run is complete, or asks a person about what it could not settle."""
+    """Complete the run, or let it ask a person about what it could not settle."""
     unsettled = strategy.why_unsettled()
     if unsettled:
         lease.release(state=DeliveryRunState.HALTED, cause=unsettled, waiting_since=timezone.now())
@@ -211,7 +211,7 @@ def complete_run(lease: Lease, run: DeliveryRun, strategy: Strategy) -> None:
 
 
 def stop_run(lease: Lease, run: DeliveryRun, stop: Stop, strategy: Strategy) -> None:
-    """The run is in the state that `stop` asks for; one with nothing left to do is complete instead."""
+    """Put the run into the state that `stop` asks for; one with nothing left to do is complete instead."""
     if stop.state in (DeliveryRunState.SKIPPED, DeliveryRunState.FAILED):
         end_run(lease, run, stop.state, stop.cause)
         return
@@ -224,8 +224,8 @@ def stop_run(lease: Lease, run: DeliveryRun, stop: Stop, strategy: Strategy) -> 
     lease.release(state=stop.state, cause=stop.cause, resume_at=resume_at, waiting_since=timezone.now())
 
 
-def put_down(lease: Lease, run: DeliveryRun, outage: Exception) -> None:
-    """The run waits for the outage to pass, longer each time nothing was settled in between, without end.
+def wait_out(lease: Lease, run: DeliveryRun, outage: Exception) -> None:
+    """Let the run wait for the outage to pass, longer each time nothing was settled in between, without end.
 
     Where the database itself is away the lease lapses instead, and the sweep takes the run up all the same.
     """
@@ -248,14 +248,14 @@ def put_down(lease: Lease, run: DeliveryRun, outage: Exception) -> None:
 
 
 def fail_run(lease: Lease, run: DeliveryRun, fault: Exception) -> None:
-    """A fault of ours ended the run; which and where is in the run, the ledger and the log."""
+    """End the run for a fault of ours; which and where is in the run, the ledger and the log."""
     with transaction.atomic():
         end_run(lease, run, DeliveryRunState.FAILED, say_fault(fault, job=run.job_label))
         record_fault(fault, connection=run.connection, job=run.job_label)
 
 
 def end_run(lease: Lease, run: DeliveryRun, state: DeliveryRunState, cause: str) -> None:
-    """The run is over; what was not attempted is skipped for the run's cause.
+    """End the run; what was not attempted is skipped for the run's cause.
 
     A restore is over when it is complete and not before: whatever else would end it, it asks a person, who
     continues it or leaves what is left as it is. So does any run that halts.
@@ -277,7 +277,7 @@ def end_run(lease: Lease, run: DeliveryRun, state: DeliveryRunState, cause: str)
 
 
 def _plan_owed_again(run: DeliveryRun) -> int:
-    """What a restore tried and could not put back is tried again; return how many mailboxes that are.
+    """Plan what a restore tried and could not put back again; return how many mailboxes that are.
 
     Only once everything else was reached: otherwise the first few that fail would keep the others waiting.
     """
@@ -297,8 +297,8 @@ def _plan_owed_again(run: DeliveryRun) -> int:
     return number
 
 
-def get_leaving_run(connection: Connection) -> DeliveryRun | None:
-    """Return the restore of this leaving, or None where there is none."""
+def get_disconnect_restore(connection: Connection) -> DeliveryRun | None:
+    """Return the restore that belongs to this connection's disconnect, or None."""
     if connection.state not in LEAVING or not connection.disconnect_restores:
         return None
     runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.RESTORE)

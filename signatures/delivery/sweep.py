@@ -14,7 +14,7 @@ from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
 
 from .after_sync import get_unfollowed_sync
 from .planning import drop_run
-from .runs import get_leaving_run, give_up, is_due
+from .runs import get_disconnect_restore, give_up, is_due
 
 MAKING = timedelta(minutes=5)  # longer than listing what to restore took an earlier version
 UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost its task
@@ -48,7 +48,7 @@ def list_owing_connections() -> list[UUID]:
         created_at__gte=timezone.now() - MAKING,
     )
     leaving = leaving.exclude(pk__in=making.values("connection"))
-    runs = ((connection.pk, get_leaving_run(connection)) for connection in leaving)
+    runs = ((connection.pk, get_disconnect_restore(connection)) for connection in leaving)
     return [pk for pk, run in runs if run is None or run.state not in busy]
 
 

@@ -61,69 +61,68 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _allowed_values() -> dict[str, frozenset[str]]:
-    """Return property -> what its value may be made of: kinds (length, colour, …) and keywords."""
-    border = _LENGTH | _COLOUR | _LINE_STYLES
-    table: dict[str, frozenset[str]] = {
-        # Ink and ground. `background` is limited to a colour: url() would fetch.
-        "color": _COLOUR,
-        "background": _COLOUR | {"none"},
-        "background-color": _COLOUR,
-        # Type. Families are names only; a web font would have to be fetched.
-        "font": _LENGTH | _words("family slash number normal italic bold bolder lighter"),
-        "font-family": _words("family"),
-        "font-size": _LENGTH | _words("small medium large smaller larger"),
-        "font-style": _words("normal italic"),
-        "font-variant": _words("normal small-caps"),
-        "font-weight": _words("number normal bold bolder lighter"),
-        "letter-spacing": _LENGTH | _words("normal negative"),
-        "line-height": _LENGTH | _words("number normal"),
-        "text-align": _words("left right center justify"),
-        "text-decoration": _COLOUR | _words("none underline line-through solid dotted"),
-        "text-decoration-color": _COLOUR,
-        "text-transform": _words("none uppercase lowercase capitalize"),
-        "white-space": _words("normal nowrap"),
-        "word-break": _words("normal break-word"),
-        "overflow-wrap": _words("normal break-word anywhere"),
-        "direction": _words("ltr rtl"),
-        # Boxes. No position, float, transform or z-index: a signature must not cover the message it stands
-        # under. No display: none, and `hidden` takes out what it hides. Text of no size or no colour can still
-        # be written, since size 0 is how designers close gaps between pictures; `advice` names it.
-        "display": _words("block inline inline-block table table-row table-cell"),
-        "vertical-align": _LENGTH | _words("top middle bottom baseline"),
-        "width": _LENGTH | {"auto"},
-        "min-width": _LENGTH,
-        "max-width": _LENGTH | {"none"},
-        "height": _LENGTH | {"auto"},
-        "padding": _LENGTH,
-        "margin": _LENGTH | {"auto"},
-        "border": border,
-        "border-color": _COLOUR,
-        "border-width": _LENGTH,
-        "border-style": _LINE_STYLES,
-        "border-radius": _LENGTH,
-        "border-collapse": _words("collapse separate"),
-        "border-spacing": _LENGTH,
-        "table-layout": _words("auto fixed"),
-        "outline": _words("none length"),
-        # Outlook's spacing quirks: both only turn its own additions off.
-        "mso-line-height-rule": _words("exactly"),
-        "mso-table-lspace": _LENGTH,
-        "mso-table-rspace": _LENGTH,
-        "-ms-interpolation-mode": _words("bicubic"),
-        "-webkit-text-size-adjust": _LENGTH | {"none"},
-    }
-    for side in _SIDES:
-        table[f"padding-{side}"] = _LENGTH
-        table[f"margin-{side}"] = _LENGTH | {"auto"}
-        table[f"border-{side}"] = border
-        table[f"border-{side}-color"] = _COLOUR
-        table[f"border-{side}-width"] = _LENGTH
-        table[f"border-{side}-style"] = _LINE_STYLES
-    return table
-
-
-ALLOWED_STYLES = _allowed_values()
+_BORDER = _LENGTH | _COLOUR | _LINE_STYLES
+# Property -> what its value may be made of: kinds (length, colour, …) and keywords.
+_UNSIDED: dict[str, frozenset[str]] = {
+    # Ink and ground. `background` is limited to a colour: url() would fetch.
+    "color": _COLOUR,
+    "background": _COLOUR | {"none"},
+    "background-color": _COLOUR,
+    # Type. Families are names only; a web font would have to be fetched.
+    "font": _LENGTH | _words("family slash number normal italic bold bolder lighter"),
+    "font-family": _words("family"),
+    "font-size": _LENGTH | _words("small medium large smaller larger"),
+    "font-style": _words("normal italic"),
+    "font-variant": _words("normal small-caps"),
+    "font-weight": _words("number normal bold bolder lighter"),
+    "letter-spacing": _LENGTH | _words("normal negative"),
+    "line-height": _LENGTH | _words("number normal"),
+    "text-align": _words("left right center justify"),
+    "text-decoration": _COLOUR | _words("none underline line-through solid dotted"),
+    "text-decoration-color": _COLOUR,
+    "text-transform": _words("none uppercase lowercase capitalize"),
+    "white-space": _words("normal nowrap"),
+    "word-break": _words("normal break-word"),
+    "overflow-wrap": _words("normal break-word anywhere"),
+    "direction": _words("ltr rtl"),
+    # Boxes. No position, float, transform or z-index: a signature must not cover the message it stands
+    # under. No display: none, and `hidden` takes out what it hides. Text of no size or no colour can still
+    # be written, since size 0 is how designers close gaps between pictures; `lint` names it.
+    "display": _words("block inline inline-block table table-row table-cell"),
+    "vertical-align": _LENGTH | _words("top middle bottom baseline"),
+    "width": _LENGTH | {"auto"},
+    "min-width": _LENGTH,
+    "max-width": _LENGTH | {"none"},
+    "height": _LENGTH | {"auto"},
+    "padding": _LENGTH,
+    "margin": _LENGTH | {"auto"},
+    "border": _BORDER,
+    "border-color": _COLOUR,
+    "border-width": _LENGTH,
+    "border-style": _LINE_STYLES,
+    "border-radius": _LENGTH,
+    "border-collapse": _words("collapse separate"),
+    "border-spacing": _LENGTH,
+    "table-layout": _words("auto fixed"),
+    "outline": _words("none length"),
+    # Outlook's spacing quirks: both only turn its own additions off.
+    "mso-line-height-rule": _words("exactly"),
+    "mso-table-lspace": _LENGTH,
+    "mso-table-rspace": _LENGTH,
+    "-ms-interpolation-mode": _words("bicubic"),
+    "-webkit-text-size-adjust": _LENGTH | {"none"},
+}
+_OF_A_SIDE: dict[str, frozenset[str]] = {
+    "padding-{side}": _LENGTH,
+    "margin-{side}": _LENGTH | {"auto"},
+    "border-{side}": _BORDER,
+    "border-{side}-color": _COLOUR,
+    "border-{side}-width": _LENGTH,
+    "border-{side}-style": _LINE_STYLES,
+}
+ALLOWED_STYLES = _UNSIDED | {
+    name.format(side=side): kinds for side in _SIDES for name, kinds in _OF_A_SIDE.items()
+}
 
 # What hides an element. It counts while a template is made, so that what it hides can be taken out.
 _HIDING: dict[str, frozenset[str]] = {

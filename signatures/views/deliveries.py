@@ -17,7 +17,7 @@ from signatures.delivery.permission import say_why_unreadable, say_why_unwritabl
 from signatures.delivery.planning import fill_plan, open_plan
 from signatures.delivery.report import IN_PROGRESS, count_mailboxes, describe_progress
 from signatures.delivery.retention import get_kept_days
-from signatures.delivery.runs import get_leaving_run, resume_delivery, start_delivery, stop_delivery
+from signatures.delivery.runs import get_disconnect_restore, resume_delivery, start_delivery, stop_delivery
 from signatures.forms.deliveries import DeliveryFilters, PlanForm
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot, Template
 
@@ -94,7 +94,7 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     for word in words.split()[:6]:
         rows = rows.filter(Q(mailbox_email__icontains=word) | Q(sender__name__icontains=word))
     counted = Delivery.objects.filter(run=run).order_by().values("state").annotate(number=Count("pk"))
-    is_leaving = run == get_leaving_run(run.connection) and not run.is_finished
+    is_leaving = run == get_disconnect_restore(run.connection) and not run.is_finished
     context = {
         "run": run,
         "progress": describe_progress(run),
