@@ -19,6 +19,8 @@ from tests.support.installation import Installation
 from tests.support.portal_process import as_json
 from tests.support.token_renewal import age
 
+pytestmark = pytest.mark.soak
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.postgres import find_programs
 
+pytestmark = pytest.mark.soak
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

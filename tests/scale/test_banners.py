@@ -16,7 +16,7 @@ from tests.support.installation import Installation, wait_until
 from tests.support.portal_process import find_free_port
 from tests.support.postgres import Cluster
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.soak, pytest.mark.postgres]
 
 
 def test_b9_banners_are_shown_and_counted_while_postgresql_is_away(

@@ -16,7 +16,7 @@ from tests.support.installation import Installation, wait_until
 
 from .test_postgres import LEAVE, SYNC_AND_DELIVER, found_and_connect, get_signatures
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.soak, pytest.mark.postgres]
 
 # What the worker's tasks and sweeps do with a leaving connection, again and again, with nobody else at work.
 WORK = """

@@ -20,7 +20,7 @@ from tests.support.postgres import SUPERUSER, Cluster
 
 from .test_postgres import DOMAIN, SYNC_AND_DELIVER, do_the_job, found_and_connect
 
-pytestmark = [pytest.mark.postgres, pytest.mark.pgbouncer]
+pytestmark = [pytest.mark.soak, pytest.mark.postgres, pytest.mark.pgbouncer]
 
 # Eight threads read as the portal reads large tables, over four connections of the server's.
 READ_IN_THREADS = """

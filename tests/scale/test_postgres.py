@@ -15,7 +15,7 @@ from tests.support.installation import Installation, wait_until
 from tests.support.portal_process import as_json
 from tests.support.token_renewal import REFRESHERS
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.soak, pytest.mark.postgres]
 
 DOMAIN = "acme.example"
 OWNER = "dana@acme.example"

@@ -15,7 +15,7 @@ from integrations.outreach.sandbox import Sandbox
 from tests.support.installation import Installation, wait_until
 from tests.support.portal_process import as_json, find_free_port
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.soak, pytest.mark.redis]
 
 DOMAIN = "acme.example"
 

@@ -20,6 +20,8 @@ from tests.support.connections import get_values
 from tests.support.installation import wait_until
 from tests.support.token_renewal import REFRESHERS, age, read_one
 
+pytestmark = pytest.mark.soak
+
 
 def access_token(connection):
     connection.refresh_from_db()

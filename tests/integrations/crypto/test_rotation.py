@@ -17,6 +17,8 @@ from integrations.crypto.sealing import open_sealed, seal
 from integrations.models import Connection
 from tests.support.connections import get_values
 
+pytestmark = pytest.mark.soak
+
 NEW_KEY = base64.urlsafe_b64encode(b"the newest key of 32 bytes here!").decode()
 LOST_KEY = base64.urlsafe_b64encode(b"a key that was lost in a move...").decode()
 

@@ -18,6 +18,7 @@ from tests.support.disconnects import LEAVER, assert_erased, get_queue, get_stat
 from tests.support.installation import wait_until
 
 pytestmark = [
+    pytest.mark.soak,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("unchanged_bystander", "without_waiting"),
 ]

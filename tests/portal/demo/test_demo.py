@@ -18,6 +18,8 @@ import pytest
 from tests.support.installation import ROOT, wait_until
 from tests.support.portal_process import Outreach, find_free_port
 
+pytestmark = pytest.mark.soak
+
 PATIENCE_SECONDS = 150
 
 

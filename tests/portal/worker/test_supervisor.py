@@ -20,6 +20,8 @@ from portal.management.commands.serve import describe_installation
 from portal.worker.liveness import is_running
 from tests.support.installation import Installation, wait_until
 
+pytestmark = pytest.mark.soak
+
 GRACE_SECONDS = 8
 PATIENCE_SECONDS = 90  # several processes start on a machine that may be busy
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.installation import Installation, migrate_template, wait_until
 
+pytestmark = pytest.mark.soak
+
 EVENTS = 1_200
 
 FILL = f"""

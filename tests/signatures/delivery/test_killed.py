@@ -16,6 +16,8 @@ import pytest
 from integrations.outreach.sandbox import Sandbox
 from tests.support.deliveries import get_held, get_writes
 
+pytestmark = pytest.mark.soak
+
 SCRIPT = Path(__file__).parents[2] / "support/killed_runs.py"
 # A moment and how often it may come before the kill: writes are many, recordings are one in fifty.
 MOMENTS = (("claimed", 12), ("answered", 12), ("sent", 1), ("recorded", 2))

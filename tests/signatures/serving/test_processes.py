@@ -21,7 +21,7 @@ from tests.support.banner_company_script import MAKE_COMPANY, SHOW_BLUE_TO_ALL, 
 from tests.support.installation import Installation, wait_until
 from tests.support.portal_process import find_free_port
 
-pytestmark = pytest.mark.usefixtures("fresh_serving")
+pytestmark = [pytest.mark.soak, pytest.mark.usefixtures("fresh_serving")]
 
 READER = "someone.in.particular@reader.example"
 
