@@ -215,7 +215,7 @@ class CampaignAdmin(OperatorAdmin):
 
     @admin.action(description="Bring back")
     def bring_back(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
-        self._act(request, queryset, bring_back_campaign, "is back, paused.")
+        self._act(request, queryset, bring_back_campaign, "restored, paused.")
 
 
 class CampaignDomainFilter(DomainFilter):

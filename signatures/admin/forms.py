@@ -42,7 +42,7 @@ class _SenderForm(forms.ModelForm):
         unfit = build_context(self.get_values()).missing
         for name in OWN_VALUES:
             if cleaned.get(name) and name in unfit:
-                self.add_error(name, ValidationError(f"This cannot be used: {unfit[name]}."))
+                self.add_error(name, ValidationError(f"Not valid: {unfit[name]}."))
         return cleaned
 
     def get_values(self) -> dict[str, str]:

@@ -35,23 +35,23 @@ def _say(pair: Comparison) -> str:
     better, worse = f"“{pair.better.name}”", f"“{pair.worse.name}”"
     if not pair.better.trials or not pair.worse.trials:
         unseen = worse if pair.better.trials else better
-        return f"Not enough yet: no reader has fetched {unseen}."
+        return f"No significant difference yet: {unseen} has no impressions."
     if pair.is_clear:
         return (
-            f"{better} gets more clicks than {worse}: {say_share(pair.better.share)} of its pictures are clicked, "
+            f"{better} has a higher click-through rate than {worse}: {say_share(pair.better.share)} "
             f"against {say_share(pair.worse.share)}. The difference is between {say_points(pair.interval.low)} "
-            f"and {say_points(pair.interval.high)} percentage points."
+            f"and {say_points(pair.interval.high)} percentage points (95 % confidence)."
         )
     if not pair.tells:
-        return f"Not enough yet: neither {better} nor {worse} was clicked."
+        return f"No significant difference yet: neither {better} nor {worse} was clicked."
     if pair.needed:
         return (
-            f"Not enough yet to tell {better} and {worse} apart: about {round_off(pair.needed):,} more pictures "
-            f"fetched are needed to tell a difference of {say_points(pair.tells)} percentage points."
+            f"No significant difference yet between {better} and {worse}: about {round_off(pair.needed):,} more "
+            f"impressions are needed to detect a difference of {say_points(pair.tells)} percentage points."
         )
     return (
-        f"No difference shows between {better} and {worse}. The pictures are enough to see one of "
-        f"{say_points(pair.tells)} percentage points four times in five."
+        f"No significant difference between {better} and {worse}. The impressions are enough to detect one of "
+        f"{say_points(pair.tells)} percentage points with 80 % power."
     )
 
 

@@ -15,9 +15,9 @@ from signatures.models import Campaign, DailyCount, Decision, Placement, Sender
 
 DELIVERED, ELIGIBLE, MOVED = "delivered", "eligible", "moved"
 STATES: tuple[tuple[str, str], ...] = (
-    (DELIVERED, "In their signature"),
-    (ELIGIBLE, "Not delivered in its time"),
-    (MOVED, "Had it, in other groups now"),
+    (DELIVERED, "In signature"),
+    (ELIGIBLE, "Not delivered while active"),
+    (MOVED, "Moved to another group"),
 )
 _LABELS = dict(STATES)
 CHUNK = 1_000

@@ -15,7 +15,7 @@ from signatures.models import Banner, Campaign, DailyCount, DailyTotal, Group
 from .significance import Interval, Rate
 
 DEFAULT_BANNER = "Default banner"
-GONE = "No longer there"
+GONE = "Removed"
 NO_GROUP = "No group"
 DAYS_DRAWN = 92  # more are drawn by week
 SORTS = ("name", "pictures", "clicked", "set_apart", "clicked_apart")
@@ -163,7 +163,7 @@ def list_banners(domain: Domain, period: Period, campaign_id: int) -> list[Line]
             banner.pk,
             banner.name,
             _read(counted.pop(banner.pk, {})),
-            note="No longer shown" if banner.archived_at else "",
+            note="Archived" if banner.archived_at else "",
         )
         for banner in present
     ]

@@ -31,13 +31,13 @@ def check_campaign(values: Mapping[str, Any]) -> dict[str, str]:
     wrong = {}
     starts_at, ends_at = values.get("starts_at"), values.get("ends_at")
     if starts_at and ends_at and ends_at <= starts_at:
-        wrong["ends_at"] = "It must end after it starts."
+        wrong["ends_at"] = "The end must be after the start."
     if {"cap_times", "cap_days"} <= values.keys():
         cap = {name: values[name] for name in ("cap_times", "cap_days")}
         if (cap["cap_times"] is None) != (cap["cap_days"] is None):
             empty = "cap_days" if cap["cap_days"] is None else "cap_times"
-            wrong[empty] = "A cap needs both: how often, and within how many days."
-        wrong |= {name: "Write 1 or more, or leave both empty." for name, value in cap.items() if value == 0}
+            wrong[empty] = "A frequency cap needs both: max. impressions and period."
+        wrong |= {name: "Enter 1 or more, or leave both empty." for name, value in cap.items() if value == 0}
     return wrong
 
 

@@ -83,18 +83,22 @@ def _lint_alone(campaign: CampaignRule, facts: Facts) -> list[Finding]:
     found = []
     if campaign.ends_at is not None and campaign.ends_at <= facts.at:
         found.append(
-            Finding(Level.NEVER, "over", "It is over. Give it a later end, or archive it; its results stay.")
+            Finding(
+                Level.NEVER,
+                "over",
+                "The end date has passed. Set a later one, or archive the campaign; its results are kept.",
+            )
         )
     if not campaign.banners:
-        found.append(Finding(Level.NEVER, "no_banner", "It has no banner. Add one."))
+        found.append(Finding(Level.NEVER, "no_banner", "No banner. Add one."))
     if campaign.is_paused:
-        found.append(Finding(Level.NEVER, "paused", "It is paused. Start it when it is ready."))
+        found.append(Finding(Level.NEVER, "paused", "Paused. Start it when it is ready."))
     if not facts.place_is_on:
         found.append(
             Finding(
                 Level.NEVER,
                 "place_off",
-                "Signatures carry no banner at all: the place for it is switched off. Turn it on.",
+                "The banner slot is off, so signatures show no banner. Turn it on.",
             )
         )
     if not _count_senders(campaign, facts):
@@ -105,12 +109,12 @@ def _lint_alone(campaign: CampaignRule, facts: Facts) -> list[Finding]:
             Finding(
                 Level.NEVER,
                 "no_senders",
-                f"Nobody sends with it: {named} {'have' if len(campaign.group_ids) > 1 else 'has'} no senders. "
+                f"No senders: {named} {'have' if len(campaign.group_ids) > 1 else 'has'} none. "
                 "Choose other groups."
                 if named
-                else "Nobody sends with it: there are no senders in its groups. Choose other groups."
+                else "No senders in its sender groups. Choose other groups."
                 if campaign.group_ids
-                else "Nobody sends with it: there are no senders yet.",
+                else "No senders yet.",
             )
         )
     return found
@@ -127,9 +131,7 @@ def _lint_audience(campaign: CampaignRule, conditions: Sequence[Condition], fact
         return []
     if not conditions:
         return [
-            Finding(
-                Level.NEVER, "audience_unreadable", "Its audience cannot be read any more. Write it again."
-            )
+            Finding(Level.NEVER, "audience_unreadable", "The stored audience is not valid. Save it again.")
         ]
     found = []
     if not facts.knows_recipients:
@@ -137,8 +139,8 @@ def _lint_audience(campaign: CampaignRule, conditions: Sequence[Condition], fact
             Finding(
                 Level.NEVER,
                 "nobody_known",
-                "It is for a chosen audience, and nothing tells us who receives: there is no key for the decision API "
-                "and no merge variable. Set one up under “Who receives”, or take the audience away.",
+                "The campaign has an audience, but recipients are unknown: there is no API key and no merge variable. "
+                "Set one up under “Recipients”, or remove the audience.",
             )
         )
     if facts.why_no_prospects and needs_prospect(conditions):
@@ -157,7 +159,7 @@ def _lint_audience(campaign: CampaignRule, conditions: Sequence[Condition], fact
                 Level.DOUBT,
                 "nobody_matched",
                 f"None of {tally.looked_up:,} recipients was in its audience since {tally.since.day} "
-                f"{tally.since:%B %Y}. Look at its conditions.",
+                f"{tally.since:%B %Y}. Review its conditions.",
             )
         )
     missing = facts.unlabelled.get(campaign.id, ())
@@ -167,7 +169,7 @@ def _lint_audience(campaign: CampaignRule, conditions: Sequence[Condition], fact
                 Level.INFO,
                 "no_label",
                 f"{', '.join(missing)} {'has' if len(missing) == 1 else 'have'} no label. "
-                "Give one, so that everybody can read the audience.",
+                "Add one to make the audience readable.",
             )
         )
     return found
@@ -181,7 +183,7 @@ def _lint_lists(conditions: Sequence[Condition], facts: Facts) -> list[Finding]:
         for value in condition.values:
             name, count = facts.lists.get(value, ("", 0))
             if not name:
-                sentence = "Its audience names a recipient list that was deleted. Choose another."
+                sentence = "The audience uses a recipient list that was deleted. Choose another."
                 found.append(Finding(Level.DOUBT, "list_gone", sentence))
             elif not count:
                 sentence = f"The recipient list “{name}” is empty. Upload its file again."
@@ -200,8 +202,9 @@ def _lint_beside(
             Finding(
                 Level.NEVER,
                 "outranked",
-                f"“{winner.name}” always stands before it: for everybody, in all its groups, for its whole time. "
-                "Give this one a higher priority, or other dates.",
+                f"It is always outranked by “{winner.name}”: for everyone, in all its sender groups, for "
+                "its whole schedule. "
+                "Raise its priority or change its dates.",
             )
         )
     else:
@@ -218,7 +221,7 @@ def _lint_beside(
                 Finding(
                     Level.INFO,
                     "same_priority",
-                    f"It overlaps with {names} at the same priority; the older campaign shows.",
+                    f"Overlaps with {names} at the same priority; the older campaign wins.",
                 )
             )
     return found

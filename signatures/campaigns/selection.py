@@ -211,27 +211,27 @@ def _lot(campaign_id: int, banner: BannerRule, who: str) -> float:
 def _say(campaign: CampaignRule, why: Why, winner: CampaignRule | None, *, zone: tzinfo) -> str:
     match why:
         case Why.OUTRANKED if winner is not None:
-            beats = "has the higher priority" if winner.priority > campaign.priority else "is older"
-            return f"It could show; “{winner.name}” {beats}."
+            beats = "has a higher priority" if winner.priority > campaign.priority else "is older"
+            return f"Outranked by “{winner.name}”, which {beats}."
         case Why.NOT_YET:
-            return f"It starts on {_moment(campaign.starts_at, zone)}."
+            return f"Starts on {_moment(campaign.starts_at, zone)}."
         case Why.OVER if campaign.ends_at is not None:
-            return f"It ended on {_moment(campaign.ends_at, zone)}."
+            return f"Ended on {_moment(campaign.ends_at, zone)}."
         case Why.CAPPED if campaign.cap is not None:
             times = "once" if campaign.cap.times == 1 else f"{campaign.cap.times} times"
             days = "a day" if campaign.cap.days == 1 else f"{campaign.cap.days} days"
-            return f"This recipient had it {times} within {days}, which is its cap."
+            return f"Frequency cap reached: {times} within {days}."
         case _:
             return _SENTENCES[why]
 
 
 _SENTENCES = {
-    Why.CHOSEN: "It runs, it is for this sender and this reader, and none stands before it.",
-    Why.PAUSED: "It is paused.",
-    Why.NO_BANNER: "It has no banner to show.",
-    Why.OTHER_GROUP: "It is for other groups of senders.",
-    Why.NOBODY_KNOWN: "It is for a chosen audience, and nobody is known to receive this.",
-    Why.NOT_IN_AUDIENCE: "This recipient is not in its audience.",
+    Why.CHOSEN: "Active, matches this sender and recipient, and nothing outranks it.",
+    Why.PAUSED: "Paused.",
+    Why.NO_BANNER: "No banner.",
+    Why.OTHER_GROUP: "For other sender groups.",
+    Why.NOBODY_KNOWN: "Has an audience, and the recipient is unknown.",
+    Why.NOT_IN_AUDIENCE: "The recipient is not in its audience.",
 }
 
 

@@ -108,7 +108,7 @@ def explain_banner(
     actor_label: the person in whose name the recipient is looked up, where an audience needs their record.
     image_ids: banner id -> the image it had at `at`, for those that had another one than now.
     """
-    facts, answers = None, _Answers({}, "Nobody is known to receive this: sender, group and date decide.")
+    facts, answers = None, _Answers({}, "Unknown recipient: selected by sender, group and date.")
     if address:
         needed = frozenset().union(*map(get_needed, board.audiences.values()))
         question = make_question(domain, address, board, asked=needed)
@@ -163,7 +163,7 @@ def _find_out(question: Question, board: Board, *, actor_label: str) -> _Answers
     """Return which conditions of the board's audiences hold for the recipient."""
     local = question.judge_local()
     if not question.asked:
-        return _Answers(local, "No audience asks for this recipient’s record, so nobody was looked up.")
+        return _Answers(local, "No audience needs prospect fields, so the recipient was not looked up.")
     looked_up = ask_outreach(question, within=PERSON_WAITS_SECONDS, actor_label=actor_label, job=JOB)
     return _Answers({**local, **looked_up.conditions}, _say(looked_up, question, zone=board.zone))
 
@@ -176,16 +176,16 @@ def _say(looked_up: LookedUp, question: Question, *, zone: tzinfo) -> str:
         return _say_earlier(looked_up, question, until=f"{looked_up.until.astimezone(zone):%H:%M %Z}")
     if looked_up.gap is Gap.NOT_CONNECTED:
         return f"Not looked up: {say_why_no_look_ups(get_connection(question.domain))}"
-    failed = f"The look-up at Outreach failed, so no audience of prospects holds. {looked_up.error}".rstrip()
+    failed = f"The look-up in Outreach failed, so audiences with prospect fields do not match. {looked_up.error}".rstrip()
     return GAPS.get(looked_up.gap, failed)
 
 
 def _say_earlier(looked_up: LookedUp, question: Question, *, until: str) -> str:
     if not looked_up.conditions:
-        return f"Asked about within the hour, without an answer. It is asked again from {until} on."
-    sentence = f"Looked up within the last hour; what held then counts until {until}."
+        return f"Looked up in the last hour without an answer. The next look-up is possible from {until}."
+    sentence = f"Looked up in the last hour; the matches count until {until}."
     if question.judge_conditions(None).keys() - looked_up.conditions.keys():
-        sentence += " Conditions that are newer than that are not known yet."
+        sentence += " Conditions changed since then are unknown."
     return sentence
 
 

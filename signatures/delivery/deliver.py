@@ -25,10 +25,8 @@ from .permission import say_why_unreadable, say_why_unwritable
 from .placements import get_placements, get_snapshots, note_delivered, was_written_by_us
 from .planning import EDITED, say_why_closed
 
-MOVED = Refusal(
-    "moved", "In Outreach this mailbox is gone or belongs to somebody else now, so nothing was written."
-)
-PERSON_GONE = Refusal("person_gone", "This person is locked or gone in Outreach, so nothing was written.")
+MOVED = Refusal("moved", "The mailbox was removed in Outreach or has another owner, so nothing was written.")
+PERSON_GONE = Refusal("person_gone", "This person is inactive in Outreach, so nothing was written.")
 
 
 def carry_out(
@@ -63,7 +61,7 @@ def why_delivery_stops(connection: Connection) -> Stop | None:
         return Stop(DeliveryRunState.SKIPPED, why_not)
     if connection.paused_at is not None:
         return Stop(
-            DeliveryRunState.WAITING, "Deliveries are paused. This one goes on when they are resumed."
+            DeliveryRunState.WAITING, "Deliveries are paused. This one continues when they are resumed."
         )
     why_not = say_why_unwritable(connection)
     return Stop(DeliveryRunState.HALTED, why_not) if why_not else None

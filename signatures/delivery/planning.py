@@ -29,24 +29,24 @@ CHUNK = 500
 
 EDITED = Refusal(
     "edited",
-    "Somebody edited this signature in Outreach since we wrote it, so theirs is kept. "
-    "Deliver with “overwrite edits” to replace it.",
+    "This signature was edited in Outreach since the last delivery, so the edit is kept. "
+    "Choose “Overwrite manual edits” to replace it.",
 )
 RESTORED = Refusal(
     "restored",
-    "Its original was put back, so it stays. A delivery that a person starts writes the signature again.",
+    "The original was restored, so it is kept. A delivery started by a person writes the signature again.",
 )
 NOT_EDITABLE = Refusal(
     "not_editable",
-    "Outreach does not let our account edit this mailbox. Share it with that account in Outreach.",
+    "The mailbox is not shared with the integration user. Share it in Outreach.",
 )
 LOCK_UNKNOWN = Refusal(
     "lock_unknown",
-    "Outreach did not say whether this person is locked, so nothing is written until it does.",
+    "Outreach did not report whether this person is locked, so nothing is written.",
 )
 EDITABLE_UNKNOWN = Refusal(
     "editable_unknown",
-    "Outreach did not say whether our account may edit this mailbox, so nothing is written until it does.",
+    "Outreach did not report whether the integration user may edit this mailbox, so nothing is written.",
 )
 
 

@@ -17,8 +17,8 @@ IN_PROGRESS = (DeliveryRunState.PLANNING, *UNFINISHED_DELIVERY)
 def describe_plan(run: DeliveryRun) -> str:
     """Return who would change, who stays, who cannot and why."""
     lines = [
-        f"{run.planned:,} mailboxes would change, {run.unchanged:,} stay, {run.refused:,} cannot, "
-        f"{run.left_out:,} are left out because their people are locked in Outreach."
+        f"{run.planned:,} mailboxes would change, {run.unchanged:,} unchanged, {run.refused:,} blocked, "
+        f"{run.left_out:,} inactive in Outreach."
     ]
     return "\n".join([*lines, *list_reasons(run, [DeliveryState.REFUSED])])
 
@@ -27,7 +27,7 @@ def describe_outcome(run: DeliveryRun) -> str:
     """Return what became of a run that was carried out."""
     word = "restored" if run.kind == DeliveryRun.Kind.RESTORE else "delivered"
     lines = [
-        f"{run.delivered:,} {word}, {run.unchanged:,} unchanged, {run.refused:,} not possible, "
+        f"{run.delivered:,} {word}, {run.unchanged:,} unchanged, {run.refused:,} blocked, "
         f"{run.failed:,} failed, {run.skipped:,} skipped."
     ]
     return "\n".join([*lines, *list_reasons(run, [DeliveryState.REFUSED, DeliveryState.FAILED])])
@@ -77,15 +77,15 @@ def _describe_state(run: DeliveryRun) -> str:
     restoring = run.kind == DeliveryRun.Kind.RESTORE
     match run.state:
         case DeliveryRunState.PLANNING:
-            return "Comparing every signature with what its mailbox holds. Nothing is written."
+            return "Comparing every signature with its mailbox. Nothing is written."
         case DeliveryRunState.QUEUED:
-            return f"{count_mailboxes(run.planned).capitalize()} wait for the background worker."
+            return f"{count_mailboxes(run.planned).capitalize()} wait for the worker."
         case DeliveryRunState.RUNNING:
-            return f"{done} {'looked at' if restoring else 'done'}."
+            return f"{done} {'checked' if restoring else 'done'}."
         case DeliveryRunState.WAITING:
             return f"{done} done; waiting."
         case DeliveryRunState.HALTED:
-            return f"Stopped after {done}. It asks you whether to go on."
+            return f"Stopped after {done}. Continue or stop."
         case DeliveryRunState.COMPLETE:
             return f"Complete: {count_mailboxes(run.delivered)} {'restored' if restoring else 'delivered'}."
         case DeliveryRunState.PLANNED:

@@ -116,13 +116,13 @@ def stop_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
     """
     idle = DeliveryRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state__in=IDLE).first()
     if idle is None:
-        raise DeliveryBlocked("This run is at work this moment, or over. Nothing was stopped; look again.")
-    if idle == get_disconnect_restore(idle.connection):
         raise DeliveryBlocked(
-            "This restore belongs to a disconnect. Leave its mailboxes as they are on the Outreach page."
+            "This run is being carried out or has ended. Nothing was stopped; reload the page."
         )
+    if idle == get_disconnect_restore(idle.connection):
+        raise DeliveryBlocked("This restore belongs to a disconnect. Stop it on the Outreach page.")
     if idle.kind == DeliveryRun.Kind.RESTORE and idle.state == DeliveryRunState.HALTED:
-        raise DeliveryBlocked("A restore that asks you is continued, not stopped; nothing waits for it.")
+        raise DeliveryBlocked("A halted restore can only be continued.")
     give_up([run.pk], f"Stopped by {by_label}.")
     run.refresh_from_db()
     record_act(

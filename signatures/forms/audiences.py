@@ -31,10 +31,10 @@ from signatures.campaigns.editing import refuse_missing_lists
 from signatures.models import AttributeLabel, RecipientList
 
 _HINTS = {
-    Kind.TEXT: "One on each line; upper and lower case are the same.",
-    Kind.TAGS: "One tag on each line.",
+    Kind.TEXT: "One per line, not case-sensitive.",
+    Kind.TAGS: "One tag per line.",
     Kind.NUMBER: "A number.",
-    Kind.DOMAIN: "Such as acme.com, one on each line.",
+    Kind.DOMAIN: "Such as acme.com, one per line.",
 }
 
 
@@ -120,13 +120,13 @@ class AudienceBuilder:
         if attribute.kind is Kind.LIST:
             row.choices = [(key, label) for (name, key), label in self.names.labels.items() if name == "list"]
         elif attribute.name == "owner":
-            row.hint = "Address or full name of one of your people, one on each line."
+            row.hint = "E-mail address or full name of a user, one per line."
         elif attribute.name in LABELLED:
             labels = [label for (name, _), label in self.names.labels.items() if name == attribute.name]
             row.hint = (
-                f"A label or an id in Outreach, one on each line. Labels: {', '.join(labels)}."
+                f"A label or an Outreach ID, one per line. Labels: {', '.join(labels)}."
                 if labels
-                else "Ids in Outreach, one on each line. Give them labels to read them here by name."
+                else "Outreach IDs, one per line. Add field labels to use names."
             )
         self.rows.append(row)
 
@@ -142,7 +142,7 @@ class AudienceBuilder:
         if "add" in typed:
             attribute = ATTRIBUTE_BY_NAME.get(typed.get("new", ""))
             if attribute is None:
-                self.error = "Choose what the new condition asks about."
+                self.error = "Choose a field for the new condition."
             elif len(self.rows) >= MAX_CONDITIONS:
                 self.error = f"An audience has at most {MAX_CONDITIONS} conditions."
             else:
@@ -164,7 +164,7 @@ class AudienceBuilder:
         if name == "owner":
             found = value if value.isdecimal() else find_owner(self.domain, value)
             if not found:
-                raise AudienceError(row.index, f"None of your people, or more than one, is “{value}”.")
+                raise AudienceError(row.index, f"“{value}” is no user, or more than one.")
             return found
         if name in LABELLED:
             folded = value.casefold()
@@ -176,7 +176,9 @@ class AudienceBuilder:
             if named:
                 return named[0]
             if not value.isdecimal():
-                raise AudienceError(row.index, f"“{value}” is no label and no id. Give it a label first.")
+                raise AudienceError(
+                    row.index, f"“{value}” is neither a label nor an ID. Add a field label first."
+                )
         return value
 
     def read(self) -> tuple[Condition, ...] | None:
@@ -199,12 +201,13 @@ class AudienceBuilder:
 class ListForm(forms.Form):
     """A recipient list's name and the file that says who is in it."""
 
-    name = forms.CharField(label="Name", max_length=120, help_text="What audiences call it.")
+    name = forms.CharField(label="Name", max_length=120, help_text="Shown in audiences.")
     file = forms.FileField(
         label="CSV file",
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv"}),
-        help_text="A column of mail domains or addresses, with or without a heading. Addresses are kept as digests "
-        "only, and cannot be read back.",
+        help_text="A column of mail domains or addresses, with or without a heading. Addresses are stored "
+        "as pseudonyms "
+        "only.",
     )
 
     def __init__(
@@ -232,8 +235,8 @@ class LabelForm(forms.ModelForm):
     class Meta:
         model = AttributeLabel
         fields = ["kind", "key", "label"]
-        labels = {"kind": "What", "key": "Number", "label": "Label"}
-        help_texts = {"key": "1 to 150 for a custom field; else the id in Outreach."}
+        labels = {"kind": "Type", "key": "Number or ID", "label": "Label"}
+        help_texts = {"key": "1 to 150 for a custom field; otherwise the ID in Outreach."}
 
     def __init__(self, *args: Any, domain: Domain | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -244,12 +247,12 @@ class LabelForm(forms.ModelForm):
         kind, key = cleaned.get("kind"), str(cleaned.get("key", "")).strip()
         most = CUSTOM_FIELDS if kind == AttributeLabel.Kind.CUSTOM else 10**18
         if kind and key and (not key.isdecimal() or not 1 <= int(key) <= most):
-            words = f"a number from 1 to {CUSTOM_FIELDS}" if most == CUSTOM_FIELDS else "the id, a number"
-            self.add_error("key", f"Write {words}.")
+            words = f"a number from 1 to {CUSTOM_FIELDS}" if most == CUSTOM_FIELDS else "the ID, a number"
+            self.add_error("key", f"Enter {words}.")
         elif kind and key:
             cleaned["key"] = str(int(key))
             domain = self._domain or cleaned.get("domain")
             same = AttributeLabel.objects.filter(domain=domain, kind=kind, key=cleaned["key"])
             if same.exclude(pk=self.instance.pk or 0).exists():
-                self.add_error("key", "This has a label already. Change that one.")
+                self.add_error("key", "This already has a label. Edit that one.")
         return cleaned

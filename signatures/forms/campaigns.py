@@ -38,13 +38,13 @@ class CampaignForm(forms.ModelForm):
     """A campaign's name, time, senders, order, cap and UTM parameters."""
 
     starts_at = WallTimeField(label="Starts")
-    ends_at = WallTimeField(label="Ends", required=False, help_text="Empty: until somebody stops it.")
+    ends_at = WallTimeField(label="Ends", required=False, help_text="Empty: no end date.")
     groups = GroupsField(
         Group.objects.none(),
-        label="Groups of senders",
+        label="Sender groups",
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="None ticked: everybody’s signature shows it.",
+        help_text="None selected: all senders.",
     )
 
     class Meta:
@@ -54,16 +54,16 @@ class CampaignForm(forms.ModelForm):
             "utm_source", "utm_medium", "utm_campaign",
         ]  # fmt: skip
         labels = {
-            "cap_times": "At most",
-            "cap_days": "Within days",
+            "cap_times": "Max. impressions per recipient",
+            "cap_days": "Period (days)",
             "utm_source": "utm_source",
             "utm_medium": "utm_medium",
             "utm_campaign": "utm_campaign",
         }
         help_texts = {
-            "priority": "Of campaigns that could show, the one with the higher number does; then the older one.",
-            "cap_times": "How often one known recipient gets it. Empty: as often as it is due.",
-            "cap_days": "7 for a week.",
+            "priority": "The campaign with the higher number wins; at the same priority, the older one.",
+            "cap_times": "For known recipients. Empty: no frequency cap.",
+            "cap_days": "Such as 7.",
             "utm_campaign": "Such as spring-webinar.",
         }
 
@@ -77,7 +77,7 @@ class CampaignForm(forms.ModelForm):
             # A group that was archived meanwhile stays ticked until somebody unticks it.
             mine = Q(domain=self._domain) & (Q(archived_at=None) | Q(campaigns=self.instance.pk or 0))
             groups.queryset = Group.objects.filter(mine).distinct()
-            self.fields["starts_at"].help_text = f"Wall time in {zone.key}, the domain’s time zone."
+            self.fields["starts_at"].help_text = f"Time zone: {zone.key}."
         self.initial["starts_at"] = to_wall(self.instance.starts_at or timezone.now(), zone)
         self.initial["ends_at"] = to_wall(self.instance.ends_at, zone) if self.instance.ends_at else None
 
@@ -135,22 +135,22 @@ def cut_for(place: BannerPlace, upload: Any) -> BannerImage:
 class BannerForm(forms.ModelForm):
     """A banner's picture, what it says, where it leads and how often it is taken."""
 
-    picture = forms.FileField(label="Picture", widget=forms.FileInput(attrs={"accept": "image/*"}))
+    picture = forms.FileField(label="Image", widget=forms.FileInput(attrs={"accept": "image/*"}))
     link = forms.CharField(
         label="Link",
         max_length=2000,
         widget=forms.TextInput(attrs={"type": "url", "placeholder": "https://"}),
-        help_text="https only. The campaign’s UTM parameters are added where the link has none of its own.",
+        help_text="https only. The campaign’s UTM parameters are added unless the link has its own.",
     )
 
     class Meta:
         model = Banner
         fields = ["name", "picture", "alt", "link", "weight", "utm_content"]
-        labels = {"alt": "Text in place of the picture", "utm_content": "utm_content"}
+        labels = {"alt": "Alt text", "utm_content": "utm_content", "weight": "Traffic share (weight)"}
         help_texts = {
-            "name": "What you call it here and in the results.",
-            "weight": "Beside the campaign’s other banners: 2 is shown twice as often as 1.",
-            "utm_content": "Tells the banners of one campaign apart in your analytics.",
+            "name": "Shown here and in results.",
+            "weight": "Relative to the campaign’s other banners: 2 gets twice the share of 1.",
+            "utm_content": "Identifies the banner in your web analytics.",
         }
 
     def __init__(self, *args: Any, place: BannerPlace, **kwargs: Any) -> None:
@@ -159,8 +159,8 @@ class BannerForm(forms.ModelForm):
         size = f"{2 * place.width} × {2 * place.height}"
         self.fields["picture"].required = self.instance.pk is None
         self.fields["picture"].help_text = (
-            f"PNG, JPEG, GIF or WebP, best {size} pixels: it is shown at {place.width} × {place.height} "
-            "and cut to that around its middle."
+            f"PNG, JPEG, GIF or WebP, ideally {size} pixels: shown at {place.width} × {place.height} "
+            "and cropped to that from its centre."
         )
 
     def clean_link(self) -> str:
@@ -186,15 +186,15 @@ class PlaceForm(forms.ModelForm):
     """The place for a banner in every signature, and what it shows when no campaign does."""
 
     picture = forms.FileField(
-        label="Default picture", required=False, widget=forms.FileInput(attrs={"accept": "image/*"})
+        label="Default image", required=False, widget=forms.FileInput(attrs={"accept": "image/*"})
     )
-    drop_picture = forms.BooleanField(label="Remove the default picture", required=False)
+    drop_picture = forms.BooleanField(label="Remove default image", required=False)
     default_link = forms.CharField(
         label="Default link",
         required=False,
         max_length=2000,
         widget=forms.TextInput(attrs={"type": "url", "placeholder": "https://"}),
-        help_text="Where a click leads when no campaign runs. Empty: the company’s website.",
+        help_text="Link of the default banner. Empty: the company’s website.",
     )
 
     class Meta:
@@ -203,15 +203,15 @@ class PlaceForm(forms.ModelForm):
             "is_on", "width", "height", "alt", "picture", "drop_picture", "default_alt", "default_link",
         ]  # fmt: skip
         labels = {
-            "is_on": "Signatures carry a banner",
-            "alt": "Text in place of any banner",
-            "default_alt": "Text in place of the default picture",
+            "is_on": "Banner slot on",
+            "alt": "Alt text of the slot",
+            "default_alt": "Alt text of the default image",
         }
         help_texts = {
-            "is_on": "In every template that has a place for one.",
+            "is_on": "In every template that has a banner slot.",
             "width": "In pixels, 120 to 600.",
             "height": "In pixels, 40 to 300.",
-            "alt": "It is written into the signatures, so it stays the same whatever is shown. Empty: none.",
+            "alt": "Part of the signature, so it is the same for every banner. Empty: none.",
         }
 
     def clean_default_link(self) -> str:
@@ -254,22 +254,22 @@ class WhyForm(forms.Form):
         label="Sender",
         max_length=255,
         widget=forms.TextInput(attrs={"list": "senders", "autocomplete": "off"}),
-        help_text="Name or address of one of your people.",
+        help_text="Name or e-mail address, or part of it.",
     )
-    at = WallTimeField(label="When", required=False)
+    at = WallTimeField(label="Date and time", required=False)
 
     def __init__(self, *args: Any, domain: Domain, recipients: int = 1, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._domain = domain
         zone = ZoneInfo(domain.time_zone)
-        self.fields["at"].help_text = f"Before or after now, in {zone.key}. Empty: now."
+        self.fields["at"].help_text = f"Past or future, time zone {zone.key}. Empty: now."
         for number in range(1, recipients + 1):
             self.fields[f"recipient{number}"] = forms.EmailField(
                 label="Recipient" if recipients == 1 else f"Recipient {number}",
                 required=False,
                 max_length=320,
                 widget=forms.EmailInput(attrs={"autocomplete": "off"}),
-                help_text="Empty: nobody is known to receive it.",
+                help_text="Empty: unknown recipient.",
             )
 
     def clean_sender(self) -> Sender:

@@ -20,7 +20,7 @@ class PlanForm(forms.Form):
     """How a delivery is planned."""
 
     overwrite_edits = forms.BooleanField(
-        label="Also overwrite signatures that people edited in Outreach",
+        label="Overwrite manual edits",
         required=False,
-        help_text="Without this, an edited signature is kept and listed for you.",
+        help_text="Signatures edited in Outreach are replaced too. Without this, they are kept and listed.",
     )

@@ -13,9 +13,9 @@ class KeyForm(forms.ModelForm):
     class Meta:
         model = DecisionKey
         fields = ["name"]
-        labels = {"name": "Where it is used"}
+        labels = {"name": "Used by"}
         help_texts = {
-            "name": "Such as “Mail gateway Frankfurt”. One key for each place, so that each can be taken back."
+            "name": "Such as “Mail gateway Frankfurt”. One key per system, so that each can be revoked."
         }
 
 
@@ -26,13 +26,13 @@ class PersonForm(forms.Form):
         label="E-mail address",
         max_length=320,
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
-        help_text="It is turned into this domain’s digest and searched for; the address itself is not kept.",
+        help_text="Converted to a pseudonym for the search; the address is not stored.",
     )
 
     def clean_address(self) -> str:
         address: str = self.cleaned_data["address"]
         if not is_address(address):
-            raise ValidationError("Write one address, such as kim@example.com.")
+            raise ValidationError("Enter one address, such as kim@example.com.")
         return address
 
 
@@ -43,10 +43,10 @@ class VariableForm(forms.Form):
         label="Variable",
         max_length=64,
         initial="{{email}}",
-        help_text="As Outreach writes it, such as {{email}}. Ask your Outreach administrator what it is called.",
+        help_text="As written in Outreach, such as {{email}}. Ask your Outreach administrator for its name.",
     )
     typed = forms.CharField(
-        label="The domain’s name, to turn it on without a test",
+        label="Domain name (to turn on without a test)",
         max_length=253,
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
@@ -58,10 +58,11 @@ class RetentionForm(forms.ModelForm):
         model = BannerPlace
         fields = ["decision_days", "event_days"]
         labels = {
-            "decision_days": "Choices for recipients, in days",
-            "event_days": "Single views and clicks, in days",
+            "decision_days": "Decisions, in days",
+            "event_days": "Impressions and clicks, in days",
         }
         help_texts = {
-            "decision_days": "At least 1. An older choice’s picture and link are gone too, and no cap counts it.",
-            "event_days": "At least 7. Daily counts stay for good; they name no recipient.",
+            "decision_days": "At least 1. Older decisions lose their image and link and do not count "
+            "towards a frequency cap.",
+            "event_days": "At least 7. Daily counts are kept without limit; they name no recipient.",
         }

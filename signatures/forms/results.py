@@ -14,12 +14,12 @@ from signatures.analytics.results import Period
 from signatures.models import Group
 
 SPANS = (
-    ("", "Between two days"),
+    ("", "Custom period"),
     ("7", "7 days"),
     ("30", "30 days"),
     ("90", "90 days"),
-    ("365", "A year"),
-    ("all", "All days"),
+    ("365", "1 year"),
+    ("all", "All time"),
 )
 USUAL = "30"
 
@@ -49,9 +49,9 @@ class PeriodForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         first, last = cleaned.get("first"), cleaned.get("last")
         if first and last and first > last:
-            self.add_error("last", "This day is before the first one.")
+            self.add_error("last", "The end is before the start.")
         if first and first > self._today:
-            self.add_error("first", "This day has not come yet.")
+            self.add_error("first", "This day is in the future.")
         return cleaned
 
     def get_period(self) -> Period:

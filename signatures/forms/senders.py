@@ -68,7 +68,7 @@ class OwnValuesForm(forms.Form):
         unfit = build_context(cleaned).missing
         for name, value in tuple(cleaned.items()):  # an error takes its value out
             if value and name in unfit:
-                self.add_error(name, ValidationError(f"This cannot be used: {unfit[name]}."))
+                self.add_error(name, ValidationError(f"Not valid: {unfit[name]}."))
         return cleaned
 
     def get_values(self) -> dict[str, str]:
@@ -106,20 +106,20 @@ def _own_value_input(field: Field, sender: Sender) -> forms.CharField:
     widget = forms.TextInput(attrs={"type": _INPUT_TYPES.get(field.trust, "text"), "autocomplete": "off"})
     hint = field.doc if field.source is Source.PORTAL else "Empty in Outreach."
     if theirs:
-        hint = format_html("Outreach says: {}", theirs)  # Django shows help texts as markup by default
+        hint = format_html("Outreach value: {}", theirs)  # Django shows help texts as markup by default
     return forms.CharField(label=field.label, required=False, max_length=500, widget=widget, help_text=hint)
 
 
 class MoveForm(forms.Form):
     """Where a group goes in the order: up, down, or to a place that counts from 1."""
 
-    to = forms.ChoiceField(choices=[("up", "Up"), ("down", "Down"), ("place", "To this place")])
+    to = forms.ChoiceField(choices=[("up", "Up"), ("down", "Down"), ("place", "To this priority")])
     place = forms.IntegerField(min_value=1, max_value=100_000, required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if cleaned.get("to") == "place" and not cleaned.get("place"):
-            self.add_error("place", "Write a number, 1 for the first.")
+            self.add_error("place", "Enter a number, 1 for the highest priority.")
         return cleaned
 
     def get_place(self, before: int) -> int:

@@ -37,8 +37,8 @@ class TemplateForm(forms.Form):
         widget=forms.Textarea(
             attrs={"class": "code", "rows": 28, "spellcheck": "false", "autocapitalize": "off", "wrap": "off"}
         ),
-        help_text="HTML with merge fields such as {{ sender.name }}. A missing value goes with its label; "
-        "a line that holds nothing else goes, too.",
+        help_text="HTML with merge fields such as {{ sender.name }}. An empty value is omitted with its label; "
+        "a line with nothing else is omitted, too.",
     )
 
     base = forms.IntegerField(required=False, widget=forms.HiddenInput)
@@ -61,8 +61,8 @@ class TemplateForm(forms.Form):
         if current is not None and cleaned.get("base") not in (None, current.number):
             self.add_error(
                 "source",
-                f"{current.created_by_label or 'Somebody'} saved version {current.number} while you were writing. "
-                "Yours is kept below: compare the two, then save again to go on from here.",
+                f"{current.created_by_label or 'Someone'} saved version {current.number} while you were editing. "
+                "Your text is kept below: compare the two, then save again to replace it.",
             )
         return cleaned
 
@@ -86,12 +86,12 @@ class TemplateChoiceForm(forms.Form):
 class BrandForm(forms.ModelForm):
     """What a domain's signatures say about the company."""
 
-    website = forms.URLField(assume_scheme="https", required=False, help_text="It becomes a link.")
+    website = forms.URLField(assume_scheme="https", required=False, help_text="Shown as a link.")
     logo_url = forms.URLField(
-        label="Logo address",
+        label="Logo URL",
         assume_scheme="https",
         required=False,
-        help_text="An https address that mail clients can load, on a transparent ground.",
+        help_text="An https URL that mail programs can load; transparent background recommended.",
     )
 
     class Meta:
@@ -106,5 +106,5 @@ class BrandForm(forms.ModelForm):
         unfit = build_context({f"company.{name}": value for name, value in cleaned.items()}).missing
         for name, value in tuple(cleaned.items()):  # an error takes its value out
             if value and f"company.{name}" in unfit:
-                self.add_error(name, ValidationError(f"This cannot be used: {unfit[f'company.{name}']}."))
+                self.add_error(name, ValidationError(f"Not valid: {unfit[f'company.{name}']}."))
         return cleaned

@@ -29,7 +29,7 @@ def to_instant(wall: datetime, zone: tzinfo) -> datetime:
         day = "" if shifted.date() == wall.date() else f" on {shifted.day} {shifted:%B %Y}"
         raise NoSuchTime(
             f"{wall:%H:%M} does not exist on {wall.day} {wall:%B %Y}: the clocks go forward then. "
-            f"Write {shifted:%H:%M}{day} or later."
+            f"Enter {shifted:%H:%M}{day} or later."
         )
     return instant
 
@@ -39,9 +39,7 @@ def describe_repetition(wall: datetime, zone: tzinfo) -> str:
     first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if second <= first:
         return ""
-    return (
-        f"{wall:%H:%M} comes twice on {wall.day} {wall:%B %Y}, as the clocks go back. The first one counts."
-    )
+    return f"{wall:%H:%M} occurs twice on {wall.day} {wall:%B %Y}, when the clocks go back. The first one is used."
 
 
 def to_wall(at: datetime, zone: tzinfo) -> datetime:
@@ -66,7 +64,7 @@ class WallTimeField(forms.DateTimeField):
         except ValueError:
             wall = None
         if wall is None or wall.tzinfo is not None or not 1970 < wall.year < 9000:
-            raise ValidationError("Write a day and an hour, such as 2027-03-01 09:00.", code="invalid")
+            raise ValidationError("Enter a date and time, such as 2027-03-01 09:00.", code="invalid")
         return wall.replace(second=0, microsecond=0)
 
     def prepare_value(self, value: Any) -> Any:

@@ -152,7 +152,7 @@ class Campaign(models.Model):
             models.CheckConstraint(
                 condition=Q(cap_times=None, cap_days=None) | Q(cap_times__gte=1, cap_days__gte=1),
                 name="cap_has_times_and_days",
-                violation_error_message="A cap needs both: how often, and within how many days.",
+                violation_error_message="A frequency cap needs both: max. impressions and period.",
             ),
         ]
         indexes = [models.Index(fields=["domain", "archived_at", "ends_at"])]

@@ -85,20 +85,20 @@ def explain(
 def _say_group(group_id: int | None, team_ids: Collection[str], groups: Sequence[GroupRule]) -> str:
     chosen = next((group for group in groups if group.id == group_id), None)
     if chosen is None:
-        return "In no group: the next sync makes one."
+        return "In no group until the next sync."
     if chosen.is_default:
-        return "In none of the teams that groups follow, so the default group applies."
+        return "In no team that a group follows, so in the default group."
     others = [
         group.name for group in groups if group.team_id in team_ids and group.team_id and group.id != group_id
     ]
     if not others:
         return f"In the team that “{chosen.name}” follows."
-    return f"“{chosen.name}” stands before {', '.join(f'“{name}”' for name in others)}."
+    return f"“{chosen.name}” has priority over {', '.join(f'“{name}”' for name in others)}."
 
 
 _SAY_TEMPLATE = {
-    Why.OWN: "Assigned to this sender, which beats the group.",
+    Why.OWN: "Assigned to this sender; overrides the group.",
     Why.GROUP: "Assigned to the group.",
-    Why.DEFAULT: "The group has none of its own, so the default group’s applies.",
+    Why.DEFAULT: "Inherited from the default group.",
     Why.NONE: "No template is assigned. Assign one to the group or to the default group.",
 }

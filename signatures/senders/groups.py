@@ -16,7 +16,7 @@ from signatures.models import Group
 
 from .refresh import refresh_senders
 
-DEFAULT_GROUP_NAME = "Everyone else"
+DEFAULT_GROUP_NAME = "Default group"
 
 
 class GroupOrderError(Exception):

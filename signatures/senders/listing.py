@@ -26,7 +26,7 @@ STATES: tuple[tuple[str, str], ...] = (
     (Standing.NEW, Standing.NEW.label),
     (Standing.NEEDS_YOU, Standing.NEEDS_YOU.label),
     (NO_MAILBOX, "No mailbox"),
-    (Standing.LEFT_OUT, "Locked or gone in Outreach"),
+    (Standing.LEFT_OUT, "Inactive in Outreach"),
 )
 # The state of a sender with several mailboxes is that of the mailbox that needs most.
 _MOST_URGENT_FIRST = (Standing.NEEDS_YOU, Standing.WAITING, Standing.NEW, Standing.IN_PLACE)

@@ -17,11 +17,11 @@ from signatures.models import Delivery, DeliveryRun, DeliveryState, Placement, S
 class Standing(models.TextChoices):
     """What a reader of a list wants to know of one mailbox."""
 
-    IN_PLACE = "in_place", "In place"
-    WAITING = "waiting", "To be delivered"
-    NEW = "new", "Not delivered yet"
-    NEEDS_YOU = "needs_you", "Needs you"
-    LEFT_OUT = "left_out", "Left out"
+    IN_PLACE = "in_place", "Up to date"
+    WAITING = "waiting", "Pending"
+    NEW = "new", "Never delivered"
+    NEEDS_YOU = "needs_you", "Action needed"
+    LEFT_OUT = "left_out", "Inactive in Outreach"
 
 
 class Facts(TypedDict):

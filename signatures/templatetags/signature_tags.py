@@ -17,13 +17,13 @@ register = template.Library()
 _TONES: dict[str, str] = {Standing.IN_PLACE: "good", Standing.WAITING: "pen", Standing.NEEDS_YOU: "warn"}
 _LABELS = dict(STATES)
 _SOURCES = {
-    "own": "Written here, over Outreach",
+    "own": "Local override",
     "outreach": "Outreach",
-    "portal": "Kept here",
-    "company": "The company",
-    "group": "The group",
-    "banner": "The banner’s place",
-    "missing": "Nobody has it",
+    "portal": "Local field",
+    "company": "Brand",
+    "group": "Group",
+    "banner": "Banner slot",
+    "missing": "Empty",
 }
 
 

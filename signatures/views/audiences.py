@@ -51,7 +51,9 @@ def campaign_audience(request: HttpRequest, domain: Domain, pk: int) -> HttpResp
         return _render_builder(request, found, builder, status=422)
     messages.success(
         request,
-        f"“{found.name}” is for a chosen audience." if conditions else f"“{found.name}” is for everybody.",
+        f"Audience of “{found.name}” saved."
+        if conditions
+        else f"Audience of “{found.name}” saved: everyone.",
     )
     return redirect("signatures:campaign", domain.name, found.pk)
 
@@ -63,7 +65,7 @@ def _build_from_stored(campaign: Campaign) -> AudienceBuilder:
     except AudienceError as error:
         builder = AudienceBuilder(campaign.domain, names, [])
         builder.error = (
-            f"The stored audience cannot be read: {error.message} It matches nobody until you save it anew."
+            f"The stored audience cannot be read: {error.message} It matches nobody until you save it again."
         )
         return builder
     return AudienceBuilder.from_stored(campaign.domain, names, conditions)
@@ -170,7 +172,7 @@ def recipient_list_delete(request: HttpRequest, domain: Domain, pk: int) -> Http
     except ListRefused as error:
         messages.error(request, error.message)
         return redirect("signatures:recipient_list", domain.name, found.pk)
-    messages.success(request, f"“{found.name}” is deleted.")
+    messages.success(request, f"“{found.name}” deleted.")
     return redirect("signatures:recipient_lists", domain.name)
 
 
@@ -213,7 +215,7 @@ def _save_label(
         by_label=get_actor(request).email,
         present=present,
     )
-    messages.success(request, f"{saved.get_kind_display()} {saved.key} is called “{saved.label}”.")
+    messages.success(request, f"{saved.get_kind_display()} {saved.key} is labelled “{saved.label}”.")
 
 
 @require(Permission.MANAGE_CAMPAIGNS)
@@ -223,5 +225,5 @@ def label_delete(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         AttributeLabel.objects.select_related("domain"), domain=domain, pk=pk
     )
     delete_label(found, by_label=get_actor(request).email)
-    messages.success(request, f"{found.get_kind_display()} {found.key} goes by its number again.")
+    messages.success(request, f"{found.get_kind_display()} {found.key} has no label any more.")
     return redirect("signatures:labels", domain.name)

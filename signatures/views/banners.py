@@ -71,7 +71,7 @@ def _edit(request: HttpRequest, domain: Domain, campaign: Campaign, present: Ban
             form.add_error(None, error.message)
         else:
             note = f" {saved.image.note}" if form.cleaned_data["picture"] and saved.image.note else ""
-            messages.success(request, f"“{saved.name}” is saved.{note}")
+            messages.success(request, f"“{saved.name}” saved.{note}")
             return redirect("signatures:campaign", domain.name, campaign.pk)
     context = {
         "form": form,
@@ -109,7 +109,7 @@ def _preview_destination(campaign: Campaign, form: BannerForm) -> str:
 def banner_archive(request: HttpRequest, domain: Domain, campaign: int, pk: int) -> HttpResponse:
     found = _get_banner(domain, campaign, pk)
     archive_banner(found, by_label=get_actor(request).email)
-    messages.success(request, f"“{found.name}” shows no more. Its results stay.")
+    messages.success(request, f"“{found.name}” archived. Its results are kept.")
     return redirect("signatures:campaign", domain.name, campaign)
 
 
@@ -158,11 +158,9 @@ def banner_place(request: HttpRequest, domain: Domain) -> HttpResponse:
 def _say_what_changes(request: HttpRequest, changed: list[str], *, carriers: int) -> None:
     """Tell what is saved, and whether signatures change by it."""
     if not changed:
-        messages.info(request, "Nothing was different, so nothing was saved.")
+        messages.info(request, "No changes to save.")
     elif {"is_on", "width", "height", "alt"} & set(changed) and carriers:
         signatures = "1 signature changes" if carriers == 1 else f"{carriers:,} signatures change"
-        messages.success(
-            request, f"The place is saved. {signatures}, and mailboxes get that with the next delivery."
-        )
+        messages.success(request, f"Banner settings saved. {signatures} with the next delivery.")
     else:
-        messages.success(request, "The place is saved. Pictures that are fetched from now on show it.")
+        messages.success(request, "Banner settings saved. They apply to impressions from now on.")

@@ -32,9 +32,7 @@ def brand(request: HttpRequest, domain: Domain) -> HttpResponse:
                     actor_label=get_actor(request).email,
                     detail=", ".join(form.changed_data),
                 )
-        messages.success(
-            request, "The company’s values are saved. Mailboxes get them with the next delivery."
-        )
+        messages.success(request, "Brand saved. It applies with the next delivery.")
         return redirect("signatures:brand", domain.name)
     context = {
         "form": form,

@@ -190,7 +190,7 @@ def campaign_new(request: HttpRequest, domain: Domain) -> HttpResponse:
         made = create_campaign(
             domain, form.get_details(), groups=form.cleaned_data["groups"], by_label=get_actor(request).email
         )
-        messages.success(request, f"“{made.name}” is here, paused. Add its banners, then start it.")
+        messages.success(request, f"“{made.name}” created, paused. Add banners, then start it.")
         _show_notes(request, form)
         return redirect("signatures:campaign", domain.name, made.pk)
     return _render_form(request, form, None)
@@ -206,9 +206,9 @@ def campaign_change(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
             found, form.get_details(), groups=form.cleaned_data["groups"], by_label=get_actor(request).email
         )
         if changed:
-            messages.success(request, f"“{form.cleaned_data['name']}” is saved.")
+            messages.success(request, f"“{form.cleaned_data['name']}” saved.")
         else:
-            messages.info(request, "Nothing was different, so nothing was saved.")
+            messages.info(request, "No changes to save.")
         _show_notes(request, form)
         return redirect("signatures:campaign", domain.name, found.pk)
     return _render_form(request, form, get_editable(domain, pk))
@@ -240,26 +240,26 @@ def _act(
 @require(Permission.MANAGE_CAMPAIGNS)
 @require_POST
 def campaign_start(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    said = "is started. It shows when its time has come, in pictures that are fetched from then on."
+    said = "started. It shows from its start date, in impressions from then on."
     return _act(request, domain, pk, start_campaign, said)
 
 
 @require(Permission.MANAGE_CAMPAIGNS)
 @require_POST
 def campaign_pause(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    return _act(request, domain, pk, pause_campaign, "is paused. Within minutes it shows nowhere.")
+    return _act(request, domain, pk, pause_campaign, "paused. It stops showing within minutes.")
 
 
 @require(Permission.MANAGE_CAMPAIGNS)
 @require_POST
 def campaign_archive(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    return _act(request, domain, pk, archive_campaign, "is archived. Its results stay.")
+    return _act(request, domain, pk, archive_campaign, "archived. Its results are kept.")
 
 
 @require(Permission.MANAGE_CAMPAIGNS)
 @require_POST
 def campaign_bring_back(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    return _act(request, domain, pk, bring_back_campaign, "is back, paused.")
+    return _act(request, domain, pk, bring_back_campaign, "restored, paused.")
 
 
 @require(Permission.MANAGE_CAMPAIGNS)
@@ -267,7 +267,5 @@ def campaign_bring_back(request: HttpRequest, domain: Domain, pk: int) -> HttpRe
 def campaign_copy(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = get_editable(domain, pk)
     copy = copy_campaign(found, by_label=get_actor(request).email)
-    messages.success(
-        request, f"This is a copy of “{found.name}”, paused. Change what differs, then start it."
-    )
+    messages.success(request, f"Copy of “{found.name}” created, paused. Edit it, then start it.")
     return redirect("signatures:campaign", domain.name, copy.pk)

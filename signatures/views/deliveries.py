@@ -133,7 +133,7 @@ def delivery_start(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
     else:
         enqueue(TASK, run_id=run.pk)
         messages.info(
-            request, f"Delivering to {count_mailboxes(run.planned)}. You can leave this page; it goes on."
+            request, f"Delivering to {count_mailboxes(run.planned)}. You can leave this page; it continues."
         )
     return redirect("signatures:delivery_run", domain.name, pk)
 
@@ -148,7 +148,7 @@ def delivery_resume(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
         messages.error(request, str(blocked))
     else:
         enqueue(TASK, run_id=run.pk)
-        messages.info(request, "Going on with the mailboxes that are left.")
+        messages.info(request, "Continuing with the remaining mailboxes.")
     return redirect("signatures:delivery_run", domain.name, pk)
 
 
@@ -161,7 +161,7 @@ def delivery_stop(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
     except DeliveryBlocked as blocked:
         messages.error(request, str(blocked))
     else:
-        messages.info(request, "Stopped. The mailboxes that were left keep what they hold.")
+        messages.info(request, "Stopped. The remaining mailboxes are unchanged.")
     return redirect("signatures:delivery_run", domain.name, pk)
 
 

@@ -78,7 +78,7 @@ def _get_typed(request: HttpRequest) -> dict[str, str] | None:
     """Return what was typed; an address in the browser's bar names a sender and a moment, never a recipient."""
     if request.method == "POST":
         if not may(request, Permission.MANAGE_CAMPAIGNS):
-            raise PermissionDenied("Your role does not include looking recipients up.")
+            raise PermissionDenied("Your role cannot look recipients up.")
         return request.POST.dict()
     if "sender" not in request.GET:
         return None

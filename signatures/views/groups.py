@@ -19,7 +19,7 @@ from signatures.senders.mailbox_status import get_fallback_template
 
 from .common import get_actor, get_page, get_situation
 
-AS_EVERYBODY = "As everybody else"
+AS_EVERYBODY = "Inherited (default)"
 
 
 def _get_group(domain: Domain, pk: int) -> Group:
@@ -82,7 +82,7 @@ def group_move(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = _get_group(domain, pk)
     form = MoveForm(request.POST)
     if found.is_default or not form.is_valid():
-        messages.error(request, "Write the place as a number, 1 for the first. Nothing was moved.")
+        messages.error(request, "Enter the priority as a number, 1 for the highest. Nothing was moved.")
         return redirect("signatures:groups", domain.name)
     order = list(
         Group.objects.filter(domain=domain, archived_at=None, is_default=False)
@@ -95,11 +95,11 @@ def group_move(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     moved = reorder_groups(domain, order, actor_label=get_actor(request).email)
     messages.success(
         request,
-        f"“{found}” stands at place {order.index(found.pk) + 1} now. "
+        f"“{found}” now has priority {order.index(found.pk) + 1}. "
         + (
-            f"{moved} {'sender is' if moved == 1 else 'senders are'} in another group."
+            f"{moved} {'sender' if moved == 1 else 'senders'} changed group."
             if moved
-            else "Nobody changed group."
+            else "No sender changed group."
         ),
     )
     return redirect("signatures:groups", domain.name)
@@ -111,14 +111,14 @@ def group_template(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
     found = _get_group(domain, pk)
     form = TemplateChoiceForm(request.POST, domain=domain, otherwise="")
     if not form.is_valid():
-        messages.error(request, "That template is not there any more. Choose another one.")
+        messages.error(request, "That template no longer exists. Choose another one.")
         return redirect("signatures:group", domain.name, found.pk)
     chosen = form.cleaned_data["template"]
     assign_template(domain, template=chosen, group=found, actor_label=get_actor(request).email)
     messages.success(
         request,
-        f"“{found}” carries “{chosen}” from the next delivery on."
+        f"“{chosen}” assigned to “{found}”. It applies with the next delivery."
         if chosen
-        else f"“{found}” has no template of its own now.",
+        else f"“{found}” now inherits its template.",
     )
     return redirect("signatures:group", domain.name, found.pk)

@@ -34,7 +34,7 @@ def variable_test(request: HttpRequest, domain: Domain) -> HttpResponse:
         request,
         domain,
         lambda form, by: merge_variable.start_test(domain, form.cleaned_data["variable"], actor_label=by),
-        "The test waits for your mail to be opened.",
+        "Test started. It waits for your mail to be opened.",
     )
 
 
@@ -45,7 +45,7 @@ def variable_on(request: HttpRequest, domain: Domain) -> HttpResponse:
         request,
         domain,
         lambda form, by: merge_variable.turn_on(domain, **form.cleaned_data, actor_label=by),
-        "The variable is on. Mailboxes get it with the next delivery.",
+        "Merge variable on. Mailboxes get it with the next delivery.",
     )
 
 
@@ -53,7 +53,7 @@ def variable_on(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require_POST
 def variable_off(request: HttpRequest, domain: Domain) -> HttpResponse:
     merge_variable.turn_off(domain, actor_label=get_actor(request).email)
-    messages.success(request, "The variable is off. Mailboxes lose it with the next delivery.")
+    messages.success(request, "Merge variable off. The next delivery removes it.")
     return redirect("signatures:variable", domain.name)
 
 

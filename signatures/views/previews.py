@@ -103,7 +103,7 @@ def sender_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
     view = request.GET.get("view", "light")
     version = find_version(sender)
     if version is None:
-        return show_sentence("No template is assigned, so there is nothing to show yet.", view)
+        return show_sentence("No template is assigned, so there is no signature.", view)
     return _show_version(version, sender, view)
 
 
@@ -115,7 +115,7 @@ def template_preview(request: HttpRequest, domain: Domain) -> HttpResponse:
     if "starter" in request.GET:
         starter = next((one for one in STARTERS if one.slug == request.GET["starter"]), None)
         if starter is None:
-            return show_sentence("The page is empty. Write something below.", view)
+            return show_sentence("The template is empty.", view)
         return show_signature(render_source(domain, starter.source, None), view)
     asked = request.GET.get("version", "")
     versions = TemplateVersion.objects.filter(template__domain=domain).select_related("template__domain")
@@ -167,7 +167,7 @@ def delivery_frame(request: HttpRequest, domain: Domain, run: int, pk: int) -> H
     compared = compare_delivery(delivery)
     if request.GET.get("side") == "before":
         if not compared.before_html.strip():
-            return show_sentence("Nothing: the mailbox had no signature.", view)
+            return show_sentence("The mailbox had no signature.", view)
         # As it came from Outreach, markup and all; the frame's policy is what keeps it harmless.
         return show_frame(compared.before_html, view)
     if compared.after is None:

@@ -72,7 +72,7 @@ def key_make(request: HttpRequest, domain: Domain) -> HttpResponse:
 def key_revoke(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     key = get_object_or_404(DecisionKey.objects.select_related("domain").filter(domain=domain), pk=pk)
     if revoke_key(key, actor_label=get_actor(request).email):
-        messages.success(request, f"The key {key} is taken back. Whoever still asks with it gets no banner.")
+        messages.success(request, f"Key {key} revoked. Requests with it get no banner.")
     else:
-        messages.info(request, f"The key {key} had been taken back already.")
+        messages.info(request, f"Key {key} was already revoked.")
     return redirect("signatures:recipients", domain.name)

@@ -184,7 +184,7 @@ def carriers_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingH
     campaign = _get_campaign(domain, pk)
     found = reach.find_carriers(campaign, **CarrierFilters(request.GET, domain=domain).get_choices())
     rows = reach.list_carrier_rows(campaign, found)
-    _record(request, domain, f"who had “{campaign}”")
+    _record(request, domain, f"coverage of “{campaign}”")
     return _give(write_lines(reach.COLUMNS, rows), f"campaign-{pk}-senders")
 
 
@@ -218,10 +218,10 @@ def _encode(lines: Iterable[str], *, at_once: int = 500) -> Iterator[bytes]:
 
 COLUMNS = (
     ("name", "Name"),
-    ("pictures", "Pictures"),
+    ("pictures", "Impressions"),
     ("clicked", "Clicks"),
-    ("set_apart", "Pictures set apart"),
-    ("clicked_apart", "Clicks set apart"),
+    ("set_apart", "Bot impressions"),
+    ("clicked_apart", "Bot clicks"),
 )
 
 
@@ -238,12 +238,12 @@ def _draw(days: list[results.Day]) -> list[Plot]:
             names=names,
             everything=[all_of(day.figures) for day in days],
             part=[some(day.figures) for day in days],
-            all_name="in all",
-            part_name="scanners left out",
+            all_name="total",
+            part_name="human",
         )
 
     return [
-        draw("Pictures fetched", lambda one: one.all_pictures, lambda one: one.pictures),
+        draw("Impressions", lambda one: one.all_pictures, lambda one: one.pictures),
         draw("Clicks", lambda one: one.all_clicks, lambda one: one.clicks),
     ]
 

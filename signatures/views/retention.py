@@ -34,7 +34,7 @@ def retention_change(request: HttpRequest, domain: Domain) -> HttpResponse:
     if request.POST.get("confirmed") != f"{days['decision_days']}/{days['event_days']}":
         return _show_retention(request, domain, form, preview)
     set_retention(domain, **days, actor_label=get_actor(request).email)
-    messages.success(request, "The days are saved. What is older goes in the next night.")
+    messages.success(request, "Retention saved. Older data is removed next night.")
     return redirect("signatures:retention", domain.name)
 
 

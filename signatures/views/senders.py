@@ -102,7 +102,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         "why": why,
         "template": Template.objects.filter(pk=why.template_id or 0).select_related("current").first(),
         "choice": TemplateChoiceForm(
-            domain=domain, otherwise="The group decides", initial={"template": own}, auto_id="choose_%s"
+            domain=domain, otherwise="Inherit from group", initial={"template": own}, auto_id="choose_%s"
         ),
         "form": form,
         "sources": [one for one in sources if one.value],
@@ -139,7 +139,7 @@ def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
             request, "signatures/senders/detail.html", _describe(request, domain, found, form), status=422
         )
     set_own_values(found, form.get_values(), actor_label=get_actor(request).email)
-    messages.success(request, f"{found} is kept as you wrote it. The next delivery carries it.")
+    messages.success(request, f"Values of {found} saved. They apply with the next delivery.")
     return redirect("signatures:sender", domain.name, found.pk)
 
 
@@ -149,15 +149,15 @@ def sender_template(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
     found = get_sender(domain, pk)
     form = TemplateChoiceForm(request.POST, domain=domain, otherwise="")
     if not form.is_valid():
-        messages.error(request, "That template is not there any more. Choose another one.")
+        messages.error(request, "That template no longer exists. Choose another one.")
         return redirect("signatures:sender", domain.name, found.pk)
     chosen = form.cleaned_data["template"]
     templates.assign_template(domain, template=chosen, sender=found, actor_label=get_actor(request).email)
     messages.success(
         request,
-        f"{found} carries “{chosen}” from the next delivery on."
+        f"“{chosen}” assigned to {found}. It applies with the next delivery."
         if chosen
-        else f"The group decides for {found} again.",
+        else f"{found} now inherits the group’s template.",
     )
     return redirect("signatures:sender", domain.name, found.pk)
 
@@ -174,22 +174,22 @@ def sender_check(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         return redirect("signatures:sender", domain.name, found.pk)
     for drifted in report.edited:
         now = (
-            "holds what it held before us"
+            "has its original signature"
             if drifted.holds_original
-            else "was edited in Outreach since our delivery"
+            else "was edited in Outreach since the last delivery"
         )
         messages.warning(
-            request, f"{drifted.email} {now}. A delivery leaves that, unless you choose to overwrite edits."
+            request, f"{drifted.email} {now}. A delivery keeps that unless you overwrite manual edits."
         )
     if report.missing:
         messages.warning(
-            request, "Outreach no longer lists one of these mailboxes. The next sync takes it off this page."
+            request, "Outreach no longer lists one of these mailboxes. The next sync removes it here."
         )
     if not report.has_drift:
         messages.success(
             request,
-            "Read from Outreach just now: every signature we delivered is in place."
+            "Checked in Outreach: every delivered signature is up to date."
             if report.matching
-            else "Read from Outreach just now. Nothing of ours was delivered there yet.",
+            else "Checked in Outreach: nothing was delivered there yet.",
         )
     return redirect("signatures:sender", domain.name, found.pk)

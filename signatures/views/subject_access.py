@@ -67,7 +67,7 @@ def person_erase(request: HttpRequest, domain: Domain) -> HttpResponse:
         )
         messages.success(
             request,
-            f"{erased.decisions} choices and {erased.list_entries} list entries are erased. "
-            "Nothing is kept about this address any more.",
+            f"{erased.decisions} decisions and {erased.list_entries} list entries erased. "
+            "No data about this address is stored any more.",
         )
     return redirect("signatures:person", domain.name)

@@ -48,11 +48,9 @@ def templates(request: HttpRequest, domain: Domain) -> HttpResponse:
 def template_starters(request: HttpRequest, domain: Domain) -> HttpResponse:
     installed = install_starters(domain, by_label=get_actor(request).email)
     if installed:
-        messages.success(
-            request, f"{len(installed)} templates are here. Edit them as you like; each save is a version."
-        )
+        messages.success(request, f"{len(installed)} templates added. Each save creates a version.")
     else:
-        messages.info(request, "There are templates here already, so none was added.")
+        messages.info(request, "Templates already exist, so none was added.")
     return redirect("signatures:templates", domain.name)
 
 
@@ -64,9 +62,7 @@ def template_new(request: HttpRequest, domain: Domain) -> HttpResponse:
         form = TemplateForm(request.POST, domain=domain)
         saved = _save(request, domain, form, None)
         if saved is not None:
-            messages.success(
-                request, f"“{saved.template}” is saved. Assign it to a group to have it delivered."
-            )
+            messages.success(request, f"“{saved.template}” saved. Assign it to a group to use it.")
             return redirect("signatures:template", domain.name, saved.template_id)
         return render(
             request, "signatures/templates/new.html", _editor(domain, form, starter=starter), status=422
@@ -106,11 +102,9 @@ def template_save(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
             status=422,
         )
     if saved.number == before:
-        messages.info(request, "The source is as it was, so there is no new version.")
+        messages.info(request, "The source is unchanged, so no version was created.")
     else:
-        messages.success(
-            request, f"Version {saved.number} is saved. Mailboxes get it with the next delivery."
-        )
+        messages.success(request, f"Version {saved.number} saved. It applies with the next delivery.")
     return redirect("signatures:template", domain.name, found.pk)
 
 
@@ -121,7 +115,7 @@ def template_restore(request: HttpRequest, domain: Domain, pk: int) -> HttpRespo
     found = _get_template(domain, pk)
     earlier = _find_version(found, request.POST.get("version", ""))
     if earlier is None:
-        messages.error(request, "That version is not there. Nothing was changed.")
+        messages.error(request, "That version does not exist. Nothing was changed.")
         return redirect("signatures:template", domain.name, found.pk)
     actor = get_actor(request)
     try:
@@ -129,9 +123,9 @@ def template_restore(request: HttpRequest, domain: Domain, pk: int) -> HttpRespo
             domain, name=found.name, source=earlier.source, by_label=actor.email, by=actor, template=found
         )
     except TemplateError as error:
-        messages.error(request, f"Version {earlier.number} cannot be used as it is any more. {error}")
+        messages.error(request, f"Version {earlier.number} is no longer valid. {error}")
     else:
-        messages.success(request, f"Version {earlier.number} is back, as version {saved.number}.")
+        messages.success(request, f"Version {earlier.number} restored as version {saved.number}.")
     return redirect("signatures:template", domain.name, found.pk)
 
 

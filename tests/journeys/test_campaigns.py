@@ -79,7 +79,7 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
     page.get_by_label("Signatures carry a banner").check()
     page.locator("#id_picture").set_input_files(make_picture("gray"))
     page.get_by_role("button", name="Save banner settings").click()
-    expect(page.get_by_text("The place is saved.")).to_be_visible()
+    expect(page.get_by_text("Banner settings saved.")).to_be_visible()
     faults += person.find_faults()
 
     # A campaign: its time and UTM parameters first.
@@ -98,7 +98,7 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
         page.get_by_role("link", name="Add a banner").click()
         page.get_by_label("Name", exact=True).fill(name)
         page.get_by_label("Picture", exact=True).set_input_files(make_picture(name.lower()))
-        page.get_by_label("Text in place of the picture").fill(f"{name}: join our webinar")
+        page.get_by_label("Alt text").fill(f"{name}: join our webinar")
         page.get_by_label("Link", exact=True).fill("https://www.acme.example/webinar?ref=mail")
         page.get_by_label("utm_content").fill(name.lower())
         expect(page.locator("#destination")).to_contain_text(
@@ -154,7 +154,7 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
     page.get_by_label("Sender").fill(page.locator("#senders option").first.get_attribute("value") or "")
     page.get_by_label("Recipient (optional)").fill(his)
     page.get_by_role("button", name="Explain").click()
-    expect(page.locator(".verdicts")).to_contain_text("This recipient is not in its audience.")
+    expect(page.locator(".verdicts")).to_contain_text("The recipient is not in its audience.")
     expect(page.locator(".verdicts .no")).to_have_text("does not hold")
     assert his not in page.url
     faults += person.find_faults()

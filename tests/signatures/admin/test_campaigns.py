@@ -114,7 +114,7 @@ def theirs_untouched(other_domain: Domain):
     ("change", "words"),
     [
         ({"starts_at": "2027-03-28T02:30"}, "02:30 does not exist on 28 March 2027"),
-        ({"ends_at": "2027-03-01T09:00"}, "It must end after it starts."),
+        ({"ends_at": "2027-03-01T09:00"}, "The end must be after the start."),
         ({"audience": '[{"attribute": "shoe"}]'}, "Condition 1: Choose what the condition asks about."),
         ({"audience": "{"}, "Enter a valid JSON."),
         ({"banners-0-link": "http://www.acme.example/"}, "not an https:// address"),

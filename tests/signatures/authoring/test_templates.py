@@ -16,7 +16,7 @@ SOURCE = "<p>{{ sender.name }}</p>"
 
 @pytest.fixture
 def everyone(domain) -> Group:
-    return Group.objects.create(domain=domain, name="Everyone else", is_default=True)
+    return Group.objects.create(domain=domain, name="Default group", is_default=True)
 
 
 def test_saving_makes_a_template_with_its_first_version(domain):

@@ -126,11 +126,11 @@ def test_a_verdict_says_what_stands_before_and_when_in_the_zone_of_the_domain():
     _, verdicts = explain_choice(rank(campaigns), SENDER, facts, at=NOW, zone=ZONE)
 
     assert [verdict.sentence for verdict in verdicts[1:]] == [
-        "It could show; “Spring” is older.",
-        "It could show; “Spring” has the higher priority.",
+        "Outranked by “Spring” is older.",
+        "Outranked by “Spring” has the higher priority.",
         "It starts on 28 March 2027, 03:00 CEST.",
         "It ended on 1 March 2027, 09:00 CET.",
-        "This recipient had it once within a day, which is its cap.",
+        "Frequency cap reached: once within a day.",
     ]
 
 

@@ -54,7 +54,7 @@ def test_a_day_that_the_calendar_left_out_names_the_next_one():
     [
         (
             datetime(2027, 10, 31, 2, 30),
-            "02:30 comes twice on 31 October 2027, as the clocks go back. The first one counts.",
+            "02:30 occurs twice on 31 October 2027, when the clocks go back. The first one is used.",
         ),
         (datetime(2027, 10, 31, 1, 59), ""),
         (datetime(2027, 10, 31, 3), ""),

@@ -9,7 +9,7 @@ from signatures.senders.assignment import Explanation, GroupRule, Why, choose_gr
 NORTH = GroupRule(1, "North", 2, "t-north")
 SOUTH = GroupRule(2, "South", 1, "t-south")
 BY_HAND = GroupRule(3, "By hand", 0)
-EVERYONE = GroupRule(9, "Everyone else", 0, is_default=True)
+EVERYONE = GroupRule(9, "Default group", 0, is_default=True)
 GROUPS = [NORTH, SOUTH, BY_HAND, EVERYONE]
 
 
@@ -59,6 +59,6 @@ def test_explanation_names_the_groups_that_stand_behind():
     assert found == Explanation(
         SOUTH.id,
         30,
-        "“South” stands before “North”.",
-        "The group has none of its own, so the default group’s applies.",
+        "“South” has priority over “North”.",
+        "Inherited from the default group.",
     )

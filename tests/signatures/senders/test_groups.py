@@ -68,7 +68,7 @@ def test_each_live_team_becomes_a_group_and_a_default_group_stands_last(domain, 
     assert refresh_groups(linked) == 3
 
     assert get_groups(domain) == [
-        ("North", 1, False, False), ("South", 2, False, False), ("Everyone else", 0, True, False),
+        ("North", 1, False, False), ("South", 2, False, False), ("Default group", 0, True, False),
     ]  # fmt: skip
     assert get_groups(other_domain) == []
     assert refresh_groups(linked) == 0
@@ -96,7 +96,7 @@ def test_new_team_comes_last_whatever_its_name(domain, linked):
 
     refresh_groups(linked)
 
-    assert [name for name, *_ in get_groups(domain)] == ["North", "Antarctic", "Everyone else"]
+    assert [name for name, *_ in get_groups(domain)] == ["North", "Antarctic", "Default group"]
 
 
 def test_reordering_moves_people_in_several_teams_and_is_in_the_ledger(domain, linked):
@@ -112,8 +112,8 @@ def test_reordering_moves_people_in_several_teams_and_is_in_the_ledger(domain, l
 
     moved = reorder_groups(domain, [south.pk], actor_label="ana@acme.example")
 
-    assert before == {"10": "North", "11": "North", "12": "Everyone else"}
-    assert get_memberships(domain) == {"10": "South", "11": "North", "12": "Everyone else"}
+    assert before == {"10": "North", "11": "North", "12": "Default group"}
+    assert get_memberships(domain) == {"10": "South", "11": "North", "12": "Default group"}
     assert moved == 1
     entry = LedgerEntry.objects.get(action="groups reordered")
     assert (entry.domain, entry.actor_label, entry.detail) == (domain, "ana@acme.example", "First: South")

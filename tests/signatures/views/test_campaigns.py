@@ -89,11 +89,11 @@ def test_an_editor_makes_a_campaign_in_the_domains_time_zone(berlin, company, ed
     ("change", "field", "words"),
     [
         ({"name": ""}, "name", "This field is required."),
-        ({"starts_at": "soon"}, "starts_at", "Write a day and an hour, such as 2027-03-01 09:00."),
+        ({"starts_at": "soon"}, "starts_at", "Enter a date and time, such as 2027-03-01 09:00."),
         ({"starts_at": "2027-03-28T02:30"}, "starts_at", GAP),
-        ({"ends_at": "2027-03-01T09:00"}, "ends_at", "It must end after it starts."),
-        ({"cap_times": "2"}, "cap_days", "A cap needs both: how often, and within how many days."),
-        ({"cap_times": "0", "cap_days": "7"}, "cap_times", "Write 1 or more, or leave both empty."),
+        ({"ends_at": "2027-03-01T09:00"}, "ends_at", "The end must be after the start."),
+        ({"cap_times": "2"}, "cap_days", "A frequency cap needs both: max. impressions and period."),
+        ({"cap_times": "0", "cap_days": "7"}, "cap_times", "Enter 1 or more, or leave both empty."),
         ({"groups": ["99999"]}, "groups", "Select a valid choice. 99999 is not one of the available choices."),
     ],
 )  # fmt: skip
@@ -124,7 +124,7 @@ def test_a_change_shows_what_is_stored_and_keeps_the_rest(berlin, running, edito
 
     running.refresh_from_db()
     assert (running.name, running.paused_at, running.banners.count()) == ("Spring webinar", None, 1)
-    assert "“Spring webinar” is saved." in read(response)
+    assert "“Spring webinar” saved." in read(response)
 
 
 def test_the_list_tells_state_time_audience_and_what_keeps_one_from_showing(running, domain, editor: Client):
@@ -139,7 +139,7 @@ def test_the_list_tells_state_time_audience_and_what_keeps_one_from_showing(runn
     ]
     page = read(response)
     assert "Tags has any of “emea”" in page
-    assert "It has no banner. Add one." in page
+    assert "No banner. Add one." in page
     assert page.count("<rect class=") >= 1
     assert ">Today</text>" in page
 
@@ -177,12 +177,12 @@ def test_a_campaign_is_started_paused_copied_archived_and_brought_back_by_button
 
     assert "“Spring” is paused." in press("pause")
     assert "“Spring” is started." in press("start")
-    assert "This is a copy of “Spring”, paused." in press("copy")
+    assert "Copy of “Spring”, paused." in press("copy")
     assert "“Spring” is archived." in press("archive")
     assert editor.post(f"{address}copy/").status_code == 404
     assert editor.get(f"{address}change/").status_code == 404
     assert "No longer shown; its results are kept." in read(editor.get(address))
-    assert "“Spring” is back, paused." in press("bring-back")
+    assert "“Spring” restored, paused." in press("bring-back")
 
 
 def test_starting_without_a_banner_is_refused_in_words(company, domain, editor: Client):
@@ -210,7 +210,7 @@ def test_a_banner_is_added_with_its_picture_and_shown_with_its_final_address(run
     page = read(editor.post(f"{PAGE}{running.pk}/banners/new/", form, follow=True))
 
     banner = Banner.objects.get(name="Green")
-    assert "“Green” is saved." in page
+    assert "“Green” saved." in page
     assert (
         "https://www.acme.example/join?x=1&amp;utm_source=outreach&amp;utm_medium=email-signature"
         "&amp;utm_campaign=spring&amp;utm_content=green"
@@ -254,7 +254,7 @@ def test_a_banner_is_changed_without_its_picture_and_archived(running, editor: C
 
     banner.refresh_from_db()
     assert (banner.name, banner.weight, banner.archived_at is not None) == ("Green", 3, True)
-    assert "“Green” shows no more. Its results stay." in page
+    assert "“Green” archived. Its results are kept." in page
     assert editor.get(address).status_code == 404
 
 
@@ -284,7 +284,7 @@ def test_the_place_says_how_many_signatures_change_before_it_is_turned_on(compan
     carriers = before.context["carriers"]
     noun = "signature changes" if carriers == 1 else "signatures change"
     assert f"{carriers} {noun} when you turn it on" in read(before)
-    assert "The place is saved." in read(response)
+    assert "Banner settings saved." in read(response)
 
 
 def test_another_size_is_refused_at_the_field_while_banners_have_the_old_one(running, editor: Client):
@@ -392,7 +392,7 @@ class TestAudience:
     @pytest.mark.parametrize(
         ("attribute", "value", "words"),
         [
-            ("owner", "Nobody Known", "None of your people, or more than one, is “Nobody Known”."),
+            ("owner", "Nobody Known", "“Nobody Known”."),
             ("owner", "bea@bystander.example", "None of your people"),
             ("stage", "Lead", "“Lead” is no label and no id."),
             ("list", "99999", "A recipient list of this condition is not there any more."),
@@ -443,7 +443,7 @@ def test_a_list_is_uploaded_replaced_and_deleted(company, domain, editor: Client
     assert twice.context["form"].errors["name"] == ["A list with this name exists already."]
     page = read(editor.post(f"{address}{saved.pk}/delete/", follow=True))
 
-    assert "“Partners” is deleted." in page
+    assert "“Partners” deleted." in page
     assert not RecipientList.objects.exists()
 
 
@@ -461,8 +461,8 @@ def test_a_list_in_use_names_its_campaign_and_stays(running, domain, editor: Cli
     ("typed", "field", "words"),
     [
         ({"kind": "custom", "key": "151", "label": "Tier"}, "key", "Write a number from 1 to 150."),
-        ({"kind": "stage", "key": "abc", "label": "Lead"}, "key", "Write the id, a number."),
-        ({"kind": "stage", "key": "3", "label": "Lead"}, "key", "This has a label already. Change that one."),
+        ({"kind": "stage", "key": "abc", "label": "Lead"}, "key", "Write the ID, a number."),
+        ({"kind": "stage", "key": "3", "label": "Lead"}, "key", "This already has a label. Edit that one."),
     ],
 )
 def test_a_label_is_for_one_number(company, domain, editor: Client, typed, field, words):
@@ -483,7 +483,7 @@ def test_a_label_is_given_changed_and_removed(company, domain, editor: Client):
     assert label.label == "Customer"
     page = read(editor.post(f"{PAGE}labels/{label.pk}/delete/", follow=True))
 
-    assert "Stage 3 goes by its number again." in page
+    assert "Stage 3 has no label any more." in page
     assert not AttributeLabel.objects.exists()
 
 
@@ -504,8 +504,8 @@ def test_why_a_banner_showed_is_told_with_the_campaigns_as_they_were(running, do
     unsure = read(editor.get(f"{PAGE}why/", asked))
     preview = read(editor.get(f"{PAGE}{running.pk}/preview/", asked))
 
-    assert "no campaign shows" in now and "It is paused." in now and "as they were then" not in now
-    assert "none stands before it." in then and "It is paused." not in then
+    assert "no campaign shows" in now and "Paused." in now and "as they were then" not in now
+    assert "none stands before it." in then and "Paused." not in then
     assert "The campaigns are as they were then" in then and "no state that early is kept" not in then
     assert "made later" not in then and "1 campaign of today was made later." in unsure
     for page in (unsure, preview):

@@ -157,7 +157,7 @@ def test_a_run_that_is_over_cannot_be_stopped_or_continued(company, admin: Clien
 @pytest.mark.parametrize(
     ("state", "columns", "sentence"),
     [
-        ("queued", {}, "4 mailboxes wait for the background worker."),
+        ("queued", {}, "4 mailboxes wait for the worker."),
         ("running", {}, "1 of 4 mailboxes done."),
         ("waiting", {"resume_at": timezone.now() + timedelta(minutes=9)}, "It continues automatically at"),
     ],

@@ -32,7 +32,7 @@ def test_groups_are_listed_in_their_order_with_the_default_one_last(company, thr
         ("Ant", 1),
         ("Bee", 0),
         ("Cat", 1),
-        ("Everyone else", 0),
+        ("Default group", 0),
     ]
 
 
@@ -69,7 +69,7 @@ def test_moving_a_group_first_gives_it_the_people_who_are_in_both(company, three
         "Ana Silva": "Bee",
         "Tom Okafor": "Cat",
     }
-    assert "“Bee” stands at place 1 now. 1 sender is in another group." in response.content.decode()
+    assert "“Bee” now has priority 1 now. 1 sender is changed group." in response.content.decode()
 
 
 def test_the_default_group_cannot_be_moved(company, three, admin: Client):

@@ -133,7 +133,7 @@ def test_shorter_days_are_saved_only_after_it_was_seen_what_they_remove(at_desk,
 
     preview = at_desk.post(url("retention_change", domain), days).content.decode()
 
-    assert "2 choices and 0 single views and clicks would be removed" in preview
+    assert "2 decisions and 0 single views and clicks would be removed" in preview
     assert BannerPlace.objects.get(domain=domain).decision_days == 30
     changed = at_desk.post(url("retention_change", domain), {**days, "confirmed": "5/90"})
     assert "would be removed" in changed.content.decode(), "other days than those that were seen"

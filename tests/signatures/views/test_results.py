@@ -100,7 +100,7 @@ def test_a_campaigns_page_shows_days_banners_and_groups(show, auditor: Client):
         ("Sales", Figures(3, 1, 1, 2))
     ]
     (finding,) = response.context["findings"]
-    assert finding.sentence.startswith("Not enough yet to tell “A” and “B” apart: about ")
+    assert finding.sentence.startswith("No significant difference yet between “A” and “B” : about ")
     page = response.content.decode()
     assert page.count('role="img"') == 2
     assert "24 Nov: 3 scanners left out, 3 in all" in page
@@ -118,8 +118,8 @@ def test_a_clear_winner_is_named(show, auditor: Client):
     (finding,) = auditor.get(f"{ADDRESS}{show.campaign.pk}/").context["findings"]
 
     assert finding.sentence == (
-        "“B” gets more clicks than “A”: 6.0 % of its pictures are clicked, against 2.0 %. "
-        "The difference is between 2.3 and 5.8 percentage points."
+        "“B” has a higher click-through rate than “A”: 6.0 % against 2.0 %. "
+        "The difference is between 2.3 and 5.8 percentage points (95 % confidence)."
     )
 
 
@@ -131,8 +131,8 @@ def test_the_period_is_narrowed_and_what_does_not_fit_is_said_at_its_field(show,
     assert auditor.get(f"{page}?span=all").context["days"][0].on == date(2026, 11, 23)
     assert auditor.get(f"{page}?span=365").context["is_by_week"]
     wrong = auditor.get(f"{page}?first=2026-11-24&last=2026-11-23")
-    assert wrong.context["asked"].form.errors == {"last": ["This day is before the first one."]}
-    assert "This day is before the first one." in wrong.content.decode()
+    assert wrong.context["asked"].form.errors == {"last": ["The end is before the start."]}
+    assert "The end is before the start." in wrong.content.decode()
     assert "has not come" in auditor.get(f"{page}?first=2027-01-01").content.decode()
     assert auditor.get(f"{page}?span=ages&first=x").status_code == 200
 

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_a_signature_in_place_is_said_to_be(sandbox, delivered, check):
     before, sandbox_writes = get_held(sandbox), get_writes(sandbox)
 
-    assert check("1") == ["Read from Outreach just now: every signature we delivered is in place."]
+    assert check("1") == ["Checked in Outreach: every delivered signature is up to date."]
     assert (get_held(sandbox), get_writes(sandbox)) == (before, sandbox_writes)
 
 
@@ -45,22 +45,20 @@ def test_an_edit_is_named_with_its_mailbox_and_nobody_elses(sandbox, delivered, 
     sandbox.directory.set_signature(mine.id, "<p>My own words</p>")
 
     assert check("1") == [
-        f"{mine.email} was edited in Outreach since our delivery. "
-        "A delivery leaves that, unless you choose to overwrite edits."
+        f"{mine.email} was edited in Outreach since the last delivery. "
+        "A delivery keeps that unless you overwrite manual edits."
     ]
-    assert check("3")[-1] == "Read from Outreach just now: every signature we delivered is in place."
+    assert check("3")[-1] == "Checked in Outreach: every delivered signature is up to date."
 
 
 def test_nothing_delivered_yet_is_said_so(sandbox, ready, check):
-    assert check("1") == ["Read from Outreach just now. Nothing of ours was delivered there yet."]
+    assert check("1") == ["Checked in Outreach: nothing was delivered there yet."]
 
 
 def test_a_mailbox_that_is_gone_is_said_to_be(sandbox, delivered, check):
     sandbox.directory.remove_mailbox(sandbox.directory.mailboxes_of(1)[0].id)
 
-    assert check("1") == [
-        "Outreach no longer lists one of these mailboxes. The next sync takes it off this page."
-    ]
+    assert check("1") == ["Outreach no longer lists one of these mailboxes. The next sync removes it here."]
 
 
 def test_an_outreach_that_does_not_answer_is_said_in_words(sandbox, delivered, check):

@@ -32,10 +32,10 @@ def test_the_list_shows_who_carries_what_and_whether_it_is_in_place(company, bys
 
     assert [(r.sender.name, str(r.sender.group), r.template_name, r.standing, r.reason) for r in rows] == [
         ("Ana Silva", "Sales", "Letterhead", "in_place", ""),
-        ("Noor Haddad", "Everyone else", "Letterhead", "no_mailbox", ""),
+        ("Noor Haddad", "Default group", "Letterhead", "no_mailbox", ""),
         (
             "Tom Okafor",
-            "Everyone else",
+            "Default group",
             "Letterhead",
             "needs_you",
             "Outreach does not let us edit this mailbox.",

@@ -179,7 +179,7 @@ def test_what_somebody_saved_meanwhile_is_not_written_over(company, card, editor
 
     assert first.status_code == 422
     assert (
-        "tom@acme.example saved version 2 while you were writing."
+        "tom@acme.example saved version 2 while you were editing."
         in first.context["form"].errors["source"][0]
     )
     assert '<input type="hidden" name="base" value="2">' in first.content.decode()
