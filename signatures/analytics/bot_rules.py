@@ -64,72 +64,72 @@ class Published:
 RULES: tuple[Published, ...] = (
     Published(
         Rule.HEAD,
-        "Asked without fetching",
-        "pictures and clicks",
-        "The request is HEAD, or anything else but GET: nobody can have seen what was never sent.",
-        "Mail programs and browsers that show something use GET.",
+        "HEAD request",
+        "impressions and clicks",
+        "The request is HEAD, or any method other than GET: no image was sent.",
+        "None known: mail programs and browsers use GET.",
     ),
     Published(
         Rule.AGENT,
-        "A program that says so",
-        "pictures and clicks",
-        "The program’s own name is on the list of scanners, link previews, crawlers and libraries below.",
-        "Many scanners call themselves a browser; the other rules are for those.",
+        "Known bot",
+        "impressions and clicks",
+        "The user agent is on the list of scanners, link previews, crawlers and libraries below.",
+        "Many scanners use a browser’s user agent; the other rules are for those.",
     ),
     Published(
         Rule.NO_AGENT,
-        "A program without a name",
-        "pictures and clicks",
-        "The request names no program at all. Browsers, mail programs and their proxies always do.",
-        "A reader behind a proxy that strips the name is set apart too.",
+        "No user agent",
+        "impressions and clicks",
+        "The request has no user agent. Browsers, mail programs and image proxies always send one.",
+        "A recipient behind a proxy that removes the user agent counts as a bot.",
     ),
     Published(
         Rule.NETWORK,
-        "A scanner’s network",
-        "pictures and clicks",
+        "Scanner network",
+        "impressions and clicks",
         "The request comes from a network that this installation lists in SCANNER_NETWORKS.",
-        "As right as that list. It is empty until the operator fills it: we ship no list that ages.",
+        "Depends on that list, which is empty by default.",
     ),
     Published(
         Rule.PREFETCH,
-        "Fetched ahead by Apple Mail",
-        "pictures",
-        "The program calls itself “Mozilla/5.0” and nothing more, as Apple’s Mail Privacy Protection does when "
-        "it loads every picture whether or not the mail is ever opened.",
-        "Readers of Apple Mail who do look are not counted as pictures; their clicks are.",
+        "Apple Mail prefetch",
+        "impressions",
+        "The user agent is “Mozilla/5.0” alone, as Apple’s Mail Privacy Protection sends when it loads "
+        "every image whether or not the mail is opened.",
+        "Recipients who use Apple Mail cause no human impressions; their clicks count.",
     ),
     Published(
         Rule.BURST,
-        "Many links at once",
-        "pictures and clicks",
-        f"One reader clicks in the signatures of {BURST_SENDERS} senders or more within "
-        f"{BURST.seconds} seconds, or one network in those of {BURST_SENDERS_OF_NETWORK} or more. What that "
-        "reader fetched within the same seconds goes with it.",
-        "A person who opens several mails and clicks in each within seconds looks the same.",
+        "Burst of clicks",
+        "impressions and clicks",
+        f"One visitor clicks in the signatures of {BURST_SENDERS} senders or more within "
+        f"{BURST.seconds} seconds, or one network in those of {BURST_SENDERS_OF_NETWORK} or more. That "
+        "visitor’s impressions within the same seconds are filtered too.",
+        "A person who clicks in several mails within seconds counts as a bot.",
     ),
     Published(
         Rule.RUSH,
-        "Faster than a person",
+        "Click too fast",
         "clicks",
-        f"A click less than {RUSH.seconds} seconds after the same reader fetched the same picture.",
-        "A reader whose program fetches the picture anew at the very moment of the click looks the same.",
+        f"A click less than {RUSH.seconds} seconds after the same visitor’s impression of the same banner.",
+        "A recipient whose program reloads the image at the moment of the click counts as a bot.",
     ),
     Published(
         Rule.NO_PICTURE,
-        "A click before any picture",
+        "Click without impression",
         "clicks",
-        f"In the {PICTURE_BEFORE.days * 24} hours before the click nobody fetched this sender’s picture, apart "
-        "from what the rules above set apart by name, network or request. For a link made for one recipient: "
-        "nobody fetched the picture of that very link.",
-        "Readers whose mail program blocks pictures and who click the words in their place are set apart too. "
-        "Who fetched is not asked: Gmail’s and other proxies fetch in the reader’s stead.",
+        f"In the {PICTURE_BEFORE.days * 24} hours before the click, this sender’s banner had no impression "
+        "other than those filtered above by user agent, network or request. For a link made for one "
+        "recipient: that link’s banner had no impression.",
+        "Recipients whose mail program blocks images and who click the alt text count as bots. The visitor "
+        "is not compared, because image proxies request images on behalf of recipients.",
     ),
     Published(
         Rule.REPEAT,
-        "The same click again",
+        "Repeated click",
         "clicks",
-        f"The same reader clicked the same link less than {REPEAT.seconds} seconds before. The first one counts.",
-        "No scanner need be at work: double clicks are set apart as well.",
+        f"The same visitor clicked the same link less than {REPEAT.seconds} seconds before. The first click counts.",
+        "Double clicks by people are filtered too.",
     ),
 )
 
@@ -150,45 +150,53 @@ class Family:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family("Barracuda", ("barracuda",), "The name “Barracuda Sentinel (EE)” in requests its link check makes."),
-    Family("Proofpoint", ("proofpoint",), "Where it names itself; mostly it does not."),
-    Family("Mimecast", ("mimecast",), "Where it names itself; mostly it does not."),
+    Family("Barracuda", ("barracuda",), "“Barracuda Sentinel (EE)” in requests of its link check."),
+    Family("Proofpoint", ("proofpoint",), "Matches only where it identifies itself; mostly it does not."),
+    Family("Mimecast", ("mimecast",), "Matches only where it identifies itself; mostly it does not."),
     Family(
         "Microsoft",
         ("safelinks", "bingpreview", "skypeuripreview", "microsoft office existence discovery"),
-        "Link previews of Bing, Teams and Skype, and Office asking whether a link is there. Safe Links mostly "
-        "calls itself a browser. Outlook itself (“ms-office”) is a reader.",
+        "Link previews of Bing, Teams and Skype, and Office link checks. Safe Links mostly uses a "
+        "browser’s user agent. Outlook itself (“ms-office”) counts as human.",
     ),
     Family("Google", ("google-read-aloud", "google-safety", "feedfetcher-google"),
            "Google’s published list of its fetchers."),
-    Family("Slack", ("slackbot", "slack-imgproxy"), "Slack’s page on its robots."),
+    Family("Slack", ("slackbot", "slack-imgproxy"), "Slack’s page on its bots."),
     Family(
         "Other link previews",
         ("facebookexternalhit", "whatsapp", "telegrambot", "viber/", "linkpreview", "link preview",
          "meta-externalfetcher", "meta-externalagent", "discordbot", "iframely", "embedly"),
-        "As these services name themselves.",
+        "User agents of these services.",
     ),
     Family(
         ROBOTS,
         ("+http", "crawler", "spider", "headlesschrome", "phantomjs", "urlscan"),
-        "The customs of the web: a robot gives its name, or an address that explains it. A word that ends in “bot” is "
-        "one (the telephones called Cubot are none), and so are the names of a public list.",
+        "Web convention: a bot gives its name, or a URL that explains it. A word that ends in “bot” "
+        "matches (the phones called Cubot do not), and so do the names of a public list.",
     ),
     Family(
         "Libraries and tools",
         ("curl/", "wget/", "python-requests", "python-urllib", "python-httpx", "aiohttp", "go-http-client",
          "libwww-perl", "java/", "apache-httpclient", "node-fetch", "axios/", "scrapy", "guzzlehttp",
          "postmanruntime"),
-        "The names these libraries send unless told otherwise.",
+        "Default user agents of these libraries.",
     ),
 )  # fmt: skip
 
 # Fetch in a reader’s stead, when the mail is opened: they count as readers, and hide how many there are.
 PROXIES: tuple[Family, ...] = (
-    Family("Gmail", ("googleimageproxy",), "The proxy names itself. It fetches when a mail is opened."),
-    Family("Yahoo Mail", ("yahoomailproxy", "yahoocachesystem"), "The proxy names itself."),
-    Family("Fastmail", ("fastmailua",), "The proxy names itself. It fetches when a mail is opened."),
-    Family("Shortwave", ("shortwave image fetcher",), "The proxy names itself."),
+    Family(
+        "Gmail",
+        ("googleimageproxy",),
+        "The proxy identifies itself. It requests the image when a mail is opened.",
+    ),
+    Family("Yahoo Mail", ("yahoomailproxy", "yahoocachesystem"), "The proxy identifies itself."),
+    Family(
+        "Fastmail",
+        ("fastmailua",),
+        "The proxy identifies itself. It requests the image when a mail is opened.",
+    ),
+    Family("Shortwave", ("shortwave image fetcher",), "The proxy identifies itself."),
 )
 _APPLE_PREFETCH = "Mozilla/5.0"
 
