@@ -235,8 +235,8 @@ def test_without_templates_or_senders_the_page_says_what_comes_first(company, ad
 
     page = admin.get(ADDRESS).content.decode()
 
-    assert "There is no template yet" in page
-    assert "Nothing was delivered yet" in page
+    assert "No template yet" in page
+    assert "Nothing delivered yet" in page
 
 
 def test_a_domain_that_was_never_connected_is_told_the_next_step(domain, admin: Client):
