@@ -9,7 +9,7 @@ from portal.models import Domain
 
 
 class EventKind(models.TextChoices):
-    IMAGE = "image", "Picture fetched"
+    IMAGE = "image", "Impression"
     CLICK = "click", "Click"
 
 

@@ -76,12 +76,12 @@ class Placement(models.Model):
 class DeliveryRunState(models.TextChoices):
     """How far a run is. A planned one waits for a person; halted asks one."""
 
-    PLANNING = "planning", "Being planned"
+    PLANNING = "planning", "Planning"
     PLANNED = "planned", "Planned"
     QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
     WAITING = "waiting", "Waiting"
-    HALTED = "halted", "Stopped, asks you"
+    HALTED = "halted", "Action needed"
     COMPLETE = "complete", "Complete"
     FAILED = "failed", "Failed"
     SKIPPED = "skipped", "Skipped"
@@ -172,9 +172,9 @@ class DeliveryRun(models.Model):
 
 class DeliveryState(models.TextChoices):
     PLANNED = "planned", "Planned"
-    CLAIMED = "claimed", "On its way"
+    CLAIMED = "claimed", "In progress"
     DELIVERED = "delivered", "Delivered"
-    REFUSED = "refused", "Not delivered"
+    REFUSED = "refused", "Blocked"
     FAILED = "failed", "Failed"
     SKIPPED = "skipped", "Skipped"
 

@@ -65,10 +65,10 @@ class VariableTest(models.Model):
     """Whether Outreach replaced a variable in a test mail: what arrived when its picture was fetched."""
 
     class Outcome(models.TextChoices):
-        NOTHING = "", "Nothing arrived yet"
-        UNEXPANDED = "unexpanded", "It arrived as it was written"
-        EXPANDED = "expanded", "It arrived as an address"
-        OTHER = "other", "Something else arrived"
+        NOTHING = "", "No request yet"
+        UNEXPANDED = "unexpanded", "Not replaced"
+        EXPANDED = "expanded", "Replaced"
+        OTHER = "other", "Other value"
 
     domain = models.OneToOneField(
         Domain, on_delete=models.CASCADE, primary_key=True, related_name="variable_test"

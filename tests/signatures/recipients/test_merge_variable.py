@@ -44,7 +44,7 @@ def test_a_test_shows_what_to_copy_and_that_nothing_arrived(at_desk, domain, tes
     page = at_desk.get(url("variable", domain)).content.decode()
 
     assert f"{settings.PUBLIC_URL}/t/{test_key}.png?r={{{{email}}}}&quot;" in page
-    assert "Nothing arrived yet" in page
+    assert "No request received yet" in page
 
 
 @pytest.mark.parametrize(
