@@ -119,8 +119,10 @@ def list_carriers(campaign: Campaign, senders: Sequence[Any]) -> list[Carrier]:
     return lines
 
 
+# The last two repeat columns under the names they had before; docs/counting.md says until when.
 COLUMNS = (
-    "sender", "address", "group", "state", "carries the place since", "pictures", "clicks", "known recipients",
+    "sender", "address", "group", "state", "in signature since", "impressions", "clicks", "known recipients",
+    "carries the place since", "pictures",
 )  # fmt: skip
 
 
@@ -141,6 +143,8 @@ def list_carrier_rows(campaign: Campaign, senders: QuerySet[Sender]) -> Iterator
                 each.pictures,
                 each.clicks,
                 each.recipients,
+                each.since,
+                each.pictures,
             ]
         if len(page) < CHUNK:
             return

@@ -236,8 +236,10 @@ def find_name(domain: Domain, campaign_id: int) -> str | None:
     return None if row is None else row or GONE
 
 
+# The last three repeat columns under the names they had before; docs/counting.md says until when.
 COLUMNS = (
-    "day", "campaign", "banner", "group", "sender", "pictures", "clicks", "pictures set apart", "clicks set apart",
+    "day", "campaign", "banner", "group", "sender", "impressions", "clicks", "bot impressions", "bot clicks",
+    "pictures", "pictures set apart", "clicks set apart",
 )  # fmt: skip
 
 
@@ -255,7 +257,9 @@ def list_counts(
     for each in rows.order_by("day").values_list("day", flat=True).distinct():
         for row in ordered.filter(day=each).values_list("day", *names, *numbers, "campaign_id"):
             day, campaign, *rest, id = row
-            yield [day, campaign or (DEFAULT_BANNER if id == 0 else GONE), *rest]
+            impressions, _, bot_impressions, bot_clicks = rest[3:]
+            name = campaign or (DEFAULT_BANNER if id == 0 else GONE)
+            yield [day, name, *rest, impressions, bot_impressions, bot_clicks]
 
 
 def _select(domain: Domain, period: Period, campaign_id: int | None) -> QuerySet[DailyTotal]:

@@ -35,7 +35,7 @@ def test_a_time_that_the_clocks_jump_over_is_refused_with_one_that_exists():
         to_instant(datetime(2027, 3, 28, 2, 30), BERLIN)
 
     assert refused.value.message == (
-        "02:30 does not exist on 28 March 2027: the clocks go forward then. Write 03:30 or later."
+        "02:30 does not exist on 28 March 2027: the clocks go forward then. Enter 03:30 or later."
     )
 
 

@@ -31,7 +31,7 @@ def test_deliversignatures_delivers_and_tells_the_tally(sandbox, ready):
         f"{delivered:,} mailboxes would change" in text or f"{delivered + 1:,} mailboxes would change" in text
     )
     assert f"{delivered:,} delivered, 0 unchanged" in text
-    assert "× Outreach does not let our account edit this mailbox." in text
+    assert "× The mailbox is not shared with the integration user." in text
 
 
 def test_deliversignatures_dry_run_writes_nothing_and_leaves_nothing(sandbox, ready):

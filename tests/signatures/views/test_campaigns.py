@@ -27,7 +27,7 @@ from signatures.models import (
 from tests.support.campaigns import BY, add_banner, make_campaign, make_picture
 
 PAGE = "/domains/acme.example/campaigns/"
-GAP = "02:30 does not exist on 28 March 2027: the clocks go forward then. Write 03:30 or later."
+GAP = "02:30 does not exist on 28 March 2027: the clocks go forward then. Enter 03:30 or later."
 NEW = {
     "name": "Spring webinar",
     "starts_at": "2027-03-01T09:00",
@@ -80,7 +80,7 @@ def test_an_editor_makes_a_campaign_in_the_domains_time_zone(berlin, company, ed
     )
     assert (campaign.priority, campaign.paused_at is not None) == (3, True)
     page = read(response)
-    assert "“Spring webinar” is here, paused." in page
+    assert "“Spring webinar” created, paused." in page
     assert "1 Mar 2027, 09:00" in page
     assert "Europe/Berlin" in page
 
@@ -175,10 +175,10 @@ def test_a_campaign_is_started_paused_copied_archived_and_brought_back_by_button
     def press(act: str) -> str:
         return read(editor.post(f"{address}{act}/", follow=True))
 
-    assert "“Spring” is paused." in press("pause")
-    assert "“Spring” is started." in press("start")
+    assert "“Spring” paused." in press("pause")
+    assert "“Spring” started." in press("start")
     assert "Copy of “Spring”, paused." in press("copy")
-    assert "“Spring” is archived." in press("archive")
+    assert "“Spring” archived." in press("archive")
     assert editor.post(f"{address}copy/").status_code == 404
     assert editor.get(f"{address}change/").status_code == 404
     assert "No longer shown; its results are kept." in read(editor.get(address))
@@ -392,9 +392,9 @@ class TestAudience:
     @pytest.mark.parametrize(
         ("attribute", "value", "words"),
         [
-            ("owner", "Nobody Known", "“Nobody Known”."),
-            ("owner", "bea@bystander.example", "None of your people"),
-            ("stage", "Lead", "“Lead” is no label and no id."),
+            ("owner", "Nobody Known", "“Nobody Known” is no user"),
+            ("owner", "bea@bystander.example", "is no user, or more than one"),
+            ("stage", "Lead", "“Lead” is neither a label nor an ID."),
             ("list", "99999", "A recipient list of this condition is not there any more."),
         ],
     )
@@ -460,8 +460,8 @@ def test_a_list_in_use_names_its_campaign_and_stays(running, domain, editor: Cli
 @pytest.mark.parametrize(
     ("typed", "field", "words"),
     [
-        ({"kind": "custom", "key": "151", "label": "Tier"}, "key", "Write a number from 1 to 150."),
-        ({"kind": "stage", "key": "abc", "label": "Lead"}, "key", "Write the ID, a number."),
+        ({"kind": "custom", "key": "151", "label": "Tier"}, "key", "Enter a number from 1 to 150."),
+        ({"kind": "stage", "key": "abc", "label": "Lead"}, "key", "Enter the ID, a number."),
         ({"kind": "stage", "key": "3", "label": "Lead"}, "key", "This already has a label. Edit that one."),
     ],
 )

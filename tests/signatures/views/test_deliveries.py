@@ -39,7 +39,7 @@ def test_a_plan_says_who_changes_and_who_cannot_and_writes_nothing(company, byst
         "admin@acme.example",
     )
     assert "Deliver to 1 mailbox</button>" in page.content.decode()
-    assert "Outreach does not let our account edit this mailbox." in page.content.decode()
+    assert "The mailbox is not shared with the integration user." in page.content.decode()
     assert queued_tasks() == []
     assert not DeliveryRun.objects.filter(domain=bystander.domain).exists()
 

@@ -100,10 +100,10 @@ def test_a_campaigns_page_shows_days_banners_and_groups(show, auditor: Client):
         ("Sales", Figures(3, 1, 1, 2))
     ]
     (finding,) = response.context["findings"]
-    assert finding.sentence.startswith("No significant difference yet between “A” and “B” : about ")
+    assert finding.sentence.startswith("No significant difference yet between “A” and “B”: about ")
     page = response.content.decode()
     assert page.count('role="img"') == 2
-    assert "24 Nov: 3 scanners left out, 3 in all" in page
+    assert "24 Nov: 3 human, 3 total" in page
     assert "style=" not in page
 
 
@@ -133,7 +133,7 @@ def test_the_period_is_narrowed_and_what_does_not_fit_is_said_at_its_field(show,
     wrong = auditor.get(f"{page}?first=2026-11-24&last=2026-11-23")
     assert wrong.context["asked"].form.errors == {"last": ["The end is before the start."]}
     assert "The end is before the start." in wrong.content.decode()
-    assert "has not come" in auditor.get(f"{page}?first=2027-01-01").content.decode()
+    assert "is in the future" in auditor.get(f"{page}?first=2027-01-01").content.decode()
     assert auditor.get(f"{page}?span=ages&first=x").status_code == 200
 
 
@@ -233,10 +233,10 @@ def test_counts_are_taken_away_as_csv_in_which_no_name_is_a_formula(show, audito
     everything = auditor.get(f"{ADDRESS}export/")
 
     assert rows == [
-        ["day", "campaign", "banner", "group", "sender", "pictures", "clicks", "pictures set apart",
-         "clicks set apart"],
-        ["2026-11-24", "Autumn", "A", "Sales", "'=1+1", "2", "1", "0", "1"],
-        ["2026-11-24", "Autumn", "B", "Sales", BEA, "1", "0", "0", "1"],
+        ["day", "campaign", "banner", "group", "sender", "impressions", "clicks", "bot impressions",
+         "bot clicks", "pictures", "pictures set apart", "clicks set apart"],
+        ["2026-11-24", "Autumn", "A", "Sales", "'=1+1", "2", "1", "0", "1", "2", "0", "1"],
+        ["2026-11-24", "Autumn", "B", "Sales", BEA, "1", "0", "0", "1", "1", "0", "1"],
     ]  # fmt: skip
     assert everything["Content-Disposition"].startswith(
         'attachment; filename="banners-acme.example-2026-10-26-'
@@ -268,7 +268,7 @@ def test_how_we_count_shows_the_very_rules(show, auditor: Client):
 
 
 def test_before_anything_was_counted_the_page_says_so(domain, auditor: Client):
-    assert "Nothing was counted yet" in auditor.get(ADDRESS).content.decode()
+    assert "No impressions yet" in auditor.get(ADDRESS).content.decode()
 
 
 def test_what_waits_for_the_worker_is_said(show, auditor: Client):
@@ -323,7 +323,7 @@ def test_the_list_of_campaigns_says_how_each_is_doing(show, auditor: Client):
     figures = {line.campaign.name: line.figures for line in page.context["lines"]}
     assert figures == {"Autumn": Figures(3, 1, 1, 2), "Spring": Figures()}
     text = page.content.decode()
-    assert "of 3 pictures" in text and "None yet" in text
+    assert "of 3 impressions" in text and "None yet" in text
     assert f'href="{ADDRESS}{show.campaign.pk}/?span=all"' in text
     assert (
         f'href="{ADDRESS}{show.campaign.pk}/"'
