@@ -176,7 +176,7 @@ def _say(looked_up: LookedUp, question: Question, *, zone: tzinfo) -> str:
         return _say_earlier(looked_up, question, until=f"{looked_up.until.astimezone(zone):%H:%M %Z}")
     if looked_up.gap is Gap.NOT_CONNECTED:
         return f"Not looked up: {say_why_no_look_ups(get_connection(question.domain))}"
-    failed = f"The look-up in Outreach failed, so audiences with prospect fields do not match. {looked_up.error}".rstrip()
+    failed = f"Look-up failed; audiences with prospect fields do not match. {looked_up.error}".rstrip()
     return GAPS.get(looked_up.gap, failed)
 
 

@@ -215,7 +215,7 @@ def test_a_banner_is_added_with_its_picture_and_shown_with_its_final_address(run
         "https://www.acme.example/join?x=1&amp;utm_source=outreach&amp;utm_medium=email-signature"
         "&amp;utm_campaign=spring&amp;utm_content=green"
     ) in page
-    assert "75 % of readers" in page
+    assert "Traffic share 75 %" in page
     picture = editor.get(f"{PAGE}pictures/{banner.image_id}/")
     assert (picture["Content-Type"], picture.content) == ("image/png", bytes(banner.image.bytes_2x))
 
@@ -242,7 +242,7 @@ def test_a_banner_that_cannot_be_is_told_at_the_field(running, editor: Client, c
     assert response.status_code == 422
     assert words in response.context["form"].errors[field][0]
     assert running.banners.count() == 1
-    assert "Nothing was saved yet: 1 value cannot be used as written." in read(response)
+    assert "Not saved. 1 field needs attention." in read(response)
 
 
 def test_a_banner_is_changed_without_its_picture_and_archived(running, editor: Client):
@@ -504,12 +504,12 @@ def test_why_a_banner_showed_is_told_with_the_campaigns_as_they_were(running, do
     unsure = read(editor.get(f"{PAGE}why/", asked))
     preview = read(editor.get(f"{PAGE}{running.pk}/preview/", asked))
 
-    assert "no campaign shows" in now and "Paused." in now and "as they were then" not in now
-    assert "none stands before it." in then and "Paused." not in then
-    assert "The campaigns are as they were then" in then and "no state that early is kept" not in then
-    assert "made later" not in then and "1 campaign of today was made later." in unsure
+    assert "no campaign applies" in now and "Paused." in now and "as of that time" not in now
+    assert "nothing outranks it." in then and "Paused." not in then
+    assert "Campaigns are shown as of that time" in then and "no revision that old is kept" not in then
+    assert "created later" not in then and "1 current campaign was created later." in unsure
     for page in (unsure, preview):
-        assert "Of 1 campaign no state that early is kept" in page
+        assert "Of 1 campaign no revision that old is kept" in page
 
 
 def test_an_auditor_sees_campaigns_and_no_button(running, auditor: Client):
