@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
@@ -71,6 +71,17 @@ def may_change_membership(user: User | AnonymousUser, membership: Membership, ne
     return not touches_owner or get_role(user, membership.domain) == Role.OWNER
 
 
+def get_actor(request: HttpRequest) -> User:
+    """Return who acts, on a page that only somebody signed in can reach."""
+    return cast(User, request.user)
+
+
+def check_permission(request: HttpRequest, domain: Domain, permission: Permission) -> None:
+    """Raises PermissionDenied where whoever asks does not hold `permission`."""
+    if permission not in get_permissions(request.user, domain):
+        raise PermissionDenied(f"Your role in {domain.name} does not include this.")
+
+
 def require(
     permission: Permission,
 ) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
@@ -86,8 +97,7 @@ def require(
             found = get_visible_domains(request.user).filter(name=domain).first()
             if found is None:
                 raise Http404("No such domain.")
-            if permission not in get_permissions(request.user, found):
-                raise PermissionDenied(f"Your role in {found.name} does not include this.")
+            check_permission(request, found, permission)
             request.domain = found  # type: ignore[attr-defined]  # read by the context processor
             return view(request, found, *args, **kwargs)
 

@@ -1,4 +1,4 @@
-"""Probes are answered before anything else: whoever asks from inside uses no host name of ours and no TLS."""
+"""Middleware: answers probes before anything else, as they come without our host name and without TLS."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
-from .views import domains
+from .views import health
 
-PROBES = {"/healthz": domains.healthz, "/readyz": domains.readyz}
+PROBES = {"/healthz": health.healthz, "/readyz": health.readyz}
 
 
 def answer_probes(

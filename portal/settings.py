@@ -234,7 +234,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "countersign_session"
 CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "countersign_csrf"
 CSRF_COOKIE_HTTPONLY = True
-CSRF_FAILURE_VIEW = "portal.views.domains.csrf_failure"
+CSRF_FAILURE_VIEW = "portal.views.errors.csrf_failure"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {

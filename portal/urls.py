@@ -1,17 +1,43 @@
-"""Where each app is mounted."""
+"""Addresses: the portal's own pages, and where each app is mounted."""
 
 from django.contrib import admin
 from django.urls import include, path
 
+from .views import domains, health, invitations, members, sign_in
+
+pages = [
+    path("", domains.home, name="home"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("domains/<str:domain>/", domains.overview, name="overview"),
+    path("manage/domains/<str:domain>/", domains.settings_page, name="settings"),
+    path("manage/domains/<str:domain>/sign-in/", sign_in.sign_in, name="sign_in"),
+    path("manage/domains/<str:domain>/members/", members.members, name="members"),
+    path("manage/domains/<str:domain>/members/<int:pk>/", members.member, name="member"),
+    path(
+        "manage/domains/<str:domain>/invitations/<int:pk>/resend/",
+        invitations.invitation_resend,
+        name="invitation_resend",
+    ),
+    path(
+        "manage/domains/<str:domain>/invitations/<int:pk>/withdraw/",
+        invitations.invitation_withdraw,
+        name="invitation_withdraw",
+    ),
+    path("invitations/", invitations.invitation, name="invitation"),
+    path("invitations/<str:token>/", invitations.invitation_link, name="invitation_link"),
+    path("manage/domains/<str:domain>/integrations/", domains.integrations, name="integrations"),
+]
+
 urlpatterns = [
-    path("", include("portal.pages")),
+    path("", include((pages, "portal"))),
     path("", include("integrations.urls")),
     path("", include("signatures.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "portal.views.domains.bad_request"
-handler403 = "portal.views.domains.permission_denied"
-handler404 = "portal.views.domains.page_not_found"
-handler500 = "portal.views.domains.server_error"
+handler400 = "portal.views.errors.bad_request"
+handler403 = "portal.views.errors.permission_denied"
+handler404 = "portal.views.errors.page_not_found"
+handler500 = "portal.views.errors.server_error"

@@ -112,7 +112,7 @@ def fail_inside(client: Client, monkeypatch: pytest.MonkeyPatch, sinks: Sinks, c
 
     client.raise_request_exception = False
     monkeypatch.setattr("portal.views.sign_in._save", fail)
-    monkeypatch.setattr("portal.forms.accounts.read_configuration", lambda issuer: {})
+    monkeypatch.setattr("portal.sso.forms.read_configuration", lambda issuer: {})
     typed = {
         "act": "sso",
         "issuer": "https://login.acme.example",

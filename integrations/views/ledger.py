@@ -1,12 +1,15 @@
-"""What was asked, granted, used, and is that all?"""
+"""Pages of the scope ledger: what was asked for, granted and used, its entries, and their export."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, cast
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -34,10 +37,24 @@ from portal.reauth import recently_authenticated
 
 from ..forms import LedgerFilterForm
 from ..models import LedgerEntry
-from ..paging import NewestPaginator
 
 PER_PAGE = 50
 NEWEST = 10  # of one permission, on its own page
+MOST_COUNTED = 10_000
+
+
+class NewestPaginator(Paginator):
+    """Counts the newest ten thousand and no more; older ones are reached by narrowing the list."""
+
+    object_list: QuerySet
+
+    @cached_property
+    def count(self) -> int:
+        return self.object_list[:MOST_COUNTED].count()
+
+    @property
+    def is_cut(self) -> bool:
+        return self.count >= MOST_COUNTED
 
 
 def _list_entries(domain: Domain) -> Any:

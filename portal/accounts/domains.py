@@ -1,8 +1,8 @@
-"""A domain is founded with its owner, whole or not at all."""
+"""Domains: makes a domain with its owner, whole or not at all, and records what changes of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from allauth.account.models import EmailAddress
@@ -49,7 +49,7 @@ def found_domain(
         if is_operator and not owner.is_staff:
             owner.is_staff = owner.is_superuser = True
             owner.save(update_fields=["is_staff", "is_superuser"])
-        _vouch_for_address(owner)
+        vouch_for_address(owner)
         Membership.objects.create(domain=domain, user=owner, role=Role.OWNER)
         ensure_default_group(domain)
         install_starters(domain, by_label="command")
@@ -57,9 +57,22 @@ def found_domain(
     return Founded(domain=domain, owner=owner, is_new_user=is_new_user)
 
 
-def _vouch_for_address(owner: User) -> None:
-    """The owner's address is verified: whoever runs the command vouches, or the login would ask for a mail first."""
-    addresses = EmailAddress.objects.filter(user=owner)
-    if not addresses.filter(email__iexact=owner.email).update(verified=True):
-        has_primary = addresses.filter(primary=True).exists()
-        addresses.create(user=owner, email=owner.email, verified=True, primary=not has_primary)
+@transaction.atomic
+def vouch_for_address(user: User) -> None:
+    """The person's address is their only one, verified: they sign in with it without a mail first."""
+    addresses = EmailAddress.objects.filter(user=user)
+    addresses.exclude(email__iexact=user.email).delete()
+    if not addresses.update(verified=True, primary=True):
+        addresses.create(user=user, email=user.email, verified=True, primary=True)
+
+
+def record_domain_made(domain: Domain, *, actor: User) -> None:
+    """The ledger says who made the domain; call it in the transaction that does."""
+    record_act("domain made", domain=domain, actor_label=actor.email)
+
+
+def record_settings_changed(domain: Domain, changed: Iterable[str], *, actor: User) -> None:
+    """The ledger says which settings changed, and to what; nothing where none did."""
+    words = ", ".join(f"{name}: {getattr(domain, name)}" for name in changed)
+    if words:
+        record_act("settings changed", domain=domain, actor_label=actor.email, detail=words)

@@ -8,7 +8,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from allauth.account.models import EmailAddress
 from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import QuerySet
@@ -21,7 +20,8 @@ from portal.access import may_change_membership
 from portal.models import Domain, Invitation, Membership, User
 from portal.public_url import get_public_address
 
-from .members import MembershipRefused
+from .domains import vouch_for_address
+from .members import MembershipRefused, lock_members, record_added
 
 VALID_FOR = timedelta(days=7)
 
@@ -45,12 +45,12 @@ class Sent:
     is_mailed: bool
 
 
-def invite(domain: Domain, *, email: str, role: str, by: User) -> Sent:
+def invite(domain: Domain, *, email: str, role: str, actor: User) -> Sent:
     """The address has an invitation and a mail with its link. Raises MembershipRefused."""
-    _may_give(by, domain, role)
+    _may_give(actor, domain, role)
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
-        Domain.objects.select_for_update().get(pk=domain.pk)
+        lock_members(domain)
         member = domain.memberships.filter(user__email__iexact=email).select_related("user").first()
         if member is not None:
             raise MembershipRefused(f"{member.user.email} is a member already, as {member.role}.")
@@ -63,14 +63,14 @@ def invite(domain: Domain, *, email: str, role: str, by: User) -> Sent:
             email=email,
             role=role,
             token_sha256=_digest(token),
-            invited_by=by,
+            invited_by=actor,
             expires_at=timezone.now() + VALID_FOR,
         )
-        record_act("member invited", domain=domain, actor_label=by.email, detail=f"{email} as {role}")
+        record_act("member invited", domain=domain, actor_label=actor.email, detail=f"{email} as {role}")
     return Sent(invitation, _send(invitation, token))
 
 
-def resend(invitation: Invitation, *, by: User) -> Sent:
+def resend(invitation: Invitation, *, actor: User) -> Sent:
     """The address has a new mail with a new link for another seven days; the old link is dead.
 
     Raises MembershipRefused.
@@ -78,31 +78,31 @@ def resend(invitation: Invitation, *, by: User) -> Sent:
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
         locked = _lock_open(invitation)
-        _may_give(by, locked.domain, locked.role)
+        _may_give(actor, locked.domain, locked.role)
         locked.token_sha256 = _digest(token)
-        locked.invited_by = by
+        locked.invited_by = actor
         locked.expires_at = timezone.now() + VALID_FOR
         locked.save(update_fields=["token_sha256", "invited_by", "expires_at"])
         record_act(
             "invitation sent again",
             domain=locked.domain,
-            actor_label=by.email,
+            actor_label=actor.email,
             detail=f"{locked.email} as {locked.role}",
         )
     return Sent(locked, _send(locked, token))
 
 
-def withdraw(invitation: Invitation, *, by: User) -> None:
+def withdraw(invitation: Invitation, *, actor: User) -> None:
     """The link opens nothing any more. Raises MembershipRefused."""
     with transaction.atomic():
         locked = _lock_open(invitation)
-        _may_give(by, locked.domain, locked.role)
+        _may_give(actor, locked.domain, locked.role)
         locked.withdrawn_at = timezone.now()
         locked.save(update_fields=["withdrawn_at"])
         record_act(
             "invitation withdrawn",
             domain=locked.domain,
-            actor_label=by.email,
+            actor_label=actor.email,
             detail=f"{locked.email} as {locked.role}",
         )
 
@@ -150,7 +150,7 @@ def accept(invitation: Invitation, user: User) -> Membership:
     The person is the invited one: their account's own address is the one the mail went to.
     """
     with transaction.atomic():
-        Domain.objects.select_for_update().get(pk=invitation.domain_id)
+        lock_members(invitation.domain)
         fresh = Invitation.objects.select_related("domain", "invited_by").filter(pk=invitation.pk).first()
         locked = check_open(fresh, at=timezone.now())
         if user.email.lower() != locked.email.lower():
@@ -164,12 +164,7 @@ def accept(invitation: Invitation, user: User) -> Membership:
             domain=locked.domain, user=user, defaults={"role": locked.role}
         )
         if is_new:
-            record_act(
-                "member added",
-                domain=locked.domain,
-                actor_label=user.email,
-                detail=f"{user.email} as {locked.role}, invited by {locked.invited_by.email}",
-            )
+            record_added(membership, actor=user, detail=f", invited by {locked.invited_by.email}")
     return membership
 
 
@@ -179,7 +174,7 @@ def accept_as_new(invitation: Invitation, password: str) -> Membership:
     The address is verified, since the link came to it.
     """
     with transaction.atomic():
-        Domain.objects.select_for_update().get(pk=invitation.domain_id)
+        lock_members(invitation.domain)
         check_open(Invitation.objects.filter(pk=invitation.pk).first(), at=timezone.now())
         user, is_new = User.objects.get_or_create(email=invitation.email.lower())
         if not is_new:
@@ -188,12 +183,12 @@ def accept_as_new(invitation: Invitation, password: str) -> Membership:
             )
         user.set_password(password)
         user.save(update_fields=["password"])
-        EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+        vouch_for_address(user)
         return accept(invitation, user)
 
 
-def _may_give(by: User, domain: Domain, role: str) -> None:
-    if not may_change_membership(by, Membership(domain=domain, role=role), role):
+def _may_give(actor: User, domain: Domain, role: str) -> None:
+    if not may_change_membership(actor, Membership(domain=domain, role=role), role):
         raise MembershipRefused("Your role does not let you give this one.")
 
 
@@ -203,7 +198,7 @@ def _list_open(domain: Domain) -> QuerySet[Invitation]:
 
 def _lock_open(invitation: Invitation) -> Invitation:
     """Return the invitation as it is now, after every other change of this domain's members has ended."""
-    Domain.objects.select_for_update().get(pk=invitation.domain_id)
+    lock_members(invitation.domain)
     fresh = Invitation.objects.select_related("domain").filter(pk=invitation.pk).first()
     if fresh is None or not fresh.is_open:
         raise MembershipRefused("This invitation was used or withdrawn meanwhile.")

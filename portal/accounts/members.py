@@ -1,7 +1,10 @@
-"""Being and ceasing to be a member of a domain; each is an entry of the ledger."""
+"""Members: changes who belongs to a domain with which role; each change is an entry of the ledger."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from integrations.ledger.record import record_act
@@ -9,12 +12,10 @@ from portal.access import may_change_membership
 from portal.models import Domain, Membership, Role, User
 
 
-class MembershipRefused(Exception):
-    """The change was not made. message: a sentence for a person."""
+class MembershipRefused(ValidationError):
+    """The change was not made. message: a sentence for a person; a form shows it as its error."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+    message: str
 
 
 def get_roles_to_give(user: User, membership: Membership) -> list[tuple[str, str]]:
@@ -22,54 +23,94 @@ def get_roles_to_give(user: User, membership: Membership) -> list[tuple[str, str
     return [choice for choice in Role.choices if may_change_membership(user, membership, choice[0])]
 
 
-def change_role(membership: Membership, role: str, *, by: User) -> None:
+def change_role(membership: Membership, role: str, *, actor: User) -> None:
     """The member has this role. Raises MembershipRefused."""
     with transaction.atomic():
         locked = _lock(membership)
-        if not may_change_membership(by, locked, role):
-            raise MembershipRefused("Your role does not let you make this change.")
+        _refuse_others(actor, locked, role)
         before = locked.role
         if before == Role.OWNER and role != Role.OWNER:
-            _keep_an_owner(locked)
+            require_owner(locked.domain, without=[locked.pk])
         locked.role = role
         locked.save(update_fields=["role"])
-        record_act(
-            "role changed",
-            domain=locked.domain,
-            actor_label=by.email,
-            detail=f"{locked.user.email} from {before} to {role}",
-        )
+        record_role_changed(locked, before, actor=actor)
 
 
-def remove_member(membership: Membership, *, by: User) -> None:
+def remove_member(membership: Membership, *, actor: User) -> None:
     """The person is no member any more; their account stays. Raises MembershipRefused."""
     with transaction.atomic():
         locked = _lock(membership)
-        if not may_change_membership(by, locked, None):
-            raise MembershipRefused("Your role does not let you make this change.")
-        if locked.role == Role.OWNER:
-            _keep_an_owner(locked)
-        locked.delete()
-        record_act(
-            "member removed", domain=membership.domain, actor_label=by.email, detail=membership.user.email
-        )
+        _refuse_others(actor, locked, None)
+        delete_membership(locked, actor=actor)
+
+
+@transaction.atomic
+def delete_membership(membership: Membership, *, actor: User) -> None:
+    """As `remove_member`, for an operator, who may remove anybody but a domain's only owner."""
+    lock_members(membership.domain)
+    require_owner(membership.domain, without=[membership.pk])
+    record_removed(membership, actor=actor)
+    membership.delete()
+
+
+def lock_members(domain: Domain) -> None:
+    """Every other change of this domain's members has ended; call it inside the transaction of this one."""
+    Domain.objects.select_for_update().get(pk=domain.pk)
+
+
+def is_only_owner(membership: Membership) -> bool:
+    return _get_owners(membership.domain) == {membership.pk}
+
+
+def require_owner(domain: Domain, *, without: Collection[int]) -> None:
+    """Raises MembershipRefused where the domain has an active owner now and would have none left.
+
+    without: ids of the memberships that are removed or get another role.
+    """
+    owners = _get_owners(domain)
+    if owners and not owners - set(without):
+        raise MembershipRefused(f"{domain.name} would have no owner left. Make somebody else an owner first.")
+
+
+def record_added(membership: Membership, *, actor: User, detail: str = "") -> None:
+    record_act(
+        "member added",
+        domain=membership.domain,
+        actor_label=actor.email,
+        detail=f"{membership.user.email} as {membership.role}{detail}",
+    )
+
+
+def record_role_changed(membership: Membership, before: str, *, actor: User) -> None:
+    record_act(
+        "role changed",
+        domain=membership.domain,
+        actor_label=actor.email,
+        detail=f"{membership.user.email} from {before} to {membership.role}",
+    )
+
+
+def record_removed(membership: Membership, *, actor: User) -> None:
+    record_act(
+        "member removed", domain=membership.domain, actor_label=actor.email, detail=membership.user.email
+    )
+
+
+def _get_owners(domain: Domain) -> set[int]:
+    """Return the ids of the memberships of active owners."""
+    owners = Membership.objects.filter(domain=domain, role=Role.OWNER, user__is_active=True)
+    return set(owners.values_list("pk", flat=True))
 
 
 def _lock(membership: Membership) -> Membership:
     """Return the membership as it is now, after every other change of this domain's members has ended."""
-    Domain.objects.select_for_update().get(pk=membership.domain_id)
+    lock_members(membership.domain)
     fresh = Membership.objects.select_related("user", "domain").filter(pk=membership.pk).first()
     if fresh is None:
         raise MembershipRefused("This person is no member any more.")
     return fresh
 
 
-def _keep_an_owner(membership: Membership) -> None:
-    owners = Membership.objects.filter(
-        domain=membership.domain, role=Role.OWNER, user__is_active=True
-    ).exclude(pk=membership.pk)
-    if not owners.exists():
-        raise MembershipRefused(
-            f"{membership.user.email} is the only owner of {membership.domain.name}. Make somebody else an "
-            "owner first."
-        )
+def _refuse_others(actor: User, membership: Membership, role: str | None) -> None:
+    if not may_change_membership(actor, membership, role):
+        raise MembershipRefused("Your role does not let you make this change.")

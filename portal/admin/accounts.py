@@ -1,4 +1,4 @@
-"""Django admin's door and titles; domains, members and people. Pages that would show secrets are withdrawn."""
+"""Admin of domains, members and people; pages of other apps that would show secrets are withdrawn."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from integrations.admin.base import BoundedChangeList, OperatorAdmin, get_operator, is_operator
+from integrations.admin.base import BoundedChangeList, OperatorAdmin, is_operator
 from integrations.connection.health import describe
 from integrations.models import Connection
-from portal.forms.accounts import DomainOperatorForm
-from portal.models import Domain, Membership, Role, User
-from portal.operators import (
-    keep_an_owner,
-    lock_members,
-    note_domain_changed,
-    note_domain_made,
-    note_member_added,
-    note_member_removed,
-    note_role_changed,
-    vouch_for_address,
+from portal.access import get_actor
+from portal.accounts.domains import record_domain_made, record_settings_changed, vouch_for_address
+from portal.accounts.members import (
+    MembershipRefused,
+    delete_membership,
+    is_only_owner,
+    record_added,
+    record_removed,
+    record_role_changed,
 )
+from portal.forms.domains import DomainOperatorForm
+from portal.models import Domain, Membership, User
 from portal.reauth import ask_again, is_recent
 
 from . import background  # noqa: F401 - registers the background's pages
@@ -135,20 +135,20 @@ class DomainAdmin(ConfirmedAdmin, OperatorAdmin):
     def save_model(self, request: HttpRequest, obj: Domain, form: forms.ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change:
-            note_domain_changed(obj, form.changed_data, by=get_operator(request))
+            record_settings_changed(obj, form.changed_data, actor=get_actor(request))
         else:
-            note_domain_made(obj, by=get_operator(request))
+            record_domain_made(obj, actor=get_actor(request))
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        by = get_operator(request)
+        actor = get_actor(request)
         before = {row.instance.pk: row.initial.get("role", "") for row in formset.initial_forms}
         super().save_formset(request, form, formset, change)
         for membership in formset.new_objects:
-            note_member_added(membership, by=by)
+            record_added(membership, actor=actor)
         for membership, _ in formset.changed_objects:
-            note_role_changed(membership, before[membership.pk], by=by)
+            record_role_changed(membership, before[membership.pk], actor=actor)
         for membership in formset.deleted_objects:
-            note_member_removed(membership, by=by)
+            record_removed(membership, actor=actor)
 
 
 @admin.register(Membership)
@@ -173,28 +173,20 @@ class MembershipAdmin(ConfirmedAdmin, OperatorAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
         """One at a time, and never the domain's only owner."""
-        if obj is None or not is_operator(request):
-            return False
-        if obj.role != Role.OWNER or not obj.user.is_active:
-            return True
-        owners = obj.domain.memberships.filter(role=Role.OWNER, user__is_active=True)
-        return owners.exclude(pk=obj.pk).exists()
+        return obj is not None and is_operator(request) and not is_only_owner(obj)
 
     def save_model(self, request: HttpRequest, obj: Membership, form: forms.ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if not change:
-            note_member_added(obj, by=get_operator(request))
+            record_added(obj, actor=get_actor(request))
         elif "role" in form.changed_data:
-            note_role_changed(obj, form.initial["role"], by=get_operator(request))
+            record_role_changed(obj, form.initial["role"], actor=get_actor(request))
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        lock_members(obj.domain)
         try:
-            keep_an_owner(obj.domain, without=[obj.pk])
-        except ValidationError as refusal:
-            raise PermissionDenied("; ".join(refusal.messages)) from refusal
-        note_member_removed(obj, by=get_operator(request))
-        super().delete_model(request, obj)
+            delete_membership(obj, actor=get_actor(request))
+        except MembershipRefused as refusal:
+            raise PermissionDenied(refusal.message) from refusal
 
 
 @admin.register(User)

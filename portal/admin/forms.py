@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 
+from portal.accounts.members import lock_members, require_owner
 from portal.models import Membership, Role, User
-from portal.operators import keep_an_owner, lock_members
 
 
 def _clean_email(form: forms.ModelForm) -> str:
@@ -53,7 +53,7 @@ class MembershipForm(MemberForm):
         role = str(self.cleaned_data["role"])
         if self.instance.pk and self.instance.role == Role.OWNER and role != Role.OWNER:
             lock_members(self.instance.domain)
-            keep_an_owner(self.instance.domain, without=[self.instance.pk])
+            require_owner(self.instance.domain, without=[self.instance.pk])
         return role
 
 
@@ -73,7 +73,7 @@ class MemberFormSet(forms.BaseInlineFormSet):
             if form.instance.pk
         )
         if not makes_owner and not promotes:
-            keep_an_owner(self.instance, without=[form.instance.pk for form in self.initial_forms])
+            require_owner(self.instance, without=[form.instance.pk for form in self.initial_forms])
 
 
 def _get_role(form: Any) -> str:

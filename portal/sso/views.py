@@ -15,11 +15,11 @@ from django.urls import reverse
 from django.utils.crypto import get_random_string
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal.forms.accounts import SsoStartForm
 from portal.public_url import get_public_address
 
 from ..models import IdentityProvider, Protocol
 from . import completion, exchange
+from .forms import SsoStartForm
 from .refusals import ASK, Refusal, close, refuse
 from .saml import views as saml
 from .slots import calling

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.accounts.invitations import (
     InvitationRefused,
     accept,
@@ -28,7 +28,7 @@ from portal.forms.accounts import ChoosePasswordForm
 from portal.models import Domain, IdentityProvider, Invitation, Membership, User
 from portal.reauth import recently_authenticated
 
-from .domains import get_person, tell_sent
+from .members import tell_sent
 
 _HELD = "invitation"  # the digest of the token this browser came with
 
@@ -40,7 +40,7 @@ def invitation_resend(request: HttpRequest, domain: Domain, pk: int) -> HttpResp
     """A new link goes out, and the old one is dead."""
     found = get_object_or_404(domain.invitations, pk=pk)
     try:
-        tell_sent(request, resend(found, by=get_person(request)))
+        tell_sent(request, resend(found, actor=get_actor(request)))
     except MembershipRefused as refusal:
         messages.error(request, refusal.message)
     return redirect("portal:members", domain.name)
@@ -53,7 +53,7 @@ def invitation_withdraw(request: HttpRequest, domain: Domain, pk: int) -> HttpRe
     """The link opens nothing any more."""
     found = get_object_or_404(domain.invitations, pk=pk)
     try:
-        withdraw(found, by=get_person(request))
+        withdraw(found, actor=get_actor(request))
         messages.success(request, f"The invitation of {found.email} is withdrawn.")
     except MembershipRefused as refusal:
         messages.error(request, refusal.message)
@@ -96,7 +96,7 @@ def invitation(request: HttpRequest) -> HttpResponse:
 
 
 def _join(request: HttpRequest, found: Invitation) -> HttpResponse:
-    person = get_person(request)
+    person = get_actor(request)
     if person.email.lower() != found.email.lower():
         return _show(request, found, is_somebody_else=True, status=403)
     if request.method != "POST":

@@ -16,15 +16,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from integrations.ledger.record import record_act
-from portal.access import Permission, require
-from portal.forms.accounts import IdentityProviderForm, SamlProviderForm, SecondStepForm
+from portal.access import Permission, get_actor, require
+from portal.forms.domains import SecondStepForm
 from portal.models import Domain, IdentityProvider, Protocol
 from portal.public_url import get_public_address
 from portal.reauth import get_typed, recently_authenticated
+from portal.sso.forms import IdentityProviderForm, SamlProviderForm
 from portal.sso.saml.certificates import read_certificates
 from portal.sso.saml.views import get_addresses
-
-from .domains import get_person
 
 WAYS = {"sso": Protocol.OIDC.value, "saml": Protocol.SAML.value}  # which form was sent
 
@@ -51,7 +50,7 @@ def sign_in(request: HttpRequest, domain: Domain) -> HttpResponse:
     offered = _get_offered(present)
     chosen = {"second step": second_step, Protocol.OIDC: oidc, Protocol.SAML: saml}.get(WAYS.get(act, act))
     if act == "no sso" and present is not None:
-        _remove(present, by_label=get_person(request).email)
+        _remove(present, actor=get_actor(request).email)
         messages.success(request, "Single sign-on is removed. Members sign in with their passwords.")
         return redirect("portal:sign_in", domain.name)
     if act in WAYS and WAYS[act] not in offered:
@@ -63,7 +62,7 @@ def sign_in(request: HttpRequest, domain: Domain) -> HttpResponse:
         )
         return redirect("portal:sign_in", domain.name)
     if chosen is not None and chosen.is_valid():
-        _save(chosen, domain, by_label=get_person(request).email)
+        _save(chosen, domain, actor=get_actor(request).email)
         messages.success(request, "How members sign in is saved.")
         return redirect("portal:sign_in", domain.name)
     context = {
@@ -92,12 +91,12 @@ def _get_offered(present: IdentityProvider | None) -> set[str]:
 
 
 @transaction.atomic
-def _save(form: forms.ModelForm, domain: Domain, *, by_label: str) -> None:
+def _save(form: forms.ModelForm, domain: Domain, *, actor: str) -> None:
     """What was typed is stored, and what changed is in the ledger; of a secret, only that it changed."""
     form.save()
     if form.changed_data:
         words = [_describe(name, form.cleaned_data[name]) for name in form.changed_data]
-        record_act("settings changed", domain=domain, actor_label=by_label, detail=", ".join(words))
+        record_act("settings changed", domain=domain, actor_label=actor, detail=", ".join(words))
 
 
 def _describe(name: str, value: Any) -> str:
@@ -109,10 +108,8 @@ def _describe(name: str, value: Any) -> str:
 
 
 @transaction.atomic
-def _remove(present: IdentityProvider, *, by_label: str) -> None:
+def _remove(present: IdentityProvider, *, actor: str) -> None:
     """The provider is gone, and whom it named: another one may call other people by the same names."""
     SocialAccount.objects.filter(provider=present.domain.name).delete()
     present.delete()
-    record_act(
-        "settings changed", domain=present.domain, actor_label=by_label, detail="single sign-on removed"
-    )
+    record_act("settings changed", domain=present.domain, actor_label=actor, detail="single sign-on removed")

@@ -80,13 +80,13 @@ def test_a_renewed_pair_is_stored_before_it_is_used(sandbox, connection, bystand
 
 
 KILLED_AFTER_STORING = """
-from integrations import tokens
+from integrations.connection import tokens
 from integrations.models import Connection
 import os, signal
 row = Connection.objects.get(domain__name="acme.example")
 from integrations.connection.sessions import renew_now, _get_refresher
 from integrations.ledger.record import CallCollector
-refresh = _get_refresher(row, CallCollector(row, job="test", actor_label=""))
+refresh = _get_refresher(CallCollector(row, job="test", actor_label=""))
 watch = tokens.ConnectionWatch(row.pk, refresh=refresh)
 watch.token()
 os.kill(os.getpid(), signal.SIGKILL)  # the new token was handed out and not used once

@@ -17,9 +17,9 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
-from portal import readiness
 from portal.models import Role, User, WorkerHeartbeat
-from portal.views import domains
+from portal.operations import readiness
+from portal.views import errors
 from portal.worker.heartbeat import record_beat
 
 
@@ -127,7 +127,9 @@ def test_clocks_that_differ_are_said_on_pages_and_once_in_the_log(client, make_m
 
     assert "the clocks of worker and database differ" in page
     assert "alive, seen" not in page
-    assert [(r.levelname, r.getMessage()) for r in caplog.records if r.name == "portal.readiness"] == [
+    assert [
+        (r.levelname, r.getMessage()) for r in caplog.records if r.name == "portal.operations.readiness"
+    ] == [
         (
             "WARNING",
             "Background worker: the worker's last beat lies in the future: "
@@ -185,8 +187,8 @@ def test_an_unready_portal_is_logged_once_and_nobody_gets_mail_for_a_probe(
 
     assert statuses == [503, 503, 503, 200, 200]
     assert [(r.levelname, r.name, r.getMessage()) for r in caplog.records] == [
-        ("WARNING", "portal.readiness", f"Not ready to serve: {AWAY}"),
-        ("WARNING", "portal.readiness", "Ready to serve again"),
+        ("WARNING", "portal.operations.readiness", f"Not ready to serve: {AWAY}"),
+        ("WARNING", "portal.operations.readiness", "Ready to serve again"),
     ]
     assert mailoutbox == []
 
@@ -194,11 +196,11 @@ def test_an_unready_portal_is_logged_once_and_nobody_gets_mail_for_a_probe(
 @pytest.mark.parametrize(
     ("view", "arguments", "status", "words"),
     [
-        (domains.bad_request, (ValueError("odd"),), 400, "That request could not be read"),
-        (domains.permission_denied, (PermissionDenied("Not for <you>."),), 403, "Not for &lt;you&gt;."),
-        (domains.csrf_failure, ("token missing",), 403, "This page was open too long"),
-        (domains.page_not_found, (Http404(),), 404, "There is no such page"),
-        (domains.server_error, (), 500, "Something broke on our side"),
+        (errors.bad_request, (ValueError("odd"),), 400, "That request could not be read"),
+        (errors.permission_denied, (PermissionDenied("Not for <you>."),), 403, "Not for &lt;you&gt;."),
+        (errors.csrf_failure, ("token missing",), 403, "This page was open too long"),
+        (errors.page_not_found, (Http404(),), 404, "There is no such page"),
+        (errors.server_error, (), 500, "Something broke on our side"),
     ],
 )
 def test_a_page_that_failed_says_what_happened(view, arguments, status, words):
