@@ -8,45 +8,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from integrations.connector import Finding, Verdict
-from integrations.errors import (
-    ClientMisconfigured,
-    ConnectionLost,
-    IntegrationError,
-    RateLimited,
-    UnexpectedReply,
-)
-from integrations.outreach.client import MEDIA_TYPE, OutreachClient, Reply
-from integrations.outreach.endpoints import FIND_PROSPECT, LIST_MAILBOXES, LIST_TEAMS, LIST_USERS, Endpoint
-from integrations.outreach.jsonapi import FieldError
+from integrations.errors import UnexpectedReply
 
 from . import jsonapi, policy, rate_limits
-from .replies import NotUnderstood
+from .assumption_reads import PAGE_SIZE, RELATIONSHIPS, Exchange, Reader, get_header, since_filter
+from .client import OutreachClient
+from .endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
+from .replies import MEDIA_TYPE, NotUnderstood
+from .value_shapes import (
+    ABSENT,
+    FLAG,
+    INSTANT,
+    NEEDED_FLAG,
+    NEEDED_TEXT,
+    NUMBER,
+    TEXT,
+    Kind,
+    count_shapes,
+    describe_form,
+    describe_key,
+    describe_shape,
+    get_attribute,
+    get_instant,
+    get_most_common,
+    get_object,
+    get_owner,
+    is_id,
+    matches_kind,
+)
 
-MAX_READS = 10
-PAGE_SIZE = 3
 CLOCKS_AGREE_SECONDS = 60.0
 NOBODY = "nobody@countersign.invalid"  # RFC 2606: nobody's record is read by asking
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One read as it was answered. reply: None where no usable one came, and `problem` says why."""
-
-    endpoint: Endpoint
-    query: Mapping[str, str]
-    reply: Reply | None
-    problem: str = ""
-
-    @property
-    def items(self) -> list[dict[str, Any]]:
-        """The records that came, those that are no objects left out."""
-        data = self.reply.document.get("data") if self.reply else None
-        return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,87 +58,30 @@ class Result:
         return [finding for finding in self.findings if finding.verdict is Verdict.DIFFERS]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    words: str
-    is_needed: bool  # null or absent makes the record unusable; else it leaves the value we had
-
-
-_TEXT, _INSTANT = (
-    _Kind("text or null", is_needed=False),
-    _Kind("instant with a zone, or null", is_needed=False),
-)
-_NEEDED_TEXT, _NEEDED_FLAG = _Kind("text", is_needed=True), _Kind("true or false", is_needed=True)
-_FLAG, _NUMBER = _Kind("true, false or null", is_needed=False), _Kind("id", is_needed=True)
-_ATTRIBUTES: Mapping[str, Mapping[str, _Kind]] = {
+_ATTRIBUTES: Mapping[str, Mapping[str, Kind]] = {
     "user": {
-        "email": _NEEDED_TEXT,
-        "locked": _NEEDED_FLAG,
+        "email": NEEDED_TEXT,
+        "locked": NEEDED_FLAG,
         **{
-            name: _TEXT
+            name: TEXT
             for name in LIST_USERS.fields_read
             if name not in ("email", "locked", "createdAt", "updatedAt", "teams")
         },
-        "createdAt": _INSTANT,
-        "updatedAt": _INSTANT,
+        "createdAt": INSTANT,
+        "updatedAt": INSTANT,
     },
-    "team": {"name": _TEXT},
+    "team": {"name": TEXT},
     "mailbox": {
-        "email": _NEEDED_TEXT,
-        "emailSignature": _TEXT,
-        "userId": _NUMBER,
-        "editable": _FLAG,
-        "sendDisabled": _FLAG,
-        "updatedAt": _INSTANT,
+        "email": NEEDED_TEXT,
+        "emailSignature": TEXT,
+        "userId": NUMBER,
+        "editable": FLAG,
+        "sendDisabled": FLAG,
+        "updatedAt": INSTANT,
     },
 }
-_RELATIONSHIPS = (("user", "teams"), ("team", "users"), ("mailbox", "user"))
 _MEANING_NEEDED = "Records without it are rejected: these people get no signature."
 _MEANING_OPTIONAL = "What we had of it stays, and is empty for new people; signatures go without it."
-
-
-@dataclass
-class _Reader:
-    """Reads through the one client, each call once, at most MAX_READS of them."""
-
-    client: OutreachClient
-    exchanges: list[Exchange] = field(default_factory=list)
-    takes_relationships: bool | None = None
-
-    def read(self, endpoint: Endpoint, **filters: str) -> Exchange:
-        """Return how one small read was answered; relationships are named until they are refused."""
-        if self.takes_relationships is not False:
-            exchange = self._send(endpoint, endpoint.fields_read, filters)
-            if not exchange.problem.startswith(NotUnderstood.__name__):
-                self.takes_relationships = self.takes_relationships or (exchange.reply is not None or None)
-                return exchange
-            self.takes_relationships = False
-        names = tuple(
-            name for name in endpoint.fields_read if (endpoint.resource_type, name) not in _RELATIONSHIPS
-        )
-        return self._send(endpoint, names, filters)
-
-    def find(self, **filters: str) -> Exchange:
-        return self._send(FIND_PROSPECT, ("emails",), filters)
-
-    def _send(self, endpoint: Endpoint, fields: Sequence[str], filters: Mapping[str, str]) -> Exchange:
-        if len(self.exchanges) >= MAX_READS:
-            return Exchange(endpoint, {}, None, "not asked")
-        query = {
-            "page[size]": str(PAGE_SIZE),
-            "count": "false",
-            f"fields[{endpoint.resource_type}]": ",".join(fields),
-        }
-        query |= filters if endpoint.is_lookup else {"sort": "createdAt", **filters}
-        try:
-            exchange = Exchange(endpoint, query, self.client.send(endpoint, query=query))
-        except (ConnectionLost, ClientMisconfigured, RateLimited):
-            raise
-        except IntegrationError as error:
-            why = f" ({error.detail})" if isinstance(error, UnexpectedReply) and error.detail else ""
-            exchange = Exchange(endpoint, query, None, f"{type(error).__name__}{why}")
-        self.exchanges.append(exchange)
-        return exchange
 
 
 def check_assumptions(
@@ -153,27 +93,17 @@ def check_assumptions(
     granted: what the token's answer said; None where it said nothing.
     Raises: ConnectionLost, ClientMisconfigured and RateLimited, which leave nothing to look at now.
     """
-    reader = _Reader(client)
+    reader = Reader(client)
     users = reader.read(LIST_USERS)
     cursor, next_link = _check_next_link(client.base_url, users)
-    more = (
-        reader.read(LIST_USERS, **{"page[after]": cursor})
-        if cursor
-        else Exchange(LIST_USERS, {}, None, "not asked")
-    )
+    more = reader.read_where(LIST_USERS, {"page[after]": cursor} if cursor else None)
     known = [*users.items, *more.items]
-    tomorrow = reader.read(LIST_USERS, **_since(now + timedelta(days=1)))
-    latest = max(filter(None, (_instant(item, "updatedAt") for item in known)), default=None)
-    lately = (
-        reader.read(LIST_USERS, **_since(latest)) if latest else Exchange(LIST_USERS, {}, None, "not asked")
-    )
+    tomorrow = reader.read_where(LIST_USERS, since_filter(now + timedelta(days=1)))
+    latest = max(filter(None, (get_instant(item, "updatedAt") for item in known)), default=None)
+    lately = reader.read_where(LIST_USERS, since_filter(latest) if latest else None)
     teams, mailboxes = reader.read(LIST_TEAMS), reader.read(LIST_MAILBOXES)
-    owner = next(filter(None, (_owner(item) for item in mailboxes.items)), "")
-    owned = (
-        reader.read(LIST_MAILBOXES, **{"filter[userId]": owner})
-        if owner
-        else Exchange(LIST_MAILBOXES, {}, None, "not asked")
-    )
+    owner = next(filter(None, (get_owner(item) for item in mailboxes.items)), "")
+    owned = reader.read_where(LIST_MAILBOXES, {"filter[userId]": owner} if owner else None)
     in_array = reader.find(**{"newFilterSyntax": "true", "filter[emails][]": NOBODY})
     plainly = reader.find(**{"filter[emails]": NOBODY})
     findings = [
@@ -186,7 +116,7 @@ def check_assumptions(
         _fieldset_relationships(reader),
         *(
             _relationship(kind, name, items)
-            for (kind, name), items in zip(_RELATIONSHIPS, (known, teams.items, mailboxes.items), strict=True)
+            for (kind, name), items in zip(RELATIONSHIPS, (known, teams.items, mailboxes.items), strict=True)
         ),
         next_link,
         _next_page(users, more),
@@ -204,7 +134,7 @@ def check_assumptions(
 
 
 def _media(exchanges: Sequence[Exchange]) -> Iterator[Finding]:
-    seen = sorted({_header(one, "Content-Type").partition(";")[0] for one in exchanges if one.reply})
+    seen = sorted({get_header(one, "Content-Type").partition(";")[0] for one in exchanges if one.reply})
     odd = [one.problem for one in exchanges if "not JSON:API" in one.problem]
     refused = NotUnderstood.__name__  # a form that Outreach does not take has a finding of its own
     problems = sorted(
@@ -228,17 +158,17 @@ def _media(exchanges: Sequence[Exchange]) -> Iterator[Finding]:
 
 def _identities(exchanges: Sequence[Exchange]) -> Iterator[Finding]:
     items = [(one.endpoint.resource_type, item) for one in exchanges for item in one.items]
-    odd = [_shape(item.get("id")) for _, item in items if not _is_id(item.get("id"))]
+    odd = [describe_shape(item.get("id")) for _, item in items if not is_id(item.get("id"))]
     yield _finding(
         "id",
         "ids are positive integers, or text of digits",
         not odd if items else None,
-        f"{len(odd)} of {len(items)} are {_most(odd)}"
+        f"{len(odd)} of {len(items)} are {get_most_common(odd)}"
         if odd
-        else _most([_shape(item.get("id")) for _, item in items]),
+        else get_most_common([describe_shape(item.get("id")) for _, item in items]),
         "A record without such an id is rejected, and nobody is removed while one comes.",
     )
-    strange = [_shape(item.get("type")) for kind, item in items if item.get("type") != kind]
+    strange = [describe_shape(item.get("type")) for kind, item in items if item.get("type") != kind]
     yield _finding(
         "type",
         "each record names its type in the singular",
@@ -250,15 +180,15 @@ def _identities(exchanges: Sequence[Exchange]) -> Iterator[Finding]:
 
 def _attributes(kind: str, items: Sequence[Mapping[str, Any]], source: Exchange) -> Iterator[Finding]:
     for name, wanted in _ATTRIBUTES[kind].items():
-        values = [_attribute(item, name) for item in items]
-        shapes = ["absent" if value is _ABSENT else _shape(value) for value in values]
-        fits = [_fits(wanted, value) for value in values]
+        values = [get_attribute(item, name) for item in items]
+        shapes = ["absent" if value is ABSENT else describe_shape(value) for value in values]
+        fits = [matches_kind(wanted, value) for value in values]
         is_unseen = not values or (all(value is None for value in values) and not wanted.is_needed)
         yield _finding(
             f"{kind}.{name}",
             wanted.words,
             None if is_unseen else all(fits),
-            _count_shapes(shapes) or source.problem or "no record",
+            count_shapes(shapes) or source.problem or "no record",
             _MEANING_NEEDED if wanted.is_needed else _MEANING_OPTIONAL,
         )
 
@@ -268,18 +198,18 @@ def _fieldset(exchanges: Sequence[Exchange]) -> Finding:
     for one in exchanges:
         asked = set(one.query.get(f"fields[{one.endpoint.resource_type}]", "").split(","))
         for item in one.items:
-            extra |= set(_object(item, "attributes")) - asked
+            extra |= set(get_object(item, "attributes")) - asked
     seen = any(one.items for one in exchanges)
     return _finding(
         "fieldset",
         "only the attributes that were named come",
         not extra if seen else None,
-        f"{len(extra)} more: {', '.join(sorted(map(_key, extra))[:8])}" if extra else "no other",
+        f"{len(extra)} more: {', '.join(sorted(map(describe_key, extra))[:8])}" if extra else "no other",
         "More personal data travels than the portal asks for. It is not kept.",
     )
 
 
-def _fieldset_relationships(reader: _Reader) -> Finding:
+def _fieldset_relationships(reader: Reader) -> Finding:
     return _finding(
         "fieldset_relationships",
         "a list of fields may name relationships",
@@ -290,7 +220,7 @@ def _fieldset_relationships(reader: _Reader) -> Finding:
 
 
 def _relationship(kind: str, name: str, items: Sequence[Mapping[str, Any]]) -> Finding:
-    found = [_object(item, "relationships").get(name, _ABSENT) for item in items]
+    found = [get_object(item, "relationships").get(name, ABSENT) for item in items]
     data = [one["data"] for one in found if isinstance(one, Mapping) and "data" in one]
     is_many = name != "user"
     return _finding(
@@ -327,7 +257,7 @@ def _check_next_link(base_url: str, page: Exchange) -> tuple[str, Finding]:
         cursor = policy.check_next_link(link, base_url=base_url, path=page.endpoint.path)
     except UnexpectedReply as error:
         host = re.match(r"[a-z]+://([^/?#]{1,80})", link) if isinstance(link, str) else None
-        seen = f"host {host[1].rpartition('@')[2]}" if host else _shape(link)
+        seen = f"host {host[1].rpartition('@')[2]}" if host else describe_shape(link)
         return "", _finding("next_link", assumed, False, f"{seen}: {error.detail}", meaning)
     return cursor, _finding("next_link", assumed, True, f"a cursor of {len(cursor)} characters", meaning)
 
@@ -345,7 +275,10 @@ def _next_page(first: Exchange, second: Exchange) -> Finding:
 
 def _order(first: Exchange, second: Exchange) -> Finding:
     moments = [
-        moment for page in (first, second) for item in page.items if (moment := _instant(item, "createdAt"))
+        moment
+        for page in (first, second)
+        for item in page.items
+        if (moment := get_instant(item, "createdAt"))
     ]
     return _finding(
         "sort",
@@ -367,7 +300,7 @@ def _nothing_later(page: Exchange) -> Finding:
 
 
 def _nothing_earlier(page: Exchange, since: datetime | None) -> Finding:
-    moments = [_instant(item, "updatedAt") for item in page.items]
+    moments = [get_instant(item, "updatedAt") for item in page.items]
     is_bounded = all(moment is not None and since is not None and moment >= since for moment in moments)
     return _finding(
         "updated_filter.since",
@@ -379,7 +312,7 @@ def _nothing_earlier(page: Exchange, since: datetime | None) -> Finding:
 
 
 def _owner_filter(page: Exchange, owner: str) -> Finding:
-    owners = {_owner(item) for item in page.items}
+    owners = {get_owner(item) for item in page.items}
     return _finding(
         "owner_filter",
         "filter[userId] finds the mailboxes of one person",
@@ -409,24 +342,24 @@ def _rate_limits(page: Exchange, now: datetime) -> Iterator[Finding]:
         "remaining": ("a whole number, or two of which the first counts", r"[0-9]{1,9}(, ?[0-9]{1,9})?"),
     }
     for name, (words, form) in forms.items():
-        value = _header(page, f"X-RateLimit-{name.title()}")
+        value = get_header(page, f"X-RateLimit-{name.title()}")
         fits = re.fullmatch(form, value, re.ASCII) is not None
         yield _finding(
             f"rate_limit.{name}",
             f"X-RateLimit-{name.title()} is {words}",
             None if page.reply is None else fits,
-            _describe_form(value),
+            describe_form(value),
             meaning,
         )
-    value = _header(page, "X-RateLimit-Reset")
-    seconds = rate_limits.seconds_until(value, now=now.timestamp(), date=_header(page, "Date") or None)
+    value = get_header(page, "X-RateLimit-Reset")
+    seconds = rate_limits.seconds_until(value, now=now.timestamp(), date=get_header(page, "Date") or None)
     yield _finding(
         "rate_limit.reset",
         "X-RateLimit-Reset is an instant within the hour: epoch seconds, seconds, an HTTP date or ISO 8601",
         None
         if page.reply is None
         else seconds is not None and seconds <= rate_limits.LONGEST_WAIT_SECONDS + 60,
-        _describe_form(value) + (f", in {seconds:.0f} s" if seconds is not None else ""),
+        describe_form(value) + (f", in {seconds:.0f} s" if seconds is not None else ""),
         meaning,
     )
 
@@ -461,92 +394,3 @@ def _scopes(requested: Collection[str], granted: Collection[str] | None) -> Find
 def _finding(name: str, assumed: str, holds: bool | None, seen: str, meaning: str) -> Finding:
     verdict = Verdict.UNSEEN if holds is None else Verdict.HOLDS if holds else Verdict.DIFFERS
     return Finding(name, assumed, verdict, seen, "" if verdict is Verdict.HOLDS else meaning)
-
-
-_ABSENT: Any = object()
-
-
-def _attribute(item: Mapping[str, Any], name: str) -> Any:
-    return _object(item, "attributes").get(name, _ABSENT)
-
-
-def _object(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = item.get(name)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _fits(kind: _Kind, value: Any) -> bool:
-    if value is None:
-        return not kind.is_needed
-    if kind in (_NEEDED_TEXT, _TEXT):
-        return isinstance(value, str)
-    if kind in (_NEEDED_FLAG, _FLAG):
-        return isinstance(value, bool)
-    if kind is _NUMBER:
-        return _is_id(value)
-    return _read_instant(value) is not None
-
-
-def _instant(item: Mapping[str, Any], name: str) -> datetime | None:
-    return _read_instant(_attribute(item, name))
-
-
-def _read_instant(value: Any) -> datetime | None:
-    try:
-        return jsonapi.instant({"at": value}, "at")
-    except FieldError:
-        return None
-
-
-def _owner(item: Mapping[str, Any]) -> str:
-    value = _attribute(item, "userId")
-    return str(value) if _is_id(value) else ""
-
-
-def _is_id(value: Any) -> bool:
-    return type(value) in (int, str) and re.fullmatch(r"[1-9][0-9]{0,18}", str(value), re.ASCII) is not None
-
-
-def _since(moment: datetime) -> dict[str, str]:
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return {"newFilterSyntax": "true", "filter[updatedAt][gte]": text}
-
-
-def _header(exchange: Exchange, name: str) -> str:
-    return (exchange.reply.headers.get(name) or "") if exchange.reply else ""
-
-
-def _describe_form(value: str) -> str:
-    """Return the form of a header: its digits as 9, so that the number itself stays here."""
-    return f"of the form {re.sub(r'[0-9]', '9', value)[:40]}" if value else "absent"
-
-
-def _shape(value: Any) -> str:
-    """Return a value's type, and its length where it has one."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "number"
-        case str():
-            return "instant" if _read_instant(value) else "text"
-        case list():
-            return "list"
-        case dict():
-            return "object"
-    return "nothing"
-
-
-def _key(name: str) -> str:
-    """Return an attribute's name as it came, unless it could be somebody's words."""
-    return name if re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,40}", name, re.ASCII) else f"a key of {len(name)}"
-
-
-def _count_shapes(shapes: Sequence[str]) -> str:
-    return ", ".join(f"{shape} in {shapes.count(shape)}" for shape in sorted(set(shapes)))
-
-
-def _most(shapes: Sequence[str]) -> str:
-    return max(sorted(set(shapes)), key=shapes.count, default="no record")

@@ -1,17 +1,14 @@
-"""The one module whose bytes reach Outreach: one transport, one `send`, retries only where they are safe."""
+"""Client: the one module that opens connections to Outreach; it checks, sends, repeats and records each call."""
 
 from __future__ import annotations
 
 import http.client
-import json
 import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Self
-from urllib.parse import quote, urlencode
 
 import requests
 import urllib3
@@ -29,15 +26,27 @@ from integrations.errors import (
     UnreadableReply,
     WritesNotAllowed,
 )
-from integrations.interfaces import AccessSource, Budget, CallRecord, Permission, Recorder
+from integrations.interfaces import AccessSource, Budget, Permission, Recorder
 from integrations.outreach.endpoints import Endpoint
 from integrations.outreach.read_spacing import ReadSpacing
 from portal import deadline
 
-from . import jsonapi, policy, rate_limits
-from .replies import InMaintenance, NoAccess, NoConnection, TokenRejected, TooSlow, error_for
+from . import policy, rate_limits
+from .calls import Call, describe_refusal
+from .replies import (
+    LONGEST_WAIT_IN_PLACE_SECONDS,
+    MEDIA_TYPE,
+    Answer,
+    InMaintenance,
+    NoAccess,
+    NoConnection,
+    Reply,
+    TokenRejected,
+    TooSlow,
+    read_reply,
+    unusable,
+)
 
-MEDIA_TYPE = "application/vnd.api+json"
 CONNECT_AND_READ_SECONDS = (3.05, 20.0)
 CALL_SECONDS = 60.0
 LARGEST_PAGE_BYTES = 16 * 1024 * 1024
@@ -45,27 +54,9 @@ LARGEST_REPLY_BYTES = 1024 * 1024
 READ_TRIES = 4
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 2.0
-LONGEST_WAIT_IN_PLACE_SECONDS = 5.0
 
 # urllib3 logs whole addresses, and the address of a look-up holds somebody's e-mail address.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back, whatever its status: the body whole, within its bounds."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A usable answer of the API: status 200 and one sound JSON:API document."""
-
-    document: dict[str, Any]
-    headers: Mapping[str, str]
 
 
 class _Connection(HTTPConnection):
@@ -207,7 +198,7 @@ def _read(response: requests.Response, max_bytes: int) -> bytes:
     headers = response.headers
     packing = headers.get("Content-Encoding", "").strip().lower()
     if packing not in ("", "identity", "gzip"):
-        raise _unusable("packed in a way that was not offered")
+        raise unusable("packed in a way that was not offered")
     has_measure = "Content-Length" in headers or "Transfer-Encoding" in headers
     if response.status_code == 200 and not has_measure:
         # http.client takes the end of the stream for the end of the head; then nothing tells a whole body.
@@ -216,25 +207,9 @@ def _read(response: requests.Response, max_bytes: int) -> bytes:
     for chunk in response.raw.stream(32 * 1024, decode_content=True):
         size += len(chunk)
         if size > max_bytes:
-            raise _unusable(f"larger than {max_bytes} bytes", ReplyTooLarge)
+            raise unusable(f"larger than {max_bytes} bytes", ReplyTooLarge)
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    endpoint: Endpoint
-    scope: str
-    path_id: str | None
-    query: Mapping[str, str]
-    url: str
-    content: bytes | None
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        if self.endpoint.attributes_written:
-            return self.endpoint.attributes_written
-        return tuple(self.query[f"fields[{self.endpoint.resource_type}]"].split(","))
 
 
 class OutreachClient:
@@ -296,7 +271,7 @@ class OutreachClient:
         try:
             return policy.check_next_link(link, base_url=self.base_url, path=endpoint.path)
         except UnexpectedReply as error:
-            self._record_refusal(endpoint, None, f"{error.message} ({error.detail})")
+            self._record(describe_refusal(endpoint, None, f"{error.message} ({error.detail})"))
             raise
 
     def send(
@@ -324,7 +299,7 @@ class OutreachClient:
             if self.repeats and self._spacing.seconds and body is None:
                 self._sleep(self._spacing.seconds)
             scope = self._check(endpoint, path_id, query, body)
-            call = self._prepare(endpoint, scope, path_id, query, body)
+            call = Call(endpoint, scope, path_id, query, body)
             self._budget.take()
             token = token or self._lease_token()
             try:
@@ -379,45 +354,16 @@ class OutreachClient:
             names = permission.requested if permission.granted is None else permission.granted
             return policy.scope_used(endpoint, names)
         except (PolicyViolation, ScopeMissing, WritesNotAllowed) as error:
-            self._record_refusal(endpoint, path_id, str(error))
+            self._record(describe_refusal(endpoint, path_id, str(error)))
             raise
 
-    def _record_refusal(self, endpoint: Any, path_id: Any, why: str) -> None:
-        """Record what was stopped here; it may be no endpoint at all."""
-        method = str(getattr(endpoint, "method", ""))
-        writes = bool(getattr(endpoint, "attributes_written", ()))
-        self._record(
-            CallRecord(
-                endpoint=str(getattr(endpoint, "name", "unknown")),
-                scope=str(getattr(endpoint, "scope", "")),
-                method=method,
-                verb="delete" if method == "DELETE" else "write" if writes else "read",
-                status=0,
-                outcome="refused",
-                fields=(),
-                object_id=path_id if isinstance(path_id, str) else "",
-                item_count=0,
-                duration_ms=0,
-                error=why,
-            )
-        )
-
-    def _prepare(
-        self, endpoint: Endpoint, scope: str, path_id: str | None, query: Mapping[str, str], body: Any
-    ) -> _Call:
-        url = self.base_url + endpoint.path.replace("{id}", path_id or "")
-        if query:
-            url += "?" + urlencode(query, quote_via=quote, safe="")
-        content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
-        return _Call(endpoint, scope, path_id, query, url, content)
-
-    def _attempt(self, call: _Call, token: str) -> Reply:
-        started, status, items, outcome, problem = time.monotonic(), 0, 0, "failed", ""
-        cause, skew = "", None
+    def _attempt(self, call: Call, token: str) -> Reply:
+        started = time.monotonic()
+        status, skew, reply, failure = 0, None, None, None
         try:
             answer = self._transport.exchange(
                 call.endpoint.method,
-                call.url,
+                self.base_url + call.path,
                 headers={
                     "Authorization": f"Bearer {token}",
                     "Accept": MEDIA_TYPE,
@@ -429,75 +375,13 @@ class OutreachClient:
                 seconds=self._seconds,
             )
             status, skew = answer.status, rate_limits.clock_skew(answer.headers, now=self._now())
-            reply = self._understand(call, answer)
-            data = reply.document.get("data")
-            items, outcome = len(data) if isinstance(data, list) else 1, "answered"
+            reply = read_reply(call.endpoint, answer, scope=call.scope, budget=self._budget, now=self._now())
             return reply
         except IntegrationError as error:
-            problem = error.message
-            if isinstance(error, UnexpectedReply) and error.detail:
-                problem += f" ({error.detail})"
-            if status == 403:
-                cause = "scope" if isinstance(error, ScopeMissing) else "account"
+            failure = error
             raise
         finally:
+            seconds = time.monotonic() - started
             self._record(
-                CallRecord(
-                    endpoint=call.endpoint.name,
-                    scope=call.scope,
-                    method=call.endpoint.method,
-                    verb=call.endpoint.verb,
-                    status=status,
-                    outcome=outcome,
-                    fields=call.fields,
-                    object_id=call.path_id or "",
-                    item_count=items,
-                    duration_ms=round((time.monotonic() - started) * 1000),
-                    error=problem,
-                    cause=cause,
-                    skew_seconds=skew,
-                )
+                call.describe(status=status, reply=reply, failure=failure, seconds=seconds, skew_seconds=skew)
             )
-
-    def _understand(self, call: _Call, answer: Answer) -> Reply:
-        now = self._now()
-        untold = (
-            rate_limits.WRITE_WAIT_SECONDS
-            if call.endpoint.verb == "write"
-            else rate_limits.DEFAULT_WAIT_SECONDS
-        )
-        is_limited = answer.status == 429
-        wait = rate_limits.wait_seconds(answer.headers, now=now, untold=untold) if is_limited else None
-        allowance = rate_limits.allowance(answer.headers, now=now)
-        if allowance is not None:
-            limit, remaining, resets_in = allowance
-            # A spent allowance is believed for as long as the 429 says, and not for the rest of an hour.
-            self._budget.learn(limit, remaining, resets_in if remaining or wait is None else wait)
-        if answer.status == 200:
-            media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            if media_type not in (MEDIA_TYPE, "application/json"):
-                raise _unusable("not JSON:API")
-            document = jsonapi.parse_document(answer.body)
-            (jsonapi.resources if call.endpoint.verb == "read" else jsonapi.resource)(document)
-            return Reply(document, answer.headers)
-        if wait is not None:
-            self._budget.blocked(wait)
-            raise RateLimited(
-                f"Outreach asks us to wait {rate_limits.say_wait(wait)}. Nothing to do: we go on by ourselves.",
-                retry_after_seconds=wait,
-                detail="HTTP 429",
-            )
-        error = error_for(call.endpoint, answer.status, answer.body, scope=call.scope)
-        headers = answer.headers
-        pause = rate_limits.seconds_until(headers.get("Retry-After"), now=now, date=headers.get("Date"))
-        if answer.status == 503 and pause is not None and pause > LONGEST_WAIT_IN_PLACE_SECONDS:
-            raise InMaintenance(error.message, detail=error.detail)
-        raise error
-
-
-def _unusable(why: str, kind: type[UnreadableReply] = UnreadableReply) -> UnreadableReply:
-    return kind(
-        "Outreach’s reply could not be used, and nothing of it was. "
-        "It is tried again; tell the operator if it stays.",
-        detail=why,
-    )

@@ -21,9 +21,10 @@ from integrations.errors import (
     Unreachable,
 )
 from integrations.interfaces import CallRecord, Recorder
-from integrations.outreach.client import Answer, Transport
+from integrations.outreach.client import Transport
 from integrations.outreach.endpoints import REVOKE_PATH, TOKEN_PATH
 from integrations.outreach.jsonapi import parse_document
+from integrations.outreach.replies import Answer
 
 from . import rate_limits
 

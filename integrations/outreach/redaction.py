@@ -6,7 +6,8 @@ import re
 from datetime import datetime
 from typing import Any
 
-from integrations.outreach.assumptions import Exchange, Result
+from integrations.outreach.assumption_reads import Exchange
+from integrations.outreach.assumptions import Result
 
 KIND = "countersign report of assumptions"
 # Values that are Outreach's own words, and headers that say only how it counts.

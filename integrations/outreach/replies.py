@@ -1,14 +1,17 @@
-"""What Outreach's statuses and error documents mean, as members of the failure family."""
+"""Replies: reads what Outreach answered, or raises what its status and error document mean."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from integrations.errors import (
     AccountRestricted,
     IntegrationError,
     NotFound,
+    RateLimited,
     Refused,
     Rejected,
     ScopeMissing,
@@ -16,12 +19,17 @@ from integrations.errors import (
     Unreachable,
     UnreadableReply,
 )
-from integrations.outreach.endpoints import Endpoint
-from integrations.outreach.jsonapi import parse_document
+from integrations.interfaces import Budget
+
+from . import jsonapi, rate_limits
+from .endpoints import Endpoint
 
 # Statuses of Outreach's own that say something of one object. As HTML they come from a gateway before it,
 # which knows nothing of the object. (413 is the gateway's own word for a body that is too large.)
 PAGES_OF_GATEWAYS = (403, 404, 409, 410, 422)
+
+MEDIA_TYPE = "application/vnd.api+json"
+LONGEST_WAIT_IN_PLACE_SECONDS = 5.0
 
 # What Outreach calls a 403, by its cause.
 FORBIDDEN_CODES = {"scope": "unauthorizedOauthScope", "account": "unauthorizedRequest"}
@@ -31,6 +39,23 @@ _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 _SECRET = re.compile(r"(?=\S*[0-9])[A-Za-z0-9+/_.=-]{16,}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _POINTER = re.compile(r"/data/attributes/([A-Za-z][A-Za-z0-9]{0,60})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whatever its status: the body whole, within its bounds."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A usable answer of the API: status 200 and one sound JSON:API document."""
+
+    document: dict[str, Any]
+    headers: Mapping[str, str]
 
 
 class TokenRejected(Unreachable):
@@ -144,7 +169,7 @@ def redact(text: Any) -> str:
 def _first_error(body: bytes) -> dict[str, Any]:
     """Return the first error object of the reply, or {} where there is none to read."""
     try:
-        document = parse_document(body)
+        document = jsonapi.parse_document(body)
     except UnexpectedReply:
         return {}
     errors = document.get("errors")
@@ -167,3 +192,46 @@ def _pointer(first: dict[str, Any]) -> str:
 def _field(first: dict[str, Any]) -> str:
     match = _POINTER.fullmatch(_pointer(first))
     return match.group(1) if match else ""
+
+
+def read_reply(endpoint: Endpoint, answer: Answer, *, scope: str, budget: Budget, now: float) -> Reply:
+    """Return what Outreach answered to one call; `budget` learns what the answer says of the allowance.
+
+    Raises: what the answer means, as a member of `integrations.errors`.
+    """
+    untold = rate_limits.WRITE_WAIT_SECONDS if endpoint.verb == "write" else rate_limits.DEFAULT_WAIT_SECONDS
+    is_limited = answer.status == 429
+    wait = rate_limits.wait_seconds(answer.headers, now=now, untold=untold) if is_limited else None
+    allowance = rate_limits.allowance(answer.headers, now=now)
+    if allowance is not None:
+        limit, remaining, resets_in = allowance
+        # A spent allowance is believed for as long as the 429 says, and not for the rest of an hour.
+        budget.learn(limit, remaining, resets_in if remaining or wait is None else wait)
+    if answer.status == 200:
+        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if media_type not in (MEDIA_TYPE, "application/json"):
+            raise unusable("not JSON:API")
+        document = jsonapi.parse_document(answer.body)
+        (jsonapi.resources if endpoint.verb == "read" else jsonapi.resource)(document)
+        return Reply(document, answer.headers)
+    if wait is not None:
+        budget.blocked(wait)
+        raise RateLimited(
+            f"Outreach asks us to wait {rate_limits.say_wait(wait)}. Nothing to do: we go on by ourselves.",
+            retry_after_seconds=wait,
+            detail="HTTP 429",
+        )
+    error = error_for(endpoint, answer.status, answer.body, scope=scope)
+    headers = answer.headers
+    pause = rate_limits.seconds_until(headers.get("Retry-After"), now=now, date=headers.get("Date"))
+    if answer.status == 503 and pause is not None and pause > LONGEST_WAIT_IN_PLACE_SECONDS:
+        raise InMaintenance(error.message, detail=error.detail)
+    raise error
+
+
+def unusable(why: str, kind: type[UnreadableReply] = UnreadableReply) -> UnreadableReply:
+    return kind(
+        "Outreach’s reply could not be used, and nothing of it was. "
+        "It is tried again; tell the operator if it stays.",
+        detail=why,
+    )

@@ -9,7 +9,8 @@ import pytest
 
 from integrations.connector import Verdict
 from integrations.interfaces import Permission
-from integrations.outreach.assumptions import MAX_READS, check_assumptions
+from integrations.outreach.assumption_reads import MAX_READS
+from integrations.outreach.assumptions import check_assumptions
 from integrations.outreach.client import OutreachClient
 from integrations.outreach.redaction import make_report, redact
 from integrations.outreach.sandbox.contradictions import CONTRADICTIONS, contradict
