@@ -1,4 +1,4 @@
-"""All domains at once, for the operators: what each was granted, what of it differs, and what holds its ledger."""
+"""Audit: compares what every domain was granted with what was asked for, and lists how its ledger is."""
 
 from __future__ import annotations
 

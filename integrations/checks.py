@@ -1,4 +1,4 @@
-"""What an operator should learn of the door at start-up."""
+"""System checks: tell an operator at start-up which setting of this app is wrong."""
 
 from __future__ import annotations
 

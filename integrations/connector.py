@@ -1,4 +1,4 @@
-"""The contract a provider fulfils, and the records in which people, teams and mailboxes travel.
+"""Connector: the protocol a provider implements, and its records of people, teams and mailboxes.
 
 Nothing here names a vendor; a second provider speaks in these records too.
 """

@@ -1,4 +1,4 @@
-"""The failure family: what can go wrong with an outside system, and whose turn it is then."""
+"""Errors: what can go wrong with an outside system, and whose turn it is then."""
 
 from __future__ import annotations
 

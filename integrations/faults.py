@@ -1,4 +1,4 @@
-"""Faults: what a fault of ours leaves behind in the run it ended, in the ledger and in the log."""
+"""Faults: record in the run, the ledger and the log that an error of ours ended a run."""
 
 from __future__ import annotations
 

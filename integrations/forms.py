@@ -1,4 +1,4 @@
-"""The door's forms: what to sync, how to leave, and which entries of the ledger to show."""
+"""Forms: what to sync, how to disconnect, and which entries of the ledger to show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one write other apps may ask for: put a signature into a mailbox, reading it first."""
+"""Gateway: reads and writes signatures of mailboxes for one job; the only write other apps may ask for."""
 
 from __future__ import annotations
 

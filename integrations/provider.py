@@ -1,4 +1,4 @@
-"""allauth's discovery file: the providers one can connect. No logic."""
+"""Providers for allauth's discovery; no logic."""
 
 from integrations.outreach.provider import OutreachProvider
 

@@ -1,4 +1,4 @@
-"""Entry points for the background worker. Each fetches its row, calls one function, and may run twice."""
+"""Tasks of the background worker: each fetches its row, calls one function, and may run twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door's pages: the connection, its syncs, and the ledger of what it did."""
+"""Addresses of this app's pages: the connection, its syncs, and the ledger."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""Who may do what in a domain: the one table, and the doors that ask it."""
+"""Access: who may do what in a domain, and the decorators that check it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What allauth asks us: nobody signs up by themselves, seeds are sealed, and states are long."""
+"""Adapters for allauth: nobody signs up by themselves, MFA secrets are sealed, and states are long."""
 
 from __future__ import annotations
 

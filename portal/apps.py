@@ -1,4 +1,4 @@
-"""The house as a Django app."""
+"""Configuration of the app: registers what follows a login and the worker's signs of life."""
 
 from django.apps import AppConfig
 

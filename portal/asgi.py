@@ -1,4 +1,4 @@
-"""The portal as an ASGI application, for servers that want one."""
+"""ASGI application, for servers that want one."""
 
 import os
 

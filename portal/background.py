@@ -1,4 +1,4 @@
-"""The one way to wake background work: after commit, ids only."""
+"""Background work: enqueues a task after commit, with ids only."""
 
 from __future__ import annotations
 

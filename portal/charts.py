@@ -1,4 +1,4 @@
-"""Bars of a plot as plain numbers, for `_plot.html` to draw without a script or a style of its own.
+"""Charts: the bars of a chart as plain numbers, drawn by a template without script or style of its own.
 
 Pure geometry: no reader, no colour. The two series of a plot share one bar: all of it behind, a part in front.
 """

@@ -1,4 +1,4 @@
-"""What an operator should learn at start-up and not at three in the morning."""
+"""System checks: tell an operator at start-up which setting is wrong."""
 
 from __future__ import annotations
 

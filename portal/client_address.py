@@ -1,4 +1,4 @@
-"""The client's address: who asks, as the outermost of our own reverse proxies saw them."""
+"""Client address: who asks, as the outermost of our own reverse proxies saw them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Endings: how a command tells that its work was put down and goes on later."""
+"""Command endings: tell that a command's work was interrupted and goes on later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every page knows: where it is, who looks, and whether the worker is alive."""
+"""Context processors: tell every page its domain, who looks, and whether the worker is alive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV files that people upload: rows of cells, whatever program wrote them; never the whole file at once."""
+"""CSV import: reads rows of cells from an uploaded file, whatever program wrote it, never the whole file at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads one setting from the environment, or from the file that NAME_FILE points to."""
+"""Environment: reads one setting from a variable, or from the file that NAME_FILE points to."""
 
 from __future__ import annotations
 

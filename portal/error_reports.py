@@ -1,4 +1,4 @@
-"""What an error mail tells: where it happened and what kind it was. Nothing anybody typed, sent or held."""
+"""Error reports: mail where an error happened and of what kind it was, never what anybody typed, sent or held."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is there and where: people who log in, domains, and which role a person has in a domain."""
+"""Models: people who log in, domains, and which role a person has in a domain."""
 
 from __future__ import annotations
 

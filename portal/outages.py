@@ -1,4 +1,4 @@
-"""Outages: telling an outage of what the portal stands on from a fault of its own."""
+"""Outages: tell an outage of database, cache or disk from a fault of our own."""
 
 from __future__ import annotations
 

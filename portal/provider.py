@@ -1,4 +1,4 @@
-"""allauth's discovery file: single sign-on of a domain's own company. No logic."""
+"""Providers for allauth's discovery: single sign-on of a domain's own company; no logic."""
 
 from portal.sso.provider import CompanyProvider
 

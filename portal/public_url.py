@@ -1,4 +1,4 @@
-"""Addresses of the portal as others reach it: the configured one, whatever a request's headers say."""
+"""Public URL: addresses of the portal as configured, whatever a request's headers say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before what cannot be taken back, a person says once more that it is they: at most five minutes ago.
+"""Reauthentication: before what cannot be undone, a person proves again who they are, at most five minutes ago.
 
 A fresh login counts, and so does allauth's page that asks for the password or the second step again.
 A login by single sign-on is as fresh as its provider says that the person proved it there, and not

@@ -1,4 +1,4 @@
-"""Retention: expired sessions and old failures of background tasks go; commands and schedules call it."""
+"""Retention: removes expired sessions and old failures of background tasks; commands and schedules call it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The portal as an RSGI application, which `serve` runs: threads of their own for what must always answer."""
+"""RSGI application, which `serve` runs: threads of their own for what must always answer."""
 
 from __future__ import annotations
 

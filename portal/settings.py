@@ -1,4 +1,4 @@
-"""The one settings file. Everything that differs between installations comes from the environment.
+"""Settings: everything that differs between installations comes from the environment.
 
 Each setting can also come from a file: NAME_FILE=/run/secrets/name. See `.env.example`.
 """

@@ -1,4 +1,4 @@
-"""Entry points for the background worker that belong to the house."""
+"""Tasks of the background worker that belong to the portal itself."""
 
 from portal.worker.heartbeat import record_beat as _record_beat
 

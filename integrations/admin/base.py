@@ -1,4 +1,4 @@
-"""What the pages of Django admin share: operators may look, what is derived stays as it is, actions tell."""
+"""Admin base: pages on which operators look, derived rows stay as they are, and actions say what they did."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door in Django admin: connections and what came through them, read-only. No sealed column is shown."""
+"""Admin of connections and of what was read through them, read-only; no sealed column is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger in Django admin, read-only: its entries, what they add up to, and what holds them together."""
+"""Admin of the ledger, read-only: its entries, their daily figures, checkpoints and checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of what this code assumes about a provider: run for a connection, kept, and found again."""
+"""Assumptions: runs the check of what this code assumes about the provider, and keeps its reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hourly allowance: one row per connection, shared by all processes, spent as fast as replies come."""
+"""Call budget: counts the hourly allowance of a connection in one row that all processes share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a connection is, in words for a page: whose turn it is, and the figures behind that."""
+"""Health: says how a connection is, whose turn it is, and the figures behind that."""
 
 from __future__ import annotations
 

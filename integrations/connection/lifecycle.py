@@ -1,4 +1,4 @@
-"""A connection's life: accepted, paused, checked, lost. Leaving is in `disconnect`."""
+"""Lifecycle: accepts, pauses, resumes and checks a connection; ending one is in `disconnect`."""
 
 from __future__ import annotations
 

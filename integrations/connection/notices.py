@@ -1,4 +1,4 @@
-"""A mail to the people whose turn it is: once per trouble, and again only after it was over, or after a week.
+"""Notices: mail the people whose turn it is, once per trouble, and again only after it was over or after a week.
 
 The rows decide what is owed. A mail that was taken and not recorded because the process died in between
 goes out once more; none is lost.

@@ -1,4 +1,4 @@
-"""What replies tell of the connection itself: how far the clocks are apart, and which calls were forbidden."""
+"""Observations: store what replies tell of the connection itself, clock difference and forbidden calls."""
 
 from __future__ import annotations
 

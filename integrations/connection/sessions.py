@@ -1,4 +1,4 @@
-"""Opens a session: a provider's connector for one connection and one job, with tokens, budget and ledger."""
+"""Sessions: open a provider's connector for one connection and one job, with tokens, budget and ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one place that moves a connection from state to state."""
+"""State: moves a connection from state to state; nothing else does."""
 
 from __future__ import annotations
 

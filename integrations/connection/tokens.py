@@ -1,4 +1,4 @@
-"""Leases a live access token: one refresher per connection, and the rotated pair stored before it is used.
+"""Tokens: lease a live access token; one process refreshes, and the new pair is stored before it is used.
 
 No database lock is held while Outreach answers. The refresher claims the row by a conditional update;
 the others wait for the row's version to move. Whoever comes late cannot store over a newer pair.

@@ -1,4 +1,4 @@
-"""Key rotation: every sealed text under the newest key, while everything keeps running."""
+"""Rotation: seals every stored secret with the newest key while everything keeps running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets at rest: sealed with the newest of TOKEN_KEYS and bound to the place they belong to."""
+"""Sealing: encrypts secrets at rest with the newest of TOKEN_KEYS, bound to the row they belong to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The receipt of a disconnect: what it says, its signature, and how a copy of it is checked.
+"""Receipts: write, sign and check the receipt of a disconnect.
 
 What is signed is the receipt as JSON in UTF-8 with its keys sorted and no space between them (`serialise`),
 so that anybody can make the same bytes from the file again.

@@ -1,4 +1,4 @@
-"""The steps of leaving: restoring, revoking, erasing. Each is recorded when done, so that a kill resumes.
+"""Steps of a disconnect: restore, revoke, erase; each is recorded when done, so that a killed process resumes.
 
 Two things end the first step, and nothing else: a restore that is complete, or a person who leaves what is
 left as it is and says how many mailboxes that are.

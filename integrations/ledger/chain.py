@@ -1,4 +1,4 @@
-"""The one place that writes ledger entries: each is chained to the one before it, and counted.
+"""Chain: writes ledger entries, each chained to the one before it, and counts them; nothing else writes them.
 
 Head, entries and daily figures are written in one transaction, under the lock of the chain's head: what
 several processes write at once is one chain. A caller's own transaction holds that lock until it ends, so

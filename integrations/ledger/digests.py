@@ -1,4 +1,4 @@
-"""The bytes that a ledger entry's digest is taken of. Pure: an auditor can read it, and write it again.
+"""Digests: the bytes that a ledger entry's digest is taken of. Pure, so that an auditor can write it again.
 
 One version for ever: what was chained under it must verify for as long as it is kept. A change of what an
 entry holds is a new version beside this one.

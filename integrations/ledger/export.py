@@ -1,4 +1,4 @@
-"""The ledger as a file to take away: the entries, and a signed proof that they are what the portal held.
+"""Export: writes the ledger as a file with a signed proof that its entries are what the portal held.
 
 A zip of four: the entries (JSON Lines is exact, CSV is for spreadsheets), `proof.json` (what was asked
 for, how many entries, their SHA-256, the head of the chain), its Ed25519 signature, and the public key.

@@ -1,4 +1,4 @@
-"""Checks an exported ledger with nothing but the file itself and, if given, the key one expects."""
+"""Export check: verifies an exported ledger with nothing but the file and, if given, the expected key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes the oldest entries out of a chain, leaving a signed checkpoint from which the rest still verifies."""
+"""Pruning: removes the oldest entries of a chain, leaving a signed checkpoint from which the rest verifies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written into the ledger: privileged acts, calls, and writes whose answer nobody saw."""
+"""Record: writes privileged acts, calls, and writes whose answer nobody saw into the ledger."""
 
 from __future__ import annotations
 

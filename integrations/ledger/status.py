@@ -1,4 +1,4 @@
-"""How a domain's chain is, for the pages: its head, its last check, where it begins, and who signs."""
+"""Status: says how a domain's chain is: its head, its last check, where it begins, and who signs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the database itself refuses: the triggers on the ledger, by name. The migrations make them.
+"""Triggers: names what the database itself refuses on the ledger. The migrations make them.
 
 An entry is never changed, and deleted only once a checkpoint that covers it is stored; a checkpoint is
 neither changed nor deleted. Whoever owns the database can still drop a trigger, which is why entries are

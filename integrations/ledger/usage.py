@@ -1,4 +1,4 @@
-"""What the ledger says was used, in figures: by permission and verb, by day, by job and person. Reads only.
+"""Usage: counts what the ledger says was used, by permission and verb, by day, by job and person. Reads only.
 
 Every figure is a sum over `LedgerDay`, so a page costs the same with a thousand entries and with millions,
 and pruning takes nothing away from it. Refused calls never left, so they are counted apart.

@@ -1,4 +1,4 @@
-"""Reads a chain from its start to its head and names the first entry that is not as it was written.
+"""Verification: reads a chain from start to head and names the first entry that is not as it was written.
 
 In pages, so that the memory it takes does not grow with the ledger. Nothing is repaired here: what a check
 finds is for people to look at.

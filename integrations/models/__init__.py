@@ -1,4 +1,4 @@
-"""Rows of the door: connections, the mirror, runs and the ledger."""
+"""Models: connections, the mirror of the directory, runs and the ledger."""
 
 from .assumption import AssumptionReport
 from .chain import GENESIS, ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay

@@ -1,4 +1,4 @@
-"""What a check of the assumptions about a provider showed, as it was found then."""
+"""Assumption reports: what a check of the assumptions about a provider showed."""
 
 from __future__ import annotations
 

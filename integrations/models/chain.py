@@ -1,4 +1,4 @@
-"""What holds the ledger together: a chain per domain, its daily figures, its checkpoints and its checks."""
+"""Chains: one per domain, with its daily figures, checkpoints and checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One authorised account of an outside system: what it may do, how it is, and its sealed tokens."""
+"""Connections: one authorised account of an outside system, its permissions, state and sealed tokens."""
 
 from __future__ import annotations
 

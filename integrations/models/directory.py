@@ -1,4 +1,4 @@
-"""The mirror: teams, people and mailboxes as Outreach last told us. Written by `integrations.sync.runs` alone."""
+"""Directory: teams, people and mailboxes as Outreach last told us. Written by `integrations.sync.runs` alone."""
 
 from __future__ import annotations
 

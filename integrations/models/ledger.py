@@ -1,4 +1,4 @@
-"""What was done: runs of the sync, rejected records, and the append-only ledger."""
+"""Ledger: runs of the sync, rejected records, and the append-only entries."""
 
 from __future__ import annotations
 

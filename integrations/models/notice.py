@@ -1,4 +1,4 @@
-"""A trouble of a connection that needs a person, and whether that person was written to."""
+"""Notices: a trouble of a connection that needs a person, and whether that person was mailed."""
 
 from __future__ import annotations
 

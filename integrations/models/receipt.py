@@ -1,4 +1,4 @@
-"""What a domain holds in its hands after leaving: one signed receipt for each disconnect."""
+"""Receipts: one signed receipt for each disconnect, which outlives the connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The installation's signing keys: what it signs with now, and what it signed with before."""
+"""Signing keys: what the installation signs with now, and what it signed with before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of `integrations.connector`, fulfilled by calls to Outreach; `records` reads what they answer."""
+"""Connector to Outreach: fulfils `integrations.connector` by calls; `records` reads what they answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of calls this portal can make to Outreach. What is not in it cannot leave the process."""
+"""Endpoints: the table of calls this portal can make to Outreach; what is not in it cannot leave the process."""
 
 from __future__ import annotations
 

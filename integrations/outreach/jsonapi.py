@@ -1,4 +1,4 @@
-"""JSON:API documents to plain values: strict about the page, then strict about each field that is used."""
+"""JSON:API: reads documents into plain values, strict about the page, then about each field that is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OAuth's own calls to Outreach: a code or a refresh token becomes a pair of tokens; a token is revoked.
+"""OAuth: trades a code or a refresh token for a pair of tokens, and revokes one.
 
 Source: https://developers.outreach.io/api/oauth, read 2026-08-22.
 """

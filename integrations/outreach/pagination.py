@@ -1,4 +1,4 @@
-"""Listing: walks through a listing page by page, in smaller pages where Outreach does not manage a large one."""
+"""Pagination: reads a listing page by page, in smaller pages where Outreach does not manage a large one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""May this call be made, with this body, on this connection? Asked before every byte that leaves."""
+"""Policy: says whether a call may leave with this body on this connection; asked before every byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forbidden calls, attempted through the very client that production uses, over a transport that cannot connect.
+"""Proof: attempts forbidden calls with the client of production, over a transport that cannot connect.
 
 The proof grants itself every permission, so that what stops a call is the table of endpoints alone.
 """

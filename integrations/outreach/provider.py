@@ -1,4 +1,4 @@
-"""Outreach as an allauth provider: what is asked for is fixed here and in configuration, never by a query."""
+"""Provider for allauth: what is asked for is fixed here and in configuration, never by a query."""
 
 from __future__ import annotations
 

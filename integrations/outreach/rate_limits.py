@@ -1,4 +1,4 @@
-"""How long to wait, as Outreach's headers tell it in their several spellings."""
+"""Rate limits: read how long to wait from Outreach's headers in their several spellings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One item of a reply as one record: Outreach's names on the one side, `integrations.connector`'s on the other."""
+"""Records: translate one item of a reply into a record of `integrations.connector`."""
 
 from __future__ import annotations
 

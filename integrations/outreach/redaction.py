@@ -1,4 +1,4 @@
-"""A report of assumptions, fit to be sent away: every value that came is replaced by its type and length."""
+"""Redaction: makes a report of assumptions fit to send, every value replaced by its type and length."""
 
 from __future__ import annotations
 

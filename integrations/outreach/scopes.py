@@ -1,4 +1,4 @@
-"""The permissions to request, what each opens and is for; derived from the table of endpoints."""
+"""Scopes: the permissions to request, what each opens and is for; derived from the table of endpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""allauth's two addresses: the first only points to the consent page, the second is the callback."""
+"""Addresses that allauth needs: the first only points to the consent page, the second is the callback."""
 
 from allauth.socialaccount.providers.oauth2.urls import default_urlpatterns
 

@@ -1,4 +1,4 @@
-"""The OAuth round trip: out to Outreach's consent page, and back with a code."""
+"""Pages of the OAuth round trip: to Outreach's consent page, and back with a code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of the mirror from a provider's records. Called by `sync` alone; writes nothing that did not change."""
+"""Mirror: writes a provider's records into rows; called by `sync` alone, and writes only what changed."""
 
 from __future__ import annotations
 

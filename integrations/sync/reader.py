@@ -1,4 +1,4 @@
-"""One reading of the directory: three listings into the mirror, and a row that says how it ended."""
+"""Reader: reads three listings into the mirror, and records how the reading ended."""
 
 from __future__ import annotations
 

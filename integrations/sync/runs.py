@@ -1,4 +1,4 @@
-"""Runs of the sync: requested, carried out once, previewed, and found again when their process died."""
+"""Runs: request a sync, carry it out once, and find it again when its process died."""
 
 from __future__ import annotations
 

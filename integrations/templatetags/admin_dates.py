@@ -1,4 +1,4 @@
-"""Drill-down by date for the admin's long lists, from the first and the last instant alone."""
+"""Admin dates: drill-down by date for long lists, from the first and the last instant alone."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The door's pages; each file answers one question."""
+"""Pages of this app, one file per subject."""

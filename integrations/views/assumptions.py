@@ -1,4 +1,4 @@
-"""What Outreach answers beside what the portal relies on: at most ten reads, a table, and a report to send on."""
+"""Pages of the assumptions: compare what Outreach answers with what the portal relies on, and offer a report."""
 
 from __future__ import annotations
 

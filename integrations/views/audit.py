@@ -1,4 +1,4 @@
-"""All domains at once, for the people who run the portal."""
+"""Page of the audit of all domains, for operators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may this connection do, is it healthy, how do I leave?"""
+"""Pages of a connection: its state and permissions, pausing, mode, checking and disconnecting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to ask Outreach for, and which of what it granted is used here."""
+"""Pages of permissions: choose what to ask Outreach for, and switch off what it granted."""
 
 from __future__ import annotations
 

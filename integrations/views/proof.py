@@ -1,4 +1,4 @@
-"""Does the fence hold? Attempted here and now, without a connection."""
+"""Page of the least-privilege test: runs it now, without a connection."""
 
 from __future__ import annotations
 

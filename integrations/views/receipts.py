@@ -1,4 +1,4 @@
-"""How did it end? The receipt of a disconnect, to read, print, keep and check."""
+"""Pages of the receipt of a disconnect: to read, print, download and check."""
 
 from __future__ import annotations
 

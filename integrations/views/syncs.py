@@ -1,4 +1,4 @@
-"""What was read from Outreach, when, and why it ended as it did."""
+"""Pages of syncs: what was read from Outreach, when, and why it ended as it did."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An address is invited, and becomes a member by a link that works once, for seven days; each step is in the ledger."""
+"""Invitations: invite an address, which joins by a link that works once, for seven days; each is in the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session ends twelve hours after its login, and two hours after its last page; whatever comes first."""
+"""Session limits: a session ends twelve hours after its login or two hours after its last page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The background in Django admin: what runs by itself, what ran, what waits. Arguments and results are not shown."""
+"""Admin of background work: schedules, finished tasks and the queue, without arguments or results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forms of Django admin's pages about people and members."""
+"""Forms of the admin's pages about people and members."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person's browser, as far as the demo needs one: pages, forms, cookies and redirects on this machine."""
+"""Browser: as much of one as the demo needs: pages, forms, cookies and redirects on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's own folder, database and processes. Nothing outside the folder is read, written or removed."""
+"""Environment: the demo's own folder, database and processes; nothing outside the folder is touched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets the stage inside the demo's settings: database, owner, portal; then the journey, then the waiting."""
+"""Run: makes database and owner, starts the portal, runs the scenario, and waits."""
 
 from __future__ import annotations
 

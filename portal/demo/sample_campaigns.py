@@ -1,4 +1,4 @@
-"""A small invented set of campaigns with drawn banners, so that their pages have something to show."""
+"""Sample campaigns: invented ones with drawn banners, so that their pages have something to show."""
 
 from __future__ import annotations
 

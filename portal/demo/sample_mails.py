@@ -1,4 +1,4 @@
-"""A few invented mails, as a mail gateway handles them: a banner is asked for each, seen, and now and then clicked.
+"""Sample mails: invented ones as a mail gateway handles them; a banner is asked for each, and some are clicked.
 
 All of it through the portal's own doors, so that the pages of results show what came in by them.
 """

@@ -1,4 +1,4 @@
-"""The main job, as a person does it in a browser: log in, consent, sync, deliver. Figures are read from rows."""
+"""Scenario: does the main job as a person does it in a browser: log in, consent, sync, deliver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's last word: a table of what was done."""
+"""Summary: prints a table of what the demo did."""
 
 from __future__ import annotations
 

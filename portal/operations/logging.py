@@ -1,4 +1,4 @@
-"""Log filters: an outage said once and in words, instead of twice a second and without its name."""
+"""Log filters: report an outage once and in words, instead of twice a second and without its name."""
 
 from __future__ import annotations
 

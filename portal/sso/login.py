@@ -1,4 +1,4 @@
-"""Whom a company's identity provider may sign in here: known people of its own domain, and nobody else."""
+"""Login: whom a company's identity provider may sign in here: known people of its own domain, and nobody else."""
 
 from __future__ import annotations
 

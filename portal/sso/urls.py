@@ -1,4 +1,4 @@
-"""Where single sign-on begins, and where the identity provider sends people back to."""
+"""Addresses of single sign-on: where it begins, and where the identity provider sends people back to."""
 
 from django.urls import include, path
 

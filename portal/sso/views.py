@@ -1,4 +1,4 @@
-"""Out to a company's identity provider and back. Everything one may pass in the address is ignored but `next`."""
+"""Pages of OpenID Connect: to a company's provider and back; of the address nothing is used but `next`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small words of every page: an instant with its zone, and the colour of a state."""
+"""Template tags of every page: an instant with its zone, and the colour of a state."""
 
 from __future__ import annotations
 

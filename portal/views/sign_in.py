@@ -1,4 +1,4 @@
-"""How the members of a domain prove who they are: the owners' page."""
+"""Page of sign-in: how the members of a domain prove who they are, for its owners."""
 
 from __future__ import annotations
 

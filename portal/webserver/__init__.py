@@ -1,1 +1,1 @@
-"""The web server: its command line, and what stands between it and Django."""
+"""Web server: its command line, and the adapter between it and Django."""

@@ -1,4 +1,4 @@
-"""The web server's command line; measurements start the same one with an application of their own."""
+"""Command line of the web server; measurements start the same one with an application of their own."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The background worker: its supervisor, signs of life, schedules and memory."""
+"""Worker: the background worker's supervisor, signs of life, schedules and memory."""

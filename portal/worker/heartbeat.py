@@ -1,4 +1,4 @@
-"""Whether the background worker lives, told by a canary task that it finishes every minute.
+"""Heartbeat: says whether the background worker lives, by a canary task that it finishes every minute.
 
 A cluster whose idle worker was killed keeps its processes and takes no task any more, so only a
 finished task proves life, or a task that a living worker is still at: its supervisor beats for it.

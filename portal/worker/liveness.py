@@ -1,4 +1,4 @@
-"""How a supervisor on the same machine sees its own cluster's workers: one small file a worker.
+"""Liveness: how a supervisor on the same machine sees its cluster's workers, one small file a worker.
 
 Each worker writes `idle` or `busy` as it finishes or takes a task. Nothing is written unless a
 supervisor asked for it by BEATS_DIR, so any other way to run `qcluster` is untouched.

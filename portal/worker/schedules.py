@@ -1,4 +1,4 @@
-"""What runs by itself, and how often. Names are how an operator finds and switches them."""
+"""Schedules: what runs by itself, and how often; an operator finds and switches them by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps the web server and the background cluster alive, and replaces a cluster that stopped working.
+"""Supervisor: keeps the web server and the background cluster alive, and replaces a cluster that stopped working.
 
 A django-q2 cluster whose idle worker was killed keeps all its processes and takes no task any more,
 so living processes prove nothing: only finished tasks do. A canary is queued every few seconds; where

@@ -1,4 +1,4 @@
-"""The API's routes: who asks, whether they may, and what is answered."""
+"""App: the API's routes, who asks, whether they may, and what is answered."""
 
 from __future__ import annotations
 

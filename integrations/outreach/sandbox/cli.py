@@ -1,4 +1,4 @@
-"""Runs a sandbox by itself until it is told to stop: the command's and `python -m`'s common part."""
+"""Command line: runs a sandbox by itself until it is told to stop."""
 
 from __future__ import annotations
 

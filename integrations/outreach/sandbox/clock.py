@@ -1,4 +1,4 @@
-"""The sandbox's own time: the wall clock plus an offset a test may move."""
+"""Clock: the sandbox's own time, the machine's plus an offset that a test may move."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages a person sees: plain HTML of the sandbox's own, without script, unlike anything of ours."""
+"""Consent: the pages a person sees, plain HTML without script, unlike anything of ours."""
 
 from __future__ import annotations
 

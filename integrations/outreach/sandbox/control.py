@@ -1,4 +1,4 @@
-"""The door behind the scenes, `/_sandbox/…`: what a test in another process sees and changes.
+"""Control: the addresses under `/_sandbox/…`, by which a test in another process sees and changes things.
 
 JSON in, JSON out, no token: it exists on the sandbox alone and listens where the sandbox listens. What
 happens here is not in the log of requests, and no fault touches it.

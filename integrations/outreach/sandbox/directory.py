@@ -1,4 +1,4 @@
-"""What the fake organisation holds: users, teams, mailboxes and prospects, and how they change.
+"""Directory: the users, teams, mailboxes and prospects of the fake organisation, and how they change.
 
 Records are frozen: a change replaces the record, so whoever kept the old one can compare, and a reader
 in another thread never sees half a change. Every change goes through a method here, which keeps both

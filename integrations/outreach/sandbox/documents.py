@@ -1,4 +1,4 @@
-"""Records as JSON:API resource objects, in bytes, with a cache: a page is a join of ready pieces."""
+"""Documents: records as JSON:API resource objects in bytes, with a cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The refusals Outreach documents, each with its published words."""
+"""Errors: the refusals Outreach documents, each with its published words."""
 
 from __future__ import annotations
 

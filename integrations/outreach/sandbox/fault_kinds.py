@@ -1,4 +1,4 @@
-"""What can go wrong on purpose: one function for each kind of fault."""
+"""Fault kinds: what can go wrong on purpose, one function for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripted trouble: rules that answer in the sandbox's place, or spoil what it was about to answer."""
+"""Faults: rules that answer in the sandbox's place, or spoil what it was about to answer."""
 
 from __future__ import annotations
 

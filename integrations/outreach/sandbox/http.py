@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes: one request read from a stream, one response written as bytes."""
+"""HTTP/1.1: reads one request from a stream and writes one response as bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hourly allowance: so many requests per user and hour, told in three headers."""
+"""Limits: allow so many requests per user and hour, told in three headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One page of a collection: in order, filtered, from a cursor, without walking the table twice."""
+"""Listing: one page of a collection, in order, filtered, from a cursor, without reading the table twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OAuth 2.0 as Outreach publishes it: authorization codes, rotating refresh tokens, the mint throttle.
+"""OAuth 2.0 as Outreach publishes it: authorization codes, rotating refresh tokens, one token a minute.
 
 Sources: developers.outreach.io/api/oauth (harvest 2026-08-13); error bodies in Doorkeeper's form, since
 Outreach is a Rails application and nobody recorded them.

@@ -1,4 +1,4 @@
-"""A listing's query string read as Outreach documents it: filters, sort, fieldsets, cursors.
+"""Query: reads a listing's query string as Outreach documents it: filters, sort, fieldsets, cursors.
 
 Source: Outreach's "Making requests" and "Pagination" pages (harvest 2026-08-13).
 """

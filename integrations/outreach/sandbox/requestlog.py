@@ -1,4 +1,4 @@
-"""What the sandbox was asked: every request in order, with tokens made comparable but unreadable."""
+"""Request log: every request in order, with tokens made comparable but unreadable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One fake Outreach: its organisation, its tokens, its routes, and its life on a socket."""
+"""Sandbox: one fake Outreach with its organisation, tokens, routes and socket."""
 
 from __future__ import annotations
 

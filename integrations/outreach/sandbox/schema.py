@@ -1,4 +1,4 @@
-"""The attributes and relationships Outreach documents for the four resources this sandbox serves.
+"""Schema: the attributes and relationships Outreach documents for the four resources this sandbox serves.
 
 Source: api.outreach.io/api/v2/schema.json and /schema/openapi.json, harvested 2026-08-13
 (api-evangelist/outreach @4b143b7). Written out here a second time on purpose: the sandbox shares no

@@ -1,4 +1,4 @@
-"""An invented company, the same every time for the same seed and size, awkward cases included."""
+"""Seed: makes an invented company, the same for the same seed and size, awkward cases included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words an invented company is made of. Nobody here exists; addresses end in example domains."""
+"""Seed words: what an invented company is made of. Nobody here exists; addresses end in example domains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A threaded keep-alive HTTP/1.1 server on a real socket; what it answers is its caller's to say."""
+"""Server: threaded keep-alive HTTP/1.1 on a real socket; its caller says what it answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The switches of one sandbox: where Outreach is unknown or known to vary, a test chooses."""
+"""Settings: where Outreach is unknown or known to vary, a test chooses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST, PATCH and DELETE: checked against the documented attributes, then done to the directory."""
+"""Writes: POST, PATCH and DELETE, checked against the documented attributes, then done to the directory."""
 
 from __future__ import annotations
 

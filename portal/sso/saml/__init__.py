@@ -1,1 +1,1 @@
-"""Single sign-on by SAML 2.0, where the extra `saml` is installed; whom it lets in stands in `portal.sso.login`."""
+"""SAML 2.0, where the extra `saml` is installed; whom it signs in is decided in `portal.sso.login`."""

@@ -1,4 +1,4 @@
-"""Answer: what a believed answer of a SAML provider says."""
+"""Assertion: what a believed answer of a SAML provider says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The certificates an identity provider signs with, as an owner pastes them."""
+"""Certificates: reads those an identity provider signs with, as an owner pastes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SAML on the wire: our request, our metadata, and whether an answer is believed. Needs the extra `saml`.
+"""Protocol: our SAML request and metadata, and whether an answer is believed. Needs the extra `saml`.
 
 python3-saml refuses document type definitions and entities, a second assertion, a signature that covers
 something else, and SHA-1. What it leaves to its caller is asked here: it passes an assertion without an

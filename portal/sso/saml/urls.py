@@ -1,4 +1,4 @@
-"""Our metadata, where a SAML provider's answer is posted, and where it is taken up in the person's own session."""
+"""Addresses of SAML: our metadata, where an answer is posted, and where it is taken up in the person's session."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Out to a company's SAML provider and back, in two steps.
+"""Pages of SAML: to a company's provider and back, in two steps.
 
 The answer comes as a POST from the provider's page, to which browsers give no session cookie. It is
 checked there, and kept in a signed cookie for the step after it, which finds the session and asks
