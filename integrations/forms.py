@@ -51,13 +51,13 @@ class RequestForm(forms.Form):
 
 
 class SwitchOffForm(forms.Form):
-    """reason: one line for the ledger, and for everybody whose page goes dark."""
+    """reason: one line for the ledger, and for everybody whose page is blocked by it."""
 
     reason = forms.CharField(
         label="Why",
         max_length=300,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        help_text="Shown on the pages that go dark, and kept in the ledger.",
+        help_text="Shown on the pages that are blocked by it, and kept in the ledger.",
     )
 
     def clean_reason(self) -> str:
@@ -66,7 +66,7 @@ class SwitchOffForm(forms.Form):
 
 
 class SwitchOnForm(SwitchOffForm):
-    """The same, and the permission's name typed once more, so that nobody opens a door in passing."""
+    """The same, and the permission's name typed once more, so that nobody does it in passing."""
 
     field_order = ["confirmation", "reason"]
 

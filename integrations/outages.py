@@ -14,7 +14,7 @@ LONGEST_PAUSE = timedelta(minutes=15)
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """Return whether Outreach, or what the portal stands on, could not answer now.
+    """Return whether Outreach, or what the portal depends on, could not answer now.
 
     Work that meets one puts its lease down and is tried again after `get_pause`, without end; a person may
     stop it. An answer that cannot be used counts: a page of HTML in the answer's place is a gateway's.

@@ -26,7 +26,7 @@ from integrations.models import (
 )
 from portal.models import Domain
 
-from .permissions import say_why_dark
+from .permissions import say_why_blocked
 
 MOST_SKEW_SECONDS = 60
 LAPSES_SOON = timedelta(days=3)
@@ -59,7 +59,7 @@ def describe(connection: Connection | None) -> Condition:
             "Limited",
             "Outreach granted less than we asked for. What is listed here waits for you to connect again.",
         )
-    if connection.scopes_dark:
+    if connection.scopes_blocked:
         return Condition(
             "switched_off",
             "Partly switched off",
@@ -313,4 +313,4 @@ def say_why_not_restorable(connection: Connection) -> str:
         return (
             "Outreach does not accept this portal’s client id and secret. The operator must mend that first."
         )
-    return say_why_dark(connection, get_provider().listing_scopes["mailboxes"])
+    return say_why_blocked(connection, get_provider().listing_scopes["mailboxes"])

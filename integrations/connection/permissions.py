@@ -86,7 +86,7 @@ def _store(row: Connection, act: str, scope: str, by_label: str, reason: str) ->
     record_act(act, domain=row.domain, connection=row, actor_label=by_label, object_ref=scope, detail=reason)
 
 
-def say_why_dark(connection: Connection, scope: str) -> str:
+def say_why_blocked(connection: Connection, scope: str) -> str:
     """Return why nothing is done under `scope`, or '' where it is granted and switched on."""
     name = connection.name_scope(scope)
     if connection.has_scope(scope):
@@ -148,4 +148,4 @@ def say_why_no_look_ups(connection: Connection | None) -> str:
     """Return why no recipient can be looked up over this connection, or ''."""
     if connection is None or not connection.is_usable:
         return say_why_unusable(connection)
-    return say_why_dark(connection, get_provider().lookup_scope)
+    return say_why_blocked(connection, get_provider().lookup_scope)

@@ -115,7 +115,7 @@ def _describe(
         "permissions": {
             "requested": connection.scopes_requested,
             "granted": connection.scopes_granted,
-            "switched_off_here": connection.scopes_dark,
+            "switched_off_here": connection.scopes_blocked,
         },
         "calls": _describe_calls(entries),
         "originals": _describe_originals(connection),

@@ -138,7 +138,7 @@ class Connection(models.Model):
         return [scope for scope in self.scopes_granted if scope not in self.scopes_requested]
 
     @property
-    def scopes_dark(self) -> list[str]:
+    def scopes_blocked(self) -> list[str]:
         """Of what was granted, what is switched off here."""
         return [
             scope

@@ -165,33 +165,33 @@ def _kind_of(error: Exception) -> type[Unreachable]:
     return TooSlow if any(isinstance(reason, late) for reason in reasons) else Unreachable
 
 
-class _WalledUp(BaseAdapter):
+class _OfflineAdapter(BaseAdapter):
     def __init__(self) -> None:
         super().__init__()
         self.reached = 0
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         self.reached += 1
-        raise requests.ConnectionError("walled up")
+        raise requests.ConnectionError("offline")
 
     def close(self) -> None:
         return
 
 
-class WalledUpTransport(Transport):
+class OfflineTransport(Transport):
     """A transport that has no way to connect: where a connection would be opened, it counts instead.
 
     For the proof that forbidden calls are stopped before; it must not send even if the policy had a hole.
     """
 
     def _make_adapter(self, max_connections: int) -> BaseAdapter:
-        self._wall = _WalledUp()
-        return self._wall
+        self._offline = _OfflineAdapter()
+        return self._offline
 
     @property
     def reached(self) -> int:
         """How many requests came as far as opening a connection."""
-        return self._wall.reached
+        return self._offline.reached
 
 
 def _read(response: requests.Response, max_bytes: int) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 
 from integrations.errors import IntegrationError, PolicyViolation
 from integrations.interfaces import CallRecord, Permission, Recorder, Unlimited
-from integrations.outreach.client import OutreachClient, WalledUpTransport
+from integrations.outreach.client import OfflineTransport, OutreachClient
 from integrations.outreach.endpoints import FIND_PROSPECT, LIST_USERS, WRITE_SIGNATURE, Endpoint
 from integrations.outreach.scopes import REQUESTED
 
@@ -46,7 +46,7 @@ class Proof:
     """What came of all attempts.
 
     connections: how many came as far as opening one; tokens: how often the access token was asked for.
-    is_guarded: one call that is allowed did reach the wall and was counted, so that a zero means something.
+    is_guarded: one call that is allowed did reach the transport and was counted, so that a zero means something.
     """
 
     findings: tuple[Finding, ...]
@@ -196,17 +196,17 @@ class _CountedAccess:
 def run_proof(*, base_url: str, record: Recorder, attempts: tuple[Attempt, ...] = ATTEMPTS) -> Proof:
     """Return what came of every attempt; nothing leaves, whatever the policy says.
 
-    record: is told of each refusal, as in production; not of the one allowed call that tries the wall.
+    record: is told of each refusal, as in production; not of the one allowed call that tries the transport.
     """
-    wall, access = WalledUpTransport(), _CountedAccess()
-    with _open_client(base_url, wall, access, record) as client:
-        findings = tuple(_try(attempt, client, wall, access) for attempt in attempts)
-    connections, tokens = wall.reached, access.asked
+    transport, access = OfflineTransport(), _CountedAccess()
+    with _open_client(base_url, transport, access, record) as client:
+        findings = tuple(_try(attempt, client, transport, access) for attempt in attempts)
+    connections, tokens = transport.reached, access.asked
     return Proof(findings, connections, tokens, is_guarded=_is_guarded(base_url))
 
 
 def _open_client(
-    base_url: str, wall: WalledUpTransport, access: _CountedAccess, record: Recorder
+    base_url: str, transport: OfflineTransport, access: _CountedAccess, record: Recorder
 ) -> OutreachClient:
     return OutreachClient(
         base_url=base_url,
@@ -214,15 +214,15 @@ def _open_client(
         budget=Unlimited(),
         permission=lambda: Permission(granted=_EVERYTHING, writes_allowed=True),
         record=record,
-        transport=wall,
+        transport=transport,
         repeats=False,
     )
 
 
 def _try(
-    attempt: Attempt, client: OutreachClient, wall: WalledUpTransport, access: _CountedAccess
+    attempt: Attempt, client: OutreachClient, transport: OfflineTransport, access: _CountedAccess
 ) -> Finding:
-    before = (wall.reached, access.asked)
+    before = (transport.reached, access.asked)
     try:
         attempt.act(client)
     except PolicyViolation as violation:
@@ -237,15 +237,15 @@ def _try(
         )
     else:
         return Finding(attempt, is_stopped=False, how="Nothing stopped it.")
-    return Finding(attempt, is_stopped=(wall.reached, access.asked) == before, how=how)
+    return Finding(attempt, is_stopped=(transport.reached, access.asked) == before, how=how)
 
 
 def _is_guarded(base_url: str) -> bool:
-    """Return whether one call of the table passes the policy, asks for a token and is counted at the wall."""
-    wall, access, told = WalledUpTransport(), _CountedAccess(), list[CallRecord]()
-    with _open_client(base_url, wall, access, told.append) as client:
+    """Return whether one call of the table passes the policy, asks for a token and is counted at the transport."""
+    transport, access, told = OfflineTransport(), _CountedAccess(), list[CallRecord]()
+    with _open_client(base_url, transport, access, told.append) as client:
         try:
             client.send(LIST_USERS, query=_ONE_USER)
         except IntegrationError:
-            return (wall.reached, access.asked, len(told)) == (1, 1, 1)
+            return (transport.reached, access.asked, len(told)) == (1, 1, 1)
     return False

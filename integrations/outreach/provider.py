@@ -18,7 +18,7 @@ from .scopes import REQUESTED
 
 
 class OutreachOAuth2Client(OAuth2Client):
-    """Builds the address of the consent page. Codes are exchanged by our own client, the one door out."""
+    """Builds the address of the consent page. Codes are exchanged by our own client, as every call is."""
 
     def get_access_token(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         raise AssertionError("Codes are exchanged in integrations.outreach.oauth.")

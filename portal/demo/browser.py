@@ -60,7 +60,7 @@ class Browser:
         return self._go(form.method.upper(), urljoin(page.url, form.action), fields, referer=page.url)
 
     def read_json(self, url: str) -> Any:
-        """Return what a control door of the sandbox answers."""
+        """Return what a control address of the sandbox answers."""
         _stay_here(url)
         response = self._session.get(url, timeout=60)
         response.raise_for_status()

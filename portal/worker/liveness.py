@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "BEATS_DIR"
-_PREFIX = "countersign-beats-"
+_PREFIX = "countersign-alive-"
 _NEW_SECONDS = 60  # one so new may not be locked yet
 
 
-def connect_beats() -> None:
+def connect_signals() -> None:
     """Workers of this process's cluster tell what they do, where a supervisor asked them to."""
     if not os.environ.get(VARIABLE):
         return
     from django_q.signals import post_execute_in_worker, pre_execute
 
-    pre_execute.connect(_take, dispatch_uid="beats")
-    post_execute_in_worker.connect(_finish, dispatch_uid="beats")
+    pre_execute.connect(_take, dispatch_uid="liveness")
+    post_execute_in_worker.connect(_finish, dispatch_uid="liveness")
 
 
 def _take(**kwargs: Any) -> None:

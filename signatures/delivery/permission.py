@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integrations.catalogue import get_provider
-from integrations.connection.permissions import say_why_dark, say_why_unusable
+from integrations.connection.permissions import say_why_blocked, say_why_unusable
 from integrations.models import Connection, Mode
 
 
@@ -16,8 +16,8 @@ def say_why_unreadable(connection: Connection | None) -> str:
     """Return why nothing can be planned or delivered over this connection, or ''."""
     if connection is None or not connection.is_usable:
         return say_why_unusable(connection)
-    dark = say_why_dark(connection, get_write_scope())
-    return f"Signatures cannot be delivered. {dark}" if dark else ""
+    blocked = say_why_blocked(connection, get_write_scope())
+    return f"Signatures cannot be delivered. {blocked}" if blocked else ""
 
 
 def say_why_unwritable(connection: Connection | None) -> str:

@@ -19,7 +19,7 @@ from .errors import (
     unsupported_media_type,
 )
 from .http import JSON_API, Request, Response
-from .limits import Allowance, Standing
+from .limits import Allowance, Usage
 from .listing import Listings, Page
 from .oauth import Grant, OAuth
 from .query import Query, encode_cursor, read_query
@@ -54,12 +54,12 @@ class App:
         grant = self.oauth.grant_of(request.headers.get("authorization", ""))
         if grant is None:
             return self._unauthorized()
-        standing = self.allowance.spend(grant.user_id)
+        usage = self.allowance.spend(grant.user_id)
         try:
-            response = self._answer(request, grant, standing)
+            response = self._answer(request, grant, usage)
         except ApiError as error:
             response = Response.json(error.status, error.document(self.settings.detail_key))
-        response.headers += standing.headers()
+        response.headers += usage.headers()
         return response
 
     def _unauthorized(self) -> Response:
@@ -72,9 +72,9 @@ class App:
             "application/json",
         )
 
-    def _answer(self, request: Request, grant: Grant, standing: Standing) -> Response:
-        if standing.is_over:
-            raise rate_limited(standing.limit, iso(standing.reset_at))
+    def _answer(self, request: Request, grant: Grant, usage: Usage) -> Response:
+        if usage.is_over:
+            raise rate_limited(usage.limit, iso(usage.reset_at))
         parts = request.decoded_path.removeprefix("/api/v2").split("/")[1:]
         if not parts or parts == [""]:
             raise NotInSources("GET /api/v2, which one third party describes and another denies")

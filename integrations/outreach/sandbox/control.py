@@ -22,7 +22,7 @@ PREFIX = "/_sandbox/"
 
 
 class Refused(Exception):
-    """The control door does not understand; the text says what."""
+    """A request that control does not understand; the text says what."""
 
     def __init__(self, reason: str, status: int = 400) -> None:
         super().__init__(reason)
@@ -32,7 +32,7 @@ class Refused(Exception):
 class Control:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-        self._doors: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
+        self._routes: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
             ("GET", "state"): self._state,
             ("GET", "requests"): lambda body: [entry.as_dict() for entry in list(sandbox.requests)],
             ("DELETE", "requests"): lambda body: sandbox.requests.clear(),
@@ -59,10 +59,10 @@ class Control:
             if parts[0] in RECORD_CLASSES:
                 result = self._records(request.method, parts[0], parts[1:], body)
             else:
-                door = self._doors.get((request.method, "/".join(parts)))
-                if door is None:
-                    raise Refused("There is no such door.", 404)
-                result = door(body)
+                route = self._routes.get((request.method, "/".join(parts)))
+                if route is None:
+                    raise Refused("There is no such address.", 404)
+                result = route(body)
         except Refused as error:
             return Response.json(error.status, {"error": str(error)}, "application/json")
         except KeyError as error:
@@ -90,7 +90,7 @@ class Control:
     def _records(self, method: str, plural: str, rest: list[str], body: dict[str, Any]) -> Any:
         directory = self.sandbox.directory
         if len(rest) > 1:
-            raise Refused("There is no such door.", 404)
+            raise Refused("There is no such address.", 404)
         if not rest:
             if method == "POST":
                 return as_dict(self._add(plural, body))

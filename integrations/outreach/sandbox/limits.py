@@ -13,8 +13,8 @@ HOUR = 3600
 
 
 @dataclass
-class Standing:
-    """Where a user stands after a request; reset_at is epoch seconds."""
+class Usage:
+    """What a user has used of the allowance after a request; reset_at is epoch seconds."""
 
     limit: int
     remaining: int
@@ -45,7 +45,7 @@ class Allowance:
         self._lock = threading.Lock()
         self._used: dict[int, tuple[float, int]] = {}
 
-    def spend(self, user_id: int) -> Standing:
+    def spend(self, user_id: int) -> Usage:
         """One request of this user's hour is spent, unless none was left."""
         limit = self.settings.hourly_limit
         with self._lock:
@@ -56,7 +56,7 @@ class Allowance:
             is_over = used >= limit
             used += not is_over
             self._used[user_id] = (started_at, used)
-        return Standing(
+        return Usage(
             limit=limit,
             remaining=max(0, limit - used),
             reset_at=math.ceil(started_at + HOUR),

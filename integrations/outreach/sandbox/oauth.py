@@ -79,7 +79,7 @@ class OAuth:
         # (user id, scopes) of the last person who pressed Allow.
         self._consent: tuple[int, tuple[str, ...], tuple[str, ...]] | None = None
 
-    # --- for tests and the control door ---
+    # --- for tests and control ---
 
     def issue_tokens(self, scopes: list[str] | None = None, user_id: int = 1) -> dict[str, Any]:
         """Return a token response without the browser's part; the mint throttle neither asks nor starts."""
@@ -123,7 +123,7 @@ class OAuth:
     # --- the endpoints ---
 
     def authorize(self, request: Request) -> Response:
-        """GET shows the consent page, or goes straight back where consent stands; POST is its answer."""
+        """GET shows the consent page, or goes straight back where consent was given; POST is its answer."""
         if request.method not in ("GET", "POST"):
             return refusal_page(405, "This page is read with GET and answered with POST.")
         pairs = parse_qsl(request.body.decode("latin-1")) if request.method == "POST" else request.parameters

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations import lookup
-from integrations.connection.permissions import SwitchRefused, say_why_dark, switch_off, switch_on
+from integrations.connection.permissions import SwitchRefused, say_why_blocked, switch_off, switch_on
 from integrations.disconnect.steps import continue_disconnect, request_disconnect
 from integrations.errors import ScopeMissing
 from integrations.gateway import open_gateway
@@ -91,7 +91,7 @@ def test_switching_is_in_the_ledger_with_who_and_why_and_ends_in_the_same_state(
     before = get_values(connection)
 
     switch_off(connection, "teams.read", by_label=BY, reason=WHY)
-    dark = say_why_dark(connection, "teams.read")
+    dark = say_why_blocked(connection, "teams.read")
     switch_on(connection, "teams.read", by_label="boss@acme.example", reason="Closed.")
 
     assert f"switched off here by {BY} on " in dark and dark.endswith("Switch it on on the Outreach page.")
@@ -114,7 +114,7 @@ def test_what_is_not_granted_or_off_already_is_not_switched(sandbox, connect, do
         switch_on(connection, "users.all", by_label=BY, reason="again")
 
     assert get_values(connection) == before
-    assert say_why_dark(connection, "mailboxes.all").startswith(
+    assert say_why_blocked(connection, "mailboxes.all").startswith(
         "The permission mailboxes.all is not granted."
     )
 
@@ -135,7 +135,7 @@ def test_a_switch_outlives_connecting_again_and_a_narrower_request(trip, sandbox
     trip.come_back(trip.decide(address, grant=("users.read", "teams.read", "mailboxes.all")))
 
     again = domain.connections.exclude(pk=first.pk).get()
-    assert (again.has_scope("users.all"), again.scopes_dark) == (False, ["users.read"])
+    assert (again.has_scope("users.all"), again.scopes_blocked) == (False, ["users.read"])
     assert again.get_switch("users.read").reason == WHY
     run_sync(again)
     assert sandbox.requests.to("/api/v2/users")[1:] == []  # the one that told whose organisation it is

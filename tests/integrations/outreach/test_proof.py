@@ -8,7 +8,7 @@ import pytest
 
 from integrations.interfaces import CallRecord
 from integrations.outreach import policy
-from integrations.outreach.client import WalledUpTransport
+from integrations.outreach.client import OfflineTransport
 from integrations.outreach.endpoints import LIST_USERS
 from integrations.outreach.proof import ATTEMPTS, Attempt, run_proof
 from tests.support.installation import ROOT
@@ -71,7 +71,7 @@ def test_a_hole_in_the_policy_is_reported_and_still_nothing_can_leave(connects, 
 
 
 def test_a_proof_without_a_working_counter_does_not_hold(connects, monkeypatch):
-    monkeypatch.setattr(WalledUpTransport, "reached", property(lambda self: 0))
+    monkeypatch.setattr(OfflineTransport, "reached", property(lambda self: 0))
 
     proof, _ = prove()
 

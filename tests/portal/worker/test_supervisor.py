@@ -55,14 +55,14 @@ class Served:
 
     def get_idle_workers(self) -> list[int]:
         group = get_group(self.get_pid("background worker"))
-        files = self.installation.database.parent.glob("countersign-beats-*/*")
+        files = self.installation.database.parent.glob("countersign-alive-*/*")
         return sorted(pid for pid in (int(path.name) for path in files) if pid in group)
 
     def wait_for_worker(self) -> list[int]:
         return wait_until(self.get_idle_workers, seconds=PATIENCE_SECONDS, what=self.output.read_text())
 
     def is_busy_for_longer_than_a_canary(self) -> bool:
-        files = self.installation.database.parent.glob("countersign-beats-*/*")
+        files = self.installation.database.parent.glob("countersign-alive-*/*")
         return any(f.read_text() == "busy" and time.time() - f.stat().st_mtime > 1 for f in files)
 
     def wait_for_beat(self) -> None:
@@ -166,17 +166,17 @@ def test_a_worker_at_a_task_longer_than_the_grace_counts_as_alive_and_is_left_al
 def test_a_killed_supervisors_folder_goes_with_the_next_start_and_a_living_ones_stays(start, tmp_path):
     killed = start("--no-web")
     killed.wait_for_worker()
-    [left] = tmp_path.glob("countersign-beats-*")
+    [left] = tmp_path.glob("countersign-alive-*")
     killed.process.kill()
     killed.process.wait()
     wait_until(lambda: not get_group(killed.get_pid("background worker")), seconds=PATIENCE_SECONDS)
     os.utime(left, (0, 0))
-    foreign = tmp_path / "countersign-beats-a-file"
+    foreign = tmp_path / "countersign-alive-a-file"
     foreign.write_text("no folder of ours")
 
     living = start("--no-web")
     living.wait_for_worker()
-    [of_living] = (path for path in tmp_path.glob("countersign-beats-*") if path.is_dir())
+    [of_living] = (path for path in tmp_path.glob("countersign-alive-*") if path.is_dir())
     os.utime(of_living, (0, 0))
     third = start("--no-web")
     wait_until(lambda: third.get_pid("background worker"), seconds=PATIENCE_SECONDS)
@@ -219,7 +219,7 @@ def test_a_killed_cluster_leaves_no_orphans_and_sigterm_ends_everything(start):
     assert served.process.wait(60) == 0
     assert not [pid for pid in everything - {served.process.pid} if is_running(pid)]
     assert not is_answering()
-    assert not list(served.installation.database.parent.glob("countersign-beats-*"))
+    assert not list(served.installation.database.parent.glob("countersign-alive-*"))
 
 
 def test_a_killed_supervisor_takes_what_it_started_with_it(start):
