@@ -84,7 +84,7 @@ def test_a_count_that_is_none_is_refused_in_words(tmp_path, capsys):
         call_command("countrows", "--compare", str(tmp_path / "missing.json"))
 
 
-def test_t9_after_a_restore_nothing_is_written_until_the_connection_was_tested(
+def test_after_a_restore_nothing_is_written_until_the_connection_was_tested(
     client, sandbox, connection, owner, domain
 ):
     client.force_login(owner)
@@ -111,7 +111,7 @@ def test_t9_after_a_restore_nothing_is_written_until_the_connection_was_tested(
     assert get_acts(domain)[-3:] == ["restored from a backup", "tested after a restore", "resumed"]
 
 
-def test_t9_an_older_refresh_token_ends_once_and_does_not_loop(sandbox, connection, domain, client, owner):
+def test_an_older_refresh_token_ends_once_and_does_not_loop(sandbox, connection, domain, client, owner):
     older = get_values(connection)
     age(connection)
     assert check_connection(connection, by_label="test").is_ok  # Outreach handed out a newer pair meanwhile

@@ -19,7 +19,7 @@ from tests.support.postgres import Cluster
 pytestmark = [pytest.mark.soak, pytest.mark.postgres]
 
 
-def test_b9_banners_are_shown_and_counted_while_postgresql_is_away(
+def test_banners_are_shown_and_counted_while_postgresql_is_away(
     install: Callable[..., Installation], cluster: Cluster, tmp_path: Path
 ) -> None:
     installation = install(SPOOL_FOLDER=str(tmp_path / "spool"))

@@ -296,7 +296,7 @@ for worker in workers: worker.join()
 """
 
 
-def test_p9_four_processes_together_take_exactly_the_background_share(installation, sandbox):
+def test_four_processes_together_take_exactly_the_background_share(installation, sandbox):
     installation.connect("acme.example", sandbox.oauth.issue_tokens())
 
     taken = json.loads(installation.run(SPENDERS, OUTREACH_HOURLY_CALLS="1000", timeout=120))

@@ -129,7 +129,7 @@ def test_the_same_task_twice_sends_one_mail_and_a_killed_one_is_made_good(lost):
     assert len(pass_five_minutes()) == 1
 
 
-def test_t6_a_wrong_client_secret_is_told_to_owners_and_staff_once(
+def test_a_wrong_client_secret_is_told_to_owners_and_staff_once(
     sandbox, connection, owner, staff, settings
 ):
     settings.OUTREACH_CLIENT_SECRET = "not-the-secret"
@@ -143,7 +143,7 @@ def test_t6_a_wrong_client_secret_is_told_to_owners_and_staff_once(
     assert [sorted(each) for each in rounds] == [sorted([(owner.email,), (staff.email,)]), [], []]
 
 
-def test_t6_an_ended_grant_is_told_once(sandbox, connection, owner):
+def test_an_ended_grant_is_told_once(sandbox, connection, owner):
     sandbox.oauth.revoke_all()
     age(connection)
     with pytest.raises(ConnectionLost):

@@ -17,7 +17,7 @@ from tests.support.sync_runs import run_sync
 from tests.support.token_renewal import age, read_one
 
 
-def test_t5_a_401_in_mid_sync_is_renewed_once_and_repeated_once(sandbox, connection, bystander):
+def test_a_401_in_mid_sync_is_renewed_once_and_repeated_once(sandbox, connection, bystander):
     before = get_values(bystander)
     Connection.objects.filter(pk=connection.pk).update(refreshed_at=timezone.now() - timedelta(hours=1))
     sandbox.faults.add("unauthorized", path="/api/v2/users")
@@ -35,7 +35,7 @@ def test_t5_a_401_in_mid_sync_is_renewed_once_and_repeated_once(sandbox, connect
     assert get_values(bystander) == before
 
 
-def test_t5_a_403_renews_nothing(sandbox, connection):
+def test_a_403_renews_nothing(sandbox, connection):
     Connection.objects.filter(pk=connection.pk).update(refreshed_at=timezone.now() - timedelta(hours=1))
     sandbox.faults.add("forbidden", path="/api/v2/users", times=None)
 
@@ -47,7 +47,7 @@ def test_t5_a_403_renews_nothing(sandbox, connection):
     assert Connection.objects.get(pk=connection.pk).state == ConnectionState.ACTIVE
 
 
-def test_t5_a_second_401_ends_the_run_after_one_renewal_and_keeps_the_connection(
+def test_a_second_401_ends_the_run_after_one_renewal_and_keeps_the_connection(
     sandbox, connection, bystander
 ):
     before = get_values(bystander)
@@ -67,7 +67,7 @@ def test_t5_a_second_401_ends_the_run_after_one_renewal_and_keeps_the_connection
     assert get_values(bystander) == before
 
 
-def test_t6_invalid_grant_ends_the_connection_and_erases_its_tokens(sandbox, connection, bystander):
+def test_invalid_grant_ends_the_connection_and_erases_its_tokens(sandbox, connection, bystander):
     age(connection)
     before = get_values(bystander)
     sandbox.oauth.revoke_all()
@@ -84,7 +84,7 @@ def test_t6_invalid_grant_ends_the_connection_and_erases_its_tokens(sandbox, con
     assert get_values(bystander) == before
 
 
-def test_t6_invalid_client_keeps_the_tokens_and_names_the_operator(sandbox, connection, bystander, settings):
+def test_invalid_client_keeps_the_tokens_and_names_the_operator(sandbox, connection, bystander, settings):
     age(connection)
     before, other = get_values(connection), get_values(bystander)
     right, settings.OUTREACH_CLIENT_SECRET = settings.OUTREACH_CLIENT_SECRET, "not-the-secret"
@@ -109,7 +109,7 @@ def test_t6_invalid_client_keeps_the_tokens_and_names_the_operator(sandbox, conn
     assert Connection.objects.get(pk=connection.pk).state == ConnectionState.ACTIVE
 
 
-def test_t6_whoever_comes_to_a_misconfigured_connection_erases_nothing(sandbox, connection, settings):
+def test_whoever_comes_to_a_misconfigured_connection_erases_nothing(sandbox, connection, settings):
     age(connection)
     settings.OUTREACH_CLIENT_SECRET = "not-the-secret"
     with pytest.raises(ClientMisconfigured):
@@ -125,7 +125,7 @@ def test_t6_whoever_comes_to_a_misconfigured_connection_erases_nothing(sandbox, 
     assert len(sandbox.requests) == 1
 
 
-def test_t6_a_misconfigured_connection_heals_with_the_daily_renewal(sandbox, connection, settings):
+def test_a_misconfigured_connection_heals_with_the_daily_renewal(sandbox, connection, settings):
     age(connection, hours=21)
     right, settings.OUTREACH_CLIENT_SECRET = settings.OUTREACH_CLIENT_SECRET, "not-the-secret"
     tasks.refresh_tokens()
@@ -148,7 +148,7 @@ def test_t6_a_misconfigured_connection_heals_with_the_daily_renewal(sandbox, con
         ("reset", {}, Unreachable),
     ],
 )
-def test_t6_trouble_at_the_token_endpoint_changes_nothing(sandbox, connection, kind, options, error):
+def test_trouble_at_the_token_endpoint_changes_nothing(sandbox, connection, kind, options, error):
     age(connection)
     before = get_values(connection)
     sandbox.faults.add(kind, path="/oauth/token", **options)

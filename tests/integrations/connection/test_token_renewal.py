@@ -28,7 +28,7 @@ def access_token(connection):
     return open_sealed(connection.access_sealed, bound_to=f"{connection.pk}:access")
 
 
-def test_t1_twenty_askers_in_four_processes_renew_once_a_round(installation, sandbox):
+def test_twenty_askers_in_four_processes_renew_once_a_round(installation, sandbox):
     installation.connect("acme.example", sandbox.oauth.issue_tokens())
     installation.connect("bystander.example", sandbox.oauth.issue_tokens())
     bystander = "select token_version, refresh_sealed from integrations_connection where domain_id = 2"
@@ -50,7 +50,7 @@ def test_t1_twenty_askers_in_four_processes_renew_once_a_round(installation, san
     ("trouble", "state", "error"),
     [("revoked", "lost", "ConnectionLost"), ("wrong secret", "misconfigured", "ClientMisconfigured")],
 )
-def test_t6_of_twenty_askers_one_finds_out_that_the_access_is_refused(
+def test_of_twenty_askers_one_finds_out_that_the_access_is_refused(
     installation, sandbox, trouble, state, error
 ):
     installation.connect("acme.example", sandbox.oauth.issue_tokens())
@@ -93,7 +93,7 @@ os.kill(os.getpid(), signal.SIGKILL)  # the new token was handed out and not use
 """
 
 
-def test_t3_a_kill_between_storing_and_using_loses_nothing(installation, sandbox):
+def test_a_kill_between_storing_and_using_loses_nothing(installation, sandbox):
     installation.connect("acme.example", sandbox.oauth.issue_tokens())
     installation.rows(
         "update integrations_connection set refreshed_at='2026-01-01 00:00:00', access_expires_at='2026-01-01 00:00:00'"
@@ -110,7 +110,7 @@ def test_t3_a_kill_between_storing_and_using_loses_nothing(installation, sandbox
     assert all(entry.status == 200 for entry in sandbox.requests)
 
 
-def test_t3_a_kill_while_outreach_answers_heals_where_the_old_token_still_works(installation, sandbox):
+def test_a_kill_while_outreach_answers_heals_where_the_old_token_still_works(installation, sandbox):
     sandbox.settings.rotation = "lenient"
     installation.connect("acme.example", sandbox.oauth.issue_tokens())
     installation.rows(
@@ -129,7 +129,7 @@ def test_t3_a_kill_while_outreach_answers_heals_where_the_old_token_still_works(
     assert done.returncode == 0, done.stderr + done.stdout
 
 
-def test_t4_a_lost_answer_with_strict_rotation_ends_in_one_clean_reconnect(sandbox, connection, bystander):
+def test_a_lost_answer_with_strict_rotation_ends_in_one_clean_reconnect(sandbox, connection, bystander):
     age(connection)
     before = get_values(bystander)
     sandbox.faults.add("lost", path="/oauth/token")
@@ -147,7 +147,7 @@ def test_t4_a_lost_answer_with_strict_rotation_ends_in_one_clean_reconnect(sandb
     assert get_values(bystander) == before
 
 
-def test_t2_whoever_comes_late_stores_nothing_over_a_newer_pair(sandbox, connection, owner, connect, domain):
+def test_whoever_comes_late_stores_nothing_over_a_newer_pair(sandbox, connection, owner, connect, domain):
     age(connection)
 
     def stalled(refresh_token):
@@ -161,7 +161,7 @@ def test_t2_whoever_comes_late_stores_nothing_over_a_newer_pair(sandbox, connect
     assert connection.token_version == 2
 
 
-def test_t2_a_late_answer_brings_no_token_into_a_connection_that_ended(sandbox, connection):
+def test_a_late_answer_brings_no_token_into_a_connection_that_ended(sandbox, connection):
     age(connection)
 
     def stalled(refresh_token):
@@ -192,7 +192,7 @@ def test_an_old_pair_that_fails_does_not_end_a_connection_that_was_renewed_meanw
     assert read_one(connection)
 
 
-def test_t7_a_token_is_not_minted_twice_in_a_minute(sandbox, connection):
+def test_a_token_is_not_minted_twice_in_a_minute(sandbox, connection):
     sandbox.settings.access_seconds = 1
     age(connection)
 
@@ -204,7 +204,7 @@ def test_t7_a_token_is_not_minted_twice_in_a_minute(sandbox, connection):
     assert len(sandbox.requests.to("/oauth/token")) == 1
 
 
-def test_t7_a_token_that_lives_a_minute_is_used_while_it_lives(sandbox, connection):
+def test_a_token_that_lives_a_minute_is_used_while_it_lives(sandbox, connection):
     sandbox.settings.access_seconds = 60
     age(connection)
 

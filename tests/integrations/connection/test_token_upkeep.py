@@ -12,7 +12,7 @@ from tests.support.token_renewal import age, read_one
 DAY = 24 * 3600
 
 
-def test_t8_a_daily_renewal_keeps_an_idle_connection_alive(sandbox, connection, bystander):
+def test_a_daily_renewal_keeps_an_idle_connection_alive(sandbox, connection, bystander):
     for _ in range(20):
         sandbox.clock.advance(DAY)
         for each in (connection, bystander):
@@ -24,7 +24,7 @@ def test_t8_a_daily_renewal_keeps_an_idle_connection_alive(sandbox, connection, 
     assert len(sandbox.requests.to("/oauth/token")) == 40
 
 
-def test_t8_what_was_renewed_lately_is_left_alone(sandbox, connection, bystander):
+def test_what_was_renewed_lately_is_left_alone(sandbox, connection, bystander):
     age(connection, hours=21)
     before = get_values(bystander)
 
@@ -35,7 +35,7 @@ def test_t8_what_was_renewed_lately_is_left_alone(sandbox, connection, bystander
     assert get_values(bystander) == before
 
 
-def test_t8_after_fifteen_days_the_connection_is_lost_and_reconnects_with_its_settings(trip, sandbox, domain):
+def test_after_fifteen_days_the_connection_is_lost_and_reconnects_with_its_settings(trip, sandbox, domain):
     trip.walk()
     found = Connection.objects.get(domain=domain)
     trip.client.post(reverse("integrations:outreach_mode", args=[domain.name]), {"mode": "dry_run"})

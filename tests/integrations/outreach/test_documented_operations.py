@@ -1,4 +1,4 @@
-"""Of everything Outreach documents only the five calls of the table leave; the rest makes no connection (L1 to L3)."""
+"""Of everything Outreach documents only the five calls of the table leave; the rest makes no connection."""
 
 from __future__ import annotations
 

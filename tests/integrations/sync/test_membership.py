@@ -68,7 +68,7 @@ def test_a_team_that_is_rejected_keeps_its_members(sandbox, mirrored, kind):
 
 
 @pytest.mark.parametrize("kind", [SyncKind.CHANGES, SyncKind.FULL])
-def test_s8_teams_that_are_held_keep_their_members(sandbox, connection, kind):
+def test_teams_that_are_held_keep_their_members(sandbox, connection, kind):
     for number in range(20):
         team = sandbox.directory.add_team(f"Team {number}")
         sandbox.directory.move(5 + number % 10, [*sandbox.directory.users[5 + number % 10].team_ids, team.id])

@@ -36,7 +36,7 @@ def test_first_sync_mirrors_every_person_team_and_mailbox(sandbox, connection):
     assert run.added == run.people_read + run.teams_read + run.mailboxes_read
 
 
-def test_s11_replaying_an_unchanged_directory_writes_no_row(sandbox, mirrored):
+def test_replaying_an_unchanged_directory_writes_no_row(sandbox, mirrored):
     before = get_mirror(mirrored)
 
     again = run_sync(mirrored)
@@ -76,7 +76,7 @@ def test_a_record_from_the_future_hides_no_later_change(sandbox, mirrored):
     assert Person.objects.get(connection=mirrored, remote_id="4").title == "Changed right now"
 
 
-def test_s7_an_address_that_moved_to_another_person_moves_here_too(sandbox, mirrored):
+def test_an_address_that_moved_to_another_person_moves_here_too(sandbox, mirrored):
     first, second = (sandbox.directory.users[number].email for number in (5, 6))
     sandbox.directory.update("users", 5, email=second)
     sandbox.directory.update("users", 6, email=first)
@@ -90,7 +90,7 @@ def test_s7_an_address_that_moved_to_another_person_moves_here_too(sandbox, mirr
 # ── pages ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_s2_a_502_halves_the_page_and_the_listing_goes_on(sandbox, connection):
+def test_a_502_halves_the_page_and_the_listing_goes_on(sandbox, connection):
     sandbox.settings.heavy_page_size = 130
 
     run = run_sync(connection)
@@ -101,7 +101,7 @@ def test_s2_a_502_halves_the_page_and_the_listing_goes_on(sandbox, connection):
     assert Person.objects.count() == 24
 
 
-def test_s5_pages_that_repeat_or_come_unsorted_end_in_the_truth(sandbox, connection, small_pages):
+def test_pages_that_repeat_or_come_unsorted_end_in_the_truth(sandbox, connection, small_pages):
     sandbox.faults.add("duplicate_page", path="/api/v2/users", times=None)
     sandbox.faults.add("shuffle", path="/api/v2/mailboxes", times=None)
 

@@ -36,7 +36,7 @@ def run_regularly(connection):
     return connection.sync_runs.latest("id")
 
 
-def test_p9_people_are_read_every_five_minutes_and_the_rest_every_fifteen(sandbox, mirrored):
+def test_people_are_read_every_five_minutes_and_the_rest_every_fifteen(sandbox, mirrored):
     kinds = []
     for _ in range(6):
         pass_minutes(5)

@@ -40,7 +40,7 @@ def get_rejected(connection: Connection) -> set[tuple[str, str, str, int]]:
         ("attributes", "broken"),
     ],
 )
-def test_s4_a_record_that_does_not_fit_is_rejected_and_keeps_what_it_was(sandbox, mirrored, field, value):
+def test_a_record_that_does_not_fit_is_rejected_and_keeps_what_it_was(sandbox, mirrored, field, value):
     grow(sandbox, 40)
     run_sync(mirrored)
     before = Person.objects.filter(connection=mirrored, remote_id="6").values().get()
@@ -58,7 +58,7 @@ def test_s4_a_record_that_does_not_fit_is_rejected_and_keeps_what_it_was(sandbox
     assert Person.objects.get(connection=mirrored, remote_id="8").title == "Taken over"
 
 
-def test_s4_ids_as_text_are_the_same_ids(sandbox, mirrored):
+def test_ids_as_text_are_the_same_ids(sandbox, mirrored):
     sandbox.settings.ids_as_strings = True
 
     run = run_sync(mirrored)
@@ -67,7 +67,7 @@ def test_s4_ids_as_text_are_the_same_ids(sandbox, mirrored):
 
 
 @pytest.mark.parametrize("value", [None, "", "six", -6, 6.5, True, {"id": 6}, [6], 10**40, "６"])
-def test_s4_a_record_without_a_usable_id_keeps_everybody(sandbox, mirrored, value):
+def test_a_record_without_a_usable_id_keeps_everybody(sandbox, mirrored, value):
     sandbox.faults.add("set_field", path="/api/v2/users", record=6, field="id", value=value)
 
     run = run_sync(mirrored)

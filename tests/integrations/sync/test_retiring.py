@@ -47,7 +47,7 @@ def test_who_is_gone_is_retired_by_a_full_run_and_comes_back(sandbox, mirrored):
         ("forbidden", {}, RunState.FAILED),
     ],
 )
-def test_s3_s6_a_bad_second_page_retires_nobody_and_leaves_no_half_page(
+def test_a_bad_second_page_retires_nobody_and_leaves_no_half_page(
     sandbox, connection, bystander, small_pages, monkeypatch, kind, options, state
 ):
     monkeypatch.setattr("integrations.outreach.client.FIRST_BACKOFF_SECONDS", 0.01)
@@ -67,7 +67,7 @@ def test_s3_s6_a_bad_second_page_retires_nobody_and_leaves_no_half_page(
     assert not Person.objects.filter(connection=bystander).exists()
 
 
-def test_s8_a_suddenly_empty_collection_removes_nobody_until_somebody_confirms(sandbox, mirrored, owner):
+def test_a_suddenly_empty_collection_removes_nobody_until_somebody_confirms(sandbox, mirrored, owner):
     sandbox.faults.add("empty_collection", path="/api/v2/users", times=2)
 
     held = run_sync(mirrored)
@@ -105,7 +105,7 @@ def test_a_small_company_that_is_suddenly_empty_keeps_everybody_until_somebody_c
     assert {each: each.objects.filter(retired_at=None).count() for each in others} == others | {model: 0}
 
 
-def test_s8_a_third_that_vanishes_at_once_is_held(sandbox, connection, other_domain):
+def test_a_third_that_vanishes_at_once_is_held(sandbox, connection, other_domain):
     for number in range(100, 130):
         sandbox.directory.add_user(f"person{number}@acme.example", "Person", str(number))
     run_sync(connection)
@@ -117,7 +117,7 @@ def test_s8_a_third_that_vanishes_at_once_is_held(sandbox, connection, other_dom
     assert (held.retired, held.held_removals) == (0, 20)
 
 
-def test_s8_a_few_who_left_are_simply_retired(sandbox, mirrored):
+def test_a_few_who_left_are_simply_retired(sandbox, mirrored):
     for number in (10, 11, 12):
         sandbox.directory.remove_user(number)
 

@@ -67,7 +67,7 @@ def test_a_short_429_is_waited_for_in_place(sandbox, connection):
     assert run_sync(connection).state == RunState.COMPLETE
 
 
-def test_s10_a_second_run_says_that_one_is_running(sandbox, connection, bystander):
+def test_a_second_run_says_that_one_is_running(sandbox, connection, bystander):
     first = runs.request_sync(connection, kind=SyncKind.FULL, by_label="dana@acme.example")
 
     with pytest.raises(runs.SyncRefused, match=r"running already.*dana@acme\.example"):
@@ -209,7 +209,7 @@ def test_whoever_was_taken_for_dead_writes_nothing_more(sandbox, connection, sma
     assert not Mailbox.objects.exists()
 
 
-def test_s9_a_killed_sync_leaves_whole_pages_and_the_next_one_converges(installation, sandbox):
+def test_a_killed_sync_leaves_whole_pages_and_the_next_one_converges(installation, sandbox):
     installation.connect("acme.example", sandbox.oauth.issue_tokens())
     sandbox.faults.add("slow", path="/api/v2/mailboxes", seconds=5, times=1)
 

@@ -210,7 +210,7 @@ def test_a_page_that_failed_says_what_happened(view, arguments, status, words):
     assert words in response.content.decode()
 
 
-def test_b9_a_database_that_is_away_is_a_503_that_says_so_and_no_fault_of_ours(client, db):
+def test_a_database_that_is_away_is_a_503_that_says_so_and_no_fault_of_ours(client, db):
     def be_away(*arguments):
         raise OperationalError("connection to db.internal refused")
 

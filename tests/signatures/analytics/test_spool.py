@@ -251,7 +251,7 @@ def test_events_of_a_domain_that_is_gone_hold_nobody_up(domain, other_domain):
     assert [event["domain_id"] for event in list_events()] == [domain.pk]
 
 
-def test_b11_a_full_disk_loses_the_count_and_not_the_banner_and_says_so_once(places, caplog):
+def test_a_full_disk_loses_the_count_and_not_the_banner_and_says_so_once(places, caplog):
     ana = places[0].add("Ana Silva")
     reader = Client(REMOTE_ADDR="203.0.113.77")
     assert reader.get(f"/b/{ana.banner_key}.png").status_code == 200
@@ -348,7 +348,7 @@ while True:
 """
 
 
-def test_b4_what_was_counted_outlives_a_kill_of_its_process(domain, tmp_path, settings):
+def test_what_was_counted_outlives_a_kill_of_its_process(domain, tmp_path, settings):
     installation = Installation(tmp_path, None)
     settings.SPOOL_FOLDER = str(tmp_path / "spool")
     process = installation.start_script(

@@ -49,7 +49,7 @@ def assert_everything_arrived(sandbox, run: DeliveryRun) -> None:
     }
 
 
-def test_p1_write_whose_answer_is_lost_is_confirmed_by_reading_and_not_sent_again(sandbox, started):
+def test_write_whose_answer_is_lost_is_confirmed_by_reading_and_not_sent_again(sandbox, started):
     sandbox.faults.add("lost", **PATCH, nth=2, times=3)
     planned = get_planned(started)
 
@@ -61,7 +61,7 @@ def test_p1_write_whose_answer_is_lost_is_confirmed_by_reading_and_not_sent_agai
     assert_everything_arrived(sandbox, run)
 
 
-def test_p1_lost_answer_of_a_rewritten_signature_is_known_as_ours(sandbox, started):
+def test_lost_answer_of_a_rewritten_signature_is_known_as_ours(sandbox, started):
     sandbox.settings.signature_normaliser = "quotes"
     sandbox.faults.add("lost", **PATCH, nth=2, times=2)
     planned = get_planned(started)
@@ -103,7 +103,7 @@ def test_mailbox_that_never_answers_fails_after_three_tries_and_the_rest_arrive(
 @pytest.mark.parametrize(
     ("fault", "code"), [("forbidden", "refused"), ("not_found", "gone"), ("invalid", "rejected")]
 )
-def test_p2_one_bad_mailbox_never_stops_the_rest(sandbox, started, fault, code):
+def test_one_bad_mailbox_never_stops_the_rest(sandbox, started, fault, code):
     planned = get_planned(started)
     sandbox.faults.add(fault, method="PATCH", path=f"/api/v2/mailboxes/{planned[0]}", times=None)
 
@@ -115,7 +115,7 @@ def test_p2_one_bad_mailbox_never_stops_the_rest(sandbox, started, fault, code):
     assert sorted(get_writes(sandbox)) == sorted(planned)
 
 
-def test_p2_ten_failures_in_a_row_halt_and_continuing_delivers_the_rest(sandbox, started):
+def test_ten_failures_in_a_row_halt_and_continuing_delivers_the_rest(sandbox, started):
     sandbox.faults.add("forbidden", **PATCH, times=None)
     planned = get_planned(started)
 
@@ -282,7 +282,7 @@ def act_after_first_write(sandbox, act) -> threading.Thread:
     return thread
 
 
-def test_p10_pause_stops_new_writes_within_five_seconds_and_resuming_finishes(sandbox, started):
+def test_pause_stops_new_writes_within_five_seconds_and_resuming_finishes(sandbox, started):
     sandbox.faults.add("slow", **PATCH, times=None, seconds=1.5)
     planned = get_planned(started)
     paused_at: list[float] = []
@@ -378,7 +378,7 @@ def test_progress_is_told_from_none_to_all(sandbox, started):
     assert (told[0], told[-1]) == (0, run.planned)
 
 
-def test_p9_delivery_never_spends_more_than_its_share_of_the_hour(sandbox, started, settings):
+def test_delivery_never_spends_more_than_its_share_of_the_hour(sandbox, started, settings):
     spent = len([entry for entry in sandbox.requests if entry.path.startswith("/api/")])
     limit = sandbox.settings.hourly_limit = settings.OUTREACH_HOURLY_CALLS = 30
     Connection.objects.get(pk=started.connection_id).budget.delete()

@@ -66,7 +66,7 @@ def worker(company: Sandbox, migrated_database: Path, tmp_path: Path) -> Iterato
     running.close()
 
 
-def test_p3_p8_killed_again_and_again_every_original_is_safe_and_every_mailbox_ends_right(company, worker):
+def test_killed_again_and_again_every_original_is_safe_and_every_mailbox_ends_right(company, worker):
     before = get_held(company)
     chance = random.Random(5)  # noqa: S311 - repeatable, not secret
     killed = 0

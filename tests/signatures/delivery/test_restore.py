@@ -124,7 +124,7 @@ def test_after_a_restore_the_next_delivery_keeps_what_the_owner_wrote_since(
     assert get_held(sandbox)[delivered[0]] == "<p>Newer original</p>"
 
 
-def test_p3_reconnecting_without_restoring_never_takes_our_signature_for_an_original(
+def test_reconnecting_without_restoring_never_takes_our_signature_for_an_original(
     sandbox, ready, before, delivered, deliver, domain, owner, connect
 ):
     request_disconnect(ready, restores=False, by_label="test")

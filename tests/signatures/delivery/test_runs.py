@@ -68,7 +68,7 @@ def test_every_write_is_in_the_ledger_once_with_its_mailbox_and_run(sandbox, rea
     assert sorted(writes.values_list("object_ref", flat=True)) == sorted(get_writes(sandbox))
 
 
-def test_p7_second_delivery_of_the_same_sends_nothing(sandbox, ready, deliver, domain):
+def test_second_delivery_of_the_same_sends_nothing(sandbox, ready, deliver, domain):
     first = deliver()
     sandbox.requests.clear()
 
@@ -78,7 +78,7 @@ def test_p7_second_delivery_of_the_same_sends_nothing(sandbox, ready, deliver, d
     assert list(sandbox.requests) == []
 
 
-def test_p7_delivery_after_a_sync_sends_nothing(sandbox, ready, deliver, resync, domain):
+def test_delivery_after_a_sync_sends_nothing(sandbox, ready, deliver, resync, domain):
     first = deliver()
     resync()
 
@@ -143,7 +143,7 @@ def test_mailbox_that_stopped_being_editable_after_the_plan_is_not_written(sandb
     assert run.delivered == run.planned - 1
 
 
-def test_p4_edit_in_outreach_is_kept_and_named(sandbox, ready, deliver, resync, domain):
+def test_edit_in_outreach_is_kept_and_named(sandbox, ready, deliver, resync, domain):
     mailbox_id = pick_delivered(deliver())
     sandbox.directory.set_signature(int(mailbox_id), "<p>My own words</p>")
     resync()
@@ -160,7 +160,7 @@ def count_uneditable(run: DeliveryRun) -> int:
     return run.deliveries.filter(reason_code="not_editable").count()
 
 
-def test_p4_edit_between_plan_and_write_is_kept(sandbox, ready, deliver, domain):
+def test_edit_between_plan_and_write_is_kept(sandbox, ready, deliver, domain):
     first = deliver()
     mailbox_id = pick_delivered(first)
     save_template(domain, name="New", source="<p>New: {{ sender.name }}</p>", by_label="test")
@@ -177,7 +177,7 @@ def test_p4_edit_between_plan_and_write_is_kept(sandbox, ready, deliver, domain)
     assert run.delivered == first.delivered - 1
 
 
-def test_p4_overwriting_edits_writes_and_keeps_the_first_original(sandbox, ready, deliver, resync):
+def test_overwriting_edits_writes_and_keeps_the_first_original(sandbox, ready, deliver, resync):
     before = get_held(sandbox)
     first = deliver()
     mailbox_id = pick_delivered(first)
@@ -194,7 +194,7 @@ def test_p4_overwriting_edits_writes_and_keeps_the_first_original(sandbox, ready
 
 
 @pytest.mark.parametrize("normaliser", ["wrap", "quotes"])
-def test_p6_rewritten_signatures_are_not_written_again(sandbox, ready, deliver, resync, domain, normaliser):
+def test_rewritten_signatures_are_not_written_again(sandbox, ready, deliver, resync, domain, normaliser):
     sandbox.settings.signature_normaliser = normaliser
     first = deliver()
 
@@ -207,7 +207,7 @@ def test_p6_rewritten_signatures_are_not_written_again(sandbox, ready, deliver, 
     assert [(plan.planned, plan.unchanged) for plan in plans] == [(0, first.delivered)] * 3
 
 
-def test_p5_signature_that_would_be_empty_is_never_sent(sandbox, ready, domain, deliver):
+def test_signature_that_would_be_empty_is_never_sent(sandbox, ready, domain, deliver):
     version = save_template(domain, name="Mobile", source="<p>{{ sender.mobile }}</p>", by_label="test")
     everyone = Group.objects.get(domain=domain, is_default=True)
     assign_template(domain, template=version.template, group=everyone, actor_label="test")
@@ -253,7 +253,7 @@ def test_template_saved_after_the_plan_is_what_arrives(sandbox, ready, domain):
     assert all("Second thoughts" in held[id] for id in get_delivered(run))
 
 
-def test_s7_mailbox_that_changed_owner_after_the_plan_is_not_written(sandbox, ready, domain):
+def test_mailbox_that_changed_owner_after_the_plan_is_not_written(sandbox, ready, domain):
     run = plan_delivery(domain, by_label="test")
     taken, other = run.deliveries.filter(state=DeliveryState.PLANNED).order_by("id")[:2]
     sandbox.directory.update("mailboxes", int(taken.mailbox_remote_id), user_id=int(other.person_remote_id))
@@ -267,7 +267,7 @@ def test_s7_mailbox_that_changed_owner_after_the_plan_is_not_written(sandbox, re
     assert get_row(run, other.mailbox_remote_id).state == DeliveryState.DELIVERED
 
 
-def test_s7_person_locked_after_the_plan_is_not_written(sandbox, ready, domain, resync):
+def test_person_locked_after_the_plan_is_not_written(sandbox, ready, domain, resync):
     run = plan_delivery(domain, by_label="test")
     taken = run.deliveries.filter(state=DeliveryState.PLANNED).first()
     sandbox.directory.set_locked(int(taken.person_remote_id))

@@ -141,7 +141,7 @@ def test_checkdrift_names_each_drifted_mailbox_and_fails(sandbox, ready, deliver
         run("checkdrift")
 
 
-def test_p6_checkdrift_is_content_where_outreach_rewrites(sandbox, ready, deliver, domain):
+def test_checkdrift_is_content_where_outreach_rewrites(sandbox, ready, deliver, domain):
     sandbox.settings.signature_normaliser = "wrap"
     deliver()
 

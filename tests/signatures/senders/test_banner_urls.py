@@ -253,7 +253,7 @@ def test_what_is_no_variable_is_left_out_of_the_addresses(company, variable):
     assert f'src="{PUBLIC_URL}/b/{ana.banner_key}@2x.png"' in html
 
 
-def test_p5_braces_anywhere_but_in_those_two_addresses_are_never_sent():
+def test_braces_anywhere_but_in_those_two_addresses_are_never_sent():
     variable = "{{email}}"
     values = PLACE | {"banner.image_url": PLACE["banner.image_url"] + f"?r={variable}"}
     carrying = compile_template(BANNER)
@@ -274,7 +274,7 @@ def test_p5_braces_anywhere_but_in_those_two_addresses_are_never_sent():
             render_signature(compile_template(source), values)
 
 
-def test_p5_an_address_with_a_variable_that_is_not_whole_is_refused_when_it_is_sent():
+def test_an_address_with_a_variable_that_is_not_whole_is_refused_when_it_is_sent():
     address = PLACE["banner.click_url"] + "?r={{email}}"
     stored = [
         '<a href="{{ banner.click_url }}&amp;x=1">a</a>',

@@ -69,7 +69,7 @@ def list_web_processes(parent: int) -> list[int]:
     return leaves
 
 
-def test_b7_clicks_that_were_answered_are_recorded_while_workers_are_killed(installation, tmp_path):
+def test_clicks_that_were_answered_are_recorded_while_workers_are_killed(installation, tmp_path):
     keys = json.loads(installation.run(MAKE_COMPANY))
     port, log = find_free_port(), tmp_path / "serve.log"
     url = f"http://127.0.0.1:{port}"
