@@ -129,9 +129,7 @@ def test_the_same_task_twice_sends_one_mail_and_a_killed_one_is_made_good(lost):
     assert len(pass_five_minutes()) == 1
 
 
-def test_a_wrong_client_secret_is_told_to_owners_and_staff_once(
-    sandbox, connection, owner, staff, settings
-):
+def test_a_wrong_client_secret_is_told_to_owners_and_staff_once(sandbox, connection, owner, staff, settings):
     settings.OUTREACH_CLIENT_SECRET = "not-the-secret"
     age(connection, hours=21)
     tasks.refresh_tokens()

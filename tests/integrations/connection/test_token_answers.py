@@ -47,9 +47,7 @@ def test_a_403_renews_nothing(sandbox, connection):
     assert Connection.objects.get(pk=connection.pk).state == ConnectionState.ACTIVE
 
 
-def test_a_second_401_ends_the_run_after_one_renewal_and_keeps_the_connection(
-    sandbox, connection, bystander
-):
+def test_a_second_401_ends_the_run_after_one_renewal_and_keeps_the_connection(sandbox, connection, bystander):
     before = get_values(bystander)
     Connection.objects.filter(pk=connection.pk).update(refreshed_at=timezone.now() - timedelta(hours=1))
     sandbox.faults.add("unauthorized", path="/api/v2/*", times=None)

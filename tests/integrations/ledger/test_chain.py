@@ -394,3 +394,10 @@ def test_entries_from_before_there_were_chains_are_chained_and_counted(installat
         (7, "2026-11-20", 2, 4, "sync", "sync 3"),
         (7, "2026-11-21", 1, 4, "sync", "sync 3"),
     ]
+    # What version 0.1 gave these entries: a digest that somebody noted down then is found again.
+    assert installation.rows("SELECT digest FROM integrations_ledgerentry ORDER BY id") == [
+        ("988fa8b739cf9f850ef916f3893946bbe74e83fb197e4631b14c968d810413eb",),
+        ("1a5da9e8879b347ad4aa10c921e677659d04ade7c47216d33665fdc95ef22782",),
+        ("34db088d24ebf035bbf1f23ff81078ad7cad1a4c4a5a093832326f3f0066267d",),
+        ("f12c3e97c3fdc0b7d66e500677469ac98dfa07409812754f3f908c196bdffa2a",),
+    ]

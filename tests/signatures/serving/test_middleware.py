@@ -324,9 +324,7 @@ def test_five_thousand_campaigns_are_asked_once_for_a_group_and_not_for_each_sen
     assert banner.campaign.priority == -5
 
 
-def test_known_banners_and_links_go_on_while_the_database_is_away(
-    company, ana, reader, monkeypatch, caplog
-):
+def test_known_banners_and_links_go_on_while_the_database_is_away(company, ana, reader, monkeypatch, caplog):
     run_campaign(company.domain, "red")
     tom = company.add("Tom Okafor")
     cache.CACHE.is_refreshed = True
