@@ -33,6 +33,7 @@ from integrations.models import (
     Team,
 )
 from integrations.sync.runs import SyncRefused, request_sync
+from portal.access import get_actor
 from portal.background import enqueue
 
 from .base import (
@@ -42,7 +43,6 @@ from .base import (
     ReadOnlyInline,
     RetiredFilter,
     act_on_each,
-    get_operator,
     say_instant,
 )
 
@@ -144,7 +144,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Sync now: read what changed")
     def sync_now(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
-        person = get_operator(request)
+        person = get_actor(request)
 
         def act(connection: Connection) -> str:
             run = request_sync(connection, kind=SyncKind.CHANGES, by=person, by_label=person.email)
@@ -156,14 +156,14 @@ class ConnectionAdmin(ReadOnlyAdmin):
     @admin.action(description="Check connection")
     def check_selected(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
         for connection in rows:
-            health = check_connection(connection, by_label=get_operator(request).email)
+            health = check_connection(connection, by_label=get_actor(request).email)
             level = messages.SUCCESS if health.is_ok else messages.ERROR
             self.message_user(request, f"{connection}: {health.sentence}", level)
 
     @admin.action(description="Pause writing")
     def pause_writing(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
         def act(connection: Connection) -> str:
-            pause(connection, by_label=get_operator(request).email)
+            pause(connection, by_label=get_actor(request).email)
             return "writing is paused."
 
         act_on_each(request, rows, act)
@@ -171,14 +171,14 @@ class ConnectionAdmin(ReadOnlyAdmin):
     @admin.action(description="Resume writing")
     def resume_writing(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
         def act(connection: Connection) -> str:
-            resume(connection, by_label=get_operator(request).email)
+            resume(connection, by_label=get_actor(request).email)
             return "writing is allowed again."
 
         act_on_each(request, rows, act, refusals=(ResumeRefused,))
 
     @admin.action(description="Switch a permission off or on here…")
     def switch_scope(self, request: HttpRequest, rows: QuerySet[Connection]) -> TemplateResponse | None:
-        person = get_operator(request)
+        person = get_actor(request)
         form = AdminSwitchForm(request.POST if "turn" in request.POST else None, scopes=list_scope_names())
         if not form.is_valid():
             context = self.admin_site.each_context(request) | {

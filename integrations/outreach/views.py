@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import Any, cast
+from typing import Any
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
@@ -20,8 +20,8 @@ from integrations.connection.lifecycle import Authorisation, AuthorisationRefuse
 from integrations.errors import ConnectionLost, IntegrationError, RateLimited
 from integrations.ledger.record import CallCollector
 from integrations.models import Connection
-from portal.access import Permission, get_permissions, get_visible_domains
-from portal.models import Domain, User
+from portal.access import Permission, get_actor, get_permissions, get_visible_domains
+from portal.models import Domain
 
 from .factory import exchange_code, identify, probe
 from .provider import OutreachOAuth2Adapter
@@ -121,7 +121,7 @@ class OutreachCallbackView(OAuth2CallbackView):
     def _connect(
         self, request: HttpRequest, domain: Domain, requested: tuple[str, ...], *, code_verifier: str
     ) -> HttpResponseBase:
-        user = cast(User, request.user)  # a state is only taken from somebody who is logged in
+        user = get_actor(request)  # a state is only taken from somebody who is logged in
         connection_id = uuid.uuid4()
         calls = CallCollector(
             Connection(id=connection_id, domain=domain), job="connect", actor_label=user.email

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import cast
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,8 +11,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from integrations.connection.assumptions import check_assumptions, describe, get_last_report
 from integrations.connection.lifecycle import get_connection, get_last_connection
-from portal.access import Permission, require
-from portal.models import Domain, User
+from portal.access import Permission, get_actor, require
+from portal.models import Domain
 
 from ..errors import IntegrationError
 
@@ -40,7 +39,7 @@ def check(request: HttpRequest, domain: Domain) -> HttpResponse:
         messages.error(request, "Nothing was asked: this domain is not connected to Outreach.")
     else:
         try:
-            row = check_assumptions(connection, by_label=cast(User, request.user).email)
+            row = check_assumptions(connection, by_label=get_actor(request).email)
         except IntegrationError as error:
             messages.error(request, error.message)
         else:

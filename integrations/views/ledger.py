@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -30,9 +30,9 @@ from integrations.ledger.usage import (
     list_written,
     summarise,
 )
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.charts import Plot, draw_bars
-from portal.models import Domain, User
+from portal.models import Domain
 from portal.reauth import recently_authenticated
 
 from ..forms import LedgerFilterForm
@@ -146,7 +146,7 @@ def ledger_export(request: HttpRequest, domain: Domain) -> HttpResponseBase:
     if not form.is_valid() or chosen not in FORMATS:
         messages.error(request, "Nothing was exported: the filter made no sense. Set it once more.")
         return redirect("integrations:ledger", domain.name)
-    person = cast(User, request.user).email
+    person = get_actor(request).email
     try:
         with transaction.atomic():
             export = plan_export(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -31,8 +31,8 @@ from integrations.ledger.usage import summarise
 from integrations.signature_service import Restoration, get_signature_service
 from integrations.sync.progress import Step, get_sync_steps
 from integrations.sync.unknown_values import describe_gaps
-from portal.access import Permission, require
-from portal.models import Domain, User
+from portal.access import Permission, get_actor, require
+from portal.models import Domain
 from portal.reauth import recently_authenticated
 
 from ..forms import DisconnectForm, LeaveForm, ModeForm
@@ -52,7 +52,7 @@ def _get_open(domain: Domain) -> Connection:
 
 
 def _label(request: HttpRequest) -> str:
-    return cast(User, request.user).email
+    return get_actor(request).email
 
 
 @require(Permission.VIEW)

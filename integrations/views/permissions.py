@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -21,8 +21,8 @@ from integrations.connection.permissions import (
     switch_on,
 )
 from integrations.outreach.views import start_authorisation
-from portal.access import Permission, require
-from portal.models import Domain, User
+from portal.access import Permission, get_actor, require
+from portal.models import Domain
 from portal.reauth import get_typed, recently_authenticated
 
 from ..forms import RequestForm, SwitchOffForm, SwitchOnForm
@@ -80,7 +80,7 @@ def switch(request: HttpRequest, domain: Domain, scope: str) -> HttpResponse:
     )
     if form.is_valid():
         reason = form.cleaned_data["reason"]
-        by_label = cast(User, request.user).email
+        by_label = get_actor(request).email
         try:
             if present.off is None:
                 switch_off(connection, scope, by_label=by_label, reason=reason)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from integrations.connection.proof import get_last_proof, list_attempts, prove
-from portal.access import Permission, require
-from portal.models import Domain, User
+from portal.access import Permission, get_actor, require
+from portal.models import Domain
 
 
 @require(Permission.VIEW_LEDGER)
@@ -19,7 +19,7 @@ def proof(request: HttpRequest, domain: Domain) -> HttpResponse:
     """What would be attempted, and when that was last done; a POST attempts it and shows what came of each."""
     found = None
     if request.method == "POST":
-        found = prove(domain, by_label=cast(User, request.user).email)
+        found = prove(domain, by_label=get_actor(request).email)
     context: dict[str, Any] = {
         "proof": found,
         "attempts": list_attempts(),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -16,9 +14,9 @@ from integrations.connection.lifecycle import get_connection, get_last_connectio
 from integrations.sync.progress import get_sync_steps
 from integrations.sync.runs import SyncRefused, request_sync
 from integrations.sync.unknown_values import describe_unknown
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.background import enqueue
-from portal.models import Domain, User
+from portal.models import Domain
 
 from ..forms import SyncForm
 from ..models import READ_TO_END, UNFINISHED, RejectedRecord, SyncKind, SyncRun
@@ -102,7 +100,7 @@ def sync_now(request: HttpRequest, domain: Domain) -> HttpResponse:
             else "Nothing was read: this domain is not connected to Outreach. Connect it first.",
         )
         return redirect("integrations:runs", domain.name)
-    person = cast(User, request.user)
+    person = get_actor(request)
     try:
         queued = request_sync(
             connection,

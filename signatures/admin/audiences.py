@@ -10,13 +10,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from integrations.admin.base import (
-    DomainFilter,
-    OperatorAdmin,
-    act_on_each,
-    get_operator,
-    is_operator,
-)
+from integrations.admin.base import DomainFilter, OperatorAdmin, act_on_each, is_operator
+from portal.access import get_actor
 from signatures.audiences.labels import delete_label, save_label
 from signatures.audiences.list_files import FileRefused, check_file
 from signatures.audiences.lists import ListRefused, delete_list, save_list
@@ -76,7 +71,7 @@ class RecipientListAdmin(OperatorAdmin):
             obj.domain,
             form.cleaned_data["file"].file,
             name=form.cleaned_data["name"],
-            by_label=get_operator(request).email,
+            by_label=get_actor(request).email,
             present=RecipientList.objects.get(pk=obj.pk) if change else None,
         )
         obj.pk = saved.pk
@@ -85,7 +80,7 @@ class RecipientListAdmin(OperatorAdmin):
     @admin.action(description="Delete those that no campaign asks for")
     def delete_unused(self, request: HttpRequest, queryset: QuerySet[RecipientList]) -> None:
         def do(row: RecipientList) -> str:
-            delete_list(row, by_label=get_operator(request).email)
+            delete_list(row, by_label=get_actor(request).email)
             return "deleted."
 
         act_on_each(request, queryset, do, refusals=(ListRefused,))
@@ -130,13 +125,13 @@ class AttributeLabelAdmin(OperatorAdmin):
             kind=obj.kind,
             key=form.cleaned_data["key"],
             label=obj.label,
-            by_label=get_operator(request).email,
+            by_label=get_actor(request).email,
             present=AttributeLabel.objects.get(pk=obj.pk) if change else None,
         )
         obj.pk = saved.pk
 
     def delete_model(self, request: HttpRequest, obj: AttributeLabel) -> None:
-        delete_label(obj, by_label=get_operator(request).email)
+        delete_label(obj, by_label=get_actor(request).email)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AttributeLabel]) -> None:
         for label in queryset.select_related("domain"):

@@ -15,10 +15,10 @@ from integrations.admin.base import (
     OperatorAdmin,
     ReadOnlyInline,
     act_on_each,
-    get_operator,
     is_operator,
     say_instant,
 )
+from portal.access import get_actor
 from signatures.audiences.conditions import AudienceError, parse_audience
 from signatures.campaigns.banners import archive_banner, change_place, save_banner
 from signatures.campaigns.checks import CampaignRefused
@@ -158,7 +158,7 @@ class CampaignAdmin(OperatorAdmin):
         return campaign.paused_at is not None
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: forms.ModelForm, change: bool) -> None:
-        by, groups = get_operator(request).email, form.cleaned_data.get("groups") or []
+        by, groups = get_actor(request).email, form.cleaned_data.get("groups") or []
         details = form.get_details()  # type: ignore[attr-defined]
         if change:
             change_campaign(obj, details, groups=groups, by_label=by)
@@ -183,7 +183,7 @@ class CampaignAdmin(OperatorAdmin):
                 one.get_details(),
                 upload=one.cleaned_data.get("picture"),
                 banner=present,
-                by_label=get_operator(request).email,
+                by_label=get_actor(request).email,
             )
             if present is None:
                 formset.new_objects.append(saved)
@@ -192,7 +192,7 @@ class CampaignAdmin(OperatorAdmin):
 
     def _act(self, request: HttpRequest, rows: QuerySet[Campaign], act: Any, said: str) -> None:
         def do(campaign: Campaign) -> str:
-            act(campaign, by_label=get_operator(request).email)
+            act(campaign, by_label=get_actor(request).email)
             return said
 
         act_on_each(request, rows.select_related("domain"), do, refusals=(CampaignRefused,))
@@ -258,7 +258,7 @@ class BannerAdmin(OperatorAdmin):
     @admin.action(description="Archive")
     def archive(self, request: HttpRequest, queryset: QuerySet[Banner]) -> None:
         def do(banner: Banner) -> str:
-            archive_banner(banner, by_label=get_operator(request).email)
+            archive_banner(banner, by_label=get_actor(request).email)
             return "archived."
 
         act_on_each(request, queryset, do)
@@ -286,6 +286,6 @@ class BannerPlaceAdmin(OperatorAdmin):
             form.get_details(),  # type: ignore[attr-defined]
             upload=form.cleaned_data["picture"],
             drop_picture=form.cleaned_data["drop_picture"],
-            by_label=get_operator(request).email,
+            by_label=get_actor(request).email,
         )
         obj.refresh_from_db()

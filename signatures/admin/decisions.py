@@ -6,7 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from integrations.admin.base import DomainFilter, ReadOnlyAdmin, act_on_each, get_operator
+from integrations.admin.base import DomainFilter, ReadOnlyAdmin, act_on_each
+from portal.access import get_actor
 from signatures.decisions.api_keys import revoke_key
 from signatures.models import Decision, DecisionKey, KnownRecipient, LookupShare, VariableTest
 
@@ -33,7 +34,7 @@ class DecisionKeyAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Take the keys back")
     def revoke(self, request: HttpRequest, rows: QuerySet[DecisionKey]) -> None:
-        by = get_operator(request)
+        by = get_actor(request)
 
         def act(key: DecisionKey) -> str:
             return (

@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from integrations.admin.base import DomainFilter, ReadOnlyAdmin, act_on_each, get_operator
+from integrations.admin.base import DomainFilter, ReadOnlyAdmin, act_on_each
 from integrations.admin.connections import ConnectionAdmin
 from integrations.models import Connection
+from portal.access import get_actor
 from portal.background import enqueue
 from portal.models import User
 from signatures.delivery.base import DeliveryBlocked
@@ -39,7 +40,7 @@ class DeliveringConnectionAdmin(ConnectionAdmin):
 
     @admin.action(description="Plan a delivery (writes nothing)")
     def plan(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
-        by = get_operator(request)
+        by = get_actor(request)
 
         def act(connection: Connection) -> str:
             run = plan_delivery(connection.domain, by_label=by.email, by=by)
@@ -52,7 +53,7 @@ class DeliveringConnectionAdmin(ConnectionAdmin):
 
     @admin.action(description="Deliver signatures now")
     def deliver(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
-        by = get_operator(request)
+        by = get_actor(request)
 
         def act(connection: Connection) -> str:
             run = plan_delivery(connection.domain, by_label=by.email, by=by)
@@ -93,13 +94,13 @@ class DeliveryRunAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Start planned deliveries")
     def start(self, request: HttpRequest, rows: QuerySet[DeliveryRun]) -> None:
-        by = get_operator(request)
+        by = get_actor(request)
         act_on_each(request, rows, lambda run: _start(run, by), refusals=(DeliveryBlocked,))
 
     @admin.action(description="Resume stopped deliveries")
     def resume(self, request: HttpRequest, rows: QuerySet[DeliveryRun]) -> None:
         def act(run: DeliveryRun) -> str:
-            resume_delivery(run, by_label=get_operator(request).email)
+            resume_delivery(run, by_label=get_actor(request).email)
             enqueue(TASK, run_id=run.pk)
             return "goes on with the mailboxes that are left."
 

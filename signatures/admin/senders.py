@@ -9,7 +9,8 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
-from integrations.admin.base import DomainFilter, OperatorAdmin, get_operator
+from integrations.admin.base import DomainFilter, OperatorAdmin
+from portal.access import get_actor
 from signatures.models import Group, Sender
 from signatures.senders.groups import reorder_groups
 from signatures.senders.values import set_own_values
@@ -76,7 +77,7 @@ class GroupAdmin(OperatorAdmin):
             return
         order = list(live_order(obj.domain).exclude(pk=obj.pk))
         order.insert(form.cleaned_data["place"] - 1, obj.pk)
-        reorder_groups(obj.domain, order, actor_label=get_operator(request).email)
+        reorder_groups(obj.domain, order, actor_label=get_actor(request).email)
 
 
 @admin.register(Sender)
@@ -101,4 +102,4 @@ class SenderAdmin(OperatorAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Sender, form: forms.ModelForm, change: bool) -> None:
-        set_own_values(obj, form.get_values(), actor_label=get_operator(request).email)  # type: ignore[attr-defined]
+        set_own_values(obj, form.get_values(), actor_label=get_actor(request).email)  # type: ignore[attr-defined]

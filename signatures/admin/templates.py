@@ -7,8 +7,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyInline, get_operator, is_operator
+from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyInline, is_operator
 from integrations.ledger.record import record_act
+from portal.access import get_actor
 from signatures.authoring.templates import assign_template, save_template
 from signatures.forms.templates import BrandForm
 from signatures.models import Assignment, Brand, Template, TemplateVersion
@@ -40,7 +41,7 @@ class BrandAdmin(OperatorAdmin):
             record_act(
                 "company values changed",
                 domain=obj.domain,
-                actor_label=get_operator(request).email,
+                actor_label=get_actor(request).email,
                 detail=", ".join(form.changed_data),
             )
 
@@ -74,7 +75,7 @@ class TemplateAdmin(OperatorAdmin):
         return template.current.number if template.current else None
 
     def save_model(self, request: HttpRequest, obj: Template, form: forms.ModelForm, change: bool) -> None:
-        by = get_operator(request)
+        by = get_actor(request)
         saved = save_template(
             obj.domain,
             name=obj.name,
@@ -114,7 +115,7 @@ class AssignmentAdmin(OperatorAdmin):
             template=obj.template,
             group=obj.group,
             sender=obj.sender,
-            actor_label=get_operator(request).email,
+            actor_label=get_actor(request).email,
         )
         if saved:
             obj.pk = saved.pk
@@ -126,7 +127,7 @@ class AssignmentAdmin(OperatorAdmin):
             template=None,
             group=obj.group,
             sender=obj.sender,
-            actor_label=get_operator(request).email,
+            actor_label=get_actor(request).email,
         )
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> None:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.audiences.conditions import AudienceError, parse_audience, say
 from signatures.audiences.labels import delete_label, get_names, group_attributes, save_label
@@ -26,7 +26,6 @@ from signatures.forms.audiences import AudienceBuilder, LabelForm, ListForm
 from signatures.models import AttributeLabel, Campaign, RecipientList
 
 from .campaigns import get_editable
-from .common import get_actor
 
 
 @require(Permission.MANAGE_CAMPAIGNS)

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.campaigns.banners import (
     archive_banner,
@@ -23,7 +23,6 @@ from signatures.forms.campaigns import BannerForm, PlaceForm
 from signatures.models import Banner, BannerImage, Campaign
 
 from .campaigns import get_destination, get_editable
-from .common import get_actor
 
 
 def _get_banner(domain: Domain, campaign: int, pk: int) -> Banner:

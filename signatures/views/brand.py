@@ -9,13 +9,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from integrations.ledger.record import record_act
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.forms.templates import BrandForm
 from signatures.models import Sender
 from signatures.senders.values import get_brand
-
-from .common import get_actor
 
 
 @require(Permission.MANAGE_DOMAIN)

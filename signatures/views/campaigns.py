@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from integrations.connection.lifecycle import get_connection
 from integrations.connection.permissions import say_why_no_look_ups
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.analytics.results import Figures, get_figures
 from signatures.audiences.conditions import Condition, Names, needs_prospect, say
@@ -36,8 +36,6 @@ from signatures.campaigns.ruleset import get_place, load_board
 from signatures.campaigns.timeline import draw_timeline, get_state
 from signatures.forms.campaigns import CampaignForm
 from signatures.models import Banner, Campaign
-
-from .common import get_actor
 
 STATE_LABELS = {"runs": "Runs", "next": "Next", "paused": "Paused", "over": "Over", "archived": "Archived"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
@@ -13,7 +13,7 @@ from integrations.connection.lifecycle import get_connection
 from integrations.connection.permissions import LostFeature, list_lost_features
 from integrations.models import READ_TO_END, UNFINISHED, Connection, ConnectionState, SyncRun
 from portal.access import Permission, get_permissions
-from portal.models import Domain, User
+from portal.models import Domain
 
 PER_PAGE = 50
 VIEWS = ("light", "dark", "text")  # what a signature can be looked at on
@@ -57,11 +57,6 @@ def get_situation(domain: Domain) -> Situation:
         runs.filter(state__in=UNFINISHED).first(),
         runs.filter(state__in=READ_TO_END).exists(),
     )
-
-
-def get_actor(request: HttpRequest) -> User:
-    """Return who acts; the doors let nobody in who is not logged in."""
-    return cast(User, request.user)
 
 
 def may(request: HttpRequest, permission: Permission) -> bool:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.background import enqueue
 from portal.models import Domain
 from signatures.authoring.preview import compare_delivery
@@ -21,7 +21,7 @@ from signatures.delivery.runs import get_disconnect_restore, resume_delivery, st
 from signatures.forms.deliveries import DeliveryFilters, PlanForm
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot, Template
 
-from .common import get_actor, get_page, get_situation
+from .common import get_page, get_situation
 
 PLANNED_AT_ONCE = 1_000  # senders; a larger plan is made in the background
 TASK = "signatures.tasks.deliver_signatures"

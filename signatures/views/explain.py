@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.audiences.labels import get_names
 from signatures.campaigns.revisions import Past, load_past
@@ -22,7 +22,7 @@ from signatures.forms.walltime import to_wall
 from signatures.models import Sender
 
 from .campaigns import get_campaign
-from .common import get_actor, may
+from .common import may
 
 SUGGESTED_SENDERS = 50
 PREVIEWED = 3

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.authoring.templates import assign_template
 from signatures.forms.senders import MoveForm
@@ -17,7 +17,7 @@ from signatures.models import Group, Sender
 from signatures.senders.groups import reorder_groups
 from signatures.senders.mailbox_status import get_fallback_template
 
-from .common import get_actor, get_page, get_situation
+from .common import get_page, get_situation
 
 AS_EVERYBODY = "Inherited (default)"
 

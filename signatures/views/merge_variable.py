@@ -10,15 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.campaigns.images import PIXEL, PNG
 from signatures.campaigns.ruleset import get_place
 from signatures.forms.recipients import VariableForm
 from signatures.models import VariableTest
 from signatures.recipients import merge_variable
-
-from .common import get_actor
 
 
 @require(Permission.VIEW)

@@ -9,12 +9,10 @@ from django.http import FileResponse, HttpRequest
 from django.views.decorators.http import require_safe
 
 from integrations.ledger.record import record_act
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
 from signatures.delivery.originals import FORMATS, write_originals
-
-from .common import get_actor
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
 IN_MEMORY_BYTES = 2_000_000  # past that the file waits on disk

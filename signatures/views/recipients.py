@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from integrations.connection.lifecycle import get_connection
 from integrations.connection.lookup_breaker import get_state
 from integrations.connection.permissions import say_why_no_look_ups
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
 from signatures.audiences.conditions import ATTRIBUTE_BY_NAME, ATTRIBUTES
@@ -20,8 +20,6 @@ from signatures.decisions.api_keys import make_key, revoke_key
 from signatures.forms.recipients import KeyForm
 from signatures.models import DecisionKey
 from signatures.recipients.facts import get_fields_asked
-
-from .common import get_actor
 
 
 @require(Permission.VIEW)

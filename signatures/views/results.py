@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from integrations.ledger.record import record_act
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.charts import Plot, draw_bars
 from portal.csv_export import write_lines
 from portal.models import Domain
@@ -23,7 +23,7 @@ from signatures.analytics.banner_comparison import compare_banners
 from signatures.forms.results import CarrierFilters, PeriodForm, SenderResultFilters
 from signatures.models import BannerEvent, BannerPlace, Campaign
 
-from .common import get_actor, get_page
+from .common import get_page
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.campaigns.ruleset import get_place
 from signatures.forms.recipients import RetentionForm
 from signatures.recipients.retention import Removable, get_removable, set_retention
-
-from .common import get_actor
 
 
 @require(Permission.VIEW)

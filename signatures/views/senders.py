@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from integrations.errors import IntegrationError
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.authoring import templates
 from signatures.delivery.base import DeliveryBlocked
@@ -24,7 +24,7 @@ from signatures.senders.mailbox_status import get_fallback_template, get_mailbox
 from signatures.senders.refresh import get_group_rules
 from signatures.senders.values import get_field_sources, set_own_values
 
-from .common import VIEWS, Situation, get_actor, get_page, get_situation
+from .common import VIEWS, Situation, get_page, get_situation
 
 RECENT_DELIVERIES = 10
 

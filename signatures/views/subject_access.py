@@ -9,13 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
 from signatures.forms.recipients import PersonForm
 from signatures.recipients import subject_access
-
-from .common import get_actor
 
 
 @require(Permission.CONNECT)

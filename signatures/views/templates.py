@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.access import Permission, require
+from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.authoring.empty_fields import find_missing_values
 from signatures.authoring.starters import STARTERS
@@ -19,8 +19,6 @@ from signatures.models import Sender, Template, TemplateVersion
 from signatures.rendering import FIELDS, TemplateError
 from signatures.senders.listing import count_carriers
 from signatures.senders.mailbox_status import get_fallback_template
-
-from .common import get_actor
 
 SUGGESTED_SENDERS = 30
 
