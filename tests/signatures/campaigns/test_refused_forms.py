@@ -8,8 +8,7 @@ from django.test import Client
 
 from portal.models import Domain, Membership, Role, User
 from signatures.models import Banner, BannerImage, BannerPlace, Campaign
-
-from .conftest import add_banner, make_campaign, make_picture
+from tests.support.campaigns import add_banner, make_campaign, make_picture
 
 LINK = "https://www.acme.example/"
 BANNER = {"name": "Green", "alt": "Green", "link": LINK, "weight": "1", "utm_content": ""}
