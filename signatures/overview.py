@@ -13,7 +13,7 @@ from django.utils import timezone
 from integrations.connection.lifecycle import get_connection
 from portal.models import Domain
 from signatures.analytics.results import Figures, Period, get_total
-from signatures.senders.mailbox_status import Standing, get_fallback_template, get_mailboxes
+from signatures.senders.mailbox_status import MailboxStatus, get_fallback_template, get_mailboxes
 
 from .models import (
     UNFINISHED_DELIVERY,
@@ -59,9 +59,9 @@ class Overview:
 def get_overview(domain: Domain, *, at: datetime | None = None) -> Overview:
     """Return the figures as they stand; at: the instant whose day counts as today, now where it is None."""
     mailboxes = get_mailboxes(get_connection(domain), fallback=get_fallback_template(domain))
-    counts = dict(mailboxes.order_by().values_list("standing").annotate(number=Count("pk")))
-    counts.pop(Standing.LEFT_OUT, None)
-    waiting = list(mailboxes.filter(standing=Standing.NEEDS_YOU).order_by("email")[:NEEDS_SHOWN])
+    counts = dict(mailboxes.order_by().values_list("status").annotate(number=Count("pk")))
+    counts.pop(MailboxStatus.LEFT_OUT, None)
+    waiting = list(mailboxes.filter(status=MailboxStatus.NEEDS_YOU).order_by("email")[:NEEDS_SHOWN])
     owners = Sender.objects.select_related("group").in_bulk([mailbox.owner_id for mailbox in waiting])
     needs = tuple(
         _describe(domain, owners[mailbox.owner_id], mailbox.last_reason or "") for mailbox in waiting
@@ -70,9 +70,9 @@ def get_overview(domain: Domain, *, at: datetime | None = None) -> Overview:
     now = at or timezone.now()
     return Overview(
         mailboxes_total=sum(counts.values()),
-        up_to_date=counts.get(Standing.IN_PLACE, 0),
+        up_to_date=counts.get(MailboxStatus.IN_PLACE, 0),
         needs_you=needs,
-        needs_you_total=counts.get(Standing.NEEDS_YOU, 0),
+        needs_you_total=counts.get(MailboxStatus.NEEDS_YOU, 0),
         changed_today=_count_delivered(domain, since=_midnight(domain, now)),
         current_run=runs.filter(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED]).first(),
         banners=_count_banners(domain, now),

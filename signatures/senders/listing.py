@@ -14,22 +14,27 @@ from integrations.models import Connection
 from portal.models import Domain
 from signatures.models import Sender, Template
 
-from .mailbox_status import Standing, get_mailboxes
+from .mailbox_status import MailboxStatus, get_mailboxes
 
 if TYPE_CHECKING:
-    from .mailbox_status import JudgedMailbox
+    from .mailbox_status import MailboxWithStatus
 
 NO_MAILBOX = "no_mailbox"
 STATES: tuple[tuple[str, str], ...] = (
-    (Standing.IN_PLACE, Standing.IN_PLACE.label),
-    (Standing.WAITING, Standing.WAITING.label),
-    (Standing.NEW, Standing.NEW.label),
-    (Standing.NEEDS_YOU, Standing.NEEDS_YOU.label),
+    (MailboxStatus.IN_PLACE, MailboxStatus.IN_PLACE.label),
+    (MailboxStatus.WAITING, MailboxStatus.WAITING.label),
+    (MailboxStatus.NEW, MailboxStatus.NEW.label),
+    (MailboxStatus.NEEDS_YOU, MailboxStatus.NEEDS_YOU.label),
     (NO_MAILBOX, "No mailbox"),
-    (Standing.LEFT_OUT, "Inactive in Outreach"),
+    (MailboxStatus.LEFT_OUT, "Inactive in Outreach"),
 )
 # The state of a sender with several mailboxes is that of the mailbox that needs most.
-_MOST_URGENT_FIRST = (Standing.NEEDS_YOU, Standing.WAITING, Standing.NEW, Standing.IN_PLACE)
+_MOST_URGENT_FIRST = (
+    MailboxStatus.NEEDS_YOU,
+    MailboxStatus.WAITING,
+    MailboxStatus.NEW,
+    MailboxStatus.IN_PLACE,
+)
 _SORTS = {
     "name": ("name", "email"),
     "title": ("person__title", "name"),
@@ -40,13 +45,13 @@ _SORTS = {
 
 @dataclass(frozen=True, slots=True)
 class SenderRow:
-    """One line of the list. standing: a Standing or NO_MAILBOX; reason: why somebody is needed, or ''."""
+    """One line of the list. status: a MailboxStatus or NO_MAILBOX; reason: why somebody is needed, or ''."""
 
     sender: Sender
     template_name: str
-    mailboxes: list[JudgedMailbox]
-    standing: str
-    standing_label: str
+    mailboxes: list[MailboxWithStatus]
+    status: str
+    status_label: str
     reason: str
 
 
@@ -100,7 +105,7 @@ def _carries(template_id: int, fallback: Template | None) -> Q:
 def _in_state(
     senders: QuerySet[Sender], state: str, connection: Connection | None, fallback: Template | None
 ) -> QuerySet[Sender]:
-    if state == Standing.LEFT_OUT:
+    if state == MailboxStatus.LEFT_OUT:
         return senders.filter(is_active=False)
     senders = senders.filter(is_active=True)
     theirs = get_mailboxes(connection, fallback=fallback).filter(
@@ -109,7 +114,7 @@ def _in_state(
     if state == NO_MAILBOX:
         return senders.filter(~Exists(theirs))
     if state in _MOST_URGENT_FIRST:
-        return senders.filter(Exists(theirs.filter(standing=state)))
+        return senders.filter(Exists(theirs.filter(status=state)))
     return senders
 
 
@@ -124,37 +129,37 @@ def describe_senders(
 ) -> list[SenderRow]:
     """Return a line for each sender of one page; one query for all their mailboxes."""
     listed = list(senders)
-    by_person: Mapping[str, list[JudgedMailbox]] = defaultdict(list)
+    by_person: Mapping[str, list[MailboxWithStatus]] = defaultdict(list)
     people = [sender.person.remote_id for sender in listed]
     for mailbox in get_mailboxes(connection, fallback=fallback).filter(person_remote_id__in=people):
         by_person[mailbox.person_remote_id].append(mailbox)
     return [_describe(sender, by_person.get(sender.person.remote_id, [])) for sender in listed]
 
 
-def _describe(sender: Sender, mailboxes: list[JudgedMailbox]) -> SenderRow:
-    standing, reason = judge(sender, mailboxes)
+def _describe(sender: Sender, mailboxes: list[MailboxWithStatus]) -> SenderRow:
+    status, reason = get_status(sender, mailboxes)
     return SenderRow(
-        sender, getattr(sender, "template_name", ""), mailboxes, standing, dict(STATES)[standing], reason
+        sender, getattr(sender, "template_name", ""), mailboxes, status, dict(STATES)[status], reason
     )
 
 
-def judge(sender: Sender, mailboxes: list[JudgedMailbox]) -> tuple[str, str]:
-    """Return how a sender stands, and the reason where somebody is needed.
+def get_status(sender: Sender, mailboxes: list[MailboxWithStatus]) -> tuple[str, str]:
+    """Return a sender's status, and the reason where somebody is needed.
 
     mailboxes: as `get_mailboxes` gives them.
     """
     if not sender.is_active:
-        return Standing.LEFT_OUT, ""
-    for standing in _MOST_URGENT_FIRST:
+        return MailboxStatus.LEFT_OUT, ""
+    for status in _MOST_URGENT_FIRST:
         for mailbox in mailboxes:
-            if mailbox.standing == standing:
-                reason = mailbox.last_reason if standing == Standing.NEEDS_YOU else ""
-                return standing, reason or ""
+            if mailbox.status == status:
+                reason = mailbox.last_reason if status == MailboxStatus.NEEDS_YOU else ""
+                return status, reason or ""
     return NO_MAILBOX, ""
 
 
 def count_carriers(domain: Domain, *, fallback: Template | None) -> dict[int | None, int]:
-    """Return template id -> how many active senders carry it; None counts those who carry none."""
+    """Return template id -> how many active senders use it; None counts those who use none."""
     rows = (
         Sender.objects.filter(domain=domain, is_active=True)
         .annotate(carried=Coalesce("assignment__template_id", "group__assignment__template_id"))

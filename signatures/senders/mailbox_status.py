@@ -14,8 +14,8 @@ from portal.models import Domain
 from signatures.models import Delivery, DeliveryRun, DeliveryState, Placement, Sender, Template
 
 
-class Standing(models.TextChoices):
-    """What a reader of a list wants to know of one mailbox."""
+class MailboxStatus(models.TextChoices):
+    """What a list says of one mailbox."""
 
     IN_PLACE = "in_place", "Up to date"
     WAITING = "waiting", "Pending"
@@ -24,40 +24,40 @@ class Standing(models.TextChoices):
     LEFT_OUT = "left_out", "Inactive in Outreach"
 
 
-class Facts(TypedDict):
+class StatusFields(TypedDict):
     """What `get_mailboxes` adds to each mailbox. owner_id: its sender, or None; last_reason: of the latest attempt."""
 
     owner_id: int | None
     placed_at: datetime | None
     last_reason: str | None
-    standing: str
+    status: str
 
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
-    JudgedMailbox = WithAnnotations[Mailbox, Facts]
+    MailboxWithStatus = WithAnnotations[Mailbox, StatusFields]
 
 
 def get_fallback_template(domain: Domain) -> Template | None:
-    """Return what everybody carries whom nothing else decides: the default group's template."""
+    """Return the default group's template, which everybody has who is assigned no other."""
     return Template.objects.filter(
         assignments__group__domain=domain, assignments__group__is_default=True, archived_at=None
     ).first()
 
 
-def get_mailboxes(connection: Connection | None, *, fallback: Template | None) -> QuerySet[JudgedMailbox]:
-    """Return the live mailboxes of a connection, each with `standing`, `last_reason` and `placed_at`.
+def get_mailboxes(connection: Connection | None, *, fallback: Template | None) -> QuerySet[MailboxWithStatus]:
+    """Return the live mailboxes of a connection, each with `status`, `last_reason` and `placed_at`.
 
     fallback: the default group's template. A mailbox counts as in place when we placed the current
     version of its sender's template there and no later attempt was refused or failed.
     """
     if connection is None:
-        return _with_standing(Mailbox.objects.none(), fallback)
-    return _with_standing(Mailbox.objects.filter(connection=connection, retired_at=None), fallback)
+        return _with_status(Mailbox.objects.none(), fallback)
+    return _with_status(Mailbox.objects.filter(connection=connection, retired_at=None), fallback)
 
 
-def _with_standing(mailboxes: QuerySet[Mailbox], fallback: Template | None) -> QuerySet[JudgedMailbox]:
+def _with_status(mailboxes: QuerySet[Mailbox], fallback: Template | None) -> QuerySet[MailboxWithStatus]:
     senders = Sender.objects.filter(
         person__connection_id=OuterRef("connection_id"), person__remote_id=OuterRef("person_remote_id")
     )
@@ -89,16 +89,20 @@ def _with_standing(mailboxes: QuerySet[Mailbox], fallback: Template | None) -> Q
         last_state=Subquery(attempts.values("state")[:1]),
         last_reason=Subquery(attempts.values("reason")[:1]),
     ).annotate(
-        standing=Case(
-            When(owner_is_active=None, then=Value(Standing.LEFT_OUT)),
-            When(owner_is_active=False, then=Value(Standing.LEFT_OUT)),
+        status=Case(
+            When(owner_is_active=None, then=Value(MailboxStatus.LEFT_OUT)),
+            When(owner_is_active=False, then=Value(MailboxStatus.LEFT_OUT)),
             When(
-                last_state__in=[DeliveryState.REFUSED, DeliveryState.FAILED], then=Value(Standing.NEEDS_YOU)
+                last_state__in=[DeliveryState.REFUSED, DeliveryState.FAILED],
+                then=Value(MailboxStatus.NEEDS_YOU),
             ),
-            When(last_state__in=[DeliveryState.PLANNED, DeliveryState.CLAIMED], then=Value(Standing.WAITING)),
-            When(placed_at=None, then=Value(Standing.NEW)),
-            When(placed_version=F("due_version"), then=Value(Standing.IN_PLACE)),
-            default=Value(Standing.WAITING),
+            When(
+                last_state__in=[DeliveryState.PLANNED, DeliveryState.CLAIMED],
+                then=Value(MailboxStatus.WAITING),
+            ),
+            When(placed_at=None, then=Value(MailboxStatus.NEW)),
+            When(placed_version=F("due_version"), then=Value(MailboxStatus.IN_PLACE)),
+            default=Value(MailboxStatus.WAITING),
             output_field=models.CharField(),
         )
     )

@@ -10,11 +10,15 @@ from django.template import Context
 
 from signatures.models import DeliveryRun
 from signatures.senders.listing import STATES
-from signatures.senders.mailbox_status import Standing
+from signatures.senders.mailbox_status import MailboxStatus
 
 register = template.Library()
 
-_TONES: dict[str, str] = {Standing.IN_PLACE: "good", Standing.WAITING: "pen", Standing.NEEDS_YOU: "warn"}
+_TONES: dict[str, str] = {
+    MailboxStatus.IN_PLACE: "good",
+    MailboxStatus.WAITING: "pen",
+    MailboxStatus.NEEDS_YOU: "warn",
+}
 _LABELS = dict(STATES)
 _SOURCES = {
     "own": "Local override",
@@ -35,13 +39,13 @@ def counted(number: int | None, nouns: str) -> str:
 
 
 @register.filter
-def standing_tone(standing: str) -> str:
-    return _TONES.get(standing, "")
+def status_tone(status: str) -> str:
+    return _TONES.get(status, "")
 
 
 @register.filter
-def standing_label(standing: str) -> str:
-    return _LABELS.get(standing, standing)
+def status_label(status: str) -> str:
+    return _LABELS.get(status, status)
 
 
 @register.filter

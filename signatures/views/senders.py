@@ -79,7 +79,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
             person_remote_id=sender.person.remote_id
         )
     )
-    standing, reason = listing.judge(sender, mailboxes)
+    status, reason = listing.get_status(sender, mailboxes)
     assigned = dict(
         Assignment.objects.filter(domain=domain, group__isnull=False).values_list("group_id", "template_id")
     )
@@ -96,8 +96,8 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         "view": view if view in VIEWS else "light",
         "situation": situation,
         "sender": sender,
-        "standing": standing,
-        "standing_label": dict(listing.STATES)[standing],
+        "status": status,
+        "status_label": dict(listing.STATES)[status],
         "reason": reason,
         "why": why,
         "template": Template.objects.filter(pk=why.template_id or 0).select_related("current").first(),

@@ -34,9 +34,9 @@ def age(run: DeliveryRun, span: timedelta = KEPT + MINUTE, **changes: object) ->
     return run
 
 
-def get_standings(connection):
+def get_statuses(connection):
     found = get_mailboxes(connection, fallback=get_fallback_template(connection.domain))
-    return list(found.order_by("pk").values_list("remote_id", "standing", "placed_at", "last_reason"))
+    return list(found.order_by("pk").values_list("remote_id", "status", "placed_at", "last_reason"))
 
 
 def get_values(model):
@@ -96,7 +96,7 @@ def test_superseded_rows_go_and_every_answer_stays_the_same(
     rows, theirs = get_rows(first), get_rows(bystander)
     touched = {mailbox_id for _, mailbox_id in get_rows(second) | get_rows(third)}
     held = get_held(sandbox)
-    answers = get_standings(ready), check_drift(domain), get_values(Placement), get_values(Snapshot)
+    answers = get_statuses(ready), check_drift(domain), get_values(Placement), get_values(Snapshot)
 
     done = remove_old_deliveries()
 
@@ -106,7 +106,7 @@ def test_superseded_rows_go_and_every_answer_stays_the_same(
     assert not DeliveryRun.objects.filter(pk=second.pk).exists()
     assert done == {"delivery rows": 2 * len(touched), "deliveries": 1}
     assert get_rows(bystander) == theirs
-    assert (get_standings(ready), check_drift(domain), get_values(Placement), get_values(Snapshot)) == answers
+    assert (get_statuses(ready), check_drift(domain), get_values(Placement), get_values(Snapshot)) == answers
     assert get_held(sandbox) == held
     assert all(
         was_written_by_us(ready, placed.mailbox_remote_id, placed.returned_sha256)
@@ -161,7 +161,7 @@ def test_a_refusal_that_is_the_last_attempt_stays_and_so_does_a_persons_last_del
 ):
     sandbox.directory.set_editable(int(min(get_held(sandbox), key=int)), False)
     first = age(deliver())
-    standings = get_standings(ready)
+    statuses = get_statuses(ready)
     later = [first]
     for title in ("One", "Two"):
         mailbox_id = max(get_held(sandbox), key=int)
@@ -170,8 +170,8 @@ def test_a_refusal_that_is_the_last_attempt_stays_and_so_does_a_persons_last_del
 
     remove_old_deliveries()
 
-    assert [row[:2] for row in get_standings(ready)] == [row[:2] for row in standings]
-    assert any(standing == "needs_you" for _, standing, _, _ in standings)
+    assert [row[:2] for row in get_statuses(ready)] == [row[:2] for row in statuses]
+    assert any(status == "needs_you" for _, status, _, _ in statuses)
     assert DeliveryRun.objects.filter(pk=first.pk).exists()
 
 

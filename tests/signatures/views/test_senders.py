@@ -30,7 +30,7 @@ def test_the_list_shows_who_carries_what_and_whether_it_is_in_place(company, bys
 
     rows = auditor.get(ADDRESS).context["rows"]
 
-    assert [(r.sender.name, str(r.sender.group), r.template_name, r.standing, r.reason) for r in rows] == [
+    assert [(r.sender.name, str(r.sender.group), r.template_name, r.status, r.reason) for r in rows] == [
         ("Ana Silva", "Sales", "Letterhead", "in_place", ""),
         ("Noor Haddad", "Default group", "Letterhead", "no_mailbox", ""),
         (
