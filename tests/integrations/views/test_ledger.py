@@ -68,7 +68,7 @@ def test_a_permission_nobody_asked_for_is_shown_as_never_used(as_owner, page, co
 
     response = as_owner.get(page)
 
-    assert "1 granted that nobody asked for, never used" in response.content.decode()
+    assert "1 granted that nobody asked for, never used" in " ".join(response.content.decode().split())
     assert [(verb.name, verb.state) for verb in response.context["uses"][-1].verbs] == [
         ("read", "never"),
         ("write", "never"),
@@ -127,7 +127,7 @@ def test_turning_the_page_keeps_the_filter(as_owner, page, add):
         add(job="sync 12")
     add(job="sync 13")
 
-    html = as_owner.get(f"{page}?job=sync+12").content.decode()
+    html = " ".join(as_owner.get(f"{page}?job=sync+12").content.decode().split())
 
     assert 'href="?job=sync+12&amp;page=2"' in html
     assert "1–50 of 51 entries" in html
@@ -156,20 +156,20 @@ def test_more_entries_cost_no_more_queries(as_owner, page, connected, add, djang
 def test_what_outsiders_wrote_is_shown_as_text(as_owner, page, add):
     add(detail="<script>alert(1)</script>", actor_label="<img src=x>", object_ref="<b>7</b>", job="<i>")
 
-    html = as_owner.get(page).content.decode()
+    html = " ".join(as_owner.get(page).content.decode().split())
 
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert not any(tag in html for tag in ("<script>alert", "<img", "<b>7", "<i>"))
 
 
 def test_an_empty_ledger_says_why(signed_in, page):
-    assert "Nothing has left yet" in signed_in(Role.AUDITOR).get(page).content.decode()
+    assert "Nothing has left yet" in " ".join(signed_in(Role.AUDITOR).get(page).content.decode().split())
 
 
 def test_the_calls_are_those_of_the_table_and_one_of_them_writes(as_owner, domain):
     response = as_owner.get(reverse("integrations:ledger_calls", args=[domain.name]))
 
-    html = response.content.decode()
+    html = " ".join(response.content.decode().split())
     assert "The five calls this portal can make" in html
     assert "One of them writes." in html
     for call in list_calls():

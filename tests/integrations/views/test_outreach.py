@@ -27,7 +27,7 @@ def page(domain) -> str:
 def read(client, address: str) -> str:
     response = client.get(address)
     assert response.status_code == 200
-    return response.content.decode()
+    return " ".join(response.content.decode().split())
 
 
 def get_acts() -> list[tuple[str, str, str]]:
@@ -267,7 +267,7 @@ def test_a_mode_that_does_not_exist_changes_nothing(as_owner, domain, connected)
     )
 
     connection.refresh_from_db()
-    assert "Nothing was changed" in response.content.decode()
+    assert "Nothing was changed" in " ".join(response.content.decode().split())
     assert (connection.mode, get_acts()) == (Mode.LIVE, [])
 
 
@@ -288,7 +288,9 @@ def test_a_check_that_works_says_so(client, sandbox, connection, owner, page):
 
     response = client.post(reverse("integrations:outreach_check", args=[connection.domain.name]), follow=True)
 
-    assert "Outreach answers, and every permission that was granted works." in response.content.decode()
+    assert "Outreach answers, and every permission that was granted works." in " ".join(
+        response.content.decode().split()
+    )
     assert {entry.path for entry in sandbox.requests} == {
         "/api/v2/users",
         "/api/v2/teams",
@@ -308,7 +310,7 @@ def test_a_check_that_finds_our_access_revoked_shows_the_connection_as_lost(
 
     response = client.post(reverse("integrations:outreach_check", args=[connection.domain.name]), follow=True)
 
-    html = response.content.decode()
+    html = " ".join(response.content.decode().split())
     connection.refresh_from_db()
     assert connection.state == ConnectionState.LOST
     assert "Revoked in Outreach" in html
@@ -415,7 +417,7 @@ def test_progress_counts_what_was_restored_and_asks_again_until_it_is_over(as_ow
 
     moving = as_owner.get(address)
 
-    html = moving.content.decode()
+    html = " ".join(moving.content.decode().split())
     assert "30 of 48 mailboxes have theirs back; 2 edited since and left as they are" in html
     assert '<progress max="48" value="32"' in html
     assert f'hx-get="{address}"' in html
@@ -426,8 +428,8 @@ def test_progress_counts_what_was_restored_and_asks_again_until_it_is_over(as_ow
     )
     over = as_owner.get(address)
     assert over["HX-Refresh"] == "true"
-    assert "hx-get" not in over.content.decode()
-    assert "30 of 48 mailboxes have theirs back" in over.content.decode()
+    assert "hx-get" not in " ".join(over.content.decode().split())
+    assert "30 of 48 mailboxes have theirs back" in " ".join(over.content.decode().split())
 
 
 def test_progress_of_a_domain_never_connected_is_not_there(as_owner, domain):

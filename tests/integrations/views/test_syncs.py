@@ -51,7 +51,7 @@ def test_a_second_sync_says_that_one_is_running(as_owner, now, connected, add_ru
     response = as_owner.post(now, {"kind": "full"}, follow=True)
 
     assert response.redirect_chain == [(listing, 302)]
-    assert "A sync is running already" in response.content.decode()
+    assert "A sync is running already" in " ".join(response.content.decode().split())
     assert list(SyncRun.objects.all()) == [running]
 
 
@@ -61,7 +61,7 @@ def test_a_domain_that_is_not_connected_reads_nothing(as_owner, now, connected, 
     response = as_owner.post(now, {"kind": "full"}, follow=True)
 
     assert response.redirect_chain == [(listing, 302)]
-    assert "this domain is not connected to Outreach" in response.content.decode()
+    assert "this domain is not connected to Outreach" in " ".join(response.content.decode().split())
     assert not SyncRun.objects.exists()
 
 
@@ -71,7 +71,7 @@ def test_a_sync_of_an_unknown_kind_is_not_started(as_owner, now, connected, body
 
     response = as_owner.post(now, body, follow=True)
 
-    assert "Choose what to read" in response.content.decode()
+    assert "Choose what to read" in " ".join(response.content.decode().split())
     assert not SyncRun.objects.exists()
 
 
@@ -89,7 +89,7 @@ def test_the_list_shows_the_domains_own_syncs_newest_first(
     response = as_owner.get(listing)
 
     assert list(response.context["page_obj"]) == list(reversed(runs))
-    assert 'title="Outreach said &lt;no&gt;."' in response.content.decode()
+    assert 'title="Outreach said &lt;no&gt;."' in " ".join(response.content.decode().split())
 
 
 def test_more_syncs_cost_no_more_queries(
@@ -111,7 +111,7 @@ def test_the_list_pages_through_many(as_owner, listing, connected, add_run):
     for _ in range(51):
         add_run(connection)
 
-    html = as_owner.get(listing + "?page=2").content.decode()
+    html = " ".join(as_owner.get(listing + "?page=2").content.decode().split())
 
     assert "51–51 of 51 syncs" in html
 
@@ -123,7 +123,7 @@ def test_an_empty_list_says_why(as_owner, listing, connected, is_connected, word
     if is_connected:
         connected()
 
-    assert words in as_owner.get(listing).content.decode()
+    assert words in " ".join(as_owner.get(listing).content.decode().split())
 
 
 def test_a_run_under_way_is_followed_until_it_ends(as_owner, domain, connected, add_run):
@@ -140,7 +140,7 @@ def test_a_run_under_way_is_followed_until_it_ends(as_owner, domain, connected, 
 
     moving = as_owner.get(address)
 
-    html = moving.content.decode()
+    html = " ".join(moving.content.decode().split())
     assert [(step.title, step.words, step.state) for step in moving.context["steps"]] == [
         ("Teams", "12 read", "done"),
         ("People", "2,000 read", "done"),
@@ -151,7 +151,7 @@ def test_a_run_under_way_is_followed_until_it_ends(as_owner, domain, connected, 
     SyncRun.objects.filter(pk=run.pk).update(state=RunState.COMPLETE)
     over = as_owner.get(address)
     assert over["HX-Refresh"] == "true"
-    assert "hx-get" not in over.content.decode()
+    assert "hx-get" not in " ".join(over.content.decode().split())
 
 
 def test_a_waiting_run_says_until_when(as_owner, domain, connected, add_run):
@@ -163,7 +163,9 @@ def test_a_waiting_run_says_until_when(as_owner, domain, connected, add_run):
         resume_at="2026-11-23T15:00:00Z",
     )
 
-    html = as_owner.get(reverse("integrations:run", args=[domain.name, run.pk])).content.decode()
+    html = " ".join(
+        as_owner.get(reverse("integrations:run", args=[domain.name, run.pk])).content.decode().split()
+    )
 
     assert "This hour’s calls are spent. It goes on" in html
     assert "23 Nov, 15:00 UTC" in html
@@ -181,7 +183,7 @@ def test_a_failed_run_says_where_it_stopped_and_why(as_owner, domain, connected,
         ("nothing read", "failed"),
         ("not reached", "skipped"),
     ]
-    assert "Outreach answered 502." in response.content.decode()
+    assert "Outreach answered 502." in " ".join(response.content.decode().split())
 
 
 def test_records_that_did_not_fit_are_listed_with_their_reason(as_owner, domain, connected, add_run):
@@ -194,7 +196,9 @@ def test_records_that_did_not_fit_are_listed_with_their_reason(as_owner, domain,
         reason="Its name is <b>no text</b>.",
     )
 
-    html = as_owner.get(reverse("integrations:run", args=[domain.name, run.pk])).content.decode()
+    html = " ".join(
+        as_owner.get(reverse("integrations:run", args=[domain.name, run.pk])).content.decode().split()
+    )
 
     assert '<td>person</td><td class="mono">77</td>' in html
     assert "Its name is &lt;b&gt;no text&lt;/b&gt;." in html
@@ -203,7 +207,9 @@ def test_records_that_did_not_fit_are_listed_with_their_reason(as_owner, domain,
 def test_held_removals_are_confirmed_by_a_button_that_says_so(as_owner, domain, now, connected, add_run):
     run = add_run(connected(), held_removals=37, cause="Outreach no longer lists 37 of 40 people.")
 
-    html = as_owner.get(reverse("integrations:run", args=[domain.name, run.pk])).content.decode()
+    html = " ".join(
+        as_owner.get(reverse("integrations:run", args=[domain.name, run.pk])).content.decode().split()
+    )
     as_owner.post(now, {"kind": "full", "confirms_removals": "1"})
 
     assert "Read everything and retire what is missing" in list_buttons(html)
