@@ -67,6 +67,8 @@
     for (const box of root.querySelectorAll(".scroll")) {
       const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
       const owned = box.dataset.reached === "script";
+      if (box.scrollWidth > box.clientWidth) box.dataset.hint = "Scroll sideways for more columns →";
+      else delete box.dataset.hint;
       if (scrolls && !box.hasAttribute("tabindex")) {
         const title = box.closest(".sheet")?.querySelector("h2, h3");
         box.dataset.reached = "script";
@@ -79,8 +81,17 @@
     }
   };
 
+  // A table whose rows become cards on a phone stays a table to screen readers.
+  const roles = { TABLE: "table", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TD: "cell" };
+  const tables = (root) => {
+    for (const part of root.querySelectorAll("table.cards, table.cards :is(thead, tbody, tr, th, td)")) {
+      part.setAttribute("role", roles[part.tagName] || (part.scope === "row" ? "rowheader" : "columnheader"));
+    }
+  };
+
   const dress = (root) => {
     times(root);
+    tables(root);
     scrollers(root);
   };
 
