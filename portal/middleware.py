@@ -1,10 +1,12 @@
-"""Middleware: answers probes before anything else, as they come without our host name and without TLS."""
+"""Middleware: answers probes before anything else, and leads from a form's address to its page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import Resolver404, resolve, reverse
 
 from .views import health
 
@@ -21,3 +23,43 @@ def answer_probes(
         return probe(request) if probe else get_response(request)
 
     return middleware
+
+
+# Forms whose page is not found by leaving out the last parts of their address.
+PAGES_OF_FORMS = {
+    "portal:invitation_resend": "portal:members",
+    "portal:invitation_withdraw": "portal:members",
+}
+
+
+def show_page_of_form(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Redirect a GET of an address that only takes a form to the page that the form is on.
+
+    After an error the address bar holds the form's address; Enter there, a bookmark or a sign-in that
+    returns to it would end on the browser's own blank page.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        match = request.resolver_match
+        is_form = response.status_code == 405 and request.method in ("GET", "HEAD")
+        if not is_form or match is None or "<str:domain>" not in match.route:
+            return response
+        return redirect(_find_page(request.path, match.view_name, match.kwargs["domain"]))
+
+    return middleware
+
+
+def _find_page(path: str, view_name: str, domain: str) -> str:
+    """Return the address of the nearest page above a form's address."""
+    if view_name in PAGES_OF_FORMS:
+        return reverse(PAGES_OF_FORMS[view_name], args=[domain])
+    while True:
+        path = path.rstrip("/").rpartition("/")[0] + "/"
+        try:
+            resolve(path)
+        except Resolver404:
+            continue
+        return path

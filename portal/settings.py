@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.accounts.second_step.SecondStepMiddleware",
+    "portal.middleware.show_page_of_form",
 ]
 
 ROOT_URLCONF = "portal.urls"

@@ -65,9 +65,25 @@ def test_a1_a_method_without_a_line_is_refused(house, clients):
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             if (address, method) not in listed:
                 status = ask(clients["owner of A"], method, get_path(address, house)).status_code
-                wrong |= {(address, method): status} if status != 405 else {}
+                refused = 302 if method == "GET" else 405  # to the page that the form is on
+                wrong |= {(address, method): status} if status != refused else {}
 
     assert wrong == {}
+
+
+def test_a1_the_address_of_a_form_leads_to_its_page(house, clients):
+    listed = {(row.address, row.method) for row in ROWS}
+    forms = {address for address, method in listed if address.startswith(OURS) and method == "POST"}
+    forms -= {address for address, method in listed if method == "GET"}
+    owner, wrong = clients["owner of A"], {}
+    for address in sorted(forms):
+        path = get_path(address, house)
+        answer = owner.get(path, follow=True)
+        if answer.status_code != 200 or "<main" not in answer.content.decode():
+            wrong[address] = (answer.status_code, answer.redirect_chain)
+
+    assert wrong == {}
+    assert len(forms) > 30
 
 
 def test_a1_what_belongs_to_another_domain_answers_like_what_is_not_there(house, other_house, clients):

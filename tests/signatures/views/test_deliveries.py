@@ -277,4 +277,4 @@ def test_actions_are_never_done_by_following_a_link(company, admin: Client):
     run = company.run("halted")
 
     for action in ("plan/", f"{run.pk}/start/", f"{run.pk}/resume/", f"{run.pk}/stop/"):
-        assert admin.get(ADDRESS + action).status_code == 405
+        assert admin.get(ADDRESS + action).status_code == 302
