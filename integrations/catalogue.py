@@ -32,7 +32,7 @@ class Call(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One thing a permission lets the holder do. name: read, write or delete; state: used or never."""
+    """One thing a permission lets the holder do. name: read, write or delete; state: requested, or never used here."""
 
     name: str
     state: str

@@ -101,7 +101,7 @@ def _verbs(name: str, endpoints: tuple[Endpoint, ...]) -> tuple[Verb, ...]:
     # `.all` is read, write and delete; Outreach has no read-and-write. Source: /api/oauth, read 2026-08-22.
     opened = ("read", "write", "delete") if name.endswith(".all") else (name.rpartition(".")[2],)
     used = {endpoint.verb for endpoint in endpoints}
-    return tuple(Verb(verb, "used" if verb in used else "never") for verb in opened)
+    return tuple(Verb(verb, "requested" if verb in used else "never") for verb in opened)
 
 
 def _scope(name: str) -> Scope:
