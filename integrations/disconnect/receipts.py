@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import DatabaseError
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from integrations.crypto.sealing import Unsealable
-from integrations.crypto.signing import Signature, is_signed_by, sign, verify
+from integrations.crypto.signing import Signature, export_pem, is_signed_by, sign, verify
 from integrations.ledger.chain import get_chain
 from integrations.ledger.pruning import get_limit
 from integrations.ledger.record import record_act
@@ -194,8 +195,11 @@ class Verdict:
     words: str
 
 
-def check_file(text: str) -> Verdict:
-    """Return whether this file is a receipt that this installation signed, and that nobody changed since."""
+def check_file(text: str, *, key: str = "") -> Verdict:
+    """Return whether this file is a receipt that nobody changed since it was signed, and by whom.
+
+    key: the public key that must have signed it; '' asks the database for the keys of this installation.
+    """
     try:
         document = json.loads(text)
         payload = serialise(document["receipt"])
@@ -208,7 +212,19 @@ def check_file(text: str) -> Verdict:
         return Verdict(False, "This is something else than a receipt of a disconnect.")
     if not is_signed_by(signature.public_key, payload, signature.value):
         return Verdict(False, "The signature does not fit: the receipt was changed after it was signed.")
-    if not verify(payload, signature):
+    if key:
+        is_theirs = key in (signature.public_key, export_pem(signature.public_key).strip())
+        words = "with the key that you named" if is_theirs else f"with another key: {signature.public_key}"
+        return Verdict(is_theirs, f"Unchanged, signed {words}.")
+    try:
+        is_ours = verify(payload, signature)
+    except DatabaseError:  # whoever holds the file may have no database of ours
+        return Verdict(
+            True,
+            f"Unchanged since it was signed with the key {signature.key_id}, {signature.public_key}. Whose key that "
+            f"is, no database here can tell: compare it with the one you noted down.",
+        )
+    if not is_ours:
         return Verdict(
             False, f"Unchanged, but signed with the key {signature.key_id}, which is none of ours."
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 import textwrap
 from datetime import timedelta
 
@@ -287,6 +289,31 @@ def test_the_command_tells_a_genuine_file_from_a_changed_or_foreign_one(
         call_command("verifyreceipt", str(tmp_path / "nothing.json"))
     SigningKey.objects.all().delete()
     assert "none of ours" in check_file(genuine).words
+
+
+def test_the_command_checks_a_file_without_any_setting_of_ours(sandbox, connection, tmp_path):
+    file = tmp_path / "receipt.json"
+    file.write_text(make_file(end(connection)))
+    key = json.loads(file.read_text())["signature"]["public_key"]
+    bare = {
+        "PATH": os.environ["PATH"],
+        "SECRET_KEY": "k" * 60,
+        "DATABASE_URL": f"sqlite:///{tmp_path}/none.sqlite3",
+    }
+
+    def check(*arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "manage.py", "verifyreceipt", str(file), *arguments],
+            env=bare, cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    assert check("--key", key) == (0, "Unchanged, signed with the key that you named.\n")
+    assert check("--key", "AAAA")[0] == 1
+    status, words = check()
+    assert (status, key in words, "compare it with the one you noted down" in words) == (0, True, True)
+    file.write_text(file.read_text().replace('"made": ', '"made": 1'))
+    assert check("--key", key)[0] == 1
 
 
 def test_a_receipt_stays_genuine_after_the_key_was_replaced(sandbox, connection):

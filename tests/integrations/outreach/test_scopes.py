@@ -64,10 +64,10 @@ def test_each_lost_feature_is_named_by_a_sentence_of_its_own():
 
 def test_the_verbs_say_what_a_scope_opens_and_which_of_it_is_used():
     assert {scope.name: scope.verbs for scope in SCOPES} == {
-        "users.all": (Verb("read", "used"), Verb("write", "never"), Verb("delete", "never")),
-        "teams.read": (Verb("read", "used"),),
-        "mailboxes.all": (Verb("read", "used"), Verb("write", "used"), Verb("delete", "never")),
-        "prospects.read": (Verb("read", "used"),),
+        "users.all": (Verb("read", "requested"), Verb("write", "never"), Verb("delete", "never")),
+        "teams.read": (Verb("read", "requested"),),
+        "mailboxes.all": (Verb("read", "requested"), Verb("write", "requested"), Verb("delete", "never")),
+        "prospects.read": (Verb("read", "requested"),),
     }
 
 

@@ -168,7 +168,7 @@ def test_a_waiting_run_says_until_when(as_owner, domain, connected, add_run):
     )
 
     assert "This hour’s calls are spent. It goes on" in html
-    assert "23 Nov, 15:00 UTC" in html
+    assert "23 Nov 2026, 15:00 UTC" in html
 
 
 def test_a_failed_run_says_where_it_stopped_and_why(as_owner, domain, connected, add_run):
@@ -200,7 +200,7 @@ def test_records_that_did_not_fit_are_listed_with_their_reason(as_owner, domain,
         as_owner.get(reverse("integrations:run", args=[domain.name, run.pk])).content.decode().split()
     )
 
-    assert '<td>person</td><td class="mono">77</td>' in html
+    assert '<td>person</td> <td class="mono"> 77 </td>' in html
     assert "Its name is &lt;b&gt;no text&lt;/b&gt;." in html
 
 
