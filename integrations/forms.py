@@ -22,12 +22,30 @@ class SyncForm(forms.Form):
 
 
 class DisconnectForm(forms.Form):
-    """restores: '1' puts the originals back first, '0' leaves every signature as it is."""
+    """restores: '1' puts the originals back first, '0' leaves every signature as it is.
+
+    confirmation: the domain's name, typed, as one press would otherwise change every mailbox.
+    """
 
     restores = forms.TypedChoiceField(
         choices=[("1", "Restore and disconnect"), ("0", "Disconnect without restoring")],
         coerce=lambda text: text == "1",
+        widget=forms.HiddenInput,
     )
+    confirmation = forms.CharField(
+        label="Type the domain’s name", max_length=255, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+
+    def __init__(self, *args: Any, domain: Domain, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._domain = domain
+        self.fields["confirmation"].help_text = f"{domain.name}, to confirm. Both ways of leaving need it."
+
+    def clean_confirmation(self) -> str:
+        typed = str(self.cleaned_data["confirmation"]).strip().lower()
+        if typed != self._domain.name:
+            raise forms.ValidationError(f"This is not the name. Type {self._domain.name}.")
+        return typed
 
 
 class LeaveForm(forms.Form):

@@ -159,7 +159,7 @@ def disconnect(request: HttpRequest, domain: Domain) -> HttpResponse:
     connection = _get_open(domain)
     if connection.state == ConnectionState.DISCONNECTING:
         return redirect("integrations:outreach", domain.name)
-    form = DisconnectForm(request.POST if request.method == "POST" else None)
+    form = DisconnectForm(request.POST if request.method == "POST" else None, domain=domain)
     if form.is_valid():
         try:
             request_disconnect(connection, restores=form.cleaned_data["restores"], by_label=_label(request))

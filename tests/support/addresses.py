@@ -80,7 +80,10 @@ def get_body(address: str, house: House) -> dict[str, Any]:
         "/manage/domains/<str:domain>/sign-in/": {"act": "second step"},
         "/manage/domains/<str:domain>/members/": {"email": "new@acme.example", "role": "auditor"},
         "/manage/domains/<str:domain>/members/<int:pk>/": {"act": "role", "role": "auditor"},
-        "/manage/domains/<str:domain>/integrations/outreach/disconnect/": {"restores": "0"},
+        "/manage/domains/<str:domain>/integrations/outreach/disconnect/": {
+            "restores": "0",
+            "confirmation": house.domain.name,
+        },
         "/manage/domains/<str:domain>/integrations/outreach/disconnect/leave/": {"number": 1},
         "/manage/domains/<str:domain>/integrations/outreach/mode/": {"mode": "dry_run"},
         "/manage/domains/<str:domain>/integrations/outreach/scopes/<str:scope>/": {

@@ -51,7 +51,10 @@ def test_o10_an_organisation_that_cannot_be_told_is_refused_where_one_is_known(t
 
 def test_reconnecting_while_the_connection_is_leaving_is_refused(trip, domain):
     trip.walk()
-    trip.client.post(reverse("integrations:outreach_disconnect", args=[domain.name]), {"restores": "0"})
+    trip.client.post(
+        reverse("integrations:outreach_disconnect", args=[domain.name]),
+        {"restores": "0", "confirmation": domain.name},
+    )
     before = get_values(Connection.objects.get(domain=domain))
     assert before["state"] == ConnectionState.DISCONNECTING
 

@@ -26,11 +26,11 @@ def test_the_page_leaves_in_one_of_two_ways_and_needs_a_choice(client, sandbox, 
     assert (shown.status_code, unchosen.status_code) == (200, 200)
     assert get_values(connection)["state"] == ConnectionState.ACTIVE
 
-    client.post(page, {"restores": "1"})
+    client.post(page, {"restores": "1", "confirmation": domain.name})
     assert get_state(connection) == (ConnectionState.DISCONNECTING, DisconnectStep.RESTORING)
     assert get_queue() == [("signatures.tasks.restore_signatures", {"connection_id": str(connection.pk)})]
     before = get_values(connection)
-    client.post(page, {"restores": "0"})
+    client.post(page, {"restores": "0", "confirmation": domain.name})
     assert get_values(connection) == before
 
 

@@ -331,7 +331,7 @@ def test_privileged_acts_name_who_did_them(client, sandbox, connection, domain, 
         ("outreach_resume", {}),
         ("outreach_mode", {"mode": "dry_run"}),
         ("outreach_mode", {"mode": "nonsense"}),
-        ("outreach_disconnect", {"restores": "0"}),
+        ("outreach_disconnect", {"restores": "0", "confirmation": domain.name}),
     ]:
         client.post(reverse(f"integrations:{name}", args=[domain.name]), fields)
 

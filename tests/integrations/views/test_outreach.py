@@ -181,7 +181,7 @@ def test_a_connection_tells_its_health(as_owner, page, connected, add_run):
 
     html = read(as_owner, page)
 
-    assert "<dd>1,061 of 10,000</dd>" in html
+    assert "<dd> 1,061 of 10,000 </dd>" in html
     assert "in 12 days" in html
     assert f'href="{reverse("integrations:run", args=[connection.domain.name, run.pk])}"' in html
 
@@ -191,7 +191,7 @@ def test_an_hour_that_is_over_counts_nothing(as_owner, page, connected):
         connection=connected(), used=900, window_ends_at=timezone.now() - timedelta(minutes=5)
     )
 
-    assert "<dd>0 of 10,000</dd>" in read(as_owner, page)
+    assert "<dd> 0 of 10,000 </dd>" in read(as_owner, page)
 
 
 def test_a_sleeping_worker_is_told(client, domain, make_member, page, connected):
@@ -361,11 +361,11 @@ def test_leaving_a_lost_connection_restores_nothing_and_says_why(as_owner, leave
 
 @pytest.mark.parametrize(("restores", "step"), [("1", "restoring"), ("0", "revoking")])
 def test_leaving_begins_in_the_way_that_was_chosen(
-    as_owner, leave, connected, other_domain, page, restores, step
+    as_owner, domain, leave, connected, other_domain, page, restores, step
 ):
     connection, bystander = connected(), connected(other_domain)
 
-    response = as_owner.post(leave, {"restores": restores})
+    response = as_owner.post(leave, {"restores": restores, "confirmation": domain.name})
 
     connection.refresh_from_db()
     bystander.refresh_from_db()
@@ -385,6 +385,20 @@ def test_leaving_without_a_choice_changes_nothing(as_owner, leave, connected, bo
     connection.refresh_from_db()
     assert (response.status_code, connection.state) == (200, ConnectionState.ACTIVE)
     assert response.context["form"].errors["restores"]
+
+
+@pytest.mark.parametrize("typed", ["", "bystander.example", "acme"])
+def test_leaving_needs_the_domain_typed(as_owner, domain, leave, connected, other_domain, typed):
+    connection, bystander = connected(), connected(other_domain)
+
+    response = as_owner.post(leave, {"restores": "1", "confirmation": typed})
+
+    connection.refresh_from_db()
+    bystander.refresh_from_db()
+    assert (response.status_code, connection.state) == (200, ConnectionState.ACTIVE)
+    assert bystander.state == ConnectionState.ACTIVE
+    assert response.context["form"].errors["confirmation"]
+    assert not LedgerEntry.objects.exists()
 
 
 def test_leaving_twice_leads_to_the_progress_of_the_first(as_owner, leave, connected, page):
