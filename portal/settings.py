@@ -30,6 +30,7 @@ def words(name: str) -> list[str]:
 
 # ── Who and where ────────────────────────────────────────────────────────────────────────────────
 DEBUG = env.bool("DEBUG", default=False)
+IS_DEMO = bool(env.str("COUNTERSIGN_DEMO_FOLDER", default=""))  # `manage.py demo` sets it for its processes
 SECRET_KEY = env.str("SECRET_KEY", default="")  # Django refuses to use an empty one
 SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS")  # former keys, while what they signed is still about
 TOKEN_KEYS = words("TOKEN_KEYS")  # newest first; see `rotatekeys`
@@ -200,9 +201,14 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 SSO_PRIVATE_HOSTS = words("SSO_PRIVATE_HOSTS")  # identity providers that may stand in a private network
 HAS_SAML = find_spec("onelogin") is not None  # the extra `saml`
 REQUIRE_MFA = env.bool("REQUIRE_MFA", default=not DEBUG)  # of owners and staff; a domain may ask it of all
+ACCOUNT_FORMS = {
+    "login": "portal.forms.entrance.SignInForm",
+    "reset_password": "portal.forms.entrance.NewPasswordForm",
+    "add_email": "portal.forms.entrance.AddAddressForm",
+}
 MFA_FORMS = {"activate_totp": "portal.accounts.second_step.SetUpAppForm"}
 MFA_TOTP_ISSUER = "Countersign"
-MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG or IS_DEMO
 USERSESSIONS_TRACK_ACTIVITY = False  # it would write to the database at every request
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
 if ALLAUTH_TRUSTED_PROXY_COUNT < 0:
@@ -259,17 +265,18 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+FORMAT_MODULE_PATH = ["portal.formats"]  # dates in the admin look like those of the pages
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
+        if DEBUG or IS_DEMO
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_USE_FINDERS = DEBUG or IS_DEMO
 
 LOGGING = {
     "version": 1,

@@ -96,7 +96,7 @@ def make_environment(folder: Path, plan: Plan, *, sandbox_url: str) -> dict[str,
         "OUTREACH_BASE_URL": sandbox_url,
         "OUTREACH_CLIENT_ID": "sandbox-client",
         "OUTREACH_CLIENT_SECRET": "sandbox-secret",
-        "DEBUG": "True",
+        "DEBUG": "False",  # a wrong address shows the portal's own page, not Django's
         "REQUIRE_MFA": "False",
         "EMAIL_URL": "consolemail://",
         "LOG_LEVEL": "WARNING",
@@ -132,7 +132,16 @@ def running_sandbox(folder: Path, plan: Plan) -> Iterator[str]:
 @contextmanager
 def running_portal(folder: Path, plan: Plan, is_ready: Callable[[], bool]) -> Iterator[None]:
     """The portal and its worker run under the supervisor, as `manage.py serve` runs them anywhere."""
-    command = [sys.executable, sys.argv[0], "serve", "--port", str(plan.port), "--web-workers", "1"]
+    command = [
+        sys.executable,
+        sys.argv[0],
+        "serve",
+        "--sandbox",
+        "--port",
+        str(plan.port),
+        "--web-workers",
+        "1",
+    ]
     with _running("portal", command, dict(os.environ), folder, ready=is_ready):
         yield
 

@@ -54,7 +54,7 @@ def when(
     domain = context.get("domain")
     local = timezone.localtime(at, ZoneInfo(domain.time_zone) if domain else None)
     exact = f"{local:%-d %b %Y, %H:%M:%S} {local.tzname()}"
-    words = f"{local:%-d %b %Y}" if shape == "date" else f"{local:%-d %b, %H:%M} {local.tzname()}"
+    words = f"{local:%-d %b %Y}" if shape == "date" else f"{local:%-d %b %Y, %H:%M} {local.tzname()}"
     return format_html(
         '<time datetime="{}" data-time="{}" title="{}">{}</time>', at.isoformat(), shape, exact, words
     )

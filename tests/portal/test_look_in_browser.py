@@ -89,7 +89,7 @@ def person(owner: User) -> User:
 
 def _log_in(page: Page, person: User) -> None:
     page.goto("/accounts/login/?next=/accounts/reauthenticate/")
-    page.get_by_label("Email").fill(person.email)
+    page.get_by_label("E-mail address").fill(person.email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_label("Password").fill(PASSWORD)

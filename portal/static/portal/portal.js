@@ -14,11 +14,11 @@
   };
 
   // <time datetime data-time="date|clock|ago">: the reader's own zone, named in the title. "ago" keeps itself true.
-  // A day without an hour has no zone and stays as written; a year is named when it is not this one.
+  // A day without an hour has no zone and stays as written.
   const shapes = {
     date: { day: "numeric", month: "short", year: "numeric" },
     clock: { hour: "2-digit", minute: "2-digit" },
-    "": { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
+    "": { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" },
   };
   const exact = new Intl.DateTimeFormat("en-GB", {
     day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
@@ -32,11 +32,7 @@
     const [unit, size] = units.find(([, length]) => Math.abs(seconds) >= length) || units[3];
     return relative.format(Math.trunc(seconds / size), unit);
   };
-  const written = (at, shape) => {
-    const parts = shapes[shape] || shapes[""];
-    const other = at.getFullYear() !== new Date().getFullYear() && shape !== "clock";
-    return new Intl.DateTimeFormat("en-GB", other ? { ...parts, year: "numeric" } : parts).format(at);
-  };
+  const written = (at, shape) => new Intl.DateTimeFormat("en-GB", shapes[shape] || shapes[""]).format(at);
   const times = (root) => {
     for (const time of root.querySelectorAll("time[datetime]")) {
       if (time.dateTime.length <= 10) continue;

@@ -338,7 +338,7 @@ def test_a_security_key_is_added_and_asked_for_within_the_policy(page: Page, own
 
     def sign_in() -> None:
         page.goto(LOGIN)
-        page.get_by_label("Email").fill(owner.email)
+        page.get_by_label("E-mail address").fill(owner.email)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in", exact=True).click()
 

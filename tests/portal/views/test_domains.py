@@ -284,4 +284,4 @@ def test_times_are_written_in_the_zone_of_the_domain(client, person, domain):
 
     page = client.get(reverse("portal:integrations", args=[domain.name])).content.decode()
 
-    assert ' title="1 Jul 2026, 08:30:00 EDT">1 Jul, 08:30 EDT</time> by dana@acme.example' in page
+    assert ' title="1 Jul 2026, 08:30:00 EDT">1 Jul 2026, 08:30 EDT</time> by dana@acme.example' in page

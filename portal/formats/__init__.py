@@ -1,0 +1,1 @@
+"""Formats: how dates look in Django's admin."""
