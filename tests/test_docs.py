@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import runpy
+import subprocess
+import tomllib
 from pathlib import Path
 
+import pytest
 from django.core.management import get_commands
 
 from tests.support.acceptance import find_proofs, read_table
@@ -65,3 +69,54 @@ def test_every_row_of_the_security_bar_is_proved_where_the_table_says():
         "tests/ACCEPTANCE.md names files without a test of that row; see `python -m tests.support.acceptance`"
     )
     assert [row for row, (_, files) in table.items() if not files] == []
+
+
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+
+
+def test_the_pictures_of_the_levels_are_drawn_from_the_code_as_it_is():
+    write_page = runpy.run_path(str(ROOT / "docs/draw_levels.py"))["write_page"]
+
+    assert write_page(ARCHITECTURE) == ARCHITECTURE, "Run `python docs/draw_levels.py`."
+
+
+def test_the_architecture_names_every_package_of_the_levels():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = {each["containers"][0]: " ".join(each["layers"]) for each in contracts if "containers" in each}
+    packages = {
+        name
+        for app, words in layers.items()
+        for name in re.split(r"[\s|:]+", words)
+        if name and (ROOT / app / name / "__init__.py").exists()
+    }
+
+    assert packages - {"migrations"} - set(re.findall(r"\*\*(\w+)\*\*", ARCHITECTURE)) == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md"])
+def test_files_that_pages_for_maintainers_name_are_there(page):
+    named = re.findall(r"`((?:[\w.-]+/)+[\w.-]*\.(?:py|txt|md))`", (ROOT / page).read_text())
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("subject", "is_taken"),
+    [
+        ("delivery: Stop a run whose lease was lost", True),
+        ("Merge branch 'main'", True),
+        ("delivery: stop a run", False),
+        ("Stop a run whose lease was lost", False),
+        ("delivery: Stop a run.", False),
+        ("delivery: Stop " + "a" * 58, False),
+        ("delivery: Stop " + "a" * 57, True),
+    ],
+)
+def test_the_hook_takes_subjects_as_contributing_describes_them(tmp_path, subject, is_taken):
+    message = tmp_path / "message"
+    message.write_text(f"{subject}\n\nA body of any length.\n")
+
+    done = subprocess.run([ROOT / ".githooks/commit-msg", message], capture_output=True, text=True)
+
+    assert (done.returncode == 0) is is_taken
+    assert bool(done.stderr) is not is_taken
