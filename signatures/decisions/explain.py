@@ -108,18 +108,7 @@ def explain_banner(
     actor_label: the person in whose name the recipient is looked up, where an audience needs their record.
     image_ids: banner id -> the image it had at `at`, for those that had another one than now.
     """
-    facts, answers = None, _Answers({}, "Unknown recipient: selected by sender, group and date.")
-    if address:
-        needed = frozenset().union(*map(get_needed, board.audiences.values()))
-        question = make_question(domain, address, board, asked=needed)
-        answers = _find_out(question, board, actor_label=actor_label)
-        matched = frozenset(
-            pk
-            for pk, conditions in board.audiences.items()
-            if all(answers.holds.get(digest_audience([condition]), False) for condition in conditions)
-        )
-        shown = count_shown(domain, question.key, board, at=at, until=at)
-        facts = RecipientFacts(question.key, matched, shown)
+    facts, answers = _find_facts(domain, board, address, at=at, actor_label=actor_label)
     choice, verdicts = explain_choice(
         board.campaigns, SenderFacts(sender.pk, sender.group_id), facts, at=at, zone=board.zone
     )
@@ -143,6 +132,24 @@ def explain_banner(
         ),
         recorded=tuple(_find_recorded(domain, sender, facts.key, at=at)) if facts else (),
     )
+
+
+def _find_facts(
+    domain: Domain, board: Board, address: str, *, at: datetime, actor_label: str
+) -> tuple[RecipientFacts | None, _Answers]:
+    """Return what the choice knows of the recipient at `at`, and which conditions hold for them."""
+    if not address:
+        return None, _Answers({}, "Unknown recipient: selected by sender, group and date.")
+    needed = frozenset().union(*map(get_needed, board.audiences.values()))
+    question = make_question(domain, address, board, asked=needed)
+    answers = _find_out(question, board, actor_label=actor_label)
+    matched = frozenset(
+        pk
+        for pk, conditions in board.audiences.items()
+        if all(answers.holds.get(digest_audience([condition]), False) for condition in conditions)
+    )
+    shown = count_shown(domain, question.key, board, at=at, until=at)
+    return RecipientFacts(question.key, matched, shown), answers
 
 
 def _find_image(banner: Banner, image_ids: Mapping[int, int]) -> BannerImage:
