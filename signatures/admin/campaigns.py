@@ -20,6 +20,7 @@ from integrations.admin.base import (
 )
 from portal.access import get_actor
 from signatures.audiences.conditions import AudienceError, parse_audience
+from signatures.audiences.lists import refuse_missing_lists
 from signatures.campaigns.banners import archive_banner, change_place, save_banner
 from signatures.campaigns.checks import CampaignRefused
 from signatures.campaigns.editing import (
@@ -29,7 +30,6 @@ from signatures.campaigns.editing import (
     copy_campaign,
     create_campaign,
     pause_campaign,
-    refuse_missing_lists,
     set_audience,
     start_campaign,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import BinaryIO
 
@@ -14,7 +14,7 @@ from portal.models import Domain
 from signatures.campaigns.ruleset import touch
 from signatures.models import Campaign, RecipientList, RecipientListEntry
 
-from .conditions import AudienceError, Kind, parse_audience
+from .conditions import AudienceError, Condition, Kind, parse_audience
 from .list_files import BadLine, Entry, check_file, read_entries
 from .mail_addresses import normalise
 from .pseudonyms import key_of, make_keyer
@@ -93,6 +93,16 @@ def delete_list(recipient_list: RecipientList, *, by_label: str) -> None:
     row.entries.all().delete()
     row.delete()
     touch(row.domain)
+
+
+def refuse_missing_lists(domain: Domain, conditions: Collection[Condition]) -> None:
+    """Raise AudienceError for the first condition that names a recipient list this domain does not have."""
+    known = {str(pk) for pk in domain.recipient_lists.values_list("pk", flat=True)}
+    for index, condition in enumerate(conditions):
+        if condition.attribute.kind is Kind.LIST and not known.issuperset(condition.values):
+            raise AudienceError(
+                index, "A recipient list of this condition is not there any more. Choose another."
+            )
 
 
 def find_campaigns_using(recipient_list: RecipientList) -> list[Campaign]:

@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
-from signatures.audiences.conditions import AudienceError, Condition, Kind, parse_audience
+from signatures.audiences.conditions import Condition, parse_audience
+from signatures.audiences.lists import refuse_missing_lists
 from signatures.models import AudienceTally, Banner, Campaign, Group
 
 from .checks import CampaignRefused, check_campaign, refuse
@@ -103,16 +104,6 @@ def set_audience(campaign: Campaign, stored: Any, *, by_label: str) -> tuple[Con
     said = "; ".join(f"{one.attribute.label} {one.operator}" for one in conditions) or "everybody"
     _changed(row, "audience changed", by_label=by_label, detail=f"{row.name}: {said}")
     return conditions
-
-
-def refuse_missing_lists(domain: Domain, conditions: Collection[Condition]) -> None:
-    """Raises AudienceError for the first condition that names a recipient list this domain does not have."""
-    known = {str(pk) for pk in domain.recipient_lists.values_list("pk", flat=True)}
-    for index, condition in enumerate(conditions):
-        if condition.attribute.kind is Kind.LIST and not known.issuperset(condition.values):
-            raise AudienceError(
-                index, "A recipient list of this condition is not there any more. Choose another."
-            )
 
 
 @transaction.atomic

@@ -27,7 +27,7 @@ from signatures.audiences.conditions import (
 )
 from signatures.audiences.labels import LABELLED, find_owner, get_owner_addresses
 from signatures.audiences.list_files import MAX_FILE_BYTES
-from signatures.campaigns.editing import refuse_missing_lists
+from signatures.audiences.lists import refuse_missing_lists
 from signatures.models import AttributeLabel, RecipientList
 
 _HINTS = {
