@@ -179,7 +179,7 @@ class Names:
 def parse_audience(stored: Any) -> tuple[Condition, ...]:
     """Return stored conditions as values. Raises: AudienceError for the first that cannot be used."""
     if not isinstance(stored, list) or len(stored) > MAX_CONDITIONS:
-        raise AudienceError(0, f"An audience is a list of at most {MAX_CONDITIONS} conditions.")
+        raise AudienceError(0, f"An audience has at most {MAX_CONDITIONS} conditions.")
     return tuple(_parse(index, item) for index, item in enumerate(stored))
 
 
@@ -192,25 +192,25 @@ def _parse(index: int, item: Any) -> Condition:
     allowed = OPERATORS[attribute.kind]
     operator = next((one for one in allowed if one.value == item.get("operator")), None)
     if operator is None:
-        raise AudienceError(index, f"{attribute.label} cannot be compared so. Choose another comparison.")
+        raise AudienceError(index, f"This comparison does not fit {attribute.label}. Choose another one.")
     values = item.get("values", [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise AudienceError(index, "The values of a condition are texts.")
+        raise AudienceError(index, "The values of a condition must be texts.")
     kept = tuple(dict.fromkeys(text for value in values if (text := value.strip())))
     if operator in WITHOUT_VALUES:
         return Condition(attribute, operator)
     if not kept:
-        raise AudienceError(index, f"Say what {attribute.label.lower()} is compared with.")
+        raise AudienceError(index, f"Enter a value for {attribute.label.lower()}.")
     if len(kept) > MAX_VALUES or any(len(value) > MAX_VALUE_LENGTH for value in kept):
         raise AudienceError(
             index, f"At most {MAX_VALUES} values of at most {MAX_VALUE_LENGTH} characters fit in a condition."
         )
     if attribute.kind is Kind.NUMBER and (len(kept) != 1 or as_number(kept[0]) is None):
-        raise AudienceError(index, f"{attribute.label} is compared with one number.")
+        raise AudienceError(index, f"Enter one number for {attribute.label.lower()}.")
     if attribute.kind is Kind.DOMAIN:
         kept = tuple(dict.fromkeys(value.lower().removeprefix("@") for value in kept))
         if any("@" in value for value in kept):
-            raise AudienceError(index, "Write the domain alone, such as acme.com, and not an address.")
+            raise AudienceError(index, "Enter the domain alone, such as acme.com, and not an address.")
     return Condition(attribute, operator, kept)
 
 

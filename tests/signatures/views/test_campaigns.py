@@ -345,7 +345,7 @@ class TestAudience:
         assert response.status_code == 422
         assert [row.error for row in response.context["builder"].rows] == [
             "",
-            "Score is compared with one number.",
+            "Enter one number for score.",
         ]
         running.refresh_from_db()
         assert running.audience == []
