@@ -28,9 +28,9 @@ from signatures.recipients.prospect_lookup import (
 
 JOB = "why this banner"
 GAPS = {
-    Gap.RESTING: "Not looked up: Outreach failed to answer several times, so look-ups pause for some minutes.",
-    Gap.BUSY: "Not looked up: too many look-ups are under way. Try again in a moment.",
-    Gap.LATE: "Outreach has not answered yet, so no audience of prospects holds. Try again in a moment.",
+    Gap.RESTING: "Not looked up: Outreach failed to answer several times, so look-ups are suspended.",
+    Gap.BUSY: "Not looked up: too many look-ups are running. Try again in a moment.",
+    Gap.LATE: "No answer from Outreach yet; audiences with prospect fields do not match. Try again.",
 }
 
 

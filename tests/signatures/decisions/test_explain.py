@@ -133,9 +133,9 @@ def test_nobody_is_asked_about_twice_within_the_hour_and_a_newer_condition_is_no
 
     assert list_asked(sandbox) == [(ANNA, FIELDS)]
     assert again.campaign_id == audience.pk
-    assert "Looked up within the last hour" in again.known
+    assert "Looked up in the last hour" in again.known
     assert tell(newer)[0] == ("For VPs", "not_in_audience", [True, True, None])
-    assert "newer than that are not known yet" in newer.known
+    assert "Conditions changed since then are unknown" in newer.known
 
 
 def audience_of(campaign) -> list[dict[str, object]]:
@@ -185,7 +185,7 @@ def test_a_person_asks_in_their_own_name_and_nobody_where_look_ups_rest(
 
     [entry] = LedgerEntry.objects.filter(endpoint="find_prospect")
     assert (entry.job, entry.actor_label) == ("why this banner", BY)
-    assert "look-ups pause" in explanation.known
+    assert "look-ups are suspended" in explanation.known
     assert explanation.banner.name == "Banner For all"
     assert [address for address, _ in list_asked(sandbox)] == ["ben@initech.example"]
 
