@@ -106,6 +106,11 @@ class Sender(models.Model):
         return self.name or self.email
 
     @property
+    def title(self) -> str:
+        """Return the job title that the signature shows. Needs `person`."""
+        return self.own_values.get("sender.title") or self.person.title
+
+    @property
     def is_lock_unknown(self) -> bool:
         """Whether Outreach did not say if the person is locked; nothing is written to them then. Needs `person`."""
         return self.person.retired_at is None and self.person.is_locked is None

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
 from integrations.models import Connection
@@ -37,7 +38,7 @@ _MOST_URGENT_FIRST = (
 )
 _SORTS = {
     "name": ("name", "email"),
-    "title": ("person__title", "name"),
+    "title": ("shown_title", "name"),
     "group": ("group__position", "name"),
     "template": ("template_name", "name"),
 }
@@ -76,11 +77,14 @@ def find_senders(
             "assignment__template__name",
             "group__assignment__template__name",
             Value(fallback.name if fallback else ""),
-        )
+        ),
+        shown_title=Coalesce(
+            KeyTextTransform("sender.title", "own_values"), "person__title", output_field=TextField()
+        ),
     )
     for word in words.split()[:6]:
         senders = senders.filter(
-            Q(name__icontains=word) | Q(email__icontains=word) | Q(person__title__icontains=word)
+            Q(name__icontains=word) | Q(email__icontains=word) | Q(shown_title__icontains=word)
         )
     if group_id is not None:
         senders = senders.filter(group_id=group_id)

@@ -52,8 +52,18 @@ def get_values(sender: Sender, brand: Brand, place: BannerPlace) -> dict[str, st
     """Return every merge field of a sender, None where there is no value. Needs person and group loaded."""
     values = {**_mirrored_values(sender), **_company_values(brand), **_banner_values(sender, place)}
     values["group.name"] = None if sender.group is None or sender.group.is_default else sender.group.name
-    values.update((name, text) for name, text in sender.own_values.items() if text)
+    values.update(get_own_values(sender))
     return {name: value or None for name, value in values.items()}
+
+
+def get_own_values(sender: Sender) -> dict[str, str]:
+    """Return what is kept here for a sender, and the full name where a part of it is kept here. Needs person."""
+    own = {name: text for name, text in sender.own_values.items() if text}
+    first, last = own.get("sender.first_name"), own.get("sender.last_name")
+    if (first or last) and "sender.name" not in own:
+        parts = (first or sender.person.first_name, last or sender.person.last_name)
+        own["sender.name"] = " ".join(part for part in parts if part)
+    return own
 
 
 def _mirrored_values(sender: Sender) -> dict[str, str | None]:
@@ -108,10 +118,11 @@ def _banner_values(sender: Sender, place: BannerPlace) -> dict[str, str]:
 def get_field_sources(sender: Sender) -> list[FieldSource]:
     """Return every merge field of a sender with its value and who says so, in the table's order."""
     values = get_values(sender, get_brand(sender.domain), get_banner_place(sender.domain))
+    own = get_own_values(sender)
     found = []
     for field in FIELDS:
         value = values.get(field.name) or ""
-        if sender.own_values.get(field.name) and field.source is Source.OUTREACH:
+        if field.name in own and field.source is Source.OUTREACH:
             source = "own"
         else:
             source = field.source.value if value else "missing"

@@ -151,6 +151,42 @@ def test_the_page_of_a_sender_says_where_each_value_comes_from(company, auditor:
     ]
 
 
+@pytest.mark.parametrize(
+    ("own", "full"),
+    [
+        ({"sender.first_name": "Mara"}, ("Mara Silva", "own")),
+        ({"sender.last_name": "Costa"}, ("Ana Costa", "own")),
+        ({"sender.first_name": "Mara", "sender.last_name": "Costa"}, ("Mara Costa", "own")),
+        ({"sender.first_name": "Mara", "sender.name": "M. Silva"}, ("M. Silva", "own")),
+        ({"sender.title": "Clerk"}, ("Ana Silva", "outreach")),
+    ],
+)
+def test_the_full_name_is_made_of_overridden_parts_unless_it_is_overridden_itself(company, editor, own, full):
+    ana, tom = company.add("Ana Silva"), company.add("Tom Okafor")
+
+    editor.post(f"{ADDRESS}{ana.pk}/values/", own)
+
+    sources = editor.get(f"{ADDRESS}{ana.pk}/").context["sources"]
+    assert [(one.value, one.source) for one in sources if one.field.name == "sender.name"] == [full]
+    theirs = editor.get(f"{ADDRESS}{tom.pk}/").context["sources"]
+    assert [one.value for one in theirs if one.field.name == "sender.name"] == ["Tom Okafor"]
+
+
+def test_list_and_page_head_show_the_title_that_the_signature_shows(company, editor: Client):
+    ana = company.add("Ana Silva", title="Account Executive")
+    company.add("Tom Okafor", title="Buyer")
+
+    editor.post(f"{ADDRESS}{ana.pk}/values/", {"sender.title": "Wharf lead"})
+
+    listed = editor.get(f"{ADDRESS}?sort=-title").content.decode()
+    assert "Account Executive" not in listed
+    assert listed.index("Wharf lead") < listed.index("Buyer")
+    found = editor.get(f"{ADDRESS}?q=wharf").context["page_obj"]
+    assert [row.name for row in found] == ["Ana Silva"]
+    page = editor.get(f"{ADDRESS}{ana.pk}/").content.decode()
+    assert '<p class="quiet">Wharf lead · ' in page
+
+
 def test_values_written_here_are_kept_and_entered_in_the_ledger(company, editor: Client):
     ana, tom = company.add("Ana Silva"), company.add("Tom Okafor")
 
