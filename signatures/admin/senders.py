@@ -11,17 +11,35 @@ from django.http import HttpRequest
 
 from integrations.admin.base import DomainFilter, OperatorAdmin
 from portal.access import get_actor
+from signatures.forms.senders import OwnValuesForm
 from signatures.models import Group, Sender
-from signatures.senders.groups import reorder_groups
+from signatures.rendering.fields import FIELDS, Source
+from signatures.senders.groups import get_group_order, reorder_groups
 from signatures.senders.values import set_own_values
 
-from .forms import (
-    KEPT_HERE,
-    OVER_OUTREACH,
-    GroupForm,
-    SenderForm,
-    live_order,
-)
+
+class GroupForm(forms.ModelForm):
+    """A group's place in the order, counted from 1; its name where it follows no team."""
+
+    place = forms.IntegerField(
+        min_value=1,
+        max_value=100_000,
+        help_text="1 is the first: for a person in several teams, the earlier group wins.",
+    )
+
+    class Meta:
+        model = Group
+        fields = ["name"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "place" not in self.fields:
+            return
+        order = list(get_group_order(self.instance.domain))
+        if self.instance.pk in order:
+            self.fields["place"].initial = order.index(self.instance.pk) + 1
+        else:
+            del self.fields["place"]  # the default group is always last, an archived one nowhere
 
 
 @admin.register(Group)
@@ -75,21 +93,24 @@ class GroupAdmin(OperatorAdmin):
         super().save_model(request, obj, form, change)
         if "place" not in form.changed_data:
             return
-        order = list(live_order(obj.domain).exclude(pk=obj.pk))
+        order = list(get_group_order(obj.domain).exclude(pk=obj.pk))
         order.insert(form.cleaned_data["place"] - 1, obj.pk)
         reorder_groups(obj.domain, order, actor_label=get_actor(request).email)
+
+
+def _list_fields(source: Source) -> tuple[str, ...]:
+    return tuple(one.name for one in FIELDS if one.name.startswith("sender.") and one.source is source)
 
 
 @admin.register(Sender)
 class SenderAdmin(OperatorAdmin):
     """People as their signatures see them: what Outreach says stays, what is kept here goes on top."""
 
-    form = SenderForm
     readonly_fields = ["domain", "email", "name", "group", "is_active", "changed_at"]
     fieldsets = [
         (None, {"fields": ["email", "name", "domain", "group", "is_active", "changed_at"]}),
-        ("Kept here", {"fields": KEPT_HERE}),
-        ("Instead of what Outreach says", {"fields": OVER_OUTREACH}),
+        ("Kept here", {"fields": _list_fields(Source.PORTAL)}),
+        ("Instead of what Outreach says", {"fields": _list_fields(Source.OUTREACH)}),
     ]
     list_display = ["__str__", "email", "group", "domain", "is_active", "changed_at"]
     list_filter = ["is_active", DomainFilter]
@@ -100,6 +121,10 @@ class SenderAdmin(OperatorAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def get_form(self, *args: Any, **kwargs: Any) -> type[OwnValuesForm]:
+        """Return the portal's form; Django's own would ask for columns, and its fields are merge fields."""
+        return OwnValuesForm
 
     def save_model(self, request: HttpRequest, obj: Sender, form: forms.ModelForm, change: bool) -> None:
         set_own_values(obj, form.get_values(), actor_label=get_actor(request).email)  # type: ignore[attr-defined]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -11,13 +14,37 @@ from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyInline,
 from integrations.ledger.record import record_act
 from portal.access import get_actor
 from signatures.authoring.templates import assign_template, save_template
-from signatures.forms.templates import BrandForm
+from signatures.forms.templates import BrandForm, TemplateForm
 from signatures.models import Assignment, Brand, Template, TemplateVersion
 
-from .forms import (
-    AssignmentForm,
-    TemplateForm,
-)
+
+class AdminTemplateForm(TemplateForm):
+    """The portal's form, with the domain and a description."""
+
+    class Meta(TemplateForm.Meta):
+        fields = ["domain", *TemplateForm.Meta.fields, "description"]
+
+
+class AssignmentForm(forms.ModelForm):
+    """A template for one group or one sender, all of one domain."""
+
+    class Meta:
+        model = Assignment
+        fields = ["template", "group", "sender"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        template = cleaned.get("template")
+        group = cleaned.get("group") or (self.instance.group if self.instance.pk else None)
+        sender = cleaned.get("sender") or (self.instance.sender if self.instance.pk else None)
+        if (group is None) == (sender is None):
+            raise ValidationError("Choose either a group or a sender.")
+        owner = group or sender
+        if template and owner and template.domain_id != owner.domain_id:
+            self.add_error("template", f"This template is another domain’s; {owner} is of {owner.domain}.")
+        if template and template.archived_at:
+            self.add_error("template", "This template is archived. Choose another one.")
+        return cleaned
 
 
 @admin.register(Brand)
@@ -57,7 +84,7 @@ class TemplateVersionInline(ReadOnlyInline):
 class TemplateAdmin(OperatorAdmin):
     """Designs. Saving a changed source checks it, cleans it and makes a version, as the editor does."""
 
-    form = TemplateForm
+    form = AdminTemplateForm
     fields = ["domain", "name", "description", "source", "base"]
     autocomplete_fields = ["domain"]
     list_display = ["name", "domain", "version", "created_at", "archived_at"]

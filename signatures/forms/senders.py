@@ -51,17 +51,22 @@ class SenderFilters(forms.Form):
         }
 
 
-class OwnValuesForm(forms.Form):
+class OwnValuesForm(forms.ModelForm):
     """What a sender's signature says in place of, or beside, what Outreach says.
 
     One input for each field of a sender, named as templates name it; an empty one keeps nothing here.
     """
 
-    def __init__(self, *args: Any, sender: Sender, **kwargs: Any) -> None:
-        super().__init__(*args, **{"initial": sender.own_values} | kwargs)
+    class Meta:
+        model = Sender
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial = {**self.instance.own_values, **self.initial}
         for field in FIELDS:
             if field.name.startswith("sender."):
-                self.fields[field.name] = _own_value_input(field, sender)
+                self.fields[field.name] = _own_value_input(field, self.instance)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

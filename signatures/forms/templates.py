@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from portal.models import Domain
 from signatures.models import Brand, Template
-from signatures.rendering.compile import unify_line_ends
+from signatures.rendering.compile import compile_template, unify_line_ends
 from signatures.rendering.context import build_context
 from signatures.rendering.errors import TemplateError
 
@@ -26,10 +26,9 @@ class SourceField(forms.CharField):
         return unify_line_ends(str(super().to_python(value)))
 
 
-class TemplateForm(forms.Form):
-    """A template's name and source. Whether the source can be used is told by `add_source_error`."""
+class TemplateForm(forms.ModelForm):
+    """A template's name and source, begun from its current version unless the caller says otherwise."""
 
-    name = forms.CharField(label="Name", max_length=120)
     source = SourceField(
         label="Source",
         strip=False,
@@ -43,21 +42,35 @@ class TemplateForm(forms.Form):
 
     base = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, domain: Domain, present: Template | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._present = present
-        self._namesakes = Template.objects.filter(domain=domain).exclude(pk=present.pk if present else 0)
+    class Meta:
+        model = Template
+        fields = ["name"]
 
-    def clean_name(self) -> str:
-        name = str(self.cleaned_data["name"])
-        if self._namesakes.filter(name=name).exists():
-            raise ValidationError("A template with this name exists already.")
-        return name
+    def __init__(self, *args: Any, domain: Domain | None = None, **kwargs: Any) -> None:
+        """domain: the template's; None where the form itself asks for it."""
+        super().__init__(*args, **kwargs)
+        self._domain = domain or (self.instance.domain if self.instance.pk else None)
+        current = self.instance.current
+        if current is not None:
+            self.initial = {"source": current.source, "base": current.number, **self.initial}
+
+    def clean_source(self) -> str:
+        """Refuse what cannot be compiled, with its line and column."""
+        source = str(self.cleaned_data["source"])
+        try:
+            compile_template(source)
+        except TemplateError as error:
+            raise ValidationError(str(error)) from error
+        return source
 
     def clean(self) -> dict[str, Any]:
-        """Refuse to save over a version that came after the one this text was begun from."""
+        """Refuse a second template of one name, and a save over a version later than the one begun from."""
         cleaned = super().clean() or {}
-        current = self._present.current if self._present else None
+        domain = self._domain or cleaned.get("domain")
+        namesakes = Template.objects.filter(domain=domain, name=cleaned.get("name", ""))
+        if namesakes.exclude(pk=self.instance.pk or 0).exists():
+            self.add_error("name", "A template with this name exists already.")
+        current = self.instance.current
         if current is not None and cleaned.get("base") not in (None, current.number):
             self.add_error(
                 "source",
@@ -65,10 +78,6 @@ class TemplateForm(forms.Form):
                 "Your text is kept below: compare the two, then save again to replace it.",
             )
         return cleaned
-
-    def add_source_error(self, error: TemplateError) -> None:
-        """The source's error stands at the field, with its line and column."""
-        self.add_error("source", str(error))
 
 
 class TemplateChoiceForm(forms.Form):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from integrations.connection.lifecycle import get_connection
@@ -58,6 +58,12 @@ def ensure_default_group(domain: Domain) -> bool:
     return Group.objects.get_or_create(domain=domain, is_default=True, defaults={"name": DEFAULT_GROUP_NAME})[
         1
     ]
+
+
+def get_group_order(domain: Domain) -> QuerySet[Group, int]:
+    """Return the ids of the groups that can be ordered, in their order; the default group comes after them."""
+    rows = Group.objects.filter(domain=domain, archived_at=None, is_default=False)
+    return rows.order_by("position", "id").values_list("pk", flat=True)
 
 
 def reorder_groups(domain: Domain, ordered_ids: Sequence[int], *, actor_label: str) -> int:

@@ -14,7 +14,7 @@ from signatures.authoring.templates import assign_template
 from signatures.forms.senders import MoveForm
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import Group, Sender
-from signatures.senders.groups import reorder_groups
+from signatures.senders.groups import get_group_order, reorder_groups
 from signatures.senders.mailbox_status import get_fallback_template
 
 from .common import get_page, get_situation
@@ -54,10 +54,7 @@ def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     members = Sender.objects.filter(group=found, is_active=True).select_related(
         "person", "assignment__template"
     )
-    earlier = Group.objects.filter(domain=domain, archived_at=None, is_default=False).order_by(
-        "position", "id"
-    )
-    order = [row.pk for row in earlier.only("pk")]
+    order = list(get_group_order(domain))
     assignment = getattr(found, "assignment", None)
     context = {
         "group": found,
@@ -84,11 +81,7 @@ def group_move(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     if found.is_default or not form.is_valid():
         messages.error(request, "Enter the priority as a number, 1 for the highest. Nothing was moved.")
         return redirect("signatures:groups", domain.name)
-    order = list(
-        Group.objects.filter(domain=domain, archived_at=None, is_default=False)
-        .order_by("position", "id")
-        .values_list("pk", flat=True)
-    )
+    order = list(get_group_order(domain))
     before = order.index(found.pk)
     order.remove(found.pk)
     order.insert(form.get_place(before), found.pk)

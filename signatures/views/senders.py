@@ -67,7 +67,7 @@ def sender(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     return render(
         request,
         "signatures/senders/detail.html",
-        _describe(request, domain, found, OwnValuesForm(sender=found)),
+        _describe(request, domain, found, OwnValuesForm(instance=found)),
     )
 
 
@@ -133,7 +133,7 @@ def _with_originals(
 @require_POST
 def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = get_sender(domain, pk)
-    form = OwnValuesForm(request.POST, sender=found)
+    form = OwnValuesForm(request.POST, instance=found)
     if not form.is_valid():
         return render(
             request, "signatures/senders/detail.html", _describe(request, domain, found, form), status=422

@@ -78,8 +78,8 @@ def template(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     shown = _find_version(found, request.GET.get("version", ""))
     form = TemplateForm(
         domain=domain,
-        present=found,
-        initial={"name": found.name, "source": shown.source if shown else ""},
+        instance=found,
+        initial={"source": shown.source if shown else ""},
     )
     return render(request, "signatures/templates/detail.html", _describe(domain, found, shown, form))
 
@@ -89,7 +89,7 @@ def template(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 def template_save(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = _get_template(domain, pk)
     before = _number(found)
-    form = TemplateForm(request.POST, domain=domain, present=found)
+    form = TemplateForm(request.POST, domain=domain, instance=_get_template(domain, pk))
     saved = _save(request, domain, form, found)
     if saved is None:
         found.refresh_from_db()
@@ -134,18 +134,14 @@ def _save(
     if not form.is_valid():
         return None
     actor = get_actor(request)
-    try:
-        return save_template(
-            domain,
-            name=form.cleaned_data["name"],
-            source=form.cleaned_data["source"],
-            by_label=actor.email,
-            by=actor,
-            template=present,
-        )
-    except TemplateError as error:
-        form.add_source_error(error)
-        return None
+    return save_template(
+        domain,
+        name=form.cleaned_data["name"],
+        source=form.cleaned_data["source"],
+        by_label=actor.email,
+        by=actor,
+        template=present,
+    )
 
 
 def _number(template: Template) -> int:

@@ -169,7 +169,7 @@ def test_a_changed_source_makes_a_version_and_an_unchanged_one_does_not(
     [
         ({"source": "<p>{{ sender.nmae }}</p>"}, "Line 1"),
         ({"name": "Taken"}, "A template with this name exists already."),
-        ({"base": 0}, "Version 1 was saved while you were editing."),
+        ({"base": 0}, "saved version 1 while you were editing."),
     ],
 )
 def test_what_cannot_be_saved_is_said_at_its_field(
