@@ -77,7 +77,7 @@ class SignatureService(Protocol):
     def list_troubles(self, connection: Connection) -> list[Trouble]:
         """Return deliveries and restores over this connection that need a person."""
 
-    def give_up_restoring(self, connection: Connection, *, by_label: str) -> int | None:
+    def give_up_restoring(self, connection: Connection, *, actor: str) -> int | None:
         """End the restore of this disconnect; return how many mailboxes it leaves, None where it is at work."""
 
 

@@ -48,7 +48,7 @@ def _request_for_all(choose_kind: Callable[[Connection], SyncKind]) -> None:
             continue  # the first reading is a person's decision
         try:
             run = runs.request_sync(
-                connection, kind=choose_kind(connection), by_label="schedule", wakes_waiting=False
+                connection, kind=choose_kind(connection), actor="schedule", wakes_waiting=False
             )
         except runs.SyncRefused:
             continue  # one is running, or nothing may be read: the page says so

@@ -88,7 +88,7 @@ def work_and_fail(client: Client, company: Connection, sandbox: Any, sinks: Sink
         age(company)
         sandbox.faults.add(kind, path=path, times=3)
         for act in (
-            lambda: check_connection(company, by_label="test"),
+            lambda: check_connection(company, actor="test"),
             refresh_tokens,
             lambda: run_sync(company),
         ):

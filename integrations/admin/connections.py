@@ -147,7 +147,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
         person = get_actor(request)
 
         def act(connection: Connection) -> str:
-            run = request_sync(connection, kind=SyncKind.CHANGES, by=person, by_label=person.email)
+            run = request_sync(connection, kind=SyncKind.CHANGES, by=person, actor=person.email)
             enqueue("integrations.tasks.sync_directory", run_id=run.pk)
             return f"sync {run.pk} is queued."
 
@@ -156,14 +156,14 @@ class ConnectionAdmin(ReadOnlyAdmin):
     @admin.action(description="Check connection")
     def check_selected(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
         for connection in rows:
-            health = check_connection(connection, by_label=get_actor(request).email)
+            health = check_connection(connection, actor=get_actor(request).email)
             level = messages.SUCCESS if health.is_ok else messages.ERROR
             self.message_user(request, f"{connection}: {health.sentence}", level)
 
     @admin.action(description="Pause writing")
     def pause_writing(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
         def act(connection: Connection) -> str:
-            pause(connection, by_label=get_actor(request).email)
+            pause(connection, actor=get_actor(request).email)
             return "writing is paused."
 
         act_on_each(request, rows, act)
@@ -171,7 +171,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
     @admin.action(description="Resume writing")
     def resume_writing(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
         def act(connection: Connection) -> str:
-            resume(connection, by_label=get_actor(request).email)
+            resume(connection, actor=get_actor(request).email)
             return "writing is allowed again."
 
         act_on_each(request, rows, act, refusals=(ResumeRefused,))
@@ -192,7 +192,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
         switch = switch_off if turn == "off" else switch_on
 
         def act(connection: Connection) -> str:
-            switch(connection, scope, by_label=person.email, reason=reason)
+            switch(connection, scope, actor=person.email, reason=reason)
             return f"{scope} is switched {turn} here."
 
         act_on_each(request, rows, act, refusals=(SwitchRefused,))

@@ -17,14 +17,14 @@ CALL_SECONDS = 20.0
 KEPT_REPORTS = 10
 
 
-def check_assumptions(connection: Connection, *, by_label: str) -> AssumptionReport:
+def check_assumptions(connection: Connection, *, actor: str) -> AssumptionReport:
     """Return what at most ten reads showed; it is kept, the newest ten of a connection, and in the ledger.
 
     Each read is made once. Raises members of `integrations.errors` where the connection itself does not work.
     """
     now = timezone.now()
     with open_session(
-        connection, job="assumptions", actor_label=by_label, background=False, hurry_seconds=CALL_SECONDS
+        connection, job="assumptions", actor_label=actor, background=False, hurry_seconds=CALL_SECONDS
     ) as session:
         check = session.connector.check_assumptions(
             requested=connection.scopes_requested, granted=connection.scopes_granted, now=now
@@ -32,7 +32,7 @@ def check_assumptions(connection: Connection, *, by_label: str) -> AssumptionRep
     row = AssumptionReport.objects.create(
         connection=connection,
         created_at=now,
-        actor_label=by_label,
+        actor_label=actor,
         findings=[asdict(finding) for finding in check.findings],
         report=check.report,
     )
@@ -42,7 +42,7 @@ def check_assumptions(connection: Connection, *, by_label: str) -> AssumptionRep
         "assumptions checked",
         domain=connection.domain,
         connection=connection,
-        actor_label=by_label,
+        actor_label=actor,
         job="assumptions",
         detail=describe(row.findings),
     )

@@ -130,9 +130,9 @@ def _refuse_mismatch(present: Connection, found: Authorisation) -> None:
         )
 
 
-def pause(connection: Connection, *, by_label: str) -> None:
+def pause(connection: Connection, *, actor: str) -> None:
     """Nothing is written until somebody resumes; reading goes on."""
-    _change(connection, "paused", by_label, paused_at=timezone.now())
+    _change(connection, "paused", actor, paused_at=timezone.now())
 
 
 class ResumeRefused(Exception):
@@ -143,7 +143,7 @@ class ResumeRefused(Exception):
         self.message = message
 
 
-def pause_restored(*, by_label: str) -> int:
+def pause_restored(*, actor: str) -> int:
     """Every open connection is paused until it was tested: its rows came from a backup. Returns how many.
 
     What a backup holds may be older than what mailboxes hold now, and its refresh token older than the last.
@@ -154,30 +154,30 @@ def pause_restored(*, by_label: str) -> int:
         _change(
             connection,
             "restored from a backup",
-            by_label,
+            actor,
             restored_at=now,
             paused_at=connection.paused_at or now,
         )
     return len(open_ones)
 
 
-def resume(connection: Connection, *, by_label: str) -> None:
+def resume(connection: Connection, *, actor: str) -> None:
     """Writing is allowed again. Raises ResumeRefused where the rows came from a backup and nobody tested since."""
     connection.refresh_from_db(fields=["restored_at"])
     if connection.restored_at is not None:
         raise ResumeRefused("This connection came from a backup. Check the connection first, then resume.")
-    _change(connection, "resumed", by_label, paused_at=None)
+    _change(connection, "resumed", actor, paused_at=None)
 
 
-def set_mode(connection: Connection, mode: Mode, *, by_label: str) -> None:
+def set_mode(connection: Connection, mode: Mode, *, actor: str) -> None:
     """The connection writes (live) or only plans (dry run)."""
-    _change(connection, f"mode set to {Mode(mode).label.lower()}", by_label, mode=mode)
+    _change(connection, f"mode set to {Mode(mode).label.lower()}", actor, mode=mode)
 
 
-def _change(connection: Connection, act: str, by_label: str, **columns: object) -> None:
+def _change(connection: Connection, act: str, actor: str, **columns: object) -> None:
     with transaction.atomic():
         Connection.objects.filter(pk=connection.pk).update(**columns)
-        record_act(act, domain=connection.domain, actor_label=by_label, connection=connection)
+        record_act(act, domain=connection.domain, actor_label=actor, connection=connection)
     connection.refresh_from_db()
 
 
@@ -191,7 +191,7 @@ class Health:
     checked: tuple[tuple[str, str], ...]
 
 
-def check_connection(connection: Connection, *, by_label: str) -> Health:
+def check_connection(connection: Connection, *, actor: str) -> Health:
     """Each granted permission was tried with one small read; a connection that works again says so.
 
     Looking a recipient up is left out: it needs somebody's address, and none is at hand.
@@ -199,8 +199,8 @@ def check_connection(connection: Connection, *, by_label: str) -> Health:
     try:
         # A restored refresh token may be an older one than Outreach's last; only using it tells.
         if connection.state == ConnectionState.MISCONFIGURED or connection.restored_at is not None:
-            renew_now(connection, job="check", actor_label=by_label)
-        with open_session(connection, job="check", actor_label=by_label, background=False) as session:
+            renew_now(connection, job="check", actor_label=actor)
+        with open_session(connection, job="check", actor_label=actor, background=False) as session:
             checked = [
                 (connection.name_scope(scope), _try(probe, session.connector))
                 for scope, probe in get_provider().probes.items()
@@ -210,7 +210,7 @@ def check_connection(connection: Connection, *, by_label: str) -> Health:
         return Health(False, error.message, connection.account_label, ())
     failed = [sentence for _, sentence in checked if sentence != "ok"]
     if not failed and connection.restored_at is not None:
-        _change(connection, "tested after a restore", by_label, restored_at=None)
+        _change(connection, "tested after a restore", actor, restored_at=None)
     sentence = failed[0] if failed else "Outreach answers, and every permission that was granted works."
     return Health(not failed, sentence, connection.account_label, tuple(checked))
 

@@ -40,7 +40,7 @@ class SwitchRefused(Exception):
     """A permission was not switched; the words say why."""
 
 
-def switch_off(connection: Connection, scope: str, *, by_label: str, reason: str) -> None:
+def switch_off(connection: Connection, scope: str, *, actor: str, reason: str) -> None:
     """Nothing under `scope` leaves any more; work under way stops at its next call, within a second.
 
     Raises SwitchRefused, changing nothing, where it is not granted or off already.
@@ -52,13 +52,13 @@ def switch_off(connection: Connection, scope: str, *, by_label: str, reason: str
         at = timezone.now()
         row.scopes_switched_off = [*row.scopes_switched_off, scope]
         row.switch_notes = row.switch_notes | {
-            scope: {"by": by_label, "at": at.isoformat(timespec="seconds"), "why": reason}
+            scope: {"by": actor, "at": at.isoformat(timespec="seconds"), "why": reason}
         }
-        _store(row, "scope switched off", scope, by_label, reason)
+        _store(row, "scope switched off", scope, actor, reason)
     connection.refresh_from_db()
 
 
-def switch_on(connection: Connection, scope: str, *, by_label: str, reason: str) -> None:
+def switch_on(connection: Connection, scope: str, *, actor: str, reason: str) -> None:
     """What depends on `scope` works again. Raises SwitchRefused, changing nothing, where it is on."""
     with transaction.atomic():
         row = _get_row(connection, scope)
@@ -67,7 +67,7 @@ def switch_on(connection: Connection, scope: str, *, by_label: str, reason: str)
         names = list_alternatives(scope)
         row.scopes_switched_off = [name for name in row.scopes_switched_off if name not in names]
         row.switch_notes = {name: note for name, note in row.switch_notes.items() if name not in names}
-        _store(row, "scope switched on", scope, by_label, reason)
+        _store(row, "scope switched on", scope, actor, reason)
     connection.refresh_from_db()
 
 
@@ -81,9 +81,9 @@ def _get_row(connection: Connection, scope: str) -> Connection:
     return row
 
 
-def _store(row: Connection, act: str, scope: str, by_label: str, reason: str) -> None:
+def _store(row: Connection, act: str, scope: str, actor: str, reason: str) -> None:
     row.save(update_fields=["scopes_switched_off", "switch_notes"])
-    record_act(act, domain=row.domain, connection=row, actor_label=by_label, object_ref=scope, detail=reason)
+    record_act(act, domain=row.domain, connection=row, actor_label=actor, object_ref=scope, detail=reason)
 
 
 def say_why_blocked(connection: Connection, scope: str) -> str:
@@ -94,7 +94,7 @@ def say_why_blocked(connection: Connection, scope: str) -> str:
     if name not in connection.scopes_granted:
         return f"The permission {name} is not granted. Connect again on the Outreach page and allow it."
     off = connection.get_switch(scope)
-    by = f" by {off.by_label} on {off.at:%d %B %Y}, because “{off.reason}”" if off else ""
+    by = f" by {off.actor} on {off.at:%d %B %Y}, because “{off.reason}”" if off else ""
     return f"The permission {name} was switched off here{by}. Switch it on on the Outreach page."
 
 

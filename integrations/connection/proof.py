@@ -16,7 +16,7 @@ from .lifecycle import get_connection
 ACT = "proof of refusals"
 
 
-def prove(domain: Domain, *, by_label: str) -> Proof:
+def prove(domain: Domain, *, actor: str) -> Proof:
     """Return the proof: each finding with its attempt, and the counts. Needs no connection and calls nobody.
 
     Every refusal is in the ledger as refused, and the proof itself as an act with what it came to.
@@ -24,7 +24,7 @@ def prove(domain: Domain, *, by_label: str) -> Proof:
     connection = get_connection(domain)
     job = f"proof {secrets.randbelow(10**9)}"
     # Without a connection the entries name none.
-    calls = CallCollector(connection or Connection(id="", domain=domain), job=job, actor_label=by_label)
+    calls = CallCollector(connection or Connection(id="", domain=domain), job=job, actor_label=actor)
     proof = get_provider().run_proof(record=calls)
     verdict = "holds" if proof.holds else "DOES NOT HOLD"
     with transaction.atomic():
@@ -33,7 +33,7 @@ def prove(domain: Domain, *, by_label: str) -> Proof:
             ACT,
             domain=domain,
             connection=connection,
-            actor_label=by_label,
+            actor_label=actor,
             job=job,
             detail=f"{verdict}: {proof.stopped} of {len(proof.findings)} forbidden calls refused, "
             f"{proof.connections} connections opened, {proof.tokens} times a token asked for",

@@ -43,7 +43,7 @@ class DisconnectRefused(Exception):
     """Leaving cannot start; the words say why."""
 
 
-def request_disconnect(connection: Connection, *, restores: bool, by_label: str) -> Connection:
+def request_disconnect(connection: Connection, *, restores: bool, actor: str) -> Connection:
     """The connection is leaving: no new work starts, and the steps follow in the background.
 
     restores: put each mailbox that still holds our last write back to its original first.
@@ -67,7 +67,7 @@ def request_disconnect(connection: Connection, *, restores: bool, by_label: str)
                 disconnect_requested_at=timezone.now(),
                 disconnect_restores=can_restore,
                 disconnect_step=DisconnectStep.RESTORING if can_restore else DisconnectStep.REVOKING,
-                disconnect_requested_by_label=by_label,
+                disconnect_requested_by_label=actor,
                 disconnect_lease_until=None,
             )
         )
@@ -77,7 +77,7 @@ def request_disconnect(connection: Connection, *, restores: bool, by_label: str)
         record_act(
             "disconnect requested",
             domain=connection.domain,
-            actor_label=by_label,
+            actor_label=actor,
             connection=connection,
             detail="originals go back first" if can_restore else f"without restoring, {placed} mailboxes",
         )
@@ -88,14 +88,14 @@ def request_disconnect(connection: Connection, *, restores: bool, by_label: str)
     return connection
 
 
-def leave_as_they_are(connection: Connection, *, number: int, by_label: str) -> None:
+def leave_as_they_are(connection: Connection, *, number: int, actor: str) -> None:
     """What the restore did not give back stays as it is, and leaving goes on with revoking.
 
     number: how many mailboxes that are, as the person was shown.
     Raises DisconnectRefused, changing nothing, where it is another number by now or nobody is asked.
     """
     with transaction.atomic():
-        left = get_signature_service().give_up_restoring(connection, by_label=by_label)
+        left = get_signature_service().give_up_restoring(connection, actor=actor)
         if left is None:
             raise DisconnectRefused("Originals are being put back this moment. Look again in a minute.")
         if left != number:
@@ -111,7 +111,7 @@ def leave_as_they_are(connection: Connection, *, number: int, by_label: str) -> 
             "originals left",
             domain=connection.domain,
             connection=connection,
-            actor_label=by_label,
+            actor_label=actor,
             detail=f"{number} mailboxes left as they are",
         )
     revoking_due.send(sender=Connection, connection=connection)

@@ -44,7 +44,7 @@ class Export:
     entries: QuerySet[LedgerEntry]
     format: str
     filters: Mapping[str, str]
-    by_label: str
+    actor: str
     head: LedgerChain
     at: datetime
 
@@ -58,7 +58,7 @@ class Export:
 
 
 def plan_export(
-    domain: Domain, entries: QuerySet[LedgerEntry], *, format: str, filters: Mapping[str, str], by_label: str
+    domain: Domain, entries: QuerySet[LedgerEntry], *, format: str, filters: Mapping[str, str], actor: str
 ) -> Export:
     """Return what will be given: the entries that match and are in the chain at this moment.
 
@@ -67,7 +67,7 @@ def plan_export(
     refuse_unsignable()
     head = LedgerChain.objects.filter(pk=domain.pk).first() or LedgerChain(id=domain.pk, domain=domain)
     bounded = entries.filter(sequence__lte=head.count)
-    return Export(domain, bounded, format, filters, by_label, head, timezone.now())
+    return Export(domain, bounded, format, filters, actor, head, timezone.now())
 
 
 def stream_export(export: Export) -> Iterator[bytes]:
@@ -157,7 +157,7 @@ def _write_proof(export: Export, tally: _Tally) -> bytes:
         "domain": export.domain.name,
         "domain_id": export.domain.pk,
         "exported_at": write_instant(export.at),
-        "exported_by": export.by_label,
+        "exported_by": export.actor,
         "filters": dict(export.filters),
         "file": export.entries_name,
         "sha256": tally.sha256.hexdigest(),

@@ -39,7 +39,7 @@ def get_limit() -> datetime:
     return timezone.now() - timedelta(days=max(settings.LEDGER_KEEP_DAYS, FLOOR_DAYS))
 
 
-def prune_chain(chain: LedgerChain, *, before: datetime, by_label: str, writes: bool = True) -> Pruned:
+def prune_chain(chain: LedgerChain, *, before: datetime, actor: str, writes: bool = True) -> Pruned:
     """The chain's entries before this instant are gone, up to the first that is younger; nothing else is.
 
     The chain is checked first, as pruning would hide for ever what was done to it. The figures by day stay.
@@ -63,9 +63,9 @@ def prune_chain(chain: LedgerChain, *, before: datetime, by_label: str, writes: 
         if last is None or last.sequence <= start:
             return Pruned(head, 0, start)
         if writes:
-            _store_checkpoint(head, checkpoint, last, before=before, by_label=by_label)
+            _store_checkpoint(head, checkpoint, last, before=before, actor=actor)
             LedgerEntry.objects.delete_pruned(head.pk, last.sequence)
-            _record(head, last, by_label=by_label)
+            _record(head, last, actor=actor)
         return Pruned(head, last.sequence - start, last.sequence)
 
 
@@ -86,7 +86,7 @@ def _store_checkpoint(
     last: LedgerEntry,
     *,
     before: datetime,
-    by_label: str,
+    actor: str,
 ) -> None:
     sums: Totals = {
         (row["scope"], row["verb"], row["outcome"]): (row["of_entries"], row["of_calls"])
@@ -107,7 +107,7 @@ def _store_checkpoint(
             for (scope, verb, outcome), (entries, calls) in sorted(totals.items())
         ],
         made_at=timezone.now(),
-        actor_label=by_label,
+        actor_label=actor,
     )
     signature = sign(write_checkpoint(checkpoint))
     checkpoint.key_id, checkpoint.public_key, checkpoint.signature = (
@@ -118,13 +118,13 @@ def _store_checkpoint(
     checkpoint.save(force_insert=True)
 
 
-def _record(chain: LedgerChain, last: LedgerEntry, *, by_label: str) -> None:
+def _record(chain: LedgerChain, last: LedgerEntry, *, actor: str) -> None:
     """The act is in the domain's ledger; that of a domain which is gone, in the one of no domain."""
     name = chain.domain_name or "no domain"
     detail = f"{name} up to entry {last.sequence:,}, of {last.at:%-d %b %Y}"
     domain = Domain.objects.filter(pk=chain.pk).first()
     if domain is not None:
-        record_act("ledger pruned", domain=domain, actor_label=by_label, detail=detail)
+        record_act("ledger pruned", domain=domain, actor_label=actor, detail=detail)
         return
-    act = LedgerEntry(action="ledger pruned", actor_label=by_label, outcome=Outcome.DONE, detail=detail)
+    act = LedgerEntry(action="ledger pruned", actor_label=actor, outcome=Outcome.DONE, detail=detail)
     writer.append([act], domain=None)

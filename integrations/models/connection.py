@@ -43,7 +43,7 @@ class DisconnectStep(models.TextChoices):
 class SwitchedOff:
     """Who switched one permission off here, when and why."""
 
-    by_label: str
+    actor: str
     at: datetime
     reason: str
 

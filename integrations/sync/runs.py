@@ -32,7 +32,7 @@ def request_sync(
     *,
     kind: SyncKind,
     by: User | None = None,
-    by_label: str,
+    actor: str,
     confirms_removals: bool = False,
     wakes_waiting: bool = True,
 ) -> SyncRun:
@@ -52,7 +52,7 @@ def request_sync(
                 connection=connection,
                 kind=kind,
                 started_by=by,
-                started_by_label=by_label,
+                started_by_label=actor,
                 confirms_removals=confirms_removals,
             )
             _record_request(run, by)
@@ -162,7 +162,7 @@ def carry_out(run_id: int, *, progress: Progress | None = None) -> SyncRun:
     return run
 
 
-def preview(connection: Connection, *, kind: SyncKind, by_label: str) -> SyncRun:
+def preview(connection: Connection, *, kind: SyncKind, actor: str) -> SyncRun:
     """Return an unsaved run with what a sync would read and change; nothing but the ledger is written.
 
     Raises: SyncRefused, as `request_sync`, and members of `integrations.errors`.
@@ -170,7 +170,7 @@ def preview(connection: Connection, *, kind: SyncKind, by_label: str) -> SyncRun
     _refuse_unreadable(connection)
     if get_watermarks(connection) is None:
         kind = SyncKind.FULL
-    run = SyncRun(connection=connection, kind=kind, started_by_label=by_label, started_at=timezone.now())
+    run = SyncRun(connection=connection, kind=kind, started_by_label=actor, started_at=timezone.now())
     reading = Reading(run)
     reading.read_everything()
     run.state, run.cause = reading.judge()
@@ -198,7 +198,7 @@ def end_lapsed_runs() -> list[SyncRun]:
                     request_sync(
                         run.connection,
                         kind=SyncKind(run.kind),
-                        by_label=run.started_by_label,
+                        actor=run.started_by_label,
                         confirms_removals=run.confirms_removals,
                     )
                 )

@@ -39,7 +39,7 @@ def check(request: HttpRequest, domain: Domain) -> HttpResponse:
         messages.error(request, "Nothing was asked: this domain is not connected to Outreach.")
     else:
         try:
-            row = check_assumptions(connection, by_label=get_actor(request).email)
+            row = check_assumptions(connection, actor=get_actor(request).email)
         except IntegrationError as error:
             messages.error(request, error.message)
         else:

@@ -150,7 +150,7 @@ def ledger_export(request: HttpRequest, domain: Domain) -> HttpResponseBase:
     try:
         with transaction.atomic():
             export = plan_export(
-                domain, form.narrow(_list_entries(domain)), format=chosen, filters=form.asked, by_label=person
+                domain, form.narrow(_list_entries(domain)), format=chosen, filters=form.asked, actor=person
             )
             asked = ", ".join(f"{name}: {value}" for name, value in form.asked.items()) or "everything"
             record_act(

@@ -162,7 +162,7 @@ def disconnect(request: HttpRequest, domain: Domain) -> HttpResponse:
     form = DisconnectForm(request.POST if request.method == "POST" else None, domain=domain)
     if form.is_valid():
         try:
-            request_disconnect(connection, restores=form.cleaned_data["restores"], by_label=_label(request))
+            request_disconnect(connection, restores=form.cleaned_data["restores"], actor=_label(request))
         except DisconnectRefused as refusal:
             messages.warning(request, str(refusal))
         return redirect("integrations:outreach", domain.name)
@@ -186,7 +186,7 @@ def leave_originals(request: HttpRequest, domain: Domain) -> HttpResponseBase:
         return redirect("integrations:outreach", domain.name)
     number = form.cleaned_data["number"]
     try:
-        leave_as_they_are(_get_open(domain), number=number, by_label=_label(request))
+        leave_as_they_are(_get_open(domain), number=number, actor=_label(request))
     except DisconnectRefused as refusal:
         messages.error(request, str(refusal))
     else:
@@ -198,7 +198,7 @@ def leave_originals(request: HttpRequest, domain: Domain) -> HttpResponseBase:
 @require_POST
 def pause_writing(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Nothing is written until somebody resumes."""
-    pause(_get_open(domain), by_label=_label(request))
+    pause(_get_open(domain), actor=_label(request))
     messages.success(request, "Writing is paused. A delivery under way stops within five seconds.")
     return redirect("integrations:outreach", domain.name)
 
@@ -208,7 +208,7 @@ def pause_writing(request: HttpRequest, domain: Domain) -> HttpResponse:
 def resume_writing(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Writing is allowed again."""
     try:
-        resume(_get_open(domain), by_label=_label(request))
+        resume(_get_open(domain), actor=_label(request))
         messages.success(request, "Writing is allowed again.")
     except ResumeRefused as refusal:
         messages.error(request, refusal.message)
@@ -223,7 +223,7 @@ def change_mode(request: HttpRequest, domain: Domain) -> HttpResponse:
     form = ModeForm(request.POST)
     if form.is_valid():
         mode = Mode(form.cleaned_data["mode"])
-        set_mode(connection, mode, by_label=_label(request))
+        set_mode(connection, mode, actor=_label(request))
         is_live = mode == Mode.LIVE
         messages.success(
             request, "Deliveries are written from now on." if is_live else "Nothing is written from now on."
@@ -237,7 +237,7 @@ def change_mode(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require_POST
 def check(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Each permission is tried with one small read, and the answers are said."""
-    health = check_connection(_get_open(domain), by_label=_label(request))
+    health = check_connection(_get_open(domain), actor=_label(request))
     if health.is_ok:
         messages.success(request, health.sentence)
         return redirect("integrations:outreach", domain.name)

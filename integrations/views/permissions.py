@@ -80,15 +80,15 @@ def switch(request: HttpRequest, domain: Domain, scope: str) -> HttpResponse:
     )
     if form.is_valid():
         reason = form.cleaned_data["reason"]
-        by_label = get_actor(request).email
+        actor = get_actor(request).email
         try:
             if present.off is None:
-                switch_off(connection, scope, by_label=by_label, reason=reason)
+                switch_off(connection, scope, actor=actor, reason=reason)
                 messages.success(
                     request, f"{scope} is switched off here. Work under way stops at its next call."
                 )
             else:
-                switch_on(connection, scope, by_label=by_label, reason=reason)
+                switch_on(connection, scope, actor=actor, reason=reason)
                 messages.success(request, f"{scope} is switched on again.")
         except SwitchRefused as refusal:
             messages.warning(request, str(refusal))

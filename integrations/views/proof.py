@@ -19,7 +19,7 @@ def proof(request: HttpRequest, domain: Domain) -> HttpResponse:
     """What would be attempted, and when that was last done; a POST attempts it and shows what came of each."""
     found = None
     if request.method == "POST":
-        found = prove(domain, by_label=get_actor(request).email)
+        found = prove(domain, actor=get_actor(request).email)
     context: dict[str, Any] = {
         "proof": found,
         "attempts": list_attempts(),

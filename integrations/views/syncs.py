@@ -106,7 +106,7 @@ def sync_now(request: HttpRequest, domain: Domain) -> HttpResponse:
             connection,
             kind=SyncKind(form.cleaned_data["kind"]),
             by=person,
-            by_label=person.email,
+            actor=person.email,
             confirms_removals=form.cleaned_data["confirms_removals"],
         )
     except SyncRefused as refusal:

@@ -22,7 +22,7 @@ INK, PAPER, PEN, GREEN = "#1a1d24", "#faf9f6", "#2b4acb", "#1a7346"
 TAG = "webinar-2026"
 
 
-def run_campaigns(domain: Domain, *, by_label: str) -> int:
+def run_campaigns(domain: Domain, *, actor: str) -> int:
     """The domain's signatures have a place for a banner, and campaigns run and wait; return how many."""
     now = timezone.now().replace(minute=0, second=0, microsecond=0)
     day = timedelta(days=1)
@@ -32,14 +32,12 @@ def run_campaigns(domain: Domain, *, by_label: str) -> int:
             is_on=True, width=480, height=120, default_alt="Acme. Anvils since 1949.", default_link=SITE
         ),
         upload=draw_banner("Acme", "Anvils, rockets and a very long guarantee", ground=PAPER, ink=INK),
-        by_label=by_label,
+        by_label=actor,
     )
-    save_label(domain, kind="stage", key="3", label="Customer", by_label=by_label)
-    save_list(
-        domain, BytesIO(b"domain\nglobex.example\ninitech.example\n"), name="Partners", by_label=by_label
-    )
+    save_label(domain, kind="stage", key="3", label="Customer", by_label=actor)
+    save_list(domain, BytesIO(b"domain\nglobex.example\ninitech.example\n"), name="Partners", by_label=actor)
     webinar = _create(
-        domain, "Spring webinar", starts=now - 3 * day, ends=now + 18 * day, priority=5, by=by_label
+        domain, "Spring webinar", starts=now - 3 * day, ends=now + 18 * day, priority=5, by=actor
     )
     for name, ground in (("Blue", PEN), ("Green", GREEN)):
         _add(
@@ -48,13 +46,11 @@ def run_campaigns(domain: Domain, *, by_label: str) -> int:
             "Lift more, drop less",
             "Our spring webinar. Save a seat.",
             ground=ground,
-            by=by_label,
+            by=actor,
         )
-    set_audience(webinar, [{"attribute": "tags", "operator": "has_any", "values": [TAG]}], by_label=by_label)
-    handbook = _create(
-        domain, "The anvil handbook", starts=now - 40 * day, ends=None, priority=0, by=by_label
-    )
-    _add(handbook, "Handbook", "The anvil handbook", "Free to read, heavy to drop.", ground=INK, by=by_label)
+    set_audience(webinar, [{"attribute": "tags", "operator": "has_any", "values": [TAG]}], by_label=actor)
+    handbook = _create(domain, "The anvil handbook", starts=now - 40 * day, ends=None, priority=0, by=actor)
+    _add(handbook, "Handbook", "The anvil handbook", "Free to read, heavy to drop.", ground=INK, by=actor)
     groups = Group.objects.filter(domain=domain, is_default=False, archived_at=None)[:2]
     fair = _create(
         domain,
@@ -63,11 +59,11 @@ def run_campaigns(domain: Domain, *, by_label: str) -> int:
         ends=now + 49 * day,
         priority=3,
         groups=groups,
-        by=by_label,
+        by=actor,
     )
-    _add(fair, "Stand", "Meet us at the fair", "Hall 4, beside the rockets.", ground=GREEN, by=by_label)
+    _add(fair, "Stand", "Meet us at the fair", "Hall 4, beside the rockets.", ground=GREEN, by=actor)
     for campaign in (webinar, handbook, fair):
-        start_campaign(campaign, by_label=by_label)
+        start_campaign(campaign, by_label=actor)
     return Campaign.objects.filter(domain=domain).count()
 
 

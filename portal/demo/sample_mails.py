@@ -42,13 +42,11 @@ class Mails:
     clicks: int
 
 
-def send_mails(
-    domain: Domain, browser: Browser, *, portal_url: str, sandbox_url: str, by_label: str
-) -> Mails:
+def send_mails(domain: Domain, browser: Browser, *, portal_url: str, sandbox_url: str, actor: str) -> Mails:
     """Half of the recipients have the tag that the running campaign is for. Takes some seconds."""
     senders = list(Sender.objects.filter(domain=domain, is_active=True).order_by("pk")[:MOST_SENDERS])
     recipients = _choose_recipients(browser.read_json(f"{sandbox_url}/_sandbox/prospects"))
-    key = make_key(domain, "Mail gateway of the demo", actor_label=by_label)
+    key = make_key(domain, "Mail gateway of the demo", actor_label=actor)
     seen = []
     for number, recipient in enumerate(recipients):
         at = number % len(senders)

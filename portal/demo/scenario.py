@@ -151,7 +151,7 @@ class Journey:
         return run
 
     def _run_campaigns(self) -> None:
-        count = run_campaigns(Domain.objects.get(name=DOMAIN), by_label=OWNER_EMAIL)
+        count = run_campaigns(Domain.objects.get(name=DOMAIN), actor=OWNER_EMAIL)
         page = self._page("signatures:campaigns", DOMAIN)
         if "Spring webinar" not in page.text:
             raise LostOnTheWay("The page of campaigns does not show the one that runs.")
@@ -187,7 +187,7 @@ class Journey:
             self._browser,
             portal_url=self._portal,
             sandbox_url=self._sandbox,
-            by_label=OWNER_EMAIL,
+            actor=OWNER_EMAIL,
         )
         self._say(
             f"Chose banners for {mails.sent} mails by who receives them; {mails.clicks} readers clicked"

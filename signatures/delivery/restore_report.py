@@ -82,7 +82,7 @@ def describe_run(run: DeliveryRun) -> Restoration:
 
 
 @transaction.atomic
-def give_up_restoring(connection: Connection, *, by_label: str) -> int | None:
+def give_up_restoring(connection: Connection, *, actor: str) -> int | None:
     """End the restore of this disconnect; return how many mailboxes it leaves, None where it is at work."""
     run = get_disconnect_restore(connection)
     if connection.state != ConnectionState.DISCONNECTING or run is None:
@@ -90,5 +90,5 @@ def give_up_restoring(connection: Connection, *, by_label: str) -> int | None:
     if not DeliveryRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state__in=IDLE).exists():
         return None
     owing = get_owing(run).count()
-    give_up([run.pk], f"Left as it is, as {by_label} decided.")
+    give_up([run.pk], f"Left as it is, as {actor} decided.")
     return owing

@@ -116,7 +116,7 @@ def changes() -> dict:
 
 
 def run_sync(connection: Connection, kind: SyncKind) -> dict:
-    run = runs.request_sync(connection, kind=kind, by_label="benchmark")
+    run = runs.request_sync(connection, kind=kind, actor="benchmark")
     started, worked = time.perf_counter(), time.process_time()
     run = runs.carry_out(run.pk)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked

@@ -88,13 +88,13 @@ def test_after_a_restore_nothing_is_written_until_the_connection_was_tested(
     client, sandbox, connection, owner, domain
 ):
     client.force_login(owner)
-    assert pause_restored(by_label="command") == 1
+    assert pause_restored(actor="command") == 1
     connection.refresh_from_db()
     page = reverse("integrations:outreach", args=[domain.name])
 
     refused = client.post(reverse("integrations:outreach_resume", args=[domain.name]), follow=True)
     with pytest.raises(ResumeRefused):
-        resume(connection, by_label="test")
+        resume(connection, actor="test")
     connection.refresh_from_db()
     assert (connection.allows_writes, connection.paused_at is None) == (False, False)
     assert "Check the connection first, then resume." in refused.content.decode()
@@ -114,19 +114,19 @@ def test_after_a_restore_nothing_is_written_until_the_connection_was_tested(
 def test_an_older_refresh_token_ends_once_and_does_not_loop(sandbox, connection, domain, client, owner):
     older = get_values(connection)
     age(connection)
-    assert check_connection(connection, by_label="test").is_ok  # Outreach handed out a newer pair meanwhile
+    assert check_connection(connection, actor="test").is_ok  # Outreach handed out a newer pair meanwhile
     columns = ("access_sealed", "refresh_sealed", "token_version", "access_expires_at", "refreshed_at")
     Connection.objects.filter(pk=connection.pk).update(**{name: older[name] for name in columns})
     connection.refresh_from_db()
     age(connection)
-    pause_restored(by_label="command")
+    pause_restored(actor="command")
     sandbox.requests.clear()
 
     connection.refresh_from_db()
-    tested = check_connection(connection, by_label="test")
+    tested = check_connection(connection, actor="test")
     for _ in range(3):
         connection.refresh_from_db()
-        check_connection(connection, by_label="test")
+        check_connection(connection, actor="test")
 
     connection.refresh_from_db()
     assert not tested.is_ok
@@ -164,7 +164,7 @@ client.cookies["countersign_session"] = sys.argv[1]
 async_task("portal.tasks.record_beat")
 print(json.dumps({
     "session": client.get("/accounts/2fa/").status_code,
-    "tokens": check_connection(Connection.objects.get(), by_label="test").is_ok,
+    "tokens": check_connection(Connection.objects.get(), actor="test").is_ok,
     "queue": [opens(entry) for entry in OrmQ.objects.order_by("pk")],
 }))
 """

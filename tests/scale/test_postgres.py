@@ -104,14 +104,14 @@ QUEUE_SYNCS = """
 from integrations import sync
 from integrations.models import Connection, SyncKind
 from portal.background import enqueue
-run = sync.request_sync(Connection.objects.get(), kind=SyncKind.FULL, by_label="test")
+run = sync.request_sync(Connection.objects.get(), kind=SyncKind.FULL, actor="test")
 for _ in range(6):
     enqueue("integrations.tasks.sync_directory", run_id=run.pk)
 """
 LEAVE = """
 from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection
-request_disconnect(Connection.objects.get(), restores=True, by_label="test")
+request_disconnect(Connection.objects.get(), restores=True, actor="test")
 """
 WRITE_ENTRIES = """
 from integrations import chain

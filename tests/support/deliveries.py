@@ -12,7 +12,7 @@ from signatures.senders.refresh import refresh_senders
 
 def read_directory(connection: Connection) -> None:
     """The mirror, the groups and the senders say what Outreach says now."""
-    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
     runs.carry_out(run.pk)
     refresh_groups(connection)
     refresh_senders(connection, since=None)

@@ -15,13 +15,13 @@ LEAVER = """
 from integrations.models import Connection
 from integrations.disconnect.steps import request_disconnect, continue_disconnect
 row = Connection.objects.get(domain__name="acme.example")
-request_disconnect(row, restores=False, by_label="test")
+request_disconnect(row, restores=False, actor="test")
 assert continue_disconnect(row.pk)
 """
 
 
 def leave(connection: Connection, *, restores: bool = False) -> Connection:
-    return request_disconnect(connection, restores=restores, by_label="dana@acme.example")
+    return request_disconnect(connection, restores=restores, actor="dana@acme.example")
 
 
 def get_state(connection: Connection) -> tuple[str, str]:

@@ -66,7 +66,7 @@ def prepare(tokens: dict) -> Connection:
         scopes_known=True, account_key="acme-organisation", account_label="Acme",
     )  # fmt: skip
     connection = accept_authorisation(uuid4(), found)
-    runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, actor="test").pk)
     refresh_groups(connection)
     refresh_senders(connection, since=None)
     install_starters(domain, by_label="test")

@@ -12,7 +12,7 @@ SMALL_PAGES = 10
 
 def run_sync(connection: Connection, kind: SyncKind = SyncKind.FULL, **options: Any) -> Any:
     """Ask for a run and carry it out at once; the run as it is then."""
-    run = runs.request_sync(connection, kind=kind, by_label="test", **options)
+    run = runs.request_sync(connection, kind=kind, actor="test", **options)
     return runs.carry_out(run.pk)
 
 

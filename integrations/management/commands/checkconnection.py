@@ -57,7 +57,7 @@ class Command(BaseCommand):
         if options["assumptions"]:
             self._check_assumptions(connection, options["report"])
             return
-        health = check_connection(connection, by_label="command")
+        health = check_connection(connection, actor="command")
         for scope, result in health.checked:
             self.stdout.write(f"{scope}: {result}")
         if not health.is_ok:
@@ -66,7 +66,7 @@ class Command(BaseCommand):
 
     def _check_assumptions(self, connection: Connection, file: Path | None) -> None:
         try:
-            row = check_assumptions(connection, by_label="command")
+            row = check_assumptions(connection, actor="command")
         except IntegrationError as error:
             raise CommandError(error.message) from error
         columns = ("name", "verdict", "assumed", "seen", "meaning")
@@ -94,7 +94,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no domain {name}. Make it with createdomain, or look at its spelling."
             )
-        proof = prove(domain, by_label="command")
+        proof = prove(domain, actor="command")
         for finding in proof.findings:
             verdict = "refused" if finding.is_stopped else "NOT STOPPED"
             self.stdout.write(f"{verdict}: {finding.attempt.title}. {finding.how}")

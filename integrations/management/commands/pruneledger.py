@@ -41,7 +41,7 @@ class Command(BaseCommand):
         refusals = []
         for chain in chains:
             try:
-                done = prune_chain(chain, before=before, by_label="command", writes=not options["dry_run"])
+                done = prune_chain(chain, before=before, actor="command", writes=not options["dry_run"])
             except (PruningRefused, Unsealable) as refusal:
                 refusals.append(str(refusal))
                 continue

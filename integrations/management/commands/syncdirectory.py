@@ -37,9 +37,9 @@ class Command(BaseCommand):
         kind = SyncKind.CHANGES if options["changes"] else SyncKind.FULL
         try:
             if options["dry_run"]:
-                run = runs.preview(connection, kind=kind, by_label="command")
+                run = runs.preview(connection, kind=kind, actor="command")
             else:
-                run = self._carry_out(runs.request_sync(connection, kind=kind, by_label="command"))
+                run = self._carry_out(runs.request_sync(connection, kind=kind, actor="command"))
         except (runs.SyncRefused, IntegrationError) as error:
             raise CommandError(str(error)) from error
         if run.state in READ_TO_END and not options["dry_run"]:

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        count = pause_restored(by_label="command")
+        count = pause_restored(actor="command")
         self.stdout.write(
             f"{count} paused. Check each connection on its Outreach page, then resume writing there."
         )

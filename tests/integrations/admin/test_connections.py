@@ -72,7 +72,7 @@ def test_sync_now_queues_a_run_that_reads_the_directory(
 def test_a_second_sync_is_refused_in_words_and_the_other_domains_begins(
     staff: Client, connection: Connection, bystander: Connection
 ) -> None:
-    request_sync(connection, kind=SyncKind.FULL, by_label="schedule")
+    request_sync(connection, kind=SyncKind.FULL, actor="schedule")
 
     told = act(staff, "sync_now", connection, bystander)
 
@@ -122,7 +122,7 @@ def test_the_page_shows_permissions_as_requested_granted_and_used(
     staff: Client, connect: Callable[..., Connection], domain: Domain, owner: User
 ) -> None:
     connection = connect(domain, owner, scopes=("users.all", "teams.read"))
-    carry_out(request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    carry_out(request_sync(connection, kind=SyncKind.FULL, actor="test").pk)
 
     page = staff.get(f"{PAGE}{connection.pk}/change/")
 
@@ -176,7 +176,7 @@ def test_lists_narrow_to_a_domain_and_to_what_outreach_still_lists(
     staff: Client, connection: Connection, bystander: Connection
 ) -> None:
     for one in (connection, bystander):
-        carry_out(request_sync(one, kind=SyncKind.FULL, by_label="test").pk)
+        carry_out(request_sync(one, kind=SyncKind.FULL, actor="test").pk)
     gone = Mailbox.objects.filter(connection=connection).order_by("pk")[0]
     Mailbox.objects.filter(pk=gone.pk).update(retired_at=gone.changed_at)
 
@@ -186,7 +186,7 @@ def test_lists_narrow_to_a_domain_and_to_what_outreach_still_lists(
 
 
 def test_a_run_shows_the_first_rejected_records_and_no_more(staff: Client, connection: Connection) -> None:
-    run = request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = request_sync(connection, kind=SyncKind.FULL, actor="test")
     RejectedRecord.objects.bulk_create(
         RejectedRecord(
             connection=connection, run=run, kind="person", remote_id=str(number), reason=f"reason-{number:03}"
@@ -201,7 +201,7 @@ def test_a_run_shows_the_first_rejected_records_and_no_more(staff: Client, conne
 
 
 def test_ledger_entries_are_found_by_their_job(staff: Client, connection: Connection) -> None:
-    run = request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = request_sync(connection, kind=SyncKind.FULL, actor="test")
     carry_out(run.pk)
 
     page = staff.get("/admin/integrations/ledgerentry/", {"q": f'"sync {run.pk}"'})
@@ -253,7 +253,7 @@ def test_a_day_of_the_ledger_shows_that_day_alone(
 
 
 def test_a_long_list_asks_nothing_of_every_row_for_its_dates(staff: Client, connection: Connection) -> None:
-    carry_out(request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    carry_out(request_sync(connection, kind=SyncKind.FULL, actor="test").pk)
 
     with CaptureQueriesContext(database) as queries:
         staff.get("/admin/integrations/person/")

@@ -215,7 +215,7 @@ def test_ten_429s_of_a_second_stop_nothing_for_longer_than_they_say(sandbox, con
     """Each says that the hour's allowance is spent, and that the hour ends in a second."""
     sandbox.faults.add("rate_limited", path="/api/v2/users", times=10, retry_after=spelling, seconds=1)
 
-    run = runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    run = runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, actor="test").pk)
     row = CallBudget.objects.get(connection=connection)
 
     assert run.state == RunState.WAITING
@@ -259,7 +259,7 @@ def test_a_pause_that_outreach_asks_for_holds_for_every_session(sandbox, connect
 def test_a_spent_allowance_lets_a_sync_wait_without_a_call(sandbox, connection, small):
     take_all(HourlyBudget(connection.pk, background=True))
 
-    run = runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    run = runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, actor="test").pk)
 
     assert (run.state, sandbox.requests) == (RunState.WAITING, [])
     assert run.resume_at is not None

@@ -36,7 +36,7 @@ def get_acts(connection: Connection) -> list[tuple[str, str, str, str]]:
 
 @pytest.mark.parametrize("scope", READS)
 def test_a_sync_leaves_out_what_is_switched_off_and_says_who_did_it(sandbox, connection, scope):
-    switch_off(connection, scope, by_label=BY, reason=WHY)
+    switch_off(connection, scope, actor=BY, reason=WHY)
 
     run = run_sync(connection)
 
@@ -54,7 +54,7 @@ def test_work_under_way_stops_at_its_next_call(sandbox, connection, seen_at_once
         open_gateway(connection, job="test") as gateway,
     ):
         gateway.read_mailboxes(["1"])
-        switch_off(Connection.objects.get(pk=connection.pk), "mailboxes.all", by_label=BY, reason=WHY)
+        switch_off(Connection.objects.get(pk=connection.pk), "mailboxes.all", actor=BY, reason=WHY)
         gateway.publish_signature("5001", "<p>ours</p>")
 
     assert [entry.method for entry in sandbox.requests] == ["GET"]
@@ -64,7 +64,7 @@ def test_work_under_way_stops_at_its_next_call(sandbox, connection, seen_at_once
 
 def test_no_way_leads_out_while_everything_is_switched_off(sandbox, connection):
     for scope in list(connection.scopes_granted):
-        switch_off(connection, scope, by_label=BY, reason=WHY)
+        switch_off(connection, scope, actor=BY, reason=WHY)
     Person.objects.create(
         connection=connection,
         remote_id="1",
@@ -90,9 +90,9 @@ def test_no_way_leads_out_while_everything_is_switched_off(sandbox, connection):
 def test_switching_is_in_the_ledger_with_who_and_why_and_ends_in_the_same_state(sandbox, connection):
     before = get_values(connection)
 
-    switch_off(connection, "teams.read", by_label=BY, reason=WHY)
+    switch_off(connection, "teams.read", actor=BY, reason=WHY)
     dark = say_why_blocked(connection, "teams.read")
-    switch_on(connection, "teams.read", by_label="boss@acme.example", reason="Closed.")
+    switch_on(connection, "teams.read", actor="boss@acme.example", reason="Closed.")
 
     assert f"switched off here by {BY} on " in dark and dark.endswith("Switch it on on the Outreach page.")
     assert get_values(connection) == before
@@ -104,14 +104,14 @@ def test_switching_is_in_the_ledger_with_who_and_why_and_ends_in_the_same_state(
 
 def test_what_is_not_granted_or_off_already_is_not_switched(sandbox, connect, domain, owner):
     connection = connect(domain, owner, scopes=("users.all", "teams.read"))
-    switch_off(connection, "teams.read", by_label=BY, reason=WHY)
+    switch_off(connection, "teams.read", actor=BY, reason=WHY)
     before = get_values(connection)
 
     for scope in ("teams.read", "mailboxes.all", "sequences.all"):
         with pytest.raises(SwitchRefused):
-            switch_off(connection, scope, by_label=BY, reason="again")
+            switch_off(connection, scope, actor=BY, reason="again")
     with pytest.raises(SwitchRefused):
-        switch_on(connection, "users.all", by_label=BY, reason="again")
+        switch_on(connection, "users.all", actor=BY, reason="again")
 
     assert get_values(connection) == before
     assert say_why_blocked(connection, "mailboxes.all").startswith(
@@ -123,8 +123,8 @@ def test_a_switch_outlives_connecting_again_and_a_narrower_request(trip, sandbox
     monkeypatch.setattr("integrations.disconnect.steps.SEEN_AFTER_SECONDS", 0)
     trip.walk()
     first = Connection.objects.get(domain=domain)
-    switch_off(first, "users.all", by_label=BY, reason=WHY)
-    request_disconnect(first, restores=False, by_label=BY)
+    switch_off(first, "users.all", actor=BY, reason=WHY)
+    request_disconnect(first, restores=False, actor=BY)
     continue_disconnect(first.pk)
     sandbox.requests.clear()
 
@@ -203,7 +203,7 @@ def test_the_pages_that_go_dark_tell_a_switch_from_a_grant_that_is_missing(
 ):
     connection = connect(domain, owner, scopes=("users.all", "mailboxes.all", "prospects.read"))
     connection.sync_runs.create(kind="full", state="complete", started_by_label="test")
-    switch_off(connection, "users.all", by_label=BY, reason=WHY)
+    switch_off(connection, "users.all", actor=BY, reason=WHY)
     client.force_login(owner)
 
     groups = words_of(client.get(reverse("signatures:groups", args=[domain.name])))
@@ -217,7 +217,7 @@ def test_the_pages_that_go_dark_tell_a_switch_from_a_grant_that_is_missing(
 
 def test_a_delivery_says_on_its_own_page_who_switched_it_off(client, sandbox, connection, domain, owner):
     connection.sync_runs.create(kind="full", state="complete", started_by_label="test")
-    switch_off(connection, "mailboxes.all", by_label=BY, reason=WHY)
+    switch_off(connection, "mailboxes.all", actor=BY, reason=WHY)
     client.force_login(owner)
 
     page = words_of(client.get(reverse("signatures:deliveries", args=[domain.name])))

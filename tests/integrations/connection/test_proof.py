@@ -23,7 +23,7 @@ def get_entries(domain) -> list[tuple[str, str, str]]:
 def test_a_domain_that_was_never_connected_can_be_proved(domain, other_domain):
     assert get_last_proof(domain) is None
 
-    proof = prove(domain, by_label="dana@acme.example")
+    proof = prove(domain, actor="dana@acme.example")
 
     assert proof.holds
     assert get_entries(domain) == [("call", "refused", "")] * len(ATTEMPTS) + [

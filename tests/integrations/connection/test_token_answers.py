@@ -101,7 +101,7 @@ def test_invalid_client_keeps_the_tokens_and_names_the_operator(sandbox, connect
 
     settings.OUTREACH_CLIENT_SECRET = right
     connection.refresh_from_db()
-    health = check_connection(connection, by_label="owner@acme.example")
+    health = check_connection(connection, actor="owner@acme.example")
 
     assert health.is_ok, health.sentence
     assert Connection.objects.get(pk=connection.pk).state == ConnectionState.ACTIVE

@@ -133,5 +133,5 @@ def test_i9_a_wrong_key_keeps_the_tokens_and_says_what_to_do(sandbox, connection
     settings.TOKEN_KEYS = right
     Connection.objects.filter(pk=connection.pk).update(refreshed_at="2026-01-01T00:00:00Z")
     connection.refresh_from_db()
-    assert check_connection(connection, by_label="test").is_ok
+    assert check_connection(connection, actor="test").is_ok
     assert get_values(connection)["state"] == ConnectionState.ACTIVE

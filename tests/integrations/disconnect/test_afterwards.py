@@ -25,7 +25,7 @@ pytestmark = [
 
 
 def test_r6_afterwards_nothing_calls_outreach(sandbox, connection, domain, owner, client):
-    queued = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    queued = runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
     stale = Connection.objects.get(pk=connection.pk)
     leave(connection)
     continue_disconnect(connection.pk)
@@ -33,15 +33,13 @@ def test_r6_afterwards_nothing_calls_outreach(sandbox, connection, domain, owner
 
     runs.carry_out(queued.pk)
     for refused in (
-        lambda: runs.request_sync(
-            Connection.objects.get(pk=connection.pk), kind=SyncKind.FULL, by_label="test"
-        ),
+        lambda: runs.request_sync(Connection.objects.get(pk=connection.pk), kind=SyncKind.FULL, actor="test"),
         lambda: call_command("syncdirectory", domain=domain.name),
         lambda: call_command("checkconnection", domain=domain.name),
         lambda: lookup.read_signature(stale, person_remote_id="1", mailbox_remote_id="1", job="test"),
         lambda: lookup.find_prospect(stale, "somebody@example.com", asked=(), job="test"),
         lambda: renew_now(stale, job="test"),
-        lambda: request_disconnect(stale, restores=True, by_label="test"),
+        lambda: request_disconnect(stale, restores=True, actor="test"),
     ):
         with pytest.raises((runs.SyncRefused, CommandError, ConnectionLost, DisconnectRefused)):
             refused()
@@ -51,7 +49,7 @@ def test_r6_afterwards_nothing_calls_outreach(sandbox, connection, domain, owner
             open_gateway(stale, job="test", for_restoring=restoring) as gateway,
         ):
             gateway.publish_signature("1", "<p>ours</p>")
-    assert not check_connection(stale, by_label="test").is_ok
+    assert not check_connection(stale, actor="test").is_ok
     for task in (tasks.sync_changes, tasks.sync_everything, tasks.refresh_tokens, tasks.sweep_connections):
         task()
     tasks.continue_disconnect(connection_id=str(connection.pk))

@@ -24,7 +24,7 @@ from integrations.models import Connection, Mailbox, SyncKind
 from signatures.delivery.digest import digest
 from signatures.models import Placement, Snapshot
 row = Connection.objects.get()
-sync.carry_out(sync.request_sync(row, kind=SyncKind.FULL, by_label="test").pk)
+sync.carry_out(sync.request_sync(row, kind=SyncKind.FULL, actor="test").pk)
 ours, most = sys.argv[1], int(sys.argv[2])
 mailboxes = list(Mailbox.objects.exclude(is_editable=False).order_by("pk")[:most])
 keys = [dict(domain=row.domain, account_key=row.account_key, mailbox_remote_id=each.remote_id) for each in mailboxes]
@@ -42,7 +42,7 @@ from integrations.disconnect.steps import continue_disconnect, request_disconnec
 from integrations.models import Connection, Receipt
 from signatures.delivery.restore import restore_connection
 row = Connection.objects.get()
-request_disconnect(row, restores=True, by_label="dana@acme.example")
+request_disconnect(row, restores=True, actor="dana@acme.example")
 restore_connection(row.pk)
 assert continue_disconnect(row.pk)
 print(Receipt.objects.get().payload)

@@ -171,7 +171,7 @@ def test_after_a_loss_nothing_is_called_and_the_receipt_says_that_no_token_was_h
 
 def test_the_call_afterwards_obeys_the_switches_too(sandbox, connection):
     for scope in ("users.all", "teams.read", "mailboxes.all"):
-        switch_off(connection, scope, by_label="dana@acme.example", reason="The audit is open.")
+        switch_off(connection, scope, actor="dana@acme.example", reason="The audit is open.")
 
     content = end(connection).content
 

@@ -42,7 +42,7 @@ def test_a_second_request_is_refused_and_changes_nothing(sandbox, connection):
         leave(connection, restores=True)
     connection.refresh_from_db()
     with pytest.raises(runs.SyncRefused):
-        runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+        runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
 
     assert get_values(connection) == before
 

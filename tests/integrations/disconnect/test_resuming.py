@@ -44,7 +44,7 @@ def test_a_renewal_under_way_is_waited_for(sandbox, connection):
 
 
 def test_a_sync_under_way_is_waited_for_and_one_that_was_killed_is_not(sandbox, connection):
-    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
     connection.sync_runs.update(state=RunState.RUNNING, lease_until=timezone.now() + timedelta(minutes=1))
     leave(connection)
 

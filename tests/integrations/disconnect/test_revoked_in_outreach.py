@@ -23,7 +23,7 @@ pytestmark = [
 
 
 def test_r3_revoked_in_outreach_one_call_finds_out_and_queued_work_ends_skipped(sandbox, connection, domain):
-    queued = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    queued = runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
     Connection.objects.filter(pk=connection.pk).update(
         refreshed_at=timezone.now() - timedelta(hours=3), access_expires_at=timezone.now()
     )

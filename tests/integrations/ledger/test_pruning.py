@@ -152,7 +152,7 @@ def test_entries_before_a_checkpoint_are_put_in_by_nobody(aged):
 def test_a_forged_checkpoint_opens_the_trigger_and_is_found(aged):
     first = LedgerEntry.objects.get(domain=aged, sequence=1)
     prune_chain(
-        LedgerChain.objects.get(pk=aged.pk), before=timezone.now() - timedelta(days=550), by_label="command"
+        LedgerChain.objects.get(pk=aged.pk), before=timezone.now() - timedelta(days=550), actor="command"
     )
     real = LedgerCheckpoint.objects.get()
     second = LedgerEntry.objects.get(domain=aged, sequence=2)

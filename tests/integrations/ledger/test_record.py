@@ -86,7 +86,7 @@ def test_l5_the_ledger_agrees_with_outreachs_own_log_to_the_last_call(
     monkeypatch.setattr("integrations.disconnect.steps.SEEN_AFTER_SECONDS", 0)
 
     def full():
-        return runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+        return runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, actor="test").pk)
 
     def write(number, html):
         with open_gateway(connection, job="delivery 1", actor_label="dana@acme.example") as gateway:
@@ -126,8 +126,8 @@ def test_l5_the_ledger_agrees_with_outreachs_own_log_to_the_last_call(
     old()
     sandbox.faults.add("retry_later", path="/oauth/token")
     attempt(lambda: renew_now(connection, job="test"))
-    attempt(lambda: check_connection(connection, by_label="dana@acme.example"))
-    request_disconnect(Connection.objects.get(pk=connection.pk), restores=False, by_label="dana@acme.example")
+    attempt(lambda: check_connection(connection, actor="dana@acme.example"))
+    request_disconnect(Connection.objects.get(pk=connection.pk), restores=False, actor="dana@acme.example")
     assert continue_disconnect(connection.pk)
 
     assert count_in_ledger(domain) == count_in_outreach(sandbox)
@@ -171,7 +171,7 @@ def test_l5_the_page_of_scopes_used_equals_outreachs_log_after_random_runs(
 
     def read(kind):
         connection.sync_runs.filter(state="waiting").update(state="failed")
-        return runs.carry_out(runs.request_sync(connection, kind=kind, by_label="test").pk)
+        return runs.carry_out(runs.request_sync(connection, kind=kind, actor="test").pk)
 
     def write():
         with open_gateway(connection, job="delivery 1", actor_label=owner.email) as gateway:
@@ -182,7 +182,7 @@ def test_l5_the_page_of_scopes_used_equals_outreachs_log_after_random_runs(
         lambda: read(SyncKind.CHANGES),
         write,
         lambda: lookup.find_prospect(connection, "nobody@example.com", asked=("title",), job="preview"),
-        lambda: check_connection(connection, by_label=owner.email),
+        lambda: check_connection(connection, actor=owner.email),
         fail_once,
     ]
     for act in chance.choices(acts, weights=[2, 3, 6, 2, 1, 2], k=14):

@@ -32,7 +32,7 @@ def test_a_longer_text_is_left_out_and_the_longest_that_fits_is_read(sandbox, co
     sandbox.directory.update("users", 5, **{field: "x" * (LONGEST_TEXT + 1)})
     sandbox.directory.update("users", 6, **{field: "y" * LONGEST_TEXT})
 
-    run = runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    run = runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, actor="test").pk)
 
     assert (run.state, run.people_read, run.rejected) == ("complete", 24, 0)
     column = {"phone_number": "phone"}.get(field, field)

@@ -165,7 +165,7 @@ def test_a_database_that_is_away_for_a_moment_ends_no_sync(sandbox, connection, 
             with database.cursor() as cursor:
                 cursor.execute("ALTER TABLE integrations_mailbox RENAME TO away")
 
-    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
     try:
         waiting = runs.carry_out(run.pk, progress=take_away)
     finally:
@@ -186,7 +186,7 @@ def test_a_database_that_cannot_note_the_outage_leaves_a_lease_that_lapses(sandb
             with database.cursor() as cursor:
                 cursor.execute("ALTER TABLE integrations_syncrun RENAME TO away")
 
-    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
     try:
         runs.carry_out(run.pk, progress=take_away)
     finally:
@@ -213,7 +213,7 @@ def test_the_lease_is_renewed_each_time_a_page_is_asked_for_again(sandbox, conne
             leases.append(SyncRun.objects.get(pk=run.pk).lease_until)
 
     sandbox.faults.add("status", path="/api/v2/users", status=504, times=6)
-    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
     run = runs.carry_out(run.pk, progress=watch)
 
     assert run.state == RunState.COMPLETE
@@ -258,7 +258,7 @@ def test_a_record_that_tells_not_even_its_id_retires_nobody_and_is_asked_for_aga
     sandbox.faults.add("poisoned", path="/api/v2/users", record=bad, times=None)
 
     run = run_sync(mirrored)
-    again = runs.request_sync(mirrored, kind=SyncKind.CHANGES, by_label="test")
+    again = runs.request_sync(mirrored, kind=SyncKind.CHANGES, actor="test")
     sandbox.faults.clear()
     sandbox.requests.clear()
     healed = runs.carry_out(again.pk)

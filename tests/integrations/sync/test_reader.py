@@ -137,7 +137,7 @@ def test_nothing_granted_to_read_refuses_the_run_without_a_call(sandbox, connect
     connection = connect(domain, owner, scopes=("prospects.read",))
 
     with pytest.raises(sync_runs.SyncRefused, match="none of the permissions"):
-        sync_runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+        sync_runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
 
     assert sandbox.requests == []
 
@@ -148,7 +148,7 @@ def test_a_preview_writes_nothing_but_the_ledger(sandbox, mirrored):
     before = get_mirror(mirrored)
     runs = mirrored.sync_runs.count()
 
-    run = sync_runs.preview(mirrored, kind=SyncKind.FULL, by_label="test")
+    run = sync_runs.preview(mirrored, kind=SyncKind.FULL, actor="test")
 
     assert (run.pk, run.changed) == (None, 1) and run.retired >= 1
     assert (get_mirror(mirrored), mirrored.sync_runs.count()) == (before, runs)

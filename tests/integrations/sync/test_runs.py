@@ -68,12 +68,12 @@ def test_a_short_429_is_waited_for_in_place(sandbox, connection):
 
 
 def test_a_second_run_says_that_one_is_running(sandbox, connection, bystander):
-    first = runs.request_sync(connection, kind=SyncKind.FULL, by_label="dana@acme.example")
+    first = runs.request_sync(connection, kind=SyncKind.FULL, actor="dana@acme.example")
 
     with pytest.raises(runs.SyncRefused, match=r"running already.*dana@acme\.example"):
-        runs.request_sync(connection, kind=SyncKind.CHANGES, by_label="test")
+        runs.request_sync(connection, kind=SyncKind.CHANGES, actor="test")
 
-    assert runs.request_sync(bystander, kind=SyncKind.FULL, by_label="test").pk
+    assert runs.request_sync(bystander, kind=SyncKind.FULL, actor="test").pk
     assert runs.carry_out(first.pk).state == RunState.COMPLETE
 
 
@@ -98,7 +98,7 @@ def test_a_task_that_comes_again_while_its_run_is_under_way_makes_no_request(
             again = runs.carry_out(run.pk)
             second.append((again.state, len(sandbox.requests) - before))
 
-    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
     run = runs.carry_out(run.pk, progress=hand_in_again)
 
     assert len(second) > 3 and set(second) == {(RunState.RUNNING, 0)}
@@ -108,7 +108,7 @@ def test_a_task_that_comes_again_while_its_run_is_under_way_makes_no_request(
 
 
 def test_a_run_whose_process_may_be_dead_is_not_simply_taken_over(sandbox, connection):
-    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
     SyncRun.objects.filter(pk=run.pk).update(
         state=RunState.RUNNING, lease_until=timezone.now() - timedelta(hours=1)
     )
@@ -127,7 +127,7 @@ def test_revoked_in_mid_run_the_run_is_skipped_and_the_connection_lost(
             seen.append(len(sandbox.requests))
             sandbox.oauth.revoke_all()
 
-    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
     run = runs.carry_out(run.pk, progress=revoke)
 
     after = [(entry.path, entry.status) for entry in sandbox.requests[seen[0] :]]
@@ -145,7 +145,7 @@ def test_an_unknown_failure_is_our_bug_and_is_told_in_run_ledger_and_log(
         raise ZeroDivisionError("a bug of ours")
 
     monkeypatch.setattr("integrations.sync.mirror.Mirror.put_teams", break_down)
-    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
 
     with caplog.at_level("ERROR"), pytest.raises(ZeroDivisionError):
         runs.carry_out(run.pk)
@@ -177,7 +177,7 @@ def test_only_a_complete_run_is_announced(sandbox, connection, bystander):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_lapsed_run_is_interrupted_and_started_again(sandbox, connection, bystander):
-    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test", confirms_removals=True)
+    run = runs.request_sync(connection, kind=SyncKind.FULL, actor="test", confirms_removals=True)
     SyncRun.objects.filter(pk=run.pk).update(
         state=RunState.RUNNING, lease_until=timezone.now() - timedelta(seconds=1)
     )
@@ -201,7 +201,7 @@ def test_whoever_was_taken_for_dead_writes_nothing_more(sandbox, connection, sma
         if run.people_read:
             SyncRun.objects.filter(pk=run.pk).update(state=RunState.INTERRUPTED, lease_until=None)
 
-    run = runs.request_sync(connection, kind=SyncKind.FULL, by_label="test")
+    run = runs.request_sync(connection, kind=SyncKind.FULL, actor="test")
     run = runs.carry_out(run.pk, progress=take_away)
 
     assert run.state == RunState.INTERRUPTED

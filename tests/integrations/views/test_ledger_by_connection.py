@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def two(sandbox, connection, connect, domain, owner, without_waiting):
     """An earlier connection that read everything and ended, and the present one that read nothing."""
     run_sync(connection)
-    request_disconnect(connection, by_label=owner.email, restores=False)
+    request_disconnect(connection, actor=owner.email, restores=False)
     continue_disconnect(str(connection.pk))
     connection.refresh_from_db()
     assert connection.state == ConnectionState.DISCONNECTED

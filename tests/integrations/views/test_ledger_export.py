@@ -198,7 +198,7 @@ def test_the_documented_commands_verify_it_without_us(export, tmp_path):
 def test_an_export_after_pruning_is_whole_from_the_checkpoint_on(signed_in, domain, write_entry, tmp_path):
     for days in (500, 450, 0):
         write_entry(domain, action="paused", outcome="done", at=timezone.now() - timedelta(days=days))
-    prune_chain(LedgerChain.objects.get(pk=domain.pk), before=get_limit(), by_label="command")
+    prune_chain(LedgerChain.objects.get(pk=domain.pk), before=get_limit(), actor="command")
 
     response = signed_in(Role.OWNER).post(
         reverse("integrations:ledger_export", args=[domain.name]), {"format": "jsonl"}

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def read(connection: Connection, kind: SyncKind = SyncKind.CHANGES) -> SyncRun:
-    return runs.carry_out(runs.request_sync(connection, kind=kind, by_label="test").pk)
+    return runs.carry_out(runs.request_sync(connection, kind=kind, actor="test").pk)
 
 
 def read_and_follow(connection: Connection) -> None:
@@ -227,7 +227,7 @@ def test_sweep_finds_unclaimed_lapsed_and_waiting_deliveries_and_no_others(ready
 
 def test_sweep_finds_the_restore_of_a_connection_that_is_leaving(ready, deliver):
     deliver()
-    request_disconnect(ready, restores=True, by_label="test")
+    request_disconnect(ready, restores=True, actor="test")
     OrmQ.objects.all().delete()
 
     sweep_deliveries()
@@ -238,7 +238,7 @@ def test_sweep_finds_the_restore_of_a_connection_that_is_leaving(ready, deliver)
 def test_sweep_leaves_a_restore_that_is_being_made_and_begins_an_abandoned_one_anew(sandbox, ready, deliver):
     before = get_held(sandbox)
     deliver()
-    request_disconnect(ready, restores=True, by_label="test")
+    request_disconnect(ready, restores=True, actor="test")
     making = DeliveryRun.objects.create(
         domain=ready.domain,
         connection=ready,

@@ -288,7 +288,7 @@ def test_pause_stops_new_writes_within_five_seconds_and_resuming_finishes(sandbo
     paused_at: list[float] = []
 
     def pause() -> None:
-        lifecycle.pause(Connection.objects.get(pk=started.connection_id), by_label="test")
+        lifecycle.pause(Connection.objects.get(pk=started.connection_id), actor="test")
         paused_at.append(time.time())
 
     thread = act_after_first_write(sandbox, pause)
@@ -300,7 +300,7 @@ def test_pause_stops_new_writes_within_five_seconds_and_resuming_finishes(sandbo
     assert late == []
     assert 0 < paused.delivered < len(planned)
     sandbox.faults.clear()
-    lifecycle.resume(Connection.objects.get(pk=started.connection_id), by_label="test")
+    lifecycle.resume(Connection.objects.get(pk=started.connection_id), actor="test")
     run = carry_out(started.pk)
     assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned))
     assert sorted(get_writes(sandbox)) == sorted(planned)

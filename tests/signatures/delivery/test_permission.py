@@ -24,7 +24,7 @@ BY, WHY = "dana@acme.example", "The audit is open"
 def test_a_queued_delivery_ends_with_who_switched_it_off_and_why(sandbox, ready, domain):
     run = plan_delivery(domain, by_label="test")
     start_delivery(run, by_label="test")
-    switch_off(ready, "mailboxes.all", by_label=BY, reason=WHY)
+    switch_off(ready, "mailboxes.all", actor=BY, reason=WHY)
     sandbox.requests.clear()
 
     ended = carry_out(run.pk)
@@ -37,20 +37,20 @@ def test_a_queued_delivery_ends_with_who_switched_it_off_and_why(sandbox, ready,
 def test_nothing_is_planned_while_it_is_off_and_everything_goes_on_when_it_is_on(
     sandbox, ready, domain, deliver
 ):
-    switch_off(ready, "mailboxes.all", by_label=BY, reason=WHY)
+    switch_off(ready, "mailboxes.all", actor=BY, reason=WHY)
     sandbox.requests.clear()
 
     with pytest.raises(DeliveryBlocked, match="switched off here"):
         plan_delivery(domain, by_label="test")
     assert list(sandbox.requests) == []
 
-    switch_on(ready, "mailboxes.all", by_label=BY, reason="Closed")
+    switch_on(ready, "mailboxes.all", actor=BY, reason="Closed")
     assert get_delivered(deliver())
 
 
 def test_other_switches_leave_deliveries_alone(sandbox, ready, deliver):
     for scope in ("users.all", "teams.read", "prospects.read"):
-        switch_off(ready, scope, by_label=BY, reason=WHY)
+        switch_off(ready, scope, actor=BY, reason=WHY)
 
     assert get_delivered(deliver())
 
@@ -58,10 +58,10 @@ def test_other_switches_leave_deliveries_alone(sandbox, ready, deliver):
 def test_leaving_while_it_is_off_writes_nothing_and_tells_which_mailboxes_were_left(sandbox, ready, deliver):
     delivered = get_delivered(deliver())
     held = get_held(sandbox)
-    switch_off(ready, "mailboxes.all", by_label=BY, reason=WHY)
+    switch_off(ready, "mailboxes.all", actor=BY, reason=WHY)
     sandbox.requests.clear()
 
-    request_disconnect(ready, restores=True, by_label=BY)
+    request_disconnect(ready, restores=True, actor=BY)
     restore_connection(ready.pk)
 
     assert (get_writes(sandbox), get_held(sandbox)) == ([], held)

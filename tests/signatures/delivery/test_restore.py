@@ -127,7 +127,7 @@ def test_after_a_restore_the_next_delivery_keeps_what_the_owner_wrote_since(
 def test_reconnecting_without_restoring_never_takes_our_signature_for_an_original(
     sandbox, ready, before, delivered, deliver, domain, owner, connect
 ):
-    request_disconnect(ready, restores=False, by_label="test")
+    request_disconnect(ready, restores=False, actor="test")
     steps.continue_disconnect(str(ready.pk))
     again = connect(domain, owner)
     read_directory(again)
@@ -150,7 +150,7 @@ def change_template(domain, source: str) -> None:
 def test_an_edit_made_between_two_connections_is_still_known_as_one(
     sandbox, ready, delivered, deliver, domain, owner, connect
 ):
-    request_disconnect(ready, restores=False, by_label="test")
+    request_disconnect(ready, restores=False, actor="test")
     steps.continue_disconnect(str(ready.pk))
     sandbox.directory.set_signature(int(delivered[0]), "<p>Written while you were away</p>")
     read_directory(connect(domain, owner))
@@ -163,7 +163,7 @@ def test_an_edit_made_between_two_connections_is_still_known_as_one(
 
 def test_leaving_restores_first_and_only_then_revokes(sandbox, ready, before, delivered):
     sandbox.directory.set_signature(int(delivered[0]), "<p>Mine</p>")
-    request_disconnect(ready, restores=True, by_label="owner@acme.example")
+    request_disconnect(ready, restores=True, actor="owner@acme.example")
     assert get_signature_service().describe_restore(ready) == Restoration(
         total=len(delivered), owed=len(delivered)
     )
@@ -181,7 +181,7 @@ def test_leaving_restores_first_and_only_then_revokes(sandbox, ready, before, de
 
 
 def test_restore_killed_between_its_end_and_its_report_is_reported_later(sandbox, ready, delivered):
-    request_disconnect(ready, restores=True, by_label="test")
+    request_disconnect(ready, restores=True, actor="test")
     restore_connection(ready.pk)
     Connection.objects.filter(pk=ready.pk).update(disconnect_step=DisconnectStep.RESTORING)
     sandbox.requests.clear()
@@ -217,7 +217,7 @@ def test_restore_waits_for_a_delivery_that_is_being_written(sandbox, ready, deli
 
 def test_leaving_restores_while_deliveries_are_paused(sandbox, ready, before, delivered):
     Connection.objects.filter(pk=ready.pk).update(paused_at=timezone.now())
-    request_disconnect(ready, restores=True, by_label="test")
+    request_disconnect(ready, restores=True, actor="test")
 
     restore_connection(ready.pk)
 

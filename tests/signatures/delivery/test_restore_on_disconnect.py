@@ -55,7 +55,7 @@ def delivered(before, deliver) -> list[str]:
 
 @pytest.fixture
 def leaving(ready, delivered) -> Connection:
-    return request_disconnect(ready, restores=True, by_label="dana@acme.example")
+    return request_disconnect(ready, restores=True, actor="dana@acme.example")
 
 
 def get_place(connection: Connection) -> tuple[str, str]:
@@ -207,7 +207,7 @@ def test_access_that_ended_in_the_middle_asks_and_a_person_leaves_the_rest(
     assert get_place(leaving) == STILL_THERE
     for number in (len(delivered) - 1, 0):
         with pytest.raises(DisconnectRefused, match=f"It is {len(delivered)} mailboxes by now"):
-            leave_as_they_are(leaving, number=number, by_label="dana@acme.example")
+            leave_as_they_are(leaving, number=number, actor="dana@acme.example")
     assert get_place(leaving) == STILL_THERE
     client.force_login(owner)
     page = client.get(reverse("integrations:outreach", args=[leaving.domain.name])).content.decode()
@@ -272,7 +272,7 @@ def test_a_restore_of_one_sender_never_counts_as_the_restore_of_everybody(sandbo
         person__remote_id=Mailbox.objects.get(remote_id=delivered[0]).person_remote_id
     )
     only = start_restore(ready, by_label="test", only_sender=sender)
-    request_disconnect(ready, restores=True, by_label="test")
+    request_disconnect(ready, restores=True, actor="test")
 
     carry_out_restore(only.pk)
 
@@ -293,7 +293,7 @@ def test_an_earlier_restore_that_did_not_end_is_in_nobodys_way(sandbox, ready, b
     )
     earlier = start_restore(ready, by_label="test", only_sender=sender)
     DeliveryRun.objects.filter(pk=earlier.pk).update(state=state)
-    request_disconnect(ready, restores=True, by_label="test")
+    request_disconnect(ready, restores=True, actor="test")
 
     restore_connection(ready.pk)
 
@@ -319,11 +319,11 @@ def test_access_already_lost_is_no_reason_to_leave_silently(ready, delivered):
     ready.refresh_from_db()
 
     with pytest.raises(DisconnectRefused, match="no original can be put back"):
-        request_disconnect(ready, restores=True, by_label="test")
+        request_disconnect(ready, restores=True, actor="test")
 
     ready.refresh_from_db()
     assert ready.state == ConnectionState.LOST
-    request_disconnect(ready, restores=False, by_label="test")
+    request_disconnect(ready, restores=False, actor="test")
     act = LedgerEntry.objects.get(action="disconnect requested")
     assert act.detail == f"without restoring, {len(delivered)} mailboxes"
 
@@ -331,8 +331,8 @@ def test_access_already_lost_is_no_reason_to_leave_silently(ready, delivered):
 def test_a_permission_that_is_off_asks_and_can_be_switched_on_while_leaving(
     sandbox, ready, before, delivered, client, owner
 ):
-    switch_off(ready, "mailboxes.all", by_label="dana@acme.example", reason="The audit is open")
-    leaving = request_disconnect(ready, restores=True, by_label="dana@acme.example")
+    switch_off(ready, "mailboxes.all", actor="dana@acme.example", reason="The audit is open")
+    leaving = request_disconnect(ready, restores=True, actor="dana@acme.example")
 
     run = restore_connection(leaving.pk)
 
@@ -341,9 +341,9 @@ def test_a_permission_that_is_off_asks_and_can_be_switched_on_while_leaving(
     client.force_login(owner)
     switch = reverse("integrations:outreach_switch", args=[leaving.domain.name, "mailboxes.all"])
     assert client.get(switch).status_code == 200
-    switch_on(leaving, "mailboxes.all", by_label="dana@acme.example", reason="It is closed")
+    switch_on(leaving, "mailboxes.all", actor="dana@acme.example", reason="It is closed")
     run = carry_out_restore(resume_delivery(run, by_label="dana@acme.example").pk)
     assert run.state == DeliveryRunState.COMPLETE
     assert_all_back(sandbox, leaving, before)
     with pytest.raises(SwitchRefused):
-        switch_off(leaving, "mailboxes.all", by_label="dana@acme.example", reason="Too late")
+        switch_off(leaving, "mailboxes.all", actor="dana@acme.example", reason="Too late")

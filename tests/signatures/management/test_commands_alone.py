@@ -86,7 +86,7 @@ def test_a_commands_sync_starts_no_delivery_itself_and_leaves_it_to_the_worker(s
 
 @pytest.mark.parametrize("command", ["previewsignature", "deliversignatures", "checkdrift"])
 def test_a_sync_that_nobody_followed_is_followed_by_the_command_that_needs_it(sandbox, connection, command):
-    runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, by_label="test").pk)
+    runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, actor="test").pk)
     ensure_default_group(connection.domain)
     install_starters(connection.domain, by_label="test")
     email = next(iter(sandbox.directory.users.values())).email
