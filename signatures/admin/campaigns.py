@@ -33,7 +33,6 @@ from signatures.campaigns.editing import (
     set_audience,
     start_campaign,
 )
-from signatures.campaigns.ruleset import get_place
 from signatures.forms.campaigns import BannerForm, CampaignForm, PlaceForm
 from signatures.models import (
     AudienceTally,
@@ -73,7 +72,9 @@ class BannerFormSet(forms.BaseInlineFormSet):
 
     @cached_property
     def place(self) -> BannerPlace:
-        return get_place(self.instance.domain) if self.instance.domain_id else BannerPlace()
+        return (
+            BannerPlace.objects.for_domain(self.instance.domain) if self.instance.domain_id else BannerPlace()
+        )
 
     def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
         return {**super().get_form_kwargs(index), "place": self.place}
@@ -274,7 +275,6 @@ class BannerPlaceAdmin(OperatorAdmin):
     list_filter = ["is_on", DomainFilter]
     list_select_related = ["domain"]
     search_fields = ["domain__name"]
-    hidden = ("pepper_sealed",)
     readonly_fields = ["domain"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

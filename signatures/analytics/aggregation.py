@@ -19,13 +19,12 @@ from django.utils import timezone
 
 from portal.db import update_rows
 from portal.models import Domain
-from signatures.campaigns.ruleset import get_place
 from signatures.models import (
     Banner,
     BannerEvent,
-    BannerPlace,
     Campaign,
     Counted,
+    CountingState,
     DailyCount,
     DailyTotal,
     EventKind,
@@ -81,8 +80,8 @@ def sift_events(
     """
     until = (now or timezone.now()) - SETTLE
     newest = BannerEvent.objects.filter(domain=domain).aggregate(newest=Max("pk"))["newest"]
-    place = get_place(domain)
-    reached = place.sifted_until + REACH if place.sifted_until else None
+    state = CountingState.objects.for_domain(domain, create=True)
+    reached = state.counted_until + REACH if state.counted_until else None
     sifted = Sifted()
     while newest and sifted.judged < limit:
         batch = _sift_batch(domain, sifted, until=until, newest=newest, reached=reached, size=batch_size)
@@ -106,14 +105,14 @@ def recount(
     whose events are no longer kept. Clicks of the first day after that are left as they are: the pictures
     before them are not known any more. is_rehearsal: nothing is changed.
     """
-    removed = get_place(domain).events_removed_until
+    removed = CountingState.objects.for_domain(domain, create=True).events_removed_until
     if removed is not None:
         since = max(since, removed + PICTURE_BEFORE)
     sifted = Sifted()
     last: tuple[datetime, int] = (since, 0)
     while True:
         with transaction.atomic():
-            _lock(domain)
+            CountingState.objects.lock(domain)
             rows = list(_after(domain, last)[:BATCH])
             if not rows:
                 return sifted
@@ -133,7 +132,7 @@ def _sift_batch(
 ) -> datetime | None:
     """The oldest unjudged events are counted; returns when the last of them was, None where there was none."""
     with transaction.atomic():
-        _lock(domain)
+        CountingState.objects.lock(domain)
         events = BannerEvent.objects.filter(domain=domain, is_judged=False, at__lte=until, pk__lte=newest)
         rows = list(events.order_by("at", "pk")[:size])
         if not rows:
@@ -156,13 +155,8 @@ def _take_together(rows: list[BannerEvent]) -> list[BannerEvent]:
 
 def _keep_reached(domain: Domain, at: datetime) -> None:
     """Whatever is older than this from now on came late."""
-    earlier = Q(sifted_until=None) | Q(sifted_until__lt=at)
-    BannerPlace.objects.filter(earlier, pk=domain.pk).update(sifted_until=at)
-
-
-def _lock(domain: Domain) -> None:
-    """Nobody else counts this domain's events until the transaction ends."""
-    list(BannerPlace.objects.select_for_update().filter(pk=domain.pk).values("pk"))
+    earlier = Q(counted_until=None) | Q(counted_until__lt=at)
+    CountingState.objects.filter(earlier, pk=domain.pk).update(counted_until=at)
 
 
 def _find_neighbours(domain: Domain, late: Sequence[BannerEvent]) -> list[BannerEvent]:

@@ -11,8 +11,7 @@ from django.db.models import QuerySet
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
-from signatures.campaigns.ruleset import touch
-from signatures.models import Campaign, RecipientList, RecipientListEntry
+from signatures.models import BannerPlace, Campaign, RecipientList, RecipientListEntry
 
 from .conditions import AudienceError, Condition, Kind, parse_audience
 from .list_files import BadLine, Entry, check_file, read_entries
@@ -55,7 +54,7 @@ def save_list(
             # The same address twice in a file is one entry.
             RecipientListEntry.objects.bulk_create(batch, ignore_conflicts=True)
         count = row.entries.count()
-        touch(domain)
+        BannerPlace.objects.touch(domain)
         record_act(
             "recipient list made" if present is None else "recipient list replaced",
             domain=domain,
@@ -92,7 +91,7 @@ def delete_list(recipient_list: RecipientList, *, by_label: str) -> None:
     )
     row.entries.all().delete()
     row.delete()
-    touch(row.domain)
+    BannerPlace.objects.touch(row.domain)
 
 
 def refuse_missing_lists(domain: Domain, conditions: Collection[Condition]) -> None:

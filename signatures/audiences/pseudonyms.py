@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from integrations.crypto.sealing import open_sealed, seal
 from portal.models import Domain
-from signatures.models import BannerPlace
+from signatures.models import RecipientPrivacy
 
 from .mail_addresses import normalise
 
@@ -31,13 +31,13 @@ def make_keyer(domain: Domain) -> Callable[[str], str]:
 
 
 def _get_pepper(domain: Domain) -> bytes:
-    place, _ = BannerPlace.objects.get_or_create(domain=domain)
-    if not place.pepper_sealed:
+    privacy = RecipientPrivacy.objects.for_domain(domain, create=True)
+    if not privacy.pepper_sealed:
         fresh = seal(secrets.token_hex(32), bound_to=f"pepper:{domain.pk}")
         # Two at once: one of them writes, and both read what it wrote.
-        BannerPlace.objects.filter(pk=place.pk, pepper_sealed="").update(pepper_sealed=fresh)
-        place.refresh_from_db()
-    return _open_pepper(place.pepper_sealed, domain.pk)
+        RecipientPrivacy.objects.filter(pk=domain.pk, pepper_sealed="").update(pepper_sealed=fresh)
+        privacy.refresh_from_db()
+    return _open_pepper(privacy.pepper_sealed, domain.pk)
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,7 @@ from signatures.rendering.errors import RenderRefused
 from signatures.rendering.render import RenderedSignature, render_signature
 from signatures.rendering.template import CompiledTemplate
 from signatures.senders.assignment import choose_template
-from signatures.senders.values import get_banner_place, get_brand, get_values
+from signatures.senders.values import get_banner_slot, get_brand, get_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Composer:
         """Assignments, current versions, the company's words and the banner's place are as they stand now."""
         ids = [sender.pk for sender in senders]
         self._brand = get_brand(self._domain)
-        self._place = get_banner_place(self._domain)
+        self._slot = get_banner_slot(self._domain)
         rows = Assignment.objects.filter(domain=self._domain, template__archived_at=None)
         self._by_group = dict(rows.filter(group__isnull=False).values_list("group_id", "template_id"))
         self._by_sender = dict(rows.filter(sender__in=ids).values_list("sender_id", "template_id"))
@@ -73,7 +73,7 @@ class Composer:
             )
         try:
             rendered = render_signature(
-                self._versions[version_id], get_values(sender, self._brand, self._place)
+                self._versions[version_id], get_values(sender, self._brand, self._slot)
             )
         except RenderRefused as refused:
             return Refusal(refused.code, refused.message)

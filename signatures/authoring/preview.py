@@ -16,16 +16,16 @@ from signatures.rendering import (
     compile_template,
     render_signature,
 )
-from signatures.senders.values import get_banner_place, get_brand, get_size_values, get_values
+from signatures.senders.values import get_banner_slot, get_brand, get_size_values, get_values
 
 from .compose import Composer
 
 
 def get_preview_values(domain: Domain, sender: Sender | None) -> dict[str, str | None]:
     """Return what a preview is made from: this sender's values; for None a sample person at the domain's company."""
-    place = get_banner_place(domain)
+    slot = get_banner_slot(domain)
     if sender is not None:
-        return get_values(sender, get_brand(domain), place)
+        return get_values(sender, get_brand(domain), slot)
     brand = get_brand(domain)
     kept = {
         field.name: getattr(brand, field.name.removeprefix("company."))
@@ -33,8 +33,10 @@ def get_preview_values(domain: Domain, sender: Sender | None) -> dict[str, str |
         if field.source is Source.COMPANY
     }
     values: dict[str, str | None] = {field.name: kept.get(field.name) or field.sample for field in FIELDS}
-    values.update((field.name, None) for field in FIELDS if field.source is Source.BANNER and not place.is_on)
-    return values | get_size_values(place)
+    values.update(
+        (field.name, None) for field in FIELDS if field.source is Source.BANNER and not slot.place.is_on
+    )
+    return values | get_size_values(slot.place)
 
 
 def render_version(version: TemplateVersion, sender: Sender | None) -> RenderedSignature:

@@ -18,7 +18,6 @@ from signatures.senders.mailbox_status import get_fallback_template
 from .checks import CampaignRefused, check_place, refuse
 from .images import take_in
 from .revisions import keep_edition
-from .ruleset import get_place, touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def save_banner(
     for name, value in asdict(details).items():
         setattr(row, name, value)
     if upload is not None:
-        place = get_place(campaign.domain)
+        place = BannerPlace.objects.for_domain(campaign.domain)
         image = take_in(upload, domain=campaign.domain, width=place.width, height=place.height)
         if image.pk != row.image_id:
             row.image = image
@@ -64,7 +63,7 @@ def save_banner(
         return row
     row.full_clean(exclude=["campaign", "image"])
     row.save()
-    touch(campaign.domain)
+    BannerPlace.objects.touch(campaign.domain)
     keep_edition(campaign)
     told = "added" if banner is None else f"changed: {', '.join(changed)}"
     record_act(
@@ -85,7 +84,7 @@ def archive_banner(banner: Banner, *, by_label: str) -> None:
         return
     row.archived_at = timezone.now()
     row.save(update_fields=["archived_at"])
-    touch(row.campaign.domain)
+    BannerPlace.objects.touch(row.campaign.domain)
     keep_edition(row.campaign)
     record_act(
         "banner archived",
@@ -117,7 +116,7 @@ def change_place(
     upload: the default picture as `save_banner` takes it; None keeps the one there is, `drop_picture` has none.
     Raises: ImageRefused; CampaignRefused where pictures are of another size; and nothing was changed.
     """
-    get_place(domain)
+    BannerPlace.objects.for_domain(domain, create=True)
     place = BannerPlace.objects.select_for_update().get(pk=domain.pk)
     before = copy(place)
     changed = [one.name for one in fields(details) if getattr(place, one.name) != getattr(details, one.name)]
@@ -136,7 +135,7 @@ def change_place(
     if changed:
         place.full_clean(exclude=["domain", "default_image"])
         place.save()
-        touch(domain)
+        BannerPlace.objects.touch(domain)
         record_act(
             "banner place changed", domain=domain, actor_label=by_label, detail=", ".join(sorted(changed))
         )

@@ -17,11 +17,10 @@ from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.audiences.conditions import Condition, parse_audience
 from signatures.audiences.lists import refuse_missing_lists
-from signatures.models import AudienceTally, Banner, Campaign, Group
+from signatures.models import AudienceTally, Banner, BannerPlace, Campaign, Group
 
 from .checks import CampaignRefused, check_campaign, refuse
 from .revisions import keep_edition
-from .ruleset import touch
 
 NAME_LENGTH = 120
 
@@ -206,7 +205,7 @@ def _say(value: Any) -> str:
 
 def _changed(campaign: Campaign, action: str, *, by_label: str, detail: str) -> None:
     """The act is in the ledger, what the campaign is now is kept, and every process reads the board anew."""
-    touch(campaign.domain)
+    BannerPlace.objects.touch(campaign.domain)
     keep_edition(campaign)
     record_act(
         action,

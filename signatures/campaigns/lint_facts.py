@@ -11,15 +11,23 @@ from integrations.connection.lifecycle import get_connection
 from integrations.connection.permissions import say_why_no_look_ups
 from portal.models import Domain
 from signatures.audiences.labels import find_unlabelled, get_names
-from signatures.models import AudienceTally, DecisionKey, Group, RecipientList, Sender
+from signatures.models import (
+    AudienceTally,
+    BannerPlace,
+    DecisionKey,
+    Group,
+    RecipientList,
+    RecipientPrivacy,
+    Sender,
+)
 
 from .lint import Facts, Tally
-from .ruleset import Board, get_place
+from .ruleset import Board
 
 
 def get_lint_facts(domain: Domain, board: Board, *, at: datetime) -> Facts:
     """Return the facts about the board's campaigns as the rows are now."""
-    place = get_place(domain)
+    place = BannerPlace.objects.for_domain(domain)
     senders: dict[int | None, int] = defaultdict(int)
     counted = Sender.objects.filter(domain=domain, is_active=True).order_by().values_list("group")
     for group_id, number in counted.annotate(number=Count("pk")):
@@ -34,7 +42,8 @@ def get_lint_facts(domain: Domain, board: Board, *, at: datetime) -> Facts:
         senders=dict(senders),
         group_names=dict(Group.objects.filter(domain=domain, archived_at=None).values_list("pk", "name")),
         why_no_prospects=say_why_no_look_ups(get_connection(domain)),
-        knows_recipients=bool(place.recipient_variable) or keys.exists(),
+        knows_recipients=bool(RecipientPrivacy.objects.for_domain(domain).recipient_variable)
+        or keys.exists(),
         lists={str(row.pk): (row.name, row.number) for row in lists},
         unlabelled={pk: find_unlabelled(conditions, names) for pk, conditions in board.audiences.items()},
         tallies={row.pk: Tally(row.looked_up, row.matched, row.counts_since) for row in tallies},

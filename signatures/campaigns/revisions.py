@@ -12,9 +12,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures.models import Campaign, CampaignEdition
+from signatures.models import BannerPlace, Campaign, CampaignEdition
 
-from .ruleset import Board, Entry, get_place, make_board, read_entries
+from .ruleset import Board, Entry, make_board, read_entries
 from .selection import BannerRule
 
 
@@ -71,7 +71,7 @@ def load_past(domain: Domain, at: datetime) -> Past:
             image_ids.update({banner_id: image_id for banner_id, _, image_id in rule["banners"]})
             if since > at:
                 unsure.add(campaign_id)
-    board = make_board(domain, get_place(domain).version, entries.values())
+    board = make_board(domain, BannerPlace.objects.for_domain(domain).version, entries.values())
     made_later = Campaign.objects.filter(domain=domain, created_at__gt=at).count()
     return Past(board, image_ids, frozenset(unsure), made_later)
 

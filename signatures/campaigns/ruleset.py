@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from portal.models import Domain
 from signatures.audiences.conditions import AudienceError, Condition, parse_audience
@@ -53,25 +53,13 @@ class Entry(NamedTuple):
     group_ids: frozenset[int]
 
 
-def get_place(domain: Domain) -> BannerPlace:
-    """Return the domain's place for banners; it is made, switched off, where there is none."""
-    place, _ = BannerPlace.objects.get_or_create(domain=domain)
-    return place
-
-
-def touch(domain: Domain) -> None:
-    """Every process reads the domain's board anew. Call it in the transaction of the change."""
-    get_place(domain)
-    BannerPlace.objects.filter(domain=domain).update(version=F("version") + 1)
-
-
 def load_board(domain: Domain, *, since: datetime | None = None) -> Board:
     """Return the board as the rows are now, in four queries.
 
     since: leaves out what ended before it; None for every campaign that is not archived.
     A campaign whose audience cannot be read matches nobody, rather than everybody.
     """
-    version = get_place(domain).version
+    version = BannerPlace.objects.for_domain(domain).version
     rows = Campaign.objects.filter(domain=domain, archived_at=None)
     if since is not None:
         rows = rows.filter(Q(ends_at=None) | Q(ends_at__gt=since))

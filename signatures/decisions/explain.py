@@ -14,9 +14,9 @@ from integrations.connection.permissions import say_why_no_look_ups
 from integrations.errors import Gap
 from portal.models import Domain
 from signatures.audiences.conditions import Condition, Names, digest_audience, get_needed, say
-from signatures.campaigns.ruleset import Board, get_place
+from signatures.campaigns.ruleset import Board
 from signatures.campaigns.selection import RecipientFacts, SenderFacts, Verdict, explain_choice
-from signatures.models import Banner, BannerImage, Decision, Sender
+from signatures.models import Banner, BannerImage, BannerPlace, Decision, Sender
 from signatures.recipients.facts import count_shown
 from signatures.recipients.prospect_lookup import (
     PERSON_WAITS_SECONDS,
@@ -113,7 +113,7 @@ def explain_banner(
         board.campaigns, SenderFacts(sender.pk, sender.group_id), facts, at=at, zone=board.zone
     )
     banner = Banner.objects.select_related("image", "campaign").filter(pk=choice.banner_id or 0).first()
-    place = get_place(domain)
+    place = BannerPlace.objects.for_domain(domain)
     return Explanation(
         sender=sender,
         recipient=address,

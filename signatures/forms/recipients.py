@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from signatures.audiences.mail_addresses import is_address
-from signatures.models import BannerPlace, DecisionKey
+from signatures.models import DecisionKey, RecipientPrivacy
 
 
 class KeyForm(forms.ModelForm):
@@ -55,7 +55,7 @@ class VariableForm(forms.Form):
 
 class RetentionForm(forms.ModelForm):
     class Meta:
-        model = BannerPlace
+        model = RecipientPrivacy
         fields = ["decision_days", "event_days"]
         labels = {
             "decision_days": "Decisions, in days",

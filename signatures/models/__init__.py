@@ -1,6 +1,6 @@
 """Rows of the work: templates, groups, senders, and what was delivered."""
 
-from .analytics import BannerEvent, Counted, DailyCount, DailyTotal, EventKind, SpoolImport
+from .analytics import BannerEvent, Counted, CountingState, DailyCount, DailyTotal, EventKind, SpoolImport
 from .audience import AttributeLabel, AudienceTally, RecipientList, RecipientListEntry
 from .campaign import Banner, BannerImage, BannerPlace, Campaign, CampaignEdition
 from .decision import Decision, DecisionKey
@@ -15,7 +15,7 @@ from .delivery import (
     Snapshot,
 )
 from .mailgateway import MailReceipt
-from .recipient import KnownRecipient, LookupShare, VariableTest
+from .recipient import KnownRecipient, LookupShare, RecipientPrivacy, VariableTest
 from .sender import Assignment, Brand, Group, Sender
 from .template import Template, TemplateVersion
 
@@ -32,6 +32,7 @@ __all__ = [
     "Campaign",
     "CampaignEdition",
     "Counted",
+    "CountingState",
     "DailyCount",
     "DailyTotal",
     "Decision",
@@ -49,6 +50,7 @@ __all__ = [
     "Placement",
     "RecipientList",
     "RecipientListEntry",
+    "RecipientPrivacy",
     "Sender",
     "Snapshot",
     "SpoolImport",

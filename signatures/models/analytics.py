@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from portal.models import Domain
 
+from .per_domain import PerDomainManager
+
 
 class EventKind(models.TextChoices):
     IMAGE = "image", "Impression"
@@ -53,6 +55,31 @@ class BannerEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} at {self.at}"
+
+
+class CountingStateManager(PerDomainManager["CountingState"]):
+    def lock(self, domain: Domain) -> None:
+        """Nobody else counts this domain's events until the transaction ends."""
+        list(self.select_for_update().filter(pk=domain.pk).values("pk"))
+
+
+class CountingState(models.Model):
+    """How far a domain's events are counted and removed; locked by whoever counts them."""
+
+    domain = models.OneToOneField(
+        Domain, on_delete=models.CASCADE, primary_key=True, related_name="counting_state"
+    )
+    counted_until = models.DateTimeField(
+        null=True, help_text="Events until then are counted; one that is older came late."
+    )
+    events_removed_until = models.DateTimeField(
+        null=True, help_text="Single events until then are no longer kept."
+    )
+
+    objects = CountingStateManager()
+
+    def __str__(self) -> str:
+        return f"counting state of {self.domain.name}"
 
 
 class Counted(models.Model):

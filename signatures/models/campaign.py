@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from portal.models import Domain
 
+from .per_domain import PerDomainManager
 from .sender import Group
 
 MAX_DAYS = 3_650
@@ -44,8 +45,15 @@ class BannerImage(models.Model):
         return f"{self.width} × {self.height} {self.media_type}"
 
 
+class BannerPlaceManager(PerDomainManager["BannerPlace"]):
+    def touch(self, domain: Domain) -> None:
+        """Every process reads the domain's campaigns anew. Call it in the transaction of the change."""
+        self.for_domain(domain, create=True)
+        self.filter(domain=domain).update(version=F("version") + 1)
+
+
 class BannerPlace(models.Model):
-    """The place for a banner in a domain's signatures: whether there is one, its size, what it shows by itself."""
+    """The banner slot in a domain's signatures: whether there is one, its size, what it shows by itself."""
 
     domain = models.OneToOneField(
         Domain, on_delete=models.CASCADE, primary_key=True, related_name="banner_place"
@@ -72,33 +80,11 @@ class BannerPlace(models.Model):
     )
     default_alt = models.CharField(max_length=255, blank=True)
     default_link = models.URLField(max_length=2000, blank=True, help_text="https only.")
-    recipient_variable = models.CharField(
-        max_length=64, blank=True, help_text="What Outreach replaces with the reader’s address; '' for none."
-    )
-    event_days = models.PositiveSmallIntegerField(
-        default=90,
-        validators=[MinValueValidator(7), MaxValueValidator(MAX_DAYS)],
-        help_text="How long single views and clicks are kept.",
-    )
-    decision_days = models.PositiveSmallIntegerField(
-        default=30,
-        validators=[MinValueValidator(1), MaxValueValidator(MAX_DAYS)],
-        help_text="How long a choice for a recipient is kept.",
-    )
-    pepper_sealed = models.TextField(
-        blank=True, editable=False, help_text="The sealed key that recipients' digests are made with."
-    )
     version = models.PositiveIntegerField(
         default=1, editable=False, help_text="Counts up with every change that a choice depends on."
     )
-    sifted_until = models.DateTimeField(
-        null=True,
-        editable=False,
-        help_text="Views and clicks until then are judged; one that is older came late.",
-    )
-    events_removed_until = models.DateTimeField(
-        null=True, editable=False, help_text="Single views and clicks until then are no longer kept."
-    )
+
+    objects = BannerPlaceManager()
 
     def __str__(self) -> str:
         return f"banner place of {self.domain.name}"

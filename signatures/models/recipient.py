@@ -1,13 +1,51 @@
-"""What is known of one recipient for a short while, without who it is or what their record says."""
+"""Recipients: what is kept of them and for how long, without their address or a field of their record."""
 
 from __future__ import annotations
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
 from portal.models import Domain
 
+from .per_domain import PerDomainManager
 from .sender import make_banner_key
+
+MAX_DAYS = 3_650
+
+
+class RecipientPrivacy(models.Model):
+    """What a domain keeps of recipients and for how long, and the key of their pseudonyms."""
+
+    domain = models.OneToOneField(
+        Domain, on_delete=models.CASCADE, primary_key=True, related_name="recipient_privacy"
+    )
+    pepper_sealed = models.TextField(
+        blank=True, editable=False, help_text="The sealed key that recipients' digests are made with."
+    )
+    event_days = models.PositiveSmallIntegerField(
+        default=90,
+        validators=[MinValueValidator(7), MaxValueValidator(MAX_DAYS)],
+        help_text="How long single impressions and clicks are kept.",
+    )
+    decision_days = models.PositiveSmallIntegerField(
+        default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_DAYS)],
+        help_text="How long a decision for a recipient is kept.",
+    )
+    recipient_variable = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="What Outreach replaces with the recipient’s address; '' for none.",
+    )
+
+    objects = PerDomainManager["RecipientPrivacy"]()
+
+    class Meta:
+        verbose_name_plural = "recipient privacy"
+
+    def __str__(self) -> str:
+        return f"recipient privacy of {self.domain.name}"
 
 
 class KnownRecipient(models.Model):

@@ -18,8 +18,7 @@ from django.utils.safestring import SafeString
 from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.audiences.mail_addresses import is_address
-from signatures.campaigns.ruleset import get_place, touch
-from signatures.models import BannerPlace, VariableTest
+from signatures.models import BannerPlace, RecipientPrivacy, VariableTest
 from signatures.rendering.banner_links import is_variable
 
 TEST_LIFE = timedelta(days=7)
@@ -104,14 +103,14 @@ def turn_off(domain: Domain, *, actor_label: str) -> None:
 
 
 def _set(domain: Domain, variable: str, *, actor_label: str, detail: str) -> None:
-    place = get_place(domain)
+    RecipientPrivacy.objects.for_domain(domain, create=True)
     with transaction.atomic():
         if (
-            BannerPlace.objects.filter(pk=place.pk)
+            RecipientPrivacy.objects.filter(pk=domain.pk)
             .exclude(recipient_variable=variable)
             .update(recipient_variable=variable)
         ):
-            touch(domain)
+            BannerPlace.objects.touch(domain)
             record_act("recipient variable changed", domain=domain, actor_label=actor_label, detail=detail)
 
 

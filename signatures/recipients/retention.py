@@ -15,8 +15,7 @@ from django.utils import timezone
 from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.campaigns.revisions import remove_old_editions
-from signatures.campaigns.ruleset import get_place
-from signatures.models import BannerEvent, BannerPlace, Decision, KnownRecipient
+from signatures.models import BannerEvent, CountingState, Decision, KnownRecipient, RecipientPrivacy
 
 from .lookup_share import remove_old_shares
 
@@ -32,25 +31,27 @@ def remove_old_events(
     What is not counted yet stays until it is. What campaigns were before then goes with them.
     """
     removed = 0
-    for place in BannerPlace.objects.select_related("domain").order_by("pk"):
-        until = (now or timezone.now()) - timedelta(days=place.event_days)
-        remove_old_editions(place.domain, until=until)
+    for domain in Domain.objects.order_by("pk"):
+        days = RecipientPrivacy.objects.for_domain(domain).event_days
+        until = (now or timezone.now()) - timedelta(days=days)
+        remove_old_editions(domain, until=until)
         while removed < limit:
-            batch = _remove_batch(place, until, batch_size)
+            batch = _remove_batch(domain, until, batch_size)
             removed += batch
             if batch < batch_size:
                 break
     return removed
 
 
-def _remove_batch(place: BannerPlace, until: datetime, size: int) -> int:
+def _remove_batch(domain: Domain, until: datetime, size: int) -> int:
     with transaction.atomic():
-        old = BannerEvent.objects.filter(domain_id=place.pk, is_judged=True, at__lt=until)
+        old = BannerEvent.objects.filter(domain=domain, is_judged=True, at__lt=until)
         rows = list(old.order_by("at", "pk").values_list("pk", "at")[:size])
         if rows:
             last = rows[-1][1]
             earlier = Q(events_removed_until=None) | Q(events_removed_until__lt=last)
-            BannerPlace.objects.filter(earlier, pk=place.pk).update(events_removed_until=last)
+            CountingState.objects.for_domain(domain, create=True)
+            CountingState.objects.filter(earlier, pk=domain.pk).update(events_removed_until=last)
             BannerEvent.objects.filter(pk__in=[pk for pk, _ in rows]).delete()
         return len(rows)
 
@@ -58,9 +59,10 @@ def _remove_batch(place: BannerPlace, until: datetime, size: int) -> int:
 def remove_old_decisions(*, now: datetime | None = None, batch_size: int = BATCH) -> int:
     """Remove decisions older than their domain's `decision_days`, in batches; return how many."""
     removed = 0
-    for place in BannerPlace.objects.order_by("pk"):
-        until = (now or timezone.now()) - timedelta(days=place.decision_days)
-        old = Decision.objects.filter(domain_id=place.pk, at__lt=until)
+    for domain in Domain.objects.order_by("pk"):
+        days = RecipientPrivacy.objects.for_domain(domain).decision_days
+        until = (now or timezone.now()) - timedelta(days=days)
+        old = Decision.objects.filter(domain=domain, at__lt=until)
         while ids := list(old.order_by("at").values_list("pk", flat=True)[:batch_size]):
             removed += Decision.objects.filter(pk__in=ids).delete()[0]
     return removed
@@ -92,13 +94,15 @@ def get_removable(domain: Domain, *, decision_days: int, event_days: int) -> Rem
 
 def set_retention(domain: Domain, *, decision_days: int, event_days: int, actor_label: str) -> None:
     """Set for how many days decisions and events are kept; older ones are removed in the next night."""
-    place = get_place(domain)
+    before = RecipientPrivacy.objects.for_domain(domain, create=True)
     with transaction.atomic():
-        BannerPlace.objects.filter(pk=place.pk).update(decision_days=decision_days, event_days=event_days)
+        RecipientPrivacy.objects.filter(pk=domain.pk).update(
+            decision_days=decision_days, event_days=event_days
+        )
         record_act(
             "retention changed",
             domain=domain,
             actor_label=actor_label,
-            detail=f"decisions {place.decision_days} → {decision_days} days, "
-            f"views and clicks {place.event_days} → {event_days} days",
+            detail=f"decisions {before.decision_days} → {decision_days} days, "
+            f"views and clicks {before.event_days} → {event_days} days",
         )

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
-from signatures.models import BannerPlace, Brand, Sender
+from signatures.models import BannerPlace, Brand, RecipientPrivacy, Sender
 from signatures.rendering.context import PHONE_REGION, build_context
 from signatures.rendering.fields import FIELD_BY_NAME, FIELDS, Field, Source
 
@@ -38,19 +38,28 @@ class FieldSource:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class BannerSlot:
+    """What signatures say about banners. variable: names the recipient in their addresses; '' for none."""
+
+    place: BannerPlace
+    variable: str
+
+
 def get_brand(domain: Domain) -> Brand:
     """Return what the domain's signatures say about the company; an unsaved blank one where none is kept."""
     return Brand.objects.filter(domain=domain).first() or Brand(domain=domain)
 
 
-def get_banner_place(domain: Domain) -> BannerPlace:
-    """Return the domain's place for banners; an unsaved one, switched off, where none is kept."""
-    return BannerPlace.objects.filter(domain=domain).first() or BannerPlace(domain=domain)
+def get_banner_slot(domain: Domain) -> BannerSlot:
+    """Return the domain's banner slot; one that is switched off where none is kept."""
+    variable = RecipientPrivacy.objects.for_domain(domain).recipient_variable
+    return BannerSlot(BannerPlace.objects.for_domain(domain), variable)
 
 
-def get_values(sender: Sender, brand: Brand, place: BannerPlace) -> dict[str, str | None]:
+def get_values(sender: Sender, brand: Brand, slot: BannerSlot) -> dict[str, str | None]:
     """Return every merge field of a sender, None where there is no value. Needs person and group loaded."""
-    values = {**_mirrored_values(sender), **_company_values(brand), **_banner_values(sender, place)}
+    values = {**_mirrored_values(sender), **_company_values(brand), **_banner_values(sender, slot)}
     values["group.name"] = None if sender.group is None or sender.group.is_default else sender.group.name
     values.update(get_own_values(sender))
     return {name: value or None for name, value in values.items()}
@@ -105,19 +114,19 @@ def get_size_values(place: BannerPlace) -> dict[str, str]:
     return {"banner.width": str(place.width), "banner.height": str(place.height), "banner.alt": place.alt}
 
 
-def _banner_values(sender: Sender, place: BannerPlace) -> dict[str, str]:
-    if not place.is_on:
+def _banner_values(sender: Sender, slot: BannerSlot) -> dict[str, str]:
+    if not slot.place.is_on:
         return {}
     return {
-        "banner.image_url": get_image_url(sender.banner_key, variable=place.recipient_variable),
-        "banner.click_url": get_click_url(sender.banner_key, variable=place.recipient_variable),
-        **get_size_values(place),
+        "banner.image_url": get_image_url(sender.banner_key, variable=slot.variable),
+        "banner.click_url": get_click_url(sender.banner_key, variable=slot.variable),
+        **get_size_values(slot.place),
     }
 
 
 def get_field_sources(sender: Sender) -> list[FieldSource]:
     """Return every merge field of a sender with its value and who says so, in the table's order."""
-    values = get_values(sender, get_brand(sender.domain), get_banner_place(sender.domain))
+    values = get_values(sender, get_brand(sender.domain), get_banner_slot(sender.domain))
     own = get_own_values(sender)
     found = []
     for field in FIELDS:

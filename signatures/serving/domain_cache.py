@@ -21,7 +21,7 @@ from signatures.campaigns.selection import (
     SenderFacts,
     choose_banner,
 )
-from signatures.models import Banner, BannerPlace
+from signatures.models import Banner, BannerPlace, RecipientPrivacy
 from signatures.rendering.banner_links import is_variable
 
 from .bounded import Bounded
@@ -169,7 +169,7 @@ def read_domain(domain_id: int, fingerprint: Fingerprint) -> DomainCache:
     """
     now = timezone.now()
     domain = Domain.objects.select_related("brand").get(pk=domain_id)
-    place = BannerPlace.objects.filter(pk=domain_id).first() or BannerPlace(domain=domain)
+    place = BannerPlace.objects.for_domain(domain)
     website = domain.brand.website if hasattr(domain, "brand") else ""
     board = load_board(domain, since=now) if place.is_on else None
     changes = {
@@ -178,13 +178,14 @@ def read_domain(domain_id: int, fingerprint: Fingerprint) -> DomainCache:
         for moment in (campaign.starts_at, campaign.ends_at)
         if moment is not None
     }
+    variable = RecipientPrivacy.objects.for_domain(domain).recipient_variable
     return DomainCache(
         domain=domain,
         fingerprint=fingerprint,
         board=board,
         default_image_id=place.default_image_id if place.is_on else None,
         default_link=_safe(place.default_link) or _safe(website),
-        variable=place.recipient_variable if is_variable(place.recipient_variable) else "",
+        variable=variable if is_variable(variable) else "",
         boundaries=sorted(changes),
         read_at=now.timestamp(),
         used_at=now.timestamp(),

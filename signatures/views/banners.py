@@ -18,9 +18,8 @@ from signatures.campaigns.banners import (
 from signatures.campaigns.checks import CampaignRefused
 from signatures.campaigns.images import ImageRefused
 from signatures.campaigns.links import LinkRefused, check_link
-from signatures.campaigns.ruleset import get_place
 from signatures.forms.campaigns import BannerForm, PlaceForm
-from signatures.models import Banner, BannerImage, Campaign
+from signatures.models import Banner, BannerImage, BannerPlace, Campaign
 
 from .campaigns import get_destination, get_editable
 
@@ -47,7 +46,7 @@ def banner(request: HttpRequest, domain: Domain, campaign: int, pk: int) -> Http
 
 
 def _edit(request: HttpRequest, domain: Domain, campaign: Campaign, present: Banner | None) -> HttpResponse:
-    place = get_place(domain)
+    place = BannerPlace.objects.for_domain(domain)
     is_post = request.method == "POST"
     form = BannerForm(
         request.POST if is_post else None,
@@ -89,7 +88,9 @@ def _edit(request: HttpRequest, domain: Domain, campaign: Campaign, present: Ban
 def banner_destination(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """The final address of a link as it is typed."""
     campaign = get_editable(domain, pk)
-    form = BannerForm(request.POST, instance=Banner(campaign=campaign), place=get_place(domain))
+    form = BannerForm(
+        request.POST, instance=Banner(campaign=campaign), place=BannerPlace.objects.for_domain(domain)
+    )
     context = {"destination": _preview_destination(campaign, form), "typed": form["link"].value()}
     return render(request, "signatures/campaigns/_destination.html", context)
 
@@ -126,10 +127,12 @@ def banner_picture(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
 @require(Permission.MANAGE_CAMPAIGNS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def banner_place(request: HttpRequest, domain: Domain) -> HttpResponse:
-    before = get_place(domain)
+    before = BannerPlace.objects.for_domain(domain)
     is_post = request.method == "POST"
     form = PlaceForm(
-        request.POST if is_post else None, request.FILES if is_post else None, instance=get_place(domain)
+        request.POST if is_post else None,
+        request.FILES if is_post else None,
+        instance=BannerPlace.objects.for_domain(domain),
     )
     carriers = count_signatures_with_place(domain)
     if is_post and form.is_valid():

@@ -32,10 +32,10 @@ from signatures.campaigns.editing import (
 from signatures.campaigns.links import with_utm
 from signatures.campaigns.lint import Finding, Level, lint_board
 from signatures.campaigns.lint_facts import get_lint_facts
-from signatures.campaigns.ruleset import get_place, load_board
+from signatures.campaigns.ruleset import load_board
 from signatures.campaigns.timeline import draw_timeline, get_state
 from signatures.forms.campaigns import CampaignForm
-from signatures.models import Banner, Campaign
+from signatures.models import Banner, BannerPlace, Campaign
 
 STATE_LABELS = {"runs": "Runs", "next": "Next", "paused": "Paused", "over": "Over", "archived": "Archived"}
 
@@ -100,7 +100,7 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
     ]
     context = {
         "zone": board.zone.key,
-        "place": get_place(domain),
+        "place": BannerPlace.objects.for_domain(domain),
         "lines": sorted(lines, key=lambda line: list(STATE_LABELS).index(line.state)),
         "dark": [line.campaign for line in lines if line.is_dark],
         "why_dark": why_dark,

@@ -13,9 +13,8 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.campaigns.images import PIXEL, PNG
-from signatures.campaigns.ruleset import get_place
 from signatures.forms.recipients import VariableForm
-from signatures.models import VariableTest
+from signatures.models import RecipientPrivacy, VariableTest
 from signatures.recipients import merge_variable
 
 
@@ -73,11 +72,11 @@ def _act_on_variable(
 def _show_variable(
     request: HttpRequest, domain: Domain, form: VariableForm | None, *, status: int = 200
 ) -> HttpResponse:
-    place = get_place(domain)
+    privacy = RecipientPrivacy.objects.for_domain(domain)
     test = VariableTest.objects.filter(domain=domain).first()
     initial = {"variable": test.variable} if test else {}
     context = {
-        "place": place,
+        "privacy": privacy,
         "test": test,
         "snippet": merge_variable.get_snippet(test) if test else "",
         "is_shown": test is not None and test.outcome == VariableTest.Outcome.EXPANDED,

@@ -15,10 +15,9 @@ from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
 from signatures.audiences.conditions import ATTRIBUTE_BY_NAME, ATTRIBUTES
-from signatures.campaigns.ruleset import get_place
 from signatures.decisions.api_keys import make_key, revoke_key
 from signatures.forms.recipients import KeyForm
-from signatures.models import DecisionKey
+from signatures.models import DecisionKey, RecipientPrivacy
 from signatures.recipients.facts import get_fields_asked
 
 
@@ -35,7 +34,7 @@ def _show_recipients(
     state = get_state(connection) if connection else None
     asked = get_fields_asked(domain)
     context = {
-        "place": get_place(domain),
+        "privacy": RecipientPrivacy.objects.for_domain(domain),
         "keys": DecisionKey.objects.filter(domain=domain),
         "form": form,
         "made": made,

@@ -21,7 +21,7 @@ from signatures.analytics import bot_agents, bot_rules, reach, results
 from signatures.analytics.aggregation import SETTLE
 from signatures.analytics.banner_comparison import compare_banners
 from signatures.forms.results import CarrierFilters, PeriodForm, SenderResultFilters
-from signatures.models import BannerEvent, BannerPlace, Campaign
+from signatures.models import BannerEvent, BannerPlace, Campaign, RecipientPrivacy
 
 from .common import get_page
 
@@ -145,14 +145,13 @@ def _get_campaign(domain: Domain, pk: int) -> Campaign:
 @require_safe
 def counting(request: HttpRequest, domain: Domain) -> HttpResponse:
     """How events become numbers: the very table that judges them."""
-    place = BannerPlace.objects.filter(domain=domain).first() or BannerPlace(domain=domain)
     context = {
         "rules": bot_rules.RULES,
         "families": bot_rules.FAMILIES,
         "proxies": bot_rules.PROXIES,
         "listed": bot_agents.count_names(),
         "list_source": bot_agents.get_source(),
-        "place": place,
+        "privacy": RecipientPrivacy.objects.for_domain(domain),
         "settle_seconds": SETTLE.seconds,
     }
     return render(request, "signatures/results/methodology.html", context)

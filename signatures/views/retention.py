@@ -9,22 +9,24 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
-from signatures.campaigns.ruleset import get_place
 from signatures.forms.recipients import RetentionForm
+from signatures.models import RecipientPrivacy
 from signatures.recipients.retention import Removable, get_removable, set_retention
 
 
 @require(Permission.VIEW)
 @require_http_methods(["GET", "HEAD"])
 def retention(request: HttpRequest, domain: Domain) -> HttpResponse:
-    return _show_retention(request, domain, RetentionForm(instance=get_place(domain)), None)
+    return _show_retention(
+        request, domain, RetentionForm(instance=RecipientPrivacy.objects.for_domain(domain)), None
+    )
 
 
 @require(Permission.CONNECT)
 @require_POST
 def retention_change(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Preview what shorter days would remove; they are kept only when that was seen and confirmed."""
-    form = RetentionForm(request.POST, instance=get_place(domain))
+    form = RetentionForm(request.POST, instance=RecipientPrivacy.objects.for_domain(domain))
     if not form.is_valid():
         return _show_retention(request, domain, form, None, status=422)
     days = {name: form.cleaned_data[name] for name in ("decision_days", "event_days")}
@@ -44,5 +46,5 @@ def _show_retention(
     *,
     status: int = 200,
 ) -> HttpResponse:
-    context = {"form": form, "preview": preview, "place": get_place(domain)}
+    context = {"form": form, "preview": preview, "privacy": RecipientPrivacy.objects.for_domain(domain)}
     return render(request, "signatures/recipients/retention.html", context, status=status)

@@ -22,7 +22,7 @@ from integrations.outreach.oauth import TokenReply  # noqa: E402
 from integrations.outreach.scopes import REQUESTED  # noqa: E402
 from portal.accounts.domains import found_domain  # noqa: E402
 from signatures.campaigns.images import take_in  # noqa: E402
-from signatures.models import Banner, BannerPlace, Campaign, Group, Sender  # noqa: E402
+from signatures.models import Banner, BannerPlace, Campaign, Group, RecipientPrivacy, Sender  # noqa: E402
 
 ASKED = 1_000  # keys that are asked for, in the small company and in the large one
 
@@ -52,9 +52,8 @@ def make(people: int, campaigns: int) -> dict[str, object]:
     domain, now = founded.domain, timezone.now()
     connection = connect(founded)
     image = take_in(draw(), domain=domain, width=480, height=120)
-    BannerPlace.objects.update_or_create(
-        domain=domain, defaults={"is_on": True, "default_image": image, "recipient_variable": "{{email}}"}
-    )
+    BannerPlace.objects.update_or_create(domain=domain, defaults={"is_on": True, "default_image": image})
+    RecipientPrivacy.objects.update_or_create(domain=domain, defaults={"recipient_variable": "{{email}}"})
     groups = Group.objects.bulk_create(Group(domain=domain, name=f"Group {number}") for number in range(20))
     rows = Person.objects.bulk_create(
         (

@@ -23,7 +23,6 @@ from portal.models import Domain
 from signatures.analytics import spool as analytics_spool
 from signatures.analytics.spool import Spool
 from signatures.authoring.templates import install_starters
-from signatures.campaigns.ruleset import touch
 from signatures.delivery.deliver import carry_out
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.runs import start_delivery
@@ -159,7 +158,7 @@ def campaign(domain: Domain) -> Callable[..., Campaign]:
             alt=f"See {name}",
             link=f"https://acme.example/{made.pk}",
         )
-        touch(made.domain)
+        BannerPlace.objects.touch(made.domain)
         return made
 
     return make

@@ -22,8 +22,7 @@ from integrations.models import AssumptionReport, LedgerCheckpoint, Notice, Team
 from portal.models import Membership, Role, User
 from portal.worker.schedules import set_up_schedules
 from signatures.analytics.aggregation import sift_events
-from signatures.campaigns.ruleset import get_place
-from signatures.models import BannerEvent, Brand, Decision, KnownRecipient, LookupShare, Snapshot
+from signatures.models import BannerEvent, BannerPlace, Brand, Decision, KnownRecipient, LookupShare, Snapshot
 from signatures.recipients.merge_variable import start_test
 from tests.support.campaigns import make_picture
 from tests.support.furnished_domain import BANNER, CAMPAIGN, LABEL, House, make_list, make_user
@@ -172,7 +171,7 @@ def furnish_admin(house: House) -> None:
     check_and_note(chain)
     LedgerCheckpoint.objects.create(chain=chain, last_sequence=0, older_than=now, actor_label="command")
     Decision.objects.create(domain=house.domain, sender=house.sender, recipient_key="k", way="api")
-    get_place(house.domain)
+    BannerPlace.objects.for_domain(house.domain)
     KnownRecipient.objects.create(domain=house.domain, recipient_key="k", expires_at=now)
     LookupShare.objects.create(domain=house.domain, network="203.0.113.0/24", used=1, ends_at=now)
     start_test(house.domain, "{{email}}", actor_label="command")

@@ -12,7 +12,7 @@ from integrations.outreach.oauth import TokenReply
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, User
 from signatures.campaigns.images import take_in
-from signatures.models import Banner, BannerPlace, Campaign, Group, Sender
+from signatures.models import Banner, BannerPlace, Campaign, Group, RecipientPrivacy, Sender
 
 def draw(colour):
     file = BytesIO()
@@ -32,8 +32,8 @@ for number in range(4):
         connection=connection, remote_id=str(number), email=f"p{number}@acme.example", digest="x", changed_at=now)
     senders.append(Sender.objects.create(
         domain=domain, person=person, email=person.email, group=group, changed_at=now))
-BannerPlace.objects.update_or_create(
-    domain=domain, defaults={"is_on": True, "recipient_variable": "{{email}}"})
+BannerPlace.objects.update_or_create(domain=domain, defaults={"is_on": True})
+RecipientPrivacy.objects.update_or_create(domain=domain, defaults={"recipient_variable": "{{email}}"})
 red = Campaign.objects.create(domain=domain, name="Red")
 Banner.objects.create(campaign=red, name="red", image=draw("red"), alt="x", link="https://www.acme.example/red")
 vips = Campaign.objects.create(domain=domain, name="For some", priority=5, audience=[
@@ -42,12 +42,11 @@ Banner.objects.create(campaign=vips, name="blue", image=draw("blue"), alt="x", l
 print(json.dumps([sender.banner_key for sender in senders]))
 """
 SHOW_BLUE_TO_ALL = """
-from signatures.campaigns.ruleset import touch
-from signatures.models import Campaign
+from signatures.models import BannerPlace, Campaign
 campaign = Campaign.objects.get(name="For some")
 campaign.audience = []
 campaign.save()
-touch(campaign.domain)
+BannerPlace.objects.touch(campaign.domain)
 """
 SWEEP = """
 from signatures.analytics.spool import sweep_spool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from portal.models import Domain
-from signatures.campaigns.ruleset import get_place
 from signatures.models import BannerImage, BannerPlace
 
 
@@ -22,7 +21,7 @@ def make_image(domain: Domain) -> BannerImage:
 
 def open_place(domain: Domain) -> BannerPlace:
     """The domain's signatures carry a banner, with one of its own to show by default."""
-    place = get_place(domain)
+    place = BannerPlace.objects.for_domain(domain)
     place.is_on = True
     place.default_image = make_image(domain)
     place.default_alt = "Acme"

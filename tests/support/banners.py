@@ -10,7 +10,7 @@ from PIL import Image
 from portal.models import Domain
 from signatures.analytics import spool as analytics_spool
 from signatures.campaigns.images import take_in
-from signatures.models import Banner, BannerEvent, BannerImage, BannerPlace, Campaign
+from signatures.models import Banner, BannerEvent, BannerImage, BannerPlace, Campaign, RecipientPrivacy
 
 PUBLIC_URL = "https://signatures.acme.example"
 
@@ -22,8 +22,12 @@ def take_in_colour(domain: Domain, colour: str, *, width: int = 480, height: int
     return take_in(BytesIO(file.getvalue()), domain=domain, width=width, height=height)
 
 
-def switch_on(domain: Domain, **columns: Any) -> BannerPlace:
+def switch_on(domain: Domain, *, recipient_variable: str | None = None, **columns: Any) -> BannerPlace:
     """The domain's signatures carry a banner."""
+    if recipient_variable is not None:
+        RecipientPrivacy.objects.update_or_create(
+            domain=domain, defaults={"recipient_variable": recipient_variable}
+        )
     place, _ = BannerPlace.objects.update_or_create(domain=domain, defaults={"is_on": True, **columns})
     return place
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from portal.models import Domain
 from signatures.analytics import aggregation
 from signatures.analytics.aggregation import SETTLE, recount, sift_events, sift_everything
-from signatures.models import BannerEvent, BannerPlace, DailyCount
+from signatures.models import BannerEvent, CountingState, DailyCount
 from tests.support.banner_events import NINE, Show, get_counts, make_campaign, open_show
 
 LATER = NINE + timedelta(hours=3)
@@ -161,7 +161,7 @@ def test_whatever_comes_late_the_counts_are_those_of_everything_at_once(show: Sh
     at_once, rules = get_counts(show.domain), get_rules(show.domain)
     BannerEvent.objects.filter(domain=show.domain).delete()
     DailyCount.objects.filter(domain=show.domain).delete()
-    show.domain.banner_place.delete()
+    show.domain.counting_state.delete()
     aggregation.DailyTotal.objects.filter(domain=show.domain).delete()
 
     show.domain = Domain.objects.get(pk=show.domain.pk)
@@ -238,7 +238,7 @@ def test_a_recount_leaves_clicks_alone_whose_pictures_are_no_longer_kept(show: S
     show.see(3_600, click=True)
     sift_events(show.domain, now=LATER)
     picture.delete()
-    BannerPlace.objects.filter(pk=show.domain.pk).update(events_removed_until=NINE + timedelta(seconds=1))
+    CountingState.objects.filter(pk=show.domain.pk).update(events_removed_until=NINE + timedelta(seconds=1))
     show.domain = Domain.objects.get(pk=show.domain.pk)
 
     assert recount(show.domain, since=NINE).judged == 0

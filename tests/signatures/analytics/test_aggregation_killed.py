@@ -17,10 +17,8 @@ EVENTS = 1_200
 FILL = f"""
 from datetime import UTC, datetime, timedelta
 from portal.models import Domain
-from signatures.campaigns.ruleset import get_place
 from signatures.models import BannerEvent
 domain = Domain.objects.create(name="acme.example")
-get_place(domain)
 nine = datetime(2026, 11, 24, 9, tzinfo=UTC)
 BannerEvent.objects.bulk_create([
     BannerEvent(domain=domain, at=nine + timedelta(seconds=number // 20), kind="click" if number % 10 == 0 else "image",

@@ -23,8 +23,8 @@ from signatures.campaigns.editing import (
     start_campaign,
 )
 from signatures.campaigns.revisions import load_past
-from signatures.campaigns.ruleset import get_place, load_board
-from signatures.models import Banner, Campaign, CampaignEdition, Group
+from signatures.campaigns.ruleset import load_board
+from signatures.models import Banner, Campaign, CampaignEdition, Group, RecipientPrivacy
 from signatures.recipients.retention import remove_old_events
 from tests.support.campaigns import BY, add_banner, make_campaign, make_details, make_picture
 
@@ -116,9 +116,7 @@ def test_a_state_that_is_not_kept_is_said_to_be_unsure(running, domain, clock):
 
 
 def test_what_was_followed_by_another_state_goes_with_the_events_of_its_time(running, domain, clock, theirs):
-    place = get_place(domain)
-    place.event_days = 7
-    place.save()
+    RecipientPrivacy.objects.create(domain=domain, event_days=7)
     for name in ("Second", "Third"):
         clock.shift(10 * DAY)
         change_campaign(running, make_details(name=name), groups=[], by_label=BY)

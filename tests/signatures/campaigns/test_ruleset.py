@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures.campaigns.ruleset import get_place, load_board, touch
+from signatures.campaigns.ruleset import load_board
 from signatures.campaigns.selection import BannerRule, Cap
 from signatures.models import Banner, BannerImage, BannerPlace, Campaign, Group
 
@@ -87,7 +87,6 @@ def test_an_audience_that_cannot_be_read_is_nobodys_rather_than_everybodys(domai
 def test_a_board_takes_as_many_queries_for_three_campaigns_as_for_one(
     domain, django_assert_num_queries, campaigns
 ):
-    get_place(domain)
     for number in range(campaigns):
         add(domain, str(number))
 
@@ -98,7 +97,7 @@ def test_a_board_takes_as_many_queries_for_three_campaigns_as_for_one(
 def test_touching_makes_this_domains_board_out_of_date_and_no_other(domain, other_domain):
     before, theirs = load_board(domain), load_board(other_domain)
 
-    touch(domain)
+    BannerPlace.objects.touch(domain)
 
     assert load_board(domain).version == before.version + 1
     assert load_board(other_domain).version == theirs.version
@@ -112,7 +111,9 @@ def test_the_zone_is_the_domains(domain):
 
 
 def test_a_place_is_made_switched_off(domain):
-    assert get_place(domain).is_on is False
+    assert BannerPlace.objects.for_domain(domain).is_on is False
+    assert not BannerPlace.objects.exists()
+    assert BannerPlace.objects.for_domain(domain, create=True).is_on is False
     assert BannerPlace.objects.filter(domain=domain).count() == 1
 
 

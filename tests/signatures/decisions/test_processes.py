@@ -19,9 +19,8 @@ from datetime import timedelta
 from django.utils import timezone
 from integrations.models import Connection, LookupState, Person
 from portal.models import Domain
-from signatures.campaigns.ruleset import get_place, touch
 from signatures.decisions.api_keys import make_key
-from signatures.models import Banner, BannerImage, Campaign, Sender
+from signatures.models import BannerPlace, Banner, BannerImage, Campaign, Sender
 domain = Domain.objects.get()
 connection = Connection.objects.get()
 LookupState.objects.create(connection=connection, how="array and links")
@@ -30,14 +29,14 @@ person = Person.objects.create(connection=connection, remote_id="9001", email="m
 sender = Sender.objects.create(domain=domain, person=person, email="maria@acme.example", changed_at=now)
 image = BannerImage.objects.create(
     domain=domain, sha256="0" * 64, media_type="image/png", width=480, height=120, bytes_1x=b"1", bytes_2x=b"2")
-place = get_place(domain)
+place = BannerPlace.objects.for_domain(domain)
 place.is_on, place.default_image = True, image
 place.save()
 campaign = Campaign.objects.create(
     domain=domain, name="Renewals", starts_at=now - timedelta(days=1), cap_times=1, cap_days=7,
     audience=[{"attribute": "tags", "operator": "has_any", "values": ["renewal"]}])
 Banner.objects.create(campaign=campaign, name="One", image=image, alt="One", link="https://acme.example/")
-touch(domain)
+BannerPlace.objects.touch(domain)
 make_key(domain, "Gateway", actor_label="test")
 """
 WORK = """

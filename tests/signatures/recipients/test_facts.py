@@ -15,8 +15,7 @@ from integrations.connection.lookup_breaker import FAILURES, get_state, may_try,
 from integrations.errors import Gap, PolicyViolation
 from integrations.lookup import ON_TIME_SECONDS, PATIENCE_SECONDS
 from integrations.models import CallBudget, Connection, LedgerEntry, LookupState
-from signatures.campaigns.ruleset import touch
-from signatures.models import Campaign, KnownRecipient
+from signatures.models import BannerPlace, Campaign, KnownRecipient
 from signatures.recipients.facts import Known, get_cached, get_facts
 from tests.support.installation import wait_until
 
@@ -133,7 +132,7 @@ def test_an_audience_that_changed_is_unknown_until_the_hour_is_over(domain, know
     Campaign.objects.filter(pk=chosen.pk).update(
         audience=[{"attribute": "tags", "operator": "has_any", "values": ["vip"]}]
     )
-    touch(domain)
+    BannerPlace.objects.touch(domain)
 
     known = ask(domain)
 

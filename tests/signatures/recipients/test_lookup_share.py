@@ -11,7 +11,7 @@ from django.utils import timezone
 from integrations.errors import Gap
 from integrations.models import CallBudget, Connection, LookupState
 from signatures.audiences.pseudonyms import key_of
-from signatures.models import KnownRecipient, LookupShare, Sender
+from signatures.models import BannerPlace, KnownRecipient, LookupShare, RecipientPrivacy, Sender
 from signatures.recipients.facts import get_facts
 from signatures.recipients.retention import remove_expired
 from tests.support.installation import wait_until
@@ -29,8 +29,8 @@ PROSPECTS = "/api/v2/prospects"
 def fetch(domain, connection: Connection, place, sender: Sender, campaign):
     """Fetch the sender's picture as a reader with an address nobody looked up; returns once it was dealt with."""
     LookupState.objects.create(connection=connection, how="array and links")
-    place.recipient_variable = "{{email}}"
-    place.save()
+    RecipientPrivacy.objects.create(domain=domain, recipient_variable="{{email}}")
+    BannerPlace.objects.touch(domain)
     campaign("Renewals", ("tags", "has_any", ["renewal"]))
 
     def fetch_as(address: str, *, source: str = "203.0.113.7", kind: str = "b") -> None:

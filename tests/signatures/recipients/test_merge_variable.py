@@ -12,8 +12,7 @@ from django.utils import timezone
 
 from integrations.models import LedgerEntry
 from signatures.campaigns.images import PIXEL
-from signatures.campaigns.ruleset import get_place
-from signatures.models import BannerPlace, VariableTest
+from signatures.models import BannerPlace, RecipientPrivacy, VariableTest
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("look_ups_end")]
 
@@ -91,33 +90,33 @@ def test_what_is_no_open_test_changes_nothing_and_is_answered_alike(test_key, ti
 
 
 def test_it_is_turned_on_after_a_test_showed_an_address_and_off_again(at_desk, domain, test_key):
-    before = get_place(domain).version
+    before = BannerPlace.objects.for_domain(domain).version
     refused = at_desk.post(url("variable_on", domain), {"variable": EMAIL})
     assert refused.status_code == 422
     assert "No test mail has shown" in refused.content.decode()
-    assert get_place(domain).recipient_variable == ""
+    assert RecipientPrivacy.objects.for_domain(domain).recipient_variable == ""
 
     fetch(test_key, "kim@partner.example")
     assert at_desk.post(url("variable_on", domain), {"variable": "%other%"}).status_code == 422
     at_desk.post(url("variable_on", domain), {"variable": EMAIL})
 
-    place = get_place(domain)
-    assert (place.recipient_variable, place.version) == (EMAIL, before + 1)
+    assert RecipientPrivacy.objects.for_domain(domain).recipient_variable == EMAIL
+    assert BannerPlace.objects.for_domain(domain).version == before + 1
     at_desk.post(url("variable_off", domain))
-    assert get_place(domain).recipient_variable == ""
+    assert RecipientPrivacy.objects.for_domain(domain).recipient_variable == ""
     acts = LedgerEntry.objects.filter(action="recipient variable changed").order_by("id")
     assert list(acts.values_list("detail", flat=True)) == ["{{email}}, a test mail showed it", "off"]
 
 
 def test_it_is_turned_on_without_a_test_by_typing_the_domains_name(at_desk, domain, other_domain):
-    get_place(other_domain)
+    RecipientPrivacy.objects.create(domain=other_domain)
     typed = {"variable": EMAIL, "typed": other_domain.name}
     assert at_desk.post(url("variable_on", domain), typed).status_code == 422
 
     at_desk.post(url("variable_on", domain), {**typed, "typed": domain.name.upper()})
 
-    assert get_place(domain).recipient_variable == EMAIL
-    assert BannerPlace.objects.get(domain=other_domain).recipient_variable == ""
+    assert RecipientPrivacy.objects.for_domain(domain).recipient_variable == EMAIL
+    assert RecipientPrivacy.objects.get(domain=other_domain).recipient_variable == ""
 
 
 @pytest.mark.parametrize(
@@ -129,4 +128,4 @@ def test_what_can_be_no_variable_is_refused_at_the_field(at_desk, domain, variab
         assert response.status_code == 422
 
     assert not VariableTest.objects.exists()
-    assert get_place(domain).recipient_variable == ""
+    assert RecipientPrivacy.objects.for_domain(domain).recipient_variable == ""

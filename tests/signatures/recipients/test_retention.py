@@ -8,8 +8,7 @@ import pytest
 
 from portal.models import Domain
 from signatures.analytics.aggregation import sift_events
-from signatures.campaigns.ruleset import get_place
-from signatures.models import BannerEvent
+from signatures.models import BannerEvent, CountingState, RecipientPrivacy
 from signatures.recipients.retention import remove_old_events
 from signatures.tasks import remove_old_banner_events
 from tests.support.banner_events import NINE, get_counts, open_show
@@ -28,9 +27,7 @@ def test_counted_events_go_after_their_days_and_their_counts_stay(show, other_do
     kept_longer = open_show(other_domain, "Theirs")
     kept_longer.see(0)
     sift_events(other_domain, now=NINE + timedelta(days=2))
-    place = get_place(show.domain)
-    place.event_days = 7
-    place.save()
+    RecipientPrivacy.objects.create(domain=show.domain, event_days=7)
     counts = get_counts(show.domain)
 
     assert remove_old_events(now=NINE + timedelta(days=7, seconds=1)) == 1
@@ -40,8 +37,8 @@ def test_counted_events_go_after_their_days_and_their_counts_stay(show, other_do
     assert left[0] == uncounted
     assert get_counts(show.domain) == counts
     assert BannerEvent.objects.filter(domain=other_domain).count() == 1
-    assert get_place(show.domain).events_removed_until == NINE
-    assert get_place(other_domain).events_removed_until is None
+    assert CountingState.objects.for_domain(show.domain).events_removed_until == NINE
+    assert CountingState.objects.for_domain(other_domain).events_removed_until is None
 
 
 def test_one_go_is_bounded_and_the_next_one_goes_on(show):

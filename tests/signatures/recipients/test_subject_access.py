@@ -13,7 +13,6 @@ from django.utils import timezone
 from integrations.models import LedgerEntry
 from signatures import tasks
 from signatures.audiences.pseudonyms import key_of
-from signatures.campaigns.ruleset import touch
 from signatures.decisions.decide import decide
 from signatures.models import (
     AudienceTally,
@@ -23,6 +22,7 @@ from signatures.models import (
     Decision,
     KnownRecipient,
     RecipientList,
+    RecipientPrivacy,
 )
 from signatures.recipients.facts import get_facts
 from signatures.recipients.match_counts import tally_audiences
@@ -115,8 +115,8 @@ def test_a_domain_or_an_address_that_is_none_is_said(domain, command):
 
 
 def test_decisions_go_when_their_domains_days_are_over(domain, kept, other_domain):
-    BannerPlace.objects.filter(domain=domain).update(decision_days=10)
-    BannerPlace.objects.create(domain=other_domain, decision_days=40)
+    RecipientPrivacy.objects.filter(domain=domain).update(decision_days=10)
+    RecipientPrivacy.objects.create(domain=other_domain, decision_days=40)
     old = timezone.now() - timedelta(days=11)
     Decision.objects.filter(recipient_key=key_of(domain, KIM)).update(at=old)
     theirs = Decision.objects.create(domain=other_domain, recipient_key="k", way="api", at=old)
@@ -135,7 +135,7 @@ def test_look_ups_are_counted_once_for_the_audience_they_were_asked_about(domain
     get_facts(domain, "x@elsewhere.example", within=1)
     KnownRecipient.objects.update(is_tallied=False)
     Campaign.objects.filter(pk=changed.pk).update(audience=[])
-    touch(domain)
+    BannerPlace.objects.touch(domain)
 
     assert (tally_audiences(), tally_audiences()) == (2, 0)
 

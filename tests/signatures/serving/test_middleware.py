@@ -15,7 +15,6 @@ from django.utils import timezone
 from PIL import Image
 
 from signatures.campaigns.images import PIXEL
-from signatures.campaigns.ruleset import touch
 from signatures.campaigns.selection import SenderFacts, choose_banner
 from signatures.decisions.tokens import get_decision_click_url, get_decision_image_url, make_token
 from signatures.models import Assignment, Banner, BannerPlace, Brand, Campaign, Decision, Sender
@@ -101,7 +100,7 @@ def test_where_nothing_runs_the_default_shows_and_links_to_the_places_link_or_th
     switch_on(
         domain, default_image=take_in_colour(domain, "blue"), default_link="https://acme.example/default"
     )
-    touch(domain)
+    BannerPlace.objects.touch(domain)
 
     assert (nothing.status_code, nothing["Content-Type"], nothing.content) == (200, "image/png", PIXEL)
     assert lost.status_code == 404
@@ -115,7 +114,7 @@ def test_a_place_that_is_off_shows_nothing_in_mails_already_sent(company, ana, r
     assert fetch(reader, ana) == "red"
 
     switch_on(company.domain, is_on=False)
-    touch(company.domain)
+    BannerPlace.objects.touch(company.domain)
 
     assert fetch(reader, ana) == ""
 
@@ -189,7 +188,7 @@ def test_a_program_that_has_the_picture_is_told_so_until_another_one_shows(compa
         assert reader.get(path, headers={"if-modified-since": date}).status_code == 200
     with time_machine.travel(timezone.now() + timedelta(seconds=5), tick=False):
         run_campaign(company.domain, "blue", priority=2, starts_at=timezone.now() - timedelta(seconds=1))
-        touch(company.domain)
+        BannerPlace.objects.touch(company.domain)
         changed = reader.get(
             path, headers={"if-none-match": first["ETag"], "if-modified-since": first["Last-Modified"]}
         )
@@ -275,7 +274,7 @@ def test_in_a_kept_memory_a_banner_costs_no_query_and_a_change_shows_after_one_l
         assert (fetch(reader, ana), fetch(reader, ida)) == ("red", "green")
         reader.get(f"/c/{ana.banner_key}")
     run_campaign(company.domain, "blue", priority=9)
-    touch(company.domain)
+    BannerPlace.objects.touch(company.domain)
     with django_assert_num_queries(0):
         assert fetch(reader, ana) == "red"
     cache.CACHE.refresh()
@@ -404,7 +403,7 @@ def test_a_sender_who_moved_just_before_a_campaign_changed_is_not_overlooked(com
     cache.CACHE.refresh()
 
     Sender.objects.filter(pk=ana.pk).update(group=None, changed_at=timezone.now())
-    touch(company.domain)
+    BannerPlace.objects.touch(company.domain)
     cache.CACHE.refresh(with_senders=False)
     cache.CACHE.refresh()
 
@@ -431,7 +430,7 @@ def test_i5_nothing_in_a_request_or_an_unfit_row_reaches_the_location(company, a
         assert (answer.status_code, answer["Location"]) == (302, good)
     Banner.objects.filter(pk=banner.pk).update(link=payload)
     BannerPlace.objects.filter(pk=company.domain.pk).update(default_link=payload)
-    touch(company.domain)
+    BannerPlace.objects.touch(company.domain)
     answer = reader.get(f"/c/{ana.banner_key}")
 
     assert answer.status_code == 404

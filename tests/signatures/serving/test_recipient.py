@@ -11,8 +11,7 @@ from django.utils import timezone
 from portal.models import Domain
 from signatures.audiences.conditions import digest_audience, parse_audience
 from signatures.audiences.pseudonyms import key_of
-from signatures.campaigns.ruleset import touch
-from signatures.models import Decision, KnownRecipient
+from signatures.models import BannerPlace, Decision, KnownRecipient
 from signatures.serving import recipient
 from tests.support.banner_requests import fetch
 from tests.support.banners import list_events, run_campaign, switch_on
@@ -85,7 +84,7 @@ def test_without_a_variable_of_the_domains_the_address_counts_for_nothing(compan
     know(company.domain, BOSS, matches=True)
     for variable in ("", "email"):
         switch_on(company.domain, recipient_variable=variable)
-        touch(company.domain)
+        BannerPlace.objects.touch(company.domain)
 
         assert {fetch(reader, ana, f"@2x.png?r={BOSS}") for _ in range(5)} == {"red"}
 

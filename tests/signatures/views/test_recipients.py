@@ -15,7 +15,7 @@ from integrations.models import LedgerEntry, LookupState
 from portal.models import Role
 from signatures.decisions.api_keys import find_key, make_key
 from signatures.decisions.decide import decide
-from signatures.models import BannerPlace, Decision, DecisionKey
+from signatures.models import Decision, DecisionKey, RecipientPrivacy
 from signatures.recipients.subject_access import get_kept
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("look_ups_end")]
@@ -134,11 +134,11 @@ def test_shorter_days_are_saved_only_after_it_was_seen_what_they_remove(at_desk,
     preview = at_desk.post(url("retention_change", domain), days).content.decode()
 
     assert "2 decisions and 0 single views and clicks would be removed" in preview
-    assert BannerPlace.objects.get(domain=domain).decision_days == 30
+    assert RecipientPrivacy.objects.for_domain(domain).decision_days == 30
     changed = at_desk.post(url("retention_change", domain), {**days, "confirmed": "5/90"})
     assert "would be removed" in changed.content.decode(), "other days than those that were seen"
     assert at_desk.post(url("retention_change", domain), {**days, "confirmed": "10/90"}).status_code == 302
-    assert BannerPlace.objects.get(domain=domain).decision_days == 10
+    assert RecipientPrivacy.objects.for_domain(domain).decision_days == 10
     assert LedgerEntry.objects.get(action="retention changed").detail.startswith("decisions 30 → 10 days")
     assert Decision.objects.count() == 3
 
@@ -152,7 +152,7 @@ def test_days_that_cannot_be_are_refused_at_the_field(at_desk, domain, name, val
     response = at_desk.post(url("retention_change", domain), {**typed, "confirmed": "30/90"})
 
     assert response.status_code == 422
-    assert BannerPlace.objects.get(domain=domain).event_days == 90
+    assert RecipientPrivacy.objects.for_domain(domain).event_days == 90
 
 
 @pytest.mark.parametrize("role", [Role.EDITOR, Role.AUDITOR])

@@ -1,0 +1,21 @@
+"""Rows that a domain has one of: read with defaults, or made."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.db import models
+
+from portal.models import Domain
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class PerDomainManager(models.Manager[Row]):
+    """For models whose `domain` is their primary key and whose other columns all have defaults."""
+
+    def for_domain(self, domain: Domain, *, create: bool = False) -> Row:
+        """Return the domain's row; where there is none, a stored one with `create`, else one that is not stored."""
+        if create:
+            return self.get_or_create(domain=domain)[0]
+        return self.filter(domain=domain).first() or self.model(domain=domain)
