@@ -214,7 +214,7 @@ def test_before_and_after_its_time_a_campaign_stands_aside_and_says_when(sender,
     after = explain(sender, "", at=START + timedelta(days=30))
 
     assert [one.verdict.why for one in before.campaigns] == ["not_yet", "not_yet"]
-    assert [one.verdict.sentence for one in after.campaigns] == ["It ended on 31 March 2027, 08:00 UTC."] * 2
+    assert [one.verdict.sentence for one in after.campaigns] == ["Ended on 31 March 2027, 08:00 UTC."] * 2
     assert (before.banner, before.image, after.banner) == (None, None, None)
 
 
