@@ -13,7 +13,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MOST_REDIRECTS = 10
 
 
-class LostOnTheWay(Exception):
+class DemoFailed(Exception):
     """A page was not what a person would have expected there; the words say which and why."""
 
 
@@ -35,11 +35,11 @@ class Page:
     forms: tuple[Form, ...]
 
     def get_form(self, action: str) -> Form:
-        """Return the form that is sent to the path `action`. Raises LostOnTheWay."""
+        """Return the form that is sent to the path `action`. Raises DemoFailed."""
         for form in self.forms:
             if urlsplit(urljoin(self.url, form.action)).path == action:
                 return form
-        raise LostOnTheWay(f"{self.url} (status {self.status}) has no form for {action}.")
+        raise DemoFailed(f"{self.url} (status {self.status}) has no form for {action}.")
 
 
 class Browser:
@@ -73,7 +73,7 @@ class Browser:
         with _make_session() as session:
             response = session.post(url, json=question, headers=headers, timeout=60)
         if not response.ok:
-            raise LostOnTheWay(f"{urlsplit(url).path} was answered with {response.status_code}.")
+            raise DemoFailed(f"{urlsplit(url).path} was answered with {response.status_code}.")
         return response.json()
 
     def fetch(self, url: str, *, agent: str) -> None:
@@ -82,7 +82,7 @@ class Browser:
         with _make_session() as session:
             response = session.get(url, headers={"User-Agent": agent}, allow_redirects=False, timeout=60)
         if response.status_code >= 400:
-            raise LostOnTheWay(f"{urlsplit(url).path} was answered with {response.status_code}.")
+            raise DemoFailed(f"{urlsplit(url).path} was answered with {response.status_code}.")
 
     def _go(
         self, method: str, url: str, fields: dict[str, list[str]] | None = None, *, referer: str = ""
@@ -103,12 +103,12 @@ class Browser:
                 reader.feed(response.text)
                 page = Page(url, response.status_code, response.text, tuple(reader.forms))
                 if page.status >= 400:
-                    raise LostOnTheWay(f"{method} {urlsplit(url).path} was answered with {page.status}.")
+                    raise DemoFailed(f"{method} {urlsplit(url).path} was answered with {page.status}.")
                 return page
             referer, url = url, urljoin(url, response.headers["Location"])
             if response.status_code in (301, 302, 303):
                 method, fields = "GET", None
-        raise LostOnTheWay("The redirects do not end.")
+        raise DemoFailed("The redirects do not end.")
 
 
 def answers(url: str) -> bool:
@@ -130,7 +130,7 @@ def _make_session() -> requests.Session:
 
 def _stay_here(url: str) -> None:
     if urlsplit(url).hostname not in LOOPBACK:
-        raise LostOnTheWay(f"The way leads to {urlsplit(url).hostname}, and the demo stays on this machine.")
+        raise DemoFailed(f"The way leads to {urlsplit(url).hostname}, and the demo stays on this machine.")
 
 
 class _FormReader(HTMLParser):

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from . import environment
 from .browser import answers
-from .scenario import Journey
+from .scenario import Scenario
 from .summary import build_table
 
 
@@ -34,7 +34,7 @@ def perform(folder: Path, plan: environment.Plan, *, console: Console, is_once: 
         console.print(
             f"[green]✓[/green] Started the portal, its worker and a sandbox Outreach at {settings.OUTREACH_BASE_URL}"
         )
-        result = Journey(plan, sandbox_url=settings.OUTREACH_BASE_URL, console=console).walk()
+        result = Scenario(plan, sandbox_url=settings.OUTREACH_BASE_URL, console=console).walk()
         console.print(build_table(result))
         for email in result.mismatches[:20]:
             console.print(f"[red]✗[/red] {email} does not hold what was delivered")

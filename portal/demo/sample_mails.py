@@ -1,6 +1,6 @@
 """Sample mails: invented ones as a mail gateway handles them; a banner is asked for each, and some are clicked.
 
-All of it through the portal's own doors, so that the pages of results show what came in by them.
+All of it through the portal's own addresses, so that the pages of results show what came in by them.
 """
 
 from __future__ import annotations

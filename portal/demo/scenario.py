@@ -28,7 +28,7 @@ from signatures.models import (
     Sender,
 )
 
-from .browser import Browser, LostOnTheWay, Page
+from .browser import Browser, DemoFailed, Page
 from .environment import DOMAIN, OWNER_EMAIL, OWNER_PASSWORD, Plan
 from .sample_campaigns import run_campaigns
 from .sample_mails import Mails, send_mails
@@ -68,7 +68,7 @@ class Result:
     seconds: float
 
 
-class Journey:
+class Scenario:
     """One walk through the portal at `portal_url`, with the sandbox at `sandbox_url` in Outreach's place."""
 
     def __init__(self, plan: Plan, *, sandbox_url: str, console: Console) -> None:
@@ -78,7 +78,7 @@ class Journey:
         self._browser = Browser()
 
     def walk(self) -> Result:
-        """The whole job is done; raises LostOnTheWay where a page or a run is not what it should be."""
+        """The whole job is done; raises DemoFailed where a page or a run is not what it should be."""
         started = time.monotonic()
         self._log_in()
         self._connect()
@@ -104,14 +104,14 @@ class Journey:
         consent = self._page("integrations:outreach", DOMAIN)
         missing = [scope.name for scope in list_scopes() if scope.name not in consent.text]
         if missing:
-            raise LostOnTheWay(f"The consent page does not show {', '.join(missing)}.")
+            raise DemoFailed(f"The consent page does not show {', '.join(missing)}.")
         self._say(f"Read the consent page: {len(list_scopes())} permissions, each with its purpose")
         theirs = self._browser.submit(consent, reverse("integrations:outreach_connect", args=[DOMAIN]))
         if not theirs.url.startswith(self._sandbox):
-            raise LostOnTheWay(f"Connecting led to {theirs.url} instead of Outreach.")
+            raise DemoFailed(f"Connecting led to {theirs.url} instead of Outreach.")
         back = self._browser.submit(theirs, "/oauth/authorize", decision="allow")
         if not back.url.startswith(self._portal):
-            raise LostOnTheWay(f"Outreach did not send us back to the portal but to {back.url}.")
+            raise DemoFailed(f"Outreach did not send us back to the portal but to {back.url}.")
         granted = Connection.objects.get(domain__name=DOMAIN).scopes_granted
         self._say(f"Connected to Outreach by OAuth; granted: {', '.join(granted)}")
 
@@ -133,7 +133,7 @@ class Journey:
 
             run = _wait_for(look, "the sync")
         if run.state != RunState.COMPLETE:
-            raise LostOnTheWay(f"The sync ended as {run.get_state_display().lower()}: {run.cause}")
+            raise DemoFailed(f"The sync ended as {run.get_state_display().lower()}: {run.cause}")
         self._say(
             f"Read {run.people_read:,} people, {run.teams_read:,} teams, {run.mailboxes_read:,} mailboxes"
         )
@@ -154,7 +154,7 @@ class Journey:
         count = run_campaigns(Domain.objects.get(name=DOMAIN), actor=OWNER_EMAIL)
         page = self._page("signatures:campaigns", DOMAIN)
         if "Spring webinar" not in page.text:
-            raise LostOnTheWay("The page of campaigns does not show the one that runs.")
+            raise DemoFailed("The page of campaigns does not show the one that runs.")
         self._say(f"Started {count} campaigns with drawn banners")
 
     def _deliver(self) -> DeliveryRun:
@@ -177,7 +177,7 @@ class Journey:
 
             run = _wait_for(look, "the delivery")
         if run.state != DeliveryRunState.COMPLETE:
-            raise LostOnTheWay(f"The delivery ended as {run.get_state_display().lower()}: {run.cause}")
+            raise DemoFailed(f"The delivery ended as {run.get_state_display().lower()}: {run.cause}")
         self._say(f"Delivered {run.delivered:,} signatures")
         return run
 
@@ -246,11 +246,11 @@ class Journey:
 
 
 def _wait_for(look: Callable[[], Found | None], what: str) -> Found:
-    """Return what `look` finds as soon as it finds something. Raises LostOnTheWay when that takes too long."""
+    """Return what `look` finds as soon as it finds something. Raises DemoFailed when that takes too long."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         found = look()
         if found is not None:
             return found
         time.sleep(LOOK_AGAIN_SECONDS)
-    raise LostOnTheWay(f"Waiting for {what} took more than {PATIENCE_SECONDS:.0f} s.")
+    raise DemoFailed(f"Waiting for {what} took more than {PATIENCE_SECONDS:.0f} s.")

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from portal.demo import environment
-from portal.demo.browser import LostOnTheWay
+from portal.demo.browser import DemoFailed
 
 
 class Command(BaseCommand):
@@ -38,7 +38,7 @@ class Command(BaseCommand):
                 self._inside(folder, plan, is_once=options["once"])
             else:
                 self._outside(folder, plan)
-        except (environment.DemoRefused, LostOnTheWay) as error:
+        except (environment.DemoRefused, DemoFailed) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as error:
             raise CommandError("Ended before it was done.") from error
