@@ -6,8 +6,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import cached_property
 
 from integrations.admin.base import (
@@ -33,6 +35,8 @@ from signatures.campaigns.editing import (
     set_audience,
     start_campaign,
 )
+from signatures.campaigns.lint_facts import get_states
+from signatures.campaigns.timeline import STATE_LABELS
 from signatures.forms.campaigns import BannerForm, CampaignForm, PlaceForm
 from signatures.models import (
     AudienceTally,
@@ -124,7 +128,7 @@ class CampaignAdmin(OperatorAdmin):
 
     form = AdminCampaignForm
     autocomplete_fields = ["domain"]
-    list_display = ["name", "domain", "priority", "starts", "ends", "is_paused", "archived_at"]
+    list_display = ["name", "domain", "state", "priority", "starts", "ends"]
     list_filter = [
         ("paused_at", admin.EmptyFieldListFilter),
         ("archived_at", admin.EmptyFieldListFilter),
@@ -137,11 +141,12 @@ class CampaignAdmin(OperatorAdmin):
     actions = ["start", "pause", "copy", "archive", "bring_back"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[str]:
-        return ["domain"] if obj else []
+        return ["domain", "state"] if obj else []
 
     def get_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[Any]:
         """Groups once the campaign is there: until then, nobody knows of which domain they are."""
-        return [name for name in AdminCampaignForm.Meta.fields if obj is not None or name != "groups"]
+        names = AdminCampaignForm.Meta.fields
+        return [*names, "state"] if obj is not None else [name for name in names if name != "groups"]
 
     def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
         return is_operator(request) and (obj is None or obj.archived_at is None)
@@ -154,9 +159,23 @@ class CampaignAdmin(OperatorAdmin):
     def ends(self, campaign: Campaign) -> str:
         return say_instant(campaign.ends_at)
 
-    @admin.display(description="Paused", boolean=True)
-    def is_paused(self, campaign: Campaign) -> bool:
-        return campaign.paused_at is not None
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Return the list; states are read once for each domain in it, since campaigns outrank each other."""
+        found = super().get_changelist_instance(request)
+        at = timezone.now()
+        states: dict[int, str] = {}
+        for domain in {row.domain for row in found.result_list}:
+            states |= get_states(domain, at=at)
+        for row in found.result_list:
+            row.known_state = states.get(row.pk, "archived")
+        return found
+
+    @admin.display(description="State")
+    def state(self, campaign: Campaign) -> str:
+        known = getattr(campaign, "known_state", None)
+        if known is None:
+            known = get_states(campaign.domain, at=timezone.now()).get(campaign.pk, "archived")
+        return STATE_LABELS[known]
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: forms.ModelForm, change: bool) -> None:
         by, groups = get_actor(request).email, form.cleaned_data.get("groups") or []

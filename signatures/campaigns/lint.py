@@ -79,6 +79,11 @@ def lint_board(board: Board, facts: Facts) -> dict[int, list[Finding]]:
     return found
 
 
+def get_blockers(findings: Sequence[Finding]) -> list[Finding]:
+    """Return what keeps a campaign from showing, apart from a pause and its end: its state names those."""
+    return [one for one in findings if one.level == Level.NEVER and one.code not in ("paused", "over")]
+
+
 def _lint_alone(campaign: CampaignRule, facts: Facts) -> list[Finding]:
     found = []
     if campaign.ends_at is not None and campaign.ends_at <= facts.at:
@@ -196,6 +201,9 @@ def _lint_beside(
 ) -> list[Finding]:
     """before, after: the campaigns asked before it and after it, in the order of `campaigns.rank`."""
     found = []
+    if any(one.name == campaign.name for one in (*before, *after)):
+        sentence = "Another campaign has the same name. Rename one of them to tell their results apart."
+        found.append(Finding(Level.DOUBT, "same_name", sentence))
     winner = next((one for one in before if _always_wins(one, campaign, facts)), None)
     if winner is not None:
         found.append(

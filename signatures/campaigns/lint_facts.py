@@ -21,8 +21,9 @@ from signatures.models import (
     Sender,
 )
 
-from .lint import Facts, Tally
-from .ruleset import Board
+from .lint import Facts, Tally, get_blockers, lint_board
+from .ruleset import Board, load_board
+from .timeline import get_state
 
 
 def get_lint_facts(domain: Domain, board: Board, *, at: datetime) -> Facts:
@@ -48,3 +49,13 @@ def get_lint_facts(domain: Domain, board: Board, *, at: datetime) -> Facts:
         unlabelled={pk: find_unlabelled(conditions, names) for pk, conditions in board.audiences.items()},
         tallies={row.pk: Tally(row.looked_up, row.matched, row.counts_since) for row in tallies},
     )
+
+
+def get_states(domain: Domain, *, at: datetime) -> dict[int, str]:
+    """Return campaign id -> its state, as `timeline.get_state` names it; archived campaigns are left out."""
+    board = load_board(domain)
+    findings = lint_board(board, get_lint_facts(domain, board, at=at))
+    return {
+        rule.id: get_state(rule, at, is_blocked=bool(get_blockers(findings.get(rule.id, ()))))
+        for rule in board.campaigns
+    }

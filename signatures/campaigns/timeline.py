@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
 from .selection import CampaignRule
+
+STATE_LABELS = {
+    "runs": "Active",
+    "blocked": "Blocked",
+    "next": "Scheduled",
+    "paused": "Paused",
+    "over": "Ended",
+    "archived": "Archived",
+}
 
 DAYS_BEFORE = 14
 DAYS_AFTER = 56
@@ -59,17 +68,27 @@ class Timeline:
     top: int = TOP
 
 
-def get_state(campaign: CampaignRule, at: datetime) -> str:
-    """Return 'over', 'paused', 'next' or 'runs': what a campaign does at that instant by itself."""
+def get_state(campaign: CampaignRule, at: datetime, *, is_blocked: bool = False) -> str:
+    """Return 'over', 'paused', 'blocked', 'next' or 'runs': the state of a campaign at that instant.
+
+    is_blocked: whether something other than a pause or its end keeps it from showing.
+    """
     if campaign.ends_at is not None and campaign.ends_at <= at:
         return "over"
     if campaign.is_paused:
         return "paused"
+    if is_blocked:
+        return "blocked"
     return "next" if campaign.starts_at > at else "runs"
 
 
-def draw_timeline(campaigns: Sequence[CampaignRule], *, at: datetime, zone: tzinfo) -> Timeline:
-    """Return two weeks back and eight ahead, one bar for each campaign that touches them, in the order given."""
+def draw_timeline(
+    campaigns: Sequence[CampaignRule], *, at: datetime, zone: tzinfo, blocked: Collection[int] = ()
+) -> Timeline:
+    """Return two weeks back and eight ahead, one bar for each campaign that touches them, in the order given.
+
+    blocked: ids of the campaigns that cannot show.
+    """
     today = at.astimezone(zone).date()
     # Whole days of the zone, so that a day is a day where the clocks change.
     first = datetime.combine(today - timedelta(days=DAYS_BEFORE), time(), zone)
@@ -88,7 +107,7 @@ def draw_timeline(campaigns: Sequence[CampaignRule], *, at: datetime, zone: tzin
         bars.append(
             Bar(
                 campaign=campaign,
-                state=get_state(campaign, at),
+                state=get_state(campaign, at, is_blocked=campaign.id in blocked),
                 x=start,
                 width=max(round(end - start, 1), 4.0),
                 y=TOP + row * ROW + 6,

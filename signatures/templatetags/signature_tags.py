@@ -51,7 +51,7 @@ def status_label(status: str) -> str:
 @register.filter
 def campaign_tone(state: str) -> str:
     """Return the colour of a campaign's state."""
-    return {"runs": "good", "next": "pen", "paused": "warn"}.get(state, "")
+    return {"runs": "good", "blocked": "bad", "next": "pen", "paused": "warn"}.get(state, "")
 
 
 @register.simple_tag(takes_context=True)

@@ -30,14 +30,12 @@ from signatures.campaigns.editing import (
     start_campaign,
 )
 from signatures.campaigns.links import with_utm
-from signatures.campaigns.lint import Finding, Level, lint_board
+from signatures.campaigns.lint import Finding, Level, get_blockers, lint_board
 from signatures.campaigns.lint_facts import get_lint_facts
 from signatures.campaigns.ruleset import load_board
-from signatures.campaigns.timeline import draw_timeline, get_state
+from signatures.campaigns.timeline import STATE_LABELS, draw_timeline, get_state
 from signatures.forms.campaigns import CampaignForm
 from signatures.models import Banner, BannerPlace, Campaign
-
-STATE_LABELS = {"runs": "Runs", "next": "Next", "paused": "Paused", "over": "Over", "archived": "Archived"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +83,11 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
     rows = Campaign.objects.filter(domain=domain, archived_at=None).prefetch_related("groups")
     by_id = {row.pk: row for row in rows}
     figures = get_figures(by_id)
+    blocked = {pk for pk, found in findings.items() if get_blockers(found)}
     lines = [
         _describe(
             by_id[rule.id],
-            get_state(rule, at),
+            get_state(rule, at, is_blocked=rule.id in blocked),
             board.audiences.get(rule.id, ()),
             names,
             why_dark,
@@ -104,7 +103,7 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
         "lines": sorted(lines, key=lambda line: list(STATE_LABELS).index(line.state)),
         "dark": [line.campaign for line in lines if line.is_dark],
         "why_dark": why_dark,
-        "timeline": draw_timeline(board.campaigns, at=at, zone=board.zone),
+        "timeline": draw_timeline(board.campaigns, at=at, zone=board.zone, blocked=blocked),
         "archived": Campaign.objects.filter(domain=domain)
         .exclude(archived_at=None)
         .order_by("-archived_at")[:50],
@@ -142,7 +141,8 @@ def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     findings = lint_board(board, get_lint_facts(domain, board, at=at)).get(found.pk, [])
     conditions = board.audiences.get(found.pk, ())
     names = get_names(domain, conditions)
-    state = "archived" if rule is None else get_state(rule, at)
+    blockers = get_blockers(findings)
+    state = "archived" if rule is None else get_state(rule, at, is_blocked=bool(blockers))
     banners = list(found.banners.filter(archived_at=None).select_related("image"))
     weights = sum(banner.weight for banner in banners)
     context = {
@@ -157,9 +157,7 @@ def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
             (banner, get_destination(found, banner), round(100 * banner.weight / weights))
             for banner in banners
         ],
-        "blockers": [
-            one for one in findings if one.level == Level.NEVER and one.code not in ("paused", "over")
-        ],
+        "blockers": blockers,
         "doubts": [one for one in findings if one.level == Level.DOUBT],
         "remarks": [one for one in findings if one.level == Level.INFO],
         "old_banners": found.banners.exclude(archived_at=None).select_related("image"),

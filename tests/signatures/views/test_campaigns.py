@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from portal.models import Domain
+from portal.models import Domain, User
 from signatures.campaigns.banners import PlaceDetails, change_place
 from signatures.campaigns.editing import pause_campaign, set_audience, start_campaign
 from signatures.forms.walltime import to_wall
@@ -27,6 +27,7 @@ from signatures.models import (
 from tests.support.campaigns import BY, add_banner, make_campaign, make_picture
 
 PAGE = "/domains/acme.example/campaigns/"
+ADMIN = "/admin/signatures/campaign/"
 GAP = "02:30 does not exist on 28 March 2027: the clocks go forward then. Enter 03:30 or later."
 NEW = {
     "name": "Spring webinar",
@@ -134,7 +135,7 @@ def test_the_list_tells_state_time_audience_and_what_keeps_one_from_showing(runn
     response = editor.get(PAGE)
 
     assert [(line.campaign.name, line.state) for line in response.context["lines"]] == [
-        ("Spring", "runs"),
+        ("Spring", "blocked"),  # its audience asks for prospects, which are not read
         ("Empty", "paused"),
     ]
     page = read(response)
@@ -183,6 +184,38 @@ def test_a_campaign_is_started_paused_copied_archived_and_brought_back_by_button
     assert editor.get(f"{address}change/").status_code == 404
     assert "No longer shown; its results are kept." in read(editor.get(address))
     assert "“Spring” restored, paused." in press("bring-back")
+
+
+def test_a_started_campaign_that_cannot_show_is_blocked_in_list_page_and_admin(
+    running, domain, editor: Client
+):
+    address = f"{PAGE}{running.pk}/"
+    change_place(domain, PlaceDetails(is_on=False, width=480, height=120), by_label=BY)
+    make_campaign(domain, name="Later")
+
+    listed = editor.get(PAGE).context
+    page = editor.get(address).context
+
+    assert [(line.campaign.name, line.label) for line in listed["lines"]] == [
+        ("Spring", "Blocked"),
+        ("Later", "Paused"),
+    ]
+    assert [bar.state for bar in listed["timeline"].bars if bar.campaign.id == running.pk] == ["blocked"]
+    assert (page["state"], page["state_label"]) == ("blocked", "Blocked")
+    editor.force_login(User.objects.create_user("op@portal.example", "correct horse battery", is_staff=True))
+    states = {row.name: row.known_state for row in editor.get(ADMIN).context["cl"].result_list}
+    assert states == {"Spring": "blocked", "Later": "paused"}
+    assert "Blocked" in read(editor.get(f"{ADMIN}{running.pk}/change/"))
+
+
+def test_a_second_campaign_of_the_same_name_is_said_on_both(running, domain, editor: Client):
+    other = make_campaign(domain, name="Other")
+
+    response = editor.post(f"{PAGE}new/", NEW | {"name": running.name}, follow=True)
+
+    assert "Another campaign has the same name." in read(response)
+    assert "Another campaign has the same name." in read(editor.get(f"{PAGE}{running.pk}/"))
+    assert "Another campaign has the same name." not in read(editor.get(f"{PAGE}{other.pk}/"))
 
 
 def test_starting_without_a_banner_is_refused_in_words(company, domain, editor: Client):
