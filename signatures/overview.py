@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, F
+from django.db.models import Count, F, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -23,18 +25,23 @@ from .models import (
     DeliveryRunState,
     DeliveryState,
     Sender,
+    Snapshot,
 )
 
-NEEDS_SHOWN = 20
+if TYPE_CHECKING:
+    from signatures.senders.mailbox_status import MailboxWithStatus
+
+CAUSES_SHOWN = 20
+SENDERS_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """One mailbox that waits for somebody: whose it is, what happened, and where to act."""
+class Cause:
+    """Why some mailboxes need action. senders: the first few of theirs, by name; url: the list of all."""
 
-    sender_name: str
-    group_name: str
-    what: str
+    sentence: str
+    mailboxes: int
+    senders: tuple[Sender, ...]
     url: str
 
 
@@ -42,39 +49,38 @@ class Need:
 class Overview:
     """Figures over the live mailboxes of active people.
 
-    needs_you: at most 20 of needs_you_total. changed_today: signatures delivered since midnight in
-    the domain's zone. current_run: the delivery that moves or asks somebody, or None. banners: what they
-    did in the seven days that end today; None where signatures carry none and none was seen.
+    causes: at most 20, the commonest first, of what needs_you_total mailboxes need. changed_today: mailboxes
+    written since midnight in the domain's zone. current_run: the delivery that moves or asks somebody, or
+    None. restored: originals that mailboxes got back, once Outreach is not connected any more. banners: their
+    figures of the seven days that end today; None where signatures have no banner slot and none was counted.
     """
 
     mailboxes_total: int
     up_to_date: int
-    needs_you: tuple[Need, ...]
+    causes: tuple[Cause, ...]
     needs_you_total: int
     changed_today: int
     current_run: DeliveryRun | None
+    restored: int = 0
     banners: Figures | None = None
 
 
 def get_overview(domain: Domain, *, at: datetime | None = None) -> Overview:
     """Return the figures as they stand; at: the instant whose day counts as today, now where it is None."""
-    mailboxes = get_mailboxes(get_connection(domain), fallback=get_fallback_template(domain))
+    connection = get_connection(domain)
+    mailboxes = get_mailboxes(connection, fallback=get_fallback_template(domain))
     counts = dict(mailboxes.order_by().values_list("status").annotate(number=Count("pk")))
     counts.pop(MailboxStatus.LEFT_OUT, None)
-    waiting = list(mailboxes.filter(status=MailboxStatus.NEEDS_YOU).order_by("email")[:NEEDS_SHOWN])
-    owners = Sender.objects.select_related("group").in_bulk([mailbox.owner_id for mailbox in waiting])
-    needs = tuple(
-        _describe(domain, owners[mailbox.owner_id], mailbox.last_reason or "") for mailbox in waiting
-    )
     runs = DeliveryRun.objects.filter(domain=domain)
     now = at or timezone.now()
     return Overview(
         mailboxes_total=sum(counts.values()),
         up_to_date=counts.get(MailboxStatus.IN_PLACE, 0),
-        needs_you=needs,
+        causes=_list_causes(domain, mailboxes.filter(status=MailboxStatus.NEEDS_YOU)),
         needs_you_total=counts.get(MailboxStatus.NEEDS_YOU, 0),
         changed_today=_count_delivered(domain, since=_midnight(domain, now)),
         current_run=runs.filter(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED]).first(),
+        restored=_count_restored(domain) if connection is None else 0,
         banners=_count_banners(domain, now),
     )
 
@@ -86,9 +92,27 @@ def _count_banners(domain: Domain, at: datetime) -> Figures | None:
     return None if figures.is_empty and not is_on else figures
 
 
-def _describe(domain: Domain, sender: Sender, what: str) -> Need:
-    url = reverse("signatures:sender", args=[domain.name, sender.pk])
-    return Need(str(sender), sender.group.name if sender.group else "", what, url)
+def _list_causes(domain: Domain, waiting: QuerySet[MailboxWithStatus]) -> tuple[Cause, ...]:
+    by_reason: dict[str, list[int]] = {}
+    for reason, owner_id in waiting.order_by("email").values_list("last_reason", "owner_id"):
+        if owner_id is not None:
+            by_reason.setdefault(reason or "", []).append(owner_id)
+    commonest = sorted(by_reason.items(), key=lambda each: (-len(each[1]), each[0]))[:CAUSES_SHOWN]
+    named = Sender.objects.in_bulk({pk for _, owners in commonest for pk in owners[:SENDERS_NAMED]})
+    url = reverse("signatures:senders", args=[domain.name])
+    return tuple(
+        Cause(
+            sentence=reason,
+            mailboxes=len(owners),
+            senders=tuple(named[pk] for pk in dict.fromkeys(owners[:SENDERS_NAMED])),
+            url=f"{url}?{urlencode({'state': MailboxStatus.NEEDS_YOU.value, 'reason': reason})}",
+        )
+        for reason, owners in commonest
+    )
+
+
+def _count_restored(domain: Domain) -> int:
+    return Snapshot.objects.filter(domain=domain).exclude(restored_at=None).count()
 
 
 def _count_delivered(domain: Domain, *, since: datetime) -> int:

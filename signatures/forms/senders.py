@@ -32,6 +32,7 @@ class SenderFilters(forms.Form):
         Template.objects.none(), label="Template", required=False, empty_label="Any template"
     )
     state = forms.ChoiceField(label="Signature", required=False, choices=[("", "Any state"), *STATES])
+    reason = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, domain: Domain, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,6 +49,7 @@ class SenderFilters(forms.Form):
             "group_id": group.pk if group else None,
             "template_id": template.pk if template else None,
             "state": chosen.get("state") or "",
+            "reason": chosen.get("reason") or "",
         }
 
 

@@ -65,11 +65,13 @@ def find_senders(
     group_id: int | None = None,
     template_id: int | None = None,
     state: str = "",
+    reason: str = "",
     sort: str = "name",
 ) -> QuerySet[Sender]:
     """Return the senders that fit, each with `template_name`; without a `state`, the active ones.
 
-    sort: name, title, group or template, with a leading '-' for descending; anything else is by name.
+    reason: why a mailbox needs action, exactly; '' for any. sort: name, title, group or template, with a
+    leading '-' for descending; anything else is by name.
     """
     senders = Sender.objects.filter(domain=domain).select_related("person", "group")
     senders = senders.annotate(
@@ -90,7 +92,7 @@ def find_senders(
         senders = senders.filter(group_id=group_id)
     if template_id is not None:
         senders = senders.filter(_carries(template_id, fallback))
-    senders = _in_state(senders, state, connection, fallback)
+    senders = _in_state(senders, state, connection, fallback, reason=reason)
     return senders.order_by(*_order(sort))
 
 
@@ -107,13 +109,18 @@ def _carries(template_id: int, fallback: Template | None) -> Q:
 
 
 def _in_state(
-    senders: QuerySet[Sender], state: str, connection: Connection | None, fallback: Template | None
+    senders: QuerySet[Sender],
+    state: str,
+    connection: Connection | None,
+    fallback: Template | None,
+    *,
+    reason: str,
 ) -> QuerySet[Sender]:
     if state == MailboxStatus.LEFT_OUT:
         return senders.filter(is_active=False)
     senders = senders.filter(is_active=True)
     theirs = get_mailboxes(connection, fallback=fallback).filter(
-        person_remote_id=OuterRef("person__remote_id")
+        person_remote_id=OuterRef("person__remote_id"), **({"last_reason": reason} if reason else {})
     )
     if state == NO_MAILBOX:
         return senders.filter(~Exists(theirs))

@@ -138,7 +138,7 @@ def test_overview_while_the_first_sync_runs_follows_it(client, person, domain):
         (ConnectionState.LOST, "Outreach no longer accepts our access."),
         (ConnectionState.MISCONFIGURED, "The operator’s turn"),
         (ConnectionState.DISCONNECTING, "See how far it is"),
-        (ConnectionState.DISCONNECTED, "Outreach is disconnected; signatures stay as they are there."),
+        (ConnectionState.DISCONNECTED, "Outreach is disconnected."),
     ],
 )
 def test_overview_says_what_is_wrong_with_the_connection(client, person, domain, state, words):

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from integrations.models import SyncRun
 from signatures.analytics.results import Figures
 from signatures.authoring.templates import save_template
-from signatures.models import BannerPlace, DailyTotal, Template
-from signatures.overview import Need, get_overview
+from signatures.models import BannerPlace, DailyTotal, Snapshot, Template
+from signatures.overview import Cause, get_overview
 
 
 def test_the_figures_say_who_signs_as_intended_and_who_needs_somebody(company, bystander):
@@ -30,12 +31,12 @@ def test_the_figures_say_who_signs_as_intended_and_who_needs_somebody(company, b
 
     assert (overview.mailboxes_total, overview.up_to_date, overview.changed_today) == (3, 1, 1)
     assert overview.needs_you_total == 1
-    assert overview.needs_you == (
-        Need(
-            "Tom Okafor",
-            "Sales",
+    assert overview.causes == (
+        Cause(
             "Outreach does not let us edit this mailbox.",
-            f"/domains/acme.example/senders/{tom.pk}/",
+            1,
+            (tom,),
+            "/domains/acme.example/senders/?state=needs_you&reason=Outreach+does+not+let+us+edit+this+mailbox.",
         ),
     )
     assert overview.current_run == halted
@@ -89,13 +90,13 @@ def test_what_banners_did_this_week_is_there_once_signatures_carry_them(company,
 
     SyncRun.objects.filter(connection=company.connection).update(finished_at=company.at)
     page = auditor.get("/domains/acme.example/").content.decode()
-    assert "of 40 pictures fetched" in page
+    assert "of 40 impressions" in page
 
 
 def test_a_domain_that_was_never_connected_has_nothing_to_count(domain):
     overview = get_overview(domain)
 
-    assert (overview.mailboxes_total, overview.up_to_date, overview.needs_you, overview.current_run) == (
+    assert (overview.mailboxes_total, overview.up_to_date, overview.causes, overview.current_run) == (
         0,
         0,
         (),
@@ -118,3 +119,30 @@ def test_the_figures_cost_as_many_queries_for_three_as_for_one(company):
 
     assert overview.needs_you_total == 3
     assert len(for_three) == len(for_one)
+
+
+def test_one_cause_is_said_once_with_how_many_mailboxes_it_holds_for(company, bystander, auditor):
+    run = company.run("complete")
+    for number in range(5):
+        company.attempt(run, company.add(f"Ana {number}"), "refused", reason="Not shared.")
+    company.attempt(run, company.add("Tom Okafor"), "refused", reason="Edited.")
+    SyncRun.objects.filter(connection=company.connection).update(finished_at=company.at)
+
+    page = " ".join(auditor.get("/domains/acme.example/").content.decode().split())
+    listed = auditor.get(get_overview(company.domain).causes[0].url).content.decode()
+
+    assert page.count("<td>Not shared.</td>") == 1
+    assert '<td class="num">5</td> <td>Not shared.</td>' in page
+    assert '<td class="num">1</td> <td>Edited.</td>' in page
+    assert "Mailboxes written today" in page
+    assert "Ana 4" in listed and "Tom Okafor" not in listed
+
+
+def test_after_a_disconnect_the_overview_says_how_many_originals_went_back(domain, auditor):
+    for number, restored in enumerate((timezone.now(), timezone.now(), None)):
+        Snapshot.objects.create(
+            domain=domain, mailbox_remote_id=str(number), mailbox_email=f"a{number}@acme.example",
+            original_html="", taken_at=timezone.now(), restored_at=restored,
+        )  # fmt: skip
+
+    assert get_overview(domain).restored == 2
