@@ -109,7 +109,7 @@ class SenderAdmin(OperatorAdmin):
     readonly_fields = ["domain", "email", "name", "group", "is_active", "changed_at"]
     fieldsets = [
         (None, {"fields": ["email", "name", "domain", "group", "is_active", "changed_at"]}),
-        ("Kept here", {"fields": _list_fields(Source.PORTAL)}),
+        ("Local fields", {"fields": _list_fields(Source.PORTAL)}),
         ("Instead of what Outreach says", {"fields": _list_fields(Source.OUTREACH)}),
     ]
     list_display = ["__str__", "email", "group", "domain", "is_active", "changed_at"]

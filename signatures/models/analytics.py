@@ -16,7 +16,7 @@ class EventKind(models.TextChoices):
 
 
 class BannerEvent(models.Model):
-    """One fetch of a picture or one click, as it came. Kept `event_days`, then only its daily count is.
+    """One impression or one click, as it came. Kept `event_days`, then only its daily count is.
 
     Subjects are plain ids: an event outlives the rows it names.
     """
@@ -31,11 +31,11 @@ class BannerEvent(models.Model):
     banner_id = models.BigIntegerField(null=True)
     decision_id = models.BigIntegerField(null=True)
     network = models.CharField(
-        max_length=43, blank=True, help_text="The reader’s address, cut to /24 or /48."
+        max_length=43, blank=True, help_text="The recipient’s network address, cut to /24 or /48."
     )
-    agent = models.CharField(max_length=200, blank=True, help_text="The reader’s program, shortened.")
+    agent = models.CharField(max_length=200, blank=True, help_text="The recipient’s mail program, shortened.")
     reader_key = models.CharField(
-        max_length=32, blank=True, help_text="Tells readers of one day apart, and nobody’s name."
+        max_length=32, blank=True, help_text="Tells recipients of one day apart, and nobody’s name."
     )
     rule = models.CharField(
         max_length=32, blank=True, help_text="The rule that took it for a scanner’s; '' where none did."
@@ -83,7 +83,7 @@ class CountingState(models.Model):
 
 
 class Counted(models.Model):
-    """The four numbers of a day: what readers did, and what is set apart. Together they are all that came."""
+    """The four numbers of a day: human impressions and clicks, and bot traffic. Together they are all that came."""
 
     impressions = models.PositiveIntegerField(default=0)
     clicks = models.PositiveIntegerField(default=0)

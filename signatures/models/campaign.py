@@ -16,15 +16,15 @@ MAX_DAYS = 3_650
 
 
 class BannerImage(models.Model):
-    """One uploaded picture, re-encoded: the same bytes for everybody, never changed, found by its digest.
+    """One uploaded image, re-encoded: the same bytes for everybody, never changed, found by its digest.
 
     Kept in the database, so that every web machine serves what any of them took in.
     """
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
-    sha256 = models.CharField(max_length=64, help_text="Digest of the picture as uploaded.")
+    sha256 = models.CharField(max_length=64, help_text="Digest of the image as uploaded.")
     media_type = models.CharField(max_length=16)
-    width = models.PositiveSmallIntegerField(help_text="Of the picture at 1×, in pixels.")
+    width = models.PositiveSmallIntegerField(help_text="Of the image at 1×, in pixels.")
     height = models.PositiveSmallIntegerField()
     bytes_1x = models.BinaryField()
     bytes_2x = models.BinaryField(help_text="The same as at 1× where there is nothing sharper.")
@@ -70,10 +70,10 @@ class BannerPlace(models.Model):
         default=120, validators=[MinValueValidator(40), MaxValueValidator(300)]
     )
     alt = models.CharField(
-        "text in place of the picture",
+        "alt text",
         max_length=255,
         blank=True,
-        help_text="What readers without pictures see; it is part of the signature and stays the same.",
+        help_text="Shown where images are off; it is part of the signature and stays the same.",
     )
     default_image = models.ForeignKey(
         BannerImage, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -87,7 +87,7 @@ class BannerPlace(models.Model):
     objects = BannerPlaceManager()
 
     def __str__(self) -> str:
-        return f"banner place of {self.domain.name}"
+        return f"banner slot of {self.domain.name}"
 
 
 class Campaign(models.Model):
@@ -110,14 +110,14 @@ class Campaign(models.Model):
     )
     audience = models.JSONField(default=list, blank=True)
     cap_times = models.PositiveSmallIntegerField(
-        "at most",
+        "maximum impressions per recipient",
         null=True,
         blank=True,
         validators=[MaxValueValidator(1_000)],
         help_text="How often one known recipient gets it.",
     )
     cap_days = models.PositiveSmallIntegerField(
-        "within days", null=True, blank=True, validators=[MaxValueValidator(MAX_DAYS)]
+        "period (days)", null=True, blank=True, validators=[MaxValueValidator(MAX_DAYS)]
     )
     utm_source = models.CharField(max_length=100, blank=True, default="outreach")
     utm_medium = models.CharField(max_length=100, blank=True, default="email-signature")
@@ -148,12 +148,12 @@ class Campaign(models.Model):
 
 
 class Banner(models.Model):
-    """One picture of a campaign with its link; weights decide how often it is taken beside the others."""
+    """One image of a campaign with its link; weights decide its traffic share."""
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="banners")
     name = models.CharField(max_length=80)
     image = models.ForeignKey(BannerImage, on_delete=models.PROTECT, related_name="+")
-    alt = models.CharField(max_length=255, help_text="What the picture says, for those who do not see it.")
+    alt = models.CharField(max_length=255, help_text="What the image says, for those who do not see it.")
     link = models.URLField(max_length=2000, help_text="https only; UTM parameters are added.")
     weight = models.PositiveSmallIntegerField(
         default=1, validators=[MinValueValidator(1), MaxValueValidator(100)]

@@ -59,7 +59,7 @@ class Placement(models.Model):
     )
     placed_at = models.DateTimeField()
     banner_since = models.DateTimeField(
-        null=True, help_text="Since when what we put there carries the place for a banner; empty for not."
+        null=True, help_text="Since when the delivered signature has a banner slot; empty where it has none."
     )
 
     class Meta:

@@ -32,7 +32,7 @@ class Brand(models.Model):
         "logo address", blank=True, help_text="An https address that mail clients can load."
     )
     accent = models.CharField("accent colour", max_length=7, default="#2b4acb", help_text="Such as #2b4acb.")
-    legal = models.CharField("legal line", max_length=500, blank=True)
+    legal = models.CharField("disclaimer", max_length=500, blank=True)
 
     def __str__(self) -> str:
         return self.name or self.domain.name

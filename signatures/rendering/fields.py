@@ -78,7 +78,7 @@ FIELDS: tuple[Field, ...] = (
     Field("company.logo_url", "Logo", Trust.URL, _C, "https://images.acme.example/logo.png",
           "A logo on a transparent ground, shown up to 120 pixels wide."),
     Field("company.tagline", "Tagline", Trust.TEXT, _C, "Quiet tools for busy teams", "One short line."),
-    Field("company.legal", "Legal line", Trust.TEXT, _C,
+    Field("company.legal", "Disclaimer", Trust.TEXT, _C,
           "Acme Inc. is registered in Delaware. This message may be confidential.",
           "Registration and confidentiality text."),
     Field("company.accent", "Accent colour", Trust.COLOUR, _C, "#3f63d8",

@@ -50,7 +50,7 @@ def _decide(request: HttpRequest) -> HttpResponse:
     if key is None:
         return _problem(
             HTTPStatus.UNAUTHORIZED,
-            "Send a decision key that is in force as “Authorization: Bearer …”.",
+            "Send an active API key as “Authorization: Bearer …”.",
             headers={"WWW-Authenticate": "Bearer"},
         )
     try:

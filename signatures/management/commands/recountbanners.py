@@ -18,8 +18,8 @@ from signatures.analytics.aggregation import recount
 
 class Command(BaseCommand):
     help = (
-        "Judge a domain’s kept views and clicks anew. Numbers move between what readers did and what is set "
-        "apart; how many came in all never changes."
+        "Apply the bot rules to a domain’s kept impressions and clicks again. Counts move between human and "
+        "bot traffic; the total never changes."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -46,8 +46,8 @@ class Command(BaseCommand):
                 progress=lambda judged: bar.advance(task, judged),
             )
         sentence = (
-            f"{moved.set_apart[0]:,} pictures and {moved.set_apart[1]:,} clicks set apart, "
-            f"{moved.put_back[0]:,} pictures and {moved.put_back[1]:,} clicks put back"
+            f"{moved.set_apart[0]:,} impressions and {moved.set_apart[1]:,} clicks became bot traffic, "
+            f"{moved.put_back[0]:,} impressions and {moved.put_back[1]:,} clicks became human"
         )
         if moved.moved and not options["dry_run"]:
             record_act(

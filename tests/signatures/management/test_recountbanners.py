@@ -12,7 +12,7 @@ from portal.models import Domain
 from signatures.analytics.aggregation import sift_events
 from tests.support.banner_events import NINE, get_counts, open_show
 
-MOVED = "1 pictures and 1 clicks set apart, 0 pictures and 0 clicks put back"
+MOVED = "1 impressions and 1 clicks became bot traffic, 0 impressions and 0 clicks became human"
 
 
 @pytest.fixture
