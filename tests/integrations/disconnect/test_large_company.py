@@ -19,7 +19,7 @@ THEIRS = "<p>Edited since</p>"
 PLACE = """
 import json
 from django.utils import timezone
-from integrations import sync
+from integrations.sync import runs as sync
 from integrations.models import Connection, Mailbox, SyncKind
 from signatures.delivery.digest import digest
 from signatures.models import Placement, Snapshot

@@ -109,7 +109,7 @@ def test_r2_killed_while_revoking_it_resumes_and_erases_last(installation, sandb
         script = (
             f"""
 import os, signal
-from integrations import disconnect
+from integrations.disconnect import steps as disconnect
 disconnect.{step} = lambda *args, **kwargs: os.kill(os.getpid(), signal.SIGKILL)
 """
             + LEAVER
