@@ -16,8 +16,9 @@ from typing import TypeVar
 
 from aiosmtpd.smtp import SMTP
 
+from .base import Mail, Outcome
 from .envelope import Path, read_path, read_size, refuse_parameters
-from .gateway import Gateway, Mail, Outcome
+from .gateway import Gateway
 from .incoming import Incoming
 from .memory_budget import Budget, Share
 from .next_hop import CHUNK, HopLost, NextHop, Reply, make_reply, summarise

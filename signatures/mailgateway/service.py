@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import idna
 
-from .gateway import Gateway, Portal
+from .base import Portal
+from .gateway import Gateway
 from .memory_blocks import map_large_blocks
 from .memory_budget import WAIT_SECONDS, Budget
 from .next_hop import END_SECONDS, Address

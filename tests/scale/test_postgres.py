@@ -101,7 +101,7 @@ for _ in range(6):
 print(run.planned)
 """
 QUEUE_SYNCS = """
-from integrations import sync
+from integrations.sync import runs as sync
 from integrations.models import Connection, SyncKind
 from portal.background import enqueue
 run = sync.request_sync(Connection.objects.get(), kind=SyncKind.FULL, actor="test")
