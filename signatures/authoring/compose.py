@@ -55,7 +55,7 @@ class Composer:
             self._versions[version.pk] = CompiledTemplate.from_stored(version.compiled_html, version.fields)
 
     def get_version_id(self, sender: Sender) -> int | None:
-        """Return the template version this sender carries, or None."""
+        """Return the template version of this sender, or None."""
         template_id, _ = choose_template(
             self._by_sender.get(sender.pk),
             self._by_group.get(sender.group_id or 0),

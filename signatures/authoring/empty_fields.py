@@ -13,7 +13,7 @@ from portal.models import Domain
 from signatures.models import Sender, Template, TemplateVersion
 from signatures.rendering import CompiledTemplate, Field, Source, describe_absences
 from signatures.rendering.fields import FIELD_BY_NAME
-from signatures.senders.listing import get_carriers
+from signatures.senders.listing import get_senders_with
 from signatures.senders.values import get_brand
 
 # What Outreach keeps of a person, as the columns of their row; a name may also stand in two.
@@ -37,21 +37,21 @@ class MissingValue:
 class MissingValues:
     """The fields of a version that senders lack, most first.
 
-    senders: how many were looked at. is_carried: they carry the template; else they are all there are.
+    senders: how many were looked at. is_in_use: they have the template; else they are all there are.
     """
 
     senders: int
-    is_carried: bool
+    is_in_use: bool
     fields: list[MissingValue]
 
 
 def find_missing_values(version: TemplateVersion, fallback: Template | None) -> MissingValues:
     """Return what the senders of the version's template lack, in two queries; with none, all active senders."""
     domain = version.template.domain
-    senders = get_carriers(domain, version.template_id, fallback)
+    senders = get_senders_with(domain, version.template_id, fallback)
     total, counts = count_missing(senders, version.fields)
-    is_carried = total > 0
-    if not is_carried:
+    is_in_use = total > 0
+    if not is_in_use:
         total, counts = count_missing(Sender.objects.filter(domain=domain, is_active=True), version.fields)
     counts |= _count_shared(domain, version.fields, total)
     compiled = CompiledTemplate.from_stored(version.compiled_html, version.fields)
@@ -65,7 +65,7 @@ def find_missing_values(version: TemplateVersion, fallback: Template | None) -> 
         for name, count in counts.items()
         if count
     ]
-    return MissingValues(total, is_carried, sorted(found, key=lambda one: -one.senders))
+    return MissingValues(total, is_in_use, sorted(found, key=lambda one: -one.senders))
 
 
 def count_missing(senders: QuerySet[Sender], names: Iterable[str]) -> tuple[int, dict[str, int]]:

@@ -57,7 +57,7 @@ def render_source(domain: Domain, source: str, sender: Sender | None) -> Rendere
 
 
 def find_version(sender: Sender) -> TemplateVersion | None:
-    """Return the version that a delivery to this sender would carry now, or None where nothing is assigned."""
+    """Return the version that a delivery to this sender would write now, or None where nothing is assigned."""
     composer = Composer(sender.domain)
     composer.load([sender])
     return (

@@ -99,7 +99,7 @@ def assign_template(
     sender: Sender | None = None,
     actor_label: str,
 ) -> Assignment | None:
-    """The group, or the one sender, carries the template; None takes its own assignment away.
+    """Assign the template to the group, or to the one sender; None removes its own assignment.
 
     Everything must belong to the domain. Nothing is delivered by this.
     """

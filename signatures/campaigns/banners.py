@@ -12,7 +12,7 @@ from django.utils import timezone
 from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.models import Banner, BannerPlace, Campaign, Template
-from signatures.senders.listing import count_carriers
+from signatures.senders.listing import count_senders_by_template
 from signatures.senders.mailbox_status import get_fallback_template
 
 from .checks import CampaignRefused, check_place, refuse
@@ -144,7 +144,7 @@ def change_place(
 
 def count_signatures_with_place(domain: Domain) -> int:
     """Return how many active senders carry a template with a place for a banner."""
-    carriers = count_carriers(domain, fallback=get_fallback_template(domain))
+    carriers = count_senders_by_template(domain, fallback=get_fallback_template(domain))
     templates = Template.objects.filter(domain=domain).exclude(current=None).select_related("current")
     return sum(
         carriers.get(template.pk, 0)

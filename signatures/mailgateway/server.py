@@ -131,7 +131,7 @@ class Session(SMTP):
         self._listener.sessions.discard(self)
         if self._running is None or self._running.done():
             self._leave_hop()
-        # One that still runs is carried to its end: it may be past the point where it can be taken back.
+        # One that still runs goes on to its end: it may be past the point where it can be taken back.
 
     def _leave_hop(self) -> None:
         if self._hop is not None:

@@ -1,4 +1,4 @@
-"""A run is carried out with a bar that moves, where somebody looks."""
+"""Progress display: shows a run that is carried out as a bar, where a terminal is attached."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def choose_group(team_ids: Collection[str], groups: Sequence[GroupRule]) -> int 
 def choose_template(
     sender_template_id: int | None, group_template_id: int | None, default_group_template_id: int | None
 ) -> tuple[int | None, Why]:
-    """Return the template a sender carries and what decided it: own, then group, then default group."""
+    """Return the template a sender has and what decided it: own, then group, then default group."""
     if sender_template_id is not None:
         return sender_template_id, Why.OWN
     if group_template_id is not None:

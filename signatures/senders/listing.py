@@ -91,17 +91,17 @@ def find_senders(
     if group_id is not None:
         senders = senders.filter(group_id=group_id)
     if template_id is not None:
-        senders = senders.filter(_carries(template_id, fallback))
+        senders = senders.filter(_has_template(template_id, fallback))
     senders = _in_state(senders, state, connection, fallback, reason=reason)
     return senders.order_by(*_order(sort))
 
 
-def get_carriers(domain: Domain, template_id: int, fallback: Template | None) -> QuerySet[Sender]:
+def get_senders_with(domain: Domain, template_id: int, fallback: Template | None) -> QuerySet[Sender]:
     """Return the active senders whose signature this template is."""
-    return Sender.objects.filter(_carries(template_id, fallback), domain=domain, is_active=True)
+    return Sender.objects.filter(_has_template(template_id, fallback), domain=domain, is_active=True)
 
 
-def _carries(template_id: int, fallback: Template | None) -> Q:
+def _has_template(template_id: int, fallback: Template | None) -> Q:
     by_group = Q(group__assignment__template_id=template_id)
     if fallback is not None and fallback.pk == template_id:
         by_group |= Q(group__assignment=None)
@@ -169,16 +169,16 @@ def get_status(sender: Sender, mailboxes: list[MailboxWithStatus]) -> tuple[str,
     return NO_MAILBOX, ""
 
 
-def count_carriers(domain: Domain, *, fallback: Template | None) -> dict[int | None, int]:
+def count_senders_by_template(domain: Domain, *, fallback: Template | None) -> dict[int | None, int]:
     """Return template id -> how many active senders use it; None counts those who use none."""
     rows = (
         Sender.objects.filter(domain=domain, is_active=True)
-        .annotate(carried=Coalesce("assignment__template_id", "group__assignment__template_id"))
+        .annotate(chosen=Coalesce("assignment__template_id", "group__assignment__template_id"))
         .order_by()
-        .values_list("carried")
+        .values_list("chosen")
         .annotate(number=Count("pk"))
     )
     counted: dict[int | None, int] = defaultdict(int)
-    for carried, number in rows:
-        counted[carried or (fallback.pk if fallback else None)] += number
+    for chosen, number in rows:
+        counted[chosen or (fallback.pk if fallback else None)] += number
     return counted

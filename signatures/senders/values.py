@@ -108,7 +108,7 @@ def _company_values(brand: Brand) -> dict[str, str | None]:
 
 
 def get_size_values(place: BannerPlace) -> dict[str, str]:
-    """Return the banner's fields that are the same for every sender; none while signatures carry no banner."""
+    """Return the banner's fields that are the same for every sender; none while signatures show no banner."""
     if not place.is_on:
         return {}
     return {"banner.width": str(place.width), "banner.height": str(place.height), "banner.alt": place.alt}

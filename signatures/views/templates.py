@@ -17,7 +17,7 @@ from signatures.authoring.templates import install_starters, save_template
 from signatures.forms.templates import TemplateForm
 from signatures.models import Sender, Template, TemplateVersion
 from signatures.rendering import FIELDS, TemplateError
-from signatures.senders.listing import count_carriers
+from signatures.senders.listing import count_senders_by_template
 from signatures.senders.mailbox_status import get_fallback_template
 
 SUGGESTED_SENDERS = 30
@@ -32,7 +32,7 @@ def _get_template(domain: Domain, pk: int) -> Template:
 @require(Permission.VIEW)
 @require_safe
 def templates(request: HttpRequest, domain: Domain) -> HttpResponse:
-    carriers = count_carriers(domain, fallback=get_fallback_template(domain))
+    carriers = count_senders_by_template(domain, fallback=get_fallback_template(domain))
     rows = Template.objects.filter(domain=domain, archived_at=None).select_related("current")
     context = {
         "rows": [(template, carriers.get(template.pk, 0)) for template in rows],
@@ -172,7 +172,7 @@ def _describe(
     domain: Domain, template: Template, shown: TemplateVersion | None, form: TemplateForm
 ) -> dict[str, Any]:
     fallback = get_fallback_template(domain)
-    carriers = count_carriers(domain, fallback=fallback)
+    carriers = count_senders_by_template(domain, fallback=fallback)
     return _editor(
         domain,
         form,

@@ -266,7 +266,7 @@ def test_a_template_tells_how_many_senders_lack_a_value_and_what_goes(
     page = editor.get(f"{ADDRESS}{version.template_id}/")
 
     missing = page.context["missing"]
-    assert (missing.senders, missing.is_carried) == (3, True)
+    assert (missing.senders, missing.is_in_use) == (3, True)
     assert [(one.field.name, one.senders, one.gone) for one in missing.fields] == [
         ("sender.mobile", 2, ("M +1 (415) 555-0187",)),
         ("sender.title", 1, ("Head of Partnerships",)),
@@ -287,7 +287,7 @@ def test_a_template_of_nobody_is_held_against_everybody(company, bystander, card
 
     missing = editor.get(f"{ADDRESS}{version.template_id}/").context["missing"]
 
-    assert (missing.senders, missing.is_carried) == (1, False)
+    assert (missing.senders, missing.is_in_use) == (1, False)
     assert [(one.field.name, one.senders) for one in missing.fields] == [
         ("group.name", 1),
         ("company.phone", 1),
