@@ -136,7 +136,7 @@ class ModeForm(forms.Form):
     mode = forms.ChoiceField(choices=Mode.choices)
 
 
-VERBS = [("", "Any"), ("read", "Read"), ("write", "Write"), ("token", "Access itself")]
+VERBS = [("", "Any"), ("read", "Read"), ("write", "Write"), ("token", "Authentication")]
 
 
 class LedgerFilterForm(forms.Form):
@@ -151,13 +151,18 @@ class LedgerFilterForm(forms.Form):
     since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(required=False, label="To", widget=forms.DateInput(attrs={"type": "date"}))
     job = forms.CharField(
-        required=False, label="Job", max_length=64, widget=forms.TextInput(attrs={"placeholder": "sync 12"})
+        required=False,
+        label="Job",
+        max_length=64,
+        widget=forms.TextInput(attrs={"list": "jobs", "placeholder": "sync 12"}),
     )
     person = forms.CharField(
         required=False,
         label="Person",
         max_length=255,
-        widget=forms.TextInput(attrs={"placeholder": "dana@acme.com"}),
+        widget=forms.TextInput(
+            attrs={"list": "people", "placeholder": "dana@acme.com", "autocomplete": "off"}
+        ),
     )
 
     def __init__(self, *args: Any, scopes: list[str], domain: Domain, **kwargs: Any) -> None:

@@ -34,6 +34,7 @@ _work = [
     path("ledger/", ledger.ledger, name="ledger"),
     path("ledger/scopes/<str:scope>/", ledger.ledger_scope, name="ledger_scope"),
     path("ledger/export/", ledger.ledger_export, name="ledger_export"),
+    path("ledger/check/", ledger.ledger_check, name="ledger_check"),
     path("ledger/calls/", ledger.ledger_calls, name="ledger_calls"),
 ]
 

@@ -20,6 +20,7 @@ from integrations.models import Connection, LedgerDay, Outcome
 from portal.models import Domain
 
 DAYS = 30
+CHOICES = 200  # of people or jobs that a filter offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,18 @@ def list_days(
 def count_calls(days: Sequence[DayUse]) -> tuple[int, int]:
     """Return (calls, signature writes among them) of these days."""
     return sum(day.calls for day in days), sum(day.writes for day in days)
+
+
+def list_people(domain: Domain) -> list[str]:
+    """Return everybody who acted in a domain, to choose from in a filter."""
+    days = LedgerDay.objects.filter(chain=domain.pk, actor_label__contains="@")
+    return list(days.order_by("actor_label").values_list("actor_label", flat=True).distinct()[:CHOICES])
+
+
+def list_job_kinds(domain: Domain) -> list[str]:
+    """Return every kind of job that acted in a domain, to choose from in a filter."""
+    days = LedgerDay.objects.filter(chain=domain.pk).exclude(job_kind="")
+    return list(days.order_by("job_kind").values_list("job_kind", flat=True).distinct()[:CHOICES])
 
 
 def count_refused(domain: Domain) -> int:

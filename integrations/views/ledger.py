@@ -12,12 +12,14 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from integrations.catalogue import list_calls
 from integrations.connection.health import describe
 from integrations.connection.lifecycle import get_last_connection
 from integrations.crypto.sealing import Unsealable
+from integrations.ledger.chain import get_chain
 from integrations.ledger.export import FORMATS, plan_export, stream_export
 from integrations.ledger.record import record_act
 from integrations.ledger.status import get_chain_facts
@@ -27,10 +29,13 @@ from integrations.ledger.usage import (
     count_calls,
     count_refused,
     list_days,
+    list_job_kinds,
+    list_people,
     list_written,
     summarise,
 )
 from portal.access import Permission, get_actor, require
+from portal.background import enqueue
 from portal.charts import Plot, draw_bars
 from portal.models import Domain
 from portal.reauth import recently_authenticated
@@ -110,6 +115,8 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
         "chain": get_chain_facts(domain),
         "form": form,
         "formats": FORMATS,
+        "people": list_people(domain),
+        "jobs": list_job_kinds(domain),
         "page_obj": page,
         "is_filtered": any(request.GET.get(name) for name in form.fields),
     }
@@ -173,6 +180,20 @@ def ledger_export(request: HttpRequest, domain: Domain) -> HttpResponseBase:
             "Cache-Control": "no-store",
         },
     )
+
+
+@require(Permission.VIEW_LEDGER)
+@require_POST
+def ledger_check(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Have the chain checked now; the worker does it, as a long one takes minutes."""
+    if get_chain(domain) is None:
+        messages.info(request, "There is no entry to check yet.")
+    else:
+        enqueue("integrations.tasks.check_chain", chain_id=domain.pk)
+        messages.success(
+            request, "The check is queued. Its result appears under “The chain” when it is done."
+        )
+    return redirect(f"{reverse('integrations:ledger', args=[domain.name])}#chain")
 
 
 @require(Permission.VIEW)

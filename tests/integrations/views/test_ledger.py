@@ -8,9 +8,11 @@ import pytest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django_q.models import OrmQ
 
+from integrations import tasks
 from integrations.catalogue import list_calls
-from integrations.models import LedgerEntry
+from integrations.models import ChainCheck, LedgerEntry
 from portal.models import Role
 
 
@@ -193,3 +195,30 @@ def test_a_connection_that_failed_says_what_happened_and_what_to_do(domain, rf, 
     assert "<dd>Nothing was stored.</dd>" in html
     assert "<dd>Connect again.</dd>" in html
     assert (reverse("integrations:outreach", args=[domain.name]) in html) is is_known
+
+
+def test_an_auditor_has_the_chain_checked_from_the_page(
+    signed_in, domain, other_domain, page, add, django_capture_on_commit_callbacks
+):
+    add()
+    add(other_domain)
+    auditor = signed_in(Role.AUDITOR)
+
+    assert "Check the ledger now" in auditor.get(page).content.decode()
+    with django_capture_on_commit_callbacks(execute=True):
+        response = auditor.post(reverse("integrations:ledger_check", args=[domain.name]))
+    queued = [each.task for each in OrmQ.objects.all()]
+    assert [task["func"] for task in queued] == ["integrations.tasks.check_chain"]
+    tasks.check_chain(**queued[0]["kwargs"])
+
+    assert response["Location"] == f"{page}#chain"
+    assert list(ChainCheck.objects.values_list("chain", "is_intact")) == [(domain.pk, True)]
+
+
+def test_a_filter_offers_the_domains_own_people_and_jobs(as_owner, page, other_domain, add):
+    add(actor_label="dana@acme.example", job="sync 12")
+    add(other_domain, actor_label="eve@bystander.example", job="restore 3")
+
+    context = as_owner.get(page).context
+
+    assert (context["people"], context["jobs"]) == (["dana@acme.example"], ["sync"])
