@@ -80,7 +80,7 @@ class Domain(models.Model):
         default=True, help_text="After a sync that changed something, deliver the signatures it changed."
     )
     require_mfa = models.BooleanField(
-        "require a second step",
+        "require MFA",
         default=False,
         help_text="Members of any role set up an authenticator app or a security key before they see anything.",
     )
@@ -187,18 +187,18 @@ class IdentityProvider(models.Model):
     )
     # Of SAML alone; those of OpenID Connect are empty then.
     saml_entity_id = models.CharField("entity ID", max_length=500, blank=True)
-    saml_sso_url = models.URLField("sign-on address", max_length=500, blank=True)
+    saml_sso_url = models.URLField("SSO URL", max_length=500, blank=True)
     saml_certificates = models.TextField("certificates", blank=True)
     saml_email_attribute = models.CharField("attribute with the e-mail address", max_length=255, blank=True)
     default_role = models.CharField(
-        "role of people nobody invited",
+        "default role for new users",
         max_length=16,
         blank=True,
         choices=[(Role.AUDITOR.value, Role.AUDITOR.label)],
         help_text="People of this mail domain who sign in for the first time.",
     )
     is_required = models.BooleanField(
-        "no passwords",
+        "enforce SSO",
         default=False,
         help_text="Members sign in this way alone. Operators keep their passwords.",
     )

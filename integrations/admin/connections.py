@@ -128,7 +128,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
     def switched_off(self, connection: Connection) -> str:
         return " ".join(connection.scopes_switched_off)
 
-    @admin.display(description="Access lapses", empty_value="-")
+    @admin.display(description="Token expires", empty_value="-")
     def lapses_at(self, connection: Connection) -> str:
         return say_instant(connection.refresh_lapses_at)
 

@@ -24,10 +24,10 @@ class KindFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
-            ("act", "Privileged acts"),
+            ("act", "Admin actions"),
             ("read", "Reads"),
             ("write", "Writes"),
-            ("token", "Access itself"),
+            ("token", "Authentication"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -91,7 +91,7 @@ def accept_authorisation(connection_id: UUID, found: Authorisation) -> Connectio
         except IntegrityError as error:
             raise AuthorisationRefused(
                 "Somebody else connected this domain at the same moment.",
-                "Look at the connection; it may be all you need.",
+                "Open the connection; it may be all you need.",
             ) from error
         record_act(
             "reconnected" if present else "connected",

@@ -114,7 +114,7 @@ def _get_progress(connection: Connection, facts: Facts) -> Progress | None:
         is_restoring = is_leaving and connection.disconnect_step == DisconnectStep.RESTORING
         is_idle = is_restoring and bool(restoration.waits_for)
         return Progress(
-            "Disconnecting" if is_leaving else "How it ended",
+            "Disconnecting" if is_leaving else "Disconnect steps",
             get_leaving_steps(connection, restoration),
             restoration,
             is_moving=is_leaving and not is_idle,

@@ -107,13 +107,17 @@ def say_why_required(user: User) -> str:
     memberships = Membership.objects.filter(user=user).select_related("domain")
     demanding = memberships.filter(domain__require_mfa=True).first()
     if demanding is not None:
-        return f"{demanding.domain.name} requires a second step of all its members."
+        return f"{demanding.domain.name} requires multi-factor authentication (MFA) of all its members."
     if not settings.REQUIRE_MFA:
         return ""
     if user.is_staff:
-        return "You can see every domain here, so your account needs a second step."
+        return "You can see every domain here, so your account needs multi-factor authentication (MFA)."
     owned = memberships.filter(role=Role.OWNER).first()
-    return f"You own {owned.domain.name}, so your account needs a second step." if owned else ""
+    return (
+        f"You own {owned.domain.name}, so your account needs multi-factor authentication (MFA)."
+        if owned
+        else ""
+    )
 
 
 class SecondStepMiddleware:

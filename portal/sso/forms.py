@@ -105,7 +105,7 @@ class SamlProviderForm(_SingleSignOnForm):
         help_text="Exactly as its metadata says, such as https://login.acme.com/saml.",
     )
     saml_sso_url = forms.URLField(
-        label="Sign-on address",
+        label="SSO URL",
         max_length=500,
         assume_scheme="https",
         help_text="Its single sign-on service with HTTP-Redirect.",

@@ -41,6 +41,16 @@ def tone(state: str) -> str:
     return _TONE_BY_STATE.get(str(state), "")
 
 
+# Who acted where nobody did, as older and newer entries have it.
+_ACTORS = {"": "System", "schedule": "System (scheduled)", "command": "System (command line)"}
+
+
+@register.filter
+def actor(label: str) -> str:
+    """Return who acted, for a person to read; the stored label of an entry stays as it is."""
+    return _ACTORS.get(label, label)
+
+
 @register.simple_tag(takes_context=True)
 def when(
     context: Context, at: datetime | None, shape: str = "", otherwise: str = "never"

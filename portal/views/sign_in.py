@@ -63,7 +63,7 @@ def sign_in(request: HttpRequest, domain: Domain) -> HttpResponse:
         return redirect("portal:sign_in", domain.name)
     if chosen is not None and chosen.is_valid():
         _save(chosen, domain, actor=get_actor(request).email)
-        messages.success(request, "How members sign in is saved.")
+        messages.success(request, "Sign-in settings saved.")
         return redirect("portal:sign_in", domain.name)
     context = {
         "form": second_step,

@@ -27,7 +27,7 @@ def read(response) -> str:
 def test_a_refused_form_is_summed_up_in_the_title_and_on_top(client: Client, settings_page: str):
     html = read(client.post(settings_page, {"time_zone": "Europe/Nowhere"}))
 
-    assert "<title>Error: Domain settings" in html
+    assert "<title> Error: Domain settings" in html
     assert re.search(r'<div class="note bad" id="errors" role="alert" tabindex="-1" autofocus>', html)
     assert "Not saved. 1 field needs attention." in html
     assert '<a href="#id_time_zone">Time zone</a>:' in html

@@ -210,4 +210,4 @@ def test_the_lapse_counts_down_in_days_and_then_in_hours(
 
     assert (facts.lapses_in, facts.lapses_soon) == (words, soon)
     assert (f"Our access lapses in {words}" in page) == soon
-    assert "Access last renewed" in page
+    assert "Token last refreshed" in page

@@ -49,7 +49,7 @@ def test_operators_get_neither_into_the_admin_nor_into_a_domain(client, request,
     ]
 
     assert [is_sent_to_set_up(client, page) for page in pages] == [True] * 5
-    assert "so your account needs a second step." in client.get(SET_UP).content.decode()
+    assert "so your account needs multi-factor authentication (MFA)." in client.get(SET_UP).content.decode()
 
 
 def test_the_set_up_says_why_and_has_its_pages_open(client, domain, owner):
@@ -57,7 +57,7 @@ def test_the_set_up_says_why_and_has_its_pages_open(client, domain, owner):
 
     page = client.get(SET_UP).content.decode()
 
-    assert "You own acme.example, so your account needs a second step." in page
+    assert "You own acme.example, so your account needs multi-factor authentication (MFA)." in page
     assert client.get("/accounts/2fa/totp/activate/")["Location"].startswith("/accounts/reauthenticate/")
     assert [is_sent_to_set_up(client, path) for path in ("/accounts/email/", "/accounts/sessions/")] == [
         True,
@@ -111,7 +111,10 @@ def test_a_domain_may_require_it_of_every_member_whatever_the_setting(
     client.post(reverse("portal:sign_in", args=[domain.name]), {"act": "second step", "require_mfa": "on"})
 
     assert is_sent_to_set_up(reader, reverse("portal:overview", args=[domain.name]))
-    assert "acme.example requires a second step of all its members." in reader.get(SET_UP).content.decode()
+    assert (
+        "acme.example requires multi-factor authentication (MFA) of all its members."
+        in reader.get(SET_UP).content.decode()
+    )
     assert other.get(reverse("portal:overview", args=[other_domain.name])).status_code == 200
     assert list(LedgerEntry.objects.values_list("action", "actor_label", "detail")) == [
         ("settings changed", owner.email, "require_mfa: True")

@@ -271,7 +271,7 @@ def test_settings_show_a_reader_without_the_right_no_form(client, domain):
 
     page = client.get(reverse("portal:settings", args=[domain.name])).content.decode()
 
-    assert "Save the settings" not in page
+    assert "Save settings" not in page
     assert "<dt>Time zone</dt><dd>UTC</dd>" in page
 
 
