@@ -11,6 +11,7 @@ from base64 import b64encode
 from html import escape
 
 from django.conf import settings
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST, require_safe
@@ -88,12 +89,15 @@ def show_sentence(sentence: str, view: str, *, status: int = 200) -> HttpRespons
     return show_frame(f"<p>{escape(sentence)}</p>", view, status=status)
 
 
-def _find_sender(domain: Domain, email: str) -> Sender | None:
-    """Return the sender with this address, active ones first, or None."""
-    found = Sender.objects.filter(domain=domain, email__iexact=email.strip()).select_related(
-        "person", "group"
-    )
-    return found.order_by("-is_active", "-pk").first()
+def _find_sender(domain: Domain, words: str) -> Sender | None:
+    """Return the sender with this address, or the first by name whom all words fit; active ones first, or None."""
+    senders = Sender.objects.filter(domain=domain).select_related("person", "group")
+    exact = senders.filter(email__iexact=words.strip()).order_by("-is_active", "-pk").first()
+    if exact is not None or not words.strip():
+        return exact
+    for word in words.split()[:6]:
+        senders = senders.filter(Q(name__icontains=word) | Q(email__icontains=word))
+    return senders.order_by("-is_active", "name", "pk").first()
 
 
 @require(Permission.VIEW)
@@ -124,7 +128,7 @@ def template_preview(request: HttpRequest, domain: Domain) -> HttpResponse:
     )
     sender = _find_sender(domain, email) if email else None
     if email and sender is None:
-        return show_sentence(f"No sender here has the address {email}.", view, status=422)
+        return show_sentence(f"No sender matches “{email}”.", view, status=422)
     return _show_version(version, sender, view)
 
 
@@ -142,7 +146,7 @@ def template_trial(request: HttpRequest, domain: Domain) -> HttpResponse:
     view, email = request.POST.get("view", "light"), request.POST.get("sender", "")
     sender = _find_sender(domain, email) if email else None
     if email and sender is None:
-        return show_sentence(f"No sender here has the address {email}.", view, status=422)
+        return show_sentence(f"No sender matches “{email}”.", view, status=422)
     try:
         return show_signature(render_source(domain, request.POST.get("source", ""), sender), view)
     except TemplateError as error:

@@ -178,7 +178,7 @@ def test_a_campaign_is_started_paused_copied_archived_and_brought_back_by_button
 
     assert "“Spring” paused." in press("pause")
     assert "“Spring” started." in press("start")
-    assert "Copy of “Spring”, paused." in press("copy")
+    assert "Copy of “Spring” created, paused." in press("copy")
     assert "“Spring” archived." in press("archive")
     assert editor.post(f"{address}copy/").status_code == 404
     assert editor.get(f"{address}change/").status_code == 404

@@ -101,12 +101,23 @@ def test_a_source_that_nobody_saved_is_tried_on_a_sender_and_saves_nothing(compa
     assert Template.objects.filter(domain=company.domain).count() == 3
 
 
+@pytest.mark.parametrize("typed", ["zor", "ZORAN", "novak zor", "person2@ACME"])
+def test_a_sender_to_preview_as_is_found_by_any_part_of_name_or_address(company, editor: Client, typed):
+    company.add("Ana Silva")
+    company.add("Zoran Novak")
+
+    frame = editor.post(f"{ADDRESS}templates/trial/", {"source": "<p>{{ sender.name }}</p>", "sender": typed})
+
+    assert frame.status_code == 200
+    assert "<body><p>Zoran Novak</p></body>" in frame.content.decode()
+
+
 @pytest.mark.parametrize(
     ("form", "sentence"),
     [
         ({"source": "<p>\n{{ sender.nam }}</p>"}, "Line 2, column 1"),
         ({"source": "<p>{{ sender.custom5 }}</p>", "sender": "person1@acme.example"}, "empty"),
-        ({"source": "<p>x</p>", "sender": f"{SCRIPT}@nowhere"}, "No sender here has the address"),
+        ({"source": "<p>x</p>", "sender": f"{SCRIPT}@nowhere"}, "No sender matches"),
     ],
 )
 def test_a_trial_that_gives_nothing_says_why_in_the_frame(

@@ -73,7 +73,7 @@ def test_making_a_key_asks_again_who_it_is_after_a_while(at_desk, domain, time_m
 
 def test_the_page_says_what_is_asked_and_how_look_ups_go(at_desk, domain, connection, campaign):
     page = at_desk.get(url("recipients", domain)).content.decode()
-    assert "None: no audience that runs asks about a prospect" in page
+    assert "None: no active audience uses prospect fields" in page
     assert "Working" in page
 
     campaign("Renewals", ("tags", "has_any", ["renewal"]), ("custom7", "is", ["gold"]))
@@ -105,7 +105,7 @@ def test_one_persons_data_is_shown_taken_along_and_erased(at_desk, domain, place
     words = shown.content.decode()
     assert shown["Cache-Control"] == "no-store"
     assert "Partners" in words
-    assert "Erase 1 choice and 0 list entries" in words
+    assert "Erase 1 decision and 0 list entries" in words
     exported = at_desk.post(url("person_export", domain), {"address": KIM})
     assert exported["Content-Disposition"].startswith('attachment; filename="recipient-')
     assert [one["campaign"] for one in json.loads(exported.content)["decisions"]] == ["Partners"]
@@ -121,7 +121,7 @@ def test_what_is_no_address_is_said_at_the_field(at_desk, domain):
     response = at_desk.post(url("person", domain), {"address": "kim at partner"})
 
     assert response.status_code == 422
-    assert "Write one address" in response.content.decode()
+    assert "Enter one address" in response.content.decode()
 
 
 def test_shorter_days_are_saved_only_after_it_was_seen_what_they_remove(at_desk, domain, place):
@@ -133,7 +133,7 @@ def test_shorter_days_are_saved_only_after_it_was_seen_what_they_remove(at_desk,
 
     preview = at_desk.post(url("retention_change", domain), days).content.decode()
 
-    assert "2 decisions and 0 single views and clicks would be removed" in preview
+    assert "2 decisions and 0 impressions and clicks would be removed" in preview
     assert RecipientPrivacy.objects.for_domain(domain).decision_days == 30
     changed = at_desk.post(url("retention_change", domain), {**days, "confirmed": "5/90"})
     assert "would be removed" in changed.content.decode(), "other days than those that were seen"
