@@ -1,4 +1,4 @@
-"""Assignment: which group a person is in and which template a sender has, by precedence; pure."""
+"""Assignment: which template a sender has, and why: their own, their group's or the default group's; pure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-
-@dataclass(frozen=True, slots=True)
-class GroupRule:
-    """What choosing needs to know of a group. team_id is '' for a group that follows none."""
-
-    id: int
-    name: str
-    position: int
-    team_id: str = ""
-    is_default: bool = False
+from .membership import GroupRule, choose_group, describe_group
 
 
 class Why(StrEnum):
@@ -25,17 +16,6 @@ class Why(StrEnum):
     GROUP = "group"
     DEFAULT = "default"
     NONE = "none"
-
-
-def choose_group(team_ids: Collection[str], groups: Sequence[GroupRule]) -> int | None:
-    """Return the id of the group a person of these teams is in, or None where there is not even a default.
-
-    Of several, the group with the smallest position wins, then the older one.
-    """
-    following = [group for group in groups if group.team_id and group.team_id in team_ids]
-    if following:
-        return min(following, key=lambda group: (group.position, group.id)).id
-    return next((group.id for group in groups if group.is_default), None)
 
 
 def choose_template(
@@ -79,21 +59,7 @@ def explain(
         template_by_group.get(group_id) if group_id is not None else None,
         template_by_group.get(default_id) if default_id is not None else None,
     )
-    return Explanation(group_id, template_id, _say_group(group_id, team_ids, groups), _SAY_TEMPLATE[why])
-
-
-def _say_group(group_id: int | None, team_ids: Collection[str], groups: Sequence[GroupRule]) -> str:
-    chosen = next((group for group in groups if group.id == group_id), None)
-    if chosen is None:
-        return "In no group until the next sync."
-    if chosen.is_default:
-        return "In no team that a group follows, so in the default group."
-    others = [
-        group.name for group in groups if group.team_id in team_ids and group.team_id and group.id != group_id
-    ]
-    if not others:
-        return f"In the team that “{chosen.name}” follows."
-    return f"“{chosen.name}” has priority over {', '.join(f'“{name}”' for name in others)}."
+    return Explanation(group_id, template_id, describe_group(group_id, team_ids, groups), _SAY_TEMPLATE[why])
 
 
 _SAY_TEMPLATE = {

@@ -15,7 +15,7 @@ from portal.db import update_rows
 from portal.models import Domain
 from signatures.models import Group, Sender
 
-from .assignment import GroupRule, choose_group
+from .membership import GroupRule, choose_group
 
 CHUNK = 1_000
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from signatures.senders.assignment import Explanation, GroupRule, Why, choose_group, choose_template, explain
+from signatures.senders.assignment import Explanation, Why, choose_template, explain
+from signatures.senders.membership import GroupRule, choose_group
 
 NORTH = GroupRule(1, "North", 2, "t-north")
 SOUTH = GroupRule(2, "South", 1, "t-south")
