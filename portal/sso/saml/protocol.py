@@ -26,8 +26,8 @@ from portal.sso.clocks import describe_clock, describe_difference
 from portal.sso.exchange import is_storable
 from portal.sso.identity import Identity
 
-from .assertion import Addresses, Answer, NotBelieved
 from .certificates import read_certificates
+from .result import Addresses, Answer, NotBelieved
 
 LARGEST_CHARACTERS = 200_000
 ASSERTION = "/samlp:Response/saml:Assertion"  # there is one in the whole document, and it is signed

@@ -25,7 +25,7 @@ from ...models import IdentityProvider, Protocol
 from .. import completion
 from ..identity import Identity, digest_setup
 from ..refusals import Refusal, close, refuse
-from .assertion import Addresses, NotBelieved
+from .result import Addresses, NotBelieved
 
 COOKIE_SECONDS = 120
 LARGEST_BYTES = 300_000  # of what is posted, before a byte of it is read

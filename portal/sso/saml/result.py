@@ -1,4 +1,4 @@
-"""Assertion: what a believed answer of a SAML provider says."""
+"""Result: what a believed answer of a SAML provider says, or why it is not believed; needs no extra."""
 
 from __future__ import annotations
 
