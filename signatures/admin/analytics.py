@@ -1,4 +1,4 @@
-"""What readers did, in Django admin: looked at, never typed into. Nobody's mark is shown."""
+"""Admin of counts and banner events: read-only, without recipients' pseudonyms."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class RecipientListAdmin(OperatorAdmin):
         obj.pk = saved.pk
         obj.refresh_from_db()
 
-    @admin.action(description="Delete those that no campaign asks for")
+    @admin.action(description="Delete unused lists")
     def delete_unused(self, request: HttpRequest, queryset: QuerySet[RecipientList]) -> None:
         def do(row: RecipientList) -> str:
             delete_list(row, by_label=get_actor(request).email)

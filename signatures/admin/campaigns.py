@@ -233,7 +233,7 @@ class CampaignAdmin(OperatorAdmin):
     def archive(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
         self._act(request, queryset, archive_campaign, "archived.")
 
-    @admin.action(description="Bring back")
+    @admin.action(description="Restore")
     def bring_back(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
         self._act(request, queryset, bring_back_campaign, "restored, paused.")
 

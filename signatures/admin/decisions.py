@@ -1,4 +1,4 @@
-"""Decisions and their keys in Django admin: no key is shown, and what was decided is looked at."""
+"""Admin of decisions and API keys: read-only but for revoking; no key is shown."""
 
 from __future__ import annotations
 

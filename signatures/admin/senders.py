@@ -83,7 +83,7 @@ class GroupAdmin(OperatorAdmin):
     @admin.display(description="Template")
     def template(self, group: Group) -> str:
         assignment = getattr(group, "assignment", None)
-        return str(assignment.template) if assignment else "as everybody else"
+        return str(assignment.template) if assignment else "inherited (default)"
 
     @admin.display(description="Senders", ordering="active_count")
     def sender_count(self, group: Any) -> int:
@@ -104,13 +104,13 @@ def _list_fields(source: Source) -> tuple[str, ...]:
 
 @admin.register(Sender)
 class SenderAdmin(OperatorAdmin):
-    """People as their signatures see them: what Outreach says stays, what is kept here goes on top."""
+    """Senders. Outreach's values are read-only; local fields and overrides are edited."""
 
     readonly_fields = ["domain", "email", "name", "group", "is_active", "changed_at"]
     fieldsets = [
         (None, {"fields": ["email", "name", "domain", "group", "is_active", "changed_at"]}),
         ("Local fields", {"fields": _list_fields(Source.PORTAL)}),
-        ("Instead of what Outreach says", {"fields": _list_fields(Source.OUTREACH)}),
+        ("Override Outreach values", {"fields": _list_fields(Source.OUTREACH)}),
     ]
     list_display = ["__str__", "email", "group", "domain", "is_active", "changed_at"]
     list_filter = ["is_active", DomainFilter]

@@ -118,7 +118,7 @@ class TemplateAdmin(OperatorAdmin):
 
 @admin.register(Assignment)
 class AssignmentAdmin(OperatorAdmin):
-    """Which template a group, or one sender before it, carries."""
+    """Template assignments: one template for a group, or for one sender, which has priority."""
 
     form = AssignmentForm
     fields = ["template", "group", "sender", "domain", "created_at"]

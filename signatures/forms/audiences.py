@@ -102,7 +102,7 @@ class AudienceBuilder:
 
     @classmethod
     def from_post(cls, domain: Domain, names: Names, typed: QueryDict) -> AudienceBuilder:
-        """Read the numbered rows in the order in which they stand."""
+        """Read the numbered rows in order."""
         builder = cls(domain, names, [])
         for number in range(MAX_CONDITIONS + 1):
             attribute = ATTRIBUTE_BY_NAME.get(typed.get(f"c{number}-attribute", ""))
@@ -133,7 +133,7 @@ class AudienceBuilder:
     def act(self, typed: Mapping[str, str]) -> None:
         """A row was added or removed, as the pressed button says.
 
-        No button is named after a method of a form, such as `remove`: in a browser it would stand in its place.
+        No button is named after a method of a form, such as `remove`: in a browser it would replace that method.
         """
         if "drop" in typed:
             self.rows = [row for row in self.rows if str(row.index) != typed["drop"]]
@@ -182,7 +182,7 @@ class AudienceBuilder:
         return value
 
     def read(self) -> tuple[Condition, ...] | None:
-        """Return the conditions, or None with the error standing at its row."""
+        """Return the conditions, or None with the error at its row."""
         try:
             conditions = parse_audience(self.get_stored())
             refuse_missing_lists(self.domain, conditions)

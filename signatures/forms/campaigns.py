@@ -133,7 +133,7 @@ def cut_for(place: BannerPlace, upload: Any) -> BannerImage:
 
 
 class BannerForm(forms.ModelForm):
-    """A banner's picture, what it says, where it leads and how often it is taken."""
+    """A banner's picture, alt text, link and traffic share."""
 
     picture = forms.FileField(label="Image", widget=forms.FileInput(attrs={"accept": "image/*"}))
     link = forms.CharField(

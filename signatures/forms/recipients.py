@@ -1,4 +1,4 @@
-"""The forms of the pages about recipients: keys, one person's data, and how long things are kept."""
+"""Recipient forms: API keys, data subject requests, the merge variable and retention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which days and which senders a page of results is about."""
+"""Result forms: the period and the senders that a page of results covers."""
 
 from __future__ import annotations
 

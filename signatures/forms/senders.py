@@ -54,7 +54,7 @@ class SenderFilters(forms.Form):
 
 
 class OwnValuesForm(forms.ModelForm):
-    """What a sender's signature says in place of, or beside, what Outreach says.
+    """A sender's local fields, and overrides of Outreach values.
 
     One input for each field of a sender, named as templates name it; an empty one keeps nothing here.
     """

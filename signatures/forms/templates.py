@@ -81,7 +81,7 @@ class TemplateForm(forms.ModelForm):
 
 
 class TemplateChoiceForm(forms.Form):
-    """Which template a group or a sender carries; empty means: what comes next in the order."""
+    """Which template is assigned to a group or a sender; empty: the one it inherits."""
 
     template = forms.ModelChoiceField(Template.objects.none(), label="Template", required=False)
 

@@ -1,1 +1,1 @@
-"""The pages of the work, one module for each kind of place."""
+"""Pages of signatures, one file per subject."""

@@ -1,4 +1,4 @@
-"""For whom a campaign is: its audience, recipient lists from files, and labels for what has only a number."""
+"""Audiences: the audience of a campaign, recipient lists from files, and field labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Banners of a campaign, their pictures, and the place for them in signatures."""
+"""Banners: those of a campaign, their pictures, and the banner slot in signatures."""
 
 from __future__ import annotations
 

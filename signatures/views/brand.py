@@ -1,4 +1,4 @@
-"""Brand: what all signatures of a domain say about the company."""
+"""Brand: the company values that every signature of a domain shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Campaigns: what runs now and next, for whom; each with its banners, schedule and audience."""
+"""Campaigns: the list with states and timeline, one campaign, and the actions on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several pages need: who acts, where one is in a list, and how far the domain has come."""
+"""Common: the domain's connection and sync state, permissions and paging that several pages need."""
 
 from __future__ import annotations
 

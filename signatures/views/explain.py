@@ -1,4 +1,4 @@
-"""Why this banner: for any sender, recipient and moment; and a campaign as three recipients see it."""
+"""Explain: which banner a sender, recipient and moment get and why, and a preview for three recipients."""
 
 from __future__ import annotations
 

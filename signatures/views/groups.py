@@ -1,4 +1,4 @@
-"""Groups: who gets what and why, in the order in which they win."""
+"""Groups: their senders, their priority and their template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Originals: what each mailbox held before us, to take away as a file."""
+"""Originals: what each mailbox held before the first delivery, as a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands inside the sandboxed frames: a signature alone, under a policy of its own.
+"""Previews: the content of the sandboxed frames, a signature alone under a policy of its own.
 
 The frame's document is written here and not in a template, because it is the one place where markup
 that people wrote is shown as markup. It may run nothing, and fetch nothing but pictures.

@@ -1,4 +1,4 @@
-"""Results: what readers did with banners, how sure that is, and how it is counted."""
+"""Results: impressions, clicks and coverage of campaigns, their exports, and the methodology."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Senders: who they are, which signature each carries, where each value comes from, and whether it is in place."""
+"""Senders: the list, and one sender with values, sources, template, mailboxes and deliveries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates: how each looks for any sender, and the editor that saves its versions."""
+"""Templates: the list, and the editor that saves versions."""
 
 from __future__ import annotations
 
