@@ -159,7 +159,7 @@ def pause_campaign(campaign: Campaign, *, by_label: str) -> None:
 @transaction.atomic
 def archive_campaign(campaign: Campaign, *, by_label: str) -> None:
     """The campaign shows no more and leaves the lists; its results stay."""
-    row = Campaign.objects.select_for_update(of=("self",)).select_related("domain").get(pk=campaign.pk)
+    row = _lock_any(campaign)
     if row.archived_at is not None:
         return
     row.archived_at = timezone.now()
@@ -170,7 +170,7 @@ def archive_campaign(campaign: Campaign, *, by_label: str) -> None:
 @transaction.atomic
 def bring_back_campaign(campaign: Campaign, *, by_label: str) -> None:
     """An archived campaign is in the lists again, paused."""
-    row = Campaign.objects.select_for_update(of=("self",)).select_related("domain").get(pk=campaign.pk)
+    row = _lock_any(campaign)
     if row.archived_at is None:
         return
     row.archived_at, row.paused_at = None, row.paused_at or timezone.now()
@@ -178,9 +178,14 @@ def bring_back_campaign(campaign: Campaign, *, by_label: str) -> None:
     _changed(row, "campaign brought back", by_label=by_label, detail=row.name)
 
 
+def _lock_any(campaign: Campaign) -> Campaign:
+    """Return the row as it is now, archived or not, held until the transaction ends."""
+    return Campaign.objects.select_for_update(of=("self",)).select_related("domain").get(pk=campaign.pk)
+
+
 def _lock(campaign: Campaign) -> Campaign:
     """Return the row as it is now, held until the transaction ends. Raises: CampaignRefused if archived."""
-    row = Campaign.objects.select_for_update(of=("self",)).select_related("domain").get(pk=campaign.pk)
+    row = _lock_any(campaign)
     if row.archived_at is not None:
         raise CampaignRefused(f"“{row.name}” is archived. Bring it back to change it.")
     return row
