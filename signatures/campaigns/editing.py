@@ -209,7 +209,7 @@ def _say(value: Any) -> str:
 
 
 def _changed(campaign: Campaign, action: str, *, by_label: str, detail: str) -> None:
-    """The act is in the ledger, what the campaign is now is kept, and every process reads the board anew."""
+    """The act is in the ledger, what the campaign is now is kept, and every process reads the ruleset anew."""
     BannerPlace.objects.touch(campaign.domain)
     keep_edition(campaign)
     record_act(

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from signatures.audiences.conditions import Condition, Kind, needs_prospect
 
-from .ruleset import Board
+from .ruleset import Ruleset
 from .selection import CampaignRule
 
 ENOUGH_LOOKED_UP = 20
@@ -43,7 +43,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the linter must know beside the board.
+    """What the linter must know beside the ruleset.
 
     senders: group id -> how many active senders it has; None in it counts those in no group.
     group_names: group id -> name, of groups that are not archived.
@@ -64,15 +64,15 @@ class Facts:
     tallies: Mapping[int, Tally] = field(default_factory=dict)
 
 
-def lint_board(board: Board, facts: Facts) -> dict[int, list[Finding]]:
+def lint_campaigns(ruleset: Ruleset, facts: Facts) -> dict[int, list[Finding]]:
     """Return campaign id -> its findings, worst first; campaigns without any are left out."""
     found = {}
-    for index, campaign in enumerate(board.campaigns):
-        conditions = board.audiences.get(campaign.id, ())
+    for index, campaign in enumerate(ruleset.campaigns):
+        conditions = ruleset.audiences.get(campaign.id, ())
         findings = [
             *_lint_alone(campaign, facts),
             *_lint_audience(campaign, conditions, facts),
-            *_lint_beside(campaign, board.campaigns[:index], board.campaigns[index + 1 :], facts),
+            *_lint_beside(campaign, ruleset.campaigns[:index], ruleset.campaigns[index + 1 :], facts),
         ]
         if findings:
             found[campaign.id] = sorted(findings, key=lambda one: list(Level).index(one.level))

@@ -26,8 +26,8 @@ from .ruleset import Board, load_board
 from .timeline import get_state
 
 
-def get_lint_facts(domain: Domain, board: Board, *, at: datetime) -> Facts:
-    """Return the facts about the board's campaigns as the rows are now."""
+def get_lint_facts(domain: Domain, ruleset: Ruleset, *, at: datetime) -> Facts:
+    """Return the facts about the ruleset's campaigns as the rows are now."""
     place = BannerPlace.objects.for_domain(domain)
     senders: dict[int | None, int] = defaultdict(int)
     counted = Sender.objects.filter(domain=domain, is_active=True).order_by().values_list("group")
@@ -36,7 +36,7 @@ def get_lint_facts(domain: Domain, board: Board, *, at: datetime) -> Facts:
     names = get_names(domain)
     lists = RecipientList.objects.filter(domain=domain).annotate(number=Count("entries")).order_by()
     keys = DecisionKey.objects.filter(domain=domain, revoked_at=None)
-    tallies = AudienceTally.objects.filter(campaign__domain=domain, campaign__in=board.audiences)
+    tallies = AudienceTally.objects.filter(campaign__domain=domain, campaign__in=ruleset.audiences)
     return Facts(
         at=at,
         place_is_on=place.is_on,
@@ -46,7 +46,7 @@ def get_lint_facts(domain: Domain, board: Board, *, at: datetime) -> Facts:
         knows_recipients=bool(RecipientPrivacy.objects.for_domain(domain).recipient_variable)
         or keys.exists(),
         lists={str(row.pk): (row.name, row.number) for row in lists},
-        unlabelled={pk: find_unlabelled(conditions, names) for pk, conditions in board.audiences.items()},
+        unlabelled={pk: find_unlabelled(conditions, names) for pk, conditions in ruleset.audiences.items()},
         tallies={row.pk: Tally(row.looked_up, row.matched, row.counts_since) for row in tallies},
     )
 

@@ -1,4 +1,4 @@
-"""How campaigns were: kept with each change, and put together again for a look back."""
+"""Revisions: what campaigns were before, stored with each change and read for an instant in the past."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from django.utils import timezone
 from portal.models import Domain
 from signatures.models import BannerPlace, Campaign, CampaignEdition
 
-from .ruleset import Board, Entry, make_board, read_entries
-from .selection import BannerRule
+from .ruleset import Ruleset, make_ruleset, read_campaigns
+from .selection import CampaignRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Past:
     made_later: how many campaigns of today were not there yet.
     """
 
-    board: Board
+    ruleset: Ruleset
     image_ids: Mapping[int, int]
     unsure: frozenset[int]
     made_later: int
@@ -37,22 +37,16 @@ def keep_edition(campaign: Campaign) -> None:
     """From now on the campaign is as its rows say. Call it in the transaction of the change, after it."""
     # Held, so that whoever changes the same campaign at the same time sees this change, or is seen by it.
     row = Campaign.objects.select_for_update().get(pk=campaign.pk)
-    (entry,) = read_entries(Campaign.objects.filter(pk=row.pk))
+    ((rule, audience),) = read_campaigns(Campaign.objects.filter(pk=row.pk))
     image_ids = dict(row.banners.filter(archived_at=None).values_list("pk", "image_id"))
     CampaignEdition.objects.create(
         campaign=row,
         since=timezone.now(),
         rule={
-            "name": entry.name,
-            "priority": entry.priority,
-            "starts_at": entry.starts_at.isoformat(),
-            "ends_at": entry.ends_at.isoformat() if entry.ends_at else None,
-            "audience": entry.audience,
-            "cap": [entry.cap_times, entry.cap_days],
-            "is_paused": entry.is_paused,
+            **rule.as_json(),
+            "banners": [[banner.id, banner.weight, image_ids[banner.id]] for banner in rule.banners],
+            "audience": audience,
             "is_archived": row.archived_at is not None,
-            "banners": [[banner.id, banner.weight, image_ids[banner.id]] for banner in entry.banners],
-            "groups": sorted(entry.group_ids),
         },
     )
 
@@ -60,20 +54,22 @@ def keep_edition(campaign: Campaign) -> None:
 def load_past(domain: Domain, at: datetime) -> Past:
     """Return the campaigns as they were at `at`; those made later are not among them."""
     campaigns = Campaign.objects.filter(domain=domain, created_at__lte=at)
-    entries = {entry.id: entry for entry in read_entries(campaigns.filter(archived_at=None))}
-    unsure = set(entries)
+    found = {
+        rule.id: (rule, audience) for rule, audience in read_campaigns(campaigns.filter(archived_at=None))
+    }
+    unsure = set(found)
     image_ids: dict[int, int] = {}
     for campaign_id, since, rule in _find_editions(campaigns, at):
         unsure.discard(campaign_id)
-        entries.pop(campaign_id, None)
+        found.pop(campaign_id, None)
         if not rule["is_archived"]:
-            entries[campaign_id] = _read(campaign_id, rule)
+            found[campaign_id] = (CampaignRule.from_json(campaign_id, rule), rule["audience"])
             image_ids.update({banner_id: image_id for banner_id, _, image_id in rule["banners"]})
             if since > at:
                 unsure.add(campaign_id)
-    board = make_board(domain, BannerPlace.objects.for_domain(domain).version, entries.values())
+    ruleset = make_ruleset(domain, BannerPlace.objects.for_domain(domain).version, found.values())
     made_later = Campaign.objects.filter(domain=domain, created_at__gt=at).count()
-    return Past(board, image_ids, frozenset(unsure), made_later)
+    return Past(ruleset, image_ids, frozenset(unsure), made_later)
 
 
 def remove_old_editions(domain: Domain, *, until: datetime) -> int:
@@ -95,20 +91,3 @@ def _find_editions(
     first = own.order_by("since", "pk").values("pk")[:1]
     chosen = campaigns.annotate(edition=Coalesce(Subquery(held), Subquery(first))).values("edition")
     return CampaignEdition.objects.filter(pk__in=chosen).values_list("campaign_id", "since", "rule")
-
-
-def _read(campaign_id: int, rule: dict[str, Any]) -> Entry:
-    cap_times, cap_days = rule["cap"]
-    return Entry(
-        id=campaign_id,
-        name=rule["name"],
-        priority=rule["priority"],
-        starts_at=datetime.fromisoformat(rule["starts_at"]),
-        ends_at=datetime.fromisoformat(rule["ends_at"]) if rule["ends_at"] else None,
-        audience=rule["audience"],
-        cap_times=cap_times,
-        cap_days=cap_days,
-        is_paused=rule["is_paused"],
-        banners=tuple(BannerRule(banner_id, weight) for banner_id, weight, _ in rule["banners"]),
-        group_ids=frozenset(rule["groups"]),
-    )

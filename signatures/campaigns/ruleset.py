@@ -1,12 +1,13 @@
-"""What a domain may show, read from its rows once and held in memory: the input of `signatures.campaigns.selection`."""
+"""Ruleset: a domain's campaigns and audiences, read from their rows, as `campaigns.selection` needs them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
@@ -19,10 +20,10 @@ from .selection import BannerRule, CampaignRule, Cap, rank
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class Ruleset:
     """A domain's campaigns in the order they are asked, each with its audience.
 
-    version: of the place when this was read; an older board is out of date.
+    version: of the place when this was read; an older ruleset is out of date.
     audiences: campaign id -> its conditions, for campaigns that have any.
     """
 
@@ -37,24 +38,8 @@ class Board:
         return {campaign.id: campaign.cap for campaign in self.campaigns if campaign.cap}
 
 
-class Entry(NamedTuple):
-    """One campaign as it is or was kept. audience: conditions as they are stored."""
-
-    id: int
-    name: str
-    priority: int
-    starts_at: datetime
-    ends_at: datetime | None
-    audience: Any
-    cap_times: int | None
-    cap_days: int | None
-    is_paused: bool
-    banners: tuple[BannerRule, ...]
-    group_ids: frozenset[int]
-
-
-def load_board(domain: Domain, *, since: datetime | None = None) -> Board:
-    """Return the board as the rows are now, in four queries.
+def load_ruleset(domain: Domain, *, since: datetime | None = None) -> Ruleset:
+    """Return the ruleset as the rows are now, in four queries.
 
     since: leaves out what ended before it; None for every campaign that is not archived.
     A campaign whose audience cannot be read matches nobody, rather than everybody.
@@ -63,58 +48,25 @@ def load_board(domain: Domain, *, since: datetime | None = None) -> Board:
     rows = Campaign.objects.filter(domain=domain, archived_at=None)
     if since is not None:
         rows = rows.filter(Q(ends_at=None) | Q(ends_at__gt=since))
-    return make_board(domain, version, read_entries(rows))
+    return make_ruleset(domain, version, read_campaigns(rows))
 
 
-def make_board(domain: Domain, version: int, entries: Iterable[Entry]) -> Board:
-    """Return the board of these campaigns, in the order they are asked."""
+def make_ruleset(domain: Domain, version: int, campaigns: Iterable[tuple[CampaignRule, Any]]) -> Ruleset:
+    """Return the ruleset of these campaigns, each with its audience as it is stored."""
     rules, audiences = [], {}
-    for entry in entries:
-        try:
-            conditions = parse_audience(entry.audience)
-        except AudienceError:
-            conditions, has_audience = (), True
-        else:
-            has_audience = bool(conditions)
-        if conditions:
-            audiences[entry.id] = conditions
-        rules.append(
-            CampaignRule(
-                id=entry.id,
-                name=entry.name,
-                priority=entry.priority,
-                starts_at=entry.starts_at,
-                ends_at=entry.ends_at,
-                banners=entry.banners,
-                group_ids=entry.group_ids,
-                has_audience=has_audience,
-                cap=Cap(entry.cap_times, entry.cap_days) if entry.cap_times and entry.cap_days else None,
-                is_paused=entry.is_paused,
-            )
-        )
-    return Board(domain.pk, version, ZoneInfo(domain.time_zone), tuple(rank(rules)), audiences)
+    for rule, stored in campaigns:
+        rules.append(rule)
+        with suppress(AudienceError):
+            if conditions := parse_audience(stored):
+                audiences[rule.id] = conditions
+    return Ruleset(domain.pk, version, ZoneInfo(domain.time_zone), tuple(rank(rules)), audiences)
 
 
-def read_entries(campaigns: QuerySet[Campaign]) -> Iterator[Entry]:
-    """Yield the campaigns as their rows are now, in three queries."""
+def read_campaigns(campaigns: QuerySet[Campaign]) -> Iterator[tuple[CampaignRule, Any]]:
+    """Yield the campaigns as their rows are now, each with its audience as it is stored, in three queries."""
     banners, group_ids = _read_banners(campaigns), _read_groups(campaigns)
-    rows = campaigns.values_list(
-        "pk", "name", "priority", "starts_at", "ends_at", "audience", "cap_times", "cap_days", "paused_at"
-    )
-    for pk, name, priority, starts_at, ends_at, audience, cap_times, cap_days, paused_at in rows:
-        yield Entry(
-            id=pk,
-            name=name,
-            priority=priority,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            audience=audience,
-            cap_times=cap_times,
-            cap_days=cap_days,
-            is_paused=paused_at is not None,
-            banners=tuple(banners[pk]),
-            group_ids=frozenset(group_ids[pk]),
-        )
+    for row in campaigns.values():
+        yield CampaignRule.from_row(row, banners[row["id"]], group_ids[row["id"]]), row["audience"]
 
 
 # Plain values and no model objects: those hold each other in circles once they are prefetched, and whoever serves

@@ -6,11 +6,12 @@ Same input, same banner: on every machine, in a preview of next week and in a lo
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from hashlib import sha256
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,57 @@ class CampaignRule:
     has_audience: bool = False
     cap: Cap | None = None
     is_paused: bool = False
+
+    @classmethod
+    def from_row(
+        cls, row: Mapping[str, Any], banners: Iterable[BannerRule], group_ids: Iterable[int]
+    ) -> CampaignRule:
+        """Return a campaign from its columns. banners: those that are not archived, in order."""
+        return cls(
+            id=row["id"],
+            name=row["name"],
+            priority=row["priority"],
+            starts_at=row["starts_at"],
+            ends_at=row["ends_at"],
+            banners=tuple(banners),
+            group_ids=frozenset(group_ids),
+            has_audience=row["audience"] != [],
+            cap=Cap(row["cap_times"], row["cap_days"]) if row["cap_times"] and row["cap_days"] else None,
+            is_paused=row["paused_at"] is not None,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all but the id and the audience, as `from_json` reads it."""
+        return {
+            "name": self.name,
+            "priority": self.priority,
+            "starts_at": self.starts_at.isoformat(),
+            "ends_at": self.ends_at.isoformat() if self.ends_at else None,
+            "banners": [[banner.id, banner.weight] for banner in self.banners],
+            "groups": sorted(self.group_ids),
+            "cap": [self.cap.times, self.cap.days] if self.cap else [None, None],
+            "is_paused": self.is_paused,
+        }
+
+    @classmethod
+    def from_json(cls, campaign_id: int, stored: Mapping[str, Any]) -> CampaignRule:
+        """Return a campaign that was stored: what `as_json` returns, and its audience.
+
+        A banner may be followed by more than its id and weight.
+        """
+        times, days = stored["cap"]
+        return cls(
+            id=campaign_id,
+            name=stored["name"],
+            priority=stored["priority"],
+            starts_at=datetime.fromisoformat(stored["starts_at"]),
+            ends_at=datetime.fromisoformat(stored["ends_at"]) if stored["ends_at"] else None,
+            banners=tuple(BannerRule(pk, weight) for pk, weight, *_ in stored["banners"]),
+            group_ids=frozenset(stored["groups"]),
+            has_audience=stored["audience"] != [],
+            cap=Cap(times, days) if times and days else None,
+            is_paused=stored["is_paused"],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from integrations.models import Mailbox
 from portal.models import Domain
 from signatures.audiences.mail_addresses import normalise
 from signatures.audiences.pseudonyms import key_of
-from signatures.campaigns.ruleset import Board, load_board
+from signatures.campaigns.ruleset import Ruleset, load_ruleset
 from signatures.campaigns.selection import NOTHING, Choice, RecipientFacts, SenderFacts, choose_banner
 from signatures.models import Banner, BannerImage, BannerPlace, Decision, Sender
 from signatures.recipients.facts import count_shown, get_facts
@@ -102,16 +102,16 @@ def decide(
         return Decided(NOTHING, None, Why.PLACE_IS_OFF, Gap.NONE, at + GOOD_FOR)
     if not sender.is_active:
         return Decided(NOTHING, None, Why.SENDER_INACTIVE, Gap.NONE, at + GOOD_FOR)
-    board = load_board(domain, since=at)
-    known = get_facts(domain, address, within=within, board=board)
+    ruleset = load_ruleset(domain, since=at)
+    known = get_facts(domain, address, within=within, board=ruleset)
     with transaction.atomic():
-        choice = _choose(board, sender, known.facts, at=at)
-        if choice.campaign_id in board.get_caps() and known.facts is not None:
+        choice = _choose(ruleset, sender, known.facts, at=at)
+        if choice.campaign_id in ruleset.get_caps() and known.facts is not None:
             # One at a time, and counted anew: a cap holds for two gateways that ask at once.
             BannerPlace.objects.select_for_update().get(pk=place.pk)
-            shown = count_shown(domain, known.facts.key, board, at=at)
+            shown = count_shown(domain, known.facts.key, ruleset, at=at)
             facts = RecipientFacts(known.facts.key, known.facts.matched, shown)
-            choice = _choose(board, sender, facts, at=at)
+            choice = _choose(ruleset, sender, facts, at=at)
         banner = _get_banner(choice)
         image = banner.image if banner else place.default_image
         if image is None:
@@ -130,9 +130,9 @@ def decide(
     return Decided(choice, _show(image, alt, decision.pk), why, known.gap, at + GOOD_FOR)
 
 
-def _choose(board: Board, sender: Sender, facts: RecipientFacts | None, *, at: datetime) -> Choice:
+def _choose(ruleset: Ruleset, sender: Sender, facts: RecipientFacts | None, *, at: datetime) -> Choice:
     return choose_banner(
-        board.campaigns, SenderFacts(sender.pk, sender.group_id), facts, at=at, zone=board.zone
+        ruleset.campaigns, SenderFacts(sender.pk, sender.group_id), facts, at=at, zone=ruleset.zone
     )
 
 

@@ -14,7 +14,7 @@ from integrations.connection.permissions import say_why_no_look_ups
 from integrations.errors import Gap
 from portal.models import Domain
 from signatures.audiences.conditions import Condition, Names, digest_audience, get_needed, say
-from signatures.campaigns.ruleset import Board
+from signatures.campaigns.ruleset import Ruleset
 from signatures.campaigns.selection import RecipientFacts, SenderFacts, Verdict, explain_choice
 from signatures.models import Banner, BannerImage, BannerPlace, Decision, Sender
 from signatures.recipients.facts import count_shown
@@ -93,7 +93,7 @@ class _Answers:
 
 def explain_banner(
     domain: Domain,
-    board: Board,
+    ruleset: Ruleset,
     sender: Sender,
     address: str,
     *,
@@ -104,13 +104,13 @@ def explain_banner(
 ) -> Explanation:
     """Return what `sender` shows to `address` at `at`, and why.
 
-    address: '' where nobody is known. board: of every campaign that is not archived.
+    address: '' where nobody is known. ruleset: of every campaign that is not archived.
     actor_label: the person in whose name the recipient is looked up, where an audience needs their record.
     image_ids: banner id -> the image it had at `at`, for those that had another one than now.
     """
-    facts, answers = _find_facts(domain, board, address, at=at, actor_label=actor_label)
+    facts, answers = _find_facts(domain, ruleset, address, at=at, actor_label=actor_label)
     choice, verdicts = explain_choice(
-        board.campaigns, SenderFacts(sender.pk, sender.group_id), facts, at=at, zone=board.zone
+        ruleset.campaigns, SenderFacts(sender.pk, sender.group_id), facts, at=at, zone=ruleset.zone
     )
     banner = Banner.objects.select_related("image", "campaign").filter(pk=choice.banner_id or 0).first()
     place = BannerPlace.objects.for_domain(domain)
@@ -126,7 +126,7 @@ def explain_banner(
         campaigns=tuple(
             CampaignExplanation(
                 verdict,
-                _tell(board.audiences.get(verdict.campaign.id, ()), answers, names, is_known=bool(address)),
+                _tell(ruleset.audiences.get(verdict.campaign.id, ()), answers, names, is_known=bool(address)),
             )
             for verdict in verdicts
         ),
@@ -135,20 +135,20 @@ def explain_banner(
 
 
 def _find_facts(
-    domain: Domain, board: Board, address: str, *, at: datetime, actor_label: str
+    domain: Domain, ruleset: Ruleset, address: str, *, at: datetime, actor_label: str
 ) -> tuple[RecipientFacts | None, _Answers]:
     """Return what the choice knows of the recipient at `at`, and which conditions hold for them."""
     if not address:
         return None, _Answers({}, "Unknown recipient: selected by sender, group and date.")
-    needed = frozenset().union(*map(get_needed, board.audiences.values()))
-    question = make_question(domain, address, board, asked=needed)
-    answers = _find_out(question, board, actor_label=actor_label)
+    needed = frozenset().union(*map(get_needed, ruleset.audiences.values()))
+    question = make_question(domain, address, ruleset, asked=needed)
+    answers = _find_out(question, ruleset, actor_label=actor_label)
     matched = frozenset(
         pk
-        for pk, conditions in board.audiences.items()
+        for pk, conditions in ruleset.audiences.items()
         if all(answers.holds.get(digest_audience([condition]), False) for condition in conditions)
     )
-    shown = count_shown(domain, question.key, board, at=at, until=at)
+    shown = count_shown(domain, question.key, ruleset, at=at, until=at)
     return RecipientFacts(question.key, matched, shown), answers
 
 
@@ -166,13 +166,13 @@ def _tell(
     )
 
 
-def _find_out(question: Question, board: Board, *, actor_label: str) -> _Answers:
-    """Return which conditions of the board's audiences hold for the recipient."""
+def _find_out(question: Question, ruleset: Ruleset, *, actor_label: str) -> _Answers:
+    """Return which conditions of the ruleset's audiences hold for the recipient."""
     local = question.judge_local()
     if not question.asked:
         return _Answers(local, "No audience needs prospect fields, so the recipient was not looked up.")
     looked_up = ask_outreach(question, within=PERSON_WAITS_SECONDS, actor_label=actor_label, job=JOB)
-    return _Answers({**local, **looked_up.conditions}, _say(looked_up, question, zone=board.zone))
+    return _Answers({**local, **looked_up.conditions}, _say(looked_up, question, zone=ruleset.zone))
 
 
 def _say(looked_up: LookedUp, question: Question, *, zone: tzinfo) -> str:

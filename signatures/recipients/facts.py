@@ -17,7 +17,7 @@ from portal.models import Domain
 from signatures.audiences.conditions import needs_prospect
 from signatures.audiences.mail_addresses import is_address
 from signatures.audiences.pseudonyms import key_of
-from signatures.campaigns.ruleset import Board, load_board
+from signatures.campaigns.ruleset import Ruleset, load_ruleset
 from signatures.campaigns.selection import RecipientFacts
 from signatures.models import Decision, KnownRecipient
 
@@ -37,7 +37,7 @@ class Known:
     until: datetime | None = None
 
 
-def get_cached(domain: Domain, address: str, *, board: Board | None = None) -> RecipientFacts | None:
+def get_cached(domain: Domain, address: str, *, board: Ruleset | None = None) -> RecipientFacts | None:
     """Return what was found out about a recipient within the last hour, or None; asks nobody.
 
     board: the domain's, where the caller holds it already.
@@ -48,7 +48,7 @@ def get_cached(domain: Domain, address: str, *, board: Board | None = None) -> R
     key = key_of(domain, address)
     now = timezone.now()
     row = KnownRecipient.objects.filter(domain=domain, recipient_key=key, expires_at__gt=now).first()
-    board = board or load_board(domain, since=now)
+    board = board or load_ruleset(domain, since=now)
     if row is None and board.audiences:
         return None
     matched = _get_matched(row.verdicts, board) if row else frozenset()
@@ -56,7 +56,7 @@ def get_cached(domain: Domain, address: str, *, board: Board | None = None) -> R
 
 
 def get_facts(
-    domain: Domain, address: str, *, within: float, board: Board | None = None, network: str | None = None
+    domain: Domain, address: str, *, within: float, board: Ruleset | None = None, network: str | None = None
 ) -> Known:
     """Return what is known of a recipient, asking Outreach where a live audience needs it.
 
@@ -68,7 +68,7 @@ def get_facts(
         return Known(None, Gap.NO_ADDRESS)
     ends_at = time.monotonic() + within
     now = timezone.now()
-    board = board or load_board(domain, since=now)
+    board = board or load_ruleset(domain, since=now)
     question = make_question(domain, address, board, asked=get_asked(board, at=now))
     looked_up = ask_outreach(question, within=ends_at - time.monotonic(), network=network)
     verdicts = _keep(question, question.judge(None, only=_get_local(board))) if board.audiences else {}
@@ -80,7 +80,7 @@ def get_facts(
 def get_fields_asked(domain: Domain) -> frozenset[str]:
     """Return the prospect attributes that a look-up would name now: those of live audiences, and no others."""
     now = timezone.now()
-    return get_asked(load_board(domain, since=now), at=now)
+    return get_asked(load_ruleset(domain, since=now), at=now)
 
 
 def _keep(question: Question, local: Verdicts) -> Verdicts:
@@ -102,7 +102,7 @@ def _keep(question: Question, local: Verdicts) -> Verdicts:
 
 
 def count_shown(
-    domain: Domain, key: str, board: Board, *, at: datetime, until: datetime | None = None
+    domain: Domain, key: str, board: Ruleset, *, at: datetime, until: datetime | None = None
 ) -> dict[int, int]:
     """Return campaign id -> how often this recipient got it within its cap's days; capped campaigns only.
 
@@ -124,11 +124,11 @@ def count_shown(
     return {campaign_id: totals[f"shown{campaign_id}"] for campaign_id in caps}
 
 
-def _get_local(board: Board) -> list[int]:
+def _get_local(board: Ruleset) -> list[int]:
     return [pk for pk, conditions in board.audiences.items() if not needs_prospect(conditions)]
 
 
-def _get_matched(verdicts: Verdicts, board: Board) -> frozenset[int]:
+def _get_matched(verdicts: Verdicts, board: Ruleset) -> frozenset[int]:
     return frozenset(
         pk
         for pk, conditions in board.audiences.items()

@@ -23,7 +23,7 @@ from signatures.audiences.conditions import Condition, Recipient, digest_audienc
 from signatures.audiences.lists import get_lists_holding
 from signatures.audiences.mail_addresses import normalise
 from signatures.audiences.pseudonyms import key_of
-from signatures.campaigns.ruleset import Board
+from signatures.campaigns.ruleset import Ruleset
 from signatures.models import KnownRecipient
 
 from .lookup_share import take_look_up
@@ -36,7 +36,7 @@ Verdict = list[Any]  # digest of the audience, whether it holds
 Verdicts = dict[str, Verdict]
 
 
-def make_question(domain: Domain, address: str, board: Board, *, asked: frozenset[str]) -> Question:
+def make_question(domain: Domain, address: str, board: Ruleset, *, asked: frozenset[str]) -> Question:
     """Return what is asked about one address. asked: the attributes of their record, and no others."""
     return Question(
         domain=domain,
@@ -48,7 +48,7 @@ def make_question(domain: Domain, address: str, board: Board, *, asked: frozense
     )
 
 
-def get_asked(board: Board, *, at: datetime) -> frozenset[str]:
+def get_asked(board: Ruleset, *, at: datetime) -> frozenset[str]:
     """Return the attributes that audiences of campaigns running now, or within the hour, ask about."""
     live = [rule.id for rule in board.campaigns if not rule.is_paused and rule.starts_at <= at + LIFE]
     return frozenset().union(*(get_needed(board.audiences.get(pk, ())) for pk in live))

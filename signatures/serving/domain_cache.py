@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from portal.models import Domain
 from signatures.campaigns.links import with_utm
-from signatures.campaigns.ruleset import Board, load_board
+from signatures.campaigns.ruleset import Ruleset, load_ruleset
 from signatures.campaigns.selection import (
     NOTHING,
     CampaignRule,
@@ -80,7 +80,7 @@ class DomainCache:
 
     domain: Domain
     fingerprint: Fingerprint
-    board: Board | None
+    board: Ruleset | None
     default_image_id: int | None
     default_link: str
     variable: str
@@ -141,7 +141,7 @@ class DomainCache:
         choice = choose_banner((winner,), who, None, at=at, zone=self.board.zone)
         return self.serve(choice, since=since, until=until)
 
-    def _get_span(self, board: Board, now: float) -> tuple[float, float]:
+    def _get_span(self, board: Ruleset, now: float) -> tuple[float, float]:
         """Return from when until when no campaign starts or ends and no day changes in the domain's zone."""
         position = bisect_right(self.boundaries, now)
         local = datetime.fromtimestamp(now, board.zone)
@@ -171,7 +171,7 @@ def read_domain(domain_id: int, fingerprint: Fingerprint) -> DomainCache:
     domain = Domain.objects.select_related("brand").get(pk=domain_id)
     place = BannerPlace.objects.for_domain(domain)
     website = domain.brand.website if hasattr(domain, "brand") else ""
-    board = load_board(domain, since=now) if place.is_on else None
+    board = load_ruleset(domain, since=now) if place.is_on else None
     changes = {
         moment.timestamp()
         for campaign in (board.campaigns if board else ())
@@ -192,7 +192,7 @@ def read_domain(domain_id: int, fingerprint: Fingerprint) -> DomainCache:
     )
 
 
-def _find_winner(board: Board, group_id: int | None, at: datetime) -> CampaignRule | None:
+def _find_winner(board: Ruleset, group_id: int | None, at: datetime) -> CampaignRule | None:
     choice = choose_banner(board.campaigns, SenderFacts(0, group_id), None, at=at, zone=board.zone)
     return next((rule for rule in board.campaigns if rule.id == choice.campaign_id), None)
 

@@ -16,7 +16,7 @@ from django.db import Error as DatabaseFailure
 from django.db import close_old_connections
 
 from signatures.audiences.mail_addresses import is_address
-from signatures.campaigns.ruleset import Board
+from signatures.campaigns.ruleset import Ruleset
 from signatures.campaigns.selection import RecipientFacts
 from signatures.recipients import facts
 
@@ -62,7 +62,7 @@ def _leave(_: Future[RecipientFacts | None]) -> None:
     _waiting.release()
 
 
-def _find_facts(domain: DomainCache, board: Board, address: str, network: str) -> RecipientFacts | None:
+def _find_facts(domain: DomainCache, board: Ruleset, address: str, network: str) -> RecipientFacts | None:
     close_old_connections()
     try:
         known = facts.get_cached(domain.domain, address, board=board)

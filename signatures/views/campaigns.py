@@ -76,9 +76,9 @@ def get_editable(domain: Domain, pk: int) -> Campaign:
 @require_safe
 def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
     at = timezone.now()
-    board = load_board(domain)
-    findings = lint_board(board, get_lint_facts(domain, board, at=at))
-    names = get_names(domain, [one for each in board.audiences.values() for one in each])
+    ruleset = load_ruleset(domain)
+    findings = lint_campaigns(ruleset, get_lint_facts(domain, ruleset, at=at))
+    names = get_names(domain, [one for each in ruleset.audiences.values() for one in each])
     why_dark = say_why_no_look_ups(get_connection(domain))
     rows = Campaign.objects.filter(domain=domain, archived_at=None).prefetch_related("groups")
     by_id = {row.pk: row for row in rows}
@@ -94,11 +94,11 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
             findings,
             figures.get(rule.id, Figures()),
         )
-        for rule in board.campaigns
+        for rule in ruleset.campaigns
         if rule.id in by_id
     ]
     context = {
-        "zone": board.zone.key,
+        "zone": ruleset.zone.key,
         "place": BannerPlace.objects.for_domain(domain),
         "lines": sorted(lines, key=lambda line: list(STATE_LABELS).index(line.state)),
         "dark": [line.campaign for line in lines if line.is_dark],
@@ -136,10 +136,10 @@ def _describe(
 def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = get_campaign(domain, pk)
     at = timezone.now()
-    board = load_board(domain)
-    rule = next((one for one in board.campaigns if one.id == found.pk), None)
-    findings = lint_board(board, get_lint_facts(domain, board, at=at)).get(found.pk, [])
-    conditions = board.audiences.get(found.pk, ())
+    ruleset = load_ruleset(domain)
+    rule = next((one for one in ruleset.campaigns if one.id == found.pk), None)
+    findings = lint_campaigns(ruleset, get_lint_facts(domain, ruleset, at=at)).get(found.pk, [])
+    conditions = ruleset.audiences.get(found.pk, ())
     names = get_names(domain, conditions)
     blockers = get_blockers(findings)
     state = "archived" if rule is None else get_state(rule, at, is_blocked=bool(blockers))

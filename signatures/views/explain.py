@@ -15,7 +15,7 @@ from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.audiences.labels import get_names
 from signatures.campaigns.revisions import Past, load_past
-from signatures.campaigns.ruleset import load_board
+from signatures.campaigns.ruleset import load_ruleset
 from signatures.decisions.explain import Explanation, explain_banner
 from signatures.forms.campaigns import WhyForm
 from signatures.forms.walltime import to_wall
@@ -91,13 +91,13 @@ def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> tuple[list[
         return [], None
     at: datetime = form.cleaned_data["at"]
     past = load_past(domain, at) if at < timezone.now() - NOW_IS else None
-    board = past.board if past else load_board(domain)
-    names = get_names(domain, [one for each in board.audiences.values() for one in each])
+    ruleset = past.ruleset if past else load_ruleset(domain)
+    names = get_names(domain, [one for each in ruleset.audiences.values() for one in each])
 
     explanations = [
         explain_banner(
             domain,
-            board,
+            ruleset,
             form.cleaned_data["sender"],
             address,
             at=at,

@@ -11,7 +11,7 @@ from django.test import Client
 from integrations.models import LedgerEntry
 from portal.models import Domain, User
 from signatures.campaigns.editing import archive_campaign, set_audience
-from signatures.campaigns.ruleset import load_board
+from signatures.campaigns.ruleset import load_ruleset
 from signatures.models import AttributeLabel, Banner, BannerPlace, Campaign, RecipientList
 from tests.support.campaigns import add_banner, make_campaign, make_picture
 
@@ -143,7 +143,7 @@ def test_actions_are_the_portals_own_and_a_refusal_stops_no_other(staff: Client,
         "Empty: “Empty” has no banner to show. Add one, then start it.",
         "Spring: started.",
     ]
-    assert {rule.name: rule.is_paused for rule in load_board(domain).campaigns} == {
+    assert {rule.name: rule.is_paused for rule in load_ruleset(domain).campaigns} == {
         "Spring": False,
         "Empty": True,
     }

@@ -27,7 +27,7 @@ from signatures.campaigns.editing import (
     start_campaign,
 )
 from signatures.campaigns.images import ImageRefused
-from signatures.campaigns.ruleset import load_board
+from signatures.campaigns.ruleset import load_ruleset
 from signatures.models import AudienceTally, Banner, BannerPlace, Campaign, Group, RecipientList
 from tests.support.campaigns import BY, START, add_banner, make_campaign, make_details, make_picture
 
@@ -44,7 +44,7 @@ def get_row(campaign: Campaign) -> dict[str, object]:
 
 
 def test_a_new_campaign_is_paused_counted_from_now_and_in_the_ledger(domain, theirs):
-    before = load_board(domain).version
+    before = load_ruleset(domain).version
     group = Group.objects.create(domain=domain, name="Sales")
 
     campaign = make_campaign(domain, groups=[group])
@@ -53,8 +53,8 @@ def test_a_new_campaign_is_paused_counted_from_now_and_in_the_ledger(domain, the
     assert list(campaign.groups.all()) == [group]
     assert AudienceTally.objects.get(campaign=campaign).looked_up == 0
     assert acts(domain) == [("campaign made", BY, "Spring")]
-    board = load_board(domain)
-    assert (board.version, [rule.name for rule in board.campaigns]) == (before + 1, ["Spring"])
+    ruleset = load_ruleset(domain)
+    assert (ruleset.version, [rule.name for rule in ruleset.campaigns]) == (before + 1, ["Spring"])
 
 
 def test_a_change_is_told_with_what_it_was_and_what_it_is(domain, theirs):
@@ -77,11 +77,11 @@ def test_a_change_is_told_with_what_it_was_and_what_it_is(domain, theirs):
 
 def test_saving_what_is_there_already_is_no_act_and_no_new_board(domain):
     campaign = make_campaign(domain)
-    version, told = load_board(domain).version, acts(domain)
+    version, told = load_ruleset(domain).version, acts(domain)
 
     assert change_campaign(campaign, make_details(), groups=[], by_label=BY) == []
     assert set_audience(campaign, [], by_label=BY) == ()
-    assert (load_board(domain).version, acts(domain)) == (version, told)
+    assert (load_ruleset(domain).version, acts(domain)) == (version, told)
 
 
 def test_a_campaign_of_other_peoples_groups_is_our_own_mistake(domain, other_domain):
@@ -100,11 +100,11 @@ def test_starting_needs_a_banner_and_pausing_ends_the_showing(domain, theirs):
 
     start_campaign(campaign, by_label=BY)
     start_campaign(campaign, by_label=BY)
-    assert load_board(domain).campaigns[0].is_paused is False
+    assert load_ruleset(domain).campaigns[0].is_paused is False
     pause_campaign(campaign, by_label=BY)
     pause_campaign(campaign, by_label=BY)
 
-    assert load_board(domain).campaigns[0].is_paused is True
+    assert load_ruleset(domain).campaigns[0].is_paused is True
     assert [act for act, *_ in acts(domain)] == [
         "campaign made",
         "banner added",
@@ -124,7 +124,7 @@ def test_an_audience_counts_anew_and_keeps_typed_values_out_of_the_ledger(domain
     assert campaign.audience == AUDIENCE
     assert (tally.looked_up, tally.matched, tally.counts_since > START - timedelta(days=999)) == (0, 0, True)
     assert acts(domain)[-1] == ("audience changed", BY, "Spring: Tags has_any")
-    assert load_board(domain).campaigns[0].has_audience
+    assert load_ruleset(domain).campaigns[0].has_audience
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_an_archived_campaign_stays_with_its_banners_and_comes_back_paused(domai
 
     archive_campaign(campaign, by_label=BY)
 
-    assert load_board(domain).campaigns == ()
+    assert load_ruleset(domain).campaigns == ()
     assert campaign.banners.count() == 1
     for refused in (
         lambda: change_campaign(campaign, make_details(priority=1), groups=[], by_label=BY),
@@ -188,7 +188,7 @@ def test_an_archived_campaign_stays_with_its_banners_and_comes_back_paused(domai
             refused()
 
     bring_back_campaign(campaign, by_label=BY)
-    assert load_board(domain).campaigns[0].is_paused is True
+    assert load_ruleset(domain).campaigns[0].is_paused is True
 
 
 def test_a_banner_keeps_its_picture_unless_there_is_another(domain, theirs):

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from signatures.audiences.conditions import parse_audience
-from signatures.campaigns.lint import Facts, Level, Tally, lint_board
-from signatures.campaigns.ruleset import Board
+from signatures.campaigns.lint import Facts, Level, Tally, lint_campaigns
+from signatures.campaigns.ruleset import Ruleset
 from signatures.campaigns.selection import BannerRule, CampaignRule, Cap, rank
 
 NOW = datetime(2027, 3, 1, tzinfo=UTC)
@@ -39,8 +39,10 @@ def make(pk: int = 1, **given) -> CampaignRule:
 
 def lint(*campaigns: CampaignRule, facts: Facts = WELL, audiences=None) -> dict[int, list[tuple[Level, str]]]:
     parsed = {pk: parse_audience(stored) for pk, stored in (audiences or {}).items()}
-    board = Board(1, 1, ZoneInfo("UTC"), tuple(rank(campaigns)), parsed)
-    return {pk: [(one.level, one.code) for one in found] for pk, found in lint_board(board, facts).items()}
+    ruleset = Ruleset(1, 1, ZoneInfo("UTC"), tuple(rank(campaigns)), parsed)
+    return {
+        pk: [(one.level, one.code) for one in found] for pk, found in lint_campaigns(ruleset, facts).items()
+    }
 
 
 def test_a_campaign_that_shows_has_no_finding():
@@ -140,13 +142,13 @@ def test_equal_priorities_that_meet_are_told_of_both():
 
 def test_findings_come_worst_first_and_end_in_what_to_do():
     campaign = make(1, banners=(), is_paused=True, has_audience=True, ends_at=NOW)
-    board = Board(1, 1, ZoneInfo("UTC"), (campaign,), {1: parse_audience([STAGE, LIST])})
+    ruleset = Ruleset(1, 1, ZoneInfo("UTC"), (campaign,), {1: parse_audience([STAGE, LIST])})
     facts = replace(
         WELL, place_is_on=False, senders={}, knows_recipients=False, why_no_prospects="it is off.", lists={},
         unlabelled={1: ["Stage 3"]}, tallies={1: Tally(99, 0, NOW)},
     )  # fmt: skip
 
-    found = lint_board(board, facts)[1]
+    found = lint_campaigns(ruleset, facts)[1]
 
     levels = [list(Level).index(one.level) for one in found]
     assert levels == sorted(levels)

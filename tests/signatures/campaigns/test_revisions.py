@@ -23,7 +23,7 @@ from signatures.campaigns.editing import (
     start_campaign,
 )
 from signatures.campaigns.revisions import load_past
-from signatures.campaigns.ruleset import load_board
+from signatures.campaigns.ruleset import load_ruleset
 from signatures.models import Banner, Campaign, CampaignEdition, Group, RecipientPrivacy
 from signatures.recipients.retention import remove_old_events
 from tests.support.campaigns import BY, add_banner, make_campaign, make_details, make_picture
@@ -50,7 +50,7 @@ def running(clock, domain: Domain, theirs) -> Campaign:
 
 def test_each_change_leaves_what_was_before_it_as_it_was(running, domain, clock):
     group = Group.objects.create(domain=domain, name="Sales")
-    boards = {}
+    rulesets = {}
     steps = (
         lambda: change_campaign(
             running,
@@ -67,25 +67,28 @@ def test_each_change_leaves_what_was_before_it_as_it_was(running, domain, clock)
         lambda: bring_back_campaign(running, by_label=BY),
     )
     for step in steps:
-        boards[timezone.now()] = load_board(domain)
+        rulesets[timezone.now()] = load_ruleset(domain)
         clock.shift(DAY)
         step()
-    boards[timezone.now()] = load_board(domain)
+    rulesets[timezone.now()] = load_ruleset(domain)
 
-    told = [f"{board.campaigns} {board.audiences}" for board in boards.values()]
+    told = [f"{ruleset.campaigns} {ruleset.audiences}" for ruleset in rulesets.values()]
     assert len(set(told)) == len(steps)
     assert told[-1] == told[-3]  # brought back, it is as it was before it was archived
-    for at, board in boards.items():
+    for at, ruleset in rulesets.items():
         for moment in (at, at + DAY - timedelta(seconds=1)):
             past = load_past(domain, moment)
-            assert (past.board.campaigns, past.board.audiences) == (board.campaigns, board.audiences), moment
+            assert (past.ruleset.campaigns, past.ruleset.audiences) == (
+                ruleset.campaigns,
+                ruleset.audiences,
+            ), moment
             assert past.unsure == frozenset()
 
 
 def test_a_moment_before_a_campaign_was_made_does_not_know_it(running, domain, other_domain):
     before = load_past(domain, MONDAY - timedelta(seconds=1))
-    assert (before.board.campaigns, before.made_later) == ((), 1)
-    assert [rule.name for rule in load_past(other_domain, MONDAY + DAY).board.campaigns] == ["Theirs"]
+    assert (before.ruleset.campaigns, before.made_later) == ((), 1)
+    assert [rule.name for rule in load_past(other_domain, MONDAY + DAY).ruleset.campaigns] == ["Theirs"]
 
 
 def test_the_picture_a_banner_had_is_remembered(running, domain, clock):
@@ -111,8 +114,8 @@ def test_a_state_that_is_not_kept_is_said_to_be_unsure(running, domain, clock):
     clock.shift(DAY)
     past, since = load_past(domain, MONDAY + DAY), load_past(domain, MONDAY + 2 * DAY)
 
-    assert ([rule.name for rule in past.board.campaigns], past.unsure) == (["Later"], {running.pk})
-    assert ([rule.name for rule in since.board.campaigns], since.unsure) == (["Later"], frozenset())
+    assert ([rule.name for rule in past.ruleset.campaigns], past.unsure) == (["Later"], {running.pk})
+    assert ([rule.name for rule in since.ruleset.campaigns], since.unsure) == (["Later"], frozenset())
 
 
 def test_what_was_followed_by_another_state_goes_with_the_events_of_its_time(running, domain, clock, theirs):
@@ -153,6 +156,6 @@ def test_campaigns_that_are_there_before_the_upgrade_are_kept_as_they_are(domain
 
     (edition,) = CampaignEdition.objects.all()
     past = load_past(domain, edition.since)
-    assert past.board.campaigns == load_board(domain).campaigns
-    assert past.board.audiences == load_board(domain).audiences
+    assert past.ruleset.campaigns == load_ruleset(domain).campaigns
+    assert past.ruleset.audiences == load_ruleset(domain).audiences
     assert (past.image_ids.keys(), past.unsure) == ({banners[0].pk, banners[1].pk}, frozenset())

@@ -1,4 +1,4 @@
-"""A domain's board: its live campaigns in the order they are asked, read in a fixed number of queries."""
+"""A domain's ruleset: its live campaigns in the order they are asked, read in a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures.campaigns.ruleset import load_board
+from signatures.campaigns.ruleset import load_ruleset
 from signatures.campaigns.selection import BannerRule, Cap
 from signatures.models import Banner, BannerImage, BannerPlace, Campaign, Group
 
@@ -39,15 +39,15 @@ def test_the_board_holds_this_domains_campaigns_in_their_order(domain, other_dom
     group = Group.objects.create(domain=domain, name="Sales")
     first.groups.add(group)
 
-    board = load_board(domain)
+    ruleset = load_ruleset(domain)
 
-    assert [rule.name for rule in board.campaigns] == ["First", "Later"]
-    rule = board.campaigns[0]
+    assert [rule.name for rule in ruleset.campaigns] == ["First", "Later"]
+    rule = ruleset.campaigns[0]
     assert (rule.id, rule.group_ids, rule.cap, rule.is_paused) == (first.pk, {group.pk}, Cap(2, 7), False)
     ids = list(first.banners.order_by("pk").values_list("pk", flat=True))
     assert rule.banners == (BannerRule(ids[0], 1), BannerRule(ids[1], 2))
-    assert board.get_caps() == {first.pk: Cap(2, 7)}
-    assert board.campaigns[1].id == later.pk
+    assert ruleset.get_caps() == {first.pk: Cap(2, 7)}
+    assert ruleset.campaigns[1].id == later.pk
 
 
 def test_an_archived_banner_is_not_drawn(domain):
@@ -55,7 +55,7 @@ def test_an_archived_banner_is_not_drawn(domain):
     gone, kept = campaign.banners.order_by("pk")
     Banner.objects.filter(pk=gone.pk).update(archived_at=timezone.now())
 
-    assert load_board(domain).campaigns[0].banners == (BannerRule(kept.pk, 2),)
+    assert load_ruleset(domain).campaigns[0].banners == (BannerRule(kept.pk, 2),)
 
 
 def test_what_ended_before_may_be_left_out_and_what_has_no_end_stays(domain):
@@ -64,8 +64,8 @@ def test_what_ended_before_may_be_left_out_and_what_has_no_end_stays(domain):
     add(domain, "Ends later", starts_at=now - timedelta(days=9), ends_at=now + timedelta(days=1))
     add(domain, "Open")
 
-    assert [rule.name for rule in load_board(domain, since=now).campaigns] == ["Ends later", "Open"]
-    assert len(load_board(domain).campaigns) == 3
+    assert [rule.name for rule in load_ruleset(domain, since=now).campaigns] == ["Ends later", "Open"]
+    assert len(load_ruleset(domain).campaigns) == 3
 
 
 def test_an_audience_that_cannot_be_read_is_nobodys_rather_than_everybodys(domain):
@@ -73,14 +73,14 @@ def test_an_audience_that_cannot_be_read_is_nobodys_rather_than_everybodys(domai
     whole = add(domain, "Whole", audience=[{"attribute": "title", "operator": "is_filled"}])
     plain = add(domain, "Plain")
 
-    board = load_board(domain)
+    ruleset = load_ruleset(domain)
 
-    assert {rule.id: rule.has_audience for rule in board.campaigns} == {
+    assert {rule.id: rule.has_audience for rule in ruleset.campaigns} == {
         broken.pk: True,
         whole.pk: True,
         plain.pk: False,
     }
-    assert set(board.audiences) == {whole.pk}
+    assert set(ruleset.audiences) == {whole.pk}
 
 
 @pytest.mark.parametrize("campaigns", [1, 3])
@@ -91,23 +91,23 @@ def test_a_board_takes_as_many_queries_for_three_campaigns_as_for_one(
         add(domain, str(number))
 
     with django_assert_num_queries(4):
-        load_board(domain)
+        load_ruleset(domain)
 
 
 def test_touching_makes_this_domains_board_out_of_date_and_no_other(domain, other_domain):
-    before, theirs = load_board(domain), load_board(other_domain)
+    before, theirs = load_ruleset(domain), load_ruleset(other_domain)
 
     BannerPlace.objects.touch(domain)
 
-    assert load_board(domain).version == before.version + 1
-    assert load_board(other_domain).version == theirs.version
+    assert load_ruleset(domain).version == before.version + 1
+    assert load_ruleset(other_domain).version == theirs.version
 
 
 def test_the_zone_is_the_domains(domain):
     Domain.objects.filter(pk=domain.pk).update(time_zone="America/New_York")
     domain.refresh_from_db()
 
-    assert load_board(domain).zone.key == "America/New_York"
+    assert load_ruleset(domain).zone.key == "America/New_York"
 
 
 def test_a_place_is_made_switched_off(domain):
@@ -124,7 +124,7 @@ def test_reading_a_large_board_leaves_no_more_garbage_than_a_small_one(domain):
         gc.collect()
         gc.disable()
         try:
-            load_board(domain)
+            load_ruleset(domain)
             return gc.collect()
         finally:
             gc.enable()
@@ -136,5 +136,5 @@ def test_reading_a_large_board_leaves_no_more_garbage_than_a_small_one(domain):
     for number in range(40):
         add(domain, f"Campaign {number}", banners=2).groups.add(group)
 
-    assert len(load_board(domain).campaigns) == 41
+    assert len(load_ruleset(domain).campaigns) == 41
     assert count_garbage() <= small

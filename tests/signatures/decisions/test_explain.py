@@ -14,7 +14,7 @@ from portal.models import Domain
 from signatures.audiences.labels import get_names
 from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.editing import set_audience, start_campaign
-from signatures.campaigns.ruleset import load_board
+from signatures.campaigns.ruleset import load_ruleset
 from signatures.decisions.explain import Explanation, explain_banner
 from signatures.models import Decision, KnownRecipient, Sender
 from signatures.recipients.facts import get_cached
@@ -71,7 +71,7 @@ def explain(sender: Sender, address: str, **given) -> Explanation:
     domain = sender.domain
     options = {"at": AT} | given
     return explain_banner(
-        domain, load_board(domain), sender, address, actor_label=BY, names=get_names(domain), **options
+        domain, load_ruleset(domain), sender, address, actor_label=BY, names=get_names(domain), **options
     )
 
 
