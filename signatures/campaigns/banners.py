@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +16,7 @@ from signatures.senders.listing import count_senders_by_template
 from signatures.senders.mailbox_status import get_fallback_template
 
 from .checks import CampaignRefused, check_place, refuse
+from .details import change_row
 from .images import take_in
 from .revisions import keep_edition
 
@@ -50,9 +51,7 @@ def save_banner(
     if campaign.archived_at is not None or (banner is not None and banner.archived_at is not None):
         raise CampaignRefused("It is archived, and stays as it was shown.")
     row = Banner(campaign=campaign) if banner is None else Banner.objects.get(pk=banner.pk, campaign=campaign)
-    changed = [one.name for one in fields(details) if getattr(row, one.name) != getattr(details, one.name)]
-    for name, value in asdict(details).items():
-        setattr(row, name, value)
+    changed = list(change_row(row, details))
     if upload is not None:
         place = BannerPlace.objects.for_domain(campaign.domain)
         image = take_in(upload, domain=campaign.domain, width=place.width, height=place.height)
@@ -119,9 +118,7 @@ def change_place(
     BannerPlace.objects.for_domain(domain, create=True)
     place = BannerPlace.objects.select_for_update().get(pk=domain.pk)
     before = copy(place)
-    changed = [one.name for one in fields(details) if getattr(place, one.name) != getattr(details, one.name)]
-    for name, value in asdict(details).items():
-        setattr(place, name, value)
+    changed = list(change_row(place, details))
     if upload is not None:
         image = take_in(upload, domain=domain, width=place.width, height=place.height)
         if image.pk != place.default_image_id:

@@ -6,7 +6,7 @@ A campaign is never deleted, so that what was counted keeps its name and its pic
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from signatures.audiences.lists import refuse_missing_lists
 from signatures.models import AudienceTally, Banner, BannerPlace, Campaign, Group
 
 from .checks import CampaignRefused, check_campaign, refuse
+from .details import change_row, read_details
 from .revisions import keep_edition
 
 NAME_LENGTH = 120
@@ -63,12 +64,9 @@ def change_campaign(
     row = _lock(campaign)
     refuse(check_campaign(asdict(details)))
     belonging = _belonging(row.domain, groups)
-    changed = [
-        field.name for field in fields(details) if getattr(row, field.name) != getattr(details, field.name)
-    ]
-    told = [_tell(row, details, name) for name in changed]
-    for name in changed:
-        setattr(row, name, getattr(details, name))
+    changes = change_row(row, details)
+    changed = list(changes)
+    told = [f"{name}: {_say(old)} → {_say(new)}" for name, (old, new) in changes.items()]
     row.full_clean(exclude=["domain"])
     row.save(update_fields=changed)
     before = {group.pk for group in row.groups.all()}
@@ -111,10 +109,7 @@ def copy_campaign(campaign: Campaign, *, by_label: str) -> Campaign:
     row = _lock(campaign)
     copy = create_campaign(
         row.domain,
-        Details(
-            **{field.name: getattr(row, field.name) for field in fields(Details) if field.name != "name"},
-            name=f"Copy of {row.name}"[:NAME_LENGTH],
-        ),
+        read_details(Details, vars(row) | {"name": f"Copy of {row.name}"[:NAME_LENGTH]}),
         groups=list(row.groups.all()),
         by_label=by_label,
     )
@@ -195,11 +190,6 @@ def _belonging(domain: Domain, groups: Collection[Group]) -> list[Group]:
     if any(group.domain_id != domain.pk for group in groups):
         raise ValueError("A campaign and its groups must be of the same domain.")
     return list(groups)
-
-
-def _tell(row: Campaign, details: Details, name: str) -> str:
-    old, new = getattr(row, name), getattr(details, name)
-    return f"{name}: {_say(old)} → {_say(new)}"
 
 
 def _say(value: Any) -> str:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from portal.models import Domain
 from signatures.campaigns.banners import BannerDetails, PlaceDetails
 from signatures.campaigns.checks import check_campaign, check_place
+from signatures.campaigns.details import read_details
 from signatures.campaigns.editing import Details
 from signatures.campaigns.images import ImageRefused, cut_picture
 from signatures.campaigns.links import LinkRefused, check_link
@@ -101,18 +102,7 @@ class CampaignForm(forms.ModelForm):
         return self.cleaned_data
 
     def get_details(self) -> Details:
-        cleaned = self.cleaned_data
-        return Details(
-            name=cleaned["name"],
-            starts_at=cleaned["starts_at"],
-            ends_at=cleaned["ends_at"],
-            priority=cleaned["priority"],
-            cap_times=cleaned["cap_times"],
-            cap_days=cleaned["cap_days"],
-            utm_source=cleaned["utm_source"],
-            utm_medium=cleaned["utm_medium"],
-            utm_campaign=cleaned["utm_campaign"],
-        )
+        return read_details(Details, self.cleaned_data)
 
 
 def clean_link_of(form: forms.BaseForm, name: str) -> str:
@@ -172,14 +162,7 @@ class BannerForm(forms.ModelForm):
         return cut_for(self._place, upload) if upload else None
 
     def get_details(self) -> BannerDetails:
-        cleaned = self.cleaned_data
-        return BannerDetails(
-            name=cleaned["name"],
-            alt=cleaned["alt"],
-            link=cleaned["link"],
-            weight=cleaned["weight"],
-            utm_content=cleaned["utm_content"],
-        )
+        return read_details(BannerDetails, self.cleaned_data)
 
 
 class PlaceForm(forms.ModelForm):
@@ -236,15 +219,7 @@ class PlaceForm(forms.ModelForm):
                 self.add_error(name, words)
 
     def get_details(self) -> PlaceDetails:
-        cleaned = self.cleaned_data
-        return PlaceDetails(
-            is_on=cleaned["is_on"],
-            width=cleaned["width"],
-            height=cleaned["height"],
-            alt=cleaned["alt"],
-            default_alt=cleaned["default_alt"],
-            default_link=cleaned["default_link"],
-        )
+        return read_details(PlaceDetails, self.cleaned_data)
 
 
 class WhyForm(forms.Form):

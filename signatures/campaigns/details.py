@@ -1,0 +1,30 @@
+"""Details: what a person decides of a campaign, a banner or the banner slot, taken from forms and put into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db.models import Model
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Kind = TypeVar("Kind", bound=DataclassInstance)
+
+
+def read_details(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
+    """Return a dataclass of this kind with the values of its own fields."""
+    return kind(**{field.name: values[field.name] for field in fields(kind)})
+
+
+def change_row(row: Model, details: DataclassInstance) -> dict[str, tuple[Any, Any]]:
+    """The row says what `details` say, and is not saved; return column -> (old, new) of what changed."""
+    changes = {}
+    for field in fields(details):
+        old, new = getattr(row, field.name), getattr(details, field.name)
+        if old != new:
+            setattr(row, field.name, new)
+            changes[field.name] = (old, new)
+    return changes
