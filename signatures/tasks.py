@@ -79,7 +79,7 @@ def take_in_banner_events() -> None:
 
 def sift_banner_events() -> None:
     """Fetches of pictures and clicks that have settled are judged and counted."""
-    aggregation.sift_everything()
+    aggregation.aggregate_all_events()
 
 
 def remove_old_banner_events() -> None:

@@ -1,14 +1,14 @@
-"""Fetches and clicks become daily counts: judged in the background, each counted once, whatever is killed.
+"""Aggregation: judges banner events and adds them to daily counts, each once, whatever is killed.
 
 One transaction judges a batch, marks its events and moves the numbers. The rules are `signatures.analytics.bot_rules`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -43,37 +43,37 @@ from .bot_rules import (
     judge_alone,
     parse_networks,
 )
+from .counts import COLUMNS, CountKey, Counts, TotalKey, add_up
 
 # Longer than REACH, so that whatever a verdict depends on has mostly come; what comes later is made up for.
 SETTLE = timedelta(seconds=30)
 BATCH = 2_000
 LONGEST_GAP = timedelta(hours=1)  # within a batch: what lies further apart has no neighbours in common
 MOST_AT_ONCE = 100_000  # events of one domain in one go; the next one goes on
-COLUMNS = ("impressions", "clicks", "scanner_impressions", "scanner_clicks")
 
 
 @dataclass(slots=True)
-class Sifted:
-    """What one go did. judged: events counted for the first time; moved: earlier ones counted otherwise now.
+class Aggregated:
+    """What one run did. judged: events counted for the first time; moved: earlier ones counted otherwise now.
 
-    set_apart and put_back: (pictures, clicks) that went to and came from the scanners' columns.
+    to_bots and to_people: event kind -> how many of those that moved count as bot traffic now, or no longer do.
     """
 
     judged: int = 0
     moved: int = 0
-    set_apart: list[int] = field(default_factory=lambda: [0, 0])
-    put_back: list[int] = field(default_factory=lambda: [0, 0])
+    to_bots: Counter[str] = field(default_factory=Counter)
+    to_people: Counter[str] = field(default_factory=Counter)
 
 
-def sift_everything(*, now: datetime | None = None) -> int:
+def aggregate_all_events(*, now: datetime | None = None) -> int:
     """Every domain's events that have settled are counted; returns how many were."""
     waiting = BannerEvent.objects.filter(is_judged=False).order_by().values("domain").distinct()
-    return sum(sift_events(domain, now=now).judged for domain in Domain.objects.filter(pk__in=waiting))
+    return sum(aggregate_events(domain, now=now).judged for domain in Domain.objects.filter(pk__in=waiting))
 
 
-def sift_events(
+def aggregate_events(
     domain: Domain, *, now: datetime | None = None, limit: int = MOST_AT_ONCE, batch_size: int = BATCH
-) -> Sifted:
+) -> Aggregated:
     """The domain's events that came before `now` less SETTLE are counted, the oldest first, up to `limit`.
 
     An event that comes later than its neighbours were judged has them judged again.
@@ -82,14 +82,14 @@ def sift_events(
     newest = BannerEvent.objects.filter(domain=domain).aggregate(newest=Max("pk"))["newest"]
     state = CountingState.objects.for_domain(domain, create=True)
     reached = state.counted_until + REACH if state.counted_until else None
-    sifted = Sifted()
-    while newest and sifted.judged < limit:
-        batch = _sift_batch(domain, sifted, until=until, newest=newest, reached=reached, size=batch_size)
+    done = Aggregated()
+    while newest and done.judged < limit:
+        batch = _aggregate_batch(domain, done, until=until, newest=newest, reached=reached, size=batch_size)
         if not batch:
             _keep_reached(domain, until)
             break
         reached = max(reached, batch) if reached else batch
-    return sifted
+    return done
 
 
 def recount(
@@ -98,25 +98,25 @@ def recount(
     since: datetime,
     is_rehearsal: bool = False,
     progress: Callable[[int], None] = lambda judged: None,
-) -> Sifted:
+) -> Aggregated:
     """Every judged event since then that is kept is judged anew, by the rules as they are now.
 
-    Numbers move between what readers did and what is set apart; how many came in all stays, also of days
-    whose events are no longer kept. Clicks of the first day after that are left as they are: the pictures
-    before them are not known any more. is_rehearsal: nothing is changed.
+    Numbers move between people and bots; how many came in all stays, also of days whose events are no longer
+    kept. Clicks of the first day after that are left as they are: the impressions before them are not known any
+    more. is_rehearsal: nothing is changed.
     """
     removed = CountingState.objects.for_domain(domain, create=True).events_removed_until
     if removed is not None:
         since = max(since, removed + PICTURE_BEFORE)
-    sifted = Sifted()
+    done = Aggregated()
     last: tuple[datetime, int] = (since, 0)
     while True:
         with transaction.atomic():
             CountingState.objects.lock(domain)
             rows = list(_after(domain, last)[:BATCH])
             if not rows:
-                return sifted
-            _settle(domain, rows, sifted, is_rehearsal=is_rehearsal)
+                return done
+            _settle(domain, rows, done, is_rehearsal=is_rehearsal)
         last = (rows[-1].at, rows[-1].pk)
         progress(len(rows))
 
@@ -127,8 +127,8 @@ def _after(domain: Domain, last: tuple[datetime, int]) -> QuerySet[BannerEvent]:
     return later.filter(is_judged=True).order_by("at", "pk")
 
 
-def _sift_batch(
-    domain: Domain, sifted: Sifted, *, until: datetime, newest: int, reached: datetime | None, size: int
+def _aggregate_batch(
+    domain: Domain, done: Aggregated, *, until: datetime, newest: int, reached: datetime | None, size: int
 ) -> datetime | None:
     """The oldest unjudged events are counted; returns when the last of them was, None where there was none."""
     with transaction.atomic():
@@ -140,7 +140,7 @@ def _sift_batch(
         rows = _take_together(rows)
         late = [row for row in rows if reached is not None and row.at < reached]
         neighbours = _find_neighbours(domain, late) if late else []
-        _settle(domain, [*rows, *neighbours], sifted)
+        _settle(domain, [*rows, *neighbours], done)
         _keep_reached(domain, rows[-1].at)
         return rows[-1].at
 
@@ -177,29 +177,29 @@ def _find_neighbours(domain: Domain, late: Sequence[BannerEvent]) -> list[Banner
 
 
 def _settle(
-    domain: Domain, rows: Sequence[BannerEvent], sifted: Sifted, *, is_rehearsal: bool = False
+    domain: Domain, rows: Sequence[BannerEvent], done: Aggregated, *, is_rehearsal: bool = False
 ) -> None:
     """These events are judged by the rules, and the counts say so; whatever was counted before is moved."""
     networks = parse_networks(settings.SCANNER_NETWORKS)
     verdicts = judge(map(_see, rows), _look_around(domain, rows, networks), networks=networks)
     zone = ZoneInfo(domain.time_zone)
-    moves: dict[_Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    moves: dict[CountKey, Counts] = defaultdict(Counts)
     changed = []
     for row in rows:
         rule = verdicts[row.pk]
         if row.is_judged and row.rule == rule:
             continue
-        is_click = row.kind == EventKind.CLICK
         day = row.counted_on or row.at.astimezone(zone).date()
-        key = (day, row.campaign_id or 0, row.banner_id or 0, row.group_id or 0, row.sender_id or 0)
+        key = CountKey(day, row.campaign_id or 0, row.banner_id or 0, row.group_id or 0, row.sender_id or 0)
+        is_bot, was_bot = bool(rule), bool(row.rule)
         if not row.is_judged:
-            sifted.judged += 1
-            moves[key][is_click + 2 * bool(rule)] += 1
-        elif bool(row.rule) != bool(rule):
-            sifted.moved += 1
-            (sifted.set_apart if rule else sifted.put_back)[is_click] += 1
-            moves[key][is_click + 2 * bool(row.rule)] -= 1
-            moves[key][is_click + 2 * bool(rule)] += 1
+            done.judged += 1
+            moves[key].add(row.kind, is_bot=is_bot)
+        elif is_bot != was_bot:
+            done.moved += 1
+            (done.to_bots if is_bot else done.to_people)[row.kind] += 1
+            moves[key].add(row.kind, is_bot=was_bot, number=-1)
+            moves[key].add(row.kind, is_bot=is_bot)
         row.rule, row.is_judged, row.counted_on = rule, True, day
         changed.append(row)
     if not is_rehearsal:
@@ -265,45 +265,36 @@ def _find_picture(
     return []
 
 
-# day, campaign, banner, group, sender
-_Key = tuple[date, int, int, int, int]
-
-
-def _count(domain: Domain, moves: dict[_Key, list[int]]) -> None:
+def _count(domain: Domain, moves: Mapping[CountKey, Counts]) -> None:
     """The numbers are added to the day's counts and totals; rows that are new get the names of now."""
-    moves = {key: numbers for key, numbers in moves.items() if any(numbers)}
-    if not moves:
-        return
-    totals: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for key, numbers in moves.items():
-        total = totals[key[:-1]]
-        for place, number in enumerate(numbers):
-            total[place] += number
-    names = _Names(domain, moves)
-    _add(domain, DailyCount, ("day", "campaign_id", "banner_id", "group_id", "sender_id"), moves, names)
-    _add(domain, DailyTotal, ("day", "campaign_id", "banner_id", "group_id"), totals, names)
+    moves = {key: numbers for key, numbers in moves.items() if not numbers.is_zero}
+    if moves:
+        names = _Names(domain, moves)
+        _add(domain, DailyCount, CountKey, moves, names)
+        _add(domain, DailyTotal, TotalKey, add_up(moves), names)
 
 
 def _add(
     domain: Domain,
     model: type[DailyCount] | type[DailyTotal],
-    columns: Sequence[str],
-    moves: dict[Any, list[int]],
+    kind: type[CountKey] | type[TotalKey],
+    moves: Mapping[Any, Counts],
     names: _Names,
 ) -> None:
-    wanted = {f"{column}__in": {key[place] for key in moves} for place, column in enumerate(columns)}
-    present: dict[tuple[Any, ...], Counted] = {
-        tuple(getattr(row, column) for column in columns): row
+    """kind: the key's, whose fields are the columns that tell the model's rows apart."""
+    wanted = {f"{column}__in": {getattr(key, column) for key in moves} for column in kind._fields}
+    present: dict[Any, Counted] = {
+        kind(*(getattr(row, column) for column in kind._fields)): row
         for row in model.objects.filter(domain=domain, **wanted)
     }
     new: list[Any] = []
     for key, numbers in moves.items():
         row = present.get(key)
         if row is None:
-            row = model(domain=domain, **dict(zip(columns, key, strict=True)), **names.of(key))
+            row = model(domain=domain, **key._asdict(), **names.of(key))
             new.append(row)
-        for column, number in zip(COLUMNS, numbers, strict=True):
-            setattr(row, column, getattr(row, column) + number)
+        for column in COLUMNS:
+            setattr(row, column, getattr(row, column) + getattr(numbers, column))
     model.objects.bulk_create(new, batch_size=500)
     update_rows([row for key, row in present.items() if key in moves], COLUMNS)
 
@@ -311,26 +302,28 @@ def _add(
 class _Names:
     """What campaigns, banners, groups and senders are called now, read once where a row is made."""
 
-    def __init__(self, domain: Domain, keys: Iterable[_Key]) -> None:
-        columns = list(zip(*keys, strict=True))
-        self._of = [
-            _list_names(Campaign.objects.filter(domain=domain), columns[1]),
-            _list_names(Banner.objects.filter(campaign__domain=domain), columns[2]),
-            _list_names(Group.objects.filter(domain=domain), columns[3]),
-            {
-                pk: name or email
-                for pk, name, email in Sender.objects.filter(
-                    domain=domain, pk__in=set(columns[4])
-                ).values_list("pk", "name", "email")
-            },
-        ]
+    def __init__(self, domain: Domain, keys: Collection[CountKey]) -> None:
+        self._campaigns = _list_names(
+            Campaign.objects.filter(domain=domain), {key.campaign_id for key in keys}
+        )
+        self._banners = _list_names(
+            Banner.objects.filter(campaign__domain=domain), {key.banner_id for key in keys}
+        )
+        self._groups = _list_names(Group.objects.filter(domain=domain), {key.group_id for key in keys})
+        senders = Sender.objects.filter(domain=domain, pk__in={key.sender_id for key in keys})
+        rows = senders.values_list("pk", "name", "email")
+        self._senders = {pk: name or email for pk, name, email in rows}
 
-    def of(self, key: Sequence[Any]) -> dict[str, str]:
+    def of(self, key: CountKey | TotalKey) -> dict[str, str]:
         """Return the name columns of a row with this key, '' for what is gone."""
-        columns = ("campaign_name", "banner_name", "group_name", "sender_name")
-        return {
-            column: names.get(pk, "") for column, names, pk in zip(columns, self._of, key[1:], strict=False)
+        found = {
+            "campaign_name": self._campaigns.get(key.campaign_id, ""),
+            "banner_name": self._banners.get(key.banner_id, ""),
+            "group_name": self._groups.get(key.group_id, ""),
         }
+        if isinstance(key, CountKey):
+            found["sender_name"] = self._senders.get(key.sender_id, "")
+        return found
 
 
 def _list_names(rows: QuerySet[Any], ids: Iterable[int]) -> dict[int, str]:

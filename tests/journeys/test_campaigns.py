@@ -35,10 +35,10 @@ print(make_key(Domain.objects.get(), "Gateway", actor_label="dana@acme.example")
 COUNT = """
 from datetime import timedelta
 from django.utils import timezone
-from signatures.analytics.aggregation import sift_everything
+from signatures.analytics.aggregation import aggregate_all_events
 from signatures.tasks import take_in_banner_events
 take_in_banner_events()
-print(sift_everything(now=timezone.now() + timedelta(hours=1)))
+print(aggregate_all_events(now=timezone.now() + timedelta(hours=1)))
 """
 READER = {
     "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36"

@@ -56,7 +56,7 @@ from datetime import timedelta
 from django.utils import timezone
 from portal.models import Domain
 from signatures.models import Banner, BannerEvent, BannerImage, Campaign, Sender
-from signatures.analytics.aggregation import sift_events
+from signatures.analytics.aggregation import aggregate_events
 domain = Domain.objects.get()
 campaign = Campaign.objects.create(domain=domain, name="Autumn webinar")
 image = BannerImage.objects.create(domain=domain, sha256="0", media_type="image/png", width=480, height=120,
@@ -69,7 +69,7 @@ for name in ("Blue", "Photo"):
             BannerEvent.objects.create(domain=domain, kind=kind, agent=agent, reader_key=f"{name}{number}",
                 at=timezone.now() - timedelta(hours=1 + number, seconds=-seconds), sender_id=sender.pk,
                 group_id=sender.group_id, campaign_id=campaign.pk, banner_id=banner.pk)
-sift_events(domain)
+aggregate_events(domain)
 """
 
 

@@ -27,10 +27,10 @@ import time
 from pathlib import Path
 from django.db import transaction
 from portal.models import Domain
-from signatures.analytics.aggregation import sift_events
+from signatures.analytics.aggregation import aggregate_events
 folder = Path(sys.argv[1])
 with transaction.atomic():
-    judged = sift_events(Domain.objects.get(name="acme.example")).judged
+    judged = aggregate_events(Domain.objects.get(name="acme.example")).judged
     (folder / "counting").touch()
     while not (folder / "decided").exists():
         time.sleep(0.01)

@@ -21,7 +21,7 @@ from integrations.ledger.verification import check_and_note
 from integrations.models import AssumptionReport, LedgerCheckpoint, Notice, Team
 from portal.models import Membership, Role, User
 from portal.worker.schedules import set_up_schedules
-from signatures.analytics.aggregation import sift_events
+from signatures.analytics.aggregation import aggregate_events
 from signatures.models import BannerEvent, BannerPlace, Brand, Decision, KnownRecipient, LookupShare, Snapshot
 from signatures.recipients.merge_variable import start_test
 from tests.support.campaigns import make_picture
@@ -164,7 +164,7 @@ def furnish_admin(house: House) -> None:
         connection=house.connection, actor_label="command", findings=[], report={"kind": "report"}
     )
     BannerEvent.objects.create(domain=house.domain, at=now - timedelta(hours=1), sender_id=house.sender.pk)
-    sift_events(house.domain)
+    aggregate_events(house.domain)
     record_act("domain made", domain=house.domain, actor_label="command")
     chain = get_chain(house.domain)
     assert chain is not None

@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.analytics.aggregation import recount
+from signatures.models import EventKind
 
 
 class Command(BaseCommand):
@@ -46,8 +47,9 @@ class Command(BaseCommand):
                 progress=lambda judged: bar.advance(task, judged),
             )
         sentence = (
-            f"{moved.set_apart[0]:,} impressions and {moved.set_apart[1]:,} clicks became bot traffic, "
-            f"{moved.put_back[0]:,} impressions and {moved.put_back[1]:,} clicks became human"
+            f"{moved.to_bots[EventKind.IMAGE]:,} impressions and {moved.to_bots[EventKind.CLICK]:,} clicks "
+            f"became bot traffic, {moved.to_people[EventKind.IMAGE]:,} impressions and "
+            f"{moved.to_people[EventKind.CLICK]:,} clicks became human"
         )
         if moved.moved and not options["dry_run"]:
             record_act(

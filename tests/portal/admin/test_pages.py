@@ -33,7 +33,7 @@ from integrations.models import (
 from integrations.sync import runs
 from portal.models import Domain, User
 from portal.worker.schedules import set_up_schedules
-from signatures.analytics.aggregation import sift_events
+from signatures.analytics.aggregation import aggregate_events
 from signatures.audiences.pseudonyms import key_of
 from signatures.authoring.templates import assign_template, install_starters
 from signatures.decisions.api_keys import make_key
@@ -137,7 +137,7 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
         agent="Mail",
         reader_key=READER,
     )
-    sift_events(connection.domain)
+    aggregate_events(connection.domain)
     set_up_schedules()
     return connection
 

@@ -29,8 +29,8 @@ BannerEvent.objects.bulk_create([
 """
 SIFT = """
 from portal.models import Domain
-from signatures.analytics.aggregation import sift_events
-sift_events(Domain.objects.get(), batch_size=20)
+from signatures.analytics.aggregation import aggregate_events
+aggregate_events(Domain.objects.get(), batch_size=20)
 """
 
 

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from integrations.models import LedgerEntry
 from portal.models import Domain
-from signatures.analytics.aggregation import sift_events
+from signatures.analytics.aggregation import aggregate_events
 from tests.support.banner_events import NINE, get_counts, open_show
 
 MOVED = "1 impressions and 1 clicks became bot traffic, 0 impressions and 0 clicks became human"
@@ -21,7 +21,7 @@ def seen(domain: Domain, other_domain: Domain, settings):
         show = open_show(each)
         show.see(0)
         show.see(60, click=True)
-        sift_events(each, now=NINE + timedelta(hours=1))
+        aggregate_events(each, now=NINE + timedelta(hours=1))
     settings.SCANNER_NETWORKS = ["198.51.100.0/24"]
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from portal.models import Domain
-from signatures.analytics.aggregation import sift_events
+from signatures.analytics.aggregation import aggregate_events
 from signatures.models import BannerEvent, CountingState, RecipientPrivacy
 from signatures.recipients.retention import remove_old_events
 from signatures.tasks import remove_old_banner_events
@@ -22,11 +22,11 @@ def show(domain: Domain):
 def test_counted_events_go_after_their_days_and_their_counts_stay(show, other_domain):
     show.see(0)
     show.see(86_400)
-    sift_events(show.domain, now=NINE + timedelta(days=2))
+    aggregate_events(show.domain, now=NINE + timedelta(days=2))
     uncounted = show.see(-10 * 86_400)
     kept_longer = open_show(other_domain, "Theirs")
     kept_longer.see(0)
-    sift_events(other_domain, now=NINE + timedelta(days=2))
+    aggregate_events(other_domain, now=NINE + timedelta(days=2))
     RecipientPrivacy.objects.create(domain=show.domain, event_days=7)
     counts = get_counts(show.domain)
 
@@ -44,7 +44,7 @@ def test_counted_events_go_after_their_days_and_their_counts_stay(show, other_do
 def test_one_go_is_bounded_and_the_next_one_goes_on(show):
     for second in range(5):
         show.see(second)
-    sift_events(show.domain, now=NINE + timedelta(days=1))
+    aggregate_events(show.domain, now=NINE + timedelta(days=1))
 
     assert remove_old_events(now=NINE + timedelta(days=365), limit=2, batch_size=2) == 2
     assert remove_old_events(now=NINE + timedelta(days=365), batch_size=2) == 3

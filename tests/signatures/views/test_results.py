@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from integrations.models import LedgerEntry, Mailbox
 from portal.models import Domain
-from signatures.analytics.aggregation import sift_events
+from signatures.analytics.aggregation import aggregate_events
 from signatures.analytics.bot_rules import FAMILIES, RULES
 from signatures.analytics.results import Figures, get_figures
 from signatures.models import (
@@ -43,7 +43,7 @@ def show(domain: Domain, other_domain: Domain) -> Show:
     """Ana's A was fetched twice and clicked once, Bea's B fetched once; a scanner clicked both."""
     theirs = open_show(other_domain, "Theirs", people=("Bo Bystander",))
     theirs.see(0, "Bo Bystander")
-    sift_events(other_domain)
+    aggregate_events(other_domain)
     show = open_show(domain, people=(ANA, BEA))
     show.see(0)
     show.see(1, reader_key="second")
@@ -52,7 +52,7 @@ def show(domain: Domain, other_domain: Domain) -> Show:
     show.see(61, agent="curl/8", click=True)
     show.see(61, BEA, banner_id=show.banners[1].pk, agent="curl/8", click=True)
     show.see(-86_400, BEA, banner_id=show.banners[1].pk, method="HEAD")
-    sift_events(domain)
+    aggregate_events(domain)
     return show
 
 
@@ -66,7 +66,7 @@ def test_the_overview_shows_each_campaign_with_what_is_set_apart_beside_it(show,
     other, (banner,) = make_campaign(show.domain, "Spring", "C")
     show.see(5, campaign_id=None, banner_id=None)
     show.see(6, campaign_id=other.pk, banner_id=banner.pk)
-    sift_events(show.domain)
+    aggregate_events(show.domain)
 
     response = auditor.get(ADDRESS)
 
@@ -164,7 +164,7 @@ def test_senders_are_found_sorted_and_paged_on_the_server(show, auditor: Client)
     for number in range(60):
         show.add(f"Person {number:02}", group=other)
         show.see(number, f"Person {number:02}")
-    sift_events(show.domain)
+    aggregate_events(show.domain)
 
     def names(query: str) -> list[str]:
         return [line.name for line in auditor.get(page + query).context["lines"]]
@@ -283,7 +283,7 @@ def test_what_waits_for_the_worker_is_said(show, auditor: Client):
 def test_pages_cost_as_many_queries_for_three_as_for_one(domain, auditor: Client, page: str):
     show = open_show(domain, people=(ANA,))
     show.see(0)
-    sift_events(domain)
+    aggregate_events(domain)
     address = ADDRESS + page.format(show.campaign.pk)
     auditor.get(address)
     with CaptureQueriesContext(database) as for_one:
@@ -293,7 +293,7 @@ def test_pages_cost_as_many_queries_for_three_as_for_one(domain, auditor: Client
         show.add(name, group=Group.objects.create(domain=domain, name=name))
         show.see(0, name, campaign_id=campaign.pk, banner_id=banner.pk)
         show.see(0, name, banner_id=show.banners[1].pk)
-    sift_events(domain)
+    aggregate_events(domain)
 
     with CaptureQueriesContext(database) as for_three:
         response = auditor.get(address)
@@ -307,7 +307,7 @@ def test_a_list_of_campaigns_asks_for_all_their_figures_at_once(
 ):
     theirs = other_domain.campaigns.get()
     show.see(-200 * 86_400)
-    sift_events(show.domain)
+    aggregate_events(show.domain)
 
     with django_assert_num_queries(1):
         figures = get_figures([show.campaign.pk, theirs.pk, 999_999])
