@@ -6,7 +6,7 @@ from integrations.models import READ_TO_END, ConnectionState, RunState, SyncRun
 from portal.background import enqueue
 from signatures.delivery.after_sync import follow_mirror, plan_automatic_delivery
 
-from .analytics import aggregation, spool
+from .analytics import aggregation, spool_import
 from .delivery import deliver, planning, restore, sweep
 from .delivery import retention as delivery_retention
 from .delivery.base import DeliveryBlocked
@@ -74,7 +74,7 @@ def remove_old_decisions() -> None:
 
 def take_in_banner_events() -> None:
     """What this machine's spool holds is in the database, also of web processes that are gone."""
-    spool.sweep_spool()
+    spool_import.sweep_spool()
 
 
 def sift_banner_events() -> None:

@@ -1,9 +1,7 @@
-"""Fetches and clicks, on disk before they are answered, and in the database soon after: each exactly once.
+"""Spool: stores impressions and clicks on disk before they are answered.
 
-A process appends one line per event to a spool file of its own. What was appended outlives the process; a lost
-machine loses what it had not written to its disk. Files are read into rows in batches, together with how far they
-were read, so that a kill at any instant neither loses nor doubles a line. A file whose process is gone is swept by
-whoever comes next.
+A process appends one line per event to a spool file of its own. What was appended outlives the process; a machine
+that is lost loses what it had not written to its disk. `spool_import` reads the files into rows.
 """
 
 from __future__ import annotations
@@ -16,41 +14,24 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b, sha256
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.utils import timezone
-
-from portal.db import insert_rows
-from portal.models import Domain
-from signatures.models import Banner, BannerEvent, Decision, Sender, SpoolImport
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
 SUFFIX = ".events"
-BATCH = 1_000
 ROTATE_BYTES = 4_000_000
 MAX_AGENT = 200
-HOUR = timedelta(hours=1)
-_COLUMNS = (
-    "at", "kind", "method", "domain_id", "sender_id", "group_id", "campaign_id", "banner_id", "decision_id",
-    "network", "agent", "reader_key",
-)  # fmt: skip
-FORGOTTEN = timedelta(days=2)  # of a file that is not there any more
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fetch or click. reader: the whole address, which goes no further than this process's memory.
+    """One impression or click. reader: the whole address, which goes no further than this process's memory.
 
     recipient_key: keyed digest of a known recipient, where the picture was chosen for one.
     """
@@ -69,7 +50,7 @@ class Event:
 
 
 class Spool:
-    """This process's file. Appending takes no longer than the system needs to note it."""
+    """This process's spool file."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -81,7 +62,7 @@ class Spool:
         self.path: Path | None = None
 
     def append(self, line: bytes) -> None:
-        """The line is the system's to keep. Where the disk takes nothing, it is lost, and that is logged once."""
+        """Write the line. Where the disk takes nothing, the line is lost, and that is logged once."""
         with self._lock:
             try:
                 self._write(line)
@@ -143,7 +124,10 @@ def get_folder() -> Path:
 
 
 def count(event: Event) -> None:
-    """The event is kept, before whoever asked is answered. Never raises for a full disk."""
+    """Append the event, before its request is answered. Never raises for a full disk.
+
+    The line holds the columns of `spool_import.COLUMNS` in their order, and the recipient's key.
+    """
     now = time.time()
     ids = (
         event.domain_id, event.sender_id, event.group_id, event.campaign_id, event.banner_id, event.decision_id,
@@ -187,154 +171,3 @@ def make_reader_key(event: Event, now: float) -> str:
 @lru_cache(maxsize=2)
 def _get_day_key(day: int) -> bytes:
     return hmac.new(settings.SECRET_KEY.encode(), f"readers of day {day}".encode(), sha256).digest()
-
-
-# ── From the disk into rows ──────────────────────────────────────────────────────────────────────
-def sweep_spool(*, own_only: bool = False) -> int:
-    """What stands in the spool is in the database, and files of processes that are gone are removed.
-
-    own_only: this process's file alone. Returns how many events came in. Any number may do this at once.
-    """
-    if own_only:
-        path = SPOOL.path
-        return import_file(path) if path is not None else 0
-    folder = get_folder()
-    if not folder.is_dir():
-        return 0
-    brought = 0
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        is_over = _is_over(path)  # asked first: what is read after it is all there will ever be
-        brought += import_file(path)
-        if is_over:
-            _remove(path)
-    gone = SpoolImport.objects.filter(changed_at__lt=timezone.now() - FORGOTTEN)
-    for name in list(gone.values_list("name", flat=True)):
-        if not (folder / name).exists():
-            SpoolImport.objects.filter(name=name, changed_at__lt=timezone.now() - FORGOTTEN).delete()
-    return brought
-
-
-def import_file(path: Path) -> int:
-    """Every whole line of the file is in the database, once; returns how many this call brought in."""
-    brought = 0
-    while True:
-        moved, came = _import_batch(path)
-        brought += came
-        if not moved:
-            return brought
-
-
-def _import_batch(path: Path) -> tuple[bool, int]:
-    """Return whether there was something to read, and how many events came of it."""
-    row, _ = SpoolImport.objects.get_or_create(name=path.name)
-    try:
-        with path.open("rb") as file:
-            file.seek(row.offset)
-            lines = list(_read_lines(file))
-    except FileNotFoundError:
-        return False, 0  # another one was done with it
-    if not lines:
-        return False, 0
-    rows, recipients = _parse(lines)
-    with transaction.atomic():
-        # Whoever moves the mark has the lines; anybody else who read them finds it moved, and drops them.
-        ours = SpoolImport.objects.filter(pk=row.pk, offset=row.offset)
-        if not ours.update(offset=row.offset + sum(map(len, lines)), changed_at=timezone.now()):
-            return True, 0
-        _insert(rows)
-        _keep_showings(recipients)
-    return True, len(rows)
-
-
-def _read_lines(file: Any) -> Iterator[bytes]:
-    for number, line in enumerate(file):
-        if number == BATCH or not line.endswith(b"\n"):
-            return
-        yield line
-
-
-def _parse(lines: list[bytes]) -> tuple[list[Row], list[Decision]]:
-    """Return what the lines say; a torn one says nothing, and a domain that is gone has no events."""
-    rows: list[Row] = []
-    showings: list[Decision] = []
-    for line in lines:
-        try:
-            values = json.loads(line)
-            row = dict(zip(_COLUMNS, values[:-1], strict=True))
-            row["at"] = datetime.fromtimestamp(values[0], UTC)
-        except (ValueError, TypeError, IndexError):
-            if line.strip():
-                logger.error("A banner event was torn by a full disk, and is lost.")
-            continue
-        rows.append(row)
-        if values[-1] and row["campaign_id"] is not None:
-            names = ("domain_id", "sender_id", "campaign_id", "banner_id", "at")
-            shown = {name: row[name] for name in names}
-            showings.append(Decision(**shown, recipient_key=values[-1], way=Decision.Way.VARIABLE))
-    there = Domain.objects.filter(pk__in={row["domain_id"] for row in rows}).values_list("pk", flat=True)
-    present = set(there)
-    return (
-        [row for row in rows if row["domain_id"] in present],
-        [showing for showing in showings if showing.domain_id in present],
-    )
-
-
-def _insert(rows: list[Row]) -> None:
-    """Write rows without a model instance for each: they come by the thousand, beside the requests."""
-    adapt = connection.ops.adapt_datetimefield_value
-    values = ((adapt(at), *rest) for at, *rest in (row.values() for row in rows))
-    insert_rows(BannerEvent, columns=_COLUMNS, rows=values)
-
-
-def _keep_showings(showings: list[Decision]) -> None:
-    """What known recipients were shown counts towards caps: a campaign once for a recipient and hour."""
-    if not showings:
-        return
-    senders = _get_present(Sender, [showing.sender_id for showing in showings])
-    banners = _get_present(Banner, [showing.banner_id for showing in showings])
-    for showing in showings:
-        same = Decision.objects.filter(
-            domain_id=showing.domain_id,
-            recipient_key=showing.recipient_key,
-            campaign=showing.campaign_id or 0,
-            at__gt=showing.at - HOUR,
-            at__lt=showing.at + HOUR,
-        )
-        if showing.sender_id in senders and showing.banner_id in banners and not same.exists():
-            showing.save(force_insert=True)
-
-
-def _get_present(model: type[Sender] | type[Banner], ids: list[int | None]) -> set[int | None]:
-    asked = {pk for pk in ids if pk is not None}
-    return set(model.objects.filter(pk__in=asked).values_list("pk", flat=True))
-
-
-def _is_over(path: Path) -> bool:
-    """Return whether the process that wrote the file is gone, or done with it."""
-    try:
-        file = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    else:
-        return True
-    finally:
-        os.close(file)
-
-
-def _remove(path: Path) -> None:
-    """The file is gone, once everything in it is in the database. A line without its end was never answered."""
-    row = SpoolImport.objects.filter(name=path.name).first()
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError:
-        return
-    with path.open("rb") as file:
-        file.seek(row.offset if row else 0)
-        has_more = any(line.endswith(b"\n") for line in file)
-    if size and has_more:
-        return
-    path.unlink(missing_ok=True)

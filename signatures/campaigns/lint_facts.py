@@ -21,8 +21,8 @@ from signatures.models import (
     Sender,
 )
 
-from .lint import Facts, Tally, get_blockers, lint_board
-from .ruleset import Board, load_board
+from .lint import Facts, Tally, get_blockers, lint_campaigns
+from .ruleset import Ruleset, load_ruleset
 from .timeline import get_state
 
 
@@ -53,9 +53,9 @@ def get_lint_facts(domain: Domain, ruleset: Ruleset, *, at: datetime) -> Facts:
 
 def get_states(domain: Domain, *, at: datetime) -> dict[int, str]:
     """Return campaign id -> its state, as `timeline.get_state` names it; archived campaigns are left out."""
-    board = load_board(domain)
-    findings = lint_board(board, get_lint_facts(domain, board, at=at))
+    ruleset = load_ruleset(domain)
+    findings = lint_campaigns(ruleset, get_lint_facts(domain, ruleset, at=at))
     return {
         rule.id: get_state(rule, at, is_blocked=bool(get_blockers(findings.get(rule.id, ()))))
-        for rule in board.campaigns
+        for rule in ruleset.campaigns
     }

@@ -14,7 +14,7 @@ import time
 from django.db import Error as DatabaseFailure
 from django.db import close_old_connections
 
-from signatures.analytics import spool
+from signatures.analytics import spool_import
 
 from . import cache
 
@@ -55,10 +55,10 @@ def _run() -> None:
         try:
             close_old_connections()
             cache.CACHE.refresh(with_senders=turn % SENDERS_EVERY == 0)
-            spool.sweep_spool(own_only=True)
+            spool_import.sweep_spool(own_only=True)
             if time.monotonic() - swept_at > SWEEP_SECONDS:
                 swept_at = time.monotonic()
-                spool.sweep_spool()
+                spool_import.sweep_spool()
             is_away = False
         except (DatabaseFailure, OSError) as error:
             if not is_away:

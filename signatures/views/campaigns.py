@@ -30,9 +30,9 @@ from signatures.campaigns.editing import (
     start_campaign,
 )
 from signatures.campaigns.links import with_utm
-from signatures.campaigns.lint import Finding, Level, get_blockers, lint_board
+from signatures.campaigns.lint import Finding, Level, get_blockers, lint_campaigns
 from signatures.campaigns.lint_facts import get_lint_facts
-from signatures.campaigns.ruleset import load_board
+from signatures.campaigns.ruleset import load_ruleset
 from signatures.campaigns.timeline import STATE_LABELS, draw_timeline, get_state
 from signatures.forms.campaigns import CampaignForm
 from signatures.models import Banner, BannerPlace, Campaign
@@ -88,7 +88,7 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
         _describe(
             by_id[rule.id],
             get_state(rule, at, is_blocked=rule.id in blocked),
-            board.audiences.get(rule.id, ()),
+            ruleset.audiences.get(rule.id, ()),
             names,
             why_dark,
             findings,
@@ -103,7 +103,7 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
         "lines": sorted(lines, key=lambda line: list(STATE_LABELS).index(line.state)),
         "dark": [line.campaign for line in lines if line.is_dark],
         "why_dark": why_dark,
-        "timeline": draw_timeline(board.campaigns, at=at, zone=board.zone, blocked=blocked),
+        "timeline": draw_timeline(ruleset.campaigns, at=at, zone=ruleset.zone, blocked=blocked),
         "archived": Campaign.objects.filter(domain=domain)
         .exclude(archived_at=None)
         .order_by("-archived_at")[:50],

@@ -156,9 +156,7 @@ class Company:
 
     def count_clicks(self) -> int:
         """How many clicks are in the database, once everything in the spool is."""
-        code = (
-            "import django; django.setup(); from signatures.analytics.spool import sweep_spool; sweep_spool()"
-        )
+        code = "import django; django.setup(); from signatures.analytics.spool_import import sweep_spool; sweep_spool()"
         subprocess.run(
             [sys.executable, "-c", code],
             cwd=ROOT,

@@ -49,7 +49,7 @@ campaign.save()
 BannerPlace.objects.touch(campaign.domain)
 """
 SWEEP = """
-from signatures.analytics.spool import sweep_spool
+from signatures.analytics.spool_import import sweep_spool
 print(sweep_spool())
 """
 COUNT_ROWS = """

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from portal.models import Domain
-from signatures.analytics import spool as analytics_spool
+from signatures.analytics import spool_import
 from signatures.campaigns.images import take_in
 from signatures.models import Banner, BannerEvent, BannerImage, BannerPlace, Campaign, RecipientPrivacy
 
@@ -46,5 +46,5 @@ def run_campaign(domain: Domain, colour: str, *, link: str = "", **columns: Any)
 
 def list_events() -> list[dict[str, Any]]:
     """Every event so far, brought in from the spool."""
-    analytics_spool.sweep_spool()
+    spool_import.sweep_spool()
     return [dict(row) for row in BannerEvent.objects.order_by("pk").values()]

@@ -17,7 +17,9 @@ from django.utils import timezone
 
 from portal.models import Domain
 from signatures.analytics import spool as analytics_spool
-from signatures.analytics.spool import Event, Spool, count, cut_address, import_file, sweep_spool
+from signatures.analytics import spool_import
+from signatures.analytics.spool import Event, Spool, count, cut_address
+from signatures.analytics.spool_import import import_file, sweep_spool
 from signatures.models import BannerEvent, Decision, SpoolImport
 from signatures.tasks import take_in_banner_events
 from tests.support.banners import list_events, run_campaign, switch_on
@@ -231,7 +233,7 @@ def test_what_fails_half_way_is_neither_lost_nor_doubled(domain, monkeypatch):
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(analytics_spool, "_keep_showings", fail)
+        patched.setattr(spool_import, "_keep_showings", fail)
         with pytest.raises(Killed):
             import_file(path)
     after_failure = BannerEvent.objects.count()
