@@ -188,7 +188,7 @@ class LedgerEntry(models.Model):
     )
     domain_name = models.CharField(max_length=253)
     connection_ref = models.CharField(max_length=36, blank=True)
-    action = models.CharField(max_length=40, help_text="'call', or the privileged act, such as 'connected'.")
+    action = models.CharField(max_length=40, help_text="'call', or the admin action, such as 'connected'.")
     endpoint = models.CharField(max_length=40, blank=True)
     method = models.CharField(max_length=8, blank=True)
     scope = models.CharField(max_length=64, blank=True)

@@ -209,5 +209,5 @@ def test_the_lapse_counts_down_in_days_and_then_in_hours(
         page = read_page(client, connection)
 
     assert (facts.lapses_in, facts.lapses_soon) == (words, soon)
-    assert (f"Our access lapses in {words}" in page) == soon
+    assert (f"The token expires in {words}" in page) == soon
     assert "Token last refreshed" in page

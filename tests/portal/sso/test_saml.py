@@ -351,7 +351,7 @@ def test_an_owner_sets_it_up_and_what_was_set_is_in_the_ledger(client, page, typ
     assert f"saml_entity_id: {ENTITY_ID}" in detail
     assert "saml_certificates: SHA-256 " in detail
     assert "BEGIN" not in detail
-    assert f"login.acme.example: good until {timezone.now() + timedelta(days=365):%-d %B %Y}" in shown
+    assert f"login.acme.example: valid until {timezone.now() + timedelta(days=365):%-d %B %Y}" in shown
     assert "/accounts/sso/acme.example/saml/acs/" in shown
     assert "Client secret" not in shown
     oidc = {"act": "sso", "issuer": "https://x.example", "client_id": "c", "client_secret": "s"}
