@@ -19,10 +19,12 @@ from signatures.campaigns.editing import Details
 from signatures.campaigns.images import ImageRefused, cut_picture
 from signatures.campaigns.links import LinkRefused, check_link
 from signatures.models import Banner, BannerImage, BannerPlace, Campaign, Group, Sender
+from signatures.senders.listing import find_people
 
 from .walltime import WallTimeField, describe_repetition, to_moment, to_wall
 
 MAX_ID_DIGITS = 18
+MOST_NAMED = 5  # of several senders that words match
 
 
 class GroupsField(forms.ModelMultipleChoiceField):
@@ -248,14 +250,13 @@ class WhyForm(forms.Form):
             )
 
     def clean_sender(self) -> Sender:
-        words = str(self.cleaned_data["sender"])
-        rows = Sender.objects.filter(domain=self._domain).select_related("group", "person")
-        column = "email__iexact" if "@" in words else "name__iexact"
-        found = list(rows.filter(**{column: words})[:2])
+        found = list(find_people(self._domain, str(self.cleaned_data["sender"]))[: MOST_NAMED + 1])
         if not found:
-            raise ValidationError("None of your people has this name or address.")
+            raise ValidationError("No sender has this name or address.")
         if len(found) > 1:
-            raise ValidationError("Several of your people have this name. Write the address.")
+            named = ", ".join(f"{sender.name} ({sender.email})" for sender in found[:MOST_NAMED])
+            more = " and others" if len(found) > MOST_NAMED else ""
+            raise ValidationError(f"Several senders match: {named}{more}. Enter the address.")
         return found[0]
 
     def clean(self) -> dict[str, Any]:

@@ -96,6 +96,22 @@ def find_senders(
     return senders.order_by(*_order(sort))
 
 
+def find_people(domain: Domain, words: str) -> QuerySet[Sender]:
+    """Return the senders with this address or name; else those whose name or address holds all of the words.
+
+    Active ones first, then by name.
+    """
+    senders = Sender.objects.filter(domain=domain).select_related("person", "group")
+    senders = senders.order_by("-is_active", "name", "pk")
+    whole = words.strip()
+    for exact in (senders.filter(email__iexact=whole), senders.filter(name__iexact=whole)):
+        if not whole or exact.exists():
+            return exact
+    for word in words.split()[:6]:
+        senders = senders.filter(Q(name__icontains=word) | Q(email__icontains=word))
+    return senders
+
+
 def get_senders_with(domain: Domain, template_id: int, fallback: Template | None) -> QuerySet[Sender]:
     """Return the active senders whose signature this template is."""
     return Sender.objects.filter(_has_template(template_id, fallback), domain=domain, is_active=True)

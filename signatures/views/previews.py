@@ -11,7 +11,6 @@ from base64 import b64encode
 from html import escape
 
 from django.conf import settings
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST, require_safe
@@ -23,6 +22,7 @@ from signatures.authoring.starters import STARTERS
 from signatures.models import Delivery, Sender, TemplateVersion
 from signatures.rendering import RenderedSignature, RenderRefused, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME
+from signatures.senders.listing import find_people
 
 FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: data: 'self'; frame-ancestors 'self'; "
@@ -89,17 +89,6 @@ def show_sentence(sentence: str, view: str, *, status: int = 200) -> HttpRespons
     return show_frame(f"<p>{escape(sentence)}</p>", view, status=status)
 
 
-def _find_sender(domain: Domain, words: str) -> Sender | None:
-    """Return the sender with this address, or the first by name whom all words fit; active ones first, or None."""
-    senders = Sender.objects.filter(domain=domain).select_related("person", "group")
-    exact = senders.filter(email__iexact=words.strip()).order_by("-is_active", "-pk").first()
-    if exact is not None or not words.strip():
-        return exact
-    for word in words.split()[:6]:
-        senders = senders.filter(Q(name__icontains=word) | Q(email__icontains=word))
-    return senders.order_by("-is_active", "name", "pk").first()
-
-
 @require(Permission.VIEW)
 @require_safe
 def sender_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
@@ -126,7 +115,7 @@ def template_preview(request: HttpRequest, domain: Domain) -> HttpResponse:
     version = get_object_or_404(
         versions, pk=int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 16 else 0
     )
-    sender = _find_sender(domain, email) if email else None
+    sender = find_people(domain, email).first() if email else None
     if email and sender is None:
         return show_sentence(f"No sender matches “{email}”.", view, status=422)
     return _show_version(version, sender, view)
@@ -144,7 +133,7 @@ def _show_version(version: TemplateVersion, sender: Sender | None, view: str) ->
 def template_trial(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Show a source that nobody saved yet."""
     view, email = request.POST.get("view", "light"), request.POST.get("sender", "")
-    sender = _find_sender(domain, email) if email else None
+    sender = find_people(domain, email).first() if email else None
     if email and sender is None:
         return show_sentence(f"No sender matches “{email}”.", view, status=422)
     try:
