@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.installation import Installation, wait_until
-from tests.signatures.banners.company_script import MAKE_COMPANY
+
+from tests.support.banner_company_script import MAKE_COMPANY
+from tests.support.installation import Installation, wait_until
 
 pytestmark = pytest.mark.postgres
 
