@@ -126,10 +126,10 @@ def test_a_verdict_says_what_stands_before_and_when_in_the_zone_of_the_domain():
     _, verdicts = explain_choice(rank(campaigns), SENDER, facts, at=NOW, zone=ZONE)
 
     assert [verdict.sentence for verdict in verdicts[1:]] == [
-        "Outranked by “Spring” is older.",
-        "Outranked by “Spring” has the higher priority.",
-        "It starts on 28 March 2027, 03:00 CEST.",
-        "It ended on 1 March 2027, 09:00 CET.",
+        "Outranked by “Spring”, which is older.",
+        "Outranked by “Spring”, which has a higher priority.",
+        "Starts on 28 March 2027, 03:00 CEST.",
+        "Ended on 1 March 2027, 09:00 CET.",
         "Frequency cap reached: once within a day.",
     ]
 
