@@ -25,6 +25,8 @@ def answer_probes(
     return middleware
 
 
+# What is below these answers people; what a provider or a program calls keeps its 405.
+PAGES = ("domains/<str:domain>/", "manage/domains/<str:domain>/")
 # Forms whose page is not found by leaving out the last parts of their address.
 PAGES_OF_FORMS = {
     "portal:invitation_resend": "portal:members",
@@ -45,7 +47,7 @@ def show_page_of_form(
         response = get_response(request)
         match = request.resolver_match
         is_form = response.status_code == 405 and request.method in ("GET", "HEAD")
-        if not is_form or match is None or "<str:domain>" not in match.route:
+        if not is_form or match is None or not match.route.startswith(PAGES):
             return response
         return redirect(_find_page(request.path, match.view_name, match.kwargs["domain"]))
 

@@ -286,13 +286,16 @@ sys.path.insert(0, ".")
 import django
 django.setup()
 from signatures.campaigns.images import ImageRefused, _encode
+from signatures.models import BannerImage
 said = []
 for path in sys.argv[1:]:
     used = resource.getrusage(resource.RUSAGE_SELF)
     until = int(used.ru_utime + used.ru_stime) + 3
     resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
     try:
-        said.append(_encode(open(path, "rb").read(), 480, 120).media_type)
+        image = BannerImage(width=480, height=120)
+        _encode(image, open(path, "rb").read())
+        said.append(image.media_type)
     except ImageRefused as refused:
         said.append(refused.message)
 # Not ru_maxrss: a child begins with what its parent held when it was made.
