@@ -49,8 +49,8 @@ def test_a_test_shows_what_to_copy_and_that_nothing_arrived(at_desk, domain, tes
 @pytest.mark.parametrize(
     ("value", "outcome", "words"),
     [
-        (EMAIL, "unexpanded", "It arrived as it was written"),
-        (quote(EMAIL), "unexpanded", "It arrived as it was written"),
+        (EMAIL, "unexpanded", "The variable arrived unchanged"),
+        (quote(EMAIL), "unexpanded", "The variable arrived unchanged"),
         ("Kim%40Partner.example", "expanded", "K…@P….example"),
         ("kim+news@partner.example", "expanded", "k…@p….example"),
         ("", "other", "A value arrived"),
