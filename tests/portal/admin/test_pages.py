@@ -293,7 +293,8 @@ def test_a_list_takes_as_many_queries_for_all_rows_as_for_one(
             counted.setdefault(model._meta.label, []).append(len(queries))
 
     assert {label: both for label, both in counted.items() if both[0] != both[1]} == {}
-    assert max(few for few, _ in counted.values()) <= 16
+    # The most is that of campaigns: whether one is blocked takes what the linter reads of their domain.
+    assert max(few for few, _ in counted.values()) <= 26
 
 
 def test_no_page_offers_a_list_that_grows_as_a_dropdown(staff: Client, busy: Connection) -> None:
