@@ -12,6 +12,9 @@ pages = [
     path("domains/<str:domain>/", domains.overview, name="overview"),
     path("manage/domains/<str:domain>/", domains.settings_page, name="settings"),
     path("manage/domains/<str:domain>/sign-in/", sign_in.sign_in, name="sign_in"),
+    path("manage/domains/<str:domain>/sign-in/oidc/", sign_in.oidc, name="sign_in_oidc"),
+    path("manage/domains/<str:domain>/sign-in/saml/", sign_in.saml, name="sign_in_saml"),
+    path("manage/domains/<str:domain>/sign-in/remove/", sign_in.remove, name="sign_in_remove"),
     path("manage/domains/<str:domain>/members/", members.members, name="members"),
     path("manage/domains/<str:domain>/members/<int:pk>/", members.member, name="member"),
     path(

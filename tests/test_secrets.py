@@ -114,12 +114,11 @@ def fail_inside(client: Client, monkeypatch: pytest.MonkeyPatch, sinks: Sinks, c
     monkeypatch.setattr("portal.views.sign_in._save", fail)
     monkeypatch.setattr("portal.sso.forms.read_configuration", lambda issuer: {})
     typed = {
-        "act": "sso",
         "issuer": "https://login.acme.example",
         "client_id": "c",
         "client_secret": SSO_SECRET,
     }
-    failed = client.post(reverse("portal:sign_in", args=[company.domain.name]), typed)
+    failed = client.post(reverse("portal:sign_in_oidc", args=[company.domain.name]), typed)
     assert failed.status_code == 500
     sinks.hear("page", failed.content)
     monkeypatch.setattr("allauth.account.forms.LoginForm.login", fail)
@@ -138,6 +137,8 @@ def read_pages(client: Client, company: Connection, sinks: Sinks) -> None:
     names = [
         "portal:overview",
         "portal:sign_in",
+        "portal:sign_in_oidc",
+        "portal:sign_in_saml",
         "portal:members",
         "integrations:outreach",
         "integrations:ledger",

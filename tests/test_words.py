@@ -66,8 +66,6 @@ RIGHT: dict[tuple[str, str], str] = {
         BRAND,
     ): "the name of an act, which ledger entries of earlier versions have",
     ("signatures/views/brand.py", BRAND): "the same name",
-    ("templates/portal/sign_in.html", MFA): "a value that the form posts, which nobody reads",
-    ("portal/views/sign_in.py", MFA): "the same value",
 }
 
 SAID_BY_CODE = ("forms", "views", "admin", "models", "management")

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.cache import cache
 
-from .transport import LOOK_AT_ADDRESS, ProviderUnreachable, call, is_acceptable, read_document
+from .transport import CHECK_ADDRESS, ProviderUnreachable, call, is_acceptable, read_document
 
 KEPT_SECONDS = 5 * 60
 MOST_KEYS = 100
@@ -38,13 +38,13 @@ def read_configuration(issuer: str) -> Configuration:
     reply = call("GET", issuer.rstrip("/") + "/.well-known/openid-configuration")
     if reply.status_code != 200:
         raise ProviderUnreachable(
-            LOOK_AT_ADDRESS.format(f"status {reply.status_code}"),
+            CHECK_ADDRESS.format(f"it answered with status {reply.status_code}"),
             cause=f"configuration answered with status {reply.status_code}",
         )
     document = read_document(reply)
     if not document:
         raise ProviderUnreachable(
-            LOOK_AT_ADDRESS.format("its configuration is not JSON"), cause="configuration is not JSON"
+            CHECK_ADDRESS.format("its configuration is not JSON"), cause="configuration is not JSON"
         )
     if document.get("issuer") != issuer:
         raise ProviderUnreachable(

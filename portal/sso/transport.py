@@ -29,7 +29,7 @@ MOST_ADDRESSES = 3  # of one host name, tried one after the other
 LARGEST_BYTES = 1_000_000
 LONGEST_ADDRESS = 2_000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-LOOK_AT_ADDRESS = "The identity provider did not answer as one: {}. Look at its address."
+CHECK_ADDRESS = "The identity provider cannot be used: {}. Check its address."
 
 
 class ProviderUnreachable(requests.RequestException):
@@ -141,7 +141,7 @@ class _Adapter(HTTPAdapter):
         except (requests.RequestException, HTTPError, http.client.HTTPException, OSError) as error:
             why, cause = _describe(error)
             # Not chained: the library's words hold the whole address, and what was sent.
-            raise ProviderUnreachable(LOOK_AT_ADDRESS.format(why), cause=cause) from None
+            raise ProviderUnreachable(CHECK_ADDRESS.format(why), cause=cause) from None
         return response
 
 
@@ -167,15 +167,17 @@ def _describe(error: Exception) -> tuple[str, str]:
     """Return why it was not reached: for the person who set it up, and for the log."""
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(reason, _PrivateNetwork):
-        return "its name leads into a private network", "name leads into a private network"
+        return "its host name leads to a private network", "name leads into a private network"
     if isinstance(reason, NameResolutionError):
-        return "its name is not known", "name not known"
+        return "its host name is not in the DNS", "name not known"
     if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate is not trusted", "certificate not trusted"
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return "its TLS certificate is not trusted", "certificate not trusted"
+        return "no TLS connection could be made", "TLS failed"
     is_late = any(words in str(error) for words in ("timed out", "took too long"))
     if is_late or isinstance(error, requests.Timeout | TimeoutError):
-        return "it was too slow", "too slow"
-    return "it could not be reached", f"not reached ({type(error).__name__})"
+        return "it did not answer in time", "too slow"
+    return "no connection could be made", f"not reached ({type(error).__name__})"
 
 
 def make_session() -> requests.Session:
@@ -198,7 +200,7 @@ def call(method: str, url: str, **sent: Any) -> requests.Response:
         raise
     except (requests.RequestException, ValueError) as error:  # an address that the library cannot write
         raise ProviderUnreachable(
-            LOOK_AT_ADDRESS.format("it could not be reached"), cause=f"not reached ({type(error).__name__})"
+            CHECK_ADDRESS.format("it cannot be called"), cause=f"not reached ({type(error).__name__})"
         ) from None
 
 

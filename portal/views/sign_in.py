@@ -1,4 +1,4 @@
-"""Page of sign-in: how the members of a domain prove who they are, for its owners."""
+"""Pages of sign-in: how the members of a domain prove who they are, for its owners."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from integrations.ledger.record import record_act
 from portal.access import Permission, get_actor, require
@@ -25,69 +25,111 @@ from portal.sso.forms import IdentityProviderForm, SamlProviderForm
 from portal.sso.saml.certificates import read_certificates
 from portal.sso.saml.views import get_addresses
 
-WAYS = {"sso": Protocol.OIDC.value, "saml": Protocol.SAML.value}  # which form was sent
+PAGES = {Protocol.OIDC: "portal:sign_in_oidc", Protocol.SAML: "portal:sign_in_saml"}
 
 
 @require(Permission.MANAGE_SIGN_IN)
 @recently_authenticated()
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Whether everybody here needs a second step, and which identity provider signs them in."""
-    act = request.POST.get("act", "") if request.method == "POST" else ""
-    present = IdentityProvider.objects.filter(domain=domain).first()
-    second_step = SecondStepForm(request.POST if act == "second step" else None, instance=domain)
-    oidc = IdentityProviderForm(
-        request.POST if act == "sso" else None,
-        instance=present or IdentityProvider(domain=domain),
-        initial=get_typed(request),
+    """How members sign in now, whether all of them need MFA, and a link to each protocol of single sign-on."""
+    form = SecondStepForm(
+        request.POST if request.method == "POST" else None, instance=domain, initial=get_typed(request)
     )
-    saml = SamlProviderForm(
-        request.POST if act == "saml" else None,
-        instance=present or IdentityProvider(domain=domain),
-        initial=oidc.initial if present is None else None,
-        auto_id="id_of_saml_%s",  # both forms stand on one page, and share fields
-    )
-    offered = _get_offered(present)
-    chosen = {"second step": second_step, Protocol.OIDC: oidc, Protocol.SAML: saml}.get(WAYS.get(act, act))
-    if act == "no sso" and present is not None:
-        _remove(present, actor=get_actor(request).email)
-        messages.success(request, "Single sign-on is removed. Members sign in with their passwords.")
+    if form.is_valid():
+        _save(form, domain, actor=get_actor(request).email)
+        messages.success(request, "MFA setting saved.")
         return redirect("portal:sign_in", domain.name)
-    if act in WAYS and WAYS[act] not in offered:
-        messages.error(
-            request,
-            "A domain has one provider. Remove the present one first."
-            if present is not None and present.protocol != WAYS[act]
-            else "SAML needs the extra `saml`, which this portal was installed without.",
-        )
-        return redirect("portal:sign_in", domain.name)
-    if chosen is not None and chosen.is_valid():
-        _save(chosen, domain, actor=get_actor(request).email)
-        messages.success(request, "Sign-in settings saved.")
-        return redirect("portal:sign_in", domain.name)
-    context = {
-        "form": second_step,
-        "provider_form": oidc,
-        "saml_form": saml,
-        "provider": present,
-        "offers_oidc": Protocol.OIDC in offered,
-        "offers_saml": Protocol.SAML in offered,
-        "is_saml": present is not None and present.protocol == Protocol.SAML,
-        "has_saml": settings.HAS_SAML,
-        "certificates": read_certificates(present.saml_certificates)
-        if present is not None and present.saml_certificates
-        else [],
-        "now": timezone.now(),
-        "callback": get_public_address(reverse("sso_callback", args=[domain.name])),
-        "saml": get_addresses(domain.name),
-    }
+    present = _get_provider(domain)
+    protocols = [
+        {
+            "label": protocol.label,
+            "page": PAGES[protocol],
+            "is_set_up": present is not None and present.protocol == protocol,
+            "obstacle": _say_why_not_offered(present, protocol),
+        }
+        for protocol in Protocol
+    ]
+    context = {"form": form, "provider": present, "protocols": protocols}
     return render(request, "portal/sign_in.html", context)
 
 
-def _get_offered(present: IdentityProvider | None) -> set[str]:
-    """Return the ways that may be set up or changed now: a domain has one provider, and SAML needs its extra."""
-    ways = {Protocol(present.protocol)} if present is not None else set(Protocol)
-    return {way.value for way in ways if way != Protocol.SAML or settings.HAS_SAML}
+@require(Permission.MANAGE_SIGN_IN)
+@recently_authenticated()
+@require_http_methods(["GET", "HEAD", "POST"])
+def oidc(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """The domain's OpenID Connect provider, to be set up or changed."""
+    callback = get_public_address(reverse("sso_callback", args=[domain.name]))
+    return _show_provider(request, domain, IdentityProviderForm, Protocol.OIDC, {"callback": callback})
+
+
+@require(Permission.MANAGE_SIGN_IN)
+@recently_authenticated()
+@require_http_methods(["GET", "HEAD", "POST"])
+def saml(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """The domain's SAML provider, to be set up or changed."""
+    present = _get_provider(domain)
+    certificates = (
+        read_certificates(present.saml_certificates) if present and present.saml_certificates else []
+    )
+    context = {"saml": get_addresses(domain.name), "certificates": certificates, "now": timezone.now()}
+    return _show_provider(request, domain, SamlProviderForm, Protocol.SAML, context)
+
+
+@require(Permission.MANAGE_SIGN_IN)
+@recently_authenticated(returns_to="portal:sign_in")
+@require_POST
+def remove(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """End single sign-on: its provider is removed."""
+    present = _get_provider(domain)
+    if present is not None:
+        _remove(present, actor=get_actor(request).email)
+        messages.success(request, "Single sign-on is removed. Members sign in with their passwords.")
+    return redirect("portal:sign_in", domain.name)
+
+
+def _show_provider(
+    request: HttpRequest,
+    domain: Domain,
+    form_class: type[forms.ModelForm],
+    protocol: Protocol,
+    context: dict[str, Any],
+) -> HttpResponse:
+    """Show the form of one protocol, or save it where it was sent and the protocol is offered."""
+    present = _get_provider(domain)
+    obstacle = _say_why_not_offered(present, protocol)
+    if obstacle and request.method == "POST":
+        messages.error(request, f"Not saved. {obstacle}")
+        return redirect(PAGES[protocol], domain.name)
+    form = form_class(
+        request.POST if request.method == "POST" else None,
+        instance=present or IdentityProvider(domain=domain),
+        initial=get_typed(request),
+    )
+    if form.is_valid():
+        _save(form, domain, actor=get_actor(request).email)
+        messages.success(request, "Single sign-on saved.")
+        return redirect(PAGES[protocol], domain.name)
+    context |= {
+        "form": form,
+        "obstacle": obstacle,
+        "protocol": protocol,
+        "is_set_up": present is not None and present.protocol == protocol,
+    }
+    return render(request, f"{PAGES[protocol].replace(':', '/')}.html", context)
+
+
+def _get_provider(domain: Domain) -> IdentityProvider | None:
+    return IdentityProvider.objects.filter(domain=domain).first()
+
+
+def _say_why_not_offered(present: IdentityProvider | None, protocol: Protocol) -> str:
+    """Return why this protocol cannot be set up or changed now, or '' where it can."""
+    if present is not None and present.protocol != protocol:
+        return f"A domain has one provider. Remove {Protocol(present.protocol).label} first."
+    if protocol == Protocol.SAML and not settings.HAS_SAML:
+        return "SAML needs the extra “saml”, which this portal was installed without."
+    return ""
 
 
 @transaction.atomic

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.browser
 APPS = {"portal", "integrations", "signatures"}
 # What a person reaches by following links from the first page; a page more or less shows here.
 PAGES = {
-    "portal:home", "portal:overview", "portal:settings", "portal:sign_in", "portal:members", "portal:member",
+    "portal:home", "portal:overview", "portal:settings", "portal:sign_in", "portal:sign_in_oidc", "portal:sign_in_saml",
+    "portal:members", "portal:member",
     "portal:integrations", "integrations:outreach", "integrations:outreach_disconnect", "integrations:outreach_proof",
     "integrations:outreach_assumptions",
     "integrations:outreach_request", "integrations:outreach_switch", "integrations:runs", "integrations:run",

@@ -13,13 +13,14 @@ from django.test import Client
 from django.utils import timezone
 
 from integrations.models import Connection, ConnectionState, DisconnectStep, LedgerEntry
-from portal.models import Membership, Role
+from portal.models import IdentityProvider, Membership, Role
 from portal.worker.heartbeat import record_beat
 from signatures.authoring.templates import save_template
 from signatures.models import Assignment, DeliveryRun, DeliveryRunState, Group, Template
 from tests.support.access_table import read_table
 from tests.support.addresses import get_body, get_path
 from tests.support.furnished_domain import House, make_user
+from tests.support.saml_provider import Signer
 
 OWNER = "owner@people.example"
 HOME, MANAGE = "/domains/<str:domain>/", "/manage/domains/<str:domain>/"
@@ -30,6 +31,9 @@ RECIPIENT = f"{CAMPAIGNS}recipient/"
 ACTS = {
     MANAGE: "settings changed",
     f"{MANAGE}sign-in/": "settings changed",
+    f"{MANAGE}sign-in/oidc/": "settings changed",
+    f"{MANAGE}sign-in/saml/": "settings changed",
+    f"{MANAGE}sign-in/remove/": "settings changed",
     f"{MANAGE}members/": "member invited",
     f"{MANAGE}members/<int:pk>/": "role changed",
     f"{MANAGE}invitations/<int:pk>/resend/": "invitation sent again",
@@ -98,7 +102,16 @@ WITHOUT = {
 }
 # Forms that change something, where the access test's own are answered without a change.
 BODIES: dict[str, dict[str, Any]] = {
-    f"{MANAGE}sign-in/": {"act": "second step", "require_mfa": "on"},
+    f"{MANAGE}sign-in/": {"require_mfa": "on"},
+    f"{MANAGE}sign-in/oidc/": {
+        "issuer": "https://login.acme.example",
+        "client_id": "c",
+        "client_secret": "s",
+    },
+    f"{MANAGE}sign-in/saml/": {
+        "saml_entity_id": "https://login.acme.example/saml",
+        "saml_sso_url": "https://login.acme.example/saml/login",
+    },
     f"{HOME}senders/<int:pk>/values/": {"sender.title": "Head of Sales"},
     f"{HOME}groups/<int:pk>/move/": {"to": "up"},
     f"{RECIPIENT}retention/change/": {"decision_days": "20", "event_days": "80", "confirmed": "20/80"},
@@ -143,13 +156,18 @@ def prepare(address: str, house: House) -> dict[str, Any]:
     if address == f"{CAMPAIGNS}<int:pk>/audience/":
         house.campaign.audience = [{"attribute": "stage", "operator": "is", "values": ["7"]}]
         house.campaign.save()
+    if address == f"{MANAGE}sign-in/saml/":
+        return BODIES[address] | {"saml_certificates": Signer().pem}
+    if address == f"{MANAGE}sign-in/remove/":
+        IdentityProvider.objects.create(domain=house.domain, issuer="https://login.acme.example")
     if address == f"{HOME}senders/<int:pk>/template/":
         return {"template": house.template.pk}
     return BODIES.get(address) or get_body(address, house)
 
 
 @pytest.fixture
-def owner(house: House) -> Client:
+def owner(house: House, monkeypatch: pytest.MonkeyPatch) -> Client:
+    monkeypatch.setattr("portal.sso.forms.read_configuration", lambda issuer: None)  # no provider is called
     client = Client()
     user = make_user(OWNER)
     Membership.objects.create(domain=house.domain, user=user, role=Role.OWNER)

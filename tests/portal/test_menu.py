@@ -34,6 +34,7 @@ ENTRIES = {
         ("portal:overview", "Overview"),
         ("portal:settings", "Domain settings"),
         ("portal:sign_in", "Domain settings"),
+        ("portal:sign_in_saml", "Domain settings"),
         ("portal:members", "Members"),
         ("portal:integrations", "Integrations"),
         ("integrations:outreach", "Integrations"),

@@ -76,7 +76,6 @@ def get_body(address: str, house: House) -> dict[str, Any]:
     """Return a form that this address accepts."""
     bodies: dict[str, dict[str, Any]] = {
         "/manage/domains/<str:domain>/": {"time_zone": "Europe/London"},
-        "/manage/domains/<str:domain>/sign-in/": {"act": "second step"},
         "/manage/domains/<str:domain>/members/": {"email": "new@acme.example", "role": "auditor"},
         "/manage/domains/<str:domain>/members/<int:pk>/": {"act": "role", "role": "auditor"},
         "/manage/domains/<str:domain>/integrations/outreach/disconnect/": {

@@ -108,7 +108,7 @@ def test_a_domain_may_require_it_of_every_member_whatever_the_setting(
     reader.force_login(auditor)
     assert reader.get("/").status_code == 302
 
-    client.post(reverse("portal:sign_in", args=[domain.name]), {"act": "second step", "require_mfa": "on"})
+    client.post(reverse("portal:sign_in", args=[domain.name]), {"require_mfa": "on"})
 
     assert is_sent_to_set_up(reader, reverse("portal:overview", args=[domain.name]))
     assert (

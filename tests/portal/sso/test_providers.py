@@ -168,9 +168,9 @@ def test_the_switch_is_off_until_an_owner_sets_it_and_the_ledger_says_so(
 ):
     settings.DEBUG = True
     client.force_login(owner)
-    typed = {"act": "sso", "issuer": idp.issuer, "client_id": "countersign", "client_secret": SECRET}
+    typed = {"issuer": idp.issuer, "client_id": "countersign", "client_secret": SECRET}
 
-    page = reverse("portal:sign_in", args=[domain.name])
+    page = reverse("portal:sign_in_oidc", args=[domain.name])
     client.post(page, typed | {"default_role": ""})
     before = IdentityProvider.objects.get().vouches_for_addresses
     client.post(page, typed | {"default_role": "", "client_secret": "", "vouches_for_addresses": "on"})

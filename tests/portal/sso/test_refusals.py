@@ -287,7 +287,11 @@ def test_a_state_that_is_too_old_or_not_this_sessions_is_told_apart(client, capl
 @pytest.mark.parametrize(
     ("reply", "sentence", "cause"),
     [
-        (Reply({}, 404), "did not answer as one: status 404", "configuration answered with status 404"),
+        (
+            Reply({}, 404),
+            "cannot be used: it answered with status 404",
+            "configuration answered with status 404",
+        ),
         (HTML, "its configuration is not JSON", "configuration is not JSON"),
         (Reply(NESTED), "its configuration is not JSON", "configuration is not JSON"),
         (Reply([1]), "its configuration is not JSON", "configuration is not JSON"),
@@ -317,7 +321,7 @@ def test_a_provider_that_nobody_reaches_is_told(client, idp, row, domain, caplog
 
     answer: Any = client.post(LOGIN)
 
-    assert "did not answer as one: it could not be reached" in words_of(answer)
+    assert "cannot be used: no connection could be made" in words_of(answer)
     assert read_log(caplog)[0][0] == "WARNING"
 
 

@@ -325,13 +325,12 @@ def test_the_way_begins_with_ones_address_and_our_metadata_is_there_to_be_read(c
 @pytest.fixture
 def page(client: Client, domain: Domain, owner: User) -> str:
     client.force_login(owner)
-    return reverse("portal:sign_in", args=[domain.name])
+    return reverse("portal:sign_in_saml", args=[domain.name])
 
 
 @pytest.fixture
 def typed(signer: Signer) -> dict[str, str]:
     return {
-        "act": "saml",
         "saml_entity_id": ENTITY_ID,
         "saml_sso_url": SSO_URL,
         "saml_certificates": signer.pem,
@@ -354,11 +353,13 @@ def test_an_owner_sets_it_up_and_what_was_set_is_in_the_ledger(client, page, typ
     assert f"login.acme.example: valid until {timezone.now() + timedelta(days=365):%-d %B %Y}" in shown
     assert "/accounts/sso/acme.example/saml/acs/" in shown
     assert "Client secret" not in shown
-    oidc = {"act": "sso", "issuer": "https://x.example", "client_id": "c", "client_secret": "s"}
-    assert "A domain has one provider." in words_of(client.post(page, oidc, follow=True))
+    other = reverse("portal:sign_in_oidc", args=[domain.name])
+    oidc = {"issuer": "https://x.example", "client_id": "c"}
+    refused = words_of(client.post(other, oidc | {"client_secret": "s"}, follow=True))
+    assert "Not saved. A domain has one provider. Remove SAML 2.0 first." in refused
     SocialAccount.objects.create(user=owner, provider=domain.name, uid="person-1")
     SocialAccount.objects.create(user=bystander, provider="bystander.example", uid="person-1")
-    client.post(page, {"act": "no sso"})
+    client.post(reverse("portal:sign_in_remove", args=["acme.example"]))
     assert not IdentityProvider.objects.exists()
     assert SocialAccount.objects.get().user == bystander
 
@@ -378,7 +379,7 @@ def test_an_owner_sets_it_up_and_what_was_set_is_in_the_ledger(client, page, typ
 def test_what_does_not_fit_is_refused_at_its_field(client, page, typed, changes, field, words):
     response = client.post(page, typed | changes)
 
-    assert words in str(response.context["saml_form"].errors[field])
+    assert words in str(response.context["form"].errors[field])
     assert not IdentityProvider.objects.exists()
 
 
@@ -388,9 +389,7 @@ def test_certificates_that_nobody_should_trust_are_refused(client, page, typed, 
 
     refusals = [
         str(
-            client.post(page, typed | {"saml_certificates": text})
-            .context["saml_form"]
-            .errors["saml_certificates"]
+            client.post(page, typed | {"saml_certificates": text}).context["form"].errors["saml_certificates"]
         )
         for text in (expired, signer.pem + private, signer.pem * 5)
     ]
@@ -431,9 +430,9 @@ def test_without_the_extra_the_page_says_so_and_everything_else_works(
     saved = client.post(page, typed, follow=True)
 
     assert "which this portal was installed without." in words_of(shown)
-    assert 'value="saml"' not in shown.content.decode()
-    assert 'value="sso"' in shown.content.decode()
-    assert "SAML needs the extra" in words_of(saved)
+    assert 'name="saml_entity_id"' not in shown.content.decode()
+    assert 'name="issuer"' in client.get(reverse("portal:sign_in_oidc", args=[domain.name])).content.decode()
+    assert "Not saved. SAML needs the extra" in words_of(saved)
     assert not IdentityProvider.objects.exists()
 
 
@@ -446,5 +445,5 @@ def test_a_provider_that_was_set_up_before_the_extra_went_says_so_and_can_be_rem
 
     assert "It needs the extra" in words_of(out)
     assert [Client().get(BASE).status_code, Client().post(f"{BASE}acs/").status_code] == [404, 404]
-    client.post(page, {"act": "no sso"})
+    client.post(reverse("portal:sign_in_remove", args=["acme.example"]))
     assert not IdentityProvider.objects.exists()

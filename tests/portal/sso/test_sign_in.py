@@ -29,6 +29,7 @@ from portal.sso.discovery import read_configuration
 from portal.sso.transport import ProviderUnreachable, make_session
 from tests.support.database_text import dump_database
 from tests.support.furnished_domain import make_user
+from tests.support.oidc_provider import CONFIGURATION, Reply, running
 from tests.support.page_text import words_of
 
 DANA = "dana@acme.example"
@@ -298,12 +299,11 @@ def test_the_way_begins_with_ones_address_and_names_where_it_leads(client, idp, 
 def page(client: Client, domain: Domain, owner: User, settings: Any) -> str:
     settings.DEBUG = True
     client.force_login(owner)
-    return reverse("portal:sign_in", args=[domain.name])
+    return reverse("portal:sign_in_oidc", args=[domain.name])
 
 
 def test_an_owner_sets_it_up_and_the_secret_is_sealed_and_told_to_nobody(client, page, idp, domain):
     typed = {
-        "act": "sso",
         "issuer": idp,
         "client_id": "countersign",
         "client_secret": SECRET,
@@ -320,8 +320,8 @@ def test_an_owner_sets_it_up_and_the_secret_is_sealed_and_told_to_nobody(client,
     client.post(page, typed | {"client_secret": "", "default_role": "auditor"})
     assert IdentityProvider.objects.get().default_role == "auditor"
     moved = client.post(page, typed | {"client_secret": "", "issuer": f"{idp}/"})
-    assert "issuer" in moved.context["provider_form"].errors
-    client.post(page, {"act": "no sso"})
+    assert "issuer" in moved.context["form"].errors
+    client.post(reverse("portal:sign_in_remove", args=[domain.name]))
     assert not IdentityProvider.objects.exists()
 
 
@@ -330,20 +330,59 @@ def test_an_owner_sets_it_up_and_the_secret_is_sealed_and_told_to_nobody(client,
     [
         ({"issuer": "http://login.acme.example"}, "issuer", "Write an https address"),
         ({"issuer": "https://dana:x@login.acme.example"}, "issuer", "Write an https address"),
-        ({"issuer": "https://127.0.0.1:1"}, "issuer", "did not answer as one"),
+        ({"issuer": "https://127.0.0.1:1"}, "issuer", "no connection could be made. Check its address."),
         ({"client_secret": ""}, "client_secret", "This field is required."),
         ({"default_role": "owner"}, "default_role", "Select a valid choice"),
         ({"is_required": "on"}, "is_required", "First let an owner sign in this way once"),
     ],
 )
 def test_what_does_not_fit_is_refused_at_its_field(client, page, idp, changes, field, words):
-    typed = {"act": "sso", "issuer": idp, "client_id": "countersign", "client_secret": SECRET} | changes
+    typed = {"issuer": idp, "client_id": "countersign", "client_secret": SECRET} | changes
 
     response = client.post(page, typed)
 
-    assert words in str(response.context["provider_form"].errors[field])
+    assert words in str(response.context["form"].errors[field])
     assert SECRET not in response.content.decode()
     assert not IdentityProvider.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("reply", "issuer", "cause"),
+    [
+        (None, "https://login.acme.invalid", "its host name is not in the DNS"),
+        (Reply({}, 404), "", "it answered with status 404"),
+        (Reply(b"<p>Welcome</p>", content_type="text/html"), "", "its configuration is not JSON"),
+        (None, "https", "no TLS connection could be made"),
+        (Reply({"issuer": "https://evil.example"}), "", "names another issuer"),
+    ],
+)
+def test_the_form_names_the_cause_of_a_wrong_issuer(client, page, reply, issuer, cause):
+    with running() as provider:
+        if reply:
+            provider.replies[CONFIGURATION] = reply
+        typed = provider.issuer.replace("http", "https") if issuer == "https" else issuer or provider.issuer
+
+        refused = client.post(page, {"issuer": typed, "client_id": "countersign", "client_secret": SECRET})
+
+    assert cause in words_of(refused)
+    assert not IdentityProvider.objects.exists()
+
+
+def test_the_overview_says_how_members_sign_in_and_links_to_each_protocol(client, page, idp, domain):
+    overview = reverse("portal:sign_in", args=[domain.name])
+    before = words_of(client.get(overview))
+
+    typed = {"issuer": idp, "client_id": "countersign", "client_secret": SECRET, "default_role": "auditor"}
+    client.post(page, typed)
+
+    shown = client.get(overview)
+    assert "Sign-in Password" in before
+    assert "Default role for new users None: members are invited" in before
+    assert "Sign-in Single sign-on or password" in words_of(shown)
+    assert "Default role for new users Auditor" in words_of(shown)
+    assert "SAML 2.0 Not set up A domain has one provider. Remove OpenID Connect first." in words_of(shown)
+    for address in (page, reverse("portal:sign_in_saml", args=[domain.name])):
+        assert f'href="{address}"' in shown.content.decode()
 
 
 # ── how it is called ─────────────────────────────────────────────────────────────────────────────
