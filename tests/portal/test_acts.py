@@ -93,6 +93,7 @@ WITHOUT = {
     f"{OUTREACH}connect/": "leads to Outreach; coming back writes 'connected', or nothing was granted",
     f"{OUTREACH}request/": "leads to Outreach, as connecting does",
     f"{HOME}deliveries/plan/": "says what would change; starting it is the act",
+    f"{HOME}ledger/check/": "asks for a check of the chain, which the worker makes and notes as System",
     f"{HOME}senders/<int:pk>/check/": "asks Outreach; its call is an entry itself",
     f"{HOME}templates/trial/": "draws what was typed, and stores nothing",
     f"{RECIPIENT}person/": "shows what is kept about somebody",
