@@ -63,7 +63,7 @@
     for (const box of root.querySelectorAll(".scroll")) {
       const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
       const owned = box.dataset.reached === "script";
-      if (box.scrollWidth > box.clientWidth) box.dataset.hint = "Scroll sideways for more columns →";
+      if (box.scrollWidth > box.clientWidth) box.dataset.hint = "Scroll sideways for more →";
       else delete box.dataset.hint;
       if (scrolls && !box.hasAttribute("tabindex")) {
         const title = box.closest(".sheet")?.querySelector("h2, h3");
