@@ -177,7 +177,7 @@ def test_overview_lists_what_needs_somebody_and_the_delivery_that_runs(client, h
     page = client.get(reverse("portal:overview", args=[house.domain.name])).content.decode()
     page = " ".join(page.split())
 
-    assert "<b>0 of 1</b> <span>1 needs you</span>" in page
+    assert "<b>0 of 1</b> <span>1 needs action</span>" in page
     assert "Edited at acme.example &lt;b&gt;" in page
     assert '<progress max="4" value="1" aria-label="1 of 4 mailboxes">' in page
     assert "bystander" not in page
