@@ -90,7 +90,7 @@ def test_what_banners_did_this_week_is_there_once_signatures_carry_them(company,
 
     SyncRun.objects.filter(connection=company.connection).update(finished_at=company.at)
     page = auditor.get("/domains/acme.example/").content.decode()
-    assert "of 40 impressions" in " ".join(page.split())
+    assert "of 40 impressions" in page
 
 
 def test_a_domain_that_was_never_connected_has_nothing_to_count(domain):
