@@ -56,8 +56,8 @@ def list_troubles(connection: Connection, *, at: datetime) -> list[Trouble]:
             Trouble(
                 NoticeKind.MISCONFIGURED,
                 describe(connection).sentence,
-                "The people who run this portal correct its client id or secret; “Check the connection” on the "
-                "Outreach page then puts everything to work again. Access and settings are kept.",
+                "The operator corrects the client ID or secret; “Check the connection” on the Outreach page then "
+                "resumes syncs and deliveries. Token and settings are kept.",
                 page,
             )
         )
@@ -66,10 +66,10 @@ def list_troubles(connection: Connection, *, at: datetime) -> list[Trouble]:
         found.append(
             Trouble(
                 NoticeKind.LAPSING,
-                f"Our access to Outreach could not be renewed since {_say(connection.refreshed_at)}. "
-                f"Outreach drops it on {_say(lapses_at)}.",
-                "Press “Check the connection” on the Outreach page; it says what is in the way. Connecting "
-                "again gives the access another 14 days.",
+                f"The Outreach token could not be refreshed since {_say(connection.refreshed_at)}. "
+                f"It expires on {_say(lapses_at)}.",
+                "Press “Check the connection” on the Outreach page; it shows the cause. A new connection is "
+                "valid for another 14 days.",
                 page,
             )
         )
@@ -79,8 +79,8 @@ def list_troubles(connection: Connection, *, at: datetime) -> list[Trouble]:
             Trouble(
                 NoticeKind.INCOMPLETE,
                 incomplete.cause,
-                "The page of the sync lists the rejected records, each with its reason. Mend them in Outreach; "
-                "where nearly all are listed, tell the people who run this portal that Outreach’s replies changed.",
+                "The page of the sync lists the rejected records, each with its reason. Correct them in Outreach; "
+                "where nearly all are listed, tell the operator that Outreach’s replies changed.",
                 reverse("integrations:run", args=[connection.domain.name, incomplete.pk]),
             )
         )

@@ -33,10 +33,10 @@ class Mode(models.TextChoices):
 class DisconnectStep(models.TextChoices):
     """The steps of leaving, in their order; each is done before the next is recorded."""
 
-    NONE = "", "Not leaving"
-    RESTORING = "restoring", "Putting the originals back"
+    NONE = "", "Not disconnecting"
+    RESTORING = "restoring", "Restoring originals"
     REVOKING = "revoking", "Revoking at Outreach"
-    ERASED = "erased", "Access erased"
+    ERASED = "erased", "Token erased"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,9 @@ READ_TO_END = (RunState.COMPLETE, RunState.INCOMPLETE)
 
 
 class SyncKind(models.TextChoices):
-    PEOPLE = "people", "Changed people"
-    CHANGES = "changes", "What changed"
-    FULL = "full", "Everything"
+    PEOPLE = "people", "Changed users"
+    CHANGES = "changes", "Changes"
+    FULL = "full", "Full sync"
 
 
 class SyncRun(models.Model):
@@ -170,8 +170,8 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry", "LedgerEntry"]):
 class Outcome(models.TextChoices):
     ANSWERED = "answered", "Answered"
     FAILED = "failed", "Failed"
-    REFUSED = "refused", "Refused here"
-    UNKNOWN = "unknown", "Sent; no answer seen"
+    REFUSED = "refused", "Blocked locally"
+    UNKNOWN = "unknown", "Sent, no response seen"
     DONE = "done", "Done"
 
 

@@ -11,10 +11,10 @@ from .connection import Connection
 
 class NoticeKind(models.TextChoices):
     LOST = "lost", "Outreach no longer accepts our access"
-    MISCONFIGURED = "misconfigured", "Outreach does not accept this portal’s client id or secret"
-    LAPSING = "lapsing", "Our access to Outreach lapses soon"
-    INCOMPLETE = "incomplete", "Too many records of Outreach cannot be read"
-    HALTED = "halted", "A delivery stopped and asks somebody"
+    MISCONFIGURED = "misconfigured", "Outreach rejects this portal’s client ID or secret"
+    LAPSING = "lapsing", "The Outreach token expires soon"
+    INCOMPLETE = "incomplete", "Too many Outreach records were rejected"
+    HALTED = "halted", "A delivery stopped: action needed"
 
 
 class Audience(models.TextChoices):

@@ -82,7 +82,7 @@ def test_it_is_told_again_after_a_week_and_after_it_was_well_in_between(lost, co
         assert pass_five_minutes() == []
         clock.shift(timedelta(hours=2))
         assert len(pass_five_minutes()) == 1
-        assert mail.outbox[0].body.startswith("A reminder")
+        assert mail.outbox[0].body.startswith("Reminder")
         assert pass_five_minutes() == []
 
         set_columns(lost, state=ConnectionState.ACTIVE, refreshed_at=timezone.now())
@@ -158,7 +158,7 @@ def test_an_access_that_lapses_within_three_days_is_told(connection, owner):
         assert [trouble.kind for trouble in list_troubles(connection, at=now)] == kinds
 
     assert pass_five_minutes() == [(owner.email,)]
-    assert "could not be renewed since" in mail.outbox[0].body
+    assert "could not be refreshed since" in mail.outbox[0].body
 
 
 def test_a_halted_delivery_is_told_with_the_address_of_its_page(connection, domain, owner, settings):
