@@ -1,4 +1,4 @@
-"""Judges single views and clicks anew, by the rules and networks as they are now."""
+"""recountbanners: apply the present bot rules and networks to kept impressions and clicks again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--domain", required=True)
         parser.add_argument("--since", required=True, help="The first day, such as 2026-11-01.")
-        parser.add_argument("--dry-run", action="store_true", help="Say what would move, and move nothing.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Show what would change, and change nothing."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         domain = Domain.objects.filter(name=options["domain"]).first()
@@ -35,11 +37,11 @@ class Command(BaseCommand):
         try:
             day = date.fromisoformat(options["since"])
         except ValueError as error:
-            raise CommandError(f"{options['since']!r} is no day such as 2026-11-01.") from error
+            raise CommandError(f"{options['since']!r} is not a date such as 2026-11-01.") from error
         since = datetime.combine(day, time.min, tzinfo=ZoneInfo(domain.time_zone))
-        columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} judged"), TimeElapsedColumn())
+        columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} checked"), TimeElapsedColumn())
         with Progress(*columns, disable=not sys.stdout.isatty(), transient=True) as bar:
-            task = bar.add_task("judging", total=None)
+            task = bar.add_task("checking", total=None)
             moved = recount(
                 domain,
                 since=since,
@@ -48,8 +50,8 @@ class Command(BaseCommand):
             )
         sentence = (
             f"{moved.to_bots[EventKind.IMAGE]:,} impressions and {moved.to_bots[EventKind.CLICK]:,} clicks "
-            f"became bot traffic, {moved.to_people[EventKind.IMAGE]:,} impressions and "
-            f"{moved.to_people[EventKind.CLICK]:,} clicks became human"
+            f"moved to bot traffic; {moved.to_people[EventKind.IMAGE]:,} impressions and "
+            f"{moved.to_people[EventKind.CLICK]:,} clicks moved to human"
         )
         if moved.moved and not options["dry_run"]:
             record_act(
@@ -58,4 +60,4 @@ class Command(BaseCommand):
                 actor_label="command",
                 detail=f"since {day}: {sentence}",
             )
-        self.stdout.write(f"{'Would be: ' if options['dry_run'] else ''}{sentence}.")
+        self.stdout.write(f"{'Dry run: ' if options['dry_run'] else ''}{sentence}.")

@@ -12,7 +12,7 @@ from portal.models import Domain
 from signatures.analytics.aggregation import aggregate_events
 from tests.support.banner_events import NINE, get_counts, open_show
 
-MOVED = "1 impressions and 1 clicks became bot traffic, 0 impressions and 0 clicks became human"
+MOVED = "1 impressions and 1 clicks moved to bot traffic; 0 impressions and 0 clicks moved to human"
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_dry_run_says_what_would_move_and_a_run_moves_it(domain, other_domain,
 
     assert get_counts(domain) == {key: (0, 0, 1, 1)}
     assert get_counts(other_domain) == {key: (1, 1, 0, 0)}
-    assert capsys.readouterr().out.splitlines()[:2] == [f"Would be: {MOVED}.", f"{MOVED}."]
+    assert capsys.readouterr().out.splitlines()[:2] == [f"Dry run: {MOVED}.", f"{MOVED}."]
     (act,) = LedgerEntry.objects.filter(action="banner counts judged anew")
     assert (act.domain, act.detail) == (domain, f"since 2026-11-24: {MOVED}")
 
@@ -48,7 +48,7 @@ def test_days_before_the_first_one_stay(domain, seen):
 
 @pytest.mark.parametrize(
     ("domain_name", "since", "words"),
-    [("nobody.example", "2026-11-24", "no domain"), ("acme.example", "yesterday", "no day such as")],
+    [("nobody.example", "2026-11-24", "no domain"), ("acme.example", "yesterday", "not a date such as")],
 )
 def test_what_cannot_be_done_is_said(domain, domain_name, since, words):
     with pytest.raises(CommandError, match=words):
