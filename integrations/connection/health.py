@@ -43,7 +43,7 @@ class Condition:
 
 
 NEVER = Condition(
-    "never", "Not connected", "Nothing is read from Outreach and nothing is written until somebody connects."
+    "never", "Not connected", "No data is read from Outreach or written to it. An owner or admin can connect."
 )
 
 
@@ -57,25 +57,25 @@ def describe(connection: Connection | None) -> Condition:
         return Condition(
             "limited",
             "Limited",
-            "Outreach granted less than we asked for. What is listed here waits for you to connect again.",
+            "Outreach granted fewer scopes than requested. What is listed here is unavailable until you reconnect.",
         )
     if connection.scopes_blocked:
         return Condition(
             "switched_off",
             "Partly switched off",
-            "Somebody here switched a permission off. What depends on it waits until somebody switches it on.",
+            "A scope is switched off in this portal. What depends on it is unavailable until it is switched on.",
         )
     if connection.paused_at:
         return Condition(
-            "paused", "Paused", "Outreach is still read; no signature is written until somebody resumes."
+            "paused", "Paused", "Outreach is still read. No signature is written until writing is resumed."
         )
     if connection.mode == Mode.DRY_RUN:
         return Condition(
             "dry_run",
             "Dry run",
-            "Outreach is read and deliveries are planned; nothing is written until somebody goes live.",
+            "Outreach is read and deliveries are planned. Nothing is written until the mode is live.",
         )
-    return Condition("connected", "Connected", "Everything this connection is for works.")
+    return Condition("connected", "Connected", "Syncs and deliveries work.")
 
 
 def _describe_trouble(connection: Connection) -> Condition:
@@ -84,21 +84,20 @@ def _describe_trouble(connection: Connection) -> Condition:
         return Condition(
             "lost",
             "Revoked in Outreach",
-            reason or "Outreach no longer accepts our access. Connect again; every setting here is kept.",
+            reason or "Outreach no longer accepts our access. Reconnect; all settings are kept.",
         )
     if connection.state == ConnectionState.MISCONFIGURED:
         return Condition(
             "misconfigured",
             "Needs the operator",
-            reason
-            or "Outreach does not accept this portal’s client id and secret. The people who run it must mend that.",
+            reason or "Outreach rejects this portal’s client ID and secret. The operator must correct them.",
         )
     if connection.state == ConnectionState.DISCONNECTING:
-        return Condition("disconnecting", "Disconnecting", "The connection is being ended, step by step.")
+        return Condition("disconnecting", "Disconnecting", "The connection is being closed, step by step.")
     return Condition(
         "disconnected",
         "Disconnected",
-        reason or "This portal holds no access to Outreach any more and makes no request.",
+        reason or "This portal has no token for Outreach any more and sends no request.",
     )
 
 
@@ -162,13 +161,13 @@ class Forbidden:
 
 _CAUSES = {
     "scope": (
-        "The permission was not granted",
-        "Connect again and allow {scope}; the account’s own rights are not the trouble.",
+        "The scope was not granted",
+        "Reconnect and allow {scope}. The account’s own permissions are not the cause.",
     ),
     "account": (
-        "The account that connected may not do it",
-        "The permission {scope} is granted. Widen the account’s governance profile in Outreach, "
-        "or connect again as an Outreach admin.",
+        "The connected account has no permission",
+        "The scope {scope} is granted. Extend the account’s governance profile in Outreach, "
+        "or reconnect as an Outreach admin.",
     ),
 }
 
@@ -308,9 +307,7 @@ def _get_last_finished(connection: Connection) -> SyncRun | None:
 def say_why_not_restorable(connection: Connection) -> str:
     """Return why the originals cannot be put back now, or '' where they can; pausing does not keep them away."""
     if connection.state == ConnectionState.LOST:
-        return "Outreach no longer accepts our access. Connect again first, or download them and disconnect."
+        return "Outreach no longer accepts our access. Reconnect first, or download the originals and disconnect."
     if connection.state == ConnectionState.MISCONFIGURED:
-        return (
-            "Outreach does not accept this portal’s client id and secret. The operator must mend that first."
-        )
+        return "Outreach rejects this portal’s client ID and secret. The operator must correct them first."
     return say_why_blocked(connection, get_provider().listing_scopes["mailboxes"])

@@ -96,13 +96,14 @@ class Command(BaseCommand):
             )
         proof = prove(domain, actor="command")
         for finding in proof.findings:
-            verdict = "refused" if finding.is_stopped else "NOT STOPPED"
+            verdict = "blocked" if finding.is_stopped else "NOT BLOCKED"
             self.stdout.write(f"{verdict}: {finding.attempt.title}. {finding.how}")
         if not proof.holds:
             raise CommandError(
-                f"The fence has a hole: {proof.stopped} of {len(proof.findings)} refused, "
+                f"Least-privilege test failed: {proof.stopped} of {len(proof.findings)} calls blocked, "
                 f"{proof.connections} reached the transport. Stop the portal and report it."
             )
         self.stdout.write(
-            f"All {proof.stopped} forbidden calls were refused; 0 connections were opened, no token was asked for."
+            f"Least-privilege test passed: {proof.stopped} forbidden calls blocked locally, 0 connections opened, "
+            "no token requested."
         )

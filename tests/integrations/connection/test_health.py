@@ -64,7 +64,7 @@ def test_a_permission_that_outreach_took_back_is_told_from_an_account_that_may_n
         "GET list_mailboxes",
         "delivery 5",
     )
-    assert scope.what_to_do.startswith("Connect again and allow mailboxes.all")
+    assert scope.what_to_do.startswith("Reconnect and allow mailboxes.all")
     assert (account.code, account.call, account.job) == (
         "unauthorizedRequest",
         "PATCH write_signature of 5001",

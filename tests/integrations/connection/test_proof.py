@@ -49,10 +49,10 @@ def test_the_page_shows_how_each_attempt_was_stopped_and_when_it_was_last_tried(
     after = client.post(page)
     words = words_of(after)
 
-    assert "Nobody has run the proof" in before and "Attempt all" in before
+    assert "The test has not been run" in before and "Run least-privilege test" in before
     assert after.status_code == 200
-    assert "Every forbidden call was stopped here" in words
-    assert words.count("refused here") == len(ATTEMPTS)
+    assert "Least-privilege test passed" in words
+    assert words.count("Blocked locally") == 1 + len(ATTEMPTS)  # the figure, and each call
     for attempt in ATTEMPTS:
         assert attempt.title in words and attempt.would in words
     assert f"by {owner.email}: holds" in words_of(client.get(page))
@@ -75,25 +75,27 @@ def test_an_auditor_runs_it_and_an_editor_does_not(client, domain, make_member):
 
 
 @pytest.mark.django_db
-def test_the_command_says_each_refusal_and_fails_where_the_fence_has_a_hole(domain, capsys, monkeypatch):
+def test_the_command_says_each_blocked_call_and_fails_where_one_is_not(domain, capsys, monkeypatch):
     call_command("checkconnection", "--domain", domain.name, "--prove")
     said = capsys.readouterr().out.splitlines()
     with pytest.raises(CommandError, match="no domain nowhere"):
         call_command("checkconnection", "--domain", "nowhere.example", "--prove")
     monkeypatch.setattr(policy, "check", lambda *args, **kwargs: None)
-    with pytest.raises(CommandError, match="The fence has a hole"):
+    with pytest.raises(CommandError, match="Least-privilege test failed"):
         call_command("checkconnection", "--domain", domain.name, "--prove")
 
-    assert [line.partition(":")[0] for line in said[:-1]] == ["refused"] * len(ATTEMPTS)
-    assert said[-1].startswith(f"All {len(ATTEMPTS)} forbidden calls were refused; 0 connections")
+    assert [line.partition(":")[0] for line in said[:-1]] == ["blocked"] * len(ATTEMPTS)
+    assert said[-1].startswith(
+        f"Least-privilege test passed: {len(ATTEMPTS)} forbidden calls blocked locally, 0 connections"
+    )
 
 
 @pytest.mark.django_db
-def test_a_hole_is_said_on_the_page(client, domain, owner, monkeypatch):
+def test_a_failed_test_is_said_on_the_page(client, domain, owner, monkeypatch):
     client.force_login(owner)
     monkeypatch.setattr(policy, "check", lambda *args, **kwargs: None)
 
     words = words_of(client.post(reverse("integrations:outreach_proof", args=[domain.name])))
 
-    assert "The fence has a hole" in words and "Tell the people who run this portal at once" in words
+    assert "Least-privilege test failed" in words and "Report this to the operator at once" in words
     assert get_last_proof(domain).detail.startswith("DOES NOT HOLD")

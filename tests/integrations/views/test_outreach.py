@@ -90,7 +90,7 @@ CHECK, PAUSE, DRY = "Check the connection", "Pause writing", "Switch to dry run"
 @pytest.mark.parametrize(
     ("fields", "words", "buttons"),
     [
-        ({}, "Everything this connection is for works.", ["Sync now", CHECK, PAUSE, DRY]),
+        ({}, "Syncs and deliveries work.", ["Sync now", CHECK, PAUSE, DRY]),
         (
             {"scopes_granted": ["users.all", "teams.read"]},
             "Limited: Outreach granted 2 of 4 permissions",
@@ -108,7 +108,7 @@ CHECK, PAUSE, DRY = "Check the connection", "Pause writing", "Switch to dry run"
         ),
         (
             {"paused_at": "2026-11-01T10:00:00Z"},
-            "no signature is written until somebody resumes",
+            "No signature is written until writing is resumed",
             ["Sync now", "Resume writing", CHECK, DRY],
         ),
         (
@@ -355,7 +355,7 @@ def test_leaving_a_lost_connection_restores_nothing_and_says_why(as_owner, leave
     html = read(as_owner, leave)
 
     assert list_buttons(html) == ["Disconnect without restoring"]
-    assert "Connect again first, or download them and disconnect." in html
+    assert "Reconnect first, or download the originals and disconnect." in html
     assert "1 mailbox keeps the signature it carries now" in html
 
 
