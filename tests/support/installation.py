@@ -174,7 +174,7 @@ def migrate_template(folder: Path) -> Path:
         if not made.exists():
             _SHARED.mkdir(exist_ok=True)
             making = Installation(_SHARED, None)
-            done = making.manage("migrate", "--verbosity=0", timeout=120)
+            done = making.manage("migrate", "--verbosity=0", timeout=300)
             assert done.returncode == 0, done.stderr
             making.rows("PRAGMA wal_checkpoint(TRUNCATE)")
             making.database.rename(made)
