@@ -60,7 +60,7 @@ def upgraded(tmp_path: Path) -> Iterator[Installation]:
     made = Installation(tmp_path, None)
     with contextlib.closing(sqlite3.connect(made.database)) as database:
         database.executescript(gzip.decompress(DUMP.read_bytes()).decode())
-    done = made.manage("migrate", "--verbosity=0", timeout=120)
+    done = made.manage("migrate", "--verbosity=0", timeout=300)
     assert done.returncode == 0, done.stderr
     yield made
     made.close()
