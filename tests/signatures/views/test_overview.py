@@ -13,6 +13,7 @@ from signatures.analytics.results import Figures
 from signatures.authoring.templates import save_template
 from signatures.models import BannerPlace, DailyTotal, Snapshot, Template
 from signatures.overview import Cause, get_overview
+from tests.support.page_text import words_of
 
 
 def test_the_figures_say_who_signs_as_intended_and_who_needs_somebody(company, bystander):
@@ -89,8 +90,7 @@ def test_what_banners_did_this_week_is_there_once_signatures_carry_them(company,
     assert get_overview(company.domain, at=company.at).banners == Figures(40, 2, 9, 9)
 
     SyncRun.objects.filter(connection=company.connection).update(finished_at=company.at)
-    page = auditor.get("/domains/acme.example/").content.decode()
-    assert "of 40 impressions" in page
+    assert "of 40 impressions" in words_of(auditor.get("/domains/acme.example/"))
 
 
 def test_a_domain_that_was_never_connected_has_nothing_to_count(domain):

@@ -17,6 +17,7 @@ from signatures.decisions.api_keys import find_key, make_key
 from signatures.decisions.decide import decide
 from signatures.models import Decision, DecisionKey, RecipientPrivacy
 from signatures.recipients.subject_access import get_kept
+from tests.support.page_text import words_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("look_ups_end")]
 
@@ -82,7 +83,7 @@ def test_the_page_says_what_is_asked_and_how_look_ups_go(at_desk, domain, connec
         note_failure(connection)
 
     page = at_desk.get(url("recipients", domain)).content.decode()
-    assert "Tags, Custom field 7, and whose address it is" in page
+    assert "Tags, Custom field 7, and the e-mail address" in page
     assert "Region" not in page
     assert "Suspended until" in page
     assert "5 failures in a row" in page
@@ -102,7 +103,7 @@ def test_one_persons_data_is_shown_taken_along_and_erased(at_desk, domain, place
 
     shown = at_desk.post(url("person", domain), {"address": KIM})
 
-    words = shown.content.decode()
+    words = words_of(shown)
     assert shown["Cache-Control"] == "no-store"
     assert "Partners" in words
     assert "Erase 1 decision and 0 list entries" in words
@@ -131,7 +132,7 @@ def test_shorter_days_are_saved_only_after_it_was_seen_what_they_remove(at_desk,
         )
     days = {"decision_days": "10", "event_days": "90"}
 
-    preview = at_desk.post(url("retention_change", domain), days).content.decode()
+    preview = words_of(at_desk.post(url("retention_change", domain), days))
 
     assert "2 decisions and 0 impressions and clicks would be removed" in preview
     assert RecipientPrivacy.objects.for_domain(domain).decision_days == 30
