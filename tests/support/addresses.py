@@ -60,7 +60,7 @@ WORDS = {
     "scopes/<str:scope>": "scopes/users.all",
     "(?P<key>[-:\\w]+)": "none",
     "(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)": "1-none",
-    "(?P<app_label>django_q|portal|integrations|signatures)": "portal",
+    "(?P<app_label>integrations|django_q|portal|signatures)": "portal",
     "(?P<url>.*)": "nowhere",
     "<str:key>": "none",
     "keys/<int:pk>": "keys/1",
