@@ -9,9 +9,9 @@ class PortalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from portal.worker.liveness import connect_signals
-
-        from .accounts import session_limits  # noqa: F401 - register checks, and what a login leaves behind
+        from . import checks, reauth  # noqa: F401 - register checks, and when somebody last proved who they are
+        from .accounts import session_limits  # noqa: F401 - registers when a session began
         from .sso import login  # noqa: F401 - registers what a removed member leaves behind
+        from .worker.liveness import connect_signals
 
         connect_signals()
