@@ -170,7 +170,7 @@ def furnish_admin(house: House) -> None:
     check_and_note(chain)
     LedgerCheckpoint.objects.create(chain=chain, last_sequence=0, older_than=now, actor_label="command")
     Decision.objects.create(domain=house.domain, sender=house.sender, recipient_key="k", way="api")
-    BannerPlace.objects.for_domain(house.domain)
+    BannerPlace.objects.for_domain(house.domain, create=True)
     KnownRecipient.objects.create(domain=house.domain, recipient_key="k", expires_at=now)
     LookupShare.objects.create(domain=house.domain, network="203.0.113.0/24", used=1, ends_at=now)
     start_test(house.domain, "{{email}}", actor_label="command")
