@@ -45,7 +45,7 @@ def test_a_day_that_the_calendar_left_out_names_the_next_one():
 
     assert refused.value.message == (
         "10:00 does not exist on 30 December 2011: the clocks go forward then. "
-        "Write 10:00 on 31 December 2011 or later."
+        "Enter 10:00 on 31 December 2011 or later."
     )
 
 
