@@ -90,7 +90,9 @@ def test_the_page_says_what_is_asked_and_how_look_ups_go(at_desk, domain, connec
     LookupState.objects.all().delete()
     connection.scopes_switched_off = ["prospects.read"]
     connection.save()
-    assert "The permission prospects.read was switched off here" in words_of(at_desk.get(url("recipients", domain)))
+    assert "The permission prospects.read was switched off here" in words_of(
+        at_desk.get(url("recipients", domain))
+    )
 
 
 def test_one_persons_data_is_shown_taken_along_and_erased(at_desk, domain, place, sender, campaign):
