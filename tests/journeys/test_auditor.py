@@ -22,13 +22,15 @@ AUDITOR = "ines@audit.example"
 PREPARE = """
 from integrations.models import SyncRun
 from portal.models import Domain, Membership, User
-from signatures import delivery
+from signatures.delivery.deliver import carry_out
+from signatures.delivery.planning import plan_delivery
+from signatures.delivery.runs import start_delivery
 from signatures.tasks import follow_sync
 domain = Domain.objects.get()
 follow_sync(run_id=SyncRun.objects.latest("pk").pk)
-run = delivery.plan_delivery(domain, by_label="dana@acme.example")
-delivery.start_delivery(run, by_label="dana@acme.example")
-delivery.carry_out(run.pk)
+run = plan_delivery(domain, by_label="dana@acme.example")
+start_delivery(run, by_label="dana@acme.example")
+carry_out(run.pk)
 user = User.objects.create_user("ines@audit.example", "correct horse battery")
 user.emailaddress_set.create(email=user.email, verified=True, primary=True)
 Membership.objects.create(domain=domain, user=user, role="auditor")

@@ -76,7 +76,7 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
     page.goto(CAMPAIGNS)
     faults = person.find_faults()
     page.get_by_role("link", name="Banner settings").click()
-    page.get_by_label("Signatures carry a banner").check()
+    page.get_by_label("Banner slot on").check()
     page.locator("#id_picture").set_input_files(make_picture("gray"))
     page.get_by_role("button", name="Save banner settings").click()
     expect(page.get_by_text("Banner settings saved.")).to_be_visible()
@@ -84,20 +84,20 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
 
     # A campaign: its time and UTM parameters first.
     page.goto(CAMPAIGNS)
-    page.get_by_role("link", name="Make the first campaign").click()
+    page.get_by_role("link", name="Create the first campaign").click()
     page.get_by_label("Name", exact=True).fill("Spring webinar")
     page.get_by_label("Starts").fill("2026-01-01T09:00")
     page.get_by_label("utm_campaign").fill("spring")
     faults += person.find_faults()
     page.get_by_role("button", name="Create campaign").click()
-    expect(page.get_by_text("“Spring webinar” is here, paused.")).to_be_visible()
+    expect(page.get_by_text("“Spring webinar” created, paused.")).to_be_visible()
     faults += person.find_faults()
 
     # Two banners; the final address is shown while the link is typed.
     for name in ("Blue", "Green"):
         page.get_by_role("link", name="Add a banner").click()
         page.get_by_label("Name", exact=True).fill(name)
-        page.get_by_label("Picture", exact=True).set_input_files(make_picture(name.lower()))
+        page.get_by_label("Image", exact=True).set_input_files(make_picture(name.lower()))
         page.get_by_label("Alt text").fill(f"{name}: join our webinar")
         page.get_by_label("Link", exact=True).fill("https://www.acme.example/webinar?ref=mail")
         page.get_by_label("utm_content").fill(name.lower())
@@ -126,10 +126,10 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
     page.get_by_role("button", name="Start campaign").click()
 
     # The linter says what an audience needs; the timeline has the bar and today's line.
-    expect(page.get_by_text("nothing tells us who receives")).to_be_visible()
+    expect(page.get_by_text("recipients are unknown")).to_be_visible()
     faults += person.find_faults()
     page.goto(CAMPAIGNS)
-    expect(page.locator(".timeline rect.stretch.runs")).to_have_count(1)
+    expect(page.locator(".timeline rect.stretch.blocked")).to_have_count(1)
     expect(page.locator(".timeline line.now")).to_have_count(1)
     faults += person.find_faults()
 
@@ -155,7 +155,7 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
     page.get_by_label("Recipient (optional)").fill(his)
     page.get_by_role("button", name="Explain").click()
     expect(page.locator(".verdicts")).to_contain_text("The recipient is not in its audience.")
-    expect(page.locator(".verdicts .no")).to_have_text("does not hold")
+    expect(page.locator(".verdicts .no")).to_have_text("No match")
     assert his not in page.url
     faults += person.find_faults()
 

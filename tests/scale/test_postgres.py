@@ -114,7 +114,7 @@ from integrations.models import Connection
 request_disconnect(Connection.objects.get(), restores=True, actor="test")
 """
 WRITE_ENTRIES = """
-from integrations import chain
+from integrations.ledger import chain
 from integrations.ledger.record import record_act
 from integrations.models import LedgerEntry
 from portal.models import Domain
@@ -131,7 +131,7 @@ import io, json
 from datetime import UTC, datetime
 from django.core.management import CommandError, call_command
 from django.db import Error, connection, transaction
-from integrations import chain
+from integrations.ledger import chain
 from integrations.models import LedgerEntry
 from portal.models import Domain
 given = json.loads(sys.argv[1])
