@@ -1,7 +1,4 @@
-"""Which fetches and clicks are no reader's: the published rules, and what they say of events.
-
-No database and no clock: the same events are judged the same, in whatever order they came in.
-"""
+"""Bot rules: which impressions and clicks are bot traffic. Pure: the same events are judged the same, in any order."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ REACH = 2 * BURST
 
 
 class Rule(StrEnum):
-    """Why an event is set apart; kept with the event."""
+    """Why an event counts as bot traffic; kept with the event."""
 
     HEAD = "head"
     AGENT = "agent"
@@ -48,9 +45,9 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One rule as the docs and the page “How we count” show it.
+    """One rule as the docs and the page “Methodology” show it.
 
-    counts: what it may set apart. errs: where it is wrong, said plainly.
+    counts: what it may count as bot traffic. errs: where it is wrong.
     """
 
     rule: Rule
