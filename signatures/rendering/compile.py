@@ -40,7 +40,8 @@ from .placeholders import LIQUID_PIECE, Slot, put_aside, put_back
 from .sentinels import PRIVATE, SLOT_CLOSE, SLOT_OPEN
 
 _COMMENTS = re.compile(f"<!--(?!{SLOT_OPEN}[0-9]+{SLOT_CLOSE}-->).*?-->", re.DOTALL)
-_PICTURE_WITHOUT_ADDRESS = re.compile(r"<img(?![^>]* src=)[^>]*>")
+# Neither < nor > stands in a tag: the serializer escapes both in values.
+_PICTURE_WITHOUT_ADDRESS = re.compile(r"<img(?![^<>]* src=)[^<>]*>")
 _BLANK_LINES = re.compile(r"(?<![ \t\r])[ \t\r]*+\n\s*+")
 _NO_LINE_END = re.compile(r"[^\n]")
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}")

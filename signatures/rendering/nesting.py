@@ -14,7 +14,7 @@ from signatures.rendering.tree import VOID_TAGS
 from .placeholders import Place, SlottedMarkup
 from .sentinels import SLOT_CLOSE, SLOT_OPEN
 
-_PIECE = re.compile(f"<!--{SLOT_OPEN}(?P<slot>\\d+){SLOT_CLOSE}-->|<(?P<close>/?)(?P<tag>[a-z0-9]+)[^>]*>")
+_PIECE = re.compile(f"<!--{SLOT_OPEN}(?P<slot>\\d+){SLOT_CLOSE}-->|<(?P<close>/?)(?P<tag>[a-z0-9]+)[^<>]*>")
 _KEYWORD = re.compile(r"\{%-?\s*(\w+)")
 _OPENERS = frozenset({"if", "unless", "case"})
 _CLOSERS = frozenset({"endif", "endunless", "endcase"})
