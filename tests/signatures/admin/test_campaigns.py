@@ -223,7 +223,7 @@ def test_a_label_is_given_changed_and_removed(staff: Client, domain: Domain):
     again = staff.post(
         f"{PAGE}attributelabel/add/", {"domain": domain.pk, "kind": "custom", "key": "012", "label": "Other"}
     )
-    assert "This has a label already." in again.content.decode()
+    assert "This already has a label. Edit that one." in again.content.decode()
     staff.post(f"{PAGE}attributelabel/{label.pk}/delete/", {"post": "yes"})
 
     assert not AttributeLabel.objects.exists()
