@@ -126,7 +126,7 @@ def test_mailbox_that_is_not_editable_is_refused_without_a_request(sandbox, read
 
     row = get_row(run, str(refused))
     assert (row.state, row.reason_code) == (DeliveryState.REFUSED, "not_editable")
-    assert "Share it with that account" in row.reason
+    assert "not shared with the integration user" in row.reason
     assert str(refused) not in get_writes(sandbox)
 
 

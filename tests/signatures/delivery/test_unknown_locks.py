@@ -144,5 +144,5 @@ def test_the_sender_says_that_the_lock_is_not_known(client, sandbox, ready, resy
 
     six, eight = (client.get(reverse(page, args=[domain.name, senders[id].pk])).content for id in ("6", "8"))
 
-    sentence = b"Outreach did not say whether this person is locked"
+    sentence = b"Outreach did not report whether this person is locked"
     assert (sentence in six, sentence in eight) == (True, False)
