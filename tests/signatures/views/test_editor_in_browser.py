@@ -53,7 +53,7 @@ def test_the_preview_shows_what_is_typed_as_any_sender_and_the_error_with_its_pl
             page.get_by_role("button", name="Preview").click()
 
     shown = page.frame_locator(PREVIEW).locator("body")
-    page.get_by_label("As", exact=True).fill("person1@acme.example")
+    page.get_by_label("Preview as", exact=True).fill("person1@acme.example")
 
     type_source("<p>Hello {{ sender.name }}</p>")
     expect(shown).to_have_text("Hello Ana Silva")
