@@ -17,6 +17,7 @@ from integrations.errors import RateLimited
 from integrations.models import CallBudget
 
 WINDOW = timedelta(hours=1)
+CLOCK_SLACK = timedelta(minutes=5)
 BACKGROUND_SHARE_PERCENT = 80  # the rest is kept for people who are waiting in front of a page
 BATCH = 20  # calls taken from the row at a time; what is left over is given back
 HELD_SECONDS = 1.0  # after this long they are settled anew, so that a pause asked for elsewhere is seen
@@ -97,12 +98,12 @@ class HourlyBudget:
 
     def _settle(self, calls: int, blocked_for: timedelta | None) -> None:
         """What was left is given back, what was seen is stored, and up to `calls` are taken anew."""
-        now = timezone.now()
         with transaction.atomic():
             CallBudget.objects.get_or_create(
                 connection_id=self._connection_id, defaults={"limit": settings.OUTREACH_HOURLY_CALLS}
             )
             row = CallBudget.objects.select_for_update().get(connection_id=self._connection_id)
+            now = timezone.now()
             self._account(row, now)
             if blocked_for:
                 # Of two waits the longer holds: what one session was told is true for the others too.
@@ -138,8 +139,12 @@ class HourlyBudget:
 
 
 def _is_ahead(instant: datetime, now: datetime) -> bool:
-    """Return whether an hour or a wait still lasts; one that lasts longer was noted by a clock that was ahead."""
-    return now < instant <= now + WINDOW
+    """Return whether an hour or a wait still lasts; one that lasts much longer was noted by a clock that was ahead.
+
+    Clocks of two machines differ a little, and who waits for the row's lock reads its own before another notes
+    the hour: neither may begin the hour anew.
+    """
+    return now < instant <= now + WINDOW + CLOCK_SLACK
 
 
 def _asked_to_wait(wait: timedelta) -> RateLimited:

@@ -303,3 +303,17 @@ def test_four_processes_together_take_exactly_the_background_share(installation,
 
     assert sum(taken) == 800
     assert installation.rows("select used from integrations_callbudget") == [(800,)]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(microseconds=1), timedelta(seconds=3), timedelta(minutes=4)])
+def test_an_hour_begun_by_a_clock_a_little_ahead_is_not_begun_anew(connection, ahead):
+    now = timezone.now()
+    with time_machine.travel(now + ahead, tick=False):
+        HourlyBudget(connection.pk, background=True).take()
+    begun = CallBudget.objects.get(connection=connection)
+
+    with time_machine.travel(now, tick=False):
+        HourlyBudget(connection.pk, background=True).take()
+
+    row = CallBudget.objects.get(connection=connection)
+    assert (row.used, row.window_ends_at) == (2 * begun.used, begun.window_ends_at)
