@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection as database
 from django.db import transaction
 from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from integrations.models import Connection, RunState, SyncRun
@@ -104,3 +106,18 @@ def test_a_renewal_that_is_rolled_back_leaves_the_hold(runs):
     lease.renew(calls=1)
 
     assert get_state(runs[0]) == ("running", True, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hold_that_was_renewed_often_asks_for_its_last_instant_alone(runs):
+    lease = take(runs[0])
+    assert lease is not None
+    sizes = []
+
+    for _ in range(5):
+        with CaptureQueriesContext(database) as queries:
+            lease.renew(calls=1)
+        sizes.append(len(queries[-1]["sql"]))
+
+    assert len(set(sizes)) == 1
+    assert (get_state(runs[0]), get_state(runs[1])) == (("running", True, 1), ("queued", False, 0))
