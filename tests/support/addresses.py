@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
 from django.core.files.base import ContentFile
 from django.db import transaction
 from django.http import HttpResponse
@@ -19,7 +20,7 @@ from integrations.ledger.chain import get_chain
 from integrations.ledger.record import record_act
 from integrations.ledger.verification import check_and_note
 from integrations.models import AssumptionReport, LedgerCheckpoint, Notice, Team
-from portal.models import Membership, Role, User
+from portal.models import Domain, Membership, Role, User
 from portal.worker.schedules import set_up_schedules
 from signatures.analytics.aggregation import aggregate_events
 from signatures.models import BannerEvent, BannerPlace, Brand, Decision, KnownRecipient, LookupShare, Snapshot
@@ -65,7 +66,6 @@ WORDS = {
     "<str:key>": "none",
     "keys/<int:pk>": "keys/1",
     "invitations/<str:token>": "invitations/none",
-    "r/<path:content_type_id>/<path:object_id>": "r/1/1",
 }
 
 
@@ -140,6 +140,9 @@ def get_path(address: str, house: House, *, objects_of: House | None = None, mis
     for part, field in OBJECTS.items():
         value = MISSING if missing else str(getattr(source, field).pk)
         path = path.replace(part, part.partition("<")[0] + value)
+    if "<path:content_type_id>" in path:  # the one model whose rows have a page of the portal
+        path = path.replace("<path:content_type_id>", str(ContentType.objects.get_for_model(Domain).pk))
+        path = path.replace("<path:object_id>", str(source.domain.pk))
     for part, words in WORDS.items():
         path = path.replace(part, words)
     if found := re.fullmatch(r"/admin/(\w+)/(\w+)/<(?:path:object_id|id)>/(.*)", path):
