@@ -1,7 +1,8 @@
 """Previews: the content of the sandboxed frames, a signature alone under a policy of its own.
 
 The frame's document is written here and not in a template, because it is the one place where markup
-that people wrote is shown as markup. It may run nothing, and fetch nothing but pictures.
+that people wrote is shown as markup. It may run nothing, and fetch nothing but pictures. Its page may
+measure it, and so its origin is the portal's own; no policy here ever lets it run a script.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from signatures.senders.listing import find_people
 
 FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: data: 'self'; frame-ancestors 'self'; "
-    "form-action 'none'; base-uri 'none'; sandbox"
+    "form-action 'none'; base-uri 'none'; sandbox allow-same-origin"
 )
 # Mail clients put a signature on white, or on near-black, in their own type.
 _GROUNDS = {"light": ("#ffffff", "#1b1b1b", "light"), "dark": ("#1b1b1b", "#e8e6e1", "dark")}
@@ -35,7 +36,8 @@ _DOCUMENT = """\
 <html lang="en"><head><meta charset="utf-8"><title>Preview</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="{scheme}">
 <style>
-body {{ margin: 20px; background: {ground}; color: {ink}; font: 13px/1.5 Helvetica, Arial, sans-serif }}
+body {{ display: flow-root; margin: 20px; background: {ground}; color: {ink} }}
+body {{ font: 13px/1.5 Helvetica, Arial, sans-serif }}
 pre {{ margin: 0; font: 13px/1.6 ui-monospace, Menlo, Consolas, monospace; white-space: pre-wrap }}
 p {{ max-width: 60ch }}
 </style></head><body>{body}</body></html>

@@ -85,7 +85,24 @@
     }
   };
 
+  // <iframe class="preview">: as tall as the signature in it, whose sandbox lets us read it and runs nothing.
+  const fit = (frame) => {
+    const page = frame.contentDocument?.documentElement;
+    if (!page?.offsetHeight || frame.contentDocument.URL === "about:blank") return;
+    const bar = frame.clientHeight - page.clientHeight; // of a signature wider than the frame
+    frame.style.height = `${Math.ceil(page.getBoundingClientRect().height) + bar}px`;
+  };
+  const follow = (frame) => {
+    const body = frame.contentDocument?.body;
+    if (body) new ResizeObserver(() => fit(frame)).observe(body); // says the first size, and any later one
+  };
+  const frames = (root) => {
+    for (const frame of root.querySelectorAll("iframe.preview")) follow(frame);
+  };
+  document.addEventListener("load", (event) => { if (event.target.matches?.("iframe.preview")) follow(event.target); }, true);
+
   const dress = (root) => {
+    frames(root);
     times(root);
     tables(root);
     scrollers(root);
