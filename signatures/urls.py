@@ -26,6 +26,7 @@ app_name = "signatures"
 
 _pages = [
     path("senders/", senders.senders, name="senders"),
+    path("senders/suggestions/", senders.sender_suggestions, name="sender_suggestions"),
     path("senders/<int:pk>/", senders.sender, name="sender"),
     path("senders/<int:pk>/values/", senders.sender_values, name="sender_values"),
     path("senders/<int:pk>/template/", senders.sender_template, name="sender_template"),

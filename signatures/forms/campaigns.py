@@ -19,12 +19,11 @@ from signatures.campaigns.editing import Details
 from signatures.campaigns.images import ImageRefused, cut_picture
 from signatures.campaigns.links import LinkRefused, check_link
 from signatures.models import Banner, BannerImage, BannerPlace, Campaign, Group, Sender
-from signatures.senders.listing import find_people
+from signatures.senders.listing import SenderNotChosen, choose_sender
 
 from .walltime import WallTimeField, describe_repetition, to_moment, to_wall
 
 MAX_ID_DIGITS = 18
-MOST_NAMED = 5  # of several senders that words match
 
 
 class GroupsField(forms.ModelMultipleChoiceField):
@@ -250,14 +249,10 @@ class WhyForm(forms.Form):
             )
 
     def clean_sender(self) -> Sender:
-        found = list(find_people(self._domain, str(self.cleaned_data["sender"]))[: MOST_NAMED + 1])
-        if not found:
-            raise ValidationError("No sender has this name or address.")
-        if len(found) > 1:
-            named = ", ".join(f"{sender.name} ({sender.email})" for sender in found[:MOST_NAMED])
-            more = " and others" if len(found) > MOST_NAMED else ""
-            raise ValidationError(f"Several senders match: {named}{more}. Enter the address.")
-        return found[0]
+        try:
+            return choose_sender(self._domain, str(self.cleaned_data["sender"]))
+        except SenderNotChosen as error:
+            raise ValidationError(str(error)) from error
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

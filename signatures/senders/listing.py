@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .mailbox_status import MailboxWithStatus
 
 NO_MAILBOX = "no_mailbox"
+MOST_SUGGESTED = 20  # senders that a part of a name offers
+MOST_NAMED = 5  # of them in one sentence
 STATES: tuple[tuple[str, str], ...] = (
     (MailboxStatus.IN_PLACE, MailboxStatus.IN_PLACE.label),
     (MailboxStatus.WAITING, MailboxStatus.WAITING.label),
@@ -107,9 +109,42 @@ def find_people(domain: Domain, words: str) -> QuerySet[Sender]:
     for exact in (senders.filter(email__iexact=whole), senders.filter(name__iexact=whole)):
         if not whole or exact.exists():
             return exact
-    for word in words.split()[:6]:
+    return _with_words(senders, words)
+
+
+def suggest_senders(domain: Domain, words: str = "") -> QuerySet[Sender]:
+    """Return at most twenty active senders whose name or address holds all of the words, by name."""
+    senders = Sender.objects.filter(domain=domain, is_active=True).only("name", "email")
+    return _with_words(senders, words).order_by("name", "pk")[:MOST_SUGGESTED]
+
+
+def _with_words(senders: QuerySet[Sender], words: str) -> QuerySet[Sender]:
+    for word in words[:255].split()[:6]:
         senders = senders.filter(Q(name__icontains=word) | Q(email__icontains=word))
     return senders
+
+
+class SenderNotChosen(ValueError):
+    """No sender fits the words, or several do: `matches`, at most twenty of them."""
+
+    def __init__(self, sentence: str, matches: Sequence[Sender] = ()) -> None:
+        super().__init__(sentence)
+        self.matches = matches
+
+
+def choose_sender(domain: Domain, words: str) -> Sender:
+    """Return the one sender that the words fit; a whole address names one, the active one first.
+
+    Raises: SenderNotChosen.
+    """
+    found = list(find_people(domain, words)[:MOST_SUGGESTED])
+    if not found:
+        raise SenderNotChosen(f"No sender matches “{words}”.")
+    if len(found) > 1 and found[0].email.casefold() != words.strip().casefold():
+        named = ", ".join(f"{sender.name} ({sender.email})" for sender in found[:MOST_NAMED])
+        more = " and others" if len(found) > MOST_NAMED else ""
+        raise SenderNotChosen(f"Several senders match: {named}{more}. Enter the address.", found)
+    return found[0]
 
 
 def get_senders_with(domain: Domain, template_id: int, fallback: Template | None) -> QuerySet[Sender]:

@@ -20,11 +20,11 @@ from signatures.decisions.explain import Explanation, explain_banner
 from signatures.forms.campaigns import WhyForm
 from signatures.forms.walltime import to_wall
 from signatures.models import Sender
+from signatures.senders.listing import suggest_senders
 
 from .campaigns import get_campaign
 from .common import may
 
-SUGGESTED_SENDERS = 50
 PREVIEWED = 3
 NOW_IS = timedelta(minutes=1)  # a form knows minutes
 
@@ -39,7 +39,7 @@ def why(request: HttpRequest, domain: Domain) -> HttpResponse:
         "form": form,
         "explanation": explanations[0] if explanations else None,
         "past": past,
-        "senders": _suggest_senders(domain),
+        "senders": suggest_senders(domain, form["sender"].value() or ""),
         "zone": ZoneInfo(domain.time_zone).key,
     }
     return render(request, "signatures/campaigns/explain.html", context, status=422 if form.errors else 200)
@@ -68,7 +68,7 @@ def campaign_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpRespo
         "campaign": found,
         "explanations": explanations,
         "past": past,
-        "senders": _suggest_senders(domain),
+        "senders": suggest_senders(domain, form["sender"].value() or ""),
         "zone": ZoneInfo(domain.time_zone).key,
     }
     return render(request, "signatures/campaigns/preview.html", context, status=422 if form.errors else 200)
@@ -108,9 +108,3 @@ def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> tuple[list[
         for address in form.get_recipients()
     ]
     return explanations, past
-
-
-def _suggest_senders(domain: Domain) -> list[Sender]:
-    return list(
-        Sender.objects.filter(domain=domain, is_active=True).only("name", "email")[:SUGGESTED_SENDERS]
-    )

@@ -23,7 +23,7 @@ from signatures.authoring.starters import STARTERS
 from signatures.models import Delivery, Sender, TemplateVersion
 from signatures.rendering import RenderedSignature, RenderRefused, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME
-from signatures.senders.listing import find_people
+from signatures.senders.listing import SenderNotChosen, choose_sender
 
 FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: data: 'self'; frame-ancestors 'self'; "
@@ -91,6 +91,16 @@ def show_sentence(sentence: str, view: str, *, status: int = 200) -> HttpRespons
     return show_frame(f"<p>{escape(sentence)}</p>", view, status=status)
 
 
+def _show_matches(error: SenderNotChosen, view: str) -> HttpResponse:
+    """Return the senders to choose from, a line each, or that there is none."""
+    if not error.matches:
+        return show_sentence(str(error), view, status=422)
+    rows = "".join(f"<li>{escape(sender.name)} ({escape(sender.email)})</li>" for sender in error.matches)
+    return show_frame(
+        f"<p>Several senders match. Enter the address of one:</p><ul>{rows}</ul>", view, status=422
+    )
+
+
 @require(Permission.VIEW)
 @require_safe
 def sender_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
@@ -117,10 +127,10 @@ def template_preview(request: HttpRequest, domain: Domain) -> HttpResponse:
     version = get_object_or_404(
         versions, pk=int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 16 else 0
     )
-    sender = find_people(domain, email).first() if email else None
-    if email and sender is None:
-        return show_sentence(f"No sender matches “{email}”.", view, status=422)
-    return _show_version(version, sender, view)
+    try:
+        return _show_version(version, choose_sender(domain, email) if email else None, view)
+    except SenderNotChosen as error:
+        return _show_matches(error, view)
 
 
 def _show_version(version: TemplateVersion, sender: Sender | None, view: str) -> HttpResponse:
@@ -135,11 +145,11 @@ def _show_version(version: TemplateVersion, sender: Sender | None, view: str) ->
 def template_trial(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Show a source that nobody saved yet."""
     view, email = request.POST.get("view", "light"), request.POST.get("sender", "")
-    sender = find_people(domain, email).first() if email else None
-    if email and sender is None:
-        return show_sentence(f"No sender matches “{email}”.", view, status=422)
     try:
+        sender = choose_sender(domain, email) if email else None
         return show_signature(render_source(domain, request.POST.get("source", ""), sender), view)
+    except SenderNotChosen as error:
+        return _show_matches(error, view)
     except TemplateError as error:
         return show_sentence(str(error), view, status=422)
     except RenderRefused as refused:

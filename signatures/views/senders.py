@@ -62,6 +62,14 @@ def get_sender(domain: Domain, pk: int) -> Sender:
 
 @require(Permission.VIEW)
 @require_safe
+def sender_suggestions(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """The senders whose name or address holds the words of `sender`, as choices of a field."""
+    found = listing.suggest_senders(domain, request.GET.get("sender", ""))
+    return render(request, "signatures/senders/_choices.html", {"senders": found})
+
+
+@require(Permission.VIEW)
+@require_safe
 def sender(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = get_sender(domain, pk)
     return render(

@@ -15,12 +15,10 @@ from signatures.authoring.empty_fields import find_missing_values
 from signatures.authoring.starters import STARTERS
 from signatures.authoring.templates import install_starters, save_template
 from signatures.forms.templates import TemplateForm
-from signatures.models import Sender, Template, TemplateVersion
+from signatures.models import Template, TemplateVersion
 from signatures.rendering import FIELDS, TemplateError
-from signatures.senders.listing import count_senders_by_template
+from signatures.senders.listing import count_senders_by_template, suggest_senders
 from signatures.senders.mailbox_status import get_fallback_template
-
-SUGGESTED_SENDERS = 30
 
 
 def _get_template(domain: Domain, pk: int) -> Template:
@@ -157,12 +155,11 @@ def _find_version(template: Template, asked: str) -> TemplateVersion | None:
 
 def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
     """Return what the editor shows beside the source: fields to merge, and senders to try it on."""
-    suggested = Sender.objects.filter(domain=domain, is_active=True).values_list("email", "name")
     return {
         "form": form,
         "fields": FIELDS,
         "starters": STARTERS,
-        "suggested": list(suggested[:SUGGESTED_SENDERS]),
+        "senders": suggest_senders(domain),
         "is_chosen": True,
         **more,
     }
