@@ -147,4 +147,4 @@ def test_without_script_a_frame_has_a_sensible_height(company, open_page, width)
 
     page = open_page(f"senders/{ana.pk}/", width=width, has_script=False)
 
-    assert 200 <= page.locator("iframe.preview").bounding_box()["height"] <= 300
+    assert 300 <= page.locator("iframe.preview").bounding_box()["height"] <= 400
