@@ -43,6 +43,7 @@ _pages = [
     path("templates/trial/", previews.template_trial, name="template_trial"),
     path("templates/<int:pk>/", templates.template, name="template"),
     path("templates/<int:pk>/save/", templates.template_save, name="template_save"),
+    path("templates/<int:pk>/groups/", templates.template_groups, name="template_groups"),
     path("templates/<int:pk>/restore/", templates.template_restore, name="template_restore"),
     path("brand/", brand.brand, name="brand"),
     path("deliveries/", deliveries.deliveries, name="deliveries"),

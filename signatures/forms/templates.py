@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from portal.models import Domain
-from signatures.models import Brand, Template
+from signatures.models import Brand, Group, Template
 from signatures.rendering.compile import compile_template, unify_line_ends
 from signatures.rendering.context import build_context
 from signatures.rendering.errors import TemplateError
@@ -81,7 +81,7 @@ class TemplateForm(forms.ModelForm):
 
 
 class TemplateChoiceForm(forms.Form):
-    """Which template is assigned to a group or a sender; empty: the one it inherits."""
+    """Which template is assigned to a group or a sender; empty: the one it inherits. The one in use is first."""
 
     template = forms.ModelChoiceField(Template.objects.none(), label="Template", required=False)
 
@@ -90,6 +90,35 @@ class TemplateChoiceForm(forms.Form):
         choice: forms.ModelChoiceField[Template] = self.fields["template"]  # type: ignore[assignment]
         choice.queryset = usable_templates(domain)
         choice.empty_label = otherwise
+        if "template" in self.initial:
+            used = self.initial["template"] or ""
+            choice.choices = sorted(choice.iterator(choice), key=lambda one: one[0] != used)
+
+
+class AssignableGroupsField(forms.ModelMultipleChoiceField):
+    """Groups, each named with the template it has now."""
+
+    def label_from_instance(self, obj: Group) -> str:
+        assignment = getattr(obj, "assignment", None)
+        if assignment is None:
+            return f"{obj} (now {'none' if obj.is_default else 'inherited'})"
+        return f"{obj} (now {assignment.template})"
+
+
+class GroupsChoiceForm(forms.Form):
+    """The groups that a template is assigned to, beside those it is already assigned to."""
+
+    groups = AssignableGroupsField(
+        Group.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Select at least one group."},
+    )
+
+    def __init__(self, *args: Any, template: Template, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choice: forms.ModelMultipleChoiceField[Group] = self.fields["groups"]  # type: ignore[assignment]
+        groups = Group.objects.filter(domain=template.domain_id, archived_at=None)
+        choice.queryset = groups.exclude(assignment__template=template).select_related("assignment__template")
 
 
 class BrandForm(forms.ModelForm):

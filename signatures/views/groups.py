@@ -56,18 +56,26 @@ def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     )
     order = list(get_group_order(domain))
     assignment = getattr(found, "assignment", None)
+    template, fallback = assignment.template if assignment else None, get_fallback_template(domain)
+    choice = TemplateChoiceForm(
+        request.GET if "template" in request.GET else None,
+        domain=domain,
+        otherwise="None" if found.is_default else AS_EVERYBODY,
+        initial={"template": template.pk if template else None},
+    )
+    chosen = choice.cleaned_data["template"] if choice.is_valid() else template
     context = {
         "group": found,
         "rank": order.index(found.pk) + 1 if found.pk in order else None,
         "ranked": len(order),
         "page_obj": get_page(request, members),
-        "template": assignment.template if assignment else None,
-        "fallback": get_fallback_template(domain),
-        "choice": TemplateChoiceForm(
-            domain=domain,
-            otherwise="None" if found.is_default else AS_EVERYBODY,
-            initial={"template": assignment.template_id if assignment else None},
-        ),
+        "template": template,
+        "fallback": fallback,
+        "choice": choice,
+        "chosen": chosen,
+        "is_changed": chosen != template,
+        "previewed": chosen or (None if found.is_default else fallback),
+        "previewed_as": members.filter(assignment=None).first(),
     }
     return render(request, "signatures/groups/detail.html", context)
 

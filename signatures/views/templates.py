@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -13,9 +14,9 @@ from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.authoring.empty_fields import find_missing_values
 from signatures.authoring.starters import STARTERS
-from signatures.authoring.templates import install_starters, save_template
-from signatures.forms.templates import TemplateForm
-from signatures.models import Template, TemplateVersion
+from signatures.authoring.templates import assign_template, install_starters, save_template
+from signatures.forms.templates import GroupsChoiceForm, TemplateForm
+from signatures.models import Group, Template, TemplateVersion
 from signatures.rendering import FIELDS, TemplateError
 from signatures.senders.listing import count_senders_by_template, suggest_senders
 from signatures.senders.mailbox_status import get_fallback_template
@@ -125,6 +126,24 @@ def template_restore(request: HttpRequest, domain: Domain, pk: int) -> HttpRespo
     return redirect("signatures:template", domain.name, found.pk)
 
 
+@require(Permission.MANAGE_GROUPS)
+@require_POST
+def template_groups(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """Assign the template to each of the chosen groups."""
+    found = _get_template(domain, pk)
+    form = GroupsChoiceForm(request.POST, template=found)
+    if not form.is_valid():
+        messages.error(request, "Select at least one group of the list. Nothing was assigned.")
+        return redirect("signatures:template", domain.name, found.pk)
+    groups = list(form.cleaned_data["groups"])
+    with transaction.atomic():
+        for group in groups:
+            assign_template(domain, template=found, group=group, actor_label=get_actor(request).email)
+    named = ", ".join(f"“{group}”" for group in groups)
+    messages.success(request, f"“{found}” assigned to {named}. It applies with the next delivery.")
+    return redirect("signatures:template", domain.name, found.pk)
+
+
 def _save(
     request: HttpRequest, domain: Domain, form: TemplateForm, present: Template | None
 ) -> TemplateVersion | None:
@@ -177,6 +196,8 @@ def _describe(
         shown=shown,
         next_number=_number(template) + 1,
         carriers=carriers.get(template.pk, 0),
+        groups=Group.objects.filter(domain=domain, assignment__template=template, archived_at=None),
+        choice=GroupsChoiceForm(template=template),
         missing=find_missing_values(shown, fallback) if shown else None,
         versions=template.versions.defer("source", "compiled_html")[:50],
     )

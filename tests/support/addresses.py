@@ -97,6 +97,7 @@ def get_body(address: str, house: House) -> dict[str, Any]:
             "source": "<p>{{ sender.name }} here</p>",
         },
         "/domains/<str:domain>/templates/<int:pk>/restore/": {"number": 1, "version": house.version.pk},
+        "/domains/<str:domain>/templates/<int:pk>/groups/": {"groups": [house.group.pk]},
         "/domains/<str:domain>/templates/trial/": {"source": "<p>{{ sender.name }}</p>"},
         "/domains/<str:domain>/campaigns/recipient/keys/": {"name": "Gateway"},
         "/domains/<str:domain>/campaigns/recipient/person/": {"address": "kim@partner.example"},
