@@ -52,7 +52,7 @@ def found_domain(
         vouch_for_address(owner)
         Membership.objects.create(domain=domain, user=owner, role=Role.OWNER)
         ensure_default_group(domain)
-        install_starters(domain, by_label="command")
+        install_starters(domain, actor="command")
         record_act("domain made", domain=domain, actor_label="command", object_ref=owner.email)
     return Founded(domain=domain, owner=owner, is_new_user=is_new_user)
 

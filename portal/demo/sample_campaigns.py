@@ -32,10 +32,10 @@ def run_campaigns(domain: Domain, *, actor: str) -> int:
             is_on=True, width=480, height=120, default_alt="Acme. Anvils since 1949.", default_link=SITE
         ),
         upload=draw_banner("Acme", "Anvils, rockets and a very long guarantee", ground=PAPER, ink=INK),
-        by_label=actor,
+        actor=actor,
     )
-    save_label(domain, kind="stage", key="3", label="Customer", by_label=actor)
-    save_list(domain, BytesIO(b"domain\nglobex.example\ninitech.example\n"), name="Partners", by_label=actor)
+    save_label(domain, kind="stage", key="3", label="Customer", actor=actor)
+    save_list(domain, BytesIO(b"domain\nglobex.example\ninitech.example\n"), name="Partners", actor=actor)
     webinar = _create(
         domain, "Spring webinar", starts=now - 3 * day, ends=now + 18 * day, priority=5, by=actor
     )
@@ -48,7 +48,7 @@ def run_campaigns(domain: Domain, *, actor: str) -> int:
             ground=ground,
             by=actor,
         )
-    set_audience(webinar, [{"attribute": "tags", "operator": "has_any", "values": [TAG]}], by_label=actor)
+    set_audience(webinar, [{"attribute": "tags", "operator": "has_any", "values": [TAG]}], actor=actor)
     handbook = _create(domain, "The anvil handbook", starts=now - 40 * day, ends=None, priority=0, by=actor)
     _add(handbook, "Handbook", "The anvil handbook", "Free to read, heavy to drop.", ground=INK, by=actor)
     groups = Group.objects.filter(domain=domain, is_default=False, archived_at=None)[:2]
@@ -63,7 +63,7 @@ def run_campaigns(domain: Domain, *, actor: str) -> int:
     )
     _add(fair, "Stand", "Meet us at the fair", "Hall 4, beside the rockets.", ground=GREEN, by=actor)
     for campaign in (webinar, handbook, fair):
-        start_campaign(campaign, by_label=actor)
+        start_campaign(campaign, actor=actor)
     return Campaign.objects.filter(domain=domain).count()
 
 
@@ -100,11 +100,11 @@ def _create(
         utm_medium="email-signature",
         utm_campaign=slug,
     )
-    return create_campaign(domain, details, groups=groups, by_label=by)
+    return create_campaign(domain, details, groups=groups, actor=by)
 
 
 def _add(campaign: Campaign, name: str, title: str, line: str, *, ground: str, by: str) -> None:
     details = BannerDetails(
         name, f"{title}. {line}", f"{SITE}/{campaign.utm_campaign}", utm_content=name.lower()
     )
-    save_banner(campaign, details, upload=draw_banner(title, line, ground=ground), by_label=by)
+    save_banner(campaign, details, upload=draw_banner(title, line, ground=ground), actor=by)

@@ -46,7 +46,7 @@ def send_mails(domain: Domain, browser: Browser, *, portal_url: str, sandbox_url
     """Half of the recipients have the tag that the running campaign is for. Takes some seconds."""
     senders = list(Sender.objects.filter(domain=domain, is_active=True).order_by("pk")[:MOST_SENDERS])
     recipients = _choose_recipients(browser.read_json(f"{sandbox_url}/_sandbox/prospects"))
-    key = make_key(domain, "Mail gateway of the demo", actor_label=actor)
+    key = make_key(domain, "Mail gateway of the demo", actor=actor)
     seen = []
     for number, recipient in enumerate(recipients):
         at = number % len(senders)

@@ -71,7 +71,7 @@ class RecipientListAdmin(OperatorAdmin):
             obj.domain,
             form.cleaned_data["file"].file,
             name=form.cleaned_data["name"],
-            by_label=get_actor(request).email,
+            actor=get_actor(request).email,
             present=RecipientList.objects.get(pk=obj.pk) if change else None,
         )
         obj.pk = saved.pk
@@ -80,7 +80,7 @@ class RecipientListAdmin(OperatorAdmin):
     @admin.action(description="Delete unused lists")
     def delete_unused(self, request: HttpRequest, queryset: QuerySet[RecipientList]) -> None:
         def do(row: RecipientList) -> str:
-            delete_list(row, by_label=get_actor(request).email)
+            delete_list(row, actor=get_actor(request).email)
             return "deleted."
 
         act_on_each(request, queryset, do, refusals=(ListRefused,))
@@ -125,13 +125,13 @@ class AttributeLabelAdmin(OperatorAdmin):
             kind=obj.kind,
             key=form.cleaned_data["key"],
             label=obj.label,
-            by_label=get_actor(request).email,
+            actor=get_actor(request).email,
             present=AttributeLabel.objects.get(pk=obj.pk) if change else None,
         )
         obj.pk = saved.pk
 
     def delete_model(self, request: HttpRequest, obj: AttributeLabel) -> None:
-        delete_label(obj, by_label=get_actor(request).email)
+        delete_label(obj, actor=get_actor(request).email)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AttributeLabel]) -> None:
         for label in queryset.select_related("domain"):

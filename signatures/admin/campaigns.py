@@ -181,10 +181,10 @@ class CampaignAdmin(OperatorAdmin):
         by, groups = get_actor(request).email, form.cleaned_data.get("groups") or []
         details = form.get_details()  # type: ignore[attr-defined]
         if change:
-            change_campaign(obj, details, groups=groups, by_label=by)
+            change_campaign(obj, details, groups=groups, actor=by)
         else:
-            obj.pk = create_campaign(obj.domain, details, groups=groups, by_label=by).pk
-        set_audience(obj, form.cleaned_data["audience"] or [], by_label=by)
+            obj.pk = create_campaign(obj.domain, details, groups=groups, actor=by).pk
+        set_audience(obj, form.cleaned_data["audience"] or [], actor=by)
         obj.refresh_from_db()
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -203,7 +203,7 @@ class CampaignAdmin(OperatorAdmin):
                 one.get_details(),
                 upload=one.cleaned_data.get("picture"),
                 banner=present,
-                by_label=get_actor(request).email,
+                actor=get_actor(request).email,
             )
             if present is None:
                 formset.new_objects.append(saved)
@@ -212,7 +212,7 @@ class CampaignAdmin(OperatorAdmin):
 
     def _act(self, request: HttpRequest, rows: QuerySet[Campaign], act: Any, said: str) -> None:
         def do(campaign: Campaign) -> str:
-            act(campaign, by_label=get_actor(request).email)
+            act(campaign, actor=get_actor(request).email)
             return said
 
         act_on_each(request, rows.select_related("domain"), do, refusals=(CampaignRefused,))
@@ -278,7 +278,7 @@ class BannerAdmin(OperatorAdmin):
     @admin.action(description="Archive")
     def archive(self, request: HttpRequest, queryset: QuerySet[Banner]) -> None:
         def do(banner: Banner) -> str:
-            archive_banner(banner, by_label=get_actor(request).email)
+            archive_banner(banner, actor=get_actor(request).email)
             return "archived."
 
         act_on_each(request, queryset, do)
@@ -305,6 +305,6 @@ class BannerPlaceAdmin(OperatorAdmin):
             form.get_details(),  # type: ignore[attr-defined]
             upload=form.cleaned_data["picture"],
             drop_picture=form.cleaned_data["drop_picture"],
-            by_label=get_actor(request).email,
+            actor=get_actor(request).email,
         )
         obj.refresh_from_db()

@@ -37,9 +37,7 @@ class DecisionKeyAdmin(ReadOnlyAdmin):
         by = get_actor(request)
 
         def act(key: DecisionKey) -> str:
-            return (
-                "is taken back." if revoke_key(key, actor_label=by.email) else "had been taken back already."
-            )
+            return "is taken back." if revoke_key(key, actor=by.email) else "had been taken back already."
 
         act_on_each(request, rows.select_related("domain"), act)
 

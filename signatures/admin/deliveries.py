@@ -24,7 +24,7 @@ TASK = "signatures.tasks.deliver_signatures"
 
 
 def _start(run: DeliveryRun, by: User) -> str:
-    start_delivery(run, by_label=by.email, by=by)
+    start_delivery(run, actor=by.email, by=by)
     enqueue(TASK, run_id=run.pk)
     return f"delivery {run.pk} to {run.planned} mailboxes is queued."
 
@@ -43,7 +43,7 @@ class DeliveringConnectionAdmin(ConnectionAdmin):
         by = get_actor(request)
 
         def act(connection: Connection) -> str:
-            run = plan_delivery(connection.domain, by_label=by.email, by=by)
+            run = plan_delivery(connection.domain, actor=by.email, by=by)
             return (
                 f"{run.planned} mailboxes would change, {run.unchanged} hold theirs already, "
                 f"{run.refused} cannot get theirs. Start it on the deliveries’ page."
@@ -56,7 +56,7 @@ class DeliveringConnectionAdmin(ConnectionAdmin):
         by = get_actor(request)
 
         def act(connection: Connection) -> str:
-            run = plan_delivery(connection.domain, by_label=by.email, by=by)
+            run = plan_delivery(connection.domain, actor=by.email, by=by)
             return (
                 _start(run, by) if run.planned else "every mailbox that can be written holds its signature."
             )
@@ -100,7 +100,7 @@ class DeliveryRunAdmin(ReadOnlyAdmin):
     @admin.action(description="Resume stopped deliveries")
     def resume(self, request: HttpRequest, rows: QuerySet[DeliveryRun]) -> None:
         def act(run: DeliveryRun) -> str:
-            resume_delivery(run, by_label=get_actor(request).email)
+            resume_delivery(run, actor=get_actor(request).email)
             enqueue(TASK, run_id=run.pk)
             return "goes on with the mailboxes that are left."
 

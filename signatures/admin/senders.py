@@ -95,7 +95,7 @@ class GroupAdmin(OperatorAdmin):
             return
         order = list(get_group_order(obj.domain).exclude(pk=obj.pk))
         order.insert(form.cleaned_data["place"] - 1, obj.pk)
-        reorder_groups(obj.domain, order, actor_label=get_actor(request).email)
+        reorder_groups(obj.domain, order, actor=get_actor(request).email)
 
 
 def _list_fields(source: Source) -> tuple[str, ...]:
@@ -127,4 +127,4 @@ class SenderAdmin(OperatorAdmin):
         return OwnValuesForm
 
     def save_model(self, request: HttpRequest, obj: Sender, form: forms.ModelForm, change: bool) -> None:
-        set_own_values(obj, form.get_values(), actor_label=get_actor(request).email)  # type: ignore[attr-defined]
+        set_own_values(obj, form.get_values(), actor=get_actor(request).email)  # type: ignore[attr-defined]

@@ -107,7 +107,7 @@ class TemplateAdmin(OperatorAdmin):
             obj.domain,
             name=obj.name,
             source=form.cleaned_data["source"],
-            by_label=by.email,
+            actor=by.email,
             by=by,
             template=Template.objects.get(pk=obj.pk) if change else None,
         )
@@ -142,7 +142,7 @@ class AssignmentAdmin(OperatorAdmin):
             template=obj.template,
             group=obj.group,
             sender=obj.sender,
-            actor_label=get_actor(request).email,
+            actor=get_actor(request).email,
         )
         if saved:
             obj.pk = saved.pk
@@ -154,7 +154,7 @@ class AssignmentAdmin(OperatorAdmin):
             template=None,
             group=obj.group,
             sender=obj.sender,
-            actor_label=get_actor(request).email,
+            actor=get_actor(request).email,
         )
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> None:

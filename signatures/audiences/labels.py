@@ -104,7 +104,7 @@ def group_attributes(names: Names) -> list[tuple[str, list[tuple[Attribute, str]
 
 @transaction.atomic
 def save_label(
-    domain: Domain, *, kind: str, key: str, label: str, by_label: str, present: AttributeLabel | None = None
+    domain: Domain, *, kind: str, key: str, label: str, actor: str, present: AttributeLabel | None = None
 ) -> AttributeLabel:
     """Give what Outreach knows by a number this label."""
     row = (
@@ -115,17 +115,17 @@ def save_label(
     row.kind, row.key, row.label = kind, key, label
     row.full_clean(exclude=["domain"])
     row.save()
-    record_act("label given", domain=domain, actor_label=by_label, detail=f"{kind} {key}: {label}")
+    record_act("label given", domain=domain, actor_label=actor, detail=f"{kind} {key}: {label}")
     return row
 
 
 @transaction.atomic
-def delete_label(label: AttributeLabel, *, by_label: str) -> None:
+def delete_label(label: AttributeLabel, *, actor: str) -> None:
     """Delete the label; what had it is shown by its number again, and audiences stay as they are."""
     record_act(
         "label removed",
         domain=label.domain,
-        actor_label=by_label,
+        actor_label=actor,
         detail=f"{label.kind} {label.key}: {label.label}",
     )
     label.delete()

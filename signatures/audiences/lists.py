@@ -30,7 +30,7 @@ class ListRefused(Exception):
 
 
 def save_list(
-    domain: Domain, file: BinaryIO, *, name: str, by_label: str, present: RecipientList | None = None
+    domain: Domain, file: BinaryIO, *, name: str, actor: str, present: RecipientList | None = None
 ) -> tuple[RecipientList, int]:
     """Make the list hold exactly what the file says; return it and how many entries it has.
 
@@ -40,7 +40,7 @@ def save_list(
     check_file(file)
     with transaction.atomic():
         if present is None:
-            row = RecipientList.objects.create(domain=domain, name=name, created_by_label=by_label)
+            row = RecipientList.objects.create(domain=domain, name=name, created_by_label=actor)
         else:
             row = RecipientList.objects.select_for_update().get(pk=present.pk, domain=domain)
             row.name = name
@@ -58,7 +58,7 @@ def save_list(
         record_act(
             "recipient list made" if present is None else "recipient list replaced",
             domain=domain,
-            actor_label=by_label,
+            actor_label=actor,
             object_ref=f"recipient list {row.pk}",
             detail=f"{row.name}: {count:,} entries",
         )
@@ -71,7 +71,7 @@ def _entries(file: BinaryIO) -> Iterator[Entry]:
 
 
 @transaction.atomic
-def delete_list(recipient_list: RecipientList, *, by_label: str) -> None:
+def delete_list(recipient_list: RecipientList, *, actor: str) -> None:
     """Delete the list. Raises: ListRefused while a campaign's audience names it, naming the campaigns."""
     row = (
         RecipientList.objects.select_for_update(of=("self",))
@@ -85,7 +85,7 @@ def delete_list(recipient_list: RecipientList, *, by_label: str) -> None:
     record_act(
         "recipient list deleted",
         domain=row.domain,
-        actor_label=by_label,
+        actor_label=actor,
         object_ref=f"recipient list {row.pk}",
         detail=row.name,
     )

@@ -19,7 +19,7 @@ def save_template(
     *,
     name: str,
     source: str,
-    by_label: str,
+    actor: str,
     template: Template | None = None,
     by: User | None = None,
 ) -> TemplateVersion:
@@ -50,14 +50,14 @@ def save_template(
         fields=list(compiled.fields),
         warnings=[str(warning) for warning in compiled.warnings],
         created_by=by,
-        created_by_label=by_label,
+        created_by_label=actor,
     )
     template.current = version
     template.save(update_fields=["current"])
     record_act(
         "template saved",
         domain=domain,
-        actor_label=by_label,
+        actor_label=actor,
         object_ref=f"template {template.pk}",
         detail=str(version),
     )
@@ -71,7 +71,7 @@ def _is_same(version: TemplateVersion, source: str, html: str) -> bool:
 
 
 @transaction.atomic
-def install_starters(domain: Domain, *, by_label: str) -> list[Template]:
+def install_starters(domain: Domain, *, actor: str) -> list[Template]:
     """A domain without templates has the shipped ones, the first assigned to its default group.
 
     Returns those installed now: none where the domain has any template already.
@@ -80,13 +80,13 @@ def install_starters(domain: Domain, *, by_label: str) -> list[Template]:
         return []
     installed = []
     for starter in STARTERS:
-        version = save_template(domain, name=starter.name, source=starter.source, by_label=by_label)
+        version = save_template(domain, name=starter.name, source=starter.source, actor=actor)
         version.template.description = starter.description[:255]
         version.template.save(update_fields=["description"])
         installed.append(version.template)
     default = Group.objects.filter(domain=domain, is_default=True).first()
     if installed and default and not Assignment.objects.filter(group=default).exists():
-        assign_template(domain, template=installed[0], group=default, actor_label=by_label)
+        assign_template(domain, template=installed[0], group=default, actor=actor)
     return installed
 
 
@@ -97,7 +97,7 @@ def assign_template(
     template: Template | None,
     group: Group | None = None,
     sender: Sender | None = None,
-    actor_label: str,
+    actor: str,
 ) -> Assignment | None:
     """Assign the template to the group, or to the one sender; None removes its own assignment.
 
@@ -111,10 +111,10 @@ def assign_template(
     if template is None:
         removed, _ = Assignment.objects.filter(domain=domain, group=group, sender=sender).delete()
         if removed:
-            record_act("template unassigned", domain=domain, actor_label=actor_label, detail=f"From {owner}")
+            record_act("template unassigned", domain=domain, actor_label=actor, detail=f"From {owner}")
         return None
     assignment, _ = Assignment.objects.update_or_create(
         domain=domain, group=group, sender=sender, defaults={"template": template}
     )
-    record_act("template assigned", domain=domain, actor_label=actor_label, detail=f"{template} to {owner}")
+    record_act("template assigned", domain=domain, actor_label=actor, detail=f"{template} to {owner}")
     return assignment

@@ -39,7 +39,7 @@ def save_banner(
     *,
     upload: Any = None,
     banner: Banner | None = None,
-    by_label: str,
+    actor: str,
 ) -> Banner:
     """The campaign's banner is as `details` say, with the uploaded picture cut to the place's size.
 
@@ -68,7 +68,7 @@ def save_banner(
     record_act(
         "banner added" if banner is None else "banner changed",
         domain=campaign.domain,
-        actor_label=by_label,
+        actor_label=actor,
         object_ref=f"banner {row.pk}",
         detail=f"{row.name} of {campaign.name}, {told}",
     )
@@ -76,7 +76,7 @@ def save_banner(
 
 
 @transaction.atomic
-def archive_banner(banner: Banner, *, by_label: str) -> None:
+def archive_banner(banner: Banner, *, actor: str) -> None:
     """The banner shows no more; its results and its picture stay."""
     row = Banner.objects.select_related("campaign__domain").get(pk=banner.pk)
     if row.archived_at is not None:
@@ -88,7 +88,7 @@ def archive_banner(banner: Banner, *, by_label: str) -> None:
     record_act(
         "banner archived",
         domain=row.campaign.domain,
-        actor_label=by_label,
+        actor_label=actor,
         object_ref=f"banner {row.pk}",
         detail=f"{row.name} of {row.campaign.name}",
     )
@@ -108,7 +108,7 @@ class PlaceDetails:
 
 @transaction.atomic
 def change_place(
-    domain: Domain, details: PlaceDetails, *, upload: Any = None, drop_picture: bool = False, by_label: str
+    domain: Domain, details: PlaceDetails, *, upload: Any = None, drop_picture: bool = False, actor: str
 ) -> list[str]:
     """The place for banners is as `details` say; return the names of what changed.
 
@@ -134,7 +134,7 @@ def change_place(
         place.save()
         BannerPlace.objects.touch(domain)
         record_act(
-            "banner place changed", domain=domain, actor_label=by_label, detail=", ".join(sorted(changed))
+            "banner place changed", domain=domain, actor_label=actor, detail=", ".join(sorted(changed))
         )
     return changed
 

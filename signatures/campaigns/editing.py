@@ -43,22 +43,22 @@ class Details:
 
 @transaction.atomic
 def create_campaign(
-    domain: Domain, details: Details, *, groups: Collection[Group] = (), by_label: str
+    domain: Domain, details: Details, *, groups: Collection[Group] = (), actor: str
 ) -> Campaign:
     """The domain has a new campaign. It is paused, so that nothing shows before somebody starts it."""
     refuse(check_campaign(asdict(details)))
-    campaign = Campaign(domain=domain, **asdict(details), paused_at=timezone.now(), created_by_label=by_label)
+    campaign = Campaign(domain=domain, **asdict(details), paused_at=timezone.now(), created_by_label=actor)
     campaign.full_clean(exclude=["domain"])
     campaign.save()
     campaign.groups.set(_belonging(domain, groups))
     AudienceTally.objects.create(campaign=campaign)
-    _changed(campaign, "campaign made", by_label=by_label, detail=campaign.name)
+    _changed(campaign, "campaign made", actor=actor, detail=campaign.name)
     return campaign
 
 
 @transaction.atomic
 def change_campaign(
-    campaign: Campaign, details: Details, *, groups: Collection[Group], by_label: str
+    campaign: Campaign, details: Details, *, groups: Collection[Group], actor: str
 ) -> list[str]:
     """The campaign is as `details` and `groups` say; return the names of what changed. Nothing changed: no act."""
     row = _lock(campaign)
@@ -75,12 +75,12 @@ def change_campaign(
         changed.append("groups")
         told.append("groups: " + (", ".join(group.name for group in belonging) or "all"))
     if changed:
-        _changed(row, "campaign changed", by_label=by_label, detail=f"{row.name}: {'; '.join(told)}")
+        _changed(row, "campaign changed", actor=actor, detail=f"{row.name}: {'; '.join(told)}")
     return changed
 
 
 @transaction.atomic
-def set_audience(campaign: Campaign, stored: Any, *, by_label: str) -> tuple[Condition, ...]:
+def set_audience(campaign: Campaign, stored: Any, *, actor: str) -> tuple[Condition, ...]:
     """The campaign is for recipients of whom all conditions hold, and counts anew whom its audience matches.
 
     stored: conditions as `Condition.as_json` writes them. Raises: AudienceError, and nothing was changed.
@@ -99,19 +99,19 @@ def set_audience(campaign: Campaign, stored: Any, *, by_label: str) -> tuple[Con
     )
     # Attributes and comparisons, not values: a typed address or name has no place in the ledger.
     said = "; ".join(f"{one.attribute.label} {one.operator}" for one in conditions) or "everybody"
-    _changed(row, "audience changed", by_label=by_label, detail=f"{row.name}: {said}")
+    _changed(row, "audience changed", actor=actor, detail=f"{row.name}: {said}")
     return conditions
 
 
 @transaction.atomic
-def copy_campaign(campaign: Campaign, *, by_label: str) -> Campaign:
+def copy_campaign(campaign: Campaign, *, actor: str) -> Campaign:
     """There is a second campaign like this one, paused, with the banners that are not archived."""
     row = _lock(campaign)
     copy = create_campaign(
         row.domain,
         read_details(Details, vars(row) | {"name": f"Copy of {row.name}"[:NAME_LENGTH]}),
         groups=list(row.groups.all()),
-        by_label=by_label,
+        actor=actor,
     )
     copy.audience = row.audience
     copy.save(update_fields=["audience"])
@@ -128,7 +128,7 @@ def copy_campaign(campaign: Campaign, *, by_label: str) -> Campaign:
 
 
 @transaction.atomic
-def start_campaign(campaign: Campaign, *, by_label: str) -> None:
+def start_campaign(campaign: Campaign, *, actor: str) -> None:
     """The campaign shows whenever its schedule says so. Raises: CampaignRefused without a banner."""
     row = _lock(campaign)
     if row.paused_at is None:
@@ -137,40 +137,40 @@ def start_campaign(campaign: Campaign, *, by_label: str) -> None:
         raise CampaignRefused(f"“{row.name}” has no banner to show. Add one, then start it.")
     row.paused_at = None
     row.save(update_fields=["paused_at"])
-    _changed(row, "campaign started", by_label=by_label, detail=row.name)
+    _changed(row, "campaign started", actor=actor, detail=row.name)
 
 
 @transaction.atomic
-def pause_campaign(campaign: Campaign, *, by_label: str) -> None:
+def pause_campaign(campaign: Campaign, *, actor: str) -> None:
     """The campaign does not show until it is started again; those after it in the order do."""
     row = _lock(campaign)
     if row.paused_at is not None:
         return
     row.paused_at = timezone.now()
     row.save(update_fields=["paused_at"])
-    _changed(row, "campaign paused", by_label=by_label, detail=row.name)
+    _changed(row, "campaign paused", actor=actor, detail=row.name)
 
 
 @transaction.atomic
-def archive_campaign(campaign: Campaign, *, by_label: str) -> None:
+def archive_campaign(campaign: Campaign, *, actor: str) -> None:
     """The campaign shows no more and leaves the lists; its results stay."""
     row = _lock_any(campaign)
     if row.archived_at is not None:
         return
     row.archived_at = timezone.now()
     row.save(update_fields=["archived_at"])
-    _changed(row, "campaign archived", by_label=by_label, detail=row.name)
+    _changed(row, "campaign archived", actor=actor, detail=row.name)
 
 
 @transaction.atomic
-def bring_back_campaign(campaign: Campaign, *, by_label: str) -> None:
+def bring_back_campaign(campaign: Campaign, *, actor: str) -> None:
     """An archived campaign is in the lists again, paused."""
     row = _lock_any(campaign)
     if row.archived_at is None:
         return
     row.archived_at, row.paused_at = None, row.paused_at or timezone.now()
     row.save(update_fields=["archived_at", "paused_at"])
-    _changed(row, "campaign brought back", by_label=by_label, detail=row.name)
+    _changed(row, "campaign brought back", actor=actor, detail=row.name)
 
 
 def _lock_any(campaign: Campaign) -> Campaign:
@@ -198,14 +198,14 @@ def _say(value: Any) -> str:
     return "none" if value in (None, "") else str(value)
 
 
-def _changed(campaign: Campaign, action: str, *, by_label: str, detail: str) -> None:
+def _changed(campaign: Campaign, action: str, *, actor: str, detail: str) -> None:
     """The act is in the ledger, what the campaign is now is kept, and every process reads the ruleset anew."""
     BannerPlace.objects.touch(campaign.domain)
     keep_edition(campaign)
     record_act(
         action,
         domain=campaign.domain,
-        actor_label=by_label,
+        actor_label=actor,
         object_ref=f"campaign {campaign.pk}",
         detail=detail,
     )

@@ -39,7 +39,7 @@ class NewKey:
     text: str
 
 
-def make_key(domain: Domain, name: str, *, actor_label: str) -> NewKey:
+def make_key(domain: Domain, name: str, *, actor: str) -> NewKey:
     """Create a key; its text is returned once, and kept as a digest."""
     text = f"csk_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
@@ -48,19 +48,19 @@ def make_key(domain: Domain, name: str, *, actor_label: str) -> NewKey:
             name=name,
             prefix=text[:PREFIX_LENGTH],
             key_sha256=_digest(text),
-            created_by_label=actor_label,
+            created_by_label=actor,
         )
         record_act(
             "decision key made",
             domain=domain,
-            actor_label=actor_label,
+            actor_label=actor,
             object_ref=str(row.pk),
             detail=str(row),
         )
     return NewKey(row, text)
 
 
-def revoke_key(row: DecisionKey, *, actor_label: str) -> bool:
+def revoke_key(row: DecisionKey, *, actor: str) -> bool:
     """Revoke the key; return False where it was revoked already."""
     with transaction.atomic():
         is_ours = DecisionKey.objects.filter(pk=row.pk, revoked_at=None).update(revoked_at=timezone.now())
@@ -68,7 +68,7 @@ def revoke_key(row: DecisionKey, *, actor_label: str) -> bool:
             record_act(
                 "decision key revoked",
                 domain=row.domain,
-                actor_label=actor_label,
+                actor_label=actor,
                 object_ref=str(row.pk),
                 detail=str(row),
             )

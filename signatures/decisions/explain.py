@@ -98,17 +98,17 @@ def explain_banner(
     address: str,
     *,
     at: datetime,
-    actor_label: str,
+    actor: str,
     names: Names,
     image_ids: Mapping[int, int] | None = None,
 ) -> Explanation:
     """Return what `sender` shows to `address` at `at`, and why.
 
     address: '' where nobody is known. ruleset: of every campaign that is not archived.
-    actor_label: the person in whose name the recipient is looked up, where an audience needs their record.
+    actor: the person in whose name the recipient is looked up, where an audience needs their record.
     image_ids: banner id -> the image it had at `at`, for those that had another one than now.
     """
-    facts, answers = _find_facts(domain, ruleset, address, at=at, actor_label=actor_label)
+    facts, answers = _find_facts(domain, ruleset, address, at=at, actor=actor)
     choice, verdicts = explain_choice(
         ruleset.campaigns, SenderFacts(sender.pk, sender.group_id), facts, at=at, zone=ruleset.zone
     )
@@ -135,14 +135,14 @@ def explain_banner(
 
 
 def _find_facts(
-    domain: Domain, ruleset: Ruleset, address: str, *, at: datetime, actor_label: str
+    domain: Domain, ruleset: Ruleset, address: str, *, at: datetime, actor: str
 ) -> tuple[RecipientFacts | None, _Answers]:
     """Return what the choice knows of the recipient at `at`, and which conditions hold for them."""
     if not address:
         return None, _Answers({}, "Unknown recipient: selected by sender, group and date.")
     needed = frozenset().union(*map(get_needed, ruleset.audiences.values()))
     question = make_question(domain, address, ruleset, asked=needed)
-    answers = _find_out(question, ruleset, actor_label=actor_label)
+    answers = _find_out(question, ruleset, actor=actor)
     matched = frozenset(
         pk
         for pk, conditions in ruleset.audiences.items()
@@ -166,12 +166,12 @@ def _tell(
     )
 
 
-def _find_out(question: Question, ruleset: Ruleset, *, actor_label: str) -> _Answers:
+def _find_out(question: Question, ruleset: Ruleset, *, actor: str) -> _Answers:
     """Return which conditions of the ruleset's audiences hold for the recipient."""
     local = question.judge_local()
     if not question.asked:
         return _Answers(local, "No audience needs prospect fields, so the recipient was not looked up.")
-    looked_up = ask_outreach(question, within=PERSON_WAITS_SECONDS, actor_label=actor_label, job=JOB)
+    looked_up = ask_outreach(question, within=PERSON_WAITS_SECONDS, actor=actor, job=JOB)
     return _Answers({**local, **looked_up.conditions}, _say(looked_up, question, zone=ruleset.zone))
 
 

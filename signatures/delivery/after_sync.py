@@ -67,14 +67,14 @@ def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
     changed = _get_changed_senders(connection, following.delivered_until)
     if not changed:
         return None
-    run = plan_delivery(domain, by_label=AUTOMATIC, sender_ids=changed, keeps_restored=True)
+    run = plan_delivery(domain, actor=AUTOMATIC, sender_ids=changed, keeps_restored=True)
     if not run.planned:
         note_delivered(connection, now)
         drop_run(run)
         return None
     DeliveryRun.objects.filter(pk=run.pk).update(covers_until=now)
     try:
-        return start_delivery(run, by_label=AUTOMATIC)
+        return start_delivery(run, actor=AUTOMATIC)
     except DeliveryBlocked:
         drop_run(run)  # one is running; the next sync finds these changes again
         return None

@@ -43,7 +43,7 @@ class DriftReport:
         return bool(self.edited or self.missing)
 
 
-def check_drift(domain: Domain, *, job: str = "drift check", actor_label: str = "") -> DriftReport:
+def check_drift(domain: Domain, *, job: str = "drift check", actor: str = "") -> DriftReport:
     """Return how the mailboxes we placed signatures in compare with that, by one live listing.
 
     untouched: mailboxes in which we have placed nothing.
@@ -52,7 +52,7 @@ def check_drift(domain: Domain, *, job: str = "drift check", actor_label: str = 
     connection = _get_readable(domain)
     report = DriftReport()
     seen: set[str] = set()
-    for records in _in_chunks(list_mailboxes(connection, job=job, actor_label=actor_label)):
+    for records in _in_chunks(list_mailboxes(connection, job=job, actor_label=actor)):
         _compare(connection, records, report)
         seen.update(record.remote_id for record in records)
     placed = Placement.objects.filter(domain=domain, account_key__in=get_account_keys(connection))
@@ -60,7 +60,7 @@ def check_drift(domain: Domain, *, job: str = "drift check", actor_label: str = 
     return report
 
 
-def check_sender(sender: Sender, *, actor_label: str) -> DriftReport:
+def check_sender(sender: Sender, *, actor: str) -> DriftReport:
     """Return how one person's mailboxes compare with what we placed, each read from Outreach now.
 
     Raises: as check_drift.
@@ -74,7 +74,7 @@ def check_sender(sender: Sender, *, actor_label: str) -> DriftReport:
             person_remote_id=person_id,
             mailbox_remote_id=mailbox.remote_id,
             job="mailbox check",
-            actor_label=actor_label,
+            actor_label=actor,
         )
         if held is None:
             report.missing.append(mailbox.remote_id)

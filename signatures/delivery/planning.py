@@ -66,7 +66,7 @@ class Plan:
 def plan_delivery(
     domain: Domain,
     *,
-    by_label: str,
+    actor: str,
     by: User | None = None,
     overwrite_edits: bool = False,
     sender_ids: Sequence[int] | None = None,
@@ -78,16 +78,14 @@ def plan_delivery(
     keeps_restored: leave mailboxes alone that were given their original back since our last write.
     Raises: DeliveryBlocked.
     """
-    run = open_plan(
-        domain, by_label=by_label, by=by, overwrite_edits=overwrite_edits, is_whole=sender_ids is None
-    )
+    run = open_plan(domain, actor=actor, by=by, overwrite_edits=overwrite_edits, is_whole=sender_ids is None)
     return fill_plan(run.pk, sender_ids=sender_ids, keeps_restored=keeps_restored) or run
 
 
 def open_plan(
     domain: Domain,
     *,
-    by_label: str,
+    actor: str,
     by: User | None = None,
     overwrite_edits: bool = False,
     is_whole: bool = True,
@@ -108,7 +106,7 @@ def open_plan(
         state=DeliveryRunState.PLANNING,
         queued_at=timezone.now(),
         started_by=by,
-        started_by_label=by_label,
+        started_by_label=actor,
         overwrites_edits=overwrite_edits,
         covers_until=timezone.now() if is_whole else None,
     )

@@ -71,7 +71,7 @@ NOT_EDITABLE = Refusal(
 )
 
 
-def start_restore(connection: Connection, *, by_label: str, only_sender: Sender | None = None) -> DeliveryRun:
+def start_restore(connection: Connection, *, actor: str, only_sender: Sender | None = None) -> DeliveryRun:
     """A restore of every original not yet given back is queued; one that is under way is returned as it is.
 
     Deliveries that have not begun, wait or halted are given up for it; a disconnect, which puts everything back,
@@ -101,7 +101,7 @@ def start_restore(connection: Connection, *, by_label: str, only_sender: Sender 
                 kind=DeliveryRun.Kind.RESTORE,
                 state=DeliveryRunState.QUEUED,
                 queued_at=timezone.now(),
-                started_by_label=by_label,
+                started_by_label=actor,
             )
             for rows in _plan_chunks(run, only_sender):
                 Delivery.objects.bulk_create(rows, batch_size=200)
@@ -111,7 +111,7 @@ def start_restore(connection: Connection, *, by_label: str, only_sender: Sender 
                 "restore started",
                 domain=run.domain,
                 connection=connection,
-                actor_label=by_label,
+                actor_label=actor,
                 job=run.job_label,
                 detail=f"{run.planned} mailboxes",
             )
@@ -235,7 +235,7 @@ def restore_connection(connection_id: UUID | str) -> DeliveryRun | None:
     run = get_disconnect_restore(connection)
     if run is not None and _report(run):  # killed between its end and the report of it
         return run
-    run = start_restore(connection, by_label=connection.disconnect_requested_by_label)
+    run = start_restore(connection, actor=connection.disconnect_requested_by_label)
     return carry_out_restore(run.pk)
 
 

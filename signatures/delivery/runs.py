@@ -40,7 +40,7 @@ def load_run(run_id: int) -> DeliveryRun:
     return DeliveryRun.objects.select_related("domain", "connection", "connection__domain").get(pk=run_id)
 
 
-def start_delivery(run: DeliveryRun, *, by_label: str, by: User | None = None) -> DeliveryRun:
+def start_delivery(run: DeliveryRun, *, actor: str, by: User | None = None) -> DeliveryRun:
     """Queue the planned run, for `carry_out`. An earlier one that halted is given up for it.
 
     Raises: DeliveryBlocked, where writing is not allowed, another run is unfinished, or this one has started.
@@ -52,15 +52,15 @@ def start_delivery(run: DeliveryRun, *, by_label: str, by: User | None = None) -
                 pk=run.pk
             )
             give_up(halted.values_list("pk", flat=True), f"Given up for delivery {run.pk}.")
-            _queue(run, DeliveryRunState.PLANNED, started_by=by, started_by_label=by_label)
-            _record(run, "delivery started", by_label)
+            _queue(run, DeliveryRunState.PLANNED, started_by=by, started_by_label=actor)
+            _record(run, "delivery started", actor)
     except IntegrityError as error:
         raise DeliveryBlocked("A delivery is running already. Wait until it has ended.") from error
     run.refresh_from_db()
     return run
 
 
-def resume_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
+def resume_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
     """Queue a halted run again, with what is left; a restore also with what it could not put back.
 
     Raises: DeliveryBlocked.
@@ -70,7 +70,7 @@ def resume_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
         with transaction.atomic():
             _queue(run, DeliveryRunState.HALTED)
             _plan_owed_again(run)
-            _record(run, f"{run.job_label.split()[0]} resumed", by_label)
+            _record(run, f"{run.job_label.split()[0]} resumed", actor)
     except IntegrityError as error:
         raise DeliveryBlocked("Another delivery is running. Wait until it has ended.") from error
     run.refresh_from_db()
@@ -96,19 +96,19 @@ def _queue(run: DeliveryRun, expected: DeliveryRunState, **changes: object) -> N
         raise DeliveryBlocked("This plan was started or replaced meanwhile. Plan again.")
 
 
-def _record(run: DeliveryRun, act: str, by_label: str) -> None:
+def _record(run: DeliveryRun, act: str, actor: str) -> None:
     record_act(
         act,
         domain=run.domain,
         connection=run.connection,
-        actor_label=by_label,
+        actor_label=actor,
         job=run.job_label,
         detail=f"{run.planned} mailboxes",
     )
 
 
 @transaction.atomic
-def stop_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
+def stop_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
     """End a run that waits or asks; the mailboxes it had not reached keep what they hold.
 
     Raises: DeliveryBlocked, where it is at work or over; where it is a restore that asks, which ends by being
@@ -123,13 +123,13 @@ def stop_delivery(run: DeliveryRun, *, by_label: str) -> DeliveryRun:
         raise DeliveryBlocked("This restore belongs to a disconnect. Stop it on the Outreach page.")
     if idle.kind == DeliveryRun.Kind.RESTORE and idle.state == DeliveryRunState.HALTED:
         raise DeliveryBlocked("A halted restore can only be continued.")
-    give_up([run.pk], f"Stopped by {by_label}.")
+    give_up([run.pk], f"Stopped by {actor}.")
     run.refresh_from_db()
     record_act(
         f"{run.job_label.split()[0]} stopped",
         domain=run.domain,
         connection=run.connection,
-        actor_label=by_label,
+        actor_label=actor,
         job=run.job_label,
         detail=f"{run.skipped} mailboxes left as they are",
     )

@@ -28,7 +28,7 @@ class VariableRefused(Exception):
     """The variable cannot be turned on; the message says why, to a person."""
 
 
-def start_test(domain: Domain, variable: str, *, actor_label: str) -> VariableTest:
+def start_test(domain: Domain, variable: str, *, actor: str) -> VariableTest:
     """Start a test of this variable, in place of an earlier one; it waits for its image to be requested.
 
     Raises: VariableRefused for what cannot be a variable.
@@ -36,8 +36,8 @@ def start_test(domain: Domain, variable: str, *, actor_label: str) -> VariableTe
     _check(variable)
     with transaction.atomic():
         VariableTest.objects.filter(domain=domain).delete()
-        test = VariableTest.objects.create(domain=domain, variable=variable, started_by_label=actor_label)
-        record_act("variable test started", domain=domain, actor_label=actor_label, detail=variable)
+        test = VariableTest.objects.create(domain=domain, variable=variable, started_by_label=actor)
+        record_act("variable test started", domain=domain, actor_label=actor, detail=variable)
     return test
 
 
@@ -79,7 +79,7 @@ def mask(address: str) -> str:
     return f"{local[:1]}…@{first[:1]}….{rest[:20]}" if first else f"{local[:1]}…@{domain[:1]}…"
 
 
-def turn_on(domain: Domain, variable: str, *, typed: str = "", actor_label: str) -> None:
+def turn_on(domain: Domain, variable: str, *, typed: str = "", actor: str) -> None:
     """Put the variable into signatures, from their next delivery on.
 
     typed: the domain's name, for a person who turns it on without a test that showed an address.
@@ -94,15 +94,15 @@ def turn_on(domain: Domain, variable: str, *, typed: str = "", actor_label: str)
             "to turn it on without one."
         )
     how = "a test mail showed it" if is_shown else "confirmed without a test"
-    _set(domain, variable, actor_label=actor_label, detail=f"{variable}, {how}")
+    _set(domain, variable, actor=actor, detail=f"{variable}, {how}")
 
 
-def turn_off(domain: Domain, *, actor_label: str) -> None:
+def turn_off(domain: Domain, *, actor: str) -> None:
     """Leave the variable out of signatures, from their next delivery on."""
-    _set(domain, "", actor_label=actor_label, detail="off")
+    _set(domain, "", actor=actor, detail="off")
 
 
-def _set(domain: Domain, variable: str, *, actor_label: str, detail: str) -> None:
+def _set(domain: Domain, variable: str, *, actor: str, detail: str) -> None:
     RecipientPrivacy.objects.for_domain(domain, create=True)
     with transaction.atomic():
         if (
@@ -111,7 +111,7 @@ def _set(domain: Domain, variable: str, *, actor_label: str, detail: str) -> Non
             .update(recipient_variable=variable)
         ):
             BannerPlace.objects.touch(domain)
-            record_act("recipient variable changed", domain=domain, actor_label=actor_label, detail=detail)
+            record_act("recipient variable changed", domain=domain, actor_label=actor, detail=detail)
 
 
 def _check(variable: str) -> None:

@@ -142,14 +142,14 @@ def ask_outreach(
     *,
     within: float,
     network: str | None = None,
-    actor_label: str = "",
+    actor: str = "",
     job: str = "look-up",
 ) -> LookedUp:
     """Ask for the recipient's record where something needs it and nobody asked within the hour.
 
     within: seconds until this returns; an answer that comes later is kept for whoever asks next.
     network: that requests a banner image without login; the look-up then comes out of its share.
-    actor_label: the person who asks. That says nothing about who receives mail, so that such a look-up does not
+    actor: the person who asks. That says nothing about who receives mail, so that such a look-up does not
         count for the audiences.
     """
     if not question.asked:
@@ -158,7 +158,7 @@ def ask_outreach(
     row = question.get_rows().first()
     if row is not None and row.asked_at and row.asked_at > timezone.now() - LIFE:
         return _await_other(question, row, ends_at=ends_at)
-    claim = _HourClaim(question, network=network, is_tallied=bool(actor_label))
+    claim = _HourClaim(question, network=network, is_tallied=bool(actor))
     gap = look_up(
         get_connection(question.domain),
         question.address,
@@ -166,7 +166,7 @@ def ask_outreach(
         within=ends_at - time.monotonic(),
         claim=claim,
         job=job,
-        actor_label=actor_label,
+        actor_label=actor,
         background=network is not None,
     )
     if gap is Gap.ASKED_BEFORE:

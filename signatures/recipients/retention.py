@@ -92,7 +92,7 @@ def get_removable(domain: Domain, *, decision_days: int, event_days: int) -> Rem
     )
 
 
-def set_retention(domain: Domain, *, decision_days: int, event_days: int, actor_label: str) -> None:
+def set_retention(domain: Domain, *, decision_days: int, event_days: int, actor: str) -> None:
     """Set for how many days decisions and events are kept; older ones are removed in the next night."""
     before = RecipientPrivacy.objects.for_domain(domain, create=True)
     with transaction.atomic():
@@ -102,7 +102,7 @@ def set_retention(domain: Domain, *, decision_days: int, event_days: int, actor_
         record_act(
             "retention changed",
             domain=domain,
-            actor_label=actor_label,
+            actor_label=actor,
             detail=f"decisions {before.decision_days} → {decision_days} days, "
             f"views and clicks {before.event_days} → {event_days} days",
         )

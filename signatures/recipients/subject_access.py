@@ -78,11 +78,9 @@ def export_kept(domain: Domain, kept: Kept) -> dict[str, Any]:
     }
 
 
-def record_export(domain: Domain, kept: Kept, *, actor_label: str) -> None:
+def record_export(domain: Domain, kept: Kept, *, actor: str) -> None:
     """Note the export in the ledger, with the digest and no address."""
-    record_act(
-        "recipient exported", domain=domain, actor_label=actor_label, object_ref=kept.recipient_key[:16]
-    )
+    record_act("recipient exported", domain=domain, actor_label=actor, object_ref=kept.recipient_key[:16])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ class Erased:
     known: int
 
 
-def erase(domain: Domain, address: str, *, actor_label: str) -> Erased:
+def erase(domain: Domain, address: str, *, actor: str) -> Erased:
     """Remove everything kept about this address, and note it in the ledger, with the digest and no address.
 
     Impressions and clicks stay as counts: without the decision nothing leads from them to a recipient.
@@ -110,7 +108,7 @@ def erase(domain: Domain, address: str, *, actor_label: str) -> Erased:
         record_act(
             "recipient erased",
             domain=domain,
-            actor_label=actor_label,
+            actor_label=actor,
             object_ref=key[:16],
             detail=f"{count} decisions, {entries} list entries",
         )

@@ -66,7 +66,7 @@ def get_group_order(domain: Domain) -> QuerySet[Group, int]:
     return rows.order_by("position", "id").values_list("pk", flat=True)
 
 
-def reorder_groups(domain: Domain, ordered_ids: Sequence[int], *, actor_label: str) -> int:
+def reorder_groups(domain: Domain, ordered_ids: Sequence[int], *, actor: str) -> int:
     """The named groups come first, in this order, and everybody is in the group that then wins.
 
     ordered_ids: ids of groups of this domain, the default group left out (it is always last);
@@ -82,8 +82,6 @@ def reorder_groups(domain: Domain, ordered_ids: Sequence[int], *, actor_label: s
             groups[pk].position = position
         Group.objects.bulk_update(groups.values(), ["position"], batch_size=500)
         names = ", ".join(groups[pk].name for pk in ordered_ids)
-        record_act(
-            "groups reordered", domain=domain, actor_label=actor_label, detail=f"First: {names}"[:1000]
-        )
+        record_act("groups reordered", domain=domain, actor_label=actor, detail=f"First: {names}"[:1000])
     connection = get_connection(domain)
     return refresh_senders(connection, since=None).changed if connection else 0

@@ -139,7 +139,7 @@ def get_field_sources(sender: Sender) -> list[FieldSource]:
     return found
 
 
-def set_own_values(sender: Sender, values: Mapping[str, str], *, actor_label: str) -> Sender:
+def set_own_values(sender: Sender, values: Mapping[str, str], *, actor: str) -> Sender:
     """The sender keeps these values over what Outreach says; '' gives a field back to the mirror.
 
     values: merge field name -> text, sender fields only; fields not named stay as they are.
@@ -162,7 +162,7 @@ def set_own_values(sender: Sender, values: Mapping[str, str], *, actor_label: st
             record_act(
                 "sender values changed",
                 domain=sender.domain,
-                actor_label=actor_label,
+                actor_label=actor,
                 object_ref=sender.email,
                 detail=names,
             )

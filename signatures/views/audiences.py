@@ -44,7 +44,7 @@ def campaign_audience(request: HttpRequest, domain: Domain, pk: int) -> HttpResp
     if conditions is None:
         return _render_builder(request, found, builder, status=422)
     try:
-        set_audience(found, [one.as_json() for one in conditions], by_label=get_actor(request).email)
+        set_audience(found, [one.as_json() for one in conditions], actor=get_actor(request).email)
     except AudienceError as error:
         builder.add_error(error)
         return _render_builder(request, found, builder, status=422)
@@ -151,7 +151,7 @@ def _save_list(request: HttpRequest, domain: Domain, form: ListForm, present: Re
             domain,
             form.cleaned_data["file"].file,
             name=form.cleaned_data["name"],
-            by_label=get_actor(request).email,
+            actor=get_actor(request).email,
             present=present,
         )
     except FileRefused as error:
@@ -167,7 +167,7 @@ def _save_list(request: HttpRequest, domain: Domain, form: ListForm, present: Re
 def recipient_list_delete(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found: RecipientList = get_object_or_404(RecipientList, domain=domain, pk=pk)
     try:
-        delete_list(found, by_label=get_actor(request).email)
+        delete_list(found, actor=get_actor(request).email)
     except ListRefused as error:
         messages.error(request, error.message)
         return redirect("signatures:recipient_list", domain.name, found.pk)
@@ -211,7 +211,7 @@ def _save_label(
         kind=cleaned["kind"],
         key=cleaned["key"],
         label=cleaned["label"],
-        by_label=get_actor(request).email,
+        actor=get_actor(request).email,
         present=present,
     )
     messages.success(request, f"{saved.get_kind_display()} {saved.key} is labelled “{saved.label}”.")
@@ -223,6 +223,6 @@ def label_delete(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found: AttributeLabel = get_object_or_404(
         AttributeLabel.objects.select_related("domain"), domain=domain, pk=pk
     )
-    delete_label(found, by_label=get_actor(request).email)
+    delete_label(found, actor=get_actor(request).email)
     messages.success(request, f"{found.get_kind_display()} {found.key} has no label any more.")
     return redirect("signatures:labels", domain.name)

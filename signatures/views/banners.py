@@ -61,7 +61,7 @@ def _edit(request: HttpRequest, domain: Domain, campaign: Campaign, present: Ban
                 form.get_details(),
                 upload=form.cleaned_data["picture"],
                 banner=present,
-                by_label=get_actor(request).email,
+                actor=get_actor(request).email,
             )
         except ImageRefused as error:
             form.add_error("picture", error.message)
@@ -108,7 +108,7 @@ def _preview_destination(campaign: Campaign, form: BannerForm) -> str:
 @require_POST
 def banner_archive(request: HttpRequest, domain: Domain, campaign: int, pk: int) -> HttpResponse:
     found = _get_banner(domain, campaign, pk)
-    archive_banner(found, by_label=get_actor(request).email)
+    archive_banner(found, actor=get_actor(request).email)
     messages.success(request, f"“{found.name}” archived. Its results are kept.")
     return redirect("signatures:campaign", domain.name, campaign)
 
@@ -142,7 +142,7 @@ def banner_place(request: HttpRequest, domain: Domain) -> HttpResponse:
                 form.get_details(),
                 upload=form.cleaned_data["picture"],
                 drop_picture=form.cleaned_data["drop_picture"],
-                by_label=get_actor(request).email,
+                actor=get_actor(request).email,
             )
         except ImageRefused as error:
             form.add_error("picture", error.message)

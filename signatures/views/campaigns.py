@@ -184,7 +184,7 @@ def campaign_new(request: HttpRequest, domain: Domain) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         made = create_campaign(
-            domain, form.get_details(), groups=form.cleaned_data["groups"], by_label=get_actor(request).email
+            domain, form.get_details(), groups=form.cleaned_data["groups"], actor=get_actor(request).email
         )
         messages.success(request, f"“{made.name}” created, paused. Add banners, then start it.")
         _show_notes(request, form)
@@ -199,7 +199,7 @@ def campaign_change(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
     form = CampaignForm(request.POST if request.method == "POST" else None, instance=found, domain=domain)
     if request.method == "POST" and form.is_valid():
         changed = change_campaign(
-            found, form.get_details(), groups=form.cleaned_data["groups"], by_label=get_actor(request).email
+            found, form.get_details(), groups=form.cleaned_data["groups"], actor=get_actor(request).email
         )
         if changed:
             messages.success(request, f"“{form.cleaned_data['name']}” saved.")
@@ -225,7 +225,7 @@ def _act(
 ) -> HttpResponse:
     found = get_campaign(domain, pk)
     try:
-        act(found, by_label=get_actor(request).email)
+        act(found, actor=get_actor(request).email)
     except CampaignRefused as error:
         messages.error(request, error.message)
     else:
@@ -262,6 +262,6 @@ def campaign_bring_back(request: HttpRequest, domain: Domain, pk: int) -> HttpRe
 @require_POST
 def campaign_copy(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = get_editable(domain, pk)
-    copy = copy_campaign(found, by_label=get_actor(request).email)
+    copy = copy_campaign(found, actor=get_actor(request).email)
     messages.success(request, f"Copy of “{found.name}” created, paused. Edit it, then start it.")
     return redirect("signatures:campaign", domain.name, copy.pk)

@@ -60,7 +60,7 @@ def delivery_plan(request: HttpRequest, domain: Domain) -> HttpResponse:
     try:
         run = open_plan(
             domain,
-            by_label=actor.email,
+            actor=actor.email,
             by=actor,
             overwrite_edits=bool(form.cleaned_data.get("overwrite_edits")),
         )
@@ -127,7 +127,7 @@ def delivery_progress(request: HttpRequest, domain: Domain, pk: int) -> HttpResp
 def delivery_start(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     run, actor = _get_run(domain, pk), get_actor(request)
     try:
-        run = start_delivery(run, by_label=actor.email, by=actor)
+        run = start_delivery(run, actor=actor.email, by=actor)
     except DeliveryBlocked as blocked:
         messages.error(request, str(blocked))
     else:
@@ -143,7 +143,7 @@ def delivery_start(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
 def delivery_resume(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     run, actor = _get_run(domain, pk), get_actor(request)
     try:
-        run = resume_delivery(run, by_label=actor.email)
+        run = resume_delivery(run, actor=actor.email)
     except DeliveryBlocked as blocked:
         messages.error(request, str(blocked))
     else:
@@ -157,7 +157,7 @@ def delivery_resume(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
 def delivery_stop(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     run = _get_run(domain, pk)
     try:
-        stop_delivery(run, by_label=get_actor(request).email)
+        stop_delivery(run, actor=get_actor(request).email)
     except DeliveryBlocked as blocked:
         messages.error(request, str(blocked))
     else:

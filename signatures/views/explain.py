@@ -101,7 +101,7 @@ def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> tuple[list[
             form.cleaned_data["sender"],
             address,
             at=at,
-            actor_label=get_actor(request).email,
+            actor=get_actor(request).email,
             names=names,
             image_ids=past.image_ids if past else None,
         )

@@ -93,7 +93,7 @@ def group_move(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     before = order.index(found.pk)
     order.remove(found.pk)
     order.insert(form.get_place(before), found.pk)
-    moved = reorder_groups(domain, order, actor_label=get_actor(request).email)
+    moved = reorder_groups(domain, order, actor=get_actor(request).email)
     messages.success(
         request,
         f"“{found}” now has priority {order.index(found.pk) + 1}. "
@@ -115,7 +115,7 @@ def group_template(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
         messages.error(request, "That template no longer exists. Choose another one.")
         return redirect("signatures:group", domain.name, found.pk)
     chosen = form.cleaned_data["template"]
-    assign_template(domain, template=chosen, group=found, actor_label=get_actor(request).email)
+    assign_template(domain, template=chosen, group=found, actor=get_actor(request).email)
     messages.success(
         request,
         f"“{chosen}” assigned to “{found}”. It applies with the next delivery."

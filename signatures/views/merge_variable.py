@@ -30,7 +30,7 @@ def variable_test(request: HttpRequest, domain: Domain) -> HttpResponse:
     return _act_on_variable(
         request,
         domain,
-        lambda form, by: merge_variable.start_test(domain, form.cleaned_data["variable"], actor_label=by),
+        lambda form, by: merge_variable.start_test(domain, form.cleaned_data["variable"], actor=by),
         "Test started. It waits for your mail to be opened.",
     )
 
@@ -41,7 +41,7 @@ def variable_on(request: HttpRequest, domain: Domain) -> HttpResponse:
     return _act_on_variable(
         request,
         domain,
-        lambda form, by: merge_variable.turn_on(domain, **form.cleaned_data, actor_label=by),
+        lambda form, by: merge_variable.turn_on(domain, **form.cleaned_data, actor=by),
         "Merge variable on. Mailboxes get it with the next delivery.",
     )
 
@@ -49,7 +49,7 @@ def variable_on(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require(Permission.CONNECT)
 @require_POST
 def variable_off(request: HttpRequest, domain: Domain) -> HttpResponse:
-    merge_variable.turn_off(domain, actor_label=get_actor(request).email)
+    merge_variable.turn_off(domain, actor=get_actor(request).email)
     messages.success(request, "Merge variable off. The next delivery removes it.")
     return redirect("signatures:variable", domain.name)
 

@@ -59,7 +59,7 @@ def key_make(request: HttpRequest, domain: Domain) -> HttpResponse:
     form = KeyForm(request.POST)
     if not form.is_valid():
         return _show_recipients(request, domain, form, status=422)
-    new = make_key(domain, form.cleaned_data["name"], actor_label=get_actor(request).email)
+    new = make_key(domain, form.cleaned_data["name"], actor=get_actor(request).email)
     return _show_recipients(request, domain, KeyForm(), made=new.text)
 
 
@@ -68,7 +68,7 @@ def key_make(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require_POST
 def key_revoke(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     key = get_object_or_404(DecisionKey.objects.select_related("domain").filter(domain=domain), pk=pk)
-    if revoke_key(key, actor_label=get_actor(request).email):
+    if revoke_key(key, actor=get_actor(request).email):
         messages.success(request, f"Key {key} revoked. Requests with it get no banner.")
     else:
         messages.info(request, f"Key {key} was already revoked.")

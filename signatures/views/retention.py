@@ -33,7 +33,7 @@ def retention_change(request: HttpRequest, domain: Domain) -> HttpResponse:
     preview = get_removable(domain, **days)
     if request.POST.get("confirmed") != f"{days['decision_days']}/{days['event_days']}":
         return _show_retention(request, domain, form, preview)
-    set_retention(domain, **days, actor_label=get_actor(request).email)
+    set_retention(domain, **days, actor=get_actor(request).email)
     messages.success(request, "Retention saved. Older data is removed next night.")
     return redirect("signatures:retention", domain.name)
 

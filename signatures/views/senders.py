@@ -146,7 +146,7 @@ def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
         return render(
             request, "signatures/senders/detail.html", _describe(request, domain, found, form), status=422
         )
-    set_own_values(found, form.get_values(), actor_label=get_actor(request).email)
+    set_own_values(found, form.get_values(), actor=get_actor(request).email)
     messages.success(request, f"Values of {found} saved. They apply with the next delivery.")
     return redirect("signatures:sender", domain.name, found.pk)
 
@@ -160,7 +160,7 @@ def sender_template(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
         messages.error(request, "That template no longer exists. Choose another one.")
         return redirect("signatures:sender", domain.name, found.pk)
     chosen = form.cleaned_data["template"]
-    templates.assign_template(domain, template=chosen, sender=found, actor_label=get_actor(request).email)
+    templates.assign_template(domain, template=chosen, sender=found, actor=get_actor(request).email)
     messages.success(
         request,
         f"“{chosen}” assigned to {found}. It applies with the next delivery."
@@ -176,7 +176,7 @@ def sender_check(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """What Outreach holds for this person now is compared with what was delivered; nothing is changed."""
     found = get_sender(domain, pk)
     try:
-        report = check_sender(found, actor_label=get_actor(request).email)
+        report = check_sender(found, actor=get_actor(request).email)
     except (DeliveryBlocked, IntegrationError) as error:
         messages.error(request, str(error))
         return redirect("signatures:sender", domain.name, found.pk)

@@ -46,7 +46,7 @@ def person_export(request: HttpRequest, domain: Domain) -> HttpResponse:
     if not form.is_valid():
         return redirect("signatures:person", domain.name)
     kept = subject_access.get_kept(domain, form.cleaned_data["address"])
-    subject_access.record_export(domain, kept, actor_label=get_actor(request).email)
+    subject_access.record_export(domain, kept, actor=get_actor(request).email)
     exported = json.dumps(subject_access.export_kept(domain, kept), indent=2, ensure_ascii=False)
     response = HttpResponse(exported, content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="recipient-{kept.recipient_key[:8]}.json"'
@@ -60,9 +60,7 @@ def person_export(request: HttpRequest, domain: Domain) -> HttpResponse:
 def person_erase(request: HttpRequest, domain: Domain) -> HttpResponse:
     form = PersonForm(request.POST)
     if form.is_valid():
-        erased = subject_access.erase(
-            domain, form.cleaned_data["address"], actor_label=get_actor(request).email
-        )
+        erased = subject_access.erase(domain, form.cleaned_data["address"], actor=get_actor(request).email)
         messages.success(
             request,
             f"{erased.decisions} decisions and {erased.list_entries} list entries erased. "

@@ -43,7 +43,7 @@ def templates(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require(Permission.EDIT_SIGNATURES)
 @require_POST
 def template_starters(request: HttpRequest, domain: Domain) -> HttpResponse:
-    installed = install_starters(domain, by_label=get_actor(request).email)
+    installed = install_starters(domain, actor=get_actor(request).email)
     if installed:
         messages.success(request, f"{len(installed)} templates added. Each save creates a version.")
     else:
@@ -117,7 +117,7 @@ def template_restore(request: HttpRequest, domain: Domain, pk: int) -> HttpRespo
     actor = get_actor(request)
     try:
         saved = save_template(
-            domain, name=found.name, source=earlier.source, by_label=actor.email, by=actor, template=found
+            domain, name=found.name, source=earlier.source, actor=actor.email, by=actor, template=found
         )
     except TemplateError as error:
         messages.error(request, f"Version {earlier.number} is no longer valid. {error}")
@@ -138,7 +138,7 @@ def template_groups(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
     groups = list(form.cleaned_data["groups"])
     with transaction.atomic():
         for group in groups:
-            assign_template(domain, template=found, group=group, actor_label=get_actor(request).email)
+            assign_template(domain, template=found, group=group, actor=get_actor(request).email)
     named = ", ".join(f"“{group}”" for group in groups)
     messages.success(request, f"“{found}” assigned to {named}. It applies with the next delivery.")
     return redirect("signatures:template", domain.name, found.pk)
@@ -155,7 +155,7 @@ def _save(
         domain,
         name=form.cleaned_data["name"],
         source=form.cleaned_data["source"],
-        by_label=actor.email,
+        actor=actor.email,
         by=actor,
         template=present,
     )

@@ -138,8 +138,8 @@ def deliver() -> dict:
 
     connection = Connection.objects.select_related("domain").get()
     follow_mirror(connection.sync_runs.latest("pk"))
-    plan = plan_delivery(connection.domain, by_label="benchmark")
-    start_delivery(plan, by_label="benchmark")
+    plan = plan_delivery(connection.domain, actor="benchmark")
+    start_delivery(plan, actor="benchmark")
     control("DELETE", "requests")
     started = time.perf_counter()
     run = carry_out(plan.pk)

@@ -28,8 +28,8 @@ from signatures.delivery.runs import start_delivery
 from signatures.tasks import follow_sync
 domain = Domain.objects.get()
 follow_sync(run_id=SyncRun.objects.latest("pk").pk)
-run = plan_delivery(domain, by_label="dana@acme.example")
-start_delivery(run, by_label="dana@acme.example")
+run = plan_delivery(domain, actor="dana@acme.example")
+start_delivery(run, actor="dana@acme.example")
 carry_out(run.pk)
 user = User.objects.create_user("ines@audit.example", "correct horse battery")
 user.emailaddress_set.create(email=user.email, verified=True, primary=True)

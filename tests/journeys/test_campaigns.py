@@ -29,7 +29,7 @@ follow_sync(run_id=SyncRun.objects.latest("pk").pk)
 MAKE_KEY = """
 from portal.models import Domain
 from signatures.decisions.api_keys import make_key
-print(make_key(Domain.objects.get(), "Gateway", actor_label="dana@acme.example").text)
+print(make_key(Domain.objects.get(), "Gateway", actor="dana@acme.example").text)
 """
 # The scheduled jobs that take events in and count them, as they run some minutes later.
 COUNT = """

@@ -89,15 +89,15 @@ def draw(colour):
     file.seek(0)
     return file
 domain, by = Domain.objects.get(), "dana@acme.example"
-change_place(domain, PlaceDetails(True, 480, 120), upload=draw("gray"), by_label=by)
-save_list(domain, BytesIO(b"globex.example"), name="Partners", by_label=by)
-save_label(domain, kind="stage", key="3", label="Customer", by_label=by)
+change_place(domain, PlaceDetails(True, 480, 120), upload=draw("gray"), actor=by)
+save_list(domain, BytesIO(b"globex.example"), name="Partners", actor=by)
+save_label(domain, kind="stage", key="3", label="Customer", actor=by)
 for name, priority in (("Spring webinar", 5), ("Always on", 0)):
-    campaign = create_campaign(domain, Details(name, timezone.now(), priority=priority), by_label=by)
+    campaign = create_campaign(domain, Details(name, timezone.now(), priority=priority), actor=by)
     details = BannerDetails(name, name, "https://www.acme.example/")
-    save_banner(campaign, details, upload=draw("navy"), by_label=by)
-    start_campaign(campaign, by_label=by)
-set_audience(campaign, [{"attribute": "stage", "operator": "is", "values": ["3", "4"]}], by_label=by)
+    save_banner(campaign, details, upload=draw("navy"), actor=by)
+    start_campaign(campaign, actor=by)
+set_audience(campaign, [{"attribute": "stage", "operator": "is", "values": ["3", "4"]}], actor=by)
 """
 
 

@@ -148,7 +148,7 @@ def prepare(address: str, house: House) -> dict[str, Any]:
             template=house.template,
             name="Second",
             source="<p>{{ sender.email }}</p>",
-            by_label="test",
+            actor="test",
         )
     if address == f"{HOME}templates/starters/":
         Assignment.objects.all().delete()

@@ -94,8 +94,8 @@ from portal.background import enqueue
 from portal.models import Domain
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.runs import start_delivery
-run = plan_delivery(Domain.objects.get(name="acme.example"), by_label="test")
-start_delivery(run, by_label="test")
+run = plan_delivery(Domain.objects.get(name="acme.example"), actor="test")
+start_delivery(run, actor="test")
 for _ in range(6):
     enqueue("signatures.tasks.deliver_signatures", run_id=run.pk)
 print(run.planned)

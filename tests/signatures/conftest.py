@@ -53,7 +53,7 @@ def look_ups_end(db: None) -> Iterator[None]:
 @pytest.fixture
 def ready(sandbox: Sandbox, connection: Connection) -> Connection:
     read_directory(connection)
-    install_starters(connection.domain, by_label="test")
+    install_starters(connection.domain, actor="test")
     sandbox.requests.clear()
     return connection
 
@@ -63,8 +63,8 @@ def deliver(domain: Domain) -> Callable[..., DeliveryRun]:
     """Plan, start and carry out one delivery to the domain."""
 
     def run_delivery(**options) -> DeliveryRun:
-        run = plan_delivery(domain, by_label="test", **options)
-        start_delivery(run, by_label="test")
+        run = plan_delivery(domain, actor="test", **options)
+        start_delivery(run, actor="test")
         return carry_out(run.pk)
 
     return run_delivery

@@ -177,7 +177,7 @@ def furnish_admin(house: House) -> None:
     BannerPlace.objects.for_domain(house.domain, create=True)
     KnownRecipient.objects.create(domain=house.domain, recipient_key="k", expires_at=now)
     LookupShare.objects.create(domain=house.domain, network="203.0.113.0/24", used=1, ends_at=now)
-    start_test(house.domain, "{{email}}", actor_label="command")
+    start_test(house.domain, "{{email}}", actor="command")
     set_up_schedules()
     for number, succeeded in enumerate([True, False]):
         Task.objects.create(

@@ -39,10 +39,10 @@ def make_details(**given: Any) -> Details:
 
 
 def make_campaign(domain: Domain, *, groups: Any = (), **given: Any) -> Campaign:
-    return create_campaign(domain, make_details(**given), groups=groups, by_label=BY)
+    return create_campaign(domain, make_details(**given), groups=groups, actor=BY)
 
 
 def add_banner(campaign: Campaign, name: str = "Blue", **given: Any) -> Banner:
     values = {"name": name, "alt": name, "link": "https://www.acme.example/spring"}
     details = BannerDetails(**{**values, **given})
-    return save_banner(campaign, details, upload=make_picture(), by_label=BY)
+    return save_banner(campaign, details, upload=make_picture(), actor=BY)

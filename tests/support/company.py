@@ -113,5 +113,5 @@ def found_company(domain: Domain) -> Company:
         connection=connection, kind=SyncKind.FULL, state=RunState.COMPLETE, started_by_label="schedule"
     )
     refresh_groups(connection)
-    install_starters(domain, by_label="dana@acme.example")
+    install_starters(domain, actor="dana@acme.example")
     return Company(domain, connection)

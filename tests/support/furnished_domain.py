@@ -124,7 +124,7 @@ def furnish(name: str) -> House:
     )
     group = Group.objects.create(domain=domain, name=f"Sales of {name}", is_default=True)
     version = save_template(
-        domain, name=f"Plain of {name}", source="<p>{{ sender.name }}</p>", by_label="command"
+        domain, name=f"Plain of {name}", source="<p>{{ sender.name }}</p>", actor="command"
     )
     template = version.template
     Assignment.objects.create(domain=domain, template=template, group=group)
@@ -147,7 +147,7 @@ def furnish(name: str) -> House:
         revocation="confirmed by Outreach",
         afterwards=Afterwards(now, 401, "refused by Outreach"),
     )
-    decision_key = make_key(domain, "Gateway", actor_label="command").row
+    decision_key = make_key(domain, "Gateway", actor="command").row
     campaign = Campaign.objects.create(domain=domain, name=f"Spring of {name}")
     picture = BannerImage.objects.create(
         domain=domain, sha256="d", media_type="image/png", width=480, height=120, bytes_1x=b"1", bytes_2x=b"2"

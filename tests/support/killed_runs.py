@@ -69,7 +69,7 @@ def prepare(tokens: dict) -> Connection:
     runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, actor="test").pk)
     refresh_groups(connection)
     refresh_senders(connection, since=None)
-    install_starters(domain, by_label="test")
+    install_starters(domain, actor="test")
     return connection
 
 
@@ -150,8 +150,8 @@ def get_run(connection: Connection, kind: str) -> DeliveryRun:
     if present is not None:
         return present
     if kind == "restore":
-        return start_restore(connection, by_label="test")
-    return start_delivery(plan_delivery(connection.domain, by_label="test"), by_label="test")
+        return start_restore(connection, actor="test")
+    return start_delivery(plan_delivery(connection.domain, actor="test"), actor="test")
 
 
 main()

@@ -69,7 +69,7 @@ def make_rows() -> dict[str, dict[str, object]]:
     for each in (house, bystander):
         sealed = sealed_fields(each.connection.pk, pair, at=timezone.now())
         Connection.objects.filter(pk=each.connection.pk).update(**sealed)
-        install_starters(each.domain, by_label="command")
+        install_starters(each.domain, actor="command")
     Connection.objects.filter(pk=bystander.connection.pk).update(paused_at=timezone.now())
     Domain.objects.filter(pk=bystander.domain.pk).update(automatic_sync=False)
     Person.objects.update(is_locked=False)
@@ -83,7 +83,7 @@ def make_rows() -> dict[str, dict[str, object]]:
         disconnect_step=DisconnectStep.RESTORING,
     )
     DeliveryRun.objects.filter(pk=house.delivery_run.pk).delete()
-    plan = open_plan(house.domain, by_label="owner@acme.example")
+    plan = open_plan(house.domain, actor="owner@acme.example")
     queued = SyncRun.objects.create(
         connection=house.connection, kind=SyncKind.FULL, started_by_label="command"
     )

@@ -28,7 +28,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no domain {options['domain']}.")
         connection = follow_last_sync(domain)
         try:
-            report = check_drift(domain, actor_label="command")
+            report = check_drift(domain, actor="command")
         except (DeliveryBlocked, IntegrationError) as error:
             raise CommandError(str(error)) from error
         for drifted in report.edited:

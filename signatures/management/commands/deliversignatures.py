@@ -41,12 +41,12 @@ class Command(BaseCommand):
                 require_senders(connection)
             if not options["dry_run"]:
                 self._finish_earlier(domain)
-            run = plan_delivery(domain, by_label="command", overwrite_edits=options["overwrite_edits"])
+            run = plan_delivery(domain, actor="command", overwrite_edits=options["overwrite_edits"])
             self.stdout.write(describe_plan(run))
             if options["dry_run"] or not run.planned:
                 drop_run(run)
                 return
-            start_delivery(run, by_label="command")
+            start_delivery(run, actor="command")
         except DeliveryBlocked as blocked:
             raise CommandError(str(blocked)) from blocked
         self._carry_out(run)

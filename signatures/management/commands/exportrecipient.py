@@ -29,5 +29,5 @@ class Command(BaseCommand):
         if not is_address(options["address"]):
             raise CommandError("That is no e-mail address.")
         kept = get_kept(domain, options["address"])
-        record_export(domain, kept, actor_label="command")
+        record_export(domain, kept, actor="command")
         self.stdout.write(json.dumps(export_kept(domain, kept), indent=2, ensure_ascii=False))

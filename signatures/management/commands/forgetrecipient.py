@@ -31,7 +31,7 @@ class Command(BaseCommand):
             lists = len(kept.lists)
             self.stdout.write(f"{len(kept.decisions):,} decisions and {lists:,} list entries would go.")
             return
-        erased = erase(domain, options["address"], actor_label="command")
+        erased = erase(domain, options["address"], actor="command")
         self.stdout.write(
             f"{erased.decisions:,} decisions and {erased.list_entries:,} list entries are gone."
         )

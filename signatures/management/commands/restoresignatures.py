@@ -43,7 +43,7 @@ class Command(BaseCommand):
             )
             return
         try:
-            run = start_restore(connection, by_label="command", only_sender=sender)
+            run = start_restore(connection, actor="command", only_sender=sender)
         except DeliveryBlocked as blocked:
             raise CommandError(str(blocked)) from blocked
         run = carry_out_with_bar(run, carry_out_restore, "Restoring")

@@ -98,10 +98,10 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
     runs.carry_out(run.pk)
     refresh_groups(connection)
     refresh_senders(connection, since=None)
-    templates = install_starters(connection.domain, by_label="test")
+    templates = install_starters(connection.domain, actor="test")
     sender = Sender.objects.filter(domain=connection.domain).first()
-    assign_template(connection.domain, template=templates[1], sender=sender, actor_label="test")
-    plan_delivery(connection.domain, by_label="test")
+    assign_template(connection.domain, template=templates[1], sender=sender, actor="test")
+    plan_delivery(connection.domain, actor="test")
     Snapshot.objects.create(
         domain=connection.domain,
         mailbox_remote_id="1",
@@ -112,8 +112,8 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
         connection=run.connection, run=run, kind="person", remote_id="9", reason="Its id is no number."
     )
     Brand.objects.create(domain=connection.domain, name="Acme")
-    make_key(connection.domain, "Gateway", actor_label="test")
-    start_test(connection.domain, "{{email}}", actor_label="test")
+    make_key(connection.domain, "Gateway", actor="test")
+    start_test(connection.domain, "{{email}}", actor="test")
     now = timezone.now()
     Decision.objects.create(domain=connection.domain, sender=sender, recipient_key="k", way="api")
     KnownRecipient.objects.create(domain=connection.domain, recipient_key="k", expires_at=now)

@@ -155,7 +155,7 @@ def test_actions_are_the_portals_own_and_a_refusal_stops_no_other(staff: Client,
 
 
 def test_an_archived_campaign_is_looked_at_and_nothing_is_deleted(staff: Client, campaign: Campaign):
-    archive_campaign(campaign, by_label="test")
+    archive_campaign(campaign, actor="test")
     page = f"{PAGE}campaign/{campaign.pk}/change/"
 
     assert staff.get(page).status_code == 200
@@ -201,13 +201,11 @@ def test_a_list_is_made_from_a_file_and_deleted_unless_a_campaign_asks_for_it(st
     )
     made = RecipientList.objects.get()
     assert made.entries.count() == 2
-    set_audience(
-        campaign, [{"attribute": "list", "operator": "is", "values": [str(made.pk)]}], by_label="test"
-    )
+    set_audience(campaign, [{"attribute": "list", "operator": "is", "values": [str(made.pk)]}], actor="test")
 
     said = act(staff, "recipientlist/", "delete_unused", made)
     assert said[-1] == "P: “P” is in the audience of “Spring”. Remove it there first."
-    set_audience(campaign, [], by_label="test")
+    set_audience(campaign, [], actor="test")
     act(staff, "recipientlist/", "delete_unused", made)
 
     assert not RecipientList.objects.exists()

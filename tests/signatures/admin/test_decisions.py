@@ -23,9 +23,9 @@ def staff(client):
 
 def test_operators_look_and_see_no_key(staff, domain, place, sender, campaign):
     campaign("Partners", ("email_domain", "is", ["partner.example"]))
-    made = make_key(domain, "Gateway", actor_label="x")
+    made = make_key(domain, "Gateway", actor="x")
     decide(domain, sender, "kim@partner.example", way=Decision.Way.API, at=timezone.now())
-    test = start_test(domain, "{{email}}", actor_label="x")
+    test = start_test(domain, "{{email}}", actor="x")
     rows = [made.row, Decision.objects.get(), KnownRecipient.objects.get(), test]
 
     for row in rows:
@@ -42,7 +42,7 @@ def test_operators_look_and_see_no_key(staff, domain, place, sender, campaign):
 
 
 def test_a_key_is_taken_back_from_its_list(staff, domain):
-    made, other = (make_key(domain, name, actor_label="x") for name in ("Gateway", "Add-in"))
+    made, other = (make_key(domain, name, actor="x") for name in ("Gateway", "Add-in"))
 
     answer = staff.post(
         reverse("admin:signatures_decisionkey_changelist"),

@@ -37,12 +37,12 @@ def staff(client: Client, db: None) -> Client:
 
 @pytest.fixture
 def template(domain: Domain) -> Template:
-    return save_template(domain, name="Plain", source=SOURCE, by_label="test").template
+    return save_template(domain, name="Plain", source=SOURCE, actor="test").template
 
 
 @pytest.fixture
 def other_template(other_domain: Domain) -> Template:
-    return save_template(other_domain, name="Theirs", source=SOURCE, by_label="test").template
+    return save_template(other_domain, name="Theirs", source=SOURCE, actor="test").template
 
 
 def act(staff: Client, page: str, action: str, *rows: Any) -> list[str]:
@@ -175,7 +175,7 @@ def test_a_changed_source_makes_a_version_and_an_unchanged_one_does_not(
 def test_what_cannot_be_saved_is_said_at_its_field(
     staff: Client, domain: Domain, template: Template, sent: dict[str, str], told: str
 ) -> None:
-    save_template(domain, name="Taken", source=SOURCE, by_label="test")
+    save_template(domain, name="Taken", source=SOURCE, actor="test")
     whole = {"name": "Plain", "description": "", "source": SOURCE, "base": 1} | sent
 
     answer = staff.post(f"/admin/signatures/template/{template.pk}/change/", whole | versions())
@@ -195,7 +195,7 @@ def group(domain: Domain) -> Group:
 def test_a_template_is_assigned_changed_and_taken_away(
     staff: Client, domain: Domain, template: Template, group: Group
 ) -> None:
-    other = save_template(domain, name="Other", source=SOURCE, by_label="test").template
+    other = save_template(domain, name="Other", source=SOURCE, actor="test").template
 
     staff.post("/admin/signatures/assignment/add/", {"template": template.pk, "group": group.pk})
     made = Assignment.objects.get()

@@ -195,7 +195,7 @@ def test_a_list_longer_than_a_list_may_be_is_refused(monkeypatch):
 def test_addresses_are_kept_as_digests_and_found_by_them(domain, other_domain):
     file = BytesIO(b"email\nAnna@Globex.example\nanna@globex.example\nacme.example\n")
 
-    saved, count = save_list(domain, file, name="Partners", by_label=BY)
+    saved, count = save_list(domain, file, name="Partners", actor=BY)
 
     assert count == 2
     assert set(saved.entries.values_list("value", flat=True)) == {
@@ -213,7 +213,7 @@ def test_addresses_are_kept_as_digests_and_found_by_them(domain, other_domain):
 
 def test_a_list_names_the_domain_that_mail_is_sent_to_and_nobody_elses(domain):
     saved, _ = save_list(
-        domain, BytesIO("domain\nstraße.example\nkim@weiß.example\n".encode()), name="P", by_label=BY
+        domain, BytesIO("domain\nstraße.example\nkim@weiß.example\n".encode()), name="P", actor=BY
     )
 
     for address in ("ana@straße.example", "ana@xn--strae-oqa.example", "KIM@WEIß.example"):
@@ -230,21 +230,21 @@ def test_many_lines_are_taken_in_in_batches(domain, django_assert_max_num_querie
             domain,
             BytesIO(b"email\n" + b"".join(b"reader%d@a.example\n" % number for number in range(lines))),
             name="All",
-            by_label=BY,
+            actor=BY,
         )
 
     assert count == lines
 
 
 def test_a_replaced_list_holds_what_the_new_file_says_and_a_bad_file_replaces_nothing(domain):
-    saved, _ = save_list(domain, BytesIO(b"old.example\nkept.example\n"), name="Partners", by_label=BY)
-    bystander, _ = save_list(domain, BytesIO(b"old.example\n"), name="Others", by_label=BY)
+    saved, _ = save_list(domain, BytesIO(b"old.example\nkept.example\n"), name="Partners", actor=BY)
+    bystander, _ = save_list(domain, BytesIO(b"old.example\n"), name="Others", actor=BY)
 
     with pytest.raises(FileRefused):
-        save_list(domain, BytesIO(b"new.example\nnobody\n"), name="Renamed", by_label=BY, present=saved)
+        save_list(domain, BytesIO(b"new.example\nnobody\n"), name="Renamed", actor=BY, present=saved)
     saved.refresh_from_db()
     assert (saved.name, saved.entries.count()) == ("Partners", 2)
-    save_list(domain, BytesIO(b"kept.example\nnew.example\n"), name="Renamed", by_label=BY, present=saved)
+    save_list(domain, BytesIO(b"kept.example\nnew.example\n"), name="Renamed", actor=BY, present=saved)
 
     saved.refresh_from_db()
     assert saved.name == "Renamed"
@@ -253,15 +253,15 @@ def test_a_replaced_list_holds_what_the_new_file_says_and_a_bad_file_replaces_no
 
 
 def test_a_list_in_use_is_not_deleted_and_the_campaign_is_named(domain):
-    saved, _ = save_list(domain, BytesIO(b"a.example\n"), name="Partners", by_label=BY)
+    saved, _ = save_list(domain, BytesIO(b"a.example\n"), name="Partners", actor=BY)
     campaign = make_campaign(domain)
-    set_audience(campaign, [{"attribute": "list", "operator": "is", "values": [str(saved.pk)]}], by_label=BY)
+    set_audience(campaign, [{"attribute": "list", "operator": "is", "values": [str(saved.pk)]}], actor=BY)
 
     with pytest.raises(ListRefused, match="“Partners” is in the audience of “Spring”"):
-        delete_list(saved, by_label=BY)
+        delete_list(saved, actor=BY)
     assert saved.entries.count() == 1
-    set_audience(campaign, [], by_label=BY)
-    delete_list(saved, by_label=BY)
+    set_audience(campaign, [], actor=BY)
+    delete_list(saved, actor=BY)
 
     assert not RecipientList.objects.exists()
     assert not RecipientListEntry.objects.exists()

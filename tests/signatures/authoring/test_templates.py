@@ -20,7 +20,7 @@ def everyone(domain) -> Group:
 
 
 def test_saving_makes_a_template_with_its_first_version(domain):
-    version = save_template(domain, name="Mine", source=SOURCE, by_label="ana@acme.example")
+    version = save_template(domain, name="Mine", source=SOURCE, actor="ana@acme.example")
 
     assert (version.number, version.source, version.fields) == (1, SOURCE, ["sender.name"])
     assert version.template.current == version
@@ -28,11 +28,11 @@ def test_saving_makes_a_template_with_its_first_version(domain):
 
 
 def test_unchanged_source_makes_no_version_and_changed_one_makes_the_next(domain):
-    first = save_template(domain, name="Mine", source=SOURCE, by_label="test")
+    first = save_template(domain, name="Mine", source=SOURCE, actor="test")
 
-    same = save_template(domain, name="Mine", template=first.template, source=SOURCE, by_label="test")
+    same = save_template(domain, name="Mine", template=first.template, source=SOURCE, actor="test")
     second = save_template(
-        domain, name="Mine", template=first.template, source=f"{SOURCE}<p>.</p>", by_label="test"
+        domain, name="Mine", template=first.template, source=f"{SOURCE}<p>.</p>", actor="test"
     )
 
     assert (same.pk, second.number) == (first.pk, 2)
@@ -41,11 +41,11 @@ def test_unchanged_source_makes_no_version_and_changed_one_makes_the_next(domain
 
 
 def test_template_that_does_not_compile_is_not_saved(domain):
-    first = save_template(domain, name="Mine", source=SOURCE, by_label="test")
+    first = save_template(domain, name="Mine", source=SOURCE, actor="test")
 
     with pytest.raises(TemplateError):
         save_template(
-            domain, name="Other", template=first.template, source="<p>{{ sender.nmae }}</p>", by_label="test"
+            domain, name="Other", template=first.template, source="<p>{{ sender.nmae }}</p>", actor="test"
         )
 
     template = Template.objects.get()
@@ -53,38 +53,38 @@ def test_template_that_does_not_compile_is_not_saved(domain):
 
 
 def test_starters_are_installed_once_and_the_first_is_the_default_groups(domain, everyone):
-    installed = install_starters(domain, by_label="test")
+    installed = install_starters(domain, actor="test")
 
     assert [template.name for template in installed] == [starter.name for starter in STARTERS]
     assert Assignment.objects.get().template == installed[0]
-    assert install_starters(domain, by_label="test") == []
+    assert install_starters(domain, actor="test") == []
     assert Template.objects.count() == len(STARTERS)
 
 
 def test_starters_leave_a_domain_that_has_a_template_alone(domain, everyone):
-    save_template(domain, name="Mine", source=SOURCE, by_label="test")
+    save_template(domain, name="Mine", source=SOURCE, actor="test")
 
-    assert install_starters(domain, by_label="test") == []
+    assert install_starters(domain, actor="test") == []
     assert not Assignment.objects.exists()
 
 
 def test_assigning_replaces_and_none_takes_away(domain, everyone):
-    one = save_template(domain, name="One", source=SOURCE, by_label="test").template
-    two = save_template(domain, name="Two", source=SOURCE, by_label="test").template
-    assign_template(domain, template=one, group=everyone, actor_label="test")
+    one = save_template(domain, name="One", source=SOURCE, actor="test").template
+    two = save_template(domain, name="Two", source=SOURCE, actor="test").template
+    assign_template(domain, template=one, group=everyone, actor="test")
 
-    assign_template(domain, template=two, group=everyone, actor_label="test")
+    assign_template(domain, template=two, group=everyone, actor="test")
     replaced = Assignment.objects.get().template
-    assign_template(domain, template=None, group=everyone, actor_label="test")
+    assign_template(domain, template=None, group=everyone, actor="test")
 
     assert replaced == two
     assert not Assignment.objects.exists()
 
 
 def test_another_domains_template_cannot_be_assigned(domain, other_domain, everyone):
-    theirs = save_template(other_domain, name="Theirs", source=SOURCE, by_label="test").template
+    theirs = save_template(other_domain, name="Theirs", source=SOURCE, actor="test").template
 
     with pytest.raises(ValueError, match="same domain"):
-        assign_template(domain, template=theirs, group=everyone, actor_label="test")
+        assign_template(domain, template=theirs, group=everyone, actor="test")
 
     assert not Assignment.objects.exists()

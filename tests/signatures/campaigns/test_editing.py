@@ -62,7 +62,7 @@ def test_a_change_is_told_with_what_it_was_and_what_it_is(domain, theirs):
     group = Group.objects.create(domain=domain, name="Sales")
     details = make_details(priority=5, ends_at=None)
 
-    changed = change_campaign(campaign, details, groups=[group], by_label=BY)
+    changed = change_campaign(campaign, details, groups=[group], actor=BY)
 
     assert changed == ["ends_at", "priority", "groups"]
     assert acts(domain)[-1] == (
@@ -79,8 +79,8 @@ def test_saving_what_is_there_already_is_no_act_and_no_new_board(domain):
     campaign = make_campaign(domain)
     version, told = load_ruleset(domain).version, acts(domain)
 
-    assert change_campaign(campaign, make_details(), groups=[], by_label=BY) == []
-    assert set_audience(campaign, [], by_label=BY) == ()
+    assert change_campaign(campaign, make_details(), groups=[], actor=BY) == []
+    assert set_audience(campaign, [], actor=BY) == ()
     assert (load_ruleset(domain).version, acts(domain)) == (version, told)
 
 
@@ -95,14 +95,14 @@ def test_a_campaign_of_other_peoples_groups_is_our_own_mistake(domain, other_dom
 def test_starting_needs_a_banner_and_pausing_ends_the_showing(domain, theirs):
     campaign = make_campaign(domain)
     with pytest.raises(CampaignRefused, match="no banner to show"):
-        start_campaign(campaign, by_label=BY)
+        start_campaign(campaign, actor=BY)
     add_banner(campaign)
 
-    start_campaign(campaign, by_label=BY)
-    start_campaign(campaign, by_label=BY)
+    start_campaign(campaign, actor=BY)
+    start_campaign(campaign, actor=BY)
     assert load_ruleset(domain).campaigns[0].is_paused is False
-    pause_campaign(campaign, by_label=BY)
-    pause_campaign(campaign, by_label=BY)
+    pause_campaign(campaign, actor=BY)
+    pause_campaign(campaign, actor=BY)
 
     assert load_ruleset(domain).campaigns[0].is_paused is True
     assert [act for act, *_ in acts(domain)] == [
@@ -117,7 +117,7 @@ def test_an_audience_counts_anew_and_keeps_typed_values_out_of_the_ledger(domain
     campaign = make_campaign(domain)
     AudienceTally.objects.filter(campaign=campaign).update(looked_up=30, matched=2, counts_since=START)
 
-    set_audience(campaign, AUDIENCE, by_label=BY)
+    set_audience(campaign, AUDIENCE, actor=BY)
 
     campaign.refresh_from_db()
     tally = AudienceTally.objects.get(campaign=campaign)
@@ -143,20 +143,20 @@ def test_an_audience_that_cannot_be_used_changes_nothing(domain, other_domain, s
     before, told = get_row(campaign), acts(domain)
 
     with pytest.raises(AudienceError):
-        set_audience(campaign, stored, by_label=BY)
+        set_audience(campaign, stored, actor=BY)
 
     assert (get_row(campaign), acts(domain)) == (before, told)
 
 
 def test_a_copy_is_paused_with_the_same_banners_and_leaves_the_first_as_it_is(domain):
     campaign = make_campaign(domain)
-    set_audience(campaign, AUDIENCE, by_label=BY)
+    set_audience(campaign, AUDIENCE, actor=BY)
     kept, gone = add_banner(campaign, "Blue", weight=3), add_banner(campaign, "Old")
-    archive_banner(gone, by_label=BY)
-    start_campaign(campaign, by_label=BY)
+    archive_banner(gone, actor=BY)
+    start_campaign(campaign, actor=BY)
     before = get_row(campaign)
 
-    copy = copy_campaign(campaign, by_label=BY)
+    copy = copy_campaign(campaign, actor=BY)
 
     assert get_row(campaign) == before
     assert (copy.name, copy.audience, copy.paused_at is not None) == ("Copy of Spring", AUDIENCE, True)
@@ -172,22 +172,22 @@ def test_a_copy_is_paused_with_the_same_banners_and_leaves_the_first_as_it_is(do
 def test_an_archived_campaign_stays_with_its_banners_and_comes_back_paused(domain):
     campaign = make_campaign(domain)
     add_banner(campaign)
-    start_campaign(campaign, by_label=BY)
+    start_campaign(campaign, actor=BY)
 
-    archive_campaign(campaign, by_label=BY)
+    archive_campaign(campaign, actor=BY)
 
     assert load_ruleset(domain).campaigns == ()
     assert campaign.banners.count() == 1
     for refused in (
-        lambda: change_campaign(campaign, make_details(priority=1), groups=[], by_label=BY),
-        lambda: start_campaign(campaign, by_label=BY),
-        lambda: set_audience(campaign, AUDIENCE, by_label=BY),
+        lambda: change_campaign(campaign, make_details(priority=1), groups=[], actor=BY),
+        lambda: start_campaign(campaign, actor=BY),
+        lambda: set_audience(campaign, AUDIENCE, actor=BY),
         lambda: add_banner(campaign),
     ):
         with pytest.raises(CampaignRefused):
             refused()
 
-    bring_back_campaign(campaign, by_label=BY)
+    bring_back_campaign(campaign, actor=BY)
     assert load_ruleset(domain).campaigns[0].is_paused is True
 
 
@@ -197,10 +197,10 @@ def test_a_banner_keeps_its_picture_unless_there_is_another(domain, theirs):
     details = BannerDetails("Blue", "Blue", "https://www.acme.example/spring", weight=9)
     image_id = banner.image_id
 
-    save_banner(campaign, details, banner=banner, by_label=BY)
+    save_banner(campaign, details, banner=banner, actor=BY)
     banner.refresh_from_db()
     assert (banner.weight, banner.image_id) == (9, image_id)
-    save_banner(campaign, details, upload=make_picture(colour="red"), banner=banner, by_label=BY)
+    save_banner(campaign, details, upload=make_picture(colour="red"), banner=banner, actor=BY)
     banner.refresh_from_db()
 
     assert banner.image_id != image_id
@@ -221,7 +221,7 @@ def test_a_picture_that_cannot_be_used_leaves_the_banner_as_it_was(domain):
             BannerDetails("Other", "Other", "https://www.acme.example/"),
             upload=make_picture(size=(100, 40)),
             banner=banner,
-            by_label=BY,
+            actor=BY,
         )
 
     assert Banner.objects.get(pk=banner.pk).name == "Blue"
@@ -234,23 +234,23 @@ def test_the_place_keeps_its_size_while_banners_are_cut_to_it(domain, theirs):
     larger = PlaceDetails(is_on=True, width=500, height=120)
 
     with pytest.raises(CampaignRefused, match="1 banner is cut to the size there is"):
-        change_place(domain, larger, by_label=BY)
-    archive_banner(banner, by_label=BY)
+        change_place(domain, larger, actor=BY)
+    archive_banner(banner, actor=BY)
 
-    assert change_place(domain, larger, by_label=BY) == ["is_on", "width"]
+    assert change_place(domain, larger, actor=BY) == ["is_on", "width"]
     assert BannerPlace.objects.get(domain=domain).width == 500
     assert acts(domain)[-1] == ("banner place changed", BY, "is_on, width")
 
 
 def test_the_default_picture_goes_with_the_size_of_the_place(domain):
     details = PlaceDetails(is_on=True, width=480, height=120, default_link="https://www.acme.example/")
-    assert "default picture" in change_place(domain, details, upload=make_picture(), by_label=BY)
+    assert "default picture" in change_place(domain, details, upload=make_picture(), actor=BY)
     smaller = replace(details, width=400)
 
     with pytest.raises(CampaignRefused, match="default picture is cut"):
-        change_place(domain, smaller, by_label=BY)
-    change_place(domain, smaller, upload=make_picture(), by_label=BY)
+        change_place(domain, smaller, actor=BY)
+    change_place(domain, smaller, upload=make_picture(), actor=BY)
 
     place = BannerPlace.objects.select_related("default_image").get(domain=domain)
     assert (place.width, place.default_image.width) == (400, 400)
-    assert change_place(domain, smaller, drop_picture=True, by_label=BY) == ["default picture"]
+    assert change_place(domain, smaller, drop_picture=True, actor=BY) == ["default picture"]

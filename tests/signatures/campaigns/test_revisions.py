@@ -44,7 +44,7 @@ def running(clock, domain: Domain, theirs) -> Campaign:
     """Started on Monday with one banner."""
     campaign = make_campaign(domain, starts_at=MONDAY, ends_at=None)
     add_banner(campaign)
-    start_campaign(campaign, by_label=BY)
+    start_campaign(campaign, actor=BY)
     return campaign
 
 
@@ -56,15 +56,15 @@ def test_each_change_leaves_what_was_before_it_as_it_was(running, domain, clock)
             running,
             make_details(name="Summer", priority=3, cap_times=2, cap_days=7),
             groups=[group],
-            by_label=BY,
+            actor=BY,
         ),
-        lambda: set_audience(running, AUDIENCE, by_label=BY),
+        lambda: set_audience(running, AUDIENCE, actor=BY),
         lambda: add_banner(running, "Red", weight=5),
-        lambda: archive_banner(running.banners.earliest("pk"), by_label=BY),
-        lambda: pause_campaign(running, by_label=BY),
-        lambda: copy_campaign(running, by_label=BY),
-        lambda: archive_campaign(running, by_label=BY),
-        lambda: bring_back_campaign(running, by_label=BY),
+        lambda: archive_banner(running.banners.earliest("pk"), actor=BY),
+        lambda: pause_campaign(running, actor=BY),
+        lambda: copy_campaign(running, actor=BY),
+        lambda: archive_campaign(running, actor=BY),
+        lambda: bring_back_campaign(running, actor=BY),
     )
     for step in steps:
         rulesets[timezone.now()] = load_ruleset(domain)
@@ -96,7 +96,7 @@ def test_the_picture_a_banner_had_is_remembered(running, domain, clock):
     before = banner.image_id
     clock.shift(DAY)
     details = BannerDetails(banner.name, banner.alt, banner.link)
-    save_banner(running, details, upload=make_picture(colour="#c02020"), banner=banner, by_label=BY)
+    save_banner(running, details, upload=make_picture(colour="#c02020"), banner=banner, actor=BY)
     banner.refresh_from_db()
 
     assert banner.image_id != before
@@ -110,7 +110,7 @@ def test_a_state_that_is_not_kept_is_said_to_be_unsure(running, domain, clock):
     clock.shift(2 * DAY)
     assert load_past(domain, MONDAY + DAY).unsure == {running.pk}
 
-    change_campaign(running, make_details(name="Later"), groups=[], by_label=BY)
+    change_campaign(running, make_details(name="Later"), groups=[], actor=BY)
     clock.shift(DAY)
     past, since = load_past(domain, MONDAY + DAY), load_past(domain, MONDAY + 2 * DAY)
 
@@ -122,7 +122,7 @@ def test_what_was_followed_by_another_state_goes_with_the_events_of_its_time(run
     RecipientPrivacy.objects.create(domain=domain, event_days=7)
     for name in ("Second", "Third"):
         clock.shift(10 * DAY)
-        change_campaign(running, make_details(name=name), groups=[], by_label=BY)
+        change_campaign(running, make_details(name=name), groups=[], actor=BY)
     kept_of_others = CampaignEdition.objects.filter(campaign=theirs).count()
     assert kept_of_others > 1
 
@@ -145,8 +145,8 @@ def test_campaigns_that_are_there_before_the_upgrade_are_kept_as_they_are(domain
     banners = [
         add_banner(campaign, name, weight=weight) for name, weight in (("Blue", 2), ("Red", 3), ("Old", 1))
     ]
-    archive_banner(banners[2], by_label=BY)
-    set_audience(campaign, AUDIENCE, by_label=BY)
+    archive_banner(banners[2], actor=BY)
+    set_audience(campaign, AUDIENCE, actor=BY)
     executor = MigrationExecutor(database)
     try:
         executor.migrate([("signatures", "0012_banner_since")])

@@ -58,12 +58,12 @@ def audience(domain: Domain, theirs):
             {"attribute": "title", "operator": "contains", "values": ["VP"]},
             {"attribute": "tags", "operator": "has_any", "values": ["emea"]},
         ],
-        by_label=BY,
+        actor=BY,
     )
     everybody = make_campaign(domain, name="For all")
     for campaign in (chosen, everybody):
         add_banner(campaign, f"Banner {campaign.name}")
-        start_campaign(campaign, by_label=BY)
+        start_campaign(campaign, actor=BY)
     return chosen
 
 
@@ -71,7 +71,7 @@ def explain(sender: Sender, address: str, **given) -> Explanation:
     domain = sender.domain
     options = {"at": AT} | given
     return explain_banner(
-        domain, load_ruleset(domain), sender, address, actor_label=BY, names=get_names(domain), **options
+        domain, load_ruleset(domain), sender, address, actor=BY, names=get_names(domain), **options
     )
 
 
@@ -127,7 +127,7 @@ def test_nobody_is_asked_about_twice_within_the_hour_and_a_newer_condition_is_no
 
     again = explain(sender, f" {ANNA.upper()}")
     set_audience(
-        audience, [*audience_of(audience), {"attribute": "region", "operator": "is_filled"}], by_label=BY
+        audience, [*audience_of(audience), {"attribute": "region", "operator": "is_filled"}], actor=BY
     )
     newer = explain(sender, ANNA)
 
@@ -201,7 +201,7 @@ def test_without_the_permission_nobody_is_asked_and_that_is_said(sender, audienc
 
 def test_audiences_of_domains_and_lists_need_no_look_up(sender, domain, audience, sandbox):
     set_audience(
-        audience, [{"attribute": "email_domain", "operator": "is", "values": ["globex.example"]}], by_label=BY
+        audience, [{"attribute": "email_domain", "operator": "is", "values": ["globex.example"]}], actor=BY
     )
 
     assert explain(sender, ANNA).campaign_id == audience.pk

@@ -37,7 +37,7 @@ campaign = Campaign.objects.create(
     audience=[{"attribute": "tags", "operator": "has_any", "values": ["renewal"]}])
 Banner.objects.create(campaign=campaign, name="One", image=image, alt="One", link="https://acme.example/")
 BannerPlace.objects.touch(domain)
-make_key(domain, "Gateway", actor_label="test")
+make_key(domain, "Gateway", actor="test")
 """
 WORK = """
 import json, time

@@ -197,7 +197,7 @@ def make_old(run: DeliveryRun) -> None:
 
 
 def test_sweep_finds_unclaimed_lapsed_and_waiting_deliveries_and_no_others(ready, domain, other_domain):
-    ours = start_delivery(plan_delivery(domain, by_label="test"), by_label="test")
+    ours = start_delivery(plan_delivery(domain, actor="test"), actor="test")
     OrmQ.objects.all().delete()
 
     def sweep() -> list[int]:
@@ -301,7 +301,7 @@ def test_mailbox_that_was_given_back_stays_so_until_a_person_delivers(sandbox, r
     before = get_held(sandbox)
     row = deliver().deliveries.filter(state="delivered").select_related("sender").first()
     read_and_follow(ready)
-    carry_out_restore(start_restore(ready, by_label="test", only_sender=row.sender).pk)
+    carry_out_restore(start_restore(ready, actor="test", only_sender=row.sender).pk)
     sandbox.directory.set_title(int(row.person_remote_id), "Chief Lamplighter")
 
     read_and_follow(ready)

@@ -25,7 +25,7 @@ def save(domain, ready, settings) -> Callable[[str], None]:
 
     def save_version(source: str) -> None:
         template = Template.objects.get(domain=domain, assignments__group__is_default=True)
-        save_template(domain, name=template.name, source=source, by_label="test", template=template)
+        save_template(domain, name=template.name, source=source, actor="test", template=template)
 
     return save_version
 

@@ -29,7 +29,7 @@ PATCH = {"method": "PATCH", "path": "/api/v2/mailboxes/*"}
 
 @pytest.fixture
 def started(ready, domain) -> DeliveryRun:
-    return start_delivery(plan_delivery(domain, by_label="test"), by_label="test")
+    return start_delivery(plan_delivery(domain, actor="test"), actor="test")
 
 
 def get_planned(run: DeliveryRun) -> list[str]:
@@ -126,7 +126,7 @@ def test_ten_failures_in_a_row_halt_and_continuing_delivers_the_rest(sandbox, st
     assert halted.cause.startswith("10 mailboxes in a row failed.")
     assert 10 <= tried <= 17 < len(planned)  # seven more may be in the air when the tenth fails
     sandbox.faults.clear()
-    run = carry_out(resume_delivery(halted, by_label="test").pk)
+    run = carry_out(resume_delivery(halted, actor="test").pk)
     assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned) - tried)
 
 
@@ -360,7 +360,7 @@ def test_starting_anew_gives_up_what_was_halted_and_skips_its_mailboxes(sandbox,
     halted = carry_out(started.pk)
     sandbox.faults.clear()
 
-    again = start_delivery(plan_delivery(domain, by_label="test"), by_label="test")
+    again = start_delivery(plan_delivery(domain, actor="test"), actor="test")
 
     halted.refresh_from_db()
     assert (halted.state, halted.cause) == (DeliveryRunState.SKIPPED, f"Given up for delivery {again.pk}.")

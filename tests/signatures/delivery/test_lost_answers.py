@@ -17,11 +17,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def change_template(domain, source: str) -> None:
     template = Group.objects.get(domain=domain, is_default=True).assignment.template
-    save_template(domain, name=template.name, template=template, source=source, by_label="test")
+    save_template(domain, name=template.name, template=template, source=source, actor="test")
 
 
 def start(domain) -> DeliveryRun:
-    return start_delivery(plan_delivery(domain, by_label="test"), by_label="test")
+    return start_delivery(plan_delivery(domain, actor="test"), actor="test")
 
 
 @pytest.mark.parametrize("is_first", [True, False])
@@ -75,7 +75,7 @@ def test_the_second_of_two_deliveries_whose_answer_is_lost_is_known_as_ours_and_
     assert get_held(sandbox)[lost] != first[lost]
     sandbox.directory.set_signature(int(put_back_by_hand), first[put_back_by_hand])
 
-    run = carry_out_restore(start_restore(ready, by_label="test").pk)
+    run = carry_out_restore(start_restore(ready, actor="test").pk)
 
     conflicts = run.deliveries.filter(reason_code="conflict").values_list("mailbox_remote_id", flat=True)
     assert (run.state, list(conflicts)) == (DeliveryRunState.COMPLETE, [put_back_by_hand])

@@ -22,8 +22,8 @@ BY, WHY = "dana@acme.example", "The audit is open"
 
 
 def test_a_queued_delivery_ends_with_who_switched_it_off_and_why(sandbox, ready, domain):
-    run = plan_delivery(domain, by_label="test")
-    start_delivery(run, by_label="test")
+    run = plan_delivery(domain, actor="test")
+    start_delivery(run, actor="test")
     switch_off(ready, "mailboxes.all", actor=BY, reason=WHY)
     sandbox.requests.clear()
 
@@ -41,7 +41,7 @@ def test_nothing_is_planned_while_it_is_off_and_everything_goes_on_when_it_is_on
     sandbox.requests.clear()
 
     with pytest.raises(DeliveryBlocked, match="switched off here"):
-        plan_delivery(domain, by_label="test")
+        plan_delivery(domain, actor="test")
     assert list(sandbox.requests) == []
 
     switch_on(ready, "mailboxes.all", actor=BY, reason="Closed")

@@ -35,7 +35,7 @@ def delivered(before, deliver) -> list[str]:
 
 
 def restore(connection: Connection, **options) -> DeliveryRun:
-    return carry_out_restore(start_restore(connection, by_label="test", **options).pk)
+    return carry_out_restore(start_restore(connection, actor="test", **options).pk)
 
 
 def test_r1_every_mailbox_holds_its_original_again(sandbox, ready, before, delivered):
@@ -144,7 +144,7 @@ def test_reconnecting_without_restoring_never_takes_our_signature_for_an_origina
 
 def change_template(domain, source: str) -> None:
     template = Group.objects.get(domain=domain, is_default=True).assignment.template
-    save_template(domain, name=template.name, template=template, source=source, by_label="test")
+    save_template(domain, name=template.name, template=template, source=source, actor="test")
 
 
 def test_an_edit_made_between_two_connections_is_still_known_as_one(
@@ -194,7 +194,7 @@ def test_restore_killed_between_its_end_and_its_report_is_reported_later(sandbox
 
 def test_waiting_and_halted_deliveries_are_given_up_for_a_restore(sandbox, ready, delivered, domain):
     change_template(domain, "<p>New: {{ sender.name }}</p>")
-    waiting = start_delivery(plan_delivery(domain, by_label="test"), by_label="test")
+    waiting = start_delivery(plan_delivery(domain, actor="test"), actor="test")
     DeliveryRun.objects.filter(pk=waiting.pk).update(state=DeliveryRunState.HALTED)
 
     run = restore(ready)
@@ -206,11 +206,11 @@ def test_waiting_and_halted_deliveries_are_given_up_for_a_restore(sandbox, ready
 
 def test_restore_waits_for_a_delivery_that_is_being_written(sandbox, ready, delivered, domain):
     change_template(domain, "<p>New: {{ sender.name }}</p>")
-    running = start_delivery(plan_delivery(domain, by_label="test"), by_label="test")
+    running = start_delivery(plan_delivery(domain, actor="test"), actor="test")
     take_run(running.pk, "deliver")
 
     with pytest.raises(DeliveryBlocked, match="running"):
-        start_restore(ready, by_label="test")
+        start_restore(ready, actor="test")
 
     assert not DeliveryRun.objects.filter(kind=DeliveryRun.Kind.RESTORE).exists()
 
@@ -247,7 +247,7 @@ def test_mailbox_whose_owner_nobody_knows_is_listed_and_not_taken_for_gone(sandb
 
 
 def test_a_restores_id_given_to_a_delivery_never_writes_signatures(sandbox, ready, before, delivered):
-    run = start_restore(ready, by_label="test")
+    run = start_restore(ready, actor="test")
     sandbox.requests.clear()
 
     assert carry_out(run.pk).state == DeliveryRunState.QUEUED

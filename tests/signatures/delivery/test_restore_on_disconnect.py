@@ -133,7 +133,7 @@ def test_a_fault_of_ours_asks_instead_of_giving_the_access_away(sandbox, leaving
     def open_broken(run):
         yield Broken()
 
-    run = start_restore(leaving, by_label="test")
+    run = start_restore(leaving, actor="test")
     with pytest.raises(KeyError):
         carry_out_restore(run.pk, gateway_factory=open_broken)
 
@@ -147,7 +147,7 @@ def test_a_fault_of_ours_asks_instead_of_giving_the_access_away(sandbox, leaving
     assert "secret@acme.example" not in run.cause
     assert get_place(leaving) == STILL_THERE
     sweep_deliveries()  # it asks a person; nothing starts it again by itself
-    run = carry_out_restore(resume_delivery(run, by_label="dana@acme.example").pk)
+    run = carry_out_restore(resume_delivery(run, actor="dana@acme.example").pk)
     assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(delivered))
     assert_all_back(sandbox, leaving, before)
 
@@ -166,10 +166,10 @@ def test_a_mailbox_that_refuses_its_original_asks_and_can_be_tried_again(sandbox
     )
     assert halted.cause.startswith("1 mailbox could not be given the original back")
     assert get_place(leaving) == STILL_THERE
-    assert carry_out_restore(resume_delivery(halted, by_label="test").pk).state == DeliveryRunState.HALTED
+    assert carry_out_restore(resume_delivery(halted, actor="test").pk).state == DeliveryRunState.HALTED
     sandbox.faults.rules.remove(fault)
     sandbox.requests.clear()
-    run = carry_out_restore(resume_delivery(halted, by_label="test").pk)
+    run = carry_out_restore(resume_delivery(halted, actor="test").pk)
     assert (run.state, run.settled, run.delivered, run.refused) == (
         DeliveryRunState.COMPLETE,
         len(delivered),
@@ -238,7 +238,7 @@ def test_a_waiting_restore_offers_no_continue_and_can_be_left(sandbox, leaving, 
     assert f"Leave {len(delivered)} mailboxes as they are and disconnect" in " ".join(page.split())
     assert "Continue with" not in run_page.content.decode()
     with pytest.raises(DeliveryBlocked, match="belongs to a disconnect"):
-        stop_delivery(run, by_label="test")
+        stop_delivery(run, actor="test")
 
 
 def test_a_halted_restore_can_be_continued_on_both_pages_and_the_owners_are_told(
@@ -271,7 +271,7 @@ def test_a_restore_of_one_sender_never_counts_as_the_restore_of_everybody(sandbo
     sender = Sender.objects.get(
         person__remote_id=Mailbox.objects.get(remote_id=delivered[0]).person_remote_id
     )
-    only = start_restore(ready, by_label="test", only_sender=sender)
+    only = start_restore(ready, actor="test", only_sender=sender)
     request_disconnect(ready, restores=True, actor="test")
 
     carry_out_restore(only.pk)
@@ -281,7 +281,7 @@ def test_a_restore_of_one_sender_never_counts_as_the_restore_of_everybody(sandbo
     assert run.pk != only.pk
     assert_all_back(sandbox, ready, before)
     with pytest.raises(DeliveryBlocked):
-        start_restore(ready, by_label="test", only_sender=sender)
+        start_restore(ready, actor="test", only_sender=sender)
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_an_earlier_restore_that_did_not_end_is_in_nobodys_way(sandbox, ready, b
     sender = Sender.objects.get(
         person__remote_id=Mailbox.objects.get(remote_id=delivered[0]).person_remote_id
     )
-    earlier = start_restore(ready, by_label="test", only_sender=sender)
+    earlier = start_restore(ready, actor="test", only_sender=sender)
     DeliveryRun.objects.filter(pk=earlier.pk).update(state=state)
     request_disconnect(ready, restores=True, actor="test")
 
@@ -305,7 +305,7 @@ def test_an_earlier_restore_that_did_not_end_is_in_nobodys_way(sandbox, ready, b
 @pytest.mark.parametrize("state", [DeliveryRunState.FAILED, DeliveryRunState.SKIPPED])
 def test_a_restore_that_ended_otherwise_is_made_anew(sandbox, leaving, before, delivered, state):
     """As an earlier version of the portal may have left it."""
-    run = start_restore(leaving, by_label="test")
+    run = start_restore(leaving, actor="test")
     Delivery.objects.filter(run=run).update(state="skipped", reason="A fault of ours stopped this run.")
     DeliveryRun.objects.filter(pk=run.pk).update(state=state, skipped=run.planned)
 
@@ -342,7 +342,7 @@ def test_a_permission_that_is_off_asks_and_can_be_switched_on_while_leaving(
     switch = reverse("integrations:outreach_switch", args=[leaving.domain.name, "mailboxes.all"])
     assert client.get(switch).status_code == 200
     switch_on(leaving, "mailboxes.all", actor="dana@acme.example", reason="It is closed")
-    run = carry_out_restore(resume_delivery(run, by_label="dana@acme.example").pk)
+    run = carry_out_restore(resume_delivery(run, actor="dana@acme.example").pk)
     assert run.state == DeliveryRunState.COMPLETE
     assert_all_back(sandbox, leaving, before)
     with pytest.raises(SwitchRefused):

@@ -113,7 +113,7 @@ def test_superseded_rows_go_and_every_answer_stays_the_same(
         for placed in Placement.objects.all()
     )
     assert remove_old_deliveries() == {"delivery rows": 0, "deliveries": 0}
-    restored = carry_out_restore(start_restore(ready, by_label="test").pk)
+    restored = carry_out_restore(start_restore(ready, actor="test").pk)
     assert (restored.state, restored.delivered) == ("complete", len(delivered))
     assert get_held(sandbox) == before
 
@@ -177,7 +177,7 @@ def test_a_refusal_that_is_the_last_attempt_stays_and_so_does_a_persons_last_del
 
 def test_the_last_restore_stays_whole(ready, deliver):
     deliver()
-    restored = age(carry_out_restore(start_restore(ready, by_label="test").pk))
+    restored = age(carry_out_restore(start_restore(ready, actor="test").pk))
     rows = get_rows(restored)
     deliver()
 

@@ -72,7 +72,7 @@ def test_second_delivery_of_the_same_sends_nothing(sandbox, ready, deliver, doma
     first = deliver()
     sandbox.requests.clear()
 
-    again = plan_delivery(domain, by_label="test")
+    again = plan_delivery(domain, actor="test")
 
     assert (again.planned, again.unchanged) == (0, first.delivered)
     assert list(sandbox.requests) == []
@@ -82,7 +82,7 @@ def test_delivery_after_a_sync_sends_nothing(sandbox, ready, deliver, resync, do
     first = deliver()
     resync()
 
-    again = plan_delivery(domain, by_label="test")
+    again = plan_delivery(domain, actor="test")
 
     assert (again.planned, again.unchanged) == (0, first.delivered)
 
@@ -116,9 +116,7 @@ def test_locked_people_are_left_out_and_keep_what_they_hold(sandbox, ready, resy
 
 
 def test_mailbox_that_is_not_editable_is_refused_without_a_request(sandbox, ready, domain, resync, deliver):
-    refused = int(
-        plan_delivery(domain, by_label="test").deliveries.filter(state="planned")[0].mailbox_remote_id
-    )
+    refused = int(plan_delivery(domain, actor="test").deliveries.filter(state="planned")[0].mailbox_remote_id)
     sandbox.directory.set_editable(refused, False)
     resync()
 
@@ -131,11 +129,11 @@ def test_mailbox_that_is_not_editable_is_refused_without_a_request(sandbox, read
 
 
 def test_mailbox_that_stopped_being_editable_after_the_plan_is_not_written(sandbox, ready, domain):
-    run = plan_delivery(domain, by_label="test")
+    run = plan_delivery(domain, actor="test")
     taken = run.deliveries.filter(state=DeliveryState.PLANNED).first()
     sandbox.directory.set_editable(int(taken.mailbox_remote_id), False)
 
-    start_delivery(run, by_label="test")
+    start_delivery(run, actor="test")
     run = carry_out(run.pk)
 
     assert get_row(run, taken.mailbox_remote_id).reason_code == "not_editable"
@@ -149,7 +147,7 @@ def test_edit_in_outreach_is_kept_and_named(sandbox, ready, deliver, resync, dom
     resync()
     sandbox.requests.clear()
 
-    plan = plan_delivery(domain, by_label="test")
+    plan = plan_delivery(domain, actor="test")
 
     row = get_row(plan, mailbox_id)
     assert (plan.planned, plan.refused, row.reason_code) == (0, 1 + count_uneditable(plan), "edited")
@@ -163,13 +161,13 @@ def count_uneditable(run: DeliveryRun) -> int:
 def test_edit_between_plan_and_write_is_kept(sandbox, ready, deliver, domain):
     first = deliver()
     mailbox_id = pick_delivered(first)
-    save_template(domain, name="New", source="<p>New: {{ sender.name }}</p>", by_label="test")
+    save_template(domain, name="New", source="<p>New: {{ sender.name }}</p>", actor="test")
     everyone = Group.objects.get(domain=domain, is_default=True)
-    assign_template(domain, template=Template.objects.get(name="New"), group=everyone, actor_label="test")
-    run = plan_delivery(domain, by_label="test")
+    assign_template(domain, template=Template.objects.get(name="New"), group=everyone, actor="test")
+    run = plan_delivery(domain, actor="test")
     sandbox.directory.set_signature(int(mailbox_id), "<p>Typed just now</p>")
 
-    start_delivery(run, by_label="test")
+    start_delivery(run, actor="test")
     run = carry_out(run.pk)
 
     assert get_row(run, mailbox_id).reason_code == "edited"
@@ -201,21 +199,21 @@ def test_rewritten_signatures_are_not_written_again(sandbox, ready, deliver, res
     plans = []
     for _ in range(3):
         resync()
-        plans.append(plan_delivery(domain, by_label="test"))
+        plans.append(plan_delivery(domain, actor="test"))
 
     assert Placement.objects.exclude(returned_sha256="").count() == first.delivered
     assert [(plan.planned, plan.unchanged) for plan in plans] == [(0, first.delivered)] * 3
 
 
 def test_signature_that_would_be_empty_is_never_sent(sandbox, ready, domain, deliver):
-    version = save_template(domain, name="Mobile", source="<p>{{ sender.mobile }}</p>", by_label="test")
+    version = save_template(domain, name="Mobile", source="<p>{{ sender.mobile }}</p>", actor="test")
     everyone = Group.objects.get(domain=domain, is_default=True)
-    assign_template(domain, template=version.template, group=everyone, actor_label="test")
+    assign_template(domain, template=version.template, group=everyone, actor="test")
     sender = Sender.objects.filter(is_active=True, group__is_default=False).first()
     other = Template.objects.get(name="Plain line")
-    assign_template(domain, template=other, sender=sender, actor_label="test")
+    assign_template(domain, template=other, sender=sender, actor="test")
 
-    plan = plan_delivery(domain, by_label="test")
+    plan = plan_delivery(domain, actor="test")
 
     codes = set(plan.deliveries.filter(state=DeliveryState.REFUSED).values_list("reason_code", flat=True))
     assert codes <= {"empty", "not_editable"}
@@ -226,9 +224,9 @@ def test_signature_that_would_be_empty_is_never_sent(sandbox, ready, domain, del
 
 def test_sender_without_a_template_is_refused_with_the_way_out(sandbox, ready, domain):
     everyone = Group.objects.get(domain=domain, is_default=True)
-    assign_template(domain, template=None, group=everyone, actor_label="test")
+    assign_template(domain, template=None, group=everyone, actor="test")
 
-    plan = plan_delivery(domain, by_label="test")
+    plan = plan_delivery(domain, actor="test")
 
     row = plan.deliveries.filter(reason_code="no_template").first()
     assert plan.planned == 0
@@ -238,11 +236,11 @@ def test_sender_without_a_template_is_refused_with_the_way_out(sandbox, ready, d
 def test_template_saved_after_the_plan_is_what_arrives(sandbox, ready, domain):
     everyone = Group.objects.get(domain=domain, is_default=True)
     template = everyone.assignment.template
-    run = plan_delivery(domain, by_label="test")
+    run = plan_delivery(domain, actor="test")
     source = "<p>Second thoughts, {{ sender.name }}</p>"
-    newest = save_template(domain, name=template.name, template=template, source=source, by_label="test")
+    newest = save_template(domain, name=template.name, template=template, source=source, actor="test")
 
-    start_delivery(run, by_label="test")
+    start_delivery(run, actor="test")
     run = carry_out(run.pk)
 
     assert run.delivered == run.planned
@@ -254,12 +252,12 @@ def test_template_saved_after_the_plan_is_what_arrives(sandbox, ready, domain):
 
 
 def test_mailbox_that_changed_owner_after_the_plan_is_not_written(sandbox, ready, domain):
-    run = plan_delivery(domain, by_label="test")
+    run = plan_delivery(domain, actor="test")
     taken, other = run.deliveries.filter(state=DeliveryState.PLANNED).order_by("id")[:2]
     sandbox.directory.update("mailboxes", int(taken.mailbox_remote_id), user_id=int(other.person_remote_id))
     before = get_held(sandbox)[taken.mailbox_remote_id]
 
-    start_delivery(run, by_label="test")
+    start_delivery(run, actor="test")
     run = carry_out(run.pk)
 
     assert get_row(run, taken.mailbox_remote_id).reason_code == "moved"
@@ -268,13 +266,13 @@ def test_mailbox_that_changed_owner_after_the_plan_is_not_written(sandbox, ready
 
 
 def test_person_locked_after_the_plan_is_not_written(sandbox, ready, domain, resync):
-    run = plan_delivery(domain, by_label="test")
+    run = plan_delivery(domain, actor="test")
     taken = run.deliveries.filter(state=DeliveryState.PLANNED).first()
     sandbox.directory.set_locked(int(taken.person_remote_id))
     resync()
     sandbox.requests.clear()
 
-    start_delivery(run, by_label="test")
+    start_delivery(run, actor="test")
     run = carry_out(run.pk)
 
     assert get_row(run, taken.mailbox_remote_id).reason_code == "person_gone"
@@ -286,8 +284,8 @@ def test_mailbox_that_already_holds_its_signature_is_not_written(sandbox, ready,
     mailbox_id = pick_delivered(first)
     Placement.objects.all().delete()
     Snapshot.objects.all().delete()
-    run = plan_delivery(domain, by_label="test")  # the mirror still shows what was there before
-    start_delivery(run, by_label="test")
+    run = plan_delivery(domain, actor="test")  # the mirror still shows what was there before
+    start_delivery(run, actor="test")
     sandbox.requests.clear()
 
     run = carry_out(run.pk)
@@ -299,23 +297,23 @@ def test_mailbox_that_already_holds_its_signature_is_not_written(sandbox, ready,
 
 
 def test_second_start_is_blocked_while_one_is_unfinished(sandbox, ready, domain):
-    first = start_delivery(plan_delivery(domain, by_label="test"), by_label="test")
-    second = plan_delivery(domain, by_label="test")
+    first = start_delivery(plan_delivery(domain, actor="test"), actor="test")
+    second = plan_delivery(domain, actor="test")
 
     with pytest.raises(DeliveryBlocked, match="running already"):
-        start_delivery(second, by_label="test")
+        start_delivery(second, actor="test")
     with pytest.raises(DeliveryBlocked, match="started or replaced"):
         carry_out(first.pk)
-        start_delivery(first, by_label="test")
+        start_delivery(first, actor="test")
 
 
 def test_planning_again_replaces_the_earlier_plan_and_leaves_another_domains(
     sandbox, ready, domain, other_domain, connection
 ):
     theirs = DeliveryRun.objects.create(domain=other_domain, connection=connection, started_by_label="them")
-    first = plan_delivery(domain, by_label="test")
+    first = plan_delivery(domain, actor="test")
 
-    second = plan_delivery(domain, by_label="test")
+    second = plan_delivery(domain, actor="test")
 
     assert set(DeliveryRun.objects.values_list("pk", flat=True)) == {second.pk, theirs.pk}
     assert not Delivery.objects.filter(run=first.pk).exists()
@@ -335,7 +333,7 @@ def test_planning_is_blocked_with_the_reason_and_without_a_request(sandbox, read
     type(ready).objects.filter(pk=ready.pk).update(**columns)
 
     with pytest.raises(DeliveryBlocked, match=sentence):
-        plan_delivery(domain, by_label="test")
+        plan_delivery(domain, actor="test")
 
     assert list(sandbox.requests) == []
 
@@ -345,11 +343,11 @@ def test_planning_is_blocked_with_the_reason_and_without_a_request(sandbox, read
     [({"mode": "dry_run"}, "dry run"), ({"paused_at": "2026-01-01T00:00:00Z"}, "paused")],
 )
 def test_starting_is_blocked_in_dry_run_and_while_paused(sandbox, ready, domain, columns, sentence):
-    run = plan_delivery(domain, by_label="test")
+    run = plan_delivery(domain, actor="test")
     type(ready).objects.filter(pk=ready.pk).update(**columns)
 
     with pytest.raises(DeliveryBlocked, match=sentence):
-        start_delivery(run, by_label="test")
+        start_delivery(run, actor="test")
 
     run.refresh_from_db()
     assert (run.state, list(sandbox.requests)) == (DeliveryRunState.PLANNED, [])

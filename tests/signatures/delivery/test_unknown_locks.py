@@ -66,7 +66,7 @@ def test_a_lock_that_is_not_told_any_more_keeps_senders_and_stops_writing(
     resync()
     sandbox.requests.clear()
 
-    plan = plan_delivery(domain, by_label="test")
+    plan = plan_delivery(domain, actor="test")
 
     reasons = set(plan.deliveries.values_list("state", "reason_code"))
     assert reasons == {(DeliveryState.REFUSED, "lock_unknown")}
@@ -80,12 +80,12 @@ def test_a_lock_that_is_not_told_any_more_keeps_senders_and_stops_writing(
 
 
 def test_a_lock_that_is_not_told_since_the_plan_was_made_stops_the_write(sandbox, ready, domain, resync):
-    run = plan_delivery(domain, by_label="test")
+    run = plan_delivery(domain, actor="test")
     spoil(sandbox, "users", "locked", "absent", record=6)
     resync()
     sandbox.requests.clear()
 
-    start_delivery(run, by_label="test")
+    start_delivery(run, actor="test")
     run = carry_out(run.pk)
 
     theirs = boxes_of(sandbox, 6)
@@ -99,10 +99,10 @@ def test_a_lock_that_is_not_told_since_the_plan_was_made_stops_the_write(sandbox
 
 @pytest.mark.parametrize("value", ["absent", None, "true", 1])
 def test_a_mailbox_is_not_written_to_until_it_is_told_to_be_editable(sandbox, ready, domain, deliver, value):
-    run = plan_delivery(domain, by_label="test")
+    run = plan_delivery(domain, actor="test")
     spoil(sandbox, "mailboxes", "editable", value, record=5002)
 
-    start_delivery(run, by_label="test")
+    start_delivery(run, actor="test")
     run = carry_out(run.pk)
 
     row = Delivery.objects.get(run=run, mailbox_remote_id="5002")
@@ -114,7 +114,7 @@ def test_the_plan_leaves_out_a_mailbox_that_is_not_told_to_be_editable(sandbox, 
     spoil(sandbox, "mailboxes", "editable", "absent", record=5002)
     resync()
 
-    plan = plan_delivery(domain, by_label="test")
+    plan = plan_delivery(domain, actor="test")
 
     assert list(plan.deliveries.filter(reason_code="editable_unknown").values_list("mailbox_remote_id")) == [
         ("5002",)
@@ -130,7 +130,7 @@ def test_originals_go_back_whatever_is_not_told(sandbox, ready, deliver, resync)
     spoil(sandbox, "mailboxes", "editable", "absent")
     resync()
 
-    run = carry_out_restore(start_restore(ready, by_label="test").pk)
+    run = carry_out_restore(start_restore(ready, actor="test").pk)
 
     assert (run.state, get_held(sandbox)) == ("complete", before)
 

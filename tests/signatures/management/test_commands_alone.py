@@ -43,7 +43,7 @@ def refuse(name: str, *args: str) -> CommandError:
 
 def test_each_command_sees_the_people_that_the_sync_before_it_read(sandbox, connection, bystander):
     ensure_default_group(connection.domain)
-    install_starters(connection.domain, by_label="test")
+    install_starters(connection.domain, actor="test")
     before = get_held(sandbox)
 
     run("syncdirectory")
@@ -88,7 +88,7 @@ def test_a_commands_sync_starts_no_delivery_itself_and_leaves_it_to_the_worker(s
 def test_a_sync_that_nobody_followed_is_followed_by_the_command_that_needs_it(sandbox, connection, command):
     runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, actor="test").pk)
     ensure_default_group(connection.domain)
-    install_starters(connection.domain, by_label="test")
+    install_starters(connection.domain, actor="test")
     email = next(iter(sandbox.directory.users.values())).email
 
     run(command, *(["--sender", email] if command == "previewsignature" else []))

@@ -77,7 +77,7 @@ def test_erasing_one_recipient_leaves_nothing_of_them_and_everything_of_the_othe
     before = {model: model.objects.count() for model in (Decision, KnownRecipient, BannerEvent)}
     kims = get_kept(domain, KIM).decisions[0].pk
 
-    erased = erase(domain, KIM, actor_label="dana@acme.example")
+    erased = erase(domain, KIM, actor="dana@acme.example")
 
     assert (erased.decisions, erased.list_entries, erased.known) == (1, 1, 1)
     assert get_kept(domain, KIM).is_nothing

@@ -92,11 +92,11 @@ def test_a_plan_counts_the_mailboxes_that_the_place_changed(company):
     people = [company.add(name) for name in ("Ana Silva", "Tom Okafor")]
     for sender in people:
         Mailbox.objects.filter(email=sender.email).update(signature_html=compose(sender))
-    assert plan_delivery(company.domain, by_label="x").planned == 0
+    assert plan_delivery(company.domain, actor="x").planned == 0
 
     switch_on(company.domain)
 
-    assert plan_delivery(company.domain, by_label="x").planned == 2
+    assert plan_delivery(company.domain, actor="x").planned == 2
 
 
 def test_a_sender_without_a_key_cannot_exist(company):
@@ -328,7 +328,7 @@ def test_a_senders_page_says_where_its_banner_is_and_the_command_shows_it(compan
 
 def test_an_older_template_without_the_row_stays_as_it_is(company):
     ana = company.add("Ana Silva")
-    save_template(company.domain, name="Old", source="<p>{{ sender.name }}</p>", by_label="x")
+    save_template(company.domain, name="Old", source="<p>{{ sender.name }}</p>", actor="x")
     before = render_source(company.domain, "<p>{{ sender.name }}</p>", ana).html
 
     switch_on(company.domain)

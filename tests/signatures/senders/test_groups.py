@@ -110,7 +110,7 @@ def test_reordering_moves_people_in_several_teams_and_is_in_the_ledger(domain, l
     before = get_memberships(domain)
     south = Group.objects.get(name="South")
 
-    moved = reorder_groups(domain, [south.pk], actor_label="ana@acme.example")
+    moved = reorder_groups(domain, [south.pk], actor="ana@acme.example")
 
     assert before == {"10": "North", "11": "North", "12": "Default group"}
     assert get_memberships(domain) == {"10": "South", "11": "North", "12": "Default group"}
@@ -126,7 +126,7 @@ def test_order_with_another_domains_group_is_refused_and_changes_nothing(domain,
     before = get_groups(domain), get_groups(other_domain)
 
     with pytest.raises(GroupOrderError, match="Load the page again"):
-        reorder_groups(domain, [theirs.pk], actor_label="test")
+        reorder_groups(domain, [theirs.pk], actor="test")
 
     assert (get_groups(domain), get_groups(other_domain)) == before
 
@@ -174,7 +174,7 @@ def test_own_values_and_the_sender_itself_follow_a_person_into_a_new_connection(
     refresh_groups(linked)
     make_person(linked, "10")
     refresh_senders(linked, since=None)
-    sender = set_own_values(Sender.objects.get(), {"sender.pronouns": "she/her"}, actor_label="test")
+    sender = set_own_values(Sender.objects.get(), {"sender.pronouns": "she/her"}, actor="test")
     Connection.objects.filter(pk=linked.pk).update(state="disconnected")
     again = make_connection(domain)
     person = make_person(again, "10", email="new@acme.example")
@@ -205,7 +205,7 @@ def test_values_are_the_mirrors_with_own_ones_on_top_and_none_where_empty(domain
     make_person(linked, "10", name="", first_name="Nia", last_name="Park", title="Clerk", phone="")
     refresh_senders(linked, since=None)
     sender = Sender.objects.select_related("person", "group").get()
-    set_own_values(sender, {"sender.title": " Head clerk "}, actor_label="test")
+    set_own_values(sender, {"sender.title": " Head clerk "}, actor="test")
     sender = Sender.objects.select_related("person", "group").get()
 
     values = get_values(sender, get_brand(domain), get_banner_slot(domain))
@@ -226,9 +226,9 @@ def test_an_empty_own_value_gives_the_field_back_to_the_mirror(domain, linked):
     make_person(linked, "10", title="Clerk")
     refresh_senders(linked, since=None)
     sender = Sender.objects.get()
-    set_own_values(sender, {"sender.title": "Head clerk", "sender.pronouns": "she/her"}, actor_label="test")
+    set_own_values(sender, {"sender.title": "Head clerk", "sender.pronouns": "she/her"}, actor="test")
 
-    set_own_values(sender, {"sender.title": ""}, actor_label="test")
+    set_own_values(sender, {"sender.title": ""}, actor="test")
 
     assert Sender.objects.get().own_values == {"sender.pronouns": "she/her"}
 
@@ -249,7 +249,7 @@ def test_value_that_does_not_fit_its_field_is_refused_and_nothing_is_kept(linked
     sender = Sender.objects.get()
 
     with pytest.raises(OwnValueError) as refused:
-        set_own_values(sender, {"sender.pronouns": "she/her", name: value}, actor_label="test")
+        set_own_values(sender, {"sender.pronouns": "she/her", name: value}, actor="test")
 
     assert refused.value.field == name
     assert Sender.objects.get().own_values == {}
@@ -259,7 +259,7 @@ def test_changed_own_values_are_in_the_ledger_by_name_and_never_by_value(linked)
     make_person(linked, "10")
     refresh_senders(linked, since=None)
 
-    set_own_values(Sender.objects.get(), {"sender.mobile": "+1 415 555 0188"}, actor_label="ana@acme.example")
+    set_own_values(Sender.objects.get(), {"sender.mobile": "+1 415 555 0188"}, actor="ana@acme.example")
 
     entry = LedgerEntry.objects.get(action="sender values changed")
     assert (entry.detail, entry.actor_label) == ("sender.mobile", "ana@acme.example")

@@ -48,7 +48,7 @@ def check(response) -> Any:
 
 @pytest.fixture
 def key(domain) -> str:
-    return make_key(domain, "Gateway", actor_label="dana@acme.example").text
+    return make_key(domain, "Gateway", actor="dana@acme.example").text
 
 
 @pytest.fixture
@@ -228,10 +228,10 @@ def test_without_a_key_in_force_nothing_is_told(ask, place, sender, authorizatio
 
 
 def test_a_revoked_key_opens_nothing_and_the_others_go_on(ask, domain, place, sender, key):
-    other = make_key(domain, "Add-in", actor_label="dana@acme.example")
+    other = make_key(domain, "Add-in", actor="dana@acme.example")
     assert check(ask())["banner"]
 
-    revoke_key(find_key(key), actor_label="dana@acme.example")
+    revoke_key(find_key(key), actor="dana@acme.example")
 
     assert check(ask()) == check(ask(authorization="Bearer csk_wrong"))
     assert check(ask(authorization=f"Bearer {other.text}"))["banner"]
@@ -249,7 +249,7 @@ def test_a_key_is_kept_as_a_digest_and_told_apart_by_its_beginning(domain, key):
 
 
 def test_a_foreign_domains_key_and_an_unknown_sender_get_the_same_answer(ask, place, sender, other_domain):
-    foreign = make_key(other_domain, "Theirs", actor_label="x@bystander.example").text
+    foreign = make_key(other_domain, "Theirs", actor="x@bystander.example").text
 
     theirs = ask(authorization=f"Bearer {foreign}")
     unknown = ask({**QUESTION, "sender": "nobody@acme.example"})
@@ -309,7 +309,7 @@ def test_a_key_that_asks_too_often_waits_and_another_does_not(
     ask, domain, place, sender, settings, time_machine
 ):
     settings.DECISIONS_PER_SECOND = 2
-    other = make_key(domain, "Add-in", actor_label="dana@acme.example").text
+    other = make_key(domain, "Add-in", actor="dana@acme.example").text
     time_machine.move_to(timezone.now(), tick=False)
 
     statuses = [ask().status_code for _ in range(6)]

@@ -51,11 +51,11 @@ def berlin(domain: Domain) -> Domain:
 def running(company, domain: Domain) -> Campaign:
     """A campaign of no end with one banner, started, in a domain whose place is on."""
     company.add("Ana Silva", teams=("Ant",))
-    change_place(domain, PlaceDetails(is_on=True, width=480, height=120), by_label=BY)
+    change_place(domain, PlaceDetails(is_on=True, width=480, height=120), actor=BY)
     DecisionKey.objects.create(domain=domain, name="Gateway", prefix="p", key_sha256="d")
     campaign = make_campaign(domain, starts_at=datetime(2024, 1, 1, tzinfo=UTC), ends_at=None)
     add_banner(campaign)
-    start_campaign(campaign, by_label=BY)
+    start_campaign(campaign, actor=BY)
     return campaign
 
 
@@ -129,7 +129,7 @@ def test_a_change_shows_what_is_stored_and_keeps_the_rest(berlin, running, edito
 
 
 def test_the_list_tells_state_time_audience_and_what_keeps_one_from_showing(running, domain, editor: Client):
-    set_audience(running, [{"attribute": "tags", "operator": "has_any", "values": ["emea"]}], by_label=BY)
+    set_audience(running, [{"attribute": "tags", "operator": "has_any", "values": ["emea"]}], actor=BY)
     make_campaign(domain, name="Empty", priority=-1)
 
     response = editor.get(PAGE)
@@ -148,7 +148,7 @@ def test_the_list_tells_state_time_audience_and_what_keeps_one_from_showing(runn
 def test_campaigns_that_ask_for_prospects_are_dark_by_name_where_the_permission_is_missing(
     running, domain, editor: Client
 ):
-    set_audience(running, [{"attribute": "title", "operator": "is_filled"}], by_label=BY)
+    set_audience(running, [{"attribute": "title", "operator": "is_filled"}], actor=BY)
 
     page = read(editor.get(PAGE))
 
@@ -190,7 +190,7 @@ def test_a_started_campaign_that_cannot_show_is_blocked_in_list_page_and_admin(
     running, domain, editor: Client
 ):
     address = f"{PAGE}{running.pk}/"
-    change_place(domain, PlaceDetails(is_on=False, width=480, height=120), by_label=BY)
+    change_place(domain, PlaceDetails(is_on=False, width=480, height=120), actor=BY)
     make_campaign(domain, name="Later")
 
     listed = editor.get(PAGE).context
@@ -482,7 +482,7 @@ def test_a_list_is_uploaded_replaced_and_deleted(company, domain, editor: Client
 
 def test_a_list_in_use_names_its_campaign_and_stays(running, domain, editor: Client):
     saved = RecipientList.objects.create(domain=domain, name="Partners")
-    set_audience(running, [{"attribute": "list", "operator": "is", "values": [str(saved.pk)]}], by_label=BY)
+    set_audience(running, [{"attribute": "list", "operator": "is", "values": [str(saved.pk)]}], actor=BY)
 
     page = read(editor.post(f"{PAGE}lists/{saved.pk}/delete/", follow=True))
 
@@ -528,7 +528,7 @@ def test_why_a_banner_showed_is_told_with_the_campaigns_as_they_were(running, do
     long_ago = timezone.now() - timedelta(days=3)
     running.editions.update(since=long_ago)
     Campaign.objects.filter(pk=running.pk).update(created_at=long_ago)
-    pause_campaign(running, by_label=BY)
+    pause_campaign(running, actor=BY)
 
     now = read(editor.get(f"{PAGE}why/", {"sender": "Ana Silva"}))
     then = read(editor.get(f"{PAGE}why/", asked))

@@ -58,7 +58,7 @@ def test_edits_are_overwritten_only_where_that_was_ticked(
 @pytest.mark.django_db(transaction=True)
 def test_starting_a_plan_wakes_the_worker_once_with_ids_alone(company, admin: Client):
     company.add("Ana Silva")
-    run = plan_delivery(company.domain, by_label="x")
+    run = plan_delivery(company.domain, actor="x")
 
     first = admin.post(f"{ADDRESS}{run.pk}/start/", follow=True)
     second = admin.post(f"{ADDRESS}{run.pk}/start/", follow=True)
@@ -80,7 +80,7 @@ def test_starting_a_plan_wakes_the_worker_once_with_ids_alone(company, admin: Cl
 )
 def test_where_writing_is_not_allowed_nothing_starts_and_the_page_says_why(company, admin, columns, sentence):
     company.add("Ana Silva")
-    run = plan_delivery(company.domain, by_label="x")
+    run = plan_delivery(company.domain, actor="x")
     type(company.connection).objects.filter(pk=company.connection.pk).update(**columns)
 
     page = admin.post(f"{ADDRESS}{run.pk}/start/", follow=True)
@@ -220,7 +220,7 @@ def test_both_lists_run_as_many_queries_for_three_rows_as_for_one(company, audit
 
 def test_before_and_after_stand_on_one_page_with_their_sources_as_words(company, auditor: Client):
     company.add("Ana Silva")
-    run = plan_delivery(company.domain, by_label="x")
+    run = plan_delivery(company.domain, actor="x")
 
     page = auditor.get(f"{ADDRESS}{run.pk}/mailboxes/{Delivery.objects.get(run=run).pk}/").content.decode()
 
@@ -249,7 +249,7 @@ def test_a_domain_that_was_never_connected_is_told_the_next_step(domain, admin: 
 def test_a_run_of_another_domain_answers_as_one_that_does_not_exist(
     company, bystander, admin: Client, action: str
 ):
-    run = plan_delivery(bystander.domain, by_label="x")
+    run = plan_delivery(bystander.domain, actor="x")
     action = action.format(Delivery.objects.get(run=run).pk)
     send = admin.post if action in ("start/", "resume/", "stop/") else admin.get
 
@@ -264,7 +264,7 @@ def test_a_run_of_another_domain_answers_as_one_that_does_not_exist(
 @pytest.mark.parametrize("role", ["editor", "auditor"])
 def test_only_who_may_deliver_plans_starts_continues_or_stops(company, login, role: str):
     company.add("Ana Silva")
-    run = plan_delivery(company.domain, by_label="x")
+    run = plan_delivery(company.domain, actor="x")
     client = login(role)
 
     for action in ("plan/", f"{run.pk}/start/", f"{run.pk}/resume/", f"{run.pk}/stop/"):

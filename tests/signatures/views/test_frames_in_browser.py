@@ -84,7 +84,7 @@ def wait_until_fit(page: Page) -> list[list[int]]:
 def test_a_frame_is_as_tall_as_the_signature_in_it(company, open_page, width):
     ana = company.add("Ana Silva", title="Account Executive")
     company.add("Tom Okafor")
-    run = plan_delivery(company.domain, by_label="x")
+    run = plan_delivery(company.domain, actor="x")
     card = Template.objects.get(domain=company.domain, name="Card")
     delivery = Delivery.objects.get(run=run, sender=ana)
 
@@ -107,7 +107,7 @@ def test_a_frame_follows_its_window_and_its_draft(company, open_page):
     company.add("Ana Silva")
     card = Template.objects.get(domain=company.domain, name="Card")
     words = " ".join(["word"] * 200)
-    save_template(company.domain, name="Card", source=f"<p>{words}</p>", by_label="x", template=card)
+    save_template(company.domain, name="Card", source=f"<p>{words}</p>", actor="x", template=card)
     page = open_page(f"templates/{card.pk}/", width=1280)
     [[wide, *_]] = wait_until_fit(page)
 
@@ -126,7 +126,7 @@ def test_markup_of_a_mailbox_runs_nothing_in_a_frame_that_is_measured(company, o
     ana = company.add("Ana Silva")
     bystander = company.add("Tom Okafor")
     Mailbox.objects.filter(person_remote_id=ana.person.remote_id).update(signature_html=ATTACK)
-    run = plan_delivery(company.domain, by_label="x")
+    run = plan_delivery(company.domain, actor="x")
     page = open_page(
         f"deliveries/{run.pk}/mailboxes/{Delivery.objects.get(run=run, sender=ana).pk}/", width=1280
     )

@@ -47,7 +47,7 @@ def test_a_mailbox_with_an_earlier_version_is_not_up_to_date(company):
     company.place(company.add("Ana Silva"))
     letterhead = Template.objects.get(domain=company.domain, name="Letterhead")
 
-    save_template(company.domain, name="Letterhead", source="<p>New</p>", by_label="x", template=letterhead)
+    save_template(company.domain, name="Letterhead", source="<p>New</p>", actor="x", template=letterhead)
 
     assert (get_overview(company.domain).mailboxes_total, get_overview(company.domain).up_to_date) == (1, 0)
 

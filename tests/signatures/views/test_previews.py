@@ -21,7 +21,7 @@ def addresses(company) -> list[str]:
     """Return every address that answers with a frame."""
     ana = company.add(f"Ana {SCRIPT}", title=f'"><img src=x onerror=alert(1)>{SCRIPT}')
     version = Template.objects.get(domain=company.domain, name="Card").current
-    run = plan_delivery(company.domain, by_label="x")
+    run = plan_delivery(company.domain, actor="x")
     delivery = Delivery.objects.get(run=run)
     return [
         f"{ADDRESS}senders/{ana.pk}/preview/",
@@ -164,7 +164,7 @@ def test_only_who_may_edit_can_try_a_source(company, auditor: Client):
 
 def test_before_is_what_the_mailbox_held_and_after_what_a_delivery_would_write(company, auditor: Client):
     ana = company.add("Ana Silva")
-    run = plan_delivery(company.domain, by_label="x")
+    run = plan_delivery(company.domain, actor="x")
     frame = f"{ADDRESS}deliveries/{run.pk}/mailboxes/{Delivery.objects.get(run=run).pk}/frame/"
 
     assert "<body><p>Before</p></body>" in auditor.get(f"{frame}?side=before").content.decode()
@@ -195,7 +195,7 @@ def test_a_new_version_is_what_the_preview_shows_at_once(company, auditor: Clien
         company.domain,
         name="Letterhead",
         source="<p>New {{ sender.name }}</p>",
-        by_label="x",
+        actor="x",
         template=letterhead,
     )
 

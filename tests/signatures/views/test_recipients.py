@@ -35,7 +35,7 @@ def at_desk(client, owner):
 
 
 def test_a_key_is_shown_once_and_taken_back(at_desk, domain, owner, other_domain):
-    theirs = make_key(other_domain, "Theirs", actor_label="x").row
+    theirs = make_key(other_domain, "Theirs", actor="x").row
 
     made = at_desk.post(url("key_make", domain), {"name": "Gateway"})
 
@@ -157,7 +157,7 @@ def test_days_that_cannot_be_are_refused_at_the_field(at_desk, domain, name, val
 
 @pytest.mark.parametrize("role", [Role.EDITOR, Role.AUDITOR])
 def test_editors_and_auditors_look_and_change_nothing(client, domain, make_member, role):
-    key = make_key(domain, "Gateway", actor_label="x").row
+    key = make_key(domain, "Gateway", actor="x").row
     client.force_login(make_member(domain, role))
 
     pages = [client.get(url(name, domain)) for name in ("recipients", "retention")]

@@ -122,7 +122,7 @@ def test_line_ends_as_a_browser_writes_them_make_no_version(
 
 def test_a_source_kept_with_a_browsers_line_ends_is_the_same_source(company, card, editor: Client):
     source = "<p>{{ sender.name\r\n}}</p>\r\n<p>x</p>\r\n"
-    version = save_template(company.domain, name="Card", source=source, by_label="test", template=card)
+    version = save_template(company.domain, name="Card", source=source, actor="test", template=card)
     TemplateVersion.objects.filter(pk=version.pk).update(
         source=source, compiled_html="<p>{{ sender.name\r\n}}</p>\n<p>x</p>"
     )
@@ -172,7 +172,7 @@ def test_a_name_that_is_taken_is_told_at_the_name(company, card, editor: Client)
 
 def test_what_somebody_saved_meanwhile_is_not_written_over(company, card, editor: Client):
     save_template(
-        company.domain, name="Card", source="<p>Theirs</p>", by_label="tom@acme.example", template=card
+        company.domain, name="Card", source="<p>Theirs</p>", actor="tom@acme.example", template=card
     )
 
     first = editor.post(f"{ADDRESS}{card.pk}/save/", {"name": "Card", "source": "<p>Mine</p>", "base": "1"})
@@ -190,7 +190,7 @@ def test_what_somebody_saved_meanwhile_is_not_written_over(company, card, editor
 
 def test_an_earlier_version_comes_back_as_a_new_one(company, card, editor: Client):
     original = card.current.source
-    save_template(company.domain, name="Card", source="<p>Two</p>", by_label="x", template=card)
+    save_template(company.domain, name="Card", source="<p>Two</p>", actor="x", template=card)
 
     editor.post(f"{ADDRESS}{card.pk}/restore/", {"version": "1"})
     editor.post(f"{ADDRESS}{card.pk}/restore/", {"version": "77"})
@@ -204,7 +204,7 @@ def test_an_earlier_version_comes_back_as_a_new_one(company, card, editor: Clien
 
 def test_an_earlier_version_can_be_looked_at(company, card, auditor: Client):
     original = card.current.source
-    save_template(company.domain, name="Card", source="<p>Two</p>", by_label="x", template=card)
+    save_template(company.domain, name="Card", source="<p>Two</p>", actor="x", template=card)
 
     page = auditor.get(f"{ADDRESS}{card.pk}/?version=1")
 
@@ -252,15 +252,15 @@ def test_a_template_tells_how_many_senders_lack_a_value_and_what_goes(
 ):
     company.add("Ana Silva", title="Sales", phone="+1 415 555 0142")
     bo = company.add("Bo Li", phone="+1 415 555 0143")
-    set_own_values(bo, {"sender.mobile": "+1 415 555 0187"}, actor_label="test")
-    set_own_values(company.add("Cy Roth"), {"sender.title": "Legal"}, actor_label="test")
+    set_own_values(bo, {"sender.mobile": "+1 415 555 0187"}, actor="test")
+    set_own_values(company.add("Cy Roth"), {"sender.title": "Legal"}, actor="test")
     company.add("Lena Vogel", is_locked=True)
     source = (
         "<p>{{ sender.name }}</p><p>{{ sender.title }} | Acme</p>"
         "<p>T {{ sender.phone }}, M {{ sender.mobile }}</p>"
     )
     version = save_template(
-        company.domain, name="Letterhead", source=source, by_label="test", template=_letterhead(company)
+        company.domain, name="Letterhead", source=source, actor="test", template=_letterhead(company)
     )
 
     page = editor.get(f"{ADDRESS}{version.template_id}/")
@@ -281,7 +281,7 @@ def test_a_template_of_nobody_is_held_against_everybody(company, bystander, card
         company.domain,
         name="Card",
         source="<p>{{ sender.name }} {{ company.phone }} {{ group.name }}</p>",
-        by_label="test",
+        actor="test",
         template=card,
     )
 

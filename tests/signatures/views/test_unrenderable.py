@@ -106,14 +106,14 @@ def test_a_hostile_source_is_answered_by_a_page(company, editor: Client, name: s
 
 def test_a_signature_of_one_sender_alone_is_replaced_when_its_template_is_saved_again(company, admin: Client):
     tom = company.add("Tom Okafor", title="Renewals")
-    version = save_template(company.domain, name="Own", source="<p>{{ sender.name }}</p>", by_label="x")
-    assign_template(company.domain, template=version.template, sender=tom, actor_label="x")
+    version = save_template(company.domain, name="Own", source="<p>{{ sender.name }}</p>", actor="x")
+    assign_template(company.domain, template=version.template, sender=tom, actor="x")
     TemplateVersion.objects.filter(pk=version.pk).update(compiled_html=STORED[0])
     admin.post(f"{ADDRESS}deliveries/plan/")
     assert Delivery.objects.get(run__domain=company.domain).state == "refused"
 
     save_template(
-        company.domain, name="Own", source="<p>{{ sender.name }}</p>", by_label="x", template=version.template
+        company.domain, name="Own", source="<p>{{ sender.name }}</p>", actor="x", template=version.template
     )
     admin.post(f"{ADDRESS}deliveries/plan/")
 
