@@ -166,7 +166,10 @@ HEARTBEAT_GRACE_SECONDS = env.int("HEARTBEAT_GRACE_SECONDS", default=90)
 
 # ── Decisions ────────────────────────────────────────────────────────────────────────────────────
 DECISIONS_PER_SECOND = env.int("DECISIONS_PER_SECOND", default=50)  # of one key; bursts of twice as many
-READER_LOOKUPS_PER_HOUR = env.int("READER_LOOKUPS_PER_HOUR", default=500)  # of one domain, caused by fetches
+# Of one domain, caused by image requests. The older name counts until version 0.2.
+RECIPIENT_LOOKUPS_PER_HOUR = env.int(
+    "RECIPIENT_LOOKUPS_PER_HOUR", default=env.int("READER_LOOKUPS_PER_HOUR", default=500)
+)
 
 # ── Counting ─────────────────────────────────────────────────────────────────────────────────────
 SCANNER_NETWORKS = words("SCANNER_NETWORKS")  # such as 203.0.113.0/24; see docs/counting.md

@@ -7,7 +7,7 @@ from django.contrib import admin
 from integrations.admin.base import DomainFilter, ReadOnlyAdmin
 from signatures.models import BannerEvent, DailyCount, DailyTotal
 
-FIGURES = ["impressions", "clicks", "scanner_impressions", "scanner_clicks"]
+FIGURES = ["impressions", "clicks", "bot_impressions", "bot_clicks"]
 
 
 @admin.register(BannerEvent)
@@ -28,8 +28,8 @@ class BannerEventAdmin(ReadOnlyAdmin):
     list_filter = ["kind", "is_judged", "rule", DomainFilter]
     list_select_related = ["domain"]
     search_fields = ["=id", "=campaign_id", "=sender_id", "=domain__name"]
-    hidden = ("reader_key",)
-    exclude = ["reader_key"]
+    hidden = ("visitor_key",)
+    exclude = ["visitor_key"]
     show_full_result_count = False
     ordering = ["-id"]
 

@@ -43,7 +43,7 @@ from signatures.models import (
     Banner,
     BannerPlace,
     Campaign,
-    CampaignEdition,
+    CampaignRevision,
 )
 
 
@@ -114,10 +114,10 @@ class TallyInline(ReadOnlyInline):
     fields = ["looked_up", "matched", "last_matched_at", "counts_since"]
 
 
-class EditionInline(ReadOnlyInline):
+class RevisionInline(ReadOnlyInline):
     """What the campaign was, from when on."""
 
-    model = CampaignEdition
+    model = CampaignRevision
     fields = ["since", "rule"]
     ordering = ["-since", "-id"]
 
@@ -137,7 +137,7 @@ class CampaignAdmin(OperatorAdmin):
     list_select_related = ["domain"]
     search_fields = ["name", "domain__name"]
     date_hierarchy = "starts_at"
-    inlines = [BannerInline, TallyInline, EditionInline]
+    inlines = [BannerInline, TallyInline, RevisionInline]
     actions = ["start", "pause", "copy", "archive", "bring_back"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[str]:

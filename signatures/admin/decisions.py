@@ -67,7 +67,7 @@ class KnownRecipientAdmin(ReadOnlyAdmin):
 
 @admin.register(LookupShare)
 class LookupShareAdmin(ReadOnlyAdmin):
-    """How many look-ups the fetches of readers caused within the hour, by network."""
+    """How many look-ups the fetches of visitors caused within the hour, by network."""
 
     list_display = ["domain", "network", "used", "ends_at"]
     list_filter = [DomainFilter]

@@ -38,7 +38,7 @@ from .bot_rules import (
     RUSH,
     Network,
     Rule,
-    Seen,
+    RuleEvent,
     judge,
     judge_alone,
     parse_networks,
@@ -163,12 +163,12 @@ def _find_neighbours(domain: Domain, late: Sequence[BannerEvent]) -> list[Banner
     """Return the judged events whose verdicts the late ones may change."""
     start, end = min(row.at for row in late), max(row.at for row in late)
     near = Q(at__gte=start - REACH, at__lte=end + REACH)
-    readers = {row.reader_key for row in late if row.kind == EventKind.CLICK and row.reader_key}
+    visitors = {row.visitor_key for row in late if row.kind == EventKind.CLICK and row.visitor_key}
     pictured = {row.sender_id for row in late if row.kind == EventKind.IMAGE}
     judged = BannerEvent.objects.filter(domain=domain, is_judged=True)
     found = [*judged.filter(near, kind=EventKind.CLICK)]
-    if readers:
-        found += judged.filter(near, kind=EventKind.IMAGE, reader_key__in=readers)
+    if visitors:
+        found += judged.filter(near, kind=EventKind.IMAGE, visitor_key__in=visitors)
     if pictured:
         waiting = judged.filter(kind=EventKind.CLICK, rule=Rule.NO_PICTURE)
         waiting = waiting.filter(at__gte=start, at__lte=end + PICTURE_BEFORE)
@@ -181,7 +181,7 @@ def _settle(
 ) -> None:
     """These events are judged by the rules, and the counts say so; whatever was counted before is moved."""
     networks = parse_networks(settings.SCANNER_NETWORKS)
-    verdicts = judge(map(_see, rows), _look_around(domain, rows, networks), networks=networks)
+    verdicts = judge(map(_make_rule_event, rows), _look_around(domain, rows, networks), networks=networks)
     zone = ZoneInfo(domain.time_zone)
     moves: dict[CountKey, Counts] = defaultdict(Counts)
     changed = []
@@ -207,8 +207,8 @@ def _settle(
         _count(domain, moves)
 
 
-def _see(row: BannerEvent) -> Seen:
-    return Seen(
+def _make_rule_event(row: BannerEvent) -> RuleEvent:
+    return RuleEvent(
         id=row.pk,
         at=row.at,
         is_click=row.kind == EventKind.CLICK,
@@ -217,34 +217,34 @@ def _see(row: BannerEvent) -> Seen:
         decision_id=row.decision_id,
         network=row.network,
         agent=row.agent,
-        reader=row.reader_key,
+        visitor=row.visitor_key,
     )
 
 
-def _look_around(domain: Domain, rows: Sequence[BannerEvent], networks: Sequence[Network]) -> list[Seen]:
-    """Return what the verdicts on these events depend on, see `scanners.judge`."""
+def _look_around(domain: Domain, rows: Sequence[BannerEvent], networks: Sequence[Network]) -> list[RuleEvent]:
+    """Return what the verdicts on these events depend on, see `bot_rules.judge`."""
     start, end = min(row.at for row in rows) - REACH, max(row.at for row in rows) + REACH
     clicks = BannerEvent.objects.filter(domain=domain, kind=EventKind.CLICK, at__gte=start, at__lte=end)
-    around = [*map(_see, rows), *map(_see, clicks)]
-    latest: dict[tuple[int | None, int | None], Seen] = {}
+    around = [*map(_make_rule_event, rows), *map(_make_rule_event, clicks)]
+    latest: dict[tuple[int | None, int | None], RuleEvent] = {}
     for click in sorted(
         (row for row in rows if row.kind == EventKind.CLICK), key=lambda row: (row.at, row.pk)
     ):
-        seen = _see(click)
-        if seen.reader:
-            around += _find_picture(domain, seen, networks, within=RUSH, reader_key=seen.reader)
-        known = latest.get(seen.link)
-        if known is None or seen.at - known.at > PICTURE_BEFORE:
-            for picture in _find_picture(domain, seen, networks, within=PICTURE_BEFORE):
-                latest[seen.link] = picture
+        event = _make_rule_event(click)
+        if event.visitor:
+            around += _find_picture(domain, event, networks, within=RUSH, visitor_key=event.visitor)
+        known = latest.get(event.link)
+        if known is None or event.at - known.at > PICTURE_BEFORE:
+            for picture in _find_picture(domain, event, networks, within=PICTURE_BEFORE):
+                latest[event.link] = picture
                 around.append(picture)
     return around
 
 
 def _find_picture(
-    domain: Domain, click: Seen, networks: Sequence[Network], *, within: timedelta, **narrower: Any
-) -> list[Seen]:
-    """Return the latest picture of the clicked link before the click that a reader may have seen, if any."""
+    domain: Domain, click: RuleEvent, networks: Sequence[Network], *, within: timedelta, **narrower: Any
+) -> list[RuleEvent]:
+    """Return the latest picture of the clicked link before the click that a visitor may have seen, if any."""
     pictures = BannerEvent.objects.filter(
         domain=domain,
         kind=EventKind.IMAGE,
@@ -258,9 +258,9 @@ def _find_picture(
         pictures = pictures.filter(decision_id=click.decision_id)
     latest_first, start = pictures.order_by("-at", "-pk"), 0
     while rows := latest_first[start : start + 50]:
-        seen = next((each for each in map(_see, rows) if not judge_alone(each, networks)), None)
-        if seen is not None:
-            return [seen]
+        event = next((each for each in map(_make_rule_event, rows) if not judge_alone(each, networks)), None)
+        if event is not None:
+            return [event]
         start += 50
     return []
 

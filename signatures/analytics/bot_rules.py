@@ -21,8 +21,8 @@ Moment = tuple[datetime, int]  # of an event: when, and its id where several are
 RUSH = timedelta(seconds=2)
 REPEAT = timedelta(seconds=10)
 BURST = timedelta(seconds=10)
-BURST_SENDERS = 3  # by one reader
-BURST_SENDERS_OF_NETWORK = 5  # by one network, in which readers may sit side by side
+BURST_SENDERS = 3  # by one visitor
+BURST_SENDERS_OF_NETWORK = 5  # by one network, in which visitors may sit side by side
 PICTURE_BEFORE = timedelta(hours=24)
 
 # How far around an event others may lie that its verdict depends on; pictures before a click reach further.
@@ -139,7 +139,7 @@ _BOT_NAME = re.compile(r"(?<!cu)bot(?![a-z])")
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Programs that are no readers, by what their names contain, in lower case."""
+    """Programs that are no visitors, by what their names contain, in lower case."""
 
     name: str
     marks: tuple[str, ...]
@@ -180,7 +180,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
 )  # fmt: skip
 
-# Fetch in a reader’s stead, when the mail is opened: they count as readers, and hide how many there are.
+# Fetch in a visitor’s stead, when the mail is opened: they count as visitors, and hide how many there are.
 PROXIES: tuple[Family, ...] = (
     Family(
         "Gmail",
@@ -199,11 +199,11 @@ _APPLE_PREFETCH = "Mozilla/5.0"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RuleEvent:
     """One event as the rules see it.
 
-    reader: tells readers of one day apart; '' where nobody can be told apart, and rules over readers rest.
-    network: the reader's address cut to /24 or /48, with or without its length; '' for unknown.
+    visitor: tells visitors of one day apart; '' where nobody can be told apart, and rules over visitors rest.
+    network: the visitor’s address cut to /24 or /48, with or without its length; '' for unknown.
     """
 
     id: int
@@ -214,7 +214,7 @@ class Seen:
     decision_id: int | None = None
     network: str = ""
     agent: str = ""
-    reader: str = ""
+    visitor: str = ""
 
     @property
     def link(self) -> Link:
@@ -223,13 +223,13 @@ class Seen:
 
 
 def judge(
-    subjects: Iterable[Seen], around: Iterable[Seen], *, networks: Sequence[Network] = ()
+    subjects: Iterable[RuleEvent], around: Iterable[RuleEvent], *, networks: Sequence[Network] = ()
 ) -> dict[int, str]:
     """Return event id -> the rule that sets it apart, '' where none does, for each subject.
 
     around: the subjects and every other event their verdicts depend on: clicks within REACH of them, and
     pictures before a click that `judge_alone` does not set apart: the latest of the clicked link within
-    PICTURE_BEFORE, and the latest by the same reader within RUSH. More than that changes nothing.
+    PICTURE_BEFORE, and the latest by the same visitor within RUSH. More than that changes nothing.
     """
     window = _Window(around, networks)
     return {event.id: window.judge(event) for event in subjects}
@@ -249,7 +249,7 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
         most = 24 if network.version == 4 else 48
         if network.prefixlen > most:
             raise ValueError(
-                f"“{text}” is smaller than /{most}, to which readers’ addresses are cut. Give a /{most} or wider."
+                f"“{text}” is smaller than /{most}, to which visitors’ addresses are cut. Give a /{most} or wider."
             )
         networks.append(network)
     return tuple(networks)
@@ -269,30 +269,30 @@ def name_family(agent: str) -> str:
 class _Window:
     """Events by whom and what they are of, in order of time, so that each rule finds its neighbours at once."""
 
-    def __init__(self, events: Iterable[Seen], networks: Sequence[Network]) -> None:
+    def __init__(self, events: Iterable[RuleEvent], networks: Sequence[Network]) -> None:
         self._networks = networks
-        clicks_by_reader: dict[str, list[Seen]] = defaultdict(list)
-        clicks_by_network: dict[str, list[Seen]] = defaultdict(list)
+        clicks_by_visitor: dict[str, list[RuleEvent]] = defaultdict(list)
+        clicks_by_network: dict[str, list[RuleEvent]] = defaultdict(list)
         self._clicks: dict[tuple[str, Link], list[Moment]] = defaultdict(list)
         self._pictures: dict[Link, list[Moment]] = defaultdict(list)
-        self._pictures_of_reader: dict[tuple[str, Link], list[Moment]] = defaultdict(list)
+        self._pictures_of_visitor: dict[tuple[str, Link], list[Moment]] = defaultdict(list)
         unique = {event.id: event for event in events}
         for event in sorted(unique.values(), key=_moment):
             if event.is_click:
-                clicks_by_reader[event.reader].append(event)
+                clicks_by_visitor[event.visitor].append(event)
                 clicks_by_network[event.network].append(event)
             if judge_alone(event, networks):
                 continue  # neither a first click nor a picture that somebody may have looked at
             if event.is_click:
-                self._clicks[event.reader, event.link].append(_moment(event))
+                self._clicks[event.visitor, event.link].append(_moment(event))
             else:
-                self._pictures_of_reader[event.reader, event.link].append(_moment(event))
+                self._pictures_of_visitor[event.visitor, event.link].append(_moment(event))
                 for link in {event.link, (event.sender_id, None)}:
                     self._pictures[link].append(_moment(event))
-        self._bursts_of_reader = _find_bursts(clicks_by_reader, BURST_SENDERS)
+        self._bursts_of_visitor = _find_bursts(clicks_by_visitor, BURST_SENDERS)
         self._bursts_of_network = _find_bursts(clicks_by_network, BURST_SENDERS_OF_NETWORK)
 
-    def judge(self, event: Seen) -> str:
+    def judge(self, event: RuleEvent) -> str:
         alone = judge_alone(event, self._networks)
         if alone:
             return alone
@@ -302,19 +302,19 @@ class _Window:
             return Rule.BURST if self._goes_with_a_burst(event) else ""
         if self._is_in_burst(event):
             return Rule.BURST
-        of_reader = (event.reader, event.link)
-        if event.reader and _is_within(self._pictures_of_reader.get(of_reader), event, RUSH):
+        of_visitor = (event.visitor, event.link)
+        if event.visitor and _is_within(self._pictures_of_visitor.get(of_visitor), event, RUSH):
             return Rule.RUSH
         latest = _find_latest(self._pictures.get(event.link), (event.at, _LAST))
         if latest is None or event.at - latest > PICTURE_BEFORE:
             return Rule.NO_PICTURE
-        is_repeat = event.reader and _is_within(self._clicks.get(of_reader), event, REPEAT)
+        is_repeat = event.visitor and _is_within(self._clicks.get(of_visitor), event, REPEAT)
         return Rule.REPEAT if is_repeat else ""
 
-    def _is_in_burst(self, click: Seen) -> bool:
+    def _is_in_burst(self, click: RuleEvent) -> bool:
         moment = _moment(click)
         for clicks in (
-            self._bursts_of_reader.get(click.reader, []),
+            self._bursts_of_visitor.get(click.visitor, []),
             self._bursts_of_network.get(click.network, []),
         ):
             place = bisect_left(clicks, moment)
@@ -322,8 +322,8 @@ class _Window:
                 return True
         return False
 
-    def _goes_with_a_burst(self, picture: Seen) -> bool:
-        clicks = self._bursts_of_reader.get(picture.reader, [])
+    def _goes_with_a_burst(self, picture: RuleEvent) -> bool:
+        clicks = self._bursts_of_visitor.get(picture.visitor, [])
         place = bisect_left(clicks, (picture.at - BURST, 0))
         return place < len(clicks) and clicks[place][0] <= picture.at + BURST
 
@@ -331,7 +331,7 @@ class _Window:
 _LAST = 2**63
 
 
-def _moment(event: Seen) -> Moment:
+def _moment(event: RuleEvent) -> Moment:
     return (event.at, event.id)
 
 
@@ -341,19 +341,19 @@ def _find_latest(moments: Sequence[Moment] | None, before: Moment) -> datetime |
     return moments[place - 1][0] if moments and place else None
 
 
-def _is_within(moments: Sequence[Moment] | None, event: Seen, span: timedelta) -> bool:
+def _is_within(moments: Sequence[Moment] | None, event: RuleEvent, span: timedelta) -> bool:
     """Return whether one of the moments lies before the event by less than `span`."""
     latest = _find_latest(moments, _moment(event))
     return latest is not None and event.at - latest < span
 
 
-def _find_bursts(clicks_by: Mapping[str, Sequence[Seen]], senders: int) -> dict[str, list[Moment]]:
+def _find_bursts(clicks_by: Mapping[str, Sequence[RuleEvent]], senders: int) -> dict[str, list[Moment]]:
     """Return who -> the clicks of their bursts; nobody is told apart by ''."""
     found = {who: _find_burst(clicks, senders) for who, clicks in clicks_by.items() if who}
     return {who: moments for who, moments in found.items() if moments}
 
 
-def _find_burst(clicks: Sequence[Seen], senders: int) -> list[Moment]:
+def _find_burst(clicks: Sequence[RuleEvent], senders: int) -> list[Moment]:
     """Return the clicks, in order, that lie in a stretch of BURST with clicks for that many senders."""
     found: list[Moment] = []
     in_stretch: Counter[int | None] = Counter()
@@ -371,7 +371,7 @@ def _find_burst(clicks: Sequence[Seen], senders: int) -> list[Moment]:
     return found
 
 
-def judge_alone(event: Seen, networks: Sequence[Network]) -> str:
+def judge_alone(event: RuleEvent, networks: Sequence[Network]) -> str:
     """Return the rule that needs no other event to set this one apart, or ''."""
     if event.method != "GET":
         return Rule.HEAD

@@ -39,14 +39,14 @@ class Counts:
 
     impressions: int = 0
     clicks: int = 0
-    scanner_impressions: int = 0
-    scanner_clicks: int = 0
+    bot_impressions: int = 0
+    bot_clicks: int = 0
 
     def add(self, kind: str, *, is_bot: bool, number: int = 1) -> None:
         if kind == EventKind.CLICK:
-            column = "scanner_clicks" if is_bot else "clicks"
+            column = "bot_clicks" if is_bot else "clicks"
         else:
-            column = "scanner_impressions" if is_bot else "impressions"
+            column = "bot_impressions" if is_bot else "impressions"
         setattr(self, column, getattr(self, column) + number)
 
     def add_all(self, other: Counts) -> None:

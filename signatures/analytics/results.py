@@ -22,8 +22,8 @@ SORTS = ("name", "pictures", "clicked", "set_apart", "clicked_apart")
 _SUMS = {
     "pictures": Sum("impressions"),
     "clicked": Sum("clicks"),
-    "set_apart": Sum("scanner_impressions"),
-    "clicked_apart": Sum("scanner_clicks"),
+    "set_apart": Sum("bot_impressions"),
+    "clicked_apart": Sum("bot_clicks"),
 }
 
 
@@ -45,16 +45,16 @@ class Figures:
 
     pictures: int = 0
     clicks: int = 0
-    scanner_pictures: int = 0
-    scanner_clicks: int = 0
+    bot_pictures: int = 0
+    bot_clicks: int = 0
 
     @property
     def all_pictures(self) -> int:
-        return self.pictures + self.scanner_pictures
+        return self.pictures + self.bot_pictures
 
     @property
     def all_clicks(self) -> int:
-        return self.clicks + self.scanner_clicks
+        return self.clicks + self.bot_clicks
 
     @property
     def is_empty(self) -> bool:
@@ -73,8 +73,8 @@ class Figures:
         return Figures(
             self.pictures + other.pictures,
             self.clicks + other.clicks,
-            self.scanner_pictures + other.scanner_pictures,
-            self.scanner_clicks + other.scanner_clicks,
+            self.bot_pictures + other.bot_pictures,
+            self.bot_clicks + other.bot_clicks,
         )
 
 
@@ -251,7 +251,7 @@ def list_counts(
     if campaign_id is not None:
         rows = rows.filter(campaign_id=campaign_id)
     names = ("campaign_name", "banner_name", "group_name", "sender_name")
-    numbers = ("impressions", "clicks", "scanner_impressions", "scanner_clicks")
+    numbers = ("impressions", "clicks", "bot_impressions", "bot_clicks")
     ordered = rows.order_by("day", "campaign_id", "banner_id", "group_id", "sender_id")
     # A day at a time, and not by a cursor: behind a pooler that would hold every row at once.
     for each in rows.order_by("day").values_list("day", flat=True).distinct():

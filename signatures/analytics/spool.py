@@ -31,7 +31,7 @@ MAX_AGENT = 200
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One impression or click. reader: the whole address, which goes no further than this process's memory.
+    """One impression or click. visitor: the whole address, which goes no further than this process's memory.
 
     recipient_key: keyed digest of a known recipient, where the picture was chosen for one.
     """
@@ -45,7 +45,7 @@ class Event:
     banner_id: int | None
     decision_id: int | None = None
     recipient_key: str = ""
-    reader: str = ""
+    visitor: str = ""
     agent: str = ""
 
 
@@ -135,8 +135,8 @@ def count(event: Event) -> None:
     numbers = ",".join(["null" if number is None else str(number) for number in ids])
     # JSON, written by hand: this is on the way of every banner.
     SPOOL.append(
-        f'[{now:.3f},"{event.kind}","{event.method}",{numbers},{_quote(cut_address(event.reader))},'
-        f'{_quote(tidy_agent(event.agent))},"{make_reader_key(event, now)}","{event.recipient_key}"]\n'.encode()
+        f'[{now:.3f},"{event.kind}","{event.method}",{numbers},{_quote(cut_address(event.visitor))},'
+        f'{_quote(tidy_agent(event.agent))},"{make_visitor_key(event, now)}","{event.recipient_key}"]\n'.encode()
     )
 
 
@@ -160,14 +160,14 @@ def tidy_agent(agent: str) -> str:
     return "".join(character for character in agent if character.isprintable())[:MAX_AGENT].strip()
 
 
-def make_reader_key(event: Event, now: float) -> str:
-    """Return what is the same for the same reader on one day (UTC) in one domain, and no name of anybody."""
-    if not event.reader:
+def make_visitor_key(event: Event, now: float) -> str:
+    """Return what is the same for the same visitor on one day (UTC) in one domain, and no name of anybody."""
+    if not event.visitor:
         return ""
-    told = f"{event.domain_id}\n{event.reader}\n{event.agent}".encode("utf-8", "replace")
+    told = f"{event.domain_id}\n{event.visitor}\n{event.agent}".encode("utf-8", "replace")
     return blake2b(told, key=_get_day_key(int(now // 86_400)), digest_size=16).hexdigest()
 
 
 @lru_cache(maxsize=2)
 def _get_day_key(day: int) -> bytes:
-    return hmac.new(settings.SECRET_KEY.encode(), f"readers of day {day}".encode(), sha256).digest()
+    return hmac.new(settings.SECRET_KEY.encode(), f"visitors of day {day}".encode(), sha256).digest()

@@ -32,7 +32,7 @@ HOUR = timedelta(hours=1)
 FORGOTTEN = timedelta(days=2)  # of a file that no longer exists
 COLUMNS = (
     "at", "kind", "method", "domain_id", "sender_id", "group_id", "campaign_id", "banner_id", "decision_id",
-    "network", "agent", "reader_key",
+    "network", "agent", "visitor_key",
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from signatures.senders.mailbox_status import get_fallback_template
 from .checks import CampaignRefused, check_place, refuse
 from .details import change_row
 from .images import take_in
-from .revisions import keep_edition
+from .revisions import keep_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def save_banner(
     row.full_clean(exclude=["campaign", "image"])
     row.save()
     BannerPlace.objects.touch(campaign.domain)
-    keep_edition(campaign)
+    keep_revision(campaign)
     told = "added" if banner is None else f"changed: {', '.join(changed)}"
     record_act(
         "banner added" if banner is None else "banner changed",
@@ -84,7 +84,7 @@ def archive_banner(banner: Banner, *, actor: str) -> None:
     row.archived_at = timezone.now()
     row.save(update_fields=["archived_at"])
     BannerPlace.objects.touch(row.campaign.domain)
-    keep_edition(row.campaign)
+    keep_revision(row.campaign)
     record_act(
         "banner archived",
         domain=row.campaign.domain,

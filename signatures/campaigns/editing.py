@@ -21,7 +21,7 @@ from signatures.models import AudienceTally, Banner, BannerPlace, Campaign, Grou
 
 from .checks import CampaignRefused, check_campaign, refuse
 from .details import change_row, read_details
-from .revisions import keep_edition
+from .revisions import keep_revision
 
 NAME_LENGTH = 120
 
@@ -123,7 +123,7 @@ def copy_campaign(campaign: Campaign, *, actor: str) -> Campaign:
                 for name in ("name", "image_id", "alt", "link", "weight", "utm_content")
             },
         )
-    keep_edition(copy)
+    keep_revision(copy)
     return copy
 
 
@@ -201,7 +201,7 @@ def _say(value: Any) -> str:
 def _changed(campaign: Campaign, action: str, *, actor: str, detail: str) -> None:
     """The act is in the ledger, what the campaign is now is kept, and every process reads the ruleset anew."""
     BannerPlace.objects.touch(campaign.domain)
-    keep_edition(campaign)
+    keep_revision(campaign)
     record_act(
         action,
         domain=campaign.domain,

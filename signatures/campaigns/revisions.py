@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures.models import BannerPlace, Campaign, CampaignEdition
+from signatures.models import BannerPlace, Campaign, CampaignRevision
 
 from .ruleset import Ruleset, make_ruleset, read_campaigns
 from .selection import CampaignRule
@@ -33,13 +33,13 @@ class Past:
     made_later: int
 
 
-def keep_edition(campaign: Campaign) -> None:
+def keep_revision(campaign: Campaign) -> None:
     """From now on the campaign is as its rows say. Call it in the transaction of the change, after it."""
     # Held, so that whoever changes the same campaign at the same time sees this change, or is seen by it.
     row = Campaign.objects.select_for_update().get(pk=campaign.pk)
     ((rule, audience),) = read_campaigns(Campaign.objects.filter(pk=row.pk))
     image_ids = dict(row.banners.filter(archived_at=None).values_list("pk", "image_id"))
-    CampaignEdition.objects.create(
+    CampaignRevision.objects.create(
         campaign=row,
         since=timezone.now(),
         rule={
@@ -59,7 +59,7 @@ def load_past(domain: Domain, at: datetime) -> Past:
     }
     unsure = set(found)
     image_ids: dict[int, int] = {}
-    for campaign_id, since, rule in _find_editions(campaigns, at):
+    for campaign_id, since, rule in _find_revisions(campaigns, at):
         unsure.discard(campaign_id)
         found.pop(campaign_id, None)
         if not rule["is_archived"]:
@@ -72,22 +72,22 @@ def load_past(domain: Domain, at: datetime) -> Past:
     return Past(ruleset, image_ids, frozenset(unsure), made_later)
 
 
-def remove_old_editions(domain: Domain, *, until: datetime) -> int:
-    """Editions that another one followed before `until` are gone; returns how many."""
-    later = CampaignEdition.objects.filter(
+def remove_old_revisions(domain: Domain, *, until: datetime) -> int:
+    """Revisions that another one followed before `until` are gone; returns how many."""
+    later = CampaignRevision.objects.filter(
         campaign=OuterRef("campaign"), since__gt=OuterRef("since"), since__lte=until
     )
-    old = CampaignEdition.objects.filter(Exists(later), campaign__domain=domain, since__lt=until)
+    old = CampaignRevision.objects.filter(Exists(later), campaign__domain=domain, since__lt=until)
     removed, _ = old.delete()
     return removed
 
 
-def _find_editions(
+def _find_revisions(
     campaigns: QuerySet[Campaign], at: datetime
 ) -> QuerySet[Any, tuple[int, datetime, dict[str, Any]]]:
-    """Return the edition that held at `at` of each campaign; its first one where none did yet."""
-    own = CampaignEdition.objects.filter(campaign=OuterRef("pk"))
+    """Return the revision that held at `at` of each campaign; its first one where none did yet."""
+    own = CampaignRevision.objects.filter(campaign=OuterRef("pk"))
     held = own.filter(since__lte=at).order_by("-since", "-pk").values("pk")[:1]
     first = own.order_by("since", "pk").values("pk")[:1]
-    chosen = campaigns.annotate(edition=Coalesce(Subquery(held), Subquery(first))).values("edition")
-    return CampaignEdition.objects.filter(pk__in=chosen).values_list("campaign_id", "since", "rule")
+    chosen = campaigns.annotate(revision=Coalesce(Subquery(held), Subquery(first))).values("revision")
+    return CampaignRevision.objects.filter(pk__in=chosen).values_list("campaign_id", "since", "rule")

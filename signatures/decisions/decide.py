@@ -103,7 +103,7 @@ def decide(
     if not sender.is_active:
         return Decided(NOTHING, None, Why.SENDER_INACTIVE, Gap.NONE, at + GOOD_FOR)
     ruleset = load_ruleset(domain, since=at)
-    known = get_facts(domain, address, within=within, board=ruleset)
+    known = get_facts(domain, address, within=within, ruleset=ruleset)
     with transaction.atomic():
         choice = _choose(ruleset, sender, known.facts, at=at)
         if choice.campaign_id in ruleset.get_caps() and known.facts is not None:

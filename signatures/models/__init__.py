@@ -2,7 +2,7 @@
 
 from .analytics import BannerEvent, Counted, CountingState, DailyCount, DailyTotal, EventKind, SpoolImport
 from .audience import AttributeLabel, AudienceTally, RecipientList, RecipientListEntry
-from .campaign import Banner, BannerImage, BannerPlace, Campaign, CampaignEdition
+from .campaign import Banner, BannerImage, BannerPlace, Campaign, CampaignRevision
 from .decision import Decision, DecisionKey
 from .delivery import (
     UNFINISHED_DELIVERY,
@@ -30,7 +30,7 @@ __all__ = [
     "BannerPlace",
     "Brand",
     "Campaign",
-    "CampaignEdition",
+    "CampaignRevision",
     "Counted",
     "CountingState",
     "DailyCount",

@@ -34,7 +34,7 @@ class BannerEvent(models.Model):
         max_length=43, blank=True, help_text="The recipient’s network address, cut to /24 or /48."
     )
     agent = models.CharField(max_length=200, blank=True, help_text="The recipient’s mail program, shortened.")
-    reader_key = models.CharField(
+    visitor_key = models.CharField(
         max_length=32, blank=True, help_text="Tells recipients of one day apart, and nobody’s name."
     )
     rule = models.CharField(
@@ -50,7 +50,7 @@ class BannerEvent(models.Model):
             models.Index(fields=["is_judged", "at"]),
             models.Index(fields=["domain", "at"]),
             models.Index(fields=["domain", "sender_id", "at"]),
-            models.Index(fields=["domain", "reader_key", "at"]),
+            models.Index(fields=["domain", "visitor_key", "at"]),
         ]
 
     def __str__(self) -> str:
@@ -87,8 +87,8 @@ class Counted(models.Model):
 
     impressions = models.PositiveIntegerField(default=0)
     clicks = models.PositiveIntegerField(default=0)
-    scanner_impressions = models.PositiveIntegerField(default=0)
-    scanner_clicks = models.PositiveIntegerField(default=0)
+    bot_impressions = models.PositiveIntegerField(default=0)
+    bot_clicks = models.PositiveIntegerField(default=0)
 
     class Meta:
         abstract = True

@@ -169,13 +169,13 @@ class Banner(models.Model):
         return f"{self.name} of {self.campaign}"
 
 
-class CampaignEdition(models.Model):
-    """A campaign as it was from one instant until its next edition; stored in the transaction of the change.
+class CampaignRevision(models.Model):
+    """A campaign as it was from one instant until its next revision; stored in the transaction of the change.
 
     rule: what choosing needs to know of it, see `signatures.campaigns.revisions`.
     """
 
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="editions")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="revisions")
     since = models.DateTimeField(default=timezone.now)
     rule = models.JSONField()
 

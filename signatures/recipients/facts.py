@@ -37,10 +37,10 @@ class Known:
     until: datetime | None = None
 
 
-def get_cached(domain: Domain, address: str, *, board: Ruleset | None = None) -> RecipientFacts | None:
+def get_cached(domain: Domain, address: str, *, ruleset: Ruleset | None = None) -> RecipientFacts | None:
     """Return what was found out about a recipient within the last hour, or None; asks nobody.
 
-    board: the domain's, where the caller holds it already.
+    ruleset: the domain's, where the caller holds it already.
     A campaign whose audience changed since then does not count as matched.
     """
     if not is_address(address):
@@ -48,32 +48,32 @@ def get_cached(domain: Domain, address: str, *, board: Ruleset | None = None) ->
     key = key_of(domain, address)
     now = timezone.now()
     row = KnownRecipient.objects.filter(domain=domain, recipient_key=key, expires_at__gt=now).first()
-    board = board or load_ruleset(domain, since=now)
-    if row is None and board.audiences:
+    ruleset = ruleset or load_ruleset(domain, since=now)
+    if row is None and ruleset.audiences:
         return None
-    matched = _get_matched(row.verdicts, board) if row else frozenset()
-    return RecipientFacts(key, matched, count_shown(domain, key, board, at=now))
+    matched = _get_matched(row.verdicts, ruleset) if row else frozenset()
+    return RecipientFacts(key, matched, count_shown(domain, key, ruleset, at=now))
 
 
 def get_facts(
-    domain: Domain, address: str, *, within: float, board: Ruleset | None = None, network: str | None = None
+    domain: Domain, address: str, *, within: float, ruleset: Ruleset | None = None, network: str | None = None
 ) -> Known:
     """Return what is known of a recipient, asking Outreach where a live audience needs it.
 
     within: seconds until this returns, whatever Outreach does. Never call it inside a transaction.
-    board: the domain's, where the caller holds it already.
+    ruleset: the domain's, where the caller holds it already.
     network: that requests a banner image without login; see `ask_outreach`.
     """
     if not is_address(address):
         return Known(None, Gap.NO_ADDRESS)
     ends_at = time.monotonic() + within
     now = timezone.now()
-    board = board or load_ruleset(domain, since=now)
-    question = make_question(domain, address, board, asked=get_asked(board, at=now))
+    ruleset = ruleset or load_ruleset(domain, since=now)
+    question = make_question(domain, address, ruleset, asked=get_asked(ruleset, at=now))
     looked_up = ask_outreach(question, within=ends_at - time.monotonic(), network=network)
-    verdicts = _keep(question, question.judge(None, only=_get_local(board))) if board.audiences else {}
-    shown = count_shown(domain, question.key, board, at=now)
-    facts = RecipientFacts(question.key, _get_matched(verdicts, board), shown)
+    verdicts = _keep(question, question.judge(None, only=_get_local(ruleset))) if ruleset.audiences else {}
+    shown = count_shown(domain, question.key, ruleset, at=now)
+    facts = RecipientFacts(question.key, _get_matched(verdicts, ruleset), shown)
     return Known(facts, looked_up.gap, looked_up.until if looked_up.gap else None)
 
 
@@ -102,13 +102,13 @@ def _keep(question: Question, local: Verdicts) -> Verdicts:
 
 
 def count_shown(
-    domain: Domain, key: str, board: Ruleset, *, at: datetime, until: datetime | None = None
+    domain: Domain, key: str, ruleset: Ruleset, *, at: datetime, until: datetime | None = None
 ) -> dict[int, int]:
     """Return campaign id -> how often this recipient got it within its cap's days; capped campaigns only.
 
     until: leaves out what was decided after it, for a look back; None counts what came meanwhile as well.
     """
-    caps = board.get_caps()
+    caps = ruleset.get_caps()
     if not caps:
         return {}
     counted = {
@@ -124,13 +124,13 @@ def count_shown(
     return {campaign_id: totals[f"shown{campaign_id}"] for campaign_id in caps}
 
 
-def _get_local(board: Ruleset) -> list[int]:
-    return [pk for pk, conditions in board.audiences.items() if not needs_prospect(conditions)]
+def _get_local(ruleset: Ruleset) -> list[int]:
+    return [pk for pk, conditions in ruleset.audiences.items() if not needs_prospect(conditions)]
 
 
-def _get_matched(verdicts: Verdicts, board: Ruleset) -> frozenset[int]:
+def _get_matched(verdicts: Verdicts, ruleset: Ruleset) -> frozenset[int]:
     return frozenset(
         pk
-        for pk, conditions in board.audiences.items()
+        for pk, conditions in ruleset.audiences.items()
         if (verdict := verdicts.get(str(pk))) and verdict[1] and fits(verdict, conditions)
     )

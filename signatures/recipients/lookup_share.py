@@ -24,7 +24,7 @@ NETWORK_PERCENT = (
 
 def take_look_up(domain: Domain, network: str, *, at: datetime) -> bool:
     """Count one more look-up for `network`, over all processes; return whether it may be made."""
-    most: int = settings.READER_LOOKUPS_PER_HOUR
+    most: int = settings.RECIPIENT_LOOKUPS_PER_HOUR
     is_spent = LookupShare.objects.filter(domain=domain, network=WHOLE_DOMAIN, ends_at__gt=at, used__gte=most)
     if is_spent.exists():
         return False  # and no row for yet another network

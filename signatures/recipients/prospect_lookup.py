@@ -36,22 +36,22 @@ Verdict = list[Any]  # digest of the audience, whether it holds
 Verdicts = dict[str, Verdict]
 
 
-def make_question(domain: Domain, address: str, board: Ruleset, *, asked: frozenset[str]) -> Question:
+def make_question(domain: Domain, address: str, ruleset: Ruleset, *, asked: frozenset[str]) -> Question:
     """Return what is asked about one address. asked: the attributes of their record, and no others."""
     return Question(
         domain=domain,
         key=key_of(domain, address),
         address=normalise(address),
         list_ids=get_lists_holding(domain, address),
-        audiences=board.audiences,
+        audiences=ruleset.audiences,
         asked=asked,
     )
 
 
-def get_asked(board: Ruleset, *, at: datetime) -> frozenset[str]:
+def get_asked(ruleset: Ruleset, *, at: datetime) -> frozenset[str]:
     """Return the attributes that audiences of campaigns running now, or within the hour, ask about."""
-    live = [rule.id for rule in board.campaigns if not rule.is_paused and rule.starts_at <= at + LIFE]
-    return frozenset().union(*(get_needed(board.audiences.get(pk, ())) for pk in live))
+    live = [rule.id for rule in ruleset.campaigns if not rule.is_paused and rule.starts_at <= at + LIFE]
+    return frozenset().union(*(get_needed(ruleset.audiences.get(pk, ())) for pk in live))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
-from signatures.campaigns.revisions import remove_old_editions
+from signatures.campaigns.revisions import remove_old_revisions
 from signatures.models import BannerEvent, CountingState, Decision, KnownRecipient, RecipientPrivacy
 
 from .lookup_share import remove_old_shares
@@ -34,7 +34,7 @@ def remove_old_events(
     for domain in Domain.objects.order_by("pk"):
         days = RecipientPrivacy.objects.for_domain(domain).event_days
         until = (now or timezone.now()) - timedelta(days=days)
-        remove_old_editions(domain, until=until)
+        remove_old_revisions(domain, until=until)
         while removed < limit:
             batch = _remove_batch(domain, until, batch_size)
             removed += batch

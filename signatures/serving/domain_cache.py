@@ -75,12 +75,12 @@ class _Content:
 class DomainCache:
     """One domain as its rows were when read.
 
-    board: None where banners are off. boundaries: when campaigns start or end, in seconds, sorted.
+    ruleset: None where banners are off. boundaries: when campaigns start or end, in seconds, sorted.
     """
 
     domain: Domain
     fingerprint: Fingerprint
-    board: Ruleset | None
+    ruleset: Ruleset | None
     default_image_id: int | None
     default_link: str
     variable: str
@@ -101,11 +101,11 @@ class DomainCache:
 
     def get_banner_for(self, sender: SenderRef, recipient: RecipientFacts, now: float) -> ServedBanner:
         """Return what the sender shows to a known recipient."""
-        if self.board is None:
+        if self.ruleset is None:
             return self._serve_default(since=now, until=now)
         who = SenderFacts(sender.sender_id, sender.group_id)
         at = datetime.fromtimestamp(now, UTC)
-        choice = choose_banner(self.board.campaigns, who, recipient, at=at, zone=self.board.zone)
+        choice = choose_banner(self.ruleset.campaigns, who, recipient, at=at, zone=self.ruleset.zone)
         return self.serve(choice, since=now, until=now)
 
     def serve(self, choice: Choice, *, since: float, until: float) -> ServedBanner:
@@ -125,26 +125,26 @@ class DomainCache:
         return ServedBanner(*nothing, self.default_image_id, self.default_link, since, until, modified)
 
     def _choose(self, sender: SenderRef, now: float) -> ServedBanner:
-        if self.board is None:
+        if self.ruleset is None:
             return self._serve_default(since=max(self.read_at, sender.since), until=float("inf"))
-        since, until = self._get_span(self.board, now)
+        since, until = self._get_span(self.ruleset, now)
         since = max(since, sender.since)
         winner, holds_until = self._winners.get(sender.group_id, (None, 0.0))
         at = datetime.fromtimestamp(now, UTC)
         if not now < holds_until:
-            winner = _find_winner(self.board, sender.group_id, at)
+            winner = _find_winner(self.ruleset, sender.group_id, at)
             self._winners[sender.group_id] = winner, until
         if winner is None:
             return self._serve_default(since=since, until=until)
         # Which campaign is the same for a whole group; which of its banners is the sender's own.
         who = SenderFacts(sender.sender_id, sender.group_id)
-        choice = choose_banner((winner,), who, None, at=at, zone=self.board.zone)
+        choice = choose_banner((winner,), who, None, at=at, zone=self.ruleset.zone)
         return self.serve(choice, since=since, until=until)
 
-    def _get_span(self, board: Ruleset, now: float) -> tuple[float, float]:
+    def _get_span(self, ruleset: Ruleset, now: float) -> tuple[float, float]:
         """Return from when until when no campaign starts or ends and no day changes in the domain's zone."""
         position = bisect_right(self.boundaries, now)
-        local = datetime.fromtimestamp(now, board.zone)
+        local = datetime.fromtimestamp(now, ruleset.zone)
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
         next_day = (midnight + timedelta(days=1)).timestamp()
         ends = [next_day, *self.boundaries[position : position + 1]]
@@ -171,10 +171,10 @@ def read_domain(domain_id: int, fingerprint: Fingerprint) -> DomainCache:
     domain = Domain.objects.select_related("brand").get(pk=domain_id)
     place = BannerPlace.objects.for_domain(domain)
     website = domain.brand.website if hasattr(domain, "brand") else ""
-    board = load_ruleset(domain, since=now) if place.is_on else None
+    ruleset = load_ruleset(domain, since=now) if place.is_on else None
     changes = {
         moment.timestamp()
-        for campaign in (board.campaigns if board else ())
+        for campaign in (ruleset.campaigns if ruleset else ())
         for moment in (campaign.starts_at, campaign.ends_at)
         if moment is not None
     }
@@ -182,7 +182,7 @@ def read_domain(domain_id: int, fingerprint: Fingerprint) -> DomainCache:
     return DomainCache(
         domain=domain,
         fingerprint=fingerprint,
-        board=board,
+        ruleset=ruleset,
         default_image_id=place.default_image_id if place.is_on else None,
         default_link=_safe(place.default_link) or _safe(website),
         variable=variable if is_variable(variable) else "",
@@ -192,9 +192,9 @@ def read_domain(domain_id: int, fingerprint: Fingerprint) -> DomainCache:
     )
 
 
-def _find_winner(board: Ruleset, group_id: int | None, at: datetime) -> CampaignRule | None:
-    choice = choose_banner(board.campaigns, SenderFacts(0, group_id), None, at=at, zone=board.zone)
-    return next((rule for rule in board.campaigns if rule.id == choice.campaign_id), None)
+def _find_winner(ruleset: Ruleset, group_id: int | None, at: datetime) -> CampaignRule | None:
+    choice = choose_banner(ruleset.campaigns, SenderFacts(0, group_id), None, at=at, zone=ruleset.zone)
+    return next((rule for rule in ruleset.campaigns if rule.id == choice.campaign_id), None)
 
 
 def _read_content(domain: Domain, banner_id: int) -> _Content | None:

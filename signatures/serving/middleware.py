@@ -210,7 +210,7 @@ def _count(request: HttpRequest, requested: _Requested, kind: EventKind) -> None
             banner_id=banner.banner_id,
             decision_id=requested.decision_id,
             recipient_key=requested.recipient_key if kind is EventKind.IMAGE else "",
-            reader=get_client_address(request),
+            visitor=get_client_address(request),
             agent=meta.get("HTTP_USER_AGENT", ""),
         )
     )

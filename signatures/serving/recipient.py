@@ -44,10 +44,10 @@ def find_facts(domain: DomainCache, address: str, *, network: str) -> RecipientF
 
     network: the recipient's. How many look-ups it may cause is bounded: see `lookup_share`.
     """
-    if domain.board is None or not _waiting.acquire(blocking=False):
+    if domain.ruleset is None or not _waiting.acquire(blocking=False):
         return None
     try:
-        known = _get_threads(os.getpid()).submit(_find_facts, domain, domain.board, address, network)
+        known = _get_threads(os.getpid()).submit(_find_facts, domain, domain.ruleset, address, network)
     except RuntimeError:  # the process is ending
         _waiting.release()
         return None
@@ -62,13 +62,13 @@ def _leave(_: Future[RecipientFacts | None]) -> None:
     _waiting.release()
 
 
-def _find_facts(domain: DomainCache, board: Ruleset, address: str, network: str) -> RecipientFacts | None:
+def _find_facts(domain: DomainCache, ruleset: Ruleset, address: str, network: str) -> RecipientFacts | None:
     close_old_connections()
     try:
-        known = facts.get_cached(domain.domain, address, board=board)
+        known = facts.get_cached(domain.domain, address, ruleset=ruleset)
         if known is None:
             # Starts the look-up, if one may start, and waits for nothing; the next request finds its answer.
-            facts.get_facts(domain.domain, address, within=0, board=board, network=network)
+            facts.get_facts(domain.domain, address, within=0, ruleset=ruleset, network=network)
         return known
     finally:
         close_old_connections()

@@ -51,7 +51,7 @@ from integrations.models import SyncRun
 from signatures.tasks import follow_sync
 follow_sync(run_id=SyncRun.objects.latest("pk").pk)
 """
-# Two banners that were fetched and clicked in one sender's signature, by readers and by a scanner.
+# Two banners that were fetched and clicked in one sender's signature, by visitors and by a scanner.
 SHOW = """
 from datetime import timedelta
 from django.utils import timezone
@@ -67,7 +67,7 @@ for name in ("Blue", "Photo"):
     banner = Banner.objects.create(campaign=campaign, name=name, image=image, alt=name, link="https://www.acme.example/")
     for number, agent in enumerate(["Mail", "Mail", "Mail", "curl/8"]):
         for kind, seconds in (("image", 0), ("click", 60)):
-            BannerEvent.objects.create(domain=domain, kind=kind, agent=agent, reader_key=f"{name}{number}",
+            BannerEvent.objects.create(domain=domain, kind=kind, agent=agent, visitor_key=f"{name}{number}",
                 at=timezone.now() - timedelta(hours=1 + number, seconds=-seconds), sender_id=sender.pk,
                 group_id=sender.group_id, campaign_id=campaign.pk, banner_id=banner.pk)
 aggregate_events(domain)

@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 NAMES = (
     "ALLOWED_HOSTS", "CACHES", "CSRF_COOKIE_NAME", "DATABASES", "DEBUG", "IS_HTTPS", "IS_SANDBOX", "MIDDLEWARE",
-    "OUTREACH_BASE_URL", "OUTREACH_CLIENT_SECRET", "PUBLIC_URL", "Q_CLUSTER", "SECRET_KEY", "SESSION_COOKIE_NAME",
+    "OUTREACH_BASE_URL", "OUTREACH_CLIENT_SECRET", "PUBLIC_URL", "Q_CLUSTER",
+    "RECIPIENT_LOOKUPS_PER_HOUR", "SECRET_KEY", "SESSION_COOKIE_NAME",
     "SESSION_COOKIE_SECURE", "SECURE_HSTS_SECONDS", "SECURE_SSL_REDIRECT", "SOCIALACCOUNT_PROVIDERS",
     "SOCIALACCOUNT_STORE_TOKENS", "TOKEN_KEYS", "CONTENT_SECURITY_POLICY",
 )  # fmt: skip
@@ -85,6 +86,14 @@ def test_lists_take_spaces_and_secrets_any_sign():
     assert found["TOKEN_KEYS"] == [KEY, KEY]
     assert found["ALLOWED_HOSTS"] == ["a.example", "b.example"]
     assert found["OUTREACH_CLIENT_SECRET"] == "$3cret\\$x"
+
+
+def test_a_setting_still_works_under_its_older_name():
+    name, older = "RECIPIENT_LOOKUPS_PER_HOUR", "READER_LOOKUPS_PER_HOUR"
+
+    assert read()[name] == 500
+    assert read(**{older: "7"})[name] == 7
+    assert read(**{older: "7", name: "9"})[name] == 9
 
 
 def test_settings_come_from_files(tmp_path):

@@ -1,4 +1,4 @@
-"""A domain with two banners in one campaign, and events as they come in from readers."""
+"""A domain with two banners in one campaign, and events as they come in from visitors."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Show:
             "banner_id": self.banners[0].pk,
             "network": "198.51.100.0",
             "agent": BROWSER,
-            "reader_key": "reader",
+            "visitor_key": "visitor",
         }
         return BannerEvent.objects.create(**(defaults | columns))
 
@@ -103,7 +103,7 @@ def open_show(domain: Domain, name: str = "Autumn", *, people: Iterable[str] = (
 def get_counts(domain: Domain) -> dict[tuple[str, str, str], tuple[int, int, int, int]]:
     """Return (day, banner, sender) -> pictures, clicks, and both set apart; and see that totals agree."""
     counts = DailyCount.objects.filter(domain=domain)
-    columns = ("impressions", "clicks", "scanner_impressions", "scanner_clicks")
+    columns = ("impressions", "clicks", "bot_impressions", "bot_clicks")
     sums: dict[tuple[Any, ...], list[int]] = {}
     for row in counts:
         total = sums.setdefault((row.day, row.campaign_id, row.banner_id, row.group_id), [0, 0, 0, 0])

@@ -135,7 +135,7 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
         at=timezone.now() - timedelta(hours=1),
         sender_id=1,
         agent="Mail",
-        reader_key=READER,
+        visitor_key=READER,
     )
     aggregate_events(connection.domain)
     set_up_schedules()
@@ -266,7 +266,7 @@ def test_no_filter_in_the_address_tells_what_a_hidden_column_holds(
         "signatures/bannerplace/?domain__recipient_privacy__pepper_sealed__startswith=g",
         "signatures/campaign/?domain__recipient_privacy__pepper_sealed__startswith=g",
         "integrations/mailbox/?connection__access_sealed__startswith=g",
-        "signatures/bannerevent/?reader_key__startswith=c",
+        "signatures/bannerevent/?visitor_key__startswith=c",
         "portal/user/?password__startswith=m",
         "portal/membership/?user__password__startswith=m",
         "portal/domain/?connections__access_sealed__startswith=g",

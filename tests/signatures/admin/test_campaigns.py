@@ -46,7 +46,7 @@ def fill(campaign: Campaign | None = None, **given: object) -> dict[str, object]
         "name": "Spring", "starts_at": "2027-03-01T09:00", "ends_at": "2027-03-31T10:00", "priority": "0",
         "utm_source": "outreach", "utm_medium": "email-signature", "utm_campaign": "spring", "audience": "[]",
         "tally-TOTAL_FORMS": "0", "tally-INITIAL_FORMS": "0",
-        "editions-TOTAL_FORMS": "0", "editions-INITIAL_FORMS": "0",
+        "revisions-TOTAL_FORMS": "0", "revisions-INITIAL_FORMS": "0",
     }  # fmt: skip
     banners = list(campaign.banners.filter(archived_at=None)) if campaign else []
     form |= {"banners-TOTAL_FORMS": len(banners), "banners-INITIAL_FORMS": len(banners)}

@@ -133,7 +133,7 @@ def test_results_keep_their_names_and_numbers_whatever_happens_to_the_rows(show:
 
 
 def make_crowd(show: Show, seed: int) -> list[BannerEvent]:
-    """Return an hour's worth of readers, proxies and scanners, unsaved."""
+    """Return an hour's worth of visitors, proxies and scanners, unsaved."""
     dice = random.Random(seed)  # noqa: S311 - no secret, and the same each time
     events = []
     for _ in range(120):
@@ -142,7 +142,7 @@ def make_crowd(show: Show, seed: int) -> list[BannerEvent]:
             dice.random() * 900,
             sender,
             click=dice.random() < 0.6,
-            reader_key=dice.choice(["r1", "r2", "r3", ""]),
+            visitor_key=dice.choice(["r1", "r2", "r3", ""]),
             agent=dice.choice([SAFARI, SAFARI, SAFARI, "curl/8", "Mozilla/5.0", ""]),
             decision_id=dice.choice([None, None, 5]),
         )
@@ -177,7 +177,7 @@ def test_whatever_comes_late_the_counts_are_those_of_everything_at_once(show: Sh
 
 def test_a_batch_that_breaks_off_counts_nothing_and_is_counted_whole_the_next_time(show: Show, monkeypatch):
     for second in range(4):
-        show.see(second, reader_key=f"r{second}")
+        show.see(second, visitor_key=f"r{second}")
     monkeypatch.setattr(aggregation, "_add", lambda *arguments: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
@@ -250,7 +250,7 @@ def test_a_recount_leaves_clicks_alone_whose_pictures_are_no_longer_kept(show: S
 
 def test_the_work_for_many_events_is_in_few_queries(show: Show, django_assert_max_num_queries):
     for second in range(200):
-        show.see(second, reader_key=f"r{second}")
+        show.see(second, visitor_key=f"r{second}")
 
     with django_assert_max_num_queries(30):
         aggregate_events(show.domain, now=LATER)

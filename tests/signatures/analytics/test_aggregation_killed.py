@@ -23,7 +23,7 @@ nine = datetime(2026, 11, 24, 9, tzinfo=UTC)
 BannerEvent.objects.bulk_create([
     BannerEvent(domain=domain, at=nine + timedelta(seconds=number // 20), kind="click" if number % 10 == 0 else "image",
         sender_id=number % 7, group_id=1, network="198.51.100.0", agent="Mozilla/5.0 (X11) Firefox/140.0",
-        reader_key=f"r{{number % 50}}")
+        visitor_key=f"r{{number % 50}}")
     for number in range({EVENTS})
 ])
 """
@@ -48,7 +48,7 @@ def count(installation: Installation) -> tuple[int, int]:
     """Return how many events are marked as counted, and how many the counts hold."""
     (marked,), (held,) = installation.rows(
         "SELECT count(*) FROM signatures_bannerevent WHERE is_judged "
-        "UNION ALL SELECT coalesce(sum(impressions + clicks + scanner_impressions + scanner_clicks), 0) "
+        "UNION ALL SELECT coalesce(sum(impressions + clicks + bot_impressions + bot_clicks), 0) "
         "FROM signatures_dailycount"
     )
     return marked, held
@@ -72,7 +72,5 @@ def test_workers_that_are_killed_or_work_at_once_count_each_event_once(installat
         assert worker.wait(timeout=60) == 0, worker.stdout and worker.stdout.read()
 
     assert count(installation) == (EVENTS, EVENTS)
-    totals = (
-        "SELECT sum(impressions), sum(clicks), sum(scanner_impressions), sum(scanner_clicks) FROM signatures_"
-    )
+    totals = "SELECT sum(impressions), sum(clicks), sum(bot_impressions), sum(bot_clicks) FROM signatures_"
     assert installation.rows(totals + "dailycount") == installation.rows(totals + "dailytotal")

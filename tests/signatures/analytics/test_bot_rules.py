@@ -1,4 +1,4 @@
-"""The published rules, each at its edge, and each with a reader in the room who is not taken for a scanner."""
+"""The published rules, each at its edge, and each with a visitor in the room who is not taken for a scanner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from signatures.analytics.bot_rules import (
     REACH,
     RULES,
     Rule,
-    Seen,
+    RuleEvent,
     judge,
     name_family,
     parse_networks,
@@ -28,20 +28,20 @@ GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com
 
 
 class Day:
-    """Events of one day; a reader fetches Ana's picture at nine and clicks a minute later, and is never one."""
+    """Events of one day; a visitor fetches Ana's picture at nine and clicks a minute later, and is never one."""
 
     def __init__(self) -> None:
-        self.events: list[Seen] = []
+        self.events: list[RuleEvent] = []
         self.bystanders = [
-            self.see(0, sender_id=99, reader="bystander"),
-            self.see(60, sender_id=99, reader="bystander", is_click=True),
+            self.see(0, sender_id=99, visitor="bystander"),
+            self.see(60, sender_id=99, visitor="bystander", is_click=True),
         ]
 
-    def see(self, second: float, **columns) -> Seen:
+    def see(self, second: float, **columns) -> RuleEvent:
         columns = {
-            "is_click": False, "sender_id": 1, "network": "198.51.100.0", "agent": BROWSER, "reader": "r1",
+            "is_click": False, "sender_id": 1, "network": "198.51.100.0", "agent": BROWSER, "visitor": "r1",
         } | columns  # fmt: skip
-        self.events.append(Seen(len(self.events) + 1, NINE + timedelta(seconds=second), **columns))
+        self.events.append(RuleEvent(len(self.events) + 1, NINE + timedelta(seconds=second), **columns))
         return self.events[-1]
 
     def judge(self, **options) -> dict[int, str]:
@@ -183,7 +183,7 @@ def test_a_network_that_would_take_neighbours_along_is_refused(text: str, words:
 
 
 def test_apples_fetching_ahead_is_no_picture_seen_and_yet_its_reader_may_click(day: Day):
-    picture = day.see(1, agent="Mozilla/5.0", reader="relay")
+    picture = day.see(1, agent="Mozilla/5.0", visitor="relay")
     day.see(3_600, is_click=True)
 
     assert day.judge() == {picture.id: Rule.PREFETCH}
@@ -198,14 +198,14 @@ def test_a_click_that_nobodys_picture_came_before_is_set_apart(day: Day):
 
 
 def test_a_proxys_picture_stands_for_the_reader_who_clicks(day: Day):
-    day.see(1, agent=GMAIL, reader="proxy", network="192.0.2.0")
+    day.see(1, agent=GMAIL, visitor="proxy", network="192.0.2.0")
     day.see(60, is_click=True)
 
     assert day.judge() == {}
 
 
 def test_a_scanners_own_picture_does_not_stand_for_a_readers(day: Day):
-    picture = day.see(1, agent="Barracuda Sentinel (EE)", reader="scanner")
+    picture = day.see(1, agent="Barracuda Sentinel (EE)", visitor="scanner")
     click = day.see(60, is_click=True)
 
     assert day.judge() == {picture.id: Rule.AGENT, click.id: Rule.NO_PICTURE}
@@ -231,16 +231,16 @@ def test_a_link_made_for_one_recipient_needs_the_picture_of_that_very_link(day: 
 def test_a_click_faster_than_a_person_is_set_apart(day: Day):
     day.see(0)
     rushed = day.see(1.999, is_click=True)
-    day.see(0, sender_id=2, reader="r2")
-    day.see(2, sender_id=2, reader="r2", is_click=True)
-    day.see(0, sender_id=3, reader="proxy")
-    day.see(1, sender_id=3, reader="r3", is_click=True)  # somebody else's picture says nothing of haste
+    day.see(0, sender_id=2, visitor="r2")
+    day.see(2, sender_id=2, visitor="r2", is_click=True)
+    day.see(0, sender_id=3, visitor="proxy")
+    day.see(1, sender_id=3, visitor="r3", is_click=True)  # somebody else's picture says nothing of haste
 
     assert day.judge() == {rushed.id: Rule.RUSH}
 
 
 def test_a_picture_that_comes_after_the_click_is_no_haste(day: Day):
-    day.see(0, reader="proxy")
+    day.see(0, visitor="proxy")
     day.see(5, is_click=True)
     day.see(5.5)
 
@@ -249,27 +249,27 @@ def test_a_picture_that_comes_after_the_click_is_no_haste(day: Day):
 
 def test_one_reader_in_many_signatures_at_once_is_a_burst_with_its_pictures(day: Day):
     for sender in (1, 2, 3):
-        day.see(0, sender_id=sender, reader="proxy", agent=GMAIL)
+        day.see(0, sender_id=sender, visitor="proxy", agent=GMAIL)
     clicks = [
         day.see(20 + 5 * number, sender_id=number + 1, is_click=True) for number in range(BURST_SENDERS)
     ]
     picture = day.see(39, sender_id=4)
     day.see(41, sender_id=4)
-    day.see(25, sender_id=1, reader="somebody else", is_click=True)
+    day.see(25, sender_id=1, visitor="somebody else", is_click=True)
 
     assert day.judge() == dict.fromkeys([*(click.id for click in clicks), picture.id], Rule.BURST)
 
 
 def test_clicks_that_lie_further_apart_are_no_burst(day: Day):
     for sender in (1, 2, 3):
-        day.see(0, sender_id=sender, reader="proxy", agent=GMAIL)
+        day.see(0, sender_id=sender, visitor="proxy", agent=GMAIL)
         day.see(10 + 5.001 * sender, sender_id=sender, is_click=True)
 
     assert day.judge() == {}
 
 
 def test_the_same_sender_clicked_often_is_no_burst(day: Day):
-    day.see(0, reader="proxy")
+    day.see(0, visitor="proxy")
     clicks = [day.see(20 + number, is_click=True) for number in range(BURST_SENDERS + 1)]
 
     assert day.judge() == {click.id: Rule.REPEAT for click in clicks[1:]}
@@ -277,13 +277,13 @@ def test_the_same_sender_clicked_often_is_no_burst(day: Day):
 
 def test_many_machines_of_one_network_are_a_burst_and_four_colleagues_are_not(day: Day):
     for sender in range(1, 10):
-        day.see(0, sender_id=sender, reader="proxy", agent=GMAIL)
+        day.see(0, sender_id=sender, visitor="proxy", agent=GMAIL)
     farm = [
-        day.see(20 + n, sender_id=n + 1, reader=f"machine {n}", network="192.0.2.0", is_click=True)
+        day.see(20 + n, sender_id=n + 1, visitor=f"machine {n}", network="192.0.2.0", is_click=True)
         for n in range(5)
     ]
     for n in range(4):
-        day.see(20 + n, sender_id=n + 6, reader=f"colleague {n}", network="192.0.3.0", is_click=True)
+        day.see(20 + n, sender_id=n + 6, visitor=f"colleague {n}", network="192.0.3.0", is_click=True)
 
     assert day.judge() == dict.fromkeys([click.id for click in farm], Rule.BURST)
 
@@ -293,7 +293,7 @@ def test_of_clicks_within_seconds_the_first_one_counts(day: Day):
     day.see(20, is_click=True)
     second, third = day.see(21, is_click=True), day.see(30.9, is_click=True)
     day.see(41, is_click=True)
-    day.see(22, reader="r2", is_click=True)
+    day.see(22, visitor="r2", is_click=True)
     day.see(23, decision_id=None, sender_id=99, is_click=True)
 
     assert day.judge() == {second.id: Rule.REPEAT, third.id: Rule.REPEAT}
@@ -301,10 +301,10 @@ def test_of_clicks_within_seconds_the_first_one_counts(day: Day):
 
 def test_readers_who_cannot_be_told_apart_are_not_taken_for_one(day: Day):
     for sender in (1, 2, 3):
-        day.see(0, sender_id=sender, reader="proxy")
-        day.see(1, sender_id=sender, reader="", network="")
-        day.see(2, sender_id=sender, reader="", network="", is_click=True)
-        day.see(3, sender_id=sender, reader="", network="", is_click=True)
+        day.see(0, sender_id=sender, visitor="proxy")
+        day.see(1, sender_id=sender, visitor="", network="")
+        day.see(2, sender_id=sender, visitor="", network="", is_click=True)
+        day.see(3, sender_id=sender, visitor="", network="", is_click=True)
 
     assert day.judge() == {}
 
@@ -317,7 +317,7 @@ def test_the_table_says_every_rule_once():
 
 EVENTS = st.lists(
     st.builds(
-        Seen,
+        RuleEvent,
         id=st.just(0),
         at=st.integers(0, 90_000).map(lambda tenth: NINE + timedelta(seconds=tenth / 100)),
         is_click=st.booleans(),
@@ -325,7 +325,7 @@ EVENTS = st.lists(
         decision_id=st.sampled_from([None, None, 1]),
         network=st.sampled_from(["", "192.0.2.0"]),
         agent=st.sampled_from([BROWSER, "Mozilla/5.0", "curl/8"]),
-        reader=st.sampled_from(["", "r1", "r2"]),
+        visitor=st.sampled_from(["", "r1", "r2"]),
     ),
     max_size=60,
 ).map(lambda events: [replace(event, id=number) for number, event in enumerate(events)])

@@ -61,7 +61,7 @@ def test_what_readers_and_scanners_fetch_and_click_becomes_the_campaigns_numbers
         "Sales",
         "Ana Silva",
     )
-    assert (count.impressions, count.clicks, count.scanner_impressions, count.scanner_clicks) == (1, 1, 2, 3)
+    assert (count.impressions, count.clicks, count.bot_impressions, count.bot_clicks) == (1, 1, 2, 3)
     rules = list(BannerEvent.objects.order_by("at").values_list("rule", flat=True))
     assert rules == ["agent", "no_picture", "head", "", "", "repeat", "agent"]
     viewer = Client()
@@ -127,4 +127,4 @@ def test_behind_a_gateway_that_adds_ports_one_reader_stays_one(
 
     rules = list(BannerEvent.objects.order_by("at").values_list("rule", flat=True))
     assert rules == ["", "rush", "repeat", "repeat", ""]
-    assert len(set(BannerEvent.objects.values_list("reader_key", flat=True))) == 2
+    assert len(set(BannerEvent.objects.values_list("visitor_key", flat=True))) == 2

@@ -34,7 +34,7 @@ AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
 def make(domain: Domain, **columns: object) -> Event:
     values = {
         "kind": "image", "method": "GET", "domain_id": domain.pk, "sender_id": 1, "group_id": 2, "campaign_id": 3,
-        "banner_id": 4, "reader": "203.0.113.77", "agent": AGENT,
+        "banner_id": 4, "visitor": "203.0.113.77", "agent": AGENT,
     }  # fmt: skip
     return Event(**{**values, **columns})  # type: ignore[arg-type]
 
@@ -68,7 +68,7 @@ def test_an_event_says_what_was_shown_by_whom_and_nothing_that_names_the_reader(
     image, head, click, theirs = list_events()
 
     assert {
-        name: value for name, value in image.items() if name not in ("id", "reader_key", "counted_on")
+        name: value for name, value in image.items() if name not in ("id", "visitor_key", "counted_on")
     } == {
         "domain_id": company.domain.pk,
         "at": image["at"],
@@ -87,7 +87,7 @@ def test_an_event_says_what_was_shown_by_whom_and_nothing_that_names_the_reader(
     assert image["at"].isoformat() == "2026-05-04T12:00:00+00:00"
     assert [(one["kind"], one["method"]) for one in (head, click)] == [("image", "HEAD"), ("click", "GET")]
     assert theirs["domain_id"] == bystanders.domain.pk
-    assert image["reader_key"] == click["reader_key"] != theirs["reader_key"]
+    assert image["visitor_key"] == click["visitor_key"] != theirs["visitor_key"]
     for name in (b"203.0.113.77", b"192.0.2.1", b"Ana", ana.email.encode(), ana.banner_key.encode()):
         assert name not in on_disk
 
@@ -100,11 +100,11 @@ def test_readers_are_told_apart_within_a_day_and_not_across_days(domain):
             ("203.0.113.78", "A"),
             ("203.0.113.77", "B"),
         ):
-            count(make(domain, reader=reader, agent=agent))
+            count(make(domain, visitor=reader, agent=agent))
         clock.shift(timedelta(days=1))
-        count(make(domain, reader="203.0.113.77", agent="A"))
+        count(make(domain, visitor="203.0.113.77", agent="A"))
 
-    keys = [event["reader_key"] for event in list_events()]
+    keys = [event["visitor_key"] for event in list_events()]
 
     assert keys[0] == keys[1]
     assert len(set(keys)) == 4
@@ -345,7 +345,7 @@ from signatures.analytics.spool import Event, count
 number = 0
 while True:
     number += 1
-    count(Event("click", "GET", int(sys.argv[1]), number, None, None, None, reader="203.0.113.77", agent="A"))
+    count(Event("click", "GET", int(sys.argv[1]), number, None, None, None, visitor="203.0.113.77", agent="A"))
     print(number, flush=True)
 """
 

@@ -51,7 +51,7 @@ def post_banner(person: Client, campaign: Campaign, page: str, form: dict[str, o
     sent: dict[str, object] = {
         "name": campaign.name, "starts_at": "2027-03-01T09:00", "priority": "0", "audience": "[]",
         "tally-TOTAL_FORMS": "0", "tally-INITIAL_FORMS": "0",
-        "editions-TOTAL_FORMS": "0", "editions-INITIAL_FORMS": "0",
+        "revisions-TOTAL_FORMS": "0", "revisions-INITIAL_FORMS": "0",
         "banners-TOTAL_FORMS": "1", "banners-INITIAL_FORMS": "0", "banners-0-campaign": campaign.pk,
     }  # fmt: skip
     sent |= {f"banners-0-{name}": value for name, value in form.items()}

@@ -24,7 +24,7 @@ from signatures.campaigns.editing import (
 )
 from signatures.campaigns.revisions import load_past
 from signatures.campaigns.ruleset import load_ruleset
-from signatures.models import Banner, Campaign, CampaignEdition, Group, RecipientPrivacy
+from signatures.models import Banner, Campaign, CampaignRevision, Group, RecipientPrivacy
 from signatures.recipients.retention import remove_old_events
 from tests.support.campaigns import BY, add_banner, make_campaign, make_details, make_picture
 
@@ -105,8 +105,8 @@ def test_the_picture_a_banner_had_is_remembered(running, domain, clock):
 
 
 def test_a_state_that_is_not_kept_is_said_to_be_unsure(running, domain, clock):
-    """So it is with what was there before editions were kept."""
-    CampaignEdition.objects.filter(campaign=running).delete()
+    """So it is with what was there before revisions were kept."""
+    CampaignRevision.objects.filter(campaign=running).delete()
     clock.shift(2 * DAY)
     assert load_past(domain, MONDAY + DAY).unsure == {running.pk}
 
@@ -123,19 +123,19 @@ def test_what_was_followed_by_another_state_goes_with_the_events_of_its_time(run
     for name in ("Second", "Third"):
         clock.shift(10 * DAY)
         change_campaign(running, make_details(name=name), groups=[], actor=BY)
-    kept_of_others = CampaignEdition.objects.filter(campaign=theirs).count()
+    kept_of_others = CampaignRevision.objects.filter(campaign=theirs).count()
     assert kept_of_others > 1
 
     remove_old_events()
-    names = [edition.rule["name"] for edition in CampaignEdition.objects.filter(campaign=running)]
+    names = [revision.rule["name"] for revision in CampaignRevision.objects.filter(campaign=running)]
     clock.shift(8 * DAY)
     remove_old_events()
-    left = [edition.rule["name"] for edition in CampaignEdition.objects.filter(campaign=running)]
+    left = [revision.rule["name"] for revision in CampaignRevision.objects.filter(campaign=running)]
 
     assert names == ["Second", "Third"]
     assert left == ["Third"]
     assert load_past(domain, MONDAY + DAY).unsure == {running.pk}
-    assert CampaignEdition.objects.filter(campaign=theirs).count() == kept_of_others
+    assert CampaignRevision.objects.filter(campaign=theirs).count() == kept_of_others
 
 
 @pytest.mark.django_db(transaction=True)
@@ -154,8 +154,8 @@ def test_campaigns_that_are_there_before_the_upgrade_are_kept_as_they_are(domain
     finally:
         executor.migrate(executor.loader.graph.leaf_nodes())
 
-    (edition,) = CampaignEdition.objects.all()
-    past = load_past(domain, edition.since)
+    (revision,) = CampaignRevision.objects.all()
+    past = load_past(domain, revision.since)
     assert past.ruleset.campaigns == load_ruleset(domain).campaigns
     assert past.ruleset.audiences == load_ruleset(domain).audiences
     assert (past.image_ids.keys(), past.unsure) == ({banners[0].pk, banners[1].pk}, frozenset())

@@ -56,7 +56,7 @@ def invent(number: int, letter: str = "x") -> list[str]:
 def test_one_network_causes_two_fifths_of_the_domains_look_ups_and_the_next_one_the_rest(
     fetch, domain, settings, sandbox, time_machine
 ):
-    settings.READER_LOOKUPS_PER_HOUR = 10
+    settings.RECIPIENT_LOOKUPS_PER_HOUR = 10
 
     for place, address in enumerate(invent(6)):
         fetch(address, source=f"203.0.113.{place}", kind="bc"[place % 2])
@@ -82,7 +82,7 @@ def test_one_network_causes_two_fifths_of_the_domains_look_ups_and_the_next_one_
 
 
 def test_when_readers_caused_all_they_may_the_decision_api_still_asks(fetch, domain, settings, sandbox):
-    settings.READER_LOOKUPS_PER_HOUR = 0
+    settings.RECIPIENT_LOOKUPS_PER_HOUR = 0
     sandbox.directory.add_prospect(["kim@first.example"], "Kim", "Vale", tags=("renewal",))
 
     fetch("kim@first.example")
@@ -111,7 +111,7 @@ def test_readers_cause_no_calls_of_those_that_are_kept_for_people(
 
 
 def test_readers_whom_the_proxy_does_not_tell_are_one_network(fetch, domain, settings, sandbox):
-    settings.READER_LOOKUPS_PER_HOUR = 5
+    settings.RECIPIENT_LOOKUPS_PER_HOUR = 5
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 0
 
     for address in invent(4):

@@ -218,7 +218,7 @@ def test_banners_change_at_the_minute_they_should_also_in_a_kept_memory(company,
             seen.append(fetch(reader, ana))
             # What is kept in memory is what the pure choice says.
             domain = cache.CACHE.get_domain(company.domain.pk)
-            assert domain.board is not None
+            assert domain.ruleset is not None
 
     assert seen == ["blue", "blue", "red", "red", "blue"]
 
@@ -249,12 +249,12 @@ def test_a_kept_memory_shows_what_the_pure_choice_says_for_everybody_through_day
         for _ in range(24):
             for sender in people:
                 found = memory.find_sender(sender.banner_key)
-                board = memory.get_domain(company.domain.pk).board
-                assert found is not None and board is not None
+                ruleset = memory.get_domain(company.domain.pk).ruleset
+                assert found is not None and ruleset is not None
                 served = memory.get_banner(found)
                 who = SenderFacts(sender.pk, sender.group_id)
                 assert served.choice == choose_banner(
-                    board.campaigns, who, None, at=timezone.now(), zone=board.zone
+                    ruleset.campaigns, who, None, at=timezone.now(), zone=ruleset.zone
                 )
                 assert served.since <= timezone.now().timestamp() < served.until
             clock.shift(timedelta(hours=2))

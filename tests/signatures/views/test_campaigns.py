@@ -526,14 +526,14 @@ def test_why_a_banner_showed_is_told_with_the_campaigns_as_they_were(running, do
         "at": to_wall(timezone.now() - timedelta(days=2), UTC).strftime("%Y-%m-%dT%H:%M"),
     }
     long_ago = timezone.now() - timedelta(days=3)
-    running.editions.update(since=long_ago)
+    running.revisions.update(since=long_ago)
     Campaign.objects.filter(pk=running.pk).update(created_at=long_ago)
     pause_campaign(running, actor=BY)
 
     now = read(editor.get(f"{PAGE}why/", {"sender": "Ana Silva"}))
     then = read(editor.get(f"{PAGE}why/", asked))
     make_campaign(domain, name="Newer")
-    running.editions.filter(since=long_ago).delete()
+    running.revisions.filter(since=long_ago).delete()
     unsure = read(editor.get(f"{PAGE}why/", asked))
     preview = read(editor.get(f"{PAGE}{running.pk}/preview/", asked))
 

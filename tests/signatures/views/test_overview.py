@@ -83,7 +83,7 @@ def test_what_banners_did_this_week_is_there_once_signatures_carry_them(company,
     assert b"Banners clicked" not in auditor.get("/domains/acme.example/").content
     BannerPlace.objects.create(domain=company.domain, is_on=True)
     assert get_overview(company.domain, at=company.at).banners == Figures()
-    DailyTotal.objects.create(**week, impressions=40, clicks=2, scanner_impressions=9, scanner_clicks=9)
+    DailyTotal.objects.create(**week, impressions=40, clicks=2, bot_impressions=9, bot_clicks=9)
     DailyTotal.objects.create(**week | {"day": company.at.date() - timedelta(days=7)}, impressions=7)
     DailyTotal.objects.create(**week | {"domain": bystander.domain}, impressions=5)
 

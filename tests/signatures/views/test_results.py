@@ -46,7 +46,7 @@ def show(domain: Domain, other_domain: Domain) -> Show:
     aggregate_events(other_domain)
     show = open_show(domain, people=(ANA, BEA))
     show.see(0)
-    show.see(1, reader_key="second")
+    show.see(1, visitor_key="second")
     show.see(60, click=True)
     show.see(0, BEA, banner_id=show.banners[1].pk)
     show.see(61, agent="curl/8", click=True)
