@@ -19,9 +19,10 @@ class Permission(StrEnum):
     """One thing a person may do in a domain."""
 
     VIEW = "view"  # overview, senders, groups, templates, deliveries, syncs
-    EDIT_SIGNATURES = "edit_signatures"  # templates and a sender's own values
-    MANAGE_GROUPS = "manage_groups"  # the groups' order and what each is assigned
+    EDIT_SIGNATURES = "edit_signatures"  # templates, brand and a sender's own values, as drafts
+    MANAGE_GROUPS = "manage_groups"  # the groups' order and what each is assigned, as drafts
     MANAGE_CAMPAIGNS = "manage_campaigns"  # campaigns, banners, audiences, recipient lists, the banner place
+    PUBLISH = "publish"  # make drafts live, and go back to an earlier release
     DELIVER = "deliver"  # sync now, deliver, pause
     CONNECT = "connect"  # connect, disconnect, download originals
     VIEW_LEDGER = "view_ledger"
@@ -36,7 +37,9 @@ _ALL = frozenset(Permission)
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.OWNER: _ALL,
     Role.ADMIN: _ALL - {Permission.MANAGE_SIGN_IN},
-    Role.EDITOR: _LOOK | {Permission.EDIT_SIGNATURES, Permission.MANAGE_CAMPAIGNS},
+    Role.APPROVER: _LOOK
+    | {Permission.EDIT_SIGNATURES, Permission.MANAGE_GROUPS, Permission.PUBLISH, Permission.DELIVER},
+    Role.EDITOR: _LOOK | {Permission.EDIT_SIGNATURES, Permission.MANAGE_GROUPS, Permission.MANAGE_CAMPAIGNS},
     Role.AUDITOR: _LOOK | {Permission.VIEW_LEDGER},
     # Operators look at every domain here; what they change, they change in Django admin.
     "staff": _LOOK | {Permission.VIEW_LEDGER},

@@ -101,6 +101,7 @@ class Role(models.TextChoices):
 
     OWNER = "owner", "Owner"
     ADMIN = "admin", "Admin"
+    APPROVER = "approver", "Approver"
     EDITOR = "editor", "Editor"
     AUDITOR = "auditor", "Auditor"
 

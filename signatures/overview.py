@@ -15,7 +15,7 @@ from django.utils import timezone
 from integrations.connection.lifecycle import get_connection
 from portal.models import Domain
 from signatures.analytics.results import Figures, Period, get_total
-from signatures.senders.mailbox_status import MailboxStatus, get_fallback_template, get_mailboxes
+from signatures.senders.mailbox_status import get_mailboxes
 
 from .models import (
     UNFINISHED_DELIVERY,
@@ -24,6 +24,7 @@ from .models import (
     DeliveryRun,
     DeliveryRunState,
     DeliveryState,
+    MailboxStatus,
     Sender,
     Snapshot,
 )
@@ -68,16 +69,16 @@ class Overview:
 def get_overview(domain: Domain, *, at: datetime | None = None) -> Overview:
     """Return the figures as they stand; at: the instant whose day counts as today, now where it is None."""
     connection = get_connection(domain)
-    mailboxes = get_mailboxes(connection, fallback=get_fallback_template(domain))
+    mailboxes = get_mailboxes(connection)
     counts = dict(mailboxes.order_by().values_list("status").annotate(number=Count("pk")))
-    counts.pop(MailboxStatus.LEFT_OUT, None)
+    counts.pop(MailboxStatus.INACTIVE, None)
     runs = DeliveryRun.objects.filter(domain=domain)
     now = at or timezone.now()
     return Overview(
         mailboxes_total=sum(counts.values()),
-        up_to_date=counts.get(MailboxStatus.IN_PLACE, 0),
-        causes=_list_causes(domain, mailboxes.filter(status=MailboxStatus.NEEDS_YOU)),
-        needs_you_total=counts.get(MailboxStatus.NEEDS_YOU, 0),
+        up_to_date=counts.get(MailboxStatus.UP_TO_DATE, 0),
+        causes=_list_causes(domain, mailboxes.filter(status=MailboxStatus.ACTION_NEEDED)),
+        needs_you_total=counts.get(MailboxStatus.ACTION_NEEDED, 0),
         changed_today=_count_delivered(domain, since=_midnight(domain, now)),
         current_run=runs.filter(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED]).first(),
         restored=_count_restored(domain) if connection is None else 0,
@@ -105,7 +106,7 @@ def _list_causes(domain: Domain, waiting: QuerySet[MailboxWithStatus]) -> tuple[
             sentence=reason,
             mailboxes=len(owners),
             senders=tuple(named[pk] for pk in dict.fromkeys(owners[:SENDERS_NAMED])),
-            url=f"{url}?{urlencode({'state': MailboxStatus.NEEDS_YOU.value, 'reason': reason})}",
+            url=f"{url}?{urlencode({'state': MailboxStatus.ACTION_NEEDED.value, 'reason': reason})}",
         )
         for reason, owners in commonest
     )

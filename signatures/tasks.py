@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from integrations.models import READ_TO_END, ConnectionState, RunState, SyncRun
 from portal.background import enqueue
-from signatures.delivery.after_sync import follow_mirror, plan_automatic_delivery
+from signatures.delivery.after_sync import follow_mirror
+from signatures.delivery.automatic import plan_automatic_delivery
 
 from .analytics import aggregation, spool_import
 from .delivery import deliver, planning, restore, sweep

@@ -77,8 +77,9 @@ class Mailbox(MirrorRow):
     )
     is_send_disabled = models.BooleanField(default=False)
     read_at = models.DateTimeField(
-        help_text="When this signature was last read and found different from before."
+        help_text="When this signature was last read and found different from before, or first after our write."
     )
+    written_at = models.DateTimeField(null=True, help_text="When we last wrote to it.")
 
     class Meta:
         ordering = ["email"]
@@ -90,6 +91,8 @@ class Mailbox(MirrorRow):
             models.Index(fields=["connection", "person_remote_id"]),
             models.Index("connection", Lower("email"), name="mailbox_by_address"),
             models.Index(fields=["connection", "email"]),
+            models.Index(fields=["connection", "changed_at"]),
+            models.Index(fields=["connection", "read_at"]),
         ]
 
     def __str__(self) -> str:

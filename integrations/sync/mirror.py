@@ -11,6 +11,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from django.db.models import F
+
 from integrations.connector import MailboxRecord, PersonRecord, TeamRecord
 from integrations.models import Connection, Mailbox, Person, Team
 from integrations.models.directory import MirrorRow
@@ -164,10 +166,11 @@ class Mirror:
         self._keep_unknown(model, rows)
         for ids in in_batches(rows):
             present = self._find_present(model, ids)
-            fresh = []
+            fresh, same = [], []
             for remote_id in ids:
                 digest = _digest(rows[remote_id])
                 if present.get(remote_id) == (digest, None):
+                    same.append(remote_id)
                     continue
                 if remote_id in present:
                     tally.changed += 1
@@ -189,7 +192,14 @@ class Mirror:
                     columns=("remote_id", "digest", *COLUMNS[model]),
                     rows=fresh,
                 )
+            if same and self._writes and model is Mailbox:
+                self._note_read(same)
         return tally
+
+    def _note_read(self, mailbox_ids: list[str]) -> None:
+        """What these mailboxes held before our last write to them, they hold again: that was read after it."""
+        unread = self._rows(Mailbox).filter(remote_id__in=mailbox_ids, written_at__gte=F("read_at"))
+        unread.filter(written_at__lt=self._at).update(read_at=self._at)
 
     def _find_present(self, model: type[MirrorRow], ids: list[str]) -> dict[str, tuple[str, datetime | None]]:
         """Return digest and retirement of those rows that are there.
@@ -209,6 +219,12 @@ class Mirror:
             return {}
         rows = self._rows(model).filter(remote_id__in=asked).values_list("remote_id", "digest", "retired_at")
         return {remote_id: (digest, retired_at) for remote_id, digest, retired_at in rows}
+
+
+def note_written(connection: Connection, mailbox_ids: Collection[str], at: datetime) -> None:
+    """We wrote to these mailboxes: what is mirrored of them is older than that, until they are read again."""
+    for ids in in_batches(mailbox_ids):
+        Mailbox.objects.filter(connection=connection, remote_id__in=ids).update(written_at=at)
 
 
 def in_batches(ids: Iterable[str]) -> Iterator[list[str]]:

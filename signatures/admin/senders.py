@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from integrations.admin.base import DomainFilter, OperatorAdmin
 from portal.access import get_actor
+from signatures.delivery.status import refresh_sender
 from signatures.forms.senders import OwnValuesForm
 from signatures.models import Group, Sender
 from signatures.rendering.fields import FIELDS, Source
@@ -128,3 +129,4 @@ class SenderAdmin(OperatorAdmin):
 
     def save_model(self, request: HttpRequest, obj: Sender, form: forms.ModelForm, change: bool) -> None:
         set_own_values(obj, form.get_values(), actor=get_actor(request).email)  # type: ignore[attr-defined]
+        refresh_sender(obj)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from integrations.models import Mailbox
 from portal.models import Domain
 from signatures.models import Delivery, DeliveryRun, DeliveryState, Sender, Snapshot, TemplateVersion
+from signatures.releases.compose import Composer
+from signatures.releases.live import get_live_content
 from signatures.rendering import (
     FIELDS,
     CompiledTemplate,
@@ -16,16 +18,20 @@ from signatures.rendering import (
     compile_template,
     render_signature,
 )
-from signatures.senders.values import get_banner_slot, get_brand, get_size_values, get_values
-
-from .compose import Composer
+from signatures.senders.values import (
+    get_banner_slot,
+    get_brand,
+    get_group_name,
+    get_size_values,
+    get_values,
+)
 
 
 def get_preview_values(domain: Domain, sender: Sender | None) -> dict[str, str | None]:
     """Return what a preview is made from: this sender's values; for None a sample person at the domain's company."""
     slot = get_banner_slot(domain)
     if sender is not None:
-        return get_values(sender, get_brand(domain), slot)
+        return get_values(sender, get_brand(domain), slot, get_group_name(sender))
     brand = get_brand(domain)
     kept = {
         field.name: getattr(brand, field.name.removeprefix("company."))
@@ -57,9 +63,8 @@ def render_source(domain: Domain, source: str, sender: Sender | None) -> Rendere
 
 
 def find_version(sender: Sender) -> TemplateVersion | None:
-    """Return the version that a delivery to this sender would write now, or None where nothing is assigned."""
-    composer = Composer(sender.domain)
-    composer.load([sender])
+    """Return the version that a delivery to this sender would write now, or None where there is none."""
+    composer = Composer(sender.domain, get_live_content(sender.domain))
     return (
         TemplateVersion.objects.select_related("template__domain")
         .filter(pk=composer.get_version_id(sender) or 0)

@@ -8,6 +8,7 @@ from django.db.models import Max
 from integrations.ledger.record import record_act
 from portal.models import Domain, User
 from signatures.models import Assignment, Group, Sender, Template, TemplateVersion
+from signatures.releases.draft import note_edit
 from signatures.rendering.compile import compile_template, unify_line_ends
 
 from .starters import STARTERS
@@ -54,6 +55,7 @@ def save_template(
     )
     template.current = version
     template.save(update_fields=["current"])
+    note_edit(domain, f"template:{template.pk}", actor=actor)
     record_act(
         "template saved",
         domain=domain,
@@ -101,13 +103,15 @@ def assign_template(
 ) -> Assignment | None:
     """Assign the template to the group, or to the one sender; None removes its own assignment.
 
-    Everything must belong to the domain. Nothing is delivered by this.
+    Everything must belong to the domain. It is a draft until it is published.
     """
     if (group is None) == (sender is None):
         raise ValueError("Name either a group or a sender.")
     if any(row is not None and row.domain_id != domain.pk for row in (template, group, sender)):
         raise ValueError("Template, group and sender must be of the same domain.")
     owner = f"group {group}" if group else f"sender {sender and sender.email}"
+    key = f"group:{group.pk}" if group else f"person:{sender and sender.pk}"
+    note_edit(domain, key, actor=actor)
     if template is None:
         removed, _ = Assignment.objects.filter(domain=domain, group=group, sender=sender).delete()
         if removed:

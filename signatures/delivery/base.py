@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from integrations.connector import MailboxRecord
 from integrations.models import Connection
-from signatures.authoring.compose import Refusal
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+from signatures.releases.compose import Refusal
 
 
 class DeliveryBlocked(Exception):
@@ -103,6 +103,9 @@ class Strategy(Protocol):
 
     def record(self, placed: Sequence[Placed]) -> None:
         """Store what mailboxes now hold; runs inside the recording transaction."""
+
+    def note_outcomes(self, rows: Sequence[Delivery]) -> None:
+        """Have the status of these rows' mailboxes follow; runs inside the recording transaction."""
 
     def why_unsettled(self) -> str:
         """Return why the run asks a person although every row has an outcome, or ''."""

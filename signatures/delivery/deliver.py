@@ -15,15 +15,19 @@ from django.utils import timezone
 from integrations.connector import MailboxRecord
 from integrations.gateway import open_gateway
 from integrations.models import Connection, ConnectionState
-from signatures.authoring.compose import Composed, Composer, Refusal
+from integrations.sync.mirror import note_written
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
+from signatures.releases.compose import Composed, Composer, Refusal
+from signatures.releases.live import get_content, get_live
 
 from .base import GatewayLike, InPlace, OpenGateway, Placed, ReportProgress, RowDecision, Stop, Write
 from .digest import digest, reads_the_same
 from .executor import carry_out_run
+from .left_alone import end_exceptions, get_left_alone
 from .permission import say_why_unreadable, say_why_unwritable
-from .placements import get_placements, get_snapshots, note_delivered, was_written_by_us
-from .planning import EDITED, say_why_closed
+from .placements import get_placements, get_snapshots, keep_texts, was_written_by_us
+from .planning import EDITED, LEFT_ALONE
+from .status import note_attempts, say_why_closed
 
 MOVED = Refusal("moved", "The mailbox was removed in Outreach or has another owner, so nothing was written.")
 PERSON_GONE = Refusal("person_gone", "This person is inactive in Outreach, so nothing was written.")
@@ -36,16 +40,13 @@ def carry_out(
 
     progress: called with the run whenever its counts changed, from this thread.
     """
-    run = carry_out_run(
+    return carry_out_run(
         run_id,
         kind=DeliveryRun.Kind.DELIVER,
         make_strategy=DeliveryStrategy,
         open_gateway=gateway_factory or _open_gateway,
         progress=progress,
     )
-    if run.state == DeliveryRunState.COMPLETE:
-        note_delivered(run.connection, run.covers_until)
-    return run
 
 
 def _open_gateway(run: DeliveryRun) -> AbstractContextManager[GatewayLike]:
@@ -72,23 +73,29 @@ class DeliveryStrategy:
 
     def __init__(self, run: DeliveryRun) -> None:
         self._run = run
-        self._composer = Composer(run.domain)
+        self._composer = Composer(run.domain, get_content(run.release))
 
     def why_stop(self, connection: Connection) -> Stop | None:
-        """Return why nothing may be written now, or None."""
+        """Return why nothing may be written now, or None; a newer release ends it."""
+        live = get_live(self._run.domain)
+        if live is None or live.pk != self._run.release_id:
+            return Stop(DeliveryRunState.SKIPPED, f"{live or 'Another release'} was published meanwhile.")
         return why_delivery_stops(connection)
 
     def decide(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[RowDecision]:
-        """Return what to do with each row; templates, values and groups are read as they are now."""
-        senders = Sender.objects.select_related("person", "group").in_bulk(
+        """Return what to do with each row; the directory's values are read as they are now."""
+        senders = Sender.objects.select_related("person").in_bulk(
             {row.sender_id for row in rows if row.sender_id}
         )
         self._composer.load(senders.values())
         ids = [row.mailbox_remote_id for row in rows]
         placements = get_placements(self._run.connection, ids)
         snapshots = get_snapshots(self._run.connection, ids)
+        left_alone = {} if self._run.overwrites_left_alone else get_left_alone(self._run.connection, ids)
         return [
-            self._decide_row(
+            LEFT_ALONE
+            if row.mailbox_remote_id in left_alone
+            else self._decide_row(
                 row,
                 senders.get(row.sender_id or 0),
                 found.get(row.mailbox_remote_id),
@@ -171,6 +178,7 @@ class DeliveryStrategy:
                     original_html=write.found_html, taken_at=timezone.now(), restored_at=None
                 )
         Snapshot.objects.bulk_create(new, batch_size=100)
+        keep_texts(connection.domain_id, [text for each in writes for text in (each.html, each.found_html)])
 
     def record(self, placed: Sequence[Placed]) -> None:
         """Keep what each mailbox now holds because of us, to compare with from now on."""
@@ -185,6 +193,7 @@ class DeliveryStrategy:
                     rendered_sha256=each.rendered_sha256,
                     returned_sha256=each.returned_sha256,
                     template_version_id=each.version_id,
+                    release_id=self._run.release_id,
                     placed_at=now,
                     banner_since=since.get(each.row.mailbox_remote_id),
                 )
@@ -196,11 +205,19 @@ class DeliveryStrategy:
                 "rendered_sha256",
                 "returned_sha256",
                 "template_version",
+                "release",
                 "placed_at",
                 "banner_since",
             ],
             batch_size=100,
         )
+        ids = [each.row.mailbox_remote_id for each in placed]
+        note_written(connection, ids, now)
+        end_exceptions(connection, ids)
+
+    def note_outcomes(self, rows: Sequence[Delivery]) -> None:
+        """Keep the status of these mailboxes true."""
+        note_attempts(self._run.connection, rows)
 
     def _get_banner_since(self, placed: Sequence[Placed]) -> dict[str, datetime]:
         """Return mailbox id -> since when its signature has a banner slot, of those that have one now."""

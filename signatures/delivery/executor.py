@@ -17,8 +17,8 @@ from integrations.errors import ConnectionLost, IntegrationError, UnreadableReco
 from integrations.outages import is_outage
 from portal.db import durable_atomic, update_rows
 from portal.leases import Lease, LeaseLost
-from signatures.authoring.compose import Refusal
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+from signatures.releases.compose import Refusal
 
 from .base import (
     Batch,
@@ -199,6 +199,7 @@ class _Executor:
         self._lease.renew(**batch.get_run_changes())
         self._strategy.record(batch.placed)
         update_rows(batch.rows, ROW_FIELDS)
+        self._strategy.note_outcomes([row for row in batch.rows if row.finished_at is not None])
 
     def _report_progress(self) -> None:
         if self._progress is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from integrations.models import Connection
-from signatures.models import Delivery, DeliveryRun, Following, Placement, Snapshot
+from signatures.models import Delivery, DeliveryRun, Placement, SignatureHtml, Snapshot
+
+from .digest import digest
 
 
 def get_placements(connection: Connection, mailbox_ids: Iterable[str]) -> dict[str, Placement]:
@@ -43,14 +44,11 @@ def was_written_by_us(connection: Connection, mailbox_id: str, held_sha256: str)
     return latest is not None and held_sha256 in (latest.rendered_sha256, latest.returned_sha256)
 
 
-def note_delivered(connection: Connection, until: datetime | None) -> None:
-    """Note that what changed until then needs no further delivery; an earlier instant changes nothing."""
-    following, _ = Following.objects.get_or_create(connection=connection)
-    if until and (following.delivered_until is None or following.delivered_until < until):
-        Following.objects.filter(pk=following.pk).update(delivered_until=until)
-
-
-def get_restored(connection: Connection, mailbox_ids: Sequence[str]) -> set[str]:
-    """Return those of the mailboxes that were given their original back and not written since."""
-    snapshots = get_snapshots(connection, mailbox_ids)
-    return {mailbox_id for mailbox_id, snapshot in snapshots.items() if snapshot.restored_at is not None}
+def keep_texts(domain_id: int, texts: Iterable[str]) -> None:
+    """Keep each signature's text, once per digest, for whoever asks later what a mailbox held."""
+    by_digest = {digest(text): text for text in texts if text}
+    SignatureHtml.objects.bulk_create(
+        [SignatureHtml(domain_id=domain_id, sha256=sha, html=text) for sha, text in by_digest.items()],
+        batch_size=100,
+        ignore_conflicts=True,
+    )

@@ -13,41 +13,29 @@ from django.db.models import Q
 from django.utils import timezone
 
 from integrations.connection.lifecycle import get_connection
-from integrations.models import Connection, Mailbox
 from portal.leases import Lease, LeaseLost, is_free
 from portal.models import Domain, User
-from signatures.authoring.compose import Composed, Composer, Refusal
-from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Placement, Sender
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, MailboxStatus
+from signatures.releases.compose import NOTHING_PUBLISHED, Refusal
+from signatures.releases.live import get_content, get_live
 
 from .base import DeliveryBlocked
-from .digest import digest
 from .permission import say_why_unreadable
-from .placements import get_placements, get_restored
+from .status import Compared, Comparison, list_sender_chunks, say_why_closed
 
 PLAN_LEASE = timedelta(seconds=120)  # longer than a chunk of 500 senders can take
-CHUNK = 500
 
 EDITED = Refusal(
     "edited",
     "This signature was edited in Outreach since the last delivery, so the edit is kept. "
     "Choose “Overwrite manual edits” to replace it.",
 )
-RESTORED = Refusal(
-    "restored",
-    "The original was restored, so it is kept. A delivery started by a person writes the signature again.",
+LEFT_ALONE = Refusal(
+    "left_alone",
+    "This mailbox is left alone: its original was restored, or an edit in Outreach was kept.",
 )
-NOT_EDITABLE = Refusal(
-    "not_editable",
-    "The mailbox is not shared with the integration user. Share it in Outreach.",
-)
-LOCK_UNKNOWN = Refusal(
-    "lock_unknown",
-    "Outreach did not report whether this person is locked, so nothing is written.",
-)
-EDITABLE_UNKNOWN = Refusal(
-    "editable_unknown",
-    "Outreach did not report whether the integration user may edit this mailbox, so nothing is written.",
-)
+IN_PLACE = (MailboxStatus.UP_TO_DATE, MailboxStatus.ALTERED)
+HAND_EDITS = (MailboxStatus.EDITED, MailboxStatus.EMPTIED)
 
 
 @dataclass(slots=True)
@@ -69,17 +57,24 @@ def plan_delivery(
     actor: str,
     by: User | None = None,
     overwrite_edits: bool = False,
+    overwrite_left_alone: bool = False,
     sender_ids: Sequence[int] | None = None,
-    keeps_restored: bool = False,
 ) -> DeliveryRun:
     """Return a planned run: a row for each mailbox that would change or cannot, and counts of the rest.
 
-    sender_ids: only these; None for the whole domain, which replaces its earlier plans. Calls nobody.
-    keeps_restored: leave mailboxes alone that were given their original back since our last write.
+    Compares with the live release. sender_ids: only these; None for the whole domain, which replaces its
+    earlier plans. overwrite_left_alone: also mailboxes that were restored, or whose edit was kept. Calls nobody.
     Raises: DeliveryBlocked.
     """
-    run = open_plan(domain, actor=actor, by=by, overwrite_edits=overwrite_edits, is_whole=sender_ids is None)
-    return fill_plan(run.pk, sender_ids=sender_ids, keeps_restored=keeps_restored) or run
+    run = open_plan(
+        domain,
+        actor=actor,
+        by=by,
+        overwrite_edits=overwrite_edits,
+        overwrite_left_alone=overwrite_left_alone,
+        is_whole=sender_ids is None,
+    )
+    return fill_plan(run.pk, sender_ids=sender_ids) or run
 
 
 def open_plan(
@@ -88,6 +83,7 @@ def open_plan(
     actor: str,
     by: User | None = None,
     overwrite_edits: bool = False,
+    overwrite_left_alone: bool = False,
     is_whole: bool = True,
 ) -> DeliveryRun:
     """Return a run in state PLANNING, for `fill_plan`. is_whole: it replaces the domain's earlier plans.
@@ -98,6 +94,9 @@ def open_plan(
     why_not = say_why_unreadable(connection)
     if connection is None or why_not:
         raise DeliveryBlocked(why_not)
+    release = get_live(domain)
+    if release is None:
+        raise DeliveryBlocked(NOTHING_PUBLISHED.reason)
     if is_whole:
         drop_plans(domain)
     return DeliveryRun.objects.create(
@@ -107,14 +106,14 @@ def open_plan(
         queued_at=timezone.now(),
         started_by=by,
         started_by_label=actor,
+        release=release,
         overwrites_edits=overwrite_edits,
+        overwrites_left_alone=overwrite_left_alone,
         covers_until=timezone.now() if is_whole else None,
     )
 
 
-def fill_plan(
-    run_id: int, *, sender_ids: Sequence[int] | None = None, keeps_restored: bool = False
-) -> DeliveryRun | None:
+def fill_plan(run_id: int, *, sender_ids: Sequence[int] | None = None) -> DeliveryRun | None:
     """Return the run, planned; None where somebody else plans it, or it was replaced meanwhile.
 
     A plan whose process died is begun anew. The lease is renewed chunk by chunk.
@@ -124,17 +123,15 @@ def fill_plan(
     if lease is None:
         return None
     with suppress(LeaseLost):
-        return _fill(run_id, lease, sender_ids, keeps_restored=keeps_restored)
+        return _fill(run_id, lease, sender_ids)
     return None
 
 
-def _fill(
-    run_id: int, lease: Lease, sender_ids: Sequence[int] | None, *, keeps_restored: bool
-) -> DeliveryRun:
-    run = DeliveryRun.objects.select_related("domain", "connection").get(pk=run_id)
+def _fill(run_id: int, lease: Lease, sender_ids: Sequence[int] | None) -> DeliveryRun:
+    run = DeliveryRun.objects.select_related("domain", "connection__domain", "release").get(pk=run_id)
     Delivery.objects.filter(run=run).delete()
     counts: dict[str, Any] = dict.fromkeys(("planned", "refused", "unchanged", "left_out"), 0)
-    for plan in plan_chunks(run, sender_ids, keeps_restored=keeps_restored):
+    for plan in plan_chunks(run, sender_ids):
         counts["planned"] += plan.planned
         counts["refused"] += len(plan.rows) - plan.planned
         counts["unchanged"] += plan.unchanged
@@ -164,85 +161,36 @@ def drop_run(run: DeliveryRun) -> None:
     run.delete()
 
 
-def plan_chunks(
-    run: DeliveryRun, sender_ids: Sequence[int] | None, *, keeps_restored: bool
-) -> Iterator[Plan]:
+def plan_chunks(run: DeliveryRun, sender_ids: Sequence[int] | None) -> Iterator[Plan]:
     """Yield the plan in chunks of 500 senders; memory does not grow with the domain.
 
     sender_ids: only these; None for all of the connection's. Reads the mirror, calls nobody.
-    keeps_restored: mailboxes that were given their original back keep it.
     """
-    composer = Composer(run.domain)
-    for senders in _sender_chunks(run.connection, sender_ids):
-        composer.load(senders)
-        yield _plan_chunk(run, senders, composer, keeps_restored=keeps_restored)
+    comparison = Comparison(run.connection, get_content(run.release))
+    for senders in list_sender_chunks(run.connection, sender_ids=sender_ids):
+        plan = Plan()
+        for compared in comparison.compare(senders):
+            _plan_mailbox(plan, run, compared)
+        yield plan
 
 
-def _sender_chunks(connection: Connection, sender_ids: Sequence[int] | None) -> Iterator[list[Sender]]:
-    rows = (
-        Sender.objects.filter(person__connection=connection).select_related("person", "group").order_by("pk")
-    )
-    if sender_ids is not None:
-        ordered = sorted(set(sender_ids))
-        for start in range(0, len(ordered), CHUNK):
-            yield list(rows.filter(pk__in=ordered[start : start + CHUNK]))
+def _plan_mailbox(plan: Plan, run: DeliveryRun, compared: Compared) -> None:
+    if compared.status == MailboxStatus.INACTIVE:
+        plan.left_out += 1
         return
-    last = 0
-    while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
-        yield chunk
-        last = chunk[-1].pk
-
-
-def _plan_chunk(run: DeliveryRun, senders: list[Sender], composer: Composer, *, keeps_restored: bool) -> Plan:
-    plan = Plan()
-    by_person: dict[str, list[Mailbox]] = {}
-    mailboxes = Mailbox.objects.filter(
-        connection=run.connection,
-        person_remote_id__in=[sender.person.remote_id for sender in senders],
-        retired_at=None,
-    ).order_by("pk")
-    for mailbox in mailboxes:
-        by_person.setdefault(mailbox.person_remote_id, []).append(mailbox)
-    ids = [mailbox.remote_id for mailbox in mailboxes]
-    placements = get_placements(run.connection, ids)
-    kept = get_restored(run.connection, ids) if keeps_restored else set()
-    for sender in senders:
-        owned = by_person.get(sender.person.remote_id, [])
-        if not sender.is_active and not sender.is_lock_unknown:
-            plan.left_out += len(owned)
-            continue
-        composed = composer.compose(sender) if owned else None
-        for mailbox in owned:
-            found = RESTORED if mailbox.remote_id in kept else composed
-            _plan_mailbox(plan, run, sender, mailbox, found, placements.get(mailbox.remote_id))
-    return plan
-
-
-def _plan_mailbox(
-    plan: Plan,
-    run: DeliveryRun,
-    sender: Sender,
-    mailbox: Mailbox,
-    composed: Composed | Refusal | None,
-    placement: Placement | None,
-) -> None:
-    refusal = say_why_closed(sender, mailbox.is_editable)
-    if refusal is None and isinstance(composed, Refusal):
-        refusal = composed
-    if refusal is None and isinstance(composed, Composed):
-        if is_in_place(composed.rendered.sha256, mailbox, placement):
-            plan.unchanged += 1
-            return
-        if was_edited(mailbox, placement) and not run.overwrites_edits:
-            refusal = EDITED
+    if compared.status in IN_PLACE:
+        plan.unchanged += 1
+        return
+    refusal = _say_why_not(run, compared)
+    mailbox, rendering = compared.facts.mailbox, compared.facts.rendering
     plan.rows.append(
         Delivery(
             run=run,
             mailbox_remote_id=mailbox.remote_id,
             mailbox_email=mailbox.email,
             person_remote_id=mailbox.person_remote_id,
-            sender=sender,
-            template_version_id=composed.version_id if isinstance(composed, Composed) else None,
+            sender=compared.facts.sender,
+            template_version_id=rendering.version_id if rendering else None,
             state=DeliveryState.REFUSED if refusal else DeliveryState.PLANNED,
             reason_code=refusal.code if refusal else "",
             reason=refusal.reason if refusal else "",
@@ -250,35 +198,13 @@ def _plan_mailbox(
     )
 
 
-def say_why_closed(sender: Sender, is_editable: bool | None) -> Refusal | None:
-    """Return why nothing may be written to this mailbox of an active sender, or None where it may.
-
-    is_editable: of the mailbox, None where Outreach did not say.
-    """
-    if sender.is_lock_unknown:
-        return LOCK_UNKNOWN
-    if is_editable is None:
-        return EDITABLE_UNKNOWN
-    return None if is_editable else NOT_EDITABLE
-
-
-def is_in_place(rendered_sha256: str, mailbox: Mailbox, placement: Placement | None) -> bool:
-    """Return whether the mailbox holds this signature, as far as the mirror and our own replies tell.
-
-    A mirror row read before our write says nothing about what it became; the reply did.
-    """
-    held = digest(mailbox.signature_html)
-    if held == rendered_sha256:
-        return (
-            placement is None or mailbox.read_at >= placement.placed_at or placement.rendered_sha256 == held
-        )
-    if placement is None or placement.rendered_sha256 != rendered_sha256:
-        return False
-    return mailbox.read_at < placement.placed_at or held == placement.returned_sha256
-
-
-def was_edited(mailbox: Mailbox, placement: Placement | None) -> bool:
-    """Return whether the mirror, read after our write, shows something else than the reply to it."""
-    if placement is None or mailbox.read_at < placement.placed_at:
-        return False
-    return digest(mailbox.signature_html) != placement.returned_sha256
+def _say_why_not(run: DeliveryRun, compared: Compared) -> Refusal | None:
+    """Return why a mailbox that does not hold its signature cannot get it by this run, or None where it can."""
+    facts = compared.facts
+    if compared.status == MailboxStatus.LEFT_ALONE and not run.overwrites_left_alone:
+        return LEFT_ALONE
+    if compared.status in HAND_EDITS and not run.overwrites_edits:
+        return EDITED
+    closed = facts.sender and say_why_closed(facts.sender, facts.mailbox.is_editable)
+    # What Outreach refused last time is tried again.
+    return closed or (facts.rendering.refusal if facts.rendering else None)

@@ -16,16 +16,18 @@ from integrations.gateway import open_gateway
 from integrations.ledger.record import record_act
 from integrations.models import Connection, ConnectionState, DisconnectStep, Mailbox
 from integrations.signature_service import Restoration
-from signatures.authoring.compose import Refusal
+from integrations.sync.mirror import note_written
 from signatures.models import (
     UNFINISHED_DELIVERY,
     Delivery,
     DeliveryRun,
     DeliveryRunState,
+    LeftAloneWhy,
     Placement,
     Sender,
     Snapshot,
 )
+from signatures.releases.compose import Refusal
 
 from .base import (
     DeliveryBlocked,
@@ -41,9 +43,9 @@ from .base import (
 from .deliver import why_delivery_stops
 from .digest import digest
 from .executor import carry_out_run
+from .left_alone import leave_alone
 from .permission import say_why_unwritable
 from .placements import get_account_keys, get_placements, get_snapshots, was_written_by_us
-from .planning import was_edited
 from .restore_report import describe_run
 from .runs import (
     CONFLICT_CODE,
@@ -55,6 +57,7 @@ from .runs import (
     give_up,
     is_due,
 )
+from .status import note_attempts, was_edited
 
 CHUNK = 500
 CONFLICT = Refusal(
@@ -321,6 +324,16 @@ class RestoreStrategy:
         Placement.objects.filter(
             domain=connection.domain_id, account_key__in=keys, mailbox_remote_id__in=ids
         ).delete()
+        note_written(connection, ids, timezone.now())
+        if connection.state != ConnectionState.DISCONNECTING:
+            held = [
+                (each.row.mailbox_remote_id, each.row.mailbox_email, each.returned_sha256) for each in placed
+            ]
+            leave_alone(connection, held, why=LeftAloneWhy.RESTORED, actor=self._run.started_by_label)
+
+    def note_outcomes(self, rows: Sequence[Delivery]) -> None:
+        """Keep the status of these mailboxes true."""
+        note_attempts(self._run.connection, rows)
 
     def why_unsettled(self) -> str:
         """Return what a disconnect asks a person about: mailboxes that may still hold our signature."""

@@ -11,7 +11,7 @@ from integrations.models import ConnectionState
 from portal.batches import BATCH, get_days, get_limit
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
-from .after_sync import AUTOMATIC
+from .automatic import AUTOMATIC
 
 FINISHED = (DeliveryRunState.COMPLETE, DeliveryRunState.FAILED, DeliveryRunState.SKIPPED)
 DELIVERS = Q(run__kind=DeliveryRun.Kind.DELIVER)

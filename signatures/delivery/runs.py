@@ -37,7 +37,8 @@ LEAVING = (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED)
 
 def load_run(run_id: int) -> DeliveryRun:
     """Return the run as it is now, with its domain and connection."""
-    return DeliveryRun.objects.select_related("domain", "connection", "connection__domain").get(pk=run_id)
+    runs = DeliveryRun.objects.select_related("domain", "connection", "connection__domain", "release")
+    return runs.get(pk=run_id)
 
 
 def start_delivery(run: DeliveryRun, *, actor: str, by: User | None = None) -> DeliveryRun:

@@ -14,9 +14,12 @@ from .delivery import (
     Placement,
     Snapshot,
 )
+from .delivery_settings import DeliverySettings
+from .mailbox import LeftAlone, LeftAloneWhy, MailboxState, MailboxStatus
 from .mailgateway import MailReceipt
 from .recipient import KnownRecipient, LookupShare, RecipientPrivacy, VariableTest
-from .sender import Assignment, Brand, Group, Sender
+from .release import DraftEdit, Release, ReleaseState, SignatureHtml, ValueDraft
+from .sender import Assignment, AutomaticDelivery, Brand, DriftPolicy, Group, Sender
 from .template import Template, TemplateVersion
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "Assignment",
     "AttributeLabel",
     "AudienceTally",
+    "AutomaticDelivery",
     "Banner",
     "BannerEvent",
     "BannerImage",
@@ -40,21 +44,32 @@ __all__ = [
     "Delivery",
     "DeliveryRun",
     "DeliveryRunState",
+    "DeliverySettings",
     "DeliveryState",
+    "DraftEdit",
+    "DriftPolicy",
     "EventKind",
     "Following",
     "Group",
     "KnownRecipient",
+    "LeftAlone",
+    "LeftAloneWhy",
     "LookupShare",
     "MailReceipt",
+    "MailboxState",
+    "MailboxStatus",
     "Placement",
     "RecipientList",
     "RecipientListEntry",
     "RecipientPrivacy",
+    "Release",
+    "ReleaseState",
     "Sender",
+    "SignatureHtml",
     "Snapshot",
     "SpoolImport",
     "Template",
     "TemplateVersion",
+    "ValueDraft",
     "VariableTest",
 ]

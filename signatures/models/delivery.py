@@ -10,6 +10,7 @@ from django.utils import timezone
 from integrations.models import Connection
 from portal.models import Domain
 
+from .release import Release
 from .sender import Sender
 from .template import TemplateVersion
 
@@ -57,6 +58,7 @@ class Placement(models.Model):
     template_version = models.ForeignKey(
         TemplateVersion, null=True, on_delete=models.SET_NULL, related_name="+"
     )
+    release = models.ForeignKey(Release, null=True, on_delete=models.SET_NULL, related_name="+")
     placed_at = models.DateTimeField()
     banner_since = models.DateTimeField(
         null=True, help_text="Since when the delivered signature has a banner slot; empty where it has none."
@@ -109,14 +111,18 @@ class DeliveryRun(models.Model):
     started_by_label = models.CharField(
         max_length=255, help_text="A person's address, 'schedule' or 'command'."
     )
+    release = models.ForeignKey(Release, null=True, on_delete=models.PROTECT, related_name="delivery_runs")
     overwrites_edits = models.BooleanField(
         default=False, help_text="Also where a person edited the signature in Outreach."
+    )
+    overwrites_left_alone = models.BooleanField(
+        default=False, help_text="Also where the mailbox was restored, or an edit kept."
     )
     created_at = models.DateTimeField(default=timezone.now)
     covers_until = models.DateTimeField(
         null=True,
         editable=False,
-        help_text="Once complete, what changed until then is delivered; empty for a part.",
+        help_text="When a plan for the whole domain was made; empty for a part.",
     )
     queued_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -223,13 +229,12 @@ class Delivery(models.Model):
 
 
 class Following(models.Model):
-    """How far senders and automatic deliveries have followed a connection's mirror; one row for each."""
+    """How far senders and statuses followed a connection's mirror. Whoever stores statuses locks the row."""
 
     connection = models.OneToOneField(
         Connection, on_delete=models.CASCADE, primary_key=True, related_name="+"
     )
     senders_until = models.DateTimeField(null=True, help_text="Senders are as the mirror was then.")
-    delivered_until = models.DateTimeField(null=True, help_text="What changed until then is delivered.")
 
     def __str__(self) -> str:
         return f"followed {self.connection} until {self.senders_until}"

@@ -38,6 +38,19 @@ class Brand(models.Model):
         return self.name or self.domain.name
 
 
+class AutomaticDelivery(models.TextChoices):
+    AT_ONCE = "at_once", "At once"
+    DAILY = "daily", "At a time of day"
+    APPROVAL = "approval", "After approval"
+
+
+class DriftPolicy(models.TextChoices):
+    REPORT = "report", "Report"
+    ASK = "ask", "Ask"
+    REPLACE = "replace", "Write ours again"
+    ADOPT = "adopt", "Adopt the edit"
+
+
 class Group(models.Model):
     """Senders that share a template. May follow a team; earlier groups win for a person in several."""
 
@@ -49,6 +62,25 @@ class Group(models.Model):
         max_length=32, blank=True, help_text="Remote id of the team it follows; '' for none."
     )
     archived_at = models.DateTimeField(null=True, blank=True, help_text="Its team is gone from Outreach.")
+    automatic = models.CharField(
+        "automatic delivery",
+        max_length=16,
+        choices=AutomaticDelivery.choices,
+        default=AutomaticDelivery.AT_ONCE,
+        help_text="When new directory values reach the mailboxes of this group.",
+    )
+    automatic_at = models.TimeField(
+        "time of day", null=True, blank=True, help_text="In the domain's time zone."
+    )
+    automatic_ran_at = models.DateTimeField(null=True, editable=False)
+    drift_policy = models.CharField(
+        "after an edit in Outreach", max_length=16, choices=DriftPolicy.choices, default=DriftPolicy.REPORT
+    )
+    drift_grace_hours = models.PositiveSmallIntegerField(
+        "grace period (hours)",
+        default=24,
+        help_text="How long an edit stays before it is written over or adopted.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -13,9 +13,9 @@ from django.db.models.functions import Coalesce
 
 from integrations.models import Connection
 from portal.models import Domain
-from signatures.models import Sender, Template
+from signatures.models import MailboxStatus, Sender, Template
 
-from .mailbox_status import MailboxStatus, get_mailboxes
+from .mailbox_status import get_mailboxes
 
 if TYPE_CHECKING:
     from .mailbox_status import MailboxWithStatus
@@ -23,20 +23,21 @@ if TYPE_CHECKING:
 NO_MAILBOX = "no_mailbox"
 MOST_SUGGESTED = 20  # senders that a part of a name offers
 MOST_NAMED = 5  # of them in one sentence
-STATES: tuple[tuple[str, str], ...] = (
-    (MailboxStatus.IN_PLACE, MailboxStatus.IN_PLACE.label),
-    (MailboxStatus.WAITING, MailboxStatus.WAITING.label),
-    (MailboxStatus.NEW, MailboxStatus.NEW.label),
-    (MailboxStatus.NEEDS_YOU, MailboxStatus.NEEDS_YOU.label),
-    (NO_MAILBOX, "No mailbox"),
-    (MailboxStatus.LEFT_OUT, "Inactive in Outreach"),
-)
 # The state of a sender with several mailboxes is that of the mailbox that needs most.
 _MOST_URGENT_FIRST = (
-    MailboxStatus.NEEDS_YOU,
-    MailboxStatus.WAITING,
-    MailboxStatus.NEW,
-    MailboxStatus.IN_PLACE,
+    MailboxStatus.ACTION_NEEDED,
+    MailboxStatus.EDITED,
+    MailboxStatus.EMPTIED,
+    MailboxStatus.PENDING,
+    MailboxStatus.NEVER,
+    MailboxStatus.LEFT_ALONE,
+    MailboxStatus.ALTERED,
+    MailboxStatus.UP_TO_DATE,
+)
+STATES: tuple[tuple[str, str], ...] = (
+    *((status, status.label) for status in reversed(_MOST_URGENT_FIRST)),
+    (NO_MAILBOX, "No mailbox"),
+    (MailboxStatus.INACTIVE, MailboxStatus.INACTIVE.label),
 )
 _SORTS = {
     "name": ("name", "email"),
@@ -94,7 +95,7 @@ def find_senders(
         senders = senders.filter(group_id=group_id)
     if template_id is not None:
         senders = senders.filter(_has_template(template_id, fallback))
-    senders = _in_state(senders, state, connection, fallback, reason=reason)
+    senders = _in_state(senders, state, connection, reason=reason)
     return senders.order_by(*_order(sort))
 
 
@@ -163,14 +164,13 @@ def _in_state(
     senders: QuerySet[Sender],
     state: str,
     connection: Connection | None,
-    fallback: Template | None,
     *,
     reason: str,
 ) -> QuerySet[Sender]:
-    if state == MailboxStatus.LEFT_OUT:
+    if state == MailboxStatus.INACTIVE:
         return senders.filter(is_active=False)
     senders = senders.filter(is_active=True)
-    theirs = get_mailboxes(connection, fallback=fallback).filter(
+    theirs = get_mailboxes(connection).filter(
         person_remote_id=OuterRef("person__remote_id"), **({"last_reason": reason} if reason else {})
     )
     if state == NO_MAILBOX:
@@ -186,14 +186,12 @@ def _order(sort: str) -> Iterable[str]:
     return (f"{minus}{columns[0]}", *columns[1:], "pk")
 
 
-def describe_senders(
-    senders: Iterable[Sender], connection: Connection | None, *, fallback: Template | None
-) -> list[SenderRow]:
+def describe_senders(senders: Iterable[Sender], connection: Connection | None) -> list[SenderRow]:
     """Return a line for each sender of one page; one query for all their mailboxes."""
     listed = list(senders)
     by_person: Mapping[str, list[MailboxWithStatus]] = defaultdict(list)
     people = [sender.person.remote_id for sender in listed]
-    for mailbox in get_mailboxes(connection, fallback=fallback).filter(person_remote_id__in=people):
+    for mailbox in get_mailboxes(connection).filter(person_remote_id__in=people):
         by_person[mailbox.person_remote_id].append(mailbox)
     return [_describe(sender, by_person.get(sender.person.remote_id, [])) for sender in listed]
 
@@ -211,11 +209,11 @@ def get_status(sender: Sender, mailboxes: list[MailboxWithStatus]) -> tuple[str,
     mailboxes: as `get_mailboxes` gives them.
     """
     if not sender.is_active:
-        return MailboxStatus.LEFT_OUT, ""
+        return MailboxStatus.INACTIVE, ""
     for status in _MOST_URGENT_FIRST:
         for mailbox in mailboxes:
             if mailbox.status == status:
-                reason = mailbox.last_reason if status == MailboxStatus.NEEDS_YOU else ""
+                reason = mailbox.last_reason if status == MailboxStatus.ACTION_NEEDED else ""
                 return status, reason or ""
     return NO_MAILBOX, ""
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
-from signatures.models import BannerPlace, Brand, RecipientPrivacy, Sender
+from signatures.models import BannerPlace, Brand, DeliverySettings, RecipientPrivacy, Sender, ValueDraft
 from signatures.rendering.context import PHONE_REGION, build_context
 from signatures.rendering.fields import FIELD_BY_NAME, FIELDS, Field, Source
 
@@ -57,12 +58,22 @@ def get_banner_slot(domain: Domain) -> BannerSlot:
     return BannerSlot(BannerPlace.objects.for_domain(domain), variable)
 
 
-def get_values(sender: Sender, brand: Brand, slot: BannerSlot) -> dict[str, str | None]:
-    """Return every merge field of a sender, None where there is no value. Needs person and group loaded."""
+def get_values(
+    sender: Sender, brand: Brand, slot: BannerSlot, group_name: str | None
+) -> dict[str, str | None]:
+    """Return every merge field of a sender, None where there is no value. Needs person loaded.
+
+    group_name: of the sender's group; None in the default group.
+    """
     values = {**_mirrored_values(sender), **_company_values(brand), **_banner_values(sender, slot)}
-    values["group.name"] = None if sender.group is None or sender.group.is_default else sender.group.name
+    values["group.name"] = group_name
     values.update(get_own_values(sender))
     return {name: value or None for name, value in values.items()}
+
+
+def get_group_name(sender: Sender) -> str | None:
+    """Return the name of the sender's group as it is edited now; None in the default group. Needs group loaded."""
+    return None if sender.group is None or sender.group.is_default else sender.group.name
 
 
 def get_own_values(sender: Sender) -> dict[str, str]:
@@ -126,7 +137,9 @@ def _banner_values(sender: Sender, slot: BannerSlot) -> dict[str, str]:
 
 def get_field_sources(sender: Sender) -> list[FieldSource]:
     """Return every merge field of a sender with its value and who says so, in the table's order."""
-    values = get_values(sender, get_brand(sender.domain), get_banner_slot(sender.domain))
+    values = get_values(
+        sender, get_brand(sender.domain), get_banner_slot(sender.domain), get_group_name(sender)
+    )
     own = get_own_values(sender)
     found = []
     for field in FIELDS:
@@ -139,10 +152,11 @@ def get_field_sources(sender: Sender) -> list[FieldSource]:
     return found
 
 
-def set_own_values(sender: Sender, values: Mapping[str, str], *, actor: str) -> Sender:
+def set_own_values(sender: Sender, values: Mapping[str, str], *, actor: str, waits: bool = False) -> Sender:
     """The sender keeps these values over what Outreach says; '' gives a field back to the mirror.
 
     values: merge field name -> text, sender fields only; fields not named stay as they are.
+    waits: whoever typed them may not publish, so they are drafts until somebody publishes them.
     Raises: OwnValueError, and nothing was kept.
     """
     kept = {name: text.strip() for name, text in values.items()}
@@ -154,17 +168,68 @@ def set_own_values(sender: Sender, values: Mapping[str, str], *, actor: str) -> 
             raise OwnValueError(name, f"{FIELD_BY_NAME[name].label}: {refused[name]}.")
     with transaction.atomic():
         locked = Sender.objects.select_for_update().get(pk=sender.pk)
-        own = {**locked.own_values, **kept}
-        own = {name: text for name, text in own.items() if text}
-        if own != locked.own_values:
-            names = ", ".join(name for name in FIELD_BY_NAME if own.get(name) != locked.own_values.get(name))
-            Sender.objects.filter(pk=sender.pk).update(own_values=own, changed_at=timezone.now())
+        live_now = set(get_live_fields(sender.domain)) if waits else set(kept)
+        _draft_values(locked, {n: text for n, text in kept.items() if n not in live_now}, actor)
+        _keep_values(locked, {n: text for n, text in kept.items() if n in live_now}, actor)
+    sender.refresh_from_db()
+    return sender
+
+
+def get_live_fields(domain: Domain) -> list[str]:
+    """Return the merge fields whose values go live by themselves, whoever types them."""
+    return list(DeliverySettings.objects.for_domain(domain).live_fields)
+
+
+def _keep_values(sender: Sender, values: Mapping[str, str], actor: str) -> None:
+    ValueDraft.objects.filter(sender=sender, field__in=values).delete()
+    own = {name: text for name, text in {**sender.own_values, **values}.items() if text}
+    if own == sender.own_values:
+        return
+    names = ", ".join(name for name in FIELD_BY_NAME if own.get(name) != sender.own_values.get(name))
+    sender.own_values = own
+    Sender.objects.filter(pk=sender.pk).update(own_values=own, changed_at=timezone.now())
+    record_act(
+        "sender values changed",
+        domain=sender.domain,
+        actor_label=actor,
+        object_ref=sender.email,
+        detail=names,
+    )
+
+
+def _draft_values(sender: Sender, values: Mapping[str, str], actor: str) -> None:
+    """Values that differ from the live ones wait; one that is typed as it is live ends its draft."""
+    for name, text in values.items():
+        if text == sender.own_values.get(name, ""):
+            ValueDraft.objects.filter(sender=sender, field=name).delete()
+            continue
+        draft = ValueDraft.objects.filter(sender=sender, field=name).first()
+        if draft is None or draft.value != text:
+            ValueDraft.objects.update_or_create(
+                sender=sender,
+                field=name,
+                defaults={"value": text, "edited_by_label": actor, "edited_at": timezone.now()},
+            )
             record_act(
-                "sender values changed",
+                "sender value drafted",
                 domain=sender.domain,
                 actor_label=actor,
                 object_ref=sender.email,
-                detail=names,
+                detail=name,
             )
-    sender.refresh_from_db()
-    return sender
+
+
+def apply_value_drafts(domain: Domain, values: Iterable[Mapping[str, Any]], *, actor: str) -> None:
+    """Published values become live. values: each names sender, field and value, as they were published."""
+    by_sender: dict[int, dict[str, str]] = {}
+    for each in values:
+        by_sender.setdefault(each["sender"], {})[each["field"]] = each["value"]
+    for sender in Sender.objects.select_for_update().filter(domain=domain, pk__in=by_sender):
+        published = by_sender[sender.pk]
+        newer = {
+            draft.field: draft
+            for draft in ValueDraft.objects.filter(sender=sender, field__in=published)
+            if draft.value != published[draft.field]
+        }
+        _keep_values(sender, published, actor)
+        ValueDraft.objects.bulk_create(newer.values())  # typed since it was published: still a draft

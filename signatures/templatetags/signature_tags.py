@@ -8,16 +8,18 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.template import Context
 
-from signatures.models import DeliveryRun
+from signatures.models import DeliveryRun, MailboxStatus
 from signatures.senders.listing import STATES
-from signatures.senders.mailbox_status import MailboxStatus
 
 register = template.Library()
 
 _TONES: dict[str, str] = {
-    MailboxStatus.IN_PLACE: "good",
-    MailboxStatus.WAITING: "pen",
-    MailboxStatus.NEEDS_YOU: "warn",
+    MailboxStatus.UP_TO_DATE: "good",
+    MailboxStatus.ALTERED: "good",
+    MailboxStatus.PENDING: "pen",
+    MailboxStatus.EDITED: "warn",
+    MailboxStatus.EMPTIED: "warn",
+    MailboxStatus.ACTION_NEEDED: "bad",
 }
 _LABELS = dict(STATES)
 _SOURCES = {

@@ -13,10 +13,12 @@ from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.forms.templates import BrandForm
 from signatures.models import Sender
+from signatures.releases.content import BRAND
+from signatures.releases.draft import note_edit
 from signatures.senders.values import get_brand
 
 
-@require(Permission.MANAGE_DOMAIN)
+@require(Permission.EDIT_SIGNATURES)
 @require_http_methods(["GET", "HEAD", "POST"])
 def brand(request: HttpRequest, domain: Domain) -> HttpResponse:
     form = BrandForm(request.POST if request.method == "POST" else None, instance=get_brand(domain))
@@ -24,13 +26,14 @@ def brand(request: HttpRequest, domain: Domain) -> HttpResponse:
         with transaction.atomic():
             form.save()
             if form.changed_data:
+                note_edit(domain, BRAND, actor=get_actor(request).email)
                 record_act(
                     "company values changed",
                     domain=domain,
                     actor_label=get_actor(request).email,
                     detail=", ".join(form.changed_data),
                 )
-        messages.success(request, "Brand saved. It applies with the next delivery.")
+        messages.success(request, "Brand saved as a draft. It applies once it is published.")
         return redirect("signatures:brand", domain.name)
     context = {
         "form": form,

@@ -14,6 +14,8 @@ from signatures.authoring.templates import assign_template
 from signatures.forms.senders import MoveForm
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import Group, Sender
+from signatures.releases.content import ORDER
+from signatures.releases.draft import note_edit
 from signatures.senders.groups import get_group_order, reorder_groups
 from signatures.senders.mailbox_status import get_fallback_template
 
@@ -94,6 +96,7 @@ def group_move(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     order.remove(found.pk)
     order.insert(form.get_place(before), found.pk)
     moved = reorder_groups(domain, order, actor=get_actor(request).email)
+    note_edit(domain, ORDER, actor=get_actor(request).email)
     messages.success(
         request,
         f"“{found}” now has priority {order.index(found.pk) + 1}. "

@@ -15,6 +15,7 @@ from portal.models import Domain
 from signatures.authoring import templates
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.drift import check_sender
+from signatures.delivery.status import refresh_sender
 from signatures.forms.senders import OwnValuesForm, SenderFilters
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import Assignment, Delivery, Sender, Snapshot, Template
@@ -24,7 +25,7 @@ from signatures.senders.mailbox_status import get_fallback_template, get_mailbox
 from signatures.senders.refresh import get_group_rules
 from signatures.senders.values import get_field_sources, set_own_values
 
-from .common import VIEWS, Situation, get_page, get_situation
+from .common import VIEWS, Situation, get_page, get_situation, may
 
 RECENT_DELIVERIES = 10
 
@@ -48,7 +49,7 @@ def senders(request: HttpRequest, domain: Domain) -> HttpResponse:
         "sort": sort,
         "columns": [("name", "Name"), ("title", "Title"), ("group", "Group"), ("template", "Template")],
         "page_obj": page,
-        "rows": listing.describe_senders(page.object_list, situation.connection, fallback=fallback),
+        "rows": listing.describe_senders(page.object_list, situation.connection),
     }
     return render(request, "signatures/senders/list.html", context)
 
@@ -81,12 +82,7 @@ def sender(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 
 def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnValuesForm) -> dict[str, Any]:
     situation = get_situation(domain)
-    fallback = get_fallback_template(domain)
-    mailboxes = list(
-        get_mailboxes(situation.connection, fallback=fallback).filter(
-            person_remote_id=sender.person.remote_id
-        )
-    )
+    mailboxes = list(get_mailboxes(situation.connection).filter(person_remote_id=sender.person.remote_id))
     status, reason = listing.get_status(sender, mailboxes)
     assigned = dict(
         Assignment.objects.filter(domain=domain, group__isnull=False).values_list("group_id", "template_id")
@@ -146,8 +142,15 @@ def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
         return render(
             request, "signatures/senders/detail.html", _describe(request, domain, found, form), status=422
         )
-    set_own_values(found, form.get_values(), actor=get_actor(request).email)
-    messages.success(request, f"Values of {found} saved. They apply with the next delivery.")
+    waits = not may(request, Permission.PUBLISH)
+    set_own_values(found, form.get_values(), actor=get_actor(request).email, waits=waits)
+    refresh_sender(found)
+    messages.success(
+        request,
+        f"Values of {found} saved as drafts. They apply once somebody publishes them."
+        if waits
+        else f"Values of {found} saved. They apply with the next delivery.",
+    )
     return redirect("signatures:sender", domain.name, found.pk)
 
 
@@ -163,7 +166,7 @@ def sender_template(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
     templates.assign_template(domain, template=chosen, sender=found, actor=get_actor(request).email)
     messages.success(
         request,
-        f"“{chosen}” assigned to {found}. It applies with the next delivery."
+        f"“{chosen}” assigned to {found} as a draft. It applies once it is published."
         if chosen
         else f"{found} now inherits the group’s template.",
     )

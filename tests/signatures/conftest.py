@@ -38,7 +38,7 @@ from tests.support.banner_slot import make_image, open_place
 from tests.support.banners import PUBLIC_URL
 from tests.support.campaigns import add_banner, make_campaign
 from tests.support.company import Company, found_company
-from tests.support.deliveries import read_directory
+from tests.support.deliveries import publish_drafts, read_directory
 
 
 @pytest.fixture
@@ -54,6 +54,7 @@ def look_ups_end(db: None) -> Iterator[None]:
 def ready(sandbox: Sandbox, connection: Connection) -> Connection:
     read_directory(connection)
     install_starters(connection.domain, actor="test")
+    publish_drafts(connection.domain)
     sandbox.requests.clear()
     return connection
 
@@ -63,6 +64,7 @@ def deliver(domain: Domain) -> Callable[..., DeliveryRun]:
     """Plan, start and carry out one delivery to the domain."""
 
     def run_delivery(**options) -> DeliveryRun:
+        publish_drafts(domain)
         run = plan_delivery(domain, actor="test", **options)
         start_delivery(run, actor="test")
         return carry_out(run.pk)

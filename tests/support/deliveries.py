@@ -5,7 +5,11 @@ from __future__ import annotations
 from integrations.models import Connection, SyncKind
 from integrations.outreach.sandbox import Sandbox
 from integrations.sync import runs
+from portal.models import Domain
+from signatures.delivery.status import refresh_domain, refresh_states
 from signatures.models import Delivery, DeliveryRun, DeliveryState
+from signatures.releases.live import get_live
+from signatures.releases.publish import list_drafts, publish
 from signatures.senders.groups import refresh_groups
 from signatures.senders.refresh import refresh_senders
 
@@ -16,6 +20,14 @@ def read_directory(connection: Connection) -> None:
     runs.carry_out(run.pk)
     refresh_groups(connection)
     refresh_senders(connection, since=None)
+    refresh_states(connection)
+
+
+def publish_drafts(domain: Domain) -> None:
+    """Everything that is edited is live, and the status of each mailbox follows."""
+    if list_drafts(domain) or get_live(domain) is None:
+        publish(domain, actor="test")
+    refresh_domain(domain)
 
 
 def get_writes(sandbox: Sandbox) -> list[str]:

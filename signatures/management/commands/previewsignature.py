@@ -8,9 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.models import Domain
-from signatures.authoring.compose import Composer, Refusal
 from signatures.management.followers import follow_last_sync, require_senders
 from signatures.models import Sender
+from signatures.releases.compose import Composer, Refusal
+from signatures.releases.draft import build_draft
+from signatures.releases.live import get_live_content
 
 
 class Command(BaseCommand):
@@ -20,6 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--domain", required=True)
         parser.add_argument("--sender", required=True, metavar="EMAIL")
         parser.add_argument("--text", action="store_true")
+        parser.add_argument("--live", action="store_true", help="from the live release, not from the drafts")
 
     def handle(self, *args: Any, **options: Any) -> None:
         domain = Domain.objects.filter(name=options["domain"]).first()
@@ -34,9 +37,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{domain} has no sender {options['sender']}. `syncdirectory` reads who there is."
             )
-        composer = Composer(domain)
-        composer.load([sender])
-        composed = composer.compose(sender)
+        content = get_live_content(domain) if options["live"] else build_draft(domain)
+        composed = Composer(domain, content).compose(sender)
         if isinstance(composed, Refusal):
             raise CommandError(composed.reason)
         self.stdout.write(composed.rendered.text if options["text"] else composed.rendered.html)

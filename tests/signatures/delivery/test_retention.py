@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from integrations.models import Mailbox
 from portal.models import Role
-from signatures.delivery.after_sync import AUTOMATIC
+from signatures.delivery.automatic import AUTOMATIC
 from signatures.delivery.drift import check_drift
 from signatures.delivery.placements import was_written_by_us
 from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.retention import remove_old_deliveries
 from signatures.models import Delivery, DeliveryRun, Placement, Snapshot
-from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
+from signatures.senders.mailbox_status import get_mailboxes
 from signatures.tasks import remove_old_deliveries as task
 from tests.support.deliveries import get_held
 
@@ -35,7 +35,7 @@ def age(run: DeliveryRun, span: timedelta = KEPT + MINUTE, **changes: object) ->
 
 
 def get_statuses(connection):
-    found = get_mailboxes(connection, fallback=get_fallback_template(connection.domain))
+    found = get_mailboxes(connection)
     return list(found.order_by("pk").values_list("remote_id", "status", "placed_at", "last_reason"))
 
 

@@ -12,12 +12,13 @@ from django.test.utils import CaptureQueriesContext
 
 from integrations.models import Mailbox
 from portal.models import Role
-from signatures.authoring.compose import Composed, Composer
 from signatures.authoring.preview import find_version, render_source, render_version
 from signatures.authoring.starters import STARTERS
 from signatures.authoring.templates import save_template
 from signatures.delivery.planning import plan_delivery
 from signatures.models import Sender
+from signatures.releases.compose import Composed, Composer
+from signatures.releases.draft import build_draft
 from signatures.rendering import (
     CompiledTemplate,
     RenderRefused,
@@ -51,7 +52,7 @@ def render(source: str, **values: str) -> str:
 
 
 def compose(sender: Sender) -> str:
-    composer = Composer(sender.domain)
+    composer = Composer(sender.domain, build_draft(sender.domain))
     composer.load([sender])
     composed = composer.compose(sender)
     assert isinstance(composed, Composed), composed
@@ -114,7 +115,7 @@ def test_composing_costs_no_query_for_one_more_sender(company):
 
     def count() -> int:
         senders = list(Sender.objects.select_related("person", "group"))
-        composer = Composer(company.domain)
+        composer = Composer(company.domain, build_draft(company.domain))
         with CaptureQueriesContext(
             connection,
         ) as queries:

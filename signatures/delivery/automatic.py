@@ -1,0 +1,211 @@
+"""Automatic delivery: carries new directory values under the live release, and nothing else.
+
+What a newer release changes waits for its rollout, which a person starts; our own writes are no change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+from django.utils import timezone
+
+from integrations.models import Connection
+from portal.models import Domain
+from signatures.models import (
+    AutomaticDelivery,
+    DeliveryRun,
+    DeliveryRunState,
+    DeliverySettings,
+    Group,
+    MailboxState,
+    MailboxStatus,
+    Placement,
+    Release,
+    Sender,
+)
+from signatures.releases.compose import Composer
+from signatures.releases.live import get_content, get_live
+
+from .base import DeliveryBlocked
+from .permission import say_why_unwritable
+from .placements import get_placements
+from .planning import drop_run, plan_delivery
+from .runs import start_delivery
+from .status import CHUNK
+
+AUTOMATIC = "schedule"
+"""Who started an automatic delivery, as its run and the ledger name it."""
+
+NEVER_ASKS = 5  # mailboxes: so few are carried whatever share of the domain they are
+
+
+@dataclass(slots=True)
+class Due:
+    """Senders with new directory values. at_once: to be delivered now. asking: only after a person agreed."""
+
+    at_once: list[int]
+    asking: list[int]
+
+
+def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
+    """Return a queued run with the mailboxes whose directory values changed; None where none did, or it may not be.
+
+    A release's first delivery is never automatic, and neither is one to more than the domain's share of mailboxes:
+    that one is left as a plan that asks a person.
+    """
+    domain = connection.domain
+    release = get_live(domain)
+    if (
+        release is None
+        or not domain.automatic_delivery
+        or say_why_unwritable(connection)
+        or not _was_delivered_by_a_person(connection)
+        or _is_busy(connection)
+    ):
+        return None
+    due = find_due(connection, release)
+    _plan_asking(domain, due)
+    if not due.at_once:
+        _note_daily(domain)
+        return None
+    run = plan_delivery(domain, actor=AUTOMATIC, sender_ids=due.at_once)
+    if not run.planned:
+        drop_run(run)
+        return None
+    try:
+        started = start_delivery(run, actor=AUTOMATIC)
+    except DeliveryBlocked:
+        drop_run(run)  # one is running; the next sync finds these again
+        return None
+    _note_daily(domain)
+    return started
+
+
+def find_due(connection: Connection, release: Release) -> Due:
+    """Return the senders whose mailboxes would change by new directory values under this release alone."""
+    domain, now = connection.domain, timezone.now()
+    content = get_content(release)
+    policies = {group.pk: group for group in Group.objects.filter(domain=domain)}
+    due = Due([], [])
+    for sender in _list_changed(connection, release):
+        group = content.find_group(sender.person.team_ids)
+        policy = policies.get(group.id) if group else None
+        if policy is not None and policy.automatic == AutomaticDelivery.APPROVAL:
+            due.asking.append(sender.pk)
+        elif policy is None or is_time(policy, domain, now):
+            due.at_once.append(sender.pk)
+    if len(due.at_once) > get_most_at_once(connection):
+        due = Due([], due.at_once + due.asking)
+    return due
+
+
+def get_most_at_once(connection: Connection) -> int:
+    """Return how many mailboxes one automatic delivery may change without asking."""
+    settings = DeliverySettings.objects.for_domain(connection.domain)
+    total = MailboxState.objects.filter(
+        mailbox__connection=connection, mailbox__retired_at=None, sender__is_active=True
+    ).count()
+    return max(NEVER_ASKS, total * settings.automatic_cap_percent // 100)
+
+
+def is_time(group: Group, domain: Domain, now: datetime) -> bool:
+    """Return whether a group's new values may go now: at once, or once a day from its time of day on."""
+    if group.automatic != AutomaticDelivery.DAILY or group.automatic_at is None:
+        return True
+    local = now.astimezone(ZoneInfo(domain.time_zone))
+    latest = datetime.combine(local.date(), group.automatic_at, tzinfo=local.tzinfo)
+    if latest > local:
+        latest -= timedelta(days=1)
+    return group.automatic_ran_at is None or group.automatic_ran_at < latest
+
+
+def _list_changed(connection: Connection, release: Release) -> Iterator[Sender]:
+    """Yield senders with a mailbox that differs from the live release by values of the directory alone."""
+    states = MailboxState.objects.filter(
+        mailbox__connection=connection,
+        mailbox__retired_at=None,
+        status__in=[MailboxStatus.PENDING, MailboxStatus.NEVER],
+    )
+    composers = {release.pk: Composer(connection.domain, get_content(release))}
+    takes_new = _has_reached_everybody(connection, release)
+    last = 0
+    while chunk := list(
+        states.filter(sender__pk__gt=last)
+        .select_related("sender__person", "mailbox")
+        .order_by("sender")[:CHUNK]
+    ):
+        placements = get_placements(connection, [state.mailbox.remote_id for state in chunk])
+        for state in chunk:
+            sender = state.sender
+            if sender is None or sender.pk == last:
+                continue
+            placement = placements.get(state.mailbox.remote_id)
+            if placement is None:
+                is_due = takes_new and state.status == MailboxStatus.NEVER
+            else:
+                is_due = _is_same_release(sender, placement, release, composers)
+            if is_due:
+                last = sender.pk
+                yield sender
+        last = chunk[-1].sender_id or last
+
+
+def _is_same_release(
+    sender: Sender, placement: Placement, release: Release, composers: dict[int, Composer]
+) -> bool:
+    """Return whether the live release gives this sender what the release that was delivered last gave."""
+    if placement.release_id == release.pk:
+        return True
+    if placement.release_id is None:
+        return False
+    if placement.release_id not in composers:
+        earlier = Release.objects.get(pk=placement.release_id)
+        composers[placement.release_id] = Composer(sender.domain, get_content(earlier))
+    live, earlier_part = composers[release.pk], composers[placement.release_id]
+    return live.get_release_part(sender) == earlier_part.get_release_part(sender)
+
+
+def _has_reached_everybody(connection: Connection, release: Release) -> bool:
+    """Return whether a person delivered the live release to the whole domain: then new people follow by themselves."""
+    runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.DELIVER, release=release)
+    return runs.filter(state=DeliveryRunState.COMPLETE).exclude(covers_until=None).exists()
+
+
+def _plan_asking(domain: Domain, due: Due) -> None:
+    """What needs a person is an open plan, made anew where it would be another one."""
+    plans = DeliveryRun.objects.filter(
+        domain=domain, state=DeliveryRunState.PLANNED, started_by_label=AUTOMATIC
+    )
+    present = plans.first()
+    planned = set() if present is None else set(present.deliveries.values_list("sender_id", flat=True))
+    if present is not None and planned != set(due.asking):
+        drop_run(present)
+        present = None
+    if due.asking and present is None:
+        run = plan_delivery(domain, actor=AUTOMATIC, sender_ids=due.asking)
+        if not run.planned:
+            drop_run(run)
+
+
+def _note_daily(domain: Domain) -> None:
+    Group.objects.filter(domain=domain, automatic=AutomaticDelivery.DAILY).update(
+        automatic_ran_at=timezone.now()
+    )
+
+
+def _was_delivered_by_a_person(connection: Connection) -> bool:
+    runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.DELIVER)
+    return runs.filter(state=DeliveryRunState.COMPLETE).exclude(started_by_label=AUTOMATIC).exists()
+
+
+def _is_busy(connection: Connection) -> bool:
+    """Return whether a run is open: what it carries is not automatic, and starting another is a person's decision."""
+    runs = DeliveryRun.objects.filter(domain=connection.domain_id)
+    return runs.filter(
+        Q(state__in=[DeliveryRunState.QUEUED, DeliveryRunState.RUNNING, DeliveryRunState.WAITING])
+        | Q(state=DeliveryRunState.HALTED)
+    ).exists()

@@ -1,0 +1,375 @@
+"""Mailbox status: compares each mailbox with our last write and with the live release, and stores what differs.
+
+Called in the background after a sync, a release, an edited value and a delivery. What a signature is rendered from is
+kept as a digest, so that nothing is rendered again while it stays the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from integrations.connection.lifecycle import get_connection
+from integrations.models import Connection, Mailbox
+from portal.db import update_rows
+from portal.models import Domain
+from signatures.models import (
+    Delivery,
+    DeliveryState,
+    Following,
+    LeftAlone,
+    MailboxState,
+    MailboxStatus,
+    Placement,
+    Release,
+    Sender,
+    SignatureHtml,
+)
+from signatures.releases.compose import Composer, Refusal
+from signatures.releases.content import ReleaseContent
+from signatures.releases.live import get_content, get_live
+
+from .digest import digest, reads_the_same
+from .left_alone import get_left_alone
+from .placements import get_placements
+
+CHUNK = 500
+DERIVED_CODES = ("edited", "left_alone", "lock_unknown", "editable_unknown", "not_editable", "no_template")
+"""Reasons that a comparison finds by itself, without an attempt to write."""
+
+LOCK_UNKNOWN = Refusal(
+    "lock_unknown",
+    "Outreach did not report whether this person is locked, so nothing is written.",
+)
+EDITABLE_UNKNOWN = Refusal(
+    "editable_unknown",
+    "Outreach did not report whether the integration user may edit this mailbox, so nothing is written.",
+)
+NOT_EDITABLE = Refusal(
+    "not_editable",
+    "The mailbox is not shared with the integration user. Share it in Outreach.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What a content renders for one sender. sha256: '' where `refusal` says why there is nothing."""
+
+    made_from: str
+    version_id: int | None
+    sha256: str
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that a mailbox's status follows from. placed_html: what we wrote last, '' where it is not kept."""
+
+    sender: Sender | None
+    mailbox: Mailbox
+    rendering: Rendering | None
+    placement: Placement | None = None
+    placed_html: str = ""
+    left_alone: LeftAlone | None = None
+    attempt: Refusal | None = None
+
+
+def judge(facts: Facts) -> tuple[MailboxStatus, Refusal | None]:
+    """Return a mailbox's status, and why somebody is needed where one is. Pure."""
+    sender, mailbox, rendering = facts.sender, facts.mailbox, facts.rendering
+    if sender is None or (not sender.is_active and not sender.is_lock_unknown):
+        return MailboxStatus.INACTIVE, None
+    if facts.left_alone is not None:
+        return MailboxStatus.LEFT_ALONE, None
+    edited = _judge_edit(facts)
+    if edited is not None and (rendering is None or digest(mailbox.signature_html) != rendering.sha256):
+        return edited, None
+    hindrance = say_why_closed(sender, mailbox.is_editable) or (rendering.refusal if rendering else None)
+    if hindrance is not None:
+        return MailboxStatus.ACTION_NEEDED, hindrance
+    if rendering is not None and _holds(facts, rendering.sha256):
+        return (MailboxStatus.ALTERED if _is_altered(facts) else MailboxStatus.UP_TO_DATE), None
+    if facts.attempt is not None:
+        return MailboxStatus.ACTION_NEEDED, facts.attempt
+    return (MailboxStatus.NEVER if facts.placement is None else MailboxStatus.PENDING), None
+
+
+def _judge_edit(facts: Facts) -> MailboxStatus | None:
+    """Return what became of our signature where the mailbox, read after our write, holds another one; else None."""
+    placement, held = facts.placement, facts.mailbox.signature_html
+    if not was_edited(facts.mailbox, placement):
+        return None
+    if facts.placed_html and reads_the_same(held, facts.placed_html):
+        return None
+    return MailboxStatus.EDITED if held.strip() else MailboxStatus.EMPTIED
+
+
+def was_edited(mailbox: Mailbox, placement: Placement | None) -> bool:
+    """Return whether the mirror, read after our write, shows something else than the reply to it."""
+    if placement is None or mailbox.read_at < placement.placed_at:
+        return False
+    return digest(mailbox.signature_html) != placement.returned_sha256
+
+
+def _holds(facts: Facts, sha256: str) -> bool:
+    """Return whether the mailbox holds this signature, as far as the mirror and our own replies tell."""
+    held, placement = digest(facts.mailbox.signature_html), facts.placement
+    if placement is None:
+        return held == sha256
+    is_read_since = facts.mailbox.read_at >= placement.placed_at
+    if placement.rendered_sha256 == sha256:
+        return True  # an edit since would have been found
+    return is_read_since and held == sha256
+
+
+def _is_altered(facts: Facts) -> bool:
+    """Return whether the mailbox holds our signature in other markup than we sent."""
+    placement, held = facts.placement, digest(facts.mailbox.signature_html)
+    if placement is None:
+        return False
+    is_read_since = facts.mailbox.read_at >= placement.placed_at
+    return placement.rendered_sha256 != (held if is_read_since else placement.returned_sha256)
+
+
+def say_why_closed(sender: Sender, is_editable: bool | None) -> Refusal | None:
+    """Return why nothing may be written to this mailbox of an active sender, or None where it may.
+
+    is_editable: of the mailbox, None where Outreach did not say.
+    """
+    if sender.is_lock_unknown:
+        return LOCK_UNKNOWN
+    if is_editable is None:
+        return EDITABLE_UNKNOWN
+    return None if is_editable else NOT_EDITABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One mailbox compared. state: the stored row, which may be older; None where there is none yet."""
+
+    facts: Facts
+    state: MailboxState | None
+    status: MailboxStatus
+    reason: Refusal | None
+
+
+class Comparison:
+    """Compares the mailboxes of senders with what one content renders for them, chunk by chunk."""
+
+    def __init__(self, connection: Connection, content: ReleaseContent) -> None:
+        self._connection = connection
+        self._composer = Composer(connection.domain, content)
+
+    def compare(self, senders: Sequence[Sender]) -> Iterator[Compared]:
+        """Yield each live mailbox of the senders (person loaded), its status and what that follows from."""
+        by_person: dict[str, list[Mailbox]] = {}
+        people = [sender.person.remote_id for sender in senders]
+        mailboxes = list(
+            Mailbox.objects.filter(
+                connection=self._connection, person_remote_id__in=people, retired_at=None
+            ).order_by("pk")
+        )
+        for mailbox in mailboxes:
+            by_person.setdefault(mailbox.person_remote_id, []).append(mailbox)
+        ids = [mailbox.remote_id for mailbox in mailboxes]
+        states = MailboxState.objects.in_bulk([mailbox.pk for mailbox in mailboxes])
+        placements = get_placements(self._connection, ids)
+        left_alone = get_left_alone(self._connection, ids)
+        texts = self._find_texts(mailboxes, placements)
+        for sender in senders:
+            owned = by_person.get(sender.person.remote_id, [])
+            rendering = self._render(sender, [states[box.pk] for box in owned if box.pk in states], owned)
+            for mailbox in owned:
+                placement, state = placements.get(mailbox.remote_id), states.get(mailbox.pk)
+                facts = Facts(
+                    sender,
+                    mailbox,
+                    rendering,
+                    placement,
+                    texts.get(placement.rendered_sha256, "") if placement else "",
+                    left_alone.get(mailbox.remote_id),
+                    _get_attempt(state, mailbox, rendering),
+                )
+                yield Compared(facts, state, *judge(facts))
+
+    def _render(
+        self, sender: Sender, states: Sequence[MailboxState], owned: Sequence[Mailbox]
+    ) -> Rendering | None:
+        """Return what the content renders for a sender; a stored rendering from the same inputs is not made again."""
+        if not owned or (not sender.is_active and not sender.is_lock_unknown):
+            return None
+        made_from = self._composer.get_inputs_digest(sender)
+        for state in states:
+            if state.rendered_from == made_from and state.rendered_sha256:
+                return Rendering(made_from, state.version_id, state.rendered_sha256)
+        composed = self._composer.compose(sender)
+        if isinstance(composed, Refusal):
+            return Rendering(made_from, self._composer.get_version_id(sender), "", composed)
+        return Rendering(made_from, composed.version_id, composed.rendered.sha256)
+
+    def _find_texts(
+        self, mailboxes: Sequence[Mailbox], placements: Mapping[str, Placement]
+    ) -> dict[str, str]:
+        """Return digest -> text of what we wrote, for mailboxes that hold something else now."""
+        wanted = set()
+        for mailbox in mailboxes:
+            placement = placements.get(mailbox.remote_id)
+            if placement is not None and was_edited(mailbox, placement):
+                wanted.add(placement.rendered_sha256)
+        if not wanted:
+            return {}
+        texts = SignatureHtml.objects.filter(domain=self._connection.domain_id, sha256__in=wanted)
+        return dict(texts.values_list("sha256", "html"))
+
+
+def _get_attempt(state: MailboxState | None, mailbox: Mailbox, rendering: Rendering | None) -> Refusal | None:
+    """Return why Outreach refused the last attempt to write this very signature, or None."""
+    if state is None or state.attempted_at is None or mailbox.changed_at > state.attempted_at:
+        return None
+    if state.attempt_sha256 and (rendering is None or rendering.sha256 != state.attempt_sha256):
+        return None
+    return Refusal(state.attempt_code, state.attempt_reason)
+
+
+def refresh_states(
+    connection: Connection, *, sender_ids: Collection[int] | None = None, changed: Q | None = None
+) -> int:
+    """Store the status of each mailbox of these senders where it is not what is stored; return how many changed.
+
+    sender_ids, changed: which senders; all of the connection's where both are None. Works in chunks of 500.
+    """
+    release = get_live(connection.domain)
+    comparison = Comparison(connection, get_content(release))
+    Following.objects.get_or_create(connection=connection)
+    number = 0
+    for senders in list_sender_chunks(connection, sender_ids=sender_ids, only=changed):
+        with transaction.atomic():
+            # One at a time, so that nobody stores what was true before another's change.
+            Following.objects.select_for_update().get(connection=connection)
+            compared = list(comparison.compare(senders))
+            number += _store(connection, compared)
+            _adopt(compared, release)
+    return number
+
+
+def _adopt(compared: Iterable[Compared], release: Release | None) -> None:
+    """What was written before there were releases belongs to the live one where that renders the very same."""
+    same = [
+        each.facts.placement.pk
+        for each in compared
+        if each.facts.placement is not None
+        and each.facts.placement.release_id is None
+        and each.status in (MailboxStatus.UP_TO_DATE, MailboxStatus.ALTERED)
+    ]
+    if same and release is not None:
+        Placement.objects.filter(pk__in=same).update(release=release)
+
+
+def refresh_domain(domain: Domain, *, sender_ids: Collection[int] | None = None) -> int:
+    """Store the status of each mailbox of a domain, or of these senders, where it changed; 0 without a connection."""
+    connection = get_connection(domain)
+    return refresh_states(connection, sender_ids=sender_ids) if connection is not None else 0
+
+
+def refresh_sender(sender: Sender) -> None:
+    """Store the status of one sender's mailboxes."""
+    refresh_states(sender.person.connection, sender_ids=[sender.pk])
+
+
+def list_sender_chunks(
+    connection: Connection, *, sender_ids: Collection[int] | None = None, only: Q | None = None
+) -> Iterator[list[Sender]]:
+    """Yield senders with their person, 500 at a time; memory does not grow with the domain."""
+    rows = Sender.objects.filter(person__connection=connection).select_related("person").order_by("pk")
+    if only is not None:
+        rows = rows.filter(only)
+    if sender_ids is not None:
+        ordered = sorted(set(sender_ids))
+        for start in range(0, len(ordered), CHUNK):
+            yield list(rows.filter(pk__in=ordered[start : start + CHUNK]))
+        return
+    last = 0
+    while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
+        yield chunk
+        last = chunk[-1].pk
+
+
+STORED = [
+    "sender",
+    "status",
+    "since",
+    "reason_code",
+    "reason",
+    "version_id",
+    "rendered_from",
+    "rendered_sha256",
+]
+
+
+def _store(connection: Connection, compared: Iterable[Compared]) -> int:
+    new, old, now = [], [], timezone.now()
+    for each in compared:
+        rendering, reason = each.facts.rendering, each.reason
+        values: dict[str, Any] = {
+            "sender_id": each.facts.sender.pk if each.facts.sender else None,
+            "status": each.status,
+            "reason_code": reason.code if reason else "",
+            "reason": reason.reason if reason else "",
+            "version_id": rendering.version_id if rendering else None,
+            "rendered_from": rendering.made_from if rendering else "",
+            "rendered_sha256": rendering.sha256 if rendering else "",
+        }
+        state = each.state
+        if state is None:
+            mailbox = each.facts.mailbox
+            new.append(MailboxState(mailbox=mailbox, domain_id=connection.domain_id, since=now, **values))
+        elif any(getattr(state, name) != value for name, value in values.items()):
+            values["since"] = state.since if state.status == each.status else now
+            for name, value in values.items():
+                setattr(state, name, value)
+            old.append(state)
+    MailboxState.objects.bulk_create(new, batch_size=200, ignore_conflicts=True)
+    update_rows(old, STORED)
+    return len(new) + len(old)
+
+
+def note_attempts(connection: Connection, rows: Sequence[Delivery]) -> None:
+    """Remember of each row with an outcome why Outreach refused it, and refresh the status of its mailbox."""
+    states = MailboxState.objects.filter(
+        mailbox__connection=connection, mailbox__remote_id__in=[row.mailbox_remote_id for row in rows]
+    ).select_related("mailbox")
+    by_mailbox = {state.mailbox.remote_id: state for state in states}
+    now, noted = timezone.now(), []
+    for row in rows:
+        state = by_mailbox.get(row.mailbox_remote_id)
+        if state is None or row.state not in (
+            DeliveryState.REFUSED,
+            DeliveryState.FAILED,
+            DeliveryState.DELIVERED,
+        ):
+            continue
+        is_refused = row.state != DeliveryState.DELIVERED and row.reason_code not in DERIVED_CODES
+        state.attempted_at = now if is_refused else None
+        state.attempt_code = row.reason_code if is_refused else ""
+        state.attempt_reason = row.reason if is_refused else ""
+        state.attempt_sha256 = row.rendered_sha256 if is_refused else ""
+        noted.append(state)
+    update_rows(noted, ["attempted_at", "attempt_code", "attempt_reason", "attempt_sha256"])
+    owners = {row.sender_id for row in rows if row.sender_id is not None and row.finished_at is not None}
+    if owners:
+        refresh_states(connection, sender_ids=owners)
+
+
+def find_changed_since(connection: Connection, since: datetime) -> Q:
+    """Return which senders changed, or have a mailbox that was read and differs, at or after an instant."""
+    mailboxes = Mailbox.objects.filter(
+        Q(changed_at__gte=since) | Q(read_at__gte=since), connection=connection
+    )
+    owners = mailboxes.order_by().values("person_remote_id")
+    return Q(changed_at__gte=since) | Q(person__remote_id__in=owners)

@@ -1,0 +1,46 @@
+"""Publishes what is edited as a release, or an earlier release again."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.models import Domain
+from signatures.delivery.status import refresh_domain
+from signatures.models import Release
+from signatures.releases.publish import PublishRefused, list_drafts, publish, republish
+
+
+class Command(BaseCommand):
+    help = "Publish every draft of a domain as a release. No mailbox changes until it is delivered."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--domain", required=True)
+        parser.add_argument("--note", default="")
+        parser.add_argument("--again", type=int, metavar="NUMBER", help="publish this earlier release again")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be published")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        domain = Domain.objects.filter(name=options["domain"]).first()
+        if domain is None:
+            raise CommandError(f"There is no domain {options['domain']}.")
+        if options["dry_run"]:
+            drafts = list_drafts(domain)
+            self.stdout.write(f"{len(drafts)} drafts would be published.")
+            return
+        try:
+            release = self._publish(domain, options)
+        except PublishRefused as refused:
+            raise CommandError(str(refused)) from refused
+        refresh_domain(domain)
+        self.stdout.write(f"{release} of {domain} is live. `deliversignatures` writes it.")
+
+    def _publish(self, domain: Domain, options: dict[str, Any]) -> Release:
+        if options["again"] is None:
+            return publish(domain, note=options["note"], actor="command")
+        earlier = Release.objects.filter(domain=domain, number=options["again"]).first()
+        if earlier is None:
+            raise CommandError(f"{domain} has no release {options['again']}.")
+        return republish(earlier, note=options["note"], actor="command")

@@ -1,0 +1,107 @@
+"""Composer: makes a sender's signature from a release's content and the directory's values."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from portal.models import Domain
+from signatures.models import BannerPlace, Brand, Sender, TemplateVersion
+from signatures.rendering.errors import RenderRefused
+from signatures.rendering.render import RenderedSignature, render_signature
+from signatures.rendering.template import CompiledTemplate
+from signatures.senders.values import BannerSlot, get_values
+
+from .content import ReleaseContent, ReleasedGroup, digest_json
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A signature that may be sent, and the template version it was made from."""
+
+    rendered: RenderedSignature
+    version_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a mailbox cannot get its signature: a code for lists, a sentence for a person."""
+
+    code: str
+    reason: str
+
+
+NOTHING_PUBLISHED = Refusal("nothing_published", "Nothing is published yet. Publish a release first.")
+
+
+class Composer:
+    """Composes for senders of one domain, from one content. Versions are read once, as they never change."""
+
+    def __init__(self, domain: Domain, content: ReleaseContent) -> None:
+        self._domain = domain
+        self._content = content
+        banner = dict(content.banner)
+        variable = str(banner.pop("variable", ""))
+        self._brand = Brand(domain=domain, **content.company)
+        self._slot = BannerSlot(BannerPlace(domain=domain, **banner), variable)
+        self._versions: dict[int, CompiledTemplate | None] = {}
+
+    def load(self, senders: Iterable[Sender]) -> None:
+        """Read the template versions of these senders, in one query at most. Needs person loaded."""
+        self._load({id for id in map(self.get_version_id, senders) if id is not None})
+
+    def _load(self, ids: set[int]) -> None:
+        missing = ids - self._versions.keys()
+        if missing:
+            self._versions |= dict.fromkeys(missing)
+            for version in TemplateVersion.objects.filter(pk__in=missing, template__domain=self._domain):
+                self._versions[version.pk] = CompiledTemplate.from_stored(
+                    version.compiled_html, version.fields
+                )
+
+    def get_group(self, sender: Sender) -> ReleasedGroup | None:
+        """Return the group whose template and name this sender has."""
+        return self._content.find_group(sender.person.team_ids)
+
+    def get_version_id(self, sender: Sender) -> int | None:
+        """Return the template version of this sender, or None."""
+        template_id = self._content.find_template(sender.pk, self.get_group(sender))
+        return None if template_id is None else self._content.templates[template_id]
+
+    def get_release_part(self, sender: Sender) -> tuple[int | None, str, str]:
+        """Return all that a release contributes to this sender's signature; equal parts render equal signatures."""
+        group = self.get_group(sender)
+        return (
+            self.get_version_id(sender),
+            self._content.shared_digest,
+            "" if group is None or group.is_default else group.name,
+        )
+
+    def get_inputs_digest(self, sender: Sender) -> str:
+        """Return a digest of everything the signature is made from; an equal one renders the same."""
+        parts = (self.get_release_part(sender), sender.source_digest, sender.banner_key)
+        return hashlib.sha256(f"{parts!r}{digest_json(sender.own_values)}".encode()).hexdigest()
+
+    def compose(self, sender: Sender) -> Composed | Refusal:
+        """Return the signature of a sender (person loaded), or why there is none."""
+        group = self.get_group(sender)
+        version_id = self.get_version_id(sender)
+        if version_id is None:
+            return self._refuse(group)
+        self._load({version_id})
+        compiled = self._versions[version_id]
+        if compiled is None:
+            return Refusal("template_gone", "The template of the live release was deleted. Publish again.")
+        name = None if group is None or group.is_default else group.name
+        try:
+            rendered = render_signature(compiled, get_values(sender, self._brand, self._slot, name))
+        except RenderRefused as refused:
+            return Refusal(refused.code, refused.message)
+        return Composed(rendered, version_id)
+
+    def _refuse(self, group: ReleasedGroup | None) -> Refusal:
+        if not self._content.groups and not self._content.templates:
+            return NOTHING_PUBLISHED
+        name = "the default group" if group is None or group.is_default else f"“{group.name}”"
+        return Refusal("no_template", f"No template is assigned. Assign one to {name} or to this sender.")

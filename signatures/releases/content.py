@@ -1,0 +1,191 @@
+"""Release content: everything that a signature is rendered from except the directory's values; pure.
+
+A thing that can be published by itself has a key: `template:ID`, `group:ID`, `person:ID` (a template of one sender's
+own), `brand`, `banner` and `order` (of groups).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+FORMAT = 1
+
+COMPANY_FIELDS = ("name", "tagline", "website", "phone", "address", "logo_url", "accent", "legal")
+BANNER_FIELDS = ("is_on", "width", "height", "alt", "variable")
+
+BRAND, BANNER, ORDER = "brand", "banner", "order"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedGroup:
+    """One group. team_id: the team whose members it takes, '' for none. template_id: None inherits."""
+
+    id: int
+    name: str
+    team_id: str = ""
+    is_default: bool = False
+    template_id: int | None = None
+
+
+@dataclass(frozen=True)
+class ReleaseContent:
+    """What a release says. templates: template id -> version id. groups: by priority, the default group last.
+
+    people: sender id -> template id, for those with a template of their own.
+    """
+
+    templates: Mapping[int, int] = field(default_factory=dict)
+    company: Mapping[str, str] = field(default_factory=dict)
+    banner: Mapping[str, Any] = field(default_factory=dict)
+    groups: Sequence[ReleasedGroup] = ()
+    people: Mapping[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> ReleaseContent:
+        """Return what `to_json` gave. Raises: ValueError for a format of a later version."""
+        if content.get("format", FORMAT) != FORMAT:
+            raise ValueError("This release was made by a later version of Countersign.")
+        return cls(
+            templates={int(id): version for id, version in content["templates"].items()},
+            company=content["company"],
+            banner=content["banner"],
+            groups=tuple(ReleasedGroup(**group) for group in content["groups"]),
+            people={int(id): template for id, template in content["people"].items()},
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values for a JSON column."""
+        return {
+            "format": FORMAT,
+            "templates": {str(id): version for id, version in sorted(self.templates.items())},
+            "company": dict(self.company),
+            "banner": dict(self.banner),
+            "groups": [
+                {
+                    "id": group.id,
+                    "name": group.name,
+                    "team_id": group.team_id,
+                    "is_default": group.is_default,
+                    "template_id": group.template_id,
+                }
+                for group in self.groups
+            ],
+            "people": {str(id): template for id, template in sorted(self.people.items())},
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, in hex."""
+        return digest_json(self.to_json())
+
+    @cached_property
+    def shared_digest(self) -> str:
+        """Digest of what is the same for every sender: company values and the banner slot."""
+        return digest_json({"company": dict(self.company), "banner": dict(self.banner)})
+
+    @cached_property
+    def group_by_id(self) -> dict[int, ReleasedGroup]:
+        return {group.id: group for group in self.groups}
+
+    @cached_property
+    def _group_by_team(self) -> dict[str, tuple[int, ReleasedGroup]]:
+        ranked = [(rank, group) for rank, group in enumerate(self.groups) if group.team_id]
+        return {group.team_id: (rank, group) for rank, group in reversed(ranked)}
+
+    @cached_property
+    def default_group(self) -> ReleasedGroup | None:
+        return next((group for group in self.groups if group.is_default), None)
+
+    def find_group(self, team_ids: Collection[str]) -> ReleasedGroup | None:
+        """Return the group of somebody in these teams: of several the one with priority, else the default group."""
+        found = [self._group_by_team[team] for team in team_ids if team in self._group_by_team]
+        return min(found, key=lambda ranked: ranked[0])[1] if found else self.default_group
+
+    def find_template(self, sender_id: int, group: ReleasedGroup | None) -> int | None:
+        """Return the template id of a sender: their own, their group's or the default group's."""
+        default = self.default_group
+        for template_id in (
+            self.people.get(sender_id),
+            group.template_id if group else None,
+            default.template_id if default else None,
+        ):
+            if template_id is not None and template_id in self.templates:
+                return template_id
+        return None
+
+    def list_unpublished_templates(self) -> dict[int, list[str]]:
+        """Return template id -> keys of what assigns it, for templates that the release does not hold."""
+        missing: dict[int, list[str]] = {}
+        for group in self.groups:
+            if group.template_id is not None and group.template_id not in self.templates:
+                missing.setdefault(group.template_id, []).append(f"group:{group.id}")
+        for sender_id, template_id in self.people.items():
+            if template_id not in self.templates:
+                missing.setdefault(template_id, []).append(f"person:{sender_id}")
+        return missing
+
+
+def digest_json(value: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a value's canonical JSON, in hex."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def list_changed_keys(live: ReleaseContent, draft: ReleaseContent) -> list[str]:
+    """Return the keys of everything that differs, templates first, then brand, banner, groups, order and people."""
+    keys = [f"template:{id}" for id in _differing(live.templates, draft.templates)]
+    keys += [BRAND] if dict(live.company) != dict(draft.company) else []
+    keys += [BANNER] if dict(live.banner) != dict(draft.banner) else []
+    keys += [f"group:{id}" for id in _differing(live.group_by_id, draft.group_by_id)]
+    common = live.group_by_id.keys() & draft.group_by_id.keys()
+    if _order(live, common) != _order(draft, common):
+        keys.append(ORDER)
+    return keys + [f"person:{id}" for id in _differing(live.people, draft.people)]
+
+
+def merge(live: ReleaseContent, draft: ReleaseContent, keys: Collection[str]) -> ReleaseContent:
+    """Return the live content with the named changes of the draft, and no others."""
+    chosen = set(keys)
+    groups = _choose(live.group_by_id, draft.group_by_id, "group", chosen)
+    first, other = (draft, live) if ORDER in chosen else (live, draft)
+    return replace(
+        live,
+        templates=_choose(live.templates, draft.templates, "template", chosen),
+        company=draft.company if BRAND in chosen else live.company,
+        banner=draft.banner if BANNER in chosen else live.banner,
+        groups=_arrange(groups, [group.id for group in first.groups], [group.id for group in other.groups]),
+        people=_choose(live.people, draft.people, "person", chosen),
+    )
+
+
+def _arrange(
+    groups: Mapping[int, ReleasedGroup], order: Sequence[int], other: Sequence[int]
+) -> tuple[ReleasedGroup, ...]:
+    """Return the groups in an order; one it does not name follows the one before it in the other order."""
+    arranged = [id for id in order if id in groups]
+    for index, id in enumerate(other):
+        if id in groups and id not in arranged:
+            before = next((known for known in reversed(other[:index]) if known in arranged), None)
+            arranged.insert(0 if before is None else arranged.index(before) + 1, id)
+    return tuple(sorted((groups[id] for id in arranged), key=lambda group: group.is_default))
+
+
+def _differing(live: Mapping[int, Any], draft: Mapping[int, Any]) -> list[int]:
+    return sorted(id for id in live.keys() | draft.keys() if live.get(id) != draft.get(id))
+
+
+def _order(content: ReleaseContent, ids: Collection[int]) -> list[int]:
+    return [group.id for group in content.groups if group.id in ids]
+
+
+def _choose(
+    live: Mapping[int, Any], draft: Mapping[int, Any], kind: str, chosen: Collection[str]
+) -> dict[int, Any]:
+    """Return what each id is after the chosen changes; one that is gone after them is left out."""
+    found = {id: (draft if f"{kind}:{id}" in chosen else live).get(id) for id in live.keys() | draft.keys()}
+    return {id: value for id, value in sorted(found.items()) if value is not None}

@@ -1,0 +1,54 @@
+"""Draft: the content that publishing everything would make live, read from what is edited now."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from portal.models import Domain
+from signatures.models import Assignment, DraftEdit, Group, Template
+from signatures.senders.values import get_banner_slot, get_brand
+
+from .content import COMPANY_FIELDS, ReleaseContent, ReleasedGroup
+
+
+def build_draft(domain: Domain) -> ReleaseContent:
+    """Return the domain's content as it is edited now; six queries, whatever its size."""
+    brand, slot = get_brand(domain), get_banner_slot(domain)
+    templates = Template.objects.filter(domain=domain, archived_at=None, current__isnull=False)
+    assigned = Assignment.objects.filter(domain=domain, template__archived_at=None)
+    by_group = dict(assigned.filter(group__isnull=False).values_list("group_id", "template_id"))
+    groups = Group.objects.filter(domain=domain, archived_at=None).order_by("is_default", "position", "id")
+    place = slot.place
+    return ReleaseContent(
+        templates=dict(templates.order_by("pk").values_list("pk", "current_id")),
+        company={name: getattr(brand, name) for name in COMPANY_FIELDS},
+        banner={
+            "is_on": place.is_on,
+            "width": place.width,
+            "height": place.height,
+            "alt": place.alt,
+            "variable": slot.variable,
+        },
+        groups=tuple(
+            ReleasedGroup(
+                id=group.pk,
+                name=group.name,
+                team_id=group.follows_team_id,
+                is_default=group.is_default,
+                template_id=by_group.get(group.pk),
+            )
+            for group in groups
+        ),
+        people=dict(
+            assigned.filter(sender__isnull=False).order_by("sender").values_list("sender_id", "template_id")
+        ),
+    )
+
+
+def note_edit(domain: Domain, key: str, *, actor: str) -> None:
+    """Remember who edited this thing last; shown where it is to be published."""
+    DraftEdit.objects.update_or_create(
+        domain=domain,
+        key=key,
+        defaults={"edited_by_label": actor, "edited_at": timezone.now()},
+    )

@@ -1,0 +1,44 @@
+"""Live release: which release a domain's mailboxes are meant to hold, and its content."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from portal.models import Domain
+from signatures.models import Release, ReleaseState
+
+from .content import ReleaseContent
+
+
+class ReleaseDamaged(Exception):
+    """A stored release is not what was published; nothing may be delivered from it."""
+
+
+def get_live(domain: Domain) -> Release | None:
+    """Return the domain's live release, or None where nothing was published yet."""
+    return Release.objects.filter(domain=domain, state=ReleaseState.LIVE).first()
+
+
+def get_content(release: Release | None) -> ReleaseContent:
+    """Return what a release says; for None, what a domain without any release has: nothing.
+
+    Raises: ReleaseDamaged, where the stored content does not have the digest that was published.
+    """
+    return ReleaseContent() if release is None else _load(release.pk, release.digest)
+
+
+def get_live_content(domain: Domain) -> ReleaseContent:
+    """Return the content of the live release. Raises: ReleaseDamaged."""
+    return get_content(get_live(domain))
+
+
+@lru_cache(maxsize=16)
+def _load(pk: int, digest: str) -> ReleaseContent:
+    """Releases never change, so what was read once is kept by the process."""
+    content = ReleaseContent.from_json(Release.objects.values_list("content", flat=True).get(pk=pk))
+    if content.digest != digest:
+        raise ReleaseDamaged(
+            "The stored release differs from what was published, so nothing is delivered from it. "
+            "Publish again, and tell the operator."
+        )
+    return content

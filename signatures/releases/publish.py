@@ -1,0 +1,175 @@
+"""Publishing: makes a release of chosen changes and makes it live, now or at a set time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from integrations.ledger.record import record_act
+from portal.models import Domain, User
+from signatures.models import Release, ReleaseState, Template, ValueDraft
+from signatures.senders.values import apply_value_drafts
+
+from .content import ReleaseContent, list_changed_keys, merge
+from .draft import build_draft
+from .live import get_content, get_live
+
+
+class PublishRefused(Exception):
+    """Nothing was published; the message says why to a person."""
+
+
+def list_drafts(domain: Domain) -> list[str]:
+    """Return the keys of everything that is edited and not published: see `content`, and `values:ID` of a sender."""
+    return list_changed_keys(get_content(get_live(domain)), build_draft(domain)) + list_value_keys(domain)
+
+
+def list_value_keys(domain: Domain) -> list[str]:
+    """Return `values:ID` for each sender with values that wait for a release."""
+    ids = ValueDraft.objects.filter(sender__domain=domain).order_by("sender").values_list("sender", flat=True)
+    return [f"values:{id}" for id in ids.distinct()]
+
+
+def publish(
+    domain: Domain,
+    *,
+    keys: Collection[str] | None = None,
+    note: str = "",
+    by: User | None = None,
+    actor: str,
+    publish_at: datetime | None = None,
+    rollout: Mapping[str, Any] | None = None,
+) -> Release:
+    """Make a release of the drafts with these keys and make it live; the other drafts stay drafts.
+
+    keys: None for every draft. publish_at: when it goes live, in the future; None for now. rollout: how it is to
+    be rolled out, for whoever carries a scheduled one out. No mailbox changes by this.
+    Raises: PublishRefused, and nothing was published.
+    """
+    with transaction.atomic():
+        Domain.objects.select_for_update().get(pk=domain.pk)  # one release at a time
+        live = get_live(domain)
+        drafts = list_drafts(domain)
+        chosen = set(drafts if keys is None else keys)
+        if chosen - set(drafts):
+            raise PublishRefused(
+                "What you chose was published or undone meanwhile. Nothing was published; review the changes again."
+            )
+        if not chosen and live is not None:
+            raise PublishRefused("Nothing was chosen, so nothing was published.")
+        content = merge(get_content(live), build_draft(domain), chosen)
+        _refuse_unusable(content)
+        release = _create(
+            domain,
+            content,
+            note=note,
+            published_by=by,
+            published_by_label=actor,
+            publish_at=publish_at,
+            rollout={**(rollout or {}), "values": _read_values(domain, chosen)},
+        )
+        return release if publish_at is not None else go_live(release)
+
+
+def republish(release: Release, *, note: str = "", by: User | None = None, actor: str) -> Release:
+    """Make an earlier release's content live again, as a new release. Drafts stay drafts, values stay.
+
+    Raises: PublishRefused.
+    """
+    domain = release.domain
+    with transaction.atomic():
+        Domain.objects.select_for_update().get(pk=domain.pk)
+        live, content = get_live(domain), get_content(release)
+        if live is not None and live.digest == release.digest:
+            raise PublishRefused(f"{live} says exactly the same. Nothing was published.")
+        _refuse_unusable(content)
+        again = _create(
+            domain,
+            content,
+            note=note,
+            made_from=release,
+            published_by=by,
+            published_by_label=actor,
+        )
+        return go_live(again)
+
+
+def _create(domain: Domain, content: ReleaseContent, **values: Any) -> Release:
+    last = Release.objects.filter(domain=domain).aggregate(last=Max("number"))["last"] or 0
+    release = Release.objects.create(
+        domain=domain,
+        number=last + 1,
+        content=content.to_json(),
+        digest=content.digest,
+        state=ReleaseState.SCHEDULED,
+        **values,
+    )
+    if release.publish_at is not None:
+        record_act(
+            "release scheduled",
+            domain=domain,
+            actor_label=release.published_by_label,
+            object_ref=str(release),
+            detail=f"For {release.publish_at.isoformat(timespec='minutes')}",
+        )
+    return release
+
+
+@transaction.atomic
+def go_live(release: Release) -> Release:
+    """Make a scheduled release the live one, with the values that were published with it.
+
+    Raises: PublishRefused, where it was cancelled or is live already.
+    """
+    waiting = Release.objects.filter(pk=release.pk, state=ReleaseState.SCHEDULED)
+    Release.objects.filter(domain=release.domain, state=ReleaseState.LIVE).update(state=ReleaseState.EARLIER)
+    if waiting.update(state=ReleaseState.LIVE, published_at=timezone.now()) != 1:
+        raise PublishRefused(f"{release} is not waiting any more. Nothing was published.")
+    release.refresh_from_db()
+    apply_value_drafts(release.domain, release.rollout.get("values", []), actor=release.published_by_label)
+    record_act(
+        "release published",
+        domain=release.domain,
+        actor_label=release.published_by_label,
+        object_ref=str(release),
+        detail=release.note or (f"The same as {release.made_from}" if release.made_from else ""),
+    )
+    return release
+
+
+@transaction.atomic
+def cancel_release(release: Release, *, actor: str) -> None:
+    """A scheduled release never goes live. Raises: PublishRefused, where it did."""
+    waiting = Release.objects.filter(pk=release.pk, state=ReleaseState.SCHEDULED)
+    if waiting.update(state=ReleaseState.CANCELLED) != 1:
+        raise PublishRefused(f"{release} is not waiting any more.")
+    record_act("release cancelled", domain=release.domain, actor_label=actor, object_ref=str(release))
+
+
+def list_due_releases() -> list[int]:
+    """Return ids of scheduled releases whose time has come, oldest first."""
+    due = Release.objects.filter(state=ReleaseState.SCHEDULED, publish_at__lte=timezone.now())
+    return list(due.order_by("publish_at", "pk").values_list("pk", flat=True))
+
+
+def _refuse_unusable(content: ReleaseContent) -> None:
+    missing = content.list_unpublished_templates()
+    if not missing:
+        return
+    names = Template.objects.filter(pk__in=missing).order_by("name").values_list("name", flat=True)
+    listed = ", ".join(f"“{name}”" for name in names)
+    raise PublishRefused(
+        f"Template {listed} is assigned by what you chose and was left out itself. "
+        "Include it, or leave the assignment out as well. Nothing was published."
+    )
+
+
+def _read_values(domain: Domain, keys: Collection[str]) -> list[dict[str, Any]]:
+    ids = [int(key.removeprefix("values:")) for key in keys if key.startswith("values:")]
+    drafts = ValueDraft.objects.filter(sender__domain=domain, sender__in=ids)
+    return [{"sender": draft.sender_id, "field": draft.field, "value": draft.value} for draft in drafts]
