@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('integrations', '0025_mailbox_written_at'),
         ('portal', '0009_approver'),
-        ('signatures', '0022_plain_banner_labels'),
+        ('signatures', '0023_plain_names'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -121,7 +121,7 @@ def leave_restored_alone(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("signatures", "0023_releases"), ("integrations", "0025_mailbox_written_at")]
+    dependencies = [("signatures", "0024_releases"), ("integrations", "0025_mailbox_written_at")]
     operations = [
         migrations.RunPython(make_first_releases, migrations.RunPython.noop),
         migrations.RunPython(leave_restored_alone, migrations.RunPython.noop),
