@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from integrations.admin.base import DomainFilter, ReadOnlyAdmin
-from signatures.models import BannerEvent, DailyCount, DailyTotal
+from signatures.models import BannerEvent, CountingState, DailyCount, DailyTotal
 
 FIGURES = ["impressions", "clicks", "bot_impressions", "bot_clicks"]
 
@@ -32,6 +32,16 @@ class BannerEventAdmin(ReadOnlyAdmin):
     exclude = ["visitor_key"]
     show_full_result_count = False
     ordering = ["-id"]
+
+
+@admin.register(CountingState)
+class CountingStateAdmin(ReadOnlyAdmin):
+    """How far each domain's events are counted and removed."""
+
+    list_display = ["domain", "counted_until", "events_removed_until"]
+    list_filter = [DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["domain__name"]
 
 
 @admin.register(DailyCount)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -35,7 +36,8 @@ from signatures.campaigns.editing import (
     set_audience,
     start_campaign,
 )
-from signatures.campaigns.lint_facts import get_states
+from signatures.campaigns.images import ImageRefused
+from signatures.campaigns.lint_facts import get_states, list_obstacles
 from signatures.campaigns.timeline import STATE_LABELS
 from signatures.forms.campaigns import BannerForm, CampaignForm, PlaceForm
 from signatures.models import (
@@ -122,8 +124,19 @@ class RevisionInline(ReadOnlyInline):
     ordering = ["-since", "-id"]
 
 
+class RefusableAdmin(OperatorAdmin):
+    """A form that was in order when it was read, and is refused when it is saved, is answered with why."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except (CampaignRefused, ImageRefused) as refusal:
+            messages.error(request, f"Nothing was saved. {refusal.message}")
+            return redirect(request.get_full_path())
+
+
 @admin.register(Campaign)
-class CampaignAdmin(OperatorAdmin):
+class CampaignAdmin(RefusableAdmin):
     """Campaigns with their banners. None is deleted: archiving keeps what was counted."""
 
     form = AdminCampaignForm
@@ -219,7 +232,12 @@ class CampaignAdmin(OperatorAdmin):
 
     @admin.action(description="Start")
     def start(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
-        self._act(request, queryset, start_campaign, "started.")
+        def do(campaign: Campaign) -> str:
+            start_campaign(campaign, actor=get_actor(request).email)
+            obstacles = list_obstacles(campaign, at=timezone.now())
+            return f"started, but it cannot show. {' '.join(obstacles)}" if obstacles else "started."
+
+        act_on_each(request, queryset.select_related("domain"), do, refusals=(CampaignRefused,))
 
     @admin.action(description="Pause")
     def pause(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
@@ -285,7 +303,7 @@ class BannerAdmin(OperatorAdmin):
 
 
 @admin.register(BannerPlace)
-class BannerPlaceAdmin(OperatorAdmin):
+class BannerPlaceAdmin(RefusableAdmin):
     """The place for banners of each domain."""
 
     form = PlaceForm

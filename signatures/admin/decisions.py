@@ -9,7 +9,14 @@ from django.http import HttpRequest
 from integrations.admin.base import DomainFilter, ReadOnlyAdmin, act_on_each
 from portal.access import get_actor
 from signatures.decisions.api_keys import revoke_key
-from signatures.models import Decision, DecisionKey, KnownRecipient, LookupShare, VariableTest
+from signatures.models import (
+    Decision,
+    DecisionKey,
+    KnownRecipient,
+    LookupShare,
+    RecipientPrivacy,
+    VariableTest,
+)
 
 
 @admin.register(DecisionKey)
@@ -74,6 +81,18 @@ class LookupShareAdmin(ReadOnlyAdmin):
     list_select_related = ["domain"]
     search_fields = ["=domain__name", "=network"]
     show_full_result_count = False
+
+
+@admin.register(RecipientPrivacy)
+class RecipientPrivacyAdmin(ReadOnlyAdmin):
+    """Retention and the merge variable of each domain, without the key of its pseudonyms."""
+
+    list_display = ["domain", "event_days", "decision_days", "recipient_variable"]
+    list_filter = [DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["domain__name", "recipient_variable"]
+    hidden = ("pepper_sealed",)
+    exclude = ["pepper_sealed"]
 
 
 @admin.register(VariableTest)

@@ -14,6 +14,7 @@ from signatures.audiences.labels import find_unlabelled, get_names
 from signatures.models import (
     AudienceTally,
     BannerPlace,
+    Campaign,
     DecisionKey,
     Group,
     RecipientList,
@@ -21,7 +22,7 @@ from signatures.models import (
     Sender,
 )
 
-from .lint import Facts, Tally, get_blockers, lint_campaigns
+from .lint import Facts, Level, Tally, get_blockers, lint_campaigns
 from .ruleset import Ruleset, load_ruleset
 from .timeline import get_state
 
@@ -59,3 +60,10 @@ def get_states(domain: Domain, *, at: datetime) -> dict[int, str]:
         rule.id: get_state(rule, at, is_blocked=bool(get_blockers(findings.get(rule.id, ()))))
         for rule in ruleset.campaigns
     }
+
+
+def list_obstacles(campaign: Campaign, *, at: datetime) -> list[str]:
+    """Return why the campaign cannot show as things are, each with what to do; empty where it can."""
+    ruleset = load_ruleset(campaign.domain)
+    findings = lint_campaigns(ruleset, get_lint_facts(campaign.domain, ruleset, at=at))
+    return [one.sentence for one in findings.get(campaign.pk, ()) if one.level == Level.NEVER]

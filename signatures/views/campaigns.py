@@ -31,7 +31,7 @@ from signatures.campaigns.editing import (
 )
 from signatures.campaigns.links import with_utm
 from signatures.campaigns.lint import Finding, Level, get_blockers, lint_campaigns
-from signatures.campaigns.lint_facts import get_lint_facts
+from signatures.campaigns.lint_facts import get_lint_facts, list_obstacles
 from signatures.campaigns.ruleset import load_ruleset
 from signatures.campaigns.timeline import STATE_LABELS, draw_timeline, get_state
 from signatures.forms.campaigns import CampaignForm
@@ -221,7 +221,12 @@ def _render_form(request: HttpRequest, form: CampaignForm, present: Campaign | N
 
 
 def _act(
-    request: HttpRequest, domain: Domain, pk: int, act: Callable[..., object], said: str
+    request: HttpRequest,
+    domain: Domain,
+    pk: int,
+    act: Callable[..., object],
+    said: str,
+    find_obstacles: Callable[..., list[str]] | None = None,
 ) -> HttpResponse:
     found = get_campaign(domain, pk)
     try:
@@ -229,7 +234,10 @@ def _act(
     except CampaignRefused as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, f"“{found.name}” {said}")
+        if obstacles := find_obstacles(found, at=timezone.now()) if find_obstacles else []:
+            messages.warning(request, f"“{found.name}” started, but it cannot show. {' '.join(obstacles)}")
+        else:
+            messages.success(request, f"“{found.name}” {said}")
     return redirect("signatures:campaign", domain.name, found.pk)
 
 
@@ -237,7 +245,7 @@ def _act(
 @require_POST
 def campaign_start(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     said = "started. It shows from its start date, in impressions from then on."
-    return _act(request, domain, pk, start_campaign, said)
+    return _act(request, domain, pk, start_campaign, said, list_obstacles)
 
 
 @require(Permission.MANAGE_CAMPAIGNS)

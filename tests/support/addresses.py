@@ -23,7 +23,17 @@ from integrations.models import AssumptionReport, LedgerCheckpoint, Notice, Team
 from portal.models import Domain, Membership, Role, User
 from portal.worker.schedules import set_up_schedules
 from signatures.analytics.aggregation import aggregate_events
-from signatures.models import BannerEvent, BannerPlace, Brand, Decision, KnownRecipient, LookupShare, Snapshot
+from signatures.models import (
+    BannerEvent,
+    BannerPlace,
+    Brand,
+    CountingState,
+    Decision,
+    KnownRecipient,
+    LookupShare,
+    RecipientPrivacy,
+    Snapshot,
+)
 from signatures.recipients.merge_variable import start_test
 from tests.support.campaigns import make_picture
 from tests.support.furnished_domain import BANNER, CAMPAIGN, LABEL, House, make_list, make_user
@@ -174,7 +184,8 @@ def furnish_admin(house: House) -> None:
     check_and_note(chain)
     LedgerCheckpoint.objects.create(chain=chain, last_sequence=0, older_than=now, actor_label="command")
     Decision.objects.create(domain=house.domain, sender=house.sender, recipient_key="k", way="api")
-    BannerPlace.objects.for_domain(house.domain, create=True)
+    for model in (BannerPlace, CountingState, RecipientPrivacy):
+        model.objects.for_domain(house.domain, create=True)
     KnownRecipient.objects.create(domain=house.domain, recipient_key="k", expires_at=now)
     LookupShare.objects.create(domain=house.domain, network="203.0.113.0/24", used=1, ends_at=now)
     start_test(house.domain, "{{email}}", actor="command")

@@ -336,7 +336,7 @@ def test_what_is_derived_is_neither_added_nor_changed_nor_deleted(
             statuses[model._meta.label, page] = answer.status_code
 
     assert statuses == dict.fromkeys(statuses, 403)
-    assert len(statuses) == 3 * 29
+    assert len(statuses) == 3 * 31
 
 
 def test_a_finished_task_is_not_put_into_the_queue_again(

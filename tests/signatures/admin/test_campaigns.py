@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from django.core.files.base import ContentFile
 from django.test import Client
+from django.utils import timezone
 
 from integrations.models import LedgerEntry
 from portal.models import Domain, User
+from signatures.campaigns.banners import change_place
 from signatures.campaigns.editing import archive_campaign, set_audience
 from signatures.campaigns.ruleset import load_ruleset
 from signatures.models import AttributeLabel, Banner, BannerPlace, Campaign, RecipientList
@@ -139,10 +141,9 @@ def test_actions_are_the_portals_own_and_a_refusal_stops_no_other(staff: Client,
 
     said = act(staff, "campaign/", "start", campaign, empty)
 
-    assert sorted(said) == [
-        "Empty: “Empty” has no banner to show. Add one, then start it.",
-        "Spring: started.",
-    ]
+    refused, started = sorted(said)
+    assert refused == "Empty: “Empty” has no banner to show. Add one, then start it."
+    assert started.startswith("Spring: started, but it cannot show. The banner slot is off")
     assert {rule.name: rule.is_paused for rule in load_ruleset(domain).campaigns} == {
         "Spring": False,
         "Empty": True,
@@ -152,6 +153,32 @@ def test_actions_are_the_portals_own_and_a_refusal_stops_no_other(staff: Client,
     assert acts(domain) == [
         "campaign started", "campaign paused", "campaign made", "campaign archived", "campaign brought back",
     ]  # fmt: skip
+
+
+def test_a_slot_that_got_a_banner_while_it_was_resized_stays_as_it_is(
+    staff: Client, campaign: Campaign, domain, other_domain, monkeypatch
+):
+    """The form was read before another person's banner was stored, and is saved after it."""
+    for each in (domain, other_domain):
+        BannerPlace.objects.for_domain(each, create=True)
+
+    def save_after_another(*given, **named):
+        add_banner(campaign)
+        return change_place(*given, **named)
+
+    monkeypatch.setattr("signatures.admin.campaigns.change_place", save_after_another)
+    Banner.objects.filter(campaign=campaign).update(archived_at=timezone.now())
+    before = list(BannerPlace.objects.order_by("pk").values())
+
+    answer = staff.post(
+        f"{PAGE}bannerplace/{domain.pk}/change/",
+        {"width": "600", "height": "150", "is_on": "on"},
+        follow=True,
+    )
+
+    assert (answer.status_code, answer.redirect_chain[-1][1]) == (200, 302)
+    assert "Nothing was saved. 1 banner is cut to the size there is." in answer.content.decode()
+    assert list(BannerPlace.objects.order_by("pk").values()) == before
 
 
 def test_an_archived_campaign_is_looked_at_and_nothing_is_deleted(staff: Client, campaign: Campaign):

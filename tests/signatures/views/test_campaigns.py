@@ -208,6 +208,20 @@ def test_a_started_campaign_that_cannot_show_is_blocked_in_list_page_and_admin(
     assert "Blocked" in read(editor.get(f"{ADMIN}{running.pk}/change/"))
 
 
+def test_starting_a_campaign_that_cannot_show_says_so_and_why(running, domain, editor: Client):
+    address = f"{PAGE}{running.pk}/"
+
+    def restart() -> str:
+        pause_campaign(running, actor=BY)
+        return read(editor.post(f"{address}start/", follow=True))
+
+    assert "“Spring” started. It shows" in restart()
+    change_place(domain, PlaceDetails(is_on=False, width=480, height=120), actor=BY)
+    said = restart()
+    assert "“Spring” started, but it cannot show. The banner slot is off" in said
+    assert "“Spring” started. It shows" not in said
+
+
 def test_a_second_campaign_of_the_same_name_is_said_on_both(running, domain, editor: Client):
     other = make_campaign(domain, name="Other")
 
