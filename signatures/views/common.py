@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 
 from integrations.connection.lifecycle import get_connection
 from integrations.connection.permissions import LostFeature, list_lost_features
 from integrations.models import READ_TO_END, UNFINISHED, Connection, ConnectionState, SyncRun
-from portal.access import Permission, get_permissions
+from portal.access import Permission, get_actor, get_permissions
 from portal.models import Domain
+from signatures.authoring.templates import assign_template
+from signatures.forms.templates import TemplateChoiceForm
+from signatures.models import Delivery
 
 PER_PAGE = 50
 VIEWS = ("light", "dark", "text")  # what a signature can be looked at on
@@ -65,6 +70,41 @@ def may(request: HttpRequest, permission: Permission) -> bool:
     return permission in get_permissions(request.user, domain)
 
 
+def get_delivery(domain: Domain, run: int, pk: int) -> Delivery:
+    """Return a delivery of the run with what comparing it reads; Http404 where the domain has none."""
+    rows = Delivery.objects.select_related(
+        "run__connection",
+        "sender__person",
+        "sender__group",
+        "sender__domain",
+        "template_version__template__domain",
+    )
+    found: Delivery = get_object_or_404(rows, run__domain=domain, run_id=run, pk=pk)
+    return found
+
+
 def get_page(request: HttpRequest, rows: QuerySet[Any]) -> Page[Any]:
     """Return the page of rows that the address asks for; a page that is not there gives the nearest."""
     return Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+
+
+def assign_from_form(
+    request: HttpRequest, domain: Domain, *, name: str, inherited: str, **owner: Any
+) -> None:
+    """The template that was chosen is assigned to the owner, and the person told.
+
+    name: the owner's, as the message says it. inherited: what the owner does where none was chosen. owner: `group` or
+    `sender`, as `assign_template` takes it.
+    """
+    form = TemplateChoiceForm(request.POST, domain=domain, otherwise="")
+    if not form.is_valid():
+        messages.error(request, "That template no longer exists. Choose another one.")
+        return
+    chosen = form.cleaned_data["template"]
+    assign_template(domain, template=chosen, actor=get_actor(request).email, **owner)
+    messages.success(
+        request,
+        f"“{chosen}” assigned to {name} as a draft. It applies once it is published."
+        if chosen
+        else f"{name} now inherits {inherited}.",
+    )

@@ -21,7 +21,7 @@ from signatures.delivery.runs import get_disconnect_restore, resume_delivery, st
 from signatures.forms.deliveries import DeliveryFilters, PlanForm
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot, Template
 
-from .common import get_page, get_situation
+from .common import get_delivery, get_page, get_situation
 
 PLANNED_AT_ONCE = 1_000  # senders; a larger plan is made in the background
 TASK = "signatures.tasks.deliver_signatures"
@@ -169,14 +169,7 @@ def delivery_stop(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
 @require_safe
 def delivery_preview(request: HttpRequest, domain: Domain, run: int, pk: int) -> HttpResponse:
     """What one mailbox holds before and after, side by side."""
-    found = Delivery.objects.select_related(
-        "run__connection",
-        "sender__person",
-        "sender__group",
-        "sender__domain",
-        "template_version__template__domain",
-    )
-    delivery = get_object_or_404(found, run__domain=domain, run_id=run, pk=pk)
+    delivery = get_delivery(domain, run, pk)
     following = (
         Delivery.objects.filter(run_id=run, pk__gt=pk).order_by("pk").values_list("pk", flat=True).first()
     )

@@ -10,7 +10,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
-from signatures.authoring.templates import assign_template
 from signatures.forms.senders import MoveForm
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import Group, Sender
@@ -19,7 +18,7 @@ from signatures.releases.draft import note_edit
 from signatures.senders.groups import get_group_order, reorder_groups
 from signatures.senders.mailbox_status import get_fallback_template
 
-from .common import get_page, get_situation
+from .common import assign_from_form, get_page, get_situation
 
 AS_EVERYBODY = "Inherited (default)"
 
@@ -113,16 +112,5 @@ def group_move(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 @require_POST
 def group_template(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = _get_group(domain, pk)
-    form = TemplateChoiceForm(request.POST, domain=domain, otherwise="")
-    if not form.is_valid():
-        messages.error(request, "That template no longer exists. Choose another one.")
-        return redirect("signatures:group", domain.name, found.pk)
-    chosen = form.cleaned_data["template"]
-    assign_template(domain, template=chosen, group=found, actor=get_actor(request).email)
-    messages.success(
-        request,
-        f"“{chosen}” assigned to “{found}”. It applies with the next delivery."
-        if chosen
-        else f"“{found}” now inherits its template.",
-    )
+    assign_from_form(request, domain, name=f"“{found}”", inherited="its template", group=found)
     return redirect("signatures:group", domain.name, found.pk)

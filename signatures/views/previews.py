@@ -20,10 +20,12 @@ from portal.access import Permission, require
 from portal.models import Domain
 from signatures.authoring.preview import compare_delivery, find_version, render_source, render_version
 from signatures.authoring.starters import STARTERS
-from signatures.models import Delivery, Sender, TemplateVersion
+from signatures.models import Sender, TemplateVersion
 from signatures.rendering import RenderedSignature, RenderRefused, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME
 from signatures.senders.listing import SenderNotChosen, choose_sender
+
+from .common import get_delivery
 
 FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: data: 'self'; frame-ancestors 'self'; "
@@ -160,14 +162,7 @@ def template_trial(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require_safe
 def delivery_frame(request: HttpRequest, domain: Domain, run: int, pk: int) -> HttpResponse:
     """Show one side of a delivery: `side` is before or after."""
-    deliveries = Delivery.objects.select_related(
-        "run__connection",
-        "sender__person",
-        "sender__group",
-        "sender__domain",
-        "template_version__template__domain",
-    )
-    delivery = get_object_or_404(deliveries, run__domain=domain, run_id=run, pk=pk)
+    delivery = get_delivery(domain, run, pk)
     view = request.GET.get("view", "light")
     compared = compare_delivery(delivery)
     if request.GET.get("side") == "before":

@@ -12,7 +12,6 @@ from django.views.decorators.http import require_POST, require_safe
 from integrations.errors import IntegrationError
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
-from signatures.authoring import templates
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.drift import check_sender
 from signatures.delivery.status import refresh_sender
@@ -25,7 +24,7 @@ from signatures.senders.mailbox_status import get_fallback_template, get_mailbox
 from signatures.senders.refresh import get_group_rules
 from signatures.senders.values import get_field_sources, set_own_values
 
-from .common import VIEWS, Situation, get_page, get_situation, may
+from .common import VIEWS, Situation, assign_from_form, get_page, get_situation, may
 
 RECENT_DELIVERIES = 10
 
@@ -158,18 +157,7 @@ def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
 @require_POST
 def sender_template(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = get_sender(domain, pk)
-    form = TemplateChoiceForm(request.POST, domain=domain, otherwise="")
-    if not form.is_valid():
-        messages.error(request, "That template no longer exists. Choose another one.")
-        return redirect("signatures:sender", domain.name, found.pk)
-    chosen = form.cleaned_data["template"]
-    templates.assign_template(domain, template=chosen, sender=found, actor=get_actor(request).email)
-    messages.success(
-        request,
-        f"“{chosen}” assigned to {found} as a draft. It applies once it is published."
-        if chosen
-        else f"{found} now inherits the group’s template.",
-    )
+    assign_from_form(request, domain, name=str(found), inherited="the group’s template", sender=found)
     return redirect("signatures:sender", domain.name, found.pk)
 
 
