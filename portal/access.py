@@ -116,7 +116,7 @@ def require_staff(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not (isinstance(request.user, User) and request.user.is_active and request.user.is_staff):
-            raise PermissionDenied("This page is for the people who run this portal.")
+            raise PermissionDenied("This page is for operators of this portal.")
         return view(request, *args, **kwargs)
 
     guarded.required_permission = "staff"  # type: ignore[attr-defined]  # the access tests list it

@@ -89,7 +89,7 @@ def _describe_trouble(connection: Connection) -> Condition:
     if connection.state == ConnectionState.MISCONFIGURED:
         return Condition(
             "misconfigured",
-            "Needs the operator",
+            "Configuration error",
             reason or "Outreach rejects this portal’s client ID and secret. The operator must correct them.",
         )
     if connection.state == ConnectionState.DISCONNECTING:

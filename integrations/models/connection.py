@@ -20,7 +20,7 @@ class ConnectionState(models.TextChoices):
 
     ACTIVE = "active", "Connected"
     LOST = "lost", "Revoked in Outreach"
-    MISCONFIGURED = "misconfigured", "Needs the operator"
+    MISCONFIGURED = "misconfigured", "Configuration error"
     DISCONNECTING = "disconnecting", "Disconnecting"
     DISCONNECTED = "disconnected", "Disconnected"
 

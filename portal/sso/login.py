@@ -103,7 +103,9 @@ def _check_identity(domain: Domain, user: User | None, *, uid: str) -> None:
 def _check_person(domain: Domain, user: User) -> None:
     if not user.is_active:
         raise Refusal(
-            "This account is closed", "Ask the people who run this portal to open it.", cause="account closed"
+            "This account is deactivated",
+            "Ask the operator of this portal to reactivate it.",
+            cause="account closed",
         )
     if user.is_staff or user.is_superuser:
         raise Refusal(

@@ -82,7 +82,7 @@ def invitation(request: HttpRequest) -> HttpResponse:
         account = User.objects.filter(email__iexact=found.email).first()
         if account is not None and not account.is_active:
             raise InvitationRefused(
-                "This account is closed", "Ask the people who run this portal to open it."
+                "This account is deactivated", "Ask the operator of this portal to reactivate it."
             )
         if request.user.is_authenticated:
             return _join(request, found)

@@ -180,7 +180,7 @@ def test_saying_no_in_outreach_leads_to_what_to_do_next_and_stores_nothing_on_a_
     assert [one["path"] for one in portal.outreach.list_requests() if one["path"].startswith("/api")] == []
 
     # The page leads back to the permissions, and a second thought works.
-    page.get_by_role("link", name="Back to Outreach’s permissions").click()
+    page.get_by_role("link", name="Back to permissions").click()
     page.get_by_role("button", name="Connect Outreach").click()
     page.get_by_role("button", name="Allow").click()
     expect(page.get_by_text("Connected. Read your directory next")).to_be_visible()

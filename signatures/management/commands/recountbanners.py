@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError
+from django.template.defaultfilters import pluralize
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from integrations.ledger.record import record_act
@@ -48,11 +50,7 @@ class Command(BaseCommand):
                 is_rehearsal=options["dry_run"],
                 progress=lambda judged: bar.advance(task, judged),
             )
-        sentence = (
-            f"{moved.to_bots[EventKind.IMAGE]:,} impressions and {moved.to_bots[EventKind.CLICK]:,} clicks "
-            f"moved to bot traffic; {moved.to_people[EventKind.IMAGE]:,} impressions and "
-            f"{moved.to_people[EventKind.CLICK]:,} clicks moved to human"
-        )
+        sentence = f"{_say_events(moved.to_bots)} moved to bot traffic; {_say_events(moved.to_people)} moved to human"
         if moved.moved and not options["dry_run"]:
             record_act(
                 "banner counts judged anew",
@@ -61,3 +59,8 @@ class Command(BaseCommand):
                 detail=f"since {day}: {sentence}",
             )
         self.stdout.write(f"{'Dry run: ' if options['dry_run'] else ''}{sentence}.")
+
+
+def _say_events(moved: Mapping[str, int]) -> str:
+    images, clicks = moved[EventKind.IMAGE], moved[EventKind.CLICK]
+    return f"{images:,} impression{pluralize(images)} and {clicks:,} click{pluralize(clicks)}"

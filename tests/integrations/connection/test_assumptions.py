@@ -32,7 +32,7 @@ def test_the_page_asks_shows_each_finding_and_gives_a_report_to_send_on(
 
     page = words_of(ask(client, domain))
 
-    assert "Nobody has asked yet" in empty
+    assert "Not checked yet" in empty
     row = AssumptionReport.objects.get()
     for finding in row.findings:
         assert finding["name"] in page

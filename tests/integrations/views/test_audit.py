@@ -66,7 +66,7 @@ def test_a_permissions_page_says_each_verb_by_whom_over_which_fields(
         ("write", "delivery", "dana@acme.example", 2),
     ]
     words = words_of(response)
-    assert "delete no code path 0 never never" in words
+    assert "delete No code path 0 never never" in words
     assert "eve@" not in words
     assert "?verb=write&amp;scope=mailboxes.all&amp;job=delivery&amp;person=dana%40acme.example#entries" in (
         response.content.decode()
@@ -230,7 +230,7 @@ def test_the_page_shows_the_head_and_how_the_last_check_ended(signed_in, domain,
     check_and_note(LedgerChain.objects.get(pk=domain.pk))
 
     words = words_of(client.get(page))
-    assert "The ledger is not as it was written Entry 1 (list_users, " in words
+    assert "The ledger was altered Entry 1 (list_users, " in words
     assert client.get(page).context["chain"].state == "broken"
 
 

@@ -64,7 +64,7 @@ def test_consent_says_that_it_is_the_operators_turn_without_a_client_id(as_owner
     html = read(as_owner, page)
 
     assert list_buttons(html) == []
-    assert "The operator’s turn" in html
+    assert "Action needed by the operator: this portal has no client ID" in html
 
 
 def test_connecting_leads_to_outreach_with_our_scopes_whatever_the_address_says(as_owner, page, domain):
@@ -98,7 +98,7 @@ CHECK, PAUSE, DRY = "Check the connection", "Pause writing", "Switch to dry run"
         ),
         (
             {"scopes_known": False},
-            "each permission was tried with one small read",
+            "Each permission was therefore tested with one small read",
             ["Sync now", CHECK, PAUSE, DRY],
         ),
         (
@@ -121,7 +121,11 @@ CHECK, PAUSE, DRY = "Check the connection", "Pause writing", "Switch to dry run"
             "Somebody revoked &lt;us&gt;.",
             ["Connect again", "Connect again"],
         ),
-        ({"state": ConnectionState.MISCONFIGURED}, "The operator’s turn", [CHECK]),
+        (
+            {"state": ConnectionState.MISCONFIGURED},
+            "Configuration error: action needed by the operator",
+            [CHECK],
+        ),
         (
             {"state": ConnectionState.DISCONNECTING, "disconnect_step": "restoring"},
             "Put the originals back",
@@ -345,7 +349,7 @@ def test_leaving_says_how_many_mailboxes_get_theirs_back(as_owner, leave, connec
     html = read(as_owner, leave)
 
     assert list_buttons(html) == ["Restore 48 mailboxes and disconnect", "Disconnect without restoring"]
-    assert "48 mailboxes carry a signature delivered from here" in html
+    assert "48 mailboxes have a signature delivered from here" in html
     assert not LedgerEntry.objects.exists()
 
 
@@ -356,7 +360,7 @@ def test_leaving_a_lost_connection_restores_nothing_and_says_why(as_owner, leave
 
     assert list_buttons(html) == ["Disconnect without restoring"]
     assert "Reconnect first, or download the originals and disconnect." in html
-    assert "1 mailbox keeps the signature it carries now" in html
+    assert "1 mailbox keeps its current signature" in html
 
 
 @pytest.mark.parametrize(("restores", "step"), [("1", "restoring"), ("0", "revoking")])

@@ -298,7 +298,9 @@ def test_an_invitation_dies_with_the_right_of_whoever_sent_it(boss, link):
 def test_a_closed_account_is_not_opened_by_an_invitation(boss, link):
     User.objects.filter(pk=make_user(NEW).pk).update(is_active=False)
 
-    assert "This account is closed" in words_of(join(Client(), link, password1=PASSWORD, password2=PASSWORD))
+    assert "This account is deactivated" in words_of(
+        join(Client(), link, password1=PASSWORD, password2=PASSWORD)
+    )
     assert list_members() == {OWNER}
 
 

@@ -221,7 +221,7 @@ def test_what_is_no_answer_is_refused_with_a_sentence(client, provider, sent):
         ("nobody@acme.example", "You are no member of this domain"),
         ("root@acme.example", "Operators sign in with their password"),
         ("both@acme.example", "You belong to other domains too"),
-        ("gone@acme.example", "This account is closed"),
+        ("gone@acme.example", "This account is deactivated"),
         ("no address", "Your company sent no usable e-mail address"),
     ],
 )
@@ -260,7 +260,7 @@ def test_the_invited_come_in_as_invited_and_others_as_auditors_where_the_owner_s
     assert "Somebody else signed in with this address" in words_of(recycled)
     typed = {"login": owner.email, "password": "correct horse battery"}
     by_password: Any = Client().post("/accounts/login/", typed)
-    assert "not by password" in words_of(by_password)
+    assert "instead of a password" in words_of(by_password)
 
 
 def test_the_name_is_the_address_where_no_attribute_is_named(client, signer, provider, domain, make_member):

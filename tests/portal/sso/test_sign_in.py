@@ -118,7 +118,7 @@ def test_a_member_signs_in_and_stays_the_one_person_they_were(
         ({"email": "nobody@acme.example"}, "You are no member of this domain"),
         ({"email": "root@acme.example"}, "Operators sign in with their password"),
         ({"email": "both@acme.example"}, "You belong to other domains too"),
-        ({"email": "gone@acme.example"}, "This account is closed"),
+        ({"email": "gone@acme.example"}, "This account is deactivated"),
     ],
 )
 def test_nobody_else_is_let_in_and_nothing_is_made(
@@ -257,7 +257,7 @@ def test_passwords_end_with_a_sentence_where_single_sign_on_is_required_but_for_
     def log_in(user: User) -> HttpResponse:
         return Client().post("/accounts/login/", {"login": user.email, "password": "correct horse battery"})
 
-    assert "lets its members in through its own sign-in, not by password" in words_of(log_in(dana))
+    assert "requires single sign-on instead of a password" in words_of(log_in(dana))
     assert [log_in(user).status_code for user in (dana, root, bystander)] == [403, 302, 302]
     sign_in(client, idp)
     assert is_in(client)

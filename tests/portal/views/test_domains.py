@@ -136,8 +136,8 @@ def test_overview_while_the_first_sync_runs_follows_it(client, person, domain):
     ("state", "words"),
     [
         (ConnectionState.LOST, "Outreach no longer accepts our access."),
-        (ConnectionState.MISCONFIGURED, "The operator’s turn"),
-        (ConnectionState.DISCONNECTING, "See how far it is"),
+        (ConnectionState.MISCONFIGURED, "Configuration error: action needed by the operator"),
+        (ConnectionState.DISCONNECTING, "Open progress"),
         (ConnectionState.DISCONNECTED, "Outreach is disconnected."),
     ],
 )

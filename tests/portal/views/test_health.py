@@ -198,9 +198,9 @@ def test_an_unready_portal_is_logged_once_and_nobody_gets_mail_for_a_probe(
     [
         (errors.bad_request, (ValueError("odd"),), 400, "That request could not be read"),
         (errors.permission_denied, (PermissionDenied("Not for <you>."),), 403, "Not for &lt;you&gt;."),
-        (errors.csrf_failure, ("token missing",), 403, "This page was open too long"),
-        (errors.page_not_found, (Http404(),), 404, "There is no such page"),
-        (errors.server_error, (), 500, "Something broke on our side"),
+        (errors.csrf_failure, ("token missing",), 403, "This page has expired"),
+        (errors.page_not_found, (Http404(),), 404, "Page not found"),
+        (errors.server_error, (), 500, "An error occurred on the server"),
     ],
 )
 def test_a_page_that_failed_says_what_happened(view, arguments, status, words):
@@ -221,6 +221,6 @@ def test_a_database_that_is_away_is_a_503_that_says_so_and_no_fault_of_ours(clie
         answer = client.get("/")
 
     assert (answer.status_code, answer["Retry-After"]) == (503, "30")
-    assert "does not answer" in answer.content.decode()
+    assert "is temporarily unavailable" in answer.content.decode()
     assert "db.internal" not in answer.content.decode()
     assert client.get("/").status_code == 200

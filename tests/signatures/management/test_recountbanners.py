@@ -12,7 +12,7 @@ from portal.models import Domain
 from signatures.analytics.aggregation import aggregate_events
 from tests.support.banner_events import NINE, get_counts, open_show
 
-MOVED = "1 impressions and 1 clicks moved to bot traffic; 0 impressions and 0 clicks moved to human"
+MOVED = "1 impression and 1 click moved to bot traffic; 0 impressions and 0 clicks moved to human"
 
 
 @pytest.fixture
