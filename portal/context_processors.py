@@ -14,7 +14,6 @@ from .models import Domain, IdentityProvider, Role
 
 MENU_DOMAINS = 20  # more are found on the list of domains
 PLACED_UNDER = {
-    "brand": "settings",
     "sign-in": "settings",
     "invitations": "members",
     "originals": "deliveries",

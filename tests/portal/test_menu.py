@@ -17,6 +17,7 @@ ENTRIES = {
     "senders",
     "groups",
     "templates",
+    "brand",
     "campaigns",
     "results",
     "deliveries",
@@ -43,7 +44,7 @@ ENTRIES = {
         ("integrations:ledger_calls", "Scope ledger"),
         ("signatures:senders", "Senders"),
         ("signatures:campaign_new", "Campaigns"),
-        ("signatures:brand", "Domain settings"),
+        ("signatures:brand", "Brand"),
         ("signatures:counting", "Results"),
     ],
 )
