@@ -1,4 +1,4 @@
-"""Delivery planning: which mailboxes would change, stay or cannot, compared with the mirror; nothing is called."""
+"""Delivery planning: which mailboxes would change, stay or cannot, from their stored status; nothing is called."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from integrations.connection.lifecycle import get_connection
 from portal.leases import Lease, LeaseLost, is_free
 from portal.models import Domain, User
-from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, MailboxStatus
+from signatures.models import (
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    DeliveryState,
+    MailboxState,
+    MailboxStatus,
+)
 from signatures.releases.compose import NOTHING_PUBLISHED, Refusal
-from signatures.releases.live import get_content, get_live
+from signatures.releases.live import get_live
 
 from .base import DeliveryBlocked
 from .permission import say_why_unreadable
-from .status import Compared, Comparison, list_sender_chunks, say_why_closed
+from .status import CHUNK, follow_release, say_why_closed
 
 PLAN_LEASE = timedelta(seconds=120)  # longer than a chunk of 500 senders can take
 
@@ -130,6 +137,7 @@ def fill_plan(run_id: int, *, sender_ids: Sequence[int] | None = None) -> Delive
 def _fill(run_id: int, lease: Lease, sender_ids: Sequence[int] | None) -> DeliveryRun:
     run = DeliveryRun.objects.select_related("domain", "connection__domain", "release").get(pk=run_id)
     Delivery.objects.filter(run=run).delete()
+    follow_release(run.connection)
     counts: dict[str, Any] = dict.fromkeys(("planned", "refused", "unchanged", "left_out"), 0)
     for plan in plan_chunks(run, sender_ids):
         counts["planned"] += plan.planned
@@ -162,49 +170,60 @@ def drop_run(run: DeliveryRun) -> None:
 
 
 def plan_chunks(run: DeliveryRun, sender_ids: Sequence[int] | None) -> Iterator[Plan]:
-    """Yield the plan in chunks of 500 senders; memory does not grow with the domain.
+    """Yield the plan in chunks of at most 500 mailboxes that would change or cannot, from their stored status.
 
-    sender_ids: only these; None for all of the connection's. Reads the mirror, calls nobody.
+    sender_ids: only these; None for all of the connection's. Renders nothing that is rendered already, calls nobody.
     """
-    comparison = Comparison(run.connection, get_content(run.release))
-    for senders in list_sender_chunks(run.connection, sender_ids=sender_ids):
-        plan = Plan()
-        for compared in comparison.compare(senders):
-            _plan_mailbox(plan, run, compared)
-        yield plan
+    states = MailboxState.objects.filter(mailbox__connection=run.connection, mailbox__retired_at=None)
+    if sender_ids is None:
+        yield from _plan_states(run, states)
+        return
+    ordered = sorted(set(sender_ids))
+    for start in range(0, len(ordered), CHUNK):
+        yield from _plan_states(run, states.filter(sender__in=ordered[start : start + CHUNK]))
 
 
-def _plan_mailbox(plan: Plan, run: DeliveryRun, compared: Compared) -> None:
-    if compared.status == MailboxStatus.INACTIVE:
-        plan.left_out += 1
-        return
-    if compared.status in IN_PLACE:
-        plan.unchanged += 1
-        return
-    refusal = _say_why_not(run, compared)
-    mailbox, rendering = compared.facts.mailbox, compared.facts.rendering
-    plan.rows.append(
-        Delivery(
-            run=run,
-            mailbox_remote_id=mailbox.remote_id,
-            mailbox_email=mailbox.email,
-            person_remote_id=mailbox.person_remote_id,
-            sender=compared.facts.sender,
-            template_version_id=rendering.version_id if rendering else None,
-            state=DeliveryState.REFUSED if refusal else DeliveryState.PLANNED,
-            reason_code=refusal.code if refusal else "",
-            reason=refusal.reason if refusal else "",
-        )
+def _plan_states(run: DeliveryRun, states: QuerySet[MailboxState]) -> Iterator[Plan]:
+    counts = dict(states.order_by().values_list("status").annotate(number=Count("pk")))
+    yield Plan(
+        unchanged=sum(counts.get(status, 0) for status in IN_PLACE),
+        left_out=counts.get(MailboxStatus.INACTIVE, 0),
+    )
+    differing = (
+        states.exclude(status__in=[*IN_PLACE, MailboxStatus.INACTIVE])
+        .select_related("mailbox", "sender__person")
+        .defer("mailbox__signature_html")
+        .order_by("sender_id", "pk")
+    )
+    behind = Q()
+    while chunk := list(differing.filter(behind)[:CHUNK]):
+        last = chunk[-1]
+        behind = Q(sender_id__gt=last.sender_id) | Q(sender_id=last.sender_id, pk__gt=last.pk)
+        yield Plan([_plan_mailbox(run, state) for state in chunk])
+
+
+def _plan_mailbox(run: DeliveryRun, state: MailboxState) -> Delivery:
+    refusal, mailbox = _say_why_not(run, state), state.mailbox
+    return Delivery(
+        run=run,
+        mailbox_remote_id=mailbox.remote_id,
+        mailbox_email=mailbox.email,
+        person_remote_id=mailbox.person_remote_id,
+        sender=state.sender,
+        template_version_id=state.version_id,
+        state=DeliveryState.REFUSED if refusal else DeliveryState.PLANNED,
+        reason_code=refusal.code if refusal else "",
+        reason=refusal.reason if refusal else "",
     )
 
 
-def _say_why_not(run: DeliveryRun, compared: Compared) -> Refusal | None:
+def _say_why_not(run: DeliveryRun, state: MailboxState) -> Refusal | None:
     """Return why a mailbox that does not hold its signature cannot get it by this run, or None where it can."""
-    facts = compared.facts
-    if compared.status == MailboxStatus.LEFT_ALONE and not run.overwrites_left_alone:
+    if state.status == MailboxStatus.LEFT_ALONE and not run.overwrites_left_alone:
         return LEFT_ALONE
-    if compared.status in HAND_EDITS and not run.overwrites_edits:
+    if state.status in HAND_EDITS and not run.overwrites_edits:
         return EDITED
-    closed = facts.sender and say_why_closed(facts.sender, facts.mailbox.is_editable)
-    # What Outreach refused last time is tried again.
-    return closed or (facts.rendering.refusal if facts.rendering else None)
+    closed = say_why_closed(state.sender, state.mailbox.is_editable) if state.sender else None
+    if closed or state.status != MailboxStatus.ACTION_NEEDED or state.is_attempt:
+        return closed  # what Outreach refused last time is tried again
+    return Refusal(state.reason_code, state.reason)

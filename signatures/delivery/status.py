@@ -32,7 +32,7 @@ from signatures.models import (
     SignatureHtml,
 )
 from signatures.releases.compose import Composer, Refusal
-from signatures.releases.content import ReleaseContent
+from signatures.releases.content import ReleaseContent, list_differing
 from signatures.releases.live import get_content, get_live
 
 from .digest import digest, reads_the_same
@@ -252,10 +252,58 @@ def refresh_states(
         with transaction.atomic():
             # One at a time, so that nobody stores what was true before another's change.
             Following.objects.select_for_update().get(connection=connection)
+            if get_live(connection.domain) != release:
+                release = get_live(connection.domain)
+                comparison = Comparison(connection, get_content(release))
             compared = list(comparison.compare(senders))
             number += _store(connection, compared)
             _adopt(compared, release)
     return number
+
+
+def follow_release(connection: Connection) -> int:
+    """Have every status compared with the live release; return how many changed.
+
+    Only senders whom the release may touch are looked at; none where all were compared with it already.
+    """
+    following, _ = Following.objects.select_related("release").get_or_create(connection=connection)
+    live = get_live(connection.domain)
+    if live is None or following.release_id == live.pk:
+        return 0
+    number = 0
+    touched = find_touched(following.release, live)
+    if touched is not None:
+        number = refresh_states(connection, changed=touched)
+    Following.objects.filter(pk=following.pk).update(release=live)
+    return number
+
+
+def find_touched(before: Release | None, live: Release) -> Q | None:
+    """Return which senders' signatures may differ between two releases, or None where nobody's can."""
+    old, new = get_content(before), get_content(live)
+    if before is None or old.shared_digest != new.shared_digest or old.groups != new.groups:
+        return Q()
+    changed = list_differing(old.templates, new.templates)
+    people = [*list_differing(old.people, new.people), *_list_published_values(before, live)]
+    if not changed and not people:
+        return None
+    versions = [old.templates[id] for id in changed if id in old.templates]
+    having = Q(version_id__in=versions)
+    if len(versions) < len(changed):  # a template that nobody could have before
+        having |= Q(version_id=None)
+    return Q(pk__in=MailboxState.objects.filter(having).values("sender")) | Q(pk__in=people)
+
+
+def _list_published_values(before: Release, live: Release) -> list[int]:
+    """Return ids of the senders with values that were published after one release, up to another."""
+    between = Release.objects.filter(
+        domain=live.domain_id, published_at__gte=before.published_at, published_at__lte=live.published_at
+    )
+    return [
+        each["sender"]
+        for rollout in between.values_list("rollout", flat=True)
+        for each in rollout.get("values", [])
+    ]
 
 
 def _adopt(compared: Iterable[Compared], release: Release | None) -> None:

@@ -235,6 +235,13 @@ class Following(models.Model):
         Connection, on_delete=models.CASCADE, primary_key=True, related_name="+"
     )
     senders_until = models.DateTimeField(null=True, help_text="Senders are as the mirror was then.")
+    release = models.ForeignKey(
+        Release,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The live release that every status was compared with.",
+    )
 
     def __str__(self) -> str:
         return f"followed {self.connection} until {self.senders_until}"

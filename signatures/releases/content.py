@@ -138,14 +138,14 @@ def digest_json(value: Mapping[str, Any]) -> str:
 
 def list_changed_keys(live: ReleaseContent, draft: ReleaseContent) -> list[str]:
     """Return the keys of everything that differs, templates first, then brand, banner, groups, order and people."""
-    keys = [f"template:{id}" for id in _differing(live.templates, draft.templates)]
+    keys = [f"template:{id}" for id in list_differing(live.templates, draft.templates)]
     keys += [BRAND] if dict(live.company) != dict(draft.company) else []
     keys += [BANNER] if dict(live.banner) != dict(draft.banner) else []
-    keys += [f"group:{id}" for id in _differing(live.group_by_id, draft.group_by_id)]
+    keys += [f"group:{id}" for id in list_differing(live.group_by_id, draft.group_by_id)]
     common = live.group_by_id.keys() & draft.group_by_id.keys()
     if _order(live, common) != _order(draft, common):
         keys.append(ORDER)
-    return keys + [f"person:{id}" for id in _differing(live.people, draft.people)]
+    return keys + [f"person:{id}" for id in list_differing(live.people, draft.people)]
 
 
 def merge(live: ReleaseContent, draft: ReleaseContent, keys: Collection[str]) -> ReleaseContent:
@@ -175,7 +175,8 @@ def _arrange(
     return tuple(sorted((groups[id] for id in arranged), key=lambda group: group.is_default))
 
 
-def _differing(live: Mapping[int, Any], draft: Mapping[int, Any]) -> list[int]:
+def list_differing(live: Mapping[int, Any], draft: Mapping[int, Any]) -> list[int]:
+    """Return the ids whose values differ, or that only one of the two has."""
     return sorted(id for id in live.keys() | draft.keys() if live.get(id) != draft.get(id))
 
 

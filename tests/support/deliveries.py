@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from integrations.connection.lifecycle import get_connection
 from integrations.models import Connection, SyncKind
 from integrations.outreach.sandbox import Sandbox
 from integrations.sync import runs
 from portal.models import Domain
-from signatures.delivery.status import refresh_domain, refresh_states
+from signatures.delivery.status import follow_release, refresh_states
 from signatures.models import Delivery, DeliveryRun, DeliveryState
 from signatures.releases.live import get_live
 from signatures.releases.publish import list_drafts, publish
@@ -27,7 +28,9 @@ def publish_drafts(domain: Domain) -> None:
     """Everything that is edited is live, and the status of each mailbox follows."""
     if list_drafts(domain) or get_live(domain) is None:
         publish(domain, actor="test")
-    refresh_domain(domain)
+    connection = get_connection(domain)
+    if connection is not None:
+        follow_release(connection)
 
 
 def get_writes(sandbox: Sandbox) -> list[str]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from integrations.connection.lifecycle import get_connection
 from portal.models import Domain
-from signatures.delivery.status import refresh_domain
+from signatures.delivery.status import follow_release
 from signatures.models import Release
 from signatures.releases.publish import PublishRefused, list_drafts, publish, republish
 
@@ -34,7 +35,9 @@ class Command(BaseCommand):
             release = self._publish(domain, options)
         except PublishRefused as refused:
             raise CommandError(str(refused)) from refused
-        refresh_domain(domain)
+        connection = get_connection(domain)
+        if connection is not None:
+            follow_release(connection)
         self.stdout.write(f"{release} of {domain} is live. `deliversignatures` writes it.")
 
     def _publish(self, domain: Domain, options: dict[str, Any]) -> Release:

@@ -11,12 +11,12 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 from django.utils import timezone
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, Phase
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from integrations.connection.lifecycle import Authorisation, accept_authorisation
 
+from integrations.connection.lifecycle import Authorisation, accept_authorisation
 from integrations.models import Connection, SyncKind
 from integrations.outreach.oauth import TokenReply
 from integrations.outreach.sandbox import Sandbox
@@ -31,7 +31,7 @@ from signatures.delivery.deliver import _open_gateway, carry_out
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.runs import is_due, start_delivery
-from signatures.delivery.status import Comparison, list_sender_chunks, refresh_domain
+from signatures.delivery.status import Comparison, follow_release, list_sender_chunks, refresh_domain
 from signatures.models import (
     Brand,
     DeliveryRun,
@@ -163,7 +163,7 @@ class Company(RuleBasedStateMachine):
     @initialize()
     def publish_first(self) -> None:
         publish(self.domain, actor="test")
-        refresh_domain(self.domain)
+        follow_release(self.connection)
 
     @rule(person=PERSON, number=st.integers(0, 3))
     def title_changes(self, person: int, number: int) -> None:
@@ -198,7 +198,7 @@ class Company(RuleBasedStateMachine):
             publish(self.domain, actor="approver")
         except PublishRefused:
             return
-        refresh_domain(self.domain)
+        follow_release(self.connection)
 
     @rule(back=st.integers(1, 3))
     def earlier_release_is_published(self, back: int) -> None:
@@ -208,7 +208,7 @@ class Company(RuleBasedStateMachine):
                 republish(earlier, actor="approver")
             except PublishRefused:
                 return
-            refresh_domain(self.domain)
+            follow_release(self.connection)
 
     @rule(person=PERSON, text=st.sampled_from(["", "<p>Mine</p>", "<p>Also mine</p>"]))
     def owner_edits(self, person: int, text: str) -> None:
@@ -299,6 +299,7 @@ def test_any_order_of_acts_leaves_mailboxes_and_statuses_right(settings, make_me
             max_examples=int(os.environ.get("FUZZ_EXAMPLES", "30")),
             stateful_step_count=25,
             deadline=None,
+            phases=[Phase.explicit, Phase.generate],  # shrinking takes minutes, the steps are printed anyway
             suppress_health_check=list(HealthCheck),
         ),
     )
