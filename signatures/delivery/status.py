@@ -31,7 +31,7 @@ from signatures.models import (
     Sender,
     SignatureHtml,
 )
-from signatures.releases.compose import Composer, Refusal
+from signatures.releases.compose import NOTHING_PUBLISHED, Composer, Refusal
 from signatures.releases.content import ReleaseContent, list_differing
 from signatures.releases.live import get_content, get_live
 
@@ -91,6 +91,8 @@ def judge(facts: Facts) -> tuple[MailboxStatus, Refusal | None]:
     if edited is not None and (rendering is None or digest(mailbox.signature_html) != rendering.sha256):
         return edited, None
     hindrance = say_why_closed(sender, mailbox.is_editable) or (rendering.refusal if rendering else None)
+    if hindrance == NOTHING_PUBLISHED:
+        return (MailboxStatus.NEVER if facts.placement is None else MailboxStatus.PENDING), None
     if hindrance is not None:
         return MailboxStatus.ACTION_NEEDED, hindrance
     if rendering is not None and _holds(facts, rendering.sha256):
@@ -244,20 +246,22 @@ def refresh_states(
 
     sender_ids, changed: which senders; all of the connection's where both are None. Works in chunks of 500.
     """
-    release = get_live(connection.domain)
+    first = release = get_live(connection.domain)
     comparison = Comparison(connection, get_content(release))
     Following.objects.get_or_create(connection=connection)
     number = 0
-    for senders in list_sender_chunks(connection, sender_ids=sender_ids, only=changed):
+    for ids in list_sender_ids(connection, sender_ids=sender_ids, only=changed):
         with transaction.atomic():
-            # One at a time, so that nobody stores what was true before another's change.
+            # One at a time, and all read behind the lock: nobody stores what was true before another's change.
             Following.objects.select_for_update().get(connection=connection)
             if get_live(connection.domain) != release:
                 release = get_live(connection.domain)
                 comparison = Comparison(connection, get_content(release))
-            compared = list(comparison.compare(senders))
+            compared = list(comparison.compare(load_senders(ids)))
             number += _store(connection, compared)
             _adopt(compared, release)
+    if sender_ids is None and changed is None:
+        Following.objects.filter(connection=connection).update(release=first)
     return number
 
 
@@ -270,18 +274,18 @@ def follow_release(connection: Connection) -> int:
     live = get_live(connection.domain)
     if live is None or following.release_id == live.pk:
         return 0
-    number = 0
+    if following.release is None:
+        return refresh_states(connection)
     touched = find_touched(following.release, live)
-    if touched is not None:
-        number = refresh_states(connection, changed=touched)
+    number = 0 if touched is None else refresh_states(connection, changed=touched)
     Following.objects.filter(pk=following.pk).update(release=live)
     return number
 
 
-def find_touched(before: Release | None, live: Release) -> Q | None:
+def find_touched(before: Release, live: Release) -> Q | None:
     """Return which senders' signatures may differ between two releases, or None where nobody's can."""
     old, new = get_content(before), get_content(live)
-    if before is None or old.shared_digest != new.shared_digest or old.groups != new.groups:
+    if old.shared_digest != new.shared_digest or old.groups != new.groups:
         return Q()
     changed = list_differing(old.templates, new.templates)
     people = [*list_differing(old.people, new.people), *_list_published_values(before, live)]
@@ -330,11 +334,11 @@ def refresh_sender(sender: Sender) -> None:
     refresh_states(sender.person.connection, sender_ids=[sender.pk])
 
 
-def list_sender_chunks(
+def list_sender_ids(
     connection: Connection, *, sender_ids: Collection[int] | None = None, only: Q | None = None
-) -> Iterator[list[Sender]]:
-    """Yield senders with their person, 500 at a time; memory does not grow with the domain."""
-    rows = Sender.objects.filter(person__connection=connection).select_related("person").order_by("pk")
+) -> Iterator[list[int]]:
+    """Yield ids of the connection's senders, 500 at a time; memory does not grow with the domain."""
+    rows = Sender.objects.filter(person__connection=connection).order_by("pk").values_list("pk", flat=True)
     if only is not None:
         rows = rows.filter(only)
     if sender_ids is not None:
@@ -345,7 +349,12 @@ def list_sender_chunks(
     last = 0
     while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
         yield chunk
-        last = chunk[-1].pk
+        last = chunk[-1]
+
+
+def load_senders(ids: Collection[int]) -> list[Sender]:
+    """Return these senders with their person, as they are now."""
+    return list(Sender.objects.filter(pk__in=ids).select_related("person").order_by("pk"))
 
 
 STORED = [

@@ -31,7 +31,13 @@ from signatures.delivery.deliver import _open_gateway, carry_out
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.runs import is_due, start_delivery
-from signatures.delivery.status import Comparison, follow_release, list_sender_chunks, refresh_domain
+from signatures.delivery.status import (
+    Comparison,
+    follow_release,
+    list_sender_ids,
+    load_senders,
+    refresh_domain,
+)
 from signatures.models import (
     Brand,
     DeliveryRun,
@@ -284,8 +290,8 @@ class Company(RuleBasedStateMachine):
     @invariant()
     def stored_statuses_are_what_a_fresh_comparison_says(self) -> None:
         comparison = Comparison(self.connection, get_content(get_live(self.domain)))
-        for senders in list_sender_chunks(self.connection):
-            for compared in comparison.compare(senders):
+        for ids in list_sender_ids(self.connection):
+            for compared in comparison.compare(load_senders(ids)):
                 stored = MailboxState.objects.get(mailbox=compared.facts.mailbox)
                 rendered = compared.facts.rendering.sha256 if compared.facts.rendering else ""
                 assert (stored.status, stored.rendered_sha256) == (compared.status, rendered)
