@@ -40,8 +40,11 @@ from .left_alone import get_left_alone
 from .placements import get_placements
 
 CHUNK = 500
-DERIVED_CODES = ("edited", "left_alone", "lock_unknown", "editable_unknown", "not_editable", "no_template")
-"""Reasons that a comparison finds by itself, without an attempt to write."""
+TOLD_CODES = (
+    *("editable_unknown", "gone", "moved", "not_editable", "person_gone"),
+    *("refused", "rejected", "unreachable", "unreadable"),
+)
+"""Reasons that only an attempt to write tells; every other one is found by comparing, as long as it holds."""
 
 LOCK_UNKNOWN = Refusal(
     "lock_unknown",
@@ -411,7 +414,7 @@ def note_attempts(connection: Connection, rows: Sequence[Delivery]) -> None:
             DeliveryState.DELIVERED,
         ):
             continue
-        is_refused = row.state != DeliveryState.DELIVERED and row.reason_code not in DERIVED_CODES
+        is_refused = row.state != DeliveryState.DELIVERED and row.reason_code in TOLD_CODES
         state.attempted_at = now if is_refused else None
         state.attempt_code = row.reason_code if is_refused else ""
         state.attempt_reason = row.reason if is_refused else ""

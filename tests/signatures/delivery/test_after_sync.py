@@ -297,7 +297,7 @@ def test_sweep_gives_up_halted_runs_of_a_connection_that_is_over_and_no_others(r
     assert states == {domain.name: "skipped", other_domain.name: "halted"}
 
 
-def test_mailbox_that_was_given_back_stays_so_until_a_person_delivers(sandbox, ready, deliver):
+def test_mailbox_that_was_given_back_stays_so_until_a_person_says_otherwise(sandbox, ready, deliver):
     before = get_held(sandbox)
     row = deliver().deliveries.filter(state="delivered").select_related("sender").first()
     read_and_follow(ready)
@@ -306,7 +306,10 @@ def test_mailbox_that_was_given_back_stays_so_until_a_person_delivers(sandbox, r
 
     read_and_follow(ready)
     automatic = get_held(sandbox)[row.mailbox_remote_id]
-    deliver()
+    plain = deliver()
+    left_alone = get_held(sandbox)[row.mailbox_remote_id]
+    deliver(overwrite_left_alone=True)
 
-    assert automatic == before[row.mailbox_remote_id]
+    assert automatic == left_alone == before[row.mailbox_remote_id]
+    assert plain.deliveries.get(mailbox_remote_id=row.mailbox_remote_id).reason_code == "left_alone"
     assert "Chief Lamplighter" in get_held(sandbox)[row.mailbox_remote_id]

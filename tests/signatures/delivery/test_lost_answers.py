@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from signatures.authoring.templates import save_template
 from signatures.delivery.deliver import carry_out
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.runs import start_delivery
-from signatures.models import DeliveryRun, DeliveryRunState, Group
-from tests.support.deliveries import get_delivered, get_held, get_writes
+from signatures.models import DeliveryRun, DeliveryRunState
+from tests.support.deliveries import change_template, get_delivered, get_held, get_writes
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def change_template(domain, source: str) -> None:
-    template = Group.objects.get(domain=domain, is_default=True).assignment.template
-    save_template(domain, name=template.name, template=template, source=source, actor="test")
 
 
 def start(domain) -> DeliveryRun:

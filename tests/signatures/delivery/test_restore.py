@@ -9,15 +9,14 @@ from integrations.disconnect import steps
 from integrations.disconnect.steps import request_disconnect
 from integrations.models import Connection, DisconnectStep, Mailbox
 from integrations.signature_service import Restoration, get_signature_service
-from signatures.authoring.templates import save_template
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.deliver import carry_out
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, preview_restore, restore_connection, start_restore
 from signatures.delivery.runs import start_delivery, take_run
-from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group, Placement, Sender, Snapshot
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
 from signatures.tasks import deliver_signatures
-from tests.support.deliveries import get_delivered, get_held, get_writes, read_directory
+from tests.support.deliveries import change_template, get_delivered, get_held, get_writes, read_directory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -140,11 +139,6 @@ def test_reconnecting_without_restoring_never_takes_our_signature_for_an_origina
 
     assert run.delivered == len(delivered)
     assert get_held(sandbox) == before
-
-
-def change_template(domain, source: str) -> None:
-    template = Group.objects.get(domain=domain, is_default=True).assignment.template
-    save_template(domain, name=template.name, template=template, source=source, actor="test")
 
 
 def test_an_edit_made_between_two_connections_is_still_known_as_one(

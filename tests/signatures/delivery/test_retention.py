@@ -171,7 +171,7 @@ def test_a_refusal_that_is_the_last_attempt_stays_and_so_does_a_persons_last_del
     remove_old_deliveries()
 
     assert [row[:2] for row in get_statuses(ready)] == [row[:2] for row in statuses]
-    assert any(status == "needs_you" for _, status, _, _ in statuses)
+    assert any(status == "action_needed" for _, status, _, _ in statuses)
     assert DeliveryRun.objects.filter(pk=first.pk).exists()
 
 

@@ -22,7 +22,7 @@ from signatures.models import (
     Snapshot,
     Template,
 )
-from tests.support.deliveries import get_delivered, get_held, get_writes
+from tests.support.deliveries import change_template, get_delivered, get_held, get_writes, publish_drafts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -164,6 +164,7 @@ def test_edit_between_plan_and_write_is_kept(sandbox, ready, deliver, domain):
     save_template(domain, name="New", source="<p>New: {{ sender.name }}</p>", actor="test")
     everyone = Group.objects.get(domain=domain, is_default=True)
     assign_template(domain, template=Template.objects.get(name="New"), group=everyone, actor="test")
+    publish_drafts(domain)
     run = plan_delivery(domain, actor="test")
     sandbox.directory.set_signature(int(mailbox_id), "<p>Typed just now</p>")
 
@@ -212,6 +213,7 @@ def test_signature_that_would_be_empty_is_never_sent(sandbox, ready, domain, del
     sender = Sender.objects.filter(is_active=True, group__is_default=False).first()
     other = Template.objects.get(name="Plain line")
     assign_template(domain, template=other, sender=sender, actor="test")
+    publish_drafts(domain)
 
     plan = plan_delivery(domain, actor="test")
 
@@ -225,6 +227,7 @@ def test_signature_that_would_be_empty_is_never_sent(sandbox, ready, domain, del
 def test_sender_without_a_template_is_refused_with_the_way_out(sandbox, ready, domain):
     everyone = Group.objects.get(domain=domain, is_default=True)
     assign_template(domain, template=None, group=everyone, actor="test")
+    publish_drafts(domain)
 
     plan = plan_delivery(domain, actor="test")
 
@@ -233,9 +236,8 @@ def test_sender_without_a_template_is_refused_with_the_way_out(sandbox, ready, d
     assert row.reason.startswith("No template is assigned. Assign one to “")
 
 
-def test_template_saved_after_the_plan_is_what_arrives(sandbox, ready, domain):
-    everyone = Group.objects.get(domain=domain, is_default=True)
-    template = everyone.assignment.template
+def test_template_saved_after_the_plan_is_a_draft_and_what_was_published_arrives(sandbox, ready, domain):
+    template = Group.objects.get(domain=domain, is_default=True).assignment.template
     run = plan_delivery(domain, actor="test")
     source = "<p>Second thoughts, {{ sender.name }}</p>"
     newest = save_template(domain, name=template.name, template=template, source=source, actor="test")
@@ -243,12 +245,22 @@ def test_template_saved_after_the_plan_is_what_arrives(sandbox, ready, domain):
     start_delivery(run, actor="test")
     run = carry_out(run.pk)
 
-    assert run.delivered == run.planned
-    assert set(
-        run.deliveries.filter(state=DeliveryState.DELIVERED).values_list("template_version", flat=True)
-    ) == {newest.pk}
-    held = get_held(sandbox)
-    assert all("Second thoughts" in held[id] for id in get_delivered(run))
+    versions = run.deliveries.filter(state=DeliveryState.DELIVERED).values_list("template_version", flat=True)
+    assert run.delivered == run.planned > 0
+    assert template.current_id in versions and newest.pk not in versions
+    assert not any("Second thoughts" in html for html in get_held(sandbox).values())
+
+
+def test_release_published_after_the_plan_ends_the_delivery_before_it_writes(sandbox, ready, domain):
+    before = get_held(sandbox)
+    run = start_delivery(plan_delivery(domain, actor="test"), actor="test")
+    change_template(domain, "<p>Second thoughts, {{ sender.name }}</p>")
+
+    run = carry_out(run.pk)
+
+    assert (run.state, run.cause) == (DeliveryRunState.SKIPPED, "Release 2 was published meanwhile.")
+    assert run.skipped == run.planned > 0
+    assert get_held(sandbox) == before
 
 
 def test_mailbox_that_changed_owner_after_the_plan_is_not_written(sandbox, ready, domain):
