@@ -1,4 +1,4 @@
-"""Lookup: reads mailboxes and prospects from Outreach as they are now, beyond what is synced.
+"""Lookup: reads prospects from Outreach as they are now; nothing of them is synced.
 
 `look_up` is the one way to ask for a recipient: it owns the threads, the circuit breaker and the deadline.
 """
@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from threading import BoundedSemaphore, Lock
@@ -19,7 +19,7 @@ from integrations.connection import lookup_breaker
 from integrations.connection.permissions import say_why_no_look_ups
 from integrations.connection.sessions import open_session
 
-from .connector import MailboxRecord, ProspectRecord
+from .connector import ProspectRecord
 from .errors import Gap, IntegrationError, UnexpectedReply
 from .models import Connection, LookupState
 
@@ -41,22 +41,6 @@ class Claim(Protocol):
 
     def give_up(self, error: IntegrationError) -> None:
         """Learn that no answer will come, in the thread of the look-up."""
-
-
-def list_mailboxes(connection: Connection, *, job: str, actor_label: str = "") -> Iterator[MailboxRecord]:
-    """Yield every mailbox as Outreach holds it now. Raises members of `integrations.errors`."""
-    with open_session(connection, job=job, actor_label=actor_label, background=False) as session:
-        for page in session.connector.list_mailboxes():
-            yield from page.records
-
-
-def read_signature(
-    connection: Connection, *, person_remote_id: str, mailbox_remote_id: str, job: str, actor_label: str = ""
-) -> str | None:
-    """Return the signature one mailbox holds now, or None where Outreach no longer lists it."""
-    with open_session(connection, job=job, actor_label=actor_label, background=False) as session:
-        found = session.connector.read_mailboxes([person_remote_id])
-    return next((mailbox.signature_html for mailbox in found if mailbox.remote_id == mailbox_remote_id), None)
 
 
 def look_up(

@@ -41,15 +41,21 @@ def sync_everything() -> None:
     _request_for_all(lambda connection: SyncKind.FULL)
 
 
-def _request_for_all(choose_kind: Callable[[Connection], SyncKind]) -> None:
+def read_mailboxes_back() -> None:
+    """Every mailbox is read again at night, where the nightly full sync did not come to its end."""
+    _request_for_all(lambda connection: SyncKind.MAILBOXES if runs.is_read_back_due(connection) else None)
+
+
+def _request_for_all(choose_kind: Callable[[Connection], SyncKind | None]) -> None:
     due = Connection.objects.filter(state=ConnectionState.ACTIVE, domain__automatic_sync=True)
     for connection in due.select_related("domain"):
         if not connection.sync_runs.exists():
             continue  # the first reading is a person's decision
+        kind = choose_kind(connection)
+        if kind is None:
+            continue
         try:
-            run = runs.request_sync(
-                connection, kind=choose_kind(connection), actor="schedule", wakes_waiting=False
-            )
+            run = runs.request_sync(connection, kind=kind, actor="schedule", wakes_waiting=False)
         except runs.SyncRefused:
             continue  # one is running, or nothing may be read: the page says so
         enqueue("integrations.tasks.sync_directory", run_id=run.pk)

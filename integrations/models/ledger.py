@@ -37,6 +37,7 @@ class SyncKind(models.TextChoices):
     PEOPLE = "people", "Changed users"
     CHANGES = "changes", "Changes"
     FULL = "full", "Full sync"
+    MAILBOXES = "mailboxes", "All mailboxes"
 
 
 class SyncRun(models.Model):

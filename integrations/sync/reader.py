@@ -140,6 +140,9 @@ class Reading:
 
     def _read_listings(self, session: Session, marks: Watermarks | None) -> None:
         run = self._run
+        if run.kind == SyncKind.MAILBOXES and marks is not None:
+            self._read_mailboxes_alone(session, marks)
+            return
         team_sides: TeamSides = {}
         whole: dict[type[MirrorRow], _Seen] = {}
         reads_all = run.kind != SyncKind.PEOPLE or marks is None
@@ -165,6 +168,15 @@ class Reading:
 
         for model, seen in whole.items():
             self._retire(model, seen)
+
+    def _read_mailboxes_alone(self, session: Session, marks: Watermarks) -> None:
+        """Every mailbox is mirrored as it is now; teams and people stay as they were read before."""
+        run = self._run
+        run.people_watermark, run.mailboxes_watermark = marks.people, marks.mailboxes
+        if self._may_read("mailboxes"):
+            seen = self._read_mailboxes(session, since=None)
+            run.mailboxes_watermark = self._get_watermark(marks.mailboxes, seen)
+            self._retire(Mailbox, seen)
 
     def _get_watermark(self, since: datetime | None, seen: _Seen) -> datetime | None:
         """Return from where on changes are to be read next.

@@ -20,7 +20,12 @@ from portal.models import User
 from .reader import LEASE, Progress, Reading, get_watermarks
 
 ALL_LISTINGS_EVERY = timedelta(minutes=15)
+READ_BACK_AFTER = timedelta(hours=12)
 SLACK = timedelta(minutes=1)  # the queue starts no task to the second
+
+
+LISTS_MAILBOXES = (SyncKind.FULL, SyncKind.MAILBOXES)
+"""Kinds of run that read every mailbox, changed or not."""
 
 
 class SyncRefused(Exception):
@@ -38,7 +43,7 @@ def request_sync(
 ) -> SyncRun:
     """A run waits to be carried out; `tasks.sync_directory` does it.
 
-    kind: anything becomes FULL where no complete full run precedes it.
+    kind: anything becomes FULL where no complete full run precedes it, or where it joins a run that waits.
     confirms_removals: a person agreed that many rows may be retired at once.
     wakes_waiting: a run that waits out an outage is tried now, in place of a second one.
     Raises SyncRefused: not connected, nothing granted to read, or a run is unfinished already.
@@ -86,8 +91,8 @@ def _join_waiting(
     One that is not to be woken still reads everything next time, where that was asked for.
     """
     changes: dict[str, object] = {"resume_at": timezone.now()} if wakes else {}
-    if kind == SyncKind.FULL:
-        changes["kind"] = kind
+    if kind in LISTS_MAILBOXES:
+        changes["kind"] = SyncKind.FULL
     if confirms_removals:
         changes["confirms_removals"] = True
     waiting = connection.sync_runs.filter(state=RunState.WAITING)
@@ -102,10 +107,17 @@ def choose_regular_kind(connection: Connection) -> SyncKind:
     People change most and cost one call; the three listings every five minutes would take 315,000 calls
     a year of the 250,000 that the smallest plans hold.
     """
-    read_all = connection.sync_runs.filter(state__in=READ_TO_END).exclude(kind=SyncKind.PEOPLE)
+    ended = connection.sync_runs.filter(state__in=READ_TO_END)
+    read_all = ended.filter(kind__in=[SyncKind.CHANGES, SyncKind.FULL])
     is_recent = read_all.filter(started_at__gt=timezone.now() - ALL_LISTINGS_EVERY + SLACK).exists()
     reads_people = connection.has_scope(get_provider().listing_scopes["people"])
     return SyncKind.PEOPLE if is_recent and reads_people else SyncKind.CHANGES
+
+
+def is_read_back_due(connection: Connection) -> bool:
+    """Return whether every mailbox is to be read again tonight: no run that lists them all began of late."""
+    ended = connection.sync_runs.filter(state__in=READ_TO_END, kind__in=LISTS_MAILBOXES)
+    return not ended.filter(started_at__gt=timezone.now() - READ_BACK_AFTER).exists()
 
 
 def _refuse_unreadable(connection: Connection) -> None:

@@ -23,6 +23,7 @@ SCHEDULES = (
     Regular(HEARTBEAT, "portal.tasks.record_beat", minutes=1),
     Regular("sync what changed", "integrations.tasks.sync_changes", minutes=5),
     Regular("sync everything", "integrations.tasks.sync_everything", cron="20 2 * * *"),
+    Regular("read mailboxes back", "integrations.tasks.read_mailboxes_back", cron="0,20,40 3-5 * * *"),
     Regular("renew access", "integrations.tasks.refresh_tokens", minutes=60),
     Regular("sweep syncs and connections", "integrations.tasks.sweep_connections", minutes=1),
     Regular("check the ledger", "integrations.tasks.check_ledger", cron="40 3 * * *"),

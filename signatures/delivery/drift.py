@@ -1,23 +1,24 @@
-"""Drift: reads mailboxes back and compares them with what was placed; changes nothing."""
+"""Drift: reads mailboxes back into the mirror, so that their stored statuses say what was edited; changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from integrations.connection.lifecycle import get_connection
-from integrations.connector import MailboxRecord
-from integrations.lookup import list_mailboxes, read_signature
-from integrations.models import Connection, Mailbox
+from integrations.models import READ_TO_END, Connection, Mailbox, SyncKind, SyncRun
+from integrations.sync import runs
+from integrations.sync.mirror import in_batches
+from integrations.sync.one_person import read_mailboxes
 from portal.models import Domain
-from signatures.models import Placement, Sender, Snapshot
+from signatures.models import MailboxState, MailboxStatus, Placement, Sender, Snapshot
 
+from .after_sync import follow_mirror
 from .base import DeliveryBlocked
-from .digest import digest
 from .permission import say_why_unreadable
-from .placements import get_account_keys, get_placements
+from .placements import get_account_keys
+from .status import refresh_sender
 
-CHUNK = 500
+HAND_EDITS = (MailboxStatus.EDITED, MailboxStatus.EMPTIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,43 +44,48 @@ class DriftReport:
         return bool(self.edited or self.missing)
 
 
-def check_drift(domain: Domain, *, job: str = "drift check", actor: str = "") -> DriftReport:
-    """Return how the mailboxes we placed signatures in compare with that, by one live listing.
+def check_drift(domain: Domain, *, actor: str) -> DriftReport:
+    """Return how the mailboxes we placed signatures in compare with that, by a sync of all mailboxes now.
 
     untouched: mailboxes in which we have placed nothing.
-    Raises: DeliveryBlocked where the connection cannot be read, and members of `integrations.errors`.
+    Raises: DeliveryBlocked where the connection cannot be read or the reading did not come to its end.
     """
     connection = _get_readable(domain)
+    try:
+        run = runs.carry_out(request_reading(connection, actor=actor).pk)
+    except runs.SyncRefused as refused:
+        raise DeliveryBlocked(str(refused)) from refused
+    if run.state not in READ_TO_END:
+        raise DeliveryBlocked(run.cause)
+    follow_mirror(run)
+    mailboxes = Mailbox.objects.filter(connection=connection, retired_at=None)
     report = DriftReport()
-    seen: set[str] = set()
-    for records in _in_chunks(list_mailboxes(connection, job=job, actor_label=actor)):
-        _compare(connection, records, report)
-        seen.update(record.remote_id for record in records)
-    placed = Placement.objects.filter(domain=domain, account_key__in=get_account_keys(connection))
-    report.missing = sorted(set(placed.values_list("mailbox_remote_id", flat=True)) - seen)
+    placed = _get_placed(connection)
+    for chunk in in_batches(mailboxes.order_by("pk").values_list("remote_id", flat=True).iterator()):
+        _add(connection, chunk, placed, report)
+        placed.difference_update(chunk)
+    report.missing = sorted(placed)
     return report
+
+
+def request_reading(connection: Connection, *, actor: str) -> SyncRun:
+    """Return a sync of all mailboxes that waits to be carried out. Raises: runs.SyncRefused."""
+    return runs.request_sync(connection, kind=SyncKind.MAILBOXES, actor=actor)
 
 
 def check_sender(sender: Sender, *, actor: str) -> DriftReport:
     """Return how one person's mailboxes compare with what we placed, each read from Outreach now.
 
-    Raises: as check_drift.
+    Raises: DeliveryBlocked where the connection cannot be read, and members of `integrations.errors`.
     """
     connection = _get_readable(sender.domain)
-    report = DriftReport()
     person_id = sender.person.remote_id
-    for mailbox in Mailbox.objects.filter(connection=connection, person_remote_id=person_id, retired_at=None):
-        held = read_signature(
-            connection,
-            person_remote_id=person_id,
-            mailbox_remote_id=mailbox.remote_id,
-            job="mailbox check",
-            actor_label=actor,
-        )
-        if held is None:
-            report.missing.append(mailbox.remote_id)
-        else:
-            _compare(connection, [MailboxRecord(mailbox.remote_id, mailbox.email, person_id, held)], report)
+    listed = read_mailboxes(connection, person_id, job="mailbox check", actor_label=actor)
+    refresh_sender(sender)
+    known = Mailbox.objects.filter(connection=connection, person_remote_id=person_id, retired_at=None)
+    ids = set(known.values_list("remote_id", flat=True))
+    report = DriftReport(missing=sorted(ids - listed))
+    _add(connection, sorted(ids & listed), _get_placed(connection, sorted(ids)), report)
     return report
 
 
@@ -91,34 +97,32 @@ def _get_readable(domain: Domain) -> Connection:
     return connection
 
 
-def _in_chunks(records: Iterator[MailboxRecord]) -> Iterator[list[MailboxRecord]]:
-    chunk: list[MailboxRecord] = []
-    for record in records:
-        chunk.append(record)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    yield chunk
+def _get_placed(connection: Connection, mailbox_ids: list[str] | None = None) -> set[str]:
+    """Return the ids of mailboxes we placed a signature in; of these mailboxes, or all."""
+    placed = Placement.objects.filter(
+        domain=connection.domain_id, account_key__in=get_account_keys(connection)
+    )
+    if mailbox_ids is not None:
+        placed = placed.filter(mailbox_remote_id__in=mailbox_ids)
+    return set(placed.values_list("mailbox_remote_id", flat=True))
 
 
-def _compare(connection: Connection, records: list[MailboxRecord], report: DriftReport) -> None:
-    placements = get_placements(connection, [record.remote_id for record in records])
-    drifted = []
-    for record in records:
-        placement = placements.get(record.remote_id)
-        if placement is None:
-            report.untouched += 1
-        elif placement.returned_sha256 == digest(record.signature_html):
-            report.matching += 1
-        else:
-            drifted.append(record)
+def _add(connection: Connection, mailbox_ids: list[str], placed: set[str], report: DriftReport) -> None:
+    """Count these mailboxes by their stored status."""
+    states = MailboxState.objects.filter(
+        mailbox__connection=connection, mailbox__remote_id__in=mailbox_ids, status__in=HAND_EDITS
+    )
+    drifted = [state.mailbox for state in states.select_related("mailbox").order_by("mailbox")]
     originals = Snapshot.objects.filter(
         domain=connection.domain_id,
         account_key__in=get_account_keys(connection),
-        mailbox_remote_id__in=[record.remote_id for record in drifted],
+        mailbox_remote_id__in=[mailbox.remote_id for mailbox in drifted],
     )
     held = {row.mailbox_remote_id: row.original_html for row in originals}
     report.edited += [
-        Drifted(record.remote_id, record.email, held.get(record.remote_id) == record.signature_html)
-        for record in drifted
+        Drifted(mailbox.remote_id, mailbox.email, held.get(mailbox.remote_id) == mailbox.signature_html)
+        for mailbox in drifted
     ]
+    ours = placed.intersection(mailbox_ids)
+    report.matching += len(ours) - len(drifted)
+    report.untouched += len(mailbox_ids) - len(ours)

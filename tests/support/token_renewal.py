@@ -6,19 +6,18 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from integrations import lookup
 from integrations.models import Connection
+from integrations.sync.one_person import read_mailboxes
 
 REFRESHERS = """
 import json, multiprocessing, threading
 from integrations.models import Connection
-from integrations.lookup import read_signature
 from django.db import connections
 
 def ask(found):
     try:
         row = Connection.objects.get(domain__name="acme.example")
-        read_signature(row, person_remote_id="1", mailbox_remote_id="1", job="test")
+        read_mailboxes(row, "1", job="test")
         found.append("ok")
     except Exception as error:
         found.append(type(error).__name__ + ": " + str(error))
@@ -62,5 +61,5 @@ def age(connection: Connection, **since: float) -> None:
 
 def read_one(connection: Connection) -> bool:
     """One read leaves and is answered, or it raises."""
-    lookup.read_signature(connection, person_remote_id="1", mailbox_remote_id="1", job="test")
+    read_mailboxes(connection, "1", job="test")
     return True

@@ -16,7 +16,8 @@ from signatures.management.followers import follow_last_sync, require_senders
 
 class Command(BaseCommand):
     help = (
-        "Compare every mailbox with what was delivered to it. Changes nothing; fails where something drifted."
+        "Read every mailbox and compare it with what was delivered to it. Changes no mailbox; fails where "
+        "something drifted."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,6 +28,8 @@ class Command(BaseCommand):
         if domain is None:
             raise CommandError(f"There is no domain {options['domain']}.")
         connection = follow_last_sync(domain)
+        if connection is not None:
+            require_senders(connection)
         try:
             report = check_drift(domain, actor="command")
         except (DeliveryBlocked, IntegrationError) as error:
@@ -42,6 +45,5 @@ class Command(BaseCommand):
         )
         if report.has_drift:
             raise CommandError("Some mailboxes drifted; they are named above.")
-        if not report.matching and connection is not None:
-            require_senders(connection)
+        if not report.matching:
             self.stdout.write("Nothing was delivered yet, so nothing could have drifted.")

@@ -9,11 +9,11 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from integrations import lookup
 from integrations.connection.call_budget import HourlyBudget
 from integrations.errors import RateLimited
 from integrations.models import CallBudget, RunState, SyncKind
 from integrations.sync import runs
+from integrations.sync.one_person import read_mailboxes
 
 
 def get_row(connection):
@@ -232,7 +232,7 @@ def test_a_real_call_teaches_what_others_spent(sandbox, connection, two_valued):
     for _ in range(300):
         sandbox.allowance.spend(1)  # another application of the same person
 
-    lookup.read_signature(connection, person_remote_id="1", mailbox_remote_id="1", job="test")
+    read_mailboxes(connection, "1", job="test")
 
     assert get_row(connection) == {"limit": 5_000, "used": 301}
 
@@ -244,14 +244,14 @@ def test_a_pause_that_outreach_asks_for_holds_for_every_session(sandbox, connect
     sandbox.requests.clear()
 
     with pytest.raises(RateLimited) as refused:
-        lookup.read_signature(connection, person_remote_id="1", mailbox_remote_id="1", job="test")
+        read_mailboxes(connection, "1", job="test")
     at_work._taken.at -= 2  # the other session looks again after a second
     with pytest.raises(RateLimited):
         at_work.take()
 
     assert 290 < refused.value.retry_after_seconds <= 300
     assert sandbox.requests == []
-    lookup.read_signature(bystander, person_remote_id="1", mailbox_remote_id="1", job="test")
+    read_mailboxes(bystander, "1", job="test")
     CallBudget.objects.update(blocked_until=timezone.now() - timedelta(seconds=1))
     at_work.take()
 

@@ -12,6 +12,7 @@ from integrations.disconnect.steps import continue_disconnect, request_disconnec
 from integrations.errors import ScopeMissing
 from integrations.gateway import open_gateway
 from integrations.models import Connection, LedgerEntry, Person, RunState
+from integrations.sync.one_person import read_mailboxes
 from portal.models import Role, User
 from tests.support.connections import get_values
 from tests.support.page_text import words_of
@@ -76,7 +77,7 @@ def test_no_way_leads_out_while_everything_is_switched_off(sandbox, connection):
     with pytest.raises(ScopeMissing):
         lookup.find_prospect(connection, "somebody@example.com", asked=("title",), job="test")
     with pytest.raises(ScopeMissing):
-        lookup.read_signature(connection, person_remote_id="1", mailbox_remote_id="1", job="test")
+        read_mailboxes(connection, "1", job="test")
     for restoring in (True, False):
         with (
             pytest.raises(ScopeMissing),

@@ -11,11 +11,11 @@ from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations import lookup
 from integrations.connection.lifecycle import check_connection
 from integrations.crypto.sealing import Unsealable, get_keyring, open_sealed, reseal, seal
 from integrations.errors import ClientMisconfigured
 from integrations.models import Connection, ConnectionState
+from integrations.sync.one_person import read_mailboxes
 from tests.support.connections import get_values
 from tests.support.page_text import words_of
 
@@ -23,7 +23,7 @@ OTHER_KEY = base64.urlsafe_b64encode(b"another key of thirty-two bytes!").decode
 
 
 def read_one(connection):
-    lookup.read_signature(connection, person_remote_id="1", mailbox_remote_id="1", job="test")
+    read_mailboxes(connection, "1", job="test")
 
 
 @given(

@@ -14,6 +14,7 @@ from integrations.errors import ConnectionLost
 from integrations.gateway import open_gateway
 from integrations.models import Connection, RunState, SyncKind
 from integrations.sync import runs
+from integrations.sync.one_person import read_mailboxes
 from tests.support.connections import get_values
 from tests.support.disconnects import LEAVER, assert_erased, leave
 from tests.support.installation import wait_until
@@ -36,7 +37,7 @@ def test_r6_afterwards_nothing_calls_outreach(sandbox, connection, domain, owner
         lambda: runs.request_sync(Connection.objects.get(pk=connection.pk), kind=SyncKind.FULL, actor="test"),
         lambda: call_command("syncdirectory", domain=domain.name),
         lambda: call_command("checkconnection", domain=domain.name),
-        lambda: lookup.read_signature(stale, person_remote_id="1", mailbox_remote_id="1", job="test"),
+        lambda: read_mailboxes(stale, "1", job="test"),
         lambda: lookup.find_prospect(stale, "somebody@example.com", asked=(), job="test"),
         lambda: renew_now(stale, job="test"),
         lambda: request_disconnect(stale, restores=True, actor="test"),

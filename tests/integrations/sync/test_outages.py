@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from integrations import lookup, tasks
+from integrations import tasks
 from integrations.errors import IntegrationError
 from integrations.models import (
     CallBudget,
@@ -26,6 +26,7 @@ from integrations.models import (
     SyncRun,
 )
 from integrations.sync import runs
+from integrations.sync.one_person import read_mailboxes
 from tests.support.page_text import words_of
 from tests.support.sync_runs import run_sync
 
@@ -341,7 +342,7 @@ def test_a_read_at_a_click_says_what_is_the_matter_and_whose_turn_it_is(sandbox,
     sandbox.faults.add(kind, path="/api/v2/*", times=None, **options)
 
     with pytest.raises(IntegrationError) as caught:
-        lookup.read_signature(renewable, person_remote_id="1", mailbox_remote_id="5001", job="test")
+        read_mailboxes(renewable, "1", job="test")
 
     assert caught.value.permanent is False
     assert re.search(r"([Ww]e try|It is tried) again[^.]*\.$", caught.value.message)
@@ -355,9 +356,9 @@ def test_a_read_at_a_click_is_tried_again_within_it(sandbox, connection, kind, o
     sandbox.faults.add(kind, path="/api/v2/*", times=2, **options)
     [mailbox] = [box for box in sandbox.directory.mailboxes.values() if box.id == 5001]
 
-    found = lookup.read_signature(connection, person_remote_id="1", mailbox_remote_id="5001", job="test")
+    found = read_mailboxes(connection, "1", job="test")
 
-    assert found == (mailbox.email_signature or "")
+    assert str(mailbox.id) in found
     assert len(sandbox.requests) == 3
 
 

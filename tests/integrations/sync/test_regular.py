@@ -8,7 +8,7 @@ import pytest
 from django_q.models import OrmQ
 
 from integrations import tasks
-from integrations.models import Person, RunState, SyncKind, SyncRun
+from integrations.models import Mailbox, Person, RunState, SyncKind, SyncRun
 from integrations.sync import runs
 from portal.models import Domain
 from tests.support.sync_runs import get_mirror, run_sync
@@ -130,3 +130,54 @@ def test_after_a_reconnection_the_next_sync_reads_everything(sandbox, mirrored, 
     assert not any("filter" in entry.query for entry in sandbox.requests)
     assert Person.objects.get(connection=again, remote_id="9").retired_at is not None
     assert run_sync(again, SyncKind.CHANGES).kind == SyncKind.CHANGES
+
+
+def read_back(connection):
+    """The nightly schedule's tick, carried out; the run it asked for, or None."""
+    Domain.objects.exclude(pk=connection.domain_id).update(automatic_sync=False)
+    before = connection.sync_runs.count()
+    tasks.read_mailboxes_back()
+    OrmQ.objects.all().delete()
+    for run in SyncRun.objects.filter(state=RunState.QUEUED):
+        runs.carry_out(run.pk)
+    return connection.sync_runs.latest("id") if connection.sync_runs.count() > before else None
+
+
+def test_a_night_without_a_full_sync_reads_every_mailbox_once(sandbox, mirrored):
+    sandbox.directory.set_signature(5001, "<p>Mine</p>")
+    gone = sandbox.directory.mailboxes_of(3)[0].id
+    sandbox.directory.remove_mailbox(gone)
+    people = list(Person.objects.order_by("pk").values())
+    pass_minutes(13 * 60)
+    sandbox.requests.clear()
+
+    run = read_back(mirrored)
+    again = read_back(mirrored)
+
+    assert (run.kind, run.state, run.calls, again) == (SyncKind.MAILBOXES, RunState.COMPLETE, 1, None)
+    assert get_paths(sandbox) == ["/api/v2/mailboxes"]
+    assert Mailbox.objects.get(connection=mirrored, remote_id="5001").signature_html == "<p>Mine</p>"
+    assert Mailbox.objects.get(connection=mirrored, remote_id=str(gone)).retired_at is not None
+    assert list(Person.objects.order_by("pk").values()) == people
+
+
+def test_a_read_back_leaves_what_the_next_sync_reads_as_it_was(sandbox, mirrored):
+    pass_minutes(13 * 60)
+    sandbox.directory.set_title(5, "Changed before the night")
+    read_back(mirrored)
+
+    run = run_sync(mirrored, kind=SyncKind.CHANGES)
+
+    assert run.changed == 1
+    assert Person.objects.get(connection=mirrored, remote_id="5").title == "Changed before the night"
+
+
+def test_nothing_is_read_back_where_the_full_sync_was_or_the_domain_reads_by_hand(sandbox, mirrored):
+    sandbox.requests.clear()
+    assert read_back(mirrored) is None
+
+    pass_minutes(13 * 60)
+    Domain.objects.filter(pk=mirrored.domain_id).update(automatic_sync=False)
+
+    assert read_back(mirrored) is None
+    assert get_paths(sandbox) == []

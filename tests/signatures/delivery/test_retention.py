@@ -96,7 +96,12 @@ def test_superseded_rows_go_and_every_answer_stays_the_same(
     rows, theirs = get_rows(first), get_rows(bystander)
     touched = {mailbox_id for _, mailbox_id in get_rows(second) | get_rows(third)}
     held = get_held(sandbox)
-    answers = get_statuses(ready), check_drift(domain), get_values(Placement), get_values(Snapshot)
+    answers = (
+        get_statuses(ready),
+        check_drift(domain, actor="test"),
+        get_values(Placement),
+        get_values(Snapshot),
+    )
 
     done = remove_old_deliveries()
 
@@ -106,7 +111,12 @@ def test_superseded_rows_go_and_every_answer_stays_the_same(
     assert not DeliveryRun.objects.filter(pk=second.pk).exists()
     assert done == {"delivery rows": 2 * len(touched), "deliveries": 1}
     assert get_rows(bystander) == theirs
-    assert (get_statuses(ready), check_drift(domain), get_values(Placement), get_values(Snapshot)) == answers
+    assert (
+        get_statuses(ready),
+        check_drift(domain, actor="test"),
+        get_values(Placement),
+        get_values(Snapshot),
+    ) == answers
     assert get_held(sandbox) == held
     assert all(
         was_written_by_us(ready, placed.mailbox_remote_id, placed.returned_sha256)

@@ -129,7 +129,7 @@ def test_checkdrift_names_each_drifted_mailbox_and_fails(sandbox, ready, deliver
     sandbox.directory.set_signature(int(undone), before[undone])
     sandbox.directory.remove_mailbox(int(gone))
 
-    report = check_drift(domain)
+    report = check_drift(domain, actor="test")
 
     emails = {str(mailbox.id): mailbox.email for mailbox in sandbox.directory.mailboxes.values()}
     assert sorted(report.edited, key=lambda each: int(each.mailbox_remote_id)) == [
@@ -145,7 +145,7 @@ def test_checkdrift_is_content_where_outreach_rewrites(sandbox, ready, deliver, 
     sandbox.settings.signature_normaliser = "wrap"
     deliver()
 
-    assert not check_drift(domain).has_drift
+    assert not check_drift(domain, actor="test").has_drift
 
 
 def test_inactive_sender_does_not_hide_the_active_one_of_the_same_address(ready):

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.messages import get_messages
 from django.urls import reverse
 
-from signatures.models import Placement, Sender
+from signatures.models import MailboxState, Placement, Sender
 from tests.support.deliveries import get_held, get_writes
 
 
@@ -68,3 +68,24 @@ def test_an_outreach_that_does_not_answer_is_said_in_words(sandbox, delivered, c
 
     assert "Outreach" in said
     assert "Traceback" not in said
+
+
+def test_a_check_leaves_page_list_and_overview_saying_the_same(
+    client, sandbox, delivered, check, domain, bystanders
+):
+    mailbox = sandbox.directory.mailboxes_of(1)[0]
+    elsewhere = sandbox.directory.mailboxes_of(3)[0]
+    others = list(MailboxState.objects.exclude(mailbox__person_remote_id="1").values_list("pk", "status"))
+    sandbox.directory.set_signature(mailbox.id, "<p>My own words</p>")
+    sandbox.directory.set_signature(elsewhere.id, "<p>Not asked about</p>")
+
+    check("1")
+
+    sender = Sender.objects.get(domain=domain, person__remote_id="1")
+    page = client.get(reverse("signatures:sender", args=[domain.name, sender.pk]))
+    listed = client.get(reverse("signatures:senders", args=[domain.name]), {"state": "edited"})
+    assert page.context["status"] == "edited"
+    assert [row.sender for row in listed.context["rows"]] == [sender]
+    assert list(MailboxState.objects.filter(status="edited").values_list("sender", flat=True)) == [sender.pk]
+    found = MailboxState.objects.exclude(mailbox__person_remote_id="1").values_list("pk", "status")
+    assert list(found) == others
