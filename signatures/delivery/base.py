@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.db.models import F
 from django.utils import timezone
@@ -15,6 +15,8 @@ from integrations.connector import MailboxRecord
 from integrations.models import Connection
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 from signatures.releases.compose import Refusal
+
+PAUSED_CODE = "paused"
 
 
 class DeliveryBlocked(Exception):
@@ -74,11 +76,16 @@ RowDecision = Write | InPlace | Refusal
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a run ends or waits, and in which state; cause is a sentence for a person."""
+    """Why a run ends or waits, and in which state; cause is a sentence for a person, code the same for pages.
+
+    changes: what else changes on the run with it.
+    """
 
     state: DeliveryRunState
     cause: str
     resume_in_seconds: float | None = None
+    code: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 class RunStopped(Exception):
@@ -97,6 +104,12 @@ class Strategy(Protocol):
 
     def decide(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[RowDecision]:
         """Return what to do with each row, in order, given what the mailboxes hold now."""
+
+    def count_allowed(self) -> int | None:
+        """Return how many writes may leave now, None for any number; runs inside the claiming transaction."""
+
+    def wait_for_writes(self) -> Stop:
+        """Return how long the run waits that may write nothing more for now."""
 
     def secure(self, writes: Sequence[Write]) -> None:
         """Store what must be stored before these leave; runs inside the claiming transaction."""
@@ -124,6 +137,7 @@ class Batch:
     ) -> None:
         """Give the row its outcome, which counts as settled and as `counter`."""
         row.state, row.reason_code, row.reason, row.finished_at = state, code, reason, timezone.now()
+        row.active_key = None
         self.counts.update(("settled", counter))
 
     def get_run_changes(self) -> dict[str, object]:

@@ -28,6 +28,7 @@ from .permission import say_why_unreadable, say_why_unwritable
 from .placements import get_placements, get_snapshots, keep_texts, was_written_by_us
 from .planning import EDITED, LEFT_ALONE
 from .status import note_attempts, say_why_closed
+from .write_times import count_allowed, wait_for_hour, why_quiet
 
 MOVED = Refusal("moved", "The mailbox was removed in Outreach or has another owner, so nothing was written.")
 PERSON_GONE = Refusal("person_gone", "This person is inactive in Outreach, so nothing was written.")
@@ -80,7 +81,15 @@ class DeliveryStrategy:
         live = get_live(self._run.domain)
         if live is None or live.pk != self._run.release_id:
             return Stop(DeliveryRunState.SKIPPED, f"{live or 'Another release'} was published meanwhile.")
-        return why_delivery_stops(connection)
+        return why_delivery_stops(connection) or why_quiet(self._run.domain, at=timezone.now())
+
+    def count_allowed(self) -> int | None:
+        """Return how many more mailboxes the domain lets us write in this hour; None for any number."""
+        return count_allowed(self._run.domain, at=timezone.now())
+
+    def wait_for_writes(self) -> Stop:
+        """Return how long the run waits for the next hour's writes."""
+        return wait_for_hour(self._run.domain, at=timezone.now())
 
     def decide(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[RowDecision]:
         """Return what to do with each row; the directory's values are read as they are now."""

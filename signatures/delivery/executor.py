@@ -12,8 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import transaction
 
-from integrations.connector import MailboxRecord
-from integrations.errors import ConnectionLost, IntegrationError, UnreadableRecord
+from integrations.errors import ConnectionLost, IntegrationError
 from integrations.outages import is_outage
 from portal.db import durable_atomic, update_rows
 from portal.leases import Lease, LeaseLost
@@ -33,12 +32,14 @@ from .base import (
     Write,
 )
 from .digest import digest
+from .limits import StageLimits
 from .publisher import ROW_FIELDS, Publisher, StopWatch
+from .read_back import PEOPLE_PER_READ, read_back_some, read_live, take_people
 from .runs import complete_run, end_run, fail_run, load_run, stop_run, take_run, wait_out
+from .stages import begin_next_stage
 
 logger = logging.getLogger(__name__)
 
-PEOPLE_PER_READ = 150
 THREADS = 8
 UNREADABLE = Refusal("unreadable", "Outreach’s answer about this mailbox cannot be read. Tell the operator.")
 
@@ -115,49 +116,80 @@ class _Executor:
         self._strategy = strategy
         self._gateway = gateway
         self._stops = StopWatch(run, strategy)
-        self._publisher = Publisher(run, gateway, self._stops, record=self._record)
+        self._limits = StageLimits(run)
+        self._publisher = Publisher(run, gateway, self._stops, self._limits, record=self._record)
         self._progress = progress
 
     def work(self) -> None:
-        """Give every planned row an outcome. Raises RunStopped, or what ends or suspends the whole run."""
+        """Give every planned row an outcome, stage by stage. Raises RunStopped, or what ends or suspends the run."""
         with ThreadPoolExecutor(THREADS, thread_name_prefix="deliver") as pool:
             try:
-                while rows := self._next_rows():
-                    self._work_chunk(rows, pool)
+                while True:
+                    if rows := self._next_rows():
+                        self._go_on_or_stop()
+                        self._work_chunk(rows, pool)
+                    elif not self._end_stage():
+                        return
             finally:
                 self._publisher.halt()
 
-    def _next_rows(self) -> list[Delivery]:
-        """Return the planned rows of the next 150 people: all mailboxes of a person in one read."""
-        planned = Delivery.objects.filter(run=self._run, state=DeliveryState.PLANNED).order_by("id")
-        people: set[str] = set()
-        rows: list[Delivery] = []
-        for row in planned[: PEOPLE_PER_READ * 3]:
-            if row.person_remote_id not in people and len(people) == PEOPLE_PER_READ:
-                break
-            people.add(row.person_remote_id)
-            rows.append(row)
-        return rows
-
-    def _work_chunk(self, rows: list[Delivery], pool: ThreadPoolExecutor) -> None:
-        stop = self._stops.look_up()
+    def _go_on_or_stop(self) -> None:
+        stop = self._limits.why_stop() or self._stops.look_up()
         if stop is not None:
             raise RunStopped(stop)
+
+    def _next_rows(self) -> list[Delivery]:
+        """Return the planned rows of the next 150 people, of the present stage and what was planned again."""
+        planned = Delivery.objects.filter(
+            run=self._run, state=DeliveryState.PLANNED, stage__lte=self._run.stage
+        ).order_by("id")
+        return take_people(planned[: PEOPLE_PER_READ * 3])
+
+    def _end_stage(self) -> bool:
+        """Read a stage back that has nothing left to write, and return whether another one begins."""
+        if len(self._run.stages) > 1:
+            while read_back_some(self._run, self._lease, self._gateway):
+                self._go_on_or_stop()
+            self._limits.count_again()
+            self._go_on_or_stop()
+        began = begin_next_stage(self._run, self._lease)
+        self._limits.count_again()
+        return began
+
+    def _work_chunk(self, rows: list[Delivery], pool: ThreadPoolExecutor) -> None:
         # '' where nobody knows the owner any more.
         people = {row.person_remote_id for row in rows} - {""}
-        found, unreadable = _read_live(self._gateway, sorted(people))
+        found, unreadable = read_live(self._gateway, sorted(people))
         readable = [row for row in rows if row.person_remote_id not in unreadable]
         decided: list[tuple[Delivery, RowDecision]] = [
             (row, UNREADABLE) for row in rows if row.person_remote_id in unreadable
         ]
         decided += zip(readable, self._strategy.decide(readable, found), strict=True)
+        for _, decision in decided:
+            if isinstance(decision, Refusal):
+                self._limits.refuse(decision.code)
+        if self._limits.why_stop() is not None:
+            decided = [pair for pair in decided if not isinstance(pair[1], Write)]
         self._publisher.publish(self._claim(decided), pool)
 
     def _claim(self, decided: Sequence[tuple[Delivery, RowDecision]]) -> list[Write]:
         """Have what will be written, and what was there, on disk before any of it leaves."""
-        batch = Batch(rows=[row for row, _ in decided])
+        with durable_atomic():
+            allowed = self._strategy.count_allowed()
+            writes = self._prepare(decided, allowed)
+        self._report_progress()
+        if allowed == 0 and not writes and any(isinstance(decision, Write) for _, decision in decided):
+            raise RunStopped(self._strategy.wait_for_writes())
+        return writes
+
+    def _prepare(self, decided: Sequence[tuple[Delivery, RowDecision]], allowed: int | None) -> list[Write]:
+        """Store the rows as decided; return as many writes as are allowed, claimed. The other ones stay planned."""
+        batch = Batch()
         writes: list[Write] = []
         for row, decision in decided:
+            if isinstance(decision, Write) and allowed is not None and len(writes) >= allowed:
+                continue
+            batch.rows.append(row)
             if isinstance(decision, Write):
                 row.state = DeliveryState.CLAIMED
                 row.rendered_sha256, row.found_sha256 = digest(decision.html), digest(decision.found_html)
@@ -167,10 +199,8 @@ class _Executor:
                 batch.finish(row, DeliveryState.REFUSED, "refused", decision.code, decision.reason)
             else:
                 self._note_in_place(row, decision, batch)
-        with durable_atomic():
-            self._strategy.secure(writes)
-            self._store(batch)
-        self._report_progress()
+        self._strategy.secure(writes)
+        self._store(batch)
         return writes
 
     def _note_in_place(self, row: Delivery, found: InPlace, batch: Batch) -> None:
@@ -204,22 +234,3 @@ class _Executor:
     def _report_progress(self) -> None:
         if self._progress is not None:
             self._progress(load_run(self._run.pk))
-
-
-def _read_live(gateway: GatewayLike, people: Sequence[str]) -> tuple[dict[str, MailboxRecord], set[str]]:
-    """Return the people's mailboxes by id, and the people of whom a record cannot be read.
-
-    A reading with an unreadable record is repeated in halves, so that only the record's owner is left out.
-    Any other error of the gateway passes through.
-    """
-    if not people:
-        return {}, set()
-    try:
-        return {record.remote_id: record for record in gateway.read_mailboxes(people)}, set()
-    except UnreadableRecord:
-        if len(people) == 1:
-            return {}, set(people)
-    half = len(people) // 2
-    found, unreadable = _read_live(gateway, people[:half])
-    more, also_unreadable = _read_live(gateway, people[half:])
-    return found | more, unreadable | also_unreadable

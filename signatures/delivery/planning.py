@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,6 +26,7 @@ from signatures.models import (
 from signatures.releases.compose import NOTHING_PUBLISHED, Refusal
 from signatures.releases.live import get_live
 
+from .active_mailboxes import find_other_runs, list_other_runs
 from .base import DeliveryBlocked
 from .permission import say_why_unreadable
 from .status import CHUNK, follow_release, say_why_closed
@@ -41,6 +42,7 @@ LEFT_ALONE = Refusal(
     "left_alone",
     "This mailbox is left alone: its original was restored, or an edit in Outreach was kept.",
 )
+OTHER_RUN_CODE = "in_other_run"
 IN_PLACE = (MailboxStatus.UP_TO_DATE, MailboxStatus.ALTERED)
 HAND_EDITS = (MailboxStatus.EDITED, MailboxStatus.EMPTIED)
 
@@ -57,6 +59,12 @@ class Plan:
     def planned(self) -> int:
         return sum(row.state == DeliveryState.PLANNED for row in self.rows)
 
+    def cut(self, number: int) -> None:
+        """Leave out whatever comes after so many mailboxes that would change."""
+        changing = [at for at, row in enumerate(self.rows) if row.state == DeliveryState.PLANNED]
+        if len(changing) > number:
+            self.rows = self.rows[: changing[number]]
+
 
 def plan_delivery(
     domain: Domain,
@@ -66,11 +74,14 @@ def plan_delivery(
     overwrite_edits: bool = False,
     overwrite_left_alone: bool = False,
     sender_ids: Sequence[int] | None = None,
+    group_ids: Sequence[int] = (),
+    first: int | None = None,
 ) -> DeliveryRun:
     """Return a planned run: a row for each mailbox that would change or cannot, and counts of the rest.
 
-    Compares with the live release. sender_ids: only these; None for the whole domain, which replaces its
-    earlier plans. overwrite_left_alone: also mailboxes that were restored, or whose edit was kept. Calls nobody.
+    Compares with the live release. sender_ids, group_ids: only these; neither for the whole domain, which replaces
+    its earlier plans. first: so many mailboxes at most. overwrite_left_alone: also mailboxes that were restored,
+    or whose edit was kept. Calls nobody.
     Raises: DeliveryBlocked.
     """
     run = open_plan(
@@ -79,9 +90,23 @@ def plan_delivery(
         by=by,
         overwrite_edits=overwrite_edits,
         overwrite_left_alone=overwrite_left_alone,
-        is_whole=sender_ids is None,
+        scope=make_scope(sender_ids=sender_ids, group_ids=group_ids, first=first),
     )
-    return fill_plan(run.pk, sender_ids=sender_ids) or run
+    return fill_plan(run.pk) or run
+
+
+def make_scope(
+    *, sender_ids: Sequence[int] | None = None, group_ids: Sequence[int] = (), first: int | None = None
+) -> dict[str, Any]:
+    """Return whom a delivery is for, as its run keeps it; {} for everybody."""
+    scope: dict[str, Any] = {}
+    if sender_ids is not None:
+        scope["senders"] = sorted(sender_ids)
+    if group_ids:
+        scope["groups"] = sorted(group_ids)
+    if first is not None:
+        scope["first"] = first
+    return scope
 
 
 def open_plan(
@@ -91,11 +116,11 @@ def open_plan(
     by: User | None = None,
     overwrite_edits: bool = False,
     overwrite_left_alone: bool = False,
-    is_whole: bool = True,
+    scope: Mapping[str, Any] | None = None,
 ) -> DeliveryRun:
-    """Return a run in state PLANNING, for `fill_plan`. is_whole: it replaces the domain's earlier plans.
+    """Return a run in state PLANNING, for `fill_plan`; one for everybody replaces the domain's earlier plans.
 
-    Raises: DeliveryBlocked.
+    scope: as `make_scope` makes it. Raises: DeliveryBlocked.
     """
     connection = get_connection(domain)
     why_not = say_why_unreadable(connection)
@@ -104,7 +129,7 @@ def open_plan(
     release = get_live(domain)
     if release is None:
         raise DeliveryBlocked(NOTHING_PUBLISHED.reason)
-    if is_whole:
+    if not scope:
         drop_plans(domain)
     return DeliveryRun.objects.create(
         domain=domain,
@@ -114,13 +139,14 @@ def open_plan(
         started_by=by,
         started_by_label=actor,
         release=release,
+        scope=scope or {},
         overwrites_edits=overwrite_edits,
         overwrites_left_alone=overwrite_left_alone,
-        covers_until=timezone.now() if is_whole else None,
+        covers_until=None if scope else timezone.now(),
     )
 
 
-def fill_plan(run_id: int, *, sender_ids: Sequence[int] | None = None) -> DeliveryRun | None:
+def fill_plan(run_id: int) -> DeliveryRun | None:
     """Return the run, planned; None where somebody else plans it, or it was replaced meanwhile.
 
     A plan whose process died is begun anew. The lease is renewed chunk by chunk.
@@ -130,16 +156,16 @@ def fill_plan(run_id: int, *, sender_ids: Sequence[int] | None = None) -> Delive
     if lease is None:
         return None
     with suppress(LeaseLost):
-        return _fill(run_id, lease, sender_ids)
+        return _fill(run_id, lease)
     return None
 
 
-def _fill(run_id: int, lease: Lease, sender_ids: Sequence[int] | None) -> DeliveryRun:
+def _fill(run_id: int, lease: Lease) -> DeliveryRun:
     run = DeliveryRun.objects.select_related("domain", "connection__domain", "release").get(pk=run_id)
     Delivery.objects.filter(run=run).delete()
     follow_release(run.connection)
     counts: dict[str, Any] = dict.fromkeys(("planned", "refused", "unchanged", "left_out"), 0)
-    for plan in plan_chunks(run, sender_ids):
+    for plan in plan_chunks(run):
         counts["planned"] += plan.planned
         counts["refused"] += len(plan.rows) - plan.planned
         counts["unchanged"] += plan.unchanged
@@ -169,18 +195,34 @@ def drop_run(run: DeliveryRun) -> None:
     run.delete()
 
 
-def plan_chunks(run: DeliveryRun, sender_ids: Sequence[int] | None) -> Iterator[Plan]:
+def plan_chunks(run: DeliveryRun) -> Iterator[Plan]:
     """Yield the plan in chunks of at most 500 mailboxes that would change or cannot, from their stored status.
 
-    sender_ids: only these; None for all of the connection's. Renders nothing that is rendered already, calls nobody.
+    It ends where as many mailboxes as the run's scope asks for are planned. Renders nothing that is rendered
+    already, calls nobody.
     """
+    left = run.scope.get("first")
+    for states in _list_states(run):
+        for plan in _plan_states(run, states):
+            if left is not None:
+                plan.cut(left)
+                left -= plan.planned
+            yield plan
+            if left == 0:
+                return
+
+
+def _list_states(run: DeliveryRun) -> Iterator[QuerySet[MailboxState]]:
+    """Yield the states of the mailboxes that the run's scope names, of at most 500 chosen senders at a time."""
     states = MailboxState.objects.filter(mailbox__connection=run.connection, mailbox__retired_at=None)
-    if sender_ids is None:
-        yield from _plan_states(run, states)
+    if "groups" in run.scope:
+        states = states.filter(sender__group__in=run.scope["groups"])
+    if "senders" not in run.scope:
+        yield states
         return
-    ordered = sorted(set(sender_ids))
+    ordered = sorted(set(run.scope["senders"]))
     for start in range(0, len(ordered), CHUNK):
-        yield from _plan_states(run, states.filter(sender__in=ordered[start : start + CHUNK]))
+        yield states.filter(sender__in=ordered[start : start + CHUNK])
 
 
 def _plan_states(run: DeliveryRun, states: QuerySet[MailboxState]) -> Iterator[Plan]:
@@ -195,15 +237,18 @@ def _plan_states(run: DeliveryRun, states: QuerySet[MailboxState]) -> Iterator[P
         .defer("mailbox__signature_html")
         .order_by("sender_id", "pk")
     )
-    behind = Q()
+    others, behind = list_other_runs(run), Q()
     while chunk := list(differing.filter(behind)[:CHUNK]):
         last = chunk[-1]
         behind = Q(sender_id__gt=last.sender_id) | Q(sender_id=last.sender_id, pk__gt=last.pk)
-        yield Plan([_plan_mailbox(run, state) for state in chunk])
+        ids = [state.mailbox.remote_id for state in chunk] if others else []
+        busy = find_other_runs(run.connection, others, ids)
+        yield Plan([_plan_mailbox(run, state, busy.get(state.mailbox.remote_id)) for state in chunk])
 
 
-def _plan_mailbox(run: DeliveryRun, state: MailboxState) -> Delivery:
-    refusal, mailbox = _say_why_not(run, state), state.mailbox
+def _plan_mailbox(run: DeliveryRun, state: MailboxState, other_run_id: int | None) -> Delivery:
+    refusal = _say_why_not(run, state) if other_run_id is None else _leave_to(other_run_id)
+    mailbox = state.mailbox
     return Delivery(
         run=run,
         mailbox_remote_id=mailbox.remote_id,
@@ -214,6 +259,12 @@ def _plan_mailbox(run: DeliveryRun, state: MailboxState) -> Delivery:
         state=DeliveryState.REFUSED if refusal else DeliveryState.PLANNED,
         reason_code=refusal.code if refusal else "",
         reason=refusal.reason if refusal else "",
+    )
+
+
+def _leave_to(run_id: int) -> Refusal:
+    return Refusal(
+        OTHER_RUN_CODE, f"Delivery {run_id} is writing to this mailbox, so this one leaves it out."
     )
 
 

@@ -18,12 +18,12 @@ from integrations.errors import (
     Unreachable,
     WritesNotAllowed,
 )
-from integrations.models import Connection
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
-from .base import Batch, GatewayLike, Placed, RunStopped, Stop, Strategy, Write
+from .base import PAUSED_CODE, Batch, GatewayLike, Placed, RunStopped, Stop, Strategy, Write
 from .digest import digest
 from .failure_watch import SHORT_WAIT_SECONDS, Backoff, FailureWatch, SilenceWatch
+from .limits import StageLimits
 
 RECORD_EVERY = 50
 LOOK_UP_SECONDS = 1.0  # how often a pause or a disconnect is looked for; the bar is five seconds
@@ -34,7 +34,7 @@ OUTCOME_UNKNOWN = (Unreachable, UnexpectedReply)  # of a write: only reading tel
 REFUSAL_CODES: dict[type[ItemError], str] = {NotFound: "gone", Rejected: "rejected"}
 ROW_FIELDS = [
     "state", "reason_code", "reason", "template_version", "found_sha256", "rendered_sha256", "returned_sha256",
-    "attempts", "finished_at",
+    "attempts", "finished_at", "active_key",
 ]  # fmt: skip
 
 Sent = Future[MailboxRecord | None]
@@ -49,13 +49,22 @@ class StopWatch:
         self._looked_at = 0.0
 
     def look_up(self) -> Stop | None:
-        """Return why the connection no longer lets us write, or None."""
+        """Return why the run may not go on: a person said so, or nothing may be written; or None."""
         self._looked_at = time.monotonic()
-        return self._strategy.why_stop(Connection.objects.get(pk=self._run.connection_id))
+        run = DeliveryRun.objects.select_related("connection").get(pk=self._run.pk)
+        return _why_asked_to_stop(run) or self._strategy.why_stop(run.connection)
 
     def look_up_if_due(self) -> Stop | None:
         """Return the same, or None where it was looked up less than a second ago."""
         return self.look_up() if time.monotonic() - self._looked_at >= LOOK_UP_SECONDS else None
+
+
+def _why_asked_to_stop(run: DeliveryRun) -> Stop | None:
+    if run.stop_asked_by_label:
+        return Stop(DeliveryRunState.SKIPPED, f"Stopped by {run.stop_asked_by_label}.")
+    if run.held_at is not None:
+        return Stop(DeliveryRunState.WAITING, f"Paused by {run.held_by_label}.", code=PAUSED_CODE)
+    return None
 
 
 class Publisher:
@@ -66,12 +75,14 @@ class Publisher:
         run: DeliveryRun,
         gateway: GatewayLike,
         stops: StopWatch,
+        limits: StageLimits,
         *,
         record: Callable[[Batch], None],
     ) -> None:
         self._run = run
         self._gateway = gateway
         self._stops = stops
+        self._limits = limits
         self._record = record
         self._halted = threading.Event()
         self.failures = FailureWatch()
@@ -108,7 +119,8 @@ class Publisher:
             raise
         except ItemError:
             # Counted here and not when it is recorded: by then other threads would have sent more.
-            if self.failures.fail():
+            failed, refused = self.failures.fail(), self._limits.refuse()
+            if failed or refused:
                 self.halt()
             raise
         except BaseException:
@@ -151,7 +163,7 @@ class Publisher:
         if self.failures.why_halt:
             cause = f"{self.failures.why_halt} Look at the reasons, then continue or leave it."
             raise RunStopped(Stop(DeliveryRunState.HALTED, cause))
-        stop = self._stops.look_up_if_due()
+        stop = self._limits.why_stop() or self._stops.look_up_if_due()
         if stop is not None:
             raise RunStopped(stop)
 
@@ -199,6 +211,7 @@ class Publisher:
             reason = f"{error.message} Tried {row.attempts} times."
             batch.finish(row, DeliveryState.FAILED, "failed", code, reason)
             self.failures.fail()
+            self._limits.refuse(code)
 
     def _is_mailbox_at_fault(self, row: Delivery) -> bool:
         """Return whether it is this mailbox that is never answered, and not Outreach that answers no write."""

@@ -17,6 +17,7 @@ from integrations.ledger.record import record_act
 from integrations.models import Connection, ConnectionState, DisconnectStep, Mailbox
 from integrations.signature_service import Restoration
 from integrations.sync.mirror import note_written
+from portal.models import Domain
 from signatures.models import (
     UNFINISHED_DELIVERY,
     Delivery,
@@ -29,6 +30,7 @@ from signatures.models import (
 )
 from signatures.releases.compose import Refusal
 
+from .active_mailboxes import activate_planned
 from .base import (
     DeliveryBlocked,
     GatewayLike,
@@ -98,6 +100,7 @@ def start_restore(connection: Connection, *, actor: str, only_sender: Sender | N
     _give_up_idle(connection, with_restores=is_disconnecting)
     try:
         with transaction.atomic():
+            _refuse_beside_others(connection)
             run = DeliveryRun.objects.create(
                 domain=connection.domain,
                 connection=connection,
@@ -109,6 +112,7 @@ def start_restore(connection: Connection, *, actor: str, only_sender: Sender | N
             for rows in _plan_chunks(run, only_sender):
                 Delivery.objects.bulk_create(rows, batch_size=200)
                 run.planned += len(rows)
+            activate_planned(run)
             run.save(update_fields=["planned"])
             record_act(
                 "restore started",
@@ -121,6 +125,16 @@ def start_restore(connection: Connection, *, actor: str, only_sender: Sender | N
     except IntegrityError as error:
         raise DeliveryBlocked("A delivery is running. Originals go back when it has ended.") from error
     return run
+
+
+def _refuse_beside_others(connection: Connection) -> None:
+    """A restore begins where nothing else of the domain is started: a delivery might write what it has passed.
+
+    Raises: DeliveryBlocked. Locks the domain as `start_delivery` does, so that of the two one comes first.
+    """
+    Domain.objects.select_for_update().get(pk=connection.domain_id)
+    if DeliveryRun.objects.filter(domain=connection.domain_id, state__in=UNFINISHED_DELIVERY).exists():
+        raise DeliveryBlocked("A delivery is running. Originals go back when it has ended.")
 
 
 def _get_unfinished(connection: Connection) -> DeliveryRun | None:
@@ -280,6 +294,14 @@ class RestoreStrategy:
     def why_stop(self, connection: Connection) -> Stop | None:
         """Return why nothing may be written now, or None; during a disconnect nothing stops a restore."""
         return None if connection.state == ConnectionState.DISCONNECTING else why_delivery_stops(connection)
+
+    def count_allowed(self) -> int | None:
+        """Return None: originals go back without a limit of ours."""
+        return None
+
+    def wait_for_writes(self) -> Stop:
+        """Never asked, as nothing limits a restore."""
+        raise AssertionError("a restore has no limit of writes")
 
     def decide(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[RowDecision]:
         """Return what to do with each row."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from django.db import IntegrityError, close_old_connections, transaction
@@ -17,11 +17,13 @@ from integrations.ledger.record import record_act, record_unknown_write
 from integrations.models import Connection, ConnectionState
 from integrations.outages import explain_outage, get_pause, is_outage, say_outage
 from portal.leases import Lease
-from portal.models import User
-from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+from portal.models import Domain, User
+from signatures.models import UNFINISHED_DELIVERY, Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
+from .active_mailboxes import activate_planned, describe_conflict
 from .base import DeliveryBlocked, Stop, Strategy
 from .permission import get_write_scope, say_why_unwritable
+from .stages import AT_ONCE, Rollout, divide
 
 logger = logging.getLogger(__name__)
 
@@ -41,37 +43,68 @@ def load_run(run_id: int) -> DeliveryRun:
     return runs.get(pk=run_id)
 
 
-def start_delivery(run: DeliveryRun, *, actor: str, by: User | None = None) -> DeliveryRun:
-    """Queue the planned run, for `carry_out`. An earlier one that halted is given up for it.
+def start_delivery(
+    run: DeliveryRun, *, actor: str, by: User | None = None, rollout: Rollout = AT_ONCE
+) -> DeliveryRun:
+    """Queue the planned run, for `carry_out`. One that halted and has mailboxes of it is given up for it.
 
-    Raises: DeliveryBlocked, where writing is not allowed, another run is unfinished, or this one has started.
+    Raises: DeliveryBlocked, where writing is not allowed, another run has one of its mailboxes, or it has started.
     """
     _refuse_unwritable(run)
     try:
         with transaction.atomic():
-            halted = DeliveryRun.objects.filter(domain=run.domain_id, state=DeliveryRunState.HALTED).exclude(
-                pk=run.pk
+            _lock_domain(run)
+            give_up(list(_list_halted(run)), f"Given up for delivery {run.pk}.")
+            _queue(
+                run,
+                [DeliveryRunState.PLANNED],
+                started_by=by,
+                started_by_label=actor,
+                stages=divide(run, rollout.sizes) if rollout.sizes else [],
+                stage_pause_minutes=rollout.pause_minutes,
+                refusal_limit=rollout.refusal_limit,
+                drift_limit=rollout.drift_limit,
             )
-            give_up(halted.values_list("pk", flat=True), f"Given up for delivery {run.pk}.")
-            _queue(run, DeliveryRunState.PLANNED, started_by=by, started_by_label=actor)
-            _record(run, "delivery started", actor)
+            activate_planned(run)
+            record_run(run, "delivery started", actor)
     except IntegrityError as error:
-        raise DeliveryBlocked("A delivery is running already. Wait until it has ended.") from error
+        raise DeliveryBlocked(describe_conflict(run)) from error
     run.refresh_from_db()
     return run
 
 
-def resume_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
-    """Queue a halted run again, with what is left; a restore also with what it could not put back.
+def _lock_domain(run: DeliveryRun) -> None:
+    """Let one run of a domain begin at a time. Raises: DeliveryBlocked, where a restore is under way."""
+    Domain.objects.select_for_update().get(pk=run.domain_id)
+    restores = DeliveryRun.objects.filter(domain=run.domain_id, kind=DeliveryRun.Kind.RESTORE)
+    if restores.filter(state__in=UNFINISHED_DELIVERY).exclude(pk=run.pk).exists():
+        raise DeliveryBlocked("Originals are being restored. Start this when that has ended.")
 
-    Raises: DeliveryBlocked.
+
+def _list_halted(run: DeliveryRun) -> QuerySet[DeliveryRun, int]:
+    """Return the ids of halted runs that this one takes the place of: all of them for a plan of the whole domain."""
+    halted = DeliveryRun.objects.filter(domain=run.domain_id, state=DeliveryRunState.HALTED).exclude(
+        pk=run.pk
+    )
+    if run.covers_until is None:
+        planned = run.deliveries.filter(state=DeliveryState.PLANNED).values("mailbox_remote_id")
+        left = Delivery.objects.filter(mailbox_remote_id__in=planned).exclude(active_key=None)
+        halted = halted.filter(pk__in=left.values("run"))
+    return halted.values_list("pk", flat=True)
+
+
+def resume_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
+    """Queue a run again that halted or waits, with what is left; a restore also with what it could not put back.
+
+    What halted it at a limit is accepted by it. Raises: DeliveryBlocked.
     """
     _refuse_unwritable(run)
     try:
         with transaction.atomic():
-            _queue(run, DeliveryRunState.HALTED)
+            _lock_domain(run)
+            _queue(run, [DeliveryRunState.HALTED, DeliveryRunState.WAITING], counted_from=timezone.now())
             _plan_owed_again(run)
-            _record(run, f"{run.job_label.split()[0]} resumed", actor)
+            record_run(run, f"{run.job_label.split()[0]} resumed", actor)
     except IntegrityError as error:
         raise DeliveryBlocked("Another delivery is running. Wait until it has ended.") from error
     run.refresh_from_db()
@@ -84,11 +117,14 @@ def _refuse_unwritable(run: DeliveryRun) -> None:
         raise DeliveryBlocked(why_not)
 
 
-def _queue(run: DeliveryRun, expected: DeliveryRunState, **changes: object) -> None:
-    queued = DeliveryRun.objects.filter(pk=run.pk, state=expected).update(
+def _queue(run: DeliveryRun, expected: Sequence[DeliveryRunState], **changes: object) -> None:
+    queued = DeliveryRun.objects.filter(pk=run.pk, state__in=expected).update(
         state=DeliveryRunState.QUEUED,
         queued_at=timezone.now(),
+        resume_at=None,
+        held_at=None,
         cause="",
+        cause_code="",
         stalls=0,
         waiting_since=None,
         **changes,
@@ -97,7 +133,8 @@ def _queue(run: DeliveryRun, expected: DeliveryRunState, **changes: object) -> N
         raise DeliveryBlocked("This plan was started or replaced meanwhile. Plan again.")
 
 
-def _record(run: DeliveryRun, act: str, actor: str) -> None:
+def record_run(run: DeliveryRun, act: str, actor: str) -> None:
+    """Put into the ledger what somebody did with this run."""
     record_act(
         act,
         domain=run.domain,
@@ -110,16 +147,15 @@ def _record(run: DeliveryRun, act: str, actor: str) -> None:
 
 @transaction.atomic
 def stop_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
-    """End a run that waits or asks; the mailboxes it had not reached keep what they hold.
+    """End a run; the mailboxes it had not reached keep what they hold. One that is writing stops within seconds.
 
-    Raises: DeliveryBlocked, where it is at work or over; where it is a restore that asks, which ends by being
+    Raises: DeliveryBlocked, where it is over; where it is a restore that asks, which ends by being
     continued and is in nobody's way; or the restore of a disconnect: that is left on the connection's page.
     """
     idle = DeliveryRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state__in=IDLE).first()
     if idle is None:
-        raise DeliveryBlocked(
-            "This run is being carried out or has ended. Nothing was stopped; reload the page."
-        )
+        _ask_to_stop(run, actor)
+        return run
     if idle == get_disconnect_restore(idle.connection):
         raise DeliveryBlocked("This restore belongs to a disconnect. Stop it on the Outreach page.")
     if idle.kind == DeliveryRun.Kind.RESTORE and idle.state == DeliveryRunState.HALTED:
@@ -137,13 +173,26 @@ def stop_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
     return run
 
 
+def _ask_to_stop(run: DeliveryRun, actor: str) -> None:
+    """Whoever carries a delivery out sees this within a second; what is being sent this moment still arrives."""
+    at_work = DeliveryRun.objects.filter(
+        pk=run.pk, kind=DeliveryRun.Kind.DELIVER, state=DeliveryRunState.RUNNING
+    )
+    if at_work.update(stop_asked_by_label=actor) != 1:
+        raise DeliveryBlocked("This run has ended or cannot be stopped. Reload the page.")
+    record_run(run, "delivery stopped", actor)
+    run.refresh_from_db()
+
+
 @transaction.atomic
 def give_up(run_ids: Collection[int], cause: str) -> None:
     """Skip these runs; nobody holds them any more, so a process that still did stops by itself."""
     now = timezone.now()
     left = Delivery.objects.filter(run__in=run_ids, state__in=LEFT)
     counts = dict(left.order_by().values_list("run").annotate(left=Count("pk")))
-    left.update(state=DeliveryState.SKIPPED, reason_code="run_ended", reason=cause, finished_at=now)
+    left.update(
+        state=DeliveryState.SKIPPED, reason_code="run_ended", reason=cause, finished_at=now, active_key=None
+    )
     for run in DeliveryRun.objects.filter(pk__in=run_ids):
         DeliveryRun.objects.filter(pk=run.pk).update(
             state=DeliveryRunState.SKIPPED,
@@ -159,8 +208,8 @@ def is_due() -> Q:
     now = timezone.now()
     return (
         Q(state=DeliveryRunState.QUEUED)
-        | Q(state=DeliveryRunState.WAITING, resume_at__lte=now)
-        | Q(state=DeliveryRunState.WAITING, resume_at=None, connection__paused_at=None)
+        | Q(state=DeliveryRunState.WAITING, held_at=None, resume_at__lte=now)
+        | Q(state=DeliveryRunState.WAITING, held_at=None, resume_at=None, connection__paused_at=None)
         | Q(state=DeliveryRunState.RUNNING, lease_until__lt=now)
     )
 
@@ -180,6 +229,7 @@ def take_run(run_id: int, kind: str) -> Lease | None:
         started_at=Coalesce("started_at", Value(timezone.now())),
         resume_at=None,
         cause="",
+        cause_code="",
     )
     if lease is not None:
         _plan_claimed_again(
@@ -222,7 +272,14 @@ def stop_run(lease: Lease, run: DeliveryRun, stop: Stop, strategy: Strategy) -> 
         return
     wait = stop.resume_in_seconds
     resume_at = None if wait is None else timezone.now() + timedelta(seconds=wait)
-    lease.release(state=stop.state, cause=stop.cause, resume_at=resume_at, waiting_since=timezone.now())
+    lease.release(
+        state=stop.state,
+        cause=stop.cause,
+        cause_code=stop.code,
+        resume_at=resume_at,
+        waiting_since=timezone.now(),
+        **stop.changes,
+    )
 
 
 def wait_out(lease: Lease, run: DeliveryRun, outage: Exception) -> None:
@@ -270,7 +327,11 @@ def end_run(lease: Lease, run: DeliveryRun, state: DeliveryRunState, cause: str)
     with transaction.atomic():
         left = Delivery.objects.filter(run=run, state__in=LEFT)
         skipped = left.update(
-            state=DeliveryState.SKIPPED, reason_code="run_ended", reason=cause, finished_at=now
+            state=DeliveryState.SKIPPED,
+            reason_code="run_ended",
+            reason=cause,
+            finished_at=now,
+            active_key=None,
         )
         lease.release(
             state=state, cause=cause, finished_at=now, waiting_since=None, skipped=F("skipped") + skipped
@@ -292,6 +353,7 @@ def _plan_owed_again(run: DeliveryRun) -> int:
     number = tried.update(
         state=DeliveryState.PLANNED, reason_code="", reason="", attempts=0, finished_at=None
     )
+    activate_planned(run)
     DeliveryRun.objects.filter(pk=run.pk).update(
         settled=F("settled") - number, refused=F("refused") - refused, failed=F("failed") - failed
     )

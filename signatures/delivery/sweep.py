@@ -13,6 +13,7 @@ from portal.leases import is_free
 from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
 
 from .after_sync import get_unfollowed_sync
+from .automatic import AUTOMATIC
 from .planning import drop_run
 from .runs import get_disconnect_restore, give_up, is_due
 
@@ -31,7 +32,7 @@ def list_abandoned_plans() -> list[int]:
     opened = DeliveryRun.objects.filter(
         is_free(), state=DeliveryRunState.PLANNING, queued_at__lt=timezone.now() - UNCLAIMED
     )
-    for run in opened.filter(covers_until=None):
+    for run in opened.filter(started_by_label=AUTOMATIC):
         drop_run(run)
     return list(opened.values_list("pk", flat=True))
 

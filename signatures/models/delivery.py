@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
 
 from integrations.models import Connection
@@ -93,7 +92,11 @@ UNFINISHED_DELIVERY = (DeliveryRunState.QUEUED, DeliveryRunState.RUNNING, Delive
 
 
 class DeliveryRun(models.Model):
-    """One delivery to a domain's mailboxes, planned first, then carried out."""
+    """One delivery to a domain's mailboxes, planned first, then carried out, in one go or in stages.
+
+    scope: whom it was planned for; {} for everybody, else "groups" and "senders" (ids) and "first" (mailboxes).
+    stages: sizes of its stages, the last one None for everybody left; [] for one go.
+    """
 
     class Kind(models.TextChoices):
         DELIVER = "deliver", "Deliver"
@@ -118,6 +121,22 @@ class DeliveryRun(models.Model):
     overwrites_left_alone = models.BooleanField(
         default=False, help_text="Also where the mailbox was restored, or an edit kept."
     )
+    scope = models.JSONField(default=dict, blank=True)
+    stages = models.JSONField(default=list, blank=True)
+    stage = models.PositiveSmallIntegerField(default=1, help_text="The present stage, from 1.")
+    stage_pause_minutes = models.PositiveIntegerField(
+        null=True, blank=True, default=0, help_text="Between stages; empty: each waits for a person."
+    )
+    refusal_limit = models.PositiveIntegerField(default=0, help_text="Per stage; 0 for none.")
+    drift_limit = models.PositiveIntegerField(default=0, help_text="Per stage; 0 for none.")
+    counted_from = models.DateTimeField(
+        null=True, help_text="What was refused or edited before was accepted by the person who resumed it."
+    )
+    held_at = models.DateTimeField(null=True, blank=True, help_text="Since when it waits for a person.")
+    held_by_label = models.CharField(
+        max_length=255, blank=True, help_text="Who paused it; empty where the next stage waits for somebody."
+    )
+    stop_asked_by_label = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     covers_until = models.DateTimeField(
         null=True,
@@ -132,6 +151,7 @@ class DeliveryRun(models.Model):
     )
     resume_at = models.DateTimeField(null=True, blank=True)
     cause = models.TextField(blank=True)
+    cause_code = models.CharField(max_length=32, blank=True, help_text="Why it waits or halted, for pages.")
     stalls = models.PositiveSmallIntegerField(
         default=0, help_text="How often in a row an outage put it down with nothing settled in between."
     )
@@ -155,13 +175,7 @@ class DeliveryRun(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["domain"],
-                condition=Q(state__in=["queued", "running", "waiting"]),
-                name="one_unfinished_delivery_per_domain",
-            )
-        ]
+        indexes = [models.Index(fields=["domain", "state"])]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk} for {self.domain.name}"
@@ -210,6 +224,18 @@ class Delivery(models.Model):
     returned_sha256 = models.CharField(max_length=64, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True)
+    stage = models.PositiveSmallIntegerField(default=1)
+    read_back_at = models.DateTimeField(null=True, blank=True)
+    read_back_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Digest of what it held when its stage was read back."
+    )
+    active_key = models.CharField(  # noqa: DJ001 - of a unique column any number may be NULL
+        max_length=255,
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The mailbox, while a started run has yet to settle it: no other run may take it.",
+    )
 
     class Meta:
         ordering = ["id"]
@@ -217,7 +243,8 @@ class Delivery(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["run", "mailbox_remote_id"], name="one_delivery_per_run_and_mailbox"
-            )
+            ),
+            models.UniqueConstraint(fields=["active_key"], name="one_active_delivery_per_mailbox"),
         ]
         indexes = [
             models.Index(fields=["run", "state", "id"]),

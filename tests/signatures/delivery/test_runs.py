@@ -309,8 +309,10 @@ def test_mailbox_that_already_holds_its_signature_is_not_written(sandbox, ready,
 
 
 def test_second_start_is_blocked_while_one_is_unfinished(sandbox, ready, domain):
-    first = start_delivery(plan_delivery(domain, actor="test"), actor="test")
-    second = plan_delivery(domain, actor="test")
+    first = plan_delivery(domain, actor="test")
+    senders = list(first.deliveries.exclude(sender=None).values_list("sender", flat=True))
+    second = plan_delivery(domain, actor="test", sender_ids=senders)
+    start_delivery(first, actor="test")
 
     with pytest.raises(DeliveryBlocked, match="running already"):
         start_delivery(second, actor="test")
