@@ -54,7 +54,7 @@ class InPlace:
     """The mailbox holds it without a further write. was_ours: an earlier write of this run put it there."""
 
     rendered_sha256: str
-    held_sha256: str
+    held_html: str
     version_id: int | None
     was_ours: bool
     has_banner: bool = False
@@ -62,13 +62,14 @@ class InPlace:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What a mailbox now holds because of us."""
+    """What a mailbox now holds because of us. new_html: its text, where it is not what was kept before the write."""
 
     row: Delivery
     rendered_sha256: str
     returned_sha256: str
     version_id: int | None
     has_banner: bool = False
+    new_html: str = ""
 
 
 RowDecision = Write | InPlace | Refusal

@@ -25,7 +25,7 @@ from .digest import digest, reads_the_same
 from .executor import carry_out_run
 from .left_alone import end_exceptions, get_left_alone
 from .permission import say_why_unreadable, say_why_unwritable
-from .placements import get_placements, get_snapshots, keep_texts, was_written_by_us
+from .placements import get_placements, get_snapshots, was_written_by_us
 from .planning import EDITED, LEFT_ALONE
 from .status import note_attempts, say_why_closed
 from .write_times import count_allowed, wait_for_hour, why_quiet
@@ -134,11 +134,12 @@ class DeliveryStrategy:
         composed = self._composer.compose(sender)
         if isinstance(composed, Refusal):
             return composed
-        held = digest(mailbox.signature_html)
         has_banner = sender.banner_key in composed.rendered.html
         if _is_in_place(row, mailbox, composed, placement):
             was_ours = row.attempts > 0
-            return InPlace(composed.rendered.sha256, held, composed.version_id, was_ours, has_banner)
+            return InPlace(
+                composed.rendered.sha256, mailbox.signature_html, composed.version_id, was_ours, has_banner
+            )
         if not self._run.overwrites_edits and self._was_edited(row, mailbox, placement, snapshot):
             return EDITED
         return Write(
@@ -187,7 +188,6 @@ class DeliveryStrategy:
                     original_html=write.found_html, taken_at=timezone.now(), restored_at=None
                 )
         Snapshot.objects.bulk_create(new, batch_size=100)
-        keep_texts(connection.domain_id, [text for each in writes for text in (each.html, each.found_html)])
 
     def record(self, placed: Sequence[Placed]) -> None:
         """Keep what each mailbox now holds because of us, to compare with from now on."""

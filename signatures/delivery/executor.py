@@ -37,6 +37,7 @@ from .publisher import ROW_FIELDS, Publisher, StopWatch
 from .read_back import PEOPLE_PER_READ, read_back_some, read_live, take_people
 from .runs import complete_run, end_run, fail_run, load_run, stop_run, take_run, wait_out
 from .stages import begin_next_stage
+from .texts import keep_texts
 
 logger = logging.getLogger(__name__)
 
@@ -199,16 +200,24 @@ class _Executor:
                 batch.finish(row, DeliveryState.REFUSED, "refused", decision.code, decision.reason)
             else:
                 self._note_in_place(row, decision, batch)
+        keep_texts(self._run.domain_id, [text for each in writes for text in (each.html, each.found_html)])
         self._strategy.secure(writes)
         self._store(batch)
         return writes
 
     def _note_in_place(self, row: Delivery, found: InPlace, batch: Batch) -> None:
         """Settle a mailbox that holds it already, without a write."""
-        row.rendered_sha256, row.returned_sha256 = found.rendered_sha256, found.held_sha256
+        row.rendered_sha256, row.returned_sha256 = found.rendered_sha256, digest(found.held_html)
         row.template_version_id = found.version_id
         batch.placed.append(
-            Placed(row, found.rendered_sha256, found.held_sha256, found.version_id, found.has_banner)
+            Placed(
+                row,
+                row.rendered_sha256,
+                row.returned_sha256,
+                found.version_id,
+                found.has_banner,
+                new_html=found.held_html,
+            )
         )
         if found.was_ours:
             reason = "Confirmed by reading the mailbox again."
@@ -227,6 +236,7 @@ class _Executor:
 
     def _store(self, batch: Batch) -> None:
         self._lease.renew(**batch.get_run_changes())
+        keep_texts(self._run.domain_id, [each.new_html for each in batch.placed])
         self._strategy.record(batch.placed)
         update_rows(batch.rows, ROW_FIELDS)
         self._strategy.note_outcomes([row for row in batch.rows if row.finished_at is not None])

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from integrations.models import Connection
-from signatures.models import Delivery, DeliveryRun, Placement, SignatureHtml, Snapshot
-
-from .digest import digest
+from signatures.models import Delivery, DeliveryRun, Placement, Snapshot
 
 
 def get_placements(connection: Connection, mailbox_ids: Iterable[str]) -> dict[str, Placement]:
@@ -42,13 +40,3 @@ def was_written_by_us(connection: Connection, mailbox_id: str, held_sha256: str)
     )
     latest = tried.exclude(rendered_sha256="").order_by("-id").first()
     return latest is not None and held_sha256 in (latest.rendered_sha256, latest.returned_sha256)
-
-
-def keep_texts(domain_id: int, texts: Iterable[str]) -> None:
-    """Keep each signature's text, once per digest, for whoever asks later what a mailbox held."""
-    by_digest = {digest(text): text for text in texts if text}
-    SignatureHtml.objects.bulk_create(
-        [SignatureHtml(domain_id=domain_id, sha256=sha, html=text) for sha, text in by_digest.items()],
-        batch_size=100,
-        ignore_conflicts=True,
-    )

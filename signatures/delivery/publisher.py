@@ -195,7 +195,14 @@ class Publisher:
         row = write.row
         row.returned_sha256 = digest(record.signature_html)
         batch.placed.append(
-            Placed(row, row.rendered_sha256, row.returned_sha256, write.version_id, write.has_banner)
+            Placed(
+                row,
+                row.rendered_sha256,
+                row.returned_sha256,
+                write.version_id,
+                write.has_banner,
+                new_html="" if row.returned_sha256 == row.rendered_sha256 else record.signature_html,
+            )
         )
         batch.finish(row, DeliveryState.DELIVERED, "delivered")
         self._silence.answer()

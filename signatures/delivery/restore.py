@@ -324,7 +324,7 @@ class RestoreStrategy:
             return GONE if row.person_remote_id else OWNER_UNKNOWN
         held, original = digest(mailbox.signature_html), digest(snapshot.original_html)
         if held == original:
-            return InPlace(original, held, None, was_ours=True)
+            return InPlace(original, mailbox.signature_html, None, was_ours=True)
         is_ours = placement is not None and placement.returned_sha256 == held
         if not is_ours and not was_written_by_us(self._run.connection, row.mailbox_remote_id, held):
             return CONFLICT

@@ -1,6 +1,8 @@
-"""Banner URLs: builds the addresses of a sender's banner image and of its link."""
+"""Banner URLs: builds the addresses of a sender's banner image and of its link, and marks them in a preview."""
 
 from __future__ import annotations
+
+import re
 
 from django.conf import settings
 
@@ -18,6 +20,15 @@ def get_image_url(banner_key: str, *, variable: str = "") -> str:
 def get_click_url(banner_key: str, *, variable: str = "") -> str:
     """Return where a click on a sender's banner goes; the same for good."""
     return f"{settings.PUBLIC_URL}/c/{banner_key}{_with(variable)}"
+
+
+def mark_previewed(html: str) -> str:
+    """Return the markup with every banner and link of ours marked as looked at in the portal, whatever wrote it.
+
+    Neither counts then, and the variable, which is one reader's address, is gone from them.
+    """
+    address = rf"({re.escape(settings.PUBLIC_URL)}/[bc]/[A-Za-z0-9_@./-]+)(?:\?[^\s\"'<>)]*)?"
+    return re.sub(address, r"\1?preview", html, flags=re.IGNORECASE)
 
 
 def _with(variable: str) -> str:

@@ -11,13 +11,13 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.access import Permission, get_actor, require
 from portal.background import enqueue
 from portal.models import Domain
-from signatures.authoring.preview import compare_delivery
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.permission import say_why_unreadable, say_why_unwritable
 from signatures.delivery.planning import fill_plan, open_plan
 from signatures.delivery.report import IN_PROGRESS, count_mailboxes, describe_progress
 from signatures.delivery.retention import get_kept_days
 from signatures.delivery.runs import get_disconnect_restore, resume_delivery, start_delivery, stop_delivery
+from signatures.delivery.sides import find_sides
 from signatures.forms.deliveries import DeliveryFilters, PlanForm
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot, Template
 
@@ -176,7 +176,7 @@ def delivery_preview(request: HttpRequest, domain: Domain, run: int, pk: int) ->
     context = {
         "run": delivery.run,
         "delivery": delivery,
-        "compared": compare_delivery(delivery),
+        "sides": find_sides(delivery),
         "following": following,
     }
     return render(request, "signatures/deliveries/compare.html", context)

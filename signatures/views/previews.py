@@ -7,22 +7,23 @@ measure it, and so its origin is the portal's own; no policy here ever lets it r
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from html import escape
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import Permission, require
 from portal.models import Domain
-from signatures.authoring.preview import compare_delivery, find_version, render_source, render_version
+from signatures.authoring.preview import find_version, render_source, render_version
 from signatures.authoring.starters import STARTERS
+from signatures.delivery.sides import find_sides
 from signatures.models import Sender, TemplateVersion
-from signatures.rendering import RenderedSignature, RenderRefused, TemplateError
+from signatures.rendering import RenderRefused, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME
+from signatures.rendering.plaintext import plain_text
+from signatures.senders.banner_urls import mark_previewed
 from signatures.senders.listing import SenderNotChosen, choose_sender
 
 from .common import get_delivery
@@ -67,9 +68,10 @@ _STAND_INS = {FIELD_BY_NAME[name].sample: _draw_sample(shapes) for name, shapes 
 def show_frame(body: str, view: str, *, status: int = 200) -> HttpResponse:
     """Return a document that holds nothing but `body`, on the ground that `view` names.
 
-    body: markup; it is shown, and can do nothing.
+    body: markup; it is shown, and can do nothing. A look at it counts as no impression.
     """
     ground, ink, scheme = _GROUNDS.get(view, _GROUNDS["light"])
+    body = mark_previewed(body)
     response = HttpResponse(_DOCUMENT.format(ground=ground, ink=ink, scheme=scheme, body=body), status=status)
     response["Content-Security-Policy"] = FRAME_POLICY
     response["X-Frame-Options"] = "SAMEORIGIN"
@@ -77,15 +79,12 @@ def show_frame(body: str, view: str, *, status: int = 200) -> HttpResponse:
     return response
 
 
-def show_signature(signature: RenderedSignature, view: str) -> HttpResponse:
-    """Return the signature as a mail client shows it, or its plain text."""
+def show_signature(html: str, view: str) -> HttpResponse:
+    """Return a signature as a mail client shows it, or its plain text. html: also as it came from Outreach."""
     if view == "text":
-        return show_frame(f"<pre>{escape(signature.text)}</pre>", view)
-    html = signature.html
+        return show_frame(f"<pre>{escape(plain_text(html))}</pre>", view)
     for sample, stand_in in _STAND_INS.items():
         html = html.replace(f'src="{sample}"', f'src="{stand_in}"')
-    # A look from in here is no impression.
-    html = re.sub(rf'( src="{re.escape(settings.PUBLIC_URL)}/b/[^"?]+)(?:\?[^"]*)?"', r'\1?preview"', html)
     return show_frame(html, view)
 
 
@@ -123,7 +122,7 @@ def template_preview(request: HttpRequest, domain: Domain) -> HttpResponse:
         starter = next((one for one in STARTERS if one.slug == request.GET["starter"]), None)
         if starter is None:
             return show_sentence("The template is empty.", view)
-        return show_signature(render_source(domain, starter.source, None), view)
+        return show_signature(render_source(domain, starter.source, None).html, view)
     asked = request.GET.get("version", "")
     versions = TemplateVersion.objects.filter(template__domain=domain).select_related("template__domain")
     version = get_object_or_404(
@@ -137,7 +136,7 @@ def template_preview(request: HttpRequest, domain: Domain) -> HttpResponse:
 
 def _show_version(version: TemplateVersion, sender: Sender | None, view: str) -> HttpResponse:
     try:
-        return show_signature(render_version(version, sender), view)
+        return show_signature(render_version(version, sender).html, view)
     except RenderRefused as refused:
         return show_sentence(refused.message, view, status=422)
 
@@ -149,7 +148,7 @@ def template_trial(request: HttpRequest, domain: Domain) -> HttpResponse:
     view, email = request.POST.get("view", "light"), request.POST.get("sender", "")
     try:
         sender = choose_sender(domain, email) if email else None
-        return show_signature(render_source(domain, request.POST.get("source", ""), sender), view)
+        return show_signature(render_source(domain, request.POST.get("source", ""), sender).html, view)
     except SenderNotChosen as error:
         return _show_matches(error, view)
     except TemplateError as error:
@@ -164,12 +163,8 @@ def delivery_frame(request: HttpRequest, domain: Domain, run: int, pk: int) -> H
     """Show one side of a delivery: `side` is before or after."""
     delivery = get_delivery(domain, run, pk)
     view = request.GET.get("view", "light")
-    compared = compare_delivery(delivery)
-    if request.GET.get("side") == "before":
-        if not compared.before_html.strip():
-            return show_sentence("The mailbox had no signature.", view)
-        # As it came from Outreach, markup and all; the frame's policy is what keeps it harmless.
-        return show_frame(compared.before_html, view)
-    if compared.after is None:
-        return show_sentence(compared.after_caption, view)
-    return show_signature(compared.after, view)
+    sides = find_sides(delivery)
+    side = sides.before if request.GET.get("side") == "before" else sides.after
+    if side.html is None:
+        return show_sentence(side.caption, view)
+    return show_signature(side.html, view) if side.html.strip() else show_sentence("No signature.", view)
