@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from portal.models import Domain
 
+from .ledger.subjects import MOST, find_mailbox_ids
 from .models import Connection, LedgerEntry, Mode, Outcome, SyncKind
 
 
@@ -165,8 +166,17 @@ class LedgerFilterForm(forms.Form):
         ),
     )
 
+    mailbox = forms.CharField(
+        required=False,
+        label="Mailbox written to",
+        max_length=255,
+        widget=forms.TextInput(attrs={"placeholder": "Address, or its person", "autocomplete": "off"}),
+    )
+
     def __init__(self, *args: Any, scopes: list[str], domain: Domain, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._domain = domain
+        self._mailbox_ids: list[str] = []
         self._zone = ZoneInfo(domain.time_zone)
         connection: Any = self.fields["connection"]
         connection.queryset = domain.connections.all()
@@ -182,6 +192,13 @@ class LedgerFilterForm(forms.Form):
         """Return the one connection that was asked for, or None for all of them."""
         found: Connection | None = self.cleaned_data.get("connection") if self.is_valid() else None
         return found
+
+    def clean_mailbox(self) -> str:
+        words = str(self.cleaned_data["mailbox"]).strip()
+        self._mailbox_ids = find_mailbox_ids(self._domain, words) if words else []
+        if len(self._mailbox_ids) > MOST:
+            raise forms.ValidationError(f"More than {MOST:,} mailboxes match. Type more of the address.")
+        return words
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -211,6 +228,8 @@ class LedgerFilterForm(forms.Form):
             entries = entries.filter(outcome=wanted["outcome"])
         if wanted["person"]:
             entries = entries.filter(actor_label=wanted["person"])
+        if wanted["mailbox"]:
+            entries = entries.filter(verb="write", object_ref__in=self._mailbox_ids)
         if wanted["since"]:
             entries = entries.filter(at__gte=datetime.combine(wanted["since"], time.min, self._zone))
         if wanted["until"]:

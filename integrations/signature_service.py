@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from integrations.models import Audience, Connection, NoticeKind
+from portal.models import Domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,14 @@ class LeftBehind:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenText:
+    """One write of a delivery or a restore. path: of the page that shows what was written, '' where it is not kept."""
+
+    email: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """What needs a person. path: of the page where it is mended, in this portal."""
 
@@ -73,6 +83,14 @@ class SignatureService(Protocol):
 
     def list_left_behind(self, connection: Connection) -> list[LeftBehind]:
         """Return every mailbox that the restore of this disconnect left as it is, by address."""
+
+    def find_written(
+        self, domain: Domain, writes: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], WrittenText]:
+        """Return (job, mailbox id) -> what was written, for those of the ledger's writes that are still known."""
+
+    def find_held(self, domain: Domain, connection_ref: str) -> dict[str, str]:
+        """Return mailbox id -> path of the page that shows what we wrote there last over this connection."""
 
     def list_troubles(self, connection: Connection) -> list[Trouble]:
         """Return deliveries and restores over this connection that need a person."""

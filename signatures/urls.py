@@ -20,6 +20,7 @@ from .views import (
     senders,
     subject_access,
     templates,
+    texts,
 )
 
 app_name = "signatures"
@@ -56,6 +57,8 @@ _pages = [
     path("deliveries/<int:run>/mailboxes/<int:pk>/", deliveries.delivery_preview, name="delivery_preview"),
     path("deliveries/<int:run>/mailboxes/<int:pk>/frame/", previews.delivery_frame, name="delivery_frame"),
     path("originals/", originals.originals, name="originals"),
+    path("signatures/<str:sha256>/", texts.kept_text, name="kept_text"),
+    path("signatures/<str:sha256>/frame/", texts.kept_text_frame, name="kept_text_frame"),
 ]
 
 _recipients = [

@@ -1,7 +1,8 @@
 """Export: writes the ledger as a file with a signed proof that its entries are what the portal held.
 
-A zip of four: the entries (JSON Lines is exact, CSV is for spreadsheets), `proof.json` (what was asked
-for, how many entries, their SHA-256, the head of the chain), its Ed25519 signature, and the public key.
+A zip of five: the entries (JSON Lines is exact, CSV is for spreadsheets), `mailboxes.jsonl` (whose the mailboxes
+are that they wrote to, which is no part of the chain), `proof.json` (what was asked for, how many entries, their
+SHA-256, the head of the chain), its Ed25519 signature, and the public key.
 Written as it is read, so that it takes no more memory for millions of entries.
 """
 
@@ -13,7 +14,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,12 +28,15 @@ from portal.csv_export import BYTE_ORDER_MARK, defuse_cell
 from portal.models import Domain
 
 from .digests import FIELDS, write_instant, write_json
+from .subjects import Write, name_writes
 from .verification import get_checkpoint
 
 FORMATS = {"csv": "CSV", "jsonl": "JSON Lines"}
 COLUMNS = (*FIELDS, "digest")
 PAGE = 1000
 KIND = "countersign ledger export 1"
+NAMES = ("mailbox", "person")  # of a CSV, after the columns of the chain
+MAILBOXES = "mailboxes.jsonl"
 PROOF, SIGNATURE, PUBLIC_KEY = "proof.json", "proof.sig", "key.pem"
 
 
@@ -79,7 +83,9 @@ def stream_export(export: Export) -> Iterator[bytes]:
             for piece in _write_entries(export, tally):
                 file.write(piece)
                 yield pipe.take()
-        proof = _write_proof(export, tally)
+        mailboxes = _write_lines([tally.mailboxes[key] for key in sorted(tally.mailboxes)])
+        archive.writestr(MAILBOXES, mailboxes)
+        proof = _write_proof(export, tally, mailboxes)
         signature = sign(proof)
         archive.writestr(PROOF, proof)
         archive.writestr(SIGNATURE, base64.b64decode(signature.value))
@@ -112,12 +118,13 @@ class _Tally:
         self.count = 0
         self.first = self.last = 0
         self.sha256 = hashlib.sha256()
+        self.mailboxes: dict[tuple[str, str], dict[str, str]] = {}
 
 
 def _write_entries(export: Export, tally: _Tally) -> Iterator[bytes]:
     write = _write_csv if export.format == "csv" else _write_lines
     if export.format == "csv":
-        heading = BYTE_ORDER_MARK.encode() + _write_csv([dict(zip(COLUMNS, COLUMNS, strict=True))])
+        heading = BYTE_ORDER_MARK.encode() + _write_csv([{name: name for name in (*COLUMNS, *NAMES)}])
         tally.sha256.update(heading)
         yield heading
     last = 0
@@ -126,9 +133,33 @@ def _write_entries(export: Export, tally: _Tally) -> Iterator[bytes]:
         tally.first = tally.first or page[0]["sequence"]
         tally.last = last
         tally.count += len(page)
-        piece = write([{**row, "at": write_instant(row["at"])} for row in page])
+        subjects = _name_rows(export.domain, page, tally)
+        piece = write(
+            [
+                {**row, "at": write_instant(row["at"])} | (named if export.format == "csv" else {})
+                for row, named in zip(page, subjects, strict=True)
+            ]
+        )
         tally.sha256.update(piece)
         yield piece
+
+
+def _name_rows(domain: Domain, rows: Sequence[Mapping[str, Any]], tally: _Tally) -> list[dict[str, str]]:
+    """Return the mailbox and the person of each row, '' where it wrote to none; each is noted for its own file."""
+    writes = [
+        Write(row["connection_ref"], row["job"], row["object_ref"]) if row["verb"] == "write" else None
+        for row in rows
+    ]
+    subjects = name_writes(domain, [write for write in writes if write is not None])
+    named = []
+    for write in writes:
+        subject = subjects.get(write) if write else None
+        names = {"mailbox": subject.email, "person": subject.person} if subject else dict.fromkeys(NAMES, "")
+        if write and subject:
+            key = (write.connection_ref, write.mailbox_id)
+            tally.mailboxes[key] = {"connection_ref": key[0], "mailbox_id": key[1], **names}
+        named.append(names)
+    return named
 
 
 def _write_lines(rows: list[dict[str, Any]]) -> bytes:
@@ -139,7 +170,7 @@ def _write_csv(rows: list[dict[str, Any]]) -> bytes:
     text = io.StringIO(newline="")
     table = csv.writer(text, quoting=csv.QUOTE_ALL)
     for row in rows:
-        table.writerow([defuse_cell(_write_cell(row[column])) for column in COLUMNS])
+        table.writerow([defuse_cell(_write_cell(row[column])) for column in (*COLUMNS, *NAMES)])
     return text.getvalue().encode()
 
 
@@ -149,7 +180,7 @@ def _write_cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _write_proof(export: Export, tally: _Tally) -> bytes:
+def _write_proof(export: Export, tally: _Tally, mailboxes: bytes) -> bytes:
     checkpoint = get_checkpoint(export.head)
     key = get_key()
     proof = {
@@ -161,6 +192,7 @@ def _write_proof(export: Export, tally: _Tally) -> bytes:
         "filters": dict(export.filters),
         "file": export.entries_name,
         "sha256": tally.sha256.hexdigest(),
+        "mailboxes_sha256": hashlib.sha256(mailboxes).hexdigest(),
         "count": tally.count,
         "first_sequence": tally.first,
         "last_sequence": tally.last,

@@ -15,7 +15,7 @@ from integrations.crypto.signing import is_signed_by
 from integrations.models import GENESIS
 
 from .digests import digest_entry
-from .export import KIND, PROOF, SIGNATURE
+from .export import KIND, MAILBOXES, PROOF, SIGNATURE
 
 BLOCK = 1 << 20
 LONGEST_PROOF = 100_000
@@ -52,15 +52,21 @@ def _check(archive: zipfile.ZipFile) -> Proof:
     signature = base64.b64encode(archive.read(SIGNATURE)).decode()
     if not is_signed_by(said["public_key"], proof, signature):
         raise ExportBroken("The proof was changed: its signature does not fit.")
-    sha256 = hashlib.sha256()
-    with archive.open(said["file"]) as file:
-        while block := file.read(BLOCK):
-            sha256.update(block)
-    if sha256.hexdigest() != said["sha256"]:
-        raise ExportBroken(f"{said['file']} was changed: its SHA-256 is not the one in the proof.")
+    _refuse_changed(archive, said["file"], said["sha256"])
+    if "mailboxes_sha256" in said:  # not in exports of earlier versions
+        _refuse_changed(archive, MAILBOXES, said["mailboxes_sha256"])
     if not said["file"].endswith(".jsonl"):
         return Proof(said, is_chained=False, is_whole=False)
     return Proof(said, is_chained=True, is_whole=_follow(archive, said))
+
+
+def _refuse_changed(archive: zipfile.ZipFile, name: str, expected: str) -> None:
+    sha256 = hashlib.sha256()
+    with archive.open(name) as file:
+        while block := file.read(BLOCK):
+            sha256.update(block)
+    if sha256.hexdigest() != expected:
+        raise ExportBroken(f"{name} was changed: its SHA-256 is not the one in the proof.")
 
 
 def _read_proof(proof: bytes) -> dict[str, Any]:

@@ -236,6 +236,11 @@ class LedgerEntry(models.Model):
             models.Index(fields=["domain", "actor_label", "-sequence"], name="ledger_by_person"),
             models.Index(fields=["domain", "verb", "-sequence"], name="ledger_by_verb"),
             models.Index(fields=["action", "-id"], name="ledger_acts"),
+            models.Index(
+                fields=["domain", "object_ref", "-sequence"],
+                name="ledger_writes_by_mailbox",
+                condition=Q(verb="write"),
+            ),
         ]
 
     def __str__(self) -> str:

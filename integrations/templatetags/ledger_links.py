@@ -1,7 +1,8 @@
-"""Links into the ledger: the address of its entries under a filter."""
+"""Links into the ledger: the address of its entries under a filter, and the mailbox that an entry wrote to."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from django import template
@@ -9,6 +10,12 @@ from django.template import Context
 from django.urls import reverse
 
 register = template.Library()
+
+
+@register.filter
+def lookup(found: Mapping[int, object] | None, key: int) -> object | None:
+    """Return what a page looked up for this id, or None; a page that looked nothing up has no mapping."""
+    return found.get(key) if found else None
 
 
 @register.simple_tag(takes_context=True)

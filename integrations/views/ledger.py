@@ -23,6 +23,7 @@ from integrations.ledger.chain import get_chain
 from integrations.ledger.export import FORMATS, plan_export, stream_export
 from integrations.ledger.record import record_act
 from integrations.ledger.status import get_chain_facts
+from integrations.ledger.subjects import name_entries
 from integrations.ledger.usage import (
     DayUse,
     ScopeUse,
@@ -118,6 +119,7 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
         "people": list_people(domain),
         "jobs": list_job_kinds(domain),
         "page_obj": page,
+        "subjects": name_entries(domain, page),
         "is_filtered": any(request.GET.get(name) for name in form.fields),
     }
     return render(request, "integrations/ledger/ledger.html", context)
@@ -132,13 +134,15 @@ def ledger_scope(request: HttpRequest, domain: Domain, scope: str) -> HttpRespon
     if use is None:
         raise Http404("No such permission.")
     days = list_days(domain, scope=scope)
+    newest = list(_list_entries(domain).filter(scope=scope)[:NEWEST])
     context = {
         "connection": connection,
         "condition": describe(connection),
         "use": use,
         "days": days,
         "plot": _draw(days),
-        "page_obj": _list_entries(domain).filter(scope=scope)[:NEWEST],
+        "page_obj": newest,
+        "subjects": name_entries(domain, newest),
     }
     return render(request, "integrations/ledger/scope.html", context)
 

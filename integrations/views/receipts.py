@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from integrations.crypto.signing import export_pem
 from integrations.disconnect.receipts import make_file
+from integrations.signature_service import get_signature_service
 from portal.access import Permission, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
@@ -24,10 +25,13 @@ def receipt(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """The receipt as a page that prints well, with the key that signed it."""
     found = get_object_or_404(Receipt, pk=pk, domain=domain)
     content = found.content
+    held = get_signature_service().find_held(domain, found.connection_ref)
     context: dict[str, Any] = {
         "receipt": found,
         "content": content,
-        "left": content["originals"]["left_as_they_are"],
+        "left": [
+            each | {"path": held.get(each["id"], "")} for each in content["originals"]["left_as_they_are"]
+        ],
         "at": {
             "authorised": _read(content["authorised"]["at"]),
             "asked_for": _read(content["asked_for"]["at"]),

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
 from django.db import transaction
 from django.urls import reverse
 
 from integrations.models import Connection, ConnectionState, NoticeKind
-from integrations.signature_service import LeftBehind, Restoration, Trouble
-from signatures.models import DeliveryRun, DeliveryRunState, DeliveryState, Placement
+from integrations.signature_service import LeftBehind, Restoration, Trouble, WrittenText
+from portal.models import Domain
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Placement
 
 from .placements import get_account_keys
 from .runs import CONFLICT_CODE, IDLE, get_disconnect_restore, get_owing, give_up
+from .texts import find_kept
+
+_JOB = re.compile(r"(delivery|restore) [0-9]{1,15}")
 
 
 def describe_restore(connection: Connection) -> Restoration:
@@ -40,6 +48,40 @@ def list_left_behind(connection: Connection) -> list[LeftBehind]:
         for delivery in run.deliveries.exclude(state=DeliveryState.DELIVERED)
     ]
     return sorted(left, key=lambda each: (each.email, each.remote_id))
+
+
+def find_written(domain: Domain, writes: Collection[tuple[str, str]]) -> dict[tuple[str, str], WrittenText]:
+    """Return (job, mailbox id) -> what was written, for those of the ledger's writes that are still known."""
+    runs = {int(job.split()[1]): job for job, _ in writes if _JOB.fullmatch(job)}
+    rows = Delivery.objects.filter(
+        run__domain=domain, run__in=runs, mailbox_remote_id__in={mailbox_id for _, mailbox_id in writes}
+    )
+    found = list(rows.only("run", "mailbox_remote_id", "mailbox_email", "rendered_sha256"))
+    paths = _find_paths(domain, found)
+    named = {
+        (runs[row.run_id], row.mailbox_remote_id): WrittenText(
+            row.mailbox_email, paths.get(row.rendered_sha256, "")
+        )
+        for row in found
+    }
+    return {write: text for write, text in named.items() if write in writes}
+
+
+def find_held(domain: Domain, connection_ref: str) -> dict[str, str]:
+    """Return mailbox id -> path of the page that shows what we wrote there last over this connection."""
+    last = Delivery.objects.filter(
+        run__domain=domain, run__connection=UUID(connection_ref), run__kind=DeliveryRun.Kind.DELIVER
+    )
+    last = last.filter(state=DeliveryState.DELIVERED).only("mailbox_remote_id", "rendered_sha256")
+    rows = {row.mailbox_remote_id: row for row in last.order_by("id")}
+    paths = _find_paths(domain, rows.values())
+    held = {mailbox_id: paths.get(row.rendered_sha256, "") for mailbox_id, row in rows.items()}
+    return {mailbox_id: path for mailbox_id, path in held.items() if path}
+
+
+def _find_paths(domain: Domain, rows: Iterable[Delivery]) -> dict[str, str]:
+    kept = find_kept(domain.pk, {row.rendered_sha256 for row in rows})
+    return {sha256: reverse("signatures:kept_text", args=[domain.name, sha256]) for sha256 in kept}
 
 
 def list_troubles(connection: Connection) -> list[Trouble]:

@@ -29,6 +29,12 @@ def find_texts(domain_id: int, digests: Iterable[str]) -> dict[str, str]:
     return found | {EMPTY_SHA256: ""} if EMPTY_SHA256 in wanted else found
 
 
+def find_kept(domain_id: int, digests: Iterable[str]) -> set[str]:
+    """Return those of the digests whose text is kept and can be looked at."""
+    rows = SignatureHtml.objects.filter(domain=domain_id, sha256__in=set(digests) - {""})
+    return set(rows.values_list("sha256", flat=True))
+
+
 def find_text(domain_id: int, sha256: str) -> str | None:
     """Return the text with this digest, '' for no signature, None where it is not kept."""
     return find_texts(domain_id, [sha256]).get(sha256)

@@ -15,6 +15,7 @@ from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.drift import check_sender
 from signatures.delivery.status import refresh_sender
+from signatures.delivery.texts import find_kept
 from signatures.forms.senders import OwnValuesForm, SenderFilters
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import Assignment, Delivery, Sender, Snapshot, Template
@@ -93,6 +94,8 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         sender_template_id=own,
         template_by_group=assigned,
     )
+    recent = Delivery.objects.filter(sender=sender).select_related("run", "template_version__template")
+    deliveries = list(recent.order_by("-id")[:RECENT_DELIVERIES])
     view = request.GET.get("view", "light")
     sources = get_field_sources(sender)
     return {
@@ -111,9 +114,8 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         "sources": [one for one in sources if one.value],
         "missing": [one for one in sources if not one.value],
         "mailboxes": _with_originals(domain, situation, mailboxes),
-        "deliveries": Delivery.objects.filter(sender=sender)
-        .select_related("run", "template_version__template")
-        .order_by("-id")[:RECENT_DELIVERIES],
+        "deliveries": deliveries,
+        "kept": find_kept(domain.pk, [one.rendered_sha256 for one in deliveries]),
     }
 
 

@@ -63,6 +63,7 @@ OBJECTS = {
     "banners/<int:pk>": "banner",
     "receipts/<int:pk>": "receipt",
     "results/<int:pk>": "campaign",
+    "signatures/<str:sha256>": "kept_text",
 }
 
 
@@ -149,7 +150,8 @@ def get_path(address: str, house: House, *, objects_of: House | None = None, mis
     source = objects_of or house
     path = address.replace("<str:domain>", house.domain.name)
     for part, field in OBJECTS.items():
-        value = MISSING if missing else str(getattr(source, field).pk)
+        found = getattr(source, field)
+        value = MISSING if missing else str(getattr(found, "sha256", found.pk))
         path = path.replace(part, part.partition("<")[0] + value)
     if "<path:content_type_id>" in path:  # the one model whose rows have a page of the portal
         path = path.replace("<path:content_type_id>", str(ContentType.objects.get_for_model(Domain).pk))

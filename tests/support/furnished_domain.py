@@ -14,6 +14,7 @@ from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Invitation, Membership, Role, User
 from signatures.authoring.templates import save_template
 from signatures.decisions.api_keys import make_key
+from signatures.delivery.digest import digest
 from signatures.models import (
     Assignment,
     AttributeLabel,
@@ -27,6 +28,7 @@ from signatures.models import (
     Group,
     RecipientList,
     Sender,
+    SignatureHtml,
     Template,
     TemplateVersion,
 )
@@ -54,6 +56,7 @@ class House:
     recipient_list: RecipientList
     label: AttributeLabel
     receipt: Receipt
+    kept_text: SignatureHtml
 
 
 # Forms that the pages of campaigns accept.
@@ -176,4 +179,7 @@ def furnish(name: str) -> House:
         recipient_list=recipient_list,
         label=label,
         receipt=receipt,
+        kept_text=SignatureHtml.objects.create(
+            domain=domain, sha256=digest(f"<p>{name}</p>"), html=f"<p>{name}</p>"
+        ),
     )

@@ -24,7 +24,7 @@ from integrations.crypto.signing import get_key
 from integrations.ledger.digests import digest_entry
 from integrations.ledger.pruning import get_limit, prune_chain
 from integrations.ledger.record import record_act
-from integrations.models import LedgerChain, LedgerEntry
+from integrations.models import LedgerChain, LedgerEntry, Mailbox, Person
 from portal.models import Role
 from tests.support.page_text import words_of
 
@@ -242,3 +242,37 @@ def test_a_long_ledger_is_read_a_page_at_a_time(export, monkeypatch):
     pages = [query for query in asked if "sequence" in query["sql"] and "LIMIT 4" in query["sql"]]
     assert len(pages) == 4
     assert verify(path)[-1] == "They are the whole chain up to that head."
+
+
+def test_mailboxes_are_named_beside_the_chain_and_each_entry_is_still_what_its_digest_says(
+    export, filled, connect, owner, write_entry
+):
+    connection = connect(filled, owner)
+    now = timezone.now()
+    common = {"connection": connection, "digest": "d", "changed_at": now}
+    Person.objects.create(remote_id="3", email="ana@acme.example", name="Ana Silva", **common)
+    Mailbox.objects.create(
+        remote_id="7", email="ana.s@acme.example", person_remote_id="3", read_at=now, **common
+    )
+    write_entry(
+        filled, action="call", endpoint="write_signature", method="PATCH", scope="mailboxes.all", verb="write",
+        object_ref="7", job="delivery 5", outcome="answered", connection_ref=str(connection.pk),
+    )  # fmt: skip
+
+    whole = zipfile.ZipFile(export())
+    table = zipfile.ZipFile(export("csv"))
+
+    entries = [json.loads(line) for line in whole.read("entries.jsonl").splitlines()]
+    assert all(digest_entry(entry) == entry["digest"] for entry in entries)
+    assert [json.loads(line) for line in whole.read("mailboxes.jsonl").splitlines()] == [
+        {
+            "connection_ref": str(connection.pk),
+            "mailbox": "ana.s@acme.example",
+            "mailbox_id": "7",
+            "person": "Ana Silva",
+        }
+    ]
+    rows = csv.DictReader(io.StringIO(table.read("entries.csv").decode("utf-8-sig")))
+    ours = [row for row in rows if row["connection_ref"] == str(connection.pk) and row["object_ref"] == "7"]
+    named = {(row["mailbox"], row["person"]) for row in ours}
+    assert named == {("ana.s@acme.example", "Ana Silva")}
