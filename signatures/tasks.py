@@ -8,7 +8,7 @@ from signatures.delivery.after_sync import follow_mirror
 from signatures.delivery.automatic import plan_automatic_delivery
 
 from .analytics import aggregation, spool_import
-from .delivery import deliver, planning, restore, sweep
+from .delivery import deliver, drift_policy, planning, restore, sweep
 from .delivery import retention as delivery_retention
 from .delivery.base import DeliveryBlocked
 from .models import DeliveryRun
@@ -23,9 +23,10 @@ def follow_sync(*, run_id: int) -> None:
     follow_mirror(run)
     if run.state != RunState.COMPLETE:
         return  # too much of Outreach is not known to write by ourselves
-    planned = plan_automatic_delivery(run.connection)
-    if planned is not None:
-        deliver_signatures(run_id=planned.pk)
+    for plan in (plan_automatic_delivery, drift_policy.follow_policies):
+        planned = plan(run.connection)
+        if planned is not None:
+            deliver_signatures(run_id=planned.pk)
 
 
 def plan_delivery(*, run_id: int) -> None:
@@ -58,6 +59,10 @@ def sweep_deliveries() -> None:
     for connection_id in sweep.list_owing_connections():
         enqueue("signatures.tasks.restore_signatures", connection_id=str(connection_id))
     sweep.end_orphaned_runs()
+    for connection in drift_policy.list_edited_connections():
+        replacing = drift_policy.follow_policies(connection)
+        if replacing is not None:
+            enqueue("signatures.tasks.deliver_signatures", run_id=replacing.pk)
     for run_id in sweep.list_unfollowed_syncs():
         enqueue("signatures.tasks.follow_sync", run_id=run_id)
 

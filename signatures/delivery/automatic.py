@@ -16,6 +16,7 @@ from django.utils import timezone
 from integrations.models import Connection
 from portal.models import Domain
 from signatures.models import (
+    AUTOMATIC,
     AutomaticDelivery,
     DeliveryRun,
     DeliveryRunState,
@@ -37,9 +38,6 @@ from .planning import drop_run, plan_delivery
 from .runs import start_delivery
 from .status import CHUNK
 
-AUTOMATIC = "schedule"
-"""Who started an automatic delivery, as its run and the ledger name it."""
-
 NEVER_ASKS = 5  # mailboxes: so few are carried whatever share of the domain they are
 
 
@@ -59,13 +57,7 @@ def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
     """
     domain = connection.domain
     release = get_live(domain)
-    if (
-        release is None
-        or not domain.automatic_delivery
-        or say_why_unwritable(connection)
-        or not _was_delivered_by_a_person(connection)
-        or _is_busy(connection)
-    ):
+    if release is None or not may_deliver(connection):
         return None
     due = find_due(connection, release)
     _plan_asking(domain, due)
@@ -83,6 +75,16 @@ def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
         return None
     _note_daily(domain)
     return started
+
+
+def may_deliver(connection: Connection) -> bool:
+    """Return whether anything may be delivered by itself now: it is on, allowed, began with a person, and none runs."""
+    return (
+        connection.domain.automatic_delivery
+        and not say_why_unwritable(connection)
+        and _was_delivered_by_a_person(connection)
+        and not _is_busy(connection)
+    )
 
 
 def find_due(connection: Connection, release: Release) -> Due:
@@ -131,7 +133,7 @@ def _list_changed(connection: Connection, release: Release) -> Iterator[Sender]:
         status__in=[MailboxStatus.PENDING, MailboxStatus.NEVER],
     )
     composers = {release.pk: Composer(connection.domain, get_content(release))}
-    takes_new = _has_reached_everybody(connection, release)
+    takes_new = has_reached_everybody(connection, release)
     last = 0
     while chunk := list(
         states.filter(sender__pk__gt=last)
@@ -147,14 +149,14 @@ def _list_changed(connection: Connection, release: Release) -> Iterator[Sender]:
             if placement is None:
                 is_due = takes_new and state.status == MailboxStatus.NEVER
             else:
-                is_due = _is_same_release(sender, placement, release, composers)
+                is_due = is_same_release(sender, placement, release, composers)
             if is_due:
                 last = sender.pk
                 yield sender
         last = chunk[-1].sender_id or last
 
 
-def _is_same_release(
+def is_same_release(
     sender: Sender, placement: Placement, release: Release, composers: dict[int, Composer]
 ) -> bool:
     """Return whether the live release gives this sender what the release that was delivered last gave."""
@@ -169,7 +171,7 @@ def _is_same_release(
     return live.get_release_part(sender) == earlier_part.get_release_part(sender)
 
 
-def _has_reached_everybody(connection: Connection, release: Release) -> bool:
+def has_reached_everybody(connection: Connection, release: Release) -> bool:
     """Return whether a person delivered the live release to the whole domain: then new people follow by themselves."""
     runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.DELIVER, release=release)
     return runs.filter(state=DeliveryRunState.COMPLETE).exclude(covers_until=None).exists()
@@ -178,7 +180,7 @@ def _has_reached_everybody(connection: Connection, release: Release) -> bool:
 def _plan_asking(domain: Domain, due: Due) -> None:
     """What needs a person is an open plan, made anew where it would be another one."""
     plans = DeliveryRun.objects.filter(
-        domain=domain, state=DeliveryRunState.PLANNED, started_by_label=AUTOMATIC
+        domain=domain, state=DeliveryRunState.PLANNED, started_by_label=AUTOMATIC, overwrites_edits=False
     )
     present = plans.first()
     planned = set() if present is None else set(present.deliveries.values_list("sender_id", flat=True))

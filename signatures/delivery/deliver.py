@@ -22,6 +22,7 @@ from signatures.releases.live import get_content, get_live
 
 from .base import GatewayLike, InPlace, OpenGateway, Placed, ReportProgress, RowDecision, Stop, Write
 from .digest import digest, reads_the_same
+from .drift_policy import get_replaceable
 from .executor import carry_out_run
 from .left_alone import end_exceptions, get_left_alone
 from .permission import say_why_unreadable, say_why_unwritable
@@ -75,9 +76,12 @@ class DeliveryStrategy:
     def __init__(self, run: DeliveryRun) -> None:
         self._run = run
         self._composer = Composer(run.domain, get_content(run.release))
+        self._replaceable: Mapping[str, str] = {}
 
     def why_stop(self, connection: Connection) -> Stop | None:
         """Return why nothing may be written now, or None; a newer release ends it."""
+        if self._run.follows_drift_policy and not connection.domain.automatic_delivery:
+            return Stop(DeliveryRunState.SKIPPED, "Automatic delivery was switched off meanwhile.")
         live = get_live(self._run.domain)
         if live is None or live.pk != self._run.release_id:
             return Stop(DeliveryRunState.SKIPPED, f"{live or 'Another release'} was published meanwhile.")
@@ -101,6 +105,8 @@ class DeliveryStrategy:
         placements = get_placements(self._run.connection, ids)
         snapshots = get_snapshots(self._run.connection, ids)
         left_alone = {} if self._run.overwrites_left_alone else get_left_alone(self._run.connection, ids)
+        if self._run.follows_drift_policy:
+            self._replaceable = get_replaceable(self._run.connection, ids)
         return [
             LEFT_ALONE
             if row.mailbox_remote_id in left_alone
@@ -140,11 +146,17 @@ class DeliveryStrategy:
             return InPlace(
                 composed.rendered.sha256, mailbox.signature_html, composed.version_id, was_ours, has_banner
             )
-        if not self._run.overwrites_edits and self._was_edited(row, mailbox, placement, snapshot):
+        if not self._may_overwrite(row, mailbox) and self._was_edited(row, mailbox, placement, snapshot):
             return EDITED
         return Write(
             row, composed.rendered.html, mailbox.signature_html, composed.version_id, has_banner=has_banner
         )
+
+    def _may_overwrite(self, row: Delivery, mailbox: MailboxRecord) -> bool:
+        """Return whether this run overwrites an edit; a policy's only the one whose grace period is over now."""
+        if self._run.follows_drift_policy:
+            return self._replaceable.get(row.mailbox_remote_id) == digest(mailbox.signature_html)
+        return self._run.overwrites_edits
 
     def _was_edited(
         self, row: Delivery, mailbox: MailboxRecord, placement: Placement | None, snapshot: Snapshot | None

@@ -10,15 +10,13 @@ from integrations.sync import runs
 from integrations.sync.mirror import in_batches
 from integrations.sync.one_person import read_mailboxes
 from portal.models import Domain
-from signatures.models import MailboxState, MailboxStatus, Placement, Sender, Snapshot
+from signatures.models import HAND_EDITS, MailboxState, Placement, Sender, Snapshot
 
 from .after_sync import follow_mirror
 from .base import DeliveryBlocked
 from .permission import say_why_unreadable
 from .placements import get_account_keys
 from .status import refresh_sender
-
-HAND_EDITS = (MailboxStatus.EDITED, MailboxStatus.EMPTIED)
 
 
 @dataclass(frozen=True, slots=True)

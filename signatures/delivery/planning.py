@@ -16,6 +16,7 @@ from integrations.connection.lifecycle import get_connection
 from portal.leases import Lease, LeaseLost, is_free
 from portal.models import Domain, User
 from signatures.models import (
+    HAND_EDITS,
     Delivery,
     DeliveryRun,
     DeliveryRunState,
@@ -43,8 +44,8 @@ LEFT_ALONE = Refusal(
     "This mailbox is left alone: its original was restored, or an edit in Outreach was kept.",
 )
 OTHER_RUN_CODE = "in_other_run"
+CHOSEN_BY = {"senders": "sender__in", "mailboxes": "mailbox__remote_id__in"}
 IN_PLACE = (MailboxStatus.UP_TO_DATE, MailboxStatus.ALTERED)
-HAND_EDITS = (MailboxStatus.EDITED, MailboxStatus.EMPTIED)
 
 
 @dataclass(slots=True)
@@ -75,13 +76,14 @@ def plan_delivery(
     overwrite_left_alone: bool = False,
     sender_ids: Sequence[int] | None = None,
     group_ids: Sequence[int] = (),
+    mailbox_ids: Sequence[str] | None = None,
     first: int | None = None,
 ) -> DeliveryRun:
     """Return a planned run: a row for each mailbox that would change or cannot, and counts of the rest.
 
-    Compares with the live release. sender_ids, group_ids: only these; neither for the whole domain, which replaces
-    its earlier plans. first: so many mailboxes at most. overwrite_left_alone: also mailboxes that were restored,
-    or whose edit was kept. Calls nobody.
+    Compares with the live release. sender_ids, group_ids, mailbox_ids (Outreach's): only these; none of them for
+    the whole domain, which replaces its earlier plans. first: so many mailboxes at most. overwrite_left_alone:
+    also mailboxes that were restored, or whose edit was kept. Calls nobody.
     Raises: DeliveryBlocked.
     """
     run = open_plan(
@@ -90,13 +92,17 @@ def plan_delivery(
         by=by,
         overwrite_edits=overwrite_edits,
         overwrite_left_alone=overwrite_left_alone,
-        scope=make_scope(sender_ids=sender_ids, group_ids=group_ids, first=first),
+        scope=make_scope(sender_ids=sender_ids, group_ids=group_ids, mailbox_ids=mailbox_ids, first=first),
     )
     return fill_plan(run.pk) or run
 
 
 def make_scope(
-    *, sender_ids: Sequence[int] | None = None, group_ids: Sequence[int] = (), first: int | None = None
+    *,
+    sender_ids: Sequence[int] | None = None,
+    group_ids: Sequence[int] = (),
+    mailbox_ids: Sequence[str] | None = None,
+    first: int | None = None,
 ) -> dict[str, Any]:
     """Return whom a delivery is for, as its run keeps it; {} for everybody."""
     scope: dict[str, Any] = {}
@@ -104,6 +110,8 @@ def make_scope(
         scope["senders"] = sorted(sender_ids)
     if group_ids:
         scope["groups"] = sorted(group_ids)
+    if mailbox_ids is not None:
+        scope["mailboxes"] = sorted(mailbox_ids)
     if first is not None:
         scope["first"] = first
     return scope
@@ -213,16 +221,17 @@ def plan_chunks(run: DeliveryRun) -> Iterator[Plan]:
 
 
 def _list_states(run: DeliveryRun) -> Iterator[QuerySet[MailboxState]]:
-    """Yield the states of the mailboxes that the run's scope names, of at most 500 chosen senders at a time."""
+    """Yield the states of the mailboxes that the run's scope names, of at most 500 that were chosen at a time."""
     states = MailboxState.objects.filter(mailbox__connection=run.connection, mailbox__retired_at=None)
     if "groups" in run.scope:
         states = states.filter(sender__group__in=run.scope["groups"])
-    if "senders" not in run.scope:
+    chosen = next((name for name in CHOSEN_BY if name in run.scope), None)
+    if chosen is None:
         yield states
         return
-    ordered = sorted(set(run.scope["senders"]))
+    ordered = sorted(set(run.scope[chosen]))
     for start in range(0, len(ordered), CHUNK):
-        yield states.filter(sender__in=ordered[start : start + CHUNK])
+        yield states.filter(**{CHOSEN_BY[chosen]: ordered[start : start + CHUNK]})
 
 
 def _plan_states(run: DeliveryRun, states: QuerySet[MailboxState]) -> Iterator[Plan]:

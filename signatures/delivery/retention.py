@@ -9,9 +9,7 @@ from django.db.models import Max, Q, QuerySet
 
 from integrations.models import ConnectionState
 from portal.batches import BATCH, get_days, get_limit
-from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
-
-from .automatic import AUTOMATIC
+from signatures.models import AUTOMATIC, Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 
 FINISHED = (DeliveryRunState.COMPLETE, DeliveryRunState.FAILED, DeliveryRunState.SKIPPED)
 DELIVERS = Q(run__kind=DeliveryRun.Kind.DELIVER)

@@ -20,6 +20,7 @@ from integrations.models import Connection, Mailbox
 from portal.db import update_rows
 from portal.models import Domain
 from signatures.models import (
+    HAND_EDITS,
     Delivery,
     DeliveryState,
     Following,
@@ -369,6 +370,7 @@ STORED = [
     "version_id",
     "rendered_from",
     "rendered_sha256",
+    "held_sha256",
 ]
 
 
@@ -384,13 +386,15 @@ def _store(connection: Connection, compared: Iterable[Compared]) -> int:
             "version_id": rendering.version_id if rendering else None,
             "rendered_from": rendering.made_from if rendering else "",
             "rendered_sha256": rendering.sha256 if rendering else "",
+            "held_sha256": digest(each.facts.mailbox.signature_html),
         }
         state = each.state
         if state is None:
             mailbox = each.facts.mailbox
             new.append(MailboxState(mailbox=mailbox, domain_id=connection.domain_id, since=now, **values))
         elif any(getattr(state, name) != value for name, value in values.items()):
-            values["since"] = state.since if state.status == each.status else now
+            is_same_edit = state.held_sha256 in ("", values["held_sha256"]) or each.status not in HAND_EDITS
+            values["since"] = state.since if state.status == each.status and is_same_edit else now
             for name, value in values.items():
                 setattr(state, name, value)
             old.append(state)

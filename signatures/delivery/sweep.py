@@ -10,10 +10,9 @@ from django.utils import timezone
 
 from integrations.models import Connection, ConnectionState, DisconnectStep
 from portal.leases import is_free
-from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
+from signatures.models import AUTOMATIC, UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
 
 from .after_sync import get_unfollowed_sync
-from .automatic import AUTOMATIC
 from .planning import drop_run
 from .runs import get_disconnect_restore, give_up, is_due
 

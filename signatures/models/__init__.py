@@ -5,6 +5,7 @@ from .audience import AttributeLabel, AudienceTally, RecipientList, RecipientLis
 from .campaign import Banner, BannerImage, BannerPlace, Campaign, CampaignRevision
 from .decision import Decision, DecisionKey
 from .delivery import (
+    AUTOMATIC,
     UNFINISHED_DELIVERY,
     Delivery,
     DeliveryRun,
@@ -15,7 +16,7 @@ from .delivery import (
     Snapshot,
 )
 from .delivery_settings import DeliverySettings
-from .mailbox import LeftAlone, LeftAloneWhy, MailboxState, MailboxStatus
+from .mailbox import HAND_EDITS, LeftAlone, LeftAloneWhy, MailboxDay, MailboxState, MailboxStatus
 from .mailgateway import MailReceipt
 from .recipient import KnownRecipient, LookupShare, RecipientPrivacy, VariableTest
 from .release import DraftEdit, Release, ReleaseState, SignatureHtml, ValueDraft
@@ -23,6 +24,8 @@ from .sender import Assignment, AutomaticDelivery, Brand, DriftPolicy, Group, Se
 from .template import Template, TemplateVersion
 
 __all__ = [
+    "AUTOMATIC",
+    "HAND_EDITS",
     "UNFINISHED_DELIVERY",
     "Assignment",
     "AttributeLabel",
@@ -56,6 +59,7 @@ __all__ = [
     "LeftAloneWhy",
     "LookupShare",
     "MailReceipt",
+    "MailboxDay",
     "MailboxState",
     "MailboxStatus",
     "Placement",

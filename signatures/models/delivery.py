@@ -88,13 +88,17 @@ class DeliveryRunState(models.TextChoices):
     SKIPPED = "skipped", "Skipped"
 
 
+AUTOMATIC = "schedule"
+"""Who started an automatic delivery, as its run and the ledger name it."""
+
 UNFINISHED_DELIVERY = (DeliveryRunState.QUEUED, DeliveryRunState.RUNNING, DeliveryRunState.WAITING)
 
 
 class DeliveryRun(models.Model):
     """One delivery to a domain's mailboxes, planned first, then carried out, in one go or in stages.
 
-    scope: whom it was planned for; {} for everybody, else "groups" and "senders" (ids) and "first" (mailboxes).
+    scope: whom it was planned for; {} for everybody, else "groups", "senders" and "mailboxes"
+    (ids) and "first" (mailboxes).
     stages: sizes of its stages, the last one None for everybody left; [] for one go.
     """
 
@@ -179,6 +183,11 @@ class DeliveryRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk} for {self.domain.name}"
+
+    @property
+    def follows_drift_policy(self) -> bool:
+        """Whether groups' policies asked for it: no other delivery overwrites edits without a person."""
+        return self.overwrites_edits and self.started_by_label == AUTOMATIC
 
     @property
     def job_label(self) -> str:

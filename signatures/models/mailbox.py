@@ -30,13 +30,17 @@ class MailboxState(models.Model):
 
     rendered_from: digest of all that the rendering was made from, so that nothing is rendered twice.
     rendered_sha256: digest of the rendering; '' where the release renders nothing for this sender.
+    held_sha256: digest of what the mailbox held when it was compared. reported_sha256: of the edit that a digest
+    mail told of.
     """
 
     mailbox = models.OneToOneField(Mailbox, on_delete=models.CASCADE, primary_key=True, related_name="state")
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
     sender = models.ForeignKey(Sender, null=True, on_delete=models.CASCADE, related_name="mailbox_states")
     status = models.CharField(max_length=16, choices=MailboxStatus.choices)
-    since = models.DateTimeField(default=timezone.now, help_text="When the status last changed.")
+    since = models.DateTimeField(
+        default=timezone.now, help_text="When the status, or what was edited, last changed."
+    )
     reason_code = models.CharField(max_length=32, blank=True)
     reason = models.TextField(blank=True, help_text="Why somebody is needed, as a sentence.")
     version_id = models.BigIntegerField(
@@ -44,6 +48,8 @@ class MailboxState(models.Model):
     )
     rendered_from = models.CharField(max_length=64, blank=True)
     rendered_sha256 = models.CharField(max_length=64, blank=True)
+    held_sha256 = models.CharField(max_length=64, blank=True)
+    reported_sha256 = models.CharField(max_length=64, blank=True)
     attempted_at = models.DateTimeField(
         null=True, help_text="When the last write was refused; empty for none."
     )
@@ -65,6 +71,29 @@ class MailboxState(models.Model):
     def is_attempt(self) -> bool:
         """Whether the reason is what Outreach answered to the last write."""
         return self.attempted_at is not None and self.reason_code == self.attempt_code
+
+
+HAND_EDITS = (MailboxStatus.EDITED, MailboxStatus.EMPTIED)
+
+
+class MailboxDay(models.Model):
+    """How many of a domain's mailboxes had each status when one day ended, or last on the present one.
+
+    day: in the domain's time zone. counts: MailboxStatus -> number; statuses of none are left out.
+    """
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    counts = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["day"]
+        verbose_name = "day of mailboxes"
+        verbose_name_plural = "days of mailboxes"
+        constraints = [models.UniqueConstraint(fields=["domain", "day"], name="one_row_per_day")]
+
+    def __str__(self) -> str:
+        return f"mailboxes of {self.domain} on {self.day}"
 
 
 class LeftAloneWhy(models.TextChoices):

@@ -13,12 +13,11 @@ from django.utils import timezone
 
 from integrations.models import Mailbox
 from portal.models import Role
-from signatures.delivery.automatic import AUTOMATIC
 from signatures.delivery.drift import check_drift
 from signatures.delivery.placements import was_written_by_us
 from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.retention import remove_old_deliveries
-from signatures.models import Delivery, DeliveryRun, Placement, Snapshot
+from signatures.models import AUTOMATIC, Delivery, DeliveryRun, Placement, Snapshot
 from signatures.senders.mailbox_status import get_mailboxes
 from signatures.tasks import remove_old_deliveries as task
 from tests.support.deliveries import get_held
