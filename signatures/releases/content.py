@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -146,6 +146,22 @@ def list_changed_keys(live: ReleaseContent, draft: ReleaseContent) -> list[str]:
     if _order(live, common) != _order(draft, common):
         keys.append(ORDER)
     return keys + [f"person:{id}" for id in list_differing(live.people, draft.people)]
+
+
+def digest_part(content: ReleaseContent, key: str, values: Iterable[tuple[str, str]] = ()) -> str:
+    """Return what tells one state of a changed thing from a later one. values: (field, value) of a sender's drafts."""
+    kind, _, id = key.partition(":")
+    pk = int(id or 0)
+    part: Any = {
+        "template": lambda: content.templates.get(pk),
+        BRAND: lambda: dict(content.company),
+        BANNER: lambda: dict(content.banner),
+        "group": lambda: repr(content.group_by_id.get(pk)),
+        ORDER: lambda: [group.id for group in content.groups],
+        "person": lambda: content.people.get(pk),
+        "values": lambda: sorted(values),
+    }[kind]()
+    return digest_json({key: part})[:16]
 
 
 def merge(live: ReleaseContent, draft: ReleaseContent, keys: Collection[str]) -> ReleaseContent:

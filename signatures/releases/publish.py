@@ -15,7 +15,7 @@ from portal.models import Domain, User
 from signatures.models import Release, ReleaseState, Template, ValueDraft
 from signatures.senders.values import apply_value_drafts
 
-from .content import ReleaseContent, list_changed_keys, merge
+from .content import ReleaseContent, digest_part, list_changed_keys, merge
 from .draft import build_draft
 from .live import get_content, get_live
 
@@ -43,12 +43,14 @@ def publish(
     by: User | None = None,
     actor: str,
     publish_at: datetime | None = None,
+    seen: Mapping[str, str] | None = None,
     rollout: Mapping[str, Any] | None = None,
 ) -> Release:
     """Make a release of the drafts with these keys and make it live; the other drafts stay drafts.
 
-    keys: None for every draft. publish_at: when it goes live, in the future; None for now. rollout: how it is to
-    be rolled out, for whoever carries a scheduled one out. No mailbox changes by this.
+    keys: None for every draft. publish_at: when it goes live, in the future; None for now. seen: key -> digest of
+    what the person chose, refused where it was edited since. rollout: how it is to be rolled out, for whoever
+    carries a scheduled one out. No mailbox changes by this.
     Raises: PublishRefused, and nothing was published.
     """
     with transaction.atomic():
@@ -62,7 +64,9 @@ def publish(
             )
         if not chosen and live is not None:
             raise PublishRefused("Nothing was chosen, so nothing was published.")
-        content = merge(get_content(live), build_draft(domain), chosen)
+        draft, values = build_draft(domain), _read_values(domain, chosen)
+        _refuse_unseen(draft, values, seen or {})
+        content = merge(get_content(live), draft, chosen)
         _refuse_unusable(content)
         release = _create(
             domain,
@@ -71,7 +75,7 @@ def publish(
             published_by=by,
             published_by_label=actor,
             publish_at=publish_at,
-            rollout={**(rollout or {}), "values": _read_values(domain, chosen)},
+            rollout={**(rollout or {}), "values": values},
         )
         return release if publish_at is not None else go_live(release)
 
@@ -155,6 +159,31 @@ def list_due_releases() -> list[int]:
     """Return ids of scheduled releases whose time has come, oldest first."""
     due = Release.objects.filter(state=ReleaseState.SCHEDULED, publish_at__lte=timezone.now())
     return list(due.order_by("publish_at", "pk").values_list("pk", flat=True))
+
+
+def list_unstarted_rollouts() -> list[int]:
+    """Return ids of scheduled releases that went live and whose rollout nobody started or took over yet."""
+    live = Release.objects.filter(state=ReleaseState.LIVE, publish_at__isnull=False, rollout_at=None)
+    return list(live.order_by("published_at", "pk").values_list("pk", flat=True))
+
+
+def settle_rollout(release: Release, *, cause: str = "") -> bool:
+    """Take a scheduled release's rollout, which only the first one can; return whether it was taken.
+
+    cause: why it is left to a person; '' where it is started.
+    """
+    unsettled = Release.objects.filter(pk=release.pk, rollout_at=None)
+    return unsettled.update(rollout_at=timezone.now(), rollout_cause=cause) == 1
+
+
+def _refuse_unseen(draft: ReleaseContent, values: list[dict[str, Any]], seen: Mapping[str, str]) -> None:
+    for key, digest in seen.items():
+        sender = key.removeprefix("values:")
+        typed = [(one["field"], one["value"]) for one in values if str(one["sender"]) == sender]
+        if digest_part(draft, key, typed) != digest:
+            raise PublishRefused(
+                "What you chose was edited since you saw it. Nothing was published; review the changes again."
+            )
 
 
 def _refuse_unusable(content: ReleaseContent) -> None:

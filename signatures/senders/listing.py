@@ -110,16 +110,17 @@ def find_people(domain: Domain, words: str) -> QuerySet[Sender]:
     for exact in (senders.filter(email__iexact=whole), senders.filter(name__iexact=whole)):
         if not whole or exact.exists():
             return exact
-    return _with_words(senders, words)
+    return with_words(senders, words)
 
 
 def suggest_senders(domain: Domain, words: str = "") -> QuerySet[Sender]:
     """Return at most twenty active senders whose name or address holds all of the words, by name."""
     senders = Sender.objects.filter(domain=domain, is_active=True).only("name", "email")
-    return _with_words(senders, words).order_by("name", "pk")[:MOST_SUGGESTED]
+    return with_words(senders, words).order_by("name", "pk")[:MOST_SUGGESTED]
 
 
-def _with_words(senders: QuerySet[Sender], words: str) -> QuerySet[Sender]:
+def with_words(senders: QuerySet[Sender], words: str) -> QuerySet[Sender]:
+    """Return those of the senders whose name or address holds all of the words."""
     for word in words[:255].split()[:6]:
         senders = senders.filter(Q(name__icontains=word) | Q(email__icontains=word))
     return senders

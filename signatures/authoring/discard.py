@@ -1,0 +1,115 @@
+"""Discard: puts drafts back to what the live release says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.ledger.record import record_act
+from portal.models import Domain
+from signatures.models import (
+    Assignment,
+    BannerPlace,
+    Brand,
+    DraftEdit,
+    Group,
+    Sender,
+    Template,
+    TemplateVersion,
+    ValueDraft,
+)
+from signatures.releases.content import BANNER, BANNER_FIELDS, BRAND, ORDER, ReleaseContent
+from signatures.releases.live import get_live_content
+from signatures.releases.publish import list_drafts
+from signatures.senders.groups import reorder_groups
+
+from .templates import assign_template
+
+
+class DiscardRefused(Exception):
+    """Nothing was discarded; the message says why to a person."""
+
+
+@transaction.atomic
+def discard_drafts(domain: Domain, keys: Collection[str], *, actor: str) -> int:
+    """Put these drafts back to the live release; return how many are drafts no longer.
+
+    Teams that came, went or were renamed in Outreach stay drafts, and so does the recipient variable, which has
+    a page of its own. A template that was never published is archived. Raises: DiscardRefused.
+    """
+    Domain.objects.select_for_update().get(pk=domain.pk)  # nobody publishes meanwhile
+    before = set(list_drafts(domain))
+    if not set(keys) <= before:
+        raise DiscardRefused("Some of these were published or undone meanwhile. Nothing was discarded.")
+    live = get_live_content(domain)
+    for key in keys:
+        _discard(domain, live, key, actor)
+    _refuse_orphans(domain)
+    left = set(list_drafts(domain))
+    DraftEdit.objects.filter(domain=domain, key__in=set(keys) - left).delete()
+    gone = len(before) - len(left)
+    record_act("drafts discarded", domain=domain, actor_label=actor, detail=", ".join(sorted(keys))[:1000])
+    return gone
+
+
+def _discard(domain: Domain, live: ReleaseContent, key: str, actor: str) -> None:
+    kind, _, id = key.partition(":")
+    pk = int(id or 0)
+    if kind == "template":
+        _put_template_back(domain, pk, live.templates.get(pk))
+    elif kind == BRAND:
+        Brand.objects.update_or_create(domain=domain, defaults=dict(live.company))
+    elif kind == BANNER:
+        fields = {
+            name: live.banner[name] for name in BANNER_FIELDS if name != "variable" and name in live.banner
+        }
+        BannerPlace.objects.update_or_create(domain=domain, defaults=fields)
+        BannerPlace.objects.touch(domain)
+    elif kind == "group":
+        group, released = Group.objects.filter(domain=domain, pk=pk).first(), live.group_by_id.get(pk)
+        if group is not None:
+            _put_assignment_back(domain, released.template_id if released else None, actor, group=group)
+    elif kind == "person":
+        sender = Sender.objects.filter(domain=domain, pk=pk).first()
+        if sender is not None:
+            _put_assignment_back(domain, live.people.get(pk), actor, sender=sender)
+    elif kind == ORDER:
+        known = set(Group.objects.filter(domain=domain, is_default=False).values_list("pk", flat=True))
+        order = [group.id for group in live.groups if group.id in known]
+        reorder_groups(domain, order, actor=actor)
+    else:
+        ValueDraft.objects.filter(sender__domain=domain, sender=pk).delete()
+
+
+def _put_template_back(domain: Domain, pk: int, version_id: int | None) -> None:
+    templates = Template.objects.filter(domain=domain, pk=pk)
+    if version_id is None:
+        templates.update(archived_at=timezone.now())
+    elif TemplateVersion.objects.filter(pk=version_id, template=pk).exists():
+        templates.update(current=version_id, archived_at=None)
+
+
+def _put_assignment_back(
+    domain: Domain,
+    template_id: int | None,
+    actor: str,
+    *,
+    group: Group | None = None,
+    sender: Sender | None = None,
+) -> None:
+    template = Template.objects.filter(domain=domain, pk=template_id or 0).first()
+    assign_template(domain, template=template, group=group, sender=sender, actor=actor)
+
+
+def _refuse_orphans(domain: Domain) -> None:
+    """A template that goes must not be what another draft assigns."""
+    orphans = Assignment.objects.filter(domain=domain, template__archived_at__isnull=False)
+    for orphan in orphans.select_related("template", "group", "sender").exclude(
+        group__archived_at__isnull=False
+    )[:1]:
+        raise DiscardRefused(
+            f"“{orphan.group or orphan.sender}” is assigned “{orphan.template}” in another draft. "
+            "Discard both, or neither. Nothing was discarded."
+        )

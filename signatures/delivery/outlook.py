@@ -1,0 +1,102 @@
+"""Outlook: how many mailboxes a release that is not live yet would change, from their stored status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+
+from integrations.models import Connection
+from signatures.models import MailboxState, MailboxStatus, Sender
+from signatures.releases.candidate import Candidate
+from signatures.releases.reach import Audience, find_touched
+
+from .planning import HAND_EDITS, IN_PLACE
+from .status import Compared, Comparison, say_why_closed
+
+RENDERED_AT_ONCE = 1_000  # senders; for more, a page says an upper bound
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Mailboxes of active senders. is_bound: `change` counts also those whose signature may turn out the same."""
+
+    change: int = 0
+    unchanged: int = 0
+    edited: int = 0
+    blocked: int = 0
+    left_alone: int = 0
+    is_bound: bool = False
+
+    @property
+    def total(self) -> int:
+        return self.change + self.unchanged + self.edited + self.blocked + self.left_alone
+
+
+def foresee(connection: Connection | None, candidate: Candidate, audiences: list[Audience]) -> Outlook:
+    """Return what delivering the candidate to everybody would do. Stores nothing, calls nobody.
+
+    Up to 1,000 senders are rendered; above that, every mailbox whose release or values differ counts as changing.
+    """
+    if connection is None:
+        return Outlook()
+    if Sender.objects.filter(domain=candidate.domain).count() <= RENDERED_AT_ONCE:
+        return _make(_render(connection, candidate))
+    return _make(_bound(connection, candidate, audiences), is_bound=True)
+
+
+def _make(counts: Counter[str], *, is_bound: bool = False) -> Outlook:
+    return Outlook(
+        change=counts["change"],
+        unchanged=counts["unchanged"],
+        edited=counts["edited"],
+        blocked=counts["blocked"],
+        left_alone=counts["left_alone"],
+        is_bound=is_bound,
+    )
+
+
+def _render(connection: Connection, candidate: Candidate) -> Counter[str]:
+    comparison = Comparison(connection, candidate.content)
+    counts: Counter[str] = Counter()
+    senders = Sender.objects.filter(person__connection=connection).select_related("person")
+    for compared in comparison.compare([candidate.give_values(sender) for sender in senders]):
+        if compared.status != MailboxStatus.INACTIVE:
+            counts[_foresee_mailbox(compared)] += 1
+    return counts
+
+
+def _foresee_mailbox(compared: Compared) -> str:
+    if compared.status in (*IN_PLACE, MailboxStatus.LEFT_ALONE, *HAND_EDITS):
+        return _name(compared.status)
+    facts = compared.facts
+    closed = facts.sender and say_why_closed(facts.sender, facts.mailbox.is_editable)
+    refused = facts.rendering is not None and facts.rendering.refusal is not None
+    return "blocked" if closed or refused else "change"
+
+
+def _bound(connection: Connection, candidate: Candidate, audiences: list[Audience]) -> Counter[str]:
+    touched = find_touched(audiences, candidate.before, candidate.content, candidate.chosen_values)
+    theirs = Q(sender__in=Sender.objects.filter(touched, domain=candidate.domain))
+    states = MailboxState.objects.filter(mailbox__connection=connection, mailbox__retired_at=None).order_by()
+    everyone = Counter(dict(states.values_list("status").annotate(number=Count("pk"))))
+    changing = Counter(dict(states.filter(theirs).values_list("status").annotate(number=Count("pk"))))
+    counts: Counter[str] = Counter()
+    for status, number in everyone.items():
+        moved = changing[status] if status in IN_PLACE else 0
+        counts["change"] += moved
+        if status != MailboxStatus.INACTIVE:
+            counts[_name(status)] += number - moved
+    return counts
+
+
+def _name(status: str) -> str:
+    """Return the figure that a stored status counts for."""
+    if status in IN_PLACE:
+        return "unchanged"
+    if status in HAND_EDITS:
+        return "edited"
+    return {MailboxStatus.LEFT_ALONE: "left_alone", MailboxStatus.ACTION_NEEDED: "blocked"}.get(
+        MailboxStatus(status), "change"
+    )

@@ -1,0 +1,67 @@
+"""Candidate: what publishing the chosen drafts of a domain would make live."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+from portal.models import Domain
+from signatures.models import Release, Sender, ValueDraft
+
+from .content import ReleaseContent, list_changed_keys, merge
+from .draft import build_draft
+from .live import get_content, get_live
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """live: the present release, or None. keys: of all drafts. chosen: of those that are to be published."""
+
+    domain: Domain
+    live: Release | None
+    before: ReleaseContent
+    draft: ReleaseContent
+    keys: tuple[str, ...]
+    chosen: tuple[str, ...]
+    values: tuple[ValueDraft, ...]
+
+    @cached_property
+    def content(self) -> ReleaseContent:
+        """The content that would be live."""
+        return merge(self.before, self.draft, self.chosen)
+
+    @cached_property
+    def chosen_values(self) -> dict[int, dict[str, str]]:
+        """Sender id -> field -> value, of the chosen drafts of values."""
+        chosen: dict[int, dict[str, str]] = {}
+        for draft in self.values:
+            if f"values:{draft.sender_id}" in self.chosen:
+                chosen.setdefault(draft.sender_id, {})[draft.field] = draft.value
+        return chosen
+
+    @cached_property
+    def missing(self) -> list[tuple[str, ...]]:
+        """Drafts that need each other and are only chosen in part: each the keys that belong together."""
+        needed = []
+        for template_id, users in self.content.list_unpublished_templates().items():
+            keys = (f"template:{template_id}", *users)
+            needed.append(tuple(key for key in keys if key in self.keys))
+        return needed
+
+    def give_values(self, sender: Sender) -> Sender:
+        """Return the sender as the chosen values would make them; nothing is stored."""
+        own = {**sender.own_values, **self.chosen_values.get(sender.pk, {})}
+        sender.own_values = {name: text for name, text in own.items() if text}
+        return sender
+
+
+def build_candidate(domain: Domain, *, leave: Collection[str] = ()) -> Candidate:
+    """Return every draft of the domain as the next release, but for those left out by their keys."""
+    live = get_live(domain)
+    before, draft = get_content(live), build_draft(domain)
+    values = tuple(ValueDraft.objects.filter(sender__domain=domain).order_by("sender", "field"))
+    senders = dict.fromkeys(draft.sender_id for draft in values)
+    keys = (*list_changed_keys(before, draft), *(f"values:{id}" for id in senders))
+    chosen = tuple(key for key in keys if key not in leave)
+    return Candidate(domain, live, before, draft, keys, chosen, values)

@@ -1,0 +1,231 @@
+"""Changes: what one content changes against another, thing by thing, with its differences and who edited it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from portal.models import Domain
+from signatures.models import BannerPlace, Brand, DraftEdit, Sender, Template, TemplateVersion, ValueDraft
+from signatures.rendering.fields import FIELD_BY_NAME
+
+from .content import (
+    BANNER,
+    BANNER_FIELDS,
+    BRAND,
+    COMPANY_FIELDS,
+    ORDER,
+    ReleaseContent,
+    ReleasedGroup,
+    digest_part,
+)
+from .differences import Difference, change_text, list_line_differences, replace_value
+
+INHERITED = "Inherited (default)"
+KINDS = {
+    "template": "Template",
+    BRAND: "Brand",
+    BANNER: "Banner",
+    "group": "Group",
+    ORDER: "Groups",
+    "person": "Assignment",
+    "values": "Values",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that differs. digest: tells one draft of it from a later one. url: the page on which it is edited."""
+
+    key: str
+    digest: str
+    title: str
+    note: str
+    differences: list[Difference]
+    url: str
+    edited_by: str = ""
+    edited_at: datetime | None = None
+
+    @property
+    def kind(self) -> str:
+        return KINDS[self.key.partition(":")[0]]
+
+
+def describe_changes(
+    domain: Domain,
+    before: ReleaseContent,
+    after: ReleaseContent,
+    keys: Collection[str],
+    values: Collection[ValueDraft] = (),
+) -> list[Change]:
+    """Return what each of these keys stands for, in their order; six queries for any number of them.
+
+    values: the drafts of values that the keys name, with their sender.
+    """
+    describer = _Describer(domain, before, after, keys, values)
+    return [describer.describe(key) for key in keys]
+
+
+class _Describer:
+    def __init__(
+        self,
+        domain: Domain,
+        before: ReleaseContent,
+        after: ReleaseContent,
+        keys: Collection[str],
+        values: Collection[ValueDraft],
+    ) -> None:
+        self._domain, self._before, self._after = domain, before, after
+        self._edits = {edit.key: edit for edit in DraftEdit.objects.filter(domain=domain, key__in=keys)}
+        self._templates = dict(Template.objects.filter(domain=domain).values_list("pk", "name"))
+        self._versions = self._load_versions(keys)
+        people = {int(key.partition(":")[2]) for key in keys if key.startswith(("person:", "values:"))}
+        self._people = Sender.objects.filter(domain=domain).in_bulk(people) if people else {}
+        self._values: dict[int, list[ValueDraft]] = {}
+        for draft in values:
+            self._values.setdefault(draft.sender_id, []).append(draft)
+
+    def _load_versions(self, keys: Collection[str]) -> Mapping[int, TemplateVersion]:
+        ids = {int(key.partition(":")[2]) for key in keys if key.startswith("template:")}
+        wanted = {content.templates.get(id) for content in (self._before, self._after) for id in ids}
+        versions = TemplateVersion.objects.filter(template__domain=self._domain).defer("compiled_html")
+        return versions.in_bulk([pk for pk in wanted if pk is not None])
+
+    def describe(self, key: str) -> Change:
+        kind, _, id = key.partition(":")
+        describe = {
+            "template": self._describe_template,
+            BRAND: self._describe_brand,
+            BANNER: self._describe_banner,
+            "group": self._describe_group,
+            ORDER: self._describe_order,
+            "person": self._describe_person,
+            "values": self._describe_values,
+        }[kind]
+        return describe(key, int(id or 0))
+
+    def _make(
+        self, key: str, title: str, note: str, differences: list[Difference], page: str, id: int = 0
+    ) -> Change:
+        drafts = self._values.get(id, []) if key.startswith("values:") else []
+        last = max(drafts, key=lambda draft: draft.edited_at) if drafts else self._edits.get(key)
+        return Change(
+            key,
+            digest_part(self._after, key, [(draft.field, draft.value) for draft in drafts]),
+            title,
+            note,
+            differences,
+            reverse(f"signatures:{page}", args=[self._domain.name, id] if id else [self._domain.name]),
+            last.edited_by_label if last else "",
+            last.edited_at if last else None,
+        )
+
+    def _describe_template(self, key: str, id: int) -> Change:
+        old = self._versions.get(self._before.templates.get(id, 0))
+        new = self._versions.get(self._after.templates.get(id, 0))
+        name = self._templates.get(id, f"Template {id}")
+        if new is None:
+            return self._make(key, name, "Archived", [], "templates")
+        if old is None:
+            note, found = f"New template, version {new.number}", []
+        else:
+            note = f"Draft version {new.number}, from version {old.number}"
+            found = list_line_differences(old.source, new.source)
+        return self._make(key, name, note, found, "template", id)
+
+    def _describe_brand(self, key: str, id: int) -> Change:
+        labels = _get_labels(Brand, COMPANY_FIELDS)
+        return self._make(
+            key,
+            "Brand settings",
+            "",
+            _compare_values(labels, self._before.company, self._after.company),
+            "brand",
+        )
+
+    def _describe_banner(self, key: str, id: int) -> Change:
+        labels = _get_labels(BannerPlace, [name for name in BANNER_FIELDS if name != "variable"])
+        labels |= {"is_on": "Banner slot", "variable": "Recipient merge variable"}
+        found = _compare_values(labels, _say_banner(self._before.banner), _say_banner(self._after.banner))
+        return self._make(key, "Banner slot", "", found, "banner_place")
+
+    def _describe_group(self, key: str, id: int) -> Change:
+        old, new = self._before.group_by_id.get(id), self._after.group_by_id.get(id)
+        if new is None:
+            return self._make(key, old.name if old else "", "Its team is gone from Outreach", [], "groups")
+        found = []
+        if old is not None and old.name != new.name:
+            found.append(change_text("Name", old.name, new.name))
+        if old is None:
+            rule = "Everyone in no other group" if new.is_default else f"Members of the team “{new.name}”"
+            found.append(replace_value("Rule", "", rule))
+        before, after = (self._name_template(group) for group in (old, new))
+        if before != after:
+            found.append(replace_value("Template", before, after))
+        return self._make(key, new.name, "" if old else "New group", found, "group", id)
+
+    def _name_template(self, group: ReleasedGroup | None) -> str:
+        if group is None:
+            return ""
+        if group.template_id is None:
+            return "None" if group.is_default else INHERITED
+        return self._templates.get(group.template_id, f"Template {group.template_id}")
+
+    def _describe_order(self, key: str, id: int) -> Change:
+        common = self._before.group_by_id.keys() & self._after.group_by_id.keys()
+        old, new = (
+            [group.id for group in content.groups if group.id in common]
+            for content in (self._before, self._after)
+        )
+        found = [
+            replace_value(self._after.group_by_id[pk].name, f"Priority {old.index(pk) + 1}", f"Priority {at}")
+            for at, pk in enumerate(new, start=1)
+            if old.index(pk) != at - 1
+        ]
+        return self._make(key, "Order of groups", "", found, "groups")
+
+    def _describe_person(self, key: str, id: int) -> Change:
+        old, new = (
+            "Inherited from the group"
+            if template is None
+            else self._templates.get(template, f"Template {template}")
+            for template in (self._before.people.get(id), self._after.people.get(id))
+        )
+        return self._make(key, self._name(id), "", [replace_value("Template", old, new)], "sender", id)
+
+    def _describe_values(self, key: str, id: int) -> Change:
+        sender, found = self._people.get(id), []
+        for draft in self._values.get(id, []):
+            field = FIELD_BY_NAME.get(draft.field)
+            own = sender.own_values.get(draft.field, "") if sender else ""
+            found.append(change_text(field.label if field else draft.field, own, draft.value))
+        return self._make(key, self._name(id), "", found, "sender", id)
+
+    def _name(self, id: int) -> str:
+        sender = self._people.get(id)
+        return str(sender) if sender else f"Sender {id}"
+
+
+def _get_labels(model: Any, names: Collection[str]) -> dict[str, str]:
+    labels = {name: str(model._meta.get_field(name).verbose_name) for name in names}
+    return {name: label[:1].upper() + label[1:] for name, label in labels.items()}
+
+
+def _say_banner(banner: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in banner.items()} | {
+        "is_on": "On" if banner.get("is_on") else "Off"
+    }
+
+
+def _compare_values(
+    labels: Mapping[str, str], before: Mapping[str, str], after: Mapping[str, str]
+) -> list[Difference]:
+    return [
+        change_text(label, before.get(name, ""), after.get(name, ""))
+        for name, label in labels.items()
+        if before.get(name, "") != after.get(name, "")
+    ]

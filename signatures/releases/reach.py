@@ -1,0 +1,91 @@
+"""Reach: how many people each change touches, counted for all changes in one pass over the senders.
+
+People in the same teams get the same from a release, so they are counted together; only those with a template of
+their own are looked at one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+
+from portal.models import Domain
+from signatures.models import Sender
+
+from .content import BANNER, BRAND, ReleaseContent, merge
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Active senders who get the same from any release. sender_id: of the one who has a template of their own."""
+
+    team_ids: tuple[str, ...]
+    number: int
+    sender_id: int = 0
+
+
+def list_audiences(domain: Domain, *contents: ReleaseContent) -> list[Audience]:
+    """Return the active senders of a domain, grouped by what decides about them in these contents; two queries."""
+    alone = {id for content in contents for id in content.people}
+    active = Sender.objects.filter(domain=domain, is_active=True)
+    together = active.exclude(pk__in=alone) if alone else active
+    counted = together.order_by().values_list("person__team_ids").annotate(number=Count("pk"))
+    audiences = [Audience(tuple(teams or ()), number) for teams, number in counted]
+    if alone:
+        rows = active.filter(pk__in=alone).order_by().values_list("pk", "person__team_ids")
+        audiences += [Audience(tuple(teams or ()), 1, pk) for pk, teams in rows]
+    return audiences
+
+
+def get_part(content: ReleaseContent, audience: Audience) -> tuple[object, ...]:
+    """Return all that is special in what an audience gets from a content: group, its name, template and version."""
+    group = content.find_group(audience.team_ids)
+    template_id = content.find_template(audience.sender_id, group)
+    version_id = None if template_id is None else content.templates[template_id]
+    return (group.id if group else None, group.name if group else "", template_id, version_id)
+
+
+def is_touched(audience: Audience, before: ReleaseContent, after: ReleaseContent) -> bool:
+    """Return whether an audience gets another signature, as far as a release decides it; values of theirs left out."""
+    old, new = get_part(before, audience), get_part(after, audience)
+    return old != new or (new[2] is not None and before.shared_digest != after.shared_digest)
+
+
+def count_reach(
+    live: ReleaseContent, draft: ReleaseContent, keys: Collection[str], audiences: Iterable[Audience]
+) -> dict[str, int]:
+    """Return key -> how many people get something else with this change than without it.
+
+    Values and a template of one sender touch that one.
+    """
+    everyone = list(audiences)
+    kept = [key for key in keys if not key.startswith("values:")]
+    reach = {}
+    for key in keys:
+        if key.startswith(("values:", "person:")):
+            reach[key] = 1
+        elif key in (BRAND, BANNER):
+            reach[key] = sum(one.number for one in everyone if get_part(draft, one)[2] is not None)
+        else:
+            without = merge(live, draft, [other for other in kept if other != key])
+            reach[key] = sum(one.number for one in everyone if get_part(without, one) != get_part(draft, one))
+    return reach
+
+
+def find_touched(
+    audiences: Iterable[Audience],
+    before: ReleaseContent,
+    after: ReleaseContent,
+    values: Mapping[int, Mapping[str, str]],
+) -> Q:
+    """Return which senders get another signature, as far as release and published values decide it.
+
+    values: sender id -> field -> value, as they would be published.
+    """
+    touched = [one for one in audiences if is_touched(one, before, after)]
+    alone = {one.sender_id for one in touched if one.sender_id} | values.keys()
+    teams = [list(one.team_ids) for one in touched if not one.sender_id]
+    special = before.people.keys() | after.people.keys()
+    return Q(pk__in=alone) | (Q(person__team_ids__in=teams) & ~Q(pk__in=special))
