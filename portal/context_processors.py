@@ -8,6 +8,8 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from portal.worker.heartbeat import get_worker
+from signatures.releases.publish import list_drafts
+from signatures.senders.mailbox_status import count_edited
 
 from .access import Permission, get_permissions, get_role, get_visible_domains
 from .models import Domain, IdentityProvider, Role
@@ -46,4 +48,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "may": {permission.value: permission in held for permission in Permission},
         "my_domains": list(get_visible_domains(user).values_list("name", flat=True)[:MENU_DOMAINS]),
         "worker": get_worker(),
+        # What somebody has to act on, as the menu says it: counted where the page has a menu.
+        "draft_count": lambda: len(list_drafts(domain)),
+        "edited_count": lambda: count_edited(domain),
     }

@@ -8,10 +8,10 @@ from signatures.delivery.after_sync import follow_mirror
 from signatures.delivery.automatic import plan_automatic_delivery
 
 from .analytics import aggregation, spool_import
-from .delivery import deliver, drift_policy, planning, restore, sweep
+from .delivery import after_release, deliver, drift_policy, planning, restore, sweep
 from .delivery import retention as delivery_retention
 from .delivery.base import DeliveryBlocked
-from .models import DeliveryRun
+from .models import DeliveryRun, Release
 from .recipients import match_counts, retention
 
 
@@ -27,6 +27,18 @@ def follow_sync(*, run_id: int) -> None:
         planned = plan(run.connection)
         if planned is not None:
             deliver_signatures(run_id=planned.pk)
+
+
+def follow_release(*, release_id: int) -> None:
+    """Every mailbox that a release touches is compared with it."""
+    after_release.follow(Release.objects.select_related("domain").get(pk=release_id))
+
+
+def publish_due_releases() -> None:
+    """Scheduled releases whose time has come are live, and their rollouts are started."""
+    after_release.publish_due()
+    for run_id in after_release.start_rollouts():
+        enqueue("signatures.tasks.deliver_signatures", run_id=run_id)
 
 
 def plan_delivery(*, run_id: int) -> None:

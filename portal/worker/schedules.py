@@ -28,6 +28,7 @@ SCHEDULES = (
     Regular("sweep syncs and connections", "integrations.tasks.sweep_connections", minutes=1),
     Regular("check the ledger", "integrations.tasks.check_ledger", cron="40 3 * * *"),
     Regular("write to whose turn it is", "integrations.tasks.watch_connections", minutes=5),
+    Regular("publish scheduled releases", "signatures.tasks.publish_due_releases", minutes=1),
     Regular("sweep deliveries", "signatures.tasks.sweep_deliveries", minutes=1),
     Regular("count looked-up recipients", "signatures.tasks.tally_audiences", minutes=5),
     Regular("remove old decisions", "signatures.tasks.remove_old_decisions", cron="40 2 * * *"),

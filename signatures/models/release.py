@@ -44,6 +44,12 @@ class Release(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     publish_at = models.DateTimeField(null=True, blank=True, help_text="When a scheduled one goes live.")
     published_at = models.DateTimeField(null=True, blank=True)
+    rollout_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="When the rollout of a scheduled release was started or left to a person.",
+    )
+    rollout_cause = models.TextField(blank=True, editable=False, help_text="Why it was not started.")
     published_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 
 from integrations.models import Connection, Mailbox
 from portal.models import Domain
-from signatures.models import MailboxStatus, Placement, Template
+from signatures.models import MailboxState, MailboxStatus, Placement, Template
 
 
 class StatusFields(TypedDict):
@@ -55,3 +55,13 @@ def get_mailboxes(connection: Connection | None) -> QuerySet[MailboxWithStatus]:
         last_reason=F("state__reason"),
         status=Coalesce(F("state__status"), Value(MailboxStatus.INACTIVE), output_field=models.CharField()),
     )
+
+
+def count_edited(domain: Domain) -> int:
+    """Return how many live mailboxes were edited or emptied in Outreach and wait for a decision."""
+    edited = MailboxState.objects.filter(
+        domain=domain,
+        mailbox__retired_at=None,
+        status__in=[MailboxStatus.EDITED, MailboxStatus.EMPTIED],
+    )
+    return edited.count()

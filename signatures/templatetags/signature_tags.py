@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django import template
 from django.template import Context
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from signatures.models import DeliveryRun, MailboxStatus
+from signatures.releases.differences import Mark
+from signatures.rendering.fields import FIELD_BY_NAME
 from signatures.senders.listing import STATES
 
 register = template.Library()
@@ -48,6 +53,31 @@ def status_tone(status: str) -> str:
 @register.filter
 def status_label(status: str) -> str:
     return _LABELS.get(status, status)
+
+
+@register.filter
+def release_tone(state: str) -> str:
+    """Return the colour of a release's state."""
+    return {"live": "good", "scheduled": "pen"}.get(state, "")
+
+
+@register.filter
+def marked(marks: Sequence[Mark]) -> SafeString:
+    """Return a text with what went and what came marked."""
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html("<{0}>{1}</{0}>", mark.change, mark.text) if mark.change else mark.text,)
+            for mark in marks
+        ),
+    )
+
+
+@register.filter
+def field_label(name: str) -> str:
+    """Return what a merge field is called."""
+    return FIELD_BY_NAME[name].label if name in FIELD_BY_NAME else name
 
 
 @register.filter

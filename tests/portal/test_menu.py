@@ -20,6 +20,7 @@ ENTRIES = {
     "brand",
     "campaigns",
     "results",
+    "releases",
     "deliveries",
     "syncs",
     "ledger",

@@ -35,8 +35,17 @@ from signatures.models import (
     Snapshot,
 )
 from signatures.recipients.merge_variable import start_test
+from signatures.releases.content import ReleaseContent, digest_part
 from tests.support.campaigns import make_picture
-from tests.support.furnished_domain import BANNER, CAMPAIGN, LABEL, House, make_list, make_user
+from tests.support.furnished_domain import (
+    BANNER,
+    CAMPAIGN,
+    DRAFTED,
+    LABEL,
+    House,
+    make_list,
+    make_user,
+)
 
 from .access_table import ROLES, WHO
 
@@ -51,6 +60,8 @@ OBJECTS = {
     "senders/<int:pk>": "sender",
     "groups/<int:pk>": "group",
     "templates/<int:pk>": "template",
+    "people/<int:pk>": "sender",
+    "releases/<int:number>": "release",
     "deliveries/<int:pk>": "delivery_run",
     "deliveries/<int:run>": "delivery_run",
     "mailboxes/<int:pk>": "delivery",
@@ -85,7 +96,13 @@ CAMPAIGNS = "/domains/<str:domain>/campaigns/"
 
 def get_body(address: str, house: House) -> dict[str, Any]:
     """Return a form that this address accepts."""
+    draft = f"values:{house.sender.pk}"
     bodies: dict[str, dict[str, Any]] = {
+        "/domains/<str:domain>/releases/publish/": {
+            "key": [draft],
+            "seen": [f"{draft} {digest_part(ReleaseContent(), draft, [('sender.title', DRAFTED)])}"],
+        },
+        "/domains/<str:domain>/releases/discard/": {"key": [draft]},
         "/manage/domains/<str:domain>/": {"time_zone": "Europe/London"},
         "/manage/domains/<str:domain>/members/": {"email": "new@acme.example", "role": "auditor"},
         "/manage/domains/<str:domain>/members/<int:pk>/": {"act": "role", "role": "auditor"},
@@ -151,7 +168,8 @@ def get_path(address: str, house: House, *, objects_of: House | None = None, mis
     path = address.replace("<str:domain>", house.domain.name)
     for part, field in OBJECTS.items():
         found = getattr(source, field)
-        value = MISSING if missing else str(getattr(found, "sha256", found.pk))
+        named = getattr(found, "number" if part.endswith("<int:number>") else "sha256", found.pk)
+        value = MISSING if missing else str(named)
         path = path.replace(part, part.partition("<")[0] + value)
     if "<path:content_type_id>" in path:  # the one model whose rows have a page of the portal
         path = path.replace("<path:content_type_id>", str(ContentType.objects.get_for_model(Domain).pk))

@@ -15,6 +15,7 @@ from portal.models import Domain, Invitation, Membership, Role, User
 from signatures.authoring.templates import save_template
 from signatures.decisions.api_keys import make_key
 from signatures.delivery.digest import digest
+from signatures.delivery.status import refresh_states
 from signatures.models import (
     Assignment,
     AttributeLabel,
@@ -27,11 +28,14 @@ from signatures.models import (
     DeliveryRunState,
     Group,
     RecipientList,
+    Release,
     Sender,
     SignatureHtml,
     Template,
     TemplateVersion,
+    ValueDraft,
 )
+from signatures.releases.publish import publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,10 @@ class House:
     label: AttributeLabel
     receipt: Receipt
     kept_text: SignatureHtml
+    release: Release
 
+
+DRAFTED = "Chief of staff"
 
 # Forms that the pages of campaigns accept.
 CAMPAIGN = {"name": "Summer", "starts_at": "2027-06-01T09:00", "priority": 0}
@@ -134,6 +141,15 @@ def furnish(name: str) -> House:
     sender = Sender.objects.create(
         domain=domain, person=person, email=person.email, name=person.name, group=group, changed_at=now
     )
+    release = publish(domain, actor=f"owner@{name}")
+    Release.objects.filter(pk=release.pk).update(
+        number=100 + release.pk
+    )  # no two domains have one of the same number
+    release.refresh_from_db()
+    ValueDraft.objects.create(
+        sender=sender, field="sender.title", value=DRAFTED, edited_by_label=f"ed@{name}"
+    )
+    refresh_states(connection)
     delivery_run = DeliveryRun.objects.create(
         domain=domain,
         connection=connection,
@@ -182,4 +198,5 @@ def furnish(name: str) -> House:
         kept_text=SignatureHtml.objects.create(
             domain=domain, sha256=digest(f"<p>{name}</p>"), html=f"<p>{name}</p>"
         ),
+        release=release,
     )

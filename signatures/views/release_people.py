@@ -1,0 +1,130 @@
+"""Release people: what the chosen drafts change for each sender, and both signatures side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from portal.access import Permission, require
+from portal.models import Domain
+from signatures.forms.releases import PeopleFilters
+from signatures.models import Sender, TemplateVersion
+from signatures.releases.candidate import Candidate, build_candidate
+from signatures.releases.compose import Composer, Refusal
+from signatures.releases.content import ReleaseContent
+from signatures.releases.differences import Difference, change_text, mark_words, replace_value
+from signatures.releases.reach import find_touched, list_audiences
+from signatures.rendering.fields import FIELD_BY_NAME
+from signatures.senders.listing import with_words
+
+from .common import get_page
+from .previews import show_sentence, show_signature
+from .senders import get_sender
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """One sender and what would change for them."""
+
+    sender: Sender
+    differences: list[Difference]
+
+
+@require(Permission.VIEW)
+@require_safe
+def release_people(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """The people whose signature the chosen drafts touch; `all=1` for everybody, `leave` names what is left out."""
+    candidate = build_candidate(domain, leave=request.GET.getlist("leave"))
+    filters = PeopleFilters(request.GET)
+    filters.is_valid()
+    found = Sender.objects.filter(domain=domain, is_active=True).select_related("person")
+    is_all = request.GET.get("all") == "1"
+    if not is_all:
+        audiences = list_audiences(domain, candidate.before, candidate.content)
+        found = found.filter(
+            find_touched(audiences, candidate.before, candidate.content, candidate.chosen_values)
+        )
+    words = filters.cleaned_data.get("q") or ""
+    page = get_page(request, with_words(found, words).order_by("name", "pk"))
+    names = _name_versions(candidate)
+    context = {
+        "candidate": candidate,
+        "filters": filters,
+        "words": words,
+        "is_all": is_all,
+        "page_obj": page,
+        "rows": [PersonRow(sender, _list_differences(candidate, sender, names)) for sender in page],
+        "leave": _get_query(request),
+    }
+    return render(request, "signatures/releases/people.html", context)
+
+
+def _get_query(request: HttpRequest) -> str:
+    return urlencode([("leave", key) for key in request.GET.getlist("leave")])
+
+
+def _list_differences(candidate: Candidate, sender: Sender, names: dict[int, str]) -> list[Difference]:
+    """Return what the chosen drafts change for one sender (person loaded)."""
+    before, after = candidate.before, candidate.content
+    old, new = (_describe(content, sender, names) for content in (before, after))
+    found = [replace_value(label, old[label], new[label]) for label in new if old[label] != new[label]]
+    for name, text in candidate.chosen_values.get(sender.pk, {}).items():
+        field = FIELD_BY_NAME.get(name)
+        found.append(change_text(field.label if field else name, sender.own_values.get(name, ""), text))
+    if dict(before.company) != dict(after.company):
+        found.append(Difference("Brand", mark_words("", "changes")))
+    if dict(before.banner) != dict(after.banner):
+        found.append(Difference("Banner slot", mark_words("", "changes")))
+    return found
+
+
+def _name_versions(candidate: Candidate) -> dict[int, str]:
+    ids = {*candidate.before.templates.values(), *candidate.content.templates.values()}
+    versions = TemplateVersion.objects.filter(pk__in=ids, template__domain=candidate.domain)
+    rows = versions.values_list("pk", "template__name", "number")
+    return {pk: f"“{name}”, version {number}" for pk, name, number in rows}
+
+
+def _describe(content: ReleaseContent, sender: Sender, names: dict[int, str]) -> dict[str, str]:
+    group = content.find_group(sender.person.team_ids)
+    template_id = content.find_template(sender.pk, group)
+    version = None if template_id is None else content.templates[template_id]
+    return {
+        "Group": group.name if group else "None",
+        "Template": names.get(version or 0, "None"),
+    }
+
+
+@require(Permission.VIEW)
+@require_safe
+def release_person(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """One sender's live signature beside the one that the chosen drafts give."""
+    candidate, sender = build_candidate(domain, leave=request.GET.getlist("leave")), get_sender(domain, pk)
+    names = _name_versions(candidate)
+    context: dict[str, Any] = {
+        "sender": sender,
+        "candidate": candidate,
+        "differences": _list_differences(candidate, sender, names),
+        "leave": _get_query(request),
+    }
+    return render(request, "signatures/releases/person.html", context)
+
+
+@require(Permission.VIEW)
+@require_safe
+def release_frame(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """Show one side: `side` is live or draft."""
+    candidate, sender = build_candidate(domain, leave=request.GET.getlist("leave")), get_sender(domain, pk)
+    view = request.GET.get("view", "light")
+    if request.GET.get("side") == "live":
+        composed = Composer(domain, candidate.before).compose(sender)
+    else:
+        composed = Composer(domain, candidate.content).compose(candidate.give_values(sender))
+    if isinstance(composed, Refusal):
+        return show_sentence(composed.reason, view)
+    return show_signature(composed.rendered, view)

@@ -1,0 +1,256 @@
+"""Releases: the drafts of a domain, publishing them, scheduled ones, the history and one release."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from integrations.connection.health import get_call_use
+from portal.access import Permission, get_actor, require
+from portal.background import enqueue
+from portal.models import Domain
+from signatures.delivery.after_release import follow
+from signatures.delivery.base import DeliveryBlocked
+from signatures.delivery.outlook import foresee
+from signatures.delivery.permission import say_why_unreadable
+from signatures.delivery.planning import fill_plan, open_plan
+from signatures.forms.releases import AgainForm, ReleaseForm
+from signatures.models import DeliveryRun, Release, ReleaseState, Sender
+from signatures.releases.candidate import Candidate, build_candidate
+from signatures.releases.changes import describe_changes
+from signatures.releases.content import list_changed_keys
+from signatures.releases.live import get_content, get_live
+from signatures.releases.publish import (
+    PublishRefused,
+    cancel_release,
+    go_live,
+    publish,
+    republish,
+    settle_rollout,
+)
+from signatures.releases.reach import count_reach, list_audiences
+
+from .common import get_page, get_situation, may
+
+DONE_AT_ONCE = 1_000  # senders; for more, statuses and the plan are made in the background
+RECENT_RELEASES = 5
+
+
+@require(Permission.VIEW)
+@require_http_methods(["GET", "HEAD", "POST"])
+def releases(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """What would going live change, for whom, and may it? A POST recounts for the ticks; it publishes nothing."""
+    if request.method != "POST":
+        return _show(request, domain, leave=request.GET.getlist("leave"), form=ReleaseForm(domain=domain))
+    form = ReleaseForm(initial=request.POST.dict(), domain=domain)
+    return _show(request, domain, leave=_get_left(request), form=form)
+
+
+def _get_left(request: HttpRequest) -> list[str]:
+    """Return the keys that were shown and not ticked, but for those a button takes along."""
+    ticked = {*request.POST.getlist("key"), *request.POST.get("also", "").split()}
+    shown = (each.partition(" ")[0] for each in request.POST.getlist("seen"))
+    return [key for key in shown if key not in ticked]
+
+
+def _show(
+    request: HttpRequest, domain: Domain, *, leave: list[str], form: ReleaseForm, status: int = 200
+) -> HttpResponse:
+    candidate = build_candidate(domain, leave=leave)
+    situation = get_situation(domain)
+    audiences = list_audiences(domain, candidate.before, candidate.draft)
+    reach = count_reach(candidate.before, candidate.draft, candidate.keys, audiences)
+    changes = describe_changes(domain, candidate.before, candidate.draft, candidate.keys, candidate.values)
+    outlook = foresee(situation.connection, candidate, audiences)
+    published = Release.objects.filter(domain=domain).exclude(state=ReleaseState.SCHEDULED)
+    context = {
+        "situation": situation,
+        "unreadable": say_why_unreadable(situation.connection),
+        "candidate": candidate,
+        "rows": [(change, change.key in candidate.chosen, reach[change.key]) for change in changes],
+        "leave": urlencode([("leave", key) for key in candidate.keys if key not in candidate.chosen]),
+        "authors": sorted({change.edited_by for change in changes if change.edited_by}),
+        "missing": _name_missing(candidate, {change.key: change.title for change in changes}),
+        "outlook": outlook,
+        "calls": get_call_use(situation.connection, at=timezone.now()),
+        "calls_needed": 2 * outlook.change,
+        "form": form,
+        "next_number": (published.values_list("number", flat=True).first() or 0) + 1,
+        "scheduled": _describe_scheduled(domain, candidate),
+        "recent": published[:RECENT_RELEASES],
+        "release_count": published.count(),
+        "may_discard": may(request, Permission.EDIT_SIGNATURES),
+    }
+    return render(request, "signatures/releases/drafts.html", context, status=status)
+
+
+def _name_missing(candidate: Candidate, titles: dict[str, str]) -> list[tuple[str, str, str]]:
+    """Return for drafts that need each other: what was chosen, what was left out, and all their keys."""
+    named = []
+    for keys in candidate.missing:
+        chosen = ", ".join(f"“{titles[key]}”" for key in keys if key in candidate.chosen)
+        left = ", ".join(f"“{titles[key]}”" for key in keys if key not in candidate.chosen)
+        named.append((chosen, left, " ".join(keys)))
+    return named
+
+
+def _describe_scheduled(domain: Domain, candidate: Candidate) -> list[tuple[Release, int]]:
+    """Return each scheduled release, and how much that was published since it was made it would undo."""
+    scheduled = []
+    for release in Release.objects.filter(domain=domain, state=ReleaseState.SCHEDULED).order_by("publish_at"):
+        undone: list[str] = []
+        live = candidate.live
+        if live is not None and live.published_at is not None and live.published_at > release.created_at:
+            earlier = Release.objects.filter(domain=domain, published_at__lte=release.created_at).first()
+            since = set(list_changed_keys(get_content(earlier), candidate.before))
+            undone = [
+                key for key in list_changed_keys(candidate.before, get_content(release)) if key in since
+            ]
+        scheduled.append((release, len(undone)))
+    return scheduled
+
+
+@require(Permission.PUBLISH)
+@require_POST
+def release_publish(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """The ticked drafts are a release, live now or at a set time; a plan for the whole domain follows."""
+    form, actor = ReleaseForm(request.POST, domain=domain), get_actor(request)
+    keys = request.POST.getlist("key")
+    seen = dict(each.split(" ", 1) for each in request.POST.getlist("seen") if " " in each)
+    if not form.is_valid():
+        return _show(request, domain, leave=_get_left(request), form=form, status=422)
+    try:
+        release = publish(
+            domain,
+            keys=keys,
+            note=form.cleaned_data["note"],
+            by=actor,
+            actor=actor.email,
+            publish_at=form.cleaned_data["publish_at"],
+            seen={key: seen.get(key, "") for key in keys},
+            rollout=form.get_rollout(),
+        )
+    except PublishRefused as refused:
+        messages.error(request, str(refused))
+        return _show(request, domain, leave=_get_left(request), form=form, status=422)
+    if release.state == ReleaseState.SCHEDULED:
+        messages.success(request, f"{release} is scheduled. No mailbox changes before.")
+        return redirect("signatures:releases", domain.name)
+    return _plan(request, domain, release)
+
+
+def _plan(request: HttpRequest, domain: Domain, release: Release) -> HttpResponse:
+    """Lead to the plan of what a release that went live changes; it asks once more before it writes."""
+    actor = get_actor(request)
+    is_small = Sender.objects.filter(domain=domain).count() <= DONE_AT_ONCE
+    if is_small:
+        follow(release)
+    else:
+        enqueue("signatures.tasks.follow_release", release_id=release.pk)
+    try:
+        run = open_plan(domain, actor=actor.email, by=actor)
+    except DeliveryBlocked as blocked:
+        messages.warning(request, f"{release} is live. No mailbox has it yet: {blocked}")
+        return redirect("signatures:releases", domain.name)
+    if is_small:
+        fill_plan(run.pk)
+    else:
+        enqueue("signatures.tasks.plan_delivery", run_id=run.pk)
+    messages.success(request, f"{release} is live. No mailbox has it yet: review the plan, then start it.")
+    return redirect("signatures:delivery_run", domain.name, run.pk)
+
+
+def _get_release(domain: Domain, number: int) -> Release:
+    release: Release = get_object_or_404(
+        Release.objects.select_related("domain", "made_from"), domain=domain, number=number
+    )
+    return release
+
+
+@require(Permission.PUBLISH)
+@require_POST
+def release_now(request: HttpRequest, domain: Domain, number: int) -> HttpResponse:
+    """A scheduled release goes live before its time, and a person starts its plan."""
+    release = _get_release(domain, number)
+    try:
+        release = go_live(release)
+    except PublishRefused as refused:
+        messages.error(request, str(refused))
+        return redirect("signatures:releases", domain.name)
+    settle_rollout(release)
+    return _plan(request, domain, release)
+
+
+@require(Permission.PUBLISH)
+@require_POST
+def release_cancel(request: HttpRequest, domain: Domain, number: int) -> HttpResponse:
+    release = _get_release(domain, number)
+    try:
+        cancel_release(release, actor=get_actor(request).email)
+    except PublishRefused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.info(request, f"{release} is cancelled. Its changes are drafts still.")
+    return redirect("signatures:releases", domain.name)
+
+
+@require(Permission.PUBLISH)
+@require_POST
+def release_again(request: HttpRequest, domain: Domain, number: int) -> HttpResponse:
+    """An earlier release's content is live again, as a new release."""
+    release, actor, form = _get_release(domain, number), get_actor(request), AgainForm(request.POST)
+    if not form.is_valid() or release.published_at is None:
+        messages.error(
+            request, "Nothing was published. A note may have 500 characters, and the release was live once."
+        )
+        return redirect("signatures:release", domain.name, number)
+    try:
+        again = republish(release, note=form.cleaned_data["note"], by=actor, actor=actor.email)
+    except PublishRefused as refused:
+        messages.error(request, str(refused))
+        return redirect("signatures:release", domain.name, number)
+    return _plan(request, domain, again)
+
+
+@require(Permission.VIEW)
+@require_safe
+def release_history(request: HttpRequest, domain: Domain) -> HttpResponse:
+    context = {"page_obj": get_page(request, Release.objects.filter(domain=domain))}
+    return render(request, "signatures/releases/history.html", context)
+
+
+@require(Permission.VIEW)
+@require_safe
+def release(request: HttpRequest, domain: Domain, number: int) -> HttpResponse:
+    """What one release changed against the one before, who published it, and its deliveries."""
+    found = _get_release(domain, number)
+    before = _get_before(found)
+    content, earlier = get_content(found), get_content(before)
+    values: dict[int, list[dict[str, Any]]] = {}
+    for value in found.rollout.get("values", []):
+        values.setdefault(value["sender"], []).append(value)
+    named = Sender.objects.filter(domain=domain).in_bulk(values)
+    context = {
+        "release": found,
+        "before": before,
+        "live": get_live(domain),
+        "changes": describe_changes(domain, earlier, content, list_changed_keys(earlier, content)),
+        "values": [(named.get(pk), typed) for pk, typed in values.items()],
+        "runs": DeliveryRun.objects.filter(domain=domain, release=found)[:RECENT_RELEASES],
+        "form": AgainForm(),
+    }
+    return render(request, "signatures/releases/detail.html", context)
+
+
+def _get_before(release: Release) -> Release | None:
+    """Return the release that was live before this one; for one that was not live yet, the live one."""
+    if release.published_at is None:
+        return get_live(release.domain)
+    earlier = Release.objects.filter(domain=release.domain, published_at__lt=release.published_at)
+    return earlier.order_by("-published_at", "-number").first()

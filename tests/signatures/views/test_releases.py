@@ -1,0 +1,415 @@
+"""Releases: every draft is shown before it is published, publishing leads to a plan, and nothing else goes along."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from integrations.models import LedgerEntry
+from portal.models import Domain
+from signatures.authoring.templates import assign_template, save_template
+from signatures.delivery import after_release
+from signatures.models import (
+    Brand,
+    DeliveryRun,
+    DraftEdit,
+    Group,
+    Release,
+    ReleaseState,
+    Template,
+    ValueDraft,
+)
+from signatures.releases.content import COMPANY_FIELDS
+from signatures.releases.draft import note_edit
+from signatures.releases.publish import list_drafts, publish
+from signatures.senders.values import set_own_values
+from signatures.tasks import publish_due_releases
+from tests.support.company import Company
+from tests.support.deliveries import publish_drafts
+
+ADDRESS = "/domains/acme.example/releases/"
+
+
+def edit_brand(domain: Domain, **values: str) -> None:
+    Brand.objects.update_or_create(domain=domain, defaults=values)
+    note_edit(domain, "brand", actor="noor@acme.example")
+
+
+def edit_template(domain: Domain, source: str = "<p>{{ sender.name }}, office</p>") -> Template:
+    template = Template.objects.get(domain=domain, name="Plain line")
+    save_template(domain, name=template.name, source=source, actor="noor@acme.example", template=template)
+    note_edit(domain, f"template:{template.pk}", actor="noor@acme.example")
+    template.refresh_from_db()
+    return template
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).strip()
+
+
+def read_form(html: str, *, leave: tuple[str, ...] = ()) -> dict[str, object]:
+    """Return what a browser would send from the page of drafts, without the ticks of `leave`."""
+    keys = re.findall(r'name="key" value="([^"]+)"', html)
+    return {
+        "key": [key for key in keys if key not in leave],
+        "seen": re.findall(r'name="seen" value="([^"]+)"', html),
+        "when": "now",
+        **dict(re.findall(r'name="(stage_\d)" value="(\d+)"', html)),
+    }
+
+
+@pytest.fixture
+def published(company: Company, bystander: Company) -> Company:
+    """Two senders, one of them in a team, and everything published, here and at the bystander's."""
+    company.add("Ana Silva")
+    company.add("Tom Okafor", teams=("West",))
+    publish_drafts(company.domain)
+    publish_drafts(bystander.domain)
+    edit_brand(bystander.domain, name="bystander brand")
+    return company
+
+
+def test_each_draft_is_shown_with_its_difference_its_author_and_the_people_it_touches(
+    published, admin: Client, auditor: Client
+):
+    edit_brand(published.domain, name="Acme", address="400 Foundry Lane")
+    template = edit_template(published.domain)
+    west = Group.objects.get(domain=published.domain, name="West")
+    assign_template(published.domain, template=template, group=west, actor="lena@acme.example")
+    sender = published.domain.senders.get(name="Ana Silva")
+    set_own_values(sender, {"sender.title": "Director"}, actor="lena@acme.example", waits=True)
+
+    for reader in (admin, auditor):
+        html = reader.get(ADDRESS).content.decode()
+
+        words = text_of(html)
+        assert "4 drafts by 2 people since release 1. No mailbox has any of them yet." in words
+        assert "<ins>400 Foundry Lane</ins>" in html
+        assert re.search(r"Draft version 2, from version 1 · noor@acme\.example", words)
+        assert "<ins>Plain line</ins>" in html and "<del>Inherited (default)</del>" in html
+        assert "<ins>Director</ins>" in html
+        reach = re.findall(r'<p class="reach"><b>([\d,]+)</b> <span>(\w+)</span>', html)
+        assert reach == [("1", "person"), ("2", "people"), ("1", "person"), ("1", "person")]
+        assert "bystander" not in html
+    assert "Publish release 2 to 2 mailboxes…" in text_of(admin.get(ADDRESS).content.decode())
+    assert list_drafts(published.domain)
+
+
+def test_who_may_not_publish_reads_everything_and_is_told_who_may(published, editor: Client, auditor: Client):
+    edit_brand(published.domain, name="Acme")
+    form = read_form(editor.get(ADDRESS).content.decode())
+
+    for reader in (editor, auditor):
+        html = reader.get(ADDRESS).content.decode()
+        assert "Owners, admins and approvers of acme.example can publish." in text_of(html)
+        assert "release_publish" not in html and "Publish release" not in text_of(html)
+        assert reader.post(f"{ADDRESS}publish/", form).status_code == 403
+    assert Release.objects.filter(domain=published.domain).count() == 1
+
+
+@pytest.mark.parametrize("role", ["approver", "admin", "owner"])
+def test_publishing_makes_what_was_ticked_live_and_leads_to_a_plan_that_writes_nothing(
+    published, bystander, login: Callable[[str], Client], role: str
+):
+    client = login(role)
+    edit_brand(published.domain, name="Acme", tagline="Since 1949")
+    template = edit_template(published.domain)
+    form = read_form(client.get(ADDRESS).content.decode(), leave=(f"template:{template.pk}",))
+
+    page = client.post(f"{ADDRESS}publish/", form | {"note": "New line"}, follow=True)
+
+    release = Release.objects.get(domain=published.domain, state=ReleaseState.LIVE)
+    assert (release.number, release.note, release.published_by_label) == (
+        2,
+        "New line",
+        f"{role}@acme.example",
+    )
+    assert release.content["company"]["tagline"] == "Since 1949"
+    assert list_drafts(published.domain) == [f"template:{template.pk}"]
+    run = DeliveryRun.objects.get(domain=published.domain)
+    assert (run.state, run.release, run.started_at) == ("planned", release, None)
+    assert page.redirect_chain[-1][0] == f"/domains/acme.example/deliveries/{run.pk}/"
+    assert "Release 2 is live. No mailbox has it yet" in page.content.decode()
+    assert Release.objects.filter(domain=bystander.domain).count() == 1
+    assert list_drafts(bystander.domain) == ["brand"]
+
+
+def test_what_was_edited_since_it_was_shown_is_not_published(published, admin: Client):
+    template = edit_template(published.domain)
+    form = read_form(admin.get(ADDRESS).content.decode())
+    edit_template(published.domain, "<p>{{ sender.name }}, somewhere else</p>")
+
+    response = admin.post(f"{ADDRESS}publish/", form | {"note": "Kept words"})
+
+    assert response.status_code == 422
+    assert "was edited since you saw it" in response.content.decode()
+    assert 'value="Kept words"' in response.content.decode()
+    assert Release.objects.filter(domain=published.domain).count() == 1
+    assert list_drafts(published.domain) == [f"template:{template.pk}"]
+
+
+def test_a_value_typed_since_it_was_shown_is_not_published(published, admin: Client):
+    sender = published.domain.senders.get(name="Ana Silva")
+    set_own_values(sender, {"sender.title": "Director"}, actor="lena@acme.example", waits=True)
+    form = read_form(admin.get(ADDRESS).content.decode())
+    set_own_values(sender, {"sender.title": "Chief of everything"}, actor="lena@acme.example", waits=True)
+
+    admin.post(f"{ADDRESS}publish/", form)
+
+    sender.refresh_from_db()
+    assert sender.own_values == {}
+    assert ValueDraft.objects.get(sender=sender).value == "Chief of everything"
+
+
+def test_leaving_out_what_another_draft_needs_names_both_and_takes_both_along(published, admin: Client):
+    version = save_template(
+        published.domain, name="Executive", source="<p>{{ sender.title }}</p>", actor="noor@acme.example"
+    )
+    west = Group.objects.get(domain=published.domain, name="West")
+    assign_template(published.domain, template=version.template, group=west, actor="lena@acme.example")
+    form = read_form(admin.get(ADDRESS).content.decode(), leave=(f"template:{version.template_id}",))
+
+    html = admin.post(ADDRESS, form).content.decode()
+
+    assert "“Executive” is left out, and “West” needs it." in text_of(html)
+    assert "disabled>Publish" in re.sub(r"\s+(?=disabled|>)", " ", html).replace(" >", ">")
+    refused = admin.post(f"{ADDRESS}publish/", form)
+    assert refused.status_code == 422 and Release.objects.filter(domain=published.domain).count() == 1
+    also = re.search(r'name="also" value="([^"]+)"', html)
+    assert also is not None
+    both = admin.post(ADDRESS, form | {"also": also[1]}).content.decode()
+    assert "2 of 2 included" in both and "Left out, but needed" not in both
+
+
+def test_unticking_recounts_and_keeps_what_was_typed_and_publishes_nothing(published, admin: Client):
+    edit_brand(published.domain, name="Acme")
+    template = edit_template(published.domain)
+    form = read_form(admin.get(ADDRESS).content.decode(), leave=("brand",))
+
+    html = admin.post(ADDRESS, form | {"note": "Half of it", "stage_0": "7"}).content.decode()
+
+    assert "1 of 2 included" in html
+    assert 'value="Half of it"' in html and 'value="7"' in html
+    assert set(list_drafts(published.domain)) == {"brand", f"template:{template.pk}"}
+    assert "/releases/people/?leave=brand" in html
+
+
+def test_people_are_found_by_name_and_compared_side_by_side(published, auditor: Client):
+    template = edit_template(published.domain)
+    west = Group.objects.get(domain=published.domain, name="West")
+    assign_template(published.domain, template=template, group=west, actor="lena@acme.example")
+    tom = published.domain.senders.get(name="Tom Okafor")
+    people, frame = f"{ADDRESS}people/", f"{ADDRESS}people/{tom.pk}/frame/"
+
+    html = auditor.get(people).content.decode()
+
+    assert "Tom Okafor" in html and "Ana Silva" not in html
+    assert "<ins>“Plain line”, version 2</ins>" in html
+    assert "Ana Silva" in auditor.get(f"{people}?all=1").content.decode()
+    assert "Nobody whose signature changes" in auditor.get(f"{people}?q=Ana").content.decode()
+    assert "Nobody would change" in auditor.get(f"{people}?leave=group:{west.pk}").content.decode()
+    assert "Tom Okafor, office" in auditor.get(f"{frame}?side=draft").content.decode()
+    assert "Tom Okafor, office" not in auditor.get(f"{frame}?side=live").content.decode()
+    assert "side=draft" in auditor.get(f"{people}{tom.pk}/").content.decode()
+
+
+def test_a_scheduled_release_goes_live_at_its_time_and_its_rollout_starts_once(published, admin: Client):
+    edit_brand(published.domain, name="Acme", tagline="Since 1949")
+    form = read_form(admin.get(ADDRESS).content.decode()) | {"when": "later"}
+    at = timezone.now() + timedelta(days=2)
+
+    assert admin.post(f"{ADDRESS}publish/", form).status_code == 422
+    assert admin.post(f"{ADDRESS}publish/", form | {"publish_at": "2020-01-01T09:00"}).status_code == 422
+    admin.post(f"{ADDRESS}publish/", form | {"publish_at": f"{at:%Y-%m-%dT%H:%M}"})
+
+    release = Release.objects.get(domain=published.domain, number=2)
+    assert release.state == ReleaseState.SCHEDULED
+    assert release.rollout["stages"] == [5, 50, None]
+    publish_due_releases()
+    assert Release.objects.get(pk=release.pk).state == ReleaseState.SCHEDULED
+    page = admin.get(ADDRESS).content.decode()
+    assert "Scheduled" in page and "Publish release 2 now…" in page and "Cancel release 2" in page
+
+    Release.objects.filter(pk=release.pk).update(publish_at=timezone.now() - timedelta(minutes=30))
+    for _ in range(3):
+        publish_due_releases()
+
+    release.refresh_from_db()
+    assert release.state == ReleaseState.LIVE
+    run = DeliveryRun.objects.get(domain=published.domain)
+    assert (run.state, run.started_by_label) == ("queued", "admin@acme.example")
+
+
+@pytest.mark.parametrize("step", ["before the plan", "planned"])
+def test_a_rollout_whose_worker_was_killed_is_started_by_the_next_one_and_not_twice(
+    published, bystander, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    edit_brand(published.domain, name="Acme", tagline="Since 1949")
+    at = timezone.now() + timedelta(seconds=1)
+    publish(published.domain, actor="ruth@acme.example", publish_at=at)
+    publish(bystander.domain, actor="bea@bystander.example", publish_at=at + timedelta(days=1))
+    Release.objects.filter(publish_at=at).update(publish_at=timezone.now())
+    killed = {"before the plan": "plan_delivery", "planned": "start_delivery"}[step]
+    with monkeypatch.context() as patch:
+        patch.setattr(after_release, killed, lambda *args, **options: sys.exit(9))
+        with pytest.raises(SystemExit):
+            publish_due_releases()
+    assert Release.objects.get(domain=published.domain, state=ReleaseState.LIVE).number == 2
+
+    publish_due_releases()
+    publish_due_releases()
+
+    runs = DeliveryRun.objects.filter(domain=published.domain, state="queued")
+    assert [run.started_by_label for run in runs] == ["ruth@acme.example"]
+    assert not DeliveryRun.objects.filter(domain=bystander.domain).exists()
+
+
+def test_of_two_due_releases_the_later_one_is_rolled_out(published):
+    for name in ("Acme", "Acme of tomorrow"):
+        edit_brand(published.domain, name=name)
+        publish(published.domain, actor=f"{name}@acme.example", publish_at=timezone.now() + timedelta(days=1))
+    late = timezone.now() - timedelta(hours=3)
+    Release.objects.filter(number=2).update(publish_at=late)
+    Release.objects.filter(number=3).update(publish_at=late + timedelta(minutes=1))
+
+    publish_due_releases()
+
+    states = Release.objects.filter(domain=published.domain).values_list("number", "state")
+    assert set(states) == {(1, "earlier"), (2, "earlier"), (3, "live")}
+    assert [run.release.number for run in DeliveryRun.objects.filter(domain=published.domain)] == [3]
+
+
+def test_a_rollout_that_may_not_start_says_so_and_is_left_to_a_person(published, admin: Client):
+    edit_brand(published.domain, name="Acme")
+    publish(published.domain, actor="ruth@acme.example", publish_at=timezone.now() + timedelta(days=1))
+    Release.objects.filter(number=2).update(publish_at=timezone.now())
+    published.connection.paused_at = timezone.now()
+    published.connection.save(update_fields=["paused_at"])
+
+    publish_due_releases()
+
+    assert DeliveryRun.objects.get(domain=published.domain).state == "planned"
+    words = text_of(admin.get(ADDRESS).content.decode())
+    assert "Release 2 is live, and its delivery did not start Deliveries are paused." in words
+
+
+def test_a_cancelled_release_never_goes_live(published, admin: Client):
+    edit_brand(published.domain, name="Acme")
+    form = read_form(admin.get(ADDRESS).content.decode())
+    at = timezone.now() + timedelta(days=2)
+    admin.post(f"{ADDRESS}publish/", form | {"when": "later", "publish_at": f"{at:%Y-%m-%dT%H:%M}"})
+
+    admin.post(f"{ADDRESS}2/cancel/")
+    Release.objects.filter(number=2).update(publish_at=timezone.now())
+    publish_due_releases()
+
+    assert [r.state for r in Release.objects.filter(domain=published.domain)] == ["cancelled", "live"]
+    assert list_drafts(published.domain) == ["brand"]
+    assert "is not waiting any more" in admin.post(f"{ADDRESS}2/now/", follow=True).content.decode()
+
+
+def test_publishing_a_scheduled_release_now_leaves_nothing_to_its_schedule(published, admin: Client):
+    edit_brand(published.domain, name="Acme")
+    form = read_form(admin.get(ADDRESS).content.decode())
+    at = timezone.now() + timedelta(days=2)
+    admin.post(f"{ADDRESS}publish/", form | {"when": "later", "publish_at": f"{at:%Y-%m-%dT%H:%M}"})
+
+    admin.post(f"{ADDRESS}2/now/")
+    publish_due_releases()
+
+    assert Release.objects.get(domain=published.domain, state=ReleaseState.LIVE).number == 2
+    assert DeliveryRun.objects.get(domain=published.domain).state == "planned"
+
+
+def test_an_earlier_release_is_published_again_as_a_new_one_and_drafts_stay(
+    published, bystander, admin: Client
+):
+    edit_brand(published.domain, name="Acme")
+    publish_drafts(published.domain)
+    edit_brand(published.domain, name="Acme of tomorrow")
+
+    page = admin.post(f"{ADDRESS}1/again/", {"note": "Back"}, follow=True).content.decode()
+
+    live = Release.objects.get(domain=published.domain, state=ReleaseState.LIVE)
+    first = Release.objects.get(domain=published.domain, number=1)
+    assert (live.number, live.digest, live.made_from, live.note) == (3, first.digest, first, "Back")
+    assert "Release 3 is live" in page
+    assert list_drafts(published.domain) == ["brand"]
+    assert Brand.objects.get(domain=published.domain).name == "Acme of tomorrow"
+    assert Release.objects.filter(domain=bystander.domain).count() == 1
+
+
+def test_the_history_says_who_published_what_and_what_it_changed(published, auditor: Client):
+    edit_brand(published.domain, name="Acme")
+    publish_drafts(published.domain)
+    release = Release.objects.get(domain=published.domain, number=2)
+
+    assert "release 2" in auditor.get(f"{ADDRESS}history/").content.decode().lower()
+    html = auditor.get(f"{ADDRESS}2/").content.decode()
+
+    assert "<ins>Acme</ins>" in html and release.digest in html
+    assert "Publish again" not in html
+    assert auditor.get(f"{ADDRESS}3/").status_code == 404
+
+
+def test_discarded_drafts_are_as_the_live_release_says_and_others_stay(published, bystander, editor: Client):
+    edit_brand(published.domain, name="Acme of tomorrow")
+    template = edit_template(published.domain)
+    west = Group.objects.get(domain=published.domain, name="West")
+    assign_template(published.domain, template=template, group=west, actor="lena@acme.example")
+    sender = published.domain.senders.get(name="Ana Silva")
+    set_own_values(sender, {"sender.title": "Director"}, actor="lena@acme.example", waits=True)
+    before = Release.objects.get(domain=published.domain).content
+    asked = editor.get(f"{ADDRESS}discard/").content.decode()
+    assert "Discard template Plain line" in asked
+
+    keys = ["brand", f"template:{template.pk}", f"group:{west.pk}"]
+    page = editor.post(f"{ADDRESS}discard/", {"key": keys}, follow=True).content.decode()
+
+    assert "3 drafts discarded." in page
+    assert list_drafts(published.domain) == [f"values:{sender.pk}"]
+    brand = Brand.objects.get(domain=published.domain)
+    assert {name: getattr(brand, name) for name in COMPANY_FIELDS} == before["company"]
+    assert not DraftEdit.objects.filter(domain=published.domain, key__in=keys).exists()
+    assert LedgerEntry.objects.filter(domain=published.domain, action="drafts discarded").count() == 1
+    assert list_drafts(bystander.domain) == ["brand"]
+
+
+def test_a_new_template_that_another_draft_assigns_is_not_discarded_alone(published, editor: Client):
+    version = save_template(
+        published.domain, name="Executive", source="<p>{{ sender.title }}</p>", actor="noor@acme.example"
+    )
+    west = Group.objects.get(domain=published.domain, name="West")
+    assign_template(published.domain, template=version.template, group=west, actor="lena@acme.example")
+
+    response = editor.post(f"{ADDRESS}discard/", {"key": [f"template:{version.template_id}"]})
+
+    assert response.status_code == 422
+    assert "“West” is assigned “Executive” in another draft." in response.content.decode()
+    assert Template.objects.get(pk=version.template_id).archived_at is None
+
+
+def test_the_page_runs_as_many_queries_for_many_drafts_as_for_few(published, admin: Client):
+    for number in range(2):
+        published.add(f"Person {number}")
+    publish_drafts(published.domain)
+
+    def count(names: list[str]) -> int:
+        for sender in published.domain.senders.filter(name__in=names):
+            set_own_values(sender, {"sender.title": "Director"}, actor="lena@acme.example", waits=True)
+        with CaptureQueriesContext(
+            database,
+        ) as queries:
+            admin.get(ADDRESS)
+        return len(queries)
+
+    count(["Ana Silva"])
+    assert count(["Ana Silva"]) == count(["Person 0", "Person 1", "Tom Okafor"])
