@@ -127,4 +127,4 @@ def release_frame(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
         composed = Composer(domain, candidate.content).compose(candidate.give_values(sender))
     if isinstance(composed, Refusal):
         return show_sentence(composed.reason, view)
-    return show_signature(composed.rendered, view)
+    return show_signature(composed.rendered.html, view)
