@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
 
 from django.utils import timezone
 
 from integrations.connector import MailboxRecord
 from integrations.gateway import open_gateway
 from integrations.models import Connection, ConnectionState
-from integrations.sync.mirror import note_written
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
 from signatures.releases.compose import Composed, Composer, Refusal
 from signatures.releases.live import get_content, get_live
@@ -26,7 +24,13 @@ from .drift_policy import get_replaceable
 from .executor import carry_out_run
 from .left_alone import end_exceptions, get_left_alone
 from .permission import say_why_unreadable, say_why_unwritable
-from .placements import get_placements, get_snapshots, was_written_by_us
+from .placements import (
+    get_placements,
+    get_snapshots,
+    keep_originals,
+    record_placements,
+    was_written_by_us,
+)
 from .planning import EDITED, LEFT_ALONE
 from .status import note_attempts, say_why_closed
 from .write_times import count_allowed, wait_for_hour, why_quiet
@@ -178,74 +182,18 @@ class DeliveryStrategy:
         return ""
 
     def secure(self, writes: Sequence[Write]) -> None:
-        """Keep each mailbox's original before the first write to it; one of ours never replaces it."""
-        connection = self._run.connection
-        kept = get_snapshots(connection, [write.row.mailbox_remote_id for write in writes])
-        new = []
-        for write in writes:
-            snapshot = kept.get(write.row.mailbox_remote_id)
-            if snapshot is None:
-                new.append(
-                    Snapshot(
-                        domain_id=connection.domain_id,
-                        account_key=connection.account_key,
-                        mailbox_remote_id=write.row.mailbox_remote_id,
-                        mailbox_email=write.row.mailbox_email,
-                        original_html=write.found_html,
-                    )
-                )
-            elif snapshot.restored_at is not None:
-                # It went back to its owner, so what it holds now is theirs, perhaps changed since.
-                Snapshot.objects.filter(pk=snapshot.pk).update(
-                    original_html=write.found_html, taken_at=timezone.now(), restored_at=None
-                )
-        Snapshot.objects.bulk_create(new, batch_size=100)
+        """Keep each mailbox's original before the first write to it."""
+        keep_originals(self._run.connection, writes)
 
     def record(self, placed: Sequence[Placed]) -> None:
         """Keep what each mailbox now holds because of us, to compare with from now on."""
-        connection, now = self._run.connection, timezone.now()
-        since = self._get_banner_since(placed)
-        Placement.objects.bulk_create(
-            [
-                Placement(
-                    domain_id=connection.domain_id,
-                    account_key=connection.account_key,
-                    mailbox_remote_id=each.row.mailbox_remote_id,
-                    rendered_sha256=each.rendered_sha256,
-                    returned_sha256=each.returned_sha256,
-                    template_version_id=each.version_id,
-                    release_id=self._run.release_id,
-                    placed_at=now,
-                    banner_since=since.get(each.row.mailbox_remote_id),
-                )
-                for each in placed
-            ],
-            update_conflicts=True,
-            unique_fields=["domain", "account_key", "mailbox_remote_id"],
-            update_fields=[
-                "rendered_sha256",
-                "returned_sha256",
-                "template_version",
-                "release",
-                "placed_at",
-                "banner_since",
-            ],
-            batch_size=100,
-        )
-        ids = [each.row.mailbox_remote_id for each in placed]
-        note_written(connection, ids, now)
-        end_exceptions(connection, ids)
+        connection = self._run.connection
+        record_placements(connection, placed, release_id=self._run.release_id)
+        end_exceptions(connection, [each.row.mailbox_remote_id for each in placed])
 
     def note_outcomes(self, rows: Sequence[Delivery]) -> None:
         """Keep the status of these mailboxes true."""
         note_attempts(self._run.connection, rows)
-
-    def _get_banner_since(self, placed: Sequence[Placed]) -> dict[str, datetime]:
-        """Return mailbox id -> since when its signature has a banner slot, of those that have one now."""
-        ids = [each.row.mailbox_remote_id for each in placed if each.has_banner]
-        earlier = get_placements(self._run.connection, ids)
-        now = timezone.now()
-        return {id: (id in earlier and earlier[id].banner_since) or now for id in ids}
 
 
 def _is_in_place(

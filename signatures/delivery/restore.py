@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from uuid import UUID
 
@@ -10,70 +10,46 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from integrations.connector import MailboxRecord
 from integrations.disconnect.steps import finish_restoring
 from integrations.gateway import open_gateway
 from integrations.ledger.record import record_act
-from integrations.models import Connection, ConnectionState, DisconnectStep, Mailbox
+from integrations.models import Connection, ConnectionState, Mailbox
 from integrations.signature_service import Restoration
-from integrations.sync.mirror import note_written
 from portal.models import Domain
 from signatures.models import (
     UNFINISHED_DELIVERY,
     Delivery,
     DeliveryRun,
     DeliveryRunState,
-    LeftAloneWhy,
-    Placement,
     Sender,
     Snapshot,
 )
-from signatures.releases.compose import Refusal
 
 from .active_mailboxes import activate_planned
 from .base import (
     DeliveryBlocked,
     GatewayLike,
-    InPlace,
     OpenGateway,
-    Placed,
     ReportProgress,
-    RowDecision,
-    Stop,
-    Write,
 )
-from .deliver import why_delivery_stops
-from .digest import digest
 from .executor import carry_out_run
-from .left_alone import leave_alone
 from .permission import say_why_unwritable
-from .placements import get_account_keys, get_placements, get_snapshots, was_written_by_us
+from .placements import (
+    get_account_keys,
+    get_placements,
+)
 from .restore_report import describe_run
+from .restore_strategy import RestoreStrategy, is_restoring
 from .runs import (
-    CONFLICT_CODE,
-    GONE_CODE,
     IDLE,
     SETTLED_CODES,
     get_disconnect_restore,
-    get_owing,
     give_up,
     is_due,
 )
-from .status import note_attempts, was_edited
+from .status import was_edited
 
 CHUNK = 500
-CONFLICT = Refusal(
-    CONFLICT_CODE,
-    "Somebody edited this signature in Outreach since we wrote it, so it stays. The original is kept here.",
-)
-GONE = Refusal(GONE_CODE, "Outreach no longer lists this mailbox. The original is kept here.")
-OWNER_UNKNOWN = Refusal(
-    "owner_unknown",
-    "It is not known any more whose mailbox this is, so it could not be read. The original is kept here.",
-)
-NOT_EDITABLE = Refusal(
-    "not_editable", "Outreach does not let our account edit this mailbox. The original is kept here."
-)
 
 
 def start_restore(connection: Connection, *, actor: str, only_sender: Sender | None = None) -> DeliveryRun:
@@ -247,7 +223,7 @@ def restore_connection(connection_id: UUID | str) -> DeliveryRun | None:
     Raises: DeliveryBlocked, while a delivery is still stopping.
     """
     connection = Connection.objects.select_related("domain").get(pk=connection_id)
-    if not _is_restoring(connection):
+    if not is_restoring(connection):
         return None
     run = get_disconnect_restore(connection)
     if run is not None and _report(run):  # killed between its end and the report of it
@@ -256,18 +232,11 @@ def restore_connection(connection_id: UUID | str) -> DeliveryRun | None:
     return carry_out_restore(run.pk)
 
 
-def _is_restoring(connection: Connection) -> bool:
-    return (connection.state, connection.disconnect_step) == (
-        ConnectionState.DISCONNECTING,
-        DisconnectStep.RESTORING,
-    )
-
-
 def _report(run: DeliveryRun) -> bool:
     """Let the disconnect go on where the restore is complete and no original is owed; return whether it does."""
     connection = Connection.objects.get(pk=run.connection_id)
     is_done = run.state == DeliveryRunState.COMPLETE and run == get_disconnect_restore(connection)
-    if not is_done or not _is_restoring(connection) or get_owed(connection).exists():
+    if not is_done or not is_restoring(connection) or get_owed(connection).exists():
         return False
     outcome = describe_run(run)
     finish_restoring(
@@ -283,89 +252,3 @@ def _open_gateway(run: DeliveryRun) -> AbstractContextManager[GatewayLike]:
         actor_label=run.started_by_label,
         for_restoring=run.connection.state == ConnectionState.DISCONNECTING,
     )
-
-
-class RestoreStrategy:
-    """Puts a mailbox's original back where it holds our last write; what a person wrote stays."""
-
-    def __init__(self, run: DeliveryRun) -> None:
-        self._run = run
-
-    def why_stop(self, connection: Connection) -> Stop | None:
-        """Return why nothing may be written now, or None; during a disconnect nothing stops a restore."""
-        return None if connection.state == ConnectionState.DISCONNECTING else why_delivery_stops(connection)
-
-    def count_allowed(self) -> int | None:
-        """Return None: originals go back without a limit of ours."""
-        return None
-
-    def wait_for_writes(self) -> Stop:
-        """Never asked, as nothing limits a restore."""
-        raise AssertionError("a restore has no limit of writes")
-
-    def decide(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[RowDecision]:
-        """Return what to do with each row."""
-        ids = [row.mailbox_remote_id for row in rows]
-        snapshots = get_snapshots(self._run.connection, ids)
-        placements = get_placements(self._run.connection, ids)
-        return [
-            self._decide_row(row, found.get(id), snapshots.get(id), placements.get(id))
-            for row, id in zip(rows, ids, strict=True)
-        ]
-
-    def _decide_row(
-        self,
-        row: Delivery,
-        mailbox: MailboxRecord | None,
-        snapshot: Snapshot | None,
-        placement: Placement | None,
-    ) -> RowDecision:
-        if mailbox is None or snapshot is None:
-            return GONE if row.person_remote_id else OWNER_UNKNOWN
-        held, original = digest(mailbox.signature_html), digest(snapshot.original_html)
-        if held == original:
-            return InPlace(original, mailbox.signature_html, None, was_ours=True)
-        is_ours = placement is not None and placement.returned_sha256 == held
-        if not is_ours and not was_written_by_us(self._run.connection, row.mailbox_remote_id, held):
-            return CONFLICT
-        if mailbox.is_editable is False:
-            return NOT_EDITABLE
-        return Write(row, snapshot.original_html, mailbox.signature_html)
-
-    def secure(self, writes: Sequence[Write]) -> None:
-        """Nothing needs keeping: what a restore writes over is ours."""
-
-    def record(self, placed: Sequence[Placed]) -> None:
-        """Note that these mailboxes hold their originals, and nothing of ours."""
-        ids = [each.row.mailbox_remote_id for each in placed]
-        connection = self._run.connection
-        keys = get_account_keys(connection)
-        Snapshot.objects.filter(
-            domain=connection.domain_id, account_key__in=keys, mailbox_remote_id__in=ids
-        ).update(restored_at=timezone.now())
-        Placement.objects.filter(
-            domain=connection.domain_id, account_key__in=keys, mailbox_remote_id__in=ids
-        ).delete()
-        note_written(connection, ids, timezone.now())
-        if connection.state != ConnectionState.DISCONNECTING:
-            held = [
-                (each.row.mailbox_remote_id, each.row.mailbox_email, each.returned_sha256) for each in placed
-            ]
-            leave_alone(connection, held, why=LeftAloneWhy.RESTORED, actor=self._run.started_by_label)
-
-    def note_outcomes(self, rows: Sequence[Delivery]) -> None:
-        """Keep the status of these mailboxes true."""
-        note_attempts(self._run.connection, rows)
-
-    def why_unsettled(self) -> str:
-        """Return what a disconnect asks a person about: mailboxes that may still hold our signature."""
-        if not _is_restoring(Connection.objects.get(pk=self._run.connection_id)):
-            return ""
-        owing = get_owing(self._run).count()
-        if not owing:
-            return ""
-        which = "1 mailbox" if owing == 1 else f"{owing:,} mailboxes"
-        return (
-            f"{which} could not be given the original back, each for the reason that is listed. "
-            "Mend what can be mended and try again, or leave them as they are."
-        )

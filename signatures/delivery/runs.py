@@ -54,7 +54,7 @@ def start_delivery(
     try:
         with transaction.atomic():
             _lock_domain(run)
-            give_up(list(_list_halted(run)), f"Given up for delivery {run.pk}.")
+            give_up(list(_list_halted(run)), f"Given up for {run.job_label}.")
             _queue(
                 run,
                 [DeliveryRunState.PLANNED],
@@ -66,7 +66,7 @@ def start_delivery(
                 drift_limit=rollout.drift_limit,
             )
             activate_planned(run)
-            record_run(run, "delivery started", actor)
+            record_run(run, f"{run.job_label.split()[0]} started", actor)
     except IntegrityError as error:
         raise DeliveryBlocked(describe_conflict(run)) from error
     run.refresh_from_db()
@@ -74,11 +74,15 @@ def start_delivery(
 
 
 def _lock_domain(run: DeliveryRun) -> None:
-    """Let one run of a domain begin at a time. Raises: DeliveryBlocked, where a restore is under way."""
+    """Let one run of a domain begin at a time. Raises: DeliveryBlocked, where a restore is in it."""
     Domain.objects.select_for_update().get(pk=run.domain_id)
-    restores = DeliveryRun.objects.filter(domain=run.domain_id, kind=DeliveryRun.Kind.RESTORE)
-    if restores.filter(state__in=UNFINISHED_DELIVERY).exclude(pk=run.pk).exists():
+    others = DeliveryRun.objects.filter(domain=run.domain_id, state__in=UNFINISHED_DELIVERY).exclude(
+        pk=run.pk
+    )
+    if others.filter(kind=DeliveryRun.Kind.RESTORE).exists():
         raise DeliveryBlocked("Originals are being restored. Start this when that has ended.")
+    if run.kind == DeliveryRun.Kind.RESTORE and others.exists():
+        raise DeliveryBlocked("A delivery is running. Start the restore when that has ended.")
 
 
 def _list_halted(run: DeliveryRun) -> QuerySet[DeliveryRun, int]:
@@ -113,7 +117,7 @@ def resume_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
 
 def _refuse_unwritable(run: DeliveryRun) -> None:
     why_not = say_why_unwritable(Connection.objects.get(pk=run.connection_id))
-    if why_not and run.kind == DeliveryRun.Kind.DELIVER:
+    if why_not and (run.kind == DeliveryRun.Kind.DELIVER or run.state == DeliveryRunState.PLANNED):
         raise DeliveryBlocked(why_not)
 
 
@@ -367,7 +371,7 @@ def get_disconnect_restore(connection: Connection) -> DeliveryRun | None:
     runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.RESTORE)
     if connection.disconnect_requested_at is not None:  # empty where it was asked for before this was noted
         runs = runs.filter(created_at__gte=connection.disconnect_requested_at)
-    return runs.exclude(state=DeliveryRunState.PLANNING).first()
+    return runs.exclude(state__in=[DeliveryRunState.PLANNING, DeliveryRunState.PLANNED]).first()
 
 
 def get_owing(run: DeliveryRun) -> QuerySet[Delivery]:

@@ -80,6 +80,10 @@ def _find_after(delivery: Delivery) -> Side:
     if delivery.found_sha256 or delivery.state == DeliveryState.DELIVERED:
         written = find_text(delivery.run.domain_id, delivery.rendered_sha256)
         return Side(None, NOT_KEPT) if written is None else _name_written(delivery, written)
+    if delivery.target_sha256:
+        target = find_text(delivery.run.domain_id, delivery.target_sha256)
+        caption = NOT_KEPT if target is None else "The earlier signature that goes back."
+        return Side(target, caption, "" if target is None else delivery.target_sha256)
     if delivery.run.kind == DeliveryRun.Kind.RESTORE:
         original = _get_original(delivery)
         return Side(original.original_html if original else None, "The original goes back.")

@@ -99,12 +99,13 @@ class DeliveryRun(models.Model):
 
     scope: whom it was planned for; {} for everybody, else "groups", "senders" and "mailboxes"
     (ids) and "first" (mailboxes).
+    A planned restore has "run" and "delivery" (ids) as well, and "to": an instant, or "before" that run.
     stages: sizes of its stages, the last one None for everybody left; [] for one go.
     """
 
     class Kind(models.TextChoices):
         DELIVER = "deliver", "Deliver"
-        RESTORE = "restore", "Restore originals"
+        RESTORE = "restore", "Restore"
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="delivery_runs")
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
@@ -231,6 +232,11 @@ class Delivery(models.Model):
         max_length=64, blank=True, help_text="Digest of what was, or was to be, sent."
     )
     returned_sha256 = models.CharField(max_length=64, blank=True)
+    target_sha256 = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="Of a restore: digest of the kept signature to write; empty for the original.",
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True)
     stage = models.PositiveSmallIntegerField(default=1)

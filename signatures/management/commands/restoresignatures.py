@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Model, QuerySet
 
 from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
-from signatures.delivery.report import describe_outcome
+from signatures.delivery.planning import drop_run
+from signatures.delivery.report import describe_outcome, describe_plan
 from signatures.delivery.restore import carry_out_restore, preview_restore, start_restore
+from signatures.delivery.restore_plan import Target, plan_restore
+from signatures.delivery.runs import start_delivery
 from signatures.management.followers import follow_last_sync, require_complete
 from signatures.management.progress import carry_out_with_bar
-from signatures.models import Sender
+from signatures.models import DeliveryRun, Group, Sender
+
+Row = TypeVar("Row", bound=Model)
 
 
 class Command(BaseCommand):
-    help = "Give mailboxes that still hold our last write their original signature back."
+    help = (
+        "Give mailboxes that still hold our last write their original back, or an earlier signature of ours."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--domain", required=True)
         parser.add_argument("--sender", metavar="EMAIL", help="only this sender's mailboxes")
+        parser.add_argument("--group", metavar="NAME", help="only the senders of this group")
+        parser.add_argument(
+            "--run",
+            type=int,
+            metavar="NUMBER",
+            help="put back what each mailbox held before this delivery wrote",
+        )
+        parser.add_argument(
+            "--to-date",
+            metavar="TIME",
+            help="the signature delivered by then instead of the original, such as 2027-03-01T09:00 (domain's zone)",
+        )
+        parser.add_argument(
+            "--overwrite-edits", action="store_true", help="also where somebody edited theirs since"
+        )
         parser.add_argument("--dry-run", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,6 +61,9 @@ class Command(BaseCommand):
             ).first()
             if sender is None:
                 raise CommandError(f"{domain} has no sender {options['sender']}.")
+        if any(options[name] for name in ("group", "run", "to_date", "overwrite_edits")):
+            self._restore_planned(domain, sender, options)
+            return
         if options["dry_run"]:
             seen = preview_restore(connection, only_sender=sender)
             self.stdout.write(
@@ -49,3 +77,42 @@ class Command(BaseCommand):
         run = carry_out_with_bar(run, carry_out_restore, "Restoring")
         self.stdout.write(describe_outcome(run))
         require_complete(run)
+
+    def _restore_planned(self, domain: Domain, sender: Sender | None, options: dict[str, Any]) -> None:
+        run = self._find(DeliveryRun.objects.filter(domain=domain, pk=options["run"] or 0), "run", options)
+        group = self._find(Group.objects.filter(domain=domain, name=options["group"]), "group", options)
+        at = _read_time(options["to_date"], domain) if options["to_date"] else None
+        try:
+            planned = plan_restore(
+                domain,
+                Target(at=at, before_run=None if at else run),
+                actor="command",
+                sender_ids=[sender.pk] if sender else None,
+                group_ids=[group.pk] if group else [],
+                of_run=run,
+                overwrite_edits=options["overwrite_edits"],
+            )
+            self.stdout.write(describe_plan(planned))
+            if options["dry_run"] or not planned.planned:
+                drop_run(planned)
+                return
+            start_delivery(planned, actor="command")
+        except DeliveryBlocked as blocked:
+            raise CommandError(str(blocked)) from blocked
+        planned = carry_out_with_bar(planned, carry_out_restore, "Restoring")
+        self.stdout.write(describe_outcome(planned))
+        require_complete(planned)
+
+    def _find(self, rows: QuerySet[Row], name: str, options: dict[str, Any]) -> Row | None:
+        found = rows.first() if options[name] else None
+        if options[name] and found is None:
+            raise CommandError(f"{options['domain']} has no {name} {options[name]}.")
+        return found
+
+
+def _read_time(text: str, domain: Domain) -> datetime:
+    try:
+        wall = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError(f"{text} is no time such as 2027-03-01T09:00.") from error
+    return wall if wall.tzinfo else wall.replace(tzinfo=ZoneInfo(domain.time_zone))

@@ -1,0 +1,219 @@
+"""Restore plan: which mailboxes go back to the original or to an earlier signature; nothing is called or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from integrations.connection.lifecycle import get_connection
+from integrations.models import Mailbox
+from portal.models import Domain, User
+from signatures.models import (
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    DeliveryState,
+    Placement,
+    Sender,
+    Snapshot,
+)
+from signatures.releases.compose import Refusal
+
+from .base import DeliveryBlocked
+from .digest import digest
+from .permission import say_why_unreadable
+from .placements import get_account_keys, get_placements
+from .planning import make_scope
+from .restore_strategy import CONFLICT, GONE, NOT_EDITABLE, NOT_KEPT
+from .status import was_edited
+from .texts import EMPTY_SHA256, find_kept
+
+CHUNK = 200  # originals of up to 65 kB each
+ORIGINAL = ""  # as a target
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to go back to: a delivery's signature, as of an instant, what a run found, or else the originals."""
+
+    at: datetime | None = None
+    before_run: DeliveryRun | None = None
+    delivery: Delivery | None = None
+
+    def as_scope(self) -> dict[str, Any]:
+        """Return what the run keeps of it, beside whom it is for."""
+        if self.delivery is not None:
+            return {"delivery": self.delivery.pk}
+        if self.before_run is not None:
+            return {"run": self.before_run.pk, "to": "before"}
+        return {"to": self.at.isoformat()} if self.at is not None else {}
+
+
+def plan_restore(
+    domain: Domain,
+    target: Target,
+    *,
+    actor: str,
+    by: User | None = None,
+    sender_ids: Sequence[int] | None = None,
+    group_ids: Sequence[int] = (),
+    of_run: DeliveryRun | None = None,
+    overwrite_edits: bool = False,
+) -> DeliveryRun:
+    """Return a planned restore, for `start_delivery`: a row for each mailbox that would change or cannot.
+
+    sender_ids, group_ids, of_run: only their mailboxes. Compares with the mirror. Raises: DeliveryBlocked.
+    """
+    connection = get_connection(domain)
+    why_not = say_why_unreadable(connection)
+    if connection is None or why_not:
+        raise DeliveryBlocked(why_not)
+    scope = make_scope(sender_ids=sender_ids, group_ids=group_ids) | target.as_scope()
+    if of_run is not None:
+        scope["run"] = of_run.pk
+    with transaction.atomic():
+        _drop_plans(domain)
+        run = DeliveryRun.objects.create(
+            domain=domain,
+            connection=connection,
+            kind=DeliveryRun.Kind.RESTORE,
+            state=DeliveryRunState.PLANNED,
+            started_by=by,
+            started_by_label=actor,
+            scope=scope,
+            overwrites_edits=overwrite_edits,
+        )
+        for snapshots in _list_snapshots(run):
+            _plan_chunk(run, snapshots, _find_targets(run, target, snapshots))
+        run.save(update_fields=["planned", "refused", "unchanged"])
+    return run
+
+
+def _drop_plans(domain: Domain) -> None:
+    """Remove the domain's planned restores that nobody started."""
+    plans = DeliveryRun.objects.filter(
+        domain=domain, kind=DeliveryRun.Kind.RESTORE, state=DeliveryRunState.PLANNED
+    )
+    Delivery.objects.filter(run__in=plans).delete()
+    plans.delete()
+
+
+def _list_snapshots(run: DeliveryRun) -> Iterator[list[Snapshot]]:
+    """Yield the originals of the mailboxes in the run's scope: of each that we ever wrote to there is one."""
+    rows = Snapshot.objects.filter(
+        domain=run.domain_id, account_key__in=get_account_keys(run.connection)
+    ).order_by("pk")
+    scope = run.scope
+    if "delivery" in scope:
+        rows = rows.filter(
+            mailbox_remote_id__in=Delivery.objects.filter(pk=scope["delivery"]).values("mailbox_remote_id")
+        )
+    if "run" in scope:
+        written = Delivery.objects.filter(run=scope["run"], state=DeliveryState.DELIVERED)
+        rows = rows.filter(mailbox_remote_id__in=written.values("mailbox_remote_id"))
+    senders = _list_senders(run)
+    if senders is not None:
+        people = senders.values("person__remote_id")
+        owned = Mailbox.objects.filter(connection=run.connection, person_remote_id__in=people)
+        rows = rows.filter(mailbox_remote_id__in=owned.values("remote_id"))
+    last = 0
+    while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
+        yield chunk
+        last = chunk[-1].pk
+
+
+def _list_senders(run: DeliveryRun) -> QuerySet[Sender] | None:
+    senders = Sender.objects.filter(person__connection=run.connection)
+    if "senders" in run.scope:
+        return senders.filter(pk__in=run.scope["senders"])
+    return senders.filter(group__in=run.scope["groups"]) if "groups" in run.scope else None
+
+
+def _find_targets(
+    run: DeliveryRun, target: Target, snapshots: Sequence[Snapshot]
+) -> dict[str, tuple[str, int | None]]:
+    """Return mailbox id -> digest and template version to go back to; of those without one, the original."""
+    ids = [snapshot.mailbox_remote_id for snapshot in snapshots]
+    done = Delivery.objects.filter(
+        run__connection=run.connection, mailbox_remote_id__in=ids, state=DeliveryState.DELIVERED
+    ).order_by("finished_at", "id")
+    if target.delivery is not None:
+        done = done.filter(pk=target.delivery.pk)
+    elif target.before_run is not None:
+        found = done.filter(run=target.before_run).values_list("mailbox_remote_id", "found_sha256")
+        return {mailbox_id: (sha256, None) for mailbox_id, sha256 in found if sha256}
+    elif target.at is not None:
+        done = done.filter(finished_at__lte=target.at)
+    else:
+        return {}
+    rows = done.values_list("mailbox_remote_id", "rendered_sha256", "template_version")
+    return {mailbox_id: (sha256, version_id) for mailbox_id, sha256, version_id in rows if sha256}
+
+
+def _plan_chunk(
+    run: DeliveryRun, snapshots: Sequence[Snapshot], targets: Mapping[str, tuple[str, int | None]]
+) -> None:
+    """Store a row for each of these mailboxes that does not hold its target, and count the rest."""
+    connection, ids = run.connection, [snapshot.mailbox_remote_id for snapshot in snapshots]
+    mailboxes = {
+        box.remote_id: box for box in Mailbox.objects.filter(connection=connection, remote_id__in=ids)
+    }
+    senders = dict(
+        Sender.objects.filter(
+            person__connection=connection,
+            person__remote_id__in={box.person_remote_id for box in mailboxes.values()},
+        ).values_list("person__remote_id", "pk")
+    )
+    placements = get_placements(connection, ids)
+    kept = find_kept(run.domain_id, {sha256 for sha256, _ in targets.values()}) | {EMPTY_SHA256}
+    rows = []
+    for snapshot in {each.mailbox_remote_id: each for each in snapshots}.values():
+        mailbox_id, original = snapshot.mailbox_remote_id, digest(snapshot.original_html)
+        sha256, version_id = targets.get(mailbox_id, (original, None))
+        mailbox, placement = mailboxes.get(mailbox_id), placements.get(mailbox_id)
+        if mailbox is not None and _get_held(mailbox, placement, snapshot) == sha256:
+            run.unchanged += 1
+            continue
+        refusal = _say_why_not(run, mailbox, is_edited=mailbox is not None and was_edited(mailbox, placement))
+        if sha256 != original and sha256 not in kept:
+            refusal = NOT_KEPT
+        rows.append(
+            Delivery(
+                run=run,
+                mailbox_remote_id=mailbox_id,
+                mailbox_email=mailbox.email if mailbox else snapshot.mailbox_email,
+                person_remote_id=mailbox.person_remote_id if mailbox else "",
+                sender_id=senders.get(mailbox.person_remote_id) if mailbox else None,
+                template_version_id=version_id,
+                target_sha256=ORIGINAL if sha256 == original else sha256,
+                state=DeliveryState.REFUSED if refusal else DeliveryState.PLANNED,
+                reason_code=refusal.code if refusal else "",
+                reason=refusal.reason if refusal else "",
+            )
+        )
+    Delivery.objects.bulk_create(rows, batch_size=200)
+    run.planned += sum(row.state == DeliveryState.PLANNED for row in rows)
+    run.refused += sum(row.state == DeliveryState.REFUSED for row in rows)
+
+
+def _get_held(mailbox: Mailbox, placement: Placement | None, snapshot: Snapshot) -> str:
+    """Return the digest of what the mailbox holds: the newest of what was read and what we wrote."""
+    if mailbox.written_at is None or mailbox.read_at >= mailbox.written_at:
+        return digest(mailbox.signature_html)
+    if placement is not None:
+        return placement.rendered_sha256
+    return digest(snapshot.original_html if snapshot.restored_at else mailbox.signature_html)
+
+
+def _say_why_not(run: DeliveryRun, mailbox: Mailbox | None, *, is_edited: bool) -> Refusal | None:
+    """Return why a mailbox cannot go back, as far as the mirror tells; it is looked at again before the write."""
+    if mailbox is None or mailbox.retired_at is not None:
+        return GONE
+    if is_edited and not run.overwrites_edits:
+        return CONFLICT
+    return NOT_EDITABLE if mailbox.is_editable is False else None
