@@ -4,6 +4,7 @@ python -m tests.benchmarks                 # all; takes some minutes
 python -m tests.benchmarks --people 2000   # smaller, to try it out
 python -m tests.benchmarks banners         # serving banners instead; under four minutes
 python -m tests.benchmarks mail            # the mail gateway alone
+python -m tests.benchmarks delivery        # delivery at 50 ms latency, and planning; ten minutes
 python -m tests.benchmarks attack          # banners while strangers hold what they can; two minutes
 """
 
@@ -26,7 +27,7 @@ from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.table import Table
 
-from . import attack, banners, mail
+from . import attack, banners, delivery, mail
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = Fernet.generate_key().decode()
@@ -88,7 +89,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["job", "banners", "mail", "attack"],
+        choices=["job", "banners", "mail", "attack", "delivery"],
         default="job",
         help="the main job, or one part",
     )
@@ -101,6 +102,9 @@ def main() -> None:
     parts = {"banners": banners.main, "mail": mail.main, "attack": attack.main}
     if options.what in parts:
         parts[options.what]()
+        return
+    if options.what == "delivery":
+        delivery.main(min(options.people, 5_000), options.many)
         return
     table = Table("What", "Measured", "Baseline in the same run", "Figure", "Aim")
 
@@ -144,12 +148,12 @@ def main() -> None:
                 f"{nothing['calls']} calls, {nothing['seconds']:.2f} s",
                 "≤ 5 calls, < 1 s",
             )
-            delivery = measure("deliver", url, folder / "sync-0.sqlite3")
-            per_mailbox = delivery["requests"] / delivery["delivered"]
+            done = measure("deliver", url, folder / "sync-0.sqlite3")
+            per_mailbox = done["requests"] / done["delivered"]
             table.add_row(
                 "Delivery",
-                f"{delivery['delivered']:,} mailboxes in {delivery['seconds']:.1f} s",
-                f"{delivery['requests']:,} requests seen by the sandbox",
+                f"{done['delivered']:,} mailboxes in {done['seconds']:.1f} s",
+                f"{done['requests']:,} requests seen by the sandbox",
                 f"{per_mailbox:.4f} a mailbox",
                 "≤ 1.01",
             )

@@ -28,10 +28,12 @@ from integrations.sync import runs  # noqa: E402
 from portal.accounts.domains import found_domain  # noqa: E402
 from portal.models import Domain  # noqa: E402
 
+from . import delivery  # noqa: E402
+
 PAGE_SIZE = 500  # as the connector asks
 
 
-def control(method: str, door: str, **body: object) -> dict:
+def control(method: str, door: str, /, **body: object) -> dict:
     reply = requests.request(method, f"{settings.OUTREACH_BASE_URL}/_sandbox/{door}", json=body, timeout=60)
     reply.raise_for_status()
     return reply.json()
@@ -131,15 +133,9 @@ def run_sync(connection: Connection, kind: SyncKind) -> dict:
 
 
 def deliver() -> dict:
-    from signatures.delivery.after_sync import follow_mirror
     from signatures.delivery.deliver import carry_out
-    from signatures.delivery.planning import plan_delivery
-    from signatures.delivery.runs import start_delivery
 
-    connection = Connection.objects.select_related("domain").get()
-    follow_mirror(connection.sync_runs.latest("pk"))
-    plan = plan_delivery(connection.domain, actor="benchmark")
-    start_delivery(plan, actor="benchmark")
+    plan = delivery.publish_and_plan(Connection.objects.select_related("domain").get())
     control("DELETE", "requests")
     started = time.perf_counter()
     run = carry_out(plan.pk)
@@ -149,13 +145,23 @@ def deliver() -> dict:
     return {"seconds": seconds, "delivered": run.delivered, "requests": control("GET", "state")["requests"]}
 
 
+def plan(many: int) -> dict:
+    full_sync()
+    return delivery.plan(many, Connection.objects.select_related("domain").get())
+
+
 MEASUREMENTS: dict[str, Callable[[], dict]] = {
     "bare": bare,
     "sync": full_sync,
     "unchained": unchained_sync,
     "changes": changes,
     "deliver": deliver,
+    "deliver_slowly": lambda: delivery.deliver_slowly(control),
+    "patch_bare": lambda: delivery.patch_bare(
+        control, settings.OUTREACH_BASE_URL, issue_tokens()["access_token"]
+    ),
 }
 
 if __name__ == "__main__":
-    print(json.dumps(MEASUREMENTS[sys.argv[1]]()))
+    what, _, number = sys.argv[1].partition(":")
+    print(json.dumps(plan(int(number)) if what == "plan" else MEASUREMENTS[what]()))
