@@ -28,6 +28,25 @@ def insert_rows(model: Model, *, columns: Sequence[str], rows: Iterable[Values])
     _insert(model, same, columns, rows)
 
 
+def create_rows(rows: Iterable[models.Model], *, ignore_conflicts: bool = False) -> None:
+    """Insert these new rows, all of one model; they learn no id by it. Runs in the caller's transaction.
+
+    ignore_conflicts: one that breaks a unique constraint is left out.
+    """
+    stored = list(rows)
+    if not stored:
+        return
+    model = type(stored[0])
+    connection = connections[router.db_for_write(model)]
+    fields = [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
+    values = [
+        [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
+        for row in stored
+    ]
+    conflict = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+    _insert(model, {}, [field.name for field in fields], values, conflict)
+
+
 def upsert_rows(
     model: Model,
     *,

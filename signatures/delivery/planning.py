@@ -13,6 +13,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from integrations.connection.lifecycle import get_connection
+from portal.db import create_rows
 from portal.leases import Lease, LeaseLost, is_free
 from portal.models import Domain, User
 from signatures.models import (
@@ -45,6 +46,11 @@ LEFT_ALONE = Refusal(
 )
 OTHER_RUN_CODE = "in_other_run"
 CHOSEN_BY = {"senders": "sender__in", "mailboxes": "mailbox__remote_id__in"}
+NEEDED = (
+    "status", "reason_code", "reason", "version_id", "attempted_at", "attempt_code",
+    "mailbox__remote_id", "mailbox__email", "mailbox__person_remote_id", "mailbox__is_editable",
+    "sender__is_active", "sender__person__is_locked", "sender__person__retired_at",
+)  # fmt: skip
 IN_PLACE = (MailboxStatus.UP_TO_DATE, MailboxStatus.ALTERED)
 
 
@@ -180,7 +186,7 @@ def _fill(run_id: int, lease: Lease) -> DeliveryRun:
         counts["left_out"] += plan.left_out
         with transaction.atomic():
             lease.renew(**counts)
-            Delivery.objects.bulk_create(plan.rows, batch_size=200)
+            create_rows(plan.rows)
     lease.release(state=DeliveryRunState.PLANNED, **counts)
     run.refresh_from_db()
     return run
@@ -243,7 +249,7 @@ def _plan_states(run: DeliveryRun, states: QuerySet[MailboxState]) -> Iterator[P
     differing = (
         states.exclude(status__in=[*IN_PLACE, MailboxStatus.INACTIVE])
         .select_related("mailbox", "sender__person")
-        .defer("mailbox__signature_html")
+        .only(*NEEDED)
         .order_by("sender_id", "pk")
     )
     others, behind = list_other_runs(run), Q()

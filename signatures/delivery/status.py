@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from integrations.connection.lifecycle import get_connection
 from integrations.models import Connection, Mailbox
-from portal.db import update_rows
+from portal.db import create_rows, update_rows
 from portal.models import Domain
 from signatures.models import (
     HAND_EDITS,
@@ -280,26 +280,24 @@ def follow_release(connection: Connection) -> int:
         return 0
     if following.release is None:
         return refresh_states(connection)
-    touched = find_touched(following.release, live)
-    number = 0 if touched is None else refresh_states(connection, changed=touched)
+    number = refresh_states(connection, sender_ids=find_touched(connection, following.release, live))
     Following.objects.filter(pk=following.pk).update(release=live)
     return number
 
 
-def find_touched(before: Release, live: Release) -> Q | None:
-    """Return which senders' signatures may differ between two releases, or None where nobody's can."""
+def find_touched(connection: Connection, before: Release, live: Release) -> set[int] | None:
+    """Return ids of the senders whose signatures may differ between two releases; None for everybody."""
     old, new = get_content(before), get_content(live)
     if old.shared_digest != new.shared_digest or old.groups != new.groups:
-        return Q()
+        return None
     changed = list_differing(old.templates, new.templates)
     people = [*list_differing(old.people, new.people), *_list_published_values(before, live)]
-    if not changed and not people:
-        return None
     versions = [old.templates[id] for id in changed if id in old.templates]
     having = Q(version_id__in=versions)
     if len(versions) < len(changed):  # a template that nobody could have before
         having |= Q(version_id=None)
-    return Q(pk__in=MailboxState.objects.filter(having).values("sender")) | Q(pk__in=people)
+    states = MailboxState.objects.filter(having, domain=connection.domain_id, sender__isnull=False)
+    return {*states.values_list("sender_id", flat=True), *people}
 
 
 def _list_published_values(before: Release, live: Release) -> list[int]:
@@ -398,7 +396,7 @@ def _store(connection: Connection, compared: Iterable[Compared]) -> int:
             for name, value in values.items():
                 setattr(state, name, value)
             old.append(state)
-    MailboxState.objects.bulk_create(new, batch_size=200, ignore_conflicts=True)
+    create_rows(new, ignore_conflicts=True)
     update_rows(old, STORED)
     return len(new) + len(old)
 

@@ -42,6 +42,13 @@ def main(people: int, many: int) -> None:
         with running_sandbox(24, folder) as url:
             plan = measure(f"plan:{many}", url, folder / "plan.sqlite3")
         table.add_row(
+            f"Statuses of {many:,} mailboxes after a first release, processor time",
+            f"{plan['follow_seconds']:.1f} s",
+            f"{plan['render_seconds']:.1f} s: rendering each, and nothing else",
+            f"{plan['follow_seconds'] / plan['render_seconds']:.2f} ×",
+            "",
+        )
+        table.add_row(
             f"Plan for {many:,} mailboxes, processor time",
             f"{plan['plan_seconds']:.1f} s",
             f"{plan['render_seconds']:.1f} s: rendering each, and nothing else",
@@ -131,6 +138,7 @@ def plan(many: int, connection: Any) -> dict[str, Any]:
     """Plan for a company of `many` mailboxes, then after a template of 500 of them was published anew."""
     from signatures.authoring.templates import assign_template, install_starters, save_template
     from signatures.delivery.planning import drop_run, plan_delivery
+    from signatures.delivery.status import follow_release
     from signatures.models import Sender, Template
     from signatures.releases.compose import Composer
     from signatures.releases.draft import build_draft
@@ -154,6 +162,9 @@ def plan(many: int, connection: Any) -> dict[str, Any]:
 
     publish(domain, actor="benchmark")
     worked = time.process_time()
+    follow_release(connection)
+    follow_seconds = time.process_time() - worked
+    worked = time.process_time()
     whole = plan_delivery(domain, actor="benchmark")
     plan_seconds = time.process_time() - worked
     if whole.planned < many:
@@ -168,6 +179,7 @@ def plan(many: int, connection: Any) -> dict[str, Any]:
     part = plan_delivery(domain, actor="benchmark")
     return {
         "render_seconds": render_seconds,
+        "follow_seconds": follow_seconds,
         "plan_seconds": plan_seconds,
         "touched_seconds": time.process_time() - worked,
         "touched": part.planned,
