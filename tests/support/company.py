@@ -11,9 +11,15 @@ from django.utils import timezone
 from integrations.models import Connection, Mailbox, Person, RunState, SyncKind, SyncRun, Team
 from portal.models import Domain
 from signatures.authoring.templates import install_starters
-from signatures.models import Delivery, DeliveryRun, Placement, Sender, Template
+from signatures.delivery.placements import keep_texts
+from signatures.delivery.status import note_attempts, refresh_domain
+from signatures.models import Delivery, DeliveryRun, Placement, Sender
+from signatures.releases.compose import Composed, Composer
+from signatures.releases.live import get_content, get_live
 from signatures.senders.groups import refresh_groups
 from signatures.senders.refresh import refresh_senders
+
+from .deliveries import publish_drafts
 
 
 @dataclass
@@ -28,7 +34,7 @@ class Company:
     def add(
         self, name: str, *, teams: tuple[str, ...] = (), has_mailbox: bool = True, **person: Any
     ) -> Sender:
-        """Return a new sender, in the group its teams give it."""
+        """Return a new sender, in the group its teams give it; the group is published."""
         self.count += 1
         number = str(self.count)
         first, _, last = name.partition(" ")
@@ -64,18 +70,29 @@ class Company:
             )
         refresh_groups(self.connection)
         refresh_senders(self.connection, since=None)
-        return Sender.objects.get(person=row)
+        publish_drafts(self.domain)
+        sender = Sender.objects.get(person=row)
+        refresh_domain(self.domain, sender_ids=[sender.pk])
+        return sender
 
-    def place(self, sender: Sender, template: Template | None = None) -> Placement:
-        """Return a placement of the template's current version in the sender's mailbox, as a delivery leaves it."""
-        template = template or Template.objects.get(domain=self.domain, name="Letterhead")
-        return Placement.objects.create(
+    def place(self, sender: Sender) -> Placement:
+        """Return the placement of what the live release renders in the sender's mailbox, as a delivery leaves it."""
+        release = get_live(self.domain)
+        composed = Composer(self.domain, get_content(release)).compose(sender)
+        assert isinstance(composed, Composed), composed
+        keep_texts(self.domain.pk, [composed.rendered.html])
+        placed = Placement.objects.create(
             domain=self.domain,
             account_key=self.connection.account_key,
             mailbox_remote_id=f"m{sender.person.remote_id}",
-            template_version=template.current,
+            template_version_id=composed.version_id,
+            release=release,
+            rendered_sha256=composed.rendered.sha256,
+            returned_sha256=composed.rendered.sha256,
             placed_at=self.at,
         )
+        refresh_domain(self.domain, sender_ids=[sender.pk])
+        return placed
 
     def run(self, state: str, **columns: Any) -> DeliveryRun:
         """Return a run of this domain in that state."""
@@ -88,8 +105,10 @@ class Company:
         )
 
     def attempt(self, run: DeliveryRun, sender: Sender, state: str, **columns: Any) -> Delivery:
-        """Return a delivery of that run to the sender's mailbox."""
-        return Delivery.objects.create(
+        """Return a delivery of that run to the sender's mailbox; one that Outreach refused shows in its status."""
+        if state == "refused":
+            columns = {"reason_code": "rejected", **columns}
+        row = Delivery.objects.create(
             run=run,
             sender=sender,
             mailbox_remote_id=f"m{sender.person.remote_id}",
@@ -98,10 +117,13 @@ class Company:
             state=state,
             **columns,
         )
+        note_attempts(self.connection, [row])
+        refresh_domain(self.domain, sender_ids=[sender.pk])
+        return row
 
 
 def found_company(domain: Domain) -> Company:
-    """Return the domain connected and read once, with its default group and the shipped templates."""
+    """Return the domain connected and read once, with its default group and the shipped templates published."""
     connection = Connection.objects.create(
         domain=domain,
         account_key=f"organisation of {domain.name}",
@@ -114,4 +136,5 @@ def found_company(domain: Domain) -> Company:
     )
     refresh_groups(connection)
     install_starters(domain, actor="dana@acme.example")
+    publish_drafts(domain)
     return Company(domain, connection)

@@ -49,6 +49,7 @@ from signatures.delivery.runs import start_delivery  # noqa: E402
 from signatures.models import DeliveryRun, Snapshot  # noqa: E402
 from signatures.senders.groups import refresh_groups  # noqa: E402
 from signatures.senders.refresh import refresh_senders  # noqa: E402
+from tests.support.deliveries import publish_drafts  # noqa: E402
 
 
 def prepare(tokens: dict) -> Connection:
@@ -70,6 +71,7 @@ def prepare(tokens: dict) -> Connection:
     refresh_groups(connection)
     refresh_senders(connection, since=None)
     install_starters(domain, actor="test")
+    publish_drafts(domain)
     return connection
 
 

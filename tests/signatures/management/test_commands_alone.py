@@ -15,6 +15,7 @@ from integrations.sync import runs
 from portal.models import Role
 from signatures.authoring.templates import install_starters
 from signatures.models import DeliveryRun, Group, Placement, Sender
+from signatures.releases.publish import publish
 from signatures.senders.groups import ensure_default_group
 from tests.support.deliveries import get_held, get_writes
 
@@ -49,6 +50,8 @@ def test_each_command_sees_the_people_that_the_sync_before_it_read(sandbox, conn
     run("syncdirectory")
     senders = Sender.objects.filter(domain=connection.domain)
     email = senders.filter(is_active=True).first().email
+    nothing = refuse("deliversignatures", "--dry-run")
+    published = run("publishrelease")
     preview = run("previewsignature", "--sender", email)
     planned = run("deliversignatures", "--dry-run")
     untouched = run("checkdrift")
@@ -58,6 +61,8 @@ def test_each_command_sees_the_people_that_the_sync_before_it_read(sandbox, conn
     restored = run("restoresignatures")
 
     assert senders.count() == 24
+    assert "Publish a release first" in str(nothing)
+    assert published.startswith("Release 1 of acme.example is live.")
     assert preview.strip()
     assert number > 0
     assert planned.startswith(f"{number} mailboxes would change")
@@ -89,6 +94,7 @@ def test_a_sync_that_nobody_followed_is_followed_by_the_command_that_needs_it(sa
     runs.carry_out(runs.request_sync(connection, kind=SyncKind.FULL, actor="test").pk)
     ensure_default_group(connection.domain)
     install_starters(connection.domain, actor="test")
+    publish(connection.domain, actor="test")
     email = next(iter(sandbox.directory.users.values())).email
 
     run(command, *(["--sender", email] if command == "previewsignature" else []))

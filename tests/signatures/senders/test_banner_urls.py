@@ -16,6 +16,7 @@ from signatures.authoring.preview import find_version, render_source, render_ver
 from signatures.authoring.starters import STARTERS
 from signatures.authoring.templates import save_template
 from signatures.delivery.planning import plan_delivery
+from signatures.delivery.status import refresh_domain
 from signatures.models import Sender
 from signatures.releases.compose import Composed, Composer
 from signatures.releases.draft import build_draft
@@ -29,6 +30,7 @@ from signatures.rendering import (
 from signatures.rendering.banner_links import is_variable
 from signatures.senders.values import get_field_sources
 from tests.support.banners import PUBLIC_URL, switch_on
+from tests.support.deliveries import publish_drafts
 
 pytestmark = pytest.mark.usefixtures("fresh_serving")
 
@@ -93,10 +95,13 @@ def test_a_plan_counts_the_mailboxes_that_the_place_changed(company):
     people = [company.add(name) for name in ("Ana Silva", "Tom Okafor")]
     for sender in people:
         Mailbox.objects.filter(email=sender.email).update(signature_html=compose(sender))
+    refresh_domain(company.domain)
     assert plan_delivery(company.domain, actor="x").planned == 0
 
     switch_on(company.domain)
 
+    assert plan_delivery(company.domain, actor="x").planned == 0
+    publish_drafts(company.domain)
     assert plan_delivery(company.domain, actor="x").planned == 2
 
 

@@ -12,6 +12,8 @@ from django.test import Client
 
 from integrations.models import LedgerEntry
 from signatures.models import Brand, Snapshot
+from signatures.releases.live import get_live_content
+from signatures.releases.publish import list_drafts
 
 BRAND = "/domains/acme.example/brand/"
 ORIGINALS = "/domains/acme.example/originals/"
@@ -71,12 +73,16 @@ def test_what_the_renderer_would_not_use_is_told_at_its_field(company, admin: Cl
     assert not Brand.objects.exists()
 
 
-@pytest.mark.parametrize("role", ["editor", "auditor"])
-def test_only_who_manages_the_domain_opens_its_values(company, login, role: str):
-    client = login(role)
-
-    assert (client.get(BRAND).status_code, client.post(BRAND, VALUES).status_code) == (403, 403)
+def test_only_who_edits_signatures_opens_the_companys_values(company, auditor: Client):
+    assert (auditor.get(BRAND).status_code, auditor.post(BRAND, VALUES).status_code) == (403, 403)
     assert not Brand.objects.exists()
+
+
+def test_the_companys_values_are_a_draft_until_they_are_published(company, bystander, editor: Client):
+    editor.post(BRAND, VALUES)
+
+    assert (list_drafts(company.domain), list_drafts(bystander.domain)) == (["brand"], [])
+    assert get_live_content(company.domain).company["name"] == ""
 
 
 @pytest.fixture

@@ -130,8 +130,8 @@ def test_a_group_of_another_domain_answers_as_one_that_does_not_exist(
     assert stranger.content == nobody.content
 
 
-def test_only_who_manages_groups_may_move_or_assign(company, three, editor: Client):
-    assert editor.post(f"{ADDRESS}{three['Bee'].pk}/move/", {"to": "up"}).status_code == 403
-    assert editor.post(f"{ADDRESS}{three['Bee'].pk}/template/", {"template": ""}).status_code == 403
-    assert "Move" not in editor.get(ADDRESS).content.decode()
+def test_only_who_edits_signatures_may_move_or_assign(company, three, auditor: Client):
+    assert auditor.post(f"{ADDRESS}{three['Bee'].pk}/move/", {"to": "up"}).status_code == 403
+    assert auditor.post(f"{ADDRESS}{three['Bee'].pk}/template/", {"template": ""}).status_code == 403
+    assert "Move" not in auditor.get(ADDRESS).content.decode()
     assert order(company) == ["Ant", "Bee", "Cat"]

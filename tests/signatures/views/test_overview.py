@@ -13,6 +13,7 @@ from signatures.analytics.results import Figures
 from signatures.authoring.templates import save_template
 from signatures.models import BannerPlace, DailyTotal, Snapshot, Template
 from signatures.overview import Cause, get_overview
+from tests.support.deliveries import publish_drafts
 from tests.support.page_text import words_of
 
 
@@ -37,19 +38,23 @@ def test_the_figures_say_who_signs_as_intended_and_who_needs_somebody(company, b
             "Outreach does not let us edit this mailbox.",
             1,
             (tom,),
-            "/domains/acme.example/senders/?state=needs_you&reason=Outreach+does+not+let+us+edit+this+mailbox.",
+            "/domains/acme.example/senders/?state=action_needed&reason=Outreach+does+not+let+us+edit+this+mailbox.",
         ),
     )
     assert overview.current_run == halted
 
 
-def test_a_mailbox_with_an_earlier_version_is_not_up_to_date(company):
+def test_a_mailbox_is_up_to_date_until_a_newer_version_is_published(company):
     company.place(company.add("Ana Silva"))
     letterhead = Template.objects.get(domain=company.domain, name="Letterhead")
 
     save_template(company.domain, name="Letterhead", source="<p>New</p>", actor="x", template=letterhead)
+    drafted = get_overview(company.domain)
+    publish_drafts(company.domain)
+    published = get_overview(company.domain)
 
-    assert (get_overview(company.domain).mailboxes_total, get_overview(company.domain).up_to_date) == (1, 0)
+    assert (drafted.mailboxes_total, drafted.up_to_date) == (1, 1)
+    assert (published.mailboxes_total, published.up_to_date) == (1, 0)
 
 
 def test_a_later_delivery_ends_what_an_earlier_refusal_asked_for(company):

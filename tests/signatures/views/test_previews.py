@@ -12,6 +12,7 @@ from signatures.authoring.templates import save_template
 from signatures.delivery.planning import plan_delivery
 from signatures.models import Delivery, Snapshot, Template
 from signatures.views.previews import FRAME_POLICY
+from tests.support.deliveries import publish_drafts
 
 ADDRESS = "/domains/acme.example/"
 SCRIPT = "<script>alert(1)</script>"
@@ -188,7 +189,7 @@ def test_before_a_delivery_that_was_made_is_the_original(company, auditor: Clien
     assert "<body><p>The original</p></body>" in frame.content.decode()
 
 
-def test_a_new_version_is_what_the_preview_shows_at_once(company, auditor: Client):
+def test_a_new_version_is_what_the_preview_shows_once_it_is_published(company, auditor: Client):
     ana = company.add("Ana Silva")
     letterhead = Template.objects.get(domain=company.domain, name="Letterhead")
     save_template(
@@ -199,10 +200,12 @@ def test_a_new_version_is_what_the_preview_shows_at_once(company, auditor: Clien
         template=letterhead,
     )
 
-    assert (
-        "<body><p>New Ana Silva</p></body>"
-        in auditor.get(f"{ADDRESS}senders/{ana.pk}/preview/").content.decode()
-    )
+    drafted = auditor.get(f"{ADDRESS}senders/{ana.pk}/preview/").content.decode()
+    publish_drafts(company.domain)
+    published = auditor.get(f"{ADDRESS}senders/{ana.pk}/preview/").content.decode()
+
+    assert "New Ana Silva" not in drafted
+    assert "<body><p>New Ana Silva</p></body>" in published
 
 
 @pytest.mark.parametrize(("region", "link"), [("DE", "tel:+49305550142"), ("GB", ""), ("", "")])

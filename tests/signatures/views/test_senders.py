@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from integrations.models import LedgerEntry, RunState, SyncKind, SyncRun
 from portal.models import Domain
 from signatures.models import Assignment, Sender, Template
+from signatures.releases.publish import list_drafts, publish
 
 ADDRESS = "/domains/acme.example/senders/"
 SCRIPT = "<script>alert(1)</script>"
@@ -31,13 +32,13 @@ def test_the_list_shows_who_carries_what_and_whether_it_is_in_place(company, bys
     rows = auditor.get(ADDRESS).context["rows"]
 
     assert [(r.sender.name, str(r.sender.group), r.template_name, r.status, r.reason) for r in rows] == [
-        ("Ana Silva", "Sales", "Letterhead", "in_place", ""),
+        ("Ana Silva", "Sales", "Letterhead", "up_to_date", ""),
         ("Noor Haddad", "Default group", "Letterhead", "no_mailbox", ""),
         (
             "Tom Okafor",
             "Default group",
             "Letterhead",
-            "needs_you",
+            "action_needed",
             "Outreach does not let us edit this mailbox.",
         ),
     ]
@@ -48,9 +49,9 @@ def test_the_list_shows_who_carries_what_and_whether_it_is_in_place(company, bys
     [
         ("q=okafor", ["Tom Okafor"]),
         ("q=account+silva", ["Ana Silva"]),
-        ("state=in_place", ["Ana Silva"]),
-        ("state=new", ["Tom Okafor"]),
-        ("state=left_out", ["Lena Vogel"]),
+        ("state=up_to_date", ["Ana Silva"]),
+        ("state=never", ["Tom Okafor"]),
+        ("state=inactive", ["Lena Vogel"]),
         ("sort=-name", ["Tom Okafor", "Ana Silva"]),
         ("sort=title", ["Tom Okafor", "Ana Silva"]),
         ("sort=nonsense", ["Ana Silva", "Tom Okafor"]),
@@ -161,36 +162,36 @@ def test_the_page_of_a_sender_says_where_each_value_comes_from(company, auditor:
         ({"sender.title": "Clerk"}, ("Ana Silva", "outreach")),
     ],
 )
-def test_the_full_name_is_made_of_overridden_parts_unless_it_is_overridden_itself(company, editor, own, full):
+def test_the_full_name_is_made_of_overridden_parts_unless_it_is_overridden_itself(company, admin, own, full):
     ana, tom = company.add("Ana Silva"), company.add("Tom Okafor")
 
-    editor.post(f"{ADDRESS}{ana.pk}/values/", own)
+    admin.post(f"{ADDRESS}{ana.pk}/values/", own)
 
-    sources = editor.get(f"{ADDRESS}{ana.pk}/").context["sources"]
+    sources = admin.get(f"{ADDRESS}{ana.pk}/").context["sources"]
     assert [(one.value, one.source) for one in sources if one.field.name == "sender.name"] == [full]
-    theirs = editor.get(f"{ADDRESS}{tom.pk}/").context["sources"]
+    theirs = admin.get(f"{ADDRESS}{tom.pk}/").context["sources"]
     assert [one.value for one in theirs if one.field.name == "sender.name"] == ["Tom Okafor"]
 
 
-def test_list_and_page_head_show_the_title_that_the_signature_shows(company, editor: Client):
+def test_list_and_page_head_show_the_title_that_the_signature_shows(company, admin: Client):
     ana = company.add("Ana Silva", title="Account Executive")
     company.add("Tom Okafor", title="Buyer")
 
-    editor.post(f"{ADDRESS}{ana.pk}/values/", {"sender.title": "Wharf lead"})
+    admin.post(f"{ADDRESS}{ana.pk}/values/", {"sender.title": "Wharf lead"})
 
-    listed = editor.get(f"{ADDRESS}?sort=-title").content.decode()
+    listed = admin.get(f"{ADDRESS}?sort=-title").content.decode()
     assert "Account Executive" not in listed
     assert listed.index("Wharf lead") < listed.index("Buyer")
-    found = editor.get(f"{ADDRESS}?q=wharf").context["page_obj"]
+    found = admin.get(f"{ADDRESS}?q=wharf").context["page_obj"]
     assert [row.name for row in found] == ["Ana Silva"]
-    page = editor.get(f"{ADDRESS}{ana.pk}/").content.decode()
+    page = admin.get(f"{ADDRESS}{ana.pk}/").content.decode()
     assert '<p class="quiet">Wharf lead · ' in page
 
 
-def test_values_written_here_are_kept_and_entered_in_the_ledger(company, editor: Client):
+def test_values_written_here_are_kept_and_entered_in_the_ledger(company, admin: Client):
     ana, tom = company.add("Ana Silva"), company.add("Tom Okafor")
 
-    response = editor.post(
+    response = admin.post(
         f"{ADDRESS}{ana.pk}/values/", {"sender.mobile": "+1 415 555 0187", "sender.title": ""}
     )
 
@@ -199,10 +200,26 @@ def test_values_written_here_are_kept_and_entered_in_the_ledger(company, editor:
     assert Sender.objects.get(pk=tom.pk).own_values == {}
     entry = LedgerEntry.objects.get(action="sender values changed")
     assert (entry.actor_label, entry.object_ref, entry.detail) == (
-        "editor@acme.example",
+        "admin@acme.example",
         ana.email,
         "sender.mobile",
     )
+
+
+def test_values_written_by_an_editor_wait_for_somebody_who_publishes_them(company, bystander, editor: Client):
+    ana, tom = company.add("Ana Silva"), company.add("Tom Okafor")
+
+    page = editor.post(f"{ADDRESS}{ana.pk}/values/", {"sender.mobile": "+1 415 555 0187"}, follow=True)
+    drafted = list_drafts(company.domain)
+    kept = dict(Sender.objects.values_list("pk", "own_values"))
+    publish(company.domain, actor="approver@acme.example")
+
+    assert "saved as drafts" in page.content.decode()
+    assert drafted == [f"values:{ana.pk}"]
+    assert not any(kept.values())
+    assert Sender.objects.get(pk=ana.pk).own_values == {"sender.mobile": "+1 415 555 0187"}
+    assert Sender.objects.get(pk=tom.pk).own_values == {}
+    assert (list_drafts(company.domain), list_drafts(bystander.domain)) == ([], [])
 
 
 def test_a_value_that_does_not_fit_is_told_at_its_field_and_nothing_is_kept(company, editor: Client):
@@ -254,10 +271,10 @@ def test_a_sender_of_another_domain_answers_as_one_that_does_not_exist(
     assert stranger.content == nobody.content
 
 
-def test_only_who_may_edit_can_write_values_and_only_who_manages_groups_assigns(company, editor, auditor):
+def test_only_who_may_edit_can_write_values_or_assign(company, editor, auditor):
     ana = company.add("Ana Silva")
 
     assert auditor.post(f"{ADDRESS}{ana.pk}/values/", {"sender.mobile": "+1 415 555 0187"}).status_code == 403
-    assert editor.post(f"{ADDRESS}{ana.pk}/template/", {"template": ""}).status_code == 403
+    assert auditor.post(f"{ADDRESS}{ana.pk}/template/", {"template": ""}).status_code == 403
     assert editor.get(f"{ADDRESS}{ana.pk}/values/")["Location"] == f"{ADDRESS}{ana.pk}/"
     assert "Save the values" not in auditor.get(f"{ADDRESS}{ana.pk}/").content.decode()

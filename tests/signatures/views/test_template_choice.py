@@ -136,11 +136,13 @@ def test_a_group_that_cannot_be_chosen_gets_nothing(
     assert assigned() == before
 
 
-def test_an_editor_sees_where_a_template_is_assigned_and_cannot_assign_it(groups, templates, editor: Client):
+def test_an_auditor_sees_where_a_template_is_assigned_and_cannot_assign_it(
+    groups, templates, auditor: Client
+):
     path = f"{ADDRESS}templates/{templates['Letterhead'].pk}/"
 
-    page = editor.get(path).content.decode()
+    page = auditor.get(path).content.decode()
 
     assert "Assigned to" in page
     assert "Assign to selected groups" not in page
-    assert editor.post(f"{path}groups/", {"groups": groups["Ant"].pk}).status_code == 403
+    assert auditor.post(f"{path}groups/", {"groups": groups["Ant"].pk}).status_code == 403

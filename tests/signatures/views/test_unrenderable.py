@@ -8,7 +8,9 @@ import pytest
 from django.test import Client
 
 from signatures.authoring.templates import assign_template, save_template
-from signatures.models import Delivery, DeliveryRun, Template, TemplateVersion
+from signatures.delivery.status import refresh_domain
+from signatures.models import Delivery, DeliveryRun, MailboxState, Template, TemplateVersion
+from tests.support.deliveries import publish_drafts
 from tests.support.worst_templates import ALL
 
 ADDRESS = "/domains/acme.example/"
@@ -27,14 +29,20 @@ STORED = [
 ]  # fmt: skip
 
 
+def spoil(company, version: TemplateVersion, stored: str) -> None:
+    """The version is as one before these checks may have stored it, and nothing was rendered from it yet."""
+    TemplateVersion.objects.filter(pk=version.pk).update(compiled_html=stored)
+    MailboxState.objects.filter(domain=company.domain).update(rendered_from="")
+    refresh_domain(company.domain)
+
+
 @pytest.mark.parametrize("stored", STORED, ids=["mark", "filter", "length", "field", "depth"])
 def test_a_plan_goes_on_past_a_sender_whose_signature_cannot_be_made(
     company, bystander, admin: Client, auditor: Client, stored: str, caplog
 ):
     ana, tom = company.add("Ana Silva"), company.add("Tom Okafor", title="Renewals")
     version = Template.objects.get(domain=company.domain, name="Letterhead").current
-    # As a release before these checks may have stored it.
-    TemplateVersion.objects.filter(pk=version.pk).update(compiled_html=stored)
+    spoil(company, version, stored)
 
     plan = admin.post(f"{ADDRESS}deliveries/plan/", follow=True)
     preview = auditor.get(f"{ADDRESS}senders/{tom.pk}/preview/")
@@ -58,7 +66,7 @@ def test_a_plan_goes_on_past_a_sender_whose_signature_cannot_be_made(
 def test_what_is_wrong_is_in_the_log_and_not_the_persons_name(company, admin: Client, caplog):
     company.add("Tom Okafor", title="Renewals")
     version = Template.objects.get(domain=company.domain, name="Letterhead").current
-    TemplateVersion.objects.filter(pk=version.pk).update(compiled_html=STORED[0])
+    spoil(company, version, STORED[0])
 
     admin.post(f"{ADDRESS}deliveries/plan/")
 
@@ -108,13 +116,15 @@ def test_a_signature_of_one_sender_alone_is_replaced_when_its_template_is_saved_
     tom = company.add("Tom Okafor", title="Renewals")
     version = save_template(company.domain, name="Own", source="<p>{{ sender.name }}</p>", actor="x")
     assign_template(company.domain, template=version.template, sender=tom, actor="x")
-    TemplateVersion.objects.filter(pk=version.pk).update(compiled_html=STORED[0])
+    publish_drafts(company.domain)
+    spoil(company, version, STORED[0])
     admin.post(f"{ADDRESS}deliveries/plan/")
     assert Delivery.objects.get(run__domain=company.domain).state == "refused"
 
     save_template(
         company.domain, name="Own", source="<p>{{ sender.name }}</p>", actor="x", template=version.template
     )
+    publish_drafts(company.domain)
     admin.post(f"{ADDRESS}deliveries/plan/")
 
     assert Delivery.objects.get(run__domain=company.domain).state == "planned"
