@@ -133,3 +133,9 @@ class MoveForm(forms.Form):
         """Return the new index of what stood at index `before`."""
         steps = {"up": max(before - 1, 0), "down": before + 1}
         return steps.get(self.cleaned_data["to"], (self.cleaned_data["place"] or 1) - 1)
+
+
+class DateForm(forms.Form):
+    """A day of the past to look at."""
+
+    on = forms.DateField(label="Date", widget=forms.DateInput(attrs={"type": "date"}))

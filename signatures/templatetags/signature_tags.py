@@ -11,7 +11,7 @@ from django.template import Context
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from signatures.models import DeliveryRun, MailboxStatus
+from signatures.models import DeliveryRun, MailboxState, MailboxStatus
 from signatures.releases.differences import Mark
 from signatures.rendering.fields import FIELD_BY_NAME
 from signatures.senders.listing import STATES
@@ -48,6 +48,24 @@ def counted(number: int | None, nouns: str) -> str:
 @register.filter
 def status_tone(status: str) -> str:
     return _TONES.get(status, "")
+
+
+_WHY: dict[str, str] = {
+    MailboxStatus.UP_TO_DATE: "It holds what the live release gives.",
+    MailboxStatus.ALTERED: "It holds our words in markup that Outreach rewrote.",
+    MailboxStatus.PENDING: "A newer release or a newer value waits for delivery.",
+    MailboxStatus.NEVER: "No delivery has written it yet.",
+    MailboxStatus.EDITED: "Somebody changed it in Outreach after our delivery.",
+    MailboxStatus.EMPTIED: "Somebody removed it in Outreach after our delivery.",
+    MailboxStatus.LEFT_ALONE: "It was restored, or an edit was kept; deliveries pass it by.",
+    MailboxStatus.INACTIVE: "The person is locked or removed in Outreach.",
+}
+
+
+@register.filter
+def status_reason(status: str, state: MailboxState | None) -> str:
+    """Return why a mailbox stands as it does: what was stored with it, else what the status means."""
+    return (state.reason if state else "") or _WHY.get(status, "Outreach lists no mailbox for this person.")
 
 
 @register.filter

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,6 +15,8 @@ from signatures.models import Sender
 from signatures.releases.content import BRAND
 from signatures.releases.draft import note_edit
 from signatures.senders.values import get_brand
+
+from .common import say_drafted
 
 
 @require(Permission.EDIT_SIGNATURES)
@@ -33,7 +34,7 @@ def brand(request: HttpRequest, domain: Domain) -> HttpResponse:
                     actor_label=get_actor(request).email,
                     detail=", ".join(form.changed_data),
                 )
-        messages.success(request, "Brand saved as a draft. It applies once it is published.")
+        say_drafted(request, domain, "Brand saved as a draft.")
         return redirect("signatures:brand", domain.name)
     context = {
         "form": form,

@@ -10,6 +10,8 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.html import format_html
 
 from integrations.connection.lifecycle import get_connection
 from integrations.connection.permissions import LostFeature, list_lost_features
@@ -88,6 +90,13 @@ def get_page(request: HttpRequest, rows: QuerySet[Any]) -> Page[Any]:
     return Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
 
 
+def say_drafted(request: HttpRequest, domain: Domain, sentence: str) -> None:
+    """Say what was saved as a draft, and where it is published."""
+    address = reverse("signatures:releases", args=[domain.name])
+    link = format_html('<a href="{}">Changes not published</a>', address)
+    messages.success(request, format_html("{} It applies once it is published: {}.", sentence, link))
+
+
 def assign_from_form(
     request: HttpRequest, domain: Domain, *, name: str, inherited: str, **owner: Any
 ) -> None:
@@ -102,9 +111,7 @@ def assign_from_form(
         return
     chosen = form.cleaned_data["template"]
     assign_template(domain, template=chosen, actor=get_actor(request).email, **owner)
-    messages.success(
-        request,
-        f"“{chosen}” assigned to {name} as a draft. It applies once it is published."
-        if chosen
-        else f"{name} now inherits {inherited}.",
-    )
+    if chosen:
+        say_drafted(request, domain, f"“{chosen}” assigned to {name} as a draft.")
+    else:
+        say_drafted(request, domain, f"{name} inherits {inherited}, as a draft.")

@@ -18,7 +18,7 @@ from signatures.releases.draft import note_edit
 from signatures.senders.groups import get_group_order, reorder_groups
 from signatures.senders.mailbox_status import get_fallback_template
 
-from .common import assign_from_form, get_page, get_situation
+from .common import assign_from_form, get_page, get_situation, say_drafted
 
 AS_EVERYBODY = "Inherited (default)"
 
@@ -96,14 +96,11 @@ def group_move(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     order.insert(form.get_place(before), found.pk)
     moved = reorder_groups(domain, order, actor=get_actor(request).email)
     note_edit(domain, ORDER, actor=get_actor(request).email)
-    messages.success(
+    changed = f"{moved} {'sender' if moved == 1 else 'senders'}" if moved else "No sender"
+    say_drafted(
         request,
-        f"“{found}” now has priority {order.index(found.pk) + 1}. "
-        + (
-            f"{moved} {'sender' if moved == 1 else 'senders'} changed group."
-            if moved
-            else "No sender changed group."
-        ),
+        domain,
+        f"“{found}” now has priority {order.index(found.pk) + 1}, as a draft. {changed} changed group.",
     )
     return redirect("signatures:groups", domain.name)
 

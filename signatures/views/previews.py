@@ -16,15 +16,19 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import Permission, require
 from portal.models import Domain
-from signatures.authoring.preview import find_version, render_source, render_version
+from signatures.authoring.preview import render_source, render_version
 from signatures.authoring.starters import STARTERS
+from signatures.delivery.placements import get_snapshots
 from signatures.delivery.sides import find_sides
 from signatures.models import Sender, TemplateVersion
+from signatures.releases.compose import Composer, Refusal
+from signatures.releases.live import get_live_content
 from signatures.rendering import RenderRefused, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME
 from signatures.rendering.plaintext import plain_text
 from signatures.senders.banner_urls import mark_previewed
 from signatures.senders.listing import SenderNotChosen, choose_sender
+from signatures.senders.mailbox_status import get_mailboxes
 
 from .common import get_delivery
 
@@ -105,12 +109,30 @@ def _show_matches(error: SenderNotChosen, view: str) -> HttpResponse:
 @require(Permission.VIEW)
 @require_safe
 def sender_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    sender = get_object_or_404(Sender.objects.select_related("person", "group"), domain=domain, pk=pk)
-    view = request.GET.get("view", "light")
-    version = find_version(sender)
-    if version is None:
-        return show_sentence("No template is assigned, so there is no signature.", view)
-    return _show_version(version, sender, view)
+    """Show what a delivery would write now; with `side` what the mailbox holds, or its original."""
+    found = Sender.objects.select_related("person__connection", "group", "domain")
+    sender = get_object_or_404(found, domain=domain, pk=pk)
+    view, side = request.GET.get("view", "light"), request.GET.get("side", "next")
+    if side in ("mailbox", "original"):
+        return _show_held(sender, side, request.GET.get("mailbox", ""), view)
+    composed = Composer(domain, get_live_content(domain)).compose(sender)
+    if isinstance(composed, Refusal):
+        return show_sentence(composed.reason, view)
+    return show_signature(composed.rendered.html, view)
+
+
+def _show_held(sender: Sender, side: str, mailbox_id: str, view: str) -> HttpResponse:
+    connection = sender.person.connection
+    mailboxes = get_mailboxes(connection).filter(person_remote_id=sender.person.remote_id).order_by("email")
+    mailbox = (mailboxes.filter(remote_id=mailbox_id) if mailbox_id else mailboxes).first()
+    if mailbox is None:
+        return show_sentence("There is no mailbox.", view)
+    if side == "mailbox":
+        return show_signature(mailbox.signature_html, view)
+    original = get_snapshots(connection, [mailbox.remote_id]).get(mailbox.remote_id)
+    if original is None:
+        return show_sentence("No original is kept yet. It is, before the first delivery.", view)
+    return show_signature(original.original_html, view)
 
 
 @require(Permission.VIEW)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -14,20 +16,33 @@ from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.drift import check_sender
+from signatures.delivery.held_on import list_held
+from signatures.delivery.placements import get_placements
 from signatures.delivery.status import refresh_sender
 from signatures.delivery.texts import find_kept
-from signatures.forms.senders import OwnValuesForm, SenderFilters
+from signatures.forms.senders import DateForm, OwnValuesForm, SenderFilters
 from signatures.forms.templates import TemplateChoiceForm
-from signatures.models import Assignment, Delivery, Sender, Snapshot, Template
+from signatures.models import (
+    Assignment,
+    Delivery,
+    MailboxState,
+    Placement,
+    Sender,
+    Snapshot,
+    Template,
+    ValueDraft,
+)
+from signatures.releases.live import get_live
 from signatures.senders import listing
 from signatures.senders.assignment import explain
 from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
 from signatures.senders.refresh import get_group_rules
 from signatures.senders.values import get_field_sources, set_own_values
 
-from .common import VIEWS, Situation, assign_from_form, get_page, get_situation, may
+from .common import VIEWS, Situation, assign_from_form, get_page, get_situation, may, say_drafted
 
 RECENT_DELIVERIES = 10
+SIDES = (("next", "Next delivery"), ("mailbox", "In the mailbox"), ("original", "Original"))
 
 
 @require(Permission.VIEW)
@@ -94,12 +109,21 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         sender_template_id=own,
         template_by_group=assigned,
     )
-    recent = Delivery.objects.filter(sender=sender).select_related("run", "template_version__template")
+    recent = Delivery.objects.filter(sender=sender).select_related(
+        "run__release", "template_version__template"
+    )
     deliveries = list(recent.order_by("-id")[:RECENT_DELIVERIES])
     view = request.GET.get("view", "light")
-    sources = get_field_sources(sender)
+    sources, side = get_field_sources(sender), request.GET.get("side", "next")
     return {
         "view": view if view in VIEWS else "light",
+        "side": side if side in dict(SIDES) else "next",
+        "sides": SIDES,
+        "live": get_live(domain),
+        "state": MailboxState.objects.filter(sender=sender, status=status).order_by("since").first(),
+        "placement": _get_last_placement(situation, mailboxes),
+        "drafts": {draft.field: draft for draft in ValueDraft.objects.filter(sender=sender)},
+        **_describe_date(request, sender),
         "situation": situation,
         "sender": sender,
         "status": status,
@@ -117,6 +141,24 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         "deliveries": deliveries,
         "kept": find_kept(domain.pk, [one.rendered_sha256 for one in deliveries]),
     }
+
+
+def _get_last_placement(situation: Situation, mailboxes: list[Any]) -> Placement | None:
+    """Return what we wrote last, to any of these mailboxes."""
+    if situation.connection is None:
+        return None
+    placed = get_placements(situation.connection, [mailbox.remote_id for mailbox in mailboxes])
+    return max(placed.values(), key=lambda one: one.placed_at, default=None)
+
+
+def _describe_date(request: HttpRequest, sender: Sender) -> dict[str, Any]:
+    """Return the date that was asked for, and what each mailbox held at its end in the domain's time zone."""
+    form = DateForm(request.GET if request.GET.get("on") else None)
+    if not form.is_valid():
+        return {"date_form": form}
+    day = form.cleaned_data["on"]
+    at = datetime.combine(day, time.max, tzinfo=ZoneInfo(sender.domain.time_zone))
+    return {"date_form": form, "on": day, "held": list_held(sender, at)}
 
 
 def _with_originals(
@@ -146,12 +188,10 @@ def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
     waits = not may(request, Permission.PUBLISH)
     set_own_values(found, form.get_values(), actor=get_actor(request).email, waits=waits)
     refresh_sender(found)
-    messages.success(
-        request,
-        f"Values of {found} saved as drafts. They apply once somebody publishes them."
-        if waits
-        else f"Values of {found} saved. They apply with the next delivery.",
-    )
+    if waits and ValueDraft.objects.filter(sender=found).exists():
+        say_drafted(request, domain, f"Values of {found} saved as drafts.")
+    else:
+        messages.success(request, f"Values of {found} saved. They apply with the next delivery.")
     return redirect("signatures:sender", domain.name, found.pk)
 
 

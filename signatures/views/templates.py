@@ -21,6 +21,8 @@ from signatures.rendering import FIELDS, TemplateError
 from signatures.senders.listing import count_senders_by_template, suggest_senders
 from signatures.senders.mailbox_status import get_fallback_template
 
+from .common import say_drafted
+
 
 def _get_template(domain: Domain, pk: int) -> Template:
     found = Template.objects.select_related("current").filter(archived_at=None)
@@ -101,7 +103,7 @@ def template_save(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
     if saved.number == before:
         messages.info(request, "The source is unchanged, so no version was created.")
     else:
-        messages.success(request, f"Version {saved.number} saved. It applies with the next delivery.")
+        say_drafted(request, domain, f"Version {saved.number} saved as a draft.")
     return redirect("signatures:template", domain.name, found.pk)
 
 
@@ -122,7 +124,7 @@ def template_restore(request: HttpRequest, domain: Domain, pk: int) -> HttpRespo
     except TemplateError as error:
         messages.error(request, f"Version {earlier.number} is no longer valid. {error}")
     else:
-        messages.success(request, f"Version {earlier.number} restored as version {saved.number}.")
+        say_drafted(request, domain, f"Version {earlier.number} restored as version {saved.number}, a draft.")
     return redirect("signatures:template", domain.name, found.pk)
 
 
@@ -140,7 +142,7 @@ def template_groups(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
         for group in groups:
             assign_template(domain, template=found, group=group, actor=get_actor(request).email)
     named = ", ".join(f"“{group}”" for group in groups)
-    messages.success(request, f"“{found}” assigned to {named}. It applies with the next delivery.")
+    say_drafted(request, domain, f"“{found}” assigned to {named} as a draft.")
     return redirect("signatures:template", domain.name, found.pk)
 
 
