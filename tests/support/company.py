@@ -11,8 +11,8 @@ from django.utils import timezone
 from integrations.models import Connection, Mailbox, Person, RunState, SyncKind, SyncRun, Team
 from portal.models import Domain
 from signatures.authoring.templates import install_starters
-from signatures.delivery.placements import keep_texts
 from signatures.delivery.status import note_attempts, refresh_domain
+from signatures.delivery.texts import keep_texts
 from signatures.models import Delivery, DeliveryRun, Placement, Sender
 from signatures.releases.compose import Composed, Composer
 from signatures.releases.live import get_content, get_live
