@@ -51,13 +51,16 @@ class Browser:
     def open(self, url: str) -> Page:
         return self._go("GET", url)
 
-    def submit(self, page: Page, action: str, **changes: str | list[str]) -> Page:
-        """Send one form of a page, with some fields changed; follows to the page it leads to."""
+    def submit(self, page: Page, action: str, *, to: str = "", **changes: str | list[str]) -> Page:
+        """Send one form of a page, with some fields changed; follows to the page it leads to.
+
+        to: path that the pressed button names instead of the form's.
+        """
         form = page.get_form(action)
         fields = form.fields | {
             name: [value] if isinstance(value, str) else value for name, value in changes.items()
         }
-        return self._go(form.method.upper(), urljoin(page.url, form.action), fields, referer=page.url)
+        return self._go(form.method.upper(), urljoin(page.url, to or form.action), fields, referer=page.url)
 
     def read_json(self, url: str) -> Any:
         """Return what a control address of the sandbox answers."""

@@ -1,4 +1,4 @@
-"""Scenario: does the main job as a person does it in a browser: log in, consent, sync, deliver."""
+"""Scenario: does the main job as a person does it in a browser: log in, consent, sync, publish, deliver."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Scenario:
         self._name_the_company()
         run = self._sync()
         self._run_campaigns()
-        delivery = self._deliver()
+        delivery = self._deliver(self._publish())
         mails = self._send_mails()
         return self._read_back(run, delivery, mails, started)
 
@@ -157,13 +157,21 @@ class Scenario:
             raise DemoFailed("The page of campaigns does not show the one that runs.")
         self._say(f"Started {count} campaigns with drawn banners")
 
-    def _deliver(self) -> DeliveryRun:
-        page = self._page("signatures:deliveries", DOMAIN)
-        self._browser.submit(page, reverse("signatures:delivery_plan", args=[DOMAIN]))
+    def _publish(self) -> DeliveryRun:
+        """Release 1 is live, and its plan waits to be started."""
+        page = self._page("signatures:releases", DOMAIN)
+        path = reverse("signatures:release_publish", args=[DOMAIN])
+        self._browser.submit(
+            page, reverse("signatures:releases", args=[DOMAIN]), to=path, note="First release"
+        )
         planned = _wait_for(self._find_plan, "the plan")
         self._say(
-            f"Planned: {planned.planned:,} to change, {planned.unchanged:,} to stay, {planned.refused:,} cannot"
+            f"Published {planned.release}: "
+            f"{planned.planned:,} to change, {planned.unchanged:,} to stay, {planned.refused:,} cannot"
         )
+        return planned
+
+    def _deliver(self, planned: DeliveryRun) -> DeliveryRun:
         page = self._page("signatures:delivery_run", DOMAIN, planned.pk)
         self._browser.submit(page, reverse("signatures:delivery_start", args=[DOMAIN, planned.pk]))
         with self._bar("Delivering signatures") as bar:
@@ -195,7 +203,8 @@ class Scenario:
         return mails
 
     def _find_plan(self) -> DeliveryRun | None:
-        return DeliveryRun.objects.filter(domain__name=DOMAIN, state=DeliveryRunState.PLANNED).first()
+        plans = DeliveryRun.objects.filter(domain__name=DOMAIN, state=DeliveryRunState.PLANNED)
+        return plans.select_related("release").first()
 
     def _read_back(self, run: SyncRun, delivery: DeliveryRun, mails: Mails, started: float) -> Result:
         """Every editable mailbox of the sandbox is compared with what the portal says it delivered."""
