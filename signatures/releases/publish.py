@@ -130,6 +130,7 @@ def go_live(release: Release) -> Release:
 
     Raises: PublishRefused, where it was cancelled or is live already.
     """
+    Domain.objects.select_for_update().get(pk=release.domain_id)  # one release at a time
     waiting = Release.objects.filter(pk=release.pk, state=ReleaseState.SCHEDULED)
     Release.objects.filter(domain=release.domain, state=ReleaseState.LIVE).update(state=ReleaseState.EARLIER)
     if waiting.update(state=ReleaseState.LIVE, published_at=timezone.now()) != 1:

@@ -1,0 +1,180 @@
+"""Publishing: one release is live at any time, of one domain alone, and an unusable one is never made."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection as database
+from django.utils import timezone
+
+from integrations.models import LedgerEntry
+from portal.models import Domain
+from signatures.authoring.templates import assign_template, save_template
+from signatures.models import Group, Release, ReleaseState, Template
+from signatures.releases.live import ReleaseDamaged, get_content, get_live, get_live_content
+from signatures.releases.publish import (
+    PublishRefused,
+    cancel_release,
+    go_live,
+    list_drafts,
+    list_due_releases,
+    publish,
+    republish,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def house(company, bystanders) -> Domain:
+    """A domain with release 1 live, beside another one that nobody touches."""
+    return company.domain
+
+
+@pytest.fixture(autouse=True)
+def untouched_bystander(bystanders):
+    """Whatever happens here, the other domain keeps its release, and has no draft."""
+    before = list(Release.objects.filter(domain=bystanders.domain).values())
+    yield
+    assert list(Release.objects.filter(domain=bystanders.domain).values()) == before
+    assert list_drafts(bystanders.domain) == []
+
+
+def edit(domain: Domain, source: str, name: str = "Letterhead") -> Template:
+    template = Template.objects.get(domain=domain, name=name)
+    save_template(domain, name=name, template=template, source=source, actor="editor")
+    return template
+
+
+def get_states(domain: Domain) -> list[tuple[int, str]]:
+    return list(Release.objects.filter(domain=domain).order_by("number").values_list("number", "state"))
+
+
+def test_publishing_some_drafts_leaves_the_others_drafts(house):
+    letterhead, card = edit(house, "<p>Letterhead 2</p>"), edit(house, "<p>Card 2</p>", "Card")
+
+    release = publish(house, keys=[f"template:{card.pk}"], note="Cards", actor="approver")
+
+    card.refresh_from_db()
+    letterhead.refresh_from_db()
+    content = get_live_content(house)
+    assert content.templates[card.pk] == card.current_id
+    assert content.templates[letterhead.pk] != letterhead.current_id
+    assert list_drafts(house) == [f"template:{letterhead.pk}"]
+    assert get_states(house) == [(1, "earlier"), (2, "live")]
+    entry = LedgerEntry.objects.filter(domain=house, action="release published").latest("pk")
+    assert (entry.object_ref, entry.actor_label, entry.detail) == (str(release), "approver", "Cards")
+
+
+def test_a_template_that_was_left_out_and_is_assigned_by_what_was_chosen_is_refused(house):
+    version = save_template(house, name="New", source="<p>New</p>", actor="editor")
+    everyone = Group.objects.get(domain=house, is_default=True)
+    assign_template(house, template=version.template, group=everyone, actor="editor")
+
+    with pytest.raises(PublishRefused, match="“New” is assigned by what you chose"):
+        publish(house, keys=[f"group:{everyone.pk}"], actor="approver")
+
+    assert get_states(house) == [(1, "live")]
+    publish(house, keys=[f"group:{everyone.pk}", f"template:{version.template_id}"], actor="approver")
+    assert list_drafts(house) == []
+
+
+@pytest.mark.parametrize("keys", [[], None, ["template:987654321"]])
+def test_publishing_nothing_or_what_is_no_draft_is_refused(house, keys):
+    with pytest.raises(PublishRefused, match=r"(?i)nothing was published"):
+        publish(house, keys=keys, actor="approver")
+
+    assert get_states(house) == [(1, "live")]
+
+
+def test_an_earlier_release_is_published_again_as_a_new_one_and_drafts_stay_drafts(house):
+    first = get_live(house)
+    edit(house, "<p>Second</p>")
+    publish(house, actor="approver")
+    edited = edit(house, "<p>Third</p>")
+
+    again = republish(first, actor="approver")
+
+    assert (again.number, again.digest, again.made_from) == (3, first.digest, first)
+    assert get_states(house) == [(1, "earlier"), (2, "earlier"), (3, "live")]
+    assert list_drafts(house) == [f"template:{edited.pk}"]
+    with pytest.raises(PublishRefused, match="exactly the same"):
+        republish(first, actor="approver")
+
+
+def test_a_scheduled_release_goes_live_at_its_time_once(house):
+    edit(house, "<p>Second</p>")
+    scheduled = publish(house, actor="approver", publish_at=timezone.now() + timedelta(hours=1))
+    before = get_states(house), list_due_releases()
+    Release.objects.filter(pk=scheduled.pk).update(publish_at=timezone.now() - timedelta(seconds=1))
+
+    due = list_due_releases()
+    go_live(scheduled)
+
+    assert before == ([(1, "live"), (2, "scheduled")], [])
+    assert (due, list_due_releases()) == ([scheduled.pk], [])
+    assert get_states(house) == [(1, "earlier"), (2, "live")]
+    with pytest.raises(PublishRefused):
+        go_live(scheduled)
+    with pytest.raises(PublishRefused):
+        cancel_release(scheduled, actor="approver")
+    assert get_states(house) == [(1, "earlier"), (2, "live")]
+
+
+def test_a_cancelled_release_never_goes_live_and_its_changes_are_drafts_still(house):
+    template = edit(house, "<p>Second</p>")
+    scheduled = publish(house, actor="approver", publish_at=timezone.now() + timedelta(hours=1))
+
+    cancel_release(scheduled, actor="approver")
+
+    with pytest.raises(PublishRefused):
+        go_live(scheduled)
+    assert get_states(house) == [(1, "live"), (2, "cancelled")]
+    assert list_drafts(house) == [f"template:{template.pk}"]
+
+
+def test_nothing_is_read_from_a_release_that_differs_from_what_was_published(house):
+    release = get_live(house)
+    Release.objects.filter(pk=release.pk).update(
+        content=release.content | {"people": {"1": 1}}, digest="0" * 64
+    )
+    release.refresh_from_db()
+
+    with pytest.raises(ReleaseDamaged):
+        get_content(release)
+
+
+def test_release_of_another_domain_is_never_read(house, bystanders):
+    ours, theirs = get_live_content(house), get_live_content(bystanders.domain)
+
+    assert not ours.templates.keys() & theirs.templates.keys()
+    assert not ours.group_by_id.keys() & theirs.group_by_id.keys()
+    assert get_live(house).domain_id == house.pk
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("reads_beside_writers")
+def test_of_two_who_publish_at_once_one_release_is_live(house):
+    edit(house, "<p>Second</p>")
+    outcomes: list[str] = []
+    both = threading.Barrier(2)
+
+    def try_to_publish() -> None:
+        both.wait()
+        try:
+            outcomes.append(str(publish(house, actor="approver")))
+        except PublishRefused:
+            outcomes.append("refused")
+        finally:
+            database.close()
+
+    threads = [threading.Thread(target=try_to_publish) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["Release 2", "refused"]
+    assert get_states(house) == [(1, "earlier"), (2, ReleaseState.LIVE)]
