@@ -1,15 +1,28 @@
-"""Delivery retention: removes old runs and rows, except what tells how a mailbox got its signature."""
+"""Delivery retention: removes old runs and rows, except what tells how a mailbox got its signature, and their texts."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Max, Q, QuerySet
+from django.utils import timezone
 
 from integrations.models import ConnectionState
 from portal.batches import BATCH, get_days, get_limit
-from signatures.models import AUTOMATIC, Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+from signatures.models import (
+    AUTOMATIC,
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    DeliveryState,
+    LeftAlone,
+    MailboxState,
+    Placement,
+    SignatureHtml,
+)
 
 FINISHED = (DeliveryRunState.COMPLETE, DeliveryRunState.FAILED, DeliveryRunState.SKIPPED)
 DELIVERS = Q(run__kind=DeliveryRun.Kind.DELIVER)
@@ -26,6 +39,21 @@ NEEDED = (
 )
 """Of each mailbox, the newest row of a finished run that fits: what somebody still asks, in which module."""
 
+NAMED: tuple[tuple[QuerySet[Any], str, tuple[str, ...]], ...] = (
+    (Placement.objects.all(), "domain", ("rendered_sha256", "returned_sha256")),
+    (
+        Delivery.objects.all(),
+        "run__domain",
+        ("rendered_sha256", "found_sha256", "returned_sha256", "read_back_sha256", "target_sha256"),
+    ),
+    (MailboxState.objects.all(), "domain", ("rendered_sha256", "attempt_sha256")),
+    (LeftAlone.objects.all(), "domain", ("held_sha256",)),
+)
+"""What names a kept text by its digest: rows, the column of their domain, and those of their digests."""
+
+MOST_TEXTS = 50_000  # looked for at once: about 10 MB
+MOST_ROWS = 5_000
+
 
 def remove_old_deliveries(*, writes: bool = True) -> dict[str, int]:
     """Return how many runs and rows went, or without `writes` would go. Originals and placements always stay."""
@@ -41,7 +69,43 @@ def remove_old_deliveries(*, writes: bool = True) -> dict[str, int]:
         if writes:
             Delivery.objects.filter(pk__in=going).delete()
     ids = set(thinned.values_list("pk", flat=True)) - _get_last_runs() - held
-    return {"delivery rows": removed, "deliveries": _remove_runs(sorted(ids)) if writes else len(ids)}
+    runs_removed = _remove_runs(sorted(ids)) if writes else len(ids)
+    return {
+        "delivery rows": removed,
+        "deliveries": runs_removed,
+        "signature texts": _remove_texts(writes=writes),
+    }
+
+
+def _remove_texts(*, writes: bool) -> int:
+    """Return how many texts went that nothing names any more. Rows are read once for each MOST_TEXTS of them."""
+    # A text is kept before the row that names it is stored, in the same transaction or just before it.
+    old = SignatureHtml.objects.filter(kept_at__lt=timezone.now() - timedelta(days=1)).order_by("pk")
+    removed = last = 0
+    while chunk := list(old.filter(pk__gt=last).values_list("pk", "domain_id", "sha256")[:MOST_TEXTS]):
+        last = chunk[-1][0]
+        unnamed = {(domain_id, sha256): pk for pk, domain_id, sha256 in chunk}
+        for rows, domain, columns in NAMED:
+            for domain_id, *digests in _iterate(rows, domain, columns):
+                for sha256 in digests:
+                    unnamed.pop((domain_id, sha256), None)
+        removed += len(unnamed)
+        if writes:
+            ids = list(unnamed.values())
+            for start in range(0, len(ids), BATCH):
+                SignatureHtml.objects.filter(pk__in=ids[start : start + BATCH]).delete()
+    return removed
+
+
+def _iterate(rows: QuerySet[Any], domain: str, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    last = None
+    while chunk := list(
+        (rows if last is None else rows.filter(pk__gt=last))
+        .order_by("pk")
+        .values_list("pk", domain, *columns)[:MOST_ROWS]
+    ):
+        last = chunk[-1][0]
+        yield from (row[1:] for row in chunk)
 
 
 def get_kept_days(run: DeliveryRun) -> int | None:

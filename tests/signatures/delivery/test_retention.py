@@ -17,7 +17,8 @@ from signatures.delivery.drift import check_drift
 from signatures.delivery.placements import was_written_by_us
 from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.retention import remove_old_deliveries
-from signatures.models import AUTOMATIC, Delivery, DeliveryRun, Placement, Snapshot
+from signatures.delivery.texts import EMPTY_SHA256
+from signatures.models import AUTOMATIC, Delivery, DeliveryRun, LeftAlone, Placement, SignatureHtml, Snapshot
 from signatures.senders.mailbox_status import get_mailboxes
 from signatures.tasks import remove_old_deliveries as task
 from tests.support.deliveries import get_held
@@ -121,7 +122,7 @@ def test_superseded_rows_go_and_every_answer_stays_the_same(
         was_written_by_us(ready, placed.mailbox_remote_id, placed.returned_sha256)
         for placed in Placement.objects.all()
     )
-    assert remove_old_deliveries() == {"delivery rows": 0, "deliveries": 0}
+    assert remove_old_deliveries() == {"delivery rows": 0, "deliveries": 0, "signature texts": 0}
     restored = carry_out_restore(start_restore(ready, actor="test").pk)
     assert (restored.state, restored.delivered) == ("complete", len(delivered))
     assert get_held(sandbox) == before
@@ -288,3 +289,29 @@ def test_each_question_keeps_the_row_that_answers_it(ready, bystander):
     left = Delivery.objects.filter(run__domain=ready.domain).values_list("mailbox_email", flat=True)
     assert list(left) == ["last confirmed", "last write tried", "last attempt", "last known owner"]
     assert bystander.deliveries.count() == 1
+
+
+def test_a_text_stays_while_a_row_names_it_and_goes_when_none_does(ready, deliver, other_domain):
+    run = deliver()
+    row = run.deliveries.filter(state="delivered").first()
+    named = {row.rendered_sha256: "rendered", row.found_sha256: "found"}
+    for number, domain in enumerate((ready.domain, ready.domain, other_domain)):
+        SignatureHtml.objects.create(domain=domain, sha256=f"{number}" * 64, html="x")
+    SignatureHtml.objects.create(domain=other_domain, sha256=row.rendered_sha256, html="theirs")
+    LeftAlone.objects.create(
+        domain=ready.domain, mailbox_remote_id="x", mailbox_email="x", why="kept", held_sha256="0" * 64
+    )
+    young = SignatureHtml.objects.create(domain=ready.domain, sha256="9" * 64, html="x")
+    SignatureHtml.objects.exclude(pk=young.pk).update(kept_at=timezone.now() - timedelta(days=2))
+    before = SignatureHtml.objects.filter(domain=ready.domain).count()
+
+    told = remove_old_deliveries(writes=False)["signature texts"]
+    done = remove_old_deliveries()["signature texts"]
+
+    assert told == done == 3
+    left = set(SignatureHtml.objects.filter(domain=ready.domain).values_list("sha256", flat=True))
+    assert len(left) == before - 1
+    assert set(named) - left <= {EMPTY_SHA256}
+    assert {"0" * 64, "9" * 64} <= left
+    assert "1" * 64 not in left
+    assert not SignatureHtml.objects.filter(domain=other_domain).exists()
