@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shutil
+import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TextIO
+from hashlib import sha256
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, TextIO
 
 from django.db.models import Q
 
@@ -16,6 +21,8 @@ from signatures.models import Snapshot
 
 FORMATS = ("csv", "jsonl")
 PAGE = 200  # originals of up to 65 kB each
+IN_MEMORY_BYTES = 2_000_000  # past that a file waits on disk
+_UNSAFE = re.compile(r"[^A-Za-z0-9@._+-]|^\.+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +76,30 @@ def write_originals(domain: Domain, stream: TextIO, format: str) -> int:
         else:
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
         count += 1
+    return count
+
+
+def write_archive(domain: Domain, stream: BinaryIO) -> int:
+    """Write a zip with a file for each original, and `manifest.json` with the SHA-256 of each; return how many.
+
+    One original is in memory at a time; of the others, where they lie in the zip.
+    """
+    count = 0
+    with (
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive,
+        SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as manifest,
+    ):
+        manifest.write(json.dumps({"domain": domain.name}).encode()[:-1] + b', "originals": [')
+        for original in list_originals(domain):
+            row = asdict(original)
+            content = row.pop("original_html").encode("utf-8", "surrogatepass")
+            name = f"{_UNSAFE.sub('_', original.mailbox)[:120]}-{_UNSAFE.sub('_', original.mailbox_id)}.html"
+            archive.writestr(f"originals/{name}", content)
+            row |= {"file": f"originals/{name}", "sha256": sha256(content).hexdigest()}
+            manifest.write((b",\n" if count else b"\n") + json.dumps(row, ensure_ascii=False).encode())
+            count += 1
+        manifest.write(b"\n]}\n")
+        manifest.seek(0)
+        with archive.open("manifest.json", "w") as file:
+            shutil.copyfileobj(manifest, file)
     return count

@@ -12,23 +12,29 @@ from integrations.ledger.record import record_act
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
-from signatures.delivery.originals import FORMATS, write_originals
+from signatures.delivery.originals import IN_MEMORY_BYTES, write_archive, write_originals
 
-CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
-IN_MEMORY_BYTES = 2_000_000  # past that the file waits on disk
+CONTENT_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/jsonl; charset=utf-8",
+    "zip": "application/zip",
+}
 
 
 @require(Permission.CONNECT)
 @recently_authenticated(returns_to="signatures:deliveries", reading=True)
 @require_safe
 def originals(request: HttpRequest, domain: Domain) -> FileResponse:
-    """Give every original as one file; `format` is csv (the default) or jsonl, which is exact."""
+    """Give every original as one file; `format` is csv (the default), or jsonl or zip, which are exact."""
     chosen = request.GET.get("format", "csv")
-    chosen = chosen if chosen in FORMATS else "csv"
+    chosen = chosen if chosen in CONTENT_TYPES else "csv"
     file = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - the response closes it
-    text = TextIOWrapper(file, encoding="utf-8", newline="")
-    count = write_originals(domain, text, chosen)
-    text.detach()  # flushes, and leaves the file open
+    if chosen == "zip":
+        count = write_archive(domain, file)
+    else:
+        text = TextIOWrapper(file, encoding="utf-8", newline="")
+        count = write_originals(domain, text, chosen)
+        text.detach()  # flushes, and leaves the file open
     file.seek(0)
     record_act(
         "originals downloaded",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
+from hashlib import sha256
 
 import pytest
 
-from signatures.delivery.originals import COLUMNS, write_originals
+from signatures.delivery.originals import COLUMNS, write_archive, write_originals
 from signatures.models import Snapshot
 
 
@@ -51,3 +53,30 @@ def test_csv_has_a_heading_and_no_formula(domain, kept):
 def test_unknown_format_is_refused(domain):
     with pytest.raises(ValueError, match="csv, jsonl"):
         write_originals(domain, io.StringIO(), "xlsx")
+
+
+@pytest.mark.django_db
+def test_the_archive_has_a_file_for_each_mailbox_and_a_manifest_of_digests(domain, kept):
+    Snapshot.objects.create(
+        domain=domain,
+        mailbox_remote_id="5",
+        mailbox_email="../../etc/x@acme.example",
+        original_html="<p>5</p>",
+    )
+    stream = io.BytesIO()
+
+    count = write_archive(domain, stream)
+
+    archive = zipfile.ZipFile(stream)
+    manifest = json.loads(archive.read("manifest.json"))
+    assert manifest["domain"] == domain.name
+    assert {row["mailbox_id"]: archive.read(row["file"]).decode() for row in manifest["originals"]} == (
+        kept | {"5": "<p>5</p>"}
+    )
+    assert all(
+        sha256(archive.read(row["file"])).hexdigest() == row["sha256"] for row in manifest["originals"]
+    )
+    assert all(row["taken_at"] and row["mailbox"] for row in manifest["originals"])
+    names = set(archive.namelist()) - {"manifest.json"}
+    assert len(names) == count == len(kept) + 1
+    assert all(name.startswith("originals/") and name.count("/") == 1 for name in names)
