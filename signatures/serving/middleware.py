@@ -8,10 +8,11 @@ the request has a part in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
@@ -193,10 +194,20 @@ def _get_network(request: HttpRequest) -> str:
     return cut_address(get_client_address(request))
 
 
+def _is_from_portal(meta: Mapping[str, str]) -> bool:
+    """Return whether one of our own pages asks, or somebody signed in to the portal."""
+    if meta.get("HTTP_SEC_FETCH_SITE") == "same-origin":
+        return True
+    if f"{settings.SESSION_COOKIE_NAME}=" in meta.get("HTTP_COOKIE", ""):
+        return True
+    referrer = meta.get("HTTP_REFERER", "")
+    return referrer == settings.PUBLIC_URL or referrer.startswith(f"{settings.PUBLIC_URL}/")
+
+
 def _count(request: HttpRequest, requested: _Requested, kind: EventKind) -> None:
     """Count an impression or a click, but not what the portal's own pages show."""
     meta = request.META
-    if meta.get("QUERY_STRING") == "preview":
+    if meta.get("QUERY_STRING") == "preview" or _is_from_portal(meta):
         return
     sender, banner = requested.sender, requested.banner
     count(

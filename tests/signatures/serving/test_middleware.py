@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.test import Client
 from django.utils import timezone
@@ -23,7 +24,7 @@ from signatures.senders.refresh import refresh_senders
 from signatures.serving import cache, domain_cache
 from signatures.serving.bounded import Bounded
 from tests.support.banner_requests import fetch, get_colour
-from tests.support.banners import list_events, run_campaign, switch_on, take_in_colour
+from tests.support.banners import PUBLIC_URL, list_events, run_campaign, switch_on, take_in_colour
 from tests.support.company import Company
 
 pytestmark = pytest.mark.usefixtures("fresh_serving")
@@ -492,3 +493,26 @@ def test_the_transparent_place_of_a_preview_is_no_impression(company, ana, reade
 
     assert fetch(reader, ana, "@2x.png?preview") == "red"
     assert list_events() == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "counted"),
+    [
+        ({"referer": f"{PUBLIC_URL}/domains/acme.example/"}, 0),
+        ({"referer": PUBLIC_URL}, 0),
+        ({"referer": f"{PUBLIC_URL}.evil.example/"}, 2),
+        ({"sec-fetch-site": "same-origin"}, 0),
+        ({"sec-fetch-site": "cross-site"}, 2),
+        ({"cookie": f"a=b; {settings.SESSION_COOKIE_NAME}=abc"}, 0),
+        ({"cookie": "other=abc"}, 2),
+    ],
+)
+def test_what_the_portal_or_somebody_signed_in_to_it_asks_for_is_not_counted(
+    company, ana, reader, headers, counted
+):
+    run_campaign(company.domain, "red")
+
+    assert fetch(reader, ana, "@2x.png", **headers) == "red"
+    assert reader.get(f"/c/{ana.banner_key}", headers=headers).status_code == 302
+
+    assert len(list_events()) == counted
