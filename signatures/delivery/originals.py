@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, TextIO
+from typing import IO, TextIO
 
 from django.db.models import Q
 
@@ -79,7 +79,7 @@ def write_originals(domain: Domain, stream: TextIO, format: str) -> int:
     return count
 
 
-def write_archive(domain: Domain, stream: BinaryIO) -> int:
+def write_archive(domain: Domain, stream: IO[bytes]) -> int:
     """Write a zip with a file for each original, and `manifest.json` with the SHA-256 of each; return how many.
 
     One original is in memory at a time; of the others, where they lie in the zip.
