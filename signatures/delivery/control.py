@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
-from signatures.models import DeliveryRun, DeliveryRunState
+from signatures.models import DeliveryRun, DeliveryRunState, DeliveryState
+from signatures.releases.live import get_live
 
+from .active_mailboxes import activate_planned, describe_conflict
 from .base import PAUSED_CODE, DeliveryBlocked
+from .permission import say_why_unwritable
+from .rollout_figures import KEPT_CODES
 from .runs import get_disconnect_restore, record_run
+
+RETRIED = (
+    DeliveryRunState.QUEUED,
+    DeliveryRunState.RUNNING,
+    DeliveryRunState.WAITING,
+    DeliveryRunState.HALTED,
+)
 
 
 @transaction.atomic
@@ -38,3 +50,58 @@ def pause_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
     record_run(run, f"{run.job_label.split()[0]} paused", actor)
     run.refresh_from_db()
     return run
+
+
+def retry_delivery(run: DeliveryRun, *, actor: str, reason_code: str = "") -> int:
+    """Plan the mailboxes again that were refused or failed, and no other; return how many. A finished run goes on.
+
+    reason_code: only those with this reason. Edits that were kept, and what another run has, are not tried again.
+    Raises: DeliveryBlocked.
+    """
+    why_not = say_why_unwritable(run.connection)
+    live = get_live(run.domain)
+    if not why_not and (live is None or live.pk != run.release_id):
+        why_not = f"{run.release} is not the live one any more. Plan a new delivery instead."
+    if why_not:
+        raise DeliveryBlocked(why_not)
+    try:
+        with transaction.atomic():
+            number = _plan_failed_again(run, reason_code)
+            record_run(run, "delivery retried", actor)
+    except IntegrityError as error:
+        raise DeliveryBlocked(describe_conflict(run)) from error
+    run.refresh_from_db()
+    return number
+
+
+def _plan_failed_again(run: DeliveryRun, reason_code: str) -> int:
+    # Its lock: a process that completes the run either sees these rows planned, or has completed it.
+    present = DeliveryRun.objects.select_for_update(of=("self",)).get(pk=run.pk)
+    is_over = present.state == DeliveryRunState.COMPLETE
+    if present.kind != DeliveryRun.Kind.DELIVER or not (is_over or present.state in RETRIED):
+        raise DeliveryBlocked("This run has not started or was ended early. Plan a new delivery instead.")
+    rows = run.deliveries.filter(state__in=[DeliveryState.REFUSED, DeliveryState.FAILED])
+    rows = rows.filter(reason_code=reason_code) if reason_code else rows.exclude(reason_code__in=KEPT_CODES)
+    refused = rows.filter(state=DeliveryState.REFUSED).count()
+    blocked = rows.filter(state=DeliveryState.REFUSED, finished_at=None).count()
+    number = rows.update(
+        state=DeliveryState.PLANNED,
+        reason_code="",
+        reason="",
+        attempts=0,
+        finished_at=None,
+        stage=present.stage,
+    )
+    if not number:
+        raise DeliveryBlocked("No mailbox of this run is left to retry.")
+    activate_planned(run)
+    changes: dict[str, Any] = {
+        "planned": F("planned") + blocked,
+        "settled": F("settled") - (number - blocked),
+        "refused": F("refused") - refused,
+        "failed": F("failed") - (number - refused),
+    }
+    if is_over:
+        changes |= {"state": DeliveryRunState.QUEUED, "queued_at": timezone.now(), "finished_at": None}
+    DeliveryRun.objects.filter(pk=run.pk).update(**changes)
+    return number

@@ -192,6 +192,49 @@ def _fill(run_id: int, lease: Lease) -> DeliveryRun:
     return run
 
 
+def count_changed_since(run: DeliveryRun) -> int:
+    """Return how many mailboxes of a plan changed since it was made: their status, or their owner's values."""
+    return sum(_only_changed(run, states).count() for states in _list_states(run))
+
+
+def plan_changed_again(run: DeliveryRun) -> DeliveryRun:
+    """Make the rows of a plan anew whose mailboxes changed since it was made; the other rows stay.
+
+    A plan of the first so many mailboxes is made anew as a whole. Raises: DeliveryBlocked, where it is none any more.
+    """
+    live = get_live(run.domain)
+    if live is None or live.pk != run.release_id:
+        raise DeliveryBlocked(f"{run.release} is not the live one any more. Plan a new delivery.")
+    plans = DeliveryRun.objects.filter(
+        pk=run.pk, kind=DeliveryRun.Kind.DELIVER, state=DeliveryRunState.PLANNED
+    )
+    if "first" in run.scope:
+        plans.update(state=DeliveryRunState.PLANNING, queued_at=timezone.now(), created_at=timezone.now())
+        return fill_plan(run.pk) or run
+    with transaction.atomic():
+        now = timezone.now()
+        if plans.update(created_at=now, covers_until=now if run.covers_until else None) != 1:
+            raise DeliveryBlocked("This plan was started or replaced meanwhile. Plan again.")
+        unchanged = left_out = 0
+        for states in _list_states(run):
+            changed = _only_changed(run, states)
+            run.deliveries.filter(mailbox_remote_id__in=changed.values("mailbox__remote_id")).delete()
+            for plan in _plan_states(run, changed):
+                Delivery.objects.bulk_create(plan.rows, batch_size=200)
+            whole = next(_plan_states(run, states))
+            unchanged, left_out = unchanged + whole.unchanged, left_out + whole.left_out
+        planned = run.deliveries.filter(state=DeliveryState.PLANNED).count()
+        plans.update(
+            planned=planned, refused=run.deliveries.count() - planned, unchanged=unchanged, left_out=left_out
+        )
+    run.refresh_from_db()
+    return run
+
+
+def _only_changed(run: DeliveryRun, states: QuerySet[MailboxState]) -> QuerySet[MailboxState]:
+    return states.filter(Q(since__gt=run.created_at) | Q(sender__changed_at__gt=run.created_at))
+
+
 def drop_plans(domain: Domain) -> None:
     """Remove the domain's plans that nobody started."""
     plans = DeliveryRun.objects.filter(

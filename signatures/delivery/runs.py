@@ -257,12 +257,20 @@ def _plan_claimed_again(run: DeliveryRun) -> None:
 
 
 def complete_run(lease: Lease, run: DeliveryRun, strategy: Strategy) -> None:
-    """Complete the run, or let it ask a person about what it could not settle."""
-    unsettled = strategy.why_unsettled()
-    if unsettled:
-        lease.release(state=DeliveryRunState.HALTED, cause=unsettled, waiting_since=timezone.now())
-    else:
-        end_run(lease, run, DeliveryRunState.COMPLETE, "")
+    """Complete the run, or let it ask a person about what it could not settle.
+
+    What somebody had planned again in the meantime is taken up by the next process.
+    """
+    with transaction.atomic():
+        DeliveryRun.objects.select_for_update(of=("self",)).get(pk=run.pk)
+        if run.deliveries.filter(state=DeliveryState.PLANNED, active_key__isnull=False).exists():
+            lease.release(state=DeliveryRunState.QUEUED, queued_at=timezone.now())
+            return
+        unsettled = strategy.why_unsettled()
+        if unsettled:
+            lease.release(state=DeliveryRunState.HALTED, cause=unsettled, waiting_since=timezone.now())
+        else:
+            end_run(lease, run, DeliveryRunState.COMPLETE, "")
 
 
 def stop_run(lease: Lease, run: DeliveryRun, stop: Stop, strategy: Strategy) -> None:

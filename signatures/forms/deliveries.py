@@ -1,10 +1,18 @@
-"""Delivery forms: how a delivery is planned, and which of its mailboxes to show."""
+"""Delivery forms: for whom a delivery is planned, how it is rolled out, and which of its mailboxes to show."""
 
 from __future__ import annotations
 
-from django import forms
+import re
+from typing import Any
 
-from signatures.models import DeliveryState
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models.functions import Lower
+
+from portal.models import Domain
+from signatures.models import DeliveryState, Group, Sender
+
+MOST_STAGES = 8
 
 
 class DeliveryFilters(forms.Form):
@@ -14,13 +22,89 @@ class DeliveryFilters(forms.Form):
     state = forms.ChoiceField(
         label="State", required=False, choices=[("", "Any state"), *DeliveryState.choices]
     )
+    stage = forms.IntegerField(label="Stage", required=False, min_value=1, widget=forms.HiddenInput)
 
 
 class PlanForm(forms.Form):
-    """How a delivery is planned."""
+    """For whom a delivery is planned; for everybody where nothing is chosen."""
 
+    groups = forms.ModelMultipleChoiceField(
+        label="Groups",
+        queryset=Group.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None chosen: all groups.",
+    )
+    people = forms.CharField(
+        label="People",
+        required=False,
+        max_length=4_000,
+        help_text="E-mail addresses of senders, separated by commas. Empty: everybody.",
+    )
+    first = forms.IntegerField(
+        label="First mailboxes only",
+        required=False,
+        min_value=1,
+        help_text="Plans so many mailboxes at most. Empty: all.",
+    )
     overwrite_edits = forms.BooleanField(
         label="Overwrite manual edits",
         required=False,
         help_text="Signatures edited in Outreach are replaced too. Without this, they are kept and listed.",
     )
+
+    def __init__(self, *args: Any, domain: Domain, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._domain = domain
+        self.fields["groups"].queryset = Group.objects.filter(domain=domain, archived_at=None)  # type: ignore[attr-defined]  # a ModelChoiceField
+
+    def clean_people(self) -> list[int]:
+        """Return the ids of the senders with these addresses."""
+        asked = {each.lower() for each in re.split(r"[,;\s]+", self.cleaned_data["people"]) if each}
+        found = Sender.objects.filter(domain=self._domain).annotate(address=Lower("email"))
+        known = dict(found.filter(address__in=asked).values_list("address", "pk"))
+        unknown = sorted(asked - known.keys())
+        if unknown:
+            raise ValidationError(f"No sender has the address {unknown[0]}.")
+        return sorted(known.values())
+
+
+class RolloutForm(forms.Form):
+    """How a planned delivery is rolled out."""
+
+    stages = forms.CharField(
+        label="Stages",
+        required=False,
+        max_length=80,
+        help_text="Mailboxes of each stage, such as 5, 50; everybody else follows. Empty: all at once.",
+    )
+    pause_minutes = forms.IntegerField(
+        label="Pause between stages (minutes)",
+        required=False,
+        min_value=0,
+        max_value=10_080,
+        help_text="Empty: each stage waits for a person.",
+    )
+    refusal_limit = forms.IntegerField(
+        label="Stop at refusals",
+        required=False,
+        min_value=0,
+        max_value=100_000,
+        help_text="Per stage; 0 for never.",
+    )
+    drift_limit = forms.IntegerField(
+        label="Stop at edited mailboxes",
+        required=False,
+        min_value=0,
+        max_value=100_000,
+        help_text="Per stage, edited in Outreach meanwhile; 0 for never.",
+    )
+
+    def clean_stages(self) -> tuple[int | None, ...]:
+        """Return the sizes; what is written after the last number stands for everybody else."""
+        words = [word for word in re.split(r"[,;\s]+", self.cleaned_data["stages"]) if word]
+        if not words:
+            return ()
+        if not all(word.isdecimal() and int(word) > 0 for word in words) or len(words) >= MOST_STAGES:
+            raise ValidationError(f"Enter up to {MOST_STAGES - 1} numbers, such as 5, 50.")
+        return (*map(int, words), None)

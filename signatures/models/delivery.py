@@ -196,6 +196,11 @@ class DeliveryRun(models.Model):
         return f"{'restore' if self.kind == self.Kind.RESTORE else 'delivery'} {self.pk}"
 
     @property
+    def is_started(self) -> bool:
+        """Whether it is under way: queued, at work, waiting or asking somebody."""
+        return self.state in (*UNFINISHED_DELIVERY, DeliveryRunState.HALTED)
+
+    @property
     def is_finished(self) -> bool:
         return self.state in (DeliveryRunState.COMPLETE, DeliveryRunState.FAILED, DeliveryRunState.SKIPPED)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html
@@ -115,3 +116,21 @@ def assign_from_form(
         say_drafted(request, domain, f"“{chosen}” assigned to {name} as a draft.")
     else:
         say_drafted(request, domain, f"{name} inherits {inherited}, as a draft.")
+
+
+def give_csv(lines: Iterable[str], name: str) -> StreamingHttpResponse:
+    """Return the lines as a file to download, sent while they are made."""
+    response = StreamingHttpResponse(_encode(lines), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
+def _encode(lines: Iterable[str], *, at_once: int = 500) -> Iterator[bytes]:
+    """Yield the lines in pieces that are worth sending."""
+    waiting: list[str] = []
+    for line in lines:
+        waiting.append(line)
+        if len(waiting) >= at_once:
+            yield "".join(waiting).encode()
+            waiting.clear()
+    yield "".join(waiting).encode()

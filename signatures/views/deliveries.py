@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import Permission, get_actor, require
@@ -13,16 +16,24 @@ from portal.background import enqueue
 from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.permission import say_why_unreadable, say_why_unwritable
-from signatures.delivery.planning import fill_plan, open_plan
+from signatures.delivery.planning import count_changed_since, fill_plan, make_scope, open_plan
 from signatures.delivery.report import IN_PROGRESS, count_mailboxes, describe_progress
 from signatures.delivery.retention import get_kept_days
+from signatures.delivery.rollout_figures import (
+    count_calls,
+    get_figures,
+    list_causes,
+    list_groups,
+)
 from signatures.delivery.runs import get_disconnect_restore, resume_delivery, start_delivery, stop_delivery
 from signatures.delivery.sides import find_sides
-from signatures.forms.deliveries import DeliveryFilters, PlanForm
-from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot, Template
+from signatures.delivery.stages import Rollout, get_rollout
+from signatures.forms.deliveries import DeliveryFilters, PlanForm, RolloutForm
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group, Sender, Snapshot, Template
 
 from .common import get_delivery, get_page, get_situation
 
+MOST_SHOWN = 10  # runs under way, and plans, on the list's page
 PLANNED_AT_ONCE = 1_000  # senders; a larger plan is made in the background
 TASK = "signatures.tasks.deliver_signatures"
 
@@ -32,18 +43,21 @@ TASK = "signatures.tasks.deliver_signatures"
 def deliveries(request: HttpRequest, domain: Domain) -> HttpResponse:
     situation = get_situation(domain)
     runs = DeliveryRun.objects.filter(domain=domain)
-    current = runs.filter(state__in=[*IN_PROGRESS, DeliveryRunState.HALTED]).first()
+    current = [
+        describe_progress(run)
+        for run in runs.filter(state__in=[*IN_PROGRESS, DeliveryRunState.HALTED])[:MOST_SHOWN]
+    ]
     context = {
         "situation": situation,
         "lost": situation.list_lost("people", "mailboxes"),
         "blocked": say_why_unreadable(situation.connection),
         "unwritable": say_why_unwritable(situation.connection),
-        "current": describe_progress(current) if current else None,
-        "plan": runs.filter(state=DeliveryRunState.PLANNED).first(),
+        "current": current,
+        "plans": runs.filter(state=DeliveryRunState.PLANNED)[:MOST_SHOWN],
         "page_obj": get_page(
             request, runs.exclude(state__in=[DeliveryRunState.PLANNING, DeliveryRunState.PLANNED])
         ),
-        "plan_form": PlanForm(),
+        "plan_form": PlanForm(domain=domain),
         "has_templates": Template.objects.filter(domain=domain, archived_at=None).exists(),
         "original_count": Snapshot.objects.filter(domain=domain).count(),
     }
@@ -54,16 +68,44 @@ def deliveries(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require_POST
 def delivery_plan(request: HttpRequest, domain: Domain) -> HttpResponse:
     """A plan is made and shown; nothing is written by it."""
-    form = PlanForm(request.POST)
-    form.is_valid()
+    form = PlanForm(request.POST, domain=domain)
+    if not form.is_valid():
+        for problem in form.errors.values():
+            messages.error(request, f"{problem[0]} Nothing was planned.")
+        return redirect("signatures:deliveries", domain.name)
+    chosen = form.cleaned_data
+    scope = make_scope(
+        sender_ids=chosen["people"] or None,
+        group_ids=[group.pk for group in chosen["groups"]],
+        first=chosen["first"],
+    )
+    if "only_me" in request.POST:
+        own = Sender.objects.filter(domain=domain, email__iexact=get_actor(request).email).first()
+        if own is None:
+            messages.error(request, "No sender of this domain has your e-mail address. Nothing was planned.")
+            return redirect("signatures:deliveries", domain.name)
+        scope = make_scope(sender_ids=[own.pk])
+    return _plan(request, domain, scope, overwrite_edits=chosen["overwrite_edits"])
+
+
+@require(Permission.DELIVER)
+@require_POST
+def sender_deliver(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """A plan for one person is made and shown, on purpose also where the mailbox is left alone."""
+    sender = get_object_or_404(Sender, domain=domain, pk=pk)
+    return _plan(
+        request,
+        domain,
+        make_scope(sender_ids=[sender.pk]),
+        overwrite_edits="overwrite" in request.POST,
+        overwrite_left_alone="overwrite" in request.POST,
+    )
+
+
+def _plan(request: HttpRequest, domain: Domain, scope: dict[str, Any], **overwrites: bool) -> HttpResponse:
     actor = get_actor(request)
     try:
-        run = open_plan(
-            domain,
-            actor=actor.email,
-            by=actor,
-            overwrite_edits=bool(form.cleaned_data.get("overwrite_edits")),
-        )
+        run = open_plan(domain, actor=actor.email, by=actor, scope=scope, **overwrites)
     except DeliveryBlocked as blocked:
         messages.error(request, str(blocked))
         return redirect("signatures:deliveries", domain.name)
@@ -91,6 +133,8 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     rows = Delivery.objects.filter(run=run).select_related("sender", "template_version__template")
     if state:
         rows = rows.filter(state=state)
+    if stage := filters.cleaned_data.get("stage"):
+        rows = rows.filter(stage=stage)
     for word in words.split()[:6]:
         rows = rows.filter(Q(mailbox_email__icontains=word) | Q(sender__name__icontains=word))
     counted = Delivery.objects.filter(run=run).order_by().values("state").annotate(number=Count("pk"))
@@ -102,21 +146,63 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "unwritable": "" if is_leaving else say_why_unwritable(run.connection),
         "kept_days": get_kept_days(run),
         "filters": filters,
-        "is_filtered": bool(state or words),
+        "is_filtered": bool(state or words or stage),
+        **(_describe_plan(run) if run.state == DeliveryRunState.PLANNED else describe_rollout(run)),
         "counts": {row["state"]: row["number"] for row in counted},
         "page_obj": get_page(request, rows.order_by("id")),
     }
     return render(request, "signatures/deliveries/detail.html", context)
 
 
+def _describe_plan(run: DeliveryRun) -> dict[str, Any]:
+    rollout = get_rollout(run.domain)
+    return {
+        "rollout_form": _fill_in(rollout),
+        "causes": list_causes(run),
+        "planned_groups": list_groups(run),
+        "calls": count_calls(run, rollout, at=timezone.now()),
+        "changed_since": count_changed_since(run) if run.kind == DeliveryRun.Kind.DELIVER else 0,
+        "chosen_groups": Group.objects.filter(pk__in=run.scope.get("groups", [])),
+    }
+
+
+def _fill_in(rollout: Rollout) -> RolloutForm:
+    return RolloutForm(
+        initial={
+            "stages": ", ".join(str(size) for size in rollout.sizes if size is not None),
+            "pause_minutes": rollout.pause_minutes,
+            "refusal_limit": rollout.refusal_limit,
+            "drift_limit": rollout.drift_limit,
+        }
+    )
+
+
+def _get_rollout(form: RolloutForm) -> Rollout:
+    chosen = form.cleaned_data
+    return Rollout(
+        chosen["stages"],
+        chosen["pause_minutes"] if chosen["stages"] else 0,
+        chosen["refusal_limit"] or 0,
+        chosen["drift_limit"] or 0,
+    )
+
+
+def describe_rollout(run: DeliveryRun) -> dict[str, Any]:
+    """Return the figures of a started run, as its page and its live part show them."""
+    return {"figures": get_figures(run, at=timezone.now()), "causes": list_causes(run)}
+
+
 @require(Permission.VIEW)
 @require_safe
 def delivery_progress(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """The fragment that a page asks for while a run moves; the last answer makes the page load anew."""
-    progress = describe_progress(_get_run(domain, pk))
-    response = render(
-        request, "signatures/deliveries/_delivery_progress.html", {"progress": progress, "domain": domain}
-    )
+    run = _get_run(domain, pk)
+    progress = describe_progress(run)
+    context: dict[str, Any] = {"progress": progress, "domain": domain, "run": run}
+    template = "signatures/deliveries/_delivery_progress.html"
+    if "rollout" in request.GET:
+        template, context = "signatures/deliveries/_rollout.html", context | describe_rollout(run)
+    response = render(request, template, context)
     if not progress.is_moving:
         response["HX-Refresh"] = "true"
     return response
@@ -126,8 +212,13 @@ def delivery_progress(request: HttpRequest, domain: Domain, pk: int) -> HttpResp
 @require_POST
 def delivery_start(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     run, actor = _get_run(domain, pk), get_actor(request)
+    form = RolloutForm(request.POST)
+    if not form.is_valid():
+        for problem in form.errors.values():
+            messages.error(request, f"{problem[0]} Nothing was started.")
+        return redirect("signatures:delivery_run", domain.name, pk)
     try:
-        run = start_delivery(run, actor=actor.email, by=actor)
+        run = start_delivery(run, actor=actor.email, by=actor, rollout=_get_rollout(form))
     except DeliveryBlocked as blocked:
         messages.error(request, str(blocked))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,7 @@ from signatures.analytics.banner_comparison import compare_banners
 from signatures.forms.results import CarrierFilters, PeriodForm, SenderResultFilters
 from signatures.models import BannerEvent, BannerPlace, Campaign, RecipientPrivacy
 
-from .common import get_page
+from .common import get_page, give_csv
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,35 +184,18 @@ def carriers_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingH
     found = reach.find_carriers(campaign, **CarrierFilters(request.GET, domain=domain).get_choices())
     rows = reach.list_carrier_rows(campaign, found)
     _record(request, domain, f"coverage of “{campaign}”")
-    return _give(write_lines(reach.COLUMNS, rows), f"campaign-{pk}-senders")
+    return give_csv(write_lines(reach.COLUMNS, rows), f"campaign-{pk}-senders")
 
 
 def _give_counts(request: HttpRequest, domain: Domain, asked: Asked, name: str) -> StreamingHttpResponse:
     rows = results.list_counts(domain, asked.period, campaign_id=asked.campaign_id)
     first, last = asked.period.first, asked.period.last
     _record(request, domain, f"{asked.name or 'all campaigns'}, {first} to {last}")
-    return _give(write_lines(results.COLUMNS, rows), f"{name}-{domain.name}-{first}-{last}")
+    return give_csv(write_lines(results.COLUMNS, rows), f"{name}-{domain.name}-{first}-{last}")
 
 
 def _record(request: HttpRequest, domain: Domain, what: str) -> None:
     record_act("results downloaded", domain=domain, actor_label=get_actor(request).email, detail=what)
-
-
-def _give(lines: Iterable[str], name: str) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(_encode(lines), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return response
-
-
-def _encode(lines: Iterable[str], *, at_once: int = 500) -> Iterator[bytes]:
-    """Yield the lines in pieces that are worth sending."""
-    waiting: list[str] = []
-    for line in lines:
-        waiting.append(line)
-        if len(waiting) >= at_once:
-            yield "".join(waiting).encode()
-            waiting.clear()
-    yield "".join(waiting).encode()
 
 
 COLUMNS = (

@@ -1,0 +1,225 @@
+"""Rollout figures: how far each stage of a run is, how fast it goes, what was refused, and what it costs in calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Max, Q
+
+from integrations.connection.health import get_year_use
+from integrations.models import CallBudget
+from signatures.models import (
+    UNFINISHED_DELIVERY,
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    DeliverySettings,
+    DeliveryState,
+)
+
+from .planning import OTHER_RUN_CODE
+from .read_back import PEOPLE_PER_READ
+from .stages import Rollout
+from .write_times import get_quiet_end
+
+BAD = (DeliveryState.REFUSED, DeliveryState.FAILED)
+USUAL_SPEED = 10.0  # writes a second, until a run shows its own
+KEPT_CODES = ("edited", "left_alone", OTHER_RUN_CODE)
+"""Reasons that trying again does not change."""
+
+REMEDIES = {
+    "not_editable": "Share the mailbox with the integration user in Outreach, then retry.",
+    "edited": "Keep the edit, or plan again with “Overwrite manual edits”.",
+    "left_alone": "Nothing. Deliver to this person from the sender’s page to end it.",
+    OTHER_RUN_CODE: "Wait until the other delivery has ended, then plan again.",
+    "lock_unknown": "Sync again, then retry.",
+    "editable_unknown": "Sync again, then retry.",
+    "rejected": "Correct the template or the values that the reason names, publish, and plan again.",
+    "no_template": "Assign a template, publish, and plan again.",
+    "gone": "Nothing. The next sync removes the mailbox here.",
+    "moved": "Nothing. The next sync shows the new owner.",
+    "person_gone": "Nothing. The next sync shows it.",
+    "unreachable": "Retry when Outreach answers again.",
+    "unreadable": "Retry. Tell the operator if it happens again.",
+}
+OTHERWISE = "Look at the sender, then retry."
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage. size: as it was asked for, None for everybody left. look: done, now, stopped, or empty for ahead."""
+
+    number: int
+    size: int | None
+    look: str
+    total: int
+    written: int
+    refused: int
+    settled: int
+    ended_at: datetime | None
+
+    @property
+    def left(self) -> int:
+        return self.total - self.settled
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why mailboxes were refused, and what to do. may_retry: trying again can change it."""
+
+    code: str
+    reason: str
+    mailboxes: int
+    remedy: str
+    may_retry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """equal, differing: delivered mailboxes that were read back. seconds_left: None where nothing moves."""
+
+    stages: tuple[Stage, ...]
+    equal: int
+    differing: int
+    per_second: float
+    seconds_left: int | None
+    refused_now: int
+
+    @property
+    def present(self) -> Stage | None:
+        return next((stage for stage in self.stages if stage.look in ("now", "stopped")), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What a plan costs. done_at: when it would be over if it started now; hour_left: calls, of hour_limit."""
+
+    needed: int
+    hour_left: int
+    hour_limit: int
+    year: int
+    year_used: int
+    done_at: datetime
+
+
+def get_figures(run: DeliveryRun, *, at: datetime) -> Figures:
+    """Return how far a started run is, in three queries."""
+    attempted = _attempted(run)
+    is_equal = Q(read_back_sha256=F("returned_sha256"))
+    is_read = Q(state=DeliveryState.DELIVERED) & ~Q(read_back_sha256="")
+    rows = attempted.order_by("stage").values("stage")
+    found = rows.annotate(
+        total=Count("pk"),
+        written=Count("pk", filter=Q(state=DeliveryState.DELIVERED)),
+        refused=Count("pk", filter=Q(state__in=BAD)),
+        settled=Count("pk", filter=Q(finished_at__isnull=False)),
+        equal=Count("pk", filter=is_read & is_equal),
+        differing=Count("pk", filter=is_read & ~is_equal),
+        ended_at=Max("finished_at"),
+    )
+    counts = {row["stage"]: row for row in found}
+    stages = tuple(_make_stage(run, number, row) for number, row in counts.items())
+    minute_ago = at - timedelta(minutes=1)
+    recent = attempted.filter(state=DeliveryState.DELIVERED, finished_at__gte=minute_ago)
+    began = max(run.started_at or at, minute_ago)
+    per_second = recent.count() / max((at - began).total_seconds(), 1.0)
+    present = next((stage for stage in stages if stage.number == run.stage), None)
+    return Figures(
+        stages,
+        equal=sum(row["equal"] for row in counts.values()),
+        differing=sum(row["differing"] for row in counts.values()),
+        per_second=per_second,
+        seconds_left=_foresee(run, stages, per_second, at),
+        refused_now=present.refused if present else 0,
+    )
+
+
+def _attempted(run: DeliveryRun) -> Any:
+    """Return the rows that the run was to write: a mailbox that was blocked when it was planned is none."""
+    return run.deliveries.exclude(state=DeliveryState.REFUSED, finished_at=None)
+
+
+def _make_stage(run: DeliveryRun, number: int, row: Mapping[str, Any]) -> Stage:
+    is_over = run.is_finished or number < run.stage
+    look = "done" if is_over and row["settled"] == row["total"] else ""
+    if number == run.stage and not run.is_finished:
+        look = "stopped" if run.state == DeliveryRunState.HALTED else "now"
+    size = run.stages[number - 1] if number <= len(run.stages) else None
+    keys = ("total", "written", "refused", "settled", "ended_at")
+    return Stage(number=number, size=size, look=look, **{key: row[key] for key in keys})
+
+
+def _foresee(run: DeliveryRun, stages: Sequence[Stage], per_second: float, at: datetime) -> int | None:
+    if run.state not in UNFINISHED_DELIVERY or run.held_at is not None:
+        return None
+    left = sum(stage.left for stage in stages)
+    pauses = sum(stage.number > run.stage for stage in stages) * (run.stage_pause_minutes or 0) * 60
+    waits = max((run.resume_at - at).total_seconds(), 0.0) if run.resume_at else 0.0
+    return round(left / (per_second or USUAL_SPEED) + pauses + waits)
+
+
+def list_causes(run: DeliveryRun) -> list[Cause]:
+    """Return why mailboxes of a run were refused or are blocked, the commonest first."""
+    rows = run.deliveries.filter(state__in=BAD).order_by().values_list("reason_code", "reason")
+    counted = rows.annotate(number=Count("pk")).order_by("-number", "reason")
+    return [
+        Cause(code, reason, number, REMEDIES.get(code, OTHERWISE), code not in KEPT_CODES)
+        for code, reason, number in counted
+    ]
+
+
+def list_groups(run: DeliveryRun) -> list[tuple[str, int]]:
+    """Return the groups of the planned mailboxes' senders, with how many mailboxes of each would change."""
+    planned = run.deliveries.filter(state=DeliveryState.PLANNED).order_by()
+    rows = planned.values_list("sender__group__name").annotate(number=Count("pk"))
+    return [(name or "No group", number) for name, number in rows.order_by("-number", "sender__group__name")]
+
+
+def count_calls(run: DeliveryRun, rollout: Rollout, *, at: datetime) -> Calls:
+    """Return what carrying a plan out costs against the hour and the year, and when it would be over."""
+    people = run.deliveries.filter(state=DeliveryState.PLANNED).values("person_remote_id").distinct().count()
+    stages = _count_stages(rollout.sizes, run.planned)
+    reads = (-(-people // PEOPLE_PER_READ) + stages - 1) * (2 if stages > 1 else 1)
+    needed = run.planned + reads if run.planned else 0
+    budget = CallBudget.objects.filter(connection=run.connection_id).first() or CallBudget()
+    is_this_hour = budget.window_ends_at is not None and budget.window_ends_at > at
+    hour_left = max(budget.limit - (budget.used if is_this_hour else 0), 0)
+    settings = DeliverySettings.objects.for_domain(run.domain)
+    hours = (needed - hour_left + budget.limit - 1) // max(budget.limit, 1) if needed > hour_left else 0
+    if settings.writes_per_hour:
+        hours = max(hours, (run.planned - 1) // settings.writes_per_hour)
+    pauses = timedelta(minutes=(rollout.pause_minutes or 0) * (stages - 1))
+    begins = get_quiet_end(run.domain, settings, at) or at
+    year = get_year_use(run.domain, at=at)
+    writing = timedelta(seconds=run.planned / USUAL_SPEED)
+    done_at = begins + max(timedelta(hours=hours), writing) + pauses
+    return Calls(needed, hour_left, budget.limit, year.year, year.used, done_at)
+
+
+def _count_stages(sizes: Sequence[int | None], planned: int) -> int:
+    number, start = 0, 0
+    for size in [*sizes, None]:
+        if start >= planned:
+            break
+        number, start = number + 1, planned if size is None else start + size
+    return max(number, 1)
+
+
+def list_rows(run: DeliveryRun) -> Iterator[tuple[object, ...]]:
+    """Yield what a table of a run's mailboxes says, one line each."""
+    rows = Delivery.objects.filter(run=run).select_related("sender__group").order_by("pk")
+    for row in rows.iterator(chunk_size=500):
+        group = row.sender.group if row.sender else None
+        yield (
+            row.sender or "", row.mailbox_email, row.mailbox_remote_id, group or "", row.stage,
+            row.get_state_display(), row.reason_code, row.reason, row.attempts, row.finished_at,
+        )  # fmt: skip
+
+
+COLUMNS = (
+    "Sender", "Mailbox", "Mailbox ID", "Group", "Stage", "Status", "Reason code", "Reason", "Attempts",
+    "Finished (UTC)",
+)  # fmt: skip
