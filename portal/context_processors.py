@@ -32,7 +32,7 @@ def find_menu_entry(route: str) -> str:
 def portal(request: HttpRequest) -> dict[str, Any]:
     context: dict[str, Any] = {
         "site_name": "Countersign",
-        "sandbox": settings.IS_SANDBOX,
+        "sandbox": f"{settings.OUTREACH_BASE_URL}/people/" if settings.IS_SANDBOX else "",
         "has_sso": IdentityProvider.objects.exists,  # asked by the sign-in page alone
     }
     domain: Domain | None = getattr(request, "domain", None)

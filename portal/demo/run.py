@@ -39,7 +39,8 @@ def perform(folder: Path, plan: environment.Plan, *, console: Console, is_once: 
         for email in result.mismatches[:20]:
             console.print(f"[red]✗[/red] {email} does not hold what was delivered")
         console.print(
-            f"Portal:  {plan.portal_url}/\nLogin:   {environment.OWNER_EMAIL}\nPassword: {environment.OWNER_PASSWORD}"
+            f"Portal:  {plan.portal_url}/\nLogin:   {environment.OWNER_EMAIL}\nPassword: {environment.OWNER_PASSWORD}\n"
+            f"Outreach: {settings.OUTREACH_BASE_URL}/people/ (change a title or a signature, and watch)"
         )
         if not is_once:
             console.print("It keeps running, worker included, until you press Ctrl-C.")

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
                 contradict(sandbox, name)
             if options.ready_file is not None:
                 _write_whole(options.ready_file, f"{sandbox.base_url}\n")
-            say(f"Sandbox Outreach at {sandbox.base_url} (Ctrl-C ends it)")
+            say(f"Sandbox Outreach at {sandbox.base_url} (Ctrl-C ends it), its people at {sandbox.page_url}")
             stopped.wait()
     finally:
         for number, handler in previous.items():

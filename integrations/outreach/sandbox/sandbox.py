@@ -13,6 +13,7 @@ from .faults import Faults
 from .http import Request, Response
 from .limits import Allowance
 from .oauth import Client, OAuth
+from .pages import ROOT, Pages
 from .requestlog import RequestLog
 from .seed import build_company
 from .server import Server
@@ -48,6 +49,7 @@ class Sandbox:
         self.requests = RequestLog()
         self.faults = Faults(self.clock)
         self.control = Control(self)
+        self.pages = Pages(self)
         # Called with each request before it is handled, in the thread that handles it: a test changes
         # the organisation between two pages, or stops a client in the middle of its work.
         self.watchers: list[Callable[[Request], None]] = []
@@ -60,6 +62,11 @@ class Sandbox:
     @property
     def base_url(self) -> str:
         return self.app.base_url
+
+    @property
+    def page_url(self) -> str:
+        """Where a person changes what the organisation holds, in a browser."""
+        return f"{self.base_url}{ROOT}/"
 
     @property
     def allowance(self) -> Allowance:
@@ -91,6 +98,8 @@ class Sandbox:
         """Return the response to one request: noted, handled, and spoiled where a fault says so."""
         if request.decoded_path.startswith(PREFIX):
             return self.control.answer(request)
+        if self.pages.answers(request):
+            return self.pages.answer(request)
         entry = self.requests.note(request, at=self.clock.now(), keep_body=self.settings.log_bodies)
         faults = self.faults.matching(request)
         entry.fault = ", ".join(fault.kind for fault in faults) or None

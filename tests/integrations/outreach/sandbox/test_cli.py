@@ -76,7 +76,7 @@ def test_it_serves_until_told_to_stop(running: Running, number: int) -> None:
 
     assert (state["base_url"], state["counts"]["users"], state["counts"]["teams"]) == (base_url, 30, 3)
     assert (returned, error) == (0, "")
-    assert out == f"Sandbox Outreach at {base_url} (Ctrl-C ends it)\n"
+    assert out == f"Sandbox Outreach at {base_url} (Ctrl-C ends it), its people at {base_url}/people/\n"
     with pytest.raises(requests.ConnectionError):
         requests.get(base_url, timeout=2)
 
