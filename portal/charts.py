@@ -104,3 +104,67 @@ def pick_marks(names: Sequence[str]) -> tuple[str, ...]:
         return tuple(names)
     last = len(names) - 1
     return tuple(names[round(last * number / (MARKS - 1))] for number in range(MARKS))
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One state of a stack. name: how its class ends, such as 'edited'; points: of an SVG polygon."""
+
+    name: str
+    label: str
+    points: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """States stacked on each other day by day, in steps. events: where dashed lines stand, each with its words."""
+
+    title: str
+    summary: str
+    layers: tuple[Layer, ...]
+    events: tuple[tuple[float, str], ...]
+    top: int
+    marks: tuple[str, ...]
+    width: float = WIDTH
+    height: float = HEIGHT
+
+    @property
+    def half(self) -> int:
+        return self.top // 2
+
+
+def draw_states(
+    title: str,
+    *,
+    names: Sequence[str],
+    states: Sequence[tuple[str, str, Sequence[int]]],
+    events: Sequence[tuple[int, str]] = (),
+) -> Stack:
+    """Return a stack of states, the first at the bottom. names: of the days.
+
+    states: name, label and number of each day. events: the place of a day, and what happened on it.
+    """
+    totals = [sum(values[day] for _, _, values in states) for day in range(len(names))]
+    top, place = round_up(max(totals, default=0)), WIDTH / max(1, len(names))
+    below, layers = [0] * len(names), []
+    for name, label, values in states:
+        above = [low + value for low, value in zip(below, values, strict=True)]
+        edges = _step(above, top, place) + _step(below, top, place)[::-1]
+        layers.append(Layer(name, label, " ".join(f"{x:g},{y:g}" for x, y in edges)))
+        below = above
+    summary = title
+    if names:
+        last = ", ".join(f"{values[-1]:,} {label.lower()}" for _, label, values in states)
+        highest = max(range(len(names)), key=lambda day: totals[day])
+        summary = f"{title}. {names[-1]}: {last}. Most on {names[highest]}: {totals[highest]:,}"
+    lines = tuple((round(place * (day + 0.5), 2), words) for day, words in events)
+    return Stack(title, summary, tuple(layers), lines, top, pick_marks(names))
+
+
+def _step(heights: Sequence[int], top: int, place: float) -> list[tuple[float, float]]:
+    """Return the corners of a line in steps, left to right."""
+    return [
+        (round(place * x, 2), round(HEIGHT - HEIGHT * value / top, 2))
+        for day, value in enumerate(heights)
+        for x in (day, day + 1)
+    ]

@@ -19,6 +19,7 @@ PLACED_UNDER = {
     "sign-in": "settings",
     "invitations": "members",
     "originals": "deliveries",
+    "edited": "drift",
 }
 
 

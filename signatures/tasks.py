@@ -8,7 +8,7 @@ from signatures.delivery.after_sync import follow_mirror
 from signatures.delivery.automatic import plan_automatic_delivery
 
 from .analytics import aggregation, spool_import
-from .delivery import after_release, deliver, drift_policy, planning, restore, sweep
+from .delivery import after_release, deliver, drift_policy, planning, restore, status_days, sweep
 from .delivery import retention as delivery_retention
 from .delivery.base import DeliveryBlocked
 from .models import DeliveryRun, Release
@@ -21,6 +21,7 @@ def follow_sync(*, run_id: int) -> None:
     if run.state not in READ_TO_END or run.connection.state != ConnectionState.ACTIVE:
         return
     follow_mirror(run)
+    status_days.note_day(run.connection)
     if run.state != RunState.COMPLETE:
         return  # too much of Outreach is not known to write by ourselves
     for plan in (plan_automatic_delivery, drift_policy.follow_policies):
@@ -108,3 +109,9 @@ def remove_old_banner_events() -> None:
 def remove_old_deliveries() -> None:
     """Deliveries whose time is over are gone, except what tells how each mailbox stands."""
     delivery_retention.remove_old_deliveries()
+    status_days.remove_old_days()
+
+
+def note_statuses() -> None:
+    """Every domain has today's number of mailboxes by status, also where no sync runs by itself."""
+    status_days.note_days()

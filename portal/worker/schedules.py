@@ -36,6 +36,7 @@ SCHEDULES = (
     Regular("count banner events", "signatures.tasks.sift_banner_events", minutes=1),
     Regular("remove old banner events", "signatures.tasks.remove_old_banner_events", cron="50 2 * * *"),
     Regular("remove old syncs", "integrations.tasks.remove_old_syncs", cron="0 3 * * *"),
+    Regular("count mailboxes by status", "signatures.tasks.note_statuses", minutes=60),
     Regular("remove old deliveries", "signatures.tasks.remove_old_deliveries", cron="10 3 * * *"),
     Regular("remove expired sessions", "portal.tasks.remove_expired_sessions", cron="20 3 * * *"),
 )

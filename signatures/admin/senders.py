@@ -15,7 +15,7 @@ from signatures.delivery.status import refresh_sender
 from signatures.forms.senders import OwnValuesForm
 from signatures.models import Group, Sender
 from signatures.rendering.fields import FIELDS, Source
-from signatures.senders.groups import get_group_order, reorder_groups
+from signatures.senders.groups import get_group_order, reorder_groups, set_drift_policy
 from signatures.senders.values import set_own_values
 
 
@@ -30,7 +30,7 @@ class GroupForm(forms.ModelForm):
 
     class Meta:
         model = Group
-        fields = ["name"]
+        fields = ["name", "drift_policy", "drift_grace_hours"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -73,6 +73,8 @@ class GroupAdmin(OperatorAdmin):
             *(["place"] if is_placed else []),
             "team",
             "template",
+            "drift_policy",
+            "drift_grace_hours",
             "archived_at",
             "created_at",
         ]
@@ -91,6 +93,7 @@ class GroupAdmin(OperatorAdmin):
         return int(group.active_count)
 
     def save_model(self, request: HttpRequest, obj: Group, form: forms.ModelForm, change: bool) -> None:
+        set_drift_policy(obj, actor=get_actor(request).email)
         super().save_model(request, obj, form, change)
         if "place" not in form.changed_data:
             return

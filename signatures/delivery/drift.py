@@ -9,7 +9,7 @@ from integrations.models import READ_TO_END, Connection, Mailbox, SyncKind, Sync
 from integrations.sync import runs
 from integrations.sync.mirror import in_batches
 from integrations.sync.one_person import read_mailboxes
-from portal.models import Domain
+from portal.models import Domain, User
 from signatures.models import HAND_EDITS, MailboxState, Placement, Sender, Snapshot
 
 from .after_sync import follow_mirror
@@ -66,9 +66,9 @@ def check_drift(domain: Domain, *, actor: str) -> DriftReport:
     return report
 
 
-def request_reading(connection: Connection, *, actor: str) -> SyncRun:
+def request_reading(connection: Connection, *, actor: str, by: User | None = None) -> SyncRun:
     """Return a sync of all mailboxes that waits to be carried out. Raises: runs.SyncRefused."""
-    return runs.request_sync(connection, kind=SyncKind.MAILBOXES, actor=actor)
+    return runs.request_sync(connection, kind=SyncKind.MAILBOXES, actor=actor, by=by)
 
 
 def check_sender(sender: Sender, *, actor: str) -> DriftReport:

@@ -30,6 +30,7 @@ from signatures.releases.live import get_content, get_live
 
 from .automatic import get_most_at_once, has_reached_everybody, is_same_release, may_deliver
 from .base import DeliveryBlocked
+from .drift_decisions import KEPT
 from .left_alone import leave_alone
 from .placements import get_placements
 from .planning import drop_run, plan_delivery
@@ -131,7 +132,7 @@ def _adopt_some(connection: Connection) -> bool:
     leave_alone(connection, held, why=LeftAloneWhy.KEPT, actor=AUTOMATIC)
     for _, email, _ in held:
         record_act(
-            "mailbox edit kept",
+            KEPT,
             domain=connection.domain,
             connection=connection,
             actor_label=AUTOMATIC,

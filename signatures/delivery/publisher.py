@@ -93,12 +93,9 @@ class Publisher:
         """Send nothing more; what is being sent this moment still arrives."""
         self._halted.set()
 
-    def publish(
-        self, writes: Sequence[Write], pool: ThreadPoolExecutor, *, meanwhile: Callable[[], None]
-    ) -> None:
+    def publish(self, writes: Sequence[Write], pool: ThreadPoolExecutor) -> None:
         """Send every write and record its outcome, or plan it again; then wait where Outreach needs a moment.
 
-        meanwhile: called once, while they are being sent.
         Raises RunStopped or what Outreach answered, where that ends the run: after all is recorded.
         """
         self._halted.clear()
@@ -109,7 +106,7 @@ class Publisher:
             sent = pool.submit(self._send, write)
             pending[sent] = write
             sent.add_done_callback(arrived.put)
-        self._settle_all(pending, arrived, meanwhile)
+        self._settle_all(pending, arrived)
         self._backoff.wait()
 
     def _send(self, write: Write) -> MailboxRecord | None:
@@ -132,17 +129,10 @@ class Publisher:
         self.failures.succeed()
         return record
 
-    def _settle_all(
-        self, pending: dict[Sent, Write], arrived: SimpleQueue[Sent], meanwhile: Callable[[], None]
-    ) -> None:
+    def _settle_all(self, pending: dict[Sent, Write], arrived: SimpleQueue[Sent]) -> None:
         """Settle and record every write. Raises the first thing that ends the run, when all is recorded."""
-        ending: BaseException | None = None
-        try:
-            meanwhile()
-        except BaseException as error:
-            ending = error
-            self.halt()
         batch, recorded_at = Batch(), time.monotonic()
+        ending: BaseException | None = None
         while pending:
             try:
                 self._settle_next(pending, arrived, batch)

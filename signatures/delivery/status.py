@@ -140,6 +140,8 @@ def _is_altered(facts: Facts) -> bool:
     if placement is None:
         return False
     is_read_since = facts.mailbox.read_at >= placement.placed_at
+    if is_read_since and facts.rendering is not None and facts.rendering.sha256 == held:
+        return False  # an edit that the sender's values say by now
     return placement.rendered_sha256 != (held if is_read_since else placement.returned_sha256)
 
 

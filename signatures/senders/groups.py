@@ -85,3 +85,19 @@ def reorder_groups(domain: Domain, ordered_ids: Sequence[int], *, actor: str) ->
         record_act("groups reordered", domain=domain, actor_label=actor, detail=f"First: {names}"[:1000])
     connection = get_connection(domain)
     return refresh_senders(connection, since=None).changed if connection else 0
+
+
+@transaction.atomic
+def set_drift_policy(group: Group, *, actor: str) -> None:
+    """What becomes of edits in Outreach in this group is as it says now; no edit is touched by this."""
+    before = Group.objects.select_for_update().get(pk=group.pk)
+    if (before.drift_policy, before.drift_grace_hours) == (group.drift_policy, group.drift_grace_hours):
+        return
+    group.save(update_fields=["drift_policy", "drift_grace_hours"])
+    record_act(
+        "drift policy changed",
+        domain=group.domain,
+        actor_label=actor,
+        object_ref=group.name,
+        detail=f"{group.get_drift_policy_display()}, grace period {group.drift_grace_hours} hours",
+    )

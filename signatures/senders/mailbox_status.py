@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypedDict
 
 from django.db import models
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from integrations.models import Connection, Mailbox
 from portal.models import Domain
-from signatures.models import MailboxState, MailboxStatus, Placement, Template
+from signatures.models import HAND_EDITS, MailboxState, MailboxStatus, Placement, Template
 
 
 class StatusFields(TypedDict):
@@ -62,6 +62,15 @@ def count_edited(domain: Domain) -> int:
     edited = MailboxState.objects.filter(
         domain=domain,
         mailbox__retired_at=None,
-        status__in=[MailboxStatus.EDITED, MailboxStatus.EMPTIED],
+        status__in=HAND_EDITS,
     )
     return edited.count()
+
+
+def count_statuses(states: QuerySet[MailboxState]) -> dict[str, int]:
+    """Return status -> number of mailboxes; one that Outreach only rewrote counts as up to date."""
+    counts = dict(states.order_by().values_list("status").annotate(number=Count("pk")))
+    altered = counts.pop(MailboxStatus.ALTERED, 0)
+    if altered:
+        counts[MailboxStatus.UP_TO_DATE] = counts.get(MailboxStatus.UP_TO_DATE, 0) + altered
+    return {status.value: counts[status] for status in MailboxStatus if status in counts}

@@ -86,6 +86,12 @@ def get_own_values(sender: Sender) -> dict[str, str]:
     return own
 
 
+def get_sender_values(sender: Sender) -> dict[str, str]:
+    """Return the values that the mirror and local fields give a sender, '' for none. Needs person; runs no query."""
+    values = {**_mirrored_values(sender), **get_own_values(sender)}
+    return {name: value or "" for name, value in values.items()}
+
+
 def _mirrored_values(sender: Sender) -> dict[str, str | None]:
     person = sender.person
     return {

@@ -46,17 +46,6 @@ def counted(number: int | None, nouns: str) -> str:
 
 
 @register.filter
-def status_part(status: str) -> str:
-    """Return the class of a status in a bar and its legend."""
-    parts = {
-        MailboxStatus.UP_TO_DATE: "uptodate",
-        MailboxStatus.ACTION_NEEDED: "blocked",
-        MailboxStatus.LEFT_ALONE: "inactive",
-    }
-    return f"is-{parts.get(MailboxStatus(status), status)}"
-
-
-@register.filter
 def status_tone(status: str) -> str:
     return _TONES.get(status, "")
 
@@ -128,6 +117,13 @@ def wall(context: Context, at: datetime | None) -> str:
 def kind_label(kind: str) -> str:
     """Return what a run is called."""
     return "Restore" if kind == DeliveryRun.Kind.RESTORE else "Delivery"
+
+
+@register.filter
+def decision_label(act: str) -> str:
+    """Return what was decided about an edit, as the ledger names it."""
+    words = act.removeprefix("mailbox ")
+    return words[0].upper() + words[1:]
 
 
 @register.filter

@@ -10,13 +10,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
+from signatures.forms.drift import DriftPolicyForm
 from signatures.forms.senders import MoveForm
 from signatures.forms.templates import TemplateChoiceForm
-from signatures.models import Group, Sender
+from signatures.models import Group, MailboxState, Sender
 from signatures.releases.content import ORDER
 from signatures.releases.draft import note_edit
-from signatures.senders.groups import get_group_order, reorder_groups
-from signatures.senders.mailbox_status import get_fallback_template
+from signatures.senders.groups import get_group_order, reorder_groups, set_drift_policy
+from signatures.senders.mailbox_status import count_statuses, get_fallback_template
 
 from .common import assign_from_form, get_page, get_situation, say_drafted
 
@@ -77,6 +78,8 @@ def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "is_changed": chosen != template,
         "previewed": chosen or (None if found.is_default else fallback),
         "previewed_as": members.filter(assignment=None).first(),
+        "policy_form": DriftPolicyForm(instance=found),
+        "statuses": count_statuses(MailboxState.objects.filter(sender__in=members)),
     }
     return render(request, "signatures/groups/detail.html", context)
 
@@ -110,4 +113,18 @@ def group_move(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 def group_template(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = _get_group(domain, pk)
     assign_from_form(request, domain, name=f"“{found}”", inherited="its template", group=found)
+    return redirect("signatures:group", domain.name, found.pk)
+
+
+@require(Permission.DELIVER)
+@require_POST
+def group_policy(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """What becomes of edits in Outreach is set for a group; it acts with the next sync."""
+    found = _get_group(domain, pk)
+    form = DriftPolicyForm(request.POST, instance=found)
+    if not form.is_valid():
+        messages.error(request, "Enter the grace period in whole hours. Nothing was saved.")
+        return redirect("signatures:group", domain.name, found.pk)
+    set_drift_policy(form.save(commit=False), actor=get_actor(request).email)
+    messages.success(request, f"Policy saved: {found.get_drift_policy_display().lower()}.")
     return redirect("signatures:group", domain.name, found.pk)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.charts import HEIGHT, WIDTH, Bar, draw_bars, pick_marks, round_up
+from portal.charts import HEIGHT, WIDTH, Bar, draw_bars, draw_states, pick_marks, round_up
 
 
 def test_a_part_stands_in_front_of_everything_on_one_scale():
@@ -59,3 +59,20 @@ def test_the_scale_ends_at_a_round_number(value, top):
 def test_a_few_names_stand_below():
     assert pick_marks(["a", "b"]) == ("a", "b")
     assert pick_marks([str(n) for n in range(31)]) == ("0", "10", "20", "30")
+
+
+def test_states_stand_on_each_other_in_steps_on_one_scale():
+    plot = draw_states(
+        "Mailboxes",
+        names=["23 Nov", "24 Nov"],
+        states=[("edited", "Edited", [1, 0]), ("pending", "Pending", [1, 4])],
+        events=[(1, "Release 2")],
+    )
+
+    assert [(layer.name, layer.points) for layer in plot.layers] == [
+        ("edited", "0,75 360,75 360,100 720,100 720,100 360,100 360,100 0,100"),
+        ("pending", "0,50 360,50 360,0 720,0 720,100 360,100 360,75 0,75"),
+    ]
+    assert (plot.events, plot.top) == (((540.0, "Release 2"),), 4)
+    assert plot.summary == "Mailboxes. 24 Nov: 0 edited, 4 pending. Most on 24 Nov: 4"
+    assert draw_states("x", names=[], states=[("edited", "Edited", [])]).layers[0].points == ""

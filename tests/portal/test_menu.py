@@ -22,6 +22,7 @@ ENTRIES = {
     "results",
     "releases",
     "deliveries",
+    "drift",
     "syncs",
     "ledger",
     "members",
@@ -46,6 +47,8 @@ ENTRIES = {
         ("signatures:senders", "Senders"),
         ("signatures:campaign_new", "Campaigns"),
         ("signatures:brand", "Brand"),
+        ("signatures:drift", "Edited in Outreach"),
+        ("signatures:left_alone", "Edited in Outreach"),
         ("signatures:counting", "Results"),
     ],
 )

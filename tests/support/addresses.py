@@ -75,6 +75,7 @@ OBJECTS = {
     "receipts/<int:pk>": "receipt",
     "results/<int:pk>": "campaign",
     "signatures/<str:sha256>": "kept_text",
+    "edited/<int:pk>": "edited",
 }
 
 
@@ -119,6 +120,12 @@ def get_body(address: str, house: House) -> dict[str, Any]:
         "/domains/<str:domain>/ledger/export/": {"format": "jsonl"},
         "/domains/<str:domain>/groups/<int:pk>/move/": {"position": 1},
         "/domains/<str:domain>/groups/<int:pk>/template/": {"template": house.template.pk},
+        "/domains/<str:domain>/groups/<int:pk>/policy/": {"drift_policy": "ask", "drift_grace_hours": 2},
+        "/domains/<str:domain>/edited/decide/": {
+            "decision": "keep",
+            "mailbox": f"{house.edited.pk}:{house.edited.held_sha256}",
+        },
+        "/domains/<str:domain>/edited/left-alone/end/": {"row": house.left_alone.pk},
         "/domains/<str:domain>/templates/new/": {"name": "Another", "source": "<p>{{ sender.name }}</p>"},
         "/domains/<str:domain>/templates/<int:pk>/save/": {
             "name": "Renamed",

@@ -27,6 +27,10 @@ from signatures.models import (
     DeliveryRun,
     DeliveryRunState,
     Group,
+    LeftAlone,
+    LeftAloneWhy,
+    MailboxState,
+    MailboxStatus,
     RecipientList,
     Release,
     Sender,
@@ -62,6 +66,8 @@ class House:
     receipt: Receipt
     kept_text: SignatureHtml
     release: Release
+    edited: MailboxState
+    left_alone: LeftAlone
 
 
 DRAFTED = "Chief of staff"
@@ -123,7 +129,7 @@ def furnish(name: str) -> House:
         email=f"priya@{name}",
         name=f"Priya of {name}",
     )
-    Mailbox.objects.create(
+    mailbox = Mailbox.objects.create(
         connection=connection,
         remote_id="11",
         digest="d",
@@ -199,4 +205,20 @@ def furnish(name: str) -> House:
             domain=domain, sha256=digest(f"<p>{name}</p>"), html=f"<p>{name}</p>"
         ),
         release=release,
+        edited=MailboxState.objects.update_or_create(
+            mailbox=mailbox,
+            defaults={
+                "domain": domain,
+                "sender": sender,
+                "status": MailboxStatus.EDITED,
+                "held_sha256": "e" * 64,
+            },
+        )[0],
+        left_alone=LeftAlone.objects.create(
+            domain=domain,
+            mailbox_remote_id="12",
+            mailbox_email=f"kept@{name}",
+            why=LeftAloneWhy.KEPT,
+            decided_by_label=f"owner@{name}",
+        ),
     )

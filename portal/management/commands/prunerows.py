@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand
 from integrations.retention import remove_old_syncs
 from portal.retention import remove_expired_sessions
 from signatures.delivery.retention import remove_old_deliveries
+from signatures.delivery.status_days import remove_old_days
 
 
 class Command(BaseCommand):
@@ -23,6 +24,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         verb = "would go" if options["dry_run"] else "went"
-        for remove in (remove_old_syncs, remove_old_deliveries, remove_expired_sessions):
+        for remove in (remove_old_syncs, remove_old_deliveries, remove_old_days, remove_expired_sessions):
             for kind, number in remove(writes=not options["dry_run"]).items():
                 self.stdout.write(f"{number:,} {kind} {verb}.")
