@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -217,3 +218,16 @@ def _say_why_not(run: DeliveryRun, mailbox: Mailbox | None, *, is_edited: bool) 
     if is_edited and not run.overwrites_edits:
         return CONFLICT
     return NOT_EDITABLE if mailbox.is_editable is False else None
+
+
+def describe_target(run: DeliveryRun) -> str:
+    """Return what the mailboxes of a restore go back to, for the middle of a sentence."""
+    scope = run.scope
+    if "delivery" in scope:
+        return "one earlier signature"
+    if scope.get("to") == "before":
+        return f"what they held before delivery {scope['run']}"
+    if "to" in scope:
+        at = datetime.fromisoformat(scope["to"]).astimezone(ZoneInfo(run.domain.time_zone))
+        return f"their signatures of {at:%-d %b %Y, %H:%M} ({run.domain.time_zone})"
+    return "their original signatures"

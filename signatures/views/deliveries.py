@@ -18,6 +18,7 @@ from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.permission import say_why_unreadable, say_why_unwritable
 from signatures.delivery.planning import count_changed_since, fill_plan, make_scope, open_plan
 from signatures.delivery.report import IN_PROGRESS, count_mailboxes, describe_progress
+from signatures.delivery.restore_plan import describe_target
 from signatures.delivery.retention import get_kept_days
 from signatures.delivery.rollout_figures import (
     count_calls,
@@ -142,6 +143,7 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     context = {
         "run": run,
         "progress": describe_progress(run),
+        "target": describe_target(run) if run.kind == DeliveryRun.Kind.RESTORE else "",
         "is_leaving": is_leaving,
         "unwritable": "" if is_leaving else say_why_unwritable(run.connection),
         "kept_days": get_kept_days(run),
@@ -224,7 +226,9 @@ def delivery_start(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
     else:
         enqueue(TASK, run_id=run.pk)
         messages.info(
-            request, f"Delivering to {count_mailboxes(run.planned)}. You can leave this page; it continues."
+            request,
+            f"{'Restoring' if run.kind == DeliveryRun.Kind.RESTORE else 'Delivering to'} "
+            f"{count_mailboxes(run.planned)}. You can leave this page; it continues.",
         )
     return redirect("signatures:delivery_run", domain.name, pk)
 

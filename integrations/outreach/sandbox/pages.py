@@ -42,7 +42,8 @@ label { display: block; margin: 12px 0 }
 input:not([type=checkbox]), select, textarea { box-sizing: border-box; display: block; font: inherit; width: 100% }
 textarea { font: 13px/1.5 monospace; min-height: 12rem }
 button { font: inherit; padding: 8px 20px }
-iframe { background: #fff; border: 1px solid var(--line); color-scheme: light; height: 16rem; width: 100% }
+iframe { box-sizing: border-box; height: 16rem; width: 100% }
+iframe { background: #fff; border: 1px solid var(--line); color-scheme: light }
 """
 
 

@@ -15,6 +15,7 @@ from integrations.outreach.sandbox import Sandbox
 from portal.models import Domain, Role
 from signatures.authoring.templates import save_template
 from signatures.delivery.planning import plan_delivery
+from signatures.delivery.restore_plan import describe_target
 from signatures.delivery.runs import start_delivery
 from signatures.delivery.status import refresh_domain
 from signatures.models import (
@@ -67,7 +68,8 @@ def restore(client: Client, domain: Domain, **asked: object) -> DeliveryRun:
     assert page.status_code == 302, page.content.decode()
     run = DeliveryRun.objects.filter(domain=domain, kind="restore").latest("pk")
     assert page["Location"] == reverse("signatures:delivery_run", args=[domain.name, run.pk])
-    assert client.get(page["Location"]).status_code == 200
+    shown = client.get(page["Location"]).content.decode()
+    assert f"go back to {describe_target(run)}" in shown
     client.post(reverse("signatures:delivery_start", args=[domain.name, run.pk]))
     deliver_signatures(run_id=run.pk)
     run.refresh_from_db()
