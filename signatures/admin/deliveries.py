@@ -36,7 +36,7 @@ admin.site.unregister(Connection)
 class DeliveringConnectionAdmin(ConnectionAdmin):
     """The connection's page, with what only the work can do over a connection."""
 
-    actions = [*ConnectionAdmin.actions, "plan", "deliver"]
+    actions = [*ConnectionAdmin.actions, "plan"]
 
     @admin.action(description="Plan a delivery (writes nothing)")
     def plan(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
@@ -47,18 +47,6 @@ class DeliveringConnectionAdmin(ConnectionAdmin):
             return (
                 f"{run.planned} mailboxes would change, {run.unchanged} hold theirs already, "
                 f"{run.refused} cannot get theirs. Start it on the deliveries’ page."
-            )
-
-        act_on_each(request, rows, act, refusals=(DeliveryBlocked,))
-
-    @admin.action(description="Deliver signatures now")
-    def deliver(self, request: HttpRequest, rows: QuerySet[Connection]) -> None:
-        by = get_actor(request)
-
-        def act(connection: Connection) -> str:
-            run = plan_delivery(connection.domain, actor=by.email, by=by)
-            return (
-                _start(run, by) if run.planned else "every mailbox that can be written holds its signature."
             )
 
         act_on_each(request, rows, act, refusals=(DeliveryBlocked,))

@@ -148,7 +148,6 @@ def test_the_page_has_the_lists_actions_as_buttons(staff: Client, connection: Co
         ("resume_writing", "Resume writing"),
         ("switch_scope", "Switch a permission off or on here…"),
         ("plan", "Plan a delivery (writes nothing)"),
-        ("deliver", "Deliver signatures now"),
     ]
     assert f'<input type="hidden" name="_selected_action" value="{connection.pk}">' in text
 

@@ -93,19 +93,24 @@ def test_a_planned_delivery_is_started_and_reaches_the_mailboxes(
     assert sum(entry.method == "PATCH" for entry in sandbox.requests) == run.planned
 
 
-def test_deliver_plans_and_queues_in_one_go(staff: Client, ready: Connection) -> None:
+def test_no_action_plans_and_writes_in_one_go(staff: Client, ready: Connection) -> None:
+    page = staff.get("/admin/integrations/connection/").content.decode()
+
     act(staff, "/admin/integrations/connection/", "deliver", ready)
 
-    run = DeliveryRun.objects.get()
-    assert (run.state, run.started_by_label) == (DeliveryRunState.QUEUED, BY)
+    assert 'value="plan"' in page
+    assert 'value="deliver"' not in page
+    assert not DeliveryRun.objects.exists()
 
 
 def test_a_paused_connection_delivers_nothing_and_says_so(staff: Client, ready: Connection) -> None:
+    act(staff, "/admin/integrations/connection/", "plan", ready)
     act(staff, "/admin/integrations/connection/", "pause_writing", ready)
+    run = DeliveryRun.objects.get()
 
-    told = act(staff, "/admin/integrations/connection/", "deliver", ready)
+    told = act(staff, "/admin/signatures/deliveryrun/", "start", run)
 
-    assert told == ["outreach for acme.example: Deliveries are paused. Resume them on the Integrations page."]
+    assert told == [f"{run}: Deliveries are paused. Resume them on the Integrations page."]
     assert DeliveryRun.objects.get().state == DeliveryRunState.PLANNED
 
 
