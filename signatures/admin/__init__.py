@@ -1,5 +1,23 @@
 """Django admin, one file per subject."""
 
-from signatures.admin import analytics, audiences, campaigns, decisions, deliveries, senders, templates
+from signatures.admin import (
+    analytics,
+    audiences,
+    campaigns,
+    decisions,
+    deliveries,
+    releases,
+    senders,
+    templates,
+)
 
-__all__ = ["analytics", "audiences", "campaigns", "decisions", "deliveries", "senders", "templates"]
+__all__ = [
+    "analytics",
+    "audiences",
+    "campaigns",
+    "decisions",
+    "deliveries",
+    "releases",
+    "senders",
+    "templates",
+]

@@ -29,13 +29,16 @@ from signatures.models import (
     Brand,
     CountingState,
     Decision,
+    DeliverySettings,
     KnownRecipient,
+    LeftAlone,
     LookupShare,
     RecipientPrivacy,
     Snapshot,
 )
 from signatures.recipients.merge_variable import start_test
 from signatures.releases.content import ReleaseContent, digest_part
+from signatures.releases.draft import note_edit
 from tests.support.campaigns import make_picture
 from tests.support.furnished_domain import (
     BANNER,
@@ -195,6 +198,11 @@ def furnish_admin(house: House) -> None:
     """There is one row of each model that the admin shows and that no domain needs."""
     now = timezone.now()
     Brand.objects.create(domain=house.domain, name="Acme")
+    note_edit(house.domain, "brand", actor="owner@acme.example")
+    DeliverySettings.objects.for_domain(house.domain, create=True)
+    LeftAlone.objects.create(
+        domain=house.domain, mailbox_remote_id="99", mailbox_email="z@acme.example", why="kept"
+    )
     Snapshot.objects.create(
         domain=house.domain, mailbox_remote_id="11", mailbox_email="a@acme.example", original_html="<p>Hi</p>"
     )
