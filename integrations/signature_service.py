@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -60,18 +60,24 @@ class WrittenText:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What needs a person. path: of the page where it is mended, in this portal."""
+    """What needs a person. path: of the page where it is mended, in this portal.
+
+    findings: mailbox and digest of each edit that it tells of; those are told once, and never again.
+    """
 
     kind: NoticeKind
     sentence: str
     what_to_do: str
     path: str
+    findings: tuple[tuple[int, str], ...] = ()
 
     @property
     def audiences(self) -> tuple[Audience, ...]:
         """Return who is written to; what only the operator can mend is told to the operator as well."""
         if self.kind == NoticeKind.MISCONFIGURED:
             return (Audience.OWNERS, Audience.STAFF)
+        if self.kind == NoticeKind.EDITED:
+            return (Audience.MANAGERS,)
         return (Audience.OWNERS,)
 
 
@@ -94,6 +100,9 @@ class SignatureService(Protocol):
 
     def list_troubles(self, connection: Connection) -> list[Trouble]:
         """Return deliveries and restores over this connection that need a person."""
+
+    def note_told(self, findings: Iterable[tuple[int, str]]) -> None:
+        """Remember that a mail told of these edits."""
 
     def give_up_restoring(self, connection: Connection, *, actor: str) -> int | None:
         """End the restore of this disconnect; return how many mailboxes it leaves, None where it is at work."""

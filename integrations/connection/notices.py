@@ -148,6 +148,7 @@ def send_notice(notice_id: int) -> bool:
         Notice.objects.filter(pk=notice_id).update(
             sent_at=timezone.now(), times_sent=F("times_sent") + 1, failures=0, not_before=None
         )
+        get_signature_service().note_told(trouble.findings)
         record_act(
             "message sent",
             domain=connection.domain,
@@ -163,7 +164,8 @@ def _get_addresses(domain: Domain, audience: str) -> list[str]:
     if audience == Audience.STAFF:
         people = people.filter(is_staff=True)
     else:
-        people = people.filter(memberships__domain=domain, memberships__role=Role.OWNER)
+        roles = [Role.OWNER, Role.ADMIN] if audience == Audience.MANAGERS else [Role.OWNER]
+        people = people.filter(memberships__domain=domain, memberships__role__in=roles)
     return list(people.order_by("email").values_list("email", flat=True))
 
 

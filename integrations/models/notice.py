@@ -15,10 +15,12 @@ class NoticeKind(models.TextChoices):
     LAPSING = "lapsing", "The Outreach token expires soon"
     INCOMPLETE = "incomplete", "Too many Outreach records were rejected"
     HALTED = "halted", "A delivery stopped: action needed"
+    EDITED = "edited", "Signatures were edited in Outreach"
 
 
 class Audience(models.TextChoices):
     OWNERS = "owners", "Owners"
+    MANAGERS = "managers", "Owners and admins"
     STAFF = "staff", "Staff"
 
 

@@ -14,6 +14,8 @@ from integrations.signature_service import LeftBehind, Restoration, Trouble, Wri
 from portal.models import Domain
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Placement
 
+from .edit_digest import find_new_edits
+from .edit_digest import note_told as note_told  # a part of the service
 from .placements import get_account_keys
 from .runs import CONFLICT_CODE, IDLE, get_disconnect_restore, get_owing, give_up
 from .texts import find_kept
@@ -85,7 +87,12 @@ def _find_paths(domain: Domain, rows: Iterable[Delivery]) -> dict[str, str]:
 
 
 def list_troubles(connection: Connection) -> list[Trouble]:
-    """Return a delivery or a restore that stopped and asks somebody."""
+    """Return a delivery or a restore that stopped and asks somebody, and edits that no mail told of."""
+    edited = find_new_edits(connection)
+    return [*_list_halted(connection), *([edited] if edited else [])]
+
+
+def _list_halted(connection: Connection) -> list[Trouble]:
     halted = DeliveryRun.objects.filter(connection=connection, state=DeliveryRunState.HALTED).first()
     if halted is None:
         return []
