@@ -18,12 +18,15 @@ from signatures.analytics.results import Figures, Period, get_total
 from signatures.senders.mailbox_status import get_mailboxes
 
 from .models import (
+    HAND_EDITS,
+    IN_PLACE,
     UNFINISHED_DELIVERY,
     BannerPlace,
     Delivery,
     DeliveryRun,
     DeliveryRunState,
     DeliveryState,
+    DriftPolicy,
     MailboxStatus,
     Sender,
     Snapshot,
@@ -74,11 +77,12 @@ def get_overview(domain: Domain, *, at: datetime | None = None) -> Overview:
     counts.pop(MailboxStatus.INACTIVE, None)
     runs = DeliveryRun.objects.filter(domain=domain)
     now = at or timezone.now()
+    asking = _list_asking(domain, mailboxes)
     return Overview(
         mailboxes_total=sum(counts.values()),
-        up_to_date=counts.get(MailboxStatus.UP_TO_DATE, 0),
-        causes=_list_causes(domain, mailboxes.filter(status=MailboxStatus.ACTION_NEEDED)),
-        needs_you_total=counts.get(MailboxStatus.ACTION_NEEDED, 0),
+        up_to_date=sum(counts.get(status, 0) for status in IN_PLACE),
+        causes=_list_causes(domain, mailboxes.filter(status=MailboxStatus.ACTION_NEEDED)) + asking,
+        needs_you_total=counts.get(MailboxStatus.ACTION_NEEDED, 0) + sum(one.mailboxes for one in asking),
         changed_today=_count_delivered(domain, since=_midnight(domain, now)),
         current_run=runs.filter(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED]).first(),
         restored=_count_restored(domain) if connection is None else 0,
@@ -91,6 +95,17 @@ def _count_banners(domain: Domain, at: datetime) -> Figures | None:
     figures = get_total(domain, Period(today - timedelta(days=6), today))
     is_on = BannerPlace.objects.filter(domain=domain, is_on=True).exists()
     return None if figures.is_empty and not is_on else figures
+
+
+def _list_asking(domain: Domain, mailboxes: QuerySet[MailboxWithStatus]) -> tuple[Cause, ...]:
+    """Return the edits of groups whose policy asks, as one cause; nothing where there is none."""
+    edited = mailboxes.filter(status__in=HAND_EDITS, state__sender__group__drift_policy=DriftPolicy.ASK)
+    owners = [pk for pk in edited.order_by("email").values_list("owner_id", flat=True) if pk is not None]
+    if not owners:
+        return ()
+    named = Sender.objects.filter(pk__in=owners[:SENDERS_NAMED]).order_by("name")
+    sentence = "The signature was edited in Outreach. Decide whose counts."
+    return (Cause(sentence, len(owners), tuple(named), reverse("signatures:drift", args=[domain.name])),)
 
 
 def _list_causes(domain: Domain, waiting: QuerySet[MailboxWithStatus]) -> tuple[Cause, ...]:

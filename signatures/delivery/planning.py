@@ -18,6 +18,7 @@ from portal.leases import Lease, LeaseLost, is_free
 from portal.models import Domain, User
 from signatures.models import (
     HAND_EDITS,
+    IN_PLACE,
     Delivery,
     DeliveryRun,
     DeliveryRunState,
@@ -51,7 +52,6 @@ NEEDED = (
     "mailbox__remote_id", "mailbox__email", "mailbox__person_remote_id", "mailbox__is_editable",
     "sender__is_active", "sender__person__is_locked", "sender__person__retired_at",
 )  # fmt: skip
-IN_PLACE = (MailboxStatus.UP_TO_DATE, MailboxStatus.ALTERED)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from .delivery import (
     Snapshot,
 )
 from .delivery_settings import DeliverySettings
-from .mailbox import HAND_EDITS, LeftAlone, LeftAloneWhy, MailboxDay, MailboxState, MailboxStatus
+from .mailbox import HAND_EDITS, IN_PLACE, LeftAlone, LeftAloneWhy, MailboxDay, MailboxState, MailboxStatus
 from .mailgateway import MailReceipt
 from .recipient import KnownRecipient, LookupShare, RecipientPrivacy, VariableTest
 from .release import DraftEdit, Release, ReleaseState, SignatureHtml, ValueDraft
@@ -26,6 +26,7 @@ from .template import Template, TemplateVersion
 __all__ = [
     "AUTOMATIC",
     "HAND_EDITS",
+    "IN_PLACE",
     "UNFINISHED_DELIVERY",
     "Assignment",
     "AttributeLabel",

@@ -73,6 +73,7 @@ class MailboxState(models.Model):
         return self.attempted_at is not None and self.reason_code == self.attempt_code
 
 
+IN_PLACE = (MailboxStatus.UP_TO_DATE, MailboxStatus.ALTERED)
 HAND_EDITS = (MailboxStatus.EDITED, MailboxStatus.EMPTIED)
 
 

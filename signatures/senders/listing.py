@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from integrations.models import Connection
 from portal.models import Domain
-from signatures.models import MailboxStatus, Sender, Template
+from signatures.models import IN_PLACE, MailboxStatus, Sender, Template
 
 from .mailbox_status import get_mailboxes
 
@@ -177,7 +177,8 @@ def _in_state(
     if state == NO_MAILBOX:
         return senders.filter(~Exists(theirs))
     if state in _MOST_URGENT_FIRST:
-        return senders.filter(Exists(theirs.filter(status=state)))
+        alike = IN_PLACE if state == MailboxStatus.UP_TO_DATE else (state,)
+        return senders.filter(Exists(theirs.filter(status__in=alike)))
     return senders
 
 

@@ -14,7 +14,7 @@ from portal.models import Role
 from signatures import tasks
 from signatures.models import DeliveryRun, LeftAlone, MailboxState, Sender
 from tests.support.deliveries import get_delivered, get_held, get_writes
-from tests.support.hand_edits import MINE, edit, get_state, pick_mailboxes, sync_mailboxes
+from tests.support.hand_edits import MINE, edit, get_state, pick_mailboxes, set_policy, sync_mailboxes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -255,3 +255,36 @@ def test_another_domains_edits_are_neither_listed_nor_decided(
 
     assert page.context["rows"] == []
     assert (LeftAlone.objects.count(), get_state(boxes[0]).status) == (0, "edited")
+
+
+def test_a_policy_that_asks_is_an_entry_of_the_overview(client, domain, owner, boxes):
+    client.force_login(owner)
+    overview = reverse("portal:overview", args=[domain.name])
+    before = client.get(overview).context["overview"]
+    set_policy(boxes[0], "ask")
+
+    after = client.get(overview).context["overview"]
+
+    [cause] = [each for each in after.causes if each not in before.causes]
+    assert (cause.mailboxes, cause.url) == (1, reverse("signatures:drift", args=[domain.name]))
+    assert cause.senders == (get_state(boxes[0]).sender,)
+    assert after.needs_you_total == before.needs_you_total + 1
+
+
+def test_what_outreach_only_rewrote_counts_as_up_to_date_and_has_a_filter_of_its_own(
+    client, sandbox, domain, owner, ready, deliver, page
+):
+    sandbox.settings.signature_normaliser = "wrap"
+    delivered = get_delivered(deliver())
+    client.force_login(owner)
+    senders = reverse("signatures:senders", args=[domain.name])
+
+    def count(state: str) -> int:
+        return client.get(senders, {"state": state}).context["page_obj"].paginator.count
+
+    assert MailboxState.objects.filter(status="altered").count() == len(delivered)
+    overview = client.get(reverse("portal:overview", args=[domain.name])).context["overview"]
+    assert overview.up_to_date == len(delivered)
+    assert count("up_to_date") == count("altered") > 0
+    assert count("edited") == 0
+    assert page().context["rows"] == []
