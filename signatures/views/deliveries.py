@@ -31,6 +31,8 @@ from signatures.delivery.sides import find_sides
 from signatures.delivery.stages import Rollout, get_rollout
 from signatures.forms.deliveries import DeliveryFilters, PlanForm, RolloutForm
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group, Sender, Snapshot, Template
+from signatures.releases.differences import mark_words
+from signatures.rendering.plaintext import plain_text
 
 from .common import get_delivery, get_page, get_situation
 
@@ -268,10 +270,14 @@ def delivery_preview(request: HttpRequest, domain: Domain, run: int, pk: int) ->
     following = (
         Delivery.objects.filter(run_id=run, pk__gt=pk).order_by("pk").values_list("pk", flat=True).first()
     )
+    sides = find_sides(delivery)
+    before, after = sides.before.html or "", sides.after.html or ""
     context = {
         "run": delivery.run,
         "delivery": delivery,
-        "sides": find_sides(delivery),
+        "sides": sides,
+        "words": mark_words(plain_text(before), plain_text(after)),
+        "source": mark_words(before, after),
         "following": following,
     }
     return render(request, "signatures/deliveries/compare.html", context)

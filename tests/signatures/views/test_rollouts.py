@@ -18,7 +18,7 @@ from signatures.delivery.runs import start_delivery
 from signatures.delivery.stages import Rollout
 from signatures.delivery.status import refresh_domain
 from signatures.models import DeliveryRun, DeliverySettings, Group, LeftAloneWhy, MailboxState, Sender
-from tests.support.deliveries import get_delivered, get_writes
+from tests.support.deliveries import get_delivered, get_writes, read_directory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -198,6 +198,22 @@ def test_rows_of_a_run_as_csv(sandbox, ready, domain, admin: Client, bystander):
     assert [row["Status"] for row in rows].count("Delivered") == 2
     assert {row["Stage"] for row in rows if row["Status"] == "Planned"} == {"2", "3"}
     assert "bea@bystander.example" not in text
+
+
+def test_compare_marks_the_words_and_the_source_that_change(sandbox, ready, domain, admin: Client):
+    row = plan_delivery(domain, actor="test").deliveries.filter(state="planned").first()
+    sandbox.directory.set_signature(int(row.mailbox_remote_id), "<p>Kind regards, <b>Zebulon</b></p>")
+    read_directory(ready)
+    run = plan_delivery(domain, actor="test")
+    row = run.deliveries.get(mailbox_remote_id=row.mailbox_remote_id)
+
+    page = admin.get(f"{ADDRESS}{run.pk}/mailboxes/{row.pk}/").content.decode()
+
+    words = page.partition('aria-label="Plain text with its changes"')[2].partition("</pre>")[0]
+    source = page.partition('aria-label="Source with its changes"')[2].partition("</pre>")[0]
+    assert "Zebulon" in words and "<del>" in words and "<ins>" in words
+    assert "&lt;b&gt;" not in words
+    assert "Zebulon" in source and "&lt;" in source
 
 
 def test_list_shows_every_run_under_way(sandbox, ready, domain, admin: Client):
