@@ -2,7 +2,9 @@
 
 Usage: python killed_runs.py BASE_URL DATABASE. It connects, reads and plans in that migrated database file.
 Each line on stdin is a command; each answer is one line of JSON with the originals kept so far:
-    {"kill": "claimed" | "sent" | "answered" | "recorded" | null, "after": N, "kind": "deliver" | "restore"}
+    {"kill": "claimed" | "sent" | "answered" | "recorded" | "read" | null, "after": N,
+     "kind": "deliver" | "restore", "stages": [5, 50, null]}
+stages: of a delivery that this command starts, one after the other without a pause; missing for one go.
 A fork carries the run out and dies by SIGKILL at the Nth such moment; null lets it finish. Its lease is
 then made to lapse, as the sweep would find it.
 """
@@ -32,6 +34,7 @@ from datetime import timedelta  # noqa: E402
 from uuid import uuid4  # noqa: E402
 
 from django.db import connections as db_connections  # noqa: E402
+from django.db.models import Count, Q  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from integrations.connection.lifecycle import Authorisation, accept_authorisation  # noqa: E402
@@ -46,6 +49,7 @@ from signatures.delivery.deliver import carry_out  # noqa: E402
 from signatures.delivery.planning import plan_delivery  # noqa: E402
 from signatures.delivery.restore import carry_out_restore, start_restore  # noqa: E402
 from signatures.delivery.runs import start_delivery  # noqa: E402
+from signatures.delivery.stages import Rollout  # noqa: E402
 from signatures.models import DeliveryRun, Snapshot  # noqa: E402
 from signatures.senders.groups import refresh_groups  # noqa: E402
 from signatures.senders.refresh import refresh_senders  # noqa: E402
@@ -94,6 +98,7 @@ class WatchedGateway:
         self._gateway, self._executioner = gateway, executioner
 
     def read_mailboxes(self, people):
+        self._executioner.reach("read")
         return self._gateway.read_mailboxes(people)
 
     def publish_signature(self, mailbox_id, html):
@@ -124,7 +129,7 @@ def main() -> None:
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         command = json.loads(line)
-        run = get_run(connection, command["kind"])
+        run = get_run(connection, command["kind"], command.get("stages", []))
         db_connections.close_all()
         child = os.fork()
         if child == 0:
@@ -140,6 +145,7 @@ def main() -> None:
                     "state": run.state,
                     "counts": [run.planned, run.settled, run.delivered, run.refused, run.failed],
                     "originals": dict(Snapshot.objects.values_list("mailbox_remote_id", "original_html")),
+                    "stages": list_stages(run),
                     "unknown": LedgerEntry.objects.filter(outcome="unknown").count(),
                 }
             ),
@@ -147,13 +153,25 @@ def main() -> None:
         )
 
 
-def get_run(connection: Connection, kind: str) -> DeliveryRun:
+def get_run(connection: Connection, kind: str, stages: list[int | None]) -> DeliveryRun:
     present = DeliveryRun.objects.filter(kind=kind).exclude(state="complete").first()
     if present is not None:
         return present
     if kind == "restore":
         return start_restore(connection, actor="test")
-    return start_delivery(plan_delivery(connection.domain, actor="test"), actor="test")
+    planned = plan_delivery(connection.domain, actor="test")
+    return start_delivery(planned, actor="test", rollout=Rollout(sizes=tuple(stages)))
+
+
+def list_stages(run: DeliveryRun) -> list[list[int]]:
+    """Return of each stage its number, and how many of its mailboxes are written, open, and not read back."""
+    rows = run.deliveries.exclude(state="refused", finished_at=None).order_by("stage").values_list("stage")
+    counted = rows.annotate(
+        written=Count("pk", filter=Q(state="delivered")),
+        open=Count("pk", filter=Q(finished_at=None)),
+        unread=Count("pk", filter=Q(state="delivered", read_back_at=None)),
+    )
+    return [list(row) for row in counted]
 
 
 main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import shutil
@@ -115,3 +116,29 @@ def test_r2_restore_killed_anywhere_resumes_and_ends_with_every_original(company
     assert (answer["state"], restored, conflicts, failed) == ("complete", planned - 1, 1, 0)
     assert get_held(company) == before | {edited: "<p>Mine</p>"}
     assert settled == planned
+
+
+def test_killed_between_stages_no_later_stage_begins_before_the_one_before_was_read_back(company, worker):
+    before = get_held(company)
+    chance = random.Random(7)  # noqa: S311 - repeatable, not secret
+    stages, killed = [10, 30, None], 0
+
+    for _ in range(40):
+        moment, most = chance.choice((*MOMENTS, ("read", 3), ("read", 3)))
+        kill = {"kill": moment, "after": chance.randint(1, most)}
+        answer = worker.ask({"kind": "deliver", "stages": stages, **kill})
+        killed += answer["state"] != "complete"
+        for (_, _, open_rows, unread), (_, written, _, _) in itertools.pairwise(answer["stages"]):
+            assert not written or (open_rows, unread) == (0, 0)
+        if answer["state"] == "complete":
+            break
+    else:
+        answer = worker.ask({"kind": "deliver", "kill": None, "after": 0})
+
+    planned, settled, delivered, _, failed = answer["counts"]
+    held = get_held(company)
+    assert killed >= 8
+    assert (answer["state"], settled, delivered, failed) == ("complete", planned, planned, 0)
+    assert [stage[1] for stage in answer["stages"]] == [10, 30, planned - 40]
+    assert all(stage[3] == 0 for stage in answer["stages"])
+    assert {id for id in held if held[id] != before[id]} == answer["originals"].keys()
