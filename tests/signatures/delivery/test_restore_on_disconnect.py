@@ -306,7 +306,8 @@ def test_an_earlier_restore_that_did_not_end_is_in_nobodys_way(sandbox, ready, b
 def test_a_restore_that_ended_otherwise_is_made_anew(sandbox, leaving, before, delivered, state):
     """As an earlier version of the portal may have left it."""
     run = start_restore(leaving, actor="test")
-    Delivery.objects.filter(run=run).update(state="skipped", reason="A fault of ours stopped this run.")
+    reason = "A fault of ours stopped this run."
+    Delivery.objects.filter(run=run).update(state="skipped", reason=reason, active_key=None)
     DeliveryRun.objects.filter(pk=run.pk).update(state=state, skipped=run.planned)
 
     assert restore_connection(leaving.pk).pk != run.pk
