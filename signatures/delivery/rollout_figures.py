@@ -22,7 +22,7 @@ from signatures.models import (
 
 from .planning import OTHER_RUN_CODE
 from .read_back import PEOPLE_PER_READ
-from .stages import Rollout
+from .stages import STAGE_CODE, Rollout
 from .write_times import get_quiet_end
 
 BAD = (DeliveryState.REFUSED, DeliveryState.FAILED)
@@ -145,7 +145,7 @@ def _attempted(run: DeliveryRun) -> Any:
 def _make_stage(run: DeliveryRun, number: int, row: Mapping[str, Any]) -> Stage:
     is_over = run.is_finished or number < run.stage
     look = "done" if is_over and row["settled"] == row["total"] else ""
-    if number == run.stage and not run.is_finished:
+    if number == run.stage and not run.is_finished and run.cause_code != STAGE_CODE:
         look = "stopped" if run.state == DeliveryRunState.HALTED else "now"
     size = run.stages[number - 1] if number <= len(run.stages) else None
     keys = ("total", "written", "refused", "settled", "ended_at")

@@ -132,6 +132,8 @@ def test_page_of_a_waiting_rollout_shows_its_stages_and_is_continued_paused_and_
     assert "2 written, 0 refused" in page
     assert "read back and equal: 2" in page
     assert "Continue now" in page
+    stages = page.partition('<ol class="stages">')[2].partition("</ol>")[0]
+    assert (stages.count(">Done<"), stages.count(">Now<"), stages.count(">Waiting<")) == (1, 0, 2)
     assert 'aria-label="Stage 1: 2 of 2"' in live.content.decode()
     assert "HX-Refresh" not in live
     assert "Continue now" not in seen
