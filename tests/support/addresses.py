@@ -178,7 +178,8 @@ def get_path(address: str, house: House, *, objects_of: House | None = None, mis
     path = address.replace("<str:domain>", house.domain.name)
     for part, field in OBJECTS.items():
         found = getattr(source, field)
-        named = getattr(found, "number" if part.endswith("<int:number>") else "sha256", found.pk)
+        by = part.partition(":")[2].removesuffix(">")
+        named = getattr(found, by if by in ("number", "sha256") else "pk")
         value = MISSING if missing else str(named)
         path = path.replace(part, part.partition("<")[0] + value)
     if "<path:content_type_id>" in path:  # the one model whose rows have a page of the portal
