@@ -18,13 +18,19 @@ from portal.models import User
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.runs import resume_delivery, start_delivery
+from signatures.delivery.stages import AT_ONCE, Rollout, get_rollout
 from signatures.models import Delivery, DeliveryRun, Snapshot
 
 TASK = "signatures.tasks.deliver_signatures"
 
 
+def _get_rollout(run: DeliveryRun) -> Rollout:
+    """Return the domain's stages and limits for a delivery; a restore goes in one go."""
+    return get_rollout(run.domain) if run.kind == DeliveryRun.Kind.DELIVER else AT_ONCE
+
+
 def _start(run: DeliveryRun, by: User) -> str:
-    start_delivery(run, actor=by.email, by=by)
+    start_delivery(run, actor=by.email, by=by, rollout=_get_rollout(run))
     enqueue(TASK, run_id=run.pk)
     return f"delivery {run.pk} to {run.planned} mailboxes is queued."
 

@@ -89,6 +89,10 @@ def test_a_planned_delivery_is_started_and_reaches_the_mailboxes(
     ]
     tasks.deliver_signatures(run_id=run.pk)
     run.refresh_from_db()
+    assert (run.stages, run.state, run.delivered) == ([5, None], DeliveryRunState.WAITING, 5)
+    act(staff, "/admin/signatures/deliveryrun/", "resume", run)
+    tasks.deliver_signatures(run_id=run.pk)
+    run.refresh_from_db()
     assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, run.planned)
     assert sum(entry.method == "PATCH" for entry in sandbox.requests) == run.planned
 
