@@ -27,14 +27,15 @@ def restore_plan(request: HttpRequest, domain: Domain) -> HttpResponse:
 
     sender (an address), group, run, delivery (ids), to: filled in where a link names them.
     """
-    form = RestoreForm(request.POST or None, domain=domain, initial=request.GET.dict())
+    given = request.POST if request.method == "POST" else None
+    form = RestoreForm(given, domain=domain, initial=request.GET.dict())
     if form.is_bound and form.is_valid():
         try:
             run = _plan(domain, form, get_actor(request))
         except DeliveryBlocked as blocked:
             messages.error(request, str(blocked))
-        else:
-            return redirect("signatures:delivery_run", domain.name, run.pk)
+            return redirect("signatures:deliveries", domain.name)
+        return redirect("signatures:delivery_run", domain.name, run.pk)
     chosen = str(form["delivery"].value() or "")
     context: dict[str, Any] = {
         "form": form,
