@@ -162,7 +162,12 @@ class Scenario:
         page = self._page("signatures:releases", DOMAIN)
         path = reverse("signatures:release_publish", args=[DOMAIN])
         self._browser.submit(
-            page, reverse("signatures:releases", args=[DOMAIN]), to=path, note="First release"
+            page,
+            reverse("signatures:releases", args=[DOMAIN]),
+            to=path,
+            note="First release",
+            stage_0="",  # everybody at once: who tries it out does not wait between stages
+            stage_1="",
         )
         planned = _wait_for(self._find_plan, "the plan")
         self._say(

@@ -7,7 +7,6 @@ takes it. Whoever is late, killed in between or second finds what is left to do,
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from django.db import transaction
 
@@ -24,7 +23,7 @@ from signatures.releases.publish import (
 from .base import DeliveryBlocked
 from .planning import plan_delivery
 from .runs import start_delivery
-from .stages import Rollout, get_rollout
+from .stages import get_rollout
 from .status import follow_release, refresh_states
 
 logger = logging.getLogger(__name__)
@@ -75,10 +74,6 @@ def _start(release: Release) -> DeliveryRun | None:
     with transaction.atomic():
         if not settle_rollout(release):
             return None
-        return start_delivery(run, actor=actor, by=release.published_by, rollout=_get_rollout(release))
-
-
-def _get_rollout(release: Release) -> Rollout:
-    """Return the rollout that was chosen when the release was scheduled, with the domain's pause and limits."""
-    usual, stages = get_rollout(release.domain), release.rollout.get("stages")
-    return usual if stages is None else replace(usual, sizes=tuple(stages))
+        return start_delivery(
+            run, actor=actor, by=release.published_by, rollout=get_rollout(release.domain, release)
+        )

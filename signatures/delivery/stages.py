@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from portal.leases import Lease
 from portal.models import Domain
-from signatures.models import DeliveryRun, DeliveryRunState, DeliverySettings, DeliveryState
+from signatures.models import DeliveryRun, DeliveryRunState, DeliverySettings, DeliveryState, Release
 
 from .base import RunStopped, Stop
 
@@ -32,11 +32,15 @@ class Rollout:
 AT_ONCE = Rollout()
 
 
-def get_rollout(domain: Domain) -> Rollout:
-    """Return how the domain's deliveries are rolled out unless a person says otherwise."""
+def get_rollout(domain: Domain, release: Release | None = None) -> Rollout:
+    """Return how a release is rolled out: in the stages it was published with, else in the domain's usual ones."""
     settings = DeliverySettings.objects.for_domain(domain)
+    stages = release.rollout.get("stages") if release is not None else None
     return Rollout(
-        tuple(settings.stages), settings.stage_pause_minutes, settings.refusal_limit, settings.drift_limit
+        tuple(stages or settings.stages),
+        settings.stage_pause_minutes,
+        settings.refusal_limit,
+        settings.drift_limit,
     )
 
 

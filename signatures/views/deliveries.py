@@ -159,7 +159,7 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 
 
 def _describe_plan(run: DeliveryRun) -> dict[str, Any]:
-    rollout = get_rollout(run.domain)
+    rollout = get_rollout(run.domain, run.release)
     return {
         "rollout_form": _fill_in(rollout),
         "causes": list_causes(run),
