@@ -75,7 +75,7 @@ def publish(
             published_by=by,
             published_by_label=actor,
             publish_at=publish_at,
-            rollout={**(rollout or {}), "values": values},
+            rollout={**(rollout or {}), "values": values, "base": live.number if live else None},
         )
         return release if publish_at is not None else go_live(release)
 
@@ -128,9 +128,15 @@ def _create(domain: Domain, content: ReleaseContent, **values: Any) -> Release:
 def go_live(release: Release) -> Release:
     """Make a scheduled release the live one, with the values that were published with it.
 
-    Raises: PublishRefused, where it was cancelled or is live already.
+    Raises: PublishRefused, where it was cancelled or is live already, or would undo what went live since it was made.
     """
     Domain.objects.select_for_update().get(pk=release.domain_id)  # one release at a time
+    overtaken = find_overtaking(release)
+    if overtaken is not None:
+        raise PublishRefused(
+            f"{overtaken} went live after {release} was scheduled, and its changes are not in {release}. "
+            "Cancel it, and schedule its changes again."
+        )
     waiting = Release.objects.filter(pk=release.pk, state=ReleaseState.SCHEDULED)
     Release.objects.filter(domain=release.domain, state=ReleaseState.LIVE).update(state=ReleaseState.EARLIER)
     if waiting.update(state=ReleaseState.LIVE, published_at=timezone.now()) != 1:
@@ -145,6 +151,20 @@ def go_live(release: Release) -> Release:
         detail=release.note or (f"The same as {release.made_from}" if release.made_from else ""),
     )
     return release
+
+
+def find_overtaking(release: Release) -> Release | None:
+    """Return the live release where a scheduled one would undo what it changed without having chosen to; else None."""
+    live = get_live(release.domain)
+    made_from = release.rollout.get("base")
+    if live is None or release.publish_at is None or live.number == made_from:
+        return None
+    base = get_content(Release.objects.filter(domain=release.domain, number=made_from).first())
+    now, then = get_content(live), get_content(release)
+    ended = set(list_changed_keys(base, now)) & set(list_changed_keys(now, then))
+    if release.created_at > live.created_at:  # chosen later, with the other one in sight
+        ended -= set(list_changed_keys(base, then))
+    return live if ended else None
 
 
 @transaction.atomic

@@ -29,6 +29,7 @@ from signatures.releases.live import get_content, get_live
 from signatures.releases.publish import (
     PublishRefused,
     cancel_release,
+    find_overtaking,
     go_live,
     publish,
     republish,
@@ -82,7 +83,7 @@ def _show(
         "calls_needed": 2 * outlook.change,
         "form": form,
         "next_number": (published.values_list("number", flat=True).first() or 0) + 1,
-        "scheduled": _describe_scheduled(domain, candidate),
+        "scheduled": _describe_scheduled(domain),
         "recent": published[:RECENT_RELEASES],
         "release_count": published.count(),
         "may_discard": may(request, Permission.EDIT_SIGNATURES),
@@ -100,20 +101,10 @@ def _name_missing(candidate: Candidate, titles: dict[str, str]) -> list[tuple[st
     return named
 
 
-def _describe_scheduled(domain: Domain, candidate: Candidate) -> list[tuple[Release, int]]:
-    """Return each scheduled release, and how much that was published since it was made it would undo."""
-    scheduled = []
-    for release in Release.objects.filter(domain=domain, state=ReleaseState.SCHEDULED).order_by("publish_at"):
-        undone: list[str] = []
-        live = candidate.live
-        if live is not None and live.published_at is not None and live.published_at > release.created_at:
-            earlier = Release.objects.filter(domain=domain, published_at__lte=release.created_at).first()
-            since = set(list_changed_keys(get_content(earlier), candidate.before))
-            undone = [
-                key for key in list_changed_keys(candidate.before, get_content(release)) if key in since
-            ]
-        scheduled.append((release, len(undone)))
-    return scheduled
+def _describe_scheduled(domain: Domain) -> list[tuple[Release, Release | None]]:
+    """Return each scheduled release, and the one that went live since and keeps it from going live."""
+    waiting = Release.objects.filter(domain=domain, state=ReleaseState.SCHEDULED).select_related("domain")
+    return [(release, find_overtaking(release)) for release in waiting.order_by("publish_at")]
 
 
 @require(Permission.PUBLISH)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from integrations.models import LedgerEntry
 from portal.models import Domain
 from signatures.authoring.templates import assign_template, save_template
+from signatures.delivery.after_release import publish_due
 from signatures.models import Group, Release, ReleaseState, Template
 from signatures.releases.live import ReleaseDamaged, get_content, get_live, get_live_content
 from signatures.releases.publish import (
@@ -121,6 +122,21 @@ def test_a_scheduled_release_goes_live_at_its_time_once(house):
     with pytest.raises(PublishRefused):
         cancel_release(scheduled, actor="approver")
     assert get_states(house) == [(1, "earlier"), (2, "live")]
+
+
+@pytest.mark.parametrize("name", ["Card", "Letterhead"])
+def test_a_scheduled_release_never_undoes_what_went_live_since(house, name):
+    edit(house, "<p>Second</p>")
+    scheduled = publish(house, actor="approver", publish_at=timezone.now() + timedelta(hours=1))
+    newer = edit(house, "<p>Newer</p>", name)
+    publish(house, keys=[f"template:{newer.pk}"], actor="approver")
+    Release.objects.filter(pk=scheduled.pk).update(publish_at=timezone.now() - timedelta(seconds=1))
+
+    publish_due()
+
+    assert get_states(house) == [(1, "earlier"), (2, "scheduled"), (3, "live")]
+    with pytest.raises(PublishRefused, match="Release 3 went live after Release 2 was scheduled"):
+        go_live(scheduled)
 
 
 def test_a_cancelled_release_never_goes_live_and_its_changes_are_drafts_still(house):

@@ -68,9 +68,10 @@ def read_form(html: str, *, leave: tuple[str, ...] = ()) -> dict[str, object]:
 
 @pytest.fixture
 def published(company: Company, bystander: Company) -> Company:
-    """Two senders, one of them in a team, and everything published, here and at the bystander's."""
+    """Two senders, one of them in a team, and everything published as release 1, here and at the bystander's."""
     company.add("Ana Silva")
     company.add("Tom Okafor", teams=("West",))
+    Release.objects.all().delete()
     publish_drafts(company.domain)
     publish_drafts(bystander.domain)
     edit_brand(bystander.domain, name="bystander brand")
