@@ -20,6 +20,7 @@ PLACED_UNDER = {
     "invitations": "members",
     "originals": "deliveries",
     "edited": "drift",
+    "signatures": "senders",
 }
 
 

@@ -9,10 +9,9 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from integrations.connection.health import describe, get_call_use, get_failed_run, get_synced_at
+from integrations.connection.health import describe, get_failed_run, get_synced_at
 from integrations.connection.lifecycle import get_last_connection
 from integrations.connection.permissions import list_lost_features
 from integrations.models import Connection
@@ -22,6 +21,7 @@ from portal.access import Permission, check_permission, get_actor, get_visible_d
 from portal.accounts.domains import record_settings_changed
 from portal.forms.domains import DomainForm
 from portal.models import Domain, User
+from signatures.delivery.automatic import describe_automatic
 from signatures.overview import get_overview
 
 PER_PAGE = 50
@@ -75,12 +75,12 @@ def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
         "connection": connection_,
         "condition": describe(connection_),
         "overview": get_overview(domain),
-        "calls": get_call_use(connection_, at=timezone.now()),
         "runs": runs,
         "current_run": current,
         "current_steps": get_sync_steps(current) if current else [],
         "failed_run": get_failed_run(runs),
         **describe_gaps(connection_),
+        **describe_automatic(domain),
         "synced_at": synced_at,
         "is_first_sync": synced_at is None,
         "features_lost": list_lost_features(connection_) if connection_ and connection_.is_open else [],

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations.connection.lifecycle import get_connection
 from integrations.models import Connection
 from portal.models import Domain
 from signatures.models import (
@@ -85,6 +87,29 @@ def may_deliver(connection: Connection) -> bool:
         and _was_delivered_by_a_person(connection)
         and not _is_busy(connection)
     )
+
+
+def describe_automatic(domain: Domain) -> dict[str, Any]:
+    """Return for a page whether automatic delivery is on, above which share it asks, and the next time of day.
+
+    automatic_at: None where some group's values go with the next sync, or where it is off.
+    """
+    connection = get_connection(domain)
+    is_on = domain.automatic_delivery and connection is not None and _was_delivered_by_a_person(connection)
+    groups = Group.objects.filter(domain=domain, archived_at=None)
+    times = list(groups.filter(automatic=AutomaticDelivery.DAILY).values_list("automatic_at", flat=True))
+    only_daily = bool(times) and not groups.filter(automatic=AutomaticDelivery.AT_ONCE).exists()
+    return {
+        "automatic_is_on": is_on,
+        "automatic_cap": DeliverySettings.objects.for_domain(domain).automatic_cap_percent,
+        "automatic_at": _find_next([at for at in times if at], domain) if is_on and only_daily else None,
+    }
+
+
+def _find_next(times: list[time], domain: Domain) -> datetime | None:
+    now = timezone.now().astimezone(ZoneInfo(domain.time_zone))
+    today = [datetime.combine(now.date(), at, tzinfo=now.tzinfo) for at in times]
+    return min((at if at > now else at + timedelta(days=1) for at in today), default=None)
 
 
 def find_due(connection: Connection, release: Release) -> Due:

@@ -1,7 +1,7 @@
 """Delivery: carries a run out, and decides for each mailbox by what it holds at this moment.
 
 Outreach has no conditional write: an edit made between this reading and the write that follows it,
-normally within two seconds, is overwritten and kept nowhere.
+normally within three seconds, is overwritten and kept nowhere.
 """
 
 from __future__ import annotations

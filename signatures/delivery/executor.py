@@ -7,8 +7,10 @@ is enough to go on after a kill: a row is claimed, with what will be written, be
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from django.db import transaction
 
@@ -41,7 +43,11 @@ from .texts import keep_texts
 
 logger = logging.getLogger(__name__)
 
+Decided = list[tuple[Delivery, RowDecision]]
+"""Rows, each with what is to be done with it."""
+
 THREADS = 8
+AHEAD_SECONDS = 3.0  # how old a reading may be that is written by
 UNREADABLE = Refusal("unreadable", "Outreach’s answer about this mailbox cannot be read. Tell the operator.")
 
 
@@ -120,6 +126,7 @@ class _Executor:
         self._limits = StageLimits(run)
         self._publisher = Publisher(run, gateway, self._stops, self._limits, record=self._record)
         self._progress = progress
+        self._ahead: tuple[float, Decided] | None = None
 
     def work(self) -> None:
         """Give every planned row an outcome, stage by stage. Raises RunStopped, or what ends or suspends the run."""
@@ -128,7 +135,7 @@ class _Executor:
                 while True:
                     if rows := self._next_rows():
                         self._go_on_or_stop()
-                        self._work_chunk(rows, pool)
+                        self._work_chunk(self._take_ahead() or self._decide(rows), pool)
                     elif not self._end_stage():
                         return
             finally:
@@ -157,21 +164,34 @@ class _Executor:
         self._limits.count_again()
         return began
 
-    def _work_chunk(self, rows: list[Delivery], pool: ThreadPoolExecutor) -> None:
+    def _decide(self, rows: list[Delivery]) -> Decided:
+        """Return what to do with each row, by what its mailbox holds this moment."""
         # '' where nobody knows the owner any more.
         people = {row.person_remote_id for row in rows} - {""}
         found, unreadable = read_live(self._gateway, sorted(people))
         readable = [row for row in rows if row.person_remote_id not in unreadable]
-        decided: list[tuple[Delivery, RowDecision]] = [
-            (row, UNREADABLE) for row in rows if row.person_remote_id in unreadable
-        ]
+        decided: Decided = [(row, UNREADABLE) for row in rows if row.person_remote_id in unreadable]
         decided += zip(readable, self._strategy.decide(readable, found), strict=True)
+        return decided
+
+    def _look_ahead(self) -> None:
+        """Decide the next rows while the present ones are sent; what goes wrong shows when it is tried in its turn."""
+        with suppress(IntegrationError):
+            if rows := self._next_rows():
+                self._ahead = (time.monotonic(), self._decide(rows))
+
+    def _take_ahead(self) -> Decided | None:
+        """Return what was decided ahead, unless that is too long ago to write by."""
+        ahead, self._ahead = self._ahead, None
+        return ahead[1] if ahead is not None and time.monotonic() - ahead[0] < AHEAD_SECONDS else None
+
+    def _work_chunk(self, decided: Decided, pool: ThreadPoolExecutor) -> None:
         for _, decision in decided:
             if isinstance(decision, Refusal):
                 self._limits.refuse(decision.code)
         if self._limits.why_stop() is not None:
             decided = [pair for pair in decided if not isinstance(pair[1], Write)]
-        self._publisher.publish(self._claim(decided), pool)
+        self._publisher.publish(self._claim(decided), pool, meanwhile=self._look_ahead)
 
     def _claim(self, decided: Sequence[tuple[Delivery, RowDecision]]) -> list[Write]:
         """Have what will be written, and what was there, on disk before any of it leaves."""

@@ -93,9 +93,12 @@ class Publisher:
         """Send nothing more; what is being sent this moment still arrives."""
         self._halted.set()
 
-    def publish(self, writes: Sequence[Write], pool: ThreadPoolExecutor) -> None:
+    def publish(
+        self, writes: Sequence[Write], pool: ThreadPoolExecutor, *, meanwhile: Callable[[], None]
+    ) -> None:
         """Send every write and record its outcome, or plan it again; then wait where Outreach needs a moment.
 
+        meanwhile: called once, while they are being sent.
         Raises RunStopped or what Outreach answered, where that ends the run: after all is recorded.
         """
         self._halted.clear()
@@ -106,7 +109,7 @@ class Publisher:
             sent = pool.submit(self._send, write)
             pending[sent] = write
             sent.add_done_callback(arrived.put)
-        self._settle_all(pending, arrived)
+        self._settle_all(pending, arrived, meanwhile)
         self._backoff.wait()
 
     def _send(self, write: Write) -> MailboxRecord | None:
@@ -129,10 +132,17 @@ class Publisher:
         self.failures.succeed()
         return record
 
-    def _settle_all(self, pending: dict[Sent, Write], arrived: SimpleQueue[Sent]) -> None:
+    def _settle_all(
+        self, pending: dict[Sent, Write], arrived: SimpleQueue[Sent], meanwhile: Callable[[], None]
+    ) -> None:
         """Settle and record every write. Raises the first thing that ends the run, when all is recorded."""
-        batch, recorded_at = Batch(), time.monotonic()
         ending: BaseException | None = None
+        try:
+            meanwhile()
+        except BaseException as error:
+            ending = error
+            self.halt()
+        batch, recorded_at = Batch(), time.monotonic()
         while pending:
             try:
                 self._settle_next(pending, arrived, batch)

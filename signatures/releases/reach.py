@@ -54,16 +54,21 @@ def is_touched(audience: Audience, before: ReleaseContent, after: ReleaseContent
 
 
 def count_reach(
-    live: ReleaseContent, draft: ReleaseContent, keys: Collection[str], audiences: Iterable[Audience]
+    live: ReleaseContent,
+    draft: ReleaseContent,
+    keys: Collection[str],
+    audiences: Iterable[Audience],
+    *,
+    only: Collection[str] | None = None,
 ) -> dict[str, int]:
     """Return key -> how many people get something else with this change than without it.
 
-    Values and a template of one sender touch that one.
+    keys: of all changes; only: those to count, all for None. Values and a template of one sender touch that one.
     """
     everyone = list(audiences)
     kept = [key for key in keys if not key.startswith("values:")]
     reach = {}
-    for key in keys:
+    for key in keys if only is None else only:
         if key.startswith(("values:", "person:")):
             reach[key] = 1
         elif key in (BRAND, BANNER):

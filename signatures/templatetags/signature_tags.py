@@ -46,6 +46,17 @@ def counted(number: int | None, nouns: str) -> str:
 
 
 @register.filter
+def status_part(status: str) -> str:
+    """Return the class of a status in a bar and its legend."""
+    parts = {
+        MailboxStatus.UP_TO_DATE: "uptodate",
+        MailboxStatus.ACTION_NEEDED: "blocked",
+        MailboxStatus.LEFT_ALONE: "inactive",
+    }
+    return f"is-{parts.get(MailboxStatus(status), status)}"
+
+
+@register.filter
 def status_tone(status: str) -> str:
     return _TONES.get(status, "")
 

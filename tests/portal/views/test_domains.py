@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from integrations.models import Connection, ConnectionState, LedgerEntry, RunState, SyncKind, SyncRun
 from portal.models import Domain, Membership, Role
-from signatures.models import Delivery, DeliveryRun
+from signatures.models import DeliveryRun, MailboxState
 from tests.support.furnished_domain import make_user
 
 
@@ -154,7 +154,7 @@ def test_overview_after_the_first_sync_leads_to_the_first_plan(client, house):
     user = make_user("dana@acme.example")
     Membership.objects.create(domain=house.domain, user=user, role=Role.OWNER)
     client.force_login(user)
-    Delivery.objects.all().delete()
+    MailboxState.objects.update(status="never", reason="")
 
     page = client.get(reverse("portal:overview", args=[house.domain.name])).content.decode()
 
@@ -169,15 +169,15 @@ def test_overview_lists_what_needs_somebody_and_the_delivery_that_runs(client, h
     Membership.objects.create(domain=house.domain, user=user, role=Role.OWNER)
     client.force_login(user)
     for each in (house, other_house):
-        Delivery.objects.filter(pk=each.delivery.pk).update(
-            state="refused", reason=f"Edited at {each.domain.name} <b>"
+        MailboxState.objects.filter(domain=each.domain).update(
+            status="action_needed", reason=f"Edited at {each.domain.name} <b>"
         )
         DeliveryRun.objects.filter(pk=each.delivery_run.pk).update(state="running", delivered=1, planned=4)
 
     page = client.get(reverse("portal:overview", args=[house.domain.name])).content.decode()
     page = " ".join(page.split())
 
-    assert "<b>0 of 1</b> <span>1 needs action</span>" in page
+    assert "<b>0 <small>of 1</small></b> <span>0 waiting for delivery</span>" in page
     assert "Edited at acme.example &lt;b&gt;" in page
     assert '<progress max="4" value="1" aria-label="1 of 4 mailboxes">' in page
     assert "bystander" not in page

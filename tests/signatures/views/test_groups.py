@@ -69,7 +69,7 @@ def test_moving_a_group_first_gives_it_the_people_who_are_in_both(company, three
         "Ana Silva": "Bee",
         "Tom Okafor": "Cat",
     }
-    assert "“Bee” now has priority 1. 1 sender changed group." in response.content.decode()
+    assert "“Bee” now has priority 1, as a draft. 1 sender changed group." in response.content.decode()
 
 
 def test_the_default_group_cannot_be_moved(company, three, admin: Client):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import timedelta
 
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
@@ -11,7 +12,7 @@ from django.utils import timezone
 from integrations.models import SyncRun
 from signatures.analytics.results import Figures
 from signatures.authoring.templates import save_template
-from signatures.models import BannerPlace, DailyTotal, Snapshot, Template
+from signatures.models import BannerPlace, Brand, DailyTotal, MailboxState, Snapshot, Template
 from signatures.overview import Cause, get_overview
 from tests.support.deliveries import publish_drafts
 from tests.support.page_text import words_of
@@ -31,7 +32,7 @@ def test_the_figures_say_who_signs_as_intended_and_who_needs_somebody(company, b
 
     overview = get_overview(company.domain, at=company.at)
 
-    assert (overview.mailboxes_total, overview.up_to_date, overview.changed_today) == (3, 1, 1)
+    assert (overview.mailboxes_total, overview.up_to_date) == (3, 1)
     assert overview.needs_you_total == 1
     assert overview.causes == (
         Cause(
@@ -68,24 +69,10 @@ def test_a_later_delivery_ends_what_an_earlier_refusal_asked_for(company):
     assert (overview.up_to_date, overview.needs_you_total) == (1, 0)
 
 
-def test_today_begins_at_midnight_where_the_domain_is(company):
-    company.domain.time_zone = (
-        "Pacific/Auckland"  # 13 hours ahead in November, so its day begins at 11:00 UTC
-    )
-    midnight = datetime(2026, 11, 23, 11, tzinfo=UTC)
-    ana, tom = company.add("Ana Silva"), company.add("Tom Okafor")
-    run = company.run("complete")
-    company.attempt(run, ana, "delivered", finished_at=midnight - timedelta(seconds=1))
-    company.attempt(run, tom, "delivered", finished_at=midnight)
-
-    assert get_overview(company.domain, at=midnight + timedelta(hours=1)).changed_today == 1
-    assert get_overview(company.domain, at=midnight - timedelta(hours=1)).changed_today == 2
-
-
 def test_what_banners_did_this_week_is_there_once_signatures_carry_them(company, bystander, auditor):
     week = {"domain": company.domain, "campaign_id": 1, "banner_id": 1, "day": company.at.date()}
     assert get_overview(company.domain, at=company.at).banners is None
-    assert b"Banners clicked" not in auditor.get("/domains/acme.example/").content
+    assert b"Campaigns, 7 days" not in auditor.get("/domains/acme.example/").content
     BannerPlace.objects.create(domain=company.domain, is_on=True)
     assert get_overview(company.domain, at=company.at).banners == Figures()
     DailyTotal.objects.create(**week, impressions=40, clicks=2, bot_impressions=9, bot_clicks=9)
@@ -136,10 +123,9 @@ def test_one_cause_is_said_once_with_how_many_mailboxes_it_holds_for(company, by
     page = " ".join(auditor.get("/domains/acme.example/").content.decode().split())
     listed = auditor.get(get_overview(company.domain).causes[0].url).content.decode()
 
-    assert page.count("<td>Not shared.</td>") == 1
-    assert '<td class="num">5</td> <td>Not shared.</td>' in page
-    assert '<td class="num">1</td> <td>Edited.</td>' in page
-    assert "Mailboxes written today" in page
+    assert page.count("<b>Not shared.</b>") == 1
+    assert re.search(r'<span class="badge bad">5</span> <p> <b>Not shared.</b>', page)
+    assert re.search(r'<span class="badge bad">1</span> <p> <b>Edited.</b>', page)
     assert "Ana 4" in listed and "Tom Okafor" not in listed
 
 
@@ -151,3 +137,23 @@ def test_after_a_disconnect_the_overview_says_how_many_originals_went_back(domai
         )  # fmt: skip
 
     assert get_overview(domain).restored == 2
+
+
+def test_drafts_edits_and_every_status_are_on_the_page_with_their_links(company, bystander, auditor):
+    sender = company.add("Ana Silva")
+    company.add("Tom Okafor")
+    publish_drafts(company.domain)
+    MailboxState.objects.filter(sender=sender).update(status="edited")
+    company.domain.groups.update(drift_policy="ask")
+    Brand.objects.create(domain=company.domain, name="Acme")
+    Brand.objects.create(domain=bystander.domain, name="Theirs")
+    SyncRun.objects.filter(connection=company.connection).update(finished_at=company.at)
+
+    page = auditor.get("/domains/acme.example/").content.decode()
+
+    words = words_of(auditor.get("/domains/acme.example/"))
+    assert "Edited in Outreach. Kept as it is until you decide." in words
+    assert "Review 1 change" in words and "Brand settings" in words and "Theirs" not in words
+    assert 'href="/domains/acme.example/senders/?state=edited">Edited in Outreach<b>1</b>' in page
+    assert '<rect class="is-edited" x="500.0"' in page
+    assert '1<span class="vh"> changes not published' in page
