@@ -21,19 +21,8 @@ from signatures.campaigns.links import LinkRefused, check_link
 from signatures.models import Banner, BannerImage, BannerPlace, Campaign, Group, Sender
 from signatures.senders.listing import SenderNotChosen, choose_sender
 
+from .choices import GroupsField
 from .walltime import WallTimeField, describe_repetition, to_moment, to_wall
-
-MAX_ID_DIGITS = 18
-
-
-class GroupsField(forms.ModelMultipleChoiceField):
-    """Groups by their ids; a number that no column holds is no choice, whatever the database would say to it."""
-
-    def clean(self, value: Any) -> Any:
-        for pk in value or ():
-            if len(str(pk)) > MAX_ID_DIGITS:
-                raise ValidationError(self.error_messages["invalid_pk_value"], params={"pk": str(pk)[:40]})
-        return super().clean(value)
 
 
 class CampaignForm(forms.ModelForm):

@@ -12,6 +12,8 @@ from django.db.models.functions import Lower
 from portal.models import Domain
 from signatures.models import DeliveryState, Group, Sender
 
+from .choices import GroupsField
+
 MOST_STAGES = 8
 
 
@@ -28,7 +30,7 @@ class DeliveryFilters(forms.Form):
 class PlanForm(forms.Form):
     """For whom a delivery is planned; for everybody where nothing is chosen."""
 
-    groups = forms.ModelMultipleChoiceField(
+    groups = GroupsField(
         label="Groups",
         queryset=Group.objects.none(),
         required=False,

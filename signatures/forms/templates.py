@@ -13,6 +13,8 @@ from signatures.rendering.compile import compile_template, unify_line_ends
 from signatures.rendering.context import build_context
 from signatures.rendering.errors import TemplateError
 
+from .choices import GroupsField
+
 
 def usable_templates(domain: Domain) -> Any:
     """Return the templates that can be chosen in this domain."""
@@ -95,7 +97,7 @@ class TemplateChoiceForm(forms.Form):
             choice.choices = sorted(choice.iterator(choice), key=lambda one: one[0] != used)
 
 
-class AssignableGroupsField(forms.ModelMultipleChoiceField):
+class AssignableGroupsField(GroupsField):
     """Groups, each named with the template it has now."""
 
     def label_from_instance(self, obj: Group) -> str:

@@ -125,8 +125,10 @@ def _create(domain: Domain, content: ReleaseContent, **values: Any) -> Release:
 
 
 @transaction.atomic
-def go_live(release: Release) -> Release:
+def go_live(release: Release, *, actor: str = "") -> Release:
     """Make a scheduled release the live one, with the values that were published with it.
+
+    actor: who made it live before its time; '' where whoever published it did.
 
     Raises: PublishRefused, where it was cancelled or is live already, or would undo what went live since it was made.
     """
@@ -146,7 +148,7 @@ def go_live(release: Release) -> Release:
     record_act(
         "release published",
         domain=release.domain,
-        actor_label=release.published_by_label,
+        actor_label=actor or release.published_by_label,
         object_ref=str(release),
         detail=release.note or (f"The same as {release.made_from}" if release.made_from else ""),
     )

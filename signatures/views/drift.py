@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -101,7 +102,7 @@ def _describe_rows(connection: Connection, states: Sequence[MailboxState]) -> li
 def drift_frame(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """Show one side of an edited mailbox: `side` is theirs or ours."""
     connection = get_situation(domain).connection
-    state = get_object_or_404(list_edited(connection), pk=pk)
+    state = get_object_or_404(list_edited(connection), mailbox__in=Mailbox.objects.filter(pk=pk))
     view = request.GET.get("view", "light")
     if request.GET.get("side") == "theirs":
         if not state.mailbox.signature_html.strip():
@@ -210,7 +211,7 @@ def _find_owners(domain: Domain, rows: Sequence[LeftAlone]) -> dict[str, Sender]
 @require_POST
 def left_alone_end(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Deliveries change the ticked mailboxes again."""
-    ids = [int(each) for each in request.POST.getlist("row") if each.isascii() and each.isdigit()]
+    ids = [int(each) for each in request.POST.getlist("row") if re.fullmatch("[0-9]{1,18}", each)]
     ended = end_leaving_alone(domain, ids, actor=get_actor(request).email)
     if not ended:
         messages.error(request, "Choose at least one mailbox that is still left alone. Nothing was changed.")

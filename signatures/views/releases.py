@@ -170,7 +170,7 @@ def release_now(request: HttpRequest, domain: Domain, number: int) -> HttpRespon
     """A scheduled release goes live before its time, and a person starts its plan."""
     release = _get_release(domain, number)
     try:
-        release = go_live(release)
+        release = go_live(release, actor=get_actor(request).email)
     except PublishRefused as refused:
         messages.error(request, str(refused))
         return redirect("signatures:releases", domain.name)

@@ -18,7 +18,19 @@ from portal.models import Membership, Role
 EXPECTED = {
     Role.OWNER: set(Permission),
     Role.ADMIN: set(Permission) - {Permission.MANAGE_SIGN_IN},
-    Role.EDITOR: {Permission.VIEW, Permission.EDIT_SIGNATURES, Permission.MANAGE_CAMPAIGNS},
+    Role.APPROVER: {
+        Permission.VIEW,
+        Permission.EDIT_SIGNATURES,
+        Permission.MANAGE_GROUPS,
+        Permission.PUBLISH,
+        Permission.DELIVER,
+    },
+    Role.EDITOR: {
+        Permission.VIEW,
+        Permission.EDIT_SIGNATURES,
+        Permission.MANAGE_GROUPS,
+        Permission.MANAGE_CAMPAIGNS,
+    },
     Role.AUDITOR: {Permission.VIEW, Permission.VIEW_LEDGER},
     "staff": {Permission.VIEW, Permission.VIEW_LEDGER},
 }

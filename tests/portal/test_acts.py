@@ -16,7 +16,18 @@ from integrations.models import Connection, ConnectionState, DisconnectStep, Led
 from portal.models import IdentityProvider, Membership, Role
 from portal.worker.heartbeat import record_beat
 from signatures.authoring.templates import save_template
-from signatures.models import Assignment, DeliveryRun, DeliveryRunState, Group, Template
+from signatures.models import (
+    Assignment,
+    DeliveryRun,
+    DeliveryRunState,
+    DeliveryState,
+    Group,
+    Release,
+    ReleaseState,
+    Template,
+)
+from signatures.releases.live import get_live
+from signatures.releases.publish import publish
 from tests.support.access_table import read_table
 from tests.support.addresses import get_body, get_path
 from tests.support.furnished_domain import House, make_user
@@ -60,6 +71,14 @@ ACTS = {
     f"{HOME}templates/<int:pk>/save/": "template saved",
     f"{HOME}templates/<int:pk>/restore/": "template saved",
     f"{HOME}brand/": "company values changed",
+    f"{HOME}templates/<int:pk>/groups/": "template assigned",
+    f"{HOME}releases/publish/": "release published",
+    f"{HOME}releases/discard/": "drafts discarded",
+    f"{HOME}releases/<int:number>/now/": "release published",
+    f"{HOME}releases/<int:number>/cancel/": "release cancelled",
+    f"{HOME}releases/<int:number>/again/": "release published",
+    f"{HOME}deliveries/<int:pk>/pause/": "delivery paused",
+    f"{HOME}deliveries/<int:pk>/retry/": "delivery retried",
     f"{HOME}deliveries/<int:pk>/start/": "delivery started",
     f"{HOME}deliveries/<int:pk>/resume/": "delivery resumed",
     f"{HOME}deliveries/<int:pk>/stop/": "delivery stopped",
@@ -97,6 +116,10 @@ WITHOUT = {
     f"{OUTREACH}connect/": "leads to Outreach; coming back writes 'connected', or nothing was granted",
     f"{OUTREACH}request/": "leads to Outreach, as connecting does",
     f"{HOME}deliveries/plan/": "says what would change; starting it is the act",
+    f"{HOME}deliveries/<int:pk>/replan/": "says what would change by now, as planning does",
+    f"{HOME}deliveries/restore/": "says what would go back; starting it is the act",
+    f"{HOME}senders/<int:pk>/deliver/": "says what would change for one person; starting it is the act",
+    f"{HOME}releases/": "counts what the ticked drafts would change, and publishes nothing",
     f"{HOME}ledger/check/": "asks for a check of the chain, which the worker makes and notes as System",
     f"{HOME}senders/<int:pk>/check/": "asks Outreach; its call is an entry itself",
     f"{HOME}templates/trial/": "draws what was typed, and stores nothing",
@@ -161,6 +184,21 @@ def prepare(address: str, house: House) -> dict[str, Any]:
     if address == f"{CAMPAIGNS}<int:pk>/audience/":
         house.campaign.audience = [{"attribute": "stage", "operator": "is", "values": ["7"]}]
         house.campaign.save()
+    if address == f"{HOME}deliveries/<int:pk>/pause/":
+        DeliveryRun.objects.filter(pk=house.delivery_run.pk).update(state=DeliveryRunState.QUEUED)
+    if address == f"{HOME}deliveries/<int:pk>/retry/":
+        DeliveryRun.objects.filter(pk=house.delivery_run.pk).update(
+            state=DeliveryRunState.COMPLETE, release=get_live(house.domain), settled=1, failed=1
+        )
+        house.delivery_run.deliveries.update(state=DeliveryState.FAILED, finished_at=timezone.now())
+    if address in (f"{HOME}releases/<int:number>/now/", f"{HOME}releases/<int:number>/cancel/"):
+        Release.objects.filter(pk=house.release.pk).update(state=ReleaseState.SCHEDULED)
+    if address == f"{HOME}releases/<int:number>/again/":
+        Template.objects.filter(pk=house.template.pk).update(archived_at=timezone.now())
+        publish(house.domain, actor="test")
+    if address == f"{HOME}templates/<int:pk>/groups/":
+        Assignment.objects.filter(group=house.group).delete()
+        return {"groups": [house.group.pk]}
     if address == f"{MANAGE}sign-in/saml/":
         return BODIES[address] | {"saml_certificates": Signer().pem}
     if address == f"{MANAGE}sign-in/remove/":

@@ -1,0 +1,20 @@
+"""Choices of groups: a form field for several groups by their ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+MAX_ID_DIGITS = 18
+
+
+class GroupsField(forms.ModelMultipleChoiceField):
+    """Groups by their ids; a number that no column holds is no choice, whatever the database would say to it."""
+
+    def clean(self, value: Any) -> Any:
+        for pk in value or ():
+            if len(str(pk)) > MAX_ID_DIGITS:
+                raise ValidationError(self.error_messages["invalid_pk_value"], params={"pk": str(pk)[:40]})
+        return super().clean(value)
