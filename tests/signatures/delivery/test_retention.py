@@ -109,7 +109,7 @@ def test_superseded_rows_go_and_every_answer_stays_the_same(
     assert get_rows(second) == set()
     assert get_rows(third) == {(third.pk, mailbox_id) for mailbox_id in touched}
     assert not DeliveryRun.objects.filter(pk=second.pk).exists()
-    assert done == {"delivery rows": 2 * len(touched), "deliveries": 1}
+    assert done == {"delivery rows": 2 * len(touched), "deliveries": 1, "signature texts": 0}
     assert get_rows(bystander) == theirs
     assert (
         get_statuses(ready),
@@ -226,7 +226,7 @@ def test_the_last_run_and_the_last_that_a_person_completed_stay_though_empty(rea
     add(AUTOMATIC)
     last = add(AUTOMATIC)
 
-    assert remove_old_deliveries() == {"delivery rows": 0, "deliveries": 2}
+    assert remove_old_deliveries() == {"delivery rows": 0, "deliveries": 2, "signature texts": 0}
 
     assert set(DeliveryRun.objects.values_list("pk", flat=True)) == {by_person, last, bystander.pk}
 
