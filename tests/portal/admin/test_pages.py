@@ -37,14 +37,20 @@ from signatures.analytics.aggregation import aggregate_events
 from signatures.audiences.pseudonyms import key_of
 from signatures.authoring.templates import assign_template, install_starters
 from signatures.decisions.api_keys import make_key
+from signatures.delivery.digest import digest
+from signatures.delivery.left_alone import leave_alone
 from signatures.delivery.planning import plan_delivery
+from signatures.delivery.texts import keep_texts
 from signatures.models import (
     AttributeLabel,
     BannerEvent,
     Brand,
+    CountingState,
     Decision,
+    DeliverySettings,
     Group,
     KnownRecipient,
+    LeftAloneWhy,
     LookupShare,
     RecipientList,
     RecipientPrivacy,
@@ -55,7 +61,9 @@ from signatures.models import (
 from signatures.recipients.merge_variable import start_test
 from signatures.senders.groups import refresh_groups
 from signatures.senders.refresh import refresh_senders
+from signatures.senders.values import set_own_values
 from tests.support.campaigns import add_banner, make_campaign
+from tests.support.deliveries import publish_drafts
 
 ARGUMENT = "canary-argument-5b1f"
 RESULT = "canary-result-77c0"
@@ -99,9 +107,16 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
     refresh_groups(connection)
     refresh_senders(connection, since=None)
     templates = install_starters(connection.domain, actor="test")
-    sender = Sender.objects.filter(domain=connection.domain).first()
+    publish_drafts(connection.domain)
+    sender, other = Sender.objects.filter(domain=connection.domain)[:2]
     assign_template(connection.domain, template=templates[1], sender=sender, actor="test")
+    publish_drafts(connection.domain)
     plan_delivery(connection.domain, actor="test")
+    for one in (sender, other):
+        set_own_values(one, {"sender.title": "Chief of Ink"}, actor="test", waits=True)
+    keep_texts(connection.domain_id, ["<p>Hi</p>", "<p>Ho</p>"])
+    held = [(str(number), f"{number}@acme.example", digest("<p>Ho</p>")) for number in range(2)]
+    leave_alone(connection, held, why=LeftAloneWhy.KEPT, actor="test")
     Snapshot.objects.create(
         domain=connection.domain,
         mailbox_remote_id="1",
@@ -127,7 +142,10 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
             domain=connection.domain, kind="stage", key=str(number), label=f"Stage {number}"
         )
         RecipientList.objects.create(domain=connection.domain, name=f"List {number}")
-    key_of(connection.domain, "a@acme.example")  # the place holds a sealed key now
+    key_of(connection.domain, "a@acme.example")  # the domain has a sealed key now
+    for domain in (connection.domain, other_domain):
+        for model in (CountingState, DeliverySettings, RecipientPrivacy):
+            model.objects.for_domain(domain, create=True)
     Notice.objects.create(connection=connection, kind="lost", audience="owners")
     Receipt.objects.create(domain=connection.domain, domain_name=connection.domain.name, payload="{}")
     BannerEvent.objects.create(
@@ -186,19 +204,28 @@ def test_pages_with_tokens_seeds_and_session_keys_are_not_there() -> None:
         "signatures.BannerPlace",
         "signatures.Brand",
         "signatures.Campaign",
+        "signatures.CountingState",
         "signatures.DailyCount",
         "signatures.DailyTotal",
         "signatures.Decision",
         "signatures.DecisionKey",
         "signatures.Delivery",
         "signatures.DeliveryRun",
+        "signatures.DeliverySettings",
+        "signatures.DraftEdit",
         "signatures.Group",
         "signatures.KnownRecipient",
+        "signatures.LeftAlone",
         "signatures.LookupShare",
+        "signatures.MailboxState",
         "signatures.RecipientList",
+        "signatures.RecipientPrivacy",
+        "signatures.Release",
         "signatures.Sender",
+        "signatures.SignatureHtml",
         "signatures.Snapshot",
         "signatures.Template",
+        "signatures.ValueDraft",
         "signatures.VariableTest",
     }
 
@@ -265,6 +292,8 @@ def test_no_filter_in_the_address_tells_what_a_hidden_column_holds(
         "integrations/connection/?refresh_sealed__regex=.",
         "signatures/bannerplace/?domain__recipient_privacy__pepper_sealed__startswith=g",
         "signatures/campaign/?domain__recipient_privacy__pepper_sealed__startswith=g",
+        "signatures/recipientprivacy/?pepper_sealed__startswith=g",
+        "signatures/release/?domain__recipient_privacy__pepper_sealed__startswith=g",
         "integrations/mailbox/?connection__access_sealed__startswith=g",
         "signatures/bannerevent/?visitor_key__startswith=c",
         "portal/user/?password__startswith=m",
@@ -336,7 +365,7 @@ def test_what_is_derived_is_neither_added_nor_changed_nor_deleted(
             statuses[model._meta.label, page] = answer.status_code
 
     assert statuses == dict.fromkeys(statuses, 403)
-    assert len(statuses) == 3 * 31
+    assert len(statuses) == 3 * 37
 
 
 def test_a_finished_task_is_not_put_into_the_queue_again(

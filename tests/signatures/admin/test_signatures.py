@@ -262,6 +262,9 @@ def test_an_assignment_is_for_a_group_or_a_sender(staff: Client, ready: Connecti
 
 
 # ── Groups ───────────────────────────────────────────────────────────────────────────────────────
+DRIFT = {"drift_policy": "report", "drift_grace_hours": 24}  # as the page shows them for a new group
+
+
 def get_order(domain: Domain) -> list[str]:
     rows = Group.objects.filter(domain=domain, is_default=False).order_by("position", "id")
     return list(rows.values_list("name", flat=True))
@@ -273,7 +276,7 @@ def test_a_group_is_moved_and_everybody_is_in_the_group_that_then_wins(
     before = get_order(ready.domain)
     last = Group.objects.get(domain=ready.domain, name=before[-1])
 
-    answer = staff.post(f"/admin/signatures/group/{last.pk}/change/", {"place": 1, "name": "ignored"})
+    answer = staff.post(f"/admin/signatures/group/{last.pk}/change/", {"place": 1, "name": "ignored"} | DRIFT)
 
     assert answer.status_code == 302
     assert get_order(ready.domain) == [before[-1], *before[:-1]]
@@ -292,11 +295,29 @@ def test_a_group_saved_without_a_new_place_stays_where_it_is(staff: Client, read
     second = Group.objects.get(domain=ready.domain, name=before[1])
 
     page = staff.get(f"/admin/signatures/group/{second.pk}/change/")
-    staff.post(f"/admin/signatures/group/{second.pk}/change/", {"place": 2})
+    answer = staff.post(f"/admin/signatures/group/{second.pk}/change/", {"place": 2} | DRIFT)
 
+    assert answer.status_code == 302
     assert page.context["adminform"].form["place"].value() == 2
     assert get_order(ready.domain) == before
-    assert get_acts(ready.domain, "groups reordered") == []
+    assert get_acts(ready.domain, "groups reordered", "drift policy changed") == []
+
+
+def test_a_drift_policy_is_changed_with_its_entry_and_never_by_leaving_it_out(
+    staff: Client, ready: Connection
+) -> None:
+    group = Group.objects.get(domain=ready.domain, name=get_order(ready.domain)[0])
+    page = f"/admin/signatures/group/{group.pk}/change/"
+    changed = {"drift_policy": "ask", "drift_grace_hours": 48}
+
+    statuses = [staff.post(page, {"place": 1} | sent).status_code for sent in (changed, {})]
+
+    group.refresh_from_db()
+    assert statuses == [302, 200]
+    assert (group.drift_policy, group.drift_grace_hours) == ("ask", 48)
+    assert get_acts(ready.domain, "drift policy changed") == [
+        ("drift policy changed", BY, "Ask, grace period 48 hours")
+    ]
 
 
 # ── Senders and brand ────────────────────────────────────────────────────────────────────────────
@@ -307,7 +328,8 @@ def test_groups_without_a_place_are_renamed_and_given_none(staff: Client, domain
     for group in (default, archived):
         page = f"/admin/signatures/group/{group.pk}/change/"
         assert 'name="place"' not in staff.get(page).content.decode()
-        assert staff.post(page, {"name": f"{group.name}, renamed", "place": "1"}).status_code == 302
+        sent = {"name": f"{group.name}, renamed", "place": "1"} | DRIFT
+        assert staff.post(page, sent).status_code == 302
 
     names = list(Group.objects.order_by("pk").values_list("name", flat=True))
     assert names == ["Everybody else, renamed", "Old team, renamed"]
