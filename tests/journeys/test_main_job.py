@@ -93,6 +93,18 @@ def test_the_main_job_in_a_browser_from_login_to_not_one_request(
     assert sum(map(int, page.locator("tbody tr td.num:nth-child(3)").all_inner_texts())) == 24
     faults += person.find_faults()
 
+    # Publish, to everybody at once: a release is live, and still no mailbox has it.
+    page.goto(f"/domains/{DOMAIN}/releases/")
+    faults += person.find_faults()
+    for stage in page.locator(".stages input").all():
+        stage.fill("")
+    publish = page.get_by_role("button", name=re.compile(r"Publish\s+release 1 to \d+ mailboxes"))
+    announced = int(re.findall(r"\d+", publish.inner_text())[1])
+    publish.click()
+    expect(page.get_by_text("Release 1 is live. No mailbox has it yet")).to_be_visible()
+    plan = page.url
+    faults += person.find_faults()
+
     # Preview: what the frame shows is what the mailbox will hold.
     page.goto(f"/domains/{DOMAIN}/senders/")
     page.get_by_role("link", name="Ingrid Solberg").first.click()
@@ -101,12 +113,14 @@ def test_the_main_job_in_a_browser_from_login_to_not_one_request(
 
     # Deliver: the plan first, then the button that says to how many.
     page.goto(f"/domains/{DOMAIN}/deliveries/")
-    page.get_by_role("button", name="Preview changes").click()
+    faults += person.find_faults()
+    page.goto(plan)
     start = page.get_by_role("button", name=re.compile(r"Deliver to \d+ mailboxes"))
     expect(start).to_be_visible(timeout=30_000)
     assert outreach.get_signatures() == originals
     faults += person.find_faults()
     promised = int(re.sub(r"\D", "", start.inner_text()))
+    assert promised == announced
     start.click()
     expect(page.locator(".head .badge")).to_have_text("Complete", timeout=30_000)
     expect(page.get_by_text(f"{promised} of {promised}")).to_be_visible()
