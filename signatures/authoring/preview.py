@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from portal.models import Domain
 from signatures.models import Sender, TemplateVersion
-from signatures.releases.compose import Composer
-from signatures.releases.live import get_live_content
 from signatures.rendering import (
     FIELDS,
     CompiledTemplate,
@@ -56,13 +54,3 @@ def render_source(domain: Domain, source: str, sender: Sender | None) -> Rendere
     Raises: TemplateError, RenderRefused.
     """
     return render_signature(compile_template(source), get_preview_values(domain, sender))
-
-
-def find_version(sender: Sender) -> TemplateVersion | None:
-    """Return the version that a delivery to this sender would write now, or None where there is none."""
-    composer = Composer(sender.domain, get_live_content(sender.domain))
-    return (
-        TemplateVersion.objects.select_related("template__domain")
-        .filter(pk=composer.get_version_id(sender) or 0)
-        .first()
-    )

@@ -32,6 +32,7 @@ class Refusal:
     reason: str
 
 
+NO_TEMPLATE = "no_template"
 NOTHING_PUBLISHED = Refusal("nothing_published", "Nothing is published yet. Publish a release first.")
 
 
@@ -104,4 +105,4 @@ class Composer:
         if not self._content.groups and not self._content.templates:
             return NOTHING_PUBLISHED
         name = "the default group" if group is None or group.is_default else f"“{group.name}”"
-        return Refusal("no_template", f"No template is assigned. Assign one to {name} or to this sender.")
+        return Refusal(NO_TEMPLATE, f"No template is assigned. Assign one to {name} or to this sender.")

@@ -21,7 +21,7 @@ from signatures.authoring.starters import STARTERS
 from signatures.delivery.placements import get_snapshots
 from signatures.delivery.sides import find_sides
 from signatures.models import Sender, TemplateVersion
-from signatures.releases.compose import Composer, Refusal
+from signatures.releases.compose import NO_TEMPLATE, NOTHING_PUBLISHED, Composer, Refusal
 from signatures.releases.live import get_live_content
 from signatures.rendering import RenderRefused, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME
@@ -117,7 +117,8 @@ def sender_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
         return _show_held(sender, side, request.GET.get("mailbox", ""), view)
     composed = Composer(domain, get_live_content(domain)).compose(sender)
     if isinstance(composed, Refusal):
-        return show_sentence(composed.reason, view)
+        is_unset = composed.code in (NOTHING_PUBLISHED.code, NO_TEMPLATE)
+        return show_sentence(composed.reason, view, status=200 if is_unset else 422)
     return show_signature(composed.rendered.html, view)
 
 

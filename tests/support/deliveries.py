@@ -9,8 +9,9 @@ from integrations.sync import runs
 from portal.models import Domain
 from signatures.authoring.templates import save_template
 from signatures.delivery.status import follow_release, refresh_states
-from signatures.models import Delivery, DeliveryRun, DeliveryState, Group
-from signatures.releases.live import get_live
+from signatures.models import Delivery, DeliveryRun, DeliveryState, Group, Sender, TemplateVersion
+from signatures.releases.compose import Composer
+from signatures.releases.live import get_live, get_live_content
 from signatures.releases.publish import list_drafts, publish
 from signatures.senders.groups import refresh_groups
 from signatures.senders.refresh import refresh_senders
@@ -55,3 +56,10 @@ def get_delivered(run: DeliveryRun) -> set[str]:
     """Return the ids of the mailboxes the run delivered to."""
     rows = Delivery.objects.filter(run=run, state=DeliveryState.DELIVERED)
     return set(rows.values_list("mailbox_remote_id", flat=True))
+
+
+def find_version(sender: Sender) -> TemplateVersion:
+    """Return the template version that a delivery to this sender would write now."""
+    composer = Composer(sender.domain, get_live_content(sender.domain))
+    versions = TemplateVersion.objects.select_related("template__domain")
+    return versions.get(pk=composer.get_version_id(sender))

@@ -20,7 +20,7 @@ PEPPER = "5e" * 32
 @pytest.mark.django_db(transaction=True)
 def test_every_value_moves_with_its_domain_and_pseudonyms_stay_valid(domain, other_domain):
     executor = MigrationExecutor(database)
-    leaves = executor.loader.graph.leaf_nodes("signatures")
+    leaves = executor.loader.graph.leaf_nodes()
     key = key_of_pepper(domain)
     executor.migrate([BEFORE])
     old = executor.loader.project_state([BEFORE]).apps.get_model("signatures", "BannerPlace")

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from integrations.models import Mailbox
 from portal.models import Role
-from signatures.authoring.preview import find_version, render_source, render_version
+from signatures.authoring.preview import render_source, render_version
 from signatures.authoring.starters import STARTERS
 from signatures.authoring.templates import save_template
 from signatures.delivery.planning import plan_delivery
@@ -30,7 +30,7 @@ from signatures.rendering import (
 from signatures.rendering.banner_links import is_variable
 from signatures.senders.values import get_field_sources
 from tests.support.banners import PUBLIC_URL, switch_on
-from tests.support.deliveries import publish_drafts
+from tests.support.deliveries import find_version, publish_drafts
 
 pytestmark = pytest.mark.usefixtures("fresh_serving")
 
@@ -307,6 +307,7 @@ def test_previews_show_the_place_as_it_is_and_a_sample_persons_stand_in(company,
     off = auditor.get(starter).content.decode()
     switch_on(company.domain, width=400, height=100)
     sample = auditor.get(starter).content.decode()
+    publish_drafts(company.domain)
     own = auditor.get(f"/domains/{company.domain.name}/senders/{ana.pk}/preview/").content.decode()
 
     assert 'width="400" height="100"' not in off
@@ -315,9 +316,7 @@ def test_previews_show_the_place_as_it_is_and_a_sample_persons_stand_in(company,
     )
     # Looked at from in here, it is no impression.
     assert f'src="{PUBLIC_URL}/b/{ana.banner_key}@2x.png?preview"' in own
-    version = find_version(ana)
-    assert version is not None
-    assert "?preview" not in render_version(version, ana).html
+    assert "?preview" not in render_version(find_version(ana), ana).html
 
 
 def test_a_senders_page_says_where_its_banner_is_and_the_command_shows_it(company, capsys):

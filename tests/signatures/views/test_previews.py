@@ -7,12 +7,12 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from signatures.authoring.preview import find_version, render_version
+from signatures.authoring.preview import render_version
 from signatures.authoring.templates import save_template
 from signatures.delivery.planning import plan_delivery
 from signatures.models import Delivery, Snapshot, Template
 from signatures.views.previews import FRAME_POLICY
-from tests.support.deliveries import publish_drafts
+from tests.support.deliveries import find_version, publish_drafts
 
 ADDRESS = "/domains/acme.example/"
 SCRIPT = "<script>alert(1)</script>"

@@ -112,7 +112,7 @@ def test_a_template_is_assigned_to_several_groups_from_its_page(groups, template
         ("acme.example", "Ant", "Card"),
         ("acme.example", "Default group", "Card"),
     }
-    assert "“Card” assigned to “Ant”, “Default group”." in page.content.decode()
+    assert "“Card” assigned to “Ant”, “Default group” as a draft." in page.content.decode()
     assert [str(group) for group in page.context["groups"]] == ["Ant", "Default group"]
     labels = [label for _, label in page.context["choice"].fields["groups"].choices]
     assert labels == ["Bee (now inherited)"]
