@@ -35,11 +35,15 @@ PAGES = {
     "signatures:recipient_lists", "signatures:recipient_list", "signatures:labels", "signatures:label",
     "signatures:why", "signatures:recipients", "signatures:variable", "signatures:person",
     "signatures:retention",
+    "signatures:releases", "signatures:release", "signatures:release_history", "signatures:release_people",
+    "signatures:release_person", "signatures:release_discard", "signatures:restore_plan", "signatures:kept_text",
+    "signatures:drift", "signatures:left_alone",
 }  # fmt: skip
 Scheme = Literal["light", "dark"]
 DOWNLOADS = {
     "integrations:outreach_assumptions_report",
     "signatures:api_document",
+    "signatures:delivery_export",
     "signatures:originals",
     "signatures:results_export",
     "signatures:result_export",
@@ -50,6 +54,19 @@ FOLLOW = """
 from integrations.models import SyncRun
 from signatures.tasks import follow_sync
 follow_sync(run_id=SyncRun.objects.latest("pk").pk)
+"""
+PUBLISH = """
+from portal.models import Domain
+from signatures.releases.publish import publish
+publish(Domain.objects.get(), actor="dana@acme.example")
+"""
+# A draft since, so that the pages of what is not published have something to show.
+EDIT = """
+from portal.models import Domain
+from signatures.models import Brand
+brand, _ = Brand.objects.get_or_create(domain=Domain.objects.get())
+brand.legal = "Registered in Arizona."
+brand.save()
 """
 # Two banners that were fetched and clicked in one sender's signature, by visitors and by a scanner.
 SHOW = """
@@ -110,7 +127,9 @@ def portal(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         made.manage("syncdirectory", "--domain", DOMAIN)
         made.installation.run(FOLLOW)
         made.installation.run(RUN_CAMPAIGNS)
+        made.installation.run(PUBLISH)
         made.manage("deliversignatures", "--domain", DOMAIN)
+        made.installation.run(EDIT)
         made.installation.run(SHOW)
         with made.served(folder, "--no-worker"):
             yield made
