@@ -26,7 +26,7 @@ from integrations.models import Mailbox, Person, Team
 print(json.dumps({
     model.__name__: list(model.objects.order_by("remote_id").values(*(
         field.attname for field in model._meta.concrete_fields
-        if field.name not in ("id", "connection", "changed_at", "retired_at", "read_at"))))
+        if field.name not in ("id", "connection", "changed_at", "retired_at", "read_at", "written_at"))))
     for model in (Team, Person, Mailbox)
 }))
 """
@@ -34,11 +34,13 @@ SYNC_AND_DELIVER = """
 import io
 from django.core.management import call_command
 from integrations.models import LedgerEntry, SyncRun
-from signatures.models import Assignment, Delivery, DeliveryRun, Group, Placement, Sender, Snapshot
+from signatures.models import Assignment, Delivery, DeliveryRun, Group, Placement, Release, Sender, Snapshot
 from signatures.tasks import follow_sync
 said = io.StringIO()
 call_command("syncdirectory", *sys.argv[1:], domain="acme.example", stdout=said)
 follow_sync(run_id=SyncRun.objects.latest("pk").pk)
+if not Release.objects.exists():
+    call_command("publishrelease", domain="acme.example", stdout=io.StringIO())
 for _ in range(2):
     call_command("deliversignatures", domain="acme.example", stdout=said)
 counts = {model.__name__: model.objects.count() for model in (
@@ -94,6 +96,8 @@ from portal.background import enqueue
 from portal.models import Domain
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.runs import start_delivery
+from signatures.releases.publish import publish
+publish(Domain.objects.get(name="acme.example"), actor="test")
 run = plan_delivery(Domain.objects.get(name="acme.example"), actor="test")
 start_delivery(run, actor="test")
 for _ in range(6):

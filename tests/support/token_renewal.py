@@ -12,6 +12,7 @@ from integrations.sync.one_person import read_mailboxes
 REFRESHERS = """
 import json, multiprocessing, threading
 from integrations.models import Connection
+from integrations.sync.one_person import read_mailboxes
 from django.db import connections
 
 def ask(found):
