@@ -22,6 +22,7 @@ from .base import GatewayLike, InPlace, OpenGateway, Placed, ReportProgress, Row
 from .digest import digest, reads_the_same
 from .drift_policy import get_replaceable
 from .executor import carry_out_run
+from .judgement import say_why_closed
 from .left_alone import end_exceptions, get_left_alone
 from .permission import say_why_unreadable, say_why_unwritable
 from .placements import (
@@ -32,7 +33,7 @@ from .placements import (
     was_written_by_us,
 )
 from .planning import EDITED, LEFT_ALONE
-from .status import note_attempts, say_why_closed
+from .status import note_attempts
 from .write_times import count_allowed, wait_for_hour, why_quiet
 
 MOVED = Refusal("moved", "The mailbox was removed in Outreach or has another owner, so nothing was written.")

@@ -12,8 +12,9 @@ from signatures.models import MailboxState, MailboxStatus, Sender
 from signatures.releases.candidate import Candidate
 from signatures.releases.reach import Audience, find_touched
 
+from .judgement import say_why_closed
 from .planning import HAND_EDITS, IN_PLACE
-from .status import Compared, Comparison, say_why_closed
+from .status import Compared, Comparison
 
 RENDERED_AT_ONCE = 1_000  # senders; for more, a page says an upper bound
 

@@ -31,8 +31,9 @@ from signatures.releases.live import get_live
 
 from .active_mailboxes import find_other_runs, list_other_runs
 from .base import DeliveryBlocked
+from .judgement import say_why_closed
 from .permission import say_why_unreadable
-from .status import CHUNK, follow_release, say_why_closed
+from .status import CHUNK, follow_release
 
 PLAN_LEASE = timedelta(seconds=120)  # longer than a chunk of 500 senders can take
 

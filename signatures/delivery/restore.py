@@ -33,6 +33,7 @@ from .base import (
     ReportProgress,
 )
 from .executor import carry_out_run
+from .judgement import was_edited
 from .permission import say_why_unwritable
 from .placements import (
     get_account_keys,
@@ -47,7 +48,6 @@ from .runs import (
     give_up,
     is_due,
 )
-from .status import was_edited
 
 CHUNK = 500
 

@@ -27,11 +27,11 @@ from signatures.releases.compose import Refusal
 
 from .base import DeliveryBlocked
 from .digest import digest
+from .judgement import was_edited
 from .permission import say_why_unreadable
 from .placements import get_account_keys, get_placements
 from .planning import make_scope
 from .restore_strategy import CONFLICT, GONE, NOT_EDITABLE, NOT_KEPT
-from .status import was_edited
 from .texts import EMPTY_SHA256, find_kept
 
 CHUNK = 200  # originals of up to 65 kB each
