@@ -72,6 +72,7 @@ def sweep_deliveries() -> None:
     for connection_id in sweep.list_owing_connections():
         enqueue("signatures.tasks.restore_signatures", connection_id=str(connection_id))
     sweep.end_orphaned_runs()
+    sweep.end_expired_exceptions()
     for connection in drift_policy.list_edited_connections():
         replacing = drift_policy.follow_policies(connection)
         if replacing is not None:

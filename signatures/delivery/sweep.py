@@ -5,19 +5,42 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from integrations.models import Connection, ConnectionState, DisconnectStep
 from portal.leases import is_free
-from signatures.models import AUTOMATIC, UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
+from portal.models import Domain
+from signatures.models import (
+    AUTOMATIC,
+    UNFINISHED_DELIVERY,
+    DeliveryRun,
+    DeliveryRunState,
+    LeftAlone,
+    MailboxState,
+)
 
 from .after_sync import get_unfollowed_sync
+from .left_alone import end_leaving_alone
 from .planning import drop_run
 from .runs import get_disconnect_restore, give_up, is_due
+from .status import refresh_domain
 
 MAKING = timedelta(minutes=5)  # longer than listing what to restore took an earlier version
 UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost its task
+
+
+def end_expired_exceptions() -> None:
+    """Manage mailboxes again whose time of being left alone is over, each with its status."""
+    expired = LeftAlone.objects.filter(until__lte=timezone.now())
+    for domain in Domain.objects.filter(pk__in=expired.order_by().values("domain")):
+        with transaction.atomic():
+            ids = list(expired.filter(domain=domain).values_list("pk", flat=True))
+            mailboxes = end_leaving_alone(domain, ids, actor=AUTOMATIC)
+            states = MailboxState.objects.filter(domain=domain, mailbox__remote_id__in=mailboxes)
+            owners = states.exclude(sender=None).values_list("sender", flat=True)
+            refresh_domain(domain, sender_ids=list(owners))
 
 
 def list_due_runs() -> list[int]:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+import time_machine
+from django.utils import timezone
 from django_q.models import OrmQ
 
 from integrations.models import Connection, LedgerEntry
 from portal.models import Domain
 from signatures import tasks
 from signatures.delivery.deliver import carry_out
+from signatures.delivery.digest import digest
 from signatures.delivery.drift_policy import follow_policies
-from signatures.models import AUTOMATIC, Brand, DeliveryRun, DeliverySettings, Group, LeftAlone, MailboxState
+from signatures.delivery.left_alone import leave_alone
+from signatures.delivery.status import refresh_states
+from signatures.models import (
+    AUTOMATIC,
+    Brand,
+    DeliveryRun,
+    DeliverySettings,
+    Group,
+    LeftAlone,
+    LeftAloneWhy,
+    MailboxState,
+)
 from signatures.releases.publish import publish
 from tests.support.deliveries import get_delivered, get_held, get_writes
 from tests.support.hand_edits import (
@@ -87,6 +103,25 @@ def test_replace_writes_ours_after_the_grace_period_to_exactly_these_mailboxes(s
     assert (run.started_by_label, run.overwrites_edits, get_delivered(run)) == (AUTOMATIC, True, {mine})
     assert (get_state(mine).status, get_state(theirs).status) == ("up_to_date", "edited")
     assert get_held(sandbox)[theirs] == MINE
+
+
+def test_an_edit_kept_until_a_day_is_an_edit_again_on_that_day(sandbox, ready, boxes):
+    mine, theirs = boxes
+    for mailbox_id, days in ((mine, 1), (theirs, 3)):
+        held = [(mailbox_id, f"{mailbox_id}@acme.example", digest(MINE))]
+        until = timezone.now() + timedelta(days=days)
+        leave_alone(ready, held, why=LeftAloneWhy.KEPT, actor="dana@acme.example", until=until)
+    refresh_states(ready)
+    sweep()
+    kept = get_state(mine).status
+
+    with time_machine.travel(timezone.now() + timedelta(days=2), tick=True):
+        sweep()
+        again, still = get_state(mine).status, get_state(theirs).status
+
+    assert (kept, again, still) == ("left_alone", "edited", "left_alone")
+    assert list(LeftAlone.objects.values_list("mailbox_remote_id", flat=True)) == [theirs]
+    assert (get_writes(sandbox), get_held(sandbox)[mine]) == ([], MINE)
 
 
 def test_another_edit_begins_a_grace_period_of_its_own(sandbox, ready, boxes):
