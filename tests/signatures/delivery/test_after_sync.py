@@ -15,7 +15,7 @@ from portal.models import Domain
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.runs import start_delivery
-from signatures.models import DeliveryRun, DeliveryRunState, Following, Group, Sender
+from signatures.models import DeliveryRun, DeliveryRunState, Following, Group, MailboxState, Sender
 from signatures.tasks import deliver_signatures, follow_sync, restore_signatures, sweep_deliveries
 from tests.support.deliveries import get_held, get_writes
 
@@ -106,6 +106,19 @@ def test_new_person_gets_a_signature_with_nobody_clicking(sandbox, ready, delive
     read_and_follow(ready)
 
     assert "Nia" in get_held(sandbox)[str(mailbox.id)]
+
+
+def test_whom_a_release_never_reached_is_not_reached_by_a_changed_title(sandbox, ready, deliver):
+    first, other = Sender.objects.filter(is_active=True, mailbox_states__status="never").order_by("pk")[:2]
+    deliver(sender_ids=[first.pk])
+    sandbox.requests.clear()
+    sandbox.directory.set_title(int(other.person.remote_id), "Chief Lamplighter")
+
+    read_and_follow(ready)
+
+    assert get_writes(sandbox) == []
+    assert MailboxState.objects.filter(sender=first, status="up_to_date").exists()
+    assert MailboxState.objects.filter(sender=other, status="never").exists()
 
 
 def test_sync_that_shows_our_own_writes_leads_to_no_delivery(sandbox, ready, deliver):

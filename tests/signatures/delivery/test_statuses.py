@@ -1,0 +1,44 @@
+"""Stored statuses stay true when a release goes live while another process stores them."""
+
+from __future__ import annotations
+
+import pytest
+
+from signatures.authoring.templates import save_template
+from signatures.delivery import status
+from signatures.models import MailboxState, Sender, Template
+from signatures.releases.publish import publish
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_release_that_goes_live_between_two_chunks_is_what_the_later_ones_are_compared_with(
+    company, bystanders, monkeypatch
+):
+    senders = [company.add("Ana Silva"), company.add("Tom Okafor")]
+    theirs = bystanders.add("Kim Theirs")
+    for sender in (*senders, theirs):
+        (bystanders if sender == theirs else company).place(sender)
+    template = Template.objects.get(domain=company.domain, name="Letterhead")
+    listed = status.list_sender_ids
+
+    def list_and_publish(connection, **options):
+        for number, ids in enumerate(listed(connection, **options)):
+            if number == 1:
+                monkeypatch.setattr(status, "list_sender_ids", listed)
+                save_template(
+                    company.domain, name=template.name, template=template, source="<p>Newer</p>", actor="noor"
+                )
+                publish(company.domain, actor="ruth")
+                status.follow_release(connection)
+            yield ids
+
+    monkeypatch.setattr(status, "CHUNK", 1)
+    monkeypatch.setattr(status, "list_sender_ids", list_and_publish)
+
+    status.refresh_states(company.connection, sender_ids=[sender.pk for sender in senders])
+
+    found = dict(MailboxState.objects.values_list("sender", "status"))
+    assert [found[sender.pk] for sender in senders] == ["pending", "pending"]
+    assert found[theirs.pk] == "up_to_date"
+    assert Sender.objects.count() == 3
