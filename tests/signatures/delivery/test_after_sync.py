@@ -15,7 +15,15 @@ from portal.models import Domain
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.runs import start_delivery
-from signatures.models import DeliveryRun, DeliveryRunState, Following, Group, MailboxState, Sender
+from signatures.models import (
+    DeliveryRun,
+    DeliveryRunState,
+    DeliverySettings,
+    Following,
+    Group,
+    MailboxState,
+    Sender,
+)
 from signatures.tasks import deliver_signatures, follow_sync, restore_signatures, sweep_deliveries
 from tests.support.deliveries import get_held, get_writes
 
@@ -110,6 +118,7 @@ def test_new_person_gets_a_signature_with_nobody_clicking(sandbox, ready, delive
 
 def test_whom_a_release_never_reached_is_not_reached_by_a_changed_title(sandbox, ready, deliver):
     first, other = Sender.objects.filter(is_active=True, mailbox_states__status="never").order_by("pk")[:2]
+    DeliverySettings.objects.create(domain=ready.domain, automatic_cap_percent=100)
     deliver(sender_ids=[first.pk])
     sandbox.requests.clear()
     sandbox.directory.set_title(int(other.person.remote_id), "Chief Lamplighter")
