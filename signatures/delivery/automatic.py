@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from integrations.connection.lifecycle import get_connection
@@ -159,16 +159,12 @@ def _list_changed(connection: Connection, release: Release) -> Iterator[Sender]:
     )
     composers = {release.pk: Composer(connection.domain, get_content(release))}
     takes_new = has_reached_everybody(connection, release)
-    last = 0
-    while chunk := list(
-        states.filter(sender__pk__gt=last)
-        .select_related("sender__person", "mailbox")
-        .order_by("sender")[:CHUNK]
-    ):
+    for chunk in _in_chunks(states):
         placements = get_placements(connection, [state.mailbox.remote_id for state in chunk])
+        due: dict[int, Sender] = {}
         for state in chunk:
             sender = state.sender
-            if sender is None or sender.pk == last:
+            if sender is None or sender.pk in due:
                 continue
             placement = placements.get(state.mailbox.remote_id)
             if placement is None:
@@ -176,9 +172,21 @@ def _list_changed(connection: Connection, release: Release) -> Iterator[Sender]:
             else:
                 is_due = is_same_release(sender, placement, release, composers)
             if is_due:
-                last = sender.pk
-                yield sender
-        last = chunk[-1].sender_id or last
+                due[sender.pk] = sender
+        yield from due.values()
+
+
+def _in_chunks(states: QuerySet[MailboxState]) -> Iterator[list[MailboxState]]:
+    """Yield the rows of CHUNK senders at a time; all mailboxes of one sender stand in one chunk."""
+    last = 0
+    senders = states.order_by("sender_id").values_list("sender_id", flat=True).distinct()
+    while chunk := list(senders.filter(sender_id__gt=last)[:CHUNK]):
+        yield list(
+            states.filter(sender_id__in=chunk)
+            .select_related("sender__person", "mailbox")
+            .order_by("sender_id", "pk")
+        )
+        last = chunk[-1]
 
 
 def is_same_release(

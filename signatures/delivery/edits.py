@@ -93,7 +93,7 @@ def find_replacing(connection: Connection, mailbox_ids: Collection[str]) -> dict
         run__overwrites_edits=True,
         run__state__in=[DeliveryRunState.PLANNED, *UNFINISHED_DELIVERY, DeliveryRunState.HALTED],
     )
-    return {row.mailbox_remote_id: row.run for row in rows.select_related("run").order_by("run")}
+    return {row.mailbox_remote_id: row.run for row in rows.select_related("run").order_by("run_id")}
 
 
 def _describe(

@@ -9,9 +9,10 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from integrations.disconnect.steps import request_disconnect
-from integrations.models import Connection, SyncKind, SyncRun
+from integrations.models import Connection, Mailbox, SyncKind, SyncRun
 from integrations.sync import runs
 from portal.models import Domain
+from signatures.delivery import automatic
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.runs import start_delivery
@@ -114,6 +115,25 @@ def test_new_person_gets_a_signature_with_nobody_clicking(sandbox, ready, delive
     read_and_follow(ready)
 
     assert "Nia" in get_held(sandbox)[str(mailbox.id)]
+
+
+def test_everybody_whose_title_changed_gets_it_once_whatever_the_order_of_their_names(
+    sandbox, ready, deliver, monkeypatch
+):
+    monkeypatch.setattr(automatic, "CHUNK", 2)
+    delivered = set(deliver().deliveries.filter(state="delivered").values_list("sender", flat=True))
+    senders = list(Sender.objects.filter(pk__in=delivered).order_by("-pk").select_related("person")[:5])
+    for number, sender in enumerate(senders):  # the later the row, the earlier the name
+        user = int(sender.person.remote_id)
+        sandbox.directory.update("users", user, first_name=f"A{number}", last_name="Zed")
+    sandbox.requests.clear()
+
+    read_and_follow(ready)
+
+    mailboxes = Mailbox.objects.filter(person_remote_id__in=[one.person.remote_id for one in senders])
+    written = mailboxes.filter(is_editable=True).values_list("remote_id", flat=True)
+    assert sorted(get_writes(sandbox)) == sorted(written)
+    assert DeliveryRun.objects.filter(started_by_label="schedule").count() == 1
 
 
 def test_whom_a_release_never_reached_is_not_reached_by_a_changed_title(sandbox, ready, deliver):
