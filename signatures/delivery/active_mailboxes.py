@@ -8,7 +8,14 @@ from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Concat
 
 from integrations.models import Connection
-from signatures.models import UNFINISHED_DELIVERY, Delivery, DeliveryRun, DeliveryState
+from signatures.models import (
+    AUTOMATIC,
+    UNFINISHED_DELIVERY,
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    DeliveryState,
+)
 
 
 def activate(run: DeliveryRun, rows: QuerySet[Delivery]) -> int:
@@ -26,9 +33,20 @@ def activate_planned(run: DeliveryRun) -> int:
 
 
 def list_other_runs(run: DeliveryRun) -> list[int]:
-    """Return the ids of the domain's other runs that are started and not over, without those that halted."""
-    others = DeliveryRun.objects.filter(domain=run.domain_id, state__in=UNFINISHED_DELIVERY)
+    """Return the ids of the domain's other runs that are started and not over.
+
+    Without those that halted, which a person's delivery takes the place of. An automatic one never does.
+    """
+    states = list(UNFINISHED_DELIVERY)
+    if run.started_by_label == AUTOMATIC:
+        states.append(DeliveryRunState.HALTED)
+    others = DeliveryRun.objects.filter(domain=run.domain_id, state__in=states)
     return list(others.exclude(pk=run.pk).values_list("pk", flat=True))
+
+
+def list_active(connection: Connection) -> QuerySet[Delivery]:
+    """Return the rows of open runs, also of halted ones, whose mailboxes nothing else writes until they are settled."""
+    return Delivery.objects.filter(run__connection=connection).exclude(active_key=None)
 
 
 def find_other_runs(connection: Connection, run_ids: Iterable[int], ids: Iterable[str]) -> dict[str, int]:

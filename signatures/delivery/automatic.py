@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from integrations.connection.lifecycle import get_connection
@@ -33,6 +33,7 @@ from signatures.models import (
 from signatures.releases.compose import Composer
 from signatures.releases.live import get_content, get_live
 
+from .active_mailboxes import list_active
 from .base import DeliveryBlocked
 from .permission import say_why_unwritable
 from .placements import get_placements
@@ -73,19 +74,18 @@ def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
     try:
         started = start_delivery(run, actor=AUTOMATIC)
     except DeliveryBlocked:
-        drop_run(run)  # one is running; the next sync finds these again
+        drop_run(run)  # a restore, or a delivery of these, began meanwhile; the next sync finds these again
         return None
     _note_daily(domain)
     return started
 
 
 def may_deliver(connection: Connection) -> bool:
-    """Return whether anything may be delivered by itself now: it is on, allowed, began with a person, and none runs."""
+    """Return whether anything may be delivered by itself now: it is on, allowed, and began with a person."""
     return (
         connection.domain.automatic_delivery
         and not say_why_unwritable(connection)
         and _was_delivered_by_a_person(connection)
-        and not _is_busy(connection)
     )
 
 
@@ -113,12 +113,17 @@ def _find_next(times: list[time], domain: Domain) -> datetime | None:
 
 
 def find_due(connection: Connection, release: Release) -> Due:
-    """Return the senders whose mailboxes would change by new directory values under this release alone."""
+    """Return the senders whose mailboxes would change by new directory values under this release alone.
+
+    Mailboxes that an open run holds are left to it: it renders the values of the moment it writes them.
+    """
     domain, now = connection.domain, timezone.now()
     content = get_content(release)
     policies = {group.pk: group for group in Group.objects.filter(domain=domain)}
-    due = Due([], [])
+    due, free = Due([], []), _list_free(connection)
     for sender in _list_changed(connection, release):
+        if sender.pk not in free:
+            continue
         group = content.find_group(sender.person.team_ids)
         policy = policies.get(group.id) if group else None
         if policy is not None and policy.automatic == AutomaticDelivery.APPROVAL:
@@ -128,6 +133,15 @@ def find_due(connection: Connection, release: Release) -> Due:
     if len(due.at_once) > get_most_at_once(connection):
         due = Due([], due.at_once + due.asking)
     return due
+
+
+def _list_free(connection: Connection) -> set[int]:
+    """Return the ids of senders with a mailbox that waits for its signature and that no open run holds."""
+    states = MailboxState.objects.filter(
+        mailbox__connection=connection, status__in=[MailboxStatus.PENDING, MailboxStatus.NEVER]
+    )
+    free = states.exclude(mailbox__remote_id__in=list_active(connection).values("mailbox_remote_id"))
+    return set(free.values_list("sender_id", flat=True))
 
 
 def get_most_at_once(connection: Connection) -> int:
@@ -235,12 +249,3 @@ def _note_daily(domain: Domain) -> None:
 def _was_delivered_by_a_person(connection: Connection) -> bool:
     runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.DELIVER)
     return runs.filter(state=DeliveryRunState.COMPLETE).exclude(started_by_label=AUTOMATIC).exists()
-
-
-def _is_busy(connection: Connection) -> bool:
-    """Return whether a run is open: what it carries is not automatic, and starting another is a person's decision."""
-    runs = DeliveryRun.objects.filter(domain=connection.domain_id)
-    return runs.filter(
-        Q(state__in=[DeliveryRunState.QUEUED, DeliveryRunState.RUNNING, DeliveryRunState.WAITING])
-        | Q(state=DeliveryRunState.HALTED)
-    ).exists()

@@ -28,6 +28,7 @@ from signatures.models import (
 from signatures.releases.compose import Composer
 from signatures.releases.live import get_content, get_live
 
+from .active_mailboxes import list_active
 from .automatic import get_most_at_once, has_reached_everybody, is_same_release, may_deliver
 from .base import DeliveryBlocked
 from .drift_decisions import KEPT
@@ -161,11 +162,13 @@ def _replace(connection: Connection) -> DeliveryRun | None:
 def _list_to_replace(connection: Connection, release: Release) -> Iterator[str]:
     """Yield the ids of mailboxes whose edit the policy replaces now.
 
-    Left out: those that cannot be written, those tried of late, and those for which the live release holds
-    something that its rollout has not brought them.
+    Left out: those that cannot be written, those that an open run holds, those tried of late, and those for which
+    the live release holds something that its rollout has not brought them.
     """
     policies = Policies(connection)
-    writable = _list_edited(connection).filter(mailbox__is_editable=True).exclude(rendered_sha256="")
+    active = list_active(connection).values("mailbox_remote_id")
+    free = _list_edited(connection).exclude(mailbox__remote_id__in=active)
+    writable = free.filter(mailbox__is_editable=True).exclude(rendered_sha256="")
     due = {
         state.mailbox.remote_id: state
         for state in writable

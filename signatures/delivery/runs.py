@@ -18,7 +18,14 @@ from integrations.models import Connection, ConnectionState
 from integrations.outages import explain_outage, get_pause, is_outage, say_outage
 from portal.leases import Lease
 from portal.models import Domain, User
-from signatures.models import UNFINISHED_DELIVERY, Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+from signatures.models import (
+    AUTOMATIC,
+    UNFINISHED_DELIVERY,
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    DeliveryState,
+)
 
 from .active_mailboxes import activate_planned, describe_conflict
 from .base import DeliveryBlocked, Stop, Strategy
@@ -48,13 +55,15 @@ def start_delivery(
 ) -> DeliveryRun:
     """Queue the planned run, for `carry_out`. One that halted and has mailboxes of it is given up for it.
 
+    Where it starts by itself none is given up: what halted waits for a person.
     Raises: DeliveryBlocked, where writing is not allowed, another run has one of its mailboxes, or it has started.
     """
     _refuse_unwritable(run)
     try:
         with transaction.atomic():
             _lock_domain(run)
-            give_up(list(_list_halted(run)), f"Given up for {run.job_label}.")
+            if actor != AUTOMATIC:
+                give_up(list(_list_halted(run)), f"Given up for {run.job_label}.")
             _queue(
                 run,
                 [DeliveryRunState.PLANNED],

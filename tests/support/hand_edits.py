@@ -13,9 +13,9 @@ from signatures.tasks import follow_sync
 MINE = "<p>My own words</p>"
 
 
-def sync_mailboxes(connection: Connection) -> None:
+def sync_mailboxes(connection: Connection, kind: SyncKind = SyncKind.MAILBOXES) -> None:
     """Read every mailbox once, and do all that follows a sync."""
-    run = runs.carry_out(runs.request_sync(connection, kind=SyncKind.MAILBOXES, actor="test").pk)
+    run = runs.carry_out(runs.request_sync(connection, kind=kind, actor="test").pk)
     follow_sync(run_id=run.pk)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db.models import Count
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -15,7 +16,7 @@ from portal.models import Domain
 from signatures.delivery import automatic
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, start_restore
-from signatures.delivery.runs import start_delivery
+from signatures.delivery.runs import give_up, start_delivery
 from signatures.models import (
     DeliveryRun,
     DeliveryRunState,
@@ -176,26 +177,39 @@ def test_nothing_is_delivered_automatically_where_it_is_switched_off(sandbox, re
     assert get_writes(sandbox) == []
 
 
-def test_what_changed_while_another_delivery_ran_is_delivered_after_the_next_sync(
-    sandbox, ready, deliver, domain
+@pytest.mark.parametrize("state", [DeliveryRunState.WAITING, DeliveryRunState.HALTED])
+def test_new_values_wait_for_an_open_run_of_the_same_mailboxes_and_for_no_other(
+    sandbox, ready, deliver, domain, state
 ):
-    first = deliver()
+    deliver()
     read_and_follow(ready)
-    mailbox_id = first.deliveries.filter(state="delivered").first().mailbox_remote_id
-    owner = sandbox.directory.mailboxes[int(mailbox_id)].user_id
-    blocking = DeliveryRun.objects.create(
-        domain=domain, connection=ready, state=DeliveryRunState.WAITING, started_by_label="test",
-        resume_at=timezone.now() + timedelta(hours=1),
-    )  # fmt: skip
-    sandbox.directory.set_title(owner, "Chief Lamplighter")
+    delivered = Sender.objects.filter(mailbox_states__status="up_to_date").select_related("person")
+    boxes = delivered.annotate(boxes=Count("mailbox_states"))
+    held, free = boxes.filter(boxes=2).order_by("pk")[0], boxes.filter(boxes=1).order_by("pk")[0]
+    DeliverySettings.objects.create(domain=domain, automatic_cap_percent=100)
+    Domain.objects.filter(pk=domain.pk).update(automatic_delivery=False)
+    for sender in (held, free):
+        sandbox.directory.set_title(int(sender.person.remote_id), "Chief Lamplighter")
     read_and_follow(ready)
-    blocked = get_held(sandbox)[mailbox_id]
-    blocking.delete()
+    mine, second = (str(box.id) for box in sandbox.directory.mailboxes_of(int(held.person.remote_id)))
+    (theirs,) = (str(box.id) for box in sandbox.directory.mailboxes_of(int(free.person.remote_id)))
+    open_run = start_delivery(plan_delivery(domain, actor="test", mailbox_ids=[mine]), actor="test")
+    DeliveryRun.objects.filter(pk=open_run.pk).update(
+        state=state, resume_at=timezone.now() + timedelta(hours=1)
+    )
+    Domain.objects.filter(pk=domain.pk).update(automatic_delivery=True)
+    sandbox.requests.clear()
 
     read_and_follow(ready)
+    beside = get_writes(sandbox)
+    open_run.refresh_from_db()
+    still_open = open_run.state
+    give_up([open_run.pk], "Over.")
+    read_and_follow(ready)
 
-    assert "Chief Lamplighter" not in blocked
-    assert "Chief Lamplighter" in get_held(sandbox)[mailbox_id]
+    assert still_open == state
+    assert sorted(beside) == sorted([second, theirs])
+    assert sorted(get_writes(sandbox)) == sorted([mine, second, theirs])
 
 
 def test_sync_whose_task_was_lost_is_made_up_for_by_the_next(sandbox, ready):

@@ -16,11 +16,14 @@ from signatures.delivery.deliver import carry_out
 from signatures.delivery.digest import digest
 from signatures.delivery.drift_policy import follow_policies
 from signatures.delivery.left_alone import leave_alone
+from signatures.delivery.planning import plan_delivery
+from signatures.delivery.runs import start_delivery
 from signatures.delivery.status import refresh_states
 from signatures.models import (
     AUTOMATIC,
     Brand,
     DeliveryRun,
+    DeliveryRunState,
     DeliverySettings,
     Group,
     LeftAlone,
@@ -103,6 +106,24 @@ def test_replace_writes_ours_after_the_grace_period_to_exactly_these_mailboxes(s
     assert (run.started_by_label, run.overwrites_edits, get_delivered(run)) == (AUTOMATIC, True, {mine})
     assert (get_state(mine).status, get_state(theirs).status) == ("up_to_date", "edited")
     assert get_held(sandbox)[theirs] == MINE
+
+
+def test_an_edit_that_an_open_run_holds_is_left_to_it_and_others_are_replaced(sandbox, ready, boxes, domain):
+    mine, theirs = boxes
+    for mailbox_id in boxes:
+        set_policy(mailbox_id, "replace", hours=0)
+    DeliverySettings.objects.create(domain=domain, automatic_cap_percent=100)
+    plan = plan_delivery(domain, actor="test", overwrite_edits=True, mailbox_ids=[mine])
+    run = start_delivery(plan, actor="test")
+    DeliveryRun.objects.filter(pk=run.pk).update(state=DeliveryRunState.HALTED)
+    pass_hours(1)
+
+    sweep()
+    sweep()
+
+    run.refresh_from_db()
+    assert get_writes(sandbox) == [theirs]
+    assert (run.state, get_state(mine).status) == (DeliveryRunState.HALTED, "edited")
 
 
 def test_an_edit_kept_until_a_day_is_an_edit_again_on_that_day(sandbox, ready, boxes):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from integrations.models import SyncKind
+from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.deliver import carry_out
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.runs import give_up, start_delivery
 from signatures.delivery.stages import Rollout
-from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliverySettings, Group, Sender
 from tests.support.deliveries import get_delivered, get_held, get_writes
+from tests.support.hand_edits import sync_mailboxes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,6 +48,32 @@ def test_runs_of_two_groups_go_on_side_by_side_and_share_no_mailbox(sandbox, dom
     assert (done.state, get_delivered(done)) == (DeliveryRunState.COMPLETE, ours)
     first.refresh_from_db()
     assert (first.state, first.delivered) == (DeliveryRunState.WAITING, 1)
+
+
+def test_new_values_of_one_group_go_by_themselves_while_the_other_group_is_rolled_out(
+    sandbox, ready, domain, deliver, groups
+):
+    deliver()
+    DeliverySettings.objects.create(domain=domain, automatic_cap_percent=100)
+    Domain.objects.filter(pk=domain.pk).update(automatic_delivery=False)
+    people = Sender.objects.filter(group__in=groups, mailbox_states__status="up_to_date")
+    for remote_id in people.values_list("person__remote_id", flat=True).distinct():
+        sandbox.directory.set_title(int(remote_id), "Chief Lamplighter")
+    sync_mailboxes(ready, kind=SyncKind.CHANGES)
+    rollout = plan_delivery(domain, actor="test", group_ids=groups[:1])
+    theirs = list_planned(rollout)
+    start_delivery(rollout, actor="test", rollout=STAGED)
+    assert carry_out(rollout.pk).state == DeliveryRunState.WAITING
+    ours = list_planned(plan_delivery(domain, actor="test", group_ids=groups[1:]))
+    Domain.objects.filter(pk=domain.pk).update(automatic_delivery=True)
+    sandbox.requests.clear()
+
+    sync_mailboxes(ready, kind=SyncKind.CHANGES)
+
+    rollout.refresh_from_db()
+    assert theirs and ours
+    assert sorted(get_writes(sandbox)) == sorted(ours)
+    assert (rollout.state, rollout.delivered) == (DeliveryRunState.WAITING, 1)
 
 
 def test_plan_leaves_out_what_another_run_is_writing_and_says_which(sandbox, domain, groups):
