@@ -19,6 +19,7 @@ PLACED_UNDER = {
     "sign-in": "settings",
     "invitations": "members",
     "originals": "deliveries",
+    "delivery-settings": "settings",
     "edited": "drift",
     "signatures": "senders",
 }

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib import admin
-from django.db import transaction
 from django.http import HttpRequest
 
 from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyAdmin
-from integrations.ledger.record import record_act
 from portal.access import get_actor
+from signatures.delivery.settings import save_settings
 from signatures.forms.delivery_settings import DeliverySettingsForm
 from signatures.models import (
     DeliverySettings,
@@ -96,11 +95,18 @@ class LeftAloneAdmin(ReadOnlyAdmin):
     date_hierarchy = "decided_at"
 
 
+class DeliverySettingsOperatorForm(DeliverySettingsForm):
+    """The same settings, and of which domain."""
+
+    class Meta(DeliverySettingsForm.Meta):
+        fields = ["domain", *DeliverySettingsForm.Meta.fields]
+
+
 @admin.register(DeliverySettings)
 class DeliverySettingsAdmin(OperatorAdmin):
     """How a domain's signatures are delivered; a domain without a row has the defaults."""
 
-    form = DeliverySettingsForm
+    form = DeliverySettingsOperatorForm
     list_display = ["domain", "automatic_cap_percent", "refusal_limit", "drift_limit", "writes_per_hour"]
     list_filter = [DomainFilter]
     list_select_related = ["domain"]
@@ -109,15 +115,8 @@ class DeliverySettingsAdmin(OperatorAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: DeliverySettings | None = None) -> list[str]:
         return ["domain"] if obj else []
 
-    @transaction.atomic
     def save_model(
         self, request: HttpRequest, obj: DeliverySettings, form: forms.ModelForm, change: bool
     ) -> None:
-        super().save_model(request, obj, form, change)
-        if form.changed_data:
-            record_act(
-                "delivery settings changed",
-                domain=obj.domain,
-                actor_label=get_actor(request).email,
-                detail=", ".join(form.changed_data),
-            )
+        changed = form.changed_data if change else [*form.changed_data, "domain"]
+        save_settings(obj, changed, actor=get_actor(request).email)

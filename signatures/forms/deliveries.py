@@ -13,8 +13,7 @@ from portal.models import Domain
 from signatures.models import DeliveryState, Group, Sender
 
 from .choices import GroupsField
-
-MOST_STAGES = 8
+from .stages import LONGEST_PAUSE, MOST_REFUSALS, StagesField
 
 
 class DeliveryFilters(forms.Form):
@@ -74,39 +73,27 @@ class PlanForm(forms.Form):
 class RolloutForm(forms.Form):
     """How a planned delivery is rolled out."""
 
-    stages = forms.CharField(
-        label="Stages",
-        required=False,
-        max_length=80,
-        help_text="Mailboxes of each stage, such as 5, 50; everybody else follows. Empty: all at once.",
+    stages = StagesField(
+        help_text="Mailboxes of each stage, such as 5, 50; everybody else follows. Empty: all at once."
     )
     pause_minutes = forms.IntegerField(
         label="Pause between stages (minutes)",
         required=False,
         min_value=0,
-        max_value=10_080,
+        max_value=LONGEST_PAUSE,
         help_text="Empty: each stage waits for a person.",
     )
     refusal_limit = forms.IntegerField(
         label="Stop at refusals",
         required=False,
         min_value=0,
-        max_value=100_000,
+        max_value=MOST_REFUSALS,
         help_text="Per stage; 0 for never.",
     )
     drift_limit = forms.IntegerField(
         label="Stop at edited mailboxes",
         required=False,
         min_value=0,
-        max_value=100_000,
+        max_value=MOST_REFUSALS,
         help_text="Per stage, edited in Outreach meanwhile; 0 for never.",
     )
-
-    def clean_stages(self) -> tuple[int | None, ...]:
-        """Return the sizes; what is written after the last number stands for everybody else."""
-        words = [word for word in re.split(r"[,;\s]+", self.cleaned_data["stages"]) if word]
-        if not words:
-            return ()
-        if not all(word.isdecimal() and int(word) > 0 for word in words) or len(words) >= MOST_STAGES:
-            raise ValidationError(f"Enter up to {MOST_STAGES - 1} numbers, such as 5, 50.")
-        return (*map(int, words), None)

@@ -1,35 +1,38 @@
-"""Delivery settings form: how a domain's signatures are delivered, in words and numbers that people type."""
+"""Delivery settings forms: how signatures of a domain are delivered, and when new values of a group go."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator
 
-from signatures.models import DeliverySettings
+from signatures.models import AutomaticDelivery, DeliverySettings, Group
 from signatures.rendering.fields import FIELDS, Source
+
+from .stages import LONGEST_PAUSE, MOST_REFUSALS, StagesField, write_stages
+
+TIME = forms.TimeInput({"type": "time"}, "%H:%M")
+MOST = {"stage_pause_minutes": LONGEST_PAUSE, "refusal_limit": MOST_REFUSALS, "drift_limit": MOST_REFUSALS}
 
 
 class DeliverySettingsForm(forms.ModelForm):
-    """Stages as numbers, and fields by name, so that no page has to read JSON."""
+    """Every setting with a sentence that says what it does. The admin and the domain's page use the same."""
 
+    stages = StagesField(
+        help_text="Mailboxes of each stage, such as 5, 50; everybody else follows. Empty: all at once."
+    )
     live_fields = forms.MultipleChoiceField(
         label="Fields that go live by themselves",
         required=False,
         choices=[(one.name, one.label) for one in FIELDS if one.source in (Source.PORTAL, Source.OUTREACH)],
-        help_text="Values of these fields need no release, whoever types them.",
-    )
-    stages = forms.CharField(
-        required=False,
-        help_text="Mailboxes of each stage, such as 5, 50. Everybody left follows.",
+        widget=forms.CheckboxSelectMultiple({"class": "columns"}),
+        help_text="Values typed here for these fields need no approval, whoever types them.",
     )
 
     class Meta:
         model = DeliverySettings
         fields = [
-            "domain",
-            "live_fields",
-            "automatic_cap_percent",
             "stages",
             "stage_pause_minutes",
             "refusal_limit",
@@ -37,23 +40,52 @@ class DeliverySettingsForm(forms.ModelForm):
             "quiet_from",
             "quiet_until",
             "writes_per_hour",
+            "automatic_cap_percent",
+            "live_fields",
         ]
+        widgets = {"quiet_from": TIME, "quiet_until": TIME}
+        help_texts = {
+            "quiet_from": "From this time of day on nothing is written, in the domain’s time zone. "
+            "A delivery waits. Empty: no quiet hours.",
+            "quiet_until": "At this time of day writing goes on by itself.",
+            "writes_per_hour": "How many mailboxes all deliveries together write in an hour at most. "
+            "Empty: as Outreach allows.",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        sizes = [str(size) for size in self.instance.stages if size is not None]
-        self.initial["stages"] = ", ".join(sizes)
+        self.initial["stages"] = write_stages(self.instance.stages)
+        for name, most in MOST.items():
+            self.fields[name].validators.append(MaxValueValidator(most))
+            self.fields[name].widget.attrs["max"] = most
 
     def clean_stages(self) -> list[int | None]:
-        words = self.cleaned_data["stages"].replace(",", " ").split()
-        if not all(
-            word.isascii() and word.isdigit() and int(word[:9]) > 0 and len(word) < 8 for word in words
-        ):
-            raise forms.ValidationError("Enter numbers above 0, such as 5, 50.")
-        return [*map(int, words), None]
+        return list(self.cleaned_data["stages"]) or [None]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if (cleaned.get("quiet_from") is None) != (cleaned.get("quiet_until") is None):
+        begins, ends = cleaned.get("quiet_from"), cleaned.get("quiet_until")
+        if self.errors.keys() & {"quiet_from", "quiet_until"}:
+            return cleaned
+        if (begins is None) != (ends is None):
             self.add_error("quiet_until", "Enter both times of the quiet hours, or neither.")
+        elif begins is not None and begins == ends:
+            self.add_error("quiet_until", "Enter a time other than the one at which the quiet hours begin.")
+        return cleaned
+
+
+class AutomaticPolicyForm(forms.ModelForm):
+    """When new directory values reach one group's mailboxes."""
+
+    class Meta:
+        model = Group
+        fields = ["automatic", "automatic_at"]
+        widgets = {"automatic_at": TIME}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("automatic") != AutomaticDelivery.DAILY:
+            cleaned["automatic_at"] = None
+        elif cleaned.get("automatic_at") is None and "automatic_at" not in self.errors:
+            self.add_error("automatic_at", "Enter the time of day at which new values go.")
         return cleaned

@@ -88,6 +88,23 @@ def reorder_groups(domain: Domain, ordered_ids: Sequence[int], *, actor: str) ->
 
 
 @transaction.atomic
+def set_automatic_policy(group: Group, *, actor: str) -> None:
+    """When new directory values reach this group's mailboxes is as it says now; nothing is written by this."""
+    before = Group.objects.select_for_update().get(pk=group.pk)
+    if (before.automatic, before.automatic_at) == (group.automatic, group.automatic_at):
+        return
+    group.save(update_fields=["automatic", "automatic_at"])
+    at = f", {group.automatic_at:%H:%M}" if group.automatic_at else ""
+    record_act(
+        "automatic policy changed",
+        domain=group.domain,
+        actor_label=actor,
+        object_ref=group.name,
+        detail=f"{group.get_automatic_display()}{at}",
+    )
+
+
+@transaction.atomic
 def set_drift_policy(group: Group, *, actor: str) -> None:
     """What becomes of edits in Outreach in this group is as it says now; no edit is touched by this."""
     before = Group.objects.select_for_update().get(pk=group.pk)

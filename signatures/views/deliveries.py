@@ -30,6 +30,7 @@ from signatures.delivery.runs import get_disconnect_restore, resume_delivery, st
 from signatures.delivery.sides import find_sides
 from signatures.delivery.stages import Rollout, get_rollout
 from signatures.forms.deliveries import DeliveryFilters, PlanForm, RolloutForm
+from signatures.forms.stages import write_stages
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group, Sender, Snapshot, Template
 from signatures.releases.differences import mark_words
 from signatures.rendering.plaintext import plain_text
@@ -173,7 +174,7 @@ def _describe_plan(run: DeliveryRun) -> dict[str, Any]:
 def _fill_in(rollout: Rollout) -> RolloutForm:
     return RolloutForm(
         initial={
-            "stages": ", ".join(str(size) for size in rollout.sizes if size is not None),
+            "stages": write_stages(rollout.sizes),
             "pause_minutes": rollout.pause_minutes,
             "refusal_limit": rollout.refusal_limit,
             "drift_limit": rollout.drift_limit,

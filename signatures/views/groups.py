@@ -10,13 +10,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
+from signatures.forms.delivery_settings import AutomaticPolicyForm
 from signatures.forms.drift import DriftPolicyForm
 from signatures.forms.senders import MoveForm
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import Group, MailboxState, Sender
 from signatures.releases.content import ORDER
 from signatures.releases.draft import note_edit
-from signatures.senders.groups import get_group_order, reorder_groups, set_drift_policy
+from signatures.senders.groups import get_group_order, reorder_groups, set_automatic_policy, set_drift_policy
 from signatures.senders.mailbox_status import count_statuses, get_fallback_template
 
 from .common import assign_from_form, get_page, get_situation, say_drafted
@@ -78,6 +79,7 @@ def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "is_changed": chosen != template,
         "previewed": chosen or (None if found.is_default else fallback),
         "previewed_as": members.filter(assignment=None).first(),
+        "automatic_form": AutomaticPolicyForm(instance=found),
         "policy_form": DriftPolicyForm(instance=found),
         "statuses": count_statuses(MailboxState.objects.filter(sender__in=members)),
     }
@@ -114,6 +116,21 @@ def group_template(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
     found = _get_group(domain, pk)
     assign_from_form(request, domain, name=f"“{found}”", inherited="its template", group=found)
     return redirect("signatures:group", domain.name, found.pk)
+
+
+@require(Permission.DELIVER)
+@require_POST
+def group_automatic(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """When new directory values reach a group's mailboxes is set; it acts with the next sync."""
+    found = _get_group(domain, pk)
+    form = AutomaticPolicyForm(request.POST, instance=found)
+    if form.is_valid():
+        set_automatic_policy(form.save(commit=False), actor=get_actor(request).email)
+        messages.success(request, f"Automatic delivery saved: {found.get_automatic_display().lower()}.")
+    else:
+        for problem in form.errors.values():
+            messages.error(request, f"{problem[0]} Nothing was saved.")
+    return redirect("signatures:group", domain.name, pk)
 
 
 @require(Permission.DELIVER)

@@ -62,6 +62,8 @@ ACTS = {
     f"{HOME}senders/<int:pk>/template/": "template assigned",
     f"{HOME}groups/<int:pk>/move/": "groups reordered",
     f"{HOME}groups/<int:pk>/template/": "template assigned",
+    f"{HOME}delivery-settings/": "delivery settings changed",
+    f"{HOME}groups/<int:pk>/automatic/": "automatic policy changed",
     f"{HOME}groups/<int:pk>/policy/": "drift policy changed",
     f"{HOME}edited/check/": "sync requested",
     f"{HOME}edited/decide/": "mailbox edit kept",

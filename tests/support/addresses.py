@@ -123,6 +123,13 @@ def get_body(address: str, house: House) -> dict[str, Any]:
         "/domains/<str:domain>/ledger/export/": {"format": "jsonl"},
         "/domains/<str:domain>/groups/<int:pk>/move/": {"position": 1},
         "/domains/<str:domain>/groups/<int:pk>/template/": {"template": house.template.pk},
+        "/domains/<str:domain>/delivery-settings/": {
+            "stages": "3, 30",
+            "refusal_limit": 1,
+            "drift_limit": 1,
+            "automatic_cap_percent": 20,
+        },
+        "/domains/<str:domain>/groups/<int:pk>/automatic/": {"automatic": "daily", "automatic_at": "06:30"},
         "/domains/<str:domain>/groups/<int:pk>/policy/": {"drift_policy": "ask", "drift_grace_hours": 2},
         "/domains/<str:domain>/edited/decide/": {
             "decision": "keep",

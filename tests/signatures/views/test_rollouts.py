@@ -112,7 +112,7 @@ def test_starting_takes_stages_pause_and_limits_from_the_form(sandbox, ready, do
     )
 
     run.refresh_from_db()
-    assert "Enter up to 7 numbers, such as 5, 50. Nothing was started." in bad
+    assert "Enter up to 7 numbers above 0, such as 5, 50. Nothing was started." in bad
     assert (run.state, run.stages, run.stage_pause_minutes) == ("queued", [2, 3, None], None)
     assert (run.refusal_limit, run.drift_limit) == (4, 5)
     assert sorted(set(run.deliveries.values_list("stage", flat=True))) == [1, 2, 3]
