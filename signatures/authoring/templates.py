@@ -49,7 +49,7 @@ def save_template(
         source=source,
         compiled_html=compiled.html,
         fields=list(compiled.fields),
-        warnings=[str(warning) for warning in compiled.warnings],
+        warnings=list(compiled.warnings),
         created_by=by,
         created_by_label=actor,
     )

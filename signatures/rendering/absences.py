@@ -10,6 +10,7 @@ from difflib import SequenceMatcher
 from signatures.rendering.context import build_context
 from signatures.rendering.errors import RenderRefused
 from signatures.rendering.fields import FIELD_BY_NAME, Source, sample_values
+from signatures.rendering.findings import Finding, TagPlaces, warn
 from signatures.rendering.labels import has_words
 from signatures.rendering.render import render_signature
 from signatures.rendering.template import CompiledTemplate
@@ -52,14 +53,15 @@ def describe_absences(
         yield _compare(name, full, _lines(template, {**known, name: None}), shown)
 
 
-def left_over_warnings(template: CompiledTemplate) -> Iterator[str]:
-    """Yield a sentence for words of which nobody but the author knows whether they go with a value."""
+def left_over_findings(template: CompiledTemplate, places: TagPlaces) -> Iterator[Finding]:
+    """Yield a warning for words of which nobody but the author knows whether they go with a value."""
     for absence in describe_absences(template):
         for words in absence.left:
-            yield (
-                f"Where {absence.field} is missing, “{words}” stays. If it is only a label, put both into "
-                f"{{% if {absence.field} %}} … {{% endif %}}."
-            )
+            yield warn(
+                "label-left",
+                f"Where {absence.field} is missing, “{words}” stays.",
+                f"If it is only a label, put both into {{% if {absence.field} %}} … {{% endif %}}.",
+            ).at(places.find_text(words))
 
 
 def _lines(template: CompiledTemplate, values: Mapping[str, str | None]) -> list[str]:

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 from liquid.ast import Node
 from liquid.builtin.expressions import FilteredExpression, Path
@@ -16,7 +17,7 @@ from liquid.exceptions import LiquidError
 from liquid.expression import Expression
 from liquid.template import BoundTemplate
 
-from signatures.rendering.absences import left_over_warnings
+from signatures.rendering.absences import left_over_findings
 from signatures.rendering.bounds import (
     MarkupBounds,
     read_liquid,
@@ -27,13 +28,14 @@ from signatures.rendering.bounds import (
 from signatures.rendering.errors import Locator, RenderRefused, TemplateError
 from signatures.rendering.fields import FIELD_BY_NAME, nearest_field, sample_values
 from signatures.rendering.filters import FILTER_ARGUMENTS, FILTERS, MAX_TRUNCATE
-from signatures.rendering.hidden import condition_warnings, drop_hidden
+from signatures.rendering.findings import Finding, TagPlaces, drop_repeated
+from signatures.rendering.hidden import condition_findings, drop_hidden
 from signatures.rendering.markup import Unclosed, read_pieces
 from signatures.rendering.render import render_signature
 from signatures.rendering.sanitize import inline_styles, sanitize_inlined, sanitize_template
 from signatures.rendering.template import CompiledTemplate
 
-from .lint import removal_warnings, result_warnings, style_warnings
+from .lint import removal_findings, result_findings, style_findings
 from .liquid import ALLOWED_TAGS, LIQUID, MarkedOutputNode
 from .nesting import require_whole_branches
 from .placeholders import LIQUID_PIECE, Slot, put_aside, put_back
@@ -71,14 +73,15 @@ def compile_template(source: str) -> CompiledTemplate:
     fields = tuple(dict.fromkeys(name for slot in slots for name in slot.fields))
     compiled = CompiledTemplate(put_back(html, markup, at).strip(), fields)
     _require_no_marks(compiled.html)
-    warnings = [
-        *removal_warnings(markup.html, markup.css),
-        *condition_warnings(source),
-        *hidden,
-        *style_warnings(draft),
-        *_try_out(compiled),
-    ]
-    return replace(compiled, warnings=tuple(dict.fromkeys(warnings)))
+    places = TagPlaces(source)
+    findings = chain(
+        removal_findings(markup.html, markup.css, places),
+        condition_findings(source),
+        hidden,
+        style_findings(draft),
+        _try_out(compiled, places),
+    )
+    return replace(compiled, findings=tuple(drop_repeated(findings)))
 
 
 def unify_line_ends(source: str) -> str:
@@ -92,8 +95,8 @@ def _require_no_marks(html: str) -> None:
         raise TemplateError(f"The character U+{ord(found[0]):04X} cannot be used in a template.")
 
 
-def _try_out(template: CompiledTemplate) -> list[str]:
-    """Return warnings from rendering with samples; raise TemplateError where it can never be sent."""
+def _try_out(template: CompiledTemplate, places: TagPlaces) -> Iterator[Finding]:
+    """Yield findings from rendering with samples; raise TemplateError where it can never be sent."""
     if not template.html:
         raise TemplateError("The template shows nothing. Write what a signature should hold.")
     try:
@@ -105,7 +108,8 @@ def _try_out(template: CompiledTemplate) -> list[str]:
     except RenderRefused as refusal:
         if refusal.code != "empty":
             raise TemplateError(refusal.message) from refusal
-    return [*result_warnings(full.html, full.byte_count), *left_over_warnings(template)]
+    yield from result_findings(full.html, full.byte_count, places)
+    yield from left_over_findings(template, places)
 
 
 def _without_comments(source: str, at: Locator) -> str:

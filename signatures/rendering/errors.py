@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
+from functools import cached_property
+
+_LINE_END = re.compile("\n")
+
 
 class TemplateError(Exception):
     """A template cannot be saved as it is written; `line` and `column` count from 1."""
@@ -27,12 +33,21 @@ class RenderRefused(Exception):
 
 
 class Locator:
-    """Says where a position in the source is, for error messages."""
+    """Says where a position in the source is."""
 
     def __init__(self, source: str) -> None:
         self._source = source
 
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(found.end() for found in _LINE_END.finditer(self._source))]
+
+    def place(self, position: int) -> tuple[int, int]:
+        """Return (line, column) of `position`, both from 1."""
+        position = max(0, min(position, len(self._source)))
+        line = bisect_right(self._line_starts, position)
+        return line, position - self._line_starts[line - 1] + 1
+
     def error(self, message: str, position: int) -> TemplateError:
         """Return a TemplateError pointing at `position`."""
-        before = self._source[: max(0, position)]
-        return TemplateError(message, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+        return TemplateError(message, *self.place(position))

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from html import unescape
 
+from signatures.rendering.errors import Locator
+from signatures.rendering.findings import Finding, warn
 from signatures.rendering.styles import hides
 from signatures.rendering.tree import VOID_TAGS
 
@@ -26,26 +28,29 @@ _CONDITION = re.compile(
 )
 
 
-def condition_warnings(source: str) -> Iterator[str]:
-    """Yield a sentence for each kind of conditional comment in `source`."""
-    for found in dict.fromkeys(
-        found.group("dashes", "words", "shown") for found in _CONDITION.finditer(source)
-    ):
-        dashes, words, shown = found
+def condition_findings(source: str) -> Iterator[Finding]:
+    """Yield a warning for each conditional comment in `source`."""
+    at = Locator(source)
+    for found in _CONDITION.finditer(source):
+        dashes, words, shown = found.group("dashes", "words", "shown")
         written = f"<!{dashes or ''}[if{words}]>"
         if dashes and not shown:
-            yield f"What stands between {written} and <![endif]--> was left out: conditional comments are not kept."
+            hidden = f"What stands between {written} and <![endif]-->"
+            sentence = f"{hidden} was left out: conditional comments are not kept."
         else:
-            yield f"The condition {written} was left out: what stands in it is shown in every mail client."
+            sentence = (
+                f"The condition {written} was left out: what stands in it is shown in every mail client."
+            )
+        yield warn("condition-removed", sentence).at(at.place(found.start()))
 
 
-def drop_hidden(html: str) -> tuple[str, list[str]]:
-    """Return `html` without the elements that its styles hide, and a sentence for each.
+def drop_hidden(html: str) -> tuple[str, list[Finding]]:
+    """Return `html` without the elements that its styles hide, and a warning for each.
 
     html: what a serializer wrote, styles inline, Liquid put aside. Conditions stay, empty.
     """
     kept: list[str] = []
-    sentences: list[str] = []
+    findings: list[Finding] = []
     words: list[str] = []
     depth = 0
     for piece in _PIECES.split(html):
@@ -58,15 +63,15 @@ def drop_hidden(html: str) -> tuple[str, list[str]]:
             if tag["name"] not in VOID_TAGS:
                 depth += -1 if tag["end"] else 1
             if depth == 0:
-                sentences.append(_say_hidden(tag["name"], "".join(words)))
+                findings.append(_warn_hidden(tag["name"], "".join(words)))
                 words = []
-    return "".join(kept), sentences
+    return "".join(kept), findings
 
 
-def _say_hidden(name: str, words: str) -> str:
+def _warn_hidden(name: str, words: str) -> Finding:
     text = " ".join(unescape(_SLOT.sub("…", words)).split())
     what = f"The hidden text “{text[:60]}”" if text else f"A hidden <{name}>"
-    return f"{what} was left out: a signature shows all that it holds."
+    return warn("hidden-removed", f"{what} was left out: a signature shows all that it holds.")
 
 
 def _is_hidden(tag: str) -> bool:

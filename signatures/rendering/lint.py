@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from html import unescape
 
 from signatures.rendering.colours import contrast_ratio
 from signatures.rendering.conversions import convert_attribute
+from signatures.rendering.findings import Finding, TagPlaces, warn
 from signatures.rendering.markup import Kind, Piece, read_pieces
 from signatures.rendering.sanitize import ALLOWED_ATTRIBUTES, ALLOWED_TAGS, is_allowed_attribute
 from signatures.rendering.styles import hides, refused_declarations, refused_fonts, style_values
-from signatures.rendering.tree import Element, Text, read_tree
+from signatures.rendering.tree import Element, read_tree
 
 WARN_BYTES = 60_000
 # WCAG's figure for text on the ground the author sees; its figure for large text on the dark
@@ -28,25 +31,35 @@ _AT_RULE = re.compile(r"@[a-z-]+", re.IGNORECASE)
 _WHITES = frozenset({"#fff", "#ffffff", "white"})
 
 
-def removal_warnings(source: str, css: str) -> Iterator[str]:
-    """Yield a sentence for each tag, attribute, address and style that will be removed from `source`."""
-    sentences = (sentence for piece in read_pieces(source) for sentence in _removed_parts(piece))
-    yield from dict.fromkeys(sentences)
+def removal_findings(source: str, css: str, places: TagPlaces) -> Iterator[Finding]:
+    """Yield a warning for each tag, attribute, address and style that will be removed from `source`.
+
+    source: with its Liquid put aside. places: of the source as it was written.
+    """
+    tags = [piece for piece in read_pieces(source) if piece.kind is Kind.START]
+    totals = Counter(tag.name for tag in tags)
+    seen: Counter[str] = Counter()
+    for tag in tags:
+        place = places.find_tag(tag.name, seen[tag.name], totals[tag.name])
+        seen[tag.name] += 1
+        yield from (finding.at(place) for finding in _removed_parts(tag))
     for rule in dict.fromkeys(found.lower() for found in _AT_RULE.findall(css)):
-        yield f"The {rule} rule was left out: mail clients drop it, or it would fetch something."
+        sentence = f"The {rule} rule was left out: mail clients drop it, or it would fetch something."
+        yield warn("rule-removed", sentence).at(places.find_text(rule))
 
 
-def style_warnings(inlined: str) -> Iterator[str]:
-    """Yield a sentence for each declaration of a <style> block or attribute that will be removed."""
+def style_findings(inlined: str) -> Iterator[Finding]:
+    """Yield a warning for each declaration of a <style> block or attribute that will be removed."""
     for style in dict.fromkeys(re.findall(r' style="([^"]*)"', inlined)):
-        yield from _style_sentences(unescape(style))
+        yield from _refused_styles(unescape(style))
 
 
-def _style_sentences(style: str) -> Iterator[str]:
+def _refused_styles(style: str) -> Iterator[Finding]:
     for declaration in refused_declarations(style):
-        yield f"The style “{declaration[:80]}” is not allowed and was removed."
+        yield warn("style-removed", f"The style “{declaration[:80]}” is not allowed and was removed.")
     for font in refused_fonts(style):
-        yield f"The font {font[:80]} was left out of its list: mail clients do not agree on how to read its name."
+        sentence = f"The font {font[:80]} was left out of its list: mail clients do not agree on how to read its name."
+        yield warn("font-removed", sentence)
 
 
 def _refused_address(address: str) -> str:
@@ -61,91 +74,112 @@ def _refused_address(address: str) -> str:
     return f"The address “{address[:80]}” was removed: {reason}."
 
 
-def result_warnings(html: str, byte_count: int) -> Iterator[str]:
+def result_findings(html: str, byte_count: int, places: TagPlaces) -> Iterator[Finding]:
     """Yield what to mend in a signature rendered with sample values."""
     if byte_count > WARN_BYTES:
-        yield f"With sample values the signature is {byte_count:,} bytes; 65,535 is the limit."
+        yield warn("size", f"With sample values the signature is {byte_count:,} bytes; 65,535 is the limit.")
     root = read_tree(html)
+    reader = _Reader(places.find_elements(root))
     for node in root.walk():
         if isinstance(node, Element) and node.tag == "img":
-            yield from _picture_warnings(node)
-    yield from dict.fromkeys(_contrast_warnings(root, ink=None, ground=None))
-    yield from dict.fromkeys(_unseen_text_warnings(root, ink="", size=""))
+            yield from (finding.at(reader.places.get(node)) for finding in _picture_findings(node))
+    yield from reader.read(root, _Text())
 
 
-def _removed_parts(piece: Piece) -> Iterator[str]:
-    """Yield a sentence for each part of a tag that the sanitizer will not keep."""
+def _removed_parts(piece: Piece) -> Iterator[Finding]:
+    """Yield a warning for each part of a tag that the sanitizer will not keep."""
     tag = piece.name
-    if piece.kind is not Kind.START:
-        return
     if tag not in ALLOWED_TAGS:
-        yield f"The tag <{tag[:40]}> is not allowed and was removed."
+        yield warn("tag-removed", f"The tag <{tag[:40]}> is not allowed and was removed.")
         return
     known = ALLOWED_ATTRIBUTES["*"] | ALLOWED_ATTRIBUTES.get(tag, frozenset()) | {"class", "id", "hidden"}
     for name, value in piece.get_attributes():
         if name == "style":
             # What hides is said of the whole element.
-            yield from () if hides(value) else _style_sentences(value)
+            yield from () if hides(value) else _refused_styles(value)
         elif name not in known:
-            yield f"The attribute {name[:40]} of <{tag}> is not allowed and was removed."
+            sentence = f"The attribute {name[:40]} of <{tag}> is not allowed and was removed."
+            yield warn("attribute-removed", sentence)
         elif name in ("class", "id", "hidden") or is_allowed_attribute(name, convert_attribute(name, value)):
             continue
         elif name in ("href", "src"):
-            yield _refused_address(value)
+            yield warn("address-removed", _refused_address(value))
         else:
-            yield f"The value of {name} in <{tag}> is not allowed and was removed."
+            yield warn("value-removed", f"The value of {name} in <{tag}> is not allowed and was removed.")
 
 
-def _picture_warnings(picture: Element) -> Iterator[str]:
+def _picture_findings(picture: Element) -> Iterator[Finding]:
     name = unescape(picture.attributes.get("src", ""))[:80]
     if "alt" not in picture.attributes:
-        yield f"The picture {name} has no alt text; add alt='' if it is decoration."
+        yield warn("alt-missing", f"The picture {name} has no alt text.", "Add alt='' if it is decoration.")
     if "width" not in picture.attributes:
-        yield f"The picture {name} has no width attribute; Outlook shows it at its full size."
+        sentence = f"The picture {name} has no width attribute; Outlook shows it at its full size."
+        yield warn("width-missing", sentence)
 
 
-def _contrast_warnings(node: Element, ink: str | None, ground: str | None) -> Iterator[str]:
-    """Yield a sentence for text in `node` that is hard to read on light or dark ground."""
-    styles = style_values(unescape(node.attributes.get("style", "")))
-    ink = styles.get("color") or node.attributes.get("color") or ink
-    own_ground = styles.get("background-color") or styles.get("background") or node.attributes.get("bgcolor")
-    if own_ground and own_ground in _WHITES:
-        yield "A white background is a white box in dark mode; leave it out or use a padded off-white."
-    ground = own_ground or ground
-    for child in node.children:
-        if isinstance(child, Element):
-            yield from _contrast_warnings(child, ink, ground)
-        elif not child.is_blank:
-            yield from _text_warnings(child, ink, ground)
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """How the words at one place are written: their colour, what is behind them, their size, and from which line."""
+
+    ink: str | None = None
+    ground: str | None = None
+    size: str = ""
+    place: tuple[int, int] | None = None
 
 
-def _unseen_text_warnings(node: Element, ink: str, size: str) -> Iterator[str]:
-    """Yield a sentence for text in `node` of no size or of no colour."""
-    styles = style_values(unescape(node.attributes.get("style", "")))
-    ink = styles.get("color") or node.attributes.get("color") or ink
-    size = styles.get("font-size") or size
-    for child in node.children:
-        if isinstance(child, Element):
-            yield from _unseen_text_warnings(child, ink, size)
-        elif not child.is_blank and (_NO_SIZE.match(size) or _NO_COLOUR.fullmatch(ink)):
-            why = "has no size" if _NO_SIZE.match(size) else "has no colour"
-            yield f"“{unescape(child.content).strip()[:40]}” {why}, so nobody sees it; take it out."
+class _Reader:
+    """Reads a signature's words as they are written there, and finds those that are hard or impossible to read."""
+
+    def __init__(self, places: dict[Element, tuple[int, int]]) -> None:
+        self.places = places
+
+    def read(self, node: Element, around: _Text) -> Iterator[Finding]:
+        """Yield a warning for each text in `node` that cannot be read on light or dark ground."""
+        styles = style_values(unescape(node.attributes.get("style", "")))
+        ground = styles.get("background-color") or styles.get("background") or node.attributes.get("bgcolor")
+        here = _Text(
+            ink=styles.get("color") or node.attributes.get("color") or around.ink,
+            ground=ground or around.ground,
+            size=styles.get("font-size") or around.size,
+            place=self.places.get(node) or around.place,
+        )
+        if ground in _WHITES:
+            yield warn(
+                "white-background",
+                "A white background is a white box in dark mode.",
+                "Leave it out or use a padded off-white.",
+            ).at(here.place)
+        for child in node.children:
+            if isinstance(child, Element):
+                yield from self.read(child, here)
+            elif not child.is_blank:
+                words = f"“{unescape(child.content).strip()[:40]}”"
+                yield from (finding.at(here.place) for finding in _unreadable(words, here))
 
 
-def _text_warnings(text: Text, ink: str | None, ground: str | None) -> Iterator[str]:
-    words = f"“{unescape(text.content).strip()[:40]}”"
-    if ink in (None, "inherit") and ground not in (None, "transparent", "none"):
-        yield f"{words} has a background but no colour of its own; in dark mode it may vanish."
-    if ink is None or ink == "inherit":
+def _unreadable(words: str, text: _Text) -> Iterator[Finding]:
+    ink = text.ink
+    if _NO_SIZE.match(text.size):
+        yield warn("no-size", f"{words} has no size, so nobody sees it.", "Take it out.")
+    elif _NO_COLOUR.fullmatch(ink or ""):
+        yield warn("no-colour", f"{words} has no colour, so nobody sees it.", "Take it out.")
+    has_ground = text.ground not in (None, "transparent", "none")
+    if ink in (None, "inherit"):
+        if has_ground:
+            sentence = f"{words} has a background but no colour of its own; in dark mode it may vanish."
+            yield warn("colour-missing", sentence, "Give it a colour.")
         return
-    ink = _NAMED.get(ink, ink)
-    if ground in (None, "transparent", "none"):
-        light, dark = contrast_ratio(ink, LIGHT_GROUND), contrast_ratio(ink, DARK_GROUND)
-        if light is not None and light < MIN_CONTRAST:
-            yield f"{words} in {ink} is hard to read on white ({light:.1f} to 1, not {MIN_CONTRAST})."
-        if dark is not None and dark < MIN_CONTRAST_DARK:
-            yield f"{words} in {ink} is hard to read in dark mode ({dark:.1f} to 1, not {MIN_CONTRAST_DARK})."
-        return
-    ratio = contrast_ratio(ink, _NAMED.get(ground, ground)) if ground else None
-    if ratio is not None and ratio < MIN_CONTRAST:
-        yield f"{words} in {ink} is hard to read on {ground} ({ratio:.1f} to 1, not {MIN_CONTRAST})."
+    ink = _NAMED.get(ink or "", ink or "")
+    if has_ground:
+        ground = text.ground or ""
+        yield from _low_contrast(words, ink, _NAMED.get(ground, ground), f"on {ground}", MIN_CONTRAST)
+    else:
+        yield from _low_contrast(words, ink, LIGHT_GROUND, "on white", MIN_CONTRAST)
+        yield from _low_contrast(words, ink, DARK_GROUND, "in dark mode", MIN_CONTRAST_DARK)
+
+
+def _low_contrast(words: str, ink: str, ground: str, where: str, least: float) -> Iterator[Finding]:
+    ratio = contrast_ratio(ink, ground)
+    if ratio is not None and ratio < least:
+        code = "contrast-dark" if ground == DARK_GROUND else "contrast"
+        yield warn(code, f"{words} in {ink} is hard to read {where} ({ratio:.1f} to 1, not {least}).")

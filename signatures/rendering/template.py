@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from liquid.template import BoundTemplate
 
+from .findings import Finding, Severity
 from .liquid import LIQUID
 
 
@@ -17,12 +18,17 @@ class CompiledTemplate:
 
     html: Liquid in sanitized markup with inline styles; the text to store.
     fields: names of the merge fields it uses, in order of first use.
-    warnings: sentences for the author; nothing in them prevents use.
+    findings: what the author should know; nothing in them prevents use.
     """
 
     html: str
     fields: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The findings of which something is lost or hard to read, each as one text."""
+        return tuple(one.text for one in self.findings if one.severity is Severity.WARNING)
 
     @classmethod
     def from_stored(cls, html: str, fields: Iterable[str]) -> CompiledTemplate:

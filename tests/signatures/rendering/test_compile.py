@@ -129,7 +129,7 @@ def test_the_author_is_told_what_was_removed_and_what_is_hard_to_read():
         "The address “javascript:x()” was removed: addresses start with https://, links may also start "
         "with mailto: or tel:.",
         "The @import rule was left out: mail clients drop it, or it would fetch something.",
-        "The picture https://acme.example/a.png has no alt text; add alt='' if it is decoration.",
+        "The picture https://acme.example/a.png has no alt text. Add alt='' if it is decoration.",
         "The picture https://acme.example/a.png has no width attribute; Outlook shows it at its full size.",
         "“Words” in #eeeeee is hard to read on white (1.2 to 1, not 4.5).",
     )
@@ -166,7 +166,7 @@ def test_no_starter_gives_a_warning():
 )
 def test_text_that_nobody_sees_is_named(style, why):
     assert (
-        f"“Unseen” {why}, so nobody sees it; take it out."
+        f"“Unseen” {why}, so nobody sees it. Take it out."
         in compile_template(f'<p>Words</p><div style="{style}">Unseen</div>').warnings
     )
 

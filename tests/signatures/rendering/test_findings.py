@@ -1,0 +1,70 @@
+"""Findings: each names the line and column it is about, where the source tells."""
+
+from __future__ import annotations
+
+import pytest
+
+from signatures.rendering import TemplateError, compile_template
+from signatures.rendering.findings import Finding, Severity
+
+SOURCE = """\
+<table>
+<tr><td style="position: fixed">{{ sender.name }}</td></tr>
+{% if sender.title %}<tr><td>{{ sender.title }}</td></tr>{% endif %}
+<tr><td><img src="https://acme.example/{{ sender.email }}" width="20"></td></tr>
+<tr>
+  <td style="color: #eeeeee">Pale</td></tr>
+<!--[if mso]>Outlook<![endif]-->
+</table>
+<p>Call us: {{ sender.phone }}</p>"""
+
+
+def places(source: str) -> list[tuple[str, int | None, int | None]]:
+    return [(one.code, one.line, one.column) for one in compile_template(source).findings]
+
+
+def test_a_finding_says_where_in_the_source_it_is() -> None:
+    assert places(SOURCE) == [
+        ("style-removed", 2, 5),
+        ("condition-removed", 7, 1),
+        ("alt-missing", 4, 9),
+        ("contrast", 6, 3),
+    ]
+
+
+def test_a_place_holds_whatever_line_ends_a_browser_writes() -> None:
+    assert places(SOURCE.replace("\n", "\r\n")) == places(SOURCE)
+
+
+def test_a_place_that_is_not_sure_is_not_named() -> None:
+    hidden = '<img src="https://acme.example/0.png" alt="" width="1" hidden>'
+
+    found = compile_template(f'{hidden}<p>a</p>\n<img src="https://acme.example/a.png" width="1">').findings
+
+    # The first picture is taken out, so the second is not the second any more.
+    assert [(one.code, one.line) for one in found] == [("hidden-removed", None), ("alt-missing", None)]
+
+
+def test_a_label_that_would_stay_alone_is_found_in_the_source() -> None:
+    found = compile_template("<p>{{ sender.name }}</p>\n<p>Acme | {{ sender.mobile }}</p>").findings
+
+    assert [(one.code, one.line, one.column) for one in found] == [("label-left", 2, 4)]
+
+
+def test_the_same_sentence_is_said_once_where_it_is_first() -> None:
+    found = compile_template("<p>a</p>\n<blink>b</blink>\n<blink>c</blink>").findings
+
+    assert [(one.sentence, one.line) for one in found] == [
+        ("The tag <blink> is not allowed and was removed.", 2)
+    ]
+
+
+@pytest.mark.parametrize("source", ["<p>a</p>\n<p>{{ sender.nam }}</p>", "<p>a</p>\n{% for x %}"])
+def test_an_error_is_a_finding_at_its_place(source: str) -> None:
+    with pytest.raises(TemplateError) as raised:
+        compile_template(source)
+
+    found = Finding.from_error(raised.value)
+
+    assert (found.severity, found.sentence) == (Severity.ERROR, raised.value.message)
+    assert (found.line, found.column) == (raised.value.line, raised.value.column) != (1, 1)
