@@ -8,7 +8,16 @@ from signatures.delivery.after_sync import follow_mirror
 from signatures.delivery.automatic import plan_automatic_delivery
 
 from .analytics import aggregation, spool_import
-from .delivery import after_release, deliver, drift_policy, planning, restore, status_days, sweep
+from .delivery import (
+    after_release,
+    deliver,
+    drift_policy,
+    planning,
+    restore,
+    restore_plan,
+    status_days,
+    sweep,
+)
 from .delivery import retention as delivery_retention
 from .delivery.base import DeliveryBlocked
 from .models import DeliveryRun, Release
@@ -43,8 +52,9 @@ def publish_due_releases() -> None:
 
 
 def plan_delivery(*, run_id: int) -> None:
-    """Fill one opened plan."""
-    planning.fill_plan(run_id)
+    """Fill one opened plan, of a delivery or of a restore."""
+    for fill in (planning.fill_plan, restore_plan.fill_restore):  # each only its own kind
+        fill(run_id)
 
 
 def deliver_signatures(*, run_id: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -162,25 +162,31 @@ def open_plan(
 
 
 def fill_plan(run_id: int) -> DeliveryRun | None:
-    """Return the run, planned; None where somebody else plans it, or it was replaced meanwhile.
+    """Return the delivery, planned; None where somebody else plans it, or it was replaced meanwhile."""
+    return fill_opened(run_id, DeliveryRun.Kind.DELIVER, _plan_chunks)
+
+
+def fill_opened(
+    run_id: int, kind: DeliveryRun.Kind, plan: Callable[[DeliveryRun], Iterator[Plan]]
+) -> DeliveryRun | None:
+    """Return the opened run of this kind with the rows of `plan`, planned; None where it is not ours to fill.
 
     A plan whose process died is begun anew. The lease is renewed chunk by chunk.
     """
-    due = Q(state=DeliveryRunState.PLANNING, kind=DeliveryRun.Kind.DELIVER) & is_free()
+    due = Q(state=DeliveryRunState.PLANNING, kind=kind) & is_free()
     lease = Lease.take(DeliveryRun, run_id, due, lasts=PLAN_LEASE)
     if lease is None:
         return None
+    run = DeliveryRun.objects.select_related("domain", "connection__domain", "release").get(pk=run_id)
     with suppress(LeaseLost):
-        return _fill(run_id, lease)
+        return _fill(run, lease, plan(run))
     return None
 
 
-def _fill(run_id: int, lease: Lease) -> DeliveryRun:
-    run = DeliveryRun.objects.select_related("domain", "connection__domain", "release").get(pk=run_id)
+def _fill(run: DeliveryRun, lease: Lease, chunks: Iterator[Plan]) -> DeliveryRun:
     Delivery.objects.filter(run=run).delete()
-    follow_release(run.connection)
     counts: dict[str, Any] = dict.fromkeys(("planned", "refused", "unchanged", "left_out"), 0)
-    for plan in plan_chunks(run):
+    for plan in chunks:
         counts["planned"] += plan.planned
         counts["refused"] += len(plan.rows) - plan.planned
         counts["unchanged"] += plan.unchanged
@@ -253,12 +259,13 @@ def drop_run(run: DeliveryRun) -> None:
     run.delete()
 
 
-def plan_chunks(run: DeliveryRun) -> Iterator[Plan]:
+def _plan_chunks(run: DeliveryRun) -> Iterator[Plan]:
     """Yield the plan in chunks of at most 500 mailboxes that would change or cannot, from their stored status.
 
     It ends where as many mailboxes as the run's scope asks for are planned. Renders nothing that is rendered
     already, calls nobody.
     """
+    follow_release(run.connection)
     left = run.scope.get("first")
     for states in _list_states(run):
         for plan in _plan_states(run, states):

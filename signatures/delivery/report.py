@@ -77,7 +77,8 @@ def _describe_state(run: DeliveryRun) -> str:
     restoring = run.kind == DeliveryRun.Kind.RESTORE
     match run.state:
         case DeliveryRunState.PLANNING:
-            return "Comparing every signature with its mailbox. Nothing is written."
+            compared = "mailbox with what it goes back to" if restoring else "signature with its mailbox"
+            return f"Comparing every {compared}. Nothing is written."
         case DeliveryRunState.QUEUED:
             return f"{count_mailboxes(run.planned).capitalize()} wait for the worker."
         case DeliveryRunState.RUNNING:

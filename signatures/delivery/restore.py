@@ -69,7 +69,7 @@ def start_restore(connection: Connection, *, actor: str, only_sender: Sender | N
         return present
     if why_not:
         raise DeliveryBlocked(why_not)
-    # Half-made by a process of an earlier version that died; now a restore is made whole or not at all.
+    # Opened plans, and what a process of an earlier version left half-made.
     DeliveryRun.objects.filter(
         connection=connection, kind=DeliveryRun.Kind.RESTORE, state=DeliveryRunState.PLANNING
     ).delete()

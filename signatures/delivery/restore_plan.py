@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from integrations.connection.lifecycle import get_connection
 from integrations.models import Mailbox
@@ -30,12 +31,13 @@ from .digest import digest
 from .judgement import was_edited
 from .permission import say_why_unreadable
 from .placements import get_account_keys, get_placements
-from .planning import make_scope
+from .planning import Plan, fill_opened, make_scope
 from .restore_strategy import CONFLICT, GONE, NOT_EDITABLE, NOT_KEPT
 from .texts import EMPTY_SHA256, find_kept
 
 CHUNK = 200  # originals of up to 65 kB each
 ORIGINAL = ""  # as a target
+BEFORE = "before"  # in a scope: what each mailbox held before the run that it names
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Target:
         if self.delivery is not None:
             return {"delivery": self.delivery.pk}
         if self.before_run is not None:
-            return {"run": self.before_run.pk, "to": "before"}
+            return {"run": self.before_run.pk, "to": BEFORE}
         return {"to": self.at.isoformat()} if self.at is not None else {}
 
 
@@ -68,7 +70,35 @@ def plan_restore(
 ) -> DeliveryRun:
     """Return a planned restore, for `start_delivery`: a row for each mailbox that would change or cannot.
 
-    sender_ids, group_ids, of_run: only their mailboxes. Compares with the mirror. Raises: DeliveryBlocked.
+    Takes what `open_restore` does. Compares with the mirror. Raises: DeliveryBlocked.
+    """
+    run = open_restore(
+        domain,
+        target,
+        actor=actor,
+        by=by,
+        sender_ids=sender_ids,
+        group_ids=group_ids,
+        of_run=of_run,
+        overwrite_edits=overwrite_edits,
+    )
+    return fill_restore(run.pk) or run
+
+
+def open_restore(
+    domain: Domain,
+    target: Target,
+    *,
+    actor: str,
+    by: User | None = None,
+    sender_ids: Sequence[int] | None = None,
+    group_ids: Sequence[int] = (),
+    of_run: DeliveryRun | None = None,
+    overwrite_edits: bool = False,
+) -> DeliveryRun:
+    """Return a restore in state PLANNING, for `fill_restore`; it replaces the domain's earlier plans of restores.
+
+    sender_ids, group_ids, of_run: only their mailboxes. Raises: DeliveryBlocked.
     """
     connection = get_connection(domain)
     why_not = say_why_unreadable(connection)
@@ -79,26 +109,35 @@ def plan_restore(
         scope["run"] = of_run.pk
     with transaction.atomic():
         _drop_plans(domain)
-        run = DeliveryRun.objects.create(
+        return DeliveryRun.objects.create(
             domain=domain,
             connection=connection,
             kind=DeliveryRun.Kind.RESTORE,
-            state=DeliveryRunState.PLANNED,
+            state=DeliveryRunState.PLANNING,
+            queued_at=timezone.now(),
             started_by=by,
             started_by_label=actor,
             scope=scope,
             overwrites_edits=overwrite_edits,
         )
-        for snapshots in _list_snapshots(run):
-            _plan_chunk(run, snapshots, _find_targets(run, target, snapshots))
-        run.save(update_fields=["planned", "refused", "unchanged"])
-    return run
+
+
+def fill_restore(run_id: int) -> DeliveryRun | None:
+    """Return the restore, planned; None where somebody else plans it, or it was replaced meanwhile."""
+    return fill_opened(run_id, DeliveryRun.Kind.RESTORE, _plan_chunks)
+
+
+def _plan_chunks(run: DeliveryRun) -> Iterator[Plan]:
+    for snapshots in _list_snapshots(run):
+        yield _plan_mailboxes(run, snapshots, _find_targets(run, snapshots))
 
 
 def _drop_plans(domain: Domain) -> None:
     """Remove the domain's planned restores that nobody started."""
     plans = DeliveryRun.objects.filter(
-        domain=domain, kind=DeliveryRun.Kind.RESTORE, state=DeliveryRunState.PLANNED
+        domain=domain,
+        kind=DeliveryRun.Kind.RESTORE,
+        state__in=[DeliveryRunState.PLANNING, DeliveryRunState.PLANNED],
     )
     Delivery.objects.filter(run__in=plans).delete()
     plans.delete()
@@ -135,31 +174,30 @@ def _list_senders(run: DeliveryRun) -> QuerySet[Sender] | None:
     return senders.filter(group__in=run.scope["groups"]) if "groups" in run.scope else None
 
 
-def _find_targets(
-    run: DeliveryRun, target: Target, snapshots: Sequence[Snapshot]
-) -> dict[str, tuple[str, int | None]]:
+def _find_targets(run: DeliveryRun, snapshots: Sequence[Snapshot]) -> dict[str, tuple[str, int | None]]:
     """Return mailbox id -> digest and template version to go back to; of those without one, the original."""
     ids = [snapshot.mailbox_remote_id for snapshot in snapshots]
     done = Delivery.objects.filter(
         run__connection=run.connection, mailbox_remote_id__in=ids, state=DeliveryState.DELIVERED
     ).order_by("finished_at", "id")
-    if target.delivery is not None:
-        done = done.filter(pk=target.delivery.pk)
-    elif target.before_run is not None:
-        found = done.filter(run=target.before_run).values_list("mailbox_remote_id", "found_sha256")
+    scope = run.scope
+    if "delivery" in scope:
+        done = done.filter(pk=scope["delivery"])
+    elif scope.get("to") == BEFORE:
+        found = done.filter(run=scope["run"]).values_list("mailbox_remote_id", "found_sha256")
         return {mailbox_id: (sha256, None) for mailbox_id, sha256 in found if sha256}
-    elif target.at is not None:
-        done = done.filter(finished_at__lte=target.at)
+    elif "to" in scope:
+        done = done.filter(finished_at__lte=datetime.fromisoformat(scope["to"]))
     else:
         return {}
     rows = done.values_list("mailbox_remote_id", "rendered_sha256", "template_version")
     return {mailbox_id: (sha256, version_id) for mailbox_id, sha256, version_id in rows if sha256}
 
 
-def _plan_chunk(
+def _plan_mailboxes(
     run: DeliveryRun, snapshots: Sequence[Snapshot], targets: Mapping[str, tuple[str, int | None]]
-) -> None:
-    """Store a row for each of these mailboxes that does not hold its target, and count the rest."""
+) -> Plan:
+    """Return a row for each of these mailboxes that does not hold its target, and how many do."""
     connection, ids = run.connection, [snapshot.mailbox_remote_id for snapshot in snapshots]
     mailboxes = {
         box.remote_id: box for box in Mailbox.objects.filter(connection=connection, remote_id__in=ids)
@@ -172,18 +210,18 @@ def _plan_chunk(
     )
     placements = get_placements(connection, ids)
     kept = find_kept(run.domain_id, {sha256 for sha256, _ in targets.values()}) | {EMPTY_SHA256}
-    rows = []
+    plan = Plan()
     for snapshot in {each.mailbox_remote_id: each for each in snapshots}.values():
         mailbox_id, original = snapshot.mailbox_remote_id, digest(snapshot.original_html)
         sha256, version_id = targets.get(mailbox_id, (original, None))
         mailbox, placement = mailboxes.get(mailbox_id), placements.get(mailbox_id)
         if mailbox is not None and _get_held(mailbox, placement, snapshot) == sha256:
-            run.unchanged += 1
+            plan.unchanged += 1
             continue
         refusal = _say_why_not(run, mailbox, is_edited=mailbox is not None and was_edited(mailbox, placement))
         if sha256 != original and sha256 not in kept:
             refusal = NOT_KEPT
-        rows.append(
+        plan.rows.append(
             Delivery(
                 run=run,
                 mailbox_remote_id=mailbox_id,
@@ -197,9 +235,7 @@ def _plan_chunk(
                 reason=refusal.reason if refusal else "",
             )
         )
-    Delivery.objects.bulk_create(rows, batch_size=200)
-    run.planned += sum(row.state == DeliveryState.PLANNED for row in rows)
-    run.refused += sum(row.state == DeliveryState.REFUSED for row in rows)
+    return plan
 
 
 def _get_held(mailbox: Mailbox, placement: Placement | None, snapshot: Snapshot) -> str:
@@ -225,7 +261,7 @@ def describe_target(run: DeliveryRun) -> str:
     scope = run.scope
     if "delivery" in scope:
         return "one earlier signature"
-    if scope.get("to") == "before":
+    if scope.get("to") == BEFORE:
         return f"what they held before delivery {scope['run']}"
     if "to" in scope:
         at = datetime.fromisoformat(scope["to"]).astimezone(ZoneInfo(run.domain.time_zone))

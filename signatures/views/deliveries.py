@@ -35,10 +35,9 @@ from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group, Se
 from signatures.releases.differences import mark_words
 from signatures.rendering.plaintext import plain_text
 
-from .common import get_delivery, get_page, get_situation
+from .common import fill_soon, get_delivery, get_page, get_situation
 
 MOST_SHOWN = 10  # runs under way, and plans, on the list's page
-PLANNED_AT_ONCE = 1_000  # senders; a larger plan is made in the background
 TASK = "signatures.tasks.deliver_signatures"
 
 
@@ -113,10 +112,7 @@ def _plan(request: HttpRequest, domain: Domain, scope: dict[str, Any], **overwri
     except DeliveryBlocked as blocked:
         messages.error(request, str(blocked))
         return redirect("signatures:deliveries", domain.name)
-    if Sender.objects.filter(domain=domain).count() <= PLANNED_AT_ONCE:
-        fill_plan(run.pk)
-    else:
-        enqueue("signatures.tasks.plan_delivery", run_id=run.pk)
+    fill_soon(run, fill_plan)
     return redirect("signatures:delivery_run", domain.name, run.pk)
 
 

@@ -37,9 +37,8 @@ from signatures.releases.publish import (
 )
 from signatures.releases.reach import count_reach, list_audiences
 
-from .common import get_page, get_situation, may
+from .common import fill_soon, get_page, get_situation, is_small, may
 
-DONE_AT_ONCE = 1_000  # senders; for more, statuses and the plan are made in the background
 RECENT_RELEASES = 5
 
 
@@ -139,8 +138,7 @@ def release_publish(request: HttpRequest, domain: Domain) -> HttpResponse:
 def _plan(request: HttpRequest, domain: Domain, release: Release) -> HttpResponse:
     """Lead to the plan of what a release that went live changes; it asks once more before it writes."""
     actor = get_actor(request)
-    is_small = Sender.objects.filter(domain=domain).count() <= DONE_AT_ONCE
-    if is_small:
+    if is_small(domain):
         follow(release)
     else:
         enqueue("signatures.tasks.follow_release", release_id=release.pk)
@@ -149,10 +147,7 @@ def _plan(request: HttpRequest, domain: Domain, release: Release) -> HttpRespons
     except DeliveryBlocked as blocked:
         messages.warning(request, f"{release} is live. No mailbox has it yet: {blocked}")
         return redirect("signatures:releases", domain.name)
-    if is_small:
-        fill_plan(run.pk)
-    else:
-        enqueue("signatures.tasks.plan_delivery", run_id=run.pk)
+    fill_soon(run, fill_plan)
     messages.success(request, f"{release} is live. No mailbox has it yet: review the plan, then start it.")
     return redirect("signatures:delivery_run", domain.name, run.pk)
 

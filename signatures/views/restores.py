@@ -13,11 +13,11 @@ from portal.access import Permission, get_actor, require
 from portal.models import Domain, User
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.permission import say_why_unreadable
-from signatures.delivery.restore_plan import Target, plan_restore
+from signatures.delivery.restore_plan import Target, fill_restore, open_restore
 from signatures.forms.restores import RestoreForm
 from signatures.models import Delivery, DeliveryRun
 
-from .common import get_situation
+from .common import fill_soon, get_situation
 
 
 @require(Permission.DELIVER)
@@ -50,7 +50,7 @@ def restore_plan(request: HttpRequest, domain: Domain) -> HttpResponse:
 def _plan(domain: Domain, form: RestoreForm, actor: User) -> DeliveryRun:
     asked = form.cleaned_data
     earlier: Delivery | None = asked["delivery"]
-    return plan_restore(
+    run = open_restore(
         domain,
         Target(at=form.moment, before_run=form.before_run, delivery=earlier),
         actor=actor.email,
@@ -60,3 +60,5 @@ def _plan(domain: Domain, form: RestoreForm, actor: User) -> DeliveryRun:
         of_run=None if earlier else asked["run"],
         overwrite_edits=asked["overwrite_edits"],
     )
+    fill_soon(run, fill_restore)
+    return run

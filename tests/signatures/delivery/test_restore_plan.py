@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from django_q.models import OrmQ
 
 from integrations.models import Connection
 from integrations.outreach.sandbox import Sandbox
@@ -28,7 +31,9 @@ from signatures.models import (
     Snapshot,
     Template,
 )
-from signatures.tasks import deliver_signatures
+from signatures.tasks import deliver_signatures, sweep_deliveries
+from signatures.tasks import plan_delivery as fill_opened_plan
+from signatures.views import common
 from tests.support.deliveries import get_held, get_writes, publish_drafts, read_directory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,6 +99,61 @@ def test_one_person_goes_back_to_an_earlier_delivery_and_nobody_else(sandbox, re
     )
     assert [each.mailbox_remote_id for each in LeftAlone.objects.all()] == [row.mailbox_remote_id]
     assert Snapshot.objects.get(mailbox_remote_id=row.mailbox_remote_id).restored_at is None
+
+
+def test_restore_of_a_large_domain_is_planned_in_the_background_and_its_page_becomes_the_plan(
+    sandbox, domain, twice, admin, monkeypatch
+):
+    monkeypatch.setattr(common, "AT_ONCE", 1)
+    first = DeliveryRun.objects.filter(domain=domain, kind="deliver").earliest("pk")
+    OrmQ.objects.all().delete()
+
+    asked = admin.post(
+        reverse("signatures:restore_plan", args=[domain.name]), {"run": first.pk, "to": "before"}
+    )
+
+    run = DeliveryRun.objects.get(kind="restore")
+    address = reverse("signatures:delivery_progress", args=[domain.name, run.pk])
+    opened, moving = admin.get(asked["Location"]).content.decode(), admin.get(address)
+    queued = [(row.task["func"], row.task["kwargs"]) for row in OrmQ.objects.all()]
+    assert (run.state, run.deliveries.count()) == ("planning", 0)
+    assert "Planning a restore" in opened
+    assert "Comparing every mailbox with what it goes back to. Nothing is written." in opened
+    assert f'hx-get="{address}"' in opened and "HX-Refresh" not in moving
+    assert queued == [("signatures.tasks.plan_delivery", {"run_id": run.pk})]
+
+    fill_opened_plan(run_id=run.pk)
+    fill_opened_plan(run_id=run.pk)
+
+    run.refresh_from_db()
+    planned = admin.get(asked["Location"]).content.decode()
+    assert admin.get(address)["HX-Refresh"] == "true"
+    assert (run.state, run.planned) == ("planned", len(get_changed(twice[2], twice[0])))
+    assert f"Restore {run.planned} mailboxes</button>" in planned
+    assert get_writes(sandbox) == []
+
+
+def test_opened_restore_whose_task_was_lost_is_planned_after_a_sweep_and_one_replaced_is_not(
+    domain, twice, admin, monkeypatch
+):
+    monkeypatch.setattr(common, "AT_ONCE", 1)
+    for _ in range(2):
+        admin.post(reverse("signatures:restore_plan", args=[domain.name]), {"to": "original"})
+    (run,) = DeliveryRun.objects.filter(kind="restore")
+    DeliveryRun.objects.filter(pk=run.pk).update(queued_at=timezone.now() - timedelta(minutes=1))
+    OrmQ.objects.all().delete()
+
+    sweep_deliveries()
+
+    queued = [(row.task["func"], row.task["kwargs"]) for row in OrmQ.objects.all()]
+    assert queued == [("signatures.tasks.plan_delivery", {"run_id": run.pk})]
+    fill_opened_plan(run_id=run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.planned) == ("planned", len(get_changed(twice[2], twice[0])))
+
+
+def get_changed(held: dict[str, str], target: dict[str, str]) -> list[str]:
+    return [mailbox_id for mailbox_id, html in held.items() if target[mailbox_id] != html]
 
 
 def test_no_delivery_touches_what_was_restored(sandbox, ready, domain, twice, admin):
