@@ -8,17 +8,17 @@ from django.test import Client
 from portal.models import User
 from portal.worker.heartbeat import record_beat
 from tests.support.addresses import furnish_admin, make_clients
-from tests.support.furnished_domain import House, furnish, make_user
+from tests.support.furnished_domain import FurnishedDomain, furnish, make_user
 
 
 @pytest.fixture
-def house(db) -> House:
+def furnished(db) -> FurnishedDomain:
     return furnish("acme.example")
 
 
 @pytest.fixture
-def other_house(db) -> House:
-    """The bystander: nobody of the first house may learn that it exists."""
+def other_furnished(db) -> FurnishedDomain:
+    """The bystander: nobody of the first domain may learn that it exists."""
     return furnish("bystander.example")
 
 
@@ -39,7 +39,7 @@ def staff(client: Client, operator: User) -> Client:
 
 
 @pytest.fixture
-def clients(house: House, other_house: House) -> dict[str, Client]:
-    furnish_admin(house)
+def clients(furnished: FurnishedDomain, other_furnished: FurnishedDomain) -> dict[str, Client]:
+    furnish_admin(furnished)
     record_beat()
-    return make_clients(house, other_house)
+    return make_clients(furnished, other_furnished)

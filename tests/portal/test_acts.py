@@ -30,7 +30,7 @@ from signatures.releases.live import get_live
 from signatures.releases.publish import publish
 from tests.support.access_table import read_table
 from tests.support.addresses import get_body, get_path
-from tests.support.furnished_domain import House, make_user
+from tests.support.furnished_domain import FurnishedDomain, make_user
 from tests.support.saml_provider import Signer
 
 OWNER = "owner@people.example"
@@ -155,80 +155,80 @@ FIRST = {
 }
 
 
-def prepare(address: str, house: House) -> dict[str, Any]:
+def prepare(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
     """What the address changes is there to be changed; return its form."""
     if address in (f"{HOME}deliveries/<int:pk>/resume/", f"{HOME}deliveries/<int:pk>/stop/"):
-        house.delivery_run.state = DeliveryRunState.HALTED
-        house.delivery_run.queued_at = timezone.now()
-        house.delivery_run.save()
+        furnished.delivery_run.state = DeliveryRunState.HALTED
+        furnished.delivery_run.queued_at = timezone.now()
+        furnished.delivery_run.save()
     if address == f"{OUTREACH}disconnect/leave/":
-        DeliveryRun.objects.filter(pk=house.delivery_run.pk).update(
+        DeliveryRun.objects.filter(pk=furnished.delivery_run.pk).update(
             kind=DeliveryRun.Kind.RESTORE, state=DeliveryRunState.HALTED
         )
-        Connection.objects.filter(pk=house.connection.pk).update(
+        Connection.objects.filter(pk=furnished.connection.pk).update(
             state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING
         )
     if address == f"{HOME}groups/<int:pk>/move/":
-        Group.objects.filter(pk=house.group.pk).update(is_default=False)
-        Group.objects.create(domain=house.domain, name="Everybody else", is_default=True)
+        Group.objects.filter(pk=furnished.group.pk).update(is_default=False)
+        Group.objects.create(domain=furnished.domain, name="Everybody else", is_default=True)
     if address == f"{HOME}templates/<int:pk>/restore/":
         save_template(
-            house.domain,
-            template=house.template,
+            furnished.domain,
+            template=furnished.template,
             name="Second",
             source="<p>{{ sender.email }}</p>",
             actor="test",
         )
     if address == f"{HOME}templates/starters/":
         Assignment.objects.all().delete()
-        Template.objects.filter(domain=house.domain).update(current=None)
-        Template.objects.filter(domain=house.domain).delete()
+        Template.objects.filter(domain=furnished.domain).update(current=None)
+        Template.objects.filter(domain=furnished.domain).delete()
     if address == f"{CAMPAIGNS}<int:pk>/audience/":
-        house.campaign.audience = [{"attribute": "stage", "operator": "is", "values": ["7"]}]
-        house.campaign.save()
+        furnished.campaign.audience = [{"attribute": "stage", "operator": "is", "values": ["7"]}]
+        furnished.campaign.save()
     if address == f"{HOME}deliveries/<int:pk>/pause/":
-        DeliveryRun.objects.filter(pk=house.delivery_run.pk).update(state=DeliveryRunState.QUEUED)
+        DeliveryRun.objects.filter(pk=furnished.delivery_run.pk).update(state=DeliveryRunState.QUEUED)
     if address == f"{HOME}deliveries/<int:pk>/retry/":
-        DeliveryRun.objects.filter(pk=house.delivery_run.pk).update(
-            state=DeliveryRunState.COMPLETE, release=get_live(house.domain), settled=1, failed=1
+        DeliveryRun.objects.filter(pk=furnished.delivery_run.pk).update(
+            state=DeliveryRunState.COMPLETE, release=get_live(furnished.domain), settled=1, failed=1
         )
-        house.delivery_run.deliveries.update(state=DeliveryState.FAILED, finished_at=timezone.now())
+        furnished.delivery_run.deliveries.update(state=DeliveryState.FAILED, finished_at=timezone.now())
     if address in (f"{HOME}releases/<int:number>/now/", f"{HOME}releases/<int:number>/cancel/"):
-        Release.objects.filter(pk=house.release.pk).update(state=ReleaseState.SCHEDULED)
+        Release.objects.filter(pk=furnished.release.pk).update(state=ReleaseState.SCHEDULED)
     if address == f"{HOME}releases/<int:number>/again/":
-        Template.objects.filter(pk=house.template.pk).update(archived_at=timezone.now())
-        publish(house.domain, actor="test")
+        Template.objects.filter(pk=furnished.template.pk).update(archived_at=timezone.now())
+        publish(furnished.domain, actor="test")
     if address == f"{HOME}templates/<int:pk>/groups/":
-        Assignment.objects.filter(group=house.group).delete()
-        return {"groups": [house.group.pk]}
+        Assignment.objects.filter(group=furnished.group).delete()
+        return {"groups": [furnished.group.pk]}
     if address == f"{MANAGE}sign-in/saml/":
         return BODIES[address] | {"saml_certificates": Signer().pem}
     if address == f"{MANAGE}sign-in/remove/":
-        IdentityProvider.objects.create(domain=house.domain, issuer="https://login.acme.example")
+        IdentityProvider.objects.create(domain=furnished.domain, issuer="https://login.acme.example")
     if address == f"{HOME}senders/<int:pk>/template/":
-        return {"template": house.template.pk}
-    return BODIES.get(address) or get_body(address, house)
+        return {"template": furnished.template.pk}
+    return BODIES.get(address) or get_body(address, furnished)
 
 
 @pytest.fixture
-def owner(house: House, monkeypatch: pytest.MonkeyPatch) -> Client:
+def owner(furnished: FurnishedDomain, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setattr("portal.sso.forms.read_configuration", lambda issuer: None)  # no provider is called
     client = Client()
     user = make_user(OWNER)
-    Membership.objects.create(domain=house.domain, user=user, role=Role.OWNER)
+    Membership.objects.create(domain=furnished.domain, user=user, role=Role.OWNER)
     client.force_login(user)
     record_beat()
     return client
 
 
-def send(client: Client, address: str, house: House) -> set[tuple[str, str, int | None]]:
+def send(client: Client, address: str, furnished: FurnishedDomain) -> set[tuple[str, str, int | None]]:
     """Send the address's form and leave the rows as they were; (act, who, domain) of what it wrote."""
     with transaction.atomic():
         if address in FIRST:
-            client.post(get_path(FIRST[address], house), prepare(FIRST[address], house))
-        body = prepare(address, house)
+            client.post(get_path(FIRST[address], furnished), prepare(FIRST[address], furnished))
+        body = prepare(address, furnished)
         last = LedgerEntry.objects.order_by("-id").values_list("id", flat=True).first() or 0
-        response = client.post(get_path(address, house), body)
+        response = client.post(get_path(address, furnished), body)
         response.close()
         acts = LedgerEntry.objects.filter(pk__gt=last).exclude(action="call")
         found = {(act.action, act.actor_label, act.domain_id) for act in acts}
@@ -242,21 +242,21 @@ def test_i12_every_form_of_a_domain_is_in_the_list():
     assert sorted(form for form in forms if form.startswith((HOME, MANAGE))) == sorted(ACTS | WITHOUT)
 
 
-def test_i12_every_change_is_an_act_in_the_ledger_of_this_domain_alone(house, other_house, owner):
+def test_i12_every_change_is_an_act_in_the_ledger_of_this_domain_alone(furnished, other_furnished, owner):
     wrong = {}
     for address, act in ACTS.items():
-        found = send(owner, address, house)
+        found = send(owner, address, furnished)
         if act not in {action for action, _, _ in found} or {who[1:] for who in found} != {
-            (OWNER, house.domain.pk)
+            (OWNER, furnished.domain.pk)
         }:
             wrong[address] = found
 
     assert wrong == {}
 
 
-def test_i12_taking_the_originals_away_is_an_act(house, owner):
-    response = owner.get(get_path(f"{HOME}originals/", house))
+def test_i12_taking_the_originals_away_is_an_act(furnished, owner):
+    response = owner.get(get_path(f"{HOME}originals/", furnished))
 
     response.close()
-    act = LedgerEntry.objects.get(domain=house.domain, action="originals downloaded")
+    act = LedgerEntry.objects.get(domain=furnished.domain, action="originals downloaded")
     assert (response.status_code, act.actor_label) == (200, OWNER)

@@ -15,7 +15,7 @@ from django.test import Client
 
 from tests.support.access_table import read_table
 from tests.support.addresses import ask, furnish_admin, get_body, get_path, make_clients
-from tests.support.furnished_domain import House
+from tests.support.furnished_domain import FurnishedDomain
 from tests.support.installation import wait_until
 from tests.support.portal_process import OWNER, PASSWORD, find_free_port, running_portal
 
@@ -24,9 +24,9 @@ FRAMES = ("/frame/", "/senders/<int:pk>/preview/", "/templates/preview/", "/temp
 
 
 @pytest.fixture
-def visitors(house: House, other_house: House) -> dict[str, Client]:
-    furnish_admin(house)
-    return make_clients(house, other_house)
+def visitors(furnished: FurnishedDomain, other_furnished: FurnishedDomain) -> dict[str, Client]:
+    furnish_admin(furnished)
+    return make_clients(furnished, other_furnished)
 
 
 def list_faults(headers: Any, *, is_frame: bool = False) -> list[str]:
@@ -54,14 +54,16 @@ def list_faults(headers: Any, *, is_frame: bool = False) -> list[str]:
     return faults
 
 
-def test_a7_every_address_answers_with_the_strict_headers(house, visitors):
+def test_a7_every_address_answers_with_the_strict_headers(furnished, visitors):
     lacking: dict[str, list[str]] = {}
     for row in read_table():
         if row.is_repeated or row.address in ("/healthz", "/readyz"):
             continue
         who = "superuser" if row.address.startswith("/admin/") else "owner of A"
         for client in (visitors[who], visitors["anonymous"]):
-            response = ask(client, row.method, get_path(row.address, house), get_body(row.address, house))
+            response = ask(
+                client, row.method, get_path(row.address, furnished), get_body(row.address, furnished)
+            )
             is_frame = row.address.endswith(FRAMES) and response.status_code == 200
             if faults := list_faults(response.headers, is_frame=is_frame):
                 lacking[str(row)] = faults
@@ -100,7 +102,7 @@ def test_a7_a_host_that_is_not_ours_and_a_fault_of_ours_have_them_too(client, ow
     assert b"canary" not in fault.content and b"Traceback" not in fault.content
 
 
-def test_a7_a_form_that_is_refused_has_them_too(house, visitors):
+def test_a7_a_form_that_is_refused_has_them_too(furnished, visitors):
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = visitors["owner of A"].cookies
 

@@ -13,7 +13,7 @@ from django.test import Client
 
 from tests.support.access_table import Row, read_table
 from tests.support.addresses import MISSING, ask, get_body, get_path
-from tests.support.furnished_domain import House
+from tests.support.furnished_domain import FurnishedDomain
 
 ROWS = [row for row in read_table() if not row.is_repeated]
 ADMIN_LIST = Row("/admin/", "GET", (), is_repeated=False)
@@ -45,11 +45,11 @@ def encode(values: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_an_odd_id_in_an_address_is_an_object_that_is_not_there(odd, house: House, clients):
+def test_an_odd_id_in_an_address_is_an_object_that_is_not_there(odd, furnished: FurnishedDomain, clients):
     value = quote(ODD[odd], errors="surrogatepass")
     errors = []
     for row in ROWS:
-        path = get_path(row.address, house, missing=True)
+        path = get_path(row.address, furnished, missing=True)
         if MISSING in path:
             errors += get_errors(row, get_asker(row, clients), path.replace(MISSING, value))
 
@@ -57,10 +57,12 @@ def test_an_odd_id_in_an_address_is_an_object_that_is_not_there(odd, house: Hous
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_odd_parameters_of_a_page_are_passed_over_or_refused_in_words(odd, house: House, clients):
+def test_odd_parameters_of_a_page_are_passed_over_or_refused_in_words(
+    odd, furnished: FurnishedDomain, clients
+):
     errors = []
     for row in (row for row in ROWS if row.method == "GET"):
-        client, path = get_asker(row, clients), get_path(row.address, house)
+        client, path = get_asker(row, clients), get_path(row.address, furnished)
         page = ask(client, "GET", path)
         if page.status_code != 200 or "html" not in page.headers.get("Content-Type", ""):
             continue
@@ -73,7 +75,7 @@ def test_odd_parameters_of_a_page_are_passed_over_or_refused_in_words(odd, house
 
 
 @pytest.mark.parametrize("year", ["9" * 30, "0", "-1", "x", "99999"])
-def test_a_year_that_no_calendar_has_shows_the_whole_list(year, house: House, clients):
+def test_a_year_that_no_calendar_has_shows_the_whole_list(year, furnished: FurnishedDomain, clients):
     asked, errors = 0, []
     for model, page in admin.site._registry.items():
         if page.date_hierarchy:
@@ -88,13 +90,13 @@ def test_a_year_that_no_calendar_has_shows_the_whole_list(year, house: House, cl
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_a_form_of_odd_values_is_refused_in_words(odd, house: House, clients):
+def test_a_form_of_odd_values_is_refused_in_words(odd, furnished: FurnishedDomain, clients):
     errors = []
     for row in (row for row in ROWS if row.method == "POST"):
         client, path, body = (
             get_asker(row, clients),
-            get_path(row.address, house),
-            get_body(row.address, house),
+            get_path(row.address, furnished),
+            get_body(row.address, furnished),
         )
         errors += get_errors(row, client, path, dict.fromkeys((*body, "groups", "pk"), sendable(ODD[odd])))
 
@@ -102,13 +104,13 @@ def test_a_form_of_odd_values_is_refused_in_words(odd, house: House, clients):
 
 
 @pytest.mark.parametrize("odd", ["number beyond every column", "digits of another script"])
-def test_one_odd_value_in_a_good_form_is_refused_in_words(odd, house: House, clients):
+def test_one_odd_value_in_a_good_form_is_refused_in_words(odd, furnished: FurnishedDomain, clients):
     errors = []
     for row in (row for row in ROWS if row.method == "POST" and not row.address.startswith("/admin/")):
         client, path, body = (
             get_asker(row, clients),
-            get_path(row.address, house),
-            get_body(row.address, house),
+            get_path(row.address, furnished),
+            get_body(row.address, furnished),
         )
         for name in body:
             errors += get_errors(row, client, path, body | {name: ODD[odd]})

@@ -29,7 +29,7 @@ WHO = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What everybody gets at one address of house A. statuses: in the order of WHO."""
+    """What everybody gets at one address of domain A. statuses: in the order of WHO."""
 
     address: str
     method: str

@@ -45,7 +45,7 @@ from tests.support.furnished_domain import (
     CAMPAIGN,
     DRAFTED,
     LABEL,
-    House,
+    FurnishedDomain,
     make_list,
     make_user,
 )
@@ -55,7 +55,7 @@ from .access_table import ROLES, WHO
 MISSING = "987654321"
 
 
-# Which object of the furnished house an address names: the part before its id, and the house's field.
+# Which object of a furnished domain an address names: the part before its id, and the field.
 OBJECTS = {
     "members/<int:pk>": "membership",
     "invitations/<int:pk>": "invitation",
@@ -82,7 +82,7 @@ OBJECTS = {
 }
 
 
-# What stands for a part that names no object of a house.
+# What stands for a part that names no object of a domain.
 WORDS = {
     "scopes/<str:scope>": "scopes/users.all",
     "(?P<key>[-:\\w]+)": "none",
@@ -98,9 +98,9 @@ WORDS = {
 CAMPAIGNS = "/domains/<str:domain>/campaigns/"
 
 
-def get_body(address: str, house: House) -> dict[str, Any]:
+def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
     """Return a form that this address accepts."""
-    draft = f"values:{house.sender.pk}"
+    draft = f"values:{furnished.sender.pk}"
     bodies: dict[str, dict[str, Any]] = {
         "/domains/<str:domain>/releases/publish/": {
             "key": [draft],
@@ -112,7 +112,7 @@ def get_body(address: str, house: House) -> dict[str, Any]:
         "/manage/domains/<str:domain>/members/<int:pk>/": {"act": "role", "role": "auditor"},
         "/manage/domains/<str:domain>/integrations/outreach/disconnect/": {
             "restores": "0",
-            "confirmation": house.domain.name,
+            "confirmation": furnished.domain.name,
         },
         "/manage/domains/<str:domain>/integrations/outreach/disconnect/leave/": {"number": 1},
         "/manage/domains/<str:domain>/integrations/outreach/mode/": {"mode": "dry_run"},
@@ -122,7 +122,7 @@ def get_body(address: str, house: House) -> dict[str, Any]:
         "/domains/<str:domain>/syncs/now/": {"kind": "full"},
         "/domains/<str:domain>/ledger/export/": {"format": "jsonl"},
         "/domains/<str:domain>/groups/<int:pk>/move/": {"position": 1},
-        "/domains/<str:domain>/groups/<int:pk>/template/": {"template": house.template.pk},
+        "/domains/<str:domain>/groups/<int:pk>/template/": {"template": furnished.template.pk},
         "/domains/<str:domain>/delivery-settings/": {
             "stages": "3, 30",
             "refusal_limit": 1,
@@ -133,16 +133,16 @@ def get_body(address: str, house: House) -> dict[str, Any]:
         "/domains/<str:domain>/groups/<int:pk>/policy/": {"drift_policy": "ask", "drift_grace_hours": 2},
         "/domains/<str:domain>/edited/decide/": {
             "decision": "keep",
-            "mailbox": f"{house.edited.pk}:{house.edited.held_sha256}",
+            "mailbox": f"{furnished.edited.pk}:{furnished.edited.held_sha256}",
         },
-        "/domains/<str:domain>/edited/left-alone/end/": {"row": house.left_alone.pk},
+        "/domains/<str:domain>/edited/left-alone/end/": {"row": furnished.left_alone.pk},
         "/domains/<str:domain>/templates/new/": {"name": "Another", "source": "<p>{{ sender.name }}</p>"},
         "/domains/<str:domain>/templates/<int:pk>/save/": {
             "name": "Renamed",
             "source": "<p>{{ sender.name }} here</p>",
         },
-        "/domains/<str:domain>/templates/<int:pk>/restore/": {"number": 1, "version": house.version.pk},
-        "/domains/<str:domain>/templates/<int:pk>/groups/": {"groups": [house.group.pk]},
+        "/domains/<str:domain>/templates/<int:pk>/restore/": {"number": 1, "version": furnished.version.pk},
+        "/domains/<str:domain>/templates/<int:pk>/groups/": {"groups": [furnished.group.pk]},
         "/domains/<str:domain>/templates/trial/": {"source": "<p>{{ sender.name }}</p>"},
         "/domains/<str:domain>/campaigns/recipient/keys/": {"name": "Gateway"},
         "/domains/<str:domain>/campaigns/recipient/person/": {"address": "kim@partner.example"},
@@ -151,7 +151,7 @@ def get_body(address: str, house: House) -> dict[str, Any]:
         "/domains/<str:domain>/campaigns/recipient/variable/test/": {"variable": "{{email}}"},
         "/domains/<str:domain>/campaigns/recipient/variable/on/": {
             "variable": "{{email}}",
-            "typed": house.domain.name,
+            "typed": furnished.domain.name,
         },
         "/domains/<str:domain>/campaigns/recipient/retention/change/": {
             "decision_days": "20",
@@ -159,8 +159,8 @@ def get_body(address: str, house: House) -> dict[str, Any]:
         },
         f"{CAMPAIGNS}new/": CAMPAIGN,
         f"{CAMPAIGNS}<int:pk>/change/": CAMPAIGN,
-        f"{CAMPAIGNS}why/": {"sender": house.sender.email},
-        f"{CAMPAIGNS}<int:pk>/preview/": {"sender": house.sender.email},
+        f"{CAMPAIGNS}why/": {"sender": furnished.sender.email},
+        f"{CAMPAIGNS}<int:pk>/preview/": {"sender": furnished.sender.email},
         f"{CAMPAIGNS}place/": {"width": 480, "height": 120},
         f"{CAMPAIGNS}lists/": {"name": "Friends", "file": make_list()},
         f"{CAMPAIGNS}lists/<int:pk>/": {"name": "Friends", "file": make_list()},
@@ -175,14 +175,20 @@ def get_body(address: str, house: House) -> dict[str, Any]:
     return bodies.get(address, {})
 
 
-def get_query(address: str, house: House) -> str:
-    return f"?version={house.version.pk}" if address.endswith("templates/preview/") else ""
+def get_query(address: str, furnished: FurnishedDomain) -> str:
+    return f"?version={furnished.version.pk}" if address.endswith("templates/preview/") else ""
 
 
-def get_path(address: str, house: House, *, objects_of: House | None = None, missing: bool = False) -> str:
-    """Return where the address leads in this house, naming objects of `objects_of` where given, or none there is."""
-    source = objects_of or house
-    path = address.replace("<str:domain>", house.domain.name)
+def get_path(
+    address: str,
+    furnished: FurnishedDomain,
+    *,
+    objects_of: FurnishedDomain | None = None,
+    missing: bool = False,
+) -> str:
+    """Return where the address leads in this domain, naming objects of `objects_of` where given, or none there is."""
+    source = objects_of or furnished
+    path = address.replace("<str:domain>", furnished.domain.name)
     for part, field in OBJECTS.items():
         found = getattr(source, field)
         by = part.partition(":")[2].removesuffix(">")
@@ -198,40 +204,47 @@ def get_path(address: str, house: House, *, objects_of: House | None = None, mis
         row = apps.get_model(found[1], found[2])._default_manager.order_by("pk").first()
         assert row is not None, f"furnish_admin makes no {found[2]}"
         path = f"/admin/{found[1]}/{found[2]}/{row.pk}/{found[3]}"
-    assert "<" not in path, f"Say in OBJECTS which object of a furnished house {address} names."
+    assert "<" not in path, f"Say in OBJECTS which object of a furnished domain {address} names."
     return f"{path}{get_query(address, source)}"
 
 
-def furnish_admin(house: House) -> None:
+def furnish_admin(furnished: FurnishedDomain) -> None:
     """There is one row of each model that the admin shows and that no domain needs."""
     now = timezone.now()
-    Brand.objects.create(domain=house.domain, name="Acme")
-    note_edit(house.domain, "brand", actor="owner@acme.example")
-    DeliverySettings.objects.for_domain(house.domain, create=True)
+    Brand.objects.create(domain=furnished.domain, name="Acme")
+    note_edit(furnished.domain, "brand", actor="owner@acme.example")
+    DeliverySettings.objects.for_domain(furnished.domain, create=True)
     LeftAlone.objects.create(
-        domain=house.domain, mailbox_remote_id="99", mailbox_email="z@acme.example", why="kept"
+        domain=furnished.domain, mailbox_remote_id="99", mailbox_email="z@acme.example", why="kept"
     )
     Snapshot.objects.create(
-        domain=house.domain, mailbox_remote_id="11", mailbox_email="a@acme.example", original_html="<p>Hi</p>"
+        domain=furnished.domain,
+        mailbox_remote_id="11",
+        mailbox_email="a@acme.example",
+        original_html="<p>Hi</p>",
     )
-    Team.objects.create(connection=house.connection, remote_id="5", digest="d", changed_at=now, name="Sales")
-    Notice.objects.create(connection=house.connection, kind="lost", audience="owners")
+    Team.objects.create(
+        connection=furnished.connection, remote_id="5", digest="d", changed_at=now, name="Sales"
+    )
+    Notice.objects.create(connection=furnished.connection, kind="lost", audience="owners")
     AssumptionReport.objects.create(
-        connection=house.connection, actor_label="command", findings=[], report={"kind": "report"}
+        connection=furnished.connection, actor_label="command", findings=[], report={"kind": "report"}
     )
-    BannerEvent.objects.create(domain=house.domain, at=now - timedelta(hours=1), sender_id=house.sender.pk)
-    aggregate_events(house.domain)
-    record_act("domain made", domain=house.domain, actor_label="command")
-    chain = get_chain(house.domain)
+    BannerEvent.objects.create(
+        domain=furnished.domain, at=now - timedelta(hours=1), sender_id=furnished.sender.pk
+    )
+    aggregate_events(furnished.domain)
+    record_act("domain made", domain=furnished.domain, actor_label="command")
+    chain = get_chain(furnished.domain)
     assert chain is not None
     check_and_note(chain)
     LedgerCheckpoint.objects.create(chain=chain, last_sequence=0, older_than=now, actor_label="command")
-    Decision.objects.create(domain=house.domain, sender=house.sender, recipient_key="k", way="api")
+    Decision.objects.create(domain=furnished.domain, sender=furnished.sender, recipient_key="k", way="api")
     for model in (BannerPlace, CountingState, RecipientPrivacy):
-        model.objects.for_domain(house.domain, create=True)
-    KnownRecipient.objects.create(domain=house.domain, recipient_key="k", expires_at=now)
-    LookupShare.objects.create(domain=house.domain, network="203.0.113.0/24", used=1, ends_at=now)
-    start_test(house.domain, "{{email}}", actor="command")
+        model.objects.for_domain(furnished.domain, create=True)
+    KnownRecipient.objects.create(domain=furnished.domain, recipient_key="k", expires_at=now)
+    LookupShare.objects.create(domain=furnished.domain, network="203.0.113.0/24", used=1, ends_at=now)
+    start_test(furnished.domain, "{{email}}", actor="command")
     set_up_schedules()
     for number, succeeded in enumerate([True, False]):
         Task.objects.create(
@@ -246,16 +259,16 @@ def furnish_admin(house: House) -> None:
     OrmQ.objects.create(key="countersign", payload=SignedPackage.dumps(payload), lock=now)
 
 
-def make_clients(house: House, other_house: House) -> dict[str, Client]:
+def make_clients(furnished: FurnishedDomain, other_furnished: FurnishedDomain) -> dict[str, Client]:
     """Return one browser for each column of the table, logged in where the column says so."""
     clients = {who: Client() for who in WHO}
-    for letter, place in (("A", house), ("B", other_house)):
+    for letter, place in (("A", furnished), ("B", other_furnished)):
         for role in ROLES:
             user = make_user(f"{role}-{letter}@people.example".lower())
             Membership.objects.create(domain=place.domain, user=user, role=role)
             clients[f"{role} of {letter}"].force_login(user)
     left = make_user("left@people.example")
-    Membership.objects.create(domain=house.domain, user=left, role=Role.OWNER)
+    Membership.objects.create(domain=furnished.domain, user=left, role=Role.OWNER)
     clients["deactivated"].force_login(left)
     User.objects.filter(pk=left.pk).update(is_active=False)
     clients["staff"].force_login(make_user("staff@people.example", is_staff=True))

@@ -43,7 +43,7 @@ from signatures.releases.publish import publish
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class FurnishedDomain:
     """One domain, furnished. Each field but the domain is an object that some address names by its id."""
 
     domain: Domain
@@ -92,7 +92,7 @@ def make_user(email: str, **fields) -> User:
     return user
 
 
-def furnish(name: str) -> House:
+def furnish(name: str) -> FurnishedDomain:
     """Make a domain with an open connection, one finished sync, one sender and one planned delivery."""
     now = timezone.now()
     domain = Domain.objects.create(name=name)
@@ -182,7 +182,7 @@ def furnish(name: str) -> House:
     )
     recipient_list = RecipientList.objects.create(domain=domain, name=f"Partners of {name}")
     label = AttributeLabel.objects.create(domain=domain, kind="stage", key="3", label=f"Customer of {name}")
-    return House(
+    return FurnishedDomain(
         domain=domain,
         membership=spare,
         invitation=invitation,

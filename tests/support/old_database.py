@@ -58,7 +58,7 @@ def make_rows() -> dict[str, dict[str, object]]:
     from signatures.senders import refresh_senders
     from tests.portal.conftest import furnish
 
-    house, bystander = furnish("acme.example"), furnish("bystander.example")
+    furnished, bystander = furnish("acme.example"), furnish("bystander.example")
     pair = SimpleNamespace(
         access_token="access-1",
         refresh_token="refresh-1",
@@ -66,7 +66,7 @@ def make_rows() -> dict[str, dict[str, object]]:
         scope=None,
         created_at=None,
     )
-    for each in (house, bystander):
+    for each in (furnished, bystander):
         sealed = sealed_fields(each.connection.pk, pair, at=timezone.now())
         Connection.objects.filter(pk=each.connection.pk).update(**sealed)
         install_starters(each.domain, actor="command")
@@ -74,27 +74,27 @@ def make_rows() -> dict[str, dict[str, object]]:
     Domain.objects.filter(pk=bystander.domain.pk).update(automatic_sync=False)
     Person.objects.update(is_locked=False)
     Mailbox.objects.update(is_editable=True)
-    refresh_groups(house.connection)
-    refresh_senders(house.connection, since=None)
-    record_act("domain made", domain=house.domain, actor_label="command")
+    refresh_groups(furnished.connection)
+    refresh_senders(furnished.connection, since=None)
+    record_act("domain made", domain=furnished.domain, actor_label="command")
     leaving = Connection.objects.create(
         domain=Domain.objects.create(name="leaving.example"),
         state=ConnectionState.DISCONNECTING,
         disconnect_step=DisconnectStep.RESTORING,
     )
-    DeliveryRun.objects.filter(pk=house.delivery_run.pk).delete()
-    plan = open_plan(house.domain, actor="owner@acme.example")
+    DeliveryRun.objects.filter(pk=furnished.delivery_run.pk).delete()
+    plan = open_plan(furnished.domain, actor="owner@acme.example")
     queued = SyncRun.objects.create(
-        connection=house.connection, kind=SyncKind.FULL, started_by_label="command"
+        connection=furnished.connection, kind=SyncKind.FULL, started_by_label="command"
     )
-    notice = Notice.objects.create(connection=house.connection, kind="lost", audience="owners")
-    chain = get_chain(house.domain)
+    notice = Notice.objects.create(connection=furnished.connection, kind="lost", audience="owners")
+    chain = get_chain(furnished.domain)
     return {
         "integrations.tasks.sync_directory": {"run_id": queued.pk},
         "integrations.tasks.check_chain": {"chain_id": chain.pk},
         "integrations.tasks.continue_disconnect": {"connection_id": str(leaving.pk)},
         "integrations.tasks.send_notice": {"notice_id": notice.pk},
-        "signatures.tasks.follow_sync": {"run_id": house.sync_run.pk},
+        "signatures.tasks.follow_sync": {"run_id": furnished.sync_run.pk},
         "signatures.tasks.plan_delivery": {"run_id": plan.pk},
         "signatures.tasks.deliver_signatures": {"run_id": plan.pk},
         "signatures.tasks.restore_signatures": {"connection_id": str(leaving.pk)},

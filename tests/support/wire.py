@@ -51,7 +51,7 @@ class Budget:
 
 @dataclass
 class Wire:
-    """A client, its connector, and what they told the house; `while_asleep` is what happens meanwhile."""
+    """A client, its connector, and what they told the portal; `while_asleep` is what happens meanwhile."""
 
     base_url: str
     access: Access

@@ -150,31 +150,31 @@ def test_overview_says_what_is_wrong_with_the_connection(client, person, domain,
     assert "Sync now</button>" not in page
 
 
-def test_overview_after_the_first_sync_leads_to_the_first_plan(client, house):
+def test_overview_after_the_first_sync_leads_to_the_first_plan(client, furnished):
     user = make_user("dana@acme.example")
-    Membership.objects.create(domain=house.domain, user=user, role=Role.OWNER)
+    Membership.objects.create(domain=furnished.domain, user=user, role=Role.OWNER)
     client.force_login(user)
     MailboxState.objects.update(status="never", reason="")
 
-    page = client.get(reverse("portal:overview", args=[house.domain.name])).content.decode()
+    page = client.get(reverse("portal:overview", args=[furnished.domain.name])).content.decode()
 
     assert (
-        f'href="{reverse("signatures:deliveries", args=[house.domain.name])}">Plan the first delivery</a>'
+        f'href="{reverse("signatures:deliveries", args=[furnished.domain.name])}">Plan the first delivery</a>'
         in page
     )
 
 
-def test_overview_lists_what_needs_somebody_and_the_delivery_that_runs(client, house, other_house):
+def test_overview_lists_what_needs_somebody_and_the_delivery_that_runs(client, furnished, other_furnished):
     user = make_user("dana@acme.example")
-    Membership.objects.create(domain=house.domain, user=user, role=Role.OWNER)
+    Membership.objects.create(domain=furnished.domain, user=user, role=Role.OWNER)
     client.force_login(user)
-    for each in (house, other_house):
+    for each in (furnished, other_furnished):
         MailboxState.objects.filter(domain=each.domain).update(
             status="action_needed", reason=f"Edited at {each.domain.name} <b>"
         )
         DeliveryRun.objects.filter(pk=each.delivery_run.pk).update(state="running", delivered=1, planned=4)
 
-    page = client.get(reverse("portal:overview", args=[house.domain.name])).content.decode()
+    page = client.get(reverse("portal:overview", args=[furnished.domain.name])).content.decode()
     page = " ".join(page.split())
 
     assert "<b>0 <small>of 1</small></b> <span>0 waiting for delivery</span>" in page
