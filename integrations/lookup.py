@@ -16,7 +16,7 @@ from django.db import Error as DatabaseFailure
 from django.db import connections as db_connections
 
 from integrations.connection import lookup_breaker
-from integrations.connection.permissions import say_why_no_look_ups
+from integrations.connection.permissions import get_lookup_block_reason
 from integrations.connection.sessions import open_session
 
 from .connector import ProspectRecord
@@ -61,7 +61,7 @@ def look_up(
     The rest is as in `find_prospect`.
     """
     ends_at = time.monotonic() + within
-    if connection is None or say_why_no_look_ups(connection):
+    if connection is None or get_lookup_block_reason(connection):
         return Gap.NOT_CONNECTED
     trial = _Trial(connection)
 

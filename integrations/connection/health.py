@@ -26,7 +26,7 @@ from integrations.models import (
 )
 from portal.models import Domain
 
-from .permissions import say_why_blocked
+from .permissions import get_block_reason
 
 MOST_SKEW_SECONDS = 60
 LAPSES_SOON = timedelta(days=3)
@@ -304,10 +304,10 @@ def _get_last_finished(connection: Connection) -> SyncRun | None:
     return connection.sync_runs.exclude(finished_at=None).first()
 
 
-def say_why_not_restorable(connection: Connection) -> str:
+def get_restore_block_reason(connection: Connection) -> str:
     """Return why the originals cannot be put back now, or '' where they can; pausing does not keep them away."""
     if connection.state == ConnectionState.LOST:
         return "Outreach no longer accepts our access. Reconnect first, or download the originals and disconnect."
     if connection.state == ConnectionState.MISCONFIGURED:
         return "Outreach rejects this portal’s client ID and secret. The operator must correct them first."
-    return say_why_blocked(connection, get_provider().listing_scopes["mailboxes"])
+    return get_block_reason(connection, get_provider().listing_scopes["mailboxes"])

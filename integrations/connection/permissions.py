@@ -86,7 +86,7 @@ def _store(row: Connection, act: str, scope: str, actor: str, reason: str) -> No
     record_act(act, domain=row.domain, connection=row, actor_label=actor, object_ref=scope, detail=reason)
 
 
-def say_why_blocked(connection: Connection, scope: str) -> str:
+def get_block_reason(connection: Connection, scope: str) -> str:
     """Return why nothing is done under `scope`, or '' where it is granted and switched on."""
     name = connection.name_scope(scope)
     if connection.has_scope(scope):
@@ -132,7 +132,7 @@ def asks_narrowly(connection: Connection | None) -> bool:
     return not narrower.isdisjoint(connection.scopes_requested)
 
 
-def say_why_unusable(connection: Connection | None) -> str:
+def get_unusable_reason(connection: Connection | None) -> str:
     """Return why nothing can be called over this connection, or ''."""
     if connection is None or connection.state == ConnectionState.DISCONNECTED:
         return "Outreach is not connected. Connect it on the Outreach page."
@@ -144,8 +144,8 @@ def say_why_unusable(connection: Connection | None) -> str:
     return connection.state_reason or lost
 
 
-def say_why_no_look_ups(connection: Connection | None) -> str:
+def get_lookup_block_reason(connection: Connection | None) -> str:
     """Return why no recipient can be looked up over this connection, or ''."""
     if connection is None or not connection.is_usable:
-        return say_why_unusable(connection)
-    return say_why_blocked(connection, get_provider().lookup_scope)
+        return get_unusable_reason(connection)
+    return get_block_reason(connection, get_provider().lookup_scope)

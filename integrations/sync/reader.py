@@ -14,7 +14,7 @@ from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from integrations.catalogue import get_provider
-from integrations.connection.permissions import say_why_blocked
+from integrations.connection.permissions import get_block_reason
 from integrations.connection.sessions import Session, open_session
 from integrations.connector import MailboxRecord, Page, PersonRecord, TeamRecord
 from integrations.errors import ConnectionLost, IntegrationError, RateLimited
@@ -195,7 +195,7 @@ class Reading:
         if self._run.connection.has_scope(scope):
             self._run.phase = what
             return True
-        why = say_why_blocked(self._run.connection, scope)
+        why = get_block_reason(self._run.connection, scope)
         self._skipped.append(f"{what.capitalize()} were not read: {why}")
         return False
 

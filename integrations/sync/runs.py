@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from integrations.catalogue import get_provider
-from integrations.connection.permissions import say_why_blocked
+from integrations.connection.permissions import get_block_reason
 from integrations.ledger.record import record_act
 from integrations.models import READ_TO_END, UNFINISHED, Connection, RunState, SyncKind, SyncRun
 from integrations.signals import directory_synced
@@ -127,7 +127,7 @@ def _refuse_unreadable(connection: Connection) -> None:
         )
     scopes = get_provider().listing_scopes.values()
     if not any(connection.has_scope(scope) for scope in scopes):
-        reasons = " ".join(say_why_blocked(connection, scope) for scope in scopes)
+        reasons = " ".join(get_block_reason(connection, scope) for scope in scopes)
         raise SyncRefused(
             f"Outreach grants none of the permissions a sync needs, or they are off here. {reasons}"
         )

@@ -13,7 +13,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from integrations.catalogue import list_calls, list_narrower_scopes, list_scopes
-from integrations.connection.health import Facts, describe, get_facts, get_failed_run, say_why_not_restorable
+from integrations.connection.health import (
+    Facts,
+    describe,
+    get_facts,
+    get_failed_run,
+    get_restore_block_reason,
+)
 from integrations.connection.lifecycle import (
     ResumeRefused,
     check_connection,
@@ -169,7 +175,7 @@ def disconnect(request: HttpRequest, domain: Domain) -> HttpResponse:
     context = {
         "connection": connection,
         "restoration": get_signature_service().describe_restore(connection),
-        "why_not": say_why_not_restorable(connection),
+        "why_not": get_restore_block_reason(connection),
         "form": form,
     }
     return render(request, "integrations/disconnect/disconnect.html", context)

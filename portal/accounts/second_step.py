@@ -102,7 +102,7 @@ def has_second_step(user: User) -> bool:
     return Authenticator.objects.filter(user=user, type__in=_FACTORS).exists()
 
 
-def say_why_required(user: User) -> str:
+def get_mfa_reason(user: User) -> str:
     """Return why this person must have a second step, as a sentence; '' for who need not."""
     memberships = Membership.objects.filter(user=user).select_related("domain")
     demanding = memberships.filter(domain__require_mfa=True).first()
@@ -146,7 +146,7 @@ class SecondStepMiddleware:
                 return asked
         if has_second_step(user):
             return None
-        why = say_why_required(user)
+        why = get_mfa_reason(user)
         if not why:
             return None
         request.second_step_why = why  # type: ignore[attr-defined]  # the pages of the set-up say it

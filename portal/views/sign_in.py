@@ -46,7 +46,7 @@ def sign_in(request: HttpRequest, domain: Domain) -> HttpResponse:
             "label": protocol.label,
             "page": PAGES[protocol],
             "is_set_up": present is not None and present.protocol == protocol,
-            "obstacle": _say_why_not_offered(present, protocol),
+            "obstacle": _get_protocol_block_reason(present, protocol),
         }
         for protocol in Protocol
     ]
@@ -97,7 +97,7 @@ def _show_provider(
 ) -> HttpResponse:
     """Show the form of one protocol, or save it where it was sent and the protocol is offered."""
     present = _get_provider(domain)
-    obstacle = _say_why_not_offered(present, protocol)
+    obstacle = _get_protocol_block_reason(present, protocol)
     if obstacle and request.method == "POST":
         messages.error(request, f"Not saved. {obstacle}")
         return redirect(PAGES[protocol], domain.name)
@@ -123,7 +123,7 @@ def _get_provider(domain: Domain) -> IdentityProvider | None:
     return IdentityProvider.objects.filter(domain=domain).first()
 
 
-def _say_why_not_offered(present: IdentityProvider | None, protocol: Protocol) -> str:
+def _get_protocol_block_reason(present: IdentityProvider | None, protocol: Protocol) -> str:
     """Return why this protocol cannot be set up or changed now, or '' where it can."""
     if present is not None and present.protocol != protocol:
         return f"A domain has one provider. Remove {Protocol(present.protocol).label} first."

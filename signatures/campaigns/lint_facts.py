@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Count
 
 from integrations.connection.lifecycle import get_connection
-from integrations.connection.permissions import say_why_no_look_ups
+from integrations.connection.permissions import get_lookup_block_reason
 from portal.models import Domain
 from signatures.audiences.labels import find_unlabelled, get_names
 from signatures.models import (
@@ -43,7 +43,7 @@ def get_lint_facts(domain: Domain, ruleset: Ruleset, *, at: datetime) -> Facts:
         place_is_on=place.is_on,
         senders=dict(senders),
         group_names=dict(Group.objects.filter(domain=domain, archived_at=None).values_list("pk", "name")),
-        why_no_prospects=say_why_no_look_ups(get_connection(domain)),
+        why_no_prospects=get_lookup_block_reason(get_connection(domain)),
         knows_recipients=bool(RecipientPrivacy.objects.for_domain(domain).recipient_variable)
         or keys.exists(),
         lists={str(row.pk): (row.name, row.number) for row in lists},

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from integrations.connection.lifecycle import get_connection
-from integrations.connection.permissions import say_why_no_look_ups
+from integrations.connection.permissions import get_lookup_block_reason
 from integrations.errors import Gap
 from portal.models import Domain
 from signatures.audiences.conditions import Condition, Names, digest_audience, get_needed, say
@@ -182,7 +182,7 @@ def _say(looked_up: LookedUp, question: Question, *, zone: tzinfo) -> str:
     if looked_up.until is not None:
         return _say_earlier(looked_up, question, until=f"{looked_up.until.astimezone(zone):%H:%M %Z}")
     if looked_up.gap is Gap.NOT_CONNECTED:
-        return f"Not looked up: {say_why_no_look_ups(get_connection(question.domain))}"
+        return f"Not looked up: {get_lookup_block_reason(get_connection(question.domain))}"
     failed = f"Look-up failed; audiences with prospect fields do not match. {looked_up.error}".rstrip()
     return GAPS.get(looked_up.gap, failed)
 

@@ -35,7 +35,7 @@ from signatures.releases.live import get_content, get_live
 
 from .active_mailboxes import list_active
 from .base import DeliveryBlocked
-from .permission import say_why_unwritable
+from .permission import get_write_block_reason
 from .placements import get_placements
 from .planning import drop_run, plan_delivery
 from .runs import start_delivery
@@ -84,7 +84,7 @@ def may_deliver(connection: Connection) -> bool:
     """Return whether anything may be delivered by itself now: it is on, allowed, and began with a person."""
     return (
         connection.domain.automatic_delivery
-        and not say_why_unwritable(connection)
+        and not get_write_block_reason(connection)
         and _was_delivered_by_a_person(connection)
     )
 

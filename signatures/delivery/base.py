@@ -100,7 +100,7 @@ class RunStopped(Exception):
 class Strategy(Protocol):
     """What a run is for: a delivery or a restore."""
 
-    def why_stop(self, connection: Connection) -> Stop | None:
+    def get_stop_reason(self, connection: Connection) -> Stop | None:
         """Return why nothing may be written now, or None."""
 
     def decide(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[RowDecision]:
@@ -121,7 +121,7 @@ class Strategy(Protocol):
     def note_outcomes(self, rows: Sequence[Delivery]) -> None:
         """Have the status of these rows' mailboxes follow; runs inside the recording transaction."""
 
-    def why_unsettled(self) -> str:
+    def get_unsettled_reason(self) -> str:
         """Return why the run asks a person although every row has an outcome, or ''."""
 
 

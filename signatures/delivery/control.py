@@ -13,7 +13,7 @@ from signatures.releases.live import get_live
 
 from .active_mailboxes import activate_planned, describe_conflict
 from .base import PAUSED_CODE, DeliveryBlocked
-from .permission import say_why_unwritable
+from .permission import get_write_block_reason
 from .rollout_figures import KEPT_CODES
 from .runs import get_disconnect_restore, record_run
 
@@ -58,7 +58,7 @@ def retry_delivery(run: DeliveryRun, *, actor: str, reason_code: str = "") -> in
     reason_code: only those with this reason. Edits that were kept, and what another run has, are not tried again.
     Raises: DeliveryBlocked.
     """
-    why_not = say_why_unwritable(run.connection)
+    why_not = get_write_block_reason(run.connection)
     live = get_live(run.domain)
     if not why_not and (live is None or live.pk != run.release_id):
         why_not = f"{run.release} is not the live one any more. Plan a new delivery instead."

@@ -22,9 +22,9 @@ from .base import GatewayLike, InPlace, OpenGateway, Placed, ReportProgress, Row
 from .digest import digest, reads_the_same
 from .drift_policy import get_replaceable
 from .executor import carry_out_run
-from .judgement import say_why_closed
+from .judgement import get_mailbox_block_reason
 from .left_alone import end_exceptions, get_left_alone
-from .permission import say_why_unreadable, say_why_unwritable
+from .permission import get_delivery_block_reason, get_write_block_reason
 from .placements import (
     get_placements,
     get_snapshots,
@@ -34,7 +34,7 @@ from .placements import (
 )
 from .planning import EDITED, LEFT_ALONE
 from .status import note_attempts
-from .write_times import count_allowed, wait_for_hour, why_quiet
+from .write_times import count_allowed, get_quiet_reason, wait_for_hour
 
 MOVED = Refusal("moved", "The mailbox was removed in Outreach or has another owner, so nothing was written.")
 PERSON_GONE = Refusal("person_gone", "This person is inactive in Outreach, so nothing was written.")
@@ -60,18 +60,18 @@ def _open_gateway(run: DeliveryRun) -> AbstractContextManager[GatewayLike]:
     return open_gateway(run.connection, job=run.job_label, actor_label=run.started_by_label)
 
 
-def why_delivery_stops(connection: Connection) -> Stop | None:
+def get_delivery_stop_reason(connection: Connection) -> Stop | None:
     """Return why a delivery may write nothing now, and what becomes of it, or None."""
     if connection.state == ConnectionState.MISCONFIGURED:
-        return Stop(DeliveryRunState.HALTED, say_why_unreadable(connection))
-    why_not = say_why_unreadable(connection)
+        return Stop(DeliveryRunState.HALTED, get_delivery_block_reason(connection))
+    why_not = get_delivery_block_reason(connection)
     if why_not:
         return Stop(DeliveryRunState.SKIPPED, why_not)
     if connection.paused_at is not None:
         return Stop(
             DeliveryRunState.WAITING, "Deliveries are paused. This one continues when they are resumed."
         )
-    why_not = say_why_unwritable(connection)
+    why_not = get_write_block_reason(connection)
     return Stop(DeliveryRunState.HALTED, why_not) if why_not else None
 
 
@@ -83,14 +83,14 @@ class DeliveryStrategy:
         self._composer = Composer(run.domain, get_content(run.release))
         self._replaceable: Mapping[str, str] = {}
 
-    def why_stop(self, connection: Connection) -> Stop | None:
+    def get_stop_reason(self, connection: Connection) -> Stop | None:
         """Return why nothing may be written now, or None; a newer release ends it."""
         if self._run.follows_drift_policy and not connection.domain.automatic_delivery:
             return Stop(DeliveryRunState.SKIPPED, "Automatic delivery was switched off meanwhile.")
         live = get_live(self._run.domain)
         if live is None or live.pk != self._run.release_id:
             return Stop(DeliveryRunState.SKIPPED, f"{live or 'Another release'} was published meanwhile.")
-        return why_delivery_stops(connection) or why_quiet(self._run.domain, at=timezone.now())
+        return get_delivery_stop_reason(connection) or get_quiet_reason(self._run.domain, at=timezone.now())
 
     def count_allowed(self) -> int | None:
         """Return how many more mailboxes the domain lets us write in this hour; None for any number."""
@@ -139,7 +139,7 @@ class DeliveryStrategy:
             return PERSON_GONE
         if mailbox is None or mailbox.person_id != sender.person.remote_id:
             return MOVED
-        closed = say_why_closed(sender, mailbox.is_editable)
+        closed = get_mailbox_block_reason(sender, mailbox.is_editable)
         if closed is not None:
             return closed
         composed = self._composer.compose(sender)
@@ -178,7 +178,7 @@ class DeliveryStrategy:
             return False
         return held != expected and not was_written_by_us(self._run.connection, mailbox.remote_id, held)
 
-    def why_unsettled(self) -> str:
+    def get_unsettled_reason(self) -> str:
         """Return '': what a delivery could not deliver is listed, and the next one tries it again."""
         return ""
 

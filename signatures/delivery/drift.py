@@ -14,7 +14,7 @@ from signatures.models import HAND_EDITS, MailboxState, Placement, Sender, Snaps
 
 from .after_sync import follow_mirror
 from .base import DeliveryBlocked
-from .permission import say_why_unreadable
+from .permission import get_delivery_block_reason
 from .placements import get_account_keys
 from .status import refresh_sender
 
@@ -89,7 +89,7 @@ def check_sender(sender: Sender, *, actor: str) -> DriftReport:
 
 def _get_readable(domain: Domain) -> Connection:
     connection = get_connection(domain)
-    why_not = say_why_unreadable(connection)
+    why_not = get_delivery_block_reason(connection)
     if connection is None or why_not:
         raise DeliveryBlocked(why_not)
     return connection

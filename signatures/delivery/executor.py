@@ -142,7 +142,7 @@ class _Executor:
                 self._publisher.halt()
 
     def _go_on_or_stop(self) -> None:
-        stop = self._limits.why_stop() or self._stops.look_up()
+        stop = self._limits.get_stop_reason() or self._stops.look_up()
         if stop is not None:
             raise RunStopped(stop)
 
@@ -189,7 +189,7 @@ class _Executor:
         for _, decision in decided:
             if isinstance(decision, Refusal):
                 self._limits.refuse(decision.code)
-        if self._limits.why_stop() is not None:
+        if self._limits.get_stop_reason() is not None:
             decided = [pair for pair in decided if not isinstance(pair[1], Write)]
         self._publisher.publish(self._claim(decided), pool, meanwhile=self._look_ahead)
 

@@ -21,7 +21,7 @@ class FailureWatch:
     def __init__(self) -> None:
         self._latest: deque[bool] = deque(maxlen=WINDOW)
         self._in_a_row = 0
-        self._why_halt = ""
+        self._halt_reason = ""
         self._lock = threading.Lock()
 
     def succeed(self) -> None:
@@ -31,17 +31,17 @@ class FailureWatch:
             self._latest.append(True)
 
     def fail(self) -> str:
-        """A write failed for good; returns what `why_halt` then is."""
+        """Note that a write failed for good; return what `halt_reason` then is."""
         with self._lock:
             self._in_a_row += 1
             self._latest.append(False)
-            self._why_halt = self._why_halt or self._judge()
-            return self._why_halt
+            self._halt_reason = self._halt_reason or self._judge()
+            return self._halt_reason
 
     @property
-    def why_halt(self) -> str:
+    def halt_reason(self) -> str:
         """Why to stop and ask, or '': ten failures in a row, or more than a fifth of the latest fifty."""
-        return self._why_halt
+        return self._halt_reason
 
     def _judge(self) -> str:
         if self._in_a_row >= IN_A_ROW:

@@ -57,7 +57,9 @@ def judge(facts: Facts) -> tuple[MailboxStatus, Refusal | None]:
     edited = _judge_edit(facts)
     if edited is not None and (rendering is None or digest(mailbox.signature_html) != rendering.sha256):
         return edited, None
-    hindrance = say_why_closed(sender, mailbox.is_editable) or (rendering.refusal if rendering else None)
+    hindrance = get_mailbox_block_reason(sender, mailbox.is_editable) or (
+        rendering.refusal if rendering else None
+    )
     if hindrance == NOTHING_PUBLISHED:
         return (MailboxStatus.NEVER if facts.placement is None else MailboxStatus.PENDING), None
     if hindrance is not None:
@@ -108,7 +110,7 @@ def _is_altered(facts: Facts) -> bool:
     return placement.rendered_sha256 != (held if is_read_since else placement.returned_sha256)
 
 
-def say_why_closed(sender: Sender, is_editable: bool | None) -> Refusal | None:
+def get_mailbox_block_reason(sender: Sender, is_editable: bool | None) -> Refusal | None:
     """Return why nothing may be written to this mailbox of an active sender, or None where it may.
 
     is_editable: of the mailbox, None where Outreach did not say.

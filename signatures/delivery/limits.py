@@ -40,9 +40,9 @@ class StageLimits:
         with self._lock:
             self._edited += code == EDITED_CODE
             self._refusals += code not in NO_REFUSAL
-        return self.why_stop() is not None
+        return self.get_stop_reason() is not None
 
-    def why_stop(self) -> Stop | None:
+    def get_stop_reason(self) -> Stop | None:
         """Return why the run stops by itself, or None."""
         run = self._run
         if run.refusal_limit and self._refusals >= run.refusal_limit:

@@ -12,7 +12,7 @@ from signatures.models import MailboxState, MailboxStatus, Sender
 from signatures.releases.candidate import Candidate
 from signatures.releases.reach import Audience, find_touched
 
-from .judgement import say_why_closed
+from .judgement import get_mailbox_block_reason
 from .planning import HAND_EDITS, IN_PLACE
 from .status import Compared, Comparison
 
@@ -72,7 +72,7 @@ def _foresee_mailbox(compared: Compared) -> str:
     if compared.status in (*IN_PLACE, MailboxStatus.LEFT_ALONE, *HAND_EDITS):
         return _name(compared.status)
     facts = compared.facts
-    closed = facts.sender and say_why_closed(facts.sender, facts.mailbox.is_editable)
+    closed = facts.sender and get_mailbox_block_reason(facts.sender, facts.mailbox.is_editable)
     refused = facts.rendering is not None and facts.rendering.refusal is not None
     return "blocked" if closed or refused else "change"
 

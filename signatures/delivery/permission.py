@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integrations.catalogue import get_provider
-from integrations.connection.permissions import say_why_blocked, say_why_unusable
+from integrations.connection.permissions import get_block_reason, get_unusable_reason
 from integrations.models import Connection, Mode
 
 
@@ -12,17 +12,17 @@ def get_write_scope() -> str:
     return get_provider().listing_scopes["mailboxes"]
 
 
-def say_why_unreadable(connection: Connection | None) -> str:
+def get_delivery_block_reason(connection: Connection | None) -> str:
     """Return why nothing can be planned or delivered over this connection, or ''."""
     if connection is None or not connection.is_usable:
-        return say_why_unusable(connection)
-    blocked = say_why_blocked(connection, get_write_scope())
+        return get_unusable_reason(connection)
+    blocked = get_block_reason(connection, get_write_scope())
     return f"Signatures cannot be delivered. {blocked}" if blocked else ""
 
 
-def say_why_unwritable(connection: Connection | None) -> str:
+def get_write_block_reason(connection: Connection | None) -> str:
     """Return why nothing may be written over this connection just now, or ''."""
-    unreadable = say_why_unreadable(connection)
+    unreadable = get_delivery_block_reason(connection)
     if unreadable or connection is None:
         return unreadable
     if connection.mode == Mode.DRY_RUN:

@@ -31,8 +31,8 @@ from signatures.releases.live import get_live
 
 from .active_mailboxes import find_other_runs, list_other_runs
 from .base import DeliveryBlocked
-from .judgement import say_why_closed
-from .permission import say_why_unreadable
+from .judgement import get_mailbox_block_reason
+from .permission import get_delivery_block_reason
 from .status import CHUNK, follow_release
 
 PLAN_LEASE = timedelta(seconds=120)  # longer than a chunk of 500 senders can take
@@ -138,7 +138,7 @@ def open_plan(
     scope: as `make_scope` makes it. Raises: DeliveryBlocked.
     """
     connection = get_connection(domain)
-    why_not = say_why_unreadable(connection)
+    why_not = get_delivery_block_reason(connection)
     if connection is None or why_not:
         raise DeliveryBlocked(why_not)
     release = get_live(domain)
@@ -313,7 +313,7 @@ def _plan_states(run: DeliveryRun, states: QuerySet[MailboxState]) -> Iterator[P
 
 
 def _plan_mailbox(run: DeliveryRun, state: MailboxState, other_run_id: int | None) -> Delivery:
-    refusal = _say_why_not(run, state) if other_run_id is None else _leave_to(other_run_id)
+    refusal = _get_block_reason(run, state) if other_run_id is None else _leave_to(other_run_id)
     mailbox = state.mailbox
     return Delivery(
         run=run,
@@ -334,13 +334,13 @@ def _leave_to(run_id: int) -> Refusal:
     )
 
 
-def _say_why_not(run: DeliveryRun, state: MailboxState) -> Refusal | None:
+def _get_block_reason(run: DeliveryRun, state: MailboxState) -> Refusal | None:
     """Return why a mailbox that does not hold its signature cannot get it by this run, or None where it can."""
     if state.status == MailboxStatus.LEFT_ALONE and not run.overwrites_left_alone:
         return LEFT_ALONE
     if state.status in HAND_EDITS and not run.overwrites_edits:
         return EDITED
-    closed = say_why_closed(state.sender, state.mailbox.is_editable) if state.sender else None
+    closed = get_mailbox_block_reason(state.sender, state.mailbox.is_editable) if state.sender else None
     if closed or state.status != MailboxStatus.ACTION_NEEDED or state.is_attempt:
         return closed  # what Outreach refused last time is tried again
     return Refusal(state.reason_code, state.reason)

@@ -52,14 +52,14 @@ class StopWatch:
         """Return why the run may not go on: a person said so, or nothing may be written; or None."""
         self._looked_at = time.monotonic()
         run = DeliveryRun.objects.select_related("connection").get(pk=self._run.pk)
-        return _why_asked_to_stop(run) or self._strategy.why_stop(run.connection)
+        return _get_asked_stop_reason(run) or self._strategy.get_stop_reason(run.connection)
 
     def look_up_if_due(self) -> Stop | None:
         """Return the same, or None where it was looked up less than a second ago."""
         return self.look_up() if time.monotonic() - self._looked_at >= LOOK_UP_SECONDS else None
 
 
-def _why_asked_to_stop(run: DeliveryRun) -> Stop | None:
+def _get_asked_stop_reason(run: DeliveryRun) -> Stop | None:
     if run.stop_asked_by_label:
         return Stop(DeliveryRunState.SKIPPED, f"Stopped by {run.stop_asked_by_label}.")
     if run.held_at is not None:
@@ -170,10 +170,10 @@ class Publisher:
 
     def _refuse_to_go_on(self) -> None:
         """Raise RunStopped where too many writes fail, or the connection no longer lets us write."""
-        if self.failures.why_halt:
-            cause = f"{self.failures.why_halt} Look at the reasons, then continue or leave it."
+        if self.failures.halt_reason:
+            cause = f"{self.failures.halt_reason} Look at the reasons, then continue or leave it."
             raise RunStopped(Stop(DeliveryRunState.HALTED, cause))
-        stop = self._limits.why_stop() or self._stops.look_up_if_due()
+        stop = self._limits.get_stop_reason() or self._stops.look_up_if_due()
         if stop is not None:
             raise RunStopped(stop)
 

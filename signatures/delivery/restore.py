@@ -34,7 +34,7 @@ from .base import (
 )
 from .executor import carry_out_run
 from .judgement import was_edited
-from .permission import say_why_unwritable
+from .permission import get_write_block_reason
 from .placements import (
     get_account_keys,
     get_placements,
@@ -61,7 +61,7 @@ def start_restore(connection: Connection, *, actor: str, only_sender: Sender | N
     or, outside a disconnect, where nothing may be written.
     """
     is_disconnecting = connection.state == ConnectionState.DISCONNECTING
-    why_not = "" if is_disconnecting else say_why_unwritable(connection)
+    why_not = "" if is_disconnecting else get_write_block_reason(connection)
     if is_disconnecting and only_sender is not None:
         raise DeliveryBlocked("Outreach is being disconnected: every original goes back as it is.")
     present = get_disconnect_restore(connection) if is_disconnecting else _get_unfinished(connection)

@@ -29,7 +29,7 @@ from signatures.releases.compose import Refusal
 from .base import DeliveryBlocked
 from .digest import digest
 from .judgement import was_edited
-from .permission import say_why_unreadable
+from .permission import get_delivery_block_reason
 from .placements import get_account_keys, get_placements
 from .planning import Plan, fill_opened, make_scope
 from .restore_strategy import CONFLICT, GONE, NOT_EDITABLE, NOT_KEPT
@@ -101,7 +101,7 @@ def open_restore(
     sender_ids, group_ids, of_run: only their mailboxes. Raises: DeliveryBlocked.
     """
     connection = get_connection(domain)
-    why_not = say_why_unreadable(connection)
+    why_not = get_delivery_block_reason(connection)
     if connection is None or why_not:
         raise DeliveryBlocked(why_not)
     scope = make_scope(sender_ids=sender_ids, group_ids=group_ids) | target.as_scope()
@@ -218,7 +218,9 @@ def _plan_mailboxes(
         if mailbox is not None and _get_held(mailbox, placement, snapshot) == sha256:
             plan.unchanged += 1
             continue
-        refusal = _say_why_not(run, mailbox, is_edited=mailbox is not None and was_edited(mailbox, placement))
+        refusal = _get_block_reason(
+            run, mailbox, is_edited=mailbox is not None and was_edited(mailbox, placement)
+        )
         if sha256 != original and sha256 not in kept:
             refusal = NOT_KEPT
         plan.rows.append(
@@ -247,7 +249,7 @@ def _get_held(mailbox: Mailbox, placement: Placement | None, snapshot: Snapshot)
     return digest(snapshot.original_html if snapshot.restored_at else mailbox.signature_html)
 
 
-def _say_why_not(run: DeliveryRun, mailbox: Mailbox | None, *, is_edited: bool) -> Refusal | None:
+def _get_block_reason(run: DeliveryRun, mailbox: Mailbox | None, *, is_edited: bool) -> Refusal | None:
     """Return why a mailbox cannot go back, as far as the mirror tells; it is looked at again before the write."""
     if mailbox is None or mailbox.retired_at is not None:
         return GONE

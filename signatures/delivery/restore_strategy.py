@@ -21,7 +21,7 @@ from signatures.models import (
 from signatures.releases.compose import Refusal
 
 from .base import InPlace, Placed, RowDecision, Stop, Write
-from .deliver import why_delivery_stops
+from .deliver import get_delivery_stop_reason
 from .digest import digest
 from .left_alone import leave_alone
 from .placements import (
@@ -65,9 +65,13 @@ class RestoreStrategy:
     def __init__(self, run: DeliveryRun) -> None:
         self._run = run
 
-    def why_stop(self, connection: Connection) -> Stop | None:
+    def get_stop_reason(self, connection: Connection) -> Stop | None:
         """Return why nothing may be written now, or None; during a disconnect nothing stops a restore."""
-        return None if connection.state == ConnectionState.DISCONNECTING else why_delivery_stops(connection)
+        return (
+            None
+            if connection.state == ConnectionState.DISCONNECTING
+            else get_delivery_stop_reason(connection)
+        )
 
     def count_allowed(self) -> int | None:
         """Return None: originals go back without a limit of ours."""
@@ -174,7 +178,7 @@ class RestoreStrategy:
         """Keep the status of these mailboxes true."""
         note_attempts(self._run.connection, rows)
 
-    def why_unsettled(self) -> str:
+    def get_unsettled_reason(self) -> str:
         """Return what a disconnect asks a person about: mailboxes that may still hold our signature."""
         if not is_restoring(Connection.objects.get(pk=self._run.connection_id)):
             return ""

@@ -29,7 +29,7 @@ from signatures.models import (
 
 from .active_mailboxes import activate_planned, describe_conflict
 from .base import DeliveryBlocked, Stop, Strategy
-from .permission import get_write_scope, say_why_unwritable
+from .permission import get_write_block_reason, get_write_scope
 from .stages import AT_ONCE, Rollout, divide
 
 logger = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ def resume_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
 
 
 def _refuse_unwritable(run: DeliveryRun) -> None:
-    why_not = say_why_unwritable(Connection.objects.get(pk=run.connection_id))
+    why_not = get_write_block_reason(Connection.objects.get(pk=run.connection_id))
     if why_not and (run.kind == DeliveryRun.Kind.DELIVER or run.state == DeliveryRunState.PLANNED):
         raise DeliveryBlocked(why_not)
 
@@ -275,7 +275,7 @@ def complete_run(lease: Lease, run: DeliveryRun, strategy: Strategy) -> None:
         if run.deliveries.filter(state=DeliveryState.PLANNED, active_key__isnull=False).exists():
             lease.release(state=DeliveryRunState.QUEUED, queued_at=timezone.now())
             return
-        unsettled = strategy.why_unsettled()
+        unsettled = strategy.get_unsettled_reason()
         if unsettled:
             lease.release(state=DeliveryRunState.HALTED, cause=unsettled, waiting_since=timezone.now())
         else:

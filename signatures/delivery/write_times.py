@@ -30,7 +30,7 @@ def get_quiet_end(domain: Domain, settings: DeliverySettings, at: datetime) -> d
     return end if end > local else end + timedelta(days=1)
 
 
-def why_quiet(domain: Domain, *, at: datetime) -> Stop | None:
+def get_quiet_reason(domain: Domain, *, at: datetime) -> Stop | None:
     """Return why nothing is written at this hour, or None."""
     settings = DeliverySettings.objects.for_domain(domain)
     end = get_quiet_end(domain, settings, at)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from integrations.connection.lifecycle import get_connection
-from integrations.connection.permissions import say_why_no_look_ups
+from integrations.connection.permissions import get_lookup_block_reason
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.analytics.results import Figures, get_figures
@@ -79,7 +79,7 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
     ruleset = load_ruleset(domain)
     findings = lint_campaigns(ruleset, get_lint_facts(domain, ruleset, at=at))
     names = get_names(domain, [one for each in ruleset.audiences.values() for one in each])
-    why_dark = say_why_no_look_ups(get_connection(domain))
+    why_dark = get_lookup_block_reason(get_connection(domain))
     rows = Campaign.objects.filter(domain=domain, archived_at=None).prefetch_related("groups")
     by_id = {row.pk: row for row in rows}
     figures = get_figures(by_id)
@@ -152,7 +152,7 @@ def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "zone": ZoneInfo(domain.time_zone).key,
         "groups": list(found.groups.all()),
         "audience": [say(one, names) for one in conditions],
-        "why_dark": say_why_no_look_ups(get_connection(domain)) if needs_prospect(conditions) else "",
+        "why_dark": get_lookup_block_reason(get_connection(domain)) if needs_prospect(conditions) else "",
         "banners": [
             (banner, get_destination(found, banner), round(100 * banner.weight / weights))
             for banner in banners

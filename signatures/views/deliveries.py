@@ -15,7 +15,7 @@ from portal.access import Permission, get_actor, require
 from portal.background import enqueue
 from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
-from signatures.delivery.permission import say_why_unreadable, say_why_unwritable
+from signatures.delivery.permission import get_delivery_block_reason, get_write_block_reason
 from signatures.delivery.planning import count_changed_since, fill_plan, make_scope, open_plan
 from signatures.delivery.report import IN_PROGRESS, count_mailboxes, describe_progress
 from signatures.delivery.restore_plan import describe_target
@@ -53,8 +53,8 @@ def deliveries(request: HttpRequest, domain: Domain) -> HttpResponse:
     context = {
         "situation": situation,
         "lost": situation.list_lost("people", "mailboxes"),
-        "blocked": say_why_unreadable(situation.connection),
-        "unwritable": say_why_unwritable(situation.connection),
+        "blocked": get_delivery_block_reason(situation.connection),
+        "unwritable": get_write_block_reason(situation.connection),
         "current": current,
         "plans": runs.filter(state=DeliveryRunState.PLANNED)[:MOST_SHOWN],
         "page_obj": get_page(
@@ -144,7 +144,7 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "progress": describe_progress(run),
         "target": describe_target(run) if run.kind == DeliveryRun.Kind.RESTORE else "",
         "is_leaving": is_leaving,
-        "unwritable": "" if is_leaving else say_why_unwritable(run.connection),
+        "unwritable": "" if is_leaving else get_write_block_reason(run.connection),
         "kept_days": get_kept_days(run),
         "filters": filters,
         "is_filtered": bool(state or words or stage),

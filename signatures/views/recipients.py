@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from integrations.connection.lifecycle import get_connection
 from integrations.connection.lookup_breaker import get_state
-from integrations.connection.permissions import say_why_no_look_ups
+from integrations.connection.permissions import get_lookup_block_reason
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
@@ -38,7 +38,7 @@ def _show_recipients(
         "keys": DecisionKey.objects.filter(domain=domain),
         "form": form,
         "made": made,
-        "why_no_look_ups": say_why_no_look_ups(connection),
+        "why_no_look_ups": get_lookup_block_reason(connection),
         "rests_until": state.rests_until
         if state and state.rests_until and state.rests_until > timezone.now()
         else None,

@@ -18,7 +18,7 @@ from portal.models import Domain
 from signatures.delivery.after_release import follow
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.outlook import foresee
-from signatures.delivery.permission import say_why_unreadable
+from signatures.delivery.permission import get_delivery_block_reason
 from signatures.delivery.planning import fill_plan, open_plan
 from signatures.forms.releases import AgainForm, ReleaseForm
 from signatures.models import DeliveryRun, Release, ReleaseState, Sender
@@ -71,7 +71,7 @@ def _show(
     published = Release.objects.filter(domain=domain).exclude(state=ReleaseState.SCHEDULED)
     context = {
         "situation": situation,
-        "unreadable": say_why_unreadable(situation.connection),
+        "unreadable": get_delivery_block_reason(situation.connection),
         "candidate": candidate,
         "rows": [(change, change.key in candidate.chosen, reach[change.key]) for change in changes],
         "leave": urlencode([("leave", key) for key in candidate.keys if key not in candidate.chosen]),

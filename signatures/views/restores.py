@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from portal.access import Permission, get_actor, require
 from portal.models import Domain, User
 from signatures.delivery.base import DeliveryBlocked
-from signatures.delivery.permission import say_why_unreadable
+from signatures.delivery.permission import get_delivery_block_reason
 from signatures.delivery.restore_plan import Target, fill_restore, open_restore
 from signatures.forms.restores import RestoreForm
 from signatures.models import Delivery, DeliveryRun
@@ -39,7 +39,7 @@ def restore_plan(request: HttpRequest, domain: Domain) -> HttpResponse:
     chosen = str(form["delivery"].value() or "")
     context: dict[str, Any] = {
         "form": form,
-        "blocked": say_why_unreadable(get_situation(domain).connection),
+        "blocked": get_delivery_block_reason(get_situation(domain).connection),
         "earlier": Delivery.objects.filter(run__domain=domain, pk=int(chosen)).first()
         if chosen.isascii() and chosen.isdigit() and len(chosen) < 16
         else None,

@@ -11,7 +11,7 @@ from portal.models import Domain
 from signatures.delivery.base import PAUSED_CODE, DeliveryBlocked
 from signatures.delivery.control import retry_delivery
 from signatures.delivery.deliver import carry_out
-from signatures.delivery.permission import say_why_unreadable
+from signatures.delivery.permission import get_delivery_block_reason
 from signatures.delivery.planning import drop_run, plan_delivery
 from signatures.delivery.report import count_mailboxes, describe_outcome, describe_plan
 from signatures.delivery.runs import is_due, start_delivery
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             raise CommandError("--first needs a number from 1.")
         connection = follow_last_sync(domain)
         try:
-            if connection is not None and not say_why_unreadable(connection):
+            if connection is not None and not get_delivery_block_reason(connection):
                 require_senders(connection)
             _require_live(domain, options["release"])
             if options["retry"] is not None:

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations import lookup
-from integrations.connection.permissions import SwitchRefused, say_why_blocked, switch_off, switch_on
+from integrations.connection.permissions import SwitchRefused, get_block_reason, switch_off, switch_on
 from integrations.disconnect.steps import continue_disconnect, request_disconnect
 from integrations.errors import ScopeMissing
 from integrations.gateway import open_gateway
@@ -92,7 +92,7 @@ def test_switching_is_in_the_ledger_with_who_and_why_and_ends_in_the_same_state(
     before = get_values(connection)
 
     switch_off(connection, "teams.read", actor=BY, reason=WHY)
-    dark = say_why_blocked(connection, "teams.read")
+    dark = get_block_reason(connection, "teams.read")
     switch_on(connection, "teams.read", actor="boss@acme.example", reason="Closed.")
 
     assert f"switched off here by {BY} on " in dark and dark.endswith("Switch it on on the Outreach page.")
@@ -115,7 +115,7 @@ def test_what_is_not_granted_or_off_already_is_not_switched(sandbox, connect, do
         switch_on(connection, "users.all", actor=BY, reason="again")
 
     assert get_values(connection) == before
-    assert say_why_blocked(connection, "mailboxes.all").startswith(
+    assert get_block_reason(connection, "mailboxes.all").startswith(
         "The permission mailboxes.all is not granted."
     )
 

@@ -137,14 +137,14 @@ def test_more_than_a_fifth_of_fifty_is_reason_to_halt_and_stays_one():
             watch.fail()
         else:
             watch.succeed()
-        assert watch.why_halt == ""
+        assert watch.halt_reason == ""
 
     said = [watch.fail(), watch.fail()]
     for _ in range(60):
         watch.succeed()
 
     assert said == ["", "11 of the latest 50 mailboxes failed."]
-    assert watch.why_halt == "11 of the latest 50 mailboxes failed."
+    assert watch.halt_reason == "11 of the latest 50 mailboxes failed."
 
 
 def test_spent_allowance_suspends_without_sleeping_and_loses_nothing(sandbox, started):
