@@ -46,7 +46,9 @@ LEFT_ALONE = Refusal(
     "left_alone",
     "This mailbox is left alone: its original was restored, or an edit in Outreach was kept.",
 )
+LEFT_OUT = Refusal("left_out", "Somebody left this mailbox out of the plan.")
 OTHER_RUN_CODE = "in_other_run"
+WITHOUT = "without"  # in a run's scope: mailboxes that somebody left out of the plan
 CHOSEN_BY = {"senders": "sender__in", "mailboxes": "mailbox__remote_id__in"}
 NEEDED = (
     "status", "reason_code", "reason", "version_id", "attempted_at", "attempt_code",
@@ -66,6 +68,10 @@ class Plan:
     @property
     def planned(self) -> int:
         return sum(row.state == DeliveryState.PLANNED for row in self.rows)
+
+    @property
+    def refused(self) -> int:
+        return sum(row.state == DeliveryState.REFUSED for row in self.rows)
 
     def cut(self, number: int) -> None:
         """Leave out whatever comes after so many mailboxes that would change."""
@@ -188,7 +194,7 @@ def _fill(run: DeliveryRun, lease: Lease, chunks: Iterator[Plan]) -> DeliveryRun
     counts: dict[str, Any] = dict.fromkeys(("planned", "refused", "unchanged", "left_out"), 0)
     for plan in chunks:
         counts["planned"] += plan.planned
-        counts["refused"] += len(plan.rows) - plan.planned
+        counts["refused"] += plan.refused
         counts["unchanged"] += plan.unchanged
         counts["left_out"] += plan.left_out
         with transaction.atomic():
@@ -230,9 +236,11 @@ def plan_changed_again(run: DeliveryRun) -> DeliveryRun:
                 Delivery.objects.bulk_create(plan.rows, batch_size=200)
             whole = next(_plan_states(run, states))
             unchanged, left_out = unchanged + whole.unchanged, left_out + whole.left_out
-        planned = run.deliveries.filter(state=DeliveryState.PLANNED).count()
         plans.update(
-            planned=planned, refused=run.deliveries.count() - planned, unchanged=unchanged, left_out=left_out
+            planned=run.deliveries.filter(state=DeliveryState.PLANNED).count(),
+            refused=run.deliveries.filter(state=DeliveryState.REFUSED).count(),
+            unchanged=unchanged,
+            left_out=left_out,
         )
     run.refresh_from_db()
     return run
@@ -314,7 +322,9 @@ def _plan_states(run: DeliveryRun, states: QuerySet[MailboxState]) -> Iterator[P
 
 def _plan_mailbox(run: DeliveryRun, state: MailboxState, other_run_id: int | None) -> Delivery:
     refusal = _get_block_reason(run, state) if other_run_id is None else _leave_to(other_run_id)
-    mailbox = state.mailbox
+    mailbox, planned = state.mailbox, DeliveryState.REFUSED if refusal else DeliveryState.PLANNED
+    if refusal is None and mailbox.remote_id in run.scope.get(WITHOUT, ()):
+        refusal, planned = LEFT_OUT, DeliveryState.SKIPPED
     return Delivery(
         run=run,
         mailbox_remote_id=mailbox.remote_id,
@@ -322,7 +332,7 @@ def _plan_mailbox(run: DeliveryRun, state: MailboxState, other_run_id: int | Non
         person_remote_id=mailbox.person_remote_id,
         sender=state.sender,
         template_version_id=state.version_id,
-        state=DeliveryState.REFUSED if refusal else DeliveryState.PLANNED,
+        state=planned,
         reason_code=refusal.code if refusal else "",
         reason=refusal.reason if refusal else "",
     )

@@ -138,8 +138,9 @@ def get_figures(run: DeliveryRun, *, at: datetime) -> Figures:
 
 
 def _attempted(run: DeliveryRun) -> Any:
-    """Return the rows that the run was to write: a mailbox that was blocked when it was planned is none."""
-    return run.deliveries.exclude(state=DeliveryState.REFUSED, finished_at=None)
+    """Return the rows that the run was to write: a mailbox that was blocked or left out in the plan is none."""
+    blocked_or_left_out = [DeliveryState.REFUSED, DeliveryState.SKIPPED]
+    return run.deliveries.exclude(state__in=blocked_or_left_out, finished_at=None)
 
 
 def _make_stage(run: DeliveryRun, number: int, row: Mapping[str, Any]) -> Stage:

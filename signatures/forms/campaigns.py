@@ -21,7 +21,7 @@ from signatures.campaigns.links import LinkRefused, check_link
 from signatures.models import Banner, BannerImage, BannerPlace, Campaign, Group, Sender
 from signatures.senders.listing import SenderNotChosen, choose_sender
 
-from .choices import GroupsField
+from .choices import RowsField
 from .walltime import WallTimeField, describe_repetition, to_moment, to_wall
 
 
@@ -30,7 +30,7 @@ class CampaignForm(forms.ModelForm):
 
     starts_at = WallTimeField(label="Starts")
     ends_at = WallTimeField(label="Ends", required=False, help_text="Empty: no end date.")
-    groups = GroupsField(
+    groups = RowsField(
         Group.objects.none(),
         label="Sender groups",
         required=False,

@@ -1,4 +1,4 @@
-"""Choices of groups: a form field for several groups by their ids."""
+"""Choices of rows: a form field for several groups or senders by their ids."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 MAX_ID_DIGITS = 18
 
 
-class GroupsField(forms.ModelMultipleChoiceField):
-    """Groups by their ids; a number that no column holds is no choice, whatever the database would say to it."""
+class RowsField(forms.ModelMultipleChoiceField):
+    """Rows by their ids; a number that no column holds is no choice, whatever the database would say to it."""
 
     def clean(self, value: Any) -> Any:
         for pk in value or ():

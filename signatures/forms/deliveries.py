@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from portal.models import Domain
 from signatures.models import DeliveryState, Group, Sender
 
-from .choices import GroupsField
+from .choices import RowsField
 from .stages import LONGEST_PAUSE, MOST_REFUSALS, StagesField
 
 
@@ -29,7 +29,7 @@ class DeliveryFilters(forms.Form):
 class PlanForm(forms.Form):
     """For whom a delivery is planned; for everybody where nothing is chosen."""
 
-    groups = GroupsField(
+    groups = RowsField(
         label="Groups",
         queryset=Group.objects.none(),
         required=False,
@@ -42,6 +42,7 @@ class PlanForm(forms.Form):
         max_length=4_000,
         help_text="E-mail addresses of senders, separated by commas. Empty: everybody.",
     )
+    person = RowsField(queryset=Sender.objects.none(), required=False, widget=forms.MultipleHiddenInput)
     first = forms.IntegerField(
         label="First mailboxes only",
         required=False,
@@ -57,7 +58,13 @@ class PlanForm(forms.Form):
     def __init__(self, *args: Any, domain: Domain, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._domain = domain
+        self.fields["person"].queryset = Sender.objects.filter(domain=domain)  # type: ignore[attr-defined]  # a ModelChoiceField
         self.fields["groups"].queryset = Group.objects.filter(domain=domain, archived_at=None)  # type: ignore[attr-defined]  # a ModelChoiceField
+
+    def get_sender_ids(self) -> list[int] | None:
+        """Return the ids of the people that were typed or ticked; None for everybody."""
+        ticked = [sender.pk for sender in self.cleaned_data["person"]]
+        return sorted({*self.cleaned_data["people"], *ticked}) or None
 
     def clean_people(self) -> list[int]:
         """Return the ids of the senders with these addresses."""
@@ -68,6 +75,12 @@ class PlanForm(forms.Form):
         if unknown:
             raise ValidationError(f"No sender has the address {unknown[0]}.")
         return sorted(known.values())
+
+
+class PeopleSearch(forms.Form):
+    """Words of the names or addresses of people to plan a delivery for."""
+
+    q = forms.CharField(label="Name or address", required=False, max_length=120, widget=forms.SearchInput)
 
 
 class RolloutForm(forms.Form):

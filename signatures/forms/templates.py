@@ -13,7 +13,7 @@ from signatures.rendering.compile import compile_template, unify_line_ends
 from signatures.rendering.context import build_context
 from signatures.rendering.errors import TemplateError
 
-from .choices import GroupsField
+from .choices import RowsField
 
 
 def usable_templates(domain: Domain) -> Any:
@@ -97,7 +97,7 @@ class TemplateChoiceForm(forms.Form):
             choice.choices = sorted(choice.iterator(choice), key=lambda one: one[0] != used)
 
 
-class AssignableGroupsField(GroupsField):
+class AssignableRowsField(RowsField):
     """Groups, each named with the template it has now."""
 
     def label_from_instance(self, obj: Group) -> str:
@@ -110,7 +110,7 @@ class AssignableGroupsField(GroupsField):
 class GroupsChoiceForm(forms.Form):
     """The groups that a template is assigned to, beside those it is already assigned to."""
 
-    groups = AssignableGroupsField(
+    groups = AssignableRowsField(
         Group.objects.none(),
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Select at least one group."},

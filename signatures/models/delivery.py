@@ -98,7 +98,7 @@ class DeliveryRun(models.Model):
     """One delivery to a domain's mailboxes, planned first, then carried out, in one go or in stages.
 
     scope: whom it was planned for; {} for everybody, else "groups", "senders" and "mailboxes"
-    (ids) and "first" (mailboxes).
+    (ids), "first" (mailboxes) and "without" (mailboxes that somebody left out of the plan).
     A planned restore has "run" and "delivery" (ids) as well, and "to": an instant, or "before" that run.
     stages: sizes of its stages, the last one None for everybody left; [] for one go.
     """

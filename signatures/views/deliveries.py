@@ -16,6 +16,7 @@ from portal.background import enqueue
 from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.permission import get_delivery_block_reason, get_write_block_reason
+from signatures.delivery.plan_choice import list_left_out
 from signatures.delivery.planning import count_changed_since, fill_plan, make_scope, open_plan
 from signatures.delivery.report import IN_PROGRESS, count_mailboxes, describe_progress
 from signatures.delivery.restore_plan import describe_target
@@ -35,7 +36,7 @@ from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group, Se
 from signatures.releases.differences import mark_words
 from signatures.rendering.plaintext import plain_text
 
-from .common import fill_soon, get_delivery, get_page, get_situation
+from .common import fill_soon, get_delivery, get_page, get_situation, may
 
 MOST_SHOWN = 10  # runs under way, and plans, on the list's page
 TASK = "signatures.tasks.deliver_signatures"
@@ -78,7 +79,7 @@ def delivery_plan(request: HttpRequest, domain: Domain) -> HttpResponse:
         return redirect("signatures:deliveries", domain.name)
     chosen = form.cleaned_data
     scope = make_scope(
-        sender_ids=chosen["people"] or None,
+        sender_ids=form.get_sender_ids(),
         group_ids=[group.pk for group in chosen["groups"]],
         first=chosen["first"],
     )
@@ -137,6 +138,7 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         rows = rows.filter(stage=stage)
     for word in words.split()[:6]:
         rows = rows.filter(Q(mailbox_email__icontains=word) | Q(sender__name__icontains=word))
+    is_plan = run.state == DeliveryRunState.PLANNED and run.kind == DeliveryRun.Kind.DELIVER
     counted = Delivery.objects.filter(run=run).order_by().values("state").annotate(number=Count("pk"))
     is_leaving = run == get_disconnect_restore(run.connection) and not run.is_finished
     context = {
@@ -146,6 +148,7 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "is_leaving": is_leaving,
         "unwritable": "" if is_leaving else get_write_block_reason(run.connection),
         "kept_days": get_kept_days(run),
+        "may_choose": is_plan and may(request, Permission.DELIVER),
         "filters": filters,
         "is_filtered": bool(state or words or stage),
         **(_describe_plan(run) if run.state == DeliveryRunState.PLANNED else describe_rollout(run)),
@@ -160,6 +163,7 @@ def _describe_plan(run: DeliveryRun) -> dict[str, Any]:
     return {
         "rollout_form": _fill_in(rollout),
         "causes": list_causes(run),
+        "left_out_number": list_left_out(run).count(),
         "planned_groups": list_groups(run),
         "calls": count_calls(run, rollout, at=timezone.now()),
         "changed_since": count_changed_since(run) if run.kind == DeliveryRun.Kind.DELIVER else 0,
@@ -190,7 +194,11 @@ def _get_rollout(form: RolloutForm) -> Rollout:
 
 def describe_rollout(run: DeliveryRun) -> dict[str, Any]:
     """Return the figures of a started run, as its page and its live part show them."""
-    return {"figures": get_figures(run, at=timezone.now()), "causes": list_causes(run)}
+    return {
+        "figures": get_figures(run, at=timezone.now()),
+        "causes": list_causes(run),
+        "left_out_number": list_left_out(run).count(),
+    }
 
 
 @require(Permission.VIEW)

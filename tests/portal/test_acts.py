@@ -79,6 +79,7 @@ ACTS = {
     f"{HOME}releases/<int:number>/now/": "release published",
     f"{HOME}releases/<int:number>/cancel/": "release cancelled",
     f"{HOME}releases/<int:number>/again/": "release published",
+    f"{HOME}deliveries/<int:pk>/choose/": "mailboxes left out of a plan",
     f"{HOME}deliveries/<int:pk>/pause/": "delivery paused",
     f"{HOME}deliveries/<int:pk>/retry/": "delivery retried",
     f"{HOME}deliveries/<int:pk>/start/": "delivery started",

@@ -131,6 +131,7 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         },
         "/domains/<str:domain>/groups/<int:pk>/automatic/": {"automatic": "daily", "automatic_at": "06:30"},
         "/domains/<str:domain>/groups/<int:pk>/policy/": {"drift_policy": "ask", "drift_grace_hours": 2},
+        "/domains/<str:domain>/deliveries/<int:pk>/choose/": {"mailbox": furnished.delivery.pk},
         "/domains/<str:domain>/edited/decide/": {
             "decision": "keep",
             "mailbox": f"{furnished.edited.pk}:{furnished.edited.held_sha256}",
