@@ -151,8 +151,8 @@ def _colour(value: str) -> str:
     return value
 
 
-def _url(value: str) -> str:
-    """Return an absolute https address in ASCII: no user name, no odd characters, a real host."""
+def clean_url(value: str) -> str:
+    """Return an absolute https address in ASCII: no user name, no odd characters, a real host. Raises: Unfit"""
     if len(value) > MAX_URL_LENGTH:
         raise Unfit(f"longer than {MAX_URL_LENGTH:,} characters")
     if _URL_FORBIDDEN.search(value):
@@ -186,7 +186,7 @@ def _place(value: str) -> str:
     base = split_address(value)
     if base is None:
         raise Unfit("not an https:// address of our own")
-    if base.startswith("https:") and _url(base) != base.lower():
+    if base.startswith("https:") and clean_url(base) != base.lower():
         raise Unfit("not a web address")
     return value
 
@@ -194,7 +194,7 @@ def _place(value: str) -> str:
 _CHECKS: dict[Trust, Callable[[str], str]] = {
     Trust.TEXT: _text,
     Trust.EMAIL: _email,
-    Trust.URL: _url,
+    Trust.URL: clean_url,
     Trust.PHONE: _phone,
     Trust.COLOUR: _colour,
     Trust.NUMBER: _number,

@@ -1,0 +1,286 @@
+"""Writer: the source of a template from its design.
+
+A block's markup depends on its settings and on the theme alone, never on its neighbours, so that blocks can be
+moved, copied and removed in the source as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from signatures.rendering.liquid import escape_value
+
+from .blocks import (
+    CONTACT_FIELDS,
+    DECORATION,
+    NETWORKS,
+    Banner,
+    Block,
+    Button,
+    Code,
+    Columns,
+    Contact,
+    Design,
+    Disclaimer,
+    Divider,
+    Name,
+    Picture,
+    Social,
+    Space,
+    Title,
+    Words,
+)
+from .links import LINK_FIELDS
+from .markers import LIST, write_marked, write_settings
+from .plain_values import dump_block, dump_settings
+from .rows import (
+    aligned,
+    centred,
+    coloured,
+    field_link,
+    image,
+    label,
+    link,
+    only_if,
+    output,
+    row,
+    sized,
+    table,
+    write_head,
+    write_tail,
+)
+from .texts import write_plain, write_rich
+from .theme import Theme
+
+VERSION = 1
+# Stands in own markup where a list of blocks does, when the checksum is made.
+HOLE = f"<!-- {LIST} --><!-- /{LIST} -->"
+_NUMBERS_FIRST = frozenset(
+    {"sender.phone", "sender.mobile", "company.phone", "sender.email", "company.address"}
+)
+_EXTENSION = (
+    "{% if sender.phone and sender.phone_extension %} ext.&nbsp;{{ sender.phone_extension }}{% endif %}"
+)
+_UNDERLINED = "text-decoration: underline"
+# A cell as high as its border or height, and no higher.
+_FLAT = "font-size: 1px; line-height: 1px; mso-line-height-rule: exactly"
+
+
+def write_design(design: Design) -> str:
+    """Return the source of a template: markup that compiles as it is, with the settings in comments."""
+    theme = design.theme
+    head, tail = write_head(theme), write_tail()
+    start, end = write_marked(
+        "design", write_settings(dump_settings(theme)), f"{head}{HOLE}{tail}", version=VERSION
+    )
+    return f"{start}{head}{_write_list(theme, design.blocks, '  ')}{tail}{end}\n"
+
+
+def write_block(theme: Theme, block: Block, indent: str = "") -> str:
+    """Return one block between its markers."""
+    own = write_own(theme, block)
+    settings = dump_settings(block)
+    if isinstance(block, Code):
+        del settings["markup"]
+        settings["former"] = dump_block(block.former) if block.former else None
+    start, end = write_marked(block.name, write_settings(settings), own)
+    if isinstance(block, Columns):
+        pieces = own.split(HOLE)
+        lists = [_write_list(theme, blocks, f"{indent}  ") for blocks in block.lists]
+        own = "".join(piece + inside for piece, inside in zip(pieces, [*lists, ""], strict=True))
+    return f"{start}{own}{end}"
+
+
+def write_own(theme: Theme, block: Block) -> str:
+    """Return a block's markup, HOLE in the place of each list of blocks in it."""
+    return only_if(block.when, _WRITERS[type(block)](theme, block))
+
+
+def _write_list(theme: Theme, blocks: tuple[Block, ...], indent: str) -> str:
+    inside = "".join(f"\n{indent}{write_block(theme, block, indent)}" for block in blocks)
+    return f"<!-- {LIST} -->{inside}\n<!-- /{LIST} -->"
+
+
+def _write_name(theme: Theme, block: Name) -> str:
+    pronouns = (
+        only_if(
+            "sender.pronouns",
+            f' <span class="quiet" style="font-size: {theme.size}px; font-weight: normal">'
+            f"({output('sender.pronouns')})</span>",
+        )
+        if block.pronouns
+        else ""
+    )
+    return row(
+        theme,
+        block.gap,
+        output("sender.name") + pronouns,
+        sized(block.size),
+        "font-weight: bold" if block.bold else "",
+        coloured(theme, block.colour),
+    )
+
+
+def _write_title(theme: Theme, block: Title) -> str:
+    between = {"none": "", "dot": " · ", "comma": ", ", "below": "<br>"}[block.company]
+    company = between and between + output("company.name")
+    return row(theme, block.gap, output("sender.title") + company, coloured(theme, block.colour))
+
+
+def _write_contact(theme: Theme, block: Contact) -> str:
+    between = " · " if block.layout == "row" else "<br>"
+    return row(theme, block.gap, between.join(_write_line(theme, block, field) for field in block.lines))
+
+
+def _write_line(theme: Theme, block: Contact, field: str) -> str:
+    """Return a way to reach the sender: the value with a label before it, or for a page the label as a link."""
+    words, letter = CONTACT_FIELDS[field]
+    if field in LINK_FIELDS and field not in _NUMBERS_FIRST:
+        return link(field, words, _UNDERLINED)
+    before = ""
+    if field in _NUMBERS_FIRST and block.labels == "letters":
+        before = label(letter, theme.colour("accent"))
+    elif field in _NUMBERS_FIRST and block.labels == "words":
+        before = label(words)
+    return before + field_link(theme, field) + (_EXTENSION if field == "sender.phone" else "")
+
+
+def _write_picture(theme: Theme, block: Picture) -> str:
+    field = {"logo": "company.logo_url", "photo": "sender.photo_url"}.get(block.image, "")
+    is_square = block.image == "photo" or block.shape == "round"
+    radius = {"plain": 0, "rounded": 6, "round": block.width // 2}[block.shape]
+    shown = image(
+        output(field) if field else escape_value(block.image),
+        "" if block.alt == DECORATION else write_plain(block.alt),
+        block.width,
+        height=block.width if is_square else 0,
+        radius=radius,
+    )
+    content = link(block.link, shown) if block.link else shown
+    if block.link in LINK_FIELDS and not field:
+        # A link without an address would take a fixed image along.
+        content = f"{{% if {block.link} %}}{content}{{% else %}}{shown}{{% endif %}}"
+    if block.ground != "none":
+        style = f"background-color: {block.ground}; border-radius: 6px; padding: 10px 12px"
+        cell = f'<tr><td class="image" bgcolor="{block.ground}" style="{style}">{content}</td></tr>'
+        content = table(theme, cell, style="border-collapse: separate")
+    else:
+        content = centred(theme, content)
+    return row(theme, block.gap, content, named="image")
+
+
+def _write_button(theme: Theme, block: Button) -> str:
+    ground, ink = theme.colour(block.fill), theme.ink_on(block.fill)
+    words = link(
+        block.link, write_plain(block.words), f"color: {ink}; font-weight: bold; text-decoration: none"
+    )
+    style = f"background-color: {ground}; border-radius: {block.radius}px; padding: 6px 14px"
+    cell = f'<tr><td class="words" bgcolor="{ground}" style="{style}">{words}</td></tr>'
+    button = row(theme, block.gap, table(theme, cell, style="border-collapse: separate"), named="")
+    return only_if(block.link if block.link in LINK_FIELDS and block.link != block.when else "", button)
+
+
+def _write_social(theme: Theme, block: Social) -> str:
+    names = dict(NETWORKS)
+    if not block.icons:
+        words = (link(href, names[network], _UNDERLINED) for network, href in block.links)
+        return row(theme, block.gap, " · ".join(words))
+    icons = (
+        link(href, _write_icon(escape_value(f"{block.icons}{network}.png"), names[network], block.size))
+        for network, href in block.links
+    )
+    return row(theme, block.gap, " &nbsp;".join(icons), named="image")
+
+
+def _write_icon(src: str, name: str, size: int) -> str:
+    style = f"border: 0; width: {size}px; height: {size}px; vertical-align: middle"
+    return f'<img src="{src}" alt="{name}" width="{size}" height="{size}" style="{style}">'
+
+
+def _write_words(theme: Theme, block: Words) -> str:
+    return row(
+        theme,
+        block.gap,
+        write_rich(block.text, _UNDERLINED),
+        sized(block.size),
+        "font-weight: bold" if block.bold else "",
+        coloured(theme, block.colour),
+    )
+
+
+def _write_disclaimer(theme: Theme, block: Disclaimer) -> str:
+    return row(theme, block.gap, write_rich(block.text, _UNDERLINED), sized(block.size), named="words quiet")
+
+
+def _write_banner(theme: Theme, block: Banner) -> str:
+    shown = (
+        '<a href="{{ banner.click_url }}"><img src="{{ banner.image_url }}" alt="{{ banner.alt }}"'
+        ' width="{{ banner.width }}" height="{{ banner.height }}"'
+        ' style="display: block; border: 0; max-width: 100%; height: auto"></a>'
+    )
+    return row(theme, block.gap, centred(theme, shown), named="image")
+
+
+def _write_divider(theme: Theme, block: Divider) -> str:
+    colour = theme.colour(block.colour)
+    cell = f'<tr><td style="border-top: {block.height}px solid {colour}; {_FLAT}">&nbsp;</td></tr>'
+    width = f"{block.width}px" if block.width else "100%"
+    attribute = f' width="{block.width or "100%"}"'
+    return row(theme, block.gap, table(theme, cell, attributes=attribute, style=f"width: {width}"), named="")
+
+
+def _write_space(theme: Theme, block: Space) -> str:
+    high = f"height: {block.height}px; font-size: 1px; line-height: {block.height}px; mso-line-height-rule: exactly"
+    return row(theme, block.gap, "&nbsp;", high, named="", attributes=f' height="{block.height}"')
+
+
+def _write_columns(theme: Theme, block: Columns) -> str:
+    cells = [_write_column(theme, block, number) for number in range(len(block.lists))]
+    wide = block.widths == "equal"
+    inside = table(
+        theme,
+        f"<tr>\n{''.join(cells)}</tr>",
+        attributes=' width="100%"' if wide else "",
+        style="width: 100%" if wide else "",
+    )
+    return row(theme, block.gap, inside, named="")
+
+
+def _write_column(theme: Theme, block: Columns, number: int) -> str:
+    """Return one column; the space and the line behind it are its own, so they go where it has nothing to show."""
+    is_last = number == len(block.lists) - 1
+    width = f"{100 // len(block.lists)}%" if block.widths == "equal" else ""
+    has_rule = block.rule != "none"
+    styles = [f"vertical-align: {block.align}"]
+    if width:
+        styles.append(f"width: {width}")
+    if has_rule and number:
+        styles.append(f"padding-{theme.start}: {block.space // 2}px")
+    if not is_last:
+        styles.append(f"padding-{theme.end}: {block.space - block.space // 2 if has_rule else block.space}px")
+        if has_rule:
+            styles.append(f"border-{theme.end}: 1px solid {theme.colour(block.rule)}")
+    attributes = f' valign="{block.align}"' + (f' width="{width}"' if width else "") + aligned(theme)
+    return f'<td{attributes} style="{"; ".join(styles)}">{table(theme, HOLE)}</td>\n'
+
+
+def _write_code(theme: Theme, block: Code) -> str:
+    return block.markup
+
+
+_WRITERS: dict[type[Block], Callable[[Theme, Any], str]] = {
+    Name: _write_name,
+    Title: _write_title,
+    Contact: _write_contact,
+    Picture: _write_picture,
+    Button: _write_button,
+    Social: _write_social,
+    Words: _write_words,
+    Disclaimer: _write_disclaimer,
+    Banner: _write_banner,
+    Divider: _write_divider,
+    Space: _write_space,
+    Columns: _write_columns,
+    Code: _write_code,
+}
