@@ -42,7 +42,7 @@ CAUSES_SHOWN = 20
 DRAFTS_SHOWN = 3
 NARROWEST = 10.0  # of 1,000
 NEEDS_YOU = Q(status=MailboxStatus.ACTION_NEEDED) | Q(
-    status__in=HAND_EDITS, state__sender__group__drift_policy=DriftPolicy.ASK
+    status__in=HAND_EDITS, state__sender__live_group__drift_policy=DriftPolicy.ASK
 )
 SENDERS_NAMED = 3
 

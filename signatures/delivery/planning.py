@@ -289,7 +289,7 @@ def _list_states(run: DeliveryRun) -> Iterator[QuerySet[MailboxState]]:
     """Yield the states of the mailboxes that the run's scope names, of at most 500 that were chosen at a time."""
     states = MailboxState.objects.filter(mailbox__connection=run.connection, mailbox__retired_at=None)
     if "groups" in run.scope:
-        states = states.filter(sender__group__in=run.scope["groups"])
+        states = states.filter(sender__live_group__in=run.scope["groups"])
     chosen = next((name for name in CHOSEN_BY if name in run.scope), None)
     if chosen is None:
         yield states

@@ -33,6 +33,7 @@ from .permission import get_delivery_block_reason
 from .placements import get_account_keys, get_placements
 from .planning import Plan, fill_opened, make_scope
 from .restore_strategy import CONFLICT, GONE, NOT_EDITABLE, NOT_KEPT
+from .status import follow_release
 from .texts import EMPTY_SHA256, find_kept
 
 CHUNK = 200  # originals of up to 65 kB each
@@ -128,6 +129,7 @@ def fill_restore(run_id: int) -> DeliveryRun | None:
 
 
 def _plan_chunks(run: DeliveryRun) -> Iterator[Plan]:
+    follow_release(run.connection)  # it says who is in a group
     for snapshots in _list_snapshots(run):
         yield _plan_mailboxes(run, snapshots, _find_targets(run, snapshots))
 
@@ -171,7 +173,7 @@ def _list_senders(run: DeliveryRun) -> QuerySet[Sender] | None:
     senders = Sender.objects.filter(person__connection=run.connection)
     if "senders" in run.scope:
         return senders.filter(pk__in=run.scope["senders"])
-    return senders.filter(group__in=run.scope["groups"]) if "groups" in run.scope else None
+    return senders.filter(live_group__in=run.scope["groups"]) if "groups" in run.scope else None
 
 
 def _find_targets(run: DeliveryRun, snapshots: Sequence[Snapshot]) -> dict[str, tuple[str, int | None]]:

@@ -173,10 +173,11 @@ def list_causes(run: DeliveryRun) -> list[Cause]:
 
 
 def list_groups(run: DeliveryRun) -> list[tuple[str, int]]:
-    """Return the groups of the planned mailboxes' senders, with how many mailboxes of each would change."""
+    """Return the senders' groups in the live release, with how many planned mailboxes of each would change."""
     planned = run.deliveries.filter(state=DeliveryState.PLANNED).order_by()
-    rows = planned.values_list("sender__group__name").annotate(number=Count("pk"))
-    return [(name or "No group", number) for name, number in rows.order_by("-number", "sender__group__name")]
+    name = "sender__live_group__name"
+    rows = planned.values_list(name).annotate(number=Count("pk")).order_by("-number", name)
+    return [(name or "No group", number) for name, number in rows]
 
 
 def count_calls(run: DeliveryRun, rollout: Rollout, *, at: datetime) -> Calls:
@@ -211,9 +212,9 @@ def _count_stages(sizes: Sequence[int | None], planned: int) -> int:
 
 def list_rows(run: DeliveryRun) -> Iterator[tuple[object, ...]]:
     """Yield what a table of a run's mailboxes says, one line each."""
-    rows = Delivery.objects.filter(run=run).select_related("sender__group").order_by("pk")
+    rows = Delivery.objects.filter(run=run).select_related("sender__live_group").order_by("pk")
     for row in rows.iterator(chunk_size=500):
-        group = row.sender.group if row.sender else None
+        group = row.sender.live_group if row.sender else None
         yield (
             row.sender or "", row.mailbox_email, row.mailbox_remote_id, group or "", row.stage,
             row.get_state_display(), row.reason_code, row.reason, row.attempts, row.finished_at,

@@ -63,7 +63,7 @@ class Comparison:
 
     def __init__(self, connection: Connection, content: ReleaseContent) -> None:
         self._connection = connection
-        self._composer = Composer(connection.domain, content)
+        self.composer = Composer(connection.domain, content)
 
     def compare(self, senders: Sequence[Sender]) -> Iterator[Compared]:
         """Yield each live mailbox of the senders (person loaded), its status and what that follows from."""
@@ -103,13 +103,13 @@ class Comparison:
         """Return what the content renders for a sender; a stored rendering from the same inputs is not made again."""
         if not owned or (not sender.is_active and not sender.is_lock_unknown):
             return None
-        made_from = self._composer.get_inputs_digest(sender)
+        made_from = self.composer.get_inputs_digest(sender)
         for state in states:
             if state.rendered_from == made_from and state.rendered_sha256:
                 return Rendering(made_from, state.version_id, state.rendered_sha256)
-        composed = self._composer.compose(sender)
+        composed = self.composer.compose(sender)
         if isinstance(composed, Refusal):
-            return Rendering(made_from, self._composer.get_version_id(sender), "", composed)
+            return Rendering(made_from, self.composer.get_version_id(sender), "", composed)
         return Rendering(made_from, composed.version_id, composed.rendered.sha256)
 
     def _find_texts(
@@ -154,8 +154,10 @@ def refresh_states(
             if get_live(connection.domain) != release:
                 release = get_live(connection.domain)
                 comparison = Comparison(connection, get_content(release))
-            compared = list(comparison.compare(load_senders(ids)))
+            senders = load_senders(ids)
+            compared = list(comparison.compare(senders))
             number += _store(connection, compared)
+            _store_groups(comparison, senders)
             _adopt(compared, release)
     if sender_ids is None and changed is None:
         Following.objects.filter(connection=connection).update(release=first)
@@ -292,6 +294,18 @@ def _store(connection: Connection, compared: Iterable[Compared]) -> int:
     create_rows(new, ignore_conflicts=True)
     update_rows(old, STORED)
     return len(new) + len(old)
+
+
+def _store_groups(comparison: Comparison, senders: Iterable[Sender]) -> None:
+    """Senders are in the group that the content compared with gives them."""
+    moved = []
+    for sender in senders:
+        group = comparison.composer.get_group(sender)
+        group_id = group.id if group else None
+        if sender.live_group_id != group_id:
+            sender.live_group_id = group_id
+            moved.append(sender)
+    update_rows(moved, ["live_group"])
 
 
 def note_attempts(connection: Connection, rows: Sequence[Delivery]) -> None:

@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 
 from portal.models import Domain
 from signatures.models import DeliveryState, Group, Sender
+from signatures.releases.live import list_live_groups
 
 from .choices import RowsField
 from .stages import LONGEST_PAUSE, MOST_REFUSALS, StagesField
@@ -34,7 +35,7 @@ class PlanForm(forms.Form):
         queryset=Group.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="None chosen: all groups.",
+        help_text="With their members in the live release. None chosen: all groups.",
     )
     people = forms.CharField(
         label="People",
@@ -59,7 +60,7 @@ class PlanForm(forms.Form):
         super().__init__(*args, **kwargs)
         self._domain = domain
         self.fields["person"].queryset = Sender.objects.filter(domain=domain)  # type: ignore[attr-defined]  # a ModelChoiceField
-        self.fields["groups"].queryset = Group.objects.filter(domain=domain, archived_at=None)  # type: ignore[attr-defined]  # a ModelChoiceField
+        self.fields["groups"].queryset = list_live_groups(domain)  # type: ignore[attr-defined]  # a ModelChoiceField
 
     def get_sender_ids(self) -> list[int] | None:
         """Return the ids of the people that were typed or ticked; None for everybody."""

@@ -10,6 +10,7 @@ from django import forms
 
 from portal.models import Domain
 from signatures.models import Delivery, DeliveryRun, DeliveryState, Group, Sender
+from signatures.releases.live import list_live_groups
 from signatures.senders.listing import SenderNotChosen, choose_sender
 
 from .walltime import WallTimeField, to_moment
@@ -57,7 +58,7 @@ class RestoreForm(forms.Form):
         super().__init__(*args, **kwargs)
         self._domain = domain
         group: Any = self.fields["group"]
-        group.queryset = Group.objects.filter(domain=domain)
+        group.queryset = list_live_groups(domain)
         delivery: Any = self.fields["delivery"]
         delivery.queryset = Delivery.objects.filter(
             run__domain=domain, state=DeliveryState.DELIVERED

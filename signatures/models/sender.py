@@ -111,6 +111,14 @@ class Sender(models.Model):
     email = models.CharField(max_length=255)
     name = models.CharField(max_length=511, blank=True)
     group = models.ForeignKey(Group, null=True, on_delete=models.SET_NULL, related_name="senders")
+    live_group = models.ForeignKey(
+        Group,
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="live_senders",
+        help_text="The group that the live release gives; `group` is the one as edited.",
+    )
     own_values = models.JSONField(default=dict, blank=True)
     is_active = models.BooleanField(
         default=True, help_text="False for people who are locked or gone in Outreach."

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from django.db.models import QuerySet
+
 from portal.models import Domain
-from signatures.models import Release, ReleaseState
+from signatures.models import Group, Release, ReleaseState
 
 from .content import ReleaseContent
 
@@ -30,6 +32,11 @@ def get_content(release: Release | None) -> ReleaseContent:
 def get_live_content(domain: Domain) -> ReleaseContent:
     """Return the content of the live release. Raises: ReleaseDamaged."""
     return get_content(get_live(domain))
+
+
+def list_live_groups(domain: Domain) -> QuerySet[Group]:
+    """Return the groups of the live release: those that a delivery can be for. Raises: ReleaseDamaged."""
+    return Group.objects.filter(domain=domain, pk__in=get_live_content(domain).group_by_id)
 
 
 @lru_cache(maxsize=16)

@@ -18,8 +18,8 @@ from signatures.delivery.runs import is_due, start_delivery
 from signatures.delivery.stages import AT_ONCE, STAGE_CODE, get_rollout
 from signatures.management.followers import follow_last_sync, require_complete, require_senders
 from signatures.management.progress import carry_out_with_bar
-from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, Group, Sender
-from signatures.releases.live import get_live
+from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, Sender
+from signatures.releases.live import get_live, list_live_groups
 
 
 class Command(BaseCommand):
@@ -140,8 +140,8 @@ def _find_senders(domain: Domain, emails: list[str]) -> list[int]:
 def _find_groups(domain: Domain, names: list[str]) -> list[int]:
     found = []
     for name in names:
-        group = Group.objects.filter(domain=domain, archived_at=None, name=name).first()
+        group = list_live_groups(domain).filter(name=name).first()
         if group is None:
-            raise CommandError(f"{domain} has no group {name}.")
+            raise CommandError(f"The live release of {domain} has no group {name}.")
         found.append(group.pk)
     return found

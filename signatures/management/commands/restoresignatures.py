@@ -19,7 +19,8 @@ from signatures.delivery.restore_plan import Target, plan_restore
 from signatures.delivery.runs import start_delivery
 from signatures.management.followers import follow_last_sync, require_complete
 from signatures.management.progress import carry_out_with_bar
-from signatures.models import DeliveryRun, Group, Sender
+from signatures.models import DeliveryRun, Sender
+from signatures.releases.live import list_live_groups
 
 Row = TypeVar("Row", bound=Model)
 
@@ -80,7 +81,7 @@ class Command(BaseCommand):
 
     def _restore_planned(self, domain: Domain, sender: Sender | None, options: dict[str, Any]) -> None:
         run = self._find(DeliveryRun.objects.filter(domain=domain, pk=options["run"] or 0), "run", options)
-        group = self._find(Group.objects.filter(domain=domain, name=options["group"]), "group", options)
+        group = self._find(list_live_groups(domain).filter(name=options["group"]), "group", options)
         at = _read_time(options["to_date"], domain) if options["to_date"] else None
         try:
             planned = plan_restore(
