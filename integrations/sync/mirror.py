@@ -227,6 +227,12 @@ def note_written(connection: Connection, mailbox_ids: Collection[str], at: datet
         Mailbox.objects.filter(connection=connection, remote_id__in=ids).update(written_at=at)
 
 
+def note_outdated(connection: Connection, mailbox_ids: Collection[str]) -> None:
+    """A reading outside the sync found these mailboxes otherwise: the next one counts as a change, whatever it says."""
+    for ids in in_batches(mailbox_ids):
+        Mailbox.objects.filter(connection=connection, remote_id__in=ids).update(digest="")
+
+
 def in_batches(ids: Iterable[str]) -> Iterator[list[str]]:
     """Yield lists of at most BATCH ids."""
     rest = iter(ids)

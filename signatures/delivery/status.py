@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from integrations.connection.lifecycle import get_connection
 from integrations.models import Connection, Mailbox
+from integrations.sync.mirror import note_outdated
 from portal.db import create_rows, update_rows
 from portal.models import Domain
 from signatures.models import (
@@ -41,10 +42,10 @@ from .left_alone import get_left_alone
 from .placements import get_placements
 
 CHUNK = 500
-TOLD_CODES = (
-    *("editable_unknown", "gone", "moved", "not_editable", "person_gone"),
-    *("refused", "rejected", "unreachable", "unreadable"),
-)
+READ_CODES = ("editable_unknown", "gone", "moved", "not_editable")
+"""Reasons found by reading the mailbox before a write: the next reading by a sync says whether they still hold."""
+
+TOLD_CODES = (*READ_CODES, "refused", "rejected", "unreachable", "unreadable")
 """Reasons that only an attempt to write tells; every other one is found by comparing, as long as it holds."""
 
 
@@ -330,6 +331,7 @@ def note_attempts(connection: Connection, rows: Sequence[Delivery]) -> None:
         state.attempt_sha256 = row.rendered_sha256 if is_refused else ""
         noted.append(state)
     update_rows(noted, ["attempted_at", "attempt_code", "attempt_reason", "attempt_sha256"])
+    note_outdated(connection, [each.mailbox.remote_id for each in noted if each.attempt_code in READ_CODES])
     owners = {row.sender_id for row in rows if row.sender_id is not None and row.finished_at is not None}
     if owners:
         refresh_states(connection, sender_ids=owners)

@@ -212,6 +212,31 @@ def test_new_values_wait_for_an_open_run_of_the_same_mailboxes_and_for_no_other(
     assert sorted(get_writes(sandbox)) == sorted([mine, second, theirs])
 
 
+@pytest.mark.parametrize("kind", [SyncKind.MAILBOXES, SyncKind.FULL])
+def test_mailbox_withdrawn_for_a_delivery_and_shared_again_before_the_sync_needs_nobody(
+    sandbox, ready, domain, deliver, kind
+):
+    open_mailboxes = MailboxState.objects.filter(status="never").order_by("pk").select_related("mailbox")
+    back, still = (state.mailbox.remote_id for state in open_mailboxes[:2])
+    for mailbox_id in (back, still):
+        sandbox.directory.set_editable(int(mailbox_id), False)
+    deliver()
+
+    def get_statuses() -> list[tuple[str, str]]:
+        rows = [MailboxState.objects.get(mailbox__remote_id=each) for each in (back, still)]
+        return [(row.status, row.reason_code) for row in rows]
+
+    refused = get_statuses()
+    sandbox.directory.set_editable(int(back), True)
+    sandbox.requests.clear()
+
+    follow_sync(run_id=read(ready, kind).pk)
+
+    assert refused == [("action_needed", "not_editable")] * 2
+    assert get_statuses() == [("up_to_date", ""), ("action_needed", "not_editable")]
+    assert get_writes(sandbox) == [back]
+
+
 def test_sync_whose_task_was_lost_is_made_up_for_by_the_next(sandbox, ready):
     read_and_follow(ready)
     user = next(user for user in sandbox.directory.users.values() if not user.locked)
