@@ -9,8 +9,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 from django.test import TransactionTestCase
 from django.urls import reverse
+from pytest_django.plugin import DjangoDbBlocker
 
 from integrations.connection.lifecycle import Authorisation, accept_authorisation
 from integrations.ledger import chain
@@ -77,6 +79,18 @@ def write_entry(db) -> Callable[..., LedgerEntry]:
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database file, to copy for an installation of its own."""
     return migrate_template(tmp_path_factory.mktemp("migrated"))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(migrated_database: Path, django_db_blocker: DjangoDbBlocker) -> None:
+    """Each process of a run has a file of its own, migrated once for all of them.
+
+    Who meets a lock of a file waits, as in an installation; a database in memory fails at once.
+    """
+    connection = connections["default"]
+    connection.settings_dict["NAME"] = str(migrated_database)
+    with django_db_blocker.unblock():
+        connection.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ What a test of several processes, of a kill or of a restart needs; the test's ow
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import fcntl
 import json
@@ -18,6 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,10 @@ if reply:
 )
 
 
-# The processes of one run of the tests share what takes long to make; whoever started them removes it.
-_IS_STARTED = "PYTEST_XDIST_WORKER" in os.environ
-_SHARED = Path(tempfile.gettempdir()) / f"countersign-tests-{os.getppid() if _IS_STARTED else os.getpid()}"
+# What the migrated database depends on; it is made anew when one of these changes.
+_APPS = ("portal", "integrations", "signatures")
+_SCHEMA = ("migrations", "models", "models.py", "apps.py", "settings.py")
+_PACKAGES = ("django", "django-allauth", "django-q2")
 
 
 class Installation:
@@ -167,25 +169,29 @@ def wait_until(is_so: Callable[[], Any], *, seconds: float = 20, what: str = "")
 
 
 def migrate_template(folder: Path) -> Path:
-    """A migrated database file in `folder`, to copy; made once for a whole run, by whoever asks first."""
-    made = _SHARED / "migrated.sqlite3"
-    with (_SHARED.with_suffix(".lock")).open("w") as lock:
+    """Return a migrated database file in `folder`, a copy of one that is kept between runs of the tests."""
+    kept = Path(tempfile.gettempdir()) / f"countersign-tests-{os.getuid()}"
+    kept.mkdir(mode=0o700, exist_ok=True)
+    made = kept / f"{_digest_schema()}.sqlite3"
+    with (kept / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            _SHARED.mkdir(exist_ok=True)
-            making = Installation(_SHARED, None)
-            done = making.manage("migrate", "--verbosity=0", timeout=300)
-            assert done.returncode == 0, done.stderr
-            making.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-            making.database.rename(made)
-    return Path(shutil.copy(made, folder / "migrated.sqlite3"))
+            for older in kept.glob("*.sqlite3"):
+                older.unlink()
+            with tempfile.TemporaryDirectory(dir=kept) as making_in:
+                making = Installation(Path(making_in), None)
+                done = making.manage("migrate", "--verbosity=0", timeout=900)
+                assert done.returncode == 0, done.stderr
+                making.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+                making.database.rename(made)
+        return Path(shutil.copy(made, folder / "migrated.sqlite3"))
 
 
-def _remove_shared() -> None:
-    shutil.rmtree(_SHARED, ignore_errors=True)
-    _SHARED.with_suffix(".lock").unlink(missing_ok=True)
-
-
-if not _IS_STARTED:
-    _remove_shared()  # of a run with the same number that was killed
-    atexit.register(_remove_shared)
+def _digest_schema() -> str:
+    digest = sha256(sys.version.encode())
+    for package in _PACKAGES:
+        digest.update(f"{package} {version(package)}".encode())
+    files = (path for app in _APPS for path in (ROOT / app).rglob("*.py"))
+    for path in sorted(path for path in files if set(path.parts) & set(_SCHEMA)):
+        digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return digest.hexdigest()[:20]
