@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from itertools import chain
 
 from liquid.ast import Node
@@ -49,6 +50,7 @@ _NO_LINE_END = re.compile(r"[^\n]")
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}")
 
 
+@lru_cache(maxsize=32)  # a preview, the check of a form and its saving ask about one text
 def compile_template(source: str) -> CompiledTemplate:
     """Return `source` checked, sanitized and with its styles inline.
 
