@@ -17,11 +17,14 @@ from integrations.models import LedgerEntry
 from portal.models import Domain
 from signatures.authoring.templates import assign_template, save_template
 from signatures.delivery import after_release
+from signatures.delivery.left_alone import leave_alone
+from signatures.delivery.status import refresh_domain
 from signatures.models import (
     Brand,
     DeliveryRun,
     DraftEdit,
     Group,
+    LeftAloneWhy,
     Release,
     ReleaseState,
     Template,
@@ -29,6 +32,7 @@ from signatures.models import (
 )
 from signatures.releases.content import COMPANY_FIELDS
 from signatures.releases.draft import note_edit
+from signatures.releases.live import get_live
 from signatures.releases.publish import list_drafts, publish
 from signatures.senders.values import set_own_values
 from signatures.tasks import publish_due_releases
@@ -414,3 +418,72 @@ def test_the_page_runs_as_many_queries_for_many_drafts_as_for_few(published, adm
 
     count(["Ana Silva"])
     assert count(["Ana Silva"]) == count(["Person 0", "Person 1", "Tom Okafor"])
+
+
+def read_causes(html: str) -> dict[str, tuple[str, str, str]]:
+    """Return cause -> mailboxes, groups and mailboxes that nothing else changes, as the page says them."""
+    part = html[html.index('id="causes"') :]
+    rows = re.findall(r'<th scope="row".*?</tr>', part[: part.index("</section>")], re.S)
+    cells = [[text_of(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.S)] for row in rows]
+    return {cause: (mailboxes, groups, only) for cause, mailboxes, groups, only in cells}
+
+
+def test_causes_say_how_many_mailboxes_change_by_template_group_and_value(published, admin: Client):
+    published.add("Eva Lund", has_mailbox=False)
+    left = published.add("Ida Berg")
+    leave_alone(published.connection, [("m4", left.email, "")], why=LeftAloneWhy.RESTORED, actor="x")
+    refresh_domain(published.domain)
+    west = Group.objects.get(domain=published.domain, name="West")
+    template = edit_template(published.domain)
+    assign_template(published.domain, template=template, group=west, actor="lena@acme.example")
+    sender = published.domain.senders.get(name="Ana Silva")
+    set_own_values(sender, {"sender.title": "Director"}, actor="lena@acme.example", waits=True)
+
+    html = admin.get(ADDRESS).content.decode()
+    edit_brand(published.domain, name="Acme")
+    with_brand = admin.get(ADDRESS).content.decode()
+    without = admin.get(f"{ADDRESS}?leave=brand&leave=values:{sender.pk}").content.decode()
+
+    # Plain line's new version is a cause of its own: without it the group would get the version before.
+    ours = {
+        "Plain line Template": ("1", "West", "0"),
+        "West Group": ("1", "West", "0"),
+        "Values of 1 person": ("1", "Default group", "1"),
+    }
+    assert read_causes(html) == ours
+    assert read_causes(with_brand) == ours | {
+        "Brand settings Brand": ("2", "All", "0"),
+        "Values of 1 person": ("1", "Default group", "0"),
+    }
+    assert read_causes(without) == {name: ours[name] for name in ("Plain line Template", "West Group")}
+
+
+def test_deliver_to_me_first_publishes_and_plans_my_own_mailbox_alone(published, bystander, admin: Client):
+    me = published.add("Mia Admin", email="Admin@acme.example")
+    edit_brand(published.domain, name="Acme")
+    form = read_form(admin.get(ADDRESS).content.decode()) | {"only_me": "1"}
+
+    later = admin.post(f"{ADDRESS}publish/", form | {"when": "later", "publish_at": "2099-01-01T10:00"})
+    assert later.status_code == 422
+    assert "Choose “Now” to deliver to you first." in later.content.decode()
+    assert get_live(published.domain).number == 1
+
+    admin.post(f"{ADDRESS}publish/", form)
+
+    assert get_live(published.domain).content["company"]["name"] == "Acme"
+    run = DeliveryRun.objects.get(domain=published.domain)
+    assert (run.state, run.scope, run.planned) == ("planned", {"senders": [me.pk]}, 1)
+    assert [row.mailbox_email for row in run.deliveries.all()] == ["Admin@acme.example"]
+    assert not DeliveryRun.objects.filter(domain=bystander.domain).exists()
+
+
+def test_deliver_to_me_first_publishes_nothing_for_somebody_who_is_no_sender(published, admin: Client):
+    edit_brand(published.domain, name="Acme")
+    form = read_form(admin.get(ADDRESS).content.decode()) | {"only_me": "1"}
+
+    refused = admin.post(f"{ADDRESS}publish/", form)
+
+    assert refused.status_code == 422
+    assert "No sender of this domain has your e-mail address." in refused.content.decode()
+    assert list_drafts(published.domain) == ["brand"]
+    assert not DeliveryRun.objects.exists()
