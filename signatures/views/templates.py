@@ -12,6 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
+from signatures.authoring.checks import check_source
+from signatures.authoring.completions import get_completions
 from signatures.authoring.empty_fields import find_missing_values
 from signatures.authoring.starters import STARTERS
 from signatures.authoring.templates import assign_template, install_starters, save_template
@@ -178,6 +180,8 @@ def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
     """Return what the editor shows beside the source: fields to merge, and senders to try it on."""
     return {
         "form": form,
+        "findings": check_source(str(form["source"].value() or "")),
+        "completions": get_completions(),
         "fields": FIELDS,
         "starters": STARTERS,
         "senders": suggest_senders(domain),

@@ -77,3 +77,52 @@ def test_drafts_do_not_fill_the_way_back(page: Page):
 
 def test_the_editor_has_no_finding_of_the_accessibility_checker(page: Page):
     assert find_violations(page) == []
+
+
+def test_typing_offers_what_a_template_may_use_and_posts_what_stands_in_the_editor(page: Page):
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if "Security Policy" in said.text else None)
+    source = page.get_by_label("Source", exact=True)
+    source.fill("")
+    offered = page.locator(".cm-tooltip-autocomplete li")
+
+    page.keyboard.type("<p>{{ sender.t")
+    expect(offered).to_have_text(["titleJob title"])
+    page.keyboard.press("Enter")
+    page.keyboard.type(" | upca")
+    expect(offered).to_have_text(["upcase"])
+    page.keyboard.press("Enter")
+    page.keyboard.press("End")
+    expect(page.frame_locator(PREVIEW).locator("body")).to_have_text("HEAD OF PARTNERSHIPS")
+    page.keyboard.press("Tab")
+
+    assert not source.evaluate("it => it.getRootNode().activeElement === it"), "Tab leaves the editor"
+    page.get_by_role("button", name="Save as version 2").click()
+    expect(page.get_by_text("Version 2 saved as a draft.")).to_be_visible()
+    assert Template.objects.get(name="Card", domain__name="acme.example").current.source == (
+        "<p>{{ sender.title | upcase}}</p>"
+    )
+    assert refused == []
+
+
+def test_findings_stand_on_their_lines_and_f8_walks_them(page: Page):
+    page.locator("label", has_text="Source").click()  # the label takes one into the editor
+    page.get_by_label("Source", exact=True).fill(
+        '<p>{{ sender.name }}</p>\n<p style="position: fixed">a</p>\n<blink>b</blink>'
+    )
+    told = page.get_by_role("status").and_(page.locator("[data-code-status]"))
+    listed = page.locator("#checks li")
+
+    expect(listed).to_have_count(2)
+    expect(page.locator(".cm-lint-marker")).to_have_count(2)
+    page.get_by_role("button", name="Line 2").click()
+    expect(told).to_contain_text("Line 2. Warning: The style “position: fixed” is not allowed")
+    page.keyboard.press("F8")
+    expect(told).to_contain_text("Line 3. Warning: The tag <blink> is not allowed")
+    page.keyboard.press("F8")
+    expect(told).to_contain_text("Line 2.")
+    assert find_violations(page) == []
+
+    page.get_by_label("Source", exact=True).fill("<p>{{ sender.nam }}</p>")
+    expect(listed).to_have_count(1)
+    expect(listed).to_contain_text("There is no field sender.nam.")

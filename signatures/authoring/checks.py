@@ -1,0 +1,22 @@
+"""Checks: what is wrong with a template's source, or worth knowing, before and after it is saved."""
+
+from __future__ import annotations
+
+from signatures.rendering import TemplateError, compile_template
+from signatures.rendering.findings import Finding, Severity
+
+# A person mends a few at a time; a source of one mistake a thousand times gives a thousand.
+MAX_FINDINGS = 100
+_ORDER = list(Severity)
+
+
+def check_source(source: str) -> list[Finding]:
+    """Return at most 100 findings of a source, errors first, then by line; none for a blank source."""
+    if not source.strip():
+        return []
+    try:
+        findings = compile_template(source).findings
+    except TemplateError as error:
+        return [Finding.from_error(error)]
+    ordered = sorted(findings, key=lambda one: (_ORDER.index(one.severity), one.line or 0))
+    return ordered[:MAX_FINDINGS]
