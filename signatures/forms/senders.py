@@ -79,8 +79,8 @@ class OwnValuesForm(forms.ModelForm):
         return cleaned
 
     def get_values(self) -> dict[str, str]:
-        """Return what was typed, field by field; '' gives a field back to Outreach."""
-        return {name: value or "" for name, value in self.cleaned_data.items()}
+        """Return what was typed into the fields that were changed; '' gives a field back to Outreach."""
+        return {name: value or "" for name, value in self.cleaned_data.items() if name in self.changed_data}
 
     def kept_here(self) -> list[forms.BoundField]:
         """Return the inputs of what Outreach does not hold."""

@@ -91,8 +91,15 @@ def sender(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     return render(
         request,
         "signatures/senders/detail.html",
-        _describe(request, domain, found, OwnValuesForm(instance=found)),
+        _describe(request, domain, found, _make_form(request, found)),
     )
+
+
+def _make_form(request: HttpRequest, sender: Sender) -> OwnValuesForm:
+    """Return the form of a sender's own values; who may not publish goes on from the drafts that wait."""
+    waiting = ValueDraft.objects.none() if may(request, Permission.PUBLISH) else sender.value_drafts.all()
+    initial = dict(waiting.values_list("field", "value"))
+    return OwnValuesForm(request.POST if request.method == "POST" else None, instance=sender, initial=initial)
 
 
 def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnValuesForm) -> dict[str, Any]:
@@ -115,6 +122,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
     deliveries = list(recent.order_by("-id")[:RECENT_DELIVERIES])
     view = request.GET.get("view", "light")
     sources, side = get_field_sources(sender), request.GET.get("side", "next")
+    drafts = {draft.field: draft for draft in ValueDraft.objects.filter(sender=sender)}
     return {
         "view": view if view in VIEWS else "light",
         "side": side if side in dict(SIDES) else "next",
@@ -122,7 +130,6 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         "live": get_live(domain),
         "state": MailboxState.objects.filter(sender=sender, status=status).order_by("since").first(),
         "placement": _get_last_placement(situation, mailboxes),
-        "drafts": {draft.field: draft for draft in ValueDraft.objects.filter(sender=sender)},
         **_describe_date(request, sender),
         "situation": situation,
         "sender": sender,
@@ -135,8 +142,11 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
             domain=domain, otherwise="Inherit from group", initial={"template": own}, auto_id="choose_%s"
         ),
         "form": form,
-        "sources": [one for one in sources if one.value],
-        "missing": [one for one in sources if not one.value],
+        "draft_number": len(drafts),
+        "sources": [
+            (one, drafts.get(one.field.name)) for one in sources if one.value or one.field.name in drafts
+        ],
+        "missing": [one for one in sources if not one.value and one.field.name not in drafts],
         "mailboxes": _with_originals(domain, situation, mailboxes),
         "deliveries": deliveries,
         "kept": find_kept(domain.pk, [one.rendered_sha256 for one in deliveries]),
@@ -180,7 +190,7 @@ def _with_originals(
 @require_POST
 def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = get_sender(domain, pk)
-    form = OwnValuesForm(request.POST, instance=found)
+    form = _make_form(request, found)
     if not form.is_valid():
         return render(
             request, "signatures/senders/detail.html", _describe(request, domain, found, form), status=422

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 from django.db import connection as database
 from django.test import Client
@@ -9,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from integrations.models import LedgerEntry, RunState, SyncKind, SyncRun
 from portal.models import Domain
-from signatures.models import Assignment, Sender, Template
+from signatures.models import Assignment, Sender, Template, ValueDraft
 from signatures.releases.publish import list_drafts, publish
 
 ADDRESS = "/domains/acme.example/senders/"
@@ -278,3 +281,38 @@ def test_only_who_may_edit_can_write_values_or_assign(company, editor, auditor):
     assert auditor.post(f"{ADDRESS}{ana.pk}/template/", {"template": ""}).status_code == 403
     assert editor.get(f"{ADDRESS}{ana.pk}/values/")["Location"] == f"{ADDRESS}{ana.pk}/"
     assert "Save the values" not in auditor.get(f"{ADDRESS}{ana.pk}/").content.decode()
+
+
+def read_values(html: str) -> dict[str, str]:
+    """Return what a browser would send from the form of a sender's own values."""
+    part = html[html.index('id="values"') :]
+    return {
+        name: unescape(value)
+        for name, value in re.findall(r'name="(sender\.\w+)"(?: value="([^"]*)")?', part)
+    }
+
+
+def test_a_value_that_waits_for_approval_stands_in_its_row_and_outlasts_other_edits(
+    company, editor: Client, admin: Client, auditor: Client
+):
+    ana, tom = company.add("Ana Silva"), company.add("Tom Okafor")
+    page, values = f"{ADDRESS}{ana.pk}/", f"{ADDRESS}{ana.pk}/values/"
+    editor.post(values, {"sender.title": "Director"})
+
+    rows = re.findall(r"<tr>.*?</tr>", auditor.get(page).content.decode(), re.S)
+    [title] = [row for row in rows if '<th scope="row">Job title</th>' in row]
+    other = auditor.get(f"{ADDRESS}{tom.pk}/").content.decode()
+    editor.post(values, read_values(editor.get(page).content.decode()) | {"sender.pronouns": "she/her"})
+    admin.post(values, read_values(admin.get(page).content.decode()) | {"sender.mobile": "+1 415 555 0187"})
+
+    assert (
+        "<ins>Director</ins>" in title and "Waiting for approval" in title and "editor@acme.example" in title
+    )
+    assert "Waiting for approval" not in other
+    drafts = ValueDraft.objects.filter(sender=ana).values_list("field", "value")
+    assert dict(drafts) == {"sender.title": "Director", "sender.pronouns": "she/her"}
+    assert Sender.objects.get(pk=ana.pk).own_values == {"sender.mobile": "+1 415 555 0187"}
+
+    editor.post(values, read_values(editor.get(page).content.decode()) | {"sender.title": ""})
+
+    assert list(ValueDraft.objects.values_list("field", flat=True)) == ["sender.pronouns"]
