@@ -17,8 +17,11 @@ from integrations.signals import directory_synced
 from portal.leases import Lease, LeaseLost
 from portal.models import User
 
-from .reader import LEASE, Progress, Reading, get_watermarks
+from .reader import Reading
+from .run_row import Progress
+from .watermarks import get_watermarks
 
+LEASE = timedelta(minutes=5)  # longer than one call can take; it is renewed before a page is asked for again
 ALL_LISTINGS_EVERY = timedelta(minutes=15)
 READ_BACK_AFTER = timedelta(hours=12)
 SLACK = timedelta(minutes=1)  # the queue starts no task to the second
@@ -162,10 +165,8 @@ def carry_out(run_id: int, *, progress: Progress | None = None) -> SyncRun:
     run = SyncRun.objects.select_related("connection__domain").get(pk=run_id)
     if lease is None:
         return run
-    worker = Reading(run, lease=lease, progress=progress)
     try:
-        with worker.ending():
-            worker.read_everything()
+        Reading(run, lease=lease, progress=progress).carry_out()
     except LeaseLost:
         run.refresh_from_db()
         return run

@@ -10,7 +10,7 @@ from django.utils import timezone
 from integrations.connection.health import get_synced_at
 from integrations.models import Notice, RejectedRecord, SyncRun
 from integrations.retention import remove_old_syncs
-from integrations.sync.reader import get_watermarks
+from integrations.sync.watermarks import get_watermarks
 from integrations.tasks import remove_old_syncs as task
 from tests.support.connections import get_values
 from tests.support.sync_runs import run_sync

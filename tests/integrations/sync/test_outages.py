@@ -78,7 +78,7 @@ def get_wait(run):
 def test_a_sync_waits_an_outage_out_and_goes_on(sandbox, renewable, bystander, caplog, kind, options):
     sandbox.faults.add(kind, path="/api/v2/*", times=None, **options)
 
-    with caplog.at_level(logging.WARNING, logger="integrations.sync.reader"):
+    with caplog.at_level(logging.WARNING, logger="integrations.sync.run_row"):
         waiting = run_sync(renewable)
     sandbox.faults.clear()
 
