@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from integrations.connector import MailboxRecord, Page, PersonRecord, TeamRecord
 
-from .mirror import Tally
 from .rejections import COUNTERS, KINDS, Rejections
+from .row_store import Tally
 from .run_row import RunRow
 from .unknown_values import Counted, add_page, as_json
 from .watermarks import later

@@ -16,9 +16,10 @@ from portal.leases import Lease
 from portal.worker.gc_tuning import collect_rarely
 
 from .listings import ListingReader, ListingSummary
-from .mirror import Mirror, Tally, TeamSides
+from .mirror import Mirror, TeamSides
 from .rejections import Rejections, describe_shares
 from .removals import Removals
+from .row_store import Tally
 from .run_row import Progress, RunRow
 from .watermarks import UNDATED, Watermarks, get_watermarks, later, with_overlap
 
@@ -31,10 +32,11 @@ class Reading:
         self._started_at = run.started_at or timezone.now()
         writes = lease is not None
         self._mirror = Mirror(run.connection, at=self._started_at, writes=writes)
-        self._rejections = Rejections(run, self._mirror, writes=writes)
+        rows = self._mirror.rows
+        self._rejections = Rejections(run, rows, writes=writes)
         self._row = RunRow(run, lease=lease, progress=progress)
         self._listings = ListingReader(self._row, self._rejections)
-        self._removals = Removals(self._row, self._mirror, self._rejections)
+        self._removals = Removals(self._row, rows, self._rejections)
         self._team_sides: TeamSides = {}
         self._skipped: list[str] = []
 
@@ -78,7 +80,7 @@ class Reading:
     def _read_changes(self, connector: Connector, marks: Watermarks) -> None:
         """Mirror the people who changed; teams and mailboxes only where the run is not about people alone."""
         if self._run.kind == SyncKind.PEOPLE:
-            self._team_sides.update(dict.fromkeys(self._mirror.find_missing(Team, ())))
+            self._team_sides.update(dict.fromkeys(self._mirror.rows.find_missing(Team, ())))
         else:
             self._read_team_sides(connector)
         people = self._read_people(connector, since=marks.people)
@@ -114,7 +116,7 @@ class Reading:
         """
         self._team_sides.clear()
         gone = self._read_teams(connector) if self._may_read("teams") else ()
-        for remote_id in self._mirror.find_missing(Team, self._team_sides):
+        for remote_id in self._mirror.rows.find_missing(Team, self._team_sides):
             if remote_id not in gone:
                 self._team_sides[remote_id] = None
 

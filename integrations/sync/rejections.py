@@ -12,7 +12,7 @@ from integrations.connector import Unreadable
 from integrations.models import Mailbox, Person, RejectedRecord, SyncRun, Team
 from integrations.models.directory import MirrorRow
 
-from .mirror import Mirror, in_batches
+from .row_store import RowStore, in_batches
 
 INCOMPLETE_ABOVE_PERCENT = 2
 KINDS: dict[str, type[MirrorRow]] = {"team": Team, "person": Person, "mailbox": Mailbox}
@@ -36,9 +36,9 @@ class Share:
 class Rejections:
     """The rejected records of one connection during one run. writes: False only counts them."""
 
-    def __init__(self, run: SyncRun, mirror: Mirror, *, writes: bool) -> None:
+    def __init__(self, run: SyncRun, rows: RowStore, *, writes: bool) -> None:
         self._run = run
-        self._mirror = mirror
+        self._mirrored = rows
         self._writes = writes
         self._present: dict[type[MirrorRow], dict[str, int]] = {}
         self._nameless: dict[type[MirrorRow], int] = dict.fromkeys(KINDS.values(), 0)
@@ -76,7 +76,7 @@ class Rejections:
             present = self._get_present(model)
             if rejected := sum(present.values()):
                 sound = max(
-                    getattr(self._run, COUNTERS[kind]), self._mirror.count_live(model, except_ids=present)
+                    getattr(self._run, COUNTERS[kind]), self._mirrored.count_live(model, except_ids=present)
                 )
                 shares.append(Share(kind, rejected, sound + rejected))
         return shares

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from integrations.models.directory import MirrorRow
 
 from .listings import ListingSummary
-from .mirror import Mirror
 from .rejections import Rejections
+from .row_store import RowStore
 from .run_row import RunRow
 
 HOLD_ABOVE_PERCENT = 30
@@ -18,9 +18,9 @@ HOLD_ABOVE_ROWS = 10
 class Removals:
     """The removals of one run. held: sentences about those that were not carried out."""
 
-    def __init__(self, row: RunRow, mirror: Mirror, rejections: Rejections) -> None:
+    def __init__(self, row: RunRow, rows: RowStore, rejections: Rejections) -> None:
         self._row = row
-        self._mirror = mirror
+        self._mirrored = rows
         self._rejections = rejections
         self.held: list[str] = []
 
@@ -31,10 +31,10 @@ class Removals:
         if listed.has_nameless:
             self.held.append(f"No {model._meta.verbose_name} was removed, as a record came without its id.")
             return ()
-        missing = self._mirror.find_missing(model, listed.ids)
+        missing = self._mirrored.find_missing(model, listed.ids)
         if not missing or self._rejections.are_many:
             return ()
-        live = self._mirror.count_live(model)
+        live = self._mirrored.count_live(model)
         is_many = len(missing) > HOLD_ABOVE_ROWS and len(missing) * 100 > live * HOLD_ABOVE_PERCENT
         is_empty = not listed.ids and live > 1
         if (is_many or is_empty) and not self._row.run.confirms_removals:
@@ -45,5 +45,5 @@ class Removals:
             )
             return ()
         with self._row.storing():
-            self._row.count(self._mirror.retire(model, missing))
+            self._row.count(self._mirrored.retire(model, missing))
         return set(missing)

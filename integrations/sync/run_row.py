@@ -17,7 +17,7 @@ from integrations.models import RunState, SyncRun
 from integrations.outages import explain_outage, get_pause, is_outage, say_outage
 from portal.leases import Lease, LeaseLost
 
-from .mirror import Tally
+from .row_store import Tally
 
 STORED = (
     "phase", "calls", "teams_read", "people_read", "mailboxes_read", "added", "changed", "retired", "rejected",

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from integrations.connection.lifecycle import get_connection
 from integrations.models import READ_TO_END, Connection, Mailbox, SyncKind, SyncRun
 from integrations.sync import runs
-from integrations.sync.mirror import in_batches
 from integrations.sync.one_person import read_mailboxes
+from integrations.sync.row_store import in_batches
 from portal.models import Domain, User
 from signatures.models import HAND_EDITS, MailboxState, Placement, Sender, Snapshot
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from integrations.models import Connection
-from integrations.sync.mirror import note_written
+from integrations.sync.row_store import note_written
 from signatures.models import Delivery, DeliveryRun, Placement, Snapshot
 
 from .base import Placed, Write

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from integrations.connector import MailboxRecord
 from integrations.models import Connection, ConnectionState, DisconnectStep
-from integrations.sync.mirror import note_written
+from integrations.sync.row_store import note_written
 from signatures.models import (
     Delivery,
     DeliveryRun,

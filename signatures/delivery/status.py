@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from integrations.connection.lifecycle import get_connection
 from integrations.models import Connection, Mailbox
-from integrations.sync.mirror import note_outdated
+from integrations.sync.row_store import note_outdated
 from portal.db import create_rows, update_rows
 from portal.models import Domain
 from signatures.models import (

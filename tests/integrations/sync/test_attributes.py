@@ -14,7 +14,7 @@ from django.urls import reverse
 from integrations.models import Connection, Mailbox, Person, RejectedRecord, RunState, Team
 from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
 from integrations.outreach.sandbox import Sandbox
-from integrations.sync.mirror import COLUMNS
+from integrations.sync.row_store import COLUMNS
 from tests.support.connections import PUBLIC_URL
 from tests.support.sync_runs import run_sync
 

@@ -8,7 +8,7 @@ from integrations.connector import LONGEST_NAME, LONGEST_TEXT
 from integrations.ledger.record import record_act
 from integrations.models import Mailbox, Person, SyncKind, Team
 from integrations.sync import runs
-from integrations.sync.mirror import PERSON_TEXTS
+from integrations.sync.row_store import PERSON_TEXTS
 
 PERSON_ATTRIBUTES = {
     "first_name": "firstName", "last_name": "lastName", "title": "title", "phone_number": "phoneNumber",
