@@ -19,6 +19,7 @@ from . import jsonapi, policy, rate_limits
 from .assumption_reads import PAGE_SIZE, RELATIONSHIPS, Exchange, Reader, get_header, since_filter
 from .client import OutreachClient
 from .endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
+from .prospects import NOBODY
 from .replies import MEDIA_TYPE, NotUnderstood
 from .value_shapes import (
     ABSENT,
@@ -43,7 +44,6 @@ from .value_shapes import (
 )
 
 CLOCKS_AGREE_SECONDS = 60.0
-NOBODY = "nobody@countersign.invalid"  # RFC 2606: nobody's record is read by asking
 
 
 @dataclass(frozen=True, slots=True)

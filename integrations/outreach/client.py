@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping
 from http.cookiejar import DefaultCookiePolicy
@@ -18,26 +17,22 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from integrations.errors import (
     IntegrationError,
     PolicyViolation,
-    RateLimited,
     ReplyTooLarge,
     ScopeMissing,
     UnexpectedReply,
     Unreachable,
-    UnreadableReply,
     WritesNotAllowed,
 )
 from integrations.interfaces import AccessSource, Budget, Permission, Recorder
 from integrations.outreach.endpoints import Endpoint
-from integrations.outreach.read_spacing import ReadSpacing
 from portal import deadline
 
 from . import policy, rate_limits
 from .calls import Call, describe_refusal
+from .pace import Attempts, Pace
 from .replies import (
-    LONGEST_WAIT_IN_PLACE_SECONDS,
     MEDIA_TYPE,
     Answer,
-    InMaintenance,
     NoAccess,
     NoConnection,
     Reply,
@@ -52,8 +47,6 @@ CALL_SECONDS = 60.0
 LARGEST_PAGE_BYTES = 16 * 1024 * 1024
 LARGEST_REPLY_BYTES = 1024 * 1024
 READ_TRIES = 4
-FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 2.0
 
 # urllib3 logs whole addresses, and the address of a look-up holds somebody's e-mail address.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -219,8 +212,8 @@ class OutreachClient:
     permission: asked before every attempt, so that a pause holds from the next call on.
     seconds: how long one call may take, from connecting to the last byte.
     transport: what carries the requests; one of its own where none is given. It is closed with the client.
-    repeats: False sends each call once, whatever comes of it.
-    sleep, now, jitter: the clock and chance, for tests; jitter() is from 0 to 1.
+    pace: when a call is made again; one that repeats where none is given.
+    now: the clock, for tests.
     Safe to use from several threads; close it, or use it in a `with` block.
     """
 
@@ -235,22 +228,17 @@ class OutreachClient:
         max_connections: int = 8,
         seconds: float = CALL_SECONDS,
         transport: Transport | None = None,
-        repeats: bool = True,
-        sleep: Callable[[float], None] = time.sleep,
+        pace: Pace | None = None,
         now: Callable[[], float] = time.time,
-        jitter: Callable[[], float] = random.random,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._access = access
         self._budget = budget
         self._permission = permission
         self._record = record
-        self._sleep = sleep
         self._now = now
-        self._jitter = jitter
         self._seconds = seconds
-        self.repeats = repeats
-        self._spacing = ReadSpacing()
+        self.pace = pace or Pace()
         self._transport = transport or Transport(max_connections=max_connections)
 
     def __enter__(self) -> Self:
@@ -294,38 +282,22 @@ class OutreachClient:
         Raises: PolicyViolation, and every member of integrations.errors.
         """
         query = dict(query or {})
-        failures, has_renewed, has_waited, token = 0, False, False, ""
+        attempts, token = Attempts(self.pace, tries if body is None else 1), ""
         while True:
-            if self.repeats and self._spacing.seconds and body is None:
-                self._sleep(self._spacing.seconds)
-            scope = self._check(endpoint, path_id, query, body)
-            call = Call(endpoint, scope, path_id, query, body)
+            if body is None:
+                self.pace.keep_distance()
+            call = self._check(endpoint, path_id, query, body)
             self._budget.take()
             token = token or self._lease_token()
             try:
                 reply = self._attempt(call, token)
-                self._spacing.answered()
+                self.pace.spacing.answered()
                 return reply
-            except TokenRejected:
-                if has_renewed:
+            except IntegrationError as error:
+                if isinstance(error, TokenRejected) and not attempts.has_renewed:
+                    token = self._lease_token(rejected=token)
+                if not attempts.may_repeat(error):
                     raise
-                has_renewed, token = True, self._lease_token(rejected=token)
-                if not self.repeats:
-                    raise
-            except RateLimited as error:
-                self._spacing.limited()
-                waits_too_long = error.retry_after_seconds > LONGEST_WAIT_IN_PLACE_SECONDS
-                if has_waited or waits_too_long or not self.repeats:
-                    raise
-                has_waited = True
-                self._sleep(error.retry_after_seconds)
-            except (InMaintenance, ReplyTooLarge):
-                raise
-            except (Unreachable, UnreadableReply):
-                failures += 1
-                if endpoint.verb != "read" or failures >= tries or not self.repeats:
-                    raise
-                self.back_off(failures)
 
     def _lease_token(self, *, rejected: str = "") -> str:
         try:
@@ -333,13 +305,8 @@ class OutreachClient:
         except (Unreachable, UnexpectedReply) as error:
             raise NoAccess(error.message, detail=error.detail) from error
 
-    def back_off(self, failures: int) -> None:
-        """Wait before a read is tried again, longer after each failure in a row."""
-        seconds = min(FIRST_BACKOFF_SECONDS * 2 ** (failures - 1), LONGEST_BACKOFF_SECONDS)
-        self._sleep(seconds * (0.5 + self._jitter() / 2))
-
-    def _check(self, endpoint: Endpoint, path_id: str | None, query: Mapping[str, str], body: Any) -> str:
-        """Return the scope under which the call may leave; a call that may not is recorded and raised."""
+    def _check(self, endpoint: Endpoint, path_id: str | None, query: Mapping[str, str], body: Any) -> Call:
+        """Return the call as it may leave; one that may not is recorded and raised."""
         permission = self._permission()
         try:
             policy.check(
@@ -352,7 +319,7 @@ class OutreachClient:
                 writes_allowed=permission.writes_allowed,
             )
             names = permission.requested if permission.granted is None else permission.granted
-            return policy.scope_used(endpoint, names)
+            return Call(endpoint, policy.scope_used(endpoint, names), path_id, query, body)
         except (PolicyViolation, ScopeMissing, WritesNotAllowed) as error:
             self._record(describe_refusal(endpoint, path_id, str(error)))
             raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from integrations.connector import (
     AccountIdentity,
@@ -15,8 +14,8 @@ from integrations.connector import (
     ProspectRecord,
     TeamRecord,
 )
-from integrations.errors import ScopeMissing, UnexpectedReply, UnreadableRecord
-from integrations.outreach import jsonapi, records
+from integrations.errors import ScopeMissing, UnreadableRecord
+from integrations.outreach import jsonapi, prospects, records
 from integrations.outreach.assumptions import check_assumptions
 from integrations.outreach.client import OutreachClient
 from integrations.outreach.endpoints import (
@@ -28,21 +27,13 @@ from integrations.outreach.endpoints import (
     Endpoint,
 )
 from integrations.outreach.jsonapi import FieldError
-from integrations.outreach.policy import is_one_address
 from integrations.outreach.redaction import make_report
 
 from .pagination import ListingPage, pages
-from .replies import NotUnderstood
+from .replies import NotUnderstood, misfit
 
 MOST_PEOPLE_PER_READ = 150
 
-# RFC 2606: no address ends in `.invalid`, so that nobody's record is read by asking.
-NOBODY = "nobody@countersign.invalid"
-# The array form is documented for filters in general, and `emails` not named among them; that a fieldset
-# may name relationships is JSON:API, and not in Outreach's pages. So both are tried, on nobody's address.
-WAYS_TO_FIND = ("array and links", "array", "plain and links", "plain")
-
-_RELATIONSHIPS = frozenset({"teams", "users", "user", "owner", "stage", "persona", "account"})
 _PEOPLE_FIELDS = tuple(name for name in LIST_USERS.fields_read if name not in ("userGuid", "createdAt"))
 _IDENTITY_FIELDS = ("email", "userGuid", "createdAt")
 
@@ -70,9 +61,9 @@ class OutreachConnector:
         try:
             users = [records.oldest_first(item) for item in items]
         except FieldError as error:
-            raise _unexpected(f"user {error}") from error
+            raise misfit(f"user {error}") from error
         if not users:
-            raise _unexpected("no user is visible to the account that connected")
+            raise misfit("no user is visible to the account that connected")
         _, _, key, label = min(users)
         return AccountIdentity(key, label)
 
@@ -106,7 +97,7 @@ class OutreachConnector:
         for listing in self._listing(LIST_MAILBOXES, LIST_MAILBOXES.fields_read, filters):
             page = records.read_page(listing, records.mailbox, "mailbox", None)
             if page.unreadable:
-                odd = _unexpected(f"mailbox {page.unreadable[0].remote_id}: {page.unreadable[0].reason}")
+                odd = misfit(f"mailbox {page.unreadable[0].remote_id}: {page.unreadable[0].reason}")
                 raise UnreadableRecord(odd.message, detail=odd.detail)
             found.update((record.remote_id, record) for record in page.records if record.person_id in wanted)
         return list(found.values())
@@ -125,9 +116,9 @@ class OutreachConnector:
         try:
             record = records.mailbox(records.Values(item), jsonapi.identity(item, "mailbox"))
         except FieldError as error:
-            raise _unexpected(f"mailbox {mailbox_id}: {error}") from error
+            raise misfit(f"mailbox {mailbox_id}: {error}") from error
         if record.remote_id != mailbox_id:
-            raise _unexpected(f"asked for mailbox {mailbox_id}, answered with {record.remote_id}")
+            raise misfit(f"asked for mailbox {mailbox_id}, answered with {record.remote_id}")
         return record
 
     def check_assumptions(
@@ -138,46 +129,12 @@ class OutreachConnector:
         return AssumptionCheck(result.findings, make_report(result, made_at=now))
 
     def learn_how_to_find(self) -> str:
-        """Return the first of WAYS_TO_FIND that Outreach understands and that finds nobody for nobody."""
-        for how in WAYS_TO_FIND:
-            fields = ("emails", *(records.PROSPECT_LINKS if "links" in how else ()))
-            try:
-                items = self._find(NOBODY, fields, how)
-            except NotUnderstood:
-                continue
-            if not items:
-                return how
-        raise _unexpected("no form of the filter finds a prospect by its address")
+        return prospects.learn_how_to_find(self._client)
 
     def find_prospect(
-        self, email: str, *, asked: Collection[str] = (), how: str = WAYS_TO_FIND[0]
+        self, email: str, *, asked: Collection[str] = (), how: str = prospects.WAYS_TO_FIND[0]
     ) -> ProspectRecord | None:
-        """Return the prospect with this address, or None; also None, without a call, for no address.
-
-        Only a live prospect that names the address itself counts.
-        Raises: UnexpectedReply where the filter let strangers through, as if it were not there.
-        """
-        address = email.strip().lower()
-        if not is_one_address(address):
-            return None
-        fields = records.get_prospect_fields(asked)
-        items = self._find(address, fields if "links" in how else _without_relationships(fields), how)
-        try:
-            found = [records.prospect(item) for item in items if records.is_live(item)]
-        except FieldError as error:
-            raise _unexpected(f"prospect {error}") from error
-        named = [record for record in found if address in map(str.lower, record.emails)]
-        if found and not named:
-            raise _unexpected("the filter let other prospects through")
-        return min(named, key=lambda record: int(record.remote_id), default=None)
-
-    def _find(self, address: str, fields: Sequence[str], how: str) -> list[Any]:
-        query = {"page[size]": "2", "count": "false", "fields[prospect]": ",".join(fields)}
-        if "array" in how:
-            query |= {"filter[emails][]": address, "newFilterSyntax": "true"}
-        else:
-            query["filter[emails]"] = address
-        return jsonapi.resources(self._client.send(FIND_PROSPECT, query=query).document)
+        return prospects.find_prospect(self._client, email, asked=asked, how=how)
 
     def is_granted(self, scope: str) -> bool:
         """Tell by the smallest read under `scope` whether Outreach opens it; for a grant that is not known.
@@ -187,7 +144,7 @@ class OutreachConnector:
         """
         try:
             if scope == FIND_PROSPECT.scope:
-                self._find(NOBODY, ("emails",), "plain")
+                prospects.find(self._client, prospects.NOBODY, ("emails",), "plain")
                 return True
             endpoint = next(one for one in (LIST_USERS, LIST_TEAMS, LIST_MAILBOXES) if scope in one.scopes)
             fields = {f"fields[{endpoint.resource_type}]": endpoint.fields_read[0]}
@@ -217,12 +174,8 @@ class OutreachConnector:
                 if has_begun:
                     raise
                 self._takes_relationships = False
-        plain = _without_relationships(fields)
+        plain = records.drop_relationships(fields)
         yield from pages(self._client, endpoint, {**query, key: ",".join(plain)})
-
-
-def _without_relationships(fields: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in fields if name not in _RELATIONSHIPS)
 
 
 def _since(updated_since: datetime | None) -> dict[str, str]:
@@ -230,10 +183,3 @@ def _since(updated_since: datetime | None) -> dict[str, str]:
         return {}
     moment = updated_since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {"newFilterSyntax": "true", "filter[updatedAt][gte]": moment}
-
-
-def _unexpected(detail: str) -> UnexpectedReply:
-    return UnexpectedReply(
-        "Outreach’s reply does not fit what we asked for. It is tried again; tell the operator if it stays.",
-        detail=detail,
-    )

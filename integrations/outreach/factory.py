@@ -18,6 +18,7 @@ from .client import OutreachClient
 from .connector import OutreachConnector
 from .endpoints import ENDPOINTS, LIST_USERS
 from .oauth import OAuthClient, TokenReply
+from .pace import Pace
 from .proof import ATTEMPTS, Proof, run_proof
 from .replies import FORBIDDEN_CODES
 from .scopes import LISTING_SCOPES, LOOKUP_SCOPE, NARROWER, NARROWER_SCOPES, SCOPES, features_lost
@@ -139,14 +140,16 @@ class Outreach:
         record: Recorder,
         hurry_seconds: float | None = None,
     ) -> Iterator[OutreachConnector]:
-        pace: dict[str, Any] = {} if hurry_seconds is None else {"seconds": hurry_seconds, "repeats": False}
+        hurry: dict[str, Any] = (
+            {} if hurry_seconds is None else {"seconds": hurry_seconds, "pace": Pace(repeats=False)}
+        )
         with OutreachClient(
             base_url=settings.OUTREACH_BASE_URL,
             access=access,
             budget=budget,
             permission=permission,
             record=record,
-            **pace,
+            **hurry,
         ) as client:
             yield OutreachConnector(client)
 
@@ -176,7 +179,7 @@ class Outreach:
                 budget=Unlimited(),
                 permission=lambda: Permission(granted=frozenset({scope})),
                 record=note,
-                repeats=False,
+                pace=Pace(repeats=False),
             ) as client,
             suppress(IntegrationError),
         ):  # being refused is what is hoped for

@@ -98,13 +98,13 @@ def _walk(
             raise
         except (Unreachable, UnreadableReply) as error:
             failures += 1
-            if not client.repeats:
+            if not client.pace.repeats:
                 raise
             is_smaller = not isinstance(error, NoConnection) and size.halve()
             if is_smaller or failures < READ_TRIES:
                 failures = 0 if is_smaller else failures
                 if not (is_smaller and isinstance(error, _SIZE_MATTERS)):
-                    client.back_off(max(failures, 1))
+                    client.pace.back_off(max(failures, 1))
                 yield ListingPage([], is_last=False)
                 continue
             if isinstance(error, NoConnection):

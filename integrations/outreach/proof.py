@@ -13,6 +13,7 @@ from integrations.errors import IntegrationError, PolicyViolation
 from integrations.interfaces import CallRecord, Permission, Recorder, Unlimited
 from integrations.outreach.client import OfflineTransport, OutreachClient
 from integrations.outreach.endpoints import FIND_PROSPECT, LIST_USERS, WRITE_SIGNATURE, Endpoint
+from integrations.outreach.pace import Pace
 from integrations.outreach.scopes import REQUESTED
 
 Act = Callable[[OutreachClient], object]
@@ -215,7 +216,7 @@ def _open_client(
         permission=lambda: Permission(granted=_EVERYTHING, writes_allowed=True),
         record=record,
         transport=transport,
-        repeats=False,
+        pace=Pace(repeats=False),
     )
 
 

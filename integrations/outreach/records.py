@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -49,6 +49,7 @@ _PROSPECT_ATTRIBUTES = {
     **{name: name for name in CUSTOM_FIELDS},
 }
 PROSPECT_LINKS = {"owner": "user", "stage": "stage", "persona": "persona", "account": "account"}
+_RELATIONSHIPS = frozenset({"teams", "users", "user", *PROSPECT_LINKS})
 
 
 def read_page(
@@ -220,6 +221,10 @@ def oldest_first(item: Any) -> tuple[datetime, int, str, str]:
 def is_live(item: Any) -> bool:
     """Tell whether a prospect is still there; a deleted one stays readable for a while."""
     return type(item) is dict and not jsonapi.attributes_of(item).get("trashedAt")
+
+
+def drop_relationships(fields: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in fields if name not in _RELATIONSHIPS)
 
 
 def get_prospect_fields(asked: Collection[str]) -> tuple[str, ...]:

@@ -235,3 +235,10 @@ def unusable(why: str, kind: type[UnreadableReply] = UnreadableReply) -> Unreada
         "It is tried again; tell the operator if it stays.",
         detail=why,
     )
+
+
+def misfit(detail: str) -> UnexpectedReply:
+    return UnexpectedReply(
+        "Outreach’s reply does not fit what we asked for. It is tried again; tell the operator if it stays.",
+        detail=detail,
+    )

@@ -9,6 +9,7 @@ from integrations.errors import RateLimited
 from integrations.interfaces import CallRecord, Permission
 from integrations.outreach.client import CALL_SECONDS, OutreachClient
 from integrations.outreach.connector import OutreachConnector
+from integrations.outreach.pace import Pace
 from integrations.outreach.scopes import REQUESTED
 
 REDIRECT_URI = "https://portal.acme.example/callback/"
@@ -71,8 +72,7 @@ class Wire:
             budget=self.budget,
             permission=lambda: self.permission,
             record=self.records.append,
-            sleep=self._sleep,
-            jitter=lambda: 1.0,
+            pace=Pace(sleep=self._sleep, jitter=lambda: 1.0),
             seconds=self.seconds,
         )
         self.connector = OutreachConnector(self.client, page_size=50)

@@ -12,6 +12,7 @@ from integrations.interfaces import Permission
 from integrations.outreach.assumption_reads import MAX_READS
 from integrations.outreach.assumptions import check_assumptions
 from integrations.outreach.client import OutreachClient
+from integrations.outreach.pace import Pace
 from integrations.outreach.redaction import make_report, redact
 from integrations.outreach.sandbox.contradictions import CONTRADICTIONS, contradict
 from integrations.outreach.scopes import REQUESTED
@@ -48,7 +49,7 @@ def ask(sandbox):
             budget=Budget(),
             permission=lambda: Permission(frozenset(REQUESTED)),
             record=lambda call: None,
-            repeats=False,
+            pace=Pace(repeats=False),
         ) as client:
             return check_assumptions(client, requested=REQUESTED, granted=granted, now=datetime.now(UTC))
 

@@ -13,9 +13,9 @@ FOLDER = Path(integrations.outreach.__file__).parent
 WIRE = (
     "catalogue", "connector", "errors", "interfaces", "outreach.endpoints", "outreach.scopes", "outreach.policy",
     "outreach.jsonapi", "outreach.calls", "outreach.rate_limits", "outreach.replies", "outreach.read_spacing",
-    "outreach.page_size", "outreach.client", "outreach.oauth", "outreach.records", "outreach.pagination",
-    "outreach.connector", "outreach.proof", "outreach.value_shapes", "outreach.assumption_reads",
-    "outreach.assumptions",
+    "outreach.pace", "outreach.page_size", "outreach.client", "outreach.oauth", "outreach.records",
+    "outreach.pagination", "outreach.prospects", "outreach.connector", "outreach.proof", "outreach.value_shapes",
+    "outreach.assumption_reads", "outreach.assumptions",
 )  # fmt: skip
 # They run on the web server's event loop and take requests in; the test below holds that they open nothing.
 WEB_SERVER = {"wsgi_adapter.py", "request_body.py", "thread_pool.py"}
