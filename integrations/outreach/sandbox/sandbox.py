@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 
 from .app import App
+from .authorize_endpoint import AuthorizeEndpoint
 from .clock import Clock
 from .control import PREFIX, Control
 from .directory import Directory
@@ -18,6 +19,7 @@ from .requestlog import RequestLog
 from .seed import build_company
 from .server import Server
 from .settings import Settings
+from .token_endpoints import TokenEndpoints
 
 
 class Sandbox:
@@ -45,7 +47,9 @@ class Sandbox:
             self.directory, people=people, teams=teams, seed=seed, domain=domain, prospects=prospects
         )
         self.client = Client(client_id, client_secret, tuple(redirect_uris))
-        self.oauth = OAuth(self.client, self.directory, self.settings, self.clock)
+        self.oauth = OAuth(self.client, self.settings, self.clock)
+        self.authorize_endpoint = AuthorizeEndpoint(self.oauth, self.directory)
+        self.token_endpoints = TokenEndpoints(self.oauth)
         self.requests = RequestLog()
         self.faults = Faults(self.clock)
         self.control = Control(self)
@@ -117,9 +121,9 @@ class Sandbox:
         if path == "/api/v2" or path.startswith("/api/v2/"):
             return self.app.answer(request)
         if path == "/oauth/authorize":
-            return self.oauth.authorize(request)
+            return self.authorize_endpoint.answer(request)
         if path == "/oauth/token":
-            return self.oauth.token(request)
+            return self.token_endpoints.token(request)
         if path == "/oauth/revoke":
-            return self.oauth.revoke(request)
+            return self.token_endpoints.revoke(request)
         return Response.text(404, "Not Found")
