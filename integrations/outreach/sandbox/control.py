@@ -12,8 +12,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from .contradictions import contradict
-from .directory import FIELD_NAMES, RECORD_CLASSES, Record
 from .http import Request, Response
+from .records import FIELD_NAMES, RECORD_CLASSES, Record
 
 if TYPE_CHECKING:
     from .sandbox import Sandbox
@@ -105,7 +105,7 @@ class Control:
                 "users": directory.remove_user,
                 "teams": directory.remove_team,
                 "mailboxes": directory.remove_mailbox,
-                "prospects": directory.remove_prospect,
+                "prospects": directory.prospects.remove,
             }[plural]
             return remove(record_id)
         if method == "PATCH":

@@ -11,7 +11,8 @@ from operator import attrgetter
 from typing import Any
 from urllib.parse import quote_plus
 
-from .directory import FIELD_NAMES, Directory, Record
+from .directory import Directory
+from .records import FIELD_NAMES, Record
 from .schema import RESOURCES, Attribute, Relationship, Resource
 from .settings import Settings
 

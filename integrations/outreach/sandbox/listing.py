@@ -56,7 +56,7 @@ class Listings:
         """All candidates in the asked order: the whole table, or what an index already narrowed."""
         if plural == "prospects" and query.email is not None:
             with self.directory.lock:
-                ids = self.directory.prospects_with(query.email)
+                ids = self.directory.prospects.ids_with(query.email)
                 prospects = [self.directory.prospects[each] for each in ids]
             return _sort(plural, prospects, query.sort)
         if plural == "mailboxes" and query.owner is not None:
@@ -66,7 +66,7 @@ class Listings:
             return _sort(plural, own, query.sort)
         key = (plural, query.sort)
         with self.directory.lock:
-            version = self.directory.versions[plural]
+            version = self.directory.table(plural).version
             held = self._orders.get(key)
             if held is not None and held[0] == version:
                 return held[1]

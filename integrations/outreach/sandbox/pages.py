@@ -11,8 +11,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from .directory import Mailbox, User
 from .http import Request, Response
+from .records import Mailbox, User
 
 if TYPE_CHECKING:
     from .sandbox import Sandbox

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from .clock import iso
-from .directory import ADMIN_PROFILE, NOTHING, REP_PROFILE, Directory, Mailbox, Prospect, Team, User
+from .directory import Directory
+from .records import ADMIN_PROFILE, NOTHING, REP_PROFILE, Mailbox, Prospect, Team, User
 from .seed_words import (
     AWKWARD_PEOPLE,
     COLORS,
@@ -62,11 +63,11 @@ def build_company(
                 mailbox_ids=tuple(mailbox.id for mailbox in own),
             )
         )
-    directory.load("users", built)
-    directory.load("mailboxes", mailboxes)
-    directory.load("teams", [_team(index, members[index]) for index in range(teams)])
+    directory.users.load(built)
+    directory.mailboxes.load(mailboxes)
+    directory.teams.load([_team(index, members[index]) for index in range(teams)])
     count = min(people * 2, MOST_PROSPECTS) if prospects is None else prospects
-    directory.load("prospects", [_prospect(index, people, rng) for index in range(count)])
+    directory.prospects.load([_prospect(index, people, rng) for index in range(count)])
 
 
 def _user(number: int, rng: random.Random, domain: str) -> dict[str, Any]:

@@ -7,9 +7,10 @@ import re
 from datetime import datetime
 from typing import Any
 
-from .directory import FIELD_NAMES, Directory
+from .directory import Directory
 from .errors import NotInSources, bad_parameters, invalid, not_authorized, not_found
 from .http import Request
+from .records import FIELD_NAMES
 from .schema import Attribute, Resource
 from .settings import Settings
 
@@ -75,7 +76,7 @@ class Writes:
             return self.directory.add_mailbox(owner_id, own.pop("email"), **own)
         if resource.type == "prospect":
             own = {"emails": (), "first_name": "", "last_name": ""} | own
-        return self.directory.create(resource.plural, **own)
+        return self.directory.table(resource.plural).create(**own)
 
     def delete(self, resource: Resource, record_id: int, actor_id: int) -> None:
         """The record is gone, as the token's scope allowed."""
@@ -86,7 +87,7 @@ class Writes:
         remove = {
             "team": self.directory.remove_team,
             "mailbox": self.directory.remove_mailbox,
-            "prospect": self.directory.remove_prospect,
+            "prospect": self.directory.prospects.remove,
         }[resource.type]
         remove(record_id)
 
@@ -131,7 +132,7 @@ class Writes:
     ) -> None:
         for email in values.get("emails", ()) if resource.type == "prospect" else ():
             others = [
-                each for each in self.directory.prospects_with(email) if str(each) != str(data.get("id"))
+                each for each in self.directory.prospects.ids_with(email) if str(each) != str(data.get("id"))
             ]
             if others:
                 # product-os/jellyfish, a recorded reply.

@@ -22,7 +22,7 @@ def test_who_is_gone_is_retired_by_a_full_run_and_comes_back(sandbox, mirrored):
     assert Person.objects.get(connection=mirrored, remote_id="9").retired_at is not None
     assert Person.objects.filter(connection=mirrored, retired_at=None).count() == 23
 
-    sandbox.directory.create("users", id=9, email=gone.email, first_name="Back", last_name="Again")
+    sandbox.directory.users.create(id=9, email=gone.email, first_name="Back", last_name="Again")
     run_sync(mirrored)
 
     back = Person.objects.get(connection=mirrored, remote_id="9")

@@ -9,7 +9,7 @@ import pytest
 from integrations.connection.lookup_breaker import FAILURES, note_failure
 from integrations.models import Connection, LedgerEntry, LookupState, Person
 from integrations.outreach.sandbox import Sandbox
-from integrations.outreach.sandbox.directory import Prospect
+from integrations.outreach.sandbox.records import Prospect
 from portal.models import Domain
 from signatures.audiences.labels import get_names
 from signatures.audiences.pseudonyms import key_of
@@ -219,7 +219,7 @@ def test_before_and_after_its_time_a_campaign_stands_aside_and_says_when(sender,
 
 
 def test_a_cap_counts_what_was_decided_before_that_moment(sender, audience, domain, anna, sandbox):
-    sandbox.directory.remove_prospect(anna.id)
+    sandbox.directory.prospects.remove(anna.id)
     everybody = domain.campaigns.get(name="For all")
     everybody.cap_times, everybody.cap_days = 1, 7
     everybody.save()

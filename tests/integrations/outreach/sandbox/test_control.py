@@ -81,7 +81,7 @@ def test_people_mailboxes_teams_and_prospects_come_and_go(sandbox: Sandbox, door
 
     assert sandbox.directory.teams[team["id"]].user_ids == (user["id"],)
     assert sandbox.directory.users[user["id"]].mailbox_ids == (mailbox["id"],)
-    assert sandbox.directory.prospects_with("p@x.example") == (prospect["id"],)
+    assert sandbox.directory.prospects.ids_with("p@x.example") == (prospect["id"],)
     for path in (f"users/{user['id']}", f"teams/{team['id']}", f"prospects/{prospect['id']}"):
         door.ask("DELETE", path)
     assert mailbox["id"] not in sandbox.directory.mailboxes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integrations.outreach.sandbox import Sandbox
-from integrations.outreach.sandbox.directory import Prospect
+from integrations.outreach.sandbox.records import Prospect
 from tests.support.sandbox_clients import Api
 
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from integrations.outreach.sandbox import Sandbox
-from integrations.outreach.sandbox.directory import User
+from integrations.outreach.sandbox.records import User
 from tests.support.sandbox_clients import Api
 
 
