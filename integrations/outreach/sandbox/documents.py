@@ -9,43 +9,13 @@ from functools import cache
 from json.encoder import encode_basestring as encode_string
 from operator import attrgetter
 from typing import Any
-from urllib.parse import quote_plus
 
 from .directory import Directory
 from .records import FIELD_NAMES, Record
-from .schema import RESOURCES, Attribute, Relationship, Resource
+from .relationships import get_writer
+from .schema import RESOURCES, Attribute
 from .settings import Settings
 
-# The collection each target type lives in, and the filter that leads back; where the sandbox holds
-# nothing of a type, only the link is used.
-PLURALS = {
-    "batch": "batches",
-    "call": "calls",
-    "contentCategory": "contentCategories",
-    "emailAddress": "emailAddresses",
-    "favorite": "favorites",
-    "mailAlias": "mailAliases",
-    "mailbox": "mailboxes",
-    "mailing": "mailings",
-    "opportunity": "opportunities",
-    "opportunityProspectRole": "opportunityProspectRoles",
-    "phoneNumber": "phoneNumbers",
-    "recipient": "recipients",
-    "sequenceState": "sequenceStates",
-    "task": "tasks",
-    "team": "teams",
-    "user": "users",
-}
-# What the collection at the other end calls the way back, where that is not the type's own name.
-WAYS_BACK = {("user", "teams"): "users", ("team", "users"): "teams"}
-# The record's field that lists the members of a relationship the sandbox holds.
-MEMBERS = {
-    ("user", "teams"): "team_ids",
-    ("user", "mailboxes"): "mailbox_ids",
-    ("team", "users"): "user_ids",
-}
-# A relationship to the creator of a record: everything was made by the first administrator.
-FIRST_ADMIN = ("creator", "updater")
 # Leaves the default payload on 2026-10-01 (Outreach's deprecation notice); named, it still comes.
 ONLY_WHEN_NAMED = ("contactHistogram",)
 encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -152,15 +122,19 @@ class Documents:
             if not _is_own(plural, attribute)
         ]
         others_empty = [empty for _, empty, _ in other]
+        base_url, settings = self.base_url(), self.settings
         relationships = [
-            (f"{encode(name)}:", self._relationship(resource, each))
+            (
+                f"{encode(name)}:",
+                get_writer(resource, each, directory=self.directory, settings=settings, base_url=base_url),
+            )
             for name, each in resource.relationships.items()
             if fieldset is None or name in fieldset
         ]
-        quote = '"' if self.settings.ids_as_strings else ""
+        quote = '"' if settings.ids_as_strings else ""
         # Ids are JSON integers in every recorded reply (Hull, amp-labs).
         head = f'{{"type":"{resource.type}","id":{quote}'
-        root = f'{{"self":"{self.base_url()}/api/v2/{plural}/'
+        root = f'{{"self":"{base_url}/api/v2/{plural}/'
 
         def write(record: Any) -> str:
             attributes = [lead + text(read(record)) for lead, read in own]
@@ -186,42 +160,6 @@ class Documents:
         if fieldset is None:
             return attribute.name not in ONLY_WHEN_NAMED
         return attribute.name in fieldset
-
-    def _relationship(self, resource: Resource, relationship: Relationship) -> Callable[[Any], str]:
-        """Return the function that writes one relationship of a record as JSON text."""
-        quote = '"' if self.settings.ids_as_strings else ""
-        lead, end = f'{{"type":"{relationship.target}","id":{quote}', f"{quote}}}"
-        if relationship.cardinality == "one":
-
-            def write_one(record: Any) -> str:
-                target = self._one(relationship, record)
-                return '{"data":null}' if target is None else f'{{"data":{lead}{target}{end}}}'
-
-            return write_one
-        # amp-labs/connectors, providers/outreach/test: …/mailings?filter%5Bprospect%5D%5Bid%5D=23
-        way_back = WAYS_BACK.get((resource.type, relationship.name), resource.type)
-        collection_url = f"{self.base_url()}/api/v2/{PLURALS[relationship.target]}"
-        links = f'"links":{{"related":"{collection_url}?{quote_plus(f"filter[{way_back}][id]")}='
-        is_link = relationship.cardinality == "link"
-        place = MEMBERS.get((resource.type, relationship.name))
-        most = self.settings.embed_limit
-
-        def write_many(record: Any) -> str:
-            ids = getattr(record, place) if place else ()
-            if is_link or len(ids) > most:
-                return f'{{{links}{record.id}"}}}}'
-            data = ",".join([f"{lead}{each}{end}" for each in ids])
-            return f'{{"data":[{data}],{links}{record.id}"}},"meta":{{"count":{len(ids)}}}}}'
-
-        return write_many
-
-    def _one(self, relationship: Relationship, record: Any) -> int | None:
-        if relationship.name in FIRST_ADMIN:
-            return 1 if 1 in self.directory.users else None
-        if relationship.name == "mailbox":
-            return record.mailbox_ids[0] if record.mailbox_ids else None
-        number: int | None = getattr(record, f"{relationship.name}_id", None)
-        return number
 
 
 def _is_own(plural: str, attribute: Attribute) -> bool:
