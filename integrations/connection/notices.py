@@ -7,7 +7,7 @@ goes out once more; none is lost.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -40,51 +40,42 @@ def list_troubles(connection: Connection, *, at: datetime) -> list[Trouble]:
     """
     if connection.state == ConnectionState.DISCONNECTED:
         return []
+    return [*_list_own_troubles(connection, at), *get_signature_service().list_troubles(connection)]
+
+
+def _list_own_troubles(connection: Connection, at: datetime) -> Iterator[Trouble]:
+    """Yield what concerns the connection itself, whatever its signatures do."""
     page = reverse("integrations:outreach", args=[connection.domain.name])
-    found = []
     if connection.state == ConnectionState.LOST:
-        found.append(
-            Trouble(
-                NoticeKind.LOST,
-                describe(connection).sentence,
-                "Connect again on the Outreach page. Every setting is kept, and signatures stay as they are.",
-                page,
-            )
-        )
+        advice = "Connect again on the Outreach page. Every setting is kept, and signatures stay as they are."
+        yield Trouble(NoticeKind.LOST, describe(connection).sentence, advice, page)
     if connection.state == ConnectionState.MISCONFIGURED:
-        found.append(
-            Trouble(
-                NoticeKind.MISCONFIGURED,
-                describe(connection).sentence,
-                "The operator corrects the client ID or secret; “Check the connection” on the Outreach page then "
-                "resumes syncs and deliveries. Token and settings are kept.",
-                page,
-            )
+        advice = (
+            "The operator corrects the client ID or secret; “Check the connection” on the Outreach page then "
+            "resumes syncs and deliveries. Token and settings are kept."
         )
-    lapses_at = connection.refresh_lapses_at if connection.state == ConnectionState.ACTIVE else None
+        yield Trouble(NoticeKind.MISCONFIGURED, describe(connection).sentence, advice, page)
+    if connection.state != ConnectionState.ACTIVE:
+        return
+    lapses_at = connection.refresh_lapses_at
     if lapses_at is not None and lapses_at - at < LAPSES_SOON:
-        found.append(
-            Trouble(
-                NoticeKind.LAPSING,
-                f"The Outreach token could not be refreshed since {_say(connection.refreshed_at)}. "
-                f"It expires on {_say(lapses_at)}.",
-                "Press “Check the connection” on the Outreach page; it shows the cause. A new connection is "
-                "valid for another 14 days.",
-                page,
-            )
+        yield Trouble(
+            NoticeKind.LAPSING,
+            f"The Outreach token could not be refreshed since {_say(connection.refreshed_at)}. "
+            f"It expires on {_say(lapses_at)}.",
+            "Press “Check the connection” on the Outreach page; it shows the cause. A new connection is "
+            "valid for another 14 days.",
+            page,
         )
-    incomplete = get_incomplete_run(connection) if connection.state == ConnectionState.ACTIVE else None
+    incomplete = get_incomplete_run(connection)
     if incomplete is not None:
-        found.append(
-            Trouble(
-                NoticeKind.INCOMPLETE,
-                incomplete.cause,
-                "The page of the sync lists the rejected records, each with its reason. Correct them in Outreach; "
-                "where nearly all are listed, tell the operator that Outreach’s replies changed.",
-                reverse("integrations:run", args=[connection.domain.name, incomplete.pk]),
-            )
+        yield Trouble(
+            NoticeKind.INCOMPLETE,
+            incomplete.cause,
+            "The page of the sync lists the rejected records, each with its reason. Correct them in Outreach; "
+            "where nearly all are listed, tell the operator that Outreach’s replies changed.",
+            reverse("integrations:run", args=[connection.domain.name, incomplete.pk]),
         )
-    return [*found, *get_signature_service().list_troubles(connection)]
 
 
 def watch_connections() -> list[int]:
