@@ -5,6 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 from django.http import HttpResponse
+from django.test import Client
 
 
 class _Words(HTMLParser):
@@ -50,3 +51,10 @@ def list_buttons(page: str) -> list[str]:
     parser = _Buttons()
     parser.feed(page)
     return parser.found
+
+
+def read(client: Client, address: str) -> str:
+    """The markup of a page that is there, spaces folded."""
+    response = client.get(address)
+    assert response.status_code == 200
+    return " ".join(response.content.decode().split())

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
+from integrations.connector import Page, UnknownValue, Unreadable
 from integrations.errors import RateLimited
 from integrations.interfaces import CallRecord, Permission
 from integrations.outreach.client import CALL_SECONDS, OutreachClient
 from integrations.outreach.connector import OutreachConnector
+from integrations.outreach.endpoints import WRITE_SIGNATURE
 from integrations.outreach.pace import Pace
+from integrations.outreach.replies import Reply
 from integrations.outreach.scopes import REQUESTED
+
+USERS = {"fields[user]": "email,title", "page[size]": "50", "count": "false", "sort": "createdAt"}
+MAILBOX = "5001"
 
 REDIRECT_URI = "https://portal.acme.example/callback/"
 
@@ -84,3 +92,20 @@ class Wire:
     @property
     def outcomes(self) -> list[tuple[str, str, int]]:
         return [(record.endpoint, record.outcome, record.status) for record in self.records]
+
+
+def write(wire: Wire, html: str = "<p>Ada</p>", mailbox_id: str = MAILBOX) -> Reply:
+    body = {"data": {"type": "mailbox", "id": int(mailbox_id), "attributes": {"emailSignature": html}}}
+    return wire.client.send(WRITE_SIGNATURE, path_id=mailbox_id, body=body)
+
+
+def records(pages: Iterable[Page[Any]]) -> dict[str, Any]:
+    return {record.remote_id: record for page in pages for record in page.records}
+
+
+def unreadable(pages: Iterable[Page[Any]]) -> list[Unreadable]:
+    return [one for page in pages for one in page.unreadable]
+
+
+def unknown(pages: Iterable[Page[Any]]) -> Counter[UnknownValue]:
+    return sum((Counter(page.unknown) for page in pages), Counter())

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
@@ -17,6 +18,12 @@ from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain, Role
 from portal.worker.heartbeat import record_beat
 from tests.support.browser_checks import QUIET
+
+
+@pytest.fixture
+def page(domain: Domain) -> str:
+    """The address of the connection's page."""
+    return reverse("integrations:outreach", args=[domain.name])
 
 
 @pytest.fixture
