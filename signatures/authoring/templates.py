@@ -11,7 +11,7 @@ from signatures.models import Assignment, Group, Sender, Template, TemplateVersi
 from signatures.releases.draft import note_edit
 from signatures.rendering.compile import compile_template, unify_line_ends
 
-from .starters import STARTERS
+from .starters import INSTALLED
 
 
 @transaction.atomic
@@ -74,14 +74,14 @@ def _is_same(version: TemplateVersion, source: str, html: str) -> bool:
 
 @transaction.atomic
 def install_starters(domain: Domain, *, actor: str) -> list[Template]:
-    """A domain without templates has the shipped ones, the first assigned to its default group.
+    """A domain without templates has the first shipped ones, the very first assigned to its default group.
 
     Returns those installed now: none where the domain has any template already.
     """
     if Template.objects.filter(domain=domain).exists():
         return []
     installed = []
-    for starter in STARTERS:
+    for starter in INSTALLED:
         version = save_template(domain, name=starter.name, source=starter.source, actor=actor)
         version.template.description = starter.description[:255]
         version.template.save(update_fields=["description"])

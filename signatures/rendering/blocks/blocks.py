@@ -282,7 +282,7 @@ class Divider(Block):
     colour: str = setting(
         Kind.COLOUR,
         "Colour",
-        "#d9d7d1",
+        "#a3a7ae",
         choices=INKS[1:],
         pattern=COLOUR_PATTERN,
     )
@@ -314,6 +314,13 @@ class Columns(Block):
         "none",
         choices=(("none", "None"), *INKS[1:]),
         pattern=COLOUR_PATTERN,
+    )
+    lead: str = setting(
+        Kind.CHOICE,
+        "First column only if",
+        "",
+        choices=(ALWAYS, *ASKABLE_FIELDS),
+        help="The field has a value. Otherwise its space and the line beside it go as well.",
     )
     widths: str = setting(
         Kind.CHOICE,
@@ -359,24 +366,22 @@ class Code(Block):
             object.__setattr__(self, "former", self.former.former)
 
 
-BLOCKS: dict[str, type[Block]] = {
-    block.name: block
-    for block in (
-        Name,
-        Title,
-        Contact,
-        Picture,
-        Button,
-        Social,
-        Words,
-        Disclaimer,
-        Banner,
-        Divider,
-        Space,
-        Columns,
-        Code,
-    )
-}
+_ALL = (
+    Name,
+    Title,
+    Contact,
+    Picture,
+    Button,
+    Social,
+    Words,
+    Disclaimer,
+    Banner,
+    Divider,
+    Space,
+    Columns,
+    Code,
+)
+BLOCKS: dict[str, type[Block]] = {block.name: block for block in _ALL}
 
 
 @dataclass(frozen=True)

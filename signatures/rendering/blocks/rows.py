@@ -99,15 +99,12 @@ def only_if(field: str, markup: str) -> str:
     return f"{{% if {field} %}}{markup}{{% endif %}}" if field else markup
 
 
-def field_link(theme: Theme, field: str) -> str:
+def field_link(field: str) -> str:
     """Return a field's value as a link: to call, to write to, or to open."""
-    trust = FIELD_BY_NAME[field].trust
     if field not in LINK_FIELDS:
         return output(field)
-    # Numbers and addresses read from left to right in any text.
-    turned = ' dir="ltr"' if theme.is_rtl else ""
-    number = ' class="number"' if trust is Trust.PHONE else ""
-    return link(field, output(field), attributes=number + turned)
+    is_number = FIELD_BY_NAME[field].trust is Trust.PHONE
+    return link(field, output(field), attributes=' class="number"' if is_number else "")
 
 
 def image(src: str, alt: str, width: int, *, height: int = 0, radius: int = 0) -> str:
@@ -119,11 +116,16 @@ def image(src: str, alt: str, width: int, *, height: int = 0, radius: int = 0) -
     return f'<img src="{src}" alt="{alt}" width="{width}"{high} style="{style}">'
 
 
-def label(text: str, colour: str = "") -> str:
-    """Return what stands before a value. colour: markup; the secondary colour where it is ""."""
-    if colour:
-        return f'<span style="color: {colour}; font-weight: bold">{escape_value(text)}</span> '
+def label(text: str) -> str:
+    """Return a word before a value."""
     return f'<span class="quiet">{escape_value(text)}</span> '
+
+
+def letter(text: str, colour: str) -> str:
+    """Return a letter before a value, on the same line. colour: markup."""
+    return (
+        f'<span style="color: {colour}; font-weight: bold">{escape_value(text)}</span>&nbsp;' if text else ""
+    )
 
 
 def _style(style: str) -> str:

@@ -41,6 +41,7 @@ from .rows import (
     field_link,
     image,
     label,
+    letter,
     link,
     only_if,
     output,
@@ -135,15 +136,17 @@ def _write_contact(theme: Theme, block: Contact) -> str:
 
 def _write_line(theme: Theme, block: Contact, field: str) -> str:
     """Return a way to reach the sender: the value with a label before it, or for a page the label as a link."""
-    words, letter = CONTACT_FIELDS[field]
+    words, short = CONTACT_FIELDS[field]
     if field in LINK_FIELDS and field not in _NUMBERS_FIRST:
         return link(field, words, _UNDERLINED)
     before = ""
     if field in _NUMBERS_FIRST and block.labels == "letters":
-        before = label(letter, theme.colour("accent"))
+        before = letter(short, theme.colour("accent"))
     elif field in _NUMBERS_FIRST and block.labels == "words":
         before = label(words)
-    return before + field_link(theme, field) + (_EXTENSION if field == "sender.phone" else "")
+    value = field_link(field) + (_EXTENSION if field == "sender.phone" else "")
+    # Numbers and addresses read from left to right in any text.
+    return before + (f'<span dir="ltr">{value}</span>' if theme.is_rtl and field in LINK_FIELDS else value)
 
 
 def _write_picture(theme: Theme, block: Picture) -> str:
@@ -250,19 +253,26 @@ def _write_columns(theme: Theme, block: Columns) -> str:
 def _write_column(theme: Theme, block: Columns, number: int) -> str:
     """Return one column; the space and the line behind it are its own, so they go where it has nothing to show."""
     is_last = number == len(block.lists) - 1
+    has_rule, has_lead = block.rule != "none", block.lead != ""
+    before, behind = block.space // 2, block.space - block.space // 2
     width = f"{100 // len(block.lists)}%" if block.widths == "equal" else ""
-    has_rule = block.rule != "none"
-    styles = [f"vertical-align: {block.align}"]
-    if width:
-        styles.append(f"width: {width}")
-    if has_rule and number:
-        styles.append(f"padding-{theme.start}: {block.space // 2}px")
+    styles = [f"vertical-align: {block.align}", f"width: {width}" if width else ""]
+    if has_rule and number and not (has_lead and number == 1):
+        styles.append(f"padding-{theme.start}: {before}px")
     if not is_last:
-        styles.append(f"padding-{theme.end}: {block.space - block.space // 2 if has_rule else block.space}px")
-        if has_rule:
-            styles.append(f"border-{theme.end}: 1px solid {theme.colour(block.rule)}")
+        styles.append(f"padding-{theme.end}: {behind if has_rule else block.space}px")
+        styles.append(f"border-{theme.end}: 1px solid {theme.colour(block.rule)}" if has_rule else "")
     attributes = f' valign="{block.align}"' + (f' width="{width}"' if width else "") + aligned(theme)
-    return f'<td{attributes} style="{"; ".join(styles)}">{table(theme, HOLE)}</td>\n'
+    style = "; ".join(one for one in styles if one)
+    cell = f'<td{attributes} style="{style}">{table(theme, HOLE)}</td>\n'
+    if number or not has_lead:
+        return cell
+    space = (
+        f'<td width="{before}" style="width: {before}px; {_FLAT}">&nbsp;</td>\n'
+        if has_rule and before
+        else ""
+    )
+    return only_if(block.lead, cell + space)
 
 
 def _write_code(theme: Theme, block: Code) -> str:

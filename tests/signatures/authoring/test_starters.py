@@ -10,6 +10,7 @@ import pytest
 from signatures.authoring.starters import STARTERS
 from signatures.rendering import compile_template, render_signature
 from signatures.rendering.fields import sample_values
+from signatures.rendering.tree import Element, read_tree, write_tree
 
 
 class _Padded(HTMLParser):
@@ -38,7 +39,7 @@ def test_padding_stands_on_cells_only(starter):
 
     padded = list(_padded(signature.html))
 
-    assert padded != []
+    assert (padded != []) is (starter.slug != "compact-reply")
     assert [(tag, declaration) for tag, declaration in padded if tag != "td"] == []
 
 
@@ -46,5 +47,9 @@ def test_padding_stands_on_cells_only(starter):
 def test_each_missing_value_leaves_no_row_behind(starter):
     signature = render_signature(compile_template(starter.source), {"sender.name": "Bo Li"})
 
+    rows = [
+        node for node in read_tree(signature.html).walk() if isinstance(node, Element) and node.tag == "tr"
+    ]
+
     assert signature.text == "Bo Li"
-    assert signature.html.count("<tr>") == signature.html.count("Bo Li") + signature.html.count("<table") - 1
+    assert [row for row in rows if not row.has_content and "border-top" not in write_tree(row)] == []

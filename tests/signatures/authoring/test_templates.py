@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integrations.models import LedgerEntry
-from signatures.authoring.starters import STARTERS
+from signatures.authoring.starters import INSTALLED
 from signatures.authoring.templates import assign_template, install_starters, save_template
 from signatures.models import Assignment, Group, Template, TemplateVersion
 from signatures.rendering.errors import TemplateError
@@ -55,10 +55,10 @@ def test_template_that_does_not_compile_is_not_saved(domain):
 def test_starters_are_installed_once_and_the_first_is_the_default_groups(domain, everyone):
     installed = install_starters(domain, actor="test")
 
-    assert [template.name for template in installed] == [starter.name for starter in STARTERS]
+    assert [template.name for template in installed] == [starter.name for starter in INSTALLED]
     assert Assignment.objects.get().template == installed[0]
     assert install_starters(domain, actor="test") == []
-    assert Template.objects.count() == len(STARTERS)
+    assert Template.objects.count() == len(INSTALLED) == 3
 
 
 def test_starters_leave_a_domain_that_has_a_template_alone(domain, everyone):

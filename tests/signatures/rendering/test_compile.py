@@ -148,7 +148,9 @@ def test_a_large_template_is_named_before_it_is_too_large():
 
 
 def test_no_starter_gives_a_warning():
-    assert [compile_template(starter.source).warnings for starter in STARTERS] == [(), (), ()]
+    assert {starter.slug: compile_template(starter.source).warnings for starter in STARTERS} == {
+        starter.slug: () for starter in STARTERS
+    }
 
 
 @pytest.mark.parametrize(

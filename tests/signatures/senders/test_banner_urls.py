@@ -136,7 +136,11 @@ def test_composing_costs_no_query_for_one_more_sender(company):
     assert count() == alone
 
 
-@pytest.mark.parametrize("starter", STARTERS, ids=lambda starter: starter.slug)
+# A reply is short, and shows none.
+WITH_BANNER = [starter for starter in STARTERS if starter.slug != "compact-reply"]
+
+
+@pytest.mark.parametrize("starter", WITH_BANNER, ids=lambda starter: starter.slug)
 def test_every_starter_has_a_row_for_the_banner_that_goes_with_it(starter):
     compiled = compile_template(starter.source)
     person = {"sender.name": "Bo Li", "company.legal": "Acme Inc."}
@@ -148,7 +152,10 @@ def test_every_starter_has_a_row_for_the_banner_that_goes_with_it(starter):
     assert "<img" not in without
     assert "<a " not in without
     # Taken out with its row, and nothing else.
-    row = re.compile(r"<(div|tr)[^>]*>(?:<td[^>]*>)?<a [^>]*><img [^>]*></a>(?:</td>)?</\1>\s*")
+    row = re.compile(
+        r"<(div|tr)[^>]*>(?:<td[^>]*>)?(?:<table[^>]*><tbody><tr><td[^>]*>)?<a [^>]*><img [^>]*></a>"
+        r"(?:</td></tr></tbody></table>)?(?:</td>)?</\1>\s*"
+    )
     assert row.sub("", with_banner).replace("\n", "") == without.replace("\n", "")
 
 
