@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Protocol, TypeVar
 
 from .envelope import Path
-from .next_hop import Reply
+from .replies import Reply
 from .slot import Shown
 
 SMALL = 65_536  # bytes of a message that is looked into faster than a thread is asked

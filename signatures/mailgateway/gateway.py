@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from .base import Mail, Outcome, Portal
 from .envelope import with_size
 from .memory_budget import Share
-from .next_hop import Address, HopLost, NextHop, Reply, make_reply
+from .next_hop import NextHop
 from .planner import BannerPlan, BannerPlanner
 from .receipts import Receipts
+from .replies import Reply, make_reply
 from .slot import Marks
+from .smtp_connection import Address, HopLost
 
 logger = logging.getLogger(__name__)
 

@@ -39,7 +39,7 @@ def _in_a_thread(call: Callable[P, T]) -> Callable[P, T]:
     return wrapped
 
 
-class Rows:
+class SenderAndReceiptRows:
     """The portal, as `passing.Portal` asks it. Every call blocks; none keeps anything of a message."""
 
     @_in_a_thread
@@ -76,7 +76,7 @@ class Rows:
 
     @staticmethod
     def _write(receipts: Collection[str], *, is_taken: bool, anew: list[str]) -> None:
-        """Rows that are there already keep what is not written anew."""
+        """SenderAndReceiptRows that are there already keep what is not written anew."""
         MailReceipt.objects.bulk_create(
             [MailReceipt(digest=one, is_taken=is_taken) for one in receipts],
             update_conflicts=True,

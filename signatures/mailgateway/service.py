@@ -16,9 +16,10 @@ from .base import Portal
 from .gateway import Gateway
 from .memory_blocks import map_large_blocks
 from .memory_budget import WAIT_SECONDS, Budget
-from .next_hop import END_SECONDS, Address
+from .next_hop import END_SECONDS
 from .server import DATA_SECONDS, Listener, Session
 from .slot import Marks
+from .smtp_connection import Address
 
 LARGE_MESSAGES = 4  # so many of the largest size are in memory at once
 RECEIVING_SECONDS = 30.0  # for messages on their way in when the gateway stops

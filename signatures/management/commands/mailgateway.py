@@ -9,9 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from signatures.mailgateway.next_hop import Address, Encryption
-from signatures.mailgateway.portal import Rows
+from signatures.mailgateway.portal import SenderAndReceiptRows
 from signatures.mailgateway.service import Plan, run
+from signatures.mailgateway.smtp_connection import Address, Encryption
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         plan = self._make_plan(listen=options["listen"], next_hop=options["next_hop"])
         try:
-            is_done = run(plan, Rows(), self._say)
+            is_done = run(plan, SenderAndReceiptRows(), self._say)
         except OSError as error:
             raise CommandError(f"The gateway cannot listen on {options['listen']}: {error}") from error
         if not is_done:

@@ -11,9 +11,9 @@ from ipaddress import ip_network
 import pytest
 
 from signatures.mailgateway import service
-from signatures.mailgateway.next_hop import Address
 from signatures.mailgateway.server import Listener
 from signatures.mailgateway.service import Plan
+from signatures.mailgateway.smtp_connection import Address
 from tests.support.fake_portal import FakePortal
 from tests.support.mail_corpus import PUBLIC_URL
 from tests.support.mail_sink import Loop, Sink, get_port, listen

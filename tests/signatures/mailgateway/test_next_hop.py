@@ -17,7 +17,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signatures.mailgateway.next_hop import Address, Encryption, HopLost, NextHop, stuff
+from signatures.mailgateway.next_hop import NextHop, stuff
+from signatures.mailgateway.smtp_connection import Address, Encryption, HopLost
 from tests.support.mail_messages import JO, MAIL, MARIA, get_copy
 from tests.support.mail_sink import Client, Sink, get_port, hand_in, listen
 

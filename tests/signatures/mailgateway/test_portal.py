@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from integrations.models import Connection, Mailbox, Person
 from portal.models import Domain
-from signatures.mailgateway.portal import KEPT, UNSURE, Rows
+from signatures.mailgateway.portal import KEPT, UNSURE, SenderAndReceiptRows
 from signatures.models import Decision, MailReceipt, Sender
 from tests.support.banner_slot import open_place
 
-rows = Rows()
+rows = SenderAndReceiptRows()
 
 
 def make_sender(connection: Connection, name: str, **options) -> Sender:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from signatures.mailgateway.next_hop import Address
+from signatures.mailgateway.smtp_connection import Address
 from tests.support.installation import wait_until
 from tests.support.mail_corpus import ACCENTS, PAGE, TEXT, make_page, message, multipart, part, quoted
 from tests.support.mail_messages import JO, KIM, LEE, get_copy

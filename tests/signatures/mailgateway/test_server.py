@@ -7,8 +7,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from signatures.mailgateway.next_hop import Address
 from signatures.mailgateway.planner import MOST_COPIES
+from signatures.mailgateway.smtp_connection import Address
 from tests.support.fake_portal import make_shown
 from tests.support.installation import wait_until
 from tests.support.mail_corpus import CORPUS, PAGE, message, multipart, packed, part
