@@ -20,7 +20,7 @@ class Finding:
 def compare_banners(lines: Sequence[Line]) -> list[Finding]:
     """Return what can be said of the leading banner beside each other one; nothing where there is one alone."""
     rates = [
-        Rate(line.name, line.figures.clicks, line.figures.pictures)
+        Rate(line.name, line.figures.clicks, line.figures.impressions)
         for line in lines
         if line.id and not (line.note and line.figures.is_empty)
     ]

@@ -34,7 +34,7 @@ class Carrier:
     state: str
     label: str
     since: datetime | None
-    pictures: int
+    impressions: int
     clicks: int
     recipients: int
 
@@ -92,27 +92,23 @@ def list_carriers(campaign: Campaign, senders: Sequence[Any]) -> list[Carrier]:
     counts = DailyCount.objects.filter(
         domain_id=campaign.domain_id, campaign_id=campaign.pk, sender_id__in=ids
     )
-    numbers: dict[int, Any] = {
-        row["sender_id"]: row
-        for row in counts.order_by()
-        .values("sender_id")
-        .annotate(pictures=Sum("impressions"), clicked=Sum("clicks"))
-    }
+    by_sender = counts.order_by().values_list("sender_id").annotate(Sum("impressions"), Sum("clicks"))
+    numbers = {sender_id: counted for sender_id, *counted in by_sender}
     decided = Decision.objects.filter(campaign=campaign, sender__in=ids).order_by().values("sender")
     recipients = {
         row["sender"]: row["number"] for row in decided.annotate(number=Count("recipient_key", distinct=True))
     }
     lines = []
     for sender in senders:
-        own = numbers.get(sender.pk, {})
+        impressions, clicks = numbers.get(sender.pk, (0, 0))
         lines.append(
             Carrier(
                 sender,
                 sender.state,
                 _LABELS[sender.state],
                 sender.banner_since,
-                own.get("pictures") or 0,
-                own.get("clicked") or 0,
+                impressions,
+                clicks,
                 recipients.get(sender.pk, 0),
             )
         )
@@ -140,11 +136,11 @@ def list_carrier_rows(campaign: Campaign, senders: QuerySet[Sender]) -> Iterator
                 group,
                 each.label,
                 each.since,
-                each.pictures,
+                each.impressions,
                 each.clicks,
                 each.recipients,
                 each.since,
-                each.pictures,
+                each.impressions,
             ]
         if len(page) < CHUNK:
             return

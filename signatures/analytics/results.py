@@ -18,12 +18,15 @@ DEFAULT_BANNER = "Default banner"
 GONE = "Removed"
 NO_GROUP = "No group"
 DAYS_DRAWN = 92  # more are drawn by week
-SORTS = ("name", "pictures", "clicked", "set_apart", "clicked_apart")
-_SUMS = {
-    "pictures": Sum("impressions"),
-    "clicked": Sum("clicks"),
-    "set_apart": Sum("bot_impressions"),
-    "clicked_apart": Sum("bot_clicks"),
+_NUMBERS = ("impressions", "clicks", "bot_impressions", "bot_clicks")  # as Figures has them
+_SUMS = {f"sum_{name}": Sum(name) for name in _NUMBERS}
+_SORTS = {"name": "name"} | {name: f"sum_{name}" for name in _NUMBERS}
+# What addresses called them before; they work until version 0.2.
+_OLD_SORTS = {
+    "pictures": "impressions",
+    "clicked": "clicks",
+    "set_apart": "bot_impressions",
+    "clicked_apart": "bot_clicks",
 }
 
 
@@ -41,16 +44,16 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What readers did, and what is set apart; together they are all that came."""
+    """Human and bot traffic; together they are all traffic."""
 
-    pictures: int = 0
+    impressions: int = 0
     clicks: int = 0
-    bot_pictures: int = 0
+    bot_impressions: int = 0
     bot_clicks: int = 0
 
     @property
-    def all_pictures(self) -> int:
-        return self.pictures + self.bot_pictures
+    def all_impressions(self) -> int:
+        return self.impressions + self.bot_impressions
 
     @property
     def all_clicks(self) -> int:
@@ -58,22 +61,22 @@ class Figures:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.all_pictures or self.all_clicks)
+        return not (self.all_impressions or self.all_clicks)
 
     @property
     def rate(self) -> Rate:
-        return Rate("", self.clicks, self.pictures)
+        return Rate("", self.clicks, self.impressions)
 
     @property
     def share(self) -> float | None:
-        """Return the click rate, None where no picture was fetched."""
-        return self.rate.share if self.pictures else None
+        """Return the click rate, None without impressions."""
+        return self.rate.share if self.impressions else None
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(
-            self.pictures + other.pictures,
+            self.impressions + other.impressions,
             self.clicks + other.clicks,
-            self.bot_pictures + other.bot_pictures,
+            self.bot_impressions + other.bot_impressions,
             self.bot_clicks + other.bot_clicks,
         )
 
@@ -112,6 +115,12 @@ def get_figures(campaign_ids: Iterable[int]) -> dict[int, Figures]:
     return {row["campaign_id"]: _read(row) for row in rows.values("campaign_id").annotate(**_SUMS)}
 
 
+def get_sort(asked: str) -> str:
+    """Return the column to sort by, with "-" for the largest first, where an address may still use an older name."""
+    column = asked.removeprefix("-")
+    return asked.removesuffix(column) + _OLD_SORTS.get(column, column)
+
+
 def get_total(domain: Domain, period: Period, *, campaign_id: int | None = None) -> Figures:
     """Return everything in the period, of one campaign where it is given."""
     return _read(_select(domain, period, campaign_id).aggregate(**_SUMS))
@@ -123,7 +132,7 @@ def find_campaigns(domain: Domain, period: Period, *, words: str = "", sort: str
     for word in words.split()[:6]:
         rows = rows.filter(campaign_name__icontains=word)
     grouped = rows.order_by().values("campaign_id").annotate(name=Max("campaign_name"), **_SUMS)
-    return grouped.order_by(*_order(sort, otherwise="-pictures"), "campaign_id")
+    return grouped.order_by(*_order(sort, otherwise="-sum_impressions"), "campaign_id")
 
 
 def list_campaigns(domain: Domain, rows: Iterable[Mapping[str, Any]]) -> list[Line]:
@@ -175,7 +184,7 @@ def list_groups(domain: Domain, period: Period, campaign_id: int) -> list[Line]:
     """Return a line for each group whose senders were counted, the most seen first."""
     rows = _select(domain, period, campaign_id).order_by().values("group_id")
     grouped: QuerySet[Any] = rows.annotate(name=Max("group_name"), **_SUMS)
-    counted = list(grouped.order_by("-pictures", "group_id"))
+    counted = list(grouped.order_by("-sum_impressions", "group_id"))
     names = dict(
         Group.objects.filter(domain=domain, pk__in=[row["group_id"] for row in counted]).values_list(
             "pk", "name"
@@ -206,7 +215,7 @@ def find_senders(
         rows = rows.filter(group_id=group_id)
     grouped = rows.order_by().values("sender_id")
     grouped = grouped.annotate(name=Max("sender_name"), group=Max("group_name"), **_SUMS)
-    return grouped.order_by(*_order(sort, otherwise="-pictures"), "sender_id")
+    return grouped.order_by(*_order(sort, otherwise="-sum_impressions"), "sender_id")
 
 
 def list_senders(rows: Iterable[Mapping[str, Any]]) -> list[Line]:
@@ -251,11 +260,10 @@ def list_counts(
     if campaign_id is not None:
         rows = rows.filter(campaign_id=campaign_id)
     names = ("campaign_name", "banner_name", "group_name", "sender_name")
-    numbers = ("impressions", "clicks", "bot_impressions", "bot_clicks")
     ordered = rows.order_by("day", "campaign_id", "banner_id", "group_id", "sender_id")
     # A day at a time, and not by a cursor: behind a pooler that would hold every row at once.
     for each in rows.order_by("day").values_list("day", flat=True).distinct():
-        for row in ordered.filter(day=each).values_list("day", *names, *numbers, "campaign_id"):
+        for row in ordered.filter(day=each).values_list("day", *names, *_NUMBERS, "campaign_id"):
             day, campaign, *rest, id = row
             impressions, _, bot_impressions, bot_clicks = rest[3:]
             name = campaign or (DEFAULT_BANNER if id == 0 else GONE)
@@ -268,19 +276,14 @@ def _select(domain: Domain, period: Period, campaign_id: int | None) -> QuerySet
 
 
 def _order(sort: str, *, otherwise: str) -> list[Any]:
-    column = sort.removeprefix("-")
-    if column not in SORTS:
+    column = _SORTS.get(sort.removeprefix("-"))
+    if column is None:
         return [otherwise]
     return [F(column).desc() if sort.startswith("-") else F(column).asc()]
 
 
 def _read(row: Mapping[str, Any]) -> Figures:
-    return Figures(
-        row.get("pictures") or 0,
-        row.get("clicked") or 0,
-        row.get("set_apart") or 0,
-        row.get("clicked_apart") or 0,
-    )
+    return Figures(*(row.get(name) or 0 for name in _SUMS))
 
 
 def _line(row: Mapping[str, Any], id: int, names: Mapping[int, str], *, otherwise: str) -> Line:

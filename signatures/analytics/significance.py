@@ -38,11 +38,11 @@ class Rate:
 
     name: str
     clicks: int
-    pictures: int
+    impressions: int
 
     @property
     def trials(self) -> int:
-        return max(self.pictures, self.clicks)
+        return max(self.impressions, self.clicks)
 
     @property
     def share(self) -> float:

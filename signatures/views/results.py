@@ -56,7 +56,7 @@ def _ask(request: HttpRequest, domain: Domain, campaign_id: int | None = None) -
 def results_overview(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Every campaign with its figures, and all of them by day."""
     asked = _ask(request, domain)
-    words, sort = request.GET.get("q", "")[:120], request.GET.get("sort", "")
+    words, sort = request.GET.get("q", "")[:120], results.get_sort(request.GET.get("sort", ""))
     page = get_page(request, results.find_campaigns(domain, asked.period, words=words, sort=sort))
     days = results.list_days(domain, asked.period)
     context = {
@@ -101,7 +101,7 @@ def result_senders(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
     """One campaign by sender."""
     asked = _ask(request, domain, pk)
     filters = SenderResultFilters(request.GET, domain=domain)
-    sort = request.GET.get("sort", "")
+    sort = results.get_sort(request.GET.get("sort", ""))
     found = results.find_senders(domain, asked.period, pk, sort=sort, **filters.get_choices())
     page = get_page(request, found)
     context = {
@@ -200,15 +200,15 @@ def _record(request: HttpRequest, domain: Domain, what: str) -> None:
 
 COLUMNS = (
     ("name", "Name"),
-    ("pictures", "Impressions"),
-    ("clicked", "Clicks"),
-    ("set_apart", "Bot impressions"),
-    ("clicked_apart", "Bot clicks"),
+    ("impressions", "Impressions"),
+    ("clicks", "Clicks"),
+    ("bot_impressions", "Bot impressions"),
+    ("bot_clicks", "Bot clicks"),
 )
 
 
 def _draw(days: list[results.Day]) -> list[Plot]:
-    """Return the plots of pictures and clicks, each with all of them behind what readers did."""
+    """Return the plots of impressions and clicks, each with all traffic behind human traffic."""
     by = "a day" if len(days) < 2 or (days[1].on - days[0].on).days == 1 else "a week"
     names = [f"{day.on:%-d %b}" for day in days]
 
@@ -225,7 +225,7 @@ def _draw(days: list[results.Day]) -> list[Plot]:
         )
 
     return [
-        draw("Impressions", lambda one: one.all_pictures, lambda one: one.pictures),
+        draw("Impressions", lambda one: one.all_impressions, lambda one: one.impressions),
         draw("Clicks", lambda one: one.all_clicks, lambda one: one.clicks),
     ]
 

@@ -63,13 +63,13 @@ def test_nothing_tried_says_nothing():
     assert count_needed(0.1, 0.1) == MOST_NEEDED
 
 
-def test_more_clicks_than_pictures_never_make_a_rate_above_one():
-    rate = Rate("A", clicks=5, pictures=3)
+def test_more_clicks_than_impressions_never_make_a_rate_above_one():
+    rate = Rate("A", clicks=5, impressions=3)
 
     assert (rate.share, rate.trials, rate.interval.high) == (1.0, 5, 1.0)
 
 
-def test_a_clear_difference_needs_no_more_pictures():
+def test_a_clear_difference_needs_no_more_impressions():
     (found,) = compare([Rate("A", 20, 1_000), Rate("B", 60, 1_000)])
 
     assert (found.better.name, found.worse.name, found.is_clear, found.needed) == ("B", "A", True, 0)
@@ -91,7 +91,7 @@ def test_equal_rates_ask_for_what_would_be_worth_telling():
     assert found.needed == 2 * count_needed(0.009, 0.011) - 2_000
 
 
-def test_enough_pictures_without_a_difference_need_no_more():
+def test_enough_impressions_without_a_difference_need_no_more():
     (found,) = compare([Rate("A", 5_000, 100_000), Rate("B", 5_010, 100_000)])
 
     assert (found.is_clear, found.needed) == (False, 0)
