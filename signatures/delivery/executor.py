@@ -8,43 +8,26 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from django.db import transaction
-
 from integrations.errors import ConnectionLost, IntegrationError
 from integrations.outages import is_outage
-from portal.db import durable_atomic, update_rows
 from portal.leases import Lease, LeaseLost
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 from signatures.releases.compose import Refusal
 
-from .base import (
-    Batch,
-    GatewayLike,
-    InPlace,
-    OpenGateway,
-    Placed,
-    ReportProgress,
-    RowDecision,
-    RunStopped,
-    Strategy,
-    Write,
-)
-from .digest import digest
+from .base import GatewayLike, OpenGateway, ReportProgress, RunStopped, Strategy, Write
+from .failure_watch import FailureWatch
 from .limits import StageLimits
-from .publisher import ROW_FIELDS, Publisher, StopWatch
+from .publisher import Publisher, StopWatch
 from .read_back import PEOPLE_PER_READ, read_back_some, read_live, take_people
+from .recorder import Decided, Recorder
 from .runs import complete_run, end_run, fail_run, load_run, stop_run, take_run, wait_out
 from .stages import begin_next_stage
-from .texts import keep_texts
 
 logger = logging.getLogger(__name__)
-
-Decided = list[tuple[Delivery, RowDecision]]
-"""Rows, each with what is to be done with it."""
 
 THREADS = 8
 AHEAD_SECONDS = 3.0  # how old a reading may be that is written by
@@ -124,8 +107,11 @@ class _Executor:
         self._gateway = gateway
         self._stops = StopWatch(run, strategy)
         self._limits = StageLimits(run)
-        self._publisher = Publisher(run, gateway, self._stops, self._limits, record=self._record)
-        self._progress = progress
+        failures = FailureWatch()
+        self._recorder = Recorder(run, lease, strategy, gateway, failures, progress)
+        self._publisher = Publisher(
+            run, gateway, self._stops, self._limits, failures, record=self._recorder.record
+        )
         self._ahead: tuple[float, Decided] | None = None
 
     def work(self) -> None:
@@ -191,76 +177,4 @@ class _Executor:
                 self._limits.refuse(decision.code)
         if self._limits.get_stop_reason() is not None:
             decided = [pair for pair in decided if not isinstance(pair[1], Write)]
-        self._publisher.publish(self._claim(decided), pool, meanwhile=self._look_ahead)
-
-    def _claim(self, decided: Sequence[tuple[Delivery, RowDecision]]) -> list[Write]:
-        """Have what will be written, and what was there, on disk before any of it leaves."""
-        with durable_atomic():
-            allowed = self._strategy.count_allowed()
-            writes = self._prepare(decided, allowed)
-        self._report_progress()
-        if allowed == 0 and not writes and any(isinstance(decision, Write) for _, decision in decided):
-            raise RunStopped(self._strategy.wait_for_writes())
-        return writes
-
-    def _prepare(self, decided: Sequence[tuple[Delivery, RowDecision]], allowed: int | None) -> list[Write]:
-        """Store the rows as decided; return as many writes as are allowed, claimed. The other ones stay planned."""
-        batch = Batch()
-        writes: list[Write] = []
-        for row, decision in decided:
-            if isinstance(decision, Write) and allowed is not None and len(writes) >= allowed:
-                continue
-            batch.rows.append(row)
-            if isinstance(decision, Write):
-                row.state = DeliveryState.CLAIMED
-                row.rendered_sha256, row.found_sha256 = digest(decision.html), digest(decision.found_html)
-                row.template_version_id = decision.version_id
-                writes.append(decision)
-            elif isinstance(decision, Refusal):
-                batch.finish(row, DeliveryState.REFUSED, "refused", decision.code, decision.reason)
-            else:
-                self._note_in_place(row, decision, batch)
-        keep_texts(self._run.domain_id, [text for each in writes for text in (each.html, each.found_html)])
-        self._strategy.secure(writes)
-        self._store(batch)
-        return writes
-
-    def _note_in_place(self, row: Delivery, found: InPlace, batch: Batch) -> None:
-        """Settle a mailbox that holds it already, without a write."""
-        row.rendered_sha256, row.returned_sha256 = found.rendered_sha256, digest(found.held_html)
-        row.template_version_id = found.version_id
-        batch.placed.append(
-            Placed(
-                row,
-                row.rendered_sha256,
-                row.returned_sha256,
-                found.version_id,
-                found.has_banner,
-                new_html=found.held_html,
-            )
-        )
-        if found.was_ours:
-            reason = "Confirmed by reading the mailbox again."
-            batch.finish(row, DeliveryState.DELIVERED, "delivered", "confirmed", reason)
-            self._publisher.failures.succeed()
-        else:
-            reason = "The mailbox holds it already."
-            batch.finish(row, DeliveryState.SKIPPED, "unchanged", "unchanged", reason)
-
-    def _record(self, batch: Batch) -> None:
-        """Have the batch's outcomes in the tables, and its calls in the ledger."""
-        self._gateway.flush()
-        with transaction.atomic():
-            self._store(batch)
-        self._report_progress()
-
-    def _store(self, batch: Batch) -> None:
-        self._lease.renew(**batch.get_run_changes())
-        keep_texts(self._run.domain_id, [each.new_html for each in batch.placed])
-        self._strategy.record(batch.placed)
-        update_rows(batch.rows, ROW_FIELDS)
-        self._strategy.note_outcomes([row for row in batch.rows if row.finished_at is not None])
-
-    def _report_progress(self) -> None:
-        if self._progress is not None:
-            self._progress(load_run(self._run.pk))
+        self._publisher.publish(self._recorder.claim(decided), pool, meanwhile=self._look_ahead)

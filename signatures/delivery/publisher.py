@@ -5,39 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
 from integrations.connector import MailboxRecord
-from integrations.errors import (
-    ItemError,
-    NotFound,
-    RateLimited,
-    Rejected,
-    UnexpectedReply,
-    Unreachable,
-    WritesNotAllowed,
-)
-from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
+from integrations.errors import ItemError
+from signatures.models import DeliveryRun, DeliveryRunState, DeliveryState
 
-from .base import PAUSED_CODE, Batch, GatewayLike, Placed, RunStopped, Stop, Strategy, Write
-from .digest import digest
-from .failure_watch import SHORT_WAIT_SECONDS, Backoff, FailureWatch, SilenceWatch
+from .base import PAUSED_CODE, Batch, GatewayLike, RunStopped, Stop, Strategy, Write
+from .failure_watch import FailureWatch
 from .limits import StageLimits
+from .settlement import OUTCOME_UNKNOWN, Sent, Settlement
 
 RECORD_EVERY = 50
 LOOK_UP_SECONDS = 1.0  # how often a pause or a disconnect is looked for; the bar is five seconds
-MOST_ATTEMPTS = 3
-LONG_STALLS = 8  # in a row: an hour of pauses, in which readings were answered and writes were not
-FEW = 5  # mailboxes left
-OUTCOME_UNKNOWN = (Unreachable, UnexpectedReply)  # of a write: only reading tells whether it was applied
-REFUSAL_CODES: dict[type[ItemError], str] = {NotFound: "gone", Rejected: "rejected"}
-ROW_FIELDS = [
-    "state", "reason_code", "reason", "template_version", "found_sha256", "rendered_sha256", "returned_sha256",
-    "attempts", "finished_at", "active_key",
-]  # fmt: skip
-
-Sent = Future[MailboxRecord | None]
 
 
 class StopWatch:
@@ -68,7 +49,7 @@ def _get_asked_stop_reason(run: DeliveryRun) -> Stop | None:
 
 
 class Publisher:
-    """Sends writes and settles their rows; `record` stores each batch of outcomes."""
+    """Sends writes and has their rows settled; `record` stores each batch of outcomes."""
 
     def __init__(
         self,
@@ -76,18 +57,17 @@ class Publisher:
         gateway: GatewayLike,
         stops: StopWatch,
         limits: StageLimits,
+        failures: FailureWatch,
         *,
         record: Callable[[Batch], None],
     ) -> None:
-        self._run = run
         self._gateway = gateway
         self._stops = stops
         self._limits = limits
         self._record = record
         self._halted = threading.Event()
-        self.failures = FailureWatch()
-        self._silence = SilenceWatch()
-        self._backoff = Backoff(self._silence)
+        self._failures = failures
+        self._settlement = Settlement(run, limits, failures)
 
     def halt(self) -> None:
         """Send nothing more; what is being sent this moment still arrives."""
@@ -102,7 +82,7 @@ class Publisher:
         Raises RunStopped or what Outreach answered, where that ends the run: after all is recorded.
         """
         self._halted.clear()
-        self._silence.begin_round()
+        self._settlement.silence.begin_round()
         arrived: SimpleQueue[Sent] = SimpleQueue()
         pending: dict[Sent, Write] = {}
         for write in writes:
@@ -110,7 +90,7 @@ class Publisher:
             pending[sent] = write
             sent.add_done_callback(arrived.put)
         self._settle_all(pending, arrived, meanwhile)
-        self._backoff.wait()
+        self._settlement.backoff.wait()
 
     def _send(self, write: Write) -> MailboxRecord | None:
         """Return what the mailbox then holds; None where sending has ended. Runs in a pool thread; touches no row."""
@@ -122,14 +102,14 @@ class Publisher:
             raise
         except ItemError:
             # Counted here and not when it is recorded: by then other threads would have sent more.
-            failed, refused = self.failures.fail(), self._limits.refuse()
+            failed, refused = self._failures.fail(), self._limits.refuse()
             if failed or refused:
                 self.halt()
             raise
         except BaseException:
             self.halt()
             raise
-        self.failures.succeed()
+        self._failures.succeed()
         return record
 
     def _settle_all(
@@ -166,72 +146,15 @@ class Publisher:
         write = pending.pop(sent)
         batch.rows.append(write.row)
         write.row.state = DeliveryState.PLANNED  # unless its outcome is known
-        self._settle(write, sent, batch)
+        self._settlement.settle(write, sent, batch)
+        if self._settlement.silence.is_halting:
+            self.halt()
 
     def _refuse_to_go_on(self) -> None:
         """Raise RunStopped where too many writes fail, or the connection no longer lets us write."""
-        if self.failures.halt_reason:
-            cause = f"{self.failures.halt_reason} Look at the reasons, then continue or leave it."
+        if self._failures.halt_reason:
+            cause = f"{self._failures.halt_reason} Look at the reasons, then continue or leave it."
             raise RunStopped(Stop(DeliveryRunState.HALTED, cause))
         stop = self._limits.get_stop_reason() or self._stops.look_up_if_due()
         if stop is not None:
             raise RunStopped(stop)
-
-    def _settle(self, write: Write, sent: Sent, batch: Batch) -> None:
-        """Put the outcome of one write on its row. Raises what ends the run."""
-        row = write.row
-        try:
-            record = sent.result()
-        except WritesNotAllowed as error:
-            raise RunStopped(Stop(DeliveryRunState.WAITING, error.message, SHORT_WAIT_SECONDS)) from error
-        except RateLimited as error:
-            self._backoff.wait_for(error)
-            if error.retry_after_seconds > SHORT_WAIT_SECONDS:
-                raise
-        except ItemError as error:
-            code = REFUSAL_CODES.get(type(error), "refused")
-            batch.finish(row, DeliveryState.REFUSED, "refused", code, error.message)
-            self._silence.answer()
-        except OUTCOME_UNKNOWN as error:
-            self._settle_unanswered(row, error, batch)
-        except BaseException:
-            row.attempts += 1
-            raise
-        else:
-            if record is not None:
-                self._settle_delivered(write, record, batch)
-
-    def _settle_delivered(self, write: Write, record: MailboxRecord, batch: Batch) -> None:
-        row = write.row
-        row.returned_sha256 = digest(record.signature_html)
-        batch.placed.append(
-            Placed(
-                row,
-                row.rendered_sha256,
-                row.returned_sha256,
-                write.version_id,
-                write.has_banner,
-                new_html="" if row.returned_sha256 == row.rendered_sha256 else record.signature_html,
-            )
-        )
-        batch.finish(row, DeliveryState.DELIVERED, "delivered")
-        self._silence.answer()
-
-    def _settle_unanswered(self, row: Delivery, error: Unreachable | UnexpectedReply, batch: Batch) -> None:
-        """Count an attempt, as it is not known whether it was applied: the next reading tells."""
-        row.attempts += 1
-        self._silence.miss(row.mailbox_remote_id, error)
-        if self._silence.is_halting:
-            self.halt()
-        if row.attempts >= MOST_ATTEMPTS and self._is_mailbox_at_fault(row):
-            code = "unreachable" if isinstance(error, Unreachable) else "unreadable"
-            reason = f"{error.message} Tried {row.attempts} times."
-            batch.finish(row, DeliveryState.FAILED, "failed", code, reason)
-            self.failures.fail()
-            self._limits.refuse(code)
-
-    def _is_mailbox_at_fault(self, row: Delivery) -> bool:
-        """Return whether it is this mailbox that is never answered, and not Outreach that answers no write."""
-        if self._silence.is_silent(row.mailbox_remote_id):
-            return True
-        return self._run.stalls >= LONG_STALLS and self._run.planned - self._run.settled < FEW
