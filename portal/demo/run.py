@@ -17,7 +17,7 @@ from .summary import build_table
 
 
 def perform(folder: Path, plan: environment.Plan, *, console: Console, is_once: bool) -> bool:
-    """The main job is done and told; returns whether every mailbox holds what was delivered.
+    """Do the main job and print it; return whether every mailbox holds what was delivered.
 
     is_once: return then. Otherwise the portal serves until Ctrl-C.
     """
@@ -36,7 +36,7 @@ def perform(folder: Path, plan: environment.Plan, *, console: Console, is_once: 
         )
         result = Scenario(plan, sandbox_url=settings.OUTREACH_BASE_URL, console=console).walk()
         console.print(build_table(result))
-        for email in result.mismatches[:20]:
+        for email in result.read_back.mismatches[:20]:
             console.print(f"[red]✗[/red] {email} does not hold what was delivered")
         console.print(
             f"Portal:  {plan.portal_url}/\nLogin:   {environment.OWNER_EMAIL}\nPassword: {environment.OWNER_PASSWORD}\n"
@@ -46,4 +46,4 @@ def perform(folder: Path, plan: environment.Plan, *, console: Console, is_once: 
             console.print("It keeps running, worker included, until you press Ctrl-C.")
             with contextlib.suppress(KeyboardInterrupt):
                 threading.Event().wait()
-    return not result.mismatches
+    return not result.read_back.mismatches

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.urls import reverse
@@ -14,22 +11,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from integrations.catalogue import list_scopes
-from integrations.models import UNFINISHED, Connection, LedgerEntry, Mailbox, RunState, SyncRun
+from integrations.models import UNFINISHED, Connection, RunState, SyncRun
 from portal.models import Domain
 from signatures.models import (
     UNFINISHED_DELIVERY,
     Assignment,
-    Delivery,
     DeliveryRun,
     DeliveryRunState,
-    DeliveryState,
     Group,
-    Placement,
     Sender,
 )
 
 from .browser import Browser, DemoFailed, Page
 from .environment import DOMAIN, OWNER_EMAIL, OWNER_PASSWORD, Plan
+from .result import Result, get_result, read_back
 from .sample_campaigns import run_campaigns
 from .sample_mails import Mails, send_mails
 
@@ -48,26 +43,6 @@ COMPANY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the job came to. mismatches: mailboxes that do not hold what the portal says it delivered."""
-
-    connected_as: str
-    scopes: tuple[str, ...]
-    people: int
-    teams: int
-    groups: int
-    mailboxes: int
-    delivered: int
-    unchanged: int
-    refused: tuple[tuple[str, int], ...]
-    calls: int
-    read_back: int
-    mails: Mails
-    mismatches: tuple[str, ...]
-    seconds: float
-
-
 class Scenario:
     """One walk through the portal at `portal_url`, with the sandbox at `sandbox_url` in Outreach's place."""
 
@@ -78,7 +53,7 @@ class Scenario:
         self._browser = Browser()
 
     def walk(self) -> Result:
-        """The whole job is done; raises DemoFailed where a page or a run is not what it should be."""
+        """Do the whole job. Raises DemoFailed where a page or a run is not what it should be."""
         started = time.monotonic()
         self._log_in()
         self._connect()
@@ -87,7 +62,12 @@ class Scenario:
         self._run_campaigns()
         delivery = self._deliver(self._publish())
         mails = self._send_mails()
-        return self._read_back(run, delivery, mails, started)
+        found = read_back(self._browser, self._sandbox)
+        self._say(
+            f"Read back {found.compared:,} editable mailboxes: "
+            f"{len(found.mismatches)} differ from what was delivered"
+        )
+        return get_result(run, delivery, mails, found, seconds=time.monotonic() - started)
 
     def _say(self, text: str) -> None:
         self._console.print(f"[green]✓[/green] {text}")
@@ -138,11 +118,8 @@ class Scenario:
             f"Read {run.people_read:,} people, {run.teams_read:,} teams, {run.mailboxes_read:,} mailboxes"
         )
         domain = Domain.objects.get(name=DOMAIN)
-
-        def senders_are_there() -> bool:
-            return Sender.objects.filter(domain=domain).count() >= run.people_read
-
-        _wait_for(lambda: senders_are_there() or None, "senders and groups")
+        senders = Sender.objects.filter(domain=domain)
+        _wait_for(lambda: senders.count() >= run.people_read or None, "senders and groups")
         assigned = Assignment.objects.filter(domain=domain).count()
         self._say(
             f"Made {Group.objects.filter(domain=domain).count()} groups from {run.teams_read:,} teams; "
@@ -158,7 +135,7 @@ class Scenario:
         self._say(f"Started {count} campaigns with drawn banners")
 
     def _publish(self) -> DeliveryRun:
-        """Release 1 is live, and its plan waits to be started."""
+        """Publish release 1; return its plan, which waits to be started."""
         page = self._page("signatures:releases", DOMAIN)
         path = reverse("signatures:release_publish", args=[DOMAIN])
         self._browser.submit(
@@ -210,49 +187,6 @@ class Scenario:
     def _find_plan(self) -> DeliveryRun | None:
         plans = DeliveryRun.objects.filter(domain__name=DOMAIN, state=DeliveryRunState.PLANNED)
         return plans.select_related("release").first()
-
-    def _read_back(self, run: SyncRun, delivery: DeliveryRun, mails: Mails, started: float) -> Result:
-        """Every editable mailbox of the sandbox is compared with what the portal says it delivered."""
-        connection = Connection.objects.get(domain__name=DOMAIN)
-        placed = dict(
-            Placement.objects.filter(domain__name=DOMAIN).values_list("mailbox_remote_id", "returned_sha256")
-        )
-        originals = dict(
-            Mailbox.objects.filter(connection=connection).values_list("remote_id", "signature_html")
-        )
-        held = self._browser.read_json(f"{self._sandbox}/_sandbox/mailboxes")
-        mismatches, compared = [], 0
-        for mailbox in held:
-            if not mailbox["editable"]:
-                continue
-            remote_id, html = str(mailbox["id"]), mailbox["email_signature"] or ""
-            compared += 1
-            expected = placed.get(remote_id) or hashlib.sha256(originals[remote_id].encode()).hexdigest()
-            if hashlib.sha256(html.encode()).hexdigest() != expected:
-                mismatches.append(mailbox["email"])
-        self._say(
-            f"Read back {compared:,} editable mailboxes: {len(mismatches)} differ from what was delivered"
-        )
-        refused = Delivery.objects.filter(
-            run=delivery, state__in=[DeliveryState.REFUSED, DeliveryState.FAILED, DeliveryState.SKIPPED]
-        ).values_list("reason", flat=True)
-        calls = LedgerEntry.objects.filter(domain__name=DOMAIN, action="call").values_list("times", flat=True)
-        return Result(
-            connected_as=f"{connection.account_label or 'Outreach'}, authorised by {connection.authorised_by_label}",
-            scopes=tuple(connection.scopes_granted),
-            people=run.people_read,
-            teams=run.teams_read,
-            groups=Group.objects.filter(domain__name=DOMAIN).count(),
-            mailboxes=run.mailboxes_read,
-            delivered=delivery.delivered,
-            unchanged=delivery.unchanged,
-            refused=tuple(Counter(refused).most_common()),
-            calls=sum(calls),
-            read_back=compared,
-            mails=mails,
-            mismatches=tuple(mismatches),
-            seconds=time.monotonic() - started,
-        )
 
     def _bar(self, title: str) -> Progress:
         columns = (TextColumn(f"  {title}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from .scenario import Result
+from .result import Result
 
 
 def build_table(result: Result) -> Table:
@@ -23,7 +23,9 @@ def build_table(result: Result) -> Table:
     for reason, count in result.refused:
         table.add_row("", f"{count:,} × {reason}")
     table.add_row("Calls to Outreach", f"{result.calls:,}")
-    table.add_row("Read back", f"{result.read_back:,} mailboxes, {len(result.mismatches)} differ")
+    table.add_row(
+        "Read back", f"{result.read_back.compared:,} mailboxes, {len(result.read_back.mismatches)} differ"
+    )
     for number, (campaign, count) in enumerate(result.mails.banners):
         table.add_row("" if number else "Banners in mails", f"{count:,} × {campaign}")
     table.add_row("Seconds", f"{result.seconds:.1f}")
