@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.utils import timezone
+
 from integrations.connection.lifecycle import get_connection
 from integrations.models import Connection, SyncKind
 from integrations.outreach.sandbox import Sandbox
 from integrations.sync import runs
 from portal.models import Domain
 from signatures.authoring.templates import save_template
+from signatures.delivery.digest import digest
 from signatures.delivery.status import follow_release, refresh_states
-from signatures.models import Delivery, DeliveryRun, DeliveryState, Group, Sender, TemplateVersion
+from signatures.models import (
+    Delivery,
+    DeliveryRun,
+    DeliveryState,
+    Group,
+    Sender,
+    TemplateVersion,
+)
 from signatures.releases.compose import Composer
 from signatures.releases.live import get_live, get_live_content
 from signatures.releases.publish import list_drafts, publish
@@ -63,3 +75,23 @@ def find_version(sender: Sender) -> TemplateVersion:
     composer = Composer(sender.domain, get_live_content(sender.domain))
     versions = TemplateVersion.objects.select_related("template__domain")
     return versions.get(pk=composer.get_version_id(sender))
+
+
+PATCH = {"method": "PATCH", "path": "/api/v2/mailboxes/*"}
+
+
+def get_planned(run: DeliveryRun) -> list[str]:
+    rows = run.deliveries.filter(state=DeliveryState.PLANNED).order_by("id")
+    return list(rows.values_list("mailbox_remote_id", flat=True))
+
+
+def make_due(run: DeliveryRun) -> None:
+    DeliveryRun.objects.filter(pk=run.pk).update(resume_at=timezone.now() - timedelta(seconds=1))
+
+
+def assert_everything_arrived(sandbox, run: DeliveryRun) -> None:
+    held = get_held(sandbox)
+    rows = run.deliveries.filter(state=DeliveryState.DELIVERED)
+    assert {row.mailbox_remote_id: digest(held[row.mailbox_remote_id]) for row in rows} == {
+        row.mailbox_remote_id: row.rendered_sha256 for row in rows
+    }

@@ -1,52 +1,28 @@
-"""What a delivery does when Outreach refuses, breaks, forgets to answer, or a person steps in."""
+"""What a delivery does when Outreach refuses, breaks or forgets to answer."""
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import timedelta
 
 import pytest
-from django.db import connections as db_connections
 from django.utils import timezone
 
 from integrations.connection import lifecycle
-from integrations.errors import RateLimited, Unreachable
-from integrations.models import Connection, ConnectionState, LedgerEntry
-from portal.leases import Lease, LeaseLost
+from integrations.models import Connection, LedgerEntry
 from signatures.delivery.deliver import carry_out
-from signatures.delivery.digest import digest
-from signatures.delivery.failure_watch import FailureWatch, SilenceWatch
-from signatures.delivery.originals import list_originals
-from signatures.delivery.planning import plan_delivery
-from signatures.delivery.runs import resume_delivery, start_delivery, take_run
+from signatures.delivery.runs import resume_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Snapshot
-from tests.support.deliveries import get_held, get_writes
+from tests.support.deliveries import (
+    PATCH,
+    assert_everything_arrived,
+    get_held,
+    get_planned,
+    get_writes,
+    make_due,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PATCH = {"method": "PATCH", "path": "/api/v2/mailboxes/*"}
-
-
-@pytest.fixture
-def started(ready, domain) -> DeliveryRun:
-    return start_delivery(plan_delivery(domain, actor="test"), actor="test")
-
-
-def get_planned(run: DeliveryRun) -> list[str]:
-    rows = run.deliveries.filter(state=DeliveryState.PLANNED).order_by("id")
-    return list(rows.values_list("mailbox_remote_id", flat=True))
-
-
-def make_due(run: DeliveryRun) -> None:
-    DeliveryRun.objects.filter(pk=run.pk).update(resume_at=timezone.now() - timedelta(seconds=1))
-
-
-def assert_everything_arrived(sandbox, run: DeliveryRun) -> None:
-    held = get_held(sandbox)
-    rows = run.deliveries.filter(state=DeliveryState.DELIVERED)
-    assert {row.mailbox_remote_id: digest(held[row.mailbox_remote_id]) for row in rows} == {
-        row.mailbox_remote_id: row.rendered_sha256 for row in rows
-    }
 
 
 def test_write_whose_answer_is_lost_is_confirmed_by_reading_and_not_sent_again(sandbox, started):
@@ -128,23 +104,6 @@ def test_ten_failures_in_a_row_halt_and_continuing_delivers_the_rest(sandbox, st
     sandbox.faults.clear()
     run = carry_out(resume_delivery(halted, actor="test").pk)
     assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned) - tried)
-
-
-def test_more_than_a_fifth_of_fifty_is_reason_to_halt_and_stays_one():
-    watch = FailureWatch()
-    for number in range(55):
-        if number % 5 == 0:
-            watch.fail()
-        else:
-            watch.succeed()
-        assert watch.halt_reason == ""
-
-    said = [watch.fail(), watch.fail()]
-    for _ in range(60):
-        watch.succeed()
-
-    assert said == ["", "11 of the latest 50 mailboxes failed."]
-    assert watch.halt_reason == "11 of the latest 50 mailboxes failed."
 
 
 def test_spent_allowance_suspends_without_sleeping_and_loses_nothing(sandbox, started):
@@ -231,119 +190,6 @@ def test_many_unreadable_records_side_by_side_cost_their_owners_alone(sandbox, s
     assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned) - refused.count())
 
 
-def test_r3_access_revoked_in_outreach_ends_the_run_as_skipped(sandbox, started):
-    planned = get_planned(started)
-    sandbox.oauth.revoke_all()
-    # Within a minute of the last renewal the run would wait for Outreach's throttle first.
-    renewed_at = timezone.now() - timedelta(minutes=2)
-    Connection.objects.filter(pk=started.connection_id).update(refreshed_at=renewed_at)
-
-    run = carry_out(started.pk)
-
-    assert (run.state, run.skipped, run.failed, run.delivered) == (
-        DeliveryRunState.SKIPPED,
-        len(planned),
-        0,
-        0,
-    )
-    assert Connection.objects.get(pk=started.connection_id).state == ConnectionState.LOST
-    assert get_writes(sandbox) == []
-    assert run.cause
-
-
-def test_r3_originals_can_still_be_taken_away_after_access_is_lost(sandbox, started):
-    before = get_held(sandbox)
-    done = carry_out(started.pk)
-    sandbox.oauth.revoke_all()
-    Connection.objects.filter(pk=started.connection_id).update(state=ConnectionState.LOST)
-
-    originals = {row.mailbox_id: row.original_html for row in list_originals(done.domain)}
-
-    assert originals == {
-        row.mailbox_remote_id: before[row.mailbox_remote_id]
-        for row in done.deliveries.filter(state="delivered")
-    }
-
-
-def act_after_first_write(sandbox, act) -> threading.Thread:
-    """Do `act` from another thread as soon as the sandbox has seen a write."""
-
-    def wait() -> None:
-        deadline = time.monotonic() + 20
-        while not get_writes(sandbox) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        try:
-            act()
-        finally:
-            db_connections.close_all()
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    return thread
-
-
-def test_pause_stops_new_writes_within_five_seconds_and_resuming_finishes(sandbox, started):
-    sandbox.faults.add("slow", **PATCH, times=None, seconds=1.5)
-    planned = get_planned(started)
-    paused_at: list[float] = []
-
-    def pause() -> None:
-        lifecycle.pause(Connection.objects.get(pk=started.connection_id), actor="test")
-        paused_at.append(time.time())
-
-    thread = act_after_first_write(sandbox, pause)
-    paused = carry_out(started.pk)
-    thread.join()
-
-    assert (paused.state, paused.resume_at) == (DeliveryRunState.WAITING, None)
-    late = [entry for entry in sandbox.requests if entry.method == "PATCH" and entry.at > paused_at[0] + 5]
-    assert late == []
-    assert 0 < paused.delivered < len(planned)
-    sandbox.faults.clear()
-    lifecycle.resume(Connection.objects.get(pk=started.connection_id), actor="test")
-    run = carry_out(started.pk)
-    assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, len(planned))
-    assert sorted(get_writes(sandbox)) == sorted(planned)
-
-
-def test_disconnect_in_the_middle_ends_the_run_as_skipped(sandbox, started):
-    sandbox.faults.add("slow", **PATCH, times=None, seconds=1.5)
-    planned = get_planned(started)
-
-    def leave() -> None:
-        Connection.objects.filter(pk=started.connection_id).update(state=ConnectionState.DISCONNECTING)
-
-    thread = act_after_first_write(sandbox, leave)
-    run = carry_out(started.pk)
-    thread.join()
-
-    assert run.state == DeliveryRunState.SKIPPED
-    assert run.failed == 0
-    assert run.delivered + run.skipped == len(planned)
-    assert 0 < run.delivered < len(planned)
-
-
-def test_run_that_another_process_holds_is_left_alone(sandbox, started):
-    lease = take_run(started.pk, "deliver")
-
-    run = carry_out(started.pk)
-
-    assert (run.state, list(sandbox.requests)) == (DeliveryRunState.RUNNING, [])
-    lease.release(state=DeliveryRunState.QUEUED)
-    assert carry_out(started.pk).state == DeliveryRunState.COMPLETE
-
-
-def test_late_holder_of_a_lapsed_lease_changes_nothing(started):
-    late = take_run(started.pk, "deliver")
-    DeliveryRun.objects.filter(pk=started.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-    take_run(started.pk, "deliver")
-
-    with pytest.raises(LeaseLost):
-        late.renew(delivered=99)
-
-    assert DeliveryRun.objects.get(pk=started.pk).delivered == 0
-
-
 def test_snapshot_is_stored_even_where_the_write_is_refused(sandbox, started):
     before = get_held(sandbox)
     planned = get_planned(started)
@@ -353,20 +199,6 @@ def test_snapshot_is_stored_even_where_the_write_is_refused(sandbox, started):
 
     assert Snapshot.objects.get(mailbox_remote_id=planned[0]).original_html == before[planned[0]]
     assert Delivery.objects.get(run=started, mailbox_remote_id=planned[0]).returned_sha256 == ""
-
-
-def test_starting_anew_gives_up_what_was_halted_and_skips_its_mailboxes(sandbox, started, domain):
-    sandbox.faults.add("forbidden", **PATCH, times=None)
-    halted = carry_out(started.pk)
-    sandbox.faults.clear()
-
-    again = start_delivery(plan_delivery(domain, actor="test"), actor="test")
-
-    halted.refresh_from_db()
-    assert (halted.state, halted.cause) == (DeliveryRunState.SKIPPED, f"Given up for delivery {again.pk}.")
-    assert halted.planned == halted.settled + halted.skipped
-    assert not halted.deliveries.filter(state=DeliveryState.PLANNED).exists()
-    assert carry_out(again.pk).delivered == again.planned
 
 
 def test_progress_is_told_from_none_to_all(sandbox, started):
@@ -431,25 +263,6 @@ def test_readings_that_are_all_odd_are_waited_out_and_say_why(
     assert carry_out(started.pk).delivered == len(planned)
 
 
-def test_run_taken_over_while_it_wrote_leaves_the_taker_in_charge(sandbox, started):
-    taken: list[Lease | None] = []
-
-    def take_over(now: DeliveryRun) -> None:
-        if not taken:
-            DeliveryRun.objects.filter(pk=now.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-            taken.append(take_run(now.pk, "deliver"))
-
-    run = carry_out(started.pk, progress=take_over)
-
-    assert run.state == DeliveryRunState.RUNNING
-    assert run.delivered == 0
-    taken[0].release(state=DeliveryRunState.QUEUED)
-    sent = get_writes(sandbox)
-    run = carry_out(started.pk)
-    assert (run.state, run.delivered) == (DeliveryRunState.COMPLETE, run.planned)
-    assert sorted(get_writes(sandbox)) == sorted(set(sent) | set(get_writes(sandbox)))
-
-
 def test_writes_refused_again_and_again_without_a_word_of_how_long_slow_down_and_speed_up_again(
     sandbox, started
 ):
@@ -462,35 +275,3 @@ def test_writes_refused_again_and_again_without_a_word_of_how_long_slow_down_and
     assert len(get_writes(sandbox)) == len(planned) + 2
     assert 1 <= run.connection.budget.pace <= 2
     assert_everything_arrived(sandbox, run)
-
-
-def test_three_rounds_in_a_row_without_any_answer_are_an_outage_and_an_answer_between_them_is_none():
-    watch, limited = SilenceWatch(), RateLimited("Wait.", retry_after_seconds=1)
-    rounds = []
-    for is_answered in (False, False, True, False, False):
-        watch.begin_round()
-        watch.limit(limited)
-        if is_answered:
-            watch.answer()
-        rounds.append(watch.end_round())
-    watch.begin_round()
-    watch.miss("5001", Unreachable("No answer."))
-
-    with pytest.raises(Unreachable):
-        watch.end_round()
-
-    assert rounds == [1, 2, 0, 1, 2]
-
-
-def test_a_mailbox_is_silent_where_others_are_answered_after_it_and_not_while_nobody_is():
-    watch = SilenceWatch()
-    for number in range(6):
-        watch.miss(str(number), Unreachable("No answer."))
-    seen = [watch.is_silent("3"), watch.is_halting]
-
-    watch.answer()
-    watch.miss("7", Unreachable("No answer."))
-
-    assert seen == [False, True]
-    assert [watch.is_silent(id) for id in ("3", "7")] == [True, False]
-    assert watch.is_halting is False

@@ -32,7 +32,7 @@ from signatures.delivery.restore import carry_out_restore, restore_connection, s
 from signatures.delivery.runs import resume_delivery, stop_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot
 from signatures.tasks import sweep_deliveries
-from tests.support.deliveries import get_delivered, get_held, get_writes
+from tests.support.deliveries import get_delivered, get_held, get_writes, make_due
 
 pytestmark = pytest.mark.django_db(transaction=True)
 READS = {"method": "GET", "path": "/api/v2/mailboxes"}
@@ -62,10 +62,6 @@ def get_place(connection: Connection) -> tuple[str, str]:
     connection.refresh_from_db()
     assert connection.refresh_sealed
     return connection.state, connection.disconnect_step
-
-
-def make_due(run: DeliveryRun) -> None:
-    DeliveryRun.objects.filter(pk=run.pk).update(resume_at=timezone.now() - timedelta(seconds=1))
 
 
 def assert_all_back(sandbox, connection: Connection, before: dict[str, str]) -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
 
 from portal.models import Domain, Role, User
+from signatures.campaigns.banners import PlaceDetails, change_place
+from signatures.campaigns.editing import start_campaign
+from signatures.models import (
+    Campaign,
+    DecisionKey,
+    Release,
+)
+from tests.support.campaigns import BY, add_banner, make_campaign
 from tests.support.company import Company, found_company
+from tests.support.deliveries import publish_drafts
+from tests.support.release_pages import edit_brand
 
 
 @pytest.fixture
@@ -44,3 +55,27 @@ def editor(login: Callable[[str], Client]) -> Client:
 @pytest.fixture
 def auditor(login: Callable[[str], Client]) -> Client:
     return login(Role.AUDITOR)
+
+
+@pytest.fixture
+def running(company, domain: Domain) -> Campaign:
+    """A campaign of no end with one banner, started, in a domain whose place is on."""
+    company.add("Ana Silva", teams=("Ant",))
+    change_place(domain, PlaceDetails(is_on=True, width=480, height=120), actor=BY)
+    DecisionKey.objects.create(domain=domain, name="Gateway", prefix="p", key_sha256="d")
+    campaign = make_campaign(domain, starts_at=datetime(2024, 1, 1, tzinfo=UTC), ends_at=None)
+    add_banner(campaign)
+    start_campaign(campaign, actor=BY)
+    return campaign
+
+
+@pytest.fixture
+def published(company: Company, bystander: Company) -> Company:
+    """Two senders, one of them in a team, and everything published as release 1, here and at the bystander's."""
+    company.add("Ana Silva")
+    company.add("Tom Okafor", teams=("West",))
+    Release.objects.all().delete()
+    publish_drafts(company.domain)
+    publish_drafts(bystander.domain)
+    edit_brand(bystander.domain, name="bystander brand")
+    return company

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from integrations.models import LedgerEntry
-from portal.models import Domain
 from signatures.authoring.templates import assign_template, save_template
-from signatures.delivery import after_release
 from signatures.delivery.left_alone import leave_alone
 from signatures.delivery.status import refresh_domain
 from signatures.models import (
@@ -31,55 +26,11 @@ from signatures.models import (
     ValueDraft,
 )
 from signatures.releases.content import COMPANY_FIELDS
-from signatures.releases.draft import note_edit
 from signatures.releases.live import get_live
-from signatures.releases.publish import list_drafts, publish
+from signatures.releases.publish import list_drafts
 from signatures.senders.values import set_own_values
-from signatures.tasks import publish_due_releases
-from tests.support.company import Company
 from tests.support.deliveries import publish_drafts
-
-ADDRESS = "/domains/acme.example/releases/"
-
-
-def edit_brand(domain: Domain, **values: str) -> None:
-    Brand.objects.update_or_create(domain=domain, defaults=values)
-    note_edit(domain, "brand", actor="noor@acme.example")
-
-
-def edit_template(domain: Domain, source: str = "<p>{{ sender.name }}, office</p>") -> Template:
-    template = Template.objects.get(domain=domain, name="Plain line")
-    save_template(domain, name=template.name, source=source, actor="noor@acme.example", template=template)
-    note_edit(domain, f"template:{template.pk}", actor="noor@acme.example")
-    template.refresh_from_db()
-    return template
-
-
-def text_of(html: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).strip()
-
-
-def read_form(html: str, *, leave: tuple[str, ...] = ()) -> dict[str, object]:
-    """Return what a browser would send from the page of drafts, without the ticks of `leave`."""
-    keys = re.findall(r'name="key" value="([^"]+)"', html)
-    return {
-        "key": [key for key in keys if key not in leave],
-        "seen": re.findall(r'name="seen" value="([^"]+)"', html),
-        "when": "now",
-        **dict(re.findall(r'name="(stage_\d)" value="(\d+)"', html)),
-    }
-
-
-@pytest.fixture
-def published(company: Company, bystander: Company) -> Company:
-    """Two senders, one of them in a team, and everything published as release 1, here and at the bystander's."""
-    company.add("Ana Silva")
-    company.add("Tom Okafor", teams=("West",))
-    Release.objects.all().delete()
-    publish_drafts(company.domain)
-    publish_drafts(bystander.domain)
-    edit_brand(bystander.domain, name="bystander brand")
-    return company
+from tests.support.release_pages import ADDRESS, edit_brand, edit_template, read_form, text_of
 
 
 def test_each_draft_is_shown_with_its_difference_its_author_and_the_people_it_touches(
@@ -224,114 +175,6 @@ def test_people_are_found_by_name_and_compared_side_by_side(published, auditor: 
     assert "Tom Okafor, office" in auditor.get(f"{frame}?side=draft").content.decode()
     assert "Tom Okafor, office" not in auditor.get(f"{frame}?side=live").content.decode()
     assert "side=draft" in auditor.get(f"{people}{tom.pk}/").content.decode()
-
-
-def test_a_scheduled_release_goes_live_at_its_time_and_its_rollout_starts_once(published, admin: Client):
-    edit_brand(published.domain, name="Acme", tagline="Since 1949")
-    form = read_form(admin.get(ADDRESS).content.decode()) | {"when": "later"}
-    at = timezone.now() + timedelta(days=2)
-
-    assert admin.post(f"{ADDRESS}publish/", form).status_code == 422
-    assert admin.post(f"{ADDRESS}publish/", form | {"publish_at": "2020-01-01T09:00"}).status_code == 422
-    admin.post(f"{ADDRESS}publish/", form | {"publish_at": f"{at:%Y-%m-%dT%H:%M}"})
-
-    release = Release.objects.get(domain=published.domain, number=2)
-    assert release.state == ReleaseState.SCHEDULED
-    assert release.rollout["stages"] == [5, 50, None]
-    publish_due_releases()
-    assert Release.objects.get(pk=release.pk).state == ReleaseState.SCHEDULED
-    page = admin.get(ADDRESS).content.decode()
-    assert "Scheduled" in page and "Publish release 2 now…" in page and "Cancel release 2" in page
-
-    Release.objects.filter(pk=release.pk).update(publish_at=timezone.now() - timedelta(minutes=30))
-    for _ in range(3):
-        publish_due_releases()
-
-    release.refresh_from_db()
-    assert release.state == ReleaseState.LIVE
-    run = DeliveryRun.objects.get(domain=published.domain)
-    assert (run.state, run.started_by_label) == ("queued", "admin@acme.example")
-
-
-@pytest.mark.parametrize("step", ["before the plan", "planned"])
-def test_a_rollout_whose_worker_was_killed_is_started_by_the_next_one_and_not_twice(
-    published, bystander, monkeypatch: pytest.MonkeyPatch, step: str
-):
-    edit_brand(published.domain, name="Acme", tagline="Since 1949")
-    at = timezone.now() + timedelta(seconds=1)
-    publish(published.domain, actor="ruth@acme.example", publish_at=at)
-    publish(bystander.domain, actor="bea@bystander.example", publish_at=at + timedelta(days=1))
-    Release.objects.filter(publish_at=at).update(publish_at=timezone.now())
-    killed = {"before the plan": "plan_delivery", "planned": "start_delivery"}[step]
-    with monkeypatch.context() as patch:
-        patch.setattr(after_release, killed, lambda *args, **options: sys.exit(9))
-        with pytest.raises(SystemExit):
-            publish_due_releases()
-    assert Release.objects.get(domain=published.domain, state=ReleaseState.LIVE).number == 2
-
-    publish_due_releases()
-    publish_due_releases()
-
-    runs = DeliveryRun.objects.filter(domain=published.domain, state="queued")
-    assert [run.started_by_label for run in runs] == ["ruth@acme.example"]
-    assert not DeliveryRun.objects.filter(domain=bystander.domain).exists()
-
-
-def test_of_two_due_releases_the_later_one_is_rolled_out(published):
-    for name in ("Acme", "Acme of tomorrow"):
-        edit_brand(published.domain, name=name)
-        publish(published.domain, actor=f"{name}@acme.example", publish_at=timezone.now() + timedelta(days=1))
-    late = timezone.now() - timedelta(hours=3)
-    Release.objects.filter(number=2).update(publish_at=late)
-    Release.objects.filter(number=3).update(publish_at=late + timedelta(minutes=1))
-
-    publish_due_releases()
-
-    states = Release.objects.filter(domain=published.domain).values_list("number", "state")
-    assert set(states) == {(1, "earlier"), (2, "earlier"), (3, "live")}
-    assert [run.release.number for run in DeliveryRun.objects.filter(domain=published.domain)] == [3]
-
-
-def test_a_rollout_that_may_not_start_says_so_and_is_left_to_a_person(published, admin: Client):
-    edit_brand(published.domain, name="Acme")
-    publish(published.domain, actor="ruth@acme.example", publish_at=timezone.now() + timedelta(days=1))
-    Release.objects.filter(number=2).update(publish_at=timezone.now())
-    published.connection.paused_at = timezone.now()
-    published.connection.save(update_fields=["paused_at"])
-
-    publish_due_releases()
-
-    assert DeliveryRun.objects.get(domain=published.domain).state == "planned"
-    words = text_of(admin.get(ADDRESS).content.decode())
-    assert "Release 2 is live, and its delivery did not start Deliveries are paused." in words
-
-
-def test_a_cancelled_release_never_goes_live(published, admin: Client):
-    edit_brand(published.domain, name="Acme")
-    form = read_form(admin.get(ADDRESS).content.decode())
-    at = timezone.now() + timedelta(days=2)
-    admin.post(f"{ADDRESS}publish/", form | {"when": "later", "publish_at": f"{at:%Y-%m-%dT%H:%M}"})
-
-    admin.post(f"{ADDRESS}2/cancel/")
-    Release.objects.filter(number=2).update(publish_at=timezone.now())
-    publish_due_releases()
-
-    assert [r.state for r in Release.objects.filter(domain=published.domain)] == ["cancelled", "live"]
-    assert list_drafts(published.domain) == ["brand"]
-    assert "is not waiting any more" in admin.post(f"{ADDRESS}2/now/", follow=True).content.decode()
-
-
-def test_publishing_a_scheduled_release_now_leaves_nothing_to_its_schedule(published, admin: Client):
-    edit_brand(published.domain, name="Acme")
-    form = read_form(admin.get(ADDRESS).content.decode())
-    at = timezone.now() + timedelta(days=2)
-    admin.post(f"{ADDRESS}publish/", form | {"when": "later", "publish_at": f"{at:%Y-%m-%dT%H:%M}"})
-
-    admin.post(f"{ADDRESS}2/now/")
-    publish_due_releases()
-
-    assert Release.objects.get(domain=published.domain, state=ReleaseState.LIVE).number == 2
-    assert DeliveryRun.objects.get(domain=published.domain).state == "planned"
 
 
 def test_an_earlier_release_is_published_again_as_a_new_one_and_drafts_stay(

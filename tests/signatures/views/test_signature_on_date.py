@@ -9,8 +9,8 @@ from django.test import Client
 from signatures.delivery.digest import digest
 from signatures.delivery.texts import keep_texts
 from signatures.models import DeliveryRun, Release, Snapshot
-from tests.signatures.views.test_releases import edit_brand, text_of
 from tests.support.deliveries import publish_drafts
+from tests.support.release_pages import edit_brand, text_of
 
 NOVEMBER = "<p>Dana, Acme of November</p>"
 
