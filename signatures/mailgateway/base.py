@@ -13,13 +13,13 @@ from .envelope import Path
 from .replies import Reply
 from .slot import Shown
 
-SMALL = 65_536  # bytes of a message that is looked into faster than a thread is asked
+SMALL = 65_536  # bytes of a message that is parsed faster than a thread is started
 
 T = TypeVar("T")
 
 
 class Portal(Protocol):
-    """What the gateway asks of the portal. Every call may block and may fail."""
+    """What the gateway needs of the portal. Every call may block and may fail."""
 
     def get_own_keys(self, keys: Collection[str], addresses: Collection[str]) -> set[str]:
         """Return those of the keys that belong to a sender who sends from one of the addresses."""
@@ -30,26 +30,26 @@ class Portal(Protocol):
         ...
 
     def recall(self, receipts: Collection[str]) -> Mapping[str, bool]:
-        """Return those of the receipts that are written down: True for what was taken.
+        """Return those of the receipts that are stored: True where the next hop took the copy.
 
-        False for what is at its end, and the next hop may still take it though nobody here hears of it.
+        False where its final dot was sent or was about to be, and the answer is not known.
         """
         ...
 
     def mark(self, receipts: Collection[str]) -> None:
-        """Write down that these are at their end."""
+        """Store that the final dot of these copies is about to be sent."""
         ...
 
     def forget_old(self) -> None:
-        """Remove receipts that no mail server asks for any more."""
+        """Remove receipts of messages that no mail server tries again any more."""
         ...
 
     def unmark(self, receipts: Collection[str]) -> None:
-        """Strike out those that were at their end, and were not taken."""
+        """Remove marked receipts of copies that were not taken."""
         ...
 
     def remember(self, receipts: Collection[str]) -> None:
-        """Write down that these were taken."""
+        """Store that the next hop took these copies."""
         ...
 
     def forget(self, receipts: Collection[str]) -> None: ...
@@ -57,21 +57,21 @@ class Portal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A message and its envelope, as they were handed in."""
+    """A message and its envelope, as the client sent them."""
 
     sender: Path
     recipients: tuple[Path, ...]
     raw: bytes
 
     def make_receipts(self) -> tuple[str, ...]:
-        """Return what tells this message to each recipient from every other, and nobody what or who it was."""
+        """Return one digest for each recipient, of the message, its sender and the recipient."""
         digest = sha256(self.raw).digest() + self.sender.path + b"\0"
         return tuple(sha256(digest + recipient.path).hexdigest() for recipient in self.recipients)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What to answer for each recipient, and what was written down of them."""
+    """The reply for each recipient, and their receipts."""
 
     replies: tuple[Reply, ...]
     receipts: tuple[str, ...]
@@ -84,7 +84,7 @@ async def work_on(
     *arguments: object,
     within: float | None = None,
 ) -> T:
-    """Return what the call returns: at once for a small message, in a thread where it would take long."""
+    """Return what the call returns: in this thread for a small message, in a pool thread for a large one."""
     if len(mail.raw) <= SMALL:
         return call(*arguments)
     return await in_thread(pool, call, *arguments, within=within)
@@ -96,6 +96,6 @@ async def in_thread(
     *arguments: object,
     within: float | None = None,
 ) -> T:
-    """Return what the call returns. Raises TimeoutError when it takes longer; it then runs on by itself."""
+    """Return what the call returns. Raises TimeoutError after `within` seconds; the call is not stopped by that."""
     running = asyncio.get_running_loop().run_in_executor(pool, call, *arguments)
     return await asyncio.wait_for(running, within)

@@ -23,12 +23,12 @@ LONGEST_ENCODED_LINE = 76  # RFC 2045, 6.7 and 6.8
 
 
 class BodyRefused(Exception):
-    """A body that cannot be edited exactly; the words say why, and quote nothing of it."""
+    """A body that cannot be edited exactly; the message says why, and quotes nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Splice:
-    """`new` stands in the message where start:end stood."""
+    """Replaces start:end of the message by `new`."""
 
     start: int
     end: int
@@ -45,7 +45,7 @@ class Body(Protocol):
         ...
 
     def splice(self, slots: Sequence[Sequence[Edit]]) -> list[Splice]:
-        """Return the changes of the message that make these edits. slots: the edits of each, in order."""
+        """Return the changes of the message that make these edits. slots: the edits of each slot, in order."""
         ...
 
 
@@ -62,13 +62,13 @@ def open_body(raw: bytes, start: int, end: int, encoding: str) -> Body:
 
 
 def get_line_end(raw: bytes, start: int, end: int) -> bytes:
-    """Return how the first line of raw[start:end] ends."""
+    """Return the line end of the first line of raw[start:end]."""
     at = raw.find(b"\n", start, end)
     return b"\n" if at >= 0 and (at == 0 or raw[at - 1] != 13) else b"\r\n"
 
 
 class PlainBody:
-    """Text that stands in the message as it is."""
+    """A body without a transfer encoding."""
 
     def __init__(self, raw: bytes, start: int, end: int) -> None:
         self.text = raw[start:end]
@@ -77,7 +77,7 @@ class PlainBody:
         self._line_end = get_line_end(raw, start, end)
 
     def splice(self, slots: Sequence[Sequence[Edit]]) -> list[Splice]:
-        """Lines that would grow too long for mail are broken where the edit allows it."""
+        """Break lines that would be too long for mail, where the edit allows it."""
         splices: list[Splice] = []
         at = line = 0
         line_end = -1
@@ -95,13 +95,13 @@ class PlainBody:
 
 
 class QuotedBody:
-    """Quoted-printable, with the place in the message of what it means. Source: RFC 2045, 6.7."""
+    """Quoted-printable, with the position of each decoded byte in the message. Source: RFC 2045, 6.7."""
 
     _TOKEN = re.compile(rb"=([0-9A-Fa-f]{2})|=[ \t]*\r?\n|[^=]+|(=)")
 
     def __init__(self, raw: bytes, start: int, end: int) -> None:
         text = bytearray()
-        # Of each run of bytes that stand as they are, and of each spelt byte: where in the text, where in the message.
+        # Of each run of literal bytes, and of each encoded byte: position in the text, position in the message.
         self._starts, self._places = array("I"), array("I")
         for token in self._TOKEN.finditer(raw, start, end):
             if token[2]:
@@ -131,16 +131,16 @@ class QuotedBody:
         return splices
 
     def _find(self, byte: int) -> int:
-        """Return where in the message this byte of the text stands."""
+        """Return the position in the message of this byte of the text."""
         run = bisect_right(self._starts, byte) - 1
         return self._places[run] + byte - self._starts[run]
 
     def _write(self, new: bytes, column: int, end: int) -> tuple[bytes, int]:
-        """Return the bytes quoted, and the column after them; no line gets longer than it may be."""
+        """Return the bytes quoted, and the column after them; no line exceeds the limit."""
         written = bytearray()
         for byte in new:
             token = bytes((byte,)) if 32 <= byte < 127 and byte != ord("=") else b"=%02X" % byte
-            if column + len(token) >= LONGEST_ENCODED_LINE:  # room is kept for the sign of a soft break
+            if column + len(token) >= LONGEST_ENCODED_LINE:  # leaves room for the "=" of a soft break
                 written += b"=" + self._line_end
                 column = 0
             written += token
@@ -153,11 +153,11 @@ class QuotedBody:
 
 
 class Base64Body:
-    """Base64 in lines. Only the lines of a slot change: fillers keep the rest in step with them."""
+    """Base64 in lines. Only the lines of a slot change: fillers pad it to whole groups, so the rest stays the same."""
 
     def __init__(self, raw: bytes, start: int, end: int) -> None:
         self._line_end = get_line_end(raw, start, end)
-        # Of each line: how many characters stand before it, where it starts.
+        # Of each line: the number of characters before it, and its start.
         self._counts, self._starts = array("I"), array("I")
         self._longest = 0
         at, packed = start, bytearray()
@@ -189,7 +189,7 @@ class Base64Body:
         return [self._splice(edits) for edits in regions]
 
     def _splice(self, edits: Sequence[Edit]) -> Splice:
-        """Return the groups of four from the first edit to the last, written anew."""
+        """Return the groups of four from the first edit to the last, encoded again."""
         first, last = edits[0].start // 3, (edits[-1].end - 1) // 3
         from_byte, to_byte = first * 3, min((last + 1) * 3, len(self.text))
         packed = b64encode(self._compose(edits, from_byte, to_byte))
@@ -198,7 +198,7 @@ class Base64Body:
         return Splice(start, end, self._wrap(packed, column, self._count_behind(last * 4 + 3)))
 
     def _compose(self, edits: Sequence[Edit], start: int, end: int) -> bytes:
-        """Return the edited text of start:end, as much longer as whole lines, or at least groups, are."""
+        """Return the edited text of start:end, padded to whole lines, or at least to whole groups."""
         change = sum(len(edit.new) - (edit.end - edit.start) for edit in edits)
         filler = next(edit.filler for edit in edits if edit.filler)
         turns = self._count_fillers(change, len(filler))
@@ -220,20 +220,20 @@ class Base64Body:
         raise BodyRefused("base64 whose groups cannot be kept in step")
 
     def _find(self, character: int) -> tuple[int, int]:
-        """Return where in the message this character of the base64 stands, and its column."""
+        """Return the position in the message of this base64 character, and its column."""
         line = bisect_right(self._counts, character) - 1
         column = character - self._counts[line]
         return self._starts[line] + column, column
 
     def _count_behind(self, character: int) -> int:
-        """Return how many characters stand behind this one in its line."""
+        """Return how many characters follow this one in its line."""
         following = bisect_right(self._counts, character)
         return (self._counts[following] if following < len(self._counts) else self._count) - character - 1
 
     def _wrap(self, packed: bytes, column: int, tail: int) -> bytes:
         """Return the characters in lines as long as the others, the first starting at `column`.
 
-        tail: how many characters of the line stay behind them.
+        tail: how many characters of the last line follow them.
         """
         width = max(self._longest, LONGEST_ENCODED_LINE) if len(self._counts) == 1 else self._longest
         lines = [packed[: width - column]]

@@ -1,4 +1,4 @@
-"""Charsets: whether a part's text can be searched for our marks, by any of the names its charset goes by."""
+"""Charsets: whether a part's text can be searched for our marks, by any name of its charset."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import webencodings
 
 BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
-# Python keeps every name it was ever asked for, so it is asked only for those it has.
+# Python caches every name that is looked up, so only names that it knows are looked up.
 _PYTHON_NAMES = frozenset(aliases) | {module.name for module in iter_modules(encodings.__path__)}
 _CODE_PAGE = re.compile(r"(?:x-)?(?:cp|windows|win|ibm|dos|ms)[-_ ]?(\d{3,5})")
 # Charsets in which the bytes of our marks may be part of another character.
@@ -20,9 +20,9 @@ _SHIFTING = ("hz", "iso2022", "johab", "utf-7")
 
 
 def holds_ascii(charset: str) -> bool:
-    """Return whether every byte below 128 is the ASCII character, and no sequence shifts it into another meaning.
+    """Return whether every byte below 128 is the ASCII character, and no escape sequence changes its meaning.
 
-    False where nobody knows the charset.
+    False for an unknown charset.
     """
     codec = _find_codec(charset)
     if codec is None or codec.name.startswith(_SHIFTING):
@@ -30,12 +30,12 @@ def holds_ascii(charset: str) -> bool:
     plain = bytes(range(32, 127))
     try:
         return plain.decode(codec.name) == plain.decode("ascii")
-    except (LookupError, UnicodeError):  # a name for something else than text
+    except (LookupError, UnicodeError):  # a codec that is not of text
         return False
 
 
 def get_byte_order(charset: str, text: bytes) -> str | None:
-    """Return the codec of UTF-16 with the order of its bytes; None where it is not UTF-16, or its order not sure."""
+    """Return the codec of UTF-16 with its byte order; None where it is not UTF-16, or its order is not known."""
     codec = _find_codec(charset)
     if codec is None or codec.name not in ("utf-16", "utf-16-le", "utf-16-be"):
         return None
@@ -46,7 +46,7 @@ def get_byte_order(charset: str, text: bytes) -> str | None:
 
 
 def _find_codec(charset: str) -> codecs.CodecInfo | None:
-    """Return the codec by one of Python's names, a browser's, or a code page's; None where nobody knows it."""
+    """Return the codec by one of Python's names, a browser's, or a code page's; None for an unknown name."""
     charset = charset.strip("' ")
     page = _CODE_PAGE.fullmatch(charset)
     plain = charset.removeprefix("x-").removesuffix("mb4")  # MySQL's name for all of UTF-8
@@ -57,7 +57,7 @@ def _find_codec(charset: str) -> codecs.CodecInfo | None:
         name = known.codec_info.name if known else ""
     try:
         return codecs.lookup(name)
-    except LookupError:  # a codec of another system, or a browser's alone
+    except LookupError:  # a codec of another system, or a name that only browsers know
         return None
 
 

@@ -1,4 +1,4 @@
-"""Envelope: reads the addresses and parameters of MAIL and RCPT, and says which may be asked for."""
+"""Envelope: reads the addresses and parameters of MAIL and RCPT, and checks which parameters are offered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-# What stands in quotes may hold any bracket; RFC 5321, 4.1.2.
+# Quoted text may hold any bracket; RFC 5321, 4.1.2.
 _PATH = re.compile(
     rb'[ \t]*(<(?:"(?:[^"\\\r\n\0]|\\[^\r\n\0])*+"|[^<>"\r\n\0])*+>)((?:[ \t]+[!-~\x80-\xff]+)*+)[ \t]*'
 )
@@ -24,25 +24,25 @@ _RECIPIENT_PARAMETERS = {b"NOTIFY": "DSN", b"ORCPT": "DSN"}
 
 
 def get_extension(name: bytes) -> str:
-    """Return the extension that a parameter of this name, in capitals, belongs to; '' where we hand none through."""
+    """Return the extension that a parameter of this name, in capitals, belongs to; '' for one that is not passed on."""
     return (_MAIL_PARAMETERS | _RECIPIENT_PARAMETERS).get(name, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """An envelope address as it was given: the bytes in angle brackets, and the parameters after them."""
+    """An envelope address as the client sent it: the bytes in angle brackets, and the parameters after them."""
 
     path: bytes
     parameters: tuple[bytes, ...] = ()
 
     @property
     def address(self) -> str:
-        """The address without brackets, for a person's or a program's eye; "" for the null sender."""
+        """The address without brackets, as text; "" for the null sender."""
         return self.path[1:-1].decode("utf-8", "replace").strip()
 
 
 def read_path(arg: str | None, keyword: str) -> Path | None:
-    """Return the address and its parameters as they stand, or None where they cannot be told apart."""
+    """Return the address and its parameters, unchanged, or None where they cannot be parsed."""
     if arg is None or arg[: len(keyword)].upper() != keyword:
         return None
     match = _PATH.fullmatch(arg[len(keyword) :].encode("utf-8", "surrogateescape"))
@@ -50,9 +50,9 @@ def read_path(arg: str | None, keyword: str) -> Path | None:
 
 
 def refuse_parameters(path: Path, offered: Collection[str], *, for_mail: bool) -> str | None:
-    """Return why the parameters are refused: a promise that was not offered is not taken, RFC 5321, 4.1.1.11.
+    """Return why the parameters are refused: only those of offered extensions are accepted, RFC 5321, 4.1.1.11.
 
-    for_mail: they stand behind MAIL FROM, not behind RCPT TO.
+    for_mail: they follow MAIL FROM, not RCPT TO.
     """
     names = [one.partition(b"=")[0].upper() for one in path.parameters]
     if not all(map(_PARAMETER.fullmatch, path.parameters)) or len(set(names)) < len(names):

@@ -1,9 +1,8 @@
 """Gateway: passes a message on, with a copy for each recipient who has a banner of their own.
 
-Every copy goes out over the session's own connection, one after the other. Before its final dot it is written down
-as being at its end, and after the answer as taken; that is struck out once whoever handed the message in was told.
-So a retry, after a crash or after one copy was refused, sends only what is missing, and nothing of which the next
-hop may still be making up its mind.
+Copies are sent over the session's own connection, one after the other. Before the final dot of a copy its receipt is
+marked, after the answer it says taken, and once the client was answered it is removed. So a retry, after a crash or
+after one copy was refused, sends only the missing copies, and none whose answer is not known yet.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _STOPPING = make_reply("451 4.3.2 The gateway is stopping. Try again later.")
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What goes to some of the recipients, by their place in the envelope."""
+    """A message for some of the recipients, given by their position in the envelope."""
 
     recipients: tuple[int, ...]
     pieces: Sequence[memoryview | bytes]
@@ -40,7 +39,7 @@ class Copy:
 
 
 class Gateway:
-    """Knows the next hop and the portal. One for all sessions."""
+    """The next hop and the portal, for all sessions."""
 
     def __init__(
         self, hop: Address, portal: Portal, marks: Marks, *, name: str, deadline_seconds: float
@@ -52,7 +51,7 @@ class Gateway:
         self._is_stopping = False
 
     def stop(self) -> None:
-        """Copies that were not begun stay with whoever handed them in."""
+        """Begin no more copies; their recipients get a temporary failure."""
         self._is_stopping = True
 
     def close(self) -> None:
@@ -60,18 +59,18 @@ class Gateway:
         self._receipts.close()
 
     async def connect(self) -> NextHop:
-        """Raises HopLost."""
+        """Return a new connection to the next hop. Raises HopLost."""
         return await NextHop.connect(self._hop, name=self._name)
 
     async def pass_on(self, mail: Mail, hop: NextHop | None, share: Share) -> tuple[Outcome, NextHop | None]:
-        """The message is with the next hop, for every recipient whose reply is good.
+        """Hand the message to the next hop; return the reply for each recipient.
 
-        hop: with a transaction open for all the recipients of this mail. Returned as it may be used again,
-        or in place of one that broke off. share: the message's. Raises nothing: what fails is a reply.
+        hop: has a transaction open for all the recipients of this mail. The one returned with the outcome replaces it.
+        share: of the memory, for this message. Raises nothing: a failure is a reply.
         """
         receipts = await self._planner.make_receipts(mail)
         if not self._on_their_way.isdisjoint(receipts):
-            # Its client lost patience and came again; whether the first attempt arrives is not known yet.
+            # The client gave up waiting and retries; whether the first attempt arrives is not known yet.
             return Outcome((_WAITING_STILL,) * len(receipts), receipts), hop
         self._on_their_way |= set(receipts)
         try:
@@ -104,7 +103,7 @@ class Gateway:
         receipts: Sequence[str],
         hop: NextHop | None,
     ) -> tuple[list[Reply], NextHop | None]:
-        """Return what the next hop said to these recipients, which is written down where it took the copy."""
+        """Return the next hop's replies for these recipients, and store receipts of those it took."""
         theirs = tuple(receipts[at] for at in recipients)
         unchanged = Copy(recipients, (mail.raw,), theirs)
         changed = await self._planner.write(mail, plan, recipients[0])
@@ -112,7 +111,7 @@ class Gateway:
             mail, Copy(recipients, changed, theirs) if changed else unchanged, hop
         )
         if changed and any(answer.code >= 500 for answer in answers):
-            # What we put in must not be the reason that a message does not arrive.
+            # A message must not be lost because of a banner in it.
             answers, hop = await self._send(mail, unchanged, hop)
         taken = [receipt for receipt, answer in zip(theirs, answers, strict=True) if answer.is_good]
         await self._receipts.settle(theirs, taken=taken)
@@ -120,13 +119,13 @@ class Gateway:
         return answers, hop
 
     async def strike_out(self, outcome: Outcome) -> None:
-        """Keep nothing of what whoever handed the message in will not ask for again, as they were told."""
+        """Remove the receipts of recipients whose client was answered and will not retry."""
         await self._receipts.strike_out(outcome)
 
     async def _send(self, mail: Mail, copy: Copy, hop: NextHop | None) -> tuple[list[Reply], NextHop | None]:
-        """Return what the next hop said to each recipient of the copy.
+        """Return the next hop's reply for each recipient of the copy.
 
-        Where the connection broke before the message's end, it is tried once more over a new one.
+        Where the connection broke before the end of the message, it is tried once more over a new one.
         """
         for is_last in (False, True):
             try:

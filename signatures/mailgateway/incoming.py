@@ -1,22 +1,22 @@
-"""Incoming message: what follows DATA, with the doubled dots taken out as it arrives, up to the dot that ends it."""
+"""Incoming message: reads what follows DATA up to the final dot, and undoes dot-stuffing as it arrives."""
 
 from __future__ import annotations
 
 from io import BytesIO
 
 _END = b"\r\n.\r\n"
-# What some servers take for the end of a message; see RFC 5321, 4.1.1.4, and "SMTP smuggling".
+# What some servers read as the end of a message; see RFC 5321, 4.1.1.4, and "SMTP smuggling".
 _FALSE_ENDS = (b"\n.\n", b"\n.\r", b"\r.\n", b"\r.\r")
 
 
 class Incoming:
-    """One message on its way in. What was refused is read on to its end, and not kept."""
+    """One message on its way in. A refused message is read to its end, and not kept."""
 
     def __init__(self, limit: int) -> None:
         """limit: bytes of the largest message that is kept."""
         self._limit = limit
         self._kept = BytesIO()
-        # As if a line had ended before: a dot may be the first byte. What may be half of an end is not kept yet.
+        # Starts as after a line end: the first byte may be a dot. Possible parts of an end are not kept yet.
         self._rest, self._ahead = b"\r\n", 2
         self.is_complete = False
         self.has_more_behind = False
@@ -50,23 +50,23 @@ class Incoming:
             self._kept.write(text[ahead:])
 
     def refuse(self, reply: str) -> None:
-        """Keep nothing of the message. The first reason counts."""
+        """Drop the message. The first reason counts."""
         self.refusal = self.refusal or reply
         self.drop()
 
     def drop(self) -> None:
-        """Hold nothing of the message any more."""
+        """Free the memory of the message."""
         self._kept = BytesIO()
 
     def take(self) -> bytes:
-        """Return the message, and keep it no longer."""
+        """Return the message and drop it."""
         raw = self._kept.getvalue()
         self.drop()
         return raw
 
 
 def _find_cut(text: bytes) -> int:
-    """Return up to where nothing can belong to an end, or to a doubled dot, that is not all there yet."""
+    """Return the position up to which the text cannot be part of an unfinished end or doubled dot."""
     cut = max(0, len(text) - len(_END) + 1)
     if text[max(0, cut - 1) : cut + 2] == b"\r\n.":
         return max(0, cut - 1)

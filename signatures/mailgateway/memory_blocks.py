@@ -13,8 +13,8 @@ def map_large_blocks() -> None:
     """Have every large block mapped by itself, for the life of the process.
 
     glibc raises its threshold to the largest block that was ever freed. Messages that grow side by side then
-    leave holes in one heap: 50 messages of 25 MB at once took 220 MB above the start instead of 130. A mapped
-    block grows without being copied and is gone when it is freed. Does nothing where the C library is another.
+    fragment one heap: 50 messages of 25 MB at once took 220 MB above the start instead of 130. A mapped
+    block grows without being copied and is returned when it is freed. Does nothing with another C library.
     Source: mallopt(3).
     """
     with suppress(AttributeError, OSError):

@@ -1,4 +1,4 @@
-"""Memory budget: bounds the bytes of mail in memory, taken as they arrive and given back as they go."""
+"""Memory budget: limits the bytes of mail in memory, counted as they arrive and as they are freed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WAIT_SECONDS = 100.0  # for room; shorter than a mail server waits between two p
 
 
 class Budget:
-    """So many bytes at once above those that are free for each message. For one event loop."""
+    """A number of bytes for all messages, above those that each may use without asking. For one event loop."""
 
     def __init__(self, total: int, *, wait_seconds: float = WAIT_SECONDS) -> None:
         self._total = self._left = total
@@ -18,7 +18,7 @@ class Budget:
         self._changed = asyncio.Event()
 
     def open_share(self, most: int) -> Share:
-        """Return the share of one message, with nothing in it yet. most: what it can need at once."""
+        """Return the share of one message, with nothing in it yet. most: the most it can need at once."""
         share = Share(self, min(self._total, max(0, most - FREE_BYTES)))
         self._shares.add(share)
         return share
@@ -48,9 +48,9 @@ class Budget:
             self._changed = asyncio.Event()
 
     def _has_room(self, share: Share, more: int) -> bool:
-        """Whether after this all messages can still come to their end, one after the other.
+        """Return whether after this all messages can still be finished, one after the other.
 
-        Else they could come to wait for each other, each with a part of itself in memory (the banker's algorithm).
+        Otherwise messages that are partly in memory could wait for each other (the banker's algorithm).
         """
         left = self._left - more
         if left < 0:
@@ -66,7 +66,7 @@ class Budget:
 
 
 class Share:
-    """What one message holds of the budget."""
+    """The bytes of the budget that one message holds."""
 
     def __init__(self, budget: Budget, most: int) -> None:
         self._budget = budget
@@ -74,12 +74,12 @@ class Share:
         self.held = 0
 
     async def hold(self, size: int, *, within: float | None = None) -> bool:
-        """Hold this much from now on. False where no room came in time, and what was held is held still.
+        """Hold this many bytes from now on. Return False where they were not free in time: the share stays as it was.
 
         within: seconds, if other than the budget's.
         """
         return await self._budget.resize(self, size, within)
 
     def close(self) -> None:
-        """Nothing of the message is in memory any more."""
+        """Give everything back: nothing of the message is in memory any more."""
         self._budget.close(self)

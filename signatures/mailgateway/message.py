@@ -13,12 +13,12 @@ from .slot import Edit, Marks, PageRefused, Shown, Slot, find_slots
 
 __all__ = ["Found", "LeftAlone", "examine"]
 
-# Bytes of one text part as it stands, and of all that are looked into; signatures stand in far smaller ones.
+# Encoded bytes of one text part, and of all that are searched; parts with signatures are far smaller.
 LARGEST_PAGE = 4 * 1024 * 1024
 MOST_SLOTS = 1_000  # of a message; a long conversation has one for each answer
 
-_SLOT_BYTES = 2_048  # with what stands in its place in one copy
-# Signatures over the whole message, which any change would break.
+_SLOT_BYTES = 2_048  # in bytes, with the banner of one copy
+# Cryptographic signatures over the whole message, which any change would break.
 _SEALS = ("dkim-signature", "domainkey-signature", "arc-seal", "arc-message-signature")
 # Inline PGP. The first dash may be quoted.
 _ARMOUR = (b"----BEGIN PGP MESSAGE", b"----BEGIN PGP SIGNED MESSAGE")
@@ -67,11 +67,11 @@ class Found:
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes beside the message."""
+        """Roughly how many bytes it takes beside the message."""
         return sum(page.body.size + len(page.slots) * _SLOT_BYTES for page in self.pages)
 
     def write(self, shown_by_key: Mapping[str, Shown]) -> list[memoryview | bytes]:
-        """Return the copy with these banners, in pieces; what is unchanged is not copied.
+        """Return the copy with these banners, in pieces; unchanged pieces are views of the message.
 
         Slots of other keys stay. Raises BodyRefused.
         """
@@ -140,7 +140,7 @@ def _open(raw: bytes, part: Part) -> Body | None:
 
 
 def _read_text(body: Body, charset: str) -> tuple[bytes, int, int, str] | None:
-    """Return the text as bytes that are ASCII where characters are; None for charsets that cannot be read so."""
+    """Return the text with one byte for each ASCII character; None for charsets where that is not possible."""
     text = body.text
     if holds_ascii(charset or "us-ascii"):
         return text, 1, 0, ""
@@ -152,7 +152,7 @@ def _read_text(body: Body, charset: str) -> tuple[bytes, int, int, str] | None:
 
 
 def _narrow(text: bytes, order: str) -> bytes:
-    """Return one byte for each two of UTF-16: the character, or 0xFF for one beyond ASCII."""
+    """Return one byte for each two of UTF-16: the character, or 0xFF where it is not ASCII."""
     low, high = (text[0::2], text[1::2]) if order.endswith("le") else (text[1::2], text[0::2])
     return bytes(one if not two and one < 128 else 255 for one, two in zip(low, high, strict=False))
 

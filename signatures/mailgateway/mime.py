@@ -1,6 +1,6 @@
 """MIME structure: where each part's header and body are in the raw bytes; nothing is changed.
 
-Stricter than mail programs are. Where two of them could read a message differently, it is not looked into.
+Stricter than mail programs are: a message that two of them could read differently is not searched.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
 
 
 class LeftAlone(Exception):
-    """Why a message is passed on as it came; the words quote nothing of it."""
+    """A message is passed on unchanged; the text says why, and quotes nothing of it."""
 
 
 class Header:
-    """The fields of one header block, by lower-case name, as they stand."""
+    """The fields of one header block, by lower-case name, unchanged."""
 
     def __init__(self, block: bytes) -> None:
         self._fields: dict[str, list[bytes]] = {}
@@ -42,7 +42,7 @@ class Header:
         return any(name in self._fields for name in names)
 
     def get(self, name: str) -> str:
-        """Return the field's value on one line, '' where there is none. Two of a name are refused."""
+        """Return the field's value on one line, '' where there is none. Raises LeftAlone where there are two."""
         values = self._fields.get(name, [])
         if len(values) > 1:
             raise LeftAlone(f"two {name} fields")
@@ -54,7 +54,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that holds no others. body_start:end is its body, without the line end before a boundary."""
+    """A part without parts of its own. body_start:end is its body, without the line end before a boundary."""
 
     header: Header
     media_type: str
@@ -78,15 +78,15 @@ def read_header(raw: bytes, start: int, end: int) -> tuple[Header, int]:
 
 
 def walk_parts(raw: bytes, start: int, end: int) -> Iterator[Part]:
-    """Yield the parts that hold no others, in order. Messages within the message are such parts.
+    """Yield the parts without parts of their own, in order. A message inside the message is one part.
 
-    Raises LeftAlone where the structure, or what is sealed in it, forbids to look further.
+    Raises LeftAlone for ambiguous structures and for signed or encrypted parts.
     """
     return _walk(raw, start, end, level=0, numbers=iter(range(MOST_PARTS)))
 
 
 def _walk(raw: bytes, start: int, end: int, *, level: int, numbers: Iterator[int]) -> Iterator[Part]:
-    """As walk_parts. numbers: one is used up by every part of the message."""
+    """As walk_parts. numbers: counts the parts of the message; each takes the next one."""
     if next(numbers, None) is None:
         raise LeftAlone("too many parts")
     header, body_start = read_header(raw, start, end)
@@ -141,7 +141,7 @@ def _parse(name: str, value: str) -> Message:
 
 
 def _split(raw: bytes, start: int, end: int, delimiter: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where each part begins and ends. What is before the first and after the closing line is none."""
+    """Yield where each part begins and ends. Text before the first delimiter and after the closing one is no part."""
     part_start = None
     for line_start, line_end, is_last in _find_delimiters(raw, start, end, delimiter):
         if part_start is not None:
@@ -155,7 +155,7 @@ def _split(raw: bytes, start: int, end: int, delimiter: bytes) -> Iterator[tuple
 
 def _find_delimiters(raw: bytes, start: int, end: int, delimiter: bytes) -> Iterator[tuple[int, int, bool]]:
     """Yield start, end and whether it is the closing one, of every line that is exactly a delimiter."""
-    at, looked_at = start - 1, 0  # a body stands behind a line end
+    at, looked_at = start - 1, 0  # a delimiter follows a line end
     while (found := raw.find(b"\n" + delimiter, at, end)) >= 0:
         looked_at += 1
         if looked_at > MOST_BOUNDARIES:
@@ -184,12 +184,12 @@ _ADDRESS = re.compile(rf'(?:{_QUOTED}|[^\s"@<>()]+)@[^\s"@<>()]+', re.DOTALL)
 def read_addresses(text: str) -> list[str]:
     """Return the addresses of a From field in lower case; none where quotes, brackets or comments do not end.
 
-    Names and comments are none, whatever they look like.
+    Names and comments that look like addresses are not returned.
     """
     bare = _drop_comments(text)
     if bare is None:
         return []
-    mailboxes: list[tuple[list[str], list[str]]] = [([], [])]  # words, and what stands in brackets
+    mailboxes: list[tuple[list[str], list[str]]] = [([], [])]  # words, and text in angle brackets
     at = 0
     while at < len(bare):
         match = _MAILBOX_PIECE.match(bare, at)
@@ -197,7 +197,7 @@ def read_addresses(text: str) -> list[str]:
             return []
         piece, at = match[0], match.end()
         words, bracketed = mailboxes[-1]
-        if piece == ":":  # what stood before it was a group's name
+        if piece == ":":  # the text before it was a group's name
             words.clear()
         elif piece in ",;":
             mailboxes.append(([], []))
@@ -211,7 +211,7 @@ def read_addresses(text: str) -> list[str]:
 
 
 def _drop_comments(text: str) -> str | None:
-    """Return the text without comments, which may stand in each other; None where quotes or comments do not end."""
+    """Return the text without comments, which may be nested; None where quotes or comments do not end."""
     kept, depth, at = [], 0, 0
     while at < len(text):
         match = (_IN_COMMENT if depth else _OUTSIDE_COMMENTS).match(text, at)

@@ -1,4 +1,4 @@
-"""Next hop: speaks SMTP to it, one transaction after the other, and keeps every answer as it came."""
+"""Next hop: hands mail to the next server by SMTP, and returns its replies unchanged."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class NextHop:
     ) -> Reply:
         """Send the message to the recipients of the transaction, which then is over.
 
-        before_end: done when all is sent but the final dot.
-        Raises HopLost; with was_at_end set, nobody can know whether the message was taken.
+        before_end: awaited before the final dot is sent.
+        Raises HopLost; with was_at_end set, it is not known whether the message was taken.
         """
         ready = await self._connection.ask(b"DATA", seconds=2 * COMMAND_SECONDS)
         if ready.code != 354:

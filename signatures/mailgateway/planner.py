@@ -1,4 +1,4 @@
-"""Banner planner: decides in time which recipients get which banners, and writes their copies."""
+"""Banner planner: decides within a deadline which recipients get which banners, and writes their copies."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ DECIDED_SECONDS = 600.0  # as long as a decision is good for
 
 @dataclass(frozen=True, slots=True)
 class BannerPlan:
-    """Who gets which banners; whoever is not in it gets the message as it came. found: None where nobody is."""
+    """Which recipients get which banners; all others get the message unchanged. found: None where there is no slot."""
 
     found: Found | None = None
     shown: Mapping[int, Mapping[str, Shown]] = field(default_factory=dict)
 
 
 class BannerPlanner:
-    """Looks into messages and asks the portal; whatever fails or takes too long leaves a message unchanged."""
+    """Finds slots and asks the portal. Where that fails or takes too long, a message stays unchanged."""
 
     def __init__(self, portal: Portal, marks: Marks, *, deadline_seconds: float) -> None:
         self._portal, self._marks = portal, marks
         self._deadline_seconds = deadline_seconds
-        # Receipt -> when and what was decided for a message that then did not get through: a retry soon after
+        # Receipt -> when and what was decided for a message that was then not delivered: a retry soon after
         # shows the same, and counts once.
         self._decided: dict[str, tuple[float, Mapping[str, Shown]]] = {}
         self._deciders = ThreadPoolExecutor(DECIDING_THREADS, "deciding")
@@ -53,14 +53,14 @@ class BannerPlanner:
         return await work_on(mail, self._readers, mail.make_receipts)
 
     def forget(self, receipts: Collection[str]) -> None:
-        """Drop what was decided for these: they got through."""
+        """Drop what was decided for these: they were delivered."""
         for receipt in receipts:
             self._decided.pop(receipt, None)
 
     async def plan(
         self, mail: Mail, waiting: tuple[int, ...], receipts: Sequence[str], share: Share
     ) -> BannerPlan:
-        """Return who gets which banners; nobody any wherever anything fails or takes too long."""
+        """Return which recipients get which banners: none of them where anything fails or takes too long."""
         if not waiting:
             return BannerPlan()
         started = asyncio.get_running_loop().time()
@@ -75,7 +75,7 @@ class BannerPlanner:
     async def _choose(
         self, mail: Mail, waiting: tuple[int, ...], receipts: Sequence[str], share: Share, started: float
     ) -> BannerPlan:
-        """Return the banners of each recipient who gets one of their own and was decided in time."""
+        """Return the banners of each recipient who gets one of their own, as far as decided in time."""
 
         def left() -> float:
             return max(0.01, started + self._deadline_seconds - asyncio.get_running_loop().time())
@@ -122,7 +122,7 @@ class BannerPlanner:
         return shown
 
     async def write(self, mail: Mail, plan: BannerPlan, at: int) -> list[memoryview | bytes] | None:
-        """Return this recipient's copy; None where they get the message as it came, or writing fails."""
+        """Return this recipient's copy; None where it is the unchanged message, or writing it fails."""
         if plan.found is None or at not in plan.shown:
             return None
         try:
@@ -137,8 +137,8 @@ class BannerPlanner:
 def _look_into(raw: bytes, marks: Marks) -> Found | str:
     """Return the message with its slots, or why it is left alone.
 
-    An error that a thread raises and the loop catches is part of a cycle with all its frames, and the message
-    in them would stay in memory until the garbage collector comes by.
+    The reason is returned and not raised: an error that a thread raises and the loop catches is in a reference cycle
+    with its frames, and the message would stay in memory until the next garbage collection.
     """
     try:
         return examine(raw, marks)

@@ -1,4 +1,4 @@
-"""Portal: answers the gateway from our rows: whose slot, which banner, what was passed on already."""
+"""Portal: answers the gateway from the database: whose slot it is, which banner, and which copies were passed on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def _in_a_thread(call: Callable[P, T]) -> Callable[P, T]:
-    """A connection that broke or grew old is not used again, as between two requests."""
+    """Close broken and expired database connections before and after the call, as Django does between requests."""
 
     @wraps(call)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -40,7 +40,7 @@ def _in_a_thread(call: Callable[P, T]) -> Callable[P, T]:
 
 
 class SenderAndReceiptRows:
-    """The portal, as `passing.Portal` asks it. Every call blocks; none keeps anything of a message."""
+    """Implements `base.Portal` with the rows of senders, decisions and receipts. Every call blocks."""
 
     @_in_a_thread
     def get_own_keys(self, keys: Collection[str], addresses: Collection[str]) -> set[str]:
@@ -76,7 +76,7 @@ class SenderAndReceiptRows:
 
     @staticmethod
     def _write(receipts: Collection[str], *, is_taken: bool, anew: list[str]) -> None:
-        """SenderAndReceiptRows that are there already keep what is not written anew."""
+        """Store receipts. anew: the columns that change where a receipt is stored already."""
         MailReceipt.objects.bulk_create(
             [MailReceipt(digest=one, is_taken=is_taken) for one in receipts],
             update_conflicts=True,
@@ -90,12 +90,12 @@ class SenderAndReceiptRows:
 
     @_in_a_thread
     def forget_old(self) -> None:
-        """Receipts nobody can ask for any more are gone."""
+        """Remove receipts of messages that no mail server tries again any more."""
         MailReceipt.objects.filter(at__lt=timezone.now() - KEPT).delete()
 
 
 def _sends_from(sender: Sender, addresses: Collection[str]) -> bool:
-    """Whether one of the addresses, in lower case, is the sender's own or one of their mailboxes'."""
+    """Return whether one of the addresses, in lower case, is the sender's own or one of their mailboxes'."""
     if sender.email.lower() in addresses:
         return True
     mailboxes = Mailbox.objects.filter(

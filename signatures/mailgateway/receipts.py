@@ -1,6 +1,6 @@
 """Receipts: record which copies the next hop took, so that a retry sends only what is missing.
 
-Where the rows cannot be asked, mail is passed on all the same.
+Where the database is away, mail is passed on all the same.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from .base import Outcome, Portal, in_thread
 
 logger = logging.getLogger(__name__)
 
-ASKING_SECONDS = 5.0  # a database that hangs does not hold mail up for longer
-AWAY_SECONDS = 30.0  # and is then not asked for receipts by every message
+ASKING_SECONDS = 5.0  # the longest that mail waits for a database that hangs
+AWAY_SECONDS = 30.0  # in which the database is then not asked again
 MOST_TOLD = 50_000
 
 
 class Receipts:
-    """The receipts in the portal's rows, asked by one thread."""
+    """The receipts in the database, read and written by one thread."""
 
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
-        # Told to whoever handed it in, and not struck out yet as the database was away.
+        # The client was answered, but the receipt could not be removed yet, as the database was away.
         self._told: set[str] = set()
         self._away_until = -math.inf
-        # One thread writes faster than two that wait for each other's locks.
+        # One thread is faster than two that wait for each other's locks.
         self._thread = ThreadPoolExecutor(1, "receipts")
 
     def close(self) -> None:
@@ -40,16 +40,16 @@ class Receipts:
         return known
 
     async def mark(self, receipts: Collection[str]) -> None:
-        """Write down that these are at their end."""
+        """Store that the final dot of these copies is about to be sent."""
         await self._ask(self._portal.mark, receipts, "written down")
 
     async def settle(self, receipts: Collection[str], *, taken: Collection[str]) -> None:
-        """Write down which of these were taken, and strike out the others."""
+        """Store which of these were taken, and remove the others."""
         await self._ask(self._portal.remember, taken, "written down")
         await self._ask(self._portal.unmark, [one for one in receipts if one not in taken], "struck out")
 
     async def strike_out(self, outcome: Outcome) -> None:
-        """Whoever handed the message in was told: nothing is kept of what they will not ask for again."""
+        """Remove the receipts of recipients whose client was answered and will not retry."""
         self._told.update(
             receipt
             for receipt, reply in zip(outcome.receipts, outcome.replies, strict=True)
@@ -64,7 +64,7 @@ class Receipts:
     async def _ask(
         self, call: Callable[[Collection[str]], None], receipts: Collection[str], what: str
     ) -> bool:
-        """Return whether the rows could be asked. What failed is logged."""
+        """Return whether the database answered. A failure is logged."""
         if not receipts:
             return True
         clock = asyncio.get_running_loop().time

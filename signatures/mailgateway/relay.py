@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Relay:
-    """The next hop, as one session uses it. What it has begun to pass on goes on when the client leaves."""
+    """The next hop for one session. A message that is being passed on is finished also when the client leaves."""
 
     def __init__(self, gateway: Gateway, running: set[asyncio.Task[object]]) -> None:
         """running: the tasks that stopping waits for, of all sessions."""
@@ -51,7 +51,7 @@ class Relay:
         return self._hop
 
     async def open_mail(self, sender: Path) -> Reply:
-        """Begin with the next hop as well; over a new connection where it closed the idle one."""
+        """Begin the transaction with the next hop; over a new connection where it closed the idle one."""
         for _ in range(2):
             hop = await self.connect()
             if hop is None:
@@ -87,7 +87,7 @@ class Relay:
         return outcome
 
     async def strike_out(self, outcome: Outcome) -> None:
-        """Keep no receipts of what the client was told."""
+        """Remove the receipts of recipients whose client was answered and will not retry."""
         await asyncio.shield(self._start(self._gateway.strike_out(outcome)))
 
     def close_share(self, share: Share) -> None:

@@ -1,4 +1,4 @@
-"""Replies: what SMTP servers answer, kept as it stands on the wire."""
+"""Replies: what SMTP servers answer, byte for byte."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer in SMTP. lines: each as it stands on the wire, code included, without its end."""
+    """An answer in SMTP. lines: as they were received, code included, without line ends."""
 
     code: int
     lines: tuple[bytes, ...]

@@ -1,7 +1,7 @@
 """SMTP server: takes mail by SMTP or LMTP from trusted networks, and answers for every recipient.
 
-The transaction with the next hop runs beside the client's, command by command: what it refuses is refused to
-the client in its own words, and its answer to the message is the answer the client gets.
+Each command of the client's transaction is sent to the next hop as well, and its replies are passed back: to MAIL, to
+RCPT, and to the message.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .transaction import ARRIVING, Transaction, read_message
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 300.0
-PASSING_SECONDS = 3_600.0  # while the next hop has its own limits, the client is not dropped
+PASSING_SECONDS = 3_600.0  # while a message is passed on, which has time limits of its own
 LONGEST_COMMAND = 4_096
 MOST_SESSIONS = 200
 DATA_SECONDS = 600.0  # for a whole message, however slowly it comes
@@ -36,7 +36,7 @@ _NEXT_HOP_EXTENSIONS = ("8BITMIME", "SMTPUTF8", "DSN")
 
 @dataclass(slots=True)
 class Listener:
-    """What all sessions share: the gateway, which networks may connect, and how much is taken at once."""
+    """What all sessions share: the gateway, the networks that may connect, and the limits."""
 
     gateway: Gateway
     trusted: Sequence[IPv4Network | IPv6Network]
@@ -85,7 +85,7 @@ class _ErrorHandler:
 class Session(SMTP):
     """One client's session: its connection and its commands."""
 
-    line_length_limit = CHUNK  # of the reader; lines of a message have no limit but the message's
+    line_length_limit = CHUNK  # of the reader; in a message only its size is limited
 
     def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -207,12 +207,12 @@ class Session(SMTP):
         try:
             await self._take_message(incoming, share)
         finally:
-            incoming.drop()  # where the client left, this frame lives on until the garbage collector comes by
+            incoming.drop()  # where the client left, this frame lives until the next garbage collection
             self._relay.close_share(share)
         self.finish()
 
     async def _take_message(self, incoming: Incoming, share: Share) -> None:
-        """Read the message, and answer as the next hop answers. A client that leaves meanwhile ends nothing."""
+        """Read the message, and answer as the next hop answers. A client that leaves meanwhile stops nothing."""
         seconds, note = self._listener.data_seconds, self._reset_timeout
         if not await read_message(incoming, self._reader, share, seconds=seconds, note_chunk=note):
             await self._answer(make_reply("421 4.4.2 The message took too long. Try again later."))
@@ -221,7 +221,7 @@ class Session(SMTP):
                 await self.push(incoming.refusal)
             await self._transaction.drop()
             if incoming.has_more_behind:
-                self._hang_up()  # what came cannot be told from commands any more
+                self._hang_up()  # what came after it may be read as commands
         else:
             self._reset_timeout(PASSING_SECONDS)
             outcome = await self._relay.pass_on(self._transaction.make_mail(incoming), share)

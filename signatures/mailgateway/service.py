@@ -1,4 +1,4 @@
-"""Service: runs the gateway until it is stopped; each message is by then passed on or handed back."""
+"""Service: runs the gateway until it is stopped; by then each message is passed on or answered with a failure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .server import DATA_SECONDS, Listener, Session
 from .slot import Marks
 from .smtp_connection import Address
 
-LARGE_MESSAGES = 4  # so many of the largest size are in memory at once
+LARGE_MESSAGES = 4  # how many of the largest size may be in memory at once
 RECEIVING_SECONDS = 30.0  # for messages on their way in when the gateway stops
 STOP_SECONDS = END_SECONDS + 60  # for the next hop's answers
 PRUNE_SECONDS = 3_600.0
@@ -29,7 +29,7 @@ PRUNE_SECONDS = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that differs between gateways."""
+    """The settings of one gateway."""
 
     host: str
     port: int
@@ -45,13 +45,13 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """How the gateway greets. Not the portal's own name: a mail server of that name would see a loop."""
+        """The gateway's host name. Not the portal's own: a mail server of that name would assume a mail loop."""
         host = urlsplit(self.public_url).hostname or "localhost"
         return "mailgateway." + (host if host.isascii() else idna.encode(host, uts46=True).decode("ascii"))
 
 
 def run(plan: Plan, portal: Portal, say: Callable[[str], None]) -> bool:
-    """Return when SIGTERM or SIGINT came and what was running is done: False where not all came to its end.
+    """Run until SIGTERM or SIGINT. Return whether every message that had been accepted was then answered.
 
     Raises OSError where it cannot listen.
     """
@@ -76,7 +76,7 @@ async def _run(plan: Plan, portal: Portal, say: Callable[[str], None]) -> bool:
 
 
 async def listen(plan: Plan, portal: Portal) -> tuple[Listener, asyncio.Server]:
-    """Take connections from now on, in the running loop. Raises OSError."""
+    """Accept connections from now on, in the running loop. Raises OSError."""
     gateway = Gateway(
         plan.hop, portal, Marks(plan.public_url), name=plan.name, deadline_seconds=plan.deadline_seconds
     )
@@ -89,7 +89,7 @@ async def listen(plan: Plan, portal: Portal) -> tuple[Listener, asyncio.Server]:
 
 
 async def close(listener: Listener, server: asyncio.Server, plan: Plan) -> int:
-    """Take no more connections and end those there are. Return how many messages were left without an answer."""
+    """Accept no more connections and end the open ones. Return how many messages were left without an answer."""
     server.close()
     unfinished = await _end_sessions(listener, plan)
     listener.gateway.close()
@@ -119,6 +119,6 @@ async def _wait_while(is_so: Callable[[], bool], seconds: float) -> None:
 
 async def _prune(portal: Portal) -> None:
     while True:
-        with contextlib.suppress(Exception):  # a database that is away now is asked again in an hour
+        with contextlib.suppress(Exception):  # where the database is away, it is tried again in an hour
             await asyncio.to_thread(portal.forget_old)
         await asyncio.sleep(PRUNE_SECONDS)

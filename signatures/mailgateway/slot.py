@@ -1,4 +1,4 @@
-"""Banner slot: finds it in HTML by its mark, our own addresses; without a rewriting parser or network."""
+"""Banner slot: finds it in HTML by our own addresses. Nothing is fetched, and no parser rewrites the page."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from html import escape, unescape
 from urllib.parse import unquote, urlsplit
 
-MOST_ATTRIBUTES = 100  # behind a tag with more nothing is looked for; a hostile page is read in linear time
+MOST_ATTRIBUTES = 100  # after a longer tag the search ends, so that a hostile page is read in linear time
 MOST_TAGS = 100_000  # links and pictures of a page
-MOST_LINK_BYTES = 8_192  # between a link's tag and its end, where its only content is to be our picture
+MOST_LINK_BYTES = 8_192  # between the start and end tag of a link whose only content is our picture
 
 _OPENING = re.compile(rb"<!--|<(/?)(a|img)(?=[\s/>])", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
@@ -21,12 +21,12 @@ _BLANKS = re.compile(rb"(?:\s|&nbsp;|&#160;|&#xa0;|\xc2\xa0|\xa0)*", re.IGNORECA
 
 
 class PageRefused(Exception):
-    """A page that takes too long to read; the words quote nothing of it."""
+    """A page that takes too long to read; the message quotes nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The banner one recipient gets: its addresses and its words, not escaped."""
+    """The banner one recipient gets: its URLs and alt text, not escaped."""
 
     image_url: str
     image_url_2x: str
@@ -36,7 +36,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """`new` stands where start:end stood. filler: may be repeated behind it without changing what is shown."""
+    """Replaces start:end by `new`. filler: may be repeated after it without changing what is shown."""
 
     start: int
     end: int
@@ -46,7 +46,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """An attribute's value as it stands in the page, quotes included."""
+    """An attribute's value in the page, quotes included."""
 
     start: int
     end: int
@@ -64,7 +64,7 @@ class Slot:
     link: Value | None
 
     def make_edits(self, shown: Shown) -> list[Edit]:
-        """Return what shows this banner in the slot, in the order of the page. Styles and sizes stay."""
+        """Return the edits that put this banner into the slot, in the order of the page. Styles and sizes stay."""
         image_url = shown.image_url_2x if self.is_2x else shown.image_url
         edits = [Edit(self.picture.start, self.picture.end, _quote(image_url), b" ")]
         if self.alt is not None:
@@ -75,7 +75,7 @@ class Slot:
 
 
 class Marks:
-    """What our own addresses look like. public_url: scheme and host, as in the setting."""
+    """The form of our own addresses. public_url: scheme and host, as in the setting."""
 
     def __init__(self, public_url: str) -> None:
         where = re.escape(urlsplit(public_url).netloc)
@@ -86,24 +86,24 @@ class Marks:
         )
 
     def are_in(self, html: bytes) -> bool:
-        """Whether the page names our host at all: cheap, and true of every page with a slot."""
+        """Return whether the page names our host at all: cheap, and true of every page with a slot."""
         return self._host.search(html) is not None
 
     def read_picture(self, address: str) -> tuple[str, bool] | None:
         """Return the sender's key, and whether it is the picture at 2×; None for any other address.
 
-        Nor has the picture of a decision a key: it was chosen already.
+        Also for the picture of a decision, which was made for one recipient already.
         """
         match = self._picture.fullmatch(address)
         return (match[1], bool(match[2])) if match else None
 
 
 def find_slots(html: bytes, marks: Marks) -> list[Slot]:
-    """Return the slots of a page in the order in which they stand.
+    """Return the slots of a page in their order.
 
-    html: one byte a character up to 127; bytes above may mean anything. Comments are skipped.
-    A link belongs to the slot when it names the same key, however a click tracker wrapped it, or when our
-    picture is all it holds. Raises PageRefused.
+    html: one byte for each ASCII character; other bytes may mean anything. Comments are skipped.
+    A link belongs to the slot when it names the same key, also wrapped by a click tracker, or when our
+    picture is its only content. Raises PageRefused.
     """
     slots: list[Slot] = []
     link: _Link | None = None
@@ -139,14 +139,14 @@ class _Tag:
 
 @dataclass(slots=True)
 class _Link:
-    """A link whose end is not read yet, with the pictures of ours inside."""
+    """A link whose end was not read yet, with our pictures inside."""
 
     content_start: int
     href: Value | None
     slots: list[Slot] = field(default_factory=list)
 
     def close(self, html: bytes, end: int | None) -> list[Slot]:
-        """Return its slots, with this link where it is theirs. end: where its content ends, None if nowhere."""
+        """Return its slots, with this link where it belongs to them. end: of its content, None where it has no end."""
         is_bare = end is not None and len(self.slots) == 1 and self._holds_no_words(html, end)
         return [
             replace(slot, link=self.href)
@@ -163,7 +163,7 @@ class _Link:
 
 def _read_picture(tag: _Tag, marks: Marks) -> Slot | None:
     src, srcset = tag.get("src"), tag.get("srcset")
-    if src is None or srcset is not None:  # a page that offers others is not from our templates
+    if src is None or srcset is not None:  # a page with other sizes is not from our templates
         return None
     picture = marks.read_picture(src.text)
     return Slot(*picture, picture=src, alt=tag.get("alt"), link=None) if picture else None
@@ -177,18 +177,18 @@ def _read_tags(html: bytes) -> Iterator[_Tag]:
         if opening[2] is None:
             end = html.find(b"-->", position)
             if end < 0:
-                return  # what follows is all comment
+                return  # the rest is a comment
             position = end + 3
             continue
         read = _read_attributes(html, position)
         if read is None:
-            return  # what follows is all this tag
+            return  # the rest belongs to this tag
         attributes, position = read
         yield _Tag(opening[2].lower(), bool(opening[1]), opening.start(), position, attributes)
 
 
 def _read_attributes(html: bytes, position: int) -> tuple[dict[bytes, Value], int] | None:
-    """Return the attributes and where the tag ends; None where it does not. Of two of a name, the first counts."""
+    """Return the attributes and the end of the tag; None where it has none. Of two with one name, the first counts."""
     attributes: dict[bytes, Value] = {}
     for _ in range(MOST_ATTRIBUTES):
         match = _ATTRIBUTE.match(html, position)
@@ -203,12 +203,12 @@ def _read_attributes(html: bytes, position: int) -> tuple[dict[bytes, Value], in
 
 
 def _read_value(raw: bytes) -> str:
-    """Return the value as a browser reads an address: no quotes, entities resolved, no blanks or breaks."""
+    """Return the value as browsers read an address: no quotes, entities resolved, no spaces or line breaks."""
     if raw[:1] in b"\"'":
         raw = raw[1:-1]
     return re.sub(r"[\t\r\n]", "", unescape(raw.decode("latin-1"))).strip()
 
 
 def _quote(text: str) -> bytes:
-    """Return the text as an attribute's value in ASCII, which stands in every charset we look into."""
+    """Return the text as an attribute's value in ASCII, which every charset that we search contains."""
     return b'"' + escape(text).encode("ascii", "xmlcharrefreplace") + b'"'

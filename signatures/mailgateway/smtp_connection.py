@@ -1,4 +1,4 @@
-"""SMTP connection: sends commands to a mail server, and reads its replies as they stand on the wire."""
+"""SMTP connection: sends commands to a mail server, and reads its replies."""
 
 from __future__ import annotations
 

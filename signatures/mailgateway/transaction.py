@@ -1,4 +1,4 @@
-"""Mail transaction: MAIL, RCPT and the message of one session, checked here and then asked of the next hop."""
+"""Mail transaction: checks MAIL and RCPT of one session and asks the next hop, and reads the message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .relay import Relay
 from .replies import Reply, make_reply
 from .smtp_connection import CHUNK
 
-ARRIVING = 2  # times its size is what a message may take while it grows
+ARRIVING = 2  # times its size in memory, while a message grows
 _TOO_EARLY = "554 5.5.0 Something came behind the message, before its answer."
 
 # What a message may have above the size it was declared with: a server on its way may have changed it.
@@ -93,7 +93,7 @@ async def read_message(
 ) -> bool:
     """Read the message to its end; return whether that came in time.
 
-    share: takes of the memory what has arrived, whatever size was declared. note_chunk: called for each chunk.
+    share: holds what has arrived, whatever size was declared. note_chunk: called for each chunk.
     Raises ConnectionResetError where the client leaves.
     """
     try:
