@@ -1,4 +1,4 @@
-"""Absences: what a signature loses where one value is missing, found by rendering it with and without."""
+"""Absences: what a signature loses where one value is missing, found by rendering it with and without the value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from signatures.rendering.labels import has_words
 from signatures.rendering.render import render_signature
 from signatures.rendering.template import CompiledTemplate
 
-# Each field costs one more rendering; beyond this a template is not looked at.
+# Each field costs one more rendering; a template with more fields is not checked.
 _MAX_CHARACTERS = 150_000
 _MAX_LINES = 400
 _LONGEST_LEFT = 40
@@ -27,8 +27,8 @@ _SEPARATORS = re.compile(r"[·•‧∙⋅●▪|¦│‖,]|\s[-–—/]+\s|\s\s
 class Absence:
     """What happens where one field has no value and every other has.
 
-    gone: the words of each line that a reader sees no more. left: short words of the template's own that stood
-    directly before the value and stay, so that they may be its label.
+    gone: the words of each line that is removed. left: short words of the template that were directly before the
+    value and stay, so they may be its label.
     """
 
     field: str
@@ -41,7 +41,7 @@ def describe_absences(
 ) -> Iterator[Absence]:
     """Yield an Absence for each field of `template`, banners left out; nothing for a very large template.
 
-    values: what the others say; sample values by default.
+    values: of the other fields; sample values by default.
     """
     known = dict(sample_values() if values is None else values)
     fields = [name for name in template.fields if FIELD_BY_NAME[name].source is not Source.BANNER]
@@ -54,7 +54,7 @@ def describe_absences(
 
 
 def left_over_findings(template: CompiledTemplate, places: TagPlaces) -> Iterator[Finding]:
-    """Yield a warning for words of which nobody but the author knows whether they go with a value."""
+    """Yield a warning for words that may belong to a missing value: only the author knows."""
     for absence in describe_absences(template):
         for words in absence.left:
             yield warn(
@@ -81,7 +81,7 @@ def _compare(name: str, full: list[str], without: list[str], shown: list[str]) -
     ).get_opcodes():
         if change == "equal":
             continue
-        # A line that went partly stands in the same order; the lines that went whole come between.
+        # A line that lost words keeps its place in the order; between them come lines that were removed whole.
         news = without[new_start:new_end]
         for old in full[start:end]:
             new = news.pop(0) if news and _is_part(news[0], old) else ""
@@ -94,13 +94,13 @@ def _compare(name: str, full: list[str], without: list[str], shown: list[str]) -
 
 
 def _is_part(new: str, old: str) -> bool:
-    """Whether `new` is `old` with words taken out."""
+    """Return whether `new` is `old` with words removed."""
     rest = iter(_WORDS.findall(old))
     return all(word in rest for word in _WORDS.findall(new))
 
 
 def _difference(old: str, new: str) -> tuple[int, str]:
-    """Return where in both the words begin that `old` has more than `new`, and these words."""
+    """Return the position of the words that `old` has and `new` has not, and these words."""
     words, others = list(_WORDS.finditer(old)), _WORDS.findall(new)
     shared = min(len(words), len(others))
     start = 0
@@ -115,7 +115,7 @@ def _difference(old: str, new: str) -> tuple[int, str]:
 
 
 def _fixed_end(before: str, shown: list[str]) -> Iterator[str]:
-    """Yield the short words of the template's own at the end of `before`, if there are any."""
+    """Yield the short words of the template at the end of `before`, if there are any."""
     start = max((at + len(value) for value in shown if (at := before.rfind(value)) >= 0), default=0)
     words = _SEPARATORS.split(before[start:].rstrip())[-1].strip()
     if words and has_words(words) and len(words) <= _LONGEST_LEFT and "<" not in words and ">" not in words:

@@ -1,7 +1,7 @@
-"""Banner links: the form of a sender's own banner addresses, and what they alone may contain.
+"""Banner links: the form of a sender's own banner addresses, and what only they may contain.
 
-They alone may be plain http, where the portal runs on the reader's own machine (the demo), and they alone
-may carry a variable that Outreach replaces when a mail is sent.
+Only they may be plain http, where the portal runs on the reader's own machine (the demo), and only they
+may contain a variable that Outreach replaces when a mail is sent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _STAND_IN = "https://banner.example/"
 
 
 def is_variable(text: str) -> bool:
-    """Return whether `text` may stand for the reader's address: {{name}}, ${name} or %name%, without blanks."""
+    """Return whether `text` is a variable for the recipient: {{name}}, ${name} or %name%, without spaces."""
     return _WHOLE_VARIABLE.fullmatch(text) is not None
 
 
@@ -33,9 +33,9 @@ def split_address(address: str) -> str | None:
 
 
 def put_stand_ins(html: str, addresses: list[str]) -> str:
-    """Return `html` with each whole href or src that is one of `addresses` replaced by a harmless one.
+    """Return `html` with each href or src that is one of `addresses` replaced by a harmless one.
 
-    What is checked afterwards is everything else.
+    So everything else can be checked.
     """
     for address in addresses:
         for name in ("href", "src"):

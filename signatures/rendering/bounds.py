@@ -1,8 +1,8 @@
-"""Bounds: what the source of a template may hold, counted before any parser reads it.
+"""Bounds: limits of a template's source, counted before any parser reads it.
 
 A parser's time grows with more than the length of what it reads: with depth, with the number of attributes
-of one tag, with rules times elements. Each is counted here in one pass, so that whatever 100,000 characters
-hold is checked, or refused, within a second. No signature that people send comes near any of the bounds.
+of one tag, with rules times elements. Each is counted here in one pass, so that any 100,000 characters
+are checked, or refused, within a second. No signature that people send comes near any of the limits.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ _WORD = re.compile(r"\b(?:and|or|not|contains)\b|\|")
 _BRACKET = re.compile(r"[(\[]")
 _REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]++)|([0-9]++))")
 _CELL_TAGS = frozenset({"td", "th"})
-# Closed by the next of their kind or by what holds them, so that many may be open one after the other.
+# Closed by the next of their kind or by their parent, so that many may be open one after the other.
 _CLOSE_THEMSELVES = frozenset({"p", "li", "td", "th", "tr", "tbody", "thead", "tfoot", "dd", "dt", "option"})
-# A parser opens these anew in every block that follows, until their own end tag.
+# A parser opens these again in every following block, until their own end tag.
 _FORMATTING = frozenset(
     {"a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"}
 )
@@ -62,7 +62,7 @@ _PROPERTY = re.compile(r"(?<![\w-])([\w-]++)\s*+:")
 
 
 def require_characters(source: str, at: Locator) -> None:
-    """Raise TemplateError for a source that is too long or holds, or refers to, a character of ours."""
+    """Raise TemplateError for a source that is too long or contains, or refers to, one of our private characters."""
     if len(source) > MAX_SOURCE_CHARACTERS:
         raise TemplateError(f"The template is longer than {MAX_SOURCE_CHARACTERS:,} characters.")
     found = PRIVATE.search(source)
@@ -83,8 +83,8 @@ def require_characters(source: str, at: Locator) -> None:
 def read_liquid(source: str, at: Locator) -> Iterator[tuple[int, int, str]]:
     """Yield (start, end, name) of each piece of Liquid; the name of an output is "".
 
-    A comment is one piece, named comment, with all that is in it.
-    Raises: TemplateError where one has no end, is too long or holds too much.
+    A comment is one piece, named comment, with its content.
+    Raises: TemplateError where one has no end, is too long or contains too much.
     """
     position = count = words = 0
     while opened := _LIQUID_START.search(source, position):
@@ -107,7 +107,7 @@ def read_liquid(source: str, at: Locator) -> Iterator[tuple[int, int, str]]:
 
 
 def _count_words(piece: str, start: int, at: Locator) -> int:
-    """Return how many filters and words like `and` stand in one piece of Liquid."""
+    """Return how many filters and operators like `and` are in one piece of Liquid."""
     if len(piece) > MAX_LIQUID_CHARACTERS:
         raise at.error(f"A field or condition has at most {MAX_LIQUID_CHARACTERS:,} characters.", start)
     if _BLANK_RUN.search(piece):
@@ -142,7 +142,7 @@ class MarkupBounds:
         self._crossed = 0
 
     def count(self, piece: Piece) -> None:
-        """Take in the next tag; a comment holds nothing."""
+        """Count the next tag; comments are not counted."""
         if piece.kind is Kind.COMMENT:
             return
         self._counts["tags"] += 1
@@ -209,14 +209,14 @@ def require_css(css: str, tag_count: int) -> None:
             raise TemplateError("The brackets in <style> are nested too deeply.")
         depth = max(depth, 0)
     names = _PROPERTY.findall(css)
-    # Each declaration may go into each tag, and is compared there with each other property.
+    # Each declaration may be put into each tag, and is compared there with every other property.
     steps = tag_count * len(names) * len(set(names))
     if steps > MAX_CSS_STEPS or tag_count * len(css) > MAX_CSS_CHARACTERS:
         raise TemplateError("There are too many rules in <style> for so many elements. Take out unused ones.")
 
 
 def require_draft(html: str) -> None:
-    """Raise TemplateError where what a parser made of the source is too deep or too large to go on with.
+    """Raise TemplateError where the parsed source is too deep or too large to go on with.
 
     html: serialized, so that every tag in it is one.
     """

@@ -1,4 +1,4 @@
-"""Colours: what CSS writes as one, how bright it is, and whether text can be read on it (WCAG 2 formulas)."""
+"""Colours: reads those of CSS, and computes luminance and contrast by the formulas of WCAG 2."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _HEX = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 
 
 def read_colour(value: Any) -> str:
-    """Return #rrggbb, or rgba(r, g, b, a) where it is see-through, or "" for what is no colour of sRGB.
+    """Return #rrggbb, or rgba(r, g, b, a) where it is transparent, or "" for what is no colour of sRGB.
 
-    value: text, or a token of tinycss2: a name of CSS, or rgb(), hsl() or hwb() in any of their forms.
+    value: text, or a token of tinycss2: a CSS colour name, or rgb(), hsl() or hwb() in any syntax.
     """
     colour = parse_color(value)
     if colour is None or isinstance(colour, str) or colour.space not in ("srgb", "hsl", "hwb"):
@@ -48,7 +48,7 @@ def contrast_ratio(one: str, other: str) -> float | None:
 
 
 def readable_ink(background: str) -> str:
-    """Return white or near-black, whichever reads better on `background`."""
+    """Return white or near-black, whichever has more contrast on `background`."""
     on_light = contrast_ratio(background, LIGHT_INK)
     on_dark = contrast_ratio(background, DARK_INK)
     if on_light is None or on_dark is None:

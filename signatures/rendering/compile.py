@@ -43,7 +43,7 @@ from .placeholders import LIQUID_PIECE, Slot, put_aside, put_back
 from .sentinels import PRIVATE, SLOT_CLOSE, SLOT_OPEN
 
 _COMMENTS = re.compile(f"<!--(?!{SLOT_OPEN}[0-9]+{SLOT_CLOSE}-->).*?-->", re.DOTALL)
-# Neither < nor > stands in a tag: the serializer escapes both in values.
+# Neither < nor > occurs inside a tag: the serializer escapes both in values.
 _PICTURE_WITHOUT_ADDRESS = re.compile(r"<img(?![^<>]* src=)[^<>]*>")
 _BLANK_LINES = re.compile(r"(?<![ \t\r])[ \t\r]*+\n\s*+")
 _NO_LINE_END = re.compile(r"[^\n]")
@@ -55,7 +55,7 @@ def compile_template(source: str) -> CompiledTemplate:
     """Return `source` checked, sanitized and with its styles inline.
 
     source: HTML with Liquid, at most 100,000 characters.
-    Raises: TemplateError, with line and column, when it cannot be used as it is.
+    Raises: TemplateError, with line and column, when it cannot be used.
     """
     source = unify_line_ends(source)
     at = Locator(source)
@@ -87,18 +87,18 @@ def compile_template(source: str) -> CompiledTemplate:
 
 
 def unify_line_ends(source: str) -> str:
-    """Return `source` with every line end written as one line feed: browsers send two characters, files one."""
+    """Return `source` with every line end as one line feed: browsers send two characters, files one."""
     return source.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _require_no_marks(html: str) -> None:
-    """Raise TemplateError where a parser read one of our characters from another spelling, as a CSS escape is."""
+    """Raise TemplateError where one of our private characters was written in another way, such as a CSS escape."""
     if found := PRIVATE.search(html):
         raise TemplateError(f"The character U+{ord(found[0]):04X} cannot be used in a template.")
 
 
 def _try_out(template: CompiledTemplate, places: TagPlaces) -> Iterator[Finding]:
-    """Yield findings from rendering with samples; raise TemplateError where it can never be sent."""
+    """Yield findings from rendering with samples; raise TemplateError where no rendering can be sent."""
     if not template.html:
         raise TemplateError("The template shows nothing. Write what a signature should hold.")
     try:
@@ -115,9 +115,9 @@ def _try_out(template: CompiledTemplate, places: TagPlaces) -> Iterator[Finding]
 
 
 def _without_comments(source: str, at: Locator) -> str:
-    """Return `source` with each Liquid comment as blanks, so that what follows keeps its line and column.
+    """Return `source` with each Liquid comment as spaces, so that the rest keeps its line and column.
 
-    Raises: TemplateError for Liquid that has no end, is too long, or is a tag that we do not have.
+    Raises: TemplateError for Liquid that has no end, is too long, or is an unknown tag.
     """
     texts: list[str] = []
     position = 0
@@ -145,7 +145,7 @@ def _require_markup(source: str, at: Locator) -> None:
 
 
 def _parse(source: str, at: Locator) -> BoundTemplate:
-    """Return the parsed template; raise TemplateError for filters and syntax that are not ours."""
+    """Return the parsed template; raise TemplateError for unknown filters and syntax."""
     try:
         return LIQUID.from_string(source)
     except LiquidError as error:
@@ -170,7 +170,7 @@ def _read_slots(source: str, parsed: BoundTemplate, at: Locator) -> list[Slot]:
 
 
 def _expressions(nodes: Iterable[Node], context: RenderContext) -> Iterator[tuple[Expression, Node]]:
-    """Yield every expression below `nodes` with the node it belongs to; `context` is never read."""
+    """Yield every expression below `nodes` with its node; `context` is never read."""
     for node in nodes:
         for expression in node.expressions():
             yield expression, node
@@ -202,7 +202,7 @@ def _names_in(expression: Expression, position: int, at: Locator) -> tuple[tuple
 
 
 def _require_arguments(used: Filter, position: int, at: Locator) -> None:
-    """Raise TemplateError for arguments that would be refused where the filter runs, in a branch not tried here."""
+    """Raise TemplateError for arguments that the filter would refuse, also in a branch that no sample renders."""
     most, says = FILTER_ARGUMENTS.get(used.name, (0, "nothing"))
     length = getattr(used.args[0].value, "value", None) if used.args and used.name == "truncate" else 1
     is_length = type(length) is int and 1 <= length <= MAX_TRUNCATE
@@ -220,10 +220,10 @@ def _known_field(path: Path, position: int, at: Locator) -> str:
 
 
 def _clean(draft: str, at: Locator) -> str:
-    """Return the draft in its final form: sanitized again, class names gone, blank space short."""
+    """Return the draft in its final form: sanitized again, without class names, whitespace collapsed."""
     html = _COMMENTS.sub("", sanitize_inlined(draft))
     html = _PICTURE_WITHOUT_ADDRESS.sub("", _BLANK_LINES.sub("\n", html))
-    # Here all Liquid is put aside: braces now were text, or character references that became text.
+    # All Liquid is replaced by placeholders here: braces were text, or character references that became text.
     if _BRACES.search(html):
         raise at.error("Braces that belong to no field are left in the text; take them out.", 0)
     return html

@@ -1,4 +1,4 @@
-"""Context: checks values by trust class and escapes them: the only way into a template."""
+"""Context: checks values by trust class. No value reaches a template in another way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_URL_LENGTH = 2_000
 # marks stay: Persian, Hindi and Hebrew names need them.
 _KEPT_FORMAT_CHARACTERS = frozenset("\u200c\u200d\u200e\u200f")
 _DROPPED_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
-# One look-alike each, so no value, and no two values side by side, can spell {{ or {%.
+# Each is replaced by a similar character, so no value, and no two adjacent values, can form {{ or {%.
 _BRACES = str.maketrans({"{": "(", "}": ")"})
 _BRACES_IN_URL = str.maketrans({"{": "%7B", "}": "%7D"})
 _GAP = re.compile(r"\s++")
@@ -39,7 +39,7 @@ _URL_FORBIDDEN = re.compile(r"[\s\"'<>\\^`|]")
 
 
 class PhoneText(str):
-    """A phone number as it was written, and the country of numbers without a country code beside it."""
+    """A phone number as it was written, and the country it is of where it has no country code."""
 
     region: str = ""
 
@@ -50,7 +50,7 @@ class Unfit(ValueError):
 
 @dataclass(frozen=True)
 class Context:
-    """What one rendering sees.
+    """The values of one rendering.
 
     scope: nested plain dicts, every known field present, None where the value is missing.
     missing: field name -> why, in the order of the field table.
@@ -68,8 +68,8 @@ class Context:
 def build_context(values: Mapping[str, str | None]) -> Context:
     """Return `values` as a scope in which each value fits its trust class or is None.
 
-    values: flat dotted field names to raw text. Names that are no field are left out, but for
-    PHONE_REGION: the country that a sender's numbers are of, by default that of the company's number.
+    values: flat dotted field names to raw text. Unknown names are left out, except
+    PHONE_REGION: the country of a sender's numbers, by default that of the company's number.
     """
     home = get_region(values.get("company.phone") or "")
     regions = {"sender": (values.get(PHONE_REGION) or "").upper() or home, "company": home}
@@ -87,10 +87,10 @@ def build_context(values: Mapping[str, str | None]) -> Context:
     return Context(scope, missing)
 
 
-# Most values of a signature are its company's, the same for everybody.
+# Most values of a signature are the company's, the same for everybody.
 @lru_cache(maxsize=4096)
 def _checked(trust: Trust, raw: str | None) -> tuple[str | None, str]:
-    """Return the value made harmless, or None and why it counts as missing."""
+    """Return the cleaned value, or None and why it counts as missing."""
     try:
         return _CHECKS[trust](_plain_text(raw)), ""
     except Unfit as reason:
@@ -113,7 +113,7 @@ def _plain_text(raw: str | None) -> str:
 
 
 def _joint(found: re.Match[str]) -> str:
-    """Return what joins two lines: a comma, unless the first already ends in punctuation; other gaps as they are."""
+    """Return what joins two lines: a comma, unless the first ends in punctuation. Other gaps stay the same."""
     if not _LINE_BREAK.search(found[0]):
         return found[0]
     before = found.string[found.start() - 1] if found.start() else ""
@@ -137,7 +137,7 @@ def _email(value: str) -> str:
 
 
 def _phone(value: str) -> str:
-    """Return what was written, if it holds digits: what we cannot read, a person can still read and dial."""
+    """Return the number as written, if it contains digits: people can dial what we cannot parse."""
     value = _text(without_scheme(value))
     if sum(character.isdigit() for character in value) < 3:
         raise Unfit("not a phone number")
@@ -182,7 +182,7 @@ def _number(value: str) -> str:
 
 
 def _place(value: str) -> str:
-    """Return the address of a banner of ours, its variable as it stands."""
+    """Return the address of one of our banners, with its variable unchanged."""
     base = split_address(value)
     if base is None:
         raise Unfit("not an https:// address of our own")

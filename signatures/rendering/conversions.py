@@ -1,7 +1,7 @@
-"""Conversions: what people and their programs write in attributes, in the form that every mail client reads.
+"""Conversions: turn attribute values that people and programs write into the form that every mail client reads.
 
-Only while a template is made; what a stored one holds is not touched any more. What cannot be read is given
-back as it came, and the sanitizer judges it.
+Done when a template is saved, never to a stored one. A value that cannot be parsed is returned unchanged, and the
+sanitizer decides.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SIZE = re.compile(r"[ \t\n\f\r]*([0-9]{1,4}(?:\.[0-9]{0,9})?)[ \t]*(%|[a-zA-Z]{
 _SIZE_UNITS = {"": 1.0, "%": 1.0, "px": 1.0, "pt": 96 / 72, **PIXELS}
 _BARE_HEX = re.compile(r"[0-9a-fA-F]{3}|[0-9a-fA-F]{6}")
 _FUNCTION = re.compile(r"[a-zA-Z]{3,4}\(")
-# Browsers take both away from an address before they read it.
+# Browsers remove both from an address before they parse it.
 _AROUND_URL = "".join(map(chr, range(0x21)))
 _IN_URL = re.compile(r"[\t\n\r]")
 _HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f:.]+")
@@ -27,7 +27,7 @@ _URL_CHARACTERS = "/?#[]@!$&'()*+,;=:%-._~"
 
 
 def convert_attribute(name: str, value: str) -> str:
-    """Return the value of an attribute as every mail client reads it, or as it is where that is not known."""
+    """Return the value in the form that every mail client reads, or unchanged where it cannot be parsed."""
     converter = _CONVERTERS.get(name)
     return converter(value) if converter else value
 
@@ -59,7 +59,7 @@ def _convert_valign(value: str) -> str:
 
 
 def _convert_url(value: str) -> str:
-    """Return an address as browsers read it: trimmed, its blanks and other characters escaped, its host in ASCII."""
+    """Return an address as browsers read it: trimmed, its spaces and other characters escaped, its host in ASCII."""
     value = _IN_URL.sub("", value.strip(_AROUND_URL))
     scheme, colon, rest = value.partition(":")
     converter = _URL_CONVERTERS.get(scheme.lower())
@@ -67,9 +67,9 @@ def _convert_url(value: str) -> str:
 
 
 def _convert_web(rest: str) -> str:
-    """Return the https address behind its scheme, or "" where no host can be read from it."""
+    """Return the https address without its scheme, or "" where it has no valid host."""
     path_end = min((at for at in (rest.find("?"), rest.find("#")) if at >= 0), default=len(rest))
-    if "\\" in rest:  # some parsers take it for a slash, so they would read another host
+    if "\\" in rest:  # some parsers treat it as a slash, and would find another host
         return ""
     path = rest[:path_end].lstrip("/")
     try:

@@ -23,7 +23,7 @@ class RenderRefused(Exception):
     """A rendered signature must not be sent.
 
     code: empty, too_large, braces, unsafe or unrenderable.
-    message: a sentence for the person who can mend it.
+    message: a sentence for the person who can correct it.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -33,7 +33,7 @@ class RenderRefused(Exception):
 
 
 class Locator:
-    """Says where a position in the source is."""
+    """Converts positions in the source to lines and columns."""
 
     def __init__(self, source: str) -> None:
         self._source = source

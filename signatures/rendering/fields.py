@@ -1,4 +1,4 @@
-"""Merge fields: the table of those a template may use, each with how far its value is trusted."""
+"""Merge fields: the table of those a template may use, each with the trust class of its value."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from enum import StrEnum
 
 
 class Trust(StrEnum):
-    """What a field's value must look like before it is put into markup.
+    """The format of a field's value.
 
-    Nothing is ever trusted to be markup: every value is escaped. The class decides what
-    counts as a value at all, and where in a template the field may stand.
+    No value is trusted to be markup: every value is escaped. The class decides which values are valid,
+    and where in a template the field may be used.
     """
 
     TEXT = "text"
@@ -24,7 +24,7 @@ class Trust(StrEnum):
 
 
 class Source(StrEnum):
-    """Who keeps the value."""
+    """Where the value is maintained."""
 
     OUTREACH = "outreach"
     PORTAL = "portal"

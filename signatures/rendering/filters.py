@@ -1,4 +1,4 @@
-"""Filters: those a template may use; a missing value passes through, so its line still disappears."""
+"""Filters: those a template may use. A missing value stays missing, so its line is still removed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _capitalize(text: str) -> str:
 
 
 def tel(value: object) -> str | None:
-    """Return the link of a phone number, or None where none can be read from it."""
+    """Return the tel: link of a phone number, or None where it cannot be parsed."""
     return None if value is None else get_link(str(value), getattr(value, "region", "")) or None
 
 
@@ -55,7 +55,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "contrast": _on_text(readable_ink),
     "default": default,
     "downcase": _on_text(str.lower),
-    # Every output is escaped anyway; the word is accepted because people who know Liquid write it.
+    # Every output is escaped anyway; the filter is accepted because people who know Liquid write it.
     "escape": _on_text(str),
     "strip": _on_text(str.strip),
     "tel": tel,
@@ -63,7 +63,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "upcase": _on_text(str.upper),
     "url_encode": _on_text(_url_encode),
 }
-# Filter -> how many arguments it takes at most, and how to say that; none where it is not named here.
+# Filter -> its maximum number of arguments, and the words for that; filters not named here take none.
 FILTER_ARGUMENTS: dict[str, tuple[int, str]] = {
     "default": (1, "one value"),
     "truncate": (2, f"a length from 1 to {MAX_TRUNCATE:,} and an ending"),

@@ -1,4 +1,4 @@
-"""Findings: what is wrong, lost or worth knowing about a template, and where in its source."""
+"""Findings: errors, warnings and notes about a template, with their place in its source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .sentinels import SLOT_OPEN
 
 
 class Severity(StrEnum):
-    """ERROR: it cannot be saved or sent. WARNING: something is lost or hard to read. NOTE: some clients differ."""
+    """ERROR: it cannot be saved or sent. WARNING: something is lost or hard to read. NOTE: some mail clients differ."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -25,9 +25,9 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to know about a template.
+    """One error, warning or note about a template.
 
-    code: what kind it is, as in alt-missing. sentence: what is so. remedy: what to do, or "".
+    code: its kind, such as alt-missing. sentence: what was found. remedy: what to do, or "".
     line, column: count from 1; None where the place in the source is not known.
     """
 
@@ -44,7 +44,7 @@ class Finding:
         return f"{self.sentence} {self.remedy}".strip()
 
     def at(self, place: tuple[int, int] | None) -> Finding:
-        """Return the same finding at (line, column), or as it is where the place is not known."""
+        """Return the same finding at (line, column), or unchanged where the place is not known."""
         return self if place is None else replace(self, line=place[0], column=place[1])
 
     @classmethod
@@ -54,7 +54,7 @@ class Finding:
 
 
 def warn(code: str, sentence: str, remedy: str = "") -> Finding:
-    """Return a warning whose place is not known yet."""
+    """Return a warning without a place."""
     return Finding(Severity.WARNING, code, sentence, remedy)
 
 
@@ -68,17 +68,17 @@ def drop_repeated(findings: Iterator[Finding]) -> Iterator[Finding]:
 
 
 class TagPlaces:
-    """Finds the place in a source that an element of what was made from it comes from.
+    """Finds the place in the source for an element of the markup that was made from it.
 
     Elements are matched by their number among those of one tag, and only where the source has as many of them:
-    a part that was taken out or that a condition leaves out would shift the rest.
+    a part that was removed, or that a condition leaves out, would shift the rest.
     """
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._at = Locator(source)
         self._starts: dict[str, list[int]] = {}
-        # As long as it was, so that positions hold.
+        # Keeps the length, so that positions stay right.
         markup = LIQUID_PIECE.sub(lambda found: SLOT_OPEN * len(found[0]), source)
         for piece in read_pieces(markup):
             if piece.kind is Kind.START:
@@ -103,6 +103,6 @@ class TagPlaces:
         return found
 
     def find_text(self, text: str) -> tuple[int, int] | None:
-        """Return (line, column) of the first place where `text` stands in the source."""
+        """Return (line, column) of the first occurrence of `text` in the source."""
         position = self._source.find(text)
         return None if position < 0 else self._at.place(position)

@@ -1,7 +1,7 @@
-"""Hidden parts: what no reader sees, or Outlook alone, goes before a template is stored, and is named.
+"""Hidden parts: removes what no reader sees, or only Outlook, before a template is stored, with a warning.
 
-A preheader is text for the list of mails, and a signature stands at the end of one; conditional comments are
-markup to Outlook alone, which nothing here checks.
+A preheader is text for the list of mails, and has no use at the end of one; conditional comments are markup that
+only Outlook reads, and that is not checked here.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from signatures.rendering.tree import VOID_TAGS
 
 from .sentinels import SLOT_CLOSE, SLOT_OPEN
 
-# This serializer leaves > in attributes as it is.
+# This serializer does not escape > in attributes.
 _PIECES = re.compile(r"(<!--[^<>]*+-->|<[^<>\"]*+(?:\"[^\"]*+\"[^<>\"]*+)*+>)")
 _TAG = re.compile(r"<(?P<end>/?)(?P<name>[a-z0-9]+)")
 _STYLE = re.compile(r' style="([^"]*)"')
 _SLOT = re.compile(f"{SLOT_OPEN}[0-9]+{SLOT_CLOSE}")
-# <!--[if mso]> hides what follows from all but Outlook; with --> behind it, or without --, it does not.
+# <!--[if mso]> hides the rest from all but Outlook; followed by -->, or without --, it does not.
 _CONDITION = re.compile(
     r"<!(?P<dashes>--)?\s{0,9}\[if\b(?P<words>[^\]<>]{0,80})\]>(?P<shown>(?:<!)?-->)?", re.IGNORECASE
 )
@@ -47,7 +47,7 @@ def condition_findings(source: str) -> Iterator[Finding]:
 def drop_hidden(html: str) -> tuple[str, list[Finding]]:
     """Return `html` without the elements that its styles hide, and a warning for each.
 
-    html: what a serializer wrote, styles inline, Liquid put aside. Conditions stay, empty.
+    html: what a serializer wrote, styles inline, Liquid as placeholders. Conditions stay, empty.
     """
     kept: list[str] = []
     findings: list[Finding] = []

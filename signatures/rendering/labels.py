@@ -1,4 +1,4 @@
-"""Labels: which words and pictures of a template say only what a value is, and go with it."""
+"""Labels: words and pictures of a template that only name a value, and are removed with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import unescape
 
 from signatures.rendering.tree import Element
 
-# More than this is no label, and stays where its value is missing: a company's line, a sentence.
+# A longer text is no label, and stays where the value is missing: a company's line, a sentence.
 _LONGEST = 40
 _LONGEST_WITH_COLON = 30
 _LARGEST_PICTURE = 32
@@ -32,7 +32,7 @@ _KNOWN = frozenset(_KNOWN_WORDS.split())
 
 
 def is_label(text: str) -> bool:
-    """Return whether `text`, still escaped, says nothing without the value behind it."""
+    """Return whether `text`, still escaped, means nothing without the value after it."""
     text = unescape(text).strip()
     if not text or text.endswith(_OPENS):
         return False
@@ -54,13 +54,13 @@ def find_label(text: str) -> int | None:
 
 
 def is_separator(text: str) -> bool:
-    """Return whether `text`, still escaped, is a sign without a word, such as | between two cells."""
+    """Return whether `text`, still escaped, is a symbol without a word, such as | between two cells."""
     text = unescape(text).strip()
     return bool(text) and not has_words(text)
 
 
 def has_words(text: str) -> bool:
-    """Return whether `text`, still escaped, holds a letter or digit."""
+    """Return whether `text`, still escaped, contains a letter or digit."""
     return _HAS_WORD.search(unescape(text)) is not None
 
 
@@ -70,7 +70,7 @@ def is_long(text: str) -> bool:
 
 
 def is_label_picture(picture: Element) -> bool:
-    """Return whether a picture is small enough to stand for a word such as "Phone"."""
+    """Return whether a picture is small enough to replace a word such as "Phone"."""
     sizes = [picture.attributes.get(name, "") for name in ("width", "height")]
     known = [int(size) for size in sizes if size.isascii() and size.isdigit()]
     return picture.tag == "img" and bool(known) and max(known) <= _LARGEST_PICTURE

@@ -1,4 +1,4 @@
-"""Template lint: what an author is told of a template that may be saved: lost parts, contrast, size."""
+"""Template lint: warns the author of removed parts, low contrast and small text in a template that may be saved."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from signatures.rendering.styles import hides, refused_declarations, refused_fon
 from signatures.rendering.tree import Element, read_tree
 
 WARN_BYTES = 60_000
-# WCAG's figure for text on the ground the author sees; its figure for large text on the dark
-# ground, because no single colour reaches 4.5 on both.
+# WCAG's minimum for text on the background the author sees; its minimum for large text on a dark
+# background, because no single colour reaches 4.5 on both.
 MIN_CONTRAST = 4.5
 MIN_CONTRAST_DARK = 3.0
 LIGHT_GROUND = "#ffffff"
@@ -34,7 +34,7 @@ _WHITES = frozenset({"#fff", "#ffffff", "white"})
 def removal_findings(source: str, css: str, places: TagPlaces) -> Iterator[Finding]:
     """Yield a warning for each tag, attribute, address and style that will be removed from `source`.
 
-    source: with its Liquid put aside. places: of the source as it was written.
+    source: with Liquid as placeholders. places: in the source as it was written.
     """
     tags = [piece for piece in read_pieces(source) if piece.kind is Kind.START]
     totals = Counter(tag.name for tag in tags)
@@ -63,7 +63,7 @@ def _refused_styles(style: str) -> Iterator[Finding]:
 
 
 def _refused_address(address: str) -> str:
-    """Return why an address was removed: what it starts with, or what stands behind that."""
+    """Return why an address was removed: its scheme, or what follows it."""
     scheme = address.strip().partition(":")[0].lower()
     if scheme == "tel":
         reason = "what follows tel: is no phone number"
@@ -75,7 +75,7 @@ def _refused_address(address: str) -> str:
 
 
 def result_findings(html: str, byte_count: int, places: TagPlaces) -> Iterator[Finding]:
-    """Yield what to mend in a signature rendered with sample values."""
+    """Yield what to correct in a signature rendered with sample values."""
     if byte_count > WARN_BYTES:
         yield warn("size", f"With sample values the signature is {byte_count:,} bytes; 65,535 is the limit.")
     root = read_tree(html)
@@ -95,7 +95,7 @@ def _removed_parts(piece: Piece) -> Iterator[Finding]:
     known = ALLOWED_ATTRIBUTES["*"] | ALLOWED_ATTRIBUTES.get(tag, frozenset()) | {"class", "id", "hidden"}
     for name, value in piece.get_attributes():
         if name == "style":
-            # What hides is said of the whole element.
+            # Hidden elements have a warning of their own.
             yield from () if hides(value) else _refused_styles(value)
         elif name not in known:
             sentence = f"The attribute {name[:40]} of <{tag}> is not allowed and was removed."
@@ -119,7 +119,7 @@ def _picture_findings(picture: Element) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """How the words at one place are written: their colour, what is behind them, their size, and from which line."""
+    """How the text at one place looks: its colour, background and size, and the line that says so."""
 
     ink: str | None = None
     ground: str | None = None
@@ -128,13 +128,13 @@ class _Text:
 
 
 class _Reader:
-    """Reads a signature's words as they are written there, and finds those that are hard or impossible to read."""
+    """Finds the text of a signature that is hard or impossible to read."""
 
     def __init__(self, places: dict[Element, tuple[int, int]]) -> None:
         self.places = places
 
     def read(self, node: Element, around: _Text) -> Iterator[Finding]:
-        """Yield a warning for each text in `node` that cannot be read on light or dark ground."""
+        """Yield a warning for each text in `node` that cannot be read on a light or dark background."""
         styles = style_values(unescape(node.attributes.get("style", "")))
         ground = styles.get("background-color") or styles.get("background") or node.attributes.get("bgcolor")
         here = _Text(

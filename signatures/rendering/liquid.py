@@ -1,4 +1,4 @@
-"""Template language: Liquid cut down to conditions, fields and ten filters.
+"""Template language: Liquid reduced to conditions, fields and ten filters.
 
 Loops, assignments and includes are left out on purpose: a signature has one sender, so they
 could only cost time or hide where a value comes from.
@@ -46,8 +46,8 @@ def escape_value(value: str) -> str:
 class MarkedOutputNode(OutputNode):
     """Writes a value escaped, between marks, or the mark of a missing value.
 
-    Escaping happens here rather than by Liquid's own autoescape, which trusts literals and
-    whatever a filter declares safe. Here nothing is.
+    Escaping happens here and not by Liquid's autoescape, which trusts literals and
+    what a filter declares safe. Nothing is trusted here.
     """
 
     __slots__ = ()
@@ -67,13 +67,13 @@ class MarkedOutput(Output):
 
 
 def _as_missing(expression: Expression) -> Expression:
-    """Return what asks for a missing value where `expression` is "", blank or empty: no value is any of these."""
+    """Return a test for a missing value where `expression` is "", blank or empty, which no value is."""
     is_empty_text = isinstance(expression, StringLiteral) and not expression.value.strip()
     return Nil(expression.token) if is_empty_text or isinstance(expression, (Blank, Empty)) else expression
 
 
 class SignatureCase(CaseTag):
-    """`case` whose `when ""` holds for a missing value."""
+    """A `case` whose `when ""` matches a missing value."""
 
     def _parse_when_expression(self, stream: TokenStream) -> list[Expression]:
         return [_as_missing(expression) for expression in super()._parse_when_expression(stream)]
@@ -97,7 +97,7 @@ class SignatureLiquid(Environment):
             self.add_filter(name, function)
 
     def _parse(self, source: str) -> list[Node]:
-        """Return the nodes of `source`; in comparisons "", blank and empty ask for a missing value.
+        """Return the nodes of `source`; in comparisons "", blank and empty match a missing value.
 
         Liquid's own rule, by which a missing value is not "", would show what stands in
         {% if sender.mobile != "" %} to everybody without one.

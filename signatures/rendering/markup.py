@@ -1,6 +1,6 @@
-"""Markup: the pieces of HTML source, cut where an HTML parser cuts them.
+"""Markup: splits HTML source into tags, comments and text as an HTML parser does.
 
-Tags end where the HTML standard says, quotes or not, so that what is put aside or counted here is what the
+Tags end where the HTML standard says, quotes or not, so that what is replaced or counted here is what the
 sanitizer reads later. Every pattern is linear: possessive, and each character belongs to one piece only.
 
 Source: https://html.spec.whatwg.org/multipage/parsing.html#tokenization, read 2026-07-01.
@@ -23,12 +23,12 @@ ATTRIBUTE = re.compile(
 )
 _ATTRIBUTE_UNNAMED = re.sub(r"\?P<\w+>", "?:", ATTRIBUTE.pattern)
 _TAG = re.compile(rf"</?(?P<name>[a-zA-Z][^\t\n\f\r />]*+)(?:[\t\n\f\r /]++|{_ATTRIBUTE_UNNAMED})*+>")
-# A comment; what a parser takes for one (<!doctype>, <![if]>, <?xml>, </ >); the start of a tag.
+# A comment; what a parser reads as one (<!doctype>, <![if]>, <?xml>, </ >); the start of a tag.
 _PIECE = re.compile(
     r"(?P<comment><!--(?:-?>|.*?(?:--!?>|\Z)))|(?P<odd><(?:[!?]|/(?![a-zA-Z]))[^>]*+>?)|</?(?=[a-zA-Z])",
     re.DOTALL,
 )
-# What stands in them is no markup until their own end tag.
+# Their content is not markup, up to their own end tag.
 _RAW_TEXT = {
     name: re.compile(rf"</{name}(?=[\t\n\f\r />])", re.IGNORECASE)
     for name in (
@@ -46,7 +46,7 @@ _RAW_TEXT = {
 
 
 class Kind(StrEnum):
-    """What a piece of markup is. COMMENT: also what a parser takes for one."""
+    """The kind of a piece of markup. COMMENT: also what a parser reads as one."""
 
     COMMENT = "comment"
     START = "start"
@@ -58,7 +58,7 @@ class Piece:
     """A tag or comment of a source.
 
     end: where it ends; for <style> and its like, where their end tag does. name: of the tag, in lower case.
-    inside: what stands between <style>, or its like, and its end tag; None for every other piece.
+    inside: the text between <style>, or its like, and its end tag; None for every other piece.
     """
 
     kind: Kind
@@ -74,7 +74,7 @@ class Piece:
 
     @property
     def attributes_start(self) -> int:
-        """Where in the tag's text its attributes begin."""
+        """The position in the tag's text where its attributes begin."""
         return len(self.name) + (2 if self.kind is Kind.END else 1)
 
     def get_attributes(self) -> list[tuple[str, str]]:
@@ -87,7 +87,7 @@ class Piece:
 
 
 class Unclosed(ValueError):
-    """A tag or <style> at `position` has no end, so a parser would drop everything behind it."""
+    """A tag or <style> at `position` has no end, so a parser would drop everything after it."""
 
     def __init__(self, position: int, name: str) -> None:
         super().__init__(name)

@@ -1,10 +1,10 @@
-"""Missing values: remove their line instead of leaving a gap.
+"""Missing values: removes their lines, so that no gap is left.
 
-A line is the smallest of: a paragraph, div, list item or heading; a table cell; what stands between
-two <br>. Of a line with missing fields, `separators` removes the parts concerned; the line goes when
-nothing stays of it. A cell that went takes the label in the cell before it along. A picture without an
-address goes; a link without one goes too, unless it holds a present field, which then stays without the
-link. Whatever has become empty by this (cell of a one-row table, row, table, element) goes as well; what
+A line is the smallest of: a paragraph, div, list item or heading; a table cell; the content between
+two <br>. Of a line with missing fields, `separators` removes the parts concerned; the line is removed when
+nothing is left of it. With a removed cell goes the label in the cell before it. A picture without an
+address is removed; so is a link without one, unless it contains a present field, which then stays without the
+link. What has become empty by this (cell of a one-row table, row, table, element) is removed as well; what
 was empty in the template, such as a spacer, stays.
 """
 
@@ -36,10 +36,10 @@ _CELL_TAGS = frozenset({"td", "th"})
 
 
 def settle_lines(marked: str) -> str:
-    """Return what Liquid wrote without its marks and without the lines that have nothing to say.
+    """Return Liquid's output without marks and without the lines of missing values.
 
-    The result depends on the values only where they are put in: which lines go depends on
-    which values are missing, and is worked out once for each such pattern.
+    Which lines are removed depends only on which values are missing, and is computed once for each such
+    combination.
     """
     values = VALUE.findall(marked)
     numbers = iter(range(len(values)))
@@ -48,7 +48,7 @@ def settle_lines(marked: str) -> str:
         lambda found: (
             values[int(found[1])]
             if found[2] == ATTRIBUTE_CLOSE
-            # A serializer escapes quotes in attributes only; the result must read as if it wrote it.
+            # A serializer escapes quotes in attributes only; the result must be the same.
             else values[int(found[1])].replace("&quot;", '"')
         ),
         _settle_pattern(pattern),
@@ -69,7 +69,7 @@ def _settle_pattern(pattern: str) -> str:
 
 
 def _settle_container(container: Element) -> None:
-    """Settle every line in `container`, in place; a line that goes is emptied and marked touched."""
+    """Remove missing values from every line in `container`, in place; a removed line is emptied and marked touched."""
     for line in _lines(container):
         if not sum((tally(node) for node in line), NO_FIELDS).missing:
             continue
@@ -86,7 +86,7 @@ def _settle_block(block: Element) -> None:
     if block.tag == "tr":
         _settle_row(block)
     elif block.tag == "a" and tally(block) == Tally(missing=1) and ABSENT in block.attributes.get("href", ""):
-        # A link around whole blocks of fixed words, leading nowhere.
+        # A link without an address around blocks of fixed words.
         block.children.clear()
         block.touched = True
     else:
@@ -94,7 +94,7 @@ def _settle_block(block: Element) -> None:
 
 
 def _settle_row(row: Element) -> None:
-    """Settle each cell of a row; one that went takes its label along, or the separator, in a cell beside it."""
+    """Do so in each cell of a row; with a removed cell goes its label or separator in an adjacent cell."""
     cells = [child for child in row.children if isinstance(child, Element)]
     had_text = [_has_missing_text(cell) for cell in cells]
     lost = []
@@ -120,9 +120,9 @@ def _settle_row(row: Element) -> None:
 
 
 def _goes_along(cells: list[Element], beside: int, after: int | None, *, had_text: bool) -> bool:
-    """Whether the cell `beside` a lost one only named it, or separated it; `after` is the next with content.
+    """Return whether the cell `beside` a removed one was only its label or separator; `after`: the next with content.
 
-    had_text: the lost one held a missing text, and not only a picture or a link around fixed words.
+    had_text: the removed one had a missing text, and not only a picture or a link around fixed words.
     """
     cell = cells[beside]
     if tally(cell) != NO_FIELDS or any(_is_link(node) for node in cell.walk()):
@@ -131,7 +131,7 @@ def _goes_along(cells: list[Element], beside: int, after: int | None, *, had_tex
     text = "".join(node.content for node in cell.walk() if isinstance(node, Text))
     if beside == after or (not pictures and is_separator(text)):
         return not pictures and is_separator(text)
-    # Of "Phone", "…", "0142" the label is of both numbers, before several pictures it is of all.
+    # In "Phone", "…", "0142" the label is for both numbers; before several pictures it is for all of them.
     if after is not None and (not had_text or _starts_with_value(cells[after])):
         return False
     if pictures:
@@ -168,7 +168,7 @@ def _lines(container: Element) -> list[list[Node]]:
 
 
 def _remove_line(container: Element, line: list[Node]) -> None:
-    """Take `line` out, with the break that ended it, or for a last line those before it."""
+    """Remove `line`, with the break that ended it, or for a last line those before it."""
     children = container.children
     start = children.index(line[0])
     del children[start : start + len(line)]
@@ -190,7 +190,7 @@ def _is_blank(node: Node) -> bool:
 
 
 def _settle_attributes(element: Element) -> None:
-    """Take missing values out of attributes; a link without address is unwrapped."""
+    """Remove missing values from attributes; a link without address is unwrapped."""
     for node in element.walk():
         if not isinstance(node, Element):
             continue
@@ -206,7 +206,7 @@ def _settle_attributes(element: Element) -> None:
 
 
 def _settled_attribute(name: str, value: str) -> str | None:
-    """Return the attribute without its missing values, or None when it says nothing without them."""
+    """Return the attribute without its missing values, or None when it is useless without them."""
     if name == "style":
         kept = [declaration for declaration in value.split("; ") if ABSENT not in declaration]
         return "; ".join(kept) or None
@@ -217,7 +217,7 @@ def _settled_attribute(name: str, value: str) -> str | None:
 
 
 def _drop_emptied(element: Element, rows: int = 1) -> None:
-    """Take out what lost its content: elements, rows, tables, and cells where no other row needs them.
+    """Remove what lost its content: elements, rows, tables, and cells where no other row needs them.
 
     rows: how many rows of the table around `element` have content.
     """

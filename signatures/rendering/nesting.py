@@ -1,6 +1,6 @@
-"""Nesting: conditions and elements must close what they open, in each branch.
+"""Nesting: checks that each branch of a condition closes the elements it opens.
 
-Otherwise markup that is whole with one branch would be broken with the other, and the check
+Otherwise the markup would be complete with one branch and broken with the other, and the check
 of the finished signature would refuse it for some senders only.
 """
 
@@ -21,9 +21,9 @@ _CLOSERS = frozenset({"endif", "endunless", "endcase"})
 
 
 def require_whole_branches(html: str, markup: SlottedMarkup, at: Locator) -> None:
-    """Raise TemplateError unless every branch of every condition holds whole elements.
+    """Raise TemplateError unless every branch of every condition contains whole elements.
 
-    html: sanitized, with stand-ins.
+    html: sanitized, with placeholders.
     """
     open_elements: list[int] = []
     open_conditions: list[tuple[int, ...]] = []
@@ -35,7 +35,7 @@ def require_whole_branches(html: str, markup: SlottedMarkup, at: Locator) -> Non
             if found["close"]:
                 open_elements.pop()
             else:
-                # Told apart by where they opened: <b> closed and <b> opened again is not the same.
+                # Identified by where they opened: <b> closed and opened again is another element.
                 open_elements.append(number)
             continue
         seen += 1

@@ -1,4 +1,4 @@
-"""Phone numbers: the link that dials one from any country, whatever is written around it."""
+"""Phone numbers: finds them in text, and makes tel: links that work from any country."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _KNOWN_EXTENSION = re.compile(
 )
 _VANITY = re.compile(r"[+0-9 .()-]*[0-9][ .-]?[A-Z][A-Z0-9 .-]*")
 _INTERNATIONAL_PREFIX = re.compile(r"00(?=[1-9])")
-# Written behind a slash: another number, or the end of one that differs.
+# After a slash: another number, or a different end of the same one.
 _SECOND_AFTER_SLASH = re.compile(r"(?P<first>[^/]*[0-9]\)?)\s*/")
 _NORTH_AMERICA = 1
-# The commonest form, which needs no table of countries: reading a number costs as much as a signature otherwise.
+# The commonest form, without a table of countries: parsing a number otherwise costs as much as a signature.
 _PLAIN = re.compile(r"\+1[ .-]?(?:\(([2-9][0-9]{2})\)|([2-9][0-9]{2}))[ .-]?([0-9]{3})[ .-]?([0-9]{4})")
 
 
@@ -52,7 +52,7 @@ def without_scheme(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def get_link(text: str, region: str = "") -> str:
-    """Return the tel: link of the (first) phone number in `text`, or "" where none can be read for certain.
+    """Return the tel: link of the (first) phone number in `text`, or "" where none can be parsed with certainty.
 
     region: ISO 3166 code of the country whose numbers are written without a country code; "" for unknown.
     The link holds the whole number with its country code, so it is the same number from everywhere (RFC 3966).
@@ -71,7 +71,7 @@ def get_link(text: str, region: str = "") -> str:
 
 @lru_cache(maxsize=1024)
 def get_region(text: str) -> str:
-    """Return the ISO 3166 code of the country that a number written with its country code is of, or ""."""
+    """Return the ISO 3166 code of the country of a number with a country code, or ""."""
     text = _VARIATION_SELECTORS.sub("", without_scheme(text)).strip()
     number = _read_number(text, "") if len(text) <= _MAX_LENGTH else None
     if number is None:
@@ -90,7 +90,7 @@ def _read_number(text: str, region: str) -> PhoneNumber | None:
 
 
 def _read_whole(text: str, region: str) -> PhoneNumber | None:
-    """Return the one number that `text` is and nothing else, or None."""
+    """Return the number where `text` is one number and nothing else, or None."""
     slash = _SECOND_AFTER_SLASH.match(text)
     first = _parse(slash["first"], region) if slash else None
     if first is not None:
@@ -101,7 +101,7 @@ def _read_whole(text: str, region: str) -> PhoneNumber | None:
 
 
 def _is_vanity(text: str, region: str) -> bool:
-    """Whether letters in `text` stand for digits of the telephone's keys."""
+    """Return whether letters in `text` mean digits of the telephone's keys."""
     is_of_known_country = text.startswith("+") or country_code_for_region(region) == _NORTH_AMERICA
     return is_of_known_country and _VANITY.fullmatch(text) is not None
 
@@ -119,7 +119,7 @@ def _parse(text: str, region: str) -> PhoneNumber | None:
 
 
 def _is_certain(number: PhoneNumber, *, is_international: bool) -> bool:
-    """Whether this can be dialled; a number whose country was guessed must be one that country gives out."""
+    """Return whether this can be dialled; where the country was guessed, the number must be valid there."""
     if is_international:
         return bool(is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE)
     return bool(is_valid_number(number))

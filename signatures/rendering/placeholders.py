@@ -1,7 +1,7 @@
-"""Placeholders: stand-ins for Liquid in markup that survive the sanitizer.
+"""Placeholders: replace Liquid in markup, and survive the sanitizer.
 
-A tag becomes a comment (comments may stand anywhere, between table rows too), an output in
-text becomes two private characters around a number, in an address a word, in a colour a colour.
+A tag becomes a comment (allowed anywhere, also between table rows); an output becomes two private characters around
+a number in text, a word in an address, and a colour in a colour.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PATH_STARTED = re.compile(r"https://[^/?#\s\ue010]+[/?#]|mailto:", re.IGNORECAS
 
 
 class Place(StrEnum):
-    """Where in the markup a piece of Liquid stands."""
+    """The place of a piece of Liquid in the markup."""
 
     BETWEEN = "between"
     TEXT = "text"
@@ -40,7 +40,7 @@ class Place(StrEnum):
 
 @dataclass
 class Slot:
-    """One piece of Liquid: its text, where it stood, and the outputs' fields and filters."""
+    """One piece of Liquid: its text, its place, and the outputs' fields and filters."""
 
     source: str
     position: int
@@ -59,7 +59,7 @@ class Slot:
         return self.is_output and any(FIELD_BY_NAME[name].trust is Trust.PLACE for name in self.fields)
 
     def restored(self) -> str:
-        """Return the Liquid to store: as written, with the filter its place demands."""
+        """Return the Liquid to store: as written, with the filter that its place needs."""
         if self.place is Place.URL_PART and not {"url_encode", "tel"} & set(self.filters):
             return self.source.rstrip("-}").rstrip() + " | url_encode }}"
         return self.source
@@ -67,7 +67,7 @@ class Slot:
 
 @dataclass
 class SlottedMarkup:
-    """Markup whose Liquid was put aside, and the CSS of its <style> blocks."""
+    """Markup with placeholders, and the CSS of its <style> blocks."""
 
     html: str
     css: str
@@ -77,10 +77,10 @@ class SlottedMarkup:
 
 
 def put_aside(source: str, slots: list[Slot], at: Locator) -> SlottedMarkup:
-    """Return `source` with each slot replaced by a stand-in, comments and <style> blocks taken out.
+    """Return `source` with each slot replaced by a placeholder, comments and <style> blocks removed.
 
     slots: in source order, one for every piece of Liquid in `source`.
-    Raises: TemplateError where Liquid stands in a place it cannot.
+    Raises: TemplateError where Liquid is not allowed in its place.
     """
     numbers = iter(range(len(slots)))
     numbered = LIQUID_PIECE.sub(lambda _: f"{SLOT_OPEN}{next(numbers)}{SLOT_CLOSE}", source)
@@ -89,11 +89,11 @@ def put_aside(source: str, slots: list[Slot], at: Locator) -> SlottedMarkup:
     styles: list[str] = []
     position = 0
     for piece in read_pieces(numbered):
-        # No tag may come about where a comment was.
+        # Removing a comment must not form a tag.
         texts.append(numbered[position : piece.start].replace("<", "&lt;"))
         texts.append(_place_piece(piece, markup, styles, at))
         position = piece.end
-        # Without it a parser opens the table body itself, after a condition that stands before the row.
+        # Otherwise a parser opens the table body itself, after a condition before the row.
         if (piece.kind, piece.name) == (Kind.START, "table") and _BEFORE_ROW.match(numbered, position):
             texts.append("<tbody>")
     texts.append(numbered[position:].replace("<", "&lt;"))
@@ -103,7 +103,7 @@ def put_aside(source: str, slots: list[Slot], at: Locator) -> SlottedMarkup:
 
 
 def _place_piece(piece: Piece, markup: SlottedMarkup, styles: list[str], at: Locator) -> str:
-    """Return the tag with its Liquid put aside. Nothing stays of comments and <style>, whose CSS is kept."""
+    """Return the tag with placeholders; "" for comments and for <style>, whose CSS is kept."""
     inside = [markup.slots[int(number)] for number in _SLOT.findall(piece.text + (piece.inside or ""))]
     if piece.kind is not Kind.COMMENT and piece.inside is None:
         return _place_in_tag(piece, markup, at) if inside else piece.text
@@ -234,17 +234,17 @@ def _require_colour(slot: Slot, at: Locator) -> None:
 
 
 def colour_stand_in(word: str, number: int) -> str:
-    """Return an eight-digit colour that stands for slot `number`."""
+    """Return an eight-digit colour as placeholder of slot `number`."""
     return f"#{word_digits(word)}{number:04x}"
 
 
 def word_digits(word: str) -> str:
-    """Return the four hex digits that mark colour stand-ins of this template."""
+    """Return the four hex digits that mark colour placeholders of this template."""
     return f"{0xC500 + int(word[4:]) % 0xFF:04x}"
 
 
 def _unused_word(source: str) -> str:
-    """Return a word that occurs nowhere in `source`, nor does its colour form."""
+    """Return a word that occurs nowhere in `source`, also not as a colour."""
     lowered = source.lower()
     for attempt in range(1_000):
         word = f"slot{attempt}"
@@ -262,9 +262,9 @@ def _unused_thousand(source: str) -> int:
 
 
 def put_back(html: str, markup: SlottedMarkup, at: Locator) -> str:
-    """Return sanitized `html` with every stand-in replaced by its Liquid again.
+    """Return sanitized `html` with every placeholder replaced by its Liquid again.
 
-    Raises: TemplateError when a stand-in reached a place it was not made for.
+    Raises: TemplateError when a placeholder got to a place where it is not allowed.
     """
     stand_ins = re.compile(
         f"{SLOT_OPEN}(?P<mark>\\d+){SLOT_CLOSE}|(?:https://)?{markup.word}(?P<word>\\d+)z(?:\\.example)?"

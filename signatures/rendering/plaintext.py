@@ -41,7 +41,7 @@ def plain_text(html: str) -> str:
     """Return `html` as lines of text: one per row, paragraph or break; links as "label <address>".
 
     html: a sanitized signature. Cells of a row are separated by two spaces, pictures give
-    their alternative text when nothing else stands in their cell.
+    their alternative text when nothing else is in their cell.
     """
     lines: list[list[str]] = [[]]
     links: list[tuple[str, int, int]] = []
@@ -70,7 +70,7 @@ def plain_text(html: str) -> str:
 
 
 def _close_link(lines: list[list[str]], href: str, line: int, start: int) -> None:
-    """Add the address behind a label, unless the label already says it."""
+    """Add the address after a label, unless the label is that address."""
     label = "".join(lines[line][start:]).strip() if line == len(lines) - 1 else ""
     target = href.removeprefix("mailto:").removeprefix("tel:")
     same = target.removeprefix("https://").removeprefix("www.").rstrip("/")

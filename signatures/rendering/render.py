@@ -1,4 +1,4 @@
-"""Renderer: makes the signature that is sent from a checked template and a sender's values, or refuses."""
+"""Renderer: makes a signature from a checked template and a sender's values, or refuses."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ class RenderedSignature:
 
     @cached_property
     def text(self) -> str:
-        """The same as plain text; worked out when asked for, since a delivery never asks."""
+        """The same as plain text; computed when read, since a delivery never reads it."""
         return plain_text(self.html)
 
 
 def render_signature(template: CompiledTemplate, values: Mapping[str, str | None]) -> RenderedSignature:
     """Return the signature of one sender.
 
-    values: flat dotted field names to raw text; what does not fit its field counts as missing.
-    Raises: RenderRefused, when there is nothing that may be sent; nothing else, so that what is wrong with
-    one sender's signature never ends the work on others.
+    values: flat dotted field names to raw text; an invalid value counts as missing.
+    Raises: RenderRefused, when there is nothing that may be sent; nothing else, so that an error in
+    one sender's signature never stops the work on others.
     """
     try:
         return render_context(template, build_context(values))
@@ -69,7 +69,7 @@ def render_signature(template: CompiledTemplate, values: Mapping[str, str | None
 
 
 def render_context(template: CompiledTemplate, context: Context) -> RenderedSignature:
-    """Return the signature for values already checked; `render_signature` without the checking."""
+    """Return the signature for checked values; `render_signature` without the checks."""
     html = settle_lines(_merge(template, context)).strip()
     encoded = html.encode()
     own = [address for name in PLACE_FIELDS if (address := context.value(name))]
@@ -93,9 +93,9 @@ def _merge(template: CompiledTemplate, context: Context) -> str:
 
 
 def _refuse_unfit(html: str, byte_count: int) -> None:
-    """Raise RenderRefused unless `html` says something, is small enough, finished and allowed.
+    """Raise RenderRefused unless `html` has content, is small enough, complete and allowed.
 
-    html: with stand-ins for the addresses of the sender's own banner, which `context` has checked.
+    html: with placeholders for the addresses of the sender's own banner, which `context` has checked.
     """
     if "<img" not in html and not _TAGS_AND_BLANKS.sub("", html):
         raise RenderRefused("empty", "The signature is empty for this sender. Fill in the fields it uses.")

@@ -1,7 +1,7 @@
 """Sanitizer: which markup a signature may hold; everything that is not named here is removed.
 
-`sanitize_signature` is the last word before markup leaves this package. What it returns it would return
-unchanged: it is asked again until that holds.
+`sanitize_signature` is the last step before markup leaves this package. It is repeated until its result does not
+change any more.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ ALLOWED_TAGS = frozenset(
     }
 )
 
-# Removed with everything in them: what stands inside is program or foreign markup, never words.
+# Removed with their content, which is code or foreign markup, never text.
 _REMOVED_WITH_CONTENT = frozenset(
     {
         "script",
@@ -122,22 +122,22 @@ _VALUE_PATTERNS: dict[str, re.Pattern[str]] = {
     "colspan": re.compile(r"\d{1,2}"),
     "rowspan": re.compile(r"\d{1,2}"),
     "nowrap": re.compile(r"|nowrap", re.I),
-    # A layout table is announced as one only when it says so; no other role is needed.
+    # Screen readers know a layout table by this role; no other role is needed.
     "role": re.compile(r"presentation|none", re.I),
 }
-# Invisible, and parsers drop it at the start: what follows a removed element would lose it next time.
+# Invisible, and parsers drop it at the start: text after a removed element would lose it the next time.
 _BYTE_ORDER_MARK = "\ufeff"
-# Nearly all markup is the same after the second; what is not by the last is no signature of anybody's.
+# Nearly all markup is stable after the second pass; what still changes in the last one becomes empty.
 _PASSES = 5
 _TEL = re.compile(r"tel:\+?[0-9().*#-]+(?:;ext=[0-9]+)?", re.I)
-# A browser drops these silently inside an address, so what it follows is not what was checked.
+# Browsers drop these silently inside an address, so they would follow another one than was checked.
 _HIDDEN_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 def sanitize_signature(html: str) -> str:
     """Return `html` with only allowed tags, attributes, addresses and CSS left; comments removed.
 
-    Characters that carry meaning in here alone are dropped, however they are written.
+    Our private characters are dropped, however they are written.
     """
     for _ in range(_PASSES):
         cleaned = PRIVATE.sub("", _clean(_FINAL, PRIVATE.sub("", html)))
@@ -148,20 +148,20 @@ def sanitize_signature(html: str) -> str:
 
 
 def sanitize_template(html: str) -> str:
-    """Return the same for a template in the making, in the form that every mail client reads.
+    """Return the same for a template that is being saved, in the form that every mail client reads.
 
-    What the next steps need stays: stand-ins, comments, class names, `!important`, and what hides an element.
+    What the next steps need stays: placeholders, comments, class names, `!important`, and what hides an element.
     """
     return _clean(_DRAFT, html)
 
 
 def sanitize_inlined(html: str) -> str:
-    """Return the same for a template whose styles are inline: of what the next steps need, comments stay."""
+    """Return the same for a template whose styles are inline: only comments stay for the next steps."""
     return _clean(_INLINED, html)
 
 
 def _clean(cleaner: nh3.Cleaner, html: str) -> str:
-    """Return what `cleaner` makes of `html`, without what a parser would take away or change the next time."""
+    """Return the result of `cleaner`, without what a parser would remove or change the next time."""
     return cleaner.clean(html).replace(_BYTE_ORDER_MARK, "").replace("\r", "\n")
 
 
@@ -186,12 +186,12 @@ def _convert_attribute(tag: str, name: str, value: str) -> str | None:
 
 
 def _draft_attribute(tag: str, name: str, value: str) -> str | None:
-    """Return the same with the styles that only decide what becomes of others."""
+    """Return the same with styles that affect others: `!important`, and what hides an element."""
     return draft_style(value) or None if name == "style" else _convert_attribute(tag, name, value)
 
 
 def _without_errors(keep: Callable[[str, str, str], str | None]) -> Callable[[str, str, str], str | None]:
-    """Return `keep` with None wherever it raises: what cannot be read cannot be judged, so it goes.
+    """Return `keep` with None wherever it raises, so that what cannot be parsed is removed.
 
     nh3 before 0.3.8 would keep the attribute as it came.
     """
@@ -206,7 +206,7 @@ def _without_errors(keep: Callable[[str, str, str], str | None]) -> Callable[[st
 
 
 def is_allowed_attribute(name: str, value: str) -> bool:
-    """Return whether `value` may stand in the attribute `name`, wherever that is allowed."""
+    """Return whether the attribute `name` may have this value."""
     if name == "href":
         return is_allowed_url(value, _LINK_SCHEMES)
     if name == "src":
@@ -217,7 +217,7 @@ def is_allowed_attribute(name: str, value: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_allowed_url(url: str, schemes: frozenset[str]) -> bool:
-    """Return whether `url` is absolute, has one of `schemes`, and reads the same to every parser."""
+    """Return whether `url` is absolute, has one of `schemes`, and is read in one way by every parser."""
     if _HIDDEN_IN_URL.search(url):
         return False
     try:
@@ -237,7 +237,7 @@ def is_allowed_url(url: str, schemes: frozenset[str]) -> bool:
 def _cleaner(
     keep: Callable[[str, str, str], str | None], *more_attributes: str, strip_comments: bool
 ) -> nh3.Cleaner:
-    """Return a cleaner. keep: what becomes of an attribute's value."""
+    """Return a cleaner. keep: returns the value to keep for an attribute."""
     attributes: dict[str, set[str]] = {tag: set(names) for tag, names in ALLOWED_ATTRIBUTES.items()}
     attributes["*"] |= set(more_attributes)
     return nh3.Cleaner(
@@ -245,9 +245,9 @@ def _cleaner(
         clean_content_tags=set(_REMOVED_WITH_CONTENT),
         attributes=attributes,
         attribute_filter=_without_errors(keep),
-        # Conditional comments are markup to Outlook and would pass unread.
+        # Conditional comments are markup for Outlook and would not be checked.
         strip_comments=strip_comments,
-        # rel means nothing in mail.
+        # rel has no effect in mail.
         link_rel=None,
         url_schemes=set(_LINK_SCHEMES),
         # A relative address has no base in a mail.

@@ -1,8 +1,8 @@
-"""Separators: which parts of a line remain when fields are missing, and what joins them.
+"""Separators: removes the parts of a line whose fields are missing, with one separator each.
 
 A separator is · • | or a comma, a dash or slash with spaces around it, or a gap wider than one space, in the
-template's own text (never inside a value). The line is cut there. A part with missing fields and nothing else
-to say goes, its label and one separator with it. A part that is a link, a picture or words of its own stays.
+template's own text (never inside a value). The line is split there. A part with missing fields and no other
+content is removed, with its label and one separator. A part with a link, a picture or words of its own stays.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _STARTS_WITH_SPACE = re.compile(rf"^{_SPACE}++")
 class Atom:
     """The smallest piece of a line.
 
-    owner: the text or element it came from. is_fixed: it stands in a link of the template's own.
+    owner: the text or element it came from. is_fixed: it is inside a link of the template's own.
     """
 
     owner: Node
@@ -48,7 +48,7 @@ class Atom:
 
     @property
     def is_text(self) -> bool:
-        """Whether it is text of the template's own that may be a label."""
+        """Return whether it is text of the template's own that may be a label."""
         return isinstance(self.owner, Text) and self.tally == NO_FIELDS and not self.is_fixed
 
     @property
@@ -62,7 +62,7 @@ class Atom:
 
 @dataclass(eq=False)
 class Part:
-    """What stands between two separators, and the separator before it."""
+    """The content between two separators, and the separator before it."""
 
     separator: Atom | None
     atoms: list[Atom]
@@ -83,9 +83,9 @@ class Part:
 
 
 def settle_parts(nodes: list[Node]) -> bool:
-    """Take the missing parts out of one line, in place; return whether anything of it stays.
+    """Remove the missing parts of one line, in place; return whether anything of it stays.
 
-    nodes: neighbours on one line, at least one field in them missing.
+    nodes: the nodes of one line, with at least one missing field.
     """
     atoms = [atom for node in nodes for atom in _atoms(node)]
     parts = _parts(atoms)
@@ -112,14 +112,14 @@ def settle_parts(nodes: list[Node]) -> bool:
 
 
 def _find_lost(parts: list[Part]) -> None:
-    """Mark the parts that go: those with nothing but missing fields and labels, and labels of their own before them."""
+    """Mark the parts to remove: those of missing fields and labels only, and labels that are parts before them."""
     for part in parts:
         part.is_lost = part.fields.missing > 0 and part.fields.present == 0 and not _has_own_words(part)
     if len(parts) == 1:
         return
     for part, after, next_one in zip(parts[:-1], parts[1:], [*parts[2:], None], strict=True):
         is_alone = part.fields == NO_FIELDS and all(atom.is_text for atom in part.atoms)
-        # Of "Phone | … | 0142" the label is of both numbers, before several pictures it is of all.
+        # In "Phone | … | 0142" the label is for both numbers; before several pictures it is for all of them.
         is_shared = (
             next_one is not None
             and not next_one.is_lost
@@ -130,7 +130,7 @@ def _find_lost(parts: list[Part]) -> None:
 
 
 def _has_own_words(part: Part) -> bool:
-    """Whether a part has something to say without its fields: a link, a picture, or words that are no label."""
+    """Return whether a part has other content than its fields: a link, a picture, or words that are no label."""
     if is_long(part.text) or any(
         atom.tally == NO_FIELDS and not atom.is_text and not _is_icon(part.atoms, at)
         for at, atom in enumerate(part.atoms)
@@ -150,7 +150,7 @@ def _text(atoms: list[Atom]) -> str:
 
 
 def _is_icon(atoms: list[Atom], at: int) -> bool:
-    """Whether the atom is a small picture in front of a missing text, as its label."""
+    """Return whether the atom is a small picture before a missing text, as its label."""
     owner = atoms[at].owner
     if not isinstance(owner, Element) or atoms[at].is_fixed or not is_label_picture(owner):
         return False
@@ -168,7 +168,7 @@ def _take_labels(atoms: list[Atom]) -> set[int]:
         if not atoms[at].tally.missing:
             continue
         following = solid[place + 1] if place + 1 < len(solid) else len(atoms)
-        # Of "Name: … Li" the label is of both, and of pictures in a row it is of all.
+        # In "Name: … Li" the label is for both; before pictures in a row it is for all of them.
         if following < len(atoms) and not (
             atoms[following].is_text or (atoms[at].is_missing_text and atoms[following].is_fixed)
         ):
@@ -184,7 +184,7 @@ def _take_labels(atoms: list[Atom]) -> set[int]:
             first = last - 1
         elif not _cut_label([atoms[number] for number in solid[first + 1 : last + 1]]):
             continue
-        # The space that stood around the label.
+        # The space around the label.
         blanks = range(following) if first < 0 else range(solid[first] + 1, at)
         for number in blanks:
             if atoms[number].is_blank:
@@ -193,7 +193,7 @@ def _take_labels(atoms: list[Atom]) -> set[int]:
 
 
 def _cut_label(atoms: list[Atom]) -> bool:
-    """Take the label off the end of the texts, in place; return whether there was one."""
+    """Remove the label from the end of the texts, in place; return whether there was one."""
     start = find_label("".join(atom.content for atom in atoms))
     if start is None:
         return False
@@ -210,7 +210,7 @@ def _elements(nodes: list[Node]) -> list[Element]:
 
 
 def _atoms(node: Node) -> list[Atom]:
-    """Return the atoms of `node`; a picture, or a link judged by its address, is a single one."""
+    """Return the atoms of `node`; a picture, or a link that counts by its address, is a single one."""
     if isinstance(node, Text):
         return [_text_atom(node, piece) for piece in _ATOMS.split(node.content) if piece]
     fields = tally(node)
@@ -247,7 +247,7 @@ def _parts(atoms: list[Atom]) -> list[Part]:
 
 
 def _close_gaps(atoms: list[Atom]) -> None:
-    """Take brackets and a doubled space from around each missing value of a part that stays."""
+    """Remove brackets and a doubled space around each missing value of a part that stays."""
     behind: list[Atom] = []
     ahead = deque(atom for atom in atoms if atom.content and not atom.tally.missing)
     for atom in atoms:
@@ -256,7 +256,7 @@ def _close_gaps(atoms: list[Atom]) -> None:
             if ahead and atom is ahead[0]:
                 ahead.popleft()
             continue
-        while behind and not behind[-1].content:  # emptied meanwhile, or an element
+        while behind and not behind[-1].content:  # already emptied, or an element
             behind.pop()
         while ahead and not ahead[0].content:
             ahead.popleft()
@@ -275,7 +275,7 @@ def _close_gaps(atoms: list[Atom]) -> None:
 
 
 def _write_back(atoms: list[Atom], dropped: set[int]) -> None:
-    """Put the atoms' contents back into their texts; empty the pictures and links that go."""
+    """Write the atoms' contents back into their texts; empty the pictures and links that are removed."""
     texts: dict[int, tuple[Text, list[str]]] = {}
     for atom in atoms:
         if isinstance(atom.owner, Text):

@@ -1,4 +1,4 @@
-"""Styles: which CSS a style attribute may hold, property by property, value by value.
+"""Styles: the CSS that is allowed in a style attribute, by property and value.
 
 nh3 can restrict properties but not values, and kept `expression(` in some outputs. So each
 declaration is parsed with tinycss2 and written anew from what is recognised; nothing that was
@@ -22,13 +22,13 @@ from signatures.rendering.colours import read_colour
 # A dimension in a unit that every mail client knows. vw, vh and calc() are left out: they
 # depend on a viewport that a signature cannot know.
 _UNITS = frozenset({"px", "pt", "em", "rem", "%"})
-# Word writes inches and centimetres; CSS says how many pixels each of these is.
+# Word writes inches and centimetres; CSS defines their size in pixels.
 PIXELS = {"in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4, "q": 96 / 101.6, "pc": 16}
-# Nothing is nothing in every unit.
+# Accepted for zero only, which is the same in every unit.
 _ZERO_UNITS = frozenset({"ex", "ch", "lh", "rlh", "vw", "vh", "vi", "vb", "vmin", "vmax"})
 _MAX_LENGTH = 2_000
 MAX_STYLE_LENGTH = 4_000
-# Beyond what a declaration says, and what the parser raises on: brackets in brackets, numbers without end.
+# Deep brackets and endless numbers: no real declaration has them, and the parser raises on them.
 _TOO_MUCH = re.compile(r"[0-9]{40}|(?:[(\[{][^(\[{]*+){40}")
 
 _COLOUR_NAMES = frozenset(
@@ -48,7 +48,7 @@ _COLOUR_NAMES = frozenset(
         "purple",
     }
 )
-# What Word and browsers call the colour of text that has none of its own.
+# Names of Word and browsers for the default text colour.
 _INK_NAMES = frozenset({"windowtext", "canvastext"})
 _LINE_STYLES = frozenset({"none", "solid", "dashed", "dotted", "double"})
 
@@ -62,13 +62,13 @@ def _words(text: str) -> frozenset[str]:
 
 
 _BORDER = _LENGTH | _COLOUR | _LINE_STYLES
-# Property -> what its value may be made of: kinds (length, colour, …) and keywords.
+# Property -> allowed parts of its value: kinds (length, colour, …) and keywords.
 _UNSIDED: dict[str, frozenset[str]] = {
-    # Ink and ground. `background` is limited to a colour: url() would fetch.
+    # Colours. `background` is limited to a colour: url() would fetch.
     "color": _COLOUR,
     "background": _COLOUR | {"none"},
     "background-color": _COLOUR,
-    # Type. Families are names only; a web font would have to be fetched.
+    # Fonts. Families are names only; a web font would have to be fetched.
     "font": _LENGTH | _words("family slash number normal italic bold bolder lighter"),
     "font-family": _words("family"),
     "font-size": _LENGTH | _words("small medium large smaller larger"),
@@ -85,7 +85,7 @@ _UNSIDED: dict[str, frozenset[str]] = {
     "word-break": _words("normal break-word"),
     "overflow-wrap": _words("normal break-word anywhere"),
     "direction": _words("ltr rtl"),
-    # Boxes. No position, float, transform or z-index: a signature must not cover the message it stands
+    # Boxes. No position, float, transform or z-index: a signature must not cover the message it ends
     # under. No display: none, and `hidden` takes out what it hides. Text of no size or no colour can still
     # be written, since size 0 is how designers close gaps between pictures; `lint` names it.
     "display": _words("block inline inline-block table table-row table-cell"),
@@ -105,7 +105,7 @@ _UNSIDED: dict[str, frozenset[str]] = {
     "border-spacing": _LENGTH,
     "table-layout": _words("auto fixed"),
     "outline": _words("none length"),
-    # Outlook's spacing quirks: both only turn its own additions off.
+    # Outlook's spacing: both only switch off what it adds.
     "mso-line-height-rule": _words("exactly"),
     "mso-table-lspace": _LENGTH,
     "mso-table-rspace": _LENGTH,
@@ -124,7 +124,7 @@ ALLOWED_STYLES = _UNSIDED | {
     name.format(side=side): kinds for side in _SIDES for name, kinds in _OF_A_SIDE.items()
 }
 
-# What hides an element. It counts while a template is made, so that what it hides can be taken out.
+# Hides an element. Read when a template is saved, so that the hidden element can be removed.
 _HIDING: dict[str, frozenset[str]] = {
     "display": frozenset({"none"}),
     "visibility": _words("hidden visible"),
@@ -137,7 +137,7 @@ _IS_ZERO = re.compile(r"0(?![.\d])")
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """One declaration. value: canonical, "" when refused. fonts: names that were left out of it."""
+    """One declaration. value: canonical, "" when refused. fonts: names that were removed from it."""
 
     name: str
     value: str
@@ -148,7 +148,7 @@ class _Style:
 
 @lru_cache(maxsize=4096)
 def clean_style(style: str) -> str:
-    """Return the declarations of `style` that are allowed, in canonical writing.
+    """Return the declarations of `style` that are allowed, in canonical form.
 
     Feeding the result in again returns it unchanged. `!important` is dropped: once styles
     are inline there is nothing left for it to override, and it would beat a reader's own
@@ -163,7 +163,7 @@ def convert_style(style: str) -> str:
 
 
 def draft_style(style: str) -> str:
-    """Return the same as `convert_style` with what still decides: `!important`, and what hides an element."""
+    """Return the same as `convert_style` with what affects other styles: `!important`, and what hides an element."""
     return "; ".join(
         f"{one.name}: {one.value}{' !important' * one.is_important}"
         for one in _declarations(style, _HEX, is_draft=True)
@@ -172,7 +172,7 @@ def draft_style(style: str) -> str:
 
 
 def hides(style: str) -> bool:
-    """Return whether a reader sees nothing of an element with this style."""
+    """Return whether an element with this style is invisible."""
     values = {one.name: one.value for one in _declarations(style, _HEX, is_draft=True) if one.value}
     is_flat = any(_IS_ZERO.match(values.get(name, "")) for name in ("height", "max-height"))
     return (
@@ -204,7 +204,7 @@ def _declarations(
 ) -> tuple[_Style, ...]:
     """Return each declaration of `style`.
 
-    Escapes are read first, and every value is written anew from what they stand for, so `u\\72l(` is url( here.
+    Escapes are decoded first, and every value is written from the decoded tokens, so `u\\72l(` is url( here.
     """
     if len(style) > MAX_STYLE_LENGTH or _TOO_MUCH.search(style):
         return (_Style("", "", style),)
@@ -228,7 +228,7 @@ def _read_declarations(
 def _clean_value(tokens: list[Any], kinds: frozenset[str]) -> tuple[str, tuple[str, ...]]:
     """Return the value rewritten from its tokens, "" when any of them is not allowed; and the fonts left out.
 
-    Of a list of fonts, one whose name cannot stand goes alone.
+    In a list of fonts, only those with names that are not allowed are removed.
     """
     parts: list[list[Any]] = [[]]
     for piece in tokens:
@@ -237,13 +237,13 @@ def _clean_value(tokens: list[Any], kinds: frozenset[str]) -> tuple[str, tuple[s
         elif piece.type not in ("whitespace", "comment"):
             parts[-1].append(piece)
     values = [_clean_words(part, kinds) for part in parts]
-    # In `font` the first part holds the size as well.
+    # In `font` the first part contains the size as well.
     if not parts[0] or not (values[0] or (any(values) and "length" not in kinds)):
         return "", ()
     left_out = (
         tinycss2.serialize(part) for part, value in zip(parts, values, strict=True) if part and not value
     )
-    # A comma too many is kept, as it always was.
+    # An extra comma is kept, as in signatures stored before.
     kept = [value for part, value in zip(parts, values, strict=True) if value or not part]
     return kept[0] + "".join(f", {value}" if value else "," for value in kept[1:]), tuple(left_out)
 
@@ -263,7 +263,7 @@ def _clean_words(tokens: list[Any], kinds: frozenset[str]) -> str:
 
 
 def _number(value: float) -> str:
-    # Adding zero takes the sign from a negative one.
+    # Adding zero removes the sign of a negative zero.
     return f"{round(value, 4) + 0.0:.4f}".rstrip("0").rstrip(".") or "0"
 
 
@@ -313,10 +313,10 @@ def _write_string(token: Any, kinds: frozenset[str]) -> str:
 
 
 def _write_function(token: Any, kinds: frozenset[str]) -> str:
-    """Return the colour that rgb(), hsl() or hwb() is; no other function is a value here."""
+    """Return the colour that rgb(), hsl() or hwb() is; no other function is allowed."""
     if "colour" not in kinds:
         return ""
-    # Signatures that were stored before may hold rgb(r, g, b), and stay as they are.
+    # Signatures that were stored before may contain rgb(r, g, b), and stay the same.
     return ("" if "hex" in kinds else _write_rgb(token)) or read_colour(token)
 
 
@@ -334,7 +334,7 @@ def _write_rgb(token: Any) -> str:
 
 
 def _is_font_name(name: str) -> bool:
-    """Whether `name` is made of letters and digits of any script, spaces, and - _ . + only."""
+    """Return whether `name` consists of letters and digits of any script, spaces, and - _ . + only."""
     return (
         0 < len(name) <= 60
         and all(c in " -_.+" or unicodedata.category(c)[0] in "LMN" for c in name)
@@ -342,7 +342,7 @@ def _is_font_name(name: str) -> bool:
     )
 
 
-_FONT_WORD = re.compile(r"-?[^\W\d][^\s.+]*")  # what is read as one word again when it is not quoted
+_FONT_WORD = re.compile(r"-?[^\W\d][^\s.+]*")  # what is one word again when it is parsed without quotes
 _KINDS = frozenset({"length", "colour", "family", "number", "slash", "negative", "hex"})
 _HEX = frozenset({"hex"})
 _WRITERS: dict[str, Callable[[Any, frozenset[str]], str]] = {

@@ -1,4 +1,4 @@
-"""Compiled template: what is stored after checking, and what renders."""
+"""Compiled template: a checked template, as it is stored and rendered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class CompiledTemplate:
 
     html: Liquid in sanitized markup with inline styles; the text to store.
     fields: names of the merge fields it uses, in order of first use.
-    findings: what the author should know; nothing in them prevents use.
+    findings: warnings and notes for the author; none of them prevents use.
     """
 
     html: str
@@ -27,7 +27,7 @@ class CompiledTemplate:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The findings of which something is lost or hard to read, each as one text."""
+        """The findings that are warnings, each as one text."""
         return tuple(one.text for one in self.findings if one.severity is Severity.WARNING)
 
     @classmethod

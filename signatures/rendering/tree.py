@@ -1,7 +1,7 @@
 """Markup tree: parses serialized markup into elements and texts, and writes it back.
 
-Reads only what a serializer wrote (no `>` inside attributes, every element closed), which is
-what stored templates are; that keeps it small and fast.
+Reads only what a serializer wrote (no `>` inside attributes, every element closed), as in
+stored templates; that keeps it small and fast.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Text:
 
 @dataclass(eq=False)
 class Element:
-    """One element. touched: something inside was taken out; unwrapped: only its content is written."""
+    """One element. touched: something inside was removed; unwrapped: only its content is written."""
 
     tag: str
     attributes: dict[str, str] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Element:
 
     @property
     def is_block(self) -> bool:
-        """Whether it breaks the line: by its tag, or by a block or break inside it."""
+        """Return whether it breaks the line: by its tag, or by a block or break inside it."""
         if self.tag in BLOCK_TAGS:
             return True
         return any(
@@ -81,12 +81,12 @@ class Element:
 
     @property
     def shows(self) -> bool:
-        """Whether a reader would see anything of it: words in it, or a picture."""
+        """Return whether any of it is visible: words in it, or a picture."""
         return self.tag == "img" or self.has_content
 
     @property
     def has_content(self) -> bool:
-        """Whether a reader would see anything in it: words or a picture."""
+        """Return whether anything in it is visible: words or a picture."""
         return any(not node.is_blank if isinstance(node, Text) else node.tag == "img" for node in self.walk())
 
 
@@ -128,7 +128,7 @@ def write_tree(node: Node) -> str:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many merge fields stand somewhere, with a value and without."""
+    """How many merge fields are in a node, with a value and without."""
 
     present: int = 0
     missing: int = 0
@@ -141,9 +141,9 @@ NO_FIELDS = Tally()
 
 
 def tally(node: Node) -> Tally:
-    """Return the fields a reader would see in `node`.
+    """Return the number of visible fields in `node`.
 
-    A picture counts by its address. A link counts by the fields in it; one that holds only
+    A picture counts by its address. A link counts by the fields in it; one that contains only
     fixed words or a fixed picture counts by its address.
     """
     if isinstance(node, Text):
@@ -157,7 +157,7 @@ def tally(node: Node) -> Tally:
 
 
 def address_tally(element: Element, name: str) -> Tally:
-    """Return the tally of one address: missing as soon as one field in it is."""
+    """Return the fields of one address: missing as soon as one field in it is."""
     address = element.attributes.get(name, "")
     if ABSENT in address:
         return Tally(missing=1)
