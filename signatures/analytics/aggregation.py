@@ -1,6 +1,6 @@
-"""Aggregation: judges banner events and adds them to daily counts, each once, whatever is killed.
+"""Aggregation: judges banner events and adds each to the daily counts once, also when a process is killed.
 
-One transaction judges a batch, marks its events and moves the numbers. The rules are `signatures.analytics.bot_rules`.
+One transaction judges a batch, marks its events and changes the counts. The rules are in `bot_rules`.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ from .bot_rules import (
 )
 from .counts import COLUMNS, CountKey, Counts, TotalKey, add_up
 
-# Longer than REACH, so that whatever a verdict depends on has mostly come; what comes later is made up for.
+# Longer than REACH, so that most events that a verdict depends on have arrived; later ones are judged again.
 SETTLE = timedelta(seconds=30)
 BATCH = 2_000
-LONGEST_GAP = timedelta(hours=1)  # within a batch: what lies further apart has no neighbours in common
+LONGEST_GAP = timedelta(hours=1)  # within a batch: events further apart do not affect each other
 MOST_AT_ONCE = 100_000  # events of one domain in one go; the next one goes on
 
 
 @dataclass(slots=True)
 class Aggregated:
-    """What one run did. judged: events counted for the first time; moved: earlier ones counted otherwise now.
+    """What one run did. judged: events counted for the first time; moved: earlier events with a new verdict.
 
-    to_bots and to_people: event kind -> how many of those that moved count as bot traffic now, or no longer do.
+    to_bots and to_people: event kind -> how many of those that moved are bot traffic now, or no longer.
     """
 
     judged: int = 0
@@ -66,7 +66,7 @@ class Aggregated:
 
 
 def aggregate_all_events(*, now: datetime | None = None) -> int:
-    """Every domain's events that have settled are counted; returns how many were."""
+    """Count every domain's settled events; return how many there were."""
     waiting = BannerEvent.objects.filter(is_judged=False).order_by().values("domain").distinct()
     return sum(aggregate_events(domain, now=now).judged for domain in Domain.objects.filter(pk__in=waiting))
 
@@ -74,9 +74,9 @@ def aggregate_all_events(*, now: datetime | None = None) -> int:
 def aggregate_events(
     domain: Domain, *, now: datetime | None = None, limit: int = MOST_AT_ONCE, batch_size: int = BATCH
 ) -> Aggregated:
-    """The domain's events that came before `now` less SETTLE are counted, the oldest first, up to `limit`.
+    """Count the domain's events from before `now` less SETTLE, the oldest first, up to `limit`.
 
-    An event that comes later than its neighbours were judged has them judged again.
+    The neighbours of a late event are judged again.
     """
     until = (now or timezone.now()) - SETTLE
     newest = BannerEvent.objects.filter(domain=domain).aggregate(newest=Max("pk"))["newest"]
@@ -99,10 +99,10 @@ def recount(
     is_rehearsal: bool = False,
     progress: Callable[[int], None] = lambda judged: None,
 ) -> Aggregated:
-    """Every judged event since then that is kept is judged anew, by the rules as they are now.
+    """Judge every kept event since then again, by the current rules.
 
-    Numbers move between people and bots; how many came in all stays, also of days whose events are no longer
-    kept. Clicks of the first day after that are left as they are: the impressions before them are not known any
+    Counts move between human and bot traffic; the total stays, also of days whose events were removed.
+    Clicks of the first day after those keep their verdict: the impressions before them are not known any
     more. is_rehearsal: nothing is changed.
     """
     removed = CountingState.objects.for_domain(domain, create=True).events_removed_until
@@ -130,7 +130,7 @@ def _after(domain: Domain, last: tuple[datetime, int]) -> QuerySet[BannerEvent]:
 def _aggregate_batch(
     domain: Domain, done: Aggregated, *, until: datetime, newest: int, reached: datetime | None, size: int
 ) -> datetime | None:
-    """The oldest unjudged events are counted; returns when the last of them was, None where there was none."""
+    """Count the oldest unjudged events; return when the last of them was, None where there was none."""
     with transaction.atomic():
         CountingState.objects.lock(domain)
         events = BannerEvent.objects.filter(domain=domain, is_judged=False, at__lte=until, pk__lte=newest)
@@ -146,7 +146,7 @@ def _aggregate_batch(
 
 
 def _take_together(rows: list[BannerEvent]) -> list[BannerEvent]:
-    """Return the rows up to the first long gap, so that a late one does not fetch all that came since."""
+    """Return the rows up to the first long gap, so that for a late event not all later ones are read."""
     for place in range(1, len(rows)):
         if rows[place].at - rows[place - 1].at > LONGEST_GAP:
             return rows[:place]
@@ -154,7 +154,7 @@ def _take_together(rows: list[BannerEvent]) -> list[BannerEvent]:
 
 
 def _keep_reached(domain: Domain, at: datetime) -> None:
-    """Whatever is older than this from now on came late."""
+    """Store the instant before which an event counts as late."""
     earlier = Q(counted_until=None) | Q(counted_until__lt=at)
     CountingState.objects.filter(earlier, pk=domain.pk).update(counted_until=at)
 
@@ -179,7 +179,7 @@ def _find_neighbours(domain: Domain, late: Sequence[BannerEvent]) -> list[Banner
 def _settle(
     domain: Domain, rows: Sequence[BannerEvent], done: Aggregated, *, is_rehearsal: bool = False
 ) -> None:
-    """These events are judged by the rules, and the counts say so; whatever was counted before is moved."""
+    """Judge these events by the rules and change the counts, also of those counted before."""
     networks = parse_networks(settings.SCANNER_NETWORKS)
     verdicts = judge(map(_make_rule_event, rows), _look_around(domain, rows, networks), networks=networks)
     zone = ZoneInfo(domain.time_zone)
@@ -222,7 +222,7 @@ def _make_rule_event(row: BannerEvent) -> RuleEvent:
 
 
 def _look_around(domain: Domain, rows: Sequence[BannerEvent], networks: Sequence[Network]) -> list[RuleEvent]:
-    """Return what the verdicts on these events depend on, see `bot_rules.judge`."""
+    """Return the events that the verdicts on these depend on, see `bot_rules.judge`."""
     start, end = min(row.at for row in rows) - REACH, max(row.at for row in rows) + REACH
     clicks = BannerEvent.objects.filter(domain=domain, kind=EventKind.CLICK, at__gte=start, at__lte=end)
     around = [*map(_make_rule_event, rows), *map(_make_rule_event, clicks)]
@@ -244,7 +244,7 @@ def _look_around(domain: Domain, rows: Sequence[BannerEvent], networks: Sequence
 def _find_picture(
     domain: Domain, click: RuleEvent, networks: Sequence[Network], *, within: timedelta, **narrower: Any
 ) -> list[RuleEvent]:
-    """Return the latest picture of the clicked link before the click that a visitor may have seen, if any."""
+    """Return the latest impression of the clicked banner before the click that a visitor may have seen, or None."""
     pictures = BannerEvent.objects.filter(
         domain=domain,
         kind=EventKind.IMAGE,
@@ -266,7 +266,7 @@ def _find_picture(
 
 
 def _count(domain: Domain, moves: Mapping[CountKey, Counts]) -> None:
-    """The numbers are added to the day's counts and totals; rows that are new get the names of now."""
+    """Add the numbers to the day's counts and totals; new rows get the current names."""
     moves = {key: numbers for key, numbers in moves.items() if not numbers.is_zero}
     if moves:
         names = _Names(domain, moves)
@@ -281,7 +281,7 @@ def _add(
     moves: Mapping[Any, Counts],
     names: _Names,
 ) -> None:
-    """kind: the key's, whose fields are the columns that tell the model's rows apart."""
+    """kind: of the key, whose fields are the columns that identify a row of the model."""
     wanted = {f"{column}__in": {getattr(key, column) for key in moves} for column in kind._fields}
     present: dict[Any, Counted] = {
         kind(*(getattr(row, column) for column in kind._fields)): row
@@ -300,7 +300,7 @@ def _add(
 
 
 class _Names:
-    """What campaigns, banners, groups and senders are called now, read once where a row is made."""
+    """The current names of campaigns, banners, groups and senders, read once for new rows."""
 
     def __init__(self, domain: Domain, keys: Collection[CountKey]) -> None:
         self._campaigns = _list_names(
@@ -315,7 +315,7 @@ class _Names:
         self._senders = {pk: name or email for pk, name, email in rows}
 
     def of(self, key: CountKey | TotalKey) -> dict[str, str]:
-        """Return the name columns of a row with this key, '' for what is gone."""
+        """Return the name columns of a row with this key, '' for what was removed."""
         found = {
             "campaign_name": self._campaigns.get(key.campaign_id, ""),
             "banner_name": self._banners.get(key.banner_id, ""),

@@ -1,4 +1,4 @@
-"""What a campaign's banners say of each other, in sentences: who gets more clicks, or that it is too early."""
+"""Banner comparison: sentences about which of a campaign's banners has the higher click-through rate."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .significance import Comparison, Rate, compare
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One sentence about two banners. is_clear: they differ, as far as numbers can say."""
+    """One sentence about two banners. is_clear: the difference is significant."""
 
     sentence: str
     is_clear: bool
 
 
 def compare_banners(lines: Sequence[Line]) -> list[Finding]:
-    """Return what can be said of the leading banner beside each other one; nothing where there is one alone."""
+    """Compare the leading banner with each other one; nothing where there is only one."""
     rates = [
         Rate(line.name, line.figures.clicks, line.figures.impressions)
         for line in lines
@@ -56,7 +56,7 @@ def _say(pair: Comparison) -> str:
 
 
 def say_share(share: float) -> str:
-    """Return a share in percent, with as many places as tell it from its neighbours."""
+    """Return a share in percent, with two decimal places below 1 % and one above."""
     return f"{_round(share)} %"
 
 
@@ -71,6 +71,6 @@ def _round(share: float) -> str:
 
 
 def round_off(number: int) -> int:
-    """Return the number with two figures that count, rounded up: nobody knows it better than that."""
+    """Return the number rounded up to two significant figures, as it is an estimate."""
     scale = 10 ** max(0, len(str(number)) - 2)
     return -(-number // scale) * scale

@@ -1,7 +1,7 @@
-"""Names of crawlers and bots from a public list: reads `bot_agents.txt`, and makes it anew from the list's file.
+"""Bot agents: names of crawlers and bots in `bot_agents.txt`, and how that is made from a public list.
 
 Source: crawler-user-agents (MIT licence, Copyright (c) 2017 Martin Monperrus), published as a package of that name.
-Matched as the list means it: letter case counts, and `^` in front ties a name to the beginning.
+Matched as in that list: case-sensitive, and `^` anchors a name to the beginning.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 
 FILE = Path(__file__).with_name("bot_agents.txt")
-MIN_LETTERS = 4  # a shorter name stands inside too many others: it counts at the beginning alone
-# Names of the list that people read mail with, or that fetch pictures in a person's stead.
+MIN_LETTERS = 4  # a shorter name is part of too many others, so it counts only at the beginning
+# Names on the list that are mail programs, or fetch images for a person.
 NOT_TAKEN = {
     "GoogleImageProxy": "Gmail fetches through it when a mail is opened",
     "YahooMailProxy": "Yahoo Mail fetches through it when a mail is opened",
@@ -45,14 +45,14 @@ class ListRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names as they are searched for, and patterns of the list that are no plain name and were passed over."""
+    """Names to search for, and patterns of the list that are no plain name and were skipped."""
 
     taken: tuple[str, ...]
     passed_over: tuple[str, ...]
 
 
 def is_listed(agent: str) -> bool:
-    """Return whether a program's name holds one of the list's."""
+    """Return whether a program's name contains one of the list."""
     anywhere, at_start = _load()
     return agent.startswith(at_start) or any(name in agent for name in anywhere)
 
@@ -92,7 +92,7 @@ def read_list(text: str) -> Names:
 
 
 def write_names(names: Names, *, version: str) -> None:
-    """The file holds these names. Read by a process when it starts."""
+    """Write these names to the file, which a process reads when it starts."""
     heading = _HEADING.format(version=version, count=len(names.taken))
     FILE.write_text(heading + "".join(f"{name}\n" for name in names.taken), encoding="utf-8")
 

@@ -15,22 +15,22 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from .bot_agents import is_listed
 
 Network = IPv4Network | IPv6Network
-Link = tuple[int | None, int | None]  # a sender's, and the decision it was made for where there is one
-Moment = tuple[datetime, int]  # of an event: when, and its id where several are at once
+Link = tuple[int | None, int | None]  # of a sender, and of its decision where there is one
+Moment = tuple[datetime, int]  # of an event: its time, and its id where several have the same
 
 RUSH = timedelta(seconds=2)
 REPEAT = timedelta(seconds=10)
 BURST = timedelta(seconds=10)
 BURST_SENDERS = 3  # by one visitor
-BURST_SENDERS_OF_NETWORK = 5  # by one network, in which visitors may sit side by side
+BURST_SENDERS_OF_NETWORK = 5  # by one network, which several visitors may share
 PICTURE_BEFORE = timedelta(hours=24)
 
-# How far around an event others may lie that its verdict depends on; pictures before a click reach further.
+# How far from an event others can affect its verdict; impressions before a click reach further.
 REACH = 2 * BURST
 
 
 class Rule(StrEnum):
-    """Why an event counts as bot traffic; kept with the event."""
+    """Why an event counts as bot traffic; stored with the event."""
 
     HEAD = "head"
     AGENT = "agent"
@@ -47,7 +47,7 @@ class Rule(StrEnum):
 class Published:
     """One rule as the docs and the page “Methodology” show it.
 
-    counts: what it may count as bot traffic. errs: where it is wrong.
+    counts: what it may count as bot traffic. errs: its known limits.
     """
 
     rule: Rule
@@ -57,7 +57,7 @@ class Published:
     errs: str
 
 
-# In the order in which they are asked: an event bears the first that fits.
+# In this order: an event gets the first rule that applies.
 RULES: tuple[Published, ...] = (
     Published(
         Rule.HEAD,
@@ -139,7 +139,7 @@ _BOT_NAME = re.compile(r"(?<!cu)bot(?![a-z])")
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Programs that are no visitors, by what their names contain, in lower case."""
+    """Programs that are no visitors, by a part of their names, in lower case."""
 
     name: str
     marks: tuple[str, ...]
@@ -180,7 +180,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
 )  # fmt: skip
 
-# Fetch in a visitor’s stead, when the mail is opened: they count as visitors, and hide how many there are.
+# Image proxies that fetch when a mail is opened: they count as visitors, and hide how many there are.
 PROXIES: tuple[Family, ...] = (
     Family(
         "Gmail",
@@ -200,9 +200,9 @@ _APPLE_PREFETCH = "Mozilla/5.0"
 
 @dataclass(frozen=True, slots=True)
 class RuleEvent:
-    """One event as the rules see it.
+    """One event with what the rules use.
 
-    visitor: tells visitors of one day apart; '' where nobody can be told apart, and rules over visitors rest.
+    visitor: identifies a visitor on one day; '' where that is not possible: rules about visitors do not apply.
     network: the visitor’s address cut to /24 or /48, with or without its length; '' for unknown.
     """
 
@@ -218,18 +218,18 @@ class RuleEvent:
 
     @property
     def link(self) -> Link:
-        """The signature, or the copy for one recipient, that was looked at."""
+        """The signature, or the copy for one recipient, that was opened."""
         return (self.sender_id, self.decision_id)
 
 
 def judge(
     subjects: Iterable[RuleEvent], around: Iterable[RuleEvent], *, networks: Sequence[Network] = ()
 ) -> dict[int, str]:
-    """Return event id -> the rule that sets it apart, '' where none does, for each subject.
+    """Return event id -> the rule that applies, '' for human traffic, for each subject.
 
     around: the subjects and every other event their verdicts depend on: clicks within REACH of them, and
-    pictures before a click that `judge_alone` does not set apart: the latest of the clicked link within
-    PICTURE_BEFORE, and the latest by the same visitor within RUSH. More than that changes nothing.
+    impressions before a click that `judge_alone` counts as human: the latest of the clicked banner within
+    PICTURE_BEFORE, and the latest by the same visitor within RUSH. Further events change nothing.
     """
     window = _Window(around, networks)
     return {event.id: window.judge(event) for event in subjects}
@@ -238,7 +238,7 @@ def judge(
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """Return networks given as 203.0.113.0/24 or 2001:db8::/48. Raises ValueError, in words for an operator.
 
-    Readers' addresses are kept cut to /24 or /48, so a smaller network would take its neighbours with it.
+    Visitors' addresses are stored cut to /24 or /48, so a smaller network would include its neighbours.
     """
     networks = []
     for text in texts:
@@ -267,7 +267,7 @@ def name_family(agent: str) -> str:
 
 
 class _Window:
-    """Events by whom and what they are of, in order of time, so that each rule finds its neighbours at once."""
+    """Events by visitor, network and banner, in order of time, so that each rule finds neighbours quickly."""
 
     def __init__(self, events: Iterable[RuleEvent], networks: Sequence[Network]) -> None:
         self._networks = networks
@@ -282,7 +282,7 @@ class _Window:
                 clicks_by_visitor[event.visitor].append(event)
                 clicks_by_network[event.network].append(event)
             if judge_alone(event, networks):
-                continue  # neither a first click nor a picture that somebody may have looked at
+                continue  # neither a first click nor an impression that somebody may have seen
             if event.is_click:
                 self._clicks[event.visitor, event.link].append(_moment(event))
             else:
@@ -336,25 +336,25 @@ def _moment(event: RuleEvent) -> Moment:
 
 
 def _find_latest(moments: Sequence[Moment] | None, before: Moment) -> datetime | None:
-    """Return when the last of the moments before `before` was."""
+    """Return the last of the moments before `before`, or None."""
     place = bisect_left(moments or (), before)
     return moments[place - 1][0] if moments and place else None
 
 
 def _is_within(moments: Sequence[Moment] | None, event: RuleEvent, span: timedelta) -> bool:
-    """Return whether one of the moments lies before the event by less than `span`."""
+    """Return whether one of the moments is less than `span` before the event."""
     latest = _find_latest(moments, _moment(event))
     return latest is not None and event.at - latest < span
 
 
 def _find_bursts(clicks_by: Mapping[str, Sequence[RuleEvent]], senders: int) -> dict[str, list[Moment]]:
-    """Return who -> the clicks of their bursts; nobody is told apart by ''."""
+    """Return visitor or network -> the clicks of their bursts, without '', which identifies nobody."""
     found = {who: _find_burst(clicks, senders) for who, clicks in clicks_by.items() if who}
     return {who: moments for who, moments in found.items() if moments}
 
 
 def _find_burst(clicks: Sequence[RuleEvent], senders: int) -> list[Moment]:
-    """Return the clicks, in order, that lie in a stretch of BURST with clicks for that many senders."""
+    """Return the clicks, in order, within a time of BURST with clicks for that many senders."""
     found: list[Moment] = []
     in_stretch: Counter[int | None] = Counter()
     first = taken = 0
@@ -372,7 +372,7 @@ def _find_burst(clicks: Sequence[RuleEvent], senders: int) -> list[Moment]:
 
 
 def judge_alone(event: RuleEvent, networks: Sequence[Network]) -> str:
-    """Return the rule that needs no other event to set this one apart, or ''."""
+    """Return the rule that applies to this event by itself, without others, or ''."""
     if event.method != "GET":
         return Rule.HEAD
     if not event.agent.strip():

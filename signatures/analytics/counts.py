@@ -1,4 +1,4 @@
-"""Counts: how many impressions and clicks people and bots made, by day, banner, group and sender."""
+"""Counts: impressions and clicks of human and bot traffic, by day, banner, group and sender."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from signatures.models import EventKind
 
 
 class TotalKey(NamedTuple):
-    """What one row of DailyTotal counts, by its columns; 0 for none."""
+    """The key of one row of DailyTotal, by its columns; 0 for none."""
 
     day: date
     campaign_id: int
@@ -20,7 +20,7 @@ class TotalKey(NamedTuple):
 
 
 class CountKey(NamedTuple):
-    """What one row of DailyCount counts, by its columns; 0 for none."""
+    """The key of one row of DailyCount, by its columns; 0 for none."""
 
     day: date
     campaign_id: int
@@ -35,7 +35,7 @@ class CountKey(NamedTuple):
 
 @dataclass(slots=True)
 class Counts:
-    """The four numbers of a row, by its columns; negative where a row is to have fewer."""
+    """The four numbers of a row, by its columns; negative where they are subtracted from a row."""
 
     impressions: int = 0
     clicks: int = 0

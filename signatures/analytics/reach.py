@@ -1,4 +1,4 @@
-"""Who had a campaign's banner: whose delivered signature carries the place, and who could not have it yet."""
+"""Coverage: which senders had a campaign's banner in their delivered signature, and which not yet."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ CHUNK = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """One sender. since: since when the delivered signature carries the place for a banner, or None.
+    """One sender. since: when a signature with the banner slot was delivered first, or None.
 
-    recipients: how many known recipients a choice was kept for; who they are is not known.
+    recipients: the number of known recipients with a stored decision; who they are is not stored.
     """
 
     sender: Sender
@@ -44,7 +44,7 @@ def find_carriers(
 ) -> QuerySet[Sender]:
     """Return the senders whose signatures the campaign was for, by name, each with `state` for `list_carriers`.
 
-    Those who are in its groups now and active, and those whose picture of it was ever fetched.
+    Active senders who are in its groups now, and those with impressions of it.
     """
     mailboxes = Mailbox.objects.filter(
         connection_id=OuterRef(OuterRef("person__connection_id")),

@@ -1,4 +1,4 @@
-"""What campaigns did, read from the daily counts: by campaign, day, banner, group and sender."""
+"""Results: figures from the daily counts, by campaign, day, banner, group and sender."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .significance import Interval, Rate
 DEFAULT_BANNER = "Default banner"
 GONE = "Removed"
 NO_GROUP = "No group"
-DAYS_DRAWN = 92  # more are drawn by week
+DAYS_DRAWN = 92  # longer periods are drawn by week
 _NUMBERS = ("impressions", "clicks", "bot_impressions", "bot_clicks")  # as Figures has them
 _SUMS = {f"sum_{name}": Sum(name) for name in _NUMBERS}
 _SORTS = {"name": "name"} | {name: f"sum_{name}" for name in _NUMBERS}
@@ -32,7 +32,7 @@ _OLD_SORTS = {
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Days of the domain's time zone, both ends in it."""
+    """Days in the domain's time zone, first and last included."""
 
     first: date
     last: date
@@ -85,7 +85,7 @@ class Figures:
 class Line:
     """One campaign, banner, group or sender with its figures. id: 0 for the default banner or no group.
 
-    is_gone: its row is no longer there, only its counts are.
+    is_gone: its row was removed, and only its counts are left.
     """
 
     id: int
@@ -108,7 +108,7 @@ class Day:
 
 
 def get_figures(campaign_ids: Iterable[int]) -> dict[int, Figures]:
-    """Return campaign id -> what it did in all its time, in one query; campaigns without counts are missing."""
+    """Return campaign id -> its figures of all time, in one query; campaigns without counts are missing."""
     ids = list(campaign_ids)
     domains = Campaign.objects.filter(pk__in=ids).values("domain")
     rows = DailyTotal.objects.filter(domain__in=domains, campaign_id__in=ids).order_by()
@@ -122,7 +122,7 @@ def get_sort(asked: str) -> str:
 
 
 def get_total(domain: Domain, period: Period, *, campaign_id: int | None = None) -> Figures:
-    """Return everything in the period, of one campaign where it is given."""
+    """Return the figures of the period, of one campaign where it is given."""
     return _read(_select(domain, period, campaign_id).aggregate(**_SUMS))
 
 
@@ -136,7 +136,7 @@ def find_campaigns(domain: Domain, period: Period, *, words: str = "", sort: str
 
 
 def list_campaigns(domain: Domain, rows: Iterable[Mapping[str, Any]]) -> list[Line]:
-    """Return a line for each row of one page; a campaign is called what it is called now, where it is there."""
+    """Return a line for each row of one page; a campaign that still exists has its current name."""
     listed = list(rows)
     names = dict(
         Campaign.objects.filter(domain=domain, pk__in=[row["campaign_id"] for row in listed]).values_list(
@@ -181,7 +181,7 @@ def list_banners(domain: Domain, period: Period, campaign_id: int) -> list[Line]
 
 
 def list_groups(domain: Domain, period: Period, campaign_id: int) -> list[Line]:
-    """Return a line for each group whose senders were counted, the most seen first."""
+    """Return a line for each group whose senders were counted, the one with most impressions first."""
     rows = _select(domain, period, campaign_id).order_by().values("group_id")
     grouped: QuerySet[Any] = rows.annotate(name=Max("group_name"), **_SUMS)
     counted = list(grouped.order_by("-sum_impressions", "group_id"))
@@ -234,7 +234,7 @@ def get_first_day(domain: Domain, campaign_id: int | None = None) -> date | None
 
 
 def find_name(domain: Domain, campaign_id: int) -> str | None:
-    """Return what a campaign of this domain is or was called, None where there never was one."""
+    """Return the present or last name of a campaign of this domain, None where there never was one."""
     if campaign_id == 0:
         return DEFAULT_BANNER
     name = Campaign.objects.filter(domain=domain, pk=campaign_id).values_list("name", flat=True).first()
@@ -261,7 +261,7 @@ def list_counts(
         rows = rows.filter(campaign_id=campaign_id)
     names = ("campaign_name", "banner_name", "group_name", "sender_name")
     ordered = rows.order_by("day", "campaign_id", "banner_id", "group_id", "sender_id")
-    # A day at a time, and not by a cursor: behind a pooler that would hold every row at once.
+    # A day at a time, and not by a cursor, which behind a connection pooler would hold all rows at once.
     for each in rows.order_by("day").values_list("day", flat=True).distinct():
         for row in ordered.filter(day=each).values_list("day", *names, *_NUMBERS, "campaign_id"):
             day, campaign, *rest, id = row

@@ -1,6 +1,6 @@
-"""How sure a click rate is, and whether two differ: intervals, and how many pictures it takes to tell.
+"""Significance: confidence intervals of click-through rates, and the impressions needed to detect a difference.
 
-Pure arithmetic. What the numbers do not know is said in docs/counting.md.
+Pure arithmetic. docs/counting.md has its known limits.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from statistics import NormalDist
 
 CONFIDENCE = 0.95
 POWER = 0.8
-# A difference smaller than this share of the rate itself is not worth waiting for.
+# A difference below this share of the rate itself is not worth waiting for.
 WORTH_TELLING = 0.2
 MOST_NEEDED = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Where a value lies with the confidence it was asked for; shares of 1."""
+    """A confidence interval, in shares of 1."""
 
     low: float
     high: float
@@ -32,8 +32,8 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Clicks for pictures fetched. A picture that a proxy kept may be clicked without being fetched again:
-    where clicks exceed the pictures, every picture counts as clicked, and no more.
+    """Clicks of impressions. An image that a proxy cached may be clicked without another impression:
+    where clicks exceed impressions, the rate is 1.
     """
 
     name: str
@@ -55,10 +55,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One banner beside another. difference: better's rate less worse's, with its interval.
+    """Two banners compared. difference: better's rate less worse's, with its interval.
 
-    needed: how many more pictures fetched, of both together, it takes to tell `tells` apart; 0 where
-    there are enough. is_clear: the interval does not hold zero.
+    needed: how many more impressions, of both together, are needed to detect a difference of `tells`; 0 where
+    there are enough. is_clear: the interval does not contain zero.
     """
 
     better: Rate
@@ -74,7 +74,7 @@ class Comparison:
 
 
 def wilson(successes: int, trials: int, *, confidence: float = CONFIDENCE) -> Interval:
-    """Return the score interval of a proportion; everything from 0 to 1 where nothing was tried.
+    """Return the score interval of a proportion; 0 to 1 without trials.
 
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927;
     method 3 of R. G. Newcombe, "Two-sided confidence intervals for the single proportion", 1998.
@@ -95,7 +95,7 @@ def newcombe(first: tuple[int, int], second: tuple[int, int], *, confidence: flo
     """Return the interval of the first proportion less the second, each given as (successes, trials).
 
     Source: method 10 of R. G. Newcombe, "Interval estimation for the difference between independent
-    proportions", 1998: the two score intervals, put together.
+    proportions", 1998: the two score intervals combined.
     """
     if not first[1] or not second[1]:
         return Interval(-1.0, 1.0)
@@ -107,7 +107,7 @@ def newcombe(first: tuple[int, int], second: tuple[int, int], *, confidence: flo
 
 
 def count_needed(first: float, second: float, *, confidence: float = CONFIDENCE, power: float = POWER) -> int:
-    """Return how many trials each of two shares needs so that their difference shows `power` of the time.
+    """Return how many trials each of two shares needs so that their difference is detected with probability `power`.
 
     Source: J. L. Fleiss, "Statistical Methods for Rates and Proportions", without the correction for
     continuity. Never more than MOST_NEEDED.
@@ -123,8 +123,8 @@ def count_needed(first: float, second: float, *, confidence: float = CONFIDENCE,
 def compare(rates: Sequence[Rate], *, confidence: float = CONFIDENCE) -> list[Comparison]:
     """Return every pair, the one with the higher rate as `better`; pairs whose difference is clear come first.
 
-    With more than two, each pair is held to a stricter confidence, so that all intervals together hold
-    with the one asked for (Bonferroni).
+    With more than two, each pair gets a stricter confidence, so that all intervals together have
+    the requested one (Bonferroni).
     """
     pairs = list(combinations(rates, 2))
     strict = 1 - (1 - confidence) / len(pairs) if pairs else confidence

@@ -1,7 +1,7 @@
 """Spool: stores impressions and clicks on disk before they are answered.
 
-A process appends one line per event to a spool file of its own. What was appended outlives the process; a machine
-that is lost loses what it had not written to its disk. `spool_import` reads the files into rows.
+A process appends one line per event to a spool file of its own. Appended lines survive the process, but not the
+loss of the machine before it wrote them to its disk. `spool_import` reads the files into rows.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ MAX_AGENT = 200
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One impression or click. visitor: the whole address, which goes no further than this process's memory.
+    """One impression or click. visitor: the whole address, which is never stored.
 
-    recipient_key: keyed digest of a known recipient, where the picture was chosen for one.
+    recipient_key: keyed digest of a known recipient, where the banner was chosen for one.
     """
 
     kind: str
@@ -62,7 +62,7 @@ class Spool:
         self.path: Path | None = None
 
     def append(self, line: bytes) -> None:
-        """Write the line. Where the disk takes nothing, the line is lost, and that is logged once."""
+        """Append the line. Where the disk is full, it is lost, and that is logged once."""
         with self._lock:
             try:
                 self._write(line)
@@ -77,7 +77,7 @@ class Spool:
 
     @property
     def lost(self) -> int:
-        """How many lines could not be kept since the last one that could."""
+        """How many lines were lost since the last one that was written."""
         return self._lost
 
     def _write(self, line: bytes) -> None:
@@ -86,7 +86,7 @@ class Spool:
             line = b"\n" + line
         written = os.write(file, line)
         self._size += written
-        # A full disk may take a part; the next line must not be taken for the rest of this one.
+        # A full disk may take a part of a line; the next one must not be read as its rest.
         self._is_torn = written != len(line)
         if self._is_torn:
             raise OSError("the disk is full")
@@ -97,7 +97,7 @@ class Spool:
         folder = get_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / f"{secrets.token_hex(12)}{SUFFIX}"
-        # Under another name until it is locked: a file that nobody holds is taken for a dead process's.
+        # Under another name until it is locked: a file without a lock counts as one of a dead process.
         made = path.with_suffix(".new")
         file = os.open(made, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)  # until this process ends, however it ends
@@ -111,7 +111,7 @@ class Spool:
         self._file = self.path = None
 
     def close(self) -> None:
-        """The file is finished, and may be removed once it was read."""
+        """Close the file, which may be removed once it was imported."""
         with self._lock:
             self._close()
 
@@ -133,7 +133,7 @@ def count(event: Event) -> None:
         event.domain_id, event.sender_id, event.group_id, event.campaign_id, event.banner_id, event.decision_id,
     )  # fmt: skip
     numbers = ",".join(["null" if number is None else str(number) for number in ids])
-    # JSON, written by hand: this is on the way of every banner.
+    # JSON by string formatting: every banner request waits for this.
     SPOOL.append(
         f'[{now:.3f},"{event.kind}","{event.method}",{numbers},{_quote(cut_address(event.visitor))},'
         f'{_quote(tidy_agent(event.agent))},"{make_visitor_key(event, now)}","{event.recipient_key}"]\n'.encode()
@@ -145,7 +145,7 @@ _quote = lru_cache(maxsize=8192)(json.dumps)
 
 @lru_cache(maxsize=4096)
 def cut_address(address: str) -> str:
-    """Return the network of an address, /24 or /48; '' for what is none."""
+    """Return the network of an address, /24 or /48; '' for an invalid one."""
     try:
         found = ip_address(address.strip())
     except ValueError:
@@ -161,7 +161,7 @@ def tidy_agent(agent: str) -> str:
 
 
 def make_visitor_key(event: Event, now: float) -> str:
-    """Return what is the same for the same visitor on one day (UTC) in one domain, and no name of anybody."""
+    """Return a digest that is the same for one visitor on one day (UTC) in one domain, and tells nothing else."""
     if not event.visitor:
         return ""
     told = f"{event.domain_id}\n{event.visitor}\n{event.agent}".encode("utf-8", "replace")

@@ -1,7 +1,7 @@
 """Spool import: reads spooled events into BannerEvent rows, each exactly once.
 
-Files are read in batches. How far a file was read is stored in the transaction of its events, so that a process
-that is killed neither loses nor doubles a line. Files of processes that are gone are read by whoever comes next.
+Files are read in batches. The offset in a file is stored in the transaction of its events, so that a killed process
+neither loses nor doubles a line. Files of ended processes are imported by the next process that runs this.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ COLUMNS = (
 
 
 def sweep_spool(*, own_only: bool = False) -> int:
-    """Import what the spool files hold, and remove the files of processes that are gone.
+    """Import the spool files, and remove those of ended processes. Return the number of events.
 
-    own_only: this process's file alone. Returns how many events came in. Any number may do this at once.
+    own_only: only this process's file. Any number of processes may do this at once.
     """
     if own_only:
         path = spool.SPOOL.path
@@ -71,19 +71,19 @@ def import_file(path: Path) -> int:
 
 
 def _import_batch(path: Path) -> tuple[bool, int]:
-    """Return whether there was something to read, and how many events came of it."""
+    """Return whether there was something to read, and how many events it was."""
     row, _ = SpoolImport.objects.get_or_create(name=path.name)
     try:
         with path.open("rb") as file:
             file.seek(row.offset)
             lines = list(_read_lines(file))
     except FileNotFoundError:
-        return False, 0  # another one was done with it
+        return False, 0  # another process has finished it
     if not lines:
         return False, 0
     rows, recipients = _parse(lines)
     with transaction.atomic():
-        # Of several that read the same lines, the one that moves the offset stores them.
+        # Of several processes that read the same lines, the one that moves the offset stores them.
         ours = SpoolImport.objects.filter(pk=row.pk, offset=row.offset)
         if not ours.update(offset=row.offset + sum(map(len, lines)), changed_at=timezone.now()):
             return True, 0
@@ -100,7 +100,7 @@ def _read_lines(file: Any) -> Iterator[bytes]:
 
 
 def _parse(lines: list[bytes]) -> tuple[list[Row], list[Decision]]:
-    """Return the events and the decisions for known recipients; without torn lines and removed domains."""
+    """Return the events and the decisions for known recipients, without incomplete lines and removed domains."""
     rows: list[Row] = []
     showings: list[Decision] = []
     for line in lines:
@@ -126,14 +126,14 @@ def _parse(lines: list[bytes]) -> tuple[list[Row], list[Decision]]:
 
 
 def _insert(rows: list[Row]) -> None:
-    """Write rows without a model instance for each: they come by the thousand, beside the requests."""
+    """Insert rows without a model instance for each: there are thousands, and requests run beside this."""
     adapt = connection.ops.adapt_datetimefield_value
     values = ((adapt(at), *rest) for at, *rest in (row.values() for row in rows))
     insert_rows(BannerEvent, columns=COLUMNS, rows=values)
 
 
 def _keep_showings(showings: list[Decision]) -> None:
-    """Store what known recipients were shown, for caps: a campaign once for a recipient and hour."""
+    """Store impressions of known recipients, for frequency caps: one for a campaign, recipient and hour."""
     if not showings:
         return
     senders = _get_present(Sender, [showing.sender_id for showing in showings])
@@ -156,7 +156,7 @@ def _get_present(model: type[Sender] | type[Banner], ids: list[int | None]) -> s
 
 
 def _is_over(path: Path) -> bool:
-    """Return whether the process that wrote the file is gone, or done with it."""
+    """Return whether the process that wrote the file has ended, or closed it."""
     try:
         file = os.open(path, os.O_RDONLY)
     except OSError:
@@ -172,7 +172,7 @@ def _is_over(path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Remove the file once every whole line is imported. A line without its end was never answered."""
+    """Remove the file once every whole line is imported. An incomplete line was never answered."""
     row = SpoolImport.objects.filter(name=path.name).first()
     try:
         size = path.stat().st_size

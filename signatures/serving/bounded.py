@@ -1,4 +1,4 @@
-"""Bounded memory: keeps many small named tuples in a process, at little cost for whoever else works in it."""
+"""Bounded cache: keeps many small named tuples in a process, out of the garbage collector's way."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ R = TypeVar("R", bound=tuple[Any, ...])
 
 
 class Bounded(Generic[K, R]):
-    """A dictionary of named tuples that forgets what came in first once it is full; reading takes no lock.
+    """A dictionary of named tuples that drops its oldest entry when it is full; reading takes no lock.
 
-    They are kept as plain tuples of numbers and words: those the garbage collector leaves aside, where a full
-    collection would stop every thread for 60 ms to walk through 200,000 objects.
+    They are stored as plain tuples of numbers and texts, which the garbage collector does not track: a full
+    collection of 200,000 tracked objects stops every thread for 60 ms.
     """
 
     def __init__(self, most: int, make: Callable[..., R]) -> None:
@@ -24,12 +24,12 @@ class Bounded(Generic[K, R]):
         self._kept: dict[K, tuple[Any, ...]] = {}
 
     def get(self, key: K) -> R | None:
-        """Return what is kept under the key, or None."""
+        """Return the row of the key, or None."""
         packed = self._kept.get(key)
         return None if packed is None else self._make(*packed)
 
     def keep(self, key: K, row: R) -> None:
-        """Keep the row under the key; what came in first makes room."""
+        """Keep the row under the key, and drop the oldest where the cache is full."""
         self._kept[key] = tuple(row)
         while len(self._kept) > self._most:
             with contextlib.suppress(StopIteration, KeyError, RuntimeError):  # another thread was faster

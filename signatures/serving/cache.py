@@ -1,8 +1,8 @@
-"""Serving cache: what every sender's banner is at this moment, in the memory of one process.
+"""Serving cache: every sender's banner at this moment, in the memory of one process.
 
-A request for a banner costs look-ups in dictionaries. Rows are read when a domain, a sender or an image is
-asked for the first time, and every few seconds one query tells whether anything changed since. Where
-the database is away, what is known goes on being served.
+A banner request is answered from dictionaries. Rows are read when a domain, a sender or an image is
+requested for the first time, and every few seconds one query finds what changed since. While
+the database is away, cached banners are still served.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .image_cache import ImageCache
 
 logger = logging.getLogger(__name__)
 
-KNOWN_SECONDS = 3600.0  # after this, a sender or a decision is read anew: it may have been removed
+KNOWN_SECONDS = 3600.0  # after this, a sender or a decision is read again: it may have been removed
 UNKNOWN_SECONDS = 30.0
 IDLE_SECONDS = 3600.0
 MOST_DECISIONS = 50_000
@@ -33,7 +33,7 @@ MOST_UNKNOWN = 20_000
 
 
 class DecisionRef(NamedTuple):
-    """A decision: who sent what it was made for, and what was chosen. since, read_at: as in SenderRef."""
+    """A decision: its sender, and what was chosen. since, read_at: as in SenderRef."""
 
     sender_id: int
     group_id: int | None
@@ -53,13 +53,13 @@ class DecisionRef(NamedTuple):
 
 
 class _Unknown(NamedTuple):
-    """A key that is no sender's. read_at: when that was last looked up, in seconds."""
+    """A key of no sender. read_at: when that was last looked up, in seconds."""
 
     read_at: float
 
 
 class ServingCache:
-    """The process's memory. is_refreshed: somebody calls `refresh` every few seconds; else each request does."""
+    """The cache of one process. is_refreshed: a thread calls `refresh` every few seconds; else each request does."""
 
     def __init__(self) -> None:
         self.is_refreshed = False
@@ -118,23 +118,23 @@ class ServingCache:
 
     # ── Banners ──────────────────────────────────────────────────────────────────────────────────
     def get_banner(self, sender: SenderRef) -> ServedBanner:
-        """Return what the sender shows now where the recipient is not known."""
+        """Return the sender's banner now, for an unknown recipient."""
         return self.get_domain(sender.domain_id).get_banner(sender, time.time())
 
     def get_banner_for(self, sender: SenderRef, recipient: RecipientFacts) -> ServedBanner:
-        """Return what the sender shows now to a known recipient."""
+        """Return the sender's banner now, for a known recipient."""
         return self.get_domain(sender.domain_id).get_banner_for(sender, recipient, time.time())
 
     def get_decided(self, decision: DecisionRef) -> ServedBanner:
-        """Return what was decided, with image and link as they are now."""
+        """Return the banner of the decision, with its image and link as they are now."""
         domain = self.get_domain(decision.domain_id)
         return domain.serve(decision.choice, since=max(decision.since, domain.read_at), until=0)
 
     # ── Domains ──────────────────────────────────────────────────────────────────────────────────
     def get_domain(self, domain_id: int) -> DomainCache:
-        """Return the domain as it is known.
+        """Return the domain from the cache, or read it.
 
-        Raises: DatabaseFailure where it is not, and cannot be read; Domain.DoesNotExist where it is gone.
+        Raises: DatabaseFailure where it cannot be read; Domain.DoesNotExist where it was removed.
         """
         domain = self._domains.get(domain_id)
         if domain is None:
@@ -146,9 +146,9 @@ class ServingCache:
         return domain
 
     def refresh(self, *, with_senders: bool = True) -> None:
-        """Read domains in use again where their rows changed; where the database is away, they stay as they were.
+        """Read domains in the cache again where their rows changed; while the database is away, they stay the same.
 
-        One query for all domains, and one more for each where senders are asked about too.
+        One query for all domains, and one more for each domain whose senders are checked.
         """
         now = time.time()
         for domain_id, domain in list(self._domains.items()):
@@ -184,7 +184,7 @@ class ServingCache:
         self._changes.stop(domain_id)
 
     def _refresh_senders(self, domain_id: int) -> None:
-        """Put known senders into the groups they are in now."""
+        """Update the groups of cached senders."""
         now = time.time()
         for banner_key, sender_id, group_id in self._changes.find_changed_senders(domain_id):
             known = self._senders.get(banner_key)

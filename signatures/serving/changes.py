@@ -1,4 +1,4 @@
-"""Changes: tells which domains and senders differ from what a process has read of them."""
+"""Changes: finds domains and senders that changed since a process read them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from django.utils import timezone
 from portal.models import Domain
 from signatures.models import Sender
 
-OVERLAP = timedelta(minutes=2)  # what was committed late, or by a machine whose clock is behind
+OVERLAP = timedelta(minutes=2)  # for rows committed late, or by a machine whose clock is behind
 
 Fingerprint = tuple[object, ...]
-_FINGERPRINT = ("banner_place__version", "time_zone", "brand__website")  # what differs once a domain changed
+_FINGERPRINT = (
+    "banner_place__version",
+    "time_zone",
+    "brand__website",
+)  # differs when anything in a domain changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +32,15 @@ class _Watch:
 
 
 class ChangeWatcher:
-    """Finds changed domains by their fingerprints, in one query, and senders who moved by when their rows changed."""
+    """Finds changed domains by their fingerprints, in one query, and moved senders by the time of their rows."""
 
     def __init__(self) -> None:
         self._watches: dict[int, _Watch] = {}
 
     def start(self, domain_id: int) -> Fingerprint:
-        """Watch a domain's senders, and return its fingerprint; () where the domain is gone.
+        """Watch a domain's senders, and return its fingerprint; () where the domain was removed.
 
-        Call it before the domain's rows are read: what changes meanwhile is found the next time.
+        Call it before the domain's rows are read, so that changes during the reading are found the next time.
         """
         if domain_id not in self._watches:
             self._watches[domain_id] = _start_watch(timezone.now())
@@ -47,14 +51,14 @@ class ChangeWatcher:
         self._watches.pop(domain_id, None)
 
     def find_changed(self, known: Mapping[int, Fingerprint]) -> list[int]:
-        """Return the ids of those domains whose fingerprint is another one by now, and of those that are gone."""
+        """Return the ids of the domains whose fingerprint changed, and of those that were removed."""
         present = _read_fingerprints(known)
         return [domain_id for domain_id in known if present.get(domain_id, ()) != known[domain_id]]
 
     def find_changed_senders(self, domain_id: int) -> Iterator[tuple[str, int, int | None]]:
-        """Yield key, id and group of senders whose rows changed; asks how many did before it reads which.
+        """Yield key, id and group of senders whose rows changed. Counts them before it reads them.
 
-        Those are not yielded again, once all of them were taken.
+        Once all were read, they are not yielded again.
         """
         now = timezone.now()
         watch = self._watches.get(domain_id) or _start_watch(now)
@@ -69,7 +73,7 @@ class ChangeWatcher:
 
 
 def _start_watch(now: datetime) -> _Watch:
-    """Nothing counts as found yet: whoever changed within OVERLAP is read once more."""
+    """Forget what was found: senders who changed within OVERLAP are read once more."""
     return _Watch(now - OVERLAP, (0, None), now)
 
 

@@ -1,4 +1,4 @@
-"""Domain cache: one domain's banners as its rows were when read; what each sender shows, and for how long."""
+"""Domain cache: one domain's campaigns and banners as last read, and each sender's banner, with its time."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ MOST_SENDERS = 200_000
 
 
 class SenderRef(NamedTuple):
-    """A sender as found by its banner key.
+    """A sender, found by its banner key.
 
-    since: from when on it is known to be so; read_at: when its row was last read. Both in seconds.
+    since: from when on this is known to be right; read_at: when its row was last read. Both in seconds.
     """
 
     sender_id: int
@@ -44,10 +44,10 @@ class SenderRef(NamedTuple):
 
 
 class ServedBanner(NamedTuple):
-    """What is served for a sender: what was chosen, its image and its link.
+    """The banner that is served for a sender, with its image and link.
 
     image_id: None where there is no image. link: '' where there is none.
-    since, until: seconds; for so long nothing else can be chosen, as far as is known now.
+    since, until: in seconds; between them no other banner can be chosen, as far as is known now.
     """
 
     campaign_id: int | None
@@ -73,7 +73,7 @@ class _Content:
 
 @dataclass
 class DomainCache:
-    """One domain as its rows were when read.
+    """One domain, as last read.
 
     ruleset: None where banners are off. boundaries: when campaigns start or end, in seconds, sorted.
     """
@@ -92,7 +92,7 @@ class DomainCache:
     _contents: dict[int, _Content] = field(default_factory=dict)
 
     def get_banner(self, sender: SenderRef, now: float) -> ServedBanner:
-        """Return what the sender shows where the recipient is not known."""
+        """Return the sender's banner for an unknown recipient."""
         served = self._banners.get(sender.sender_id)
         if served is None or not served.since <= now < served.until or sender.since > served.since:
             served = self._choose(sender, now)
@@ -100,7 +100,7 @@ class DomainCache:
         return served
 
     def get_banner_for(self, sender: SenderRef, recipient: RecipientFacts, now: float) -> ServedBanner:
-        """Return what the sender shows to a known recipient."""
+        """Return the sender's banner for a known recipient."""
         if self.ruleset is None:
             return self._serve_default(since=now, until=now)
         who = SenderFacts(sender.sender_id, sender.group_id)
@@ -109,7 +109,7 @@ class DomainCache:
         return self.serve(choice, since=now, until=now)
 
     def serve(self, choice: Choice, *, since: float, until: float) -> ServedBanner:
-        """Return what was chosen with its image and link; the default where there is no such banner any more."""
+        """Return the chosen banner with its image and link; the default banner where it was removed."""
         content = self._get_content(choice.banner_id) if choice.banner_id is not None else None
         if content is None:
             return self._serve_default(since=since, until=until)
@@ -136,13 +136,13 @@ class DomainCache:
             self._winners[sender.group_id] = winner, until
         if winner is None:
             return self._serve_default(since=since, until=until)
-        # Which campaign is the same for a whole group; which of its banners is the sender's own.
+        # The campaign is the same for a whole group; which of its banners depends on the sender.
         who = SenderFacts(sender.sender_id, sender.group_id)
         choice = choose_banner((winner,), who, None, at=at, zone=self.ruleset.zone)
         return self.serve(choice, since=since, until=until)
 
     def _get_span(self, ruleset: Ruleset, now: float) -> tuple[float, float]:
-        """Return from when until when no campaign starts or ends and no day changes in the domain's zone."""
+        """Return the span in which no campaign starts or ends and no day begins in the domain's zone."""
         position = bisect_right(self.boundaries, now)
         local = datetime.fromtimestamp(now, ruleset.zone)
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
@@ -161,11 +161,11 @@ class DomainCache:
 
 
 def read_domain(domain_id: int, fingerprint: Fingerprint) -> DomainCache:
-    """Return the domain as its rows are now.
+    """Read the domain from its rows.
 
     fingerprint: the domain's, read before.
 
-    Raises: DatabaseFailure where they cannot be read; Domain.DoesNotExist where it is gone.
+    Raises: DatabaseFailure where they cannot be read; Domain.DoesNotExist where it was removed.
     """
     now = timezone.now()
     domain = Domain.objects.select_related("brand").get(pk=domain_id)
@@ -212,6 +212,6 @@ def _read_content(domain: Domain, banner_id: int) -> _Content | None:
 
 
 def _safe(link: str) -> str:
-    """Return a stored address as it may be redirected to, '' where it is not one, whoever wrote it there."""
+    """Return a stored address if it is safe to redirect to, else '', whoever stored it."""
     is_plain = link.isascii() and link.isprintable() and not set(' "<>\\') & set(link)
     return link if is_plain and link[:8] == "https://" and link[8:9].isalnum() else ""

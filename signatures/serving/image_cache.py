@@ -21,7 +21,7 @@ class ImageFile:
 
 
 class ImageCache:
-    """The files of banner images; those that came in first make room."""
+    """The files of banner images; the oldest are dropped where it is full."""
 
     def __init__(self) -> None:
         self._files: dict[int, tuple[ImageFile, ImageFile]] = {}
@@ -29,7 +29,7 @@ class ImageCache:
         self._keeping = threading.Lock()
 
     def get(self, image_id: int, *, is_double: bool) -> ImageFile | None:
-        """Return the file at 1× or 2×; None where it is gone."""
+        """Return the file at 1× or 2×; None where it was removed."""
         pair = self._files.get(image_id)
         if pair is None:
             row = BannerImage.objects.filter(pk=image_id).first()

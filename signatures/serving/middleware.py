@@ -1,8 +1,8 @@
 """Serving middleware: answers requests for banner images and clicks, of senders and of decisions.
 
-It comes behind the middleware that insists on TLS and before all others: no session, no cookie, no login,
-and nothing in the answer about anybody. A redirect leads to a stored URL that was looked up by id; nothing in
-the request has a part in it.
+It comes after the middleware that enforces TLS and before all others: no session, no cookie, no login,
+and no personal data in the answer. A redirect leads to a stored URL that was looked up by id; no part of it comes
+from the request.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ADDRESS = re.compile(
 )
 RETRY_AFTER_SECONDS = 30
 MOST_HOSTS = 100
-# Asked for anew each time, and mostly answered with 304: proxies of mail services then see a change at once.
+# Requested again each time, and mostly answered with 304: image proxies of mail services then see a change at once.
 _FRESH = "no-cache, max-age=0, must-revalidate"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -48,7 +48,7 @@ _NOT_FOUND = b"<!doctype html><html lang=en><title>Not found</title><p>There is 
 def answer_banners(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Answer what lies under /b/ and /c/; leave the rest alone."""
+    """Answer requests under /b/ and /c/; pass the rest on."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path_info[:3] not in ("/b/", "/c/"):
@@ -83,7 +83,7 @@ def _answer(request: HttpRequest) -> HttpResponse:
 
 
 def _check_host(request: HttpRequest) -> None:
-    """Raise DisallowedHost where the name is none of ours. Each name is checked once."""
+    """Raise DisallowedHost for a host name that is not ours. Each name is checked once."""
     host, known = request.META.get("HTTP_HOST", ""), cache.CACHE.hosts
     if host in known:
         return
@@ -93,7 +93,7 @@ def _check_host(request: HttpRequest) -> None:
 
 
 class _Requested(NamedTuple):
-    """The banner that was asked for, and whose it is."""
+    """The requested banner, and its sender."""
 
     sender: SenderRef
     banner: ServedBanner
@@ -154,7 +154,7 @@ def _redirect(request: HttpRequest, requested: _Requested) -> HttpResponse:
 
 
 def _respond_unknown(request: HttpRequest, is_image: bool) -> HttpResponse:
-    """Mail clients show the pixel of a 404 as nothing, where they would show a broken image for a page."""
+    """Answer 404 with a transparent pixel: for a page, mail clients would show a broken image."""
     if is_image:
         headers = {"Content-Type": PNG, "Cache-Control": "public, max-age=60"}
         return _respond(request, 404, PIXEL, headers)
@@ -177,7 +177,7 @@ def _respond(request: HttpRequest, status: int, content: bytes, headers: dict[st
 
 
 def _is_unchanged(request: HttpRequest, etag: str, since: float) -> bool:
-    """Return whether the mail client has what it would get. Its tag counts for more than its date."""
+    """Return whether the client has the current image. Its ETag counts before its date."""
     tags = request.META.get("HTTP_IF_NONE_MATCH")
     if tags is not None:
         return tags.strip() == "*" or etag in tags
@@ -195,7 +195,7 @@ def _get_network(request: HttpRequest) -> str:
 
 
 def _is_from_portal(meta: Mapping[str, str]) -> bool:
-    """Return whether one of our own pages asks, or somebody signed in to the portal."""
+    """Return whether the request comes from one of our own pages, or from somebody signed in to the portal."""
     if meta.get("HTTP_SEC_FETCH_SITE") == "same-origin":
         return True
     if f"{settings.SESSION_COOKIE_NAME}=" in meta.get("HTTP_COOKIE", ""):
@@ -205,7 +205,7 @@ def _is_from_portal(meta: Mapping[str, str]) -> bool:
 
 
 def _count(request: HttpRequest, requested: _Requested, kind: EventKind) -> None:
-    """Count an impression or a click, but not what the portal's own pages show."""
+    """Count an impression or a click, but none of the portal's own pages."""
     meta = request.META
     if meta.get("QUERY_STRING") == "preview" or _is_from_portal(meta):
         return

@@ -1,6 +1,6 @@
-"""Recipient of a request: finds what is known of the address that Outreach wrote into a banner's URL.
+"""Recipient of a request: finds the facts about the address that Outreach wrote into a banner's URL.
 
-Whatever the database or Outreach does, an answer comes within WITHIN_SECONDS; what comes later is of use to the
+The answer comes within WITHIN_SECONDS, also where the database or Outreach is slow; a later result serves the
 next request. The address itself is neither stored nor logged.
 """
 
@@ -26,12 +26,12 @@ WITHIN_SECONDS = 0.012
 THREADS = 2
 MAX_QUERY = 1_000
 MAX_FIELDS = 8
-MOST_WAITING = 64  # beyond, nobody is known: a flood of addresses costs no memory
+MOST_WAITING = 64  # with more, no facts are used, so that a flood of addresses takes no memory
 _waiting = BoundedSemaphore(MOST_WAITING)
 
 
 def read_address(query: str) -> str:
-    """Return the address in `r`, '' where there is none; a variable that nobody replaced is none."""
+    """Return the address in `r`, '' where there is none or Outreach did not replace the variable."""
     if "r=" not in query or len(query) > MAX_QUERY or query.count("&") > MAX_FIELDS:
         return ""
     values = parse_qs(query, errors="replace").get("r", [])
@@ -40,9 +40,9 @@ def read_address(query: str) -> str:
 
 
 def find_facts(domain: DomainCache, address: str, *, network: str) -> RecipientFacts | None:
-    """Return what is known of the recipient without asking Outreach; where nothing is, start to ask it.
+    """Return what is known of the recipient without asking Outreach; where nothing is known, start a look-up.
 
-    network: the recipient's. How many look-ups it may cause is bounded: see `lookup_share`.
+    network: the recipient's, whose number of look-ups is limited: see `lookup_share`.
     """
     if domain.ruleset is None or not _waiting.acquire(blocking=False):
         return None
@@ -67,7 +67,7 @@ def _find_facts(domain: DomainCache, ruleset: Ruleset, address: str, network: st
     try:
         known = facts.get_cached(domain.domain, address, ruleset=ruleset)
         if known is None:
-            # Starts the look-up, if one may start, and waits for nothing; the next request finds its answer.
+            # Starts the look-up, if one may start, without waiting; the next request finds its answer.
             facts.get_facts(domain.domain, address, within=0, ruleset=ruleset, network=network)
         return known
     finally:

@@ -1,6 +1,6 @@
 """Refresher: keeps a web process's serving cache up to date and imports its spool, beside its requests.
 
-The thread starts with the first banner that is asked for, so that it belongs to the process which answers.
+The thread starts with the first banner request, so that it runs in the process that answers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from . import cache
 logger = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 3.0
-SENDERS_EVERY = 5  # refreshes; people change groups with a sync, not with a click
+SENDERS_EVERY = 5  # refreshes; people change groups only with a sync
 SWEEP_SECONDS = 60.0
 
 
@@ -38,7 +38,7 @@ class Refresher:
         self.is_enabled = True
 
     def ensure_running(self) -> None:
-        """Start the thread where it does not run yet. Costs nothing when it does."""
+        """Start the thread where it does not run yet; cheap where it does."""
         if self.is_enabled and self._pid != os.getpid():
             with self._starting:
                 if self._pid != os.getpid():
@@ -64,7 +64,7 @@ def _run() -> None:
             if not is_away:
                 logger.warning("Banner events wait on disk: %s.", type(error).__name__)
             is_away = True
-        # A thread that ended would leave every banner as it is now until the process ends.
+        # If the thread ended, no banner would change any more in this process.
         except Exception:
             logger.exception("Refreshing the serving cache failed; it goes on.")
 
