@@ -7,14 +7,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
+from itertools import chain
 
+from signatures.rendering.clients.lint import client_findings
 from signatures.rendering.colours import contrast_ratio
 from signatures.rendering.conversions import convert_attribute
 from signatures.rendering.findings import Finding, TagPlaces, warn
 from signatures.rendering.markup import Kind, Piece, read_pieces
 from signatures.rendering.sanitize import ALLOWED_ATTRIBUTES, ALLOWED_TAGS, is_allowed_attribute
 from signatures.rendering.styles import hides, refused_declarations, refused_fonts, style_values
-from signatures.rendering.tree import Element, read_tree
+from signatures.rendering.tree import Element, Text, read_tree
 
 WARN_BYTES = 60_000
 # WCAG's minimum for text on the background the author sees; its minimum for large text on a dark
@@ -81,9 +83,11 @@ def result_findings(html: str, byte_count: int, places: TagPlaces) -> Iterator[F
     root = read_tree(html)
     reader = _Reader(places.find_elements(root))
     for node in root.walk():
-        if isinstance(node, Element) and node.tag == "img":
-            yield from (finding.at(reader.places.get(node)) for finding in _picture_findings(node))
+        if isinstance(node, Element):
+            findings = chain(_picture_findings(node), _link_findings(node))
+            yield from (finding.at(reader.places.get(node)) for finding in findings)
     yield from reader.read(root, _Text())
+    yield from client_findings(root, reader.places)
 
 
 def _removed_parts(piece: Piece) -> Iterator[Finding]:
@@ -108,7 +112,24 @@ def _removed_parts(piece: Piece) -> Iterator[Finding]:
             yield warn("value-removed", f"The value of {name} in <{tag}> is not allowed and was removed.")
 
 
+def _link_findings(link: Element) -> Iterator[Finding]:
+    """Yield a warning where a link leads somewhere and says nothing that could be clicked or read aloud."""
+    if link.tag != "a" or "href" not in link.attributes:
+        return
+    address = unescape(link.attributes["href"])[:80]
+    images = [node for node in link.walk() if isinstance(node, Element) and node.tag == "img"]
+    if any(isinstance(node, Text) and not node.is_blank for node in link.walk()):
+        return
+    if not images:
+        yield warn("link-empty", f"The link to {address} holds no words.", "Write some, or take it out.")
+    elif not any(image.attributes.get("alt") for image in images):
+        sentence = f"The link to {address} is an image without alt text, so nobody hears where it leads."
+        yield warn("link-unnamed", sentence, "Give the image an alt text.")
+
+
 def _picture_findings(picture: Element) -> Iterator[Finding]:
+    if picture.tag != "img":
+        return
     name = unescape(picture.attributes.get("src", ""))[:80]
     if "alt" not in picture.attributes:
         yield warn("alt-missing", f"The picture {name} has no alt text.", "Add alt='' if it is decoration.")
