@@ -10,7 +10,7 @@ from __future__ import annotations
 from base64 import b64encode
 from html import escape
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST, require_safe
 
@@ -30,6 +30,7 @@ from signatures.senders.banner_urls import mark_previewed
 from signatures.senders.listing import SenderNotChosen, choose_sender
 from signatures.senders.mailbox_status import get_mailboxes
 
+from .client_looks import Shown, look_as
 from .common import get_delivery
 
 FRAME_POLICY = (
@@ -47,6 +48,8 @@ body {{ display: flow-root; margin: 20px; background: {ground}; color: {ink} }}
 body {{ font: 13px/1.5 Helvetica, Arial, sans-serif }}
 pre {{ margin: 0; font: 13px/1.6 ui-monospace, Menlo, Consolas, monospace; white-space: pre-wrap }}
 p {{ max-width: 60ch }}
+footer {{ margin: 20px 0 0; padding: 12px 0 0; border-top: 1px solid #8a8a8a; font-size: 12px }}
+footer ul {{ margin: 6px 0; padding-left: 18px }}
 </style></head><body>{body}</body></html>
 """
 
@@ -69,12 +72,16 @@ def _draw_sample(shapes: str) -> str:
 _STAND_INS = {FIELD_BY_NAME[name].sample: _draw_sample(shapes) for name, shapes in _SAMPLE_PICTURES.items()}
 
 
-def show_frame(body: str, view: str, *, status: int = 200) -> HttpResponse:
+def show_frame(
+    body: str, view: str, *, status: int = 200, colours: tuple[str, str] | None = None
+) -> HttpResponse:
     """Return a document that holds nothing but `body`, on the ground that `view` names.
 
     body: markup; it is shown, and can do nothing. A look at it counts as no impression.
+    colours: another ground and ink.
     """
     ground, ink, scheme = _GROUNDS.get(view, _GROUNDS["light"])
+    ground, ink = colours or (ground, ink)
     body = mark_previewed(body)
     response = HttpResponse(_DOCUMENT.format(ground=ground, ink=ink, scheme=scheme, body=body), status=status)
     response["Content-Security-Policy"] = FRAME_POLICY
@@ -83,13 +90,18 @@ def show_frame(body: str, view: str, *, status: int = 200) -> HttpResponse:
     return response
 
 
-def show_signature(html: str, view: str) -> HttpResponse:
-    """Return a signature as a mail client shows it, or its plain text. html: also as it came from Outreach."""
+def show_signature(html: str, view: str, asked: QueryDict | None = None) -> HttpResponse:
+    """Return a signature as a mail client shows it, or its plain text. html: also as it came from Outreach.
+
+    asked: which mail client, and whether with images, for a signature that our renderer made.
+    """
     if view == "text":
         return show_frame(f"<pre>{escape(plain_text(html))}</pre>", view)
+    shown = look_as(html, asked, is_dark=view == "dark") if asked else Shown(html)
+    body = shown.html
     for sample, stand_in in _STAND_INS.items():
-        html = html.replace(f'src="{sample}"', f'src="{stand_in}"')
-    return show_frame(html, view)
+        body = body.replace(f'src="{sample}"', f'src="{stand_in}"')
+    return show_frame(body + shown.below, view, colours=shown.colours)
 
 
 def show_sentence(sentence: str, view: str, *, status: int = 200) -> HttpResponse:
@@ -145,21 +157,22 @@ def template_preview(request: HttpRequest, domain: Domain) -> HttpResponse:
         starter = next((one for one in STARTERS if one.slug == request.GET["starter"]), None)
         if starter is None:
             return show_sentence("The template is empty.", view)
-        return show_signature(render_source(domain, starter.source, None).html, view)
+        return show_signature(render_source(domain, starter.source, None).html, view, request.GET)
     asked = request.GET.get("version", "")
     versions = TemplateVersion.objects.filter(template__domain=domain).select_related("template__domain")
     version = get_object_or_404(
         versions, pk=int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 16 else 0
     )
     try:
-        return _show_version(version, choose_sender(domain, email) if email else None, view)
+        return _show_version(version, choose_sender(domain, email) if email else None, request.GET)
     except SenderNotChosen as error:
         return _show_matches(error, view)
 
 
-def _show_version(version: TemplateVersion, sender: Sender | None, view: str) -> HttpResponse:
+def _show_version(version: TemplateVersion, sender: Sender | None, asked: QueryDict) -> HttpResponse:
+    view = asked.get("view", "light")
     try:
-        return show_signature(render_version(version, sender).html, view)
+        return show_signature(render_version(version, sender).html, view, asked)
     except RenderRefused as refused:
         return show_sentence(refused.message, view, status=422)
 
@@ -171,7 +184,8 @@ def template_trial(request: HttpRequest, domain: Domain) -> HttpResponse:
     view, email = request.POST.get("view", "light"), request.POST.get("sender", "")
     try:
         sender = choose_sender(domain, email) if email else None
-        return show_signature(render_source(domain, request.POST.get("source", ""), sender).html, view)
+        html = render_source(domain, request.POST.get("source", ""), sender).html
+        return show_signature(html, view, request.POST)
     except SenderNotChosen as error:
         return _show_matches(error, view)
     except TemplateError as error:

@@ -23,6 +23,7 @@ from signatures.rendering import FIELDS, TemplateError
 from signatures.senders.listing import count_senders_by_template, suggest_senders
 from signatures.senders.mailbox_status import get_fallback_template
 
+from .client_looks import CLIENT_CHOICES
 from .common import say_drafted
 
 
@@ -182,6 +183,7 @@ def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
         "form": form,
         "findings": check_source(str(form["source"].value() or "")),
         "completions": get_completions(),
+        "clients": CLIENT_CHOICES,
         "fields": FIELDS,
         "starters": STARTERS,
         "senders": suggest_senders(domain),
