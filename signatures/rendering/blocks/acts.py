@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .blocks import BLOCKS, Block, Code, Columns, Design, lists_of
+from .settings import settings_of
+from .theme import Theme
 from .writer import write_own
 
 MOST_BLOCKS = 100
@@ -67,7 +69,7 @@ def add_block(design: Design, list_path: str, index: int, block: Block | str) ->
     """
     if isinstance(block, str):
         if block not in BLOCKS:
-            raise ActRefused("There is no such block.")
+            raise ActRefused(f"There is no block called {block}.")
         block = BLOCKS[block]()
     blocks = _get_list(design, list_path)
     if list_path and isinstance(block, Columns):
@@ -130,11 +132,13 @@ def move_block(design: Design, path: str, list_path: str, index: int) -> Edited:
 def change_block(design: Design, path: str, settings: Mapping[str, Any]) -> Edited:
     """Give a block other settings; those not named stay. Raises: ActRefused, and SettingsRefused with each error."""
     block = get_block(design, path)
+    _require_settings(block, settings)
     return Edited(_set_block(design, path, replace(block, **settings)), path)
 
 
 def change_theme(design: Design, settings: Mapping[str, Any]) -> Edited:
-    """Give the theme other settings; those not named stay. Raises: SettingsRefused, with each error."""
+    """Give the theme other settings; those not named stay. Raises: ActRefused, and SettingsRefused with each error."""
+    _require_settings(design.theme, settings)
     return Edited(replace(design, theme=replace(design.theme, **settings)))
 
 
@@ -170,7 +174,9 @@ def list_places(design: Design, path: str) -> list[Place]:
     """Return where the block at `path` may be moved to, its own place among them, in the order of the design."""
     block = get_block(design, path)
     from_list, from_index = _split(path)
-    places = _places_in("", "", [each for each in design.blocks if each is not block or from_list])
+    places = _places_in(
+        "", "", [each for at, each in enumerate(design.blocks) if from_list or at != from_index]
+    )
     if not isinstance(block, Columns):
         for number, columns in enumerate(design.blocks):
             for column, blocks in enumerate(lists_of(columns)):
@@ -192,6 +198,13 @@ def _places_in(list_path: str, prefix: str, others: list[Block]) -> list[Place]:
 
 def _capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _require_settings(owner: Theme | Block, settings: Mapping[str, Any]) -> None:
+    """Raise ActRefused for a setting that a theme or block does not have; what is in columns is none."""
+    unknown = sorted(set(settings) - set(settings_of(type(owner))))
+    if unknown:
+        raise ActRefused(f"There is no setting {', '.join(unknown)}.")
 
 
 def _split(path: str) -> tuple[str, int]:

@@ -12,16 +12,19 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+from signatures.rendering.errors import TemplateError
 from signatures.rendering.fields import FIELDS, Trust
 
 from .links import Refused, clean_address, clean_link
-from .markers import holds_marker
+from .markers import find_markers, holds_marker
 from .texts import clean_text
 
 Choices = tuple[tuple[str, str], ...]
 
 COLOUR_PATTERN = "#[0-9a-fA-F]{6}"
 _COLOUR = re.compile(COLOUR_PATTERN)
+# Any marker: markup must not swallow what follows it.
+_END = "<!-- /code -->"
 _DIGITS = re.compile(r"[0-9]{1,6}")
 _ASKABLE = frozenset({Trust.TEXT, Trust.EMAIL, Trust.URL, Trust.PHONE})
 # What `when` may ask for.
@@ -174,6 +177,12 @@ def _clean_markup(one: Setting, value: Any) -> str:
     markup = _require_string(value).replace("\r\n", "\n").replace("\r", "\n").strip()
     if holds_marker(markup):
         raise Refused("Take out the comments that mark blocks.")
+    try:
+        ends = list(find_markers(f"{markup}{_END}"))
+    except TemplateError as error:
+        raise Refused(error.message) from error
+    if not ends:
+        raise Refused("A comment or tag at the end has no end.")
     return _require_length(one, markup)
 
 
