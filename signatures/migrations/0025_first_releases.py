@@ -1,6 +1,7 @@
 """Each domain that has delivered has its first release: the versions that mailboxes hold, and today's other content.
 
-No mailbox changes by it. What was edited since the last delivery of a template stays a draft.
+No mailbox changes by it. What was edited since the last delivery of a template stays a draft. Of a template that
+mailboxes hold in several versions, a release can have one, so it has the commonest; the others are pending.
 """
 
 import hashlib
@@ -18,7 +19,8 @@ def make_first_releases(apps, schema_editor):
     get = lambda name: apps.get_model("signatures", name)  # noqa: E731 - the eight models this reads
     Release, Placement, DeliveryRun = get("Release"), get("Placement"), get("DeliveryRun")
     for domain_id in Placement.objects.order_by("domain").values_list("domain", flat=True).distinct():
-        content = build_content(get, domain_id)
+        delivered = count_delivered(Placement, domain_id)
+        content = build_content(get, domain_id, delivered)
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         release = Release.objects.create(
             domain_id=domain_id,
@@ -26,7 +28,7 @@ def make_first_releases(apps, schema_editor):
             content=content,
             digest=hashlib.sha256(text.encode()).hexdigest(),
             state="live",
-            note="What was delivered when releases were introduced.",
+            note=describe(content, delivered),
             published_at=timezone.now(),
             published_by_label="system",
         )
@@ -37,9 +39,8 @@ def make_first_releases(apps, schema_editor):
     get("Following").objects.update(senders_until=None)  # every status is worked out with the next sync
 
 
-def build_content(get, domain_id):
+def build_content(get, domain_id, delivered):
     """Return what `signatures.releases.content` describes as format 1."""
-    delivered = count_delivered(get("Placement"), domain_id)
     templates = {}
     for template in get("Template").objects.filter(domain_id=domain_id, archived_at=None).order_by("pk"):
         versions = delivered.get(template.pk)
@@ -85,6 +86,21 @@ def count_delivered(placements, domain_id):
     for template_id, version_id in rows.values_list("template_version__template_id", "template_version_id"):
         found.setdefault(template_id, Counter())[version_id] += 1
     return found
+
+
+def describe(content, delivered):
+    """Return the note: a release has one version of each template, and mailboxes may hold several."""
+    note = "What was delivered when releases were introduced."
+    others = sum(
+        number
+        for template_id, versions in delivered.items()
+        for version_id, number in versions.items()
+        if content["templates"].get(str(template_id)) not in (None, version_id)
+    )
+    if others:
+        hold = "1 mailbox holds" if others == 1 else f"{others:,} mailboxes hold"
+        note += f" {hold} another version of the template: pending, and unchanged until somebody delivers to them."
+    return note
 
 
 def get_last_disconnect(connections, domain_id):
