@@ -5,6 +5,7 @@ python -m tests.benchmarks --people 2000   # smaller, to try it out
 python -m tests.benchmarks banners         # serving banners instead; under four minutes
 python -m tests.benchmarks mail            # the mail gateway alone
 python -m tests.benchmarks delivery        # delivery at 50 ms latency, and planning; ten minutes
+python -m tests.benchmarks pages           # pages of 100,000 senders on PostgreSQL; five minutes
 python -m tests.benchmarks attack          # banners while strangers hold what they can; two minutes
 """
 
@@ -27,7 +28,7 @@ from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.table import Table
 
-from . import attack, banners, delivery, mail
+from . import attack, banners, delivery, mail, pages
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = Fernet.generate_key().decode()
@@ -63,11 +64,11 @@ def running_sandbox(people: int, folder: Path) -> Iterator[str]:
         process.wait()
 
 
-def measure(what: str, sandbox_url: str, database: Path) -> dict[str, Any]:
-    """Run one measurement in a fresh process and return what it printed."""
+def measure(what: str, sandbox_url: str, database: Path | str) -> dict[str, Any]:
+    """Run one measurement in a fresh process and return what it printed. database: a file of SQLite, or a URL."""
     environ = os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "DATABASE_URL": f"sqlite:///{database}",
+        "DATABASE_URL": f"sqlite:///{database}" if isinstance(database, Path) else database,
         "OUTREACH_BASE_URL": sandbox_url,
         "OUTREACH_HOURLY_CALLS": "1000000",  # the sandbox's own hour is set as wide
         "TOKEN_KEYS": KEY,
@@ -89,7 +90,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["job", "banners", "mail", "attack", "delivery"],
+        choices=["job", "banners", "mail", "attack", "delivery", "pages"],
         default="job",
         help="the main job, or one part",
     )
@@ -105,6 +106,9 @@ def main() -> None:
         return
     if options.what == "delivery":
         delivery.main(min(options.people, 5_000), options.many)
+        return
+    if options.what == "pages":
+        pages.main(options.many)
         return
     table = Table("What", "Measured", "Baseline in the same run", "Figure", "Aim")
 

@@ -28,7 +28,7 @@ from integrations.sync import runs  # noqa: E402
 from portal.accounts.domains import found_domain  # noqa: E402
 from portal.models import Domain  # noqa: E402
 
-from . import delivery  # noqa: E402
+from . import delivery, pages  # noqa: E402
 
 PAGE_SIZE = 500  # as the connector asks
 
@@ -150,6 +150,11 @@ def plan(many: int) -> dict:
     return delivery.plan(many, Connection.objects.select_related("domain").get())
 
 
+def ask_pages(many: int) -> dict:
+    full_sync()
+    return pages.ask_pages(many, Connection.objects.select_related("domain").get())
+
+
 MEASUREMENTS: dict[str, Callable[[], dict]] = {
     "bare": bare,
     "sync": full_sync,
@@ -164,4 +169,5 @@ MEASUREMENTS: dict[str, Callable[[], dict]] = {
 
 if __name__ == "__main__":
     what, _, number = sys.argv[1].partition(":")
-    print(json.dumps(plan(int(number)) if what == "plan" else MEASUREMENTS[what]()))
+    sized = {"plan": plan, "pages": ask_pages}
+    print(json.dumps(sized[what](int(number)) if what in sized else MEASUREMENTS[what]()))

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
@@ -18,39 +13,13 @@ import redis
 from integrations.outreach.sandbox import Sandbox
 from tests.support.installation import Installation, migrate_template, wait_until
 from tests.support.portal_process import find_free_port
-from tests.support.postgres import SUPERUSER, Cluster, find_programs
+from tests.support.postgres import Cluster, running_cluster
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """PostgreSQL refuses to run as root, so it then runs as the account its package made."""
-    programs = find_programs()
-    owner: dict[str, Any] = {}
-    folder = Path(tempfile.mkdtemp(prefix="countersign-postgres-"))
-    if os.geteuid() == 0:
-        owner = {"user": "postgres", "group": "postgres", "extra_groups": []}
-        shutil.chown(folder, "postgres", "postgres")
-    made = folder / "cluster"
-    initdb = [
-        str(programs / "initdb"), "--pgdata", str(made), "--auth", "trust", "--username", SUPERUSER,
-        "--encoding", "UTF8", "--locale", "C", "--no-sync",
-    ]  # fmt: skip
-    subprocess.run(initdb, cwd=folder, check=True, capture_output=True, **owner)
-    running = Cluster(find_free_port(), programs, folder)
-    server = [
-        str(programs / "postgres"), "-D", str(made), "-p", str(running.port),
-        "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-        "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
-    ]  # fmt: skip
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(server, cwd=folder, stdout=log, stderr=log, **owner)
-        try:
-            wait_until(running.is_ready, seconds=30, what="PostgreSQL to start")
-            yield running
-        finally:
-            process.send_signal(signal.SIGINT)  # "fast": it ends sessions and stops
-            process.wait(30)
-            shutil.rmtree(folder)
+    with running_cluster() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from .installation import wait_until
+from .portal_process import find_free_port
 
 SUPERUSER = "countersign"
 
@@ -55,3 +65,35 @@ def find_programs() -> Path:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     assert found, "PostgreSQL's server programs are not installed (Debian's package `postgresql`)."
     return found[-1].parent
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """Run a server until the block ends. It refuses to run as root, so it then runs as its package's account."""
+    programs = find_programs()
+    owner: dict[str, Any] = {}
+    folder = Path(tempfile.mkdtemp(prefix="countersign-postgres-"))
+    if os.geteuid() == 0:
+        owner = {"user": "postgres", "group": "postgres", "extra_groups": []}
+        shutil.chown(folder, "postgres", "postgres")
+    made = folder / "cluster"
+    initdb = [
+        str(programs / "initdb"), "--pgdata", str(made), "--auth", "trust", "--username", SUPERUSER,
+        "--encoding", "UTF8", "--locale", "C", "--no-sync",
+    ]  # fmt: skip
+    subprocess.run(initdb, cwd=folder, check=True, capture_output=True, **owner)
+    running = Cluster(find_free_port(), programs, folder)
+    server = [
+        str(programs / "postgres"), "-D", str(made), "-p", str(running.port),
+        "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+        "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
+    ]  # fmt: skip
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(server, cwd=folder, stdout=log, stderr=log, **owner)
+        try:
+            wait_until(running.is_ready, seconds=30, what="PostgreSQL to start")
+            yield running
+        finally:
+            process.send_signal(signal.SIGINT)  # "fast": it ends sessions and stops
+            process.wait(30)
+            shutil.rmtree(folder)
