@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 
-import hypothesis
 import pytest
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
@@ -30,7 +29,6 @@ def read_one(connection):
     text=st.text(alphabet=st.characters(exclude_categories=["Cs"])),
     place=st.from_regex(r"[^\n]{1,80}", fullmatch=True),
 )
-@hypothesis.settings(deadline=None)  # the machine may be busy
 def test_what_was_sealed_opens_for_its_place_alone(text, place):
     place = place.encode("utf-8", "replace").decode()
 

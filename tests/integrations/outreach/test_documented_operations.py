@@ -41,8 +41,7 @@ GOOD: dict[str, dict[str, Any]] = {
     },
 }
 many = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "400")),
 )
 

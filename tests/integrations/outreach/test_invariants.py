@@ -15,7 +15,7 @@ from integrations.outreach.endpoints import ENDPOINTS, LIST_MAILBOXES, LIST_TEAM
 from integrations.outreach.scopes import REQUESTED
 
 shared = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=100
 )
 
 json_values = st.recursive(

@@ -159,7 +159,7 @@ recipients = st.sampled_from([None, ANNA, RecipientFacts("ben", frozenset(range(
 
 
 @given(campaigns_of_any_kind, recipients, st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_choice_knows_no_order_and_its_explanation_says_the_same(campaigns, recipient, random: Random):
     chosen = choose(*campaigns, recipient=recipient)
     shuffled = random.sample(campaigns, len(campaigns))

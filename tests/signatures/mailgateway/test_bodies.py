@@ -41,7 +41,7 @@ def make_text(before: bytes, between: bytes, count: int) -> bytes:
     return before + between.join([SLOT.encode()] * count) + between
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(surroundings, surroundings, slot_counts, st.integers(4, 76))
 def test_quoted_printable(before, between, count, width):
     text = make_text(before, between, count).replace(b"\n", b"\r\n")
@@ -53,7 +53,7 @@ def test_quoted_printable(before, between, count, width):
     assert max(map(len, changed.split(b"\r\n"))) <= 76
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(surroundings, surroundings, slot_counts, st.integers(1, 90))
 def test_base64(before, between, count, width):
     raw = packed(make_text(before, between, count), width)
@@ -67,7 +67,7 @@ def test_base64(before, between, count, width):
         assert same <= count * (len(SLOT) * 4 // 3 // width + 2), "lines outside the slots changed"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(surroundings, surroundings, slot_counts)
 def test_plain(before, between, count):
     raw = make_text(before, between, count)

@@ -90,7 +90,7 @@ def test_sanitizing_twice_changes_nothing(attack):
     assert breaches(once) == []
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(_VALUES)
 def test_i3_values_never_become_markup_or_template_code(values):
     # With one value that fits there is always something to show.
@@ -104,7 +104,7 @@ def test_i3_values_never_become_markup_or_template_code(values):
     assert not any("\ue000" <= character <= "\uf8ff" for character in signature.html)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(st.sampled_from(ATTACKS), _TROUBLE), max_size=4).map("".join))
 def test_i2_any_source_is_refused_or_compiled_and_nothing_else(source):
     try:
@@ -113,7 +113,7 @@ def test_i2_any_source_is_refused_or_compiled_and_nothing_else(source):
         assert error.message.endswith((".", "?"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(SAVED), max_size=4).map("".join))
 def test_i2_what_is_saved_renders_inside_the_allow_list(attacks):
     try:
@@ -127,7 +127,7 @@ def test_i2_what_is_saved_renders_inside_the_allow_list(attacks):
     assert sanitize_signature(signature.html) == signature.html
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(_TROUBLE, st.lists(st.sampled_from(ATTACKS), max_size=3).map("".join)))
 def test_sanitizers_are_stable_on_a_second_pass(html):
     html = html.encode("utf-8", "ignore").decode()
@@ -137,7 +137,7 @@ def test_sanitizers_are_stable_on_a_second_pass(html):
         assert clean(once) == once
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_VALUES, st.sampled_from(STARTERS))
 def test_starters_render_for_anybody(values, starter):
     values = values | {"sender.name": "Bo Li"}
