@@ -11,7 +11,7 @@ from portal.worker.heartbeat import get_worker
 from signatures.releases.publish import list_drafts
 from signatures.senders.mailbox_status import count_edited
 
-from .access import Permission, get_permissions, get_role, get_visible_domains
+from .access import PERMISSIONS, Permission, get_role, get_visible_domains
 from .models import Domain, IdentityProvider, Role
 
 MENU_DOMAINS = 20  # more are found on the list of domains
@@ -42,8 +42,8 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if domain is None or user is None or not user.is_authenticated:
         return context
-    held = get_permissions(user, domain)
     role = get_role(user, domain)
+    held = PERMISSIONS.get(role, frozenset())
     return context | {
         "domain": domain,
         "here": find_menu_entry(request.resolver_match.route) if request.resolver_match else "",

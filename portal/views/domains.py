@@ -71,10 +71,12 @@ def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
     runs = list(connection_.sync_runs.all()[:RECENT_SYNCS]) if connection_ else []
     current = next((run for run in runs if not run.is_finished), None)
     synced_at = get_synced_at(connection_)
+    figures = get_overview(domain)
     context = {
         "connection": connection_,
         "condition": describe(connection_),
-        "overview": get_overview(domain),
+        "overview": figures,
+        "draft_count": figures.draft_count,  # of the menu too
         "runs": runs,
         "current_run": current,
         "current_steps": get_sync_steps(current) if current else [],

@@ -12,21 +12,14 @@ from signatures.rendering import (
     compile_template,
     render_signature,
 )
-from signatures.senders.values import (
-    get_banner_slot,
-    get_brand,
-    get_group_name,
-    get_size_values,
-    get_values,
-)
+from signatures.senders.values import get_company, get_group_name, get_size_values, get_values
 
 
 def get_preview_values(domain: Domain, sender: Sender | None) -> dict[str, str | None]:
     """Return what a preview is made from: this sender's values; for None a sample person at the domain's company."""
-    slot = get_banner_slot(domain)
+    brand, slot = get_company(domain)
     if sender is not None:
-        return get_values(sender, get_brand(domain), slot, get_group_name(sender))
-    brand = get_brand(domain)
+        return get_values(sender, brand, slot, get_group_name(sender))
     kept = {
         field.name: getattr(brand, field.name.removeprefix("company."))
         for field in FIELDS

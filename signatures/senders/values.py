@@ -52,10 +52,12 @@ def get_brand(domain: Domain) -> Brand:
     return Brand.objects.filter(domain=domain).first() or Brand(domain=domain)
 
 
-def get_banner_slot(domain: Domain) -> BannerSlot:
-    """Return the domain's banner slot; one that is switched off where none is kept."""
-    variable = RecipientPrivacy.objects.for_domain(domain).recipient_variable
-    return BannerSlot(BannerPlace.objects.for_domain(domain), variable)
+def get_company(domain: Domain) -> tuple[Brand, BannerSlot]:
+    """Return the domain's company values and banner slot in one query; defaults where none are kept."""
+    row = Domain.objects.select_related("brand", "banner_place", "recipient_privacy").get(pk=domain.pk)
+    privacy = getattr(row, "recipient_privacy", None) or RecipientPrivacy(domain=domain)
+    place = getattr(row, "banner_place", None) or BannerPlace(domain=domain)
+    return getattr(row, "brand", None) or Brand(domain=domain), BannerSlot(place, privacy.recipient_variable)
 
 
 def get_values(
@@ -143,9 +145,7 @@ def _banner_values(sender: Sender, slot: BannerSlot) -> dict[str, str]:
 
 def get_field_sources(sender: Sender) -> list[FieldSource]:
     """Return every merge field of a sender with its value and who says so, in the table's order."""
-    values = get_values(
-        sender, get_brand(sender.domain), get_banner_slot(sender.domain), get_group_name(sender)
-    )
+    values = get_values(sender, *get_company(sender.domain), get_group_name(sender))
     own = get_own_values(sender)
     found = []
     for field in FIELDS:

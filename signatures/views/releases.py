@@ -75,6 +75,7 @@ def _show(
         "situation": situation,
         "unreadable": get_delivery_block_reason(situation.connection),
         "candidate": candidate,
+        "draft_count": len(candidate.keys),  # of the menu
         "rows": [(change, change.key in candidate.chosen, reach[change.key]) for change in changes],
         "leave": urlencode([("leave", key) for key in candidate.keys if key not in candidate.chosen]),
         "authors": sorted({change.edited_by for change in changes if change.edited_by}),

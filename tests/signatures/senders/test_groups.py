@@ -15,8 +15,7 @@ from signatures.senders.groups import GroupOrderError, refresh_groups, reorder_g
 from signatures.senders.refresh import SenderTally, refresh_senders
 from signatures.senders.values import (
     OwnValueError,
-    get_banner_slot,
-    get_brand,
+    get_company,
     get_field_sources,
     get_group_name,
     get_values,
@@ -209,7 +208,7 @@ def test_values_are_the_mirrors_with_own_ones_on_top_and_none_where_empty(domain
     set_own_values(sender, {"sender.title": " Head clerk "}, actor="test")
     sender = Sender.objects.select_related("person", "group").get()
 
-    values = get_values(sender, get_brand(domain), get_banner_slot(domain), get_group_name(sender))
+    values = get_values(sender, *get_company(domain), get_group_name(sender))
 
     assert values["sender.name"] == "Nia Park"
     assert (values["sender.title"], values["sender.phone"], values["group.name"]) == (
