@@ -18,7 +18,7 @@ _ADDRESS = re.compile(
     r"/[bc]/[A-Za-z0-9_-]{22}(?:@2x\.png)?"
     rf"(?:\?r=(?:{_VARIABLE}))?"
 )
-_STAND_IN = "https://banner.example/"
+_PLACEHOLDER = "https://banner.example/"
 
 
 def is_variable(text: str) -> bool:
@@ -32,12 +32,12 @@ def split_address(address: str) -> str | None:
     return found["base"] if found else None
 
 
-def put_stand_ins(html: str, addresses: list[str]) -> str:
+def put_placeholders(html: str, addresses: list[str]) -> str:
     """Return `html` with each href or src that is one of `addresses` replaced by a harmless one.
 
     So everything else can be checked.
     """
     for address in addresses:
         for name in ("href", "src"):
-            html = html.replace(f' {name}="{address}"', f' {name}="{_STAND_IN}"')
+            html = html.replace(f' {name}="{address}"', f' {name}="{_PLACEHOLDER}"')
     return html

@@ -47,7 +47,7 @@ class Slot:
     fields: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     place: Place | None = None
-    stand_in: str = ""
+    placeholder: str = ""
 
     @property
     def is_output(self) -> bool:
@@ -127,8 +127,8 @@ def _place_in_text(number: int, slots: list[Slot], at: Locator) -> str:
     if slot.place is None:
         slot.place = Place.TEXT if slot.is_output else Place.BETWEEN
         text = f"{SLOT_OPEN}{number}{SLOT_CLOSE}"
-        slot.stand_in = text if slot.is_output else f"<!--{text}-->"
-    return slot.stand_in
+        slot.placeholder = text if slot.is_output else f"<!--{text}-->"
+    return slot.placeholder
 
 
 def _place_in_tag(tag: Piece, markup: SlottedMarkup, at: Locator) -> str:
@@ -176,19 +176,19 @@ def _place_in_value(attribute: str, value: str, markup: SlottedMarkup, at: Locat
         if slot.is_of_place and (attribute not in _URL_ATTRIBUTES or found[0] != value):
             raise at.error(_say_whole(slot), slot.position)
         if attribute in _TEXT_ATTRIBUTES:
-            slot.place, slot.stand_in = Place.TEXT_ATTRIBUTE, found[0]
+            slot.place, slot.placeholder = Place.TEXT_ATTRIBUTE, found[0]
         elif attribute in _URL_ATTRIBUTES:
             _place_in_address(attribute, slot, number, value[: found.start()], markup, at)
         elif attribute in _NUMBER_ATTRIBUTES and _is_number(slot):
             if found[0] != value or number > 999:
                 raise at.error(f"A number is the whole {attribute}.", slot.position)
-            slot.place, slot.stand_in = Place.NUMBER, f"{markup.thousand}{number:03}"
+            slot.place, slot.placeholder = Place.NUMBER, f"{markup.thousand}{number:03}"
         elif attribute in ("style", "bgcolor", "color"):
             _require_colour(slot, at)
-            slot.place, slot.stand_in = Place.COLOUR, colour_stand_in(markup.word, number)
+            slot.place, slot.placeholder = Place.COLOUR, colour_placeholder(markup.word, number)
         else:
             raise at.error(f"A field cannot stand in the {attribute} attribute.", slot.position)
-        return slot.stand_in
+        return slot.placeholder
 
     return _SLOT.sub(place, value)
 
@@ -202,7 +202,7 @@ def _place_in_address(
                 "Write the start of the address out (https://host/…), or use one field for all of it.",
                 slot.position,
             )
-        slot.place, slot.stand_in = Place.URL_PART, f"{markup.word}{number}z"
+        slot.place, slot.placeholder = Place.URL_PART, f"{markup.word}{number}z"
         return
     trusts = {FIELD_BY_NAME[name].trust for name in slot.fields}
     is_tel = trusts == {Trust.PHONE} and slot.filters[-1:] == ("tel",) and attribute == "href"
@@ -214,7 +214,7 @@ def _place_in_address(
         )
     if not is_tel and set(slot.filters) - {"default"}:
         raise at.error("A web address takes no filter but default.", slot.position)
-    slot.place, slot.stand_in = Place.URL_START, f"https://{markup.word}{number}z.example"
+    slot.place, slot.placeholder = Place.URL_START, f"https://{markup.word}{number}z.example"
 
 
 def _is_number(slot: Slot) -> bool:
@@ -233,7 +233,7 @@ def _require_colour(slot: Slot, at: Locator) -> None:
         raise at.error("A colour takes no filters but default and contrast.", slot.position)
 
 
-def colour_stand_in(word: str, number: int) -> str:
+def colour_placeholder(word: str, number: int) -> str:
     """Return an eight-digit colour as placeholder of slot `number`."""
     return f"#{word_digits(word)}{number:04x}"
 
@@ -266,7 +266,7 @@ def put_back(html: str, markup: SlottedMarkup, at: Locator) -> str:
 
     Raises: TemplateError when a placeholder got to a place where it is not allowed.
     """
-    stand_ins = re.compile(
+    placeholders = re.compile(
         f"{SLOT_OPEN}(?P<mark>\\d+){SLOT_CLOSE}|(?:https://)?{markup.word}(?P<word>\\d+)z(?:\\.example)?"
         f"|#{word_digits(markup.word)}(?P<colour>[0-9a-f]{{4}})"
         f'|(?<=="){markup.thousand}(?P<number>\\d{{3}})(?=")'
@@ -284,8 +284,8 @@ def put_back(html: str, markup: SlottedMarkup, at: Locator) -> str:
                 raise at.error(
                     "This field ended up in a place where it cannot stand; check the markup.", slot.position
                 )
-            return found[0].replace(slot.stand_in, slot.restored())
+            return found[0].replace(slot.placeholder, slot.restored())
 
-        return stand_ins.sub(restore, piece)
+        return placeholders.sub(restore, piece)
 
     return "".join(restore_piece(piece) for piece in _TAGS.split(html))

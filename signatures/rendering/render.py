@@ -17,7 +17,7 @@ from signatures.rendering.plaintext import plain_text
 from signatures.rendering.sanitize import sanitize_signature
 from signatures.rendering.template import CompiledTemplate
 
-from .banner_links import PLACE_FIELDS, put_stand_ins
+from .banner_links import PLACE_FIELDS, put_placeholders
 from .missing_values import settle_lines
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def render_context(template: CompiledTemplate, context: Context) -> RenderedSign
     html = settle_lines(_merge(template, context)).strip()
     encoded = html.encode()
     own = [address for name in PLACE_FIELDS if (address := context.value(name))]
-    _refuse_unfit(put_stand_ins(html, own), len(encoded))
+    _refuse_unfit(put_placeholders(html, own), len(encoded))
     return RenderedSignature(
         html=html,
         sha256=sha256(encoded).hexdigest(),

@@ -181,7 +181,7 @@ def test_a_campaign_from_its_making_to_why_each_recipient_sees_what(
     banners = page.locator("section", has=page.get_by_role("heading", name="Banners")).locator("tbody tr")
     counts = [[int(cell) for cell in row.locator("td").all_inner_texts()[1:5]] for row in banners.all()]
     pictures, clicks, _, clicks_apart = map(sum, zip(*counts, strict=True))
-    # A click less than two seconds after its picture stands with those set apart: no person is that quick.
+    # A click less than two seconds after its picture counts as bot traffic: no person is that quick.
     assert (pictures, clicks + clicks_apart) == (1, 1)
     faults += person.find_faults()
 

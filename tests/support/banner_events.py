@@ -101,7 +101,7 @@ def open_show(domain: Domain, name: str = "Autumn", *, people: Iterable[str] = (
 
 
 def get_counts(domain: Domain) -> dict[tuple[str, str, str], tuple[int, int, int, int]]:
-    """Return (day, banner, sender) -> pictures, clicks, and both set apart; and see that totals agree."""
+    """Return (day, banner, sender) -> impressions, clicks, and both of bots; and see that totals agree."""
     counts = DailyCount.objects.filter(domain=domain)
     columns = ("impressions", "clicks", "bot_impressions", "bot_clicks")
     sums: dict[tuple[Any, ...], list[int]] = {}

@@ -45,7 +45,7 @@ class Day:
         return self.events[-1]
 
     def judge(self, **options) -> dict[int, str]:
-        """Return id -> rule of everything that is set apart; the bystander's is not among it."""
+        """Return id -> rule of all bot traffic; the bystander's is not among it."""
         verdicts = judge(self.events, self.events, **options)
         assert set(verdicts) == {event.id for event in self.events}
         assert [verdicts[one.id] for one in self.bystanders] == ["", ""]
@@ -57,7 +57,7 @@ def day() -> Day:
     return Day()
 
 
-def test_what_is_asked_without_fetching_is_set_apart(day: Day):
+def test_what_is_asked_without_fetching_is_bot_traffic(day: Day):
     picture = day.see(1, method="HEAD")
     day.see(2)
     click = day.see(60, method="HEAD", is_click=True)
@@ -138,21 +138,21 @@ def test_a_program_that_names_itself_is_known_by_its_name(agent: str, family: st
     assert name_family(agent) == family
 
 
-def test_events_of_named_programs_are_set_apart(day: Day):
+def test_events_of_named_programs_are_bot_traffic(day: Day):
     picture = day.see(1, agent="Barracuda Sentinel (EE)")
     click = day.see(1, agent="python-requests/2.32.3", is_click=True)
 
     assert day.judge() == {picture.id: Rule.AGENT, click.id: Rule.AGENT}
 
 
-def test_a_program_without_a_name_is_set_apart(day: Day):
+def test_a_program_without_a_name_is_bot_traffic(day: Day):
     picture = day.see(1, agent="")
     click = day.see(9, agent="  ", is_click=True)
 
     assert day.judge() == {picture.id: Rule.NO_AGENT, click.id: Rule.NO_AGENT}
 
 
-def test_a_scanners_network_is_set_apart_and_its_neighbour_is_not(day: Day):
+def test_a_scanners_network_is_bot_traffic_and_its_neighbour_is_not(day: Day):
     inside = [
         day.see(1, network="203.0.113.0"),
         day.see(2, network="203.0.113.0/24", sender_id=2),
@@ -189,7 +189,7 @@ def test_apples_fetching_ahead_is_no_picture_seen_and_yet_its_reader_may_click(d
     assert day.judge() == {picture.id: Rule.PREFETCH}
 
 
-def test_a_click_that_nobodys_picture_came_before_is_set_apart(day: Day):
+def test_a_click_that_nobodys_picture_came_before_is_bot_traffic(day: Day):
     click = day.see(30, is_click=True)
     day.see(31, sender_id=2)
     day.see(60, sender_id=2, is_click=True)
@@ -228,7 +228,7 @@ def test_a_link_made_for_one_recipient_needs_the_picture_of_that_very_link(day: 
     assert day.judge() == {other.id: Rule.NO_PICTURE}
 
 
-def test_a_click_faster_than_a_person_is_set_apart(day: Day):
+def test_a_click_faster_than_a_person_is_bot_traffic(day: Day):
     day.see(0)
     rushed = day.see(1.999, is_click=True)
     day.see(0, sender_id=2, visitor="r2")

@@ -122,7 +122,7 @@ def test_one_that_reads_as_a_value_leaves_nothing_private(stored):
     assert PRIVATE.search(html) is None
 
 
-def test_the_sanitizer_drops_them_and_the_draft_keeps_stand_ins():
+def test_the_sanitizer_drops_them_and_the_draft_keeps_placeholders():
     html = "".join(f"<p>a{chr(code)}b&#{code};c</p>" for code in (0xE000, 0xE003, 0xE010, 0xF8FF, 1))
 
     assert sanitize_signature(html) == "<p>abc</p>" * 5

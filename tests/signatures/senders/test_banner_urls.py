@@ -184,7 +184,7 @@ def test_the_fields_of_the_place_stand_where_they_can_be_checked(source, words):
     assert words in caught.value.message
 
 
-def test_numbers_in_markup_are_not_taken_for_stand_ins():
+def test_numbers_in_markup_are_not_taken_for_placeholders():
     source = BANNER.replace("<img", '<img title="9001"') + '<table width="8001"><tr><td>a</td></tr></table>'
 
     html = render(source, **{name.replace(".", "__"): value for name, value in PLACE.items()})

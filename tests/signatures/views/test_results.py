@@ -62,7 +62,7 @@ def read(response) -> list[list[str]]:
     return list(csv.reader(content.decode("utf-8-sig").splitlines()))
 
 
-def test_the_overview_shows_each_campaign_with_what_is_set_apart_beside_it(show, auditor: Client):
+def test_the_overview_shows_each_campaign_with_what_is_bot_traffic_beside_it(show, auditor: Client):
     other, (banner,) = make_campaign(show.domain, "Spring", "C")
     show.see(5, campaign_id=None, banner_id=None)
     show.see(6, campaign_id=other.pk, banner_id=banner.pk)
