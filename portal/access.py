@@ -67,7 +67,7 @@ def get_visible_domains(user: User | AnonymousUser) -> QuerySet[Domain]:
 
 
 def may_change_membership(user: User | AnonymousUser, membership: Membership, new_role: str | None) -> bool:
-    """Return whether this person may give `new_role` (None: remove). Owners are made and unmade by owners."""
+    """Return whether this person may give `new_role` (None: remove). Only owners add and remove owners."""
     if Permission.MANAGE_MEMBERS not in get_permissions(user, membership.domain):
         return False
     touches_owner = Role.OWNER in (membership.role, new_role)
@@ -80,7 +80,7 @@ def get_actor(request: HttpRequest) -> User:
 
 
 def check_permission(request: HttpRequest, domain: Domain, permission: Permission) -> None:
-    """Raises PermissionDenied where whoever asks does not hold `permission`."""
+    """Raise PermissionDenied unless the requesting user holds `permission`."""
     if permission not in get_permissions(request.user, domain):
         raise PermissionDenied(f"Your role in {domain.name} does not include this.")
 
@@ -88,10 +88,10 @@ def check_permission(request: HttpRequest, domain: Domain, permission: Permissio
 def require(
     permission: Permission,
 ) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
-    """Open a view to those who hold `permission` in the domain its URL names.
+    """Restrict a view to people who hold `permission` in the domain its URL names.
 
-    The view gets the Domain in place of its name. Somebody who cannot see the domain gets the very
-    answer that a domain that does not exist would give.
+    The view gets the Domain in place of its name. Somebody who cannot see the domain gets the same 404 as for
+    a domain that does not exist.
     """
 
     def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -111,7 +111,7 @@ def require(
 
 
 def require_staff(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Open a view of all domains to the operators alone."""
+    """Restrict a view of all domains to operators."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

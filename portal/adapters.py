@@ -1,4 +1,4 @@
-"""Adapters for allauth: nobody signs up by themselves, MFA secrets are sealed, and states are long."""
+"""Adapters for allauth: no self-service sign-up, encrypted MFA secrets, and long OAuth states."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class AccountAdapter(DefaultAccountAdapter):
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """The same address as everywhere; login limits count by it. The proxy's, where it forwards none."""
+        """Return the client address that login limits count by; the proxy's where it forwards none."""
         address = get_client_address(request) or read_address(request.META.get("REMOTE_ADDR", ""))
         if not address:
-            raise PermissionDenied("The server was not told who asks.")
+            raise PermissionDenied("The server did not pass on the client address.")
         return address
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse | None:
-        """A right password ends with a sentence where the person's domain wants its own sign-in used."""
+        """Refuse a correct password where the person's domain requires single sign-on."""
         is_sso = "sociallogin" in (kwargs.get("signal_kwargs") or {})
         domain = None if is_sso else say_password_is_closed(user)
         if domain is None:
@@ -50,7 +50,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return render(request, "portal/sso_required.html", {"wanting": domain}, status=403)
 
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
-        """Somebody who has neither password nor second step says once more who they are where they signed in."""
+        """Offer single sign-on again as reauthentication to people without a password or MFA."""
         found: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         linked = SocialAccount.objects.filter(user_id=user.pk).first() if not found else None
         if linked is None:
@@ -65,7 +65,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
-    """Connecting Outreach never makes, finds or logs in a portal user; single sign-on asks `sso.login` whom."""
+    """Connecting Outreach never creates, finds or logs in a portal user; for single sign-on, `sso.login` does."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         return False
@@ -91,7 +91,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         return make_session()
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """Single sign-on goes on with a known person of its domain, or ends with a sentence."""
+        """Continue single sign-on with a known person of its domain, or show why not."""
         row = (
             IdentityProvider.objects.select_related("domain")
             .filter(domain__name=sociallogin.account.provider)
@@ -99,7 +99,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         )
         identity = getattr(request, "sso_identity", None)  # made by `sso.completion` alone
         if row is None or identity is None or sociallogin.state.get("process") != "login":
-            raise PermissionDenied("This sign-in was not set up here.")
+            raise PermissionDenied("This sign-in method is not set up here.")
         try:
             person = find_person(row, identity)
         except Refusal as refusal:
@@ -117,7 +117,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 
 
 class MFAAdapter(DefaultMFAAdapter):
-    """One-time-password seeds and recovery codes are sealed at rest, as the tokens are."""
+    """Encrypts one-time-password seeds and recovery codes at rest, like the tokens."""
 
     def encrypt(self, text: str) -> str:
         return seal(text, bound_to="mfa")

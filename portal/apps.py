@@ -1,4 +1,4 @@
-"""Configuration of the app: registers what follows a login and the worker's signs of life."""
+"""Configuration of the app: connects login receivers and the worker's liveness reports."""
 
 from django.apps import AppConfig
 

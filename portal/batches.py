@@ -1,4 +1,4 @@
-"""Batches: many old rows go in short steps, so that nobody waits long for the database."""
+"""Batches: removes many old rows in short transactions, so that the database is never blocked for long."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 BATCH = 500
 LEAST_DAYS = 30
-"""No setting removes what is younger: last week's rows are needed to see what went wrong."""
+"""The shortest retention a setting can have: the last week's rows are needed to find causes of errors."""
 
 
 def get_days(days: int) -> int:
@@ -24,9 +24,9 @@ def get_limit(days: int) -> datetime:
 
 
 def remove_rows(rows: QuerySet[Any], *, writes: bool = True) -> int:
-    """The rows are gone, each batch in a transaction of its own; return how many, which without `writes` stay.
+    """Remove the rows, each batch in its own transaction, and return how many; without `writes`, only count.
 
-    A process that is killed has removed whole batches; calling again removes what is left.
+    After a kill, calling again removes the rest.
     """
     if not writes:
         return rows.count()

@@ -1,6 +1,6 @@
-"""Charts: the bars of a chart as plain numbers, drawn by a template without script or style of its own.
+"""Charts: computes bars and areas as plain numbers, for templates to draw without script or inline style.
 
-Pure geometry: no reader, no colour. The two series of a plot share one bar: all of it behind, a part in front.
+Pure geometry, without colours. The two series of a plot share one bar: the total behind, a part in front.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A drawing and what stands beside it. summary: what the drawing shows, for who does not see it.
+    """A chart and its texts.
 
-    top: the value at the upper edge, half of which is at the line between. marks: names below, left to right.
+    summary: text alternative. top: the value at the upper edge; the middle line is at half of it. marks:
+    names below, left to right.
     """
 
     title: str
@@ -99,7 +100,7 @@ def round_up(value: int) -> int:
 
 
 def pick_marks(names: Sequence[str]) -> tuple[str, ...]:
-    """Return a few names, evenly spread, the first and the last among them."""
+    """Return a few evenly spread names, including the first and the last."""
     if len(names) <= MARKS:
         return tuple(names)
     last = len(names) - 1

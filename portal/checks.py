@@ -14,10 +14,8 @@ from signatures.analytics.bot_rules import parse_networks
 
 @register(Tags.security)
 def check_token_keys(**kwargs: Any) -> list[CheckMessage]:
-    """E001: TOKEN_KEYS is there and every key is one."""
-    hint = (
-        'Make one: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
-    )
+    """E001: TOKEN_KEYS is set and every key is valid."""
+    hint = 'Generate one: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
     if not settings.TOKEN_KEYS:
         return [
             Error("TOKEN_KEYS is empty, so access to Outreach cannot be stored.", hint=hint, id="portal.E001")
@@ -36,7 +34,7 @@ def check_token_keys(**kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def check_scanner_networks(**kwargs: Any) -> list[CheckMessage]:
-    """E010: every network of SCANNER_NETWORKS is one, and none is narrower than readers' addresses are kept."""
+    """E010: every network of SCANNER_NETWORKS is valid and no narrower than the networks that are stored."""
     try:
         parse_networks(settings.SCANNER_NETWORKS)
     except ValueError as error:
@@ -57,7 +55,7 @@ def check_public_url(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "PUBLIC_URL is not https, so cookies and the consent for Outreach travel in the clear.",
+            "PUBLIC_URL is not https, so cookies and the OAuth consent for Outreach are sent unencrypted.",
             hint="Put the portal behind TLS and set PUBLIC_URL=https://…",
             id="portal.W002",
         )
@@ -66,15 +64,15 @@ def check_public_url(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_proxies(**kwargs: Any) -> list[CheckMessage]:
-    """E011: a portal reached by https believes the proxy that ends TLS."""
+    """E011: a portal with an https URL must trust the proxy that terminates TLS."""
     if not settings.IS_HTTPS or settings.ALLAUTH_TRUSTED_PROXY_COUNT:
         return []
     return [
         Error(
-            "PUBLIC_URL is https and TRUSTED_PROXIES is 0: `serve` speaks plain http, takes every request for one "
-            "that came without TLS, and redirects it to https for ever.",
-            hint="Put a reverse proxy in front that ends TLS and sets X-Forwarded-Proto and X-Forwarded-For, and "
-            "set TRUSTED_PROXIES=1 (or how many stand one behind the other).",
+            "PUBLIC_URL is https and TRUSTED_PROXIES is 0: `serve` speaks plain http, so every request "
+            "looks as if it came without TLS and is redirected to https in a loop.",
+            hint="Put a reverse proxy in front that terminates TLS and sets X-Forwarded-Proto and X-Forwarded-For, "
+            "and set TRUSTED_PROXIES=1 (or the number of chained proxies).",
             id="portal.E011",
         )
     ]
@@ -82,13 +80,13 @@ def check_proxies(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_outreach_is_real(**kwargs: Any) -> list[CheckMessage]:
-    """E003: a deployment does not talk to a sandbox. E004: it has its client id and secret. E005: over https."""
+    """E003: a deployment uses no sandbox. E004: client ID and secret are set. E005: Outreach is reached by https."""
     found: list[CheckMessage] = []
     address = urlsplit(settings.OUTREACH_BASE_URL)
     if not settings.IS_SANDBOX and (address.scheme != "https" or not address.hostname or address.path):
         found.append(
             Error(
-                "OUTREACH_BASE_URL is no https address without a path; tokens would travel in the clear, or nowhere.",
+                "OUTREACH_BASE_URL must be an https address without a path; tokens could be sent unencrypted.",
                 hint="Remove OUTREACH_BASE_URL to use https://api.outreach.io.",
                 id="portal.E005",
             )

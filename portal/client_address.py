@@ -1,4 +1,4 @@
-"""Client address: who asks, as the outermost of our own reverse proxies saw them."""
+"""Client address: finds the requesting client's IP address behind our own reverse proxies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 
 def get_client_address(request: HttpRequest) -> str:
-    """Return the address of whoever asks, without port, brackets or zone; '' where it cannot be read.
+    """Return the client's IP address, without port, brackets or zone; '' where it cannot be read.
 
     With TRUSTED_PROXIES=n it is the n-th from the end of X-Forwarded-For, where a client can write nothing, or
     the first of fewer. Without that header nobody forwarded the request.

@@ -1,4 +1,4 @@
-"""Command endings: tell that a command's work was interrupted and goes on later."""
+"""Command endings: report that a command's work was interrupted and continues later."""
 
 from __future__ import annotations
 
@@ -7,23 +7,19 @@ from datetime import datetime
 from django.core.management.base import CommandError
 
 GOES_ON_LATER = 75
-"""The exit status of such a command, as sysexits.h names it (EX_TEMPFAIL); anything that failed exits with 1."""
+"""Exit status of such a command, as sysexits.h names it (EX_TEMPFAIL); anything that failed exits with 1."""
 
 
 class GoesOnLater(CommandError):
-    """The command's run is not over. It goes on where a worker runs, or where the command is called again."""
+    """The command's run is not over. It continues with a running worker, or when the command is called again."""
 
     def __init__(self, what: str, cause: str = "", *, at: datetime | None = None, waits: bool = True) -> None:
-        ends = (
-            "waits"
-            if waits
-            else "is under way in another process, or goes on once that one is found to be gone"
-        )
+        ends = "waits" if waits else "is carried out by another process, or continues once that has ended"
         when = f" The next try is at {at:%-d %b %Y, %H:%M:%S} UTC." if at else ""
         super().__init__(
             f"{what} {ends}. {cause}".strip()
             + when
-            + " It goes on by itself only while a worker runs (`serve`); "
-            "without one, call this command again then.",
+            + " It continues automatically only while a worker runs (`serve`); "
+            "without one, run this command again then.",
             returncode=GOES_ON_LATER,
         )

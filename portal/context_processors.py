@@ -1,4 +1,4 @@
-"""Context processors: tell every page its domain, who looks, and whether the worker is alive."""
+"""Context processors: give every page its domain, the user's permissions, and the worker's state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV export: writes a table line by line, so that spreadsheets read its letters and run none of its cells."""
+"""CSV export: writes a table line by line, in an encoding spreadsheets read, with formulas escaped."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 class _Echo:
-    """Gives back what is written, so that a line need not be kept."""
+    """File-like object that returns what is written, so that lines are streamed."""
 
     def write(self, text: str) -> str:
         return text
 
 
 def write_lines(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """Yield the mark, the heading and then a line for each row; numbers stay as they are, so that they add up."""
+    """Yield the byte order mark, the heading and a line for each row; numbers stay numbers."""
     writer = csv.writer(_Echo())
     yield BYTE_ORDER_MARK + writer.writerow(columns)
     for row in rows:

@@ -45,9 +45,9 @@ class Table:
 
 
 def read_table(file: BinaryIO) -> Table:
-    """Return what the file holds, from its beginning; its rows are read as they are asked for.
+    """Return the file's contents from its beginning; rows are read lazily.
 
-    Understood are UTF-8 and UTF-16 with and without byte order marks (two of them, too), Windows-1252 for
+    Reads UTF-8 and UTF-16 with and without byte order marks (two of them, too), Windows-1252 for
     everything else, commas, semicolons, tabs and bars, Excel's line `sep=;`, and any line ends.
     Raises: CsvRefused, while rows are read, naming the line.
     """
@@ -121,7 +121,7 @@ class _Lines(Iterator[str]):
 
 
 def _find_separator(line: str) -> str:
-    """Return what parts the cells of the first line: the separator it has most of, outside of quotes."""
+    """Return the separator of the first line: the one that occurs most often outside of quotes."""
     bare = _QUOTED.sub("", line)
     return max(_SEPARATORS, key=bare.count)
 

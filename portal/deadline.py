@@ -1,4 +1,4 @@
-"""Deadline: bounds a whole exchange. A socket's own timeout restarts with every byte that drips in."""
+"""Deadline: limits the total time of an HTTP exchange. A socket's own timeout restarts with every byte received."""
 
 from __future__ import annotations
 

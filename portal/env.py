@@ -26,8 +26,7 @@ FROM_FILES = (
 def read_secret_files(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return `environ` with each NAME taken from the file NAME_FILE names, its last newline removed.
 
-    Raises ImproperlyConfigured where both are set, or the file cannot be read: a secret that is
-    silently ignored is found out too late.
+    Raises ImproperlyConfigured where both are set, or the file cannot be read: a secret must not be ignored silently.
     """
     merged = dict(environ)
     for name in FROM_FILES:

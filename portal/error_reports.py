@@ -1,4 +1,4 @@
-"""Error reports: mail where an error happened and of what kind it was, never what anybody typed, sent or held."""
+"""Error reports: mail the place and type of an error, never submitted or stored data."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from django.views.debug import ExceptionReporter
 
 
 class PlainReporter(ExceptionReporter):
-    """Django's report shows forms, query, cookies and variables; a mailbox is no place for them.
+    """Reports the place and type of an error.
 
-    Neither are an exception's words, which a database fills with the values of a row.
+    Django's report contains form data, query, cookies and variables, which must not be mailed; nor must
+    exception messages, in which a database quotes values of rows.
+
     """
 
     def get_traceback_text(self) -> str:  # type: ignore[override]  # a mail of text, and no markup to be safe

@@ -1,4 +1,4 @@
-"""Host names: their one ASCII form, by IDNA 2008 as browsers and registries use it."""
+"""Host names: converts them to ASCII by IDNA 2008, as browsers and registries do."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def to_ascii(host: str) -> str:
     """Return the host as it is looked up: in lower case and ASCII, without a dot at the end.
 
     Mapped by UTS #46 without its transitional rules, so “straße.example” is its own host and never
-    “strasse.example”. A name that is ASCII already is not judged here, only put in lower case.
-    Raises: ValueError for a name that no registry gives out, such as one with an emoji, and for a long one.
+    “strasse.example”. A name that is ASCII already is only put in lower case.
+    Raises: ValueError for a name that no registry accepts, such as one with an emoji, and for a long one.
     """
     if len(host) > MAX_LENGTH + 1:
         raise ValueError(f"a host name has at most {MAX_LENGTH} characters")

@@ -1,4 +1,4 @@
-"""Leases: one process at a time works on a row, for as long as it shows signs of life."""
+"""Leases: let one process at a time work on a row, for as long as it renews its lease."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ COLUMN = "lease_until"
 
 
 class LeaseLost(Exception):
-    """Another process works on the row now, or it was ended; this process may change nothing more."""
+    """The lease was taken over or ended; this process may change nothing more."""
 
 
 def is_free(column: str = COLUMN) -> Q:
-    """Return which rows nobody holds: never held, released, or left behind by a dead process."""
+    """Return a filter for rows without a current lease: never taken, released or expired."""
     return Q(**{column: None}) | Q(**{f"{column}__lt": timezone.now()})
 
 
 class Lease:
-    """A process's hold on one row. Every change of the row goes through it, so a late holder changes nothing.
+    """A process's lease of one row.
+
+    Every change of the row goes through it, so that an expired lease changes nothing.
 
     lasts: longer than the holder can take between two renewals; one that was stuck for longer stops by itself.
     """
@@ -48,7 +50,7 @@ class Lease:
         column: str = COLUMN,
         **changes: object,
     ) -> Lease | None:
-        """Return the hold on the row, changed; None where it is not due, which includes that it is held."""
+        """Change the row and return its lease; None where it is not due or is leased already."""
         # The row's lock makes a second taker look again after the first has committed.
         rows = model._base_manager.select_for_update(of=("self",)).filter(due, pk=pk)
         if rows.first() is None:
@@ -59,17 +61,17 @@ class Lease:
         return lease
 
     def renew(self, **changes: object) -> None:
-        """Change the row and hold it for longer. Raises LeaseLost, and nothing was changed."""
+        """Change the row and renew the lease. Raises LeaseLost, changing nothing."""
         until = timezone.now() + self._lasts
         self._change(until, changes)
         self._ours.add(until)  # and not instead: a transaction that is rolled back leaves the earlier instant
         transaction.on_commit(partial(self._ours.intersection_update, {until}))
 
     def release(self, *, free_at: datetime | None = None, **changes: object) -> None:
-        """Change the row and let it go; nobody takes it before `free_at`. Raises LeaseLost, and nothing was changed."""
+        """Change the row and release it, not to be taken before `free_at`. Raises LeaseLost, changing nothing."""
         self._change(free_at, changes)
 
     def _change(self, until: datetime | None, changes: dict[str, object]) -> None:
         held = self._rows.filter(**{f"{self._column}__in": self._ours})
         if held.update(**{self._column: until}, **changes) != 1:
-            raise LeaseLost(f"{self._rows.model._meta.verbose_name} is held by another process")
+            raise LeaseLost(f"{self._rows.model._meta.verbose_name} is leased by another process")

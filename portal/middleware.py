@@ -1,4 +1,4 @@
-"""Middleware: answers probes before anything else, and leads from a form's address to its page."""
+"""Middleware: answers probes first, and redirects GET requests of form-only addresses to their page."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PAGES_OF_FORMS = {
 def show_page_of_form(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Redirect a GET of an address that only takes a form to the page that the form is on.
+    """Redirect a GET of an address that only accepts POST to the page with the form.
 
     After an error the address bar holds the form's address; Enter there, a bookmark or a sign-in that
     returns to it would end on the browser's own blank page.

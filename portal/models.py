@@ -129,7 +129,7 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """One address is asked to become a member of one domain. Its link works once, for seven days.
+    """An invitation of one address to one domain. Its link works once, for seven days.
 
     The link's token is kept as a digest only: whoever reads the database cannot follow it.
     """
@@ -209,12 +209,12 @@ class IdentityProvider(models.Model):
 
     @property
     def host(self) -> str:
-        """Where people are sent to, as they are told it."""
+        """The host that people are sent to, as pages show it."""
         return urlsplit(self.saml_sso_url if self.protocol == Protocol.SAML else self.issuer).hostname or ""
 
     @property
     def bound_to(self) -> str:
-        """What its sealed secret is bound to: the domain and the issuer, so that it opens for no other."""
+        """What the encrypted secret is bound to (domain and issuer), so that it decrypts for no other."""
         return f"sso:{self.domain_id}:{self.issuer}"
 
 

@@ -1,4 +1,4 @@
-"""Outages: tell an outage of database, cache or disk from a fault of our own."""
+"""Outages: tells an outage of database, cache or disk from an error in our code."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PASSING_SQLSTATES = frozenset({"25006", "25P03", "25P04"})
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """Return whether the database, the shared cache, the disk or the machine could not serve us just now.
+    """Return whether the error is a temporary outage of database, shared cache, disk or machine.
 
-    It heals without a change of ours, so what was interrupted is tried again.
+    What was interrupted by one is tried again.
     """
     return (
         is_database_outage(error)
@@ -29,7 +29,7 @@ def is_outage(error: BaseException | None) -> bool:
 
 
 def is_database_outage(error: BaseException | None) -> bool:
-    """Return whether the database did not answer, or could not take what it was given."""
+    """Return whether the database did not answer, or could not store a write."""
     if isinstance(error, (OperationalError, InterfaceError)):
         return True
     return isinstance(error, DatabaseError) and getattr(error.__cause__, "sqlstate", "") in _PASSING_SQLSTATES
@@ -46,7 +46,7 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 def _is_spent(error: BaseException | None) -> bool:
-    """Return whether the machine has no disk, memory, file or thread left to give."""
+    """Return whether the machine has no disk space, memory, file handle or thread left."""
     if isinstance(error, OSError):
         return error.errno in DISK_FULL | OUT_OF_RESOURCES
     return isinstance(error, RuntimeError) and str(error) == "can't start new thread"

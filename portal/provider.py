@@ -1,4 +1,4 @@
-"""Providers for allauth's discovery: single sign-on of a domain's own company; no logic."""
+"""Providers for allauth's discovery: lists single sign-on; no logic."""
 
 from portal.sso.provider import CompanyProvider
 

@@ -1,4 +1,4 @@
-"""Reauthentication: before what cannot be undone, a person proves again who they are, at most five minutes ago.
+"""Reauthentication: before irreversible actions, a person must have confirmed who they are within five minutes.
 
 A fresh login counts, and so does allauth's page that asks for the password or the second step again.
 A login by single sign-on is as fresh as its provider says that the person proved it there, and not
@@ -34,7 +34,7 @@ _SECRET_WORDS = ("csrf", "password", "secret", "token", "key", "code")  # such f
 
 @receiver(user_logged_in)
 def remember_login(request: HttpRequest, **kwargs: Any) -> None:
-    """The session knows when its person proved who they are, every step of the login done."""
+    """Note in the session when its person completed the login."""
     request.session[_AT] = float(getattr(request, "proved_at", time.time()))
 
 
@@ -42,7 +42,7 @@ def remember_login(request: HttpRequest, **kwargs: Any) -> None:
 def remember_confirmation(
     request: HttpRequest, *, reauthenticated: bool = False, at: float | None = None, **kwargs: Any
 ) -> None:
-    """The session knows when its person last confirmed who they are, and they are told where they were.
+    """Note in the session when its person last confirmed who they are, and show a message.
 
     at: where an identity provider says when it was.
     """
@@ -52,7 +52,9 @@ def remember_confirmation(
     interrupted = request.session.get(_INTERRUPTED)
     if interrupted and not interrupted["told"]:
         request.session[_INTERRUPTED] = interrupted | {"told": True}
-        messages.info(request, "You have confirmed that it is you. Nothing was done yet: press once more.")
+        messages.info(
+            request, "You have confirmed that it is you. Nothing was done yet: press the button again."
+        )
 
 
 def is_recent(request: HttpRequest) -> bool:
@@ -64,7 +66,7 @@ def is_recent(request: HttpRequest) -> bool:
 def recently_authenticated(
     *, returns_to: str = "", reading: bool = False
 ) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
-    """Let a view act only for somebody who said within five minutes who they are; ask others first.
+    """Let a view act only for somebody who confirmed who they are within five minutes; ask others first.
 
     Stands below `portal.access.require`, so that only those are asked who may do it at all:
 
@@ -74,8 +76,8 @@ def recently_authenticated(
         def connect(request, domain): ...
 
     returns_to: the name of the page with the button, of the same domain; the view's own address where
-    not given. reading: ask before GET as well, as a download needs. Nothing is done on the way: the
-    person comes back to that page, is told to press again, and finds what they typed in `get_typed`.
+    not given. reading: ask before GET as well, as a download needs. Nothing is done meanwhile: the person
+    returns to that page, is told to press again, and finds their input by `get_typed`.
     """
 
     def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -106,7 +108,9 @@ def ask_again(request: HttpRequest, *, back: str) -> HttpResponseBase:
         request.session[_INTERRUPTED] = {"path": back, "fields": fields, "told": False}
     methods = get_adapter().get_reauthentication_methods(request.user)
     if not methods:
-        raise PermissionDenied("This asks who you are once more. Sign out, sign in again, and repeat it.")
+        raise PermissionDenied(
+            "This action asks you to confirm who you are. Sign out, sign in again, and repeat it."
+        )
     target = f"{methods[0]['url']}?{urlencode({REDIRECT_FIELD_NAME: back})}"
     if request.headers.get("HX-Request"):
         return HttpResponse(status=204, headers={"HX-Redirect": target})
@@ -116,7 +120,7 @@ def ask_again(request: HttpRequest, *, back: str) -> HttpResponseBase:
 def get_typed(request: HttpRequest) -> dict[str, str]:
     """Return, once, what the person had typed into this page's form before they were asked; else {}.
 
-    A form takes it as `initial`. Fields whose names speak of secrets are not kept.
+    A form takes it as `initial`. Fields with names of secrets are not kept.
     """
     interrupted = request.session.get(_INTERRUPTED)
     if request.method != "GET" or not interrupted or interrupted["path"] != request.path:

@@ -17,7 +17,7 @@ FRESH = timedelta(hours=1)  # a session's row may be written a moment after the 
 
 
 def remove_expired_sessions(*, writes: bool = True) -> dict[str, int]:
-    """Return how many rows of each kind went, or without `writes` would go; whoever is logged in stays so.
+    """Remove expired rows and return how many of each kind; without `writes`, only count. Live sessions stay.
 
     Successes of background tasks are bounded by `save_limit`, failures by nothing but this.
     """

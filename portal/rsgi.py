@@ -1,4 +1,4 @@
-"""RSGI application, which `serve` runs: threads of their own for what must always answer."""
+"""RSGI application, which `serve` runs, with separate threads for requests that must always be answered."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _get_pool(path: str) -> ThreadPool:
 
 
 def _is_signed_in(cookies: str) -> bool:
-    """Return whether somebody's session, which is not over, goes with these cookies."""
+    """Return whether these cookies belong to a live session."""
     key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME)
     if not key:
         return False

@@ -6,10 +6,10 @@ from .retention import remove_expired_sessions as _remove_expired_sessions
 
 
 def record_beat() -> None:
-    """A worker took this canary from the queue and finished it."""
+    """Record that a worker finished this canary task."""
     _record_beat()
 
 
 def remove_expired_sessions() -> None:
-    """Sessions that are over are gone, and so are old failures of background tasks."""
+    """Remove expired sessions and old failures of background tasks."""
     _remove_expired_sessions()

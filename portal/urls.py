@@ -1,4 +1,4 @@
-"""Addresses: the portal's own pages, and where each app is mounted."""
+"""URLs: the portal's own pages, and where each app is mounted."""
 
 from django.contrib import admin
 from django.urls import include, path

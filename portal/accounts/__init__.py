@@ -1,1 +1,1 @@
-"""Accounts: domains, members, invitations, the second step and session limits."""
+"""Accounts: domains, members, invitations, multi-factor authentication and session limits."""

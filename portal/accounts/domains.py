@@ -1,4 +1,4 @@
-"""Domains: makes a domain with its owner, whole or not at all, and records what changes of it."""
+"""Domains: creates a domain with its owner in one transaction, and records changes of its settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Founded:
 def found_domain(
     name: str, *, owner_email: str, get_password: Callable[[], str], is_operator: bool = False
 ) -> Founded:
-    """The domain and its owner exist, the owner's address verified.
+    """Create the domain and its owner, with the owner's address verified.
 
     get_password: asked only where the owner is new, after everything else was found right, and while
     no database lock is held: somebody may be typing. Raises ValidationError; then nothing was made.
@@ -59,7 +59,7 @@ def found_domain(
 
 @transaction.atomic
 def vouch_for_address(user: User) -> None:
-    """The person's address is their only one, verified: they sign in with it without a mail first."""
+    """Make this the person's only address, verified, so that they sign in without a confirmation mail."""
     addresses = EmailAddress.objects.filter(user=user)
     addresses.exclude(email__iexact=user.email).delete()
     if not addresses.update(verified=True, primary=True):
@@ -67,12 +67,12 @@ def vouch_for_address(user: User) -> None:
 
 
 def record_domain_made(domain: Domain, *, actor: User) -> None:
-    """The ledger says who made the domain; call it in the transaction that does."""
+    """Record in the ledger who created the domain; call it in the same transaction."""
     record_act("domain made", domain=domain, actor_label=actor.email)
 
 
 def record_settings_changed(domain: Domain, changed: Iterable[str], *, actor: User) -> None:
-    """The ledger says which settings changed, and to what; nothing where none did."""
+    """Record in the ledger which settings changed, and to what; nothing where none did."""
     words = ", ".join(f"{name}: {getattr(domain, name)}" for name in changed)
     if words:
         record_act("settings changed", domain=domain, actor_label=actor.email, detail=words)

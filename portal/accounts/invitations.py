@@ -1,4 +1,4 @@
-"""Invitations: invite an address, which joins by a link that works once, for seven days; each is in the ledger."""
+"""Invitations: invites an address by a link that works once, for seven days, and records each in the ledger."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class InvitationRefused(Exception):
-    """Nobody became a member. title and message: words for the person with the link."""
+    """An invitation cannot be accepted. title and message: words for the person with the link."""
 
     def __init__(self, title: str, message: str) -> None:
         super().__init__(message)
@@ -39,14 +39,14 @@ class InvitationRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An invitation, and whether the mail server took its mail."""
+    """An invitation, and whether the mail server accepted its mail."""
 
     invitation: Invitation
     is_mailed: bool
 
 
 def invite(domain: Domain, *, email: str, role: str, actor: User) -> Sent:
-    """The address has an invitation and a mail with its link. Raises MembershipRefused."""
+    """Store an invitation for the address and mail its link. Raises MembershipRefused."""
     _may_give(actor, domain, role)
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
@@ -71,10 +71,7 @@ def invite(domain: Domain, *, email: str, role: str, actor: User) -> Sent:
 
 
 def resend(invitation: Invitation, *, actor: User) -> Sent:
-    """The address has a new mail with a new link for another seven days; the old link is dead.
-
-    Raises MembershipRefused.
-    """
+    """Mail a new link, valid for another seven days, and invalidate the old one. Raises MembershipRefused."""
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
         locked = _lock_open(invitation)
@@ -93,7 +90,7 @@ def resend(invitation: Invitation, *, actor: User) -> Sent:
 
 
 def withdraw(invitation: Invitation, *, actor: User) -> None:
-    """The link opens nothing any more. Raises MembershipRefused."""
+    """Withdraw the invitation, so that its link no longer works. Raises MembershipRefused."""
     with transaction.atomic():
         locked = _lock_open(invitation)
         _may_give(actor, locked.domain, locked.role)
@@ -108,44 +105,44 @@ def withdraw(invitation: Invitation, *, actor: User) -> None:
 
 
 def list_open(domain: Domain) -> list[Invitation]:
-    """Return the invitations nobody has taken up yet, those that have expired among them."""
+    """Return the invitations that nobody has accepted yet, including expired ones."""
     return list(_list_open(domain).select_related("invited_by", "domain"))
 
 
 def find_invitation(token: str) -> Invitation | None:
-    """Return what the link with this token stands for, used up or not; None for one nobody was sent."""
+    """Return the invitation whose link has this token, used or not; None for an unknown token."""
     return find_by_digest(_digest(token))
 
 
 def find_by_digest(token_sha256: str) -> Invitation | None:
-    """Return the invitation whose link has the token of this digest, used up or not."""
+    """Return the invitation whose token has this digest, used or not."""
     found = Invitation.objects.select_related("domain", "invited_by")
     return found.filter(token_sha256=token_sha256).first()
 
 
 def check_open(invitation: Invitation | None, *, at: datetime) -> Invitation:
-    """Return the invitation, which still opens the domain at `at`. Raises InvitationRefused."""
+    """Return the invitation if it is valid at `at`. Raises InvitationRefused."""
     ask = "Ask whoever invited you, or an owner of the domain, for a new invitation."
     if invitation is None or invitation.withdrawn_at is not None:
         raise InvitationRefused(
-            "This invitation is not valid", f"It was withdrawn, or sent anew since. {ask}"
+            "This invitation is not valid", f"It was withdrawn, or sent again with a new link. {ask}"
         )
     if invitation.accepted_at is not None:
         raise InvitationRefused(
             "This invitation was used", "An invitation works once. Sign in with your account to go on."
         )
     if invitation.expires_at <= at:
-        raise InvitationRefused("This invitation has expired", f"It was good for seven days. {ask}")
+        raise InvitationRefused("This invitation has expired", f"It was valid for seven days. {ask}")
     inviter = Membership(domain=invitation.domain, role=invitation.role)
     if not may_change_membership(invitation.invited_by, inviter, invitation.role):
         raise InvitationRefused(
-            "This invitation is not valid", f"Whoever sent it may not give this role any more. {ask}"
+            "This invitation is not valid", f"The person who sent it may no longer give this role. {ask}"
         )
     return invitation
 
 
 def accept(invitation: Invitation, user: User) -> Membership:
-    """The person is a member, and the invitation used up. Raises InvitationRefused.
+    """Make the person a member and mark the invitation used. Raises InvitationRefused.
 
     The person is the invited one: their account's own address is the one the mail went to.
     """
@@ -169,7 +166,7 @@ def accept(invitation: Invitation, user: User) -> Membership:
 
 
 def accept_as_new(invitation: Invitation, password: str) -> Membership:
-    """The invited person has an account and is a member, or neither. Raises InvitationRefused.
+    """Create the invited person's account and membership in one transaction. Raises InvitationRefused.
 
     The address is verified, since the link came to it.
     """
@@ -179,7 +176,7 @@ def accept_as_new(invitation: Invitation, password: str) -> Membership:
         user, is_new = User.objects.get_or_create(email=invitation.email.lower())
         if not is_new:
             raise InvitationRefused(
-                "There is an account by now", "Sign in with it, then follow the link once more."
+                "This account already exists", "Sign in with it, then open the link again."
             )
         user.set_password(password)
         user.save(update_fields=["password"])
@@ -197,11 +194,11 @@ def _list_open(domain: Domain) -> QuerySet[Invitation]:
 
 
 def _lock_open(invitation: Invitation) -> Invitation:
-    """Return the invitation as it is now, after every other change of this domain's members has ended."""
+    """Return the invitation as it is now, with this domain's members locked against other changes."""
     lock_members(invitation.domain)
     fresh = Invitation.objects.select_related("domain").filter(pk=invitation.pk).first()
     if fresh is None or not fresh.is_open:
-        raise MembershipRefused("This invitation was used or withdrawn meanwhile.")
+        raise MembershipRefused("This invitation has been used or withdrawn since.")
     return fresh
 
 
@@ -210,7 +207,7 @@ def _digest(token: str) -> str:
 
 
 def _send(invitation: Invitation, token: str) -> bool:
-    """Mail the link, at the configured address whatever a request's headers say; False where nobody took the mail."""
+    """Mail the link, at the configured URL; False where the mail server did not accept it."""
     context = {
         "invitation": invitation,
         "link": get_public_address(reverse("portal:invitation_link", args=[token])),
@@ -220,6 +217,6 @@ def _send(invitation: Invitation, token: str) -> bool:
     try:
         send_mail(subject, render_to_string("portal/email/invitation.txt", context), None, [invitation.email])
     except OSError as error:  # smtplib's errors and refused sockets are of this family
-        log.error("The mail of an invitation was not sent: %s", type(error).__name__)
+        log.error("An invitation mail could not be sent: %s", type(error).__name__)
         return False
     return True

@@ -13,7 +13,7 @@ from portal.models import Domain, Membership, Role, User
 
 
 class MembershipRefused(ValidationError):
-    """The change was not made. message: a sentence for a person; a form shows it as its error."""
+    """A membership cannot be changed so. message: a sentence for a person; forms show it as an error."""
 
     message: str
 
@@ -24,7 +24,7 @@ def get_roles_to_give(user: User, membership: Membership) -> list[tuple[str, str
 
 
 def change_role(membership: Membership, role: str, *, actor: User) -> None:
-    """The member has this role. Raises MembershipRefused."""
+    """Give the member this role. Raises MembershipRefused."""
     with transaction.atomic():
         locked = _lock(membership)
         _refuse_others(actor, locked, role)
@@ -37,7 +37,7 @@ def change_role(membership: Membership, role: str, *, actor: User) -> None:
 
 
 def remove_member(membership: Membership, *, actor: User) -> None:
-    """The person is no member any more; their account stays. Raises MembershipRefused."""
+    """Remove the membership; the account stays. Raises MembershipRefused."""
     with transaction.atomic():
         locked = _lock(membership)
         _refuse_others(actor, locked, None)
@@ -54,7 +54,7 @@ def delete_membership(membership: Membership, *, actor: User) -> None:
 
 
 def lock_members(domain: Domain) -> None:
-    """Every other change of this domain's members has ended; call it inside the transaction of this one."""
+    """Lock the domain's members against other changes; call it inside the transaction of this one."""
     Domain.objects.select_for_update().get(pk=domain.pk)
 
 
@@ -63,7 +63,7 @@ def is_only_owner(membership: Membership) -> bool:
 
 
 def require_owner(domain: Domain, *, without: Collection[int]) -> None:
-    """Raises MembershipRefused where the domain has an active owner now and would have none left.
+    """Raise MembershipRefused where the change would leave the domain without an active owner.
 
     without: ids of the memberships that are removed or get another role.
     """
@@ -103,11 +103,11 @@ def _get_owners(domain: Domain) -> set[int]:
 
 
 def _lock(membership: Membership) -> Membership:
-    """Return the membership as it is now, after every other change of this domain's members has ended."""
+    """Return the membership as it is now, with this domain's members locked against other changes."""
     lock_members(membership.domain)
     fresh = Membership.objects.select_related("user", "domain").filter(pk=membership.pk).first()
     if fresh is None:
-        raise MembershipRefused("This person is no member any more.")
+        raise MembershipRefused("This person is no longer a member.")
     return fresh
 
 

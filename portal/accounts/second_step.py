@@ -1,4 +1,4 @@
-"""Second step: who must set one up before anything else, and what proves that a change of it is its owner's.
+"""Multi-factor authentication: who must set it up, and what a person confirms before changing it.
 
 Whoever has an app or a key changes it, and sees recovery codes, only after having shown one of the three
 within five minutes: a password alone takes none of them away. Whoever has none yet proves who they are in
@@ -53,39 +53,42 @@ _SHOWN_AT, _ADDED_AT = "second_step_shown_at", "second_step_added_at"  # in the 
 
 
 class SetUpAppForm(ActivateTOTPForm):
-    """Sets an authenticator app up. Its code is used then, and opens nothing within its thirty seconds."""
+    """Form that sets up an authenticator app. The code is consumed, so it cannot be used to sign in as well."""
 
     def clean_code(self) -> str:
         code = str(super().clean_code())
         app = TOTP(Authenticator(user=self.user, data={"secret": encrypt(self.secret)}))
         if not app.validate_code(code):
-            raise ValidationError("This code was used. Wait for the next one.")
+            raise ValidationError("This code was already used. Wait for the next one.")
         context.request.session[_ADDED_AT] = time.time()
         return code
 
 
 @receiver(authenticator_used)
 def remember_shown(request: HttpRequest, *, reauthenticated: bool = False, **kwargs: Any) -> None:
-    """The session knows when its person last confirmed with a second step or a recovery code."""
+    """Note in the session when its person last confirmed with a second factor or a recovery code."""
     if reauthenticated:
         request.session[_SHOWN_AT] = time.time()
 
 
 @receiver(authenticator_added)
 def remember_added(request: HttpRequest, **kwargs: Any) -> None:
-    """The session knows when a key was added in it, which shows that its person holds it; of an app, the form says."""
+    """Note in the session that a key was added, which proves possession; for an app, its form does this."""
     request.session[_ADDED_AT] = time.time()
 
 
 def _has_shown(request: HttpRequest, *, is_removing: bool) -> bool:
-    """Return whether the session's person showed a second step within five minutes; setting one up removes none."""
+    """Return whether the session's person used a second factor within five minutes.
+
+    Having added one counts too, except for removing one.
+    """
     marks = (_SHOWN_AT,) if is_removing else (_SHOWN_AT, _ADDED_AT)
     now = time.time()
     return any(0 <= now - request.session.get(mark, 0.0) < RECENT_SECONDS for mark in marks)
 
 
 def ask_for_proof(request: HttpRequest, user: User, name: str) -> HttpResponseBase | None:
-    """Return where somebody proves who they are before they change their second step; None where they did.
+    """Return where a person confirms who they are before changing MFA; None where they have.
 
     name: of the page, one of CHANGING.
     """
@@ -103,7 +106,7 @@ def has_second_step(user: User) -> bool:
 
 
 def get_mfa_reason(user: User) -> str:
-    """Return why this person must have a second step, as a sentence; '' for who need not."""
+    """Return why this person must use MFA, as a sentence; '' where they need not."""
     memberships = Membership.objects.filter(user=user).select_related("domain")
     demanding = memberships.filter(domain__require_mfa=True).first()
     if demanding is not None:
@@ -121,9 +124,9 @@ def get_mfa_reason(user: User) -> str:
 
 
 class SecondStepMiddleware:
-    """Takes people who must have a second step and have none to where they set it up. Asked at every request.
+    """Redirects people who must use MFA and have not set it up to its page.
 
-    It also asks for proof before a second step is changed: those pages are allauth's.
+    Runs at every request. It also asks for confirmation before MFA is changed on allauth's pages.
     """
 
     def __init__(self, get_response: Any) -> None:

@@ -21,14 +21,14 @@ _SEEN = "seen_at"
 
 @receiver(user_logged_in)
 def begin(request: HttpRequest, **kwargs: Any) -> None:
-    """The session knows when its limits began to count."""
+    """Note in the session when its limits began to count."""
     request.session[_BEGAN] = request.session[_SEEN] = time.time()
 
 
 def end_old_sessions(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Log out whose session is past either limit, on the server; notes that the others were used."""
+    """Log out sessions past either limit, and note the time of use of the others."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.user.is_authenticated:

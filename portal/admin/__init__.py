@@ -1,4 +1,4 @@
-"""Django admin: domains, members and people, and the background."""
+"""Django admin: domains, members and people, and background work."""
 
 from portal.admin import accounts, background
 

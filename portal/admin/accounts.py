@@ -72,7 +72,7 @@ class MembershipInline(admin.TabularInline):
 
 
 class ConfirmedAdmin(admin.ModelAdmin):
-    """Whoever changes who may do what here said within five minutes who they are; what was typed is typed anew."""
+    """Asks for reauthentication within five minutes before a change; what was typed has to be typed again."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return BoundedChangeList
@@ -90,7 +90,7 @@ class ConfirmedAdmin(admin.ModelAdmin):
 
 @admin.register(Domain)
 class DomainAdmin(ConfirmedAdmin, OperatorAdmin):
-    """The tenants. A domain keeps its name: addresses, ledger and originals go by it."""
+    """Domains (tenants). A domain's name never changes: URLs, ledger and originals refer to it."""
 
     form = DomainOperatorForm
     fields = [
@@ -129,7 +129,7 @@ class DomainAdmin(ConfirmedAdmin, OperatorAdmin):
     @admin.display(description="In the portal")
     def portal_page(self, domain: Domain) -> SafeString | str:
         if domain.pk is None:
-            return "Once it is saved."
+            return "Available after saving."
         return format_html('<a href="{}">{}</a>', reverse("portal:overview", args=[domain.name]), domain.name)
 
     def save_model(self, request: HttpRequest, obj: Domain, form: forms.ModelForm, change: bool) -> None:
@@ -172,7 +172,7 @@ class MembershipAdmin(ConfirmedAdmin, OperatorAdmin):
         return ["created_at", *(["domain", "user"] if obj else [])]
 
     def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
-        """One at a time, and never the domain's only owner."""
+        """Delete one membership at a time, and never the domain's only owner."""
         return obj is not None and is_operator(request) and not is_only_owner(obj)
 
     def save_model(self, request: HttpRequest, obj: Membership, form: forms.ModelForm, change: bool) -> None:
@@ -191,9 +191,10 @@ class MembershipAdmin(ConfirmedAdmin, OperatorAdmin):
 
 @admin.register(User)
 class UserAdmin(ConfirmedAdmin, DjangoUserAdmin):
-    """People who sign in, by address. Operators look; accounts and operators are made by superusers.
+    """People who sign in, by address.
 
-    Nobody is deleted: who acted must stay known. A person who has left is made inactive.
+    Read-only for operators; superusers create accounts and operators. Nobody is deleted, as the ledger names
+    who acted; people who leave are made inactive.
     """
 
     form = ChangeUserForm

@@ -18,7 +18,7 @@ for model in (Schedule, Success, Failure, OrmQ):
 
 @admin.register(Schedule)
 class ScheduleAdmin(ReadOnlyAdmin):
-    """What runs by itself; switched on and off, and nothing else."""
+    """Schedules; they can only be switched on and off."""
 
     hidden = ("args", "kwargs")
 
@@ -54,7 +54,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
     def last_run(self, schedule: Schedule) -> object:
         return schedule.last_started
 
-    @admin.display(description="Went well", boolean=True)
+    @admin.display(description="Succeeded", boolean=True)
     def went_well(self, schedule: Schedule) -> bool | None:
         succeeded: bool | None = schedule.last_success
         return succeeded
@@ -80,7 +80,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
 
 
 class TaskAdmin(ReadOnlyAdmin):
-    """What a worker finished."""
+    """Finished tasks."""
 
     hidden = ("args", "kwargs", "result")
     list_display = ["name", "func", "started", "stopped", "attempt_count"]
@@ -100,7 +100,7 @@ admin.site.register([Success, Failure], TaskAdmin)
 
 @admin.register(OrmQ)
 class WaitingAdmin(ReadOnlyAdmin):
-    """What waits for a worker, or is with one until `lock`."""
+    """Queued tasks; one that a worker has taken is reserved until `lock`."""
 
     hidden = ("payload",)
     list_display = ["id", "func", "key", "lock"]

@@ -16,7 +16,7 @@ def _clean_email(form: forms.ModelForm) -> str:
 
 
 class NewUserForm(AdminUserCreationForm):
-    """Somebody who signs in by address; without a password they choose one by mail."""
+    """A new account; without a password, the person sets one by mail."""
 
     class Meta:
         model = User
@@ -34,7 +34,7 @@ class ChangeUserForm(UserChangeForm):
 
 
 class MemberForm(forms.ModelForm):
-    """A person and their role; who the person is does not change afterwards."""
+    """A membership; only its role can change afterwards."""
 
     class Meta:
         model = Membership
@@ -47,7 +47,7 @@ class MemberForm(forms.ModelForm):
 
 
 class MembershipForm(MemberForm):
-    """One membership by itself: the last owner of a domain stays one."""
+    """One membership; the last owner of a domain stays an owner."""
 
     def clean_role(self) -> str:
         role = str(self.cleaned_data["role"])
@@ -58,7 +58,7 @@ class MembershipForm(MemberForm):
 
 
 class MemberFormSet(forms.BaseInlineFormSet):
-    """A domain's members, changed together: together they leave it an owner, where it has one."""
+    """A domain's members; together the changes must leave it an owner."""
 
     def clean(self) -> None:
         super().clean()

@@ -1,1 +1,1 @@
-"""The demo: a sandbox Outreach, the portal, and a person's way through both, on this machine only."""
+"""The demo: runs a sandbox of Outreach, the portal and a scripted walk through both, on this machine only."""

@@ -1,4 +1,4 @@
-"""Browser: as much of one as the demo needs: pages, forms, cookies and redirects on this machine."""
+"""Browser: a minimal HTTP client for the demo, with forms, cookies and redirects, on this machine only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_REDIRECTS = 10
 
 
 class DemoFailed(Exception):
-    """A page was not what a person would have expected there; the words say which and why."""
+    """A page was not what the demo expects; the message says which and why."""
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class Browser:
         return response.json()
 
     def fetch(self, url: str, *, agent: str) -> None:
-        """Fetch a picture or follow a link as a reader's program does: no cookie, and not to where the link leads."""
+        """Request an image or a link as a mail program does: without cookies, and without following the redirect."""
         _stay_here(url)
         with _make_session() as session:
             response = session.get(url, headers={"User-Agent": agent}, allow_redirects=False, timeout=60)

@@ -1,4 +1,4 @@
-"""Environment: the demo's own folder, database and processes; nothing outside the folder is touched."""
+"""Environment: the demo's own folder, database and processes; nothing outside the folder is changed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ START_SECONDS = 90.0
 
 
 class DemoRefused(Exception):
-    """The demo cannot start here; the words say what to do."""
+    """The demo cannot start here; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +51,21 @@ class Plan:
 
 
 def clear_folder(folder: Path) -> str:
-    """The folder is empty and the demo's; returns a sentence for what was removed, or ''.
+    """Empty the demo's folder; return a sentence for what was removed, or ''.
 
-    Raises DemoRefused where it holds anything that no demo made, or a demo runs in it.
+    Raises DemoRefused where it holds other files, or a demo runs in it.
     """
     removed = ""
     if folder.exists():
         if not (folder / MARKER).is_file():
             raise DemoRefused(
-                f"{folder} was not made by the demo, so it is left alone. Move it away, then run again."
+                f"{folder} was not created by the demo, so it is not removed. Move it, then run the command again."
             )
         with holding(folder):
             database = folder / "demo.sqlite3"
             size = database.stat().st_size / 1_000_000 if database.exists() else 0
             shutil.rmtree(folder)
-            removed = f"Removed the demo of before: {folder} with its database of {size:.1f} MB."
+            removed = f"Removed the previous demo: {folder} with its database of {size:.1f} MB."
     folder.mkdir()
     (folder / MARKER).write_text("The next demo removes this folder.\n")
     return removed
@@ -73,19 +73,19 @@ def clear_folder(folder: Path) -> str:
 
 @contextmanager
 def holding(folder: Path) -> Iterator[IO[str]]:
-    """No other demo uses the folder meanwhile. Raises DemoRefused where one does."""
+    """Lock the folder against other demos. Raises DemoRefused where one uses it."""
     with (folder / "lock").open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise DemoRefused(
-                "A demo is running in this folder already. End it with Ctrl-C there first."
+                "A demo is already running in this folder. Stop it with Ctrl-C first."
             ) from error
         yield handle
 
 
 def make_environment(folder: Path, plan: Plan, *, sandbox_url: str) -> dict[str, str]:
-    """Return an environment in which every setting is the demo's, whatever is set outside or in `.env`."""
+    """Return an environment with the demo's own settings, whatever is set outside or in `.env`."""
     environ = {name: value for name, value in os.environ.items() if not name.endswith("_FILE")}
     return environ | dict.fromkeys(FROM_FILES, "") | {
         "SECRET_KEY": secrets.token_urlsafe(50),
@@ -106,7 +106,7 @@ def make_environment(folder: Path, plan: Plan, *, sandbox_url: str) -> dict[str,
 
 
 def check_port(port: int) -> None:
-    """Nobody listens there. Raises DemoRefused."""
+    """Check that the port is free. Raises DemoRefused."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -117,7 +117,7 @@ def check_port(port: int) -> None:
 
 @contextmanager
 def running_sandbox(folder: Path, plan: Plan) -> Iterator[str]:
-    """A sandbox Outreach listens, in a process of its own; yields its address."""
+    """Run a sandbox of Outreach in a process of its own; yields its address."""
     ready = folder / "sandbox-address"
     command = [
         sys.executable, "-m", "integrations.outreach.sandbox", "--also-registered", "users.read",
@@ -131,7 +131,7 @@ def running_sandbox(folder: Path, plan: Plan) -> Iterator[str]:
 
 @contextmanager
 def running_portal(folder: Path, plan: Plan, is_ready: Callable[[], bool]) -> Iterator[None]:
-    """The portal and its worker run under the supervisor, as `manage.py serve` runs them anywhere."""
+    """Run the portal and its worker under the supervisor, like `manage.py serve`."""
     command = [
         sys.executable,
         sys.argv[0],
@@ -164,7 +164,7 @@ def _running(
 
 
 def end_on_signals() -> None:
-    """SIGTERM ends this process as Ctrl-C does, and Ctrl-C works where a shell had it ignored."""
+    """Let SIGTERM end this process like Ctrl-C, and Ctrl-C work where the shell ignores it."""
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.default_int_handler)
 

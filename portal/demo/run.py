@@ -1,4 +1,4 @@
-"""Run: makes database and owner, starts the portal, runs the scenario, and waits."""
+"""Run: creates database and owner, starts the portal, runs the scenario, and waits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .summary import build_table
 
 
 def perform(folder: Path, plan: environment.Plan, *, console: Console, is_once: bool) -> bool:
-    """Do the main job and print it; return whether every mailbox holds what was delivered.
+    """Run the scenario and print its summary; return whether every mailbox holds what was delivered.
 
     is_once: return then. Otherwise the portal serves until Ctrl-C.
     """
@@ -28,7 +28,7 @@ def perform(folder: Path, plan: environment.Plan, *, console: Console, is_once: 
     environment.run_command(
         "createdomain", environment.DOMAIN, "--owner", environment.OWNER_EMAIL, "--operator"
     )
-    console.print(f"[green]✓[/green] Made the database {folder / 'demo.sqlite3'}")
+    console.print(f"[green]✓[/green] Created the database {folder / 'demo.sqlite3'}")
     health = plan.portal_url + reverse("portal:healthz")
     with environment.running_portal(folder, plan, lambda: answers(health)):
         console.print(

@@ -1,4 +1,4 @@
-"""Sample campaigns: invented ones with drawn banners, so that their pages have something to show."""
+"""Sample campaigns: fictional campaigns with generated banners, so that their pages have content."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TAG = "webinar-2026"
 
 
 def run_campaigns(domain: Domain, *, actor: str) -> int:
-    """The domain's signatures have a place for a banner, and campaigns run and wait; return how many."""
+    """Turn the banner slot on and create active, scheduled and paused campaigns; return how many."""
     now = timezone.now().replace(minute=0, second=0, microsecond=0)
     day = timedelta(days=1)
     change_place(

@@ -1,6 +1,6 @@
-"""Sample mails: invented ones as a mail gateway handles them; a banner is asked for each, and some are clicked.
+"""Sample mails: requests a banner for fictional mails as a mail gateway does, and clicks some.
 
-All of it through the portal's own addresses, so that the pages of results show what came in by them.
+All requests use the portal's public URLs, so that the results pages show them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SCANNER = "curl/8.10.1"
 
 @dataclass(frozen=True, slots=True)
 class Mails:
-    """What came of them. banners: (campaign, mails that carry a banner of it), most first; clicks: by readers."""
+    """The outcome. banners: (campaign, mails with a banner of it), most first; clicks: by recipients."""
 
     sent: int
     banners: tuple[tuple[str, int], ...]
@@ -43,7 +43,10 @@ class Mails:
 
 
 def send_mails(domain: Domain, browser: Browser, *, portal_url: str, sandbox_url: str, actor: str) -> Mails:
-    """Half of the recipients have the tag that the running campaign is for. Takes some seconds."""
+    """Request banners for sample recipients, half of whom are in the active campaign's audience.
+
+    Takes some seconds.
+    """
     senders = list(Sender.objects.filter(domain=domain, is_active=True).order_by("pk")[:MOST_SENDERS])
     recipients = _choose_recipients(browser.read_json(f"{sandbox_url}/_sandbox/prospects"))
     key = make_key(domain, "Mail gateway of the demo", actor=actor)

@@ -1,4 +1,4 @@
-"""Scenario: does the main job as a person does it in a browser: log in, consent, sync, publish, deliver."""
+"""Scenario: does the main job through the portal's pages: log in, consent, sync, publish, deliver."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Scenario:
         self._browser = Browser()
 
     def walk(self) -> Result:
-        """Do the whole job. Raises DemoFailed where a page or a run is not what it should be."""
+        """Run the whole scenario; raises DemoFailed where a page or a run is not as expected."""
         started = time.monotonic()
         self._log_in()
         self._connect()
@@ -85,7 +85,7 @@ class Scenario:
         missing = [scope.name for scope in list_scopes() if scope.name not in consent.text]
         if missing:
             raise DemoFailed(f"The consent page does not show {', '.join(missing)}.")
-        self._say(f"Read the consent page: {len(list_scopes())} permissions, each with its purpose")
+        self._say(f"Opened the consent page: {len(list_scopes())} permissions, each with its purpose")
         theirs = self._browser.submit(consent, reverse("integrations:outreach_connect", args=[DOMAIN]))
         if not theirs.url.startswith(self._sandbox):
             raise DemoFailed(f"Connecting led to {theirs.url} instead of Outreach.")
@@ -131,11 +131,11 @@ class Scenario:
         count = run_campaigns(Domain.objects.get(name=DOMAIN), actor=OWNER_EMAIL)
         page = self._page("signatures:campaigns", DOMAIN)
         if "Spring webinar" not in page.text:
-            raise DemoFailed("The page of campaigns does not show the one that runs.")
-        self._say(f"Started {count} campaigns with drawn banners")
+            raise DemoFailed("The campaigns page does not show the active campaign.")
+        self._say(f"Started {count} campaigns with generated banners")
 
     def _publish(self) -> DeliveryRun:
-        """Publish release 1; return its plan, which waits to be started."""
+        """Publish release 1 and leave its plan ready to start."""
         page = self._page("signatures:releases", DOMAIN)
         path = reverse("signatures:release_publish", args=[DOMAIN])
         self._browser.submit(
@@ -180,7 +180,7 @@ class Scenario:
             actor=OWNER_EMAIL,
         )
         self._say(
-            f"Chose banners for {mails.sent} mails by who receives them; {mails.clicks} readers clicked"
+            f"Chose banners for {mails.sent} mails by who receives them; {mails.clicks} recipients clicked"
         )
         return mails
 

@@ -17,7 +17,7 @@ class InvitationForm(forms.Form):
         label="E-mail address",
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
-        help_text="Gets a mail with a link that works once, for seven days.",
+        help_text="Receives an e-mail with a link that works once, for seven days.",
     )
     role = forms.ChoiceField(label="Role")
 

@@ -1,4 +1,4 @@
-"""Forms of domains: the settings of a domain, and whether its members need a second step."""
+"""Forms of domains: the settings of a domain, and whether its members need MFA."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.models import Domain
 
 
 class DomainForm(forms.ModelForm):
-    """Where a domain is, and what happens there without anybody clicking."""
+    """A domain's time zone and automatic work."""
 
     class Meta:
         model = Domain
@@ -25,14 +25,14 @@ class DomainForm(forms.ModelForm):
 
 
 class DomainOperatorForm(DomainForm):
-    """What operators set as well: who must have a second step."""
+    """Settings that operators also change: who must use MFA."""
 
     class Meta(DomainForm.Meta):
         fields = [*DomainForm.Meta.fields, "require_mfa"]
 
 
 class SecondStepForm(forms.ModelForm):
-    """Whether every member must have a second step."""
+    """Whether every member must use MFA."""
 
     class Meta:
         model = Domain
@@ -48,4 +48,4 @@ def _zones(present: str) -> list[tuple[str, list[tuple[str, str]]]]:
         for continent, group in groupby(names, key=lambda name: name.split("/")[0])
     ]
     others = dict.fromkeys(["UTC"] if present in names else ["UTC", present])
-    return [("Everywhere", [(name, name) for name in others]), *by_continent]
+    return [("Other", [(name, name) for name in others]), *by_continent]

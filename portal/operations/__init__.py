@@ -1,1 +1,1 @@
-"""Operations: what the people who run the portal read and watch."""
+"""Operations: logging and readiness, for operators."""

@@ -1,4 +1,4 @@
-"""Log filters: report an outage once and in words, instead of twice a second and without its name."""
+"""Log filters: log an outage once a minute with its cause, instead of twice a second without it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class OutageFilter(logging.Filter):
         self._said_at[name] = self._now()
         reason = next(iter(str(error).strip().splitlines()), "no reason given")
         record.msg = (
-            "The worker cannot reach its database or cache just now, and goes on trying by itself "
-            "(%s: %s). Said again in a minute if it lasts."
+            "The worker cannot reach its database or cache and keeps trying "
+            "(%s: %s). Logged again in a minute if it lasts."
         )
         record.args = (name, reason)
         return True

@@ -1,6 +1,6 @@
 """Readiness: whether this web process can serve, which takes a database that answers and is migrated.
 
-The worker is told beside it and changes nothing: banners, clicks and pages are served without it.
+The worker's state is reported too but does not count: banners, clicks and pages are served without it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Readiness:
 
     @property
     def missing(self) -> str:
-        """What keeps this process from serving; empty where nothing does."""
+        """Return what keeps this process from serving; empty where nothing does."""
         if not self.answers:
             return "the database does not answer"
         return "" if self.is_migrated else "migrations are pending; run `python manage.py migrate`"
@@ -59,9 +59,9 @@ class Readiness:
 
 
 def get_readiness() -> Readiness:
-    """Ask the database, and log what changed since this process last asked."""
+    """Check the database, and log what changed since this process's last check."""
     found = _look()
-    clocks = "the worker's last beat lies in the future: the clocks of worker and database differ"
+    clocks = "the worker's last heartbeat lies in the future: the clocks of worker and database differ"
     differ = bool(found.worker and found.worker.clocks_differ)
     _say_once("web", found.missing, subject="Not ready to serve", well="Ready to serve again")
     if found.worker:
@@ -89,7 +89,7 @@ def _look() -> Readiness:
 
 @cache
 def _list_migrations() -> frozenset[tuple[str, str]]:
-    """Return this code's migrations. They do not change while the process lives, and take long to load."""
+    """Return this code's migrations; cached, as loading takes long and they do not change at run time."""
     return frozenset(MigrationLoader(None).graph.nodes)
 
 

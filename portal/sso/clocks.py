@@ -1,4 +1,4 @@
-"""Clocks: how far an identity provider's clock is from ours, in words."""
+"""Clocks: describes how far an identity provider's clock is from ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Completion: what an identity provider's believed answer leads to, by either protocol."""
+"""Completion: signs a person in from a verified answer of either protocol."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ _WAITING = "sso_waiting"  # in the session: who came back while somebody else is
 # Made anew each time they are raised: an exception holds the frames it went through.
 NOT_BEGUN_HERE = partial(
     Refusal,
-    "This sign-in was not begun in this browser",
-    "Or it was used before. Begin again at the portal’s sign-in page.",
+    "This sign-in was not started in this browser",
+    "Or it was used before. Start again at the portal’s sign-in page.",
     cause="state not begun in this session, or used before",
 )
 TOO_OLD = partial(
     Refusal,
     "This sign-in took too long",
-    "It is good for ten minutes. Begin again at the portal’s sign-in page.",
+    "It is valid for ten minutes. Start again at the portal’s sign-in page.",
     cause="state too old",
 )
 REPLACED = partial(
     Refusal,
-    "Your company’s sign-in was changed meanwhile",
-    "This answer belongs to what was set up before. Begin again at the portal’s sign-in page.",
+    "Your company’s sign-in settings have changed",
+    "This answer belongs to the earlier settings. Start again at the portal’s sign-in page.",
     cause="provider was replaced meanwhile",
 )
 NOT_ASKED_AGAIN = partial(
     Refusal,
-    "Your company did not ask who you are once more",
-    "It only said that you had been there before. Choose a password by “Forgot your password?” and confirm with "
+    "Your company did not ask you to sign in again",
+    "It only reported an earlier sign-in. Choose a password by “Forgot your password?” and confirm with "
     "that, or ask an owner.",
     cause="re-authentication answered with an earlier one",
 )
 DID_NOT_SAY_WHEN = partial(
     Refusal,
-    "Your company did not say when you proved who you are",
+    "Your company did not say when you signed in",
     "Its answer has no `auth_time`. Choose a password by “Forgot your password?” and confirm with that, or ask an "
     "owner to let the provider send it.",
     cause="no usable auth_time though it was asked for",
@@ -58,7 +58,7 @@ DID_NOT_SAY_WHEN = partial(
 
 
 def begin(request: HttpRequest, row: IdentityProvider, *, state_id: str | None = None, **kept: Any) -> str:
-    """Keep in this session what an answer is measured by; return the state that brings it back."""
+    """Store in the session what the answer is checked against; return its state parameter."""
     return str(
         CompanyProvider(request, app=make_app(row)).stash_redirect_state(
             request,
@@ -74,7 +74,7 @@ def begin(request: HttpRequest, row: IdentityProvider, *, state_id: str | None =
 
 
 def take_state(request: HttpRequest, row: IdentityProvider, state_id: str) -> dict[str, Any]:
-    """Return what was kept, once. Raises Refusal."""
+    """Return what was stored, once. Raises Refusal."""
     kept = statekit.get_states(request).get(state_id)
     is_old = bool(kept) and time.time() - kept[1] > statekit.STATE_TTL
     state = statekit.unstash_state(request, provider_id=row.domain.name, state_id=state_id)
@@ -88,7 +88,7 @@ def take_state(request: HttpRequest, row: IdentityProvider, state_id: str) -> di
 def complete(
     request: HttpRequest, row: IdentityProvider, identity: Identity, state: dict[str, Any]
 ) -> HttpResponseBase:
-    """Sign the person in, or confirm who is signed in; where that is somebody else, ask first. Raises Refusal."""
+    """Sign the person in, or reauthenticate them; where somebody else is signed in, ask first. Raises Refusal."""
     _check_instant(identity, asked_again_at=state["asked_again_at"])
     check_address(row, identity)
     user = request.user
@@ -104,11 +104,11 @@ def complete(
 
 
 def _check_instant(identity: Identity, *, asked_again_at: float) -> None:
-    """Raise Refusal unless the provider's own instant fits. asked_again_at: 0.0 where nobody was signed in."""
+    """Raise Refusal unless the provider's time of sign-in fits. asked_again_at: 0.0 where nobody was signed in."""
     at, now = identity.authenticated_at, time.time()
     if at is not None and at > now + SKEW_SECONDS:
         raise Refusal(
-            "Your company’s answer was not believed",
+            "Your company’s answer could not be verified",
             f"It says that you signed in there in the future: {describe_clock(at - now)}.",
             cause=f"authentication in the future: {describe_clock(at - now)}",
         )

@@ -1,4 +1,4 @@
-"""Discovery: what an OpenID Connect provider publishes about itself, kept for some minutes."""
+"""Discovery: reads what an OpenID Connect provider publishes about itself, cached for some minutes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ POST, BASIC = "client_secret_post", "client_secret_basic"
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Addresses are https. userinfo_endpoint: "" where there is none. token_auth: how we say who we are."""
+    """Addresses are https. userinfo_endpoint: "" where there is none. token_auth: how we authenticate."""
 
     issuer: str
     authorization_endpoint: str
@@ -34,7 +34,7 @@ def get_configuration(issuer: str) -> Configuration:
 
 
 def read_configuration(issuer: str) -> Configuration:
-    """Return what the issuer publishes now. Raises ProviderUnreachable where it does not hold together."""
+    """Return what the issuer publishes now. Raises ProviderUnreachable where it is inconsistent."""
     reply = call("GET", issuer.rstrip("/") + "/.well-known/openid-configuration")
     if reply.status_code != 200:
         raise ProviderUnreachable(
@@ -69,7 +69,7 @@ def _read(document: dict[str, Any]) -> Configuration:
     ways = [way for way in (POST, BASIC) if isinstance(offered, list) and way in offered]
     if not ways:
         raise ProviderUnreachable(
-            "The identity provider takes no client secret. Let it take client_secret_post or client_secret_basic.",
+            "The identity provider accepts no client secret. Let it accept client_secret_post or client_secret_basic.",
             cause="token endpoint takes no client secret",
         )
     return Configuration(

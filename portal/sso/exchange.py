@@ -1,4 +1,4 @@
-"""Exchange: turns the code that a person's browser brought back into an identity, by calling the provider."""
+"""Exchange: turns an authorization code into an identity, by calling the provider."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ELSEWHERE = ("upn", "preferred_username")
 # RFC 6749, section 5.2: what the token endpoint may answer, and what that means here.
 REFUSED = {
     "invalid_client": (
-        "Your company’s sign-in does not know the portal’s secret",
+        "Your company’s sign-in rejected the portal’s secret",
         "The client ID or the client secret set up here is wrong, or the secret has expired.",
     ),
     "unauthorized_client": (
@@ -31,8 +31,8 @@ REFUSED = {
         "The application registered there may not use the authorization code flow.",
     ),
     "invalid_grant": (
-        "Your company’s sign-in took its own answer for used or too old",
-        "Begin again. If it stays so, the redirect URI registered there differs from the one shown here.",
+        "Your company’s sign-in says that its answer was used or is too old",
+        "Start again. If the problem persists, the redirect URI registered there differs from the one shown here.",
     ),
 }
 
@@ -46,14 +46,14 @@ def get_authorization_address(row: IdentityProvider, asked: dict[str, str]) -> s
 def get_identity(
     row: IdentityProvider, *, code: str, code_verifier: str, redirect_uri: str, issuer: str | None
 ) -> Identity:
-    """Return whom the code stands for. Raises Refusal, ProviderUnreachable.
+    """Return the identity that the code stands for. Raises Refusal, ProviderUnreachable.
 
-    issuer: who the answer says it comes from (RFC 9207), where it does.
+    issuer: as the answer names it (RFC 9207), where it does.
     """
     config = get_configuration(row.issuer)
     if issuer is not None and issuer != config.issuer:
         raise Refusal(
-            "Your company’s answer was not believed",
+            "Your company’s answer could not be verified",
             f"It comes from another issuer than the one set up here. {ASK}",
             cause="wrong issuer in the answer's address",
         )
@@ -64,7 +64,7 @@ def get_identity(
     uid = claims.get("sub")
     if not isinstance(uid, str) or not is_storable(uid, app_settings.UID_MAX_LENGTH):
         raise Refusal(
-            "Your company’s answer was not believed",
+            "Your company’s answer could not be verified",
             f"It does not name you by an identifier (`sub`). {ASK}",
             cause="no usable sub",
         )
@@ -80,7 +80,7 @@ def get_identity(
 
 
 def is_storable(text: str, longest: int) -> bool:
-    """Return whether a text from outside is short, and has none of the characters a database refuses."""
+    """Return whether an external text is short, and has no character that a database refuses."""
     return 0 < len(text) <= longest and text.isprintable()
 
 
@@ -116,13 +116,13 @@ def _refuse_reply(reply: Response, document: dict[str, Any]) -> Refusal:
         return Refusal(title, f"{message} {ASK}", cause="token endpoint answered with status 401")
     if reply.status_code >= 500:
         return Refusal(
-            "Your company’s sign-in failed on its side",
-            "It answered with an error of its own. Try again in a few minutes.",
+            "Your company’s sign-in had an error",
+            "It answered with a server error. Try again in a few minutes.",
             cause=f"token endpoint answered with status {reply.status_code}",
         )
     words = "without tokens" if document else "with something that is no JSON"
     return Refusal(
-        "Your company’s sign-in gave no usable answer",
+        "Your company’s sign-in sent an invalid answer",
         f"Its token endpoint answered {words} (status {reply.status_code}). {ASK}",
         cause=f"token endpoint answered {words}, status {reply.status_code}",
     )
@@ -130,7 +130,7 @@ def _refuse_reply(reply: Response, document: dict[str, Any]) -> Refusal:
 
 # ── the address ──────────────────────────────────────────────────────────────────────────────────
 def _needs_userinfo(row: IdentityProvider, claims: dict[str, Any]) -> bool:
-    """Return whether the token leaves something open that the provider may say at its userinfo endpoint.
+    """Return whether the token lacks claims that the userinfo endpoint may have.
 
     Okta's own authorization server puts `email_verified` there alone, PingFederate the address itself.
     """
@@ -140,7 +140,7 @@ def _needs_userinfo(row: IdentityProvider, claims: dict[str, Any]) -> bool:
 
 
 def _read_userinfo(config: Configuration, access_token: object, uid: str) -> dict[str, Any]:
-    """Return address and its verification, of the same person; {} where the provider does not say."""
+    """Return the same person's address and its verification; {} where the provider does not say."""
     if not config.userinfo_endpoint or not isinstance(access_token, str):
         return {}
     try:
@@ -154,7 +154,7 @@ def _read_userinfo(config: Configuration, access_token: object, uid: str) -> dic
 
 
 def _complete(claims: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    """Return the claims, with what was found elsewhere about the same address."""
+    """Return the claims, with userinfo's about the same address."""
     present = _read_email(claims.get("email"))
     if not present:
         return claims | more
@@ -173,7 +173,7 @@ def _find_email(row: IdentityProvider, claims: dict[str, Any]) -> str:
 
 
 def _is_verified(row: IdentityProvider, claims: dict[str, Any]) -> bool:
-    """Return whether the provider stands for the address; where it says no, the owner's word does not help.
+    """Return whether the provider verified the address; where it says no, the owner's setting does not count.
 
     `email_verified` is a boolean by the standard, and a text by some. `xms_edov` is Entra ID's claim for a
     verified owner of the address's domain; it comes as a boolean, a number or a text.
@@ -188,7 +188,7 @@ def _is_verified(row: IdentityProvider, claims: dict[str, Any]) -> bool:
 
 
 def _read_flag(value: object) -> bool | None:
-    """Return what a claim says; None where it says neither."""
+    """Return a claim as a boolean; None where it is neither."""
     if isinstance(value, bool):
         return value
     return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else None

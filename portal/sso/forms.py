@@ -17,7 +17,7 @@ from .transport import ProviderUnreachable, is_acceptable
 
 
 class SsoStartForm(forms.Form):
-    """An address, which says whose single sign-on it is."""
+    """An e-mail address, whose domain's single sign-on is started."""
 
     email = forms.EmailField(
         label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "username"})
@@ -25,12 +25,12 @@ class SsoStartForm(forms.Form):
 
 
 class _SingleSignOnForm(forms.ModelForm):
-    """What every way of single sign-on asks: who gets in uninvited, and whether passwords end."""
+    """Fields of both protocols: the default role for new users, and whether SSO is enforced."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         role = self.fields["default_role"]
-        role.choices = [("", "Nobody gets in uninvited"), *list(role.choices)[1:]]  # type: ignore[attr-defined]
+        role.choices = [("", "None: members are invited"), *list(role.choices)[1:]]  # type: ignore[attr-defined]
 
     def clean_is_required(self) -> bool:
         required = bool(self.cleaned_data["is_required"])
@@ -38,13 +38,13 @@ class _SingleSignOnForm(forms.ModelForm):
         used = SocialAccount.objects.filter(provider=self.instance.domain.name, user__in=owners)
         if required and not used.exists():
             raise forms.ValidationError(
-                "First let an owner sign in this way once: nobody would get in if it failed."
+                "Let an owner sign in this way once first; otherwise everybody is locked out if it fails."
             )
         return required
 
 
 class IdentityProviderForm(_SingleSignOnForm):
-    """A domain's OpenID Connect provider. The secret is typed, and never shown again."""
+    """A domain's OpenID Connect provider. The secret is never shown again."""
 
     issuer = forms.URLField(
         max_length=500,
@@ -56,7 +56,7 @@ class IdentityProviderForm(_SingleSignOnForm):
         required=False,
         strip=True,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text="Leave empty to keep the present one.",
+        help_text="Leave empty to keep the current one.",
     )
 
     class Meta:
@@ -74,7 +74,7 @@ class IdentityProviderForm(_SingleSignOnForm):
         issuer = str(self.cleaned_data["issuer"])
         if not is_acceptable(issuer) or "?" in issuer:
             raise forms.ValidationError(
-                "Write an https address, exactly as the provider publishes its issuer."
+                "Enter a URL that starts with https://, exactly as the provider publishes its issuer."
             )
         try:
             read_configuration(issuer)
@@ -85,7 +85,7 @@ class IdentityProviderForm(_SingleSignOnForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if self.instance.pk and "issuer" in self.changed_data and not cleaned.get("client_secret"):
-            self.add_error("client_secret", "Type the secret: it belongs to this issuer alone.")
+            self.add_error("client_secret", "Enter the secret: it belongs to one issuer.")
         return cleaned
 
     def save(self, commit: bool = True) -> IdentityProvider:
@@ -114,13 +114,13 @@ class SamlProviderForm(_SingleSignOnForm):
         label="Signing certificate",
         max_length=20_000,
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
-        help_text="In PEM. Before the provider changes its key, paste the next one below the present one.",
+        help_text="In PEM. Before the provider changes its key, paste the next one below the current one.",
     )
     saml_email_attribute = forms.CharField(
         label="Attribute with the e-mail address",
         max_length=255,
         required=False,
-        help_text="Its full name. Leave empty where NameID is the address.",
+        help_text="The attribute’s full name. Leave empty if NameID is the address.",
     )
 
     class Meta:
@@ -134,7 +134,7 @@ class SamlProviderForm(_SingleSignOnForm):
         address = str(self.cleaned_data["saml_sso_url"])
         if not is_acceptable(address) or not address.isascii():
             raise forms.ValidationError(
-                "Write an https address in plain letters, without a name or a password."
+                "Enter a URL that starts with https://, in ASCII, without a user name or password."
             )
         return address
 

@@ -1,4 +1,4 @@
-"""Identity: whom an identity provider says it signed in, by either protocol."""
+"""Identity: who an identity provider says has signed in, by either protocol."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..models import IdentityProvider
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who it is about, by what the provider signed.
+    """A person as the provider's signed answer describes them.
 
-    uid: the provider's name of the person, for good. email: in lower case, "" where it said none.
-    authenticated_at: when they last proved it there, in seconds since 1970; None where it did not say.
+    uid: the provider's permanent ID of the person. email: in lower case, "" for none. authenticated_at: when
+    they last signed in there, in seconds since 1970; None if not given.
     """
 
     uid: str
@@ -24,7 +24,7 @@ class Identity:
 
 
 def digest_setup(row: IdentityProvider) -> str:
-    """Return what tells one set-up provider from every other, whose answers are not mixed with its own."""
+    """Return what identifies one configured provider, so that answers of different ones are not mixed."""
     told = [
         row.pk, row.domain_id, row.protocol, row.issuer, row.client_id,
         row.saml_entity_id, row.saml_sso_url, row.saml_certificates,

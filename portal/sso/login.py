@@ -1,4 +1,4 @@
-"""Login: whom a company's identity provider may sign in here: known people of its own domain, and nobody else."""
+"""Login: decides whom a company's identity provider may sign in: known people of its own domain only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONGEST_ADDRESS = 254
 
 
 def check_address(row: IdentityProvider, identity: Identity) -> None:
-    """Raise Refusal unless the provider vouches for an address at the domain's own name."""
+    """Raise Refusal unless the provider verified an address at the domain."""
     email = identity.email
     if not email:
         where = (
@@ -34,19 +34,19 @@ def check_address(row: IdentityProvider, identity: Identity) -> None:
         )
         raise Refusal(
             "Your company sent no e-mail address",
-            f"Its answer named you, and had no address in {where}. {ASK}",
+            f"Its answer has no address in {where}. {ASK}",
             cause="no address at all",
         )
     if not _is_address(email):
         raise Refusal(
             "Your company sent no usable e-mail address",
-            f"What stands where your address should be is none. {ASK}",
+            f"The value it sent as your address is not an e-mail address. {ASK}",
             cause="what should be the address is none",
         )
     if not identity.is_verified:
         raise Refusal(
             "Your address is not verified",
-            f"Your company’s sign-in does not vouch for it. {ASK}",
+            f"Your company’s sign-in does not say that it verified the address. {ASK}",
             cause="address not verified",
         )
     if email.rpartition("@")[2] != row.domain.name:
@@ -66,10 +66,10 @@ def _is_address(email: str) -> bool:
 
 
 def find_person(row: IdentityProvider, identity: Identity) -> User:
-    """Return who signs in: exactly one person of this domain, made where they were invited. Raises Refusal.
+    """Return who signs in: one person of this domain, created where they were invited. Raises Refusal.
 
-    An operator, and a member of any other domain, never signs in this way: the owner of one domain would
-    hold the key to more than that domain.
+    An operator, and a member of any other domain, never signs in this way: otherwise the owner of one domain
+    could get access to others.
     """
     check_address(row, identity)
     domain, email, uid = row.domain, identity.email, identity.uid
@@ -83,19 +83,19 @@ def find_person(row: IdentityProvider, identity: Identity) -> User:
 
 
 def _check_identity(domain: Domain, user: User | None, *, uid: str) -> None:
-    """One identity stands for one person, for good: an address that was given to somebody new opens nothing."""
+    """Raise Refusal where identity or address belongs to another person, such as after reassigning an address."""
     links = SocialAccount.objects.filter(provider=domain.name)
     linked = links.filter(uid=uid).first()
     if linked is not None and (user is None or linked.user_id != user.pk):
         raise Refusal(
             "Your address has changed",
-            f"Your account here has another one. {ASK}",
+            f"Your account here has a different address. {ASK}",
             cause="identity is linked to another address",
         )
     if user is not None and links.filter(user=user).exclude(uid=uid).exists():
         raise Refusal(
             "Somebody else signed in with this address",
-            f"They are another person to your company. {ASK}",
+            f"Your company’s sign-in identifies them as a different person. {ASK}",
             cause="address is linked to another identity",
         )
 
@@ -110,7 +110,7 @@ def _check_person(domain: Domain, user: User) -> None:
     if user.is_staff or user.is_superuser:
         raise Refusal(
             "Operators sign in with their password",
-            "They see every domain, not yours alone.",
+            "Operators see every domain, not only yours.",
             cause="person is an operator",
         )
     if Membership.objects.filter(user=user).exclude(domain=domain).exists():
@@ -122,7 +122,7 @@ def _check_person(domain: Domain, user: User) -> None:
 
 
 def _admit(domain: Domain, user: User | None, *, email: str) -> User:
-    """Return the person, a member by now: of old, by invitation, or by the role the owner chose. Raises Refusal."""
+    """Return the person as a member: already, by invitation, or by the default role. Raises Refusal."""
     if user is not None and Membership.objects.filter(domain=domain, user=user).exists():
         return user
     invitation = Invitation.objects.filter(
@@ -131,7 +131,7 @@ def _admit(domain: Domain, user: User | None, *, email: str) -> User:
     role = IdentityProvider.objects.values_list("default_role", flat=True).get(domain=domain)
     if invitation is None and not role:
         raise Refusal(
-            "You are no member of this domain",
+            "You are not a member of this domain",
             "Ask an owner of the domain to invite you.",
             cause="person is no member and not invited",
         )
@@ -160,7 +160,7 @@ def _admit(domain: Domain, user: User | None, *, email: str) -> User:
 
 @receiver(post_delete, sender=Membership)
 def forget_identity(instance: Membership, **kwargs: Any) -> None:
-    """Whoever is no member any more may be invited again, as whoever has the address then."""
+    """Remove the identity of somebody who is no longer a member, so that the address may be invited again."""
     SocialAccount.objects.filter(user_id=instance.user_id, provider=instance.domain.name).delete()
 
 

@@ -1,4 +1,4 @@
-"""Provider: a company's identity provider as allauth knows it, made up from the domain's own row and never stored."""
+"""Provider: presents a domain's identity provider to allauth, built from the domain's row and never stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .identity import Identity
 
 
 def get_app(domain_name: str) -> SocialApp | None:
-    """Return allauth's idea of the domain's provider, without its secret; None where it has none."""
+    """Return the domain's provider as an allauth app, without its secret; None where it has none."""
     found = IdentityProvider.objects.select_related("domain").filter(domain__name=domain_name).first()
     return None if found is None else make_app(found)
 
@@ -25,7 +25,7 @@ def make_app(row: IdentityProvider) -> SocialApp:
 
 
 class CompanyProvider(Provider):
-    """Signs members of one domain in, by either protocol; `login` says whom. It keeps states, and calls nobody."""
+    """Signs members of one domain in, by either protocol; `login` decides whom. Makes no calls."""
 
     id = "sso"
     name = "Single sign-on"
@@ -35,7 +35,7 @@ class CompanyProvider(Provider):
         return reverse("sso_login", args=[self.app.provider_id])
 
     def redirect(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError("The way out is `sso.views.go`.")
+        raise NotImplementedError("Redirects are made by `sso.views.go`.")
 
     def extract_uid(self, data: Identity) -> str:
         return data.uid
@@ -44,7 +44,7 @@ class CompanyProvider(Provider):
         return {"email": data.email, "email_verified": data.is_verified}
 
     def extract_extra_data(self, data: Identity) -> dict[str, Any]:
-        """Nothing the provider says about a person is kept beside their address."""
+        """Return nothing: only the person's address is stored."""
         return {}
 
 

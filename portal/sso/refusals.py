@@ -1,4 +1,4 @@
-"""Refusals: why nobody was signed in, as a sentence for the person and one line in the log for the operator."""
+"""Refusals: explain a refused sign-in to the person, and log its cause for the operator."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ log = logging.getLogger("portal.sso")
 
 
 class Refusal(Exception):
-    """Nobody was signed in, and nothing changed.
+    """A sign-in is refused, and nothing changed.
 
-    title and message: words for the person. cause: a few words for the log, without a token, an address
-    or anything else that came from outside as it stood.
+    title and message: words for the person. cause: a few words for the log, without tokens, addresses or
+    unchecked external text.
     """
 
     def __init__(self, title: str, message: str, *, cause: str) -> None:
@@ -31,7 +31,7 @@ def refuse(request: HttpRequest, refusal: Refusal, *, domain: str, status: int =
 
 
 def close(response: HttpResponse) -> HttpResponse:
-    """Return the response so that it is kept nowhere, and its address is told to no next page."""
+    """Return the response with headers against caching and referrers."""
     response["Cache-Control"] = "no-store"
     response["Referrer-Policy"] = "no-referrer"
     return response

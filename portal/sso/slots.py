@@ -1,4 +1,4 @@
-"""Slots: how many calls to identity providers may be under way at once, so that slow ones hold no other page up."""
+"""Slots: limits concurrent calls to identity providers, so that slow ones do not block other pages."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _taken: Counter[str] = Counter()
 
 @contextmanager
 def calling(domain: str) -> Iterator[None]:
-    """Let the block call the domain's provider, for fifteen seconds altogether. Raises Refusal where too many do."""
+    """Let the block call the domain's provider for at most fifteen seconds. Raises Refusal where too many do."""
     with _lock:
         if _taken[domain] >= MOST_OF_ONE_DOMAIN or _taken.total() >= MOST_OF_ALL:
             raise Refusal(
                 "Too many people are signing in at once",
-                "Your company’s sign-in answers slowly, or many people come together. Try again in a minute.",
+                "Your company’s sign-in is slow, or many people are signing in. Try again in a minute.",
                 cause="too many calls to the provider at once",
             )
         _taken[domain] += 1

@@ -1,4 +1,4 @@
-"""ID tokens: what an OpenID Connect provider says, believed only with its signature and from the issuer set up."""
+"""ID tokens: verifies an OpenID Connect provider's tokens by signature, issuer, audience and time."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ ALGORITHMS = [
     "EdDSA",
 ]  # signed with a key we do not hold
 MOST_TRIED = 10  # keys that may have made one signature
-TITLE = "Your company’s answer was not believed"
+TITLE = "Your company’s answer could not be verified"
 
 
 def read_token(id_token: object, config: Configuration, *, client_id: str) -> dict[str, Any]:
-    """Return the claims, once signature, issuer, audience and time hold. Raises Refusal, ProviderUnreachable."""
+    """Return the claims of a verified token. Raises Refusal, ProviderUnreachable."""
     if not isinstance(id_token, str) or not id_token:
-        raise _disbelieve("It carried no ID token (`id_token`).", cause="no ID token")
+        raise _disbelieve("It contains no ID token (`id_token`).", cause="no ID token")
     claims = _check_signature(id_token, config.jwks_uri)
     if claims.get("iss") != config.issuer:
-        raise _disbelieve("It comes from another issuer than the one set up here.", cause="wrong issuer")
+        raise _disbelieve("It comes from a different issuer than the one set up here.", cause="wrong issuer")
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     if client_id not in audiences or claims.get("azp", client_id) != client_id:
-        raise _disbelieve("It was made for another application.", cause="wrong audience")
+        raise _disbelieve("It was issued for another application.", cause="wrong audience")
     _check_times(claims)
     return claims
 
@@ -46,14 +46,14 @@ def _disbelieve(message: str, *, cause: str) -> Refusal:
 
 
 def _check_signature(id_token: str, jwks_uri: str) -> dict[str, Any]:
-    """Return what is signed by one of the provider's keys; they are read anew where none of the kept ones fits."""
+    """Return the signed claims; the provider's keys are read again where no cached one fits."""
     try:
         header = jwt.get_unverified_header(id_token)
     except Exception as error:  # whatever odd bytes make the parser raise: it is no token
         raise _disbelieve("Its ID token could not be read.", cause="ID token could not be read") from error
     if header.get("alg") not in ALGORITHMS:
         raise _disbelieve(
-            "Its ID token is not signed with a key of its own, such as by RS256.",
+            "Its ID token is not signed with a supported algorithm, such as RS256.",
             cause="ID token signed by an algorithm that is not taken",
         )
     for fresh in (False, True):
@@ -63,19 +63,19 @@ def _check_signature(id_token: str, jwks_uri: str) -> dict[str, Any]:
             if claims is not None:
                 return claims
     if keys:
-        raise _disbelieve("Its signature is not the provider’s.", cause="signature does not hold")
+        raise _disbelieve("Its signature is not valid.", cause="signature does not hold")
     raise _disbelieve("It is signed with a key the provider does not publish.", cause="unknown key")
 
 
 def _find_keys(header: dict[str, Any], keys: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Return the keys that the token may mean: those it names, or all where it names none."""
+    """Return the keys that the token names, or all where it names none."""
     name = header.get("kid")
     found = [key for key in keys if key.get("use", "sig") == "sig" and name in (None, key.get("kid"))]
     return found[:MOST_TRIED]
 
 
 def _decode(id_token: str, key: dict[str, str]) -> dict[str, Any] | None:
-    """Return the claims where this key made the signature, else None. What they say is not checked here."""
+    """Return the claims if this key made the signature, else None; they are not checked here."""
     unchecked: Options = {
         "verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False,
         "verify_iss": False, "verify_sub": False, "verify_jti": False,
@@ -92,20 +92,20 @@ def _check_times(claims: dict[str, Any]) -> None:
     issued, ends = read_instant(claims.get("iat")), read_instant(claims.get("exp"))
     starts = read_instant(claims.get("nbf", issued))
     if issued is None or ends is None or starts is None:
-        raise _disbelieve("It does not say from when to when it is good.", cause="no iat, exp or nbf")
+        raise _disbelieve("It does not say from when to when it is valid.", cause="no iat, exp or nbf")
     ahead = max(issued, starts) - now
     if ahead > SKEW_SECONDS:
         raise _disbelieve(f"By it, {describe_clock(ahead)}.", cause=f"clocks apart: {describe_clock(ahead)}")
     if ends <= now - SKEW_SECONDS:
         raise _disbelieve(
-            f"It was good until {describe_difference(now - ends)} ago, though it was fetched just now: "
+            f"It expired {describe_difference(now - ends)} ago, although it was just issued: "
             f"{describe_clock(issued - now)}.",
             cause=f"clocks apart, or an old token: {describe_clock(issued - now)}",
         )
 
 
 def read_instant(value: object) -> float | None:
-    """Return seconds since 1970 as a token says them; None for anything else."""
+    """Return a token's time in seconds since 1970; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Transport: how the portal calls an identity provider, by https to public addresses alone, bounded in time and size.
+"""Transport: calls identity providers by https, at public IP addresses only, within limits of time and size.
 
 An owner types the address, so it is checked where the connection is made, after the name was resolved:
 a name that resolves to a private address, or to another one at the second look, is left before a byte
@@ -33,7 +33,7 @@ CHECK_ADDRESS = "The identity provider cannot be used: {}. Check its address."
 
 
 class ProviderUnreachable(requests.RequestException):
-    """The identity provider was not called, or its answer not read to the end; the words say why.
+    """The identity provider was not reached, or its answer not read completely; the message says why.
 
     cause: a few words for the log.
     """
@@ -120,7 +120,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Reads an answer whole, within the bounds, before anybody sees it."""
+    """Reads an answer completely, within the limits."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -164,7 +164,7 @@ def _read(response: requests.Response) -> bytes:
 
 
 def _describe(error: Exception) -> tuple[str, str]:
-    """Return why it was not reached: for the person who set it up, and for the log."""
+    """Return why it was not reached, for the owner and for the log."""
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(reason, _PrivateNetwork):
         return "its host name leads to a private network", "name leads into a private network"
@@ -181,7 +181,7 @@ def _describe(error: Exception) -> tuple[str, str]:
 
 
 def make_session() -> requests.Session:
-    """Return a session that goes nowhere but to acceptable addresses, without a proxy of the environment."""
+    """Return a session that connects only to allowed addresses, without proxies of the environment."""
     session = requests.Session()
     session.trust_env = False
     session.headers["Accept-Encoding"] = "gzip"

@@ -1,4 +1,4 @@
-"""Addresses of single sign-on: where it begins, and where the identity provider sends people back to."""
+"""URLs of single sign-on: its start, and where the identity provider sends people back to."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""Pages of OpenID Connect: to a company's provider and back; of the address nothing is used but `next`."""
+"""OpenID Connect views: redirect to a company's provider and take its answer; only `next` is read from the URL."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NOT_ASSIGNED = "AADSTS50105"  # Entra ID: the person is not assigned to the appl
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def start(request: HttpRequest) -> HttpResponse:
-    """The address says which domain's identity provider it is; a button leads there, named by its host."""
+    """Find the domain's identity provider by address, and show a button to it that names its host."""
     form = SsoStartForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         name = form.cleaned_data["email"].rpartition("@")[2].lower()
@@ -54,7 +54,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def go(request: HttpRequest, domain: str) -> HttpResponseBase:
-    """Send the browser to the domain's identity provider, where its person pressed the button for it."""
+    """Redirect to the domain's identity provider, after the person pressed the button."""
     row = _get_row(domain)
     if row.protocol == Protocol.SAML and not saml.is_installed():
         return refuse(request, saml.WITHOUT_EXTRA(), domain=row.domain.name)
@@ -73,10 +73,10 @@ def go(request: HttpRequest, domain: str) -> HttpResponseBase:
 @login_not_required
 @require_safe
 def callback(request: HttpRequest, domain: str) -> HttpResponseBase:
-    """Take a person back, once, where this session sent them out. Nothing of the address is told to a next page."""
+    """Take the provider's answer, once, in the session that asked for it; without a referrer to the next page."""
     row = _get_row(domain)
     if row.protocol != Protocol.OIDC:
-        raise Http404("Single sign-on is by SAML here.")
+        raise Http404("This domain uses SAML.")
     try:
         with calling(row.domain.name):  # first, so that whoever finds no slot may load the page again
             state = completion.take_state(request, row, request.GET.get("state", ""))
@@ -98,7 +98,7 @@ def callback(request: HttpRequest, domain: str) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def switch(request: HttpRequest, domain: str) -> HttpResponseBase:
-    """Ask whether to go on as whom the provider signed in, where somebody else is signed in here."""
+    """Ask whether to switch accounts, where somebody else is signed in here."""
     row = _get_row(domain)
     found = completion.find_waiting(request, row)
     if found is None:
@@ -120,12 +120,12 @@ def _get_row(domain: str) -> IdentityProvider:
     """Raises Http404 where the domain has no provider."""
     row = IdentityProvider.objects.select_related("domain").filter(domain__name=domain).first()
     if row is None:
-        raise Http404("No single sign-on.")
+        raise Http404("No single sign-on is set up.")
     return row
 
 
 def _offer(request: HttpRequest, row: IdentityProvider) -> HttpResponse:
-    """Return the page with the button: leaving is a person's own act, so no link elsewhere begins it."""
+    """Return the page with the button, so that no external link can start a sign-in."""
     context: dict[str, Any] = {
         "host": row.host,
         "target": reverse("sso_login", args=[row.domain.name]),
@@ -167,7 +167,7 @@ def _get_callback(row: IdentityProvider) -> str:
 
 
 def _check_error(request: HttpRequest) -> None:
-    """Raise Refusal where the provider answered with an error. Of its words, a known code alone is said again."""
+    """Raise Refusal where the provider answered with an error; only known error codes are repeated."""
     if "error" not in request.GET:
         return
     error = request.GET["error"] if request.GET["error"] in ERRORS else "an error of its own"
@@ -177,17 +177,17 @@ def _check_error(request: HttpRequest) -> None:
     if code == NOT_ASSIGNED:
         raise Refusal(
             "Your company has not given you access to this portal",
-            f"You are not assigned to it there ({code}). Ask whoever runs your company’s sign-in.",
+            f"You are not assigned to this application there ({code}). Ask your company’s administrator.",
             cause=f"provider answered {named}",
         )
     if error in DENIED:
         raise Refusal(
-            "Your company’s sign-in did not let you in",
-            f"You stopped there, or you may not use this portal ({named}). Ask whoever runs your company’s sign-in.",
+            "Your company’s sign-in denied access",
+            f"You cancelled, or you may not use this portal ({named}). Ask your company’s administrator.",
             cause=f"provider answered {named}",
         )
     raise Refusal(
-        "Your company’s sign-in failed on its side",
+        "Your company’s sign-in had an error",
         f"It answered {named}. Try again in a few minutes, or ask an owner of the domain.",
         cause=f"provider answered {named}",
     )
@@ -197,7 +197,7 @@ def _get_code(request: HttpRequest) -> str:
     code = request.GET.get("code", "")
     if not exchange.is_storable(code, 8_000):
         raise Refusal(
-            "Your company’s sign-in gave no usable answer",
+            "Your company’s sign-in sent an invalid answer",
             f"It sent you back without a code. {ASK}",
             cause="no code in the answer",
         )

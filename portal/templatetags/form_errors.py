@@ -1,4 +1,4 @@
-"""What is wrong in the forms of a page, for its title and for the summary on top."""
+"""Form errors: lists a page's form errors, for its title and summary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ register = template.Library()
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One field that was refused, or the form as a whole: then without a label and an id."""
+    """An error of one field, or of the form as a whole: then without label and id."""
 
     label: str
     field_id: str
@@ -23,7 +23,7 @@ class Problem:
 
 @register.simple_tag(takes_context=True)
 def form_problems(context: Context) -> list[Problem]:
-    """Return what is wrong in the forms that a page was given, in their order."""
+    """Return the errors of a page's forms, in order."""
     forms = {id(form): form for value in context.flatten().values() for form in _list_forms(value)}
     return [problem for form in forms.values() for problem in _list_problems(form)]
 

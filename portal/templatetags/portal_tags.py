@@ -1,4 +1,4 @@
-"""Template tags of every page: an instant with its zone, and the colour of a state."""
+"""Template tags of every page: times with their zone, and the colour of a state."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _ACTORS = {"": "System", "schedule": "System (scheduled)", "command": "System (c
 
 @register.filter
 def actor(label: str) -> str:
-    """Return who acted, for a person to read; the stored label of an entry stays as it is."""
+    """Return the display name of an actor; stored labels are not changed."""
     return _ACTORS.get(label, label)
 
 
@@ -55,9 +55,9 @@ def actor(label: str) -> str:
 def when(
     context: Context, at: datetime | None, shape: str = "", otherwise: str = "never"
 ) -> str | SafeString:
-    """Return a <time> that the script turns to the reader's zone; without it, the domain's zone is named.
+    """Return a <time> that the script converts to the browser's zone; without script, in the domain's zone.
 
-    shape: '' (date and hour), 'date', 'clock' or 'ago'; the exact instant is always one hover away.
+    shape: '' (date and time), 'date', 'clock' or 'ago'; the title has the exact time.
     """
     if at is None:
         return otherwise
@@ -81,7 +81,7 @@ _JOB_PAGES = {
 
 @register.simple_tag(takes_context=True)
 def job_page(context: Context, job: str) -> str:
-    """Return the address of a job's own page in the domain one is in, such as that of 'sync 12'; '' for others."""
+    """Return the URL of a job's page in the current domain, such as that of 'sync 12'; '' for other labels."""
     found = _JOB.fullmatch(job)
     domain = context.get("domain")
     if found is None or domain is None:

@@ -1,4 +1,4 @@
-"""Pages of a domain: the list of domains, the overview, its settings and its integrations."""
+"""Domain views: list of domains, overview, settings and integrations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RECENT_SYNCS = 6
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Somebody with one domain is taken there; others see theirs."""
+    """List the person's domains; with only one, redirect to it."""
     person = get_actor(request)
     visible = get_visible_domains(person)
     first_two = list(visible[:2])
@@ -50,7 +50,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _domain_rows(person: User, domains: list[Domain]) -> list[dict[str, Any]]:
-    """Return each domain with the person's role there and how its connection is."""
+    """Return each domain with the person's role and the state of its connection."""
     roles = {m.domain_id: m.get_role_display() for m in person.memberships.filter(domain__in=domains)}
     latest: dict[int, Connection] = {}
     for found in Connection.objects.filter(domain__in=domains).order_by("authorised_at"):
@@ -66,7 +66,7 @@ def _domain_rows(person: User, domains: list[Domain]) -> list[dict[str, Any]]:
 @require(Permission.VIEW)
 @require_safe
 def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Is everyone signing as intended, and what needs me?"""
+    """Show mailboxes by status, action needed, drafts and recent runs."""
     connection_ = get_last_connection(domain)
     runs = list(connection_.sync_runs.all()[:RECENT_SYNCS]) if connection_ else []
     current = next((run for run in runs if not run.is_finished), None)
@@ -93,7 +93,7 @@ def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require(Permission.VIEW)
 @require_http_methods(["GET", "HEAD", "POST"])
 def settings_page(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Where the domain is, and what happens there by itself."""
+    """Show and change the domain's time zone and automatic work."""
     form = DomainForm(request.POST if request.method == "POST" else None, instance=domain)
     if request.method == "POST":
         check_permission(request, domain, Permission.MANAGE_DOMAIN)
@@ -101,7 +101,7 @@ def settings_page(request: HttpRequest, domain: Domain) -> HttpResponse:
             with transaction.atomic():
                 form.save()
                 record_settings_changed(domain, form.changed_data, actor=get_actor(request))
-            messages.success(request, "The settings are saved.")
+            messages.success(request, "Settings saved.")
             return redirect("portal:settings", domain.name)
         domain.refresh_from_db()  # the page's frame shows what is stored, the form what was typed
     return render(request, "portal/settings.html", {"form": form})
@@ -110,7 +110,7 @@ def settings_page(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require(Permission.VIEW)
 @require_safe
 def integrations(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Which outside systems this domain is connected to."""
+    """Show which external systems the domain is connected to."""
     found = get_last_connection(domain)
     return render(
         request,

@@ -1,4 +1,4 @@
-"""Error pages: a request that was refused or failed, and an outage, which is a 503 that says so."""
+"""Error views: refused and failed requests, and outages, which are answered with 503."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.outages import RETRY_AFTER_SECONDS, is_outage
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """The form did not come from this session; nothing was done. reason: Django's, for its own log."""
+    """Answer a failed CSRF check. reason: Django's, for its log."""
     return render(request, "403_csrf.html", status=403)
 
 
@@ -29,7 +29,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Our fault is a 500; a database or cache that is away is a 503 that says so, and heals."""
+    """Answer an error with 500, or with 503 while database or cache are not available."""
     if not is_outage(sys.exception()):
         return defaults.server_error(request)
     answer = defaults.server_error(request, template_name="503.html")

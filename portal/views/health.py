@@ -1,4 +1,4 @@
-"""Probes: whether this web process answers, and whether it can serve."""
+"""Health views: whether this web process answers, and whether it is ready to serve."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from portal.operations.readiness import get_readiness
 @require_safe
 @login_not_required
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers; nothing else is asked."""
+    """Answer without any check."""
     return HttpResponse("ok", content_type="text/plain")
 
 
 @require_safe
 @login_not_required
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Whether this web process can serve; 503 where not. It says of the worker, too, and does not depend on it."""
+    """Report whether this web process can serve, with 503 where not; the worker's state does not count."""
     found = get_readiness()
     answer = JsonResponse(
         found.as_dict(), status=200 if found.is_ready else 503, headers={"Cache-Control": "no-store"}

@@ -1,4 +1,4 @@
-"""Invitations: sent again and withdrawn by those who may, and taken up by whoever has the link."""
+"""Invitation views: send again, withdraw and accept."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _HELD = "invitation"  # the digest of the token this browser came with
 @recently_authenticated(returns_to="portal:members")
 @require_POST
 def invitation_resend(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """A new link goes out, and the old one is dead."""
+    """Send a new link and invalidate the old one."""
     found = get_object_or_404(domain.invitations, pk=pk)
     try:
         tell_sent(request, resend(found, actor=get_actor(request)))
@@ -50,7 +50,7 @@ def invitation_resend(request: HttpRequest, domain: Domain, pk: int) -> HttpResp
 @recently_authenticated(returns_to="portal:members")
 @require_POST
 def invitation_withdraw(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """The link opens nothing any more."""
+    """Withdraw the invitation, so that its link no longer works."""
     found = get_object_or_404(domain.invitations, pk=pk)
     try:
         withdraw(found, actor=get_actor(request))
@@ -63,7 +63,7 @@ def invitation_withdraw(request: HttpRequest, domain: Domain, pk: int) -> HttpRe
 @login_not_required
 @require_safe
 def invitation_link(request: HttpRequest, token: str) -> HttpResponse:
-    """The token leaves the address at once, so that no log and no next page learns it."""
+    """Move the token from the URL into the session, so that no log or referrer contains it."""
     found = find_invitation(token)
     request.session[_HELD] = found.token_sha256 if found else ""
     response = redirect("portal:invitation")
@@ -75,7 +75,7 @@ def invitation_link(request: HttpRequest, token: str) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request: HttpRequest) -> HttpResponse:
-    """Somebody with an account joins; somebody new chooses a password, and joins."""
+    """Accept the invitation with an existing account, or with a new one and its password."""
     try:
         held = find_by_digest(request.session.get(_HELD, ""))
         found = check_open(held, at=timezone.now())

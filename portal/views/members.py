@@ -1,4 +1,4 @@
-"""Pages of members: who belongs to a domain, who is invited, and one member's role."""
+"""Member views: list, invitations, and one member's role."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PER_PAGE = 50
 @recently_authenticated()
 @require_http_methods(["GET", "HEAD", "POST"])
 def members(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Who may do what here, and who is invited; invites one."""
+    """List members and invitations; invite one."""
     person = get_actor(request)
     posted = request.POST if request.method == "POST" else None
     form = InvitationForm(
@@ -52,14 +52,14 @@ def members(request: HttpRequest, domain: Domain) -> HttpResponse:
 
 
 def tell_sent(request: HttpRequest, sent: Sent) -> None:
-    """Say to whoever invited what became of the mail."""
+    """Show whether the invitation mail was sent."""
     invited = sent.invitation
     if sent.is_mailed:
-        messages.success(request, f"{invited.email} has a mail with a link that works once, for seven days.")
+        messages.success(request, f"{invited.email} was sent a link that works once, for seven days.")
     else:
         messages.warning(
             request,
-            f"{invited.email} is invited, but the mail could not be sent. Ask the operator to look at the mail "
+            f"{invited.email} is invited, but the mail could not be sent. Ask the operator to check the mail "
             "server, then send the invitation again.",
         )
 
@@ -68,7 +68,7 @@ def tell_sent(request: HttpRequest, sent: Sent) -> None:
 @recently_authenticated()
 @require_http_methods(["GET", "HEAD", "POST"])
 def member(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """One member: gets another role, or leaves."""
+    """Change one member's role, or remove them."""
     person = get_actor(request)
     found = get_object_or_404(domain.memberships.select_related("user", "domain"), pk=pk)
     roles = get_roles_to_give(person, found)

@@ -1,4 +1,4 @@
-"""Pages of sign-in: how the members of a domain prove who they are, for its owners."""
+"""Sign-in views: MFA and single sign-on of a domain, for its owners."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PAGES = {Protocol.OIDC: "portal:sign_in_oidc", Protocol.SAML: "portal:sign_in_sa
 @recently_authenticated()
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """How members sign in now, whether all of them need MFA, and a link to each protocol of single sign-on."""
+    """Show how members sign in, whether MFA is required, and a link to each SSO protocol."""
     form = SecondStepForm(
         request.POST if request.method == "POST" else None, instance=domain, initial=get_typed(request)
     )
@@ -58,7 +58,7 @@ def sign_in(request: HttpRequest, domain: Domain) -> HttpResponse:
 @recently_authenticated()
 @require_http_methods(["GET", "HEAD", "POST"])
 def oidc(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """The domain's OpenID Connect provider, to be set up or changed."""
+    """Show and change the domain's OpenID Connect provider."""
     callback = get_public_address(reverse("sso_callback", args=[domain.name]))
     return _show_provider(request, domain, IdentityProviderForm, Protocol.OIDC, {"callback": callback})
 
@@ -67,7 +67,7 @@ def oidc(request: HttpRequest, domain: Domain) -> HttpResponse:
 @recently_authenticated()
 @require_http_methods(["GET", "HEAD", "POST"])
 def saml(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """The domain's SAML provider, to be set up or changed."""
+    """Show and change the domain's SAML provider."""
     present = _get_provider(domain)
     certificates = (
         read_certificates(present.saml_certificates) if present and present.saml_certificates else []
@@ -80,11 +80,11 @@ def saml(request: HttpRequest, domain: Domain) -> HttpResponse:
 @recently_authenticated(returns_to="portal:sign_in")
 @require_POST
 def remove(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """End single sign-on: its provider is removed."""
+    """Remove single sign-on."""
     present = _get_provider(domain)
     if present is not None:
         _remove(present, actor=get_actor(request).email)
-        messages.success(request, "Single sign-on is removed. Members sign in with their passwords.")
+        messages.success(request, "Single sign-on removed. Members sign in with their passwords.")
     return redirect("portal:sign_in", domain.name)
 
 
@@ -95,7 +95,7 @@ def _show_provider(
     protocol: Protocol,
     context: dict[str, Any],
 ) -> HttpResponse:
-    """Show the form of one protocol, or save it where it was sent and the protocol is offered."""
+    """Show the form of one protocol, or save it."""
     present = _get_provider(domain)
     obstacle = _get_protocol_block_reason(present, protocol)
     if obstacle and request.method == "POST":
@@ -128,13 +128,13 @@ def _get_protocol_block_reason(present: IdentityProvider | None, protocol: Proto
     if present is not None and present.protocol != protocol:
         return f"A domain has one provider. Remove {Protocol(present.protocol).label} first."
     if protocol == Protocol.SAML and not settings.HAS_SAML:
-        return "SAML needs the extra “saml”, which this portal was installed without."
+        return "SAML needs the extra “saml”, which is not installed."
     return ""
 
 
 @transaction.atomic
 def _save(form: forms.ModelForm, domain: Domain, *, actor: str) -> None:
-    """What was typed is stored, and what changed is in the ledger; of a secret, only that it changed."""
+    """Store the provider and record what changed in the ledger; of a secret, only that it changed."""
     form.save()
     if form.changed_data:
         words = [_describe(name, form.cleaned_data[name]) for name in form.changed_data]
@@ -151,7 +151,7 @@ def _describe(name: str, value: Any) -> str:
 
 @transaction.atomic
 def _remove(present: IdentityProvider, *, actor: str) -> None:
-    """The provider is gone, and whom it named: another one may call other people by the same names."""
+    """Remove the provider and its identities: another provider may use the same IDs for other people."""
     SocialAccount.objects.filter(provider=present.domain.name).delete()
     present.delete()
     record_act("settings changed", domain=present.domain, actor_label=actor, detail="single sign-on removed")

@@ -1,4 +1,4 @@
-"""Command line of the web server; measurements start the same one with an application of their own."""
+"""Command line of the web server; benchmarks use the same one with their own application."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make_web_command(
 
 
 def raise_file_limit() -> None:
-    """This process may have as many files open as its connections need, or as the machine allows."""
+    """Raise the limit of open files to what the connections need, or as far as the machine allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_get_file_limit(), hard))
 

@@ -23,7 +23,7 @@ MOST_AT_ONCE = 500  # one more ends the one that has been coming for longest
 
 
 class BodyRefused(Exception):
-    """The body is too large, too slow, or incomplete; the status and the sentence of the answer."""
+    """A body is too large, too slow, or incomplete; with the status and sentence of the answer."""
 
     def __init__(self, status: HTTPStatus, text: str) -> None:
         super().__init__(text)
@@ -32,7 +32,7 @@ class BodyRefused(Exception):
 
 
 class BodyReader:
-    """Reads bodies, MOST_AT_ONCE at most. Belongs to one event loop."""
+    """Reads at most MOST_AT_ONCE bodies at a time. Belongs to one event loop."""
 
     def __init__(self) -> None:
         self._deadlines: dict[int, asyncio.Timeout] = {}
@@ -41,21 +41,20 @@ class BodyReader:
     async def read(
         self, chunks: AsyncIterable[bytes], *, length: int, is_signed_in: Callable[[], Awaitable[bool]]
     ) -> IO[bytes]:
-        """Return the whole body, at its start. Raises BodyRefused.
+        """Return the whole body, rewound.
 
-        length: as the head declares it. is_signed_in: asked where it is more than anybody may send.
+        Raises BodyRefused. length: as declared. is_signed_in: called where it exceeds the limit for anonymous
+        requests.
         """
         if length > LARGEST_BYTES or (length > ANYBODYS_BYTES and not await is_signed_in()):
-            raise BodyRefused(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That is larger than can be sent here. Send less."
-            )
+            raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large.")
         body = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - closed by whoever gets it
         try:
             received = await self._receive(chunks, body, length)
         except TimeoutError:
             body.close()
             raise BodyRefused(
-                HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive. Send it again."
+                HTTPStatus.REQUEST_TIMEOUT, "The request took too long. Send it again."
             ) from None
         except BaseException:
             body.close()
@@ -82,7 +81,7 @@ class BodyReader:
         return received
 
     def _make_room(self) -> None:
-        """What is sent in good faith comes quickly, so the one that has been coming for longest is given up."""
+        """Abort the body that has been arriving for longest."""
         if len(self._deadlines) >= MOST_AT_ONCE:
             oldest = next(iter(self._deadlines))
             self._deadlines.pop(oldest).reschedule(0)

@@ -1,6 +1,6 @@
-"""Thread pool: a fixed number of threads that work for one event loop; beyond so many waiting, it refuses.
+"""Thread pool: a fixed number of threads for one event loop, with a bounded queue.
 
-Leaner than the standard library's between a loop and its threads, which is on the way of every request.
+Has less overhead than the standard library's, which matters because every request passes it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 class TooBusy(Exception):
-    """As many wait for a thread as may."""
+    """The queue is full."""
 
 
 class ThreadPool:
-    """Threads that begin with the first call and end with the process."""
+    """Threads that start with the first call and end with the process."""
 
     def __init__(self, name: str, *, threads: int, most_waiting: int) -> None:
         self._name = name

@@ -1,7 +1,7 @@
-"""WSGI adapter: runs a WSGI application in threads behind granian's RSGI, without a thread for what is slow to come.
+"""WSGI adapter: runs a WSGI application in threads behind granian's RSGI, without blocking threads on slow clients.
 
-A thread is spent on a request once its body is there. What its answer is goes out from the event loop, so a slow
-reader holds no thread either, as long as the answer is not larger than BUFFERED_BYTES.
+A request gets a thread once its body has arrived. The event loop sends the answer, so a slow client holds no
+thread either, up to BUFFERED_BYTES.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PLAIN = ("Content-Type", "text/plain; charset=utf-8")
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What the application answered, whole."""
+    """A complete answer of the application."""
 
     status: int
     headers: Headers
@@ -43,7 +43,7 @@ class _Answer:
 
 
 class _Start:
-    """What a WSGI application calls with the head of its answer."""
+    """WSGI's `start_response`."""
 
     status = 500
     headers: Headers = []
@@ -56,7 +56,7 @@ class _Start:
 class WSGIAdapter:
     """An RSGI application around a WSGI one.
 
-    get_pool: which threads answer a path. What hangs in one pool leaves the others alone.
+    get_pool: which threads answer a path. A blocked pool does not affect the others.
     is_signed_in: whether a Cookie header is that of a live session; runs in the path's pool.
     """
 
@@ -84,12 +84,12 @@ class WSGIAdapter:
             _refuse(
                 protocol,
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                "Too many requests wait here just now. Try again in a few seconds.",
+                "Too many requests are waiting. Try again in a few seconds.",
                 [("Retry-After", str(RETRY_AFTER_SECONDS))],
             )
         except Exception:
             logger.exception("The application failed.")
-            _refuse(protocol, HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here.", [])
+            _refuse(protocol, HTTPStatus.INTERNAL_SERVER_ERROR, "An error occurred on the server.", [])
         else:
             if answer is not None:
                 protocol.response_bytes(answer.status, answer.headers, answer.body)
@@ -135,7 +135,7 @@ class WSGIAdapter:
 def _stream(
     protocol: HTTPProtocol, start: _Start, pieces: Iterator[bytes], loop: asyncio.AbstractEventLoop
 ) -> None:
-    """Send a large answer as its reader takes it; from the one thread that makes it, as its cursors want."""
+    """Stream a large answer from the thread that produces it, as database cursors require."""
     transport = protocol.response_stream(start.status, start.headers)
 
     async def send(piece: bytes) -> None:

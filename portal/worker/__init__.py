@@ -1,1 +1,1 @@
-"""Worker: the background worker's supervisor, signs of life, schedules and memory."""
+"""Worker: the background worker's supervisor, liveness, schedules and garbage collection."""

@@ -1,4 +1,4 @@
-"""Garbage collector tuning: collects rarely during bulk work, and leaves out what a process loaded at its start."""
+"""Garbage collector tuning: collects rarely during bulk work, and excludes objects loaded at start."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _usual = gc.get_threshold()
 
 @contextmanager
 def collect_rarely() -> Iterator[None]:
-    """Within, the whole process collects garbage more rarely; after the last one within, as before.
+    """Collect garbage more rarely in the whole process while any such block runs.
 
-    For pages of decoded records, a fifth of a sync goes into looking through them for circles there are none of.
+    Otherwise a fifth of a sync's time goes into searching decoded records for reference cycles.
     """
     global _inside, _usual
     with _lock:
@@ -36,10 +36,10 @@ def collect_rarely() -> Iterator[None]:
 
 
 def leave_out_what_is_loaded() -> None:
-    """Leave every object there is now out of later collections.
+    """Exclude all present objects from later collections.
 
-    For a web server, once it has loaded everything: what was loaded stays as long as the process, and each full
-    collection walked through it again, which held every answer up for 40 to 70 ms.
+    For a web server, after start: loaded code stays as long as the process, and scanning it in each full
+    collection delayed every answer by 40 to 70 ms.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Heartbeat: says whether the background worker lives, by a canary task that it finishes every minute.
+"""Heartbeat: tells whether the background worker is alive, by a canary task that it finishes every minute.
 
 A cluster whose idle worker was killed keeps its processes and takes no task any more, so only a
 finished task proves life, or a task that a living worker is still at: its supervisor beats for it.
@@ -21,7 +21,7 @@ FUTURE_SECONDS = 5  # a beat further ahead than this was written by a clock that
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """beat_at and age_seconds: None where no worker was ever seen. beat_at is by this process's clock."""
+    """beat_at and age_seconds: None before the first heartbeat. beat_at is by this process's clock."""
 
     beat_at: datetime | None
     age_seconds: float | None
@@ -30,12 +30,12 @@ class Worker:
 
 
 def record_beat(*, at: datetime | None = None) -> None:
-    """A worker finished a task at `at`; None: just now, by the database's clock."""
+    """Record that a worker finished a task at `at`; None: now, by the database's clock."""
     WorkerHeartbeat.objects.update_or_create(id=WorkerHeartbeat.SOLE_ID, defaults={"beat_at": at or Now()})
 
 
 def get_worker() -> Worker:
-    """Return when a worker was last seen, and whether that is recent enough and not still to come."""
+    """Return when a worker was last seen, and whether that is recent and not in the future."""
     row = WorkerHeartbeat.objects.filter(id=WorkerHeartbeat.SOLE_ID).annotate(now=Now()).first()
     if row is None or row.beat_at is None:
         return Worker(beat_at=None, age_seconds=None, is_alive=False, clocks_differ=False)

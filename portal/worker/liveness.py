@@ -1,7 +1,7 @@
-"""Liveness: how a supervisor on the same machine sees its cluster's workers, one small file a worker.
+"""Liveness: lets a supervisor on the same machine see its cluster's workers, by one small file each.
 
 Each worker writes `idle` or `busy` as it finishes or takes a task. Nothing is written unless a
-supervisor asked for it by BEATS_DIR, so any other way to run `qcluster` is untouched.
+supervisor asked for it by BEATS_DIR, so `qcluster` can be run without a supervisor.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NEW_SECONDS = 60  # one so new may not be locked yet
 
 
 def connect_signals() -> None:
-    """Workers of this process's cluster tell what they do, where a supervisor asked them to."""
+    """Let workers of this process's cluster report what they do, if a supervisor asked for it."""
     if not os.environ.get(VARIABLE):
         return
     from django_q.signals import post_execute_in_worker, pre_execute
@@ -52,7 +52,7 @@ def make_folder() -> Path:
 
 
 def remove_abandoned_folders() -> None:
-    """Folders of this account whose supervisor was killed are gone."""
+    """Remove folders of this account whose supervisor was killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             found = folder.lstat()
@@ -73,7 +73,7 @@ def _is_locked(folder: Path) -> bool:
 
 
 def is_anybody_busy(folder: Path) -> bool:
-    """Return whether a living worker is at a task."""
+    """Return whether a live worker is carrying out a task."""
     return any(_is_busy(path) for path in folder.iterdir())
 
 
@@ -85,7 +85,7 @@ def _is_busy(path: Path) -> bool:
 
 
 def is_anybody_working(folder: Path, *, within_seconds: float) -> bool:
-    """Return whether a worker finished a task lately, or is alive and still at one."""
+    """Return whether a worker finished a task recently, or is alive and carrying one out."""
     for path in folder.iterdir():
         try:
             if time.time() - path.stat().st_mtime < within_seconds:
@@ -98,7 +98,7 @@ def is_anybody_working(folder: Path, *, within_seconds: float) -> bool:
 
 
 def is_running(pid: int) -> bool:
-    """Return whether a process is there and is not only waiting to be reaped."""
+    """Return whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

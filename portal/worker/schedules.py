@@ -1,4 +1,4 @@
-"""Schedules: what runs by itself, and how often; an operator finds and switches them by name."""
+"""Schedules: recurring tasks and their intervals; operators find them by name and switch them on or off."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ SCHEDULES = (
     Regular(HEARTBEAT, "portal.tasks.record_beat", minutes=1),
     Regular("sync what changed", "integrations.tasks.sync_changes", minutes=5),
     Regular("sync everything", "integrations.tasks.sync_everything", cron="20 2 * * *"),
-    Regular("read mailboxes back", "integrations.tasks.read_mailboxes_back", cron="0,20,40 3-5 * * *"),
-    Regular("renew access", "integrations.tasks.refresh_tokens", minutes=60),
-    Regular("sweep syncs and connections", "integrations.tasks.sweep_connections", minutes=1),
+    Regular("read back mailboxes", "integrations.tasks.read_mailboxes_back", cron="0,20,40 3-5 * * *"),
+    Regular("refresh tokens", "integrations.tasks.refresh_tokens", minutes=60),
+    Regular("resume interrupted syncs", "integrations.tasks.sweep_connections", minutes=1),
     Regular("check the ledger", "integrations.tasks.check_ledger", cron="40 3 * * *"),
-    Regular("write to whose turn it is", "integrations.tasks.watch_connections", minutes=5),
+    Regular("send alerts", "integrations.tasks.watch_connections", minutes=5),
     Regular("publish scheduled releases", "signatures.tasks.publish_due_releases", minutes=1),
-    Regular("sweep deliveries", "signatures.tasks.sweep_deliveries", minutes=1),
-    Regular("count looked-up recipients", "signatures.tasks.tally_audiences", minutes=5),
+    Regular("resume interrupted deliveries", "signatures.tasks.sweep_deliveries", minutes=1),
+    Regular("count audience matches", "signatures.tasks.tally_audiences", minutes=5),
     Regular("remove old decisions", "signatures.tasks.remove_old_decisions", cron="40 2 * * *"),
-    Regular("take in banner events", "signatures.tasks.take_in_banner_events", minutes=1),
+    Regular("import banner events", "signatures.tasks.take_in_banner_events", minutes=1),
     Regular("count banner events", "signatures.tasks.sift_banner_events", minutes=1),
     Regular("remove old banner events", "signatures.tasks.remove_old_banner_events", cron="50 2 * * *"),
     Regular("remove old syncs", "integrations.tasks.remove_old_syncs", cron="0 3 * * *"),
@@ -43,7 +43,7 @@ SCHEDULES = (
 
 
 def set_up_schedules() -> tuple[int, int]:
-    """Each schedule is there once; returns (made, brought up to date). One that is switched off stays off."""
+    """Create or update each schedule; return (created, updated). One that is switched off stays off."""
     made = updated = 0
     for regular in SCHEDULES:
         columns = {
@@ -63,13 +63,13 @@ def set_up_schedules() -> tuple[int, int]:
 
 
 class ScheduleRefused(Exception):
-    """A schedule was not switched; the words say why."""
+    """A schedule cannot be switched; the message says why."""
 
 
 def switch_schedule(name: str, *, is_on: bool) -> None:
-    """The schedule of this name runs by itself, or does not. Raises ScheduleRefused."""
+    """Switch the schedule of this name on or off. Raises ScheduleRefused."""
     if name == HEARTBEAT and not is_on:
-        raise ScheduleRefused("The heartbeat stays on: without it, the worker would be taken for dead.")
+        raise ScheduleRefused("The heartbeat stays on: without it, the worker counts as not running.")
     if name not in {regular.name for regular in SCHEDULES}:
-        raise ScheduleRefused(f"“{name}” is none of the portal’s schedules, so it is left as it is.")
+        raise ScheduleRefused(f"“{name}” is not one of the portal’s schedules, so it was not changed.")
     Schedule.objects.filter(name=name).update(repeats=-1 if is_on else 0)

@@ -35,7 +35,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Child:
-    """One process in a group of its own, so that ending it ends what it started."""
+    """A process in its own process group, so that ending it ends its children."""
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class Child:
         )
 
     def stop(self, *, within_seconds: float) -> None:
-        """The process and everything it started are gone. Asked first; only the main process is asked.
+        """End the process and its children; the main process gets SIGTERM first.
 
-        SIGTERM to the whole group would end the workers at once and leave their main process hanging.
+        SIGTERM to the whole group would kill the workers at once and leave the main process hanging.
         """
         if self._process is None:
             return
@@ -88,13 +88,13 @@ class Child:
 
 
 def _end_with_parent() -> None:
-    """On Linux the kernel ends this process when the supervisor is killed and cannot do it itself."""
+    """Let the Linux kernel end this process when the supervisor is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Supervisor:
-    """Runs until `stop` is called; restarts what ended and the cluster that stopped working."""
+    """Runs until `stop` is called; restarts ended processes and clusters that stopped working."""
 
     def __init__(
         self, *, web: Sequence[str] | None, worker: Sequence[str] | None, say: Callable[[str], None]
@@ -109,7 +109,7 @@ class Supervisor:
         self._canary_at = 0.0
 
     def run(self) -> None:
-        """Blocks until stopped; then nothing that was started is left."""
+        """Block until stopped, then end everything that was started."""
         try:
             for child in self._children():
                 child.start()
@@ -136,7 +136,7 @@ class Supervisor:
         if self.worker:
             self._send_canary()
             if self._is_stuck(self.worker):
-                self._replace(self.worker, "finished nothing for too long")
+                self._replace(self.worker, "finished no task for too long")
 
     def _replace(self, child: Child, why: str) -> None:
         self._say(f"{child.name} {why}; it is replaced")
@@ -148,7 +148,7 @@ class Supervisor:
             self._say(f"{child.name} started, process {child.pid}")
 
     def _send_canary(self) -> None:
-        """A canary is in the queue, at most one at a time; a worker at a task needs none, and beats by us."""
+        """Queue a canary, at most one at a time; while a worker is busy, record its heartbeat instead."""
         if time.monotonic() - self._canary_at < min(CANARY_SECONDS, settings.HEARTBEAT_GRACE_SECONDS / 4):
             return
         self._canary_at = time.monotonic()
@@ -169,7 +169,7 @@ class Supervisor:
             WorkerHeartbeat.objects.filter(pk=row.pk).update(asked_at=Now())
             async_task("portal.tasks.record_beat", save=False)
         except DatabaseError as error:
-            self._say(f"the database cannot be used just now ({type(error).__name__}); trying again")
+            self._say(f"the database is not available ({type(error).__name__}); trying again")
 
     def _is_stuck(self, worker: Child) -> bool:
         grace = settings.HEARTBEAT_GRACE_SECONDS

@@ -80,7 +80,7 @@ def test_i11_a_backup_without_its_key_yields_nothing_and_says_so(migrated_databa
 
 @pytest.mark.django_db
 def test_a_count_that_is_none_is_refused_in_words(tmp_path, capsys):
-    with pytest.raises(Exception, match="is no file that countrows wrote"):
+    with pytest.raises(Exception, match="is not a file written by countrows"):
         call_command("countrows", "--compare", str(tmp_path / "missing.json"))
 
 

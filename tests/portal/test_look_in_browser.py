@@ -123,7 +123,7 @@ def test_the_login_page_offers_neither_sign_up_nor_outreach(page: Page) -> None:
     page.goto("/accounts/login/")
 
     assert page.get_by_role("link").all_inner_texts() == [
-        "Skip to the page",
+        "Skip to content",
         "Countersign",
         "Sandbox",  # only where a sandbox stands in for Outreach
         "Forgot your password?",

@@ -59,7 +59,7 @@ def test_a_page_marks_the_one_entry_it_belongs_to(client, domain, page, entry):
 
     html = client.get(reverse(page, args=[domain.name])).content.decode()
 
-    menu = html[html.index('aria-label="Places"') : html.index("</nav>")]
+    menu = html[html.index('aria-label="Main"') : html.index("</nav>")]
     assert re.findall(r'aria-current="page">([^<]+)<', menu) == [entry]
 
 

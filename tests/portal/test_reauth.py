@@ -16,7 +16,7 @@ from portal.models import Role, User
 
 CONFIRM = "/accounts/reauthenticate/"
 PASSWORD = "correct horse battery"  # the one `make_member` gives
-PRESS_AGAIN = "Nothing was done yet: press once more."
+PRESS_AGAIN = "Nothing was done yet: press the button again."
 
 # Every view that asks. One that is missing here was forgotten, or its decorator was.
 ASKING = {
@@ -36,7 +36,6 @@ ASKING = {
     "portal:sign_in_remove",
     "portal:sign_in_saml",
     "signatures:carriers_export",
-    "signatures:drift_export",
     "signatures:key_make",
     "signatures:key_revoke",
     "signatures:originals",

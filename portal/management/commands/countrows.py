@@ -27,7 +27,7 @@ def count_rows() -> dict[str, int]:
 
 
 def list_differences(earlier: dict[str, int], now: dict[str, int]) -> list[str]:
-    """Return a sentence for each table whose count is not what it was. A new one without rows lost nothing."""
+    """Return a sentence for each table whose count differs. New tables without rows are left out."""
     return [
         f"{table}: {earlier.get(table, 'none')} then, {now.get(table, 'none')} now"
         for table in sorted((earlier | now).keys() - UNCOMPARED)
@@ -49,8 +49,10 @@ class Command(BaseCommand):
         try:
             earlier = json.loads(options["compare"].read_text())
         except (OSError, ValueError) as error:
-            raise CommandError(f"{options['compare']} is no file that countrows wrote: {error}") from error
+            raise CommandError(f"{options['compare']} is not a file written by countrows: {error}") from error
         differences = list_differences(earlier, counted)
         if differences:
             raise CommandError("The counts differ. " + "; ".join(differences))
-        self.stdout.write(f"All {len(counted)} tables have the counted rows: {sum(counted.values())} in all.")
+        self.stdout.write(
+            f"All {len(counted)} tables have the expected rows: {sum(counted.values())} in total."
+        )

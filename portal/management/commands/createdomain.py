@@ -1,4 +1,4 @@
-"""Makes a domain and its owner, the first on a new installation."""
+"""Creates a domain and its owner, the first on a new installation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portal.accounts.domains import found_domain
 
 
 class Command(BaseCommand):
-    help = "Make a domain and its owner. The password comes from OWNER_PASSWORD, or is asked for."
+    help = "Create a domain and its owner. The password is read from OWNER_PASSWORD, or is asked for."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="the mail domain, such as acme.com")
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        account = "made" if founded.is_new_user else "was here already and keeps its password"
+        account = "made" if founded.is_new_user else "already existed and keeps its password"
         self.stdout.write(f"{founded.domain.name} is ready. The account of {founded.owner.email} {account}.")
 
 
@@ -45,9 +45,9 @@ def _ask_password() -> str:
         return given
     try:
         first = getpass.getpass("Password for the owner (12 characters or more): ")
-        second = getpass.getpass("Once more: ")
+        second = getpass.getpass("Again: ")
     except (EOFError, KeyboardInterrupt) as error:
         raise CommandError("No password was given. Set OWNER_PASSWORD or run this on a terminal.") from error
     if first != second:
-        raise CommandError("The two passwords differ. Nothing was made; run the command again.")
+        raise CommandError("The two passwords differ. Nothing was created; run the command again.")
     return first

@@ -1,4 +1,4 @@
-"""The whole product on one machine in one command: portal, worker, a sandbox Outreach, and the main job."""
+"""Runs the demo: portal, worker, a sandbox of Outreach and a scripted delivery, on one machine."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from portal.demo.browser import DemoFailed
 
 
 class Command(BaseCommand):
-    help = "Run the demo in the folder .demo, which is its own: it touches no other database."
+    help = "Run the demo in its own folder, .demo, with its own database."
     requires_system_checks: list[str] = []  # the demo brings its own settings; yours are not needed
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--people", type=int, default=200, help="size of the invented company")
+        parser.add_argument("--people", type=int, default=200, help="size of the fictional company")
         parser.add_argument("--port", type=int, default=8000, help="where the portal listens on this machine")
         parser.add_argument(
-            "--once", action="store_true", help="stop after the table; fail if a mailbox differs"
+            "--once", action="store_true", help="stop after the summary; fail if a mailbox differs"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         except (environment.DemoRefused, DemoFailed) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as error:
-            raise CommandError("Ended before it was done.") from error
+            raise CommandError("Stopped before it was complete.") from error
 
     def _outside(self, folder: Path, plan: environment.Plan) -> None:
         """Start the sandbox, then this command once more with the demo's own settings."""

@@ -10,9 +10,7 @@ from integrations.connection.lifecycle import pause_restored
 
 
 class Command(BaseCommand):
-    help = (
-        "Pause writing on every open connection until it was tested. For a restored backup, before `serve`."
-    )
+    help = "Pause writing on every open connection until it has been checked. For a restored backup, before `serve`."
 
     def handle(self, *args: Any, **options: Any) -> None:
         count = pause_restored(actor="command")

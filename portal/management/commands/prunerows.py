@@ -1,4 +1,4 @@
-"""Removes operational rows whose time is over, as the schedules do every night."""
+"""Removes operational rows past their retention, as the schedules do every night."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from signatures.delivery.status_days import remove_old_days
 class Command(BaseCommand):
     help = (
         "Remove syncs older than SYNC_KEEP_DAYS, deliveries older than DELIVERY_KEEP_DAYS and expired sessions. "
-        "Originals, what was placed last in each mailbox and the ledger stay."
+        "Originals, each mailbox's last delivered signature and the ledger stay."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only count")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        verb = "would go" if options["dry_run"] else "went"
+        verb = "would be removed" if options["dry_run"] else "went"
         for remove in (remove_old_syncs, remove_old_deliveries, remove_old_days, remove_expired_sessions):
             for kind, number in remove(writes=not options["dry_run"]).items():
                 self.stdout.write(f"{number:,} {kind} {verb}.")

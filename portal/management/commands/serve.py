@@ -20,7 +20,7 @@ from portal.worker.supervisor import Supervisor
 
 class Command(BaseCommand):
     help = (
-        "Run web server and background worker, and replace either when it fails. Ends on Ctrl-C or SIGTERM."
+        "Run web server and background worker, and restart either when it fails. Ends on Ctrl-C or SIGTERM."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,12 +32,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--sandbox",
             action="store_true",
-            help="OUTREACH_BASE_URL is meant to be the sandbox on this machine",
+            help="allow OUTREACH_BASE_URL to be the sandbox on this machine",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["no_web"] and options["no_worker"]:
-            raise CommandError("Nothing is left to run: leave out --no-web or --no-worker.")
+            raise CommandError("Nothing to run: leave out --no-web or --no-worker.")
         refuse_wrong_outreach(is_sandbox_meant=options["sandbox"])
         set_up_schedules()
         web = make_web_command(host=options["host"], port=options["port"], workers=options["web_workers"])
@@ -54,16 +54,16 @@ class Command(BaseCommand):
 
 
 def refuse_wrong_outreach(*, is_sandbox_meant: bool) -> None:
-    """Raises: CommandError where OUTREACH_BASE_URL names no Outreach that people's signatures could go to."""
+    """Raise CommandError where OUTREACH_BASE_URL is not Outreach's production API."""
     if settings.IS_SANDBOX and (settings.DEBUG or is_sandbox_meant):
         return
     for found in check_outreach_is_real():
         if found.id in ("portal.E003", "portal.E005"):
-            raise CommandError(f"{found.msg} {found.hint} To try the sandbox on purpose, add --sandbox.")
+            raise CommandError(f"{found.msg} {found.hint} To use the sandbox on purpose, add --sandbox.")
 
 
 def describe_installation() -> list[str]:
-    """Return what runs here and what it talks to, without a password."""
+    """Return the configuration as lines for the log, without passwords."""
     database = settings.DATABASES["default"]
     place = f"{database['HOST']}:{database['PORT'] or 'default port'}, " if database.get("HOST") else ""
     return [

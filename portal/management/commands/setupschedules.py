@@ -1,4 +1,4 @@
-"""Makes the schedules: syncs, renewals, sweeps and the heartbeat."""
+"""Creates the schedules: syncs, token refresh, clean-up and the heartbeat."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from portal.worker.schedules import set_up_schedules
 
 
 class Command(BaseCommand):
-    help = "Make or update the schedules of the background worker. May be run again at any time."
+    help = "Create or update the schedules of the background worker. Can be run again at any time."
 
     def handle(self, *args: Any, **options: Any) -> None:
         made, updated = set_up_schedules()
-        self.stdout.write(f"Schedules: {made} made, {updated} brought up to date.")
+        self.stdout.write(f"Schedules: {made} created, {updated} updated.")

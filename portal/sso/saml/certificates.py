@@ -1,4 +1,4 @@
-"""Certificates: reads those an identity provider signs with, as an owner pastes them."""
+"""Certificates: reads an identity provider's signing certificates from pasted text."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Certificate:
 
 
 def read_certificates(text: str) -> list[Certificate]:
-    """Return what the text holds, in its order. Raises ValueError, in words for the person who pasted it."""
+    """Return the certificates in the text, in order. Raises ValueError with a sentence for the person."""
     if "PRIVATE KEY" in text:
-        raise ValueError("This holds a private key. Paste the certificate alone, and replace that key.")
+        raise ValueError("This contains a private key. Paste only the certificate, and replace that key.")
     try:
         found = x509.load_pem_x509_certificates(text.encode())
     except ValueError as error:
@@ -36,7 +36,7 @@ def read_certificates(text: str) -> list[Certificate]:
             "Paste the certificate in PEM: from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
         ) from error
     if len(found) > MOST:
-        raise ValueError(f"Paste at most {MOST} certificates, those your provider signs with.")
+        raise ValueError(f"Paste no more than {MOST} certificates.")
     return [_describe(certificate) for certificate in found]
 
 

@@ -1,4 +1,4 @@
-"""Protocol: our SAML request and metadata, and whether an answer is believed. Needs the extra `saml`.
+"""Protocol: builds our SAML request and metadata, and verifies answers. Needs the extra `saml`.
 
 python3-saml refuses document type definitions and entities, a second assertion, a signature that covers
 something else, and SHA-1. What it leaves to its caller is asked here: it passes an assertion without an
@@ -31,14 +31,14 @@ from .result import Addresses, Answer, NotBelieved
 
 LARGEST_CHARACTERS = 200_000
 ASSERTION = "/samlp:Response/saml:Assertion"  # there is one in the whole document, and it is signed
-CLOCK = "Begin again; if it stays so, the clock there or here is wrong."
-NO_NAME = "It does not name you by an identifier that lasts. Set NameID to persistent."
+CLOCK = "Start again; if the problem persists, one of the clocks is wrong."
+NO_NAME = "It does not name you by a permanent identifier. Set NameID to persistent."
 ENCRYPTED = (
-    "It is encrypted, which is not read here. Switch the encryption of assertions off; https covers them."
+    "It is encrypted, which is not supported. Switch the encryption of assertions off; https protects them."
 )
-ELSEWHERE = "It was made for another address."
-OTHER_APPLICATION = "It was made for another application."
-OTHER_REQUEST = "It answers another request than the one it came back for."
+ELSEWHERE = "It was issued for another URL."
+OTHER_APPLICATION = "It was issued for another application."
+OTHER_REQUEST = "It answers a different request."
 SHA1 = "It is signed with SHA-1. Set the provider to SHA-256."
 WORDS = {  # what it says to the person, and in the log
     ValidationError.NO_SIGNATURE_FOUND: ("It is not signed.", "not signed"),
@@ -59,16 +59,19 @@ WORDS = {  # what it says to the person, and in the log
         "It comes from another provider than the one set up here.",
         "wrong issuer",
     ),
-    ValidationError.SESSION_EXPIRED: (f"Your session there has ended. {CLOCK}", "session there has ended"),
+    ValidationError.SESSION_EXPIRED: (
+        f"Your session at the provider has ended. {CLOCK}",
+        "session there has ended",
+    ),
     ValidationError.NO_NAMEID: (NO_NAME, "no NameID"),
     ValidationError.EMPTY_NAMEID: (NO_NAME, "empty NameID"),
     ValidationError.ENCRYPTED_ATTRIBUTES: (ENCRYPTED, "encrypted attributes"),
     ValidationError.WRONG_NUMBER_OF_ASSERTIONS: (
-        "It is not as SAML wants it: there must be one assertion.",
+        "It is not valid SAML: there must be one assertion.",
         "not one assertion",
     ),
     ValidationError.WRONG_NUMBER_OF_AUTHSTATEMENTS: (
-        "It does not say once when you signed in there (AuthnStatement).",
+        "It must have one AuthnStatement, which says when you signed in.",
         "not one AuthnStatement",
     ),
 }
@@ -110,7 +113,7 @@ def _make_settings(row: IdentityProvider, ours: Addresses) -> OneLogin_Saml2_Set
 
 
 def _make_request(ours: Addresses) -> dict[str, Any]:
-    """Return the request as python3-saml wants it: at the configured address, whatever the headers say."""
+    """Return the request for python3-saml, with the configured URL instead of the headers'."""
     parts = urlsplit(ours.acs)
     return {
         "https": "on" if parts.scheme == "https" else "off",
@@ -135,7 +138,7 @@ def make_request(row: IdentityProvider, ours: Addresses, *, asks_again: bool) ->
 
 
 def read_answer(row: IdentityProvider, ours: Addresses, encoded: str) -> Answer:
-    """Return what an answer says, once every check held. encoded: the posted SAMLResponse. Raises NotBelieved."""
+    """Return what an answer says after every check. encoded: the posted SAMLResponse. Raises NotBelieved."""
     if len(encoded) > LARGEST_CHARACTERS:
         raise NotBelieved("It is too large.", cause="too large")
     try:
@@ -156,7 +159,7 @@ def read_answer(row: IdentityProvider, ours: Addresses, encoded: str) -> Answer:
 
 
 def _read(row: IdentityProvider, ours: Addresses, response: OneLogin_Saml2_Response) -> Answer:
-    """Return what a response says whose signature holds."""
+    """Return what a response with a valid signature says."""
     request_id = _check_binding(response, ours)
     if _query(response, "/saml:Subject/saml:EncryptedID"):
         raise NotBelieved(ENCRYPTED, cause="encrypted NameID")
@@ -179,7 +182,7 @@ def _read(row: IdentityProvider, ours: Addresses, response: OneLogin_Saml2_Respo
 
 # ── why it was not believed ──────────────────────────────────────────────────────────────────────
 def _explain(response: OneLogin_Saml2_Response, ours: Addresses, code: int) -> NotBelieved:
-    """Return the words for what python3-saml found; nothing that is read here is believed."""
+    """Return a sentence for python3-saml's error; what is read here is not trusted."""
     if code == ValidationError.STATUS_CODE_IS_NOT_SUCCESS:
         return _explain_status(response)
     if code in (ValidationError.ASSERTION_EXPIRED, ValidationError.ASSERTION_TOO_EARLY):
@@ -189,7 +192,7 @@ def _explain(response: OneLogin_Saml2_Response, ours: Addresses, code: int) -> N
             _check_binding(response, ours)
         except NotBelieved as error:
             return error
-    message, cause = WORDS.get(code, ("It is not as SAML wants it.", "not as SAML wants it"))
+    message, cause = WORDS.get(code, ("It is not valid SAML.", "not as SAML wants it"))
     return NotBelieved(message, cause=cause)
 
 
@@ -197,13 +200,13 @@ def _explain_status(response: OneLogin_Saml2_Response) -> NotBelieved:
     values = response.document.xpath("/samlp:Response/samlp:Status//@Value", namespaces=Names.NSMAP)
     named = next((last for value in values if (last := value.rpartition(":")[2]) in STATUSES), "")
     return NotBelieved(
-        f"Your company’s sign-in did not let you in{f' ({named})' if named else ''}.",
+        f"Your company’s sign-in denied access{f' ({named})' if named else ''}.",
         cause=f"status {named or 'not Success'}",
     )
 
 
 def _explain_times(response: OneLogin_Saml2_Response) -> NotBelieved:
-    """Return by how much the assertion's own bounds are missed."""
+    """Return by how much the assertion's time limits are missed."""
     now = time.time()
     starts = [_parse(value) for value in _query(response, "/saml:Conditions/@NotBefore")]
     ends = [_parse(value) for value in _query(response, "/saml:Conditions/@NotOnOrAfter")]
@@ -230,11 +233,13 @@ def _parse(instant: str) -> float:
 
 
 def _check_binding(response: OneLogin_Saml2_Response, ours: Addresses) -> str:
-    """Return the request that is answered, by what is signed. Raises NotBelieved where anything is left open."""
+    """Return the ID of the answered request, from signed parts only. Raises NotBelieved where it is unclear."""
     if response.document.get("Destination") != ours.acs:
         raise NotBelieved(ELSEWHERE, cause="wrong destination")
     _check_audiences(response, ours)
-    refusal = NotBelieved("It does not say for whom it was made.", cause="no bearer SubjectConfirmation")
+    refusal = NotBelieved(
+        "It does not say for which application it was issued.", cause="no bearer SubjectConfirmation"
+    )
     is_first = True
     for confirmation in _query(response, "/saml:Subject/saml:SubjectConfirmation"):
         if confirmation.get("Method") != Names.CM_BEARER:  # of several, one must hold (Profiles, 4.1.4.2)
@@ -264,7 +269,7 @@ def _check_confirmation(confirmation: Any, answered: str | None, ours: Addresses
     if details is None or details.get("Recipient") != ours.acs:
         raise NotBelieved(ELSEWHERE, cause="wrong recipient")
     if not details.get("NotOnOrAfter"):
-        raise NotBelieved("It does not say until when it is good.", cause="no NotOnOrAfter")
+        raise NotBelieved("It does not say how long it is valid.", cause="no NotOnOrAfter")
     left = _parse(details.get("NotOnOrAfter")) - time.time()
     if left <= 0:
         raise _ended(left)
@@ -277,7 +282,7 @@ def _check_confirmation(confirmation: Any, answered: str | None, ours: Addresses
     request_id: str = details.get("InResponseTo") or ""
     if not request_id:
         raise NotBelieved(
-            "It answers no request of ours. Begin at the portal’s own sign-in page.",
+            "It does not answer a request of this portal. Start at the portal’s sign-in page.",
             cause="answers no request",
         )
     if request_id != answered:
@@ -286,17 +291,17 @@ def _check_confirmation(confirmation: Any, answered: str | None, ours: Addresses
 
 
 def _find_email(row: IdentityProvider, name: str, attributes: dict[str, list[str | None]]) -> str:
-    """Return the one address in the attribute set up here; in NameID where none is."""
+    """Return the one address in the configured attribute; in NameID where none is configured."""
     wanted = row.saml_email_attribute
     if not wanted:
         return name.strip().lower()
     found = {value.strip().lower() for value in attributes.get(wanted, []) if value and value.strip()}
     if len(found) > 1:
         raise NotBelieved(
-            f"It must carry one e-mail address, in the attribute {wanted}.", cause="several addresses"
+            f"It must contain one e-mail address, in the attribute {wanted}.", cause="several addresses"
         )
     if not found:
         raise NotBelieved(
-            f"It must carry one e-mail address, in the attribute {wanted}.", cause="no address at all"
+            f"It must contain one e-mail address, in the attribute {wanted}.", cause="no address at all"
         )
     return found.pop()

@@ -1,4 +1,4 @@
-"""Result: what a believed answer of a SAML provider says, or why it is not believed; needs no extra."""
+"""Result: what a verified answer of a SAML provider says, or why it was rejected; needs no extra."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from portal.sso.identity import Identity
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Ours, as the identity provider knows them. metadata is our entity ID as well; acs: where answers are sent."""
+    """Our URLs at the identity provider. metadata is our entity ID too; acs: where answers are sent."""
 
     metadata: str
     acs: str
@@ -17,14 +17,14 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Who it is about, by the signed assertion alone. request_id: which of our requests it answers."""
+    """A person as the signed assertion describes them. request_id: which of our requests it answers."""
 
     identity: Identity
     request_id: str
 
 
 class NotBelieved(Exception):
-    """The answer was not believed; the words say why, to the person and to whoever set the provider up.
+    """An answer could not be verified; the message says why to the person and the owner.
 
     cause: a few words for the log.
     """

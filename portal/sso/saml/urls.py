@@ -1,4 +1,4 @@
-"""Addresses of SAML: our metadata, where an answer is posted, and where it is taken up in the person's session."""
+"""URLs of SAML: our metadata, where an answer is posted, and where the session uses it."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Pages of SAML: to a company's provider and back, in two steps.
+"""SAML views: redirect to a company's provider and take its answer, in two steps.
 
 The answer comes as a POST from the provider's page, to which browsers give no session cookie. It is
 checked there, and kept in a signed cookie for the step after it, which finds the session and asks
@@ -31,11 +31,11 @@ COOKIE_SECONDS = 120
 LARGEST_BYTES = 300_000  # of what is posted, before a byte of it is read
 WITHOUT_EXTRA = partial(
     Refusal,
-    "Your company’s sign-in does not work here at present",
-    "It needs the extra `saml`, which this portal was installed without. Ask the people who run it.",
+    "Your company’s sign-in is not available here",
+    "It needs the extra `saml`, which is not installed. Ask the operator of this portal.",
     cause="the extra `saml` is not installed",
 )
-NOT_BELIEVED = "Your company’s answer was not believed"
+NOT_BELIEVED = "Your company’s answer could not be verified"
 
 
 def is_installed() -> bool:
@@ -50,7 +50,7 @@ def get_addresses(domain: str) -> Addresses:
 
 
 def go(request: HttpRequest, row: IdentityProvider) -> HttpResponse:
-    """Send the browser out, with a request that only this session can bring back an answer to."""
+    """Redirect to the provider, with a request whose answer only this session can use."""
     from . import protocol  # the extra is there
 
     target, request_id = protocol.make_request(
@@ -75,13 +75,13 @@ def metadata(request: HttpRequest, domain: str) -> HttpResponse:
 @login_not_required
 @require_POST
 def take(request: HttpRequest, domain: str) -> HttpResponse:
-    """Check an answer as it stands, and keep it for two minutes in the browser that brought it."""
+    """Verify an answer by itself, and keep it for two minutes in a cookie."""
     row = _get_row(domain)
     from . import protocol  # the extra is there
 
     length = request.META.get("CONTENT_LENGTH") or ""
     if not length.isdecimal() or int(length[:10]) >= LARGEST_BYTES:
-        refusal = Refusal(NOT_BELIEVED, "It is too large, or does not say how large.", cause="too large")
+        refusal = Refusal(NOT_BELIEVED, "It is too large, or its size is not given.", cause="too large")
         return refuse(request, refusal, domain=domain, status=413)
     try:
         answer = protocol.read_answer(row, get_addresses(domain), request.POST.get("SAMLResponse", ""))
@@ -109,7 +109,7 @@ def take(request: HttpRequest, domain: str) -> HttpResponse:
 @login_not_required
 @require_safe
 def finish(request: HttpRequest, domain: str) -> HttpResponse:
-    """Sign in whom the answer is about, where this session asked for it and had no answer yet."""
+    """Sign the person in, if this session asked for the answer and has not used one yet."""
     row = _get_row(domain)
     try:
         return _forget(_finish(request, row))
@@ -151,7 +151,7 @@ def _forget(response: HttpResponseBase) -> HttpResponse:
 
 
 def _get_row(domain: str) -> IdentityProvider:
-    """Raises Http404 where the domain has no SAML provider, or the portal no extra to speak to it."""
+    """Raises Http404 where the domain has no SAML provider, or the extra is not installed."""
     row = IdentityProvider.objects.select_related("domain").filter(domain__name=domain).first()
     if row is None or row.protocol != Protocol.SAML or not settings.HAS_SAML:
         raise Http404("No single sign-on by SAML.")

@@ -68,7 +68,7 @@ def test_an_owner_who_is_here_already_keeps_the_password(bystander, capsys, monk
 
     bystander.refresh_from_db()
     assert bystander.password == before
-    assert "was here already and keeps its password" in capsys.readouterr().out
+    assert "already existed and keeps its password" in capsys.readouterr().out
     assert bystander.memberships.count() == 2
 
 

@@ -291,7 +291,7 @@ def test_an_invitation_dies_with_the_right_of_whoever_sent_it(boss, link):
 
     answer = join(Client(), link, password1=PASSWORD, password2=PASSWORD)
 
-    assert "Whoever sent it may not give this role any more." in words_of(answer)
+    assert "The person who sent it may no longer give this role." in words_of(answer)
     assert not User.objects.filter(email=NEW).exists()
 
 

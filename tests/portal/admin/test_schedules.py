@@ -55,5 +55,5 @@ def test_the_heartbeat_stays_on(staff: Client) -> None:
 
     told = switch(staff, "heartbeat", "switch_off")
 
-    assert told == ["The heartbeat stays on: without it, the worker would be taken for dead."]
+    assert told == ["The heartbeat stays on: without it, the worker counts as not running."]
     assert not Schedule.objects.filter(repeats=0).exists()

@@ -118,7 +118,7 @@ def test_a_second_run_says_what_it_removed_serves_until_ctrl_c_and_ends_everythi
 
     assert checkout.run("--once", port=find_free_port()) == (
         1,
-        "CommandError: A demo is running in this folder already. End it with Ctrl-C there first.\n",
+        "CommandError: A demo is already running in this folder. Stop it with Ctrl-C first.\n",
     )
     assert len(checkout.list_processes()) > 5
 
@@ -126,7 +126,7 @@ def test_a_second_run_says_what_it_removed_serves_until_ctrl_c_and_ends_everythi
     status = process.wait(60)
     reader.join()
 
-    assert said[0].startswith(f"Removed the demo of before: {checkout.demo}")
+    assert said[0].startswith(f"Removed the previous demo: {checkout.demo}")
     assert status == 0, "".join(said)
     wait_until(lambda: checkout.list_processes() == [], what="every process to end")
 
@@ -169,8 +169,8 @@ def test_a_folder_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
 
     assert (status, said) == (
         1,
-        f"CommandError: {checkout.demo} was not made by the demo, so it is left alone. "
-        "Move it away, then run again.\n",
+        f"CommandError: {checkout.demo} was not created by the demo, so it is not removed. "
+        "Move it, then run the command again.\n",
     )
     assert (checkout.demo / "thesis.txt").read_text() == "four years of work"
 

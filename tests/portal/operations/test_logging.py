@@ -35,8 +35,8 @@ def test_a_closed_connection_is_said_once_with_what_and_why(log):
     said = [line for line in lines if " django-q: " in line]
     assert len(said) == 1
     assert said[0].endswith(
-        "The worker cannot reach its database or cache just now, and goes on trying by itself "
-        "(OperationalError: the connection is closed). Said again in a minute if it lasts."
+        "The worker cannot reach its database or cache and keeps trying "
+        "(OperationalError: the connection is closed). Logged again in a minute if it lasts."
     )
 
 

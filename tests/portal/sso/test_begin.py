@@ -57,7 +57,7 @@ def test_an_address_alone_begins_nothing_and_calls_nobody(client, idp, path):
     head = client.head(path)
 
     assert (shown.status_code, head.status_code) == (200, 200)
-    assert "Go on to 127.0.0.1" in words_of(shown)
+    assert "Continue to 127.0.0.1" in words_of(shown)
     assert "socialaccount_states" not in client.session
     assert sum(idp.asked.values()) == 0
 

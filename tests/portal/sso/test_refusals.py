@@ -67,17 +67,17 @@ CASES: dict[str, tuple[Callable[[Provider], object], str, str]] = {
     ),
     "another's signature": (
         lambda p: setattr(p, "signing_key", STRANGE_KEY),
-        "Its signature is not the provider’s",
+        "Its signature is not valid",
         "signature does not hold",
     ),
     "no signature": (
         lambda p: (setattr(p, "algorithm", "none"), setattr(p, "signing_key", None)),
-        "not signed with a key of its own",
+        "not signed with a supported algorithm",
         "ID token signed by an algorithm that is not taken",
     ),
     "a shared secret": (
         lambda p: (setattr(p, "algorithm", "HS256"), setattr(p, "signing_key", SECRET * 3)),
-        "not signed with a key of its own",
+        "not signed with a supported algorithm",
         "ID token signed by an algorithm that is not taken",
     ),
     "wrong secret": (
@@ -92,7 +92,7 @@ CASES: dict[str, tuple[Callable[[Provider], object], str, str]] = {
     ),
     "code refused": (
         lambda p: bend_answers(p, Reply({"error": "invalid_grant"}, 400)),
-        "took its own answer for used or too old",
+        "says that its answer was used or is too old",
         "token endpoint answered invalid_grant",
     ),
     "not allowed the flow": (
@@ -107,7 +107,7 @@ CASES: dict[str, tuple[Callable[[Provider], object], str, str]] = {
     ),
     "token endpoint fails": (
         lambda p: bend_answers(p, Reply({"error": "server_error"}, 500)),
-        "It answered with an error of its own. Try again in a few minutes",
+        "It answered with a server error. Try again in a few minutes",
         "token endpoint answered with status 500",
     ),
     "token endpoint sends a page": (
@@ -130,7 +130,7 @@ CASES: dict[str, tuple[Callable[[Provider], object], str, str]] = {
         "answer was too large",
         "provider not usable: answer too large",
     ),
-    "no ID token": (lambda p: p.tokens.update(id_token=None), "It carried no ID token", "no ID token"),
+    "no ID token": (lambda p: p.tokens.update(id_token=None), "It contains no ID token", "no ID token"),
     "an ID token that is none": (
         lambda p: p.tokens.update(id_token="a.b.c"),
         "Its ID token could not be read",
@@ -153,12 +153,12 @@ CASES: dict[str, tuple[Callable[[Provider], object], str, str]] = {
     ),
     "wrong audience": (
         lambda p: p.claims.update(aud="other"),
-        "It was made for another application",
+        "It was issued for another application",
         "wrong audience",
     ),
     "another authorized party": (
         lambda p: p.claims.update(aud=["countersign", "other"], azp="other"),
-        "It was made for another application",
+        "It was issued for another application",
         "wrong audience",
     ),
     "no subject": (
@@ -221,24 +221,24 @@ def test_each_cause_has_a_sentence_of_its_own_and_one_line_in_the_log(client, id
     [
         (
             {"error": "access_denied", "error_description": "AADSTS50105: Your administrator has configured"},
-            "You are not assigned to it there (AADSTS50105)",
+            "You are not assigned to this application there (AADSTS50105)",
             "provider answered access_denied AADSTS50105",
         ),
         (
             {"error": "access_denied", "error_description": "AADSTS65004: User declined"},
-            "You stopped there, or you may not use this portal (access_denied AADSTS65004)",
+            "You cancelled, or you may not use this portal (access_denied AADSTS65004)",
             "provider answered access_denied AADSTS65004",
         ),
         (
             {"error": "access_denied", "error_description": "<script>alert(1)</script>"},
-            "You stopped there, or you may not use this portal (access_denied)",
+            "You cancelled, or you may not use this portal (access_denied)",
             "provider answered access_denied",
         ),
-        ({"error": "login_required"}, "did not let you in", "provider answered login_required"),
-        ({"error": "server_error"}, "failed on its side", "provider answered server_error"),
+        ({"error": "login_required"}, "denied access", "provider answered login_required"),
+        ({"error": "server_error"}, "had an error", "provider answered server_error"),
         (
             {"error": "temporarily_unavailable"},
-            "failed on its side",
+            "had an error",
             "provider answered temporarily_unavailable",
         ),
         (
@@ -275,8 +275,8 @@ def test_a_state_that_is_too_old_or_not_this_sessions_is_told_apart(client, capl
     none: Any = client.get(CALLBACK)
 
     assert "This sign-in took too long" in words_of(old)
-    assert "was not begun in this browser" in words_of(foreign)
-    assert "was not begun in this browser" in words_of(none)
+    assert "was not started in this browser" in words_of(foreign)
+    assert "was not started in this browser" in words_of(none)
     assert [words.partition("refused: ")[2] for _, words in read_log(caplog)] == [
         "state too old",
         "state not begun in this session, or used before",
@@ -331,7 +331,7 @@ def test_a_provider_that_was_replaced_meanwhile_gets_no_code_of_the_former_one(c
 
     answer: Any = client.get(CALLBACK, {"code": "code", "state": asked["state"]})
 
-    assert "was changed meanwhile" in words_of(answer)
+    assert "settings have changed" in words_of(answer)
     assert idp.asked["/token"] == 0
     assert not is_in(client)
 

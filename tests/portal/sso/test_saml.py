@@ -63,22 +63,22 @@ def test_a_member_signs_in_and_stays_the_one_person_they_were(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"audience": "https://other.example/"}, "It was made for another application"),
-        ({"audience": ""}, "It was made for another application"),
-        ({"acs": f"{ACS}x"}, "It was made for another address"),
-        ({"acs": "http://testserver/accounts/sso/bystander.example/saml/acs/"}, "for another address"),
-        ({"acs": f"{ACS}?x", "recipient": ACS}, "It was made for another address"),
-        ({"recipient": f"{ACS}?x"}, "It was made for another address"),
+        ({"audience": "https://other.example/"}, "It was issued for another application"),
+        ({"audience": ""}, "It was issued for another application"),
+        ({"acs": f"{ACS}x"}, "It was issued for another URL"),
+        ({"acs": "http://testserver/accounts/sso/bystander.example/saml/acs/"}, "for another URL"),
+        ({"acs": f"{ACS}?x", "recipient": ACS}, "It was issued for another URL"),
+        ({"recipient": f"{ACS}?x"}, "It was issued for another URL"),
         ({"issuer": "https://evil.example/saml"}, "It comes from another provider"),
         ({"ends": timedelta(seconds=-1)}, "It is too old or too new"),
         ({"starts": timedelta(minutes=-20), "ends": timedelta(minutes=-6)}, "It is too old or too new"),
         ({"starts": timedelta(minutes=6)}, "It is too old or too new"),
-        ({"status": "Responder"}, "did not let you in"),
-        ({"request_id": ""}, "It answers no request of ours"),
-        ({"response_request_id": "_another"}, "It answers another request"),
+        ({"status": "Responder"}, "denied access"),
+        ({"request_id": ""}, "It does not answer a request of this portal"),
+        ({"response_request_id": "_another"}, "It answers a different request"),
         ({"name_format": "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"}, "NameID to persistent"),
         ({"name": "x" * 300}, "NameID to persistent"),
-        ({"attribute": "urn:other"}, "It must carry one e-mail address"),
+        ({"attribute": "urn:other"}, "It must contain one e-mail address"),
     ],
 )
 def test_an_answer_that_says_something_else_is_not_believed(
@@ -128,7 +128,7 @@ def test_an_answer_without_the_providers_own_signature_over_the_assertion_is_not
         "message": "Its assertion is not signed",
         "sha1": "It is signed with SHA-1",
         "changed": "signed with another key than the certificate",
-        "wrapped": "It is not as SAML wants it",
+        "wrapped": "It is not valid SAML",
         "stranger": "signed with another key than the certificate",
     }
     assert {name: expected[name] in words for name, words in refusals.items()} == dict.fromkeys(
@@ -168,7 +168,7 @@ def test_an_answer_counts_once_and_in_the_session_that_asked(client, signer, pro
 
     assert (first.status_code, is_in(thief), is_in(victim), is_in(client)) == (302, False, False, False)
     for refused in (stolen, pressed_on, replayed):
-        assert (refused.status_code, "not begun in this browser" in words_of(refused)) == (403, True)
+        assert (refused.status_code, "not started in this browser" in words_of(refused)) == (403, True)
 
 
 def test_the_kept_answer_is_bound_to_the_host_and_hidden_from_scripts(client, signer, provider, settings):
@@ -192,7 +192,7 @@ def test_an_answer_to_nothing_we_asked_is_not_taken_up(client, signer, provider,
     forged: Any = client.get(f"{BASE}finish/")
 
     for refused in (unasked, skipped, forged):
-        assert "not begun in this browser" in words_of(refused)
+        assert "not started in this browser" in words_of(refused)
     assert not is_in(client)
 
 
@@ -209,7 +209,7 @@ def test_an_answer_to_nothing_we_asked_is_not_taken_up(client, signer, provider,
 def test_what_is_no_answer_is_refused_with_a_sentence(client, provider, sent):
     refused = post(client, pack(sent))
 
-    assert (refused.status_code, "was not believed" in words_of(refused)) == (403, True)
+    assert (refused.status_code, "could not be verified" in words_of(refused)) == (403, True)
     assert "root:" not in words_of(refused)
 
 
@@ -218,7 +218,7 @@ def test_what_is_no_answer_is_refused_with_a_sentence(client, provider, sent):
     [
         ("owner@bystander.example", "This sign-in is for another domain"),
         ("dana@sub.acme.example", "This sign-in is for another domain"),
-        ("nobody@acme.example", "You are no member of this domain"),
+        ("nobody@acme.example", "You are not a member of this domain"),
         ("root@acme.example", "Operators sign in with their password"),
         ("both@acme.example", "You belong to other domains too"),
         ("gone@acme.example", "This account is deactivated"),
@@ -299,7 +299,7 @@ def test_whoever_is_signed_in_is_asked_again_and_comes_back_to_where_they_were(
     back = post(client, sign(told, signer))
 
     assert request.get("ForceAuthn") == "true"
-    assert (waved_through.status_code, "did not ask who you are once more" in words_of(waved_through)) == (
+    assert (waved_through.status_code, "did not ask you to sign in again" in words_of(waved_through)) == (
         (403, True)
     )
     assert (before == between, between == client.session["account_authentication_methods"]) == (True, False)
@@ -312,7 +312,7 @@ def test_the_way_begins_with_ones_address_and_our_metadata_is_there_to_be_read(c
     known = client.post("/accounts/sso/", {"email": DANA})
     metadata = etree.fromstring(client.get(BASE).content)
 
-    assert "Go on to login.acme.example" in words_of(known)
+    assert "Continue to login.acme.example" in words_of(known)
     assert metadata.get("entityID") == METADATA
     places = metadata.findall(".//{urn:oasis:names:tc:SAML:2.0:metadata}AssertionConsumerService")
     assert [place.get("Location") for place in places] == [ACS]
@@ -367,13 +367,13 @@ def test_an_owner_sets_it_up_and_what_was_set_is_in_the_ledger(client, page, typ
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
-        ({"saml_sso_url": "http://login.acme.example/"}, "saml_sso_url", "Write an https address"),
-        ({"saml_sso_url": "http://127.0.0.1/"}, "saml_sso_url", "Write an https address"),
-        ({"saml_sso_url": "https://login.acmé.example/"}, "saml_sso_url", "Write an https address"),
+        ({"saml_sso_url": "http://login.acme.example/"}, "saml_sso_url", "starts with https://"),
+        ({"saml_sso_url": "http://127.0.0.1/"}, "saml_sso_url", "starts with https://"),
+        ({"saml_sso_url": "https://login.acmé.example/"}, "saml_sso_url", "starts with https://"),
         ({"saml_certificates": "MIIB"}, "saml_certificates", "Paste the certificate in PEM"),
         ({"saml_entity_id": ""}, "saml_entity_id", "This field is required."),
         ({"default_role": "owner"}, "default_role", "Select a valid choice"),
-        ({"is_required": "on"}, "is_required", "First let an owner sign in this way once"),
+        ({"is_required": "on"}, "is_required", "Let an owner sign in this way once first"),
     ],
 )
 def test_what_does_not_fit_is_refused_at_its_field(client, page, typed, changes, field, words):
@@ -396,7 +396,7 @@ def test_certificates_that_nobody_should_trust_are_refused(client, page, typed, 
 
     assert [
         "expired on" in refusals[0],
-        "holds a private key" in refusals[1],
+        "contains a private key" in refusals[1],
         "at most 4" in refusals[2],
     ] == [True] * 3
     assert not IdentityProvider.objects.exists()
@@ -414,7 +414,7 @@ def test_a_private_key_that_was_pasted_by_mistake_is_kept_nowhere_and_not_said_b
     session.save()
     asked = client.post(page, pasted)
 
-    assert "holds a private key" in words_of(refused)
+    assert "contains a private key" in words_of(refused)
     assert asked.status_code == 302
     assert secret not in refused.content.decode() + str(dict(client.session)) + dump_database()
     assert ENTITY_ID in str(dict(client.session))
@@ -429,7 +429,7 @@ def test_without_the_extra_the_page_says_so_and_everything_else_works(
     shown = client.get(page)
     saved = client.post(page, typed, follow=True)
 
-    assert "which this portal was installed without." in words_of(shown)
+    assert "which is not installed." in words_of(shown)
     assert 'name="saml_entity_id"' not in shown.content.decode()
     assert 'name="issuer"' in client.get(reverse("portal:sign_in_oidc", args=[domain.name])).content.decode()
     assert "Not saved. SAML needs the extra" in words_of(saved)

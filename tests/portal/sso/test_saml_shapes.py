@@ -67,7 +67,7 @@ def test_an_encrypted_answer_is_told_to_be_one(client, signer, provider, dana, c
 
     refused = post(client, pack(encrypt(signed, signer)))
 
-    assert "It is encrypted, which is not read here" in words_of(refused)
+    assert "It is encrypted, which is not supported" in words_of(refused)
     assert read_log(caplog) == [("WARNING", "single sign-on for acme.example refused: encrypted assertion")]
     assert not is_in(client)
 
@@ -214,7 +214,7 @@ CASES: dict[str, tuple[Bend, str, str]] = {
     ),
     "a second restriction that is not ours": (
         add_restriction("https://other.example/"),
-        "made for another application",
+        "issued for another application",
         "wrong audience",
     ),
     "a restriction that a comment cuts": (
@@ -222,12 +222,12 @@ CASES: dict[str, tuple[Bend, str, str]] = {
             find(r, "Audience").append(etree.Comment("x"))
             or find(r, "Audience")[0].__setattr__("tail", "evil")
         ),
-        "made for another application",
+        "issued for another application",
         "wrong audience",
     ),
     "wrong recipient": (
         set_confirmation(Recipient="https://other.example/"),
-        "It was made for another address",
+        "It was issued for another URL",
         "wrong recipient",
     ),
     "confirmation ended": (
@@ -242,12 +242,12 @@ CASES: dict[str, tuple[Bend, str, str]] = {
     ),
     "no bearer": (
         lambda r: find(r, "SubjectConfirmation").set("Method", HOLDER),
-        "does not say for whom it was made",
+        "does not say for which application it was issued",
         "no bearer SubjectConfirmation",
     ),
     "answers another request": (
         set_confirmation(InResponseTo="_other"),
-        "It answers another request",
+        "It answers a different request",
         "answers another request",
     ),
     "no name": (drop("NameID"), "Set NameID to persistent", "no NameID"),
@@ -259,15 +259,15 @@ CASES: dict[str, tuple[Bend, str, str]] = {
     ),
     "no statement of the login": (
         drop("AuthnStatement"),
-        "when you signed in there",
+        "which says when you signed in",
         "not one AuthnStatement",
     ),
     "a status": (
         set_status("urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy"),
-        "did not let you in (InvalidNameIDPolicy)",
+        "denied access (InvalidNameIDPolicy)",
         "status InvalidNameIDPolicy",
     ),
-    "a status of its own": (set_status(f"urn:{DANA}"), "did not let you in.", "status not Success"),
+    "a status of its own": (set_status(f"urn:{DANA}"), "denied access.", "status not Success"),
 }
 
 
@@ -351,7 +351,7 @@ def test_a_kept_answer_of_a_provider_that_was_replaced_is_not_taken_up(
 
     refused: Any = client.get(taken["Location"])
 
-    assert "was changed meanwhile" in words_of(refused)
+    assert "settings have changed" in words_of(refused)
     assert read_log(caplog)[0][1].endswith("provider was replaced meanwhile")
     assert not is_in(client)
 
@@ -365,7 +365,7 @@ def test_a_provider_set_up_anew_with_the_same_words_is_another(client, signer, p
     provider.pk = None
     provider.save()
 
-    assert "was changed meanwhile" in words_of(client.get(taken["Location"]))
+    assert "settings have changed" in words_of(client.get(taken["Location"]))
     assert not is_in(client)
 
 
@@ -396,7 +396,7 @@ def test_a_body_that_is_too_large_or_does_not_say_is_not_read(client, provider, 
     )  # fmt: skip
 
     assert (refused.status_code, body.was_read) == (413, False)
-    assert "too large, or does not say how large" in words_of(refused)
+    assert "too large, or its size is not given" in words_of(refused)
 
 
 def test_somebody_who_is_signed_in_is_asked_before_they_become_another(
@@ -419,7 +419,7 @@ def test_somebody_who_is_signed_in_is_asked_before_they_become_another(
 def test_an_address_alone_begins_nothing(client, provider):
     shown: Any = client.get(LOGIN)
 
-    assert "Go on to login.acme.example" in words_of(shown)
+    assert "Continue to login.acme.example" in words_of(shown)
     assert "socialaccount_states" not in client.session
     assert Client(enforce_csrf_checks=True).post(LOGIN).status_code == 403
     assert ACS.endswith("/acs/")

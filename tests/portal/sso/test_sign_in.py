@@ -115,7 +115,7 @@ def test_a_member_signs_in_and_stays_the_one_person_they_were(
         ({"email": "owner@bystander.example"}, "This sign-in is for another domain"),
         ({"email": "dana@sub.acme.example"}, "This sign-in is for another domain"),
         ({"email": "dana@evilacme.example"}, "This sign-in is for another domain"),
-        ({"email": "nobody@acme.example"}, "You are no member of this domain"),
+        ({"email": "nobody@acme.example"}, "You are not a member of this domain"),
         ({"email": "root@acme.example"}, "Operators sign in with their password"),
         ({"email": "both@acme.example"}, "You belong to other domains too"),
         ({"email": "gone@acme.example"}, "This account is deactivated"),
@@ -288,7 +288,7 @@ def test_the_way_begins_with_ones_address_and_names_where_it_leads(client, idp, 
     unknown = client.post("/accounts/sso/", {"email": "x@bystander.example"})
 
     assert 'method="post" action="/accounts/sso/acme.example/login/"' in known.content.decode()
-    assert "Go on to localhost" in words_of(known)
+    assert "Continue to localhost" in words_of(known)
     assert "No single sign-on is set up for this address" in words_of(unknown)
     assert "Sign in through your company" in words_of(client.get("/accounts/login/"))
     assert client.get("/accounts/sso/bystander.example/login/").status_code == 404
@@ -328,12 +328,12 @@ def test_an_owner_sets_it_up_and_the_secret_is_sealed_and_told_to_nobody(client,
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
-        ({"issuer": "http://login.acme.example"}, "issuer", "Write an https address"),
-        ({"issuer": "https://dana:x@login.acme.example"}, "issuer", "Write an https address"),
+        ({"issuer": "http://login.acme.example"}, "issuer", "starts with https://"),
+        ({"issuer": "https://dana:x@login.acme.example"}, "issuer", "starts with https://"),
         ({"issuer": "https://127.0.0.1:1"}, "issuer", "no connection could be made. Check its address."),
         ({"client_secret": ""}, "client_secret", "This field is required."),
         ({"default_role": "owner"}, "default_role", "Select a valid choice"),
-        ({"is_required": "on"}, "is_required", "First let an owner sign in this way once"),
+        ({"is_required": "on"}, "is_required", "Let an owner sign in this way once first"),
     ],
 )
 def test_what_does_not_fit_is_refused_at_its_field(client, page, idp, changes, field, words):

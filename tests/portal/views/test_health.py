@@ -132,7 +132,7 @@ def test_clocks_that_differ_are_said_on_pages_and_once_in_the_log(client, make_m
     ] == [
         (
             "WARNING",
-            "Background worker: the worker's last beat lies in the future: "
+            "Background worker: the worker's last heartbeat lies in the future: "
             "the clocks of worker and database differ",
         ),
         ("WARNING", "Worker's clock is right again"),

@@ -23,8 +23,8 @@ def test_each_schedule_is_made_once_and_names_a_task_without_arguments(capsys):
     call_command("setupschedules")
 
     assert capsys.readouterr().out.splitlines() == [
-        f"Schedules: {len(SCHEDULES)} made, 0 brought up to date.",
-        "Schedules: 0 made, 0 brought up to date.",
+        f"Schedules: {len(SCHEDULES)} created, 0 updated.",
+        "Schedules: 0 created, 0 updated.",
     ]
     rows = Schedule.objects.all()
     assert sorted(row.name for row in rows) == sorted(each.name for each in SCHEDULES)

@@ -128,7 +128,7 @@ def test_a_killed_idle_worker_and_a_frozen_cluster_are_replaced_and_tasks_run(st
     served.wait_for_beat()
     served.run_task("after the cluster was frozen")
 
-    assert served.said("it is replaced") == served.said("finished nothing for too long; it is replaced")
+    assert served.said("it is replaced") == served.said("finished no task for too long; it is replaced")
     assert served.said("it is replaced") == replaced + 1
     assert not frozen & get_group(present)
     assert served.process.poll() is None
@@ -241,7 +241,7 @@ def test_nothing_to_run_is_said(migrated_database, tmp_path, options):
     done = installation.manage("serve", *options)
 
     assert done.returncode == 1
-    assert "Nothing is left to run" in done.stderr
+    assert "Nothing to run" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -249,9 +249,9 @@ def test_nothing_to_run_is_said(migrated_database, tmp_path, options):
     [
         ("http://127.0.0.1:9/", "points to this machine while DEBUG is off"),
         ("https://localhost", "points to this machine while DEBUG is off"),
-        ("http://api.outreach.io", "is no https address without a path"),
-        ("https://api.outreach.io/api/v2", "is no https address without a path"),
-        ("api.outreach.io", "is no https address without a path"),
+        ("http://api.outreach.io", "must be an https address without a path"),
+        ("https://api.outreach.io/api/v2", "must be an https address without a path"),
+        ("api.outreach.io", "must be an https address without a path"),
     ],
 )
 def test_serve_refuses_an_outreach_that_is_none(migrated_database, tmp_path, address, said):
