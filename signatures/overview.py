@@ -1,4 +1,4 @@
-"""Whether everybody of a domain signs as intended, and what needs somebody: the figures of the overview."""
+"""Overview: computes the figures of a domain's overview page."""
 
 from __future__ import annotations
 
@@ -49,9 +49,10 @@ SENDERS_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why some mailboxes need somebody. senders: the first few of theirs, by name; url: the list of all.
+    """A reason why mailboxes need action.
 
-    is_edit: whether a person changed them in Outreach, and a decision is due.
+    senders: the first few, by name; url: the list of all. is_edit: they were edited in Outreach, and a
+    decision is due.
     """
 
     sentence: str
@@ -63,7 +64,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class StatusShare:
-    """How many mailboxes have one status, and their part of a bar that is 1,000 wide."""
+    """The number of mailboxes with one status, and its width in a bar of 1,000 units."""
 
     status: str
     label: str
@@ -80,11 +81,12 @@ class StatusShare:
 class Overview:
     """Figures over the live mailboxes of active people.
 
-    statuses: those that some mailbox has. waiting: mailboxes that a delivery would change. causes: at most 20, the
-    commonest first, of what needs_you_total mailboxes need, edits in groups whose policy asks among them. drafts: the
-    first three of draft_count, with the people they touch. current_run: the delivery under way, or
-    None. restored: originals that mailboxes got back, once Outreach is not connected any more. banners: their
-    figures of the seven days that end today; None where signatures have no banner slot and none was counted.
+    statuses: those with mailboxes. waiting: mailboxes that a delivery would change. causes: at most 20, most
+    frequent first, of what needs_you_total mailboxes need, edits in groups whose policy asks among them.
+    drafts: the first three of draft_count, with the people they touch. current_run: the delivery under way,
+    or None. restored: originals that mailboxes got back, once Outreach is not connected any more. banners:
+    their figures of the seven days that end today; None where signatures have no banner slot and none was
+    counted.
     """
 
     mailboxes_total: int
@@ -102,7 +104,7 @@ class Overview:
 
 
 def get_overview(domain: Domain, *, at: datetime | None = None) -> Overview:
-    """Return the figures as they stand; at: the instant whose day counts as today, now where it is None."""
+    """Return the present figures. at: the time whose day counts as today; None for now."""
     connection = get_connection(domain)
     mailboxes = get_mailboxes(connection)
     counts = dict(mailboxes.order_by().values_list("status").annotate(number=Count("pk")))
@@ -127,7 +129,7 @@ def get_overview(domain: Domain, *, at: datetime | None = None) -> Overview:
 
 
 def _share(counts: Mapping[str, int]) -> tuple[StatusShare, ...]:
-    """Return the statuses that occur as parts of a bar, each wide enough to be seen."""
+    """Return the occurring statuses as parts of a bar, each wide enough to be visible."""
     found = [(status, counts[status]) for status in MailboxStatus if counts.get(status)]
     total = sum(number for _, number in found)
     widths = [max(NARROWEST, 1000 * number / total) for _, number in found]

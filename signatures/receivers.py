@@ -1,4 +1,4 @@
-"""Receivers: start work here for what integrations announces; the work itself is in `tasks` and below."""
+"""Receivers: start work on signals of integrations."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from .models import DeliveryRun
 
 @receiver(directory_synced, dispatch_uid="signatures.follow_sync")
 def follow_sync(run: SyncRun, **kwargs: Any) -> None:
-    """Senders follow, once the sync is committed."""
+    """Update senders once the sync is committed."""
     enqueue("signatures.tasks.follow_sync", run_id=run.pk)
 
 
 @receiver(following_asked, dispatch_uid="signatures.catch_up")
 def catch_up_now(connection: Connection, **kwargs: Any) -> None:
-    """Senders follow before this returns; an automatic delivery is left to the worker's `follow_sync`."""
+    """Update senders before returning; automatic delivery is left to the worker's `follow_sync`."""
     catch_up(connection)
 
 
 @receiver(disconnect_requested, dispatch_uid="signatures.delivery.restore")
 def restore_originals(connection: Connection, **kwargs: Any) -> None:
-    """The originals go back, once the request is committed."""
+    """Restore originals, once the request is committed."""
     enqueue("signatures.tasks.restore_signatures", connection_id=str(connection.pk))
 
 
 @receiver(connection_lost, dispatch_uid="signatures.skip_queued")
 def skip_queued_deliveries(connection: Connection, **kwargs: Any) -> None:
-    """What was queued for a connection that is over ends as skipped."""
+    """End queued runs of a disconnected connection as skipped."""
     queued = DeliveryRun.objects.filter(connection=connection, state__in=IDLE)
     give_up(list(queued.values_list("pk", flat=True)), connection.state_reason)

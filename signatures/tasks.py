@@ -25,7 +25,7 @@ from .recipients import match_counts, retention
 
 
 def follow_sync(*, run_id: int) -> None:
-    """Senders follow a completed sync, and what it changed is delivered where that is automatic."""
+    """Update senders after a completed sync, and deliver changes where that is automatic."""
     run = SyncRun.objects.select_related("connection", "connection__domain").get(pk=run_id)
     if run.state not in READ_TO_END or run.connection.state != ConnectionState.ACTIVE:
         return
@@ -40,12 +40,12 @@ def follow_sync(*, run_id: int) -> None:
 
 
 def follow_release(*, release_id: int) -> None:
-    """Every mailbox that a release touches is compared with it."""
+    """Compare every mailbox that a release affects with it."""
     after_release.follow(Release.objects.select_related("domain").get(pk=release_id))
 
 
 def publish_due_releases() -> None:
-    """Scheduled releases whose time has come are live, and their rollouts are started."""
+    """Publish due scheduled releases and start their rollouts."""
     after_release.publish_due()
     for run_id in after_release.start_rollouts():
         enqueue("signatures.tasks.deliver_signatures", run_id=run_id)
@@ -66,7 +66,7 @@ def deliver_signatures(*, run_id: int) -> None:
 
 
 def restore_signatures(*, connection_id: str) -> None:
-    """Put the originals back for a connection that is leaving."""
+    """Restore the originals of a connection that is being disconnected."""
     try:
         restore.restore_connection(connection_id)
     except DeliveryBlocked:
@@ -92,37 +92,37 @@ def sweep_deliveries() -> None:
 
 
 def tally_audiences() -> None:
-    """What look-ups said is counted for each audience, and what is known of recipients goes after its hour."""
+    """Count audience matches of look-ups, and remove expired recipient data."""
     match_counts.tally_audiences()
     retention.remove_expired()
 
 
 def remove_old_decisions() -> None:
-    """Decisions whose time is over are gone."""
+    """Remove expired decisions."""
     retention.remove_old_decisions()
 
 
 def take_in_banner_events() -> None:
-    """What this machine's spool holds is in the database, also of web processes that are gone."""
+    """Import this machine's spool, including files of ended web processes."""
     spool_import.sweep_spool()
 
 
 def sift_banner_events() -> None:
-    """Fetches of pictures and clicks that have settled are judged and counted."""
+    """Classify and count settled impressions and clicks."""
     aggregation.aggregate_all_events()
 
 
 def remove_old_banner_events() -> None:
-    """Single fetches and clicks whose time is over are gone; their counts stay."""
+    """Remove expired impressions and clicks; their counts stay."""
     retention.remove_old_events()
 
 
 def remove_old_deliveries() -> None:
-    """Deliveries whose time is over are gone, except what tells how each mailbox stands."""
+    """Remove expired deliveries, except those that explain each mailbox's state."""
     delivery_retention.remove_old_deliveries()
     status_days.remove_old_days()
 
 
 def note_statuses() -> None:
-    """Every domain has today's number of mailboxes by status, also where no sync runs by itself."""
+    """Store today's number of mailboxes by status for every domain, also without automatic sync."""
     status_days.note_days()

@@ -1,4 +1,4 @@
-"""The pages of the work: senders, groups, templates, brand and deliveries of one domain."""
+"""URLs of signatures: pages of one domain, and public addresses."""
 
 from django.urls import include, path
 
@@ -90,7 +90,6 @@ _pages = [
     path("deliveries/restore/", restores.restore_plan, name="restore_plan"),
     path("edited/", drift.drift, name="drift"),
     path("edited/check/", drift.drift_check, name="drift_check"),
-    path("edited/export/", drift.drift_export, name="drift_export"),
     path("edited/decide/", drift.drift_decide, name="drift_decide"),
     path("edited/<int:pk>/frame/", drift.drift_frame, name="drift_frame"),
     path("edited/left-alone/", drift.left_alone, name="left_alone"),

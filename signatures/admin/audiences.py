@@ -23,7 +23,7 @@ from signatures.models import (
 
 
 class AdminListForm(forms.ModelForm):
-    """A recipient list's name and the file that says who is in it; without a file, the entries stay."""
+    """A recipient list's name and file; without a file, its entries stay."""
 
     file = ListForm.base_fields["file"]
 
@@ -42,7 +42,7 @@ class AdminListForm(forms.ModelForm):
 
 @admin.register(RecipientList)
 class RecipientListAdmin(OperatorAdmin):
-    """Recipient lists, made and replaced from a file. Their entries are digests, and shown as a number."""
+    """Recipient lists, created and replaced from a file. Only the number of entries is shown."""
 
     form = AdminListForm
     fields = ["domain", "name", "file"]
@@ -101,7 +101,7 @@ class AdminLabelForm(LabelForm):
 
 @admin.register(AttributeLabel)
 class AttributeLabelAdmin(OperatorAdmin):
-    """What custom fields, stages, personas and accounts are called."""
+    """Labels of custom fields, stages, personas and accounts."""
 
     form = AdminLabelForm
     fields = ["domain", "kind", "key", "label"]

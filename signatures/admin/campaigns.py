@@ -74,7 +74,7 @@ class AdminCampaignForm(CampaignForm):
 
 
 class BannerFormSet(forms.BaseInlineFormSet):
-    """The campaign's banners; those archived are left to the portal's page."""
+    """The campaign's banners; archived ones are on the portal's page only."""
 
     @cached_property
     def place(self) -> BannerPlace:
@@ -117,7 +117,7 @@ class TallyInline(ReadOnlyInline):
 
 
 class RevisionInline(ReadOnlyInline):
-    """What the campaign was, from when on."""
+    """Revisions of campaigns."""
 
     model = CampaignRevision
     fields = ["since", "rule"]
@@ -125,7 +125,7 @@ class RevisionInline(ReadOnlyInline):
 
 
 class RefusableAdmin(OperatorAdmin):
-    """A form that was in order when it was read, and is refused when it is saved, is answered with why."""
+    """Shows why a save was refused although the form was valid."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -137,7 +137,7 @@ class RefusableAdmin(OperatorAdmin):
 
 @admin.register(Campaign)
 class CampaignAdmin(RefusableAdmin):
-    """Campaigns with their banners. None is deleted: archiving keeps what was counted."""
+    """Campaigns with their banners. They cannot be deleted; archiving keeps their results."""
 
     form = AdminCampaignForm
     autocomplete_fields = ["domain"]
@@ -157,7 +157,7 @@ class CampaignAdmin(RefusableAdmin):
         return ["domain", "state"] if obj else []
 
     def get_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[Any]:
-        """Groups once the campaign is there: until then, nobody knows of which domain they are."""
+        """Offer groups only once the campaign is saved: until then, its domain is not known."""
         names = AdminCampaignForm.Meta.fields
         return [*names, "state"] if obj is not None else [name for name in names if name != "groups"]
 
@@ -173,7 +173,7 @@ class CampaignAdmin(RefusableAdmin):
         return say_instant(campaign.ends_at)
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Return the list; states are read once for each domain in it, since campaigns outrank each other."""
+        """Return the list; states are computed once for each domain in it, as they depend on other campaigns."""
         found = super().get_changelist_instance(request)
         at = timezone.now()
         states: dict[int, str] = {}
@@ -201,7 +201,7 @@ class CampaignAdmin(RefusableAdmin):
         obj.refresh_from_db()
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Banners alone: the campaign's groups were set with it."""
+        """Save banners only: the groups were saved with the campaign."""
         for formset in formsets:
             self.save_formset(request, form, formset, change=change)
 
@@ -257,14 +257,14 @@ class CampaignAdmin(RefusableAdmin):
 
 
 class CampaignDomainFilter(DomainFilter):
-    """The same for rows that reach their domain through a campaign."""
+    """Base for rows that belong to a domain through a campaign."""
 
     path = "campaign__domain"
 
 
 @admin.register(Banner)
 class BannerAdmin(OperatorAdmin):
-    """All banners, archived ones too; changed below their campaign, and archived here."""
+    """All banners, including archived ones; edited in their campaign, archived here."""
 
     fields = [
         "campaign",
@@ -304,7 +304,7 @@ class BannerAdmin(OperatorAdmin):
 
 @admin.register(BannerPlace)
 class BannerPlaceAdmin(RefusableAdmin):
-    """The place for banners of each domain."""
+    """Each domain's banner slot."""
 
     form = PlaceForm
     fields = ["domain", *PlaceForm.Meta.fields]

@@ -21,7 +21,7 @@ from signatures.models import (
 
 @admin.register(DecisionKey)
 class DecisionKeyAdmin(ReadOnlyAdmin):
-    """The keys of gateways and add-ins. They are made on the portal's page, which shows them once."""
+    """API keys of gateways and add-ins. They are created on the portal's page, which shows them once."""
 
     hidden = ("key_sha256",)
     list_display = [
@@ -39,19 +39,19 @@ class DecisionKeyAdmin(ReadOnlyAdmin):
     exclude = ["key_sha256", "requests_left", "counted_at"]
     actions = ["revoke"]
 
-    @admin.action(description="Take the keys back")
+    @admin.action(description="Revoke keys")
     def revoke(self, request: HttpRequest, rows: QuerySet[DecisionKey]) -> None:
         by = get_actor(request)
 
         def act(key: DecisionKey) -> str:
-            return "is taken back." if revoke_key(key, actor=by.email) else "had been taken back already."
+            return "revoked." if revoke_key(key, actor=by.email) else "was already revoked."
 
         act_on_each(request, rows.select_related("domain"), act)
 
 
 @admin.register(Decision)
 class DecisionAdmin(ReadOnlyAdmin):
-    """Which banner one recipient got; the recipient is a digest here as everywhere."""
+    """Which banner a recipient got; recipients are shown as digests."""
 
     list_display = ["id", "at", "domain", "sender", "campaign", "banner", "way"]
     list_filter = ["way", DomainFilter]
@@ -63,7 +63,7 @@ class DecisionAdmin(ReadOnlyAdmin):
 
 @admin.register(KnownRecipient)
 class KnownRecipientAdmin(ReadOnlyAdmin):
-    """What look-ups of the last hour left: which audiences held."""
+    """Audience matches of the last hour's look-ups."""
 
     list_display = ["__str__", "domain", "asked_at", "answered_at", "failed_at", "expires_at"]
     list_filter = [DomainFilter]
@@ -74,7 +74,7 @@ class KnownRecipientAdmin(ReadOnlyAdmin):
 
 @admin.register(LookupShare)
 class LookupShareAdmin(ReadOnlyAdmin):
-    """How many look-ups the fetches of visitors caused within the hour, by network."""
+    """Look-ups caused by banner requests within the hour, by network."""
 
     list_display = ["domain", "network", "used", "ends_at"]
     list_filter = [DomainFilter]
@@ -85,7 +85,7 @@ class LookupShareAdmin(ReadOnlyAdmin):
 
 @admin.register(RecipientPrivacy)
 class RecipientPrivacyAdmin(ReadOnlyAdmin):
-    """Retention and the merge variable of each domain, without the key of its pseudonyms."""
+    """Retention and merge variable of each domain, without its pseudonym key."""
 
     list_display = ["domain", "event_days", "decision_days", "recipient_variable"]
     list_filter = [DomainFilter]

@@ -25,7 +25,7 @@ TASK = "signatures.tasks.deliver_signatures"
 
 
 def _get_rollout(run: DeliveryRun) -> Rollout:
-    """Return the domain's stages and limits for a delivery; a restore goes in one go."""
+    """Return the domain's stages and limits for a delivery; a restore has neither."""
     return get_rollout(run.domain) if run.kind == DeliveryRun.Kind.DELIVER else AT_ONCE
 
 
@@ -40,7 +40,7 @@ admin.site.unregister(Connection)
 
 @admin.register(Connection)
 class DeliveringConnectionAdmin(ConnectionAdmin):
-    """The connection's page, with what only the work can do over a connection."""
+    """Connection admin with the actions of deliveries."""
 
     actions = [*ConnectionAdmin.actions, "plan"]
 
@@ -51,8 +51,8 @@ class DeliveringConnectionAdmin(ConnectionAdmin):
         def act(connection: Connection) -> str:
             run = plan_delivery(connection.domain, actor=by.email, by=by)
             return (
-                f"{run.planned} mailboxes would change, {run.unchanged} hold theirs already, "
-                f"{run.refused} cannot get theirs. Start it on the deliveries’ page."
+                f"{run.planned} mailboxes would change, {run.unchanged} unchanged, "
+                f"{run.refused} blocked. Start it on the Deliveries page."
             )
 
         act_on_each(request, rows, act, refusals=(DeliveryBlocked,))
@@ -60,7 +60,7 @@ class DeliveringConnectionAdmin(ConnectionAdmin):
 
 @admin.register(DeliveryRun)
 class DeliveryRunAdmin(ReadOnlyAdmin):
-    """One delivery or restore of a domain, as far as it is."""
+    """Deliveries and restores, with their progress."""
 
     list_display = [
         "__str__",
@@ -84,7 +84,7 @@ class DeliveryRunAdmin(ReadOnlyAdmin):
     @admin.display(description="Mailboxes")
     def mailboxes(self, run: DeliveryRun) -> SafeString:
         address = reverse("admin:signatures_delivery_changelist", query={"run__id__exact": run.pk})
-        return format_html('<a href="{}">Its deliveries, mailbox by mailbox</a>', address)
+        return format_html('<a href="{}">Mailboxes of this run</a>', address)
 
     @admin.action(description="Start planned deliveries")
     def start(self, request: HttpRequest, rows: QuerySet[DeliveryRun]) -> None:
@@ -96,7 +96,7 @@ class DeliveryRunAdmin(ReadOnlyAdmin):
         def act(run: DeliveryRun) -> str:
             resume_delivery(run, actor=get_actor(request).email)
             enqueue(TASK, run_id=run.pk)
-            return "goes on with the mailboxes that are left."
+            return "continues with the remaining mailboxes."
 
         act_on_each(request, rows, act, refusals=(DeliveryBlocked,))
 
@@ -107,7 +107,7 @@ class DeliveryDomainFilter(DomainFilter):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
-    """One mailbox of one delivery, and why it ended as it did."""
+    """One mailbox of one delivery, and its result."""
 
     list_display = ["mailbox_email", "run", "state", "reason", "finished_at"]
     list_filter = ["state", DeliveryDomainFilter]
@@ -120,7 +120,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 @admin.register(Snapshot)
 class SnapshotAdmin(ReadOnlyAdmin):
-    """What mailboxes held before us."""
+    """Original signatures of mailboxes."""
 
     list_display = ["mailbox_email", "domain", "taken_at", "restored_at"]
     list_filter = [("restored_at", admin.EmptyFieldListFilter), DomainFilter]

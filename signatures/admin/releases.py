@@ -1,4 +1,4 @@
-"""Releases, drafts and mailbox status in Django admin: to look at. Delivery settings are edited, by the same rules."""
+"""Releases, drafts and mailbox status in Django admin: read-only, except for delivery settings."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class MailboxStateAdmin(ReadOnlyAdmin):
 
 @admin.register(SignatureHtml)
 class SignatureHtmlAdmin(ReadOnlyAdmin):
-    """Texts that were written or found, once each."""
+    """Signature texts that were written or found, once each."""
 
     list_display = ["__str__", "domain", "kept_at"]
     list_filter = [DomainFilter]

@@ -20,12 +20,12 @@ from signatures.senders.values import set_own_values
 
 
 class GroupForm(forms.ModelForm):
-    """A group's place in the order, counted from 1; its name where it follows no team."""
+    """A group's priority, counted from 1; its name where it follows no team."""
 
     place = forms.IntegerField(
         min_value=1,
         max_value=100_000,
-        help_text="1 is the first: for a person in several teams, the earlier group wins.",
+        help_text="1 is the highest priority; it decides for people in several teams.",
     )
 
     class Meta:
@@ -45,7 +45,7 @@ class GroupForm(forms.ModelForm):
 
 @admin.register(Group)
 class GroupAdmin(OperatorAdmin):
-    """The groups' order. Groups come from teams and the default group from the portal, so none is added here."""
+    """Groups and their priority. Groups are created from teams, so none is added here."""
 
     form = GroupForm
     list_display = ["name", "domain", "position", "is_default", "template", "sender_count", "archived_at"]
@@ -108,7 +108,7 @@ def _list_fields(source: Source) -> tuple[str, ...]:
 
 @admin.register(Sender)
 class SenderAdmin(OperatorAdmin):
-    """Senders. Outreach's values are read-only; local fields and overrides are edited."""
+    """Senders. Outreach's values are read-only; local fields and overrides can be edited."""
 
     readonly_fields = ["domain", "email", "name", "group", "is_active", "changed_at"]
     fieldsets = [
@@ -127,7 +127,7 @@ class SenderAdmin(OperatorAdmin):
         return False
 
     def get_form(self, *args: Any, **kwargs: Any) -> type[OwnValuesForm]:
-        """Return the portal's form; Django's own would ask for columns, and its fields are merge fields."""
+        """Return the portal's form, whose fields are merge fields instead of columns."""
         return OwnValuesForm
 
     def save_model(self, request: HttpRequest, obj: Sender, form: forms.ModelForm, change: bool) -> None:

@@ -49,7 +49,7 @@ class AssignmentForm(forms.ModelForm):
 
 @admin.register(Brand)
 class BrandAdmin(OperatorAdmin):
-    """What a domain's signatures say about the company."""
+    """Brands: company values in a domain's signatures."""
 
     form = BrandForm
     fields = ["domain", "name", "tagline", "website", "phone", "address", "logo_url", "accent", "legal"]
@@ -74,7 +74,7 @@ class BrandAdmin(OperatorAdmin):
 
 
 class TemplateVersionInline(ReadOnlyInline):
-    """What was saved, newest first; a version never changes."""
+    """Versions, newest first; a version never changes."""
 
     model = TemplateVersion
     fields = ["number", "created_by_label", "created_at", "warnings"]
@@ -82,7 +82,7 @@ class TemplateVersionInline(ReadOnlyInline):
 
 @admin.register(Template)
 class TemplateAdmin(OperatorAdmin):
-    """Designs. Saving a changed source checks it, cleans it and makes a version, as the editor does."""
+    """Templates. Saving a changed source checks and sanitizes it and creates a version, as the editor does."""
 
     form = AdminTemplateForm
     fields = ["domain", "name", "description", "source", "base"]

@@ -1,6 +1,6 @@
-"""Conditions: tells whether a recipient is in a campaign's audience, from named facts, without database or look-up.
+"""Conditions: tells whether a recipient is in a campaign's audience, from given facts, without database or look-up.
 
-Facts that came from a prospect's record live as long as one call here; nothing keeps them.
+Facts from a prospect's record are not stored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CUSTOM_FIELDS = 150
 
 
 class Kind(StrEnum):
-    """What values an attribute has, and so which operators it takes."""
+    """The type of an attribute's values, which determines its operators."""
 
     TEXT = "text"
     TAGS = "tags"
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 class Operator(StrEnum):
-    """How a condition compares; several values are alternatives, except for HAS_ALL."""
+    """A comparison; several values are alternatives, except for HAS_ALL."""
 
     IS = "is"
     IS_NOT = "is_not"
@@ -80,7 +80,7 @@ WORDS: dict[Operator, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One thing an audience can ask about. needs_prospect: only the recipient's record in Outreach tells it."""
+    """An attribute of recipients. needs_prospect: it is only known from the recipient's record in Outreach."""
 
     name: str
     label: str
@@ -119,7 +119,7 @@ ATTRIBUTE_BY_NAME: dict[str, Attribute] = {attribute.name: attribute for attribu
 
 
 class AudienceError(Exception):
-    """A condition cannot be used; `index` says which (from 0), the message what is wrong, to a person."""
+    """A condition is not valid; `index` says which (from 0), the message why, to a person."""
 
     def __init__(self, index: int, message: str) -> None:
         super().__init__(message)
@@ -129,7 +129,7 @@ class AudienceError(Exception):
 
 @dataclass(frozen=True)
 class Condition:
-    """One claim about a recipient. values: as typed; ids of lists and of Outreach's records as text."""
+    """A condition on a recipient. values: as typed; ids of lists and of Outreach's records as text."""
 
     attribute: Attribute
     operator: Operator
@@ -149,12 +149,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """What is known of one recipient while the audience is asked.
+    """What is known of one recipient while audiences are evaluated.
 
     email_domain: what follows the @, in lower case.
     list_ids: the recipient lists that hold the address or its domain, as text.
     values: attribute name -> text, from the recipient's record; None where Outreach knows no such prospect,
-    or was not asked.
+    or was not called.
     """
 
     email_domain: str
@@ -165,7 +165,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What ids are called: (attribute name, id) -> label; custom fields by (their name, '')."""
+    """Labels of IDs: (attribute name, id) -> label; custom fields by (their name, '')."""
 
     labels: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
@@ -177,7 +177,7 @@ class Names:
 
 
 def parse_audience(stored: Any) -> tuple[Condition, ...]:
-    """Return stored conditions as values. Raises: AudienceError for the first that cannot be used."""
+    """Return stored conditions as values. Raises: AudienceError for the first that is not valid."""
     if not isinstance(stored, list) or len(stored) > MAX_CONDITIONS:
         raise AudienceError(0, f"An audience has at most {MAX_CONDITIONS} conditions.")
     return tuple(_parse(index, item) for index, item in enumerate(stored))
@@ -185,17 +185,19 @@ def parse_audience(stored: Any) -> tuple[Condition, ...]:
 
 def _parse(index: int, item: Any) -> Condition:
     if not isinstance(item, dict) or set(item) - {"attribute", "operator", "values"}:
-        raise AudienceError(index, "A condition has an attribute, an operator and values.")
+        raise AudienceError(index, "A condition needs an attribute, an operator and values.")
     attribute = ATTRIBUTE_BY_NAME.get(str(item.get("attribute")))
     if attribute is None:
-        raise AudienceError(index, "Choose what the condition asks about.")
+        raise AudienceError(index, "Choose a field for the condition.")
     allowed = OPERATORS[attribute.kind]
     operator = next((one for one in allowed if one.value == item.get("operator")), None)
     if operator is None:
-        raise AudienceError(index, f"This comparison does not fit {attribute.label}. Choose another one.")
+        raise AudienceError(
+            index, f"This comparison is not possible for {attribute.label}. Choose another one."
+        )
     values = item.get("values", [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise AudienceError(index, "The values of a condition must be texts.")
+        raise AudienceError(index, "The values of a condition must be text.")
     kept = tuple(dict.fromkeys(text for value in values if (text := value.strip())))
     if operator in WITHOUT_VALUES:
         return Condition(attribute, operator)
@@ -210,27 +212,27 @@ def _parse(index: int, item: Any) -> Condition:
     if attribute.kind is Kind.DOMAIN:
         kept = tuple(dict.fromkeys(value.lower().removeprefix("@") for value in kept))
         if any("@" in value for value in kept):
-            raise AudienceError(index, "Enter the domain alone, such as acme.com, and not an address.")
+            raise AudienceError(index, "Enter only the domain, such as acme.com.")
     return Condition(attribute, operator, kept)
 
 
 def needs_prospect(conditions: Iterable[Condition]) -> bool:
-    """Return whether only the recipient's record in Outreach can tell."""
+    """Return whether the audience needs the recipient's record in Outreach."""
     return any(condition.attribute.needs_prospect for condition in conditions)
 
 
 def get_needed(conditions: Iterable[Condition]) -> frozenset[str]:
-    """Return the names of the prospect attributes these conditions ask about, and no others."""
+    """Return the names of the prospect attributes in these conditions."""
     return frozenset(one.attribute.name for one in conditions if one.attribute.needs_prospect)
 
 
 def is_in_audience(conditions: Sequence[Condition], recipient: Recipient) -> bool:
-    """Return whether every condition holds. Without a record, no claim about one holds, 'is not' included."""
+    """Return whether every condition matches. Without a record, no condition on one matches, not even 'is not'."""
     return all(_holds(condition, recipient) for condition in conditions)
 
 
 def digest_audience(conditions: Iterable[Condition]) -> str:
-    """Return a digest that differs between audiences, and after a change of one."""
+    """Return a digest of the audience's conditions."""
     written = dumps([condition.as_json() for condition in conditions], sort_keys=True)
     return sha256(written.encode()).hexdigest()[:16]
 
@@ -287,7 +289,7 @@ _TEXTS: dict[Operator, Callable[[Collection[str], str], bool]] = {
 
 
 def fold(text: str) -> str:
-    """Return the text as comparisons see it: without case, double spaces and two ways to write one letter."""
+    """Return the text normalized for comparison: case, spaces and Unicode."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 

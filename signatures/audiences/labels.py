@@ -1,4 +1,4 @@
-"""Labels: names the ids in an audience, by labels typed here, our own people and recipient lists."""
+"""Labels: names the IDs in an audience, by field labels, users and recipient lists."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def _find_owners(domain: Domain, remote_ids: Collection[str]) -> list[tuple[str,
 
 
 def get_owner_addresses(domain: Domain, remote_ids: Collection[str]) -> dict[str, str]:
-    """Return id in Outreach -> address of our own people, which tells two of one name apart."""
+    """Return ID in Outreach -> address of the domain's people, to distinguish equal names."""
     return {pk: email for pk, _, email in _find_owners(domain, remote_ids) if email}
 
 
 def find_owner(domain: Domain, words: str) -> str:
-    """Return the id in Outreach of our own person with this address or full name, or '' for nobody or several."""
+    """Return the ID in Outreach of the person with this address or full name; '' for none or several."""
     connection = get_connection(domain)
     if connection is None:
         return ""
@@ -61,7 +61,7 @@ def find_owner(domain: Domain, words: str) -> str:
 
 
 def find_unlabelled(conditions: Iterable[Condition], names: Names) -> list[str]:
-    """Return, in words, what these conditions name by a number that has no label: “Stage 12”, “Custom field 3”."""
+    """Return what these conditions name without a label: “Stage 12”, “Custom field 3”."""
     found: list[str] = []
     for condition in conditions:
         attribute = condition.attribute
@@ -77,7 +77,7 @@ def find_unlabelled(conditions: Iterable[Condition], names: Names) -> list[str]:
 
 
 def group_attributes(names: Names) -> list[tuple[str, list[tuple[Attribute, str]]]]:
-    """Return the attributes an audience can ask about, with what each is called here, as a form groups them."""
+    """Return the attributes for conditions with their labels, grouped for a form."""
     known: list[tuple[Attribute, str]] = []
     asked: list[tuple[Attribute, str]] = []
     labelled: list[tuple[Attribute, str]] = []
@@ -106,7 +106,7 @@ def group_attributes(names: Names) -> list[tuple[str, list[tuple[Attribute, str]
 def save_label(
     domain: Domain, *, kind: str, key: str, label: str, actor: str, present: AttributeLabel | None = None
 ) -> AttributeLabel:
-    """Give what Outreach knows by a number this label."""
+    """Set the label of an ID in Outreach."""
     row = (
         AttributeLabel(domain=domain)
         if present is None
@@ -121,7 +121,7 @@ def save_label(
 
 @transaction.atomic
 def delete_label(label: AttributeLabel, *, actor: str) -> None:
-    """Delete the label; what had it is shown by its number again, and audiences stay as they are."""
+    """Delete the label; audiences do not change and show the ID again."""
     record_act(
         "label removed",
         domain=label.domain,

@@ -46,7 +46,7 @@ class BadLine:
 
 
 class FileRefused(Exception):
-    """A file cannot be used; the message says why, to a person, and `bad_lines` which lines (the first ones)."""
+    """A file is not valid; the message says why, to a person, and `bad_lines` names the first lines."""
 
     def __init__(self, message: str, bad_lines: tuple[BadLine, ...] = ()) -> None:
         super().__init__(message)
@@ -67,7 +67,7 @@ class Entry:
 
 
 def check_file(file: BinaryIO) -> int:
-    """Return how many entries the file has. Raises: FileRefused, naming the first lines that cannot be read."""
+    """Return how many entries the file has. Raises: FileRefused, naming the first invalid lines."""
     bad: list[BadLine] = []
     count = bad_count = international = 0
     for found in read_entries(file):
@@ -95,12 +95,12 @@ def check_file(file: BinaryIO) -> int:
             f"Nothing was imported: {bad_count:,} {lines} neither a mail domain nor an address.", tuple(bad)
         )
     if not count:
-        raise FileRefused("The file has no mail domain and no address in it.")
+        raise FileRefused("The file contains no mail domain and no address.")
     return count
 
 
 def read_entries(file: BinaryIO) -> Iterator[Entry | BadLine]:
-    """Yield what each row says, from the file's beginning; blank ones are passed over.
+    """Yield each row's entry, from the file's beginning; blank rows are skipped.
 
     The column is the one that holds addresses, else the one that holds domains. Raises: FileRefused for what is no
     such file at all, or leaves open which column is meant.
@@ -131,8 +131,8 @@ def _find_column(sample: list[Row]) -> tuple[int, bool]:
         if len(plain) != 1:
             names = ", ".join(f"“{headings[index] or f'column {index + 1}'}”"[:80] for index in holders[:5])
             raise FileRefused(
-                f"{len(holders)} columns hold addresses: {names}. Leave one of them in the file, "
-                "or name the one that counts “Email”."
+                f"{len(holders)} columns contain addresses: {names}. Remove all but one, "
+                "or name the right one “Email”."
             )
         return plain[0], is_heading
     if holders:
@@ -148,7 +148,7 @@ def _find_column(sample: list[Row]) -> tuple[int, bool]:
 
 
 def _is_heading(first: list[str], rest: list[Row]) -> bool:
-    """Return whether the first row names its columns. Raises: FileRefused where it may as well be an entry."""
+    """Return whether the first row is a heading. Raises: FileRefused where it may be an entry."""
     if any("@" in cell for cell in first):
         return False
     is_named = any(_names_entries(cell) for cell in first)
@@ -161,8 +161,8 @@ def _is_heading(first: list[str], rest: list[Row]) -> bool:
             _names_entries(first[index]) and not is_capital and not is_above_addresses
         ):
             raise FileRefused(
-                f"“{first[index][:80]}” in the first line may be a heading or a domain. Put a line above it that "
-                "names the column, such as “email”."
+                f"“{first[index][:80]}” in the first line may be a heading or a domain. "
+                "Add a heading above it, such as “email”."
             )
     return is_named or (not dotted and _holds_entries(rest))
 
@@ -172,7 +172,7 @@ def _holds_entries(rows: list[Row]) -> bool:
 
 
 def _names_entries(cell: str) -> bool:
-    """Return whether a cell reads as a heading of addresses or domains: of words that headings are made of."""
+    """Return whether a cell consists of words used in headings of addresses or domains."""
     words = _words(cell)
     known = _ADDRESS_WORDS | _DOMAIN_WORDS
     return any(word in known for word in words) and all(word in known | _OTHER_WORDS for word in words)
@@ -197,7 +197,7 @@ def _read_cell(row: Row, column: int, *, is_unicode: bool) -> Entry | BadLine:
 
 
 def _clean(cell: str) -> str:
-    """Return the domain or address as it is compared, or '' for neither.
+    """Return the domain or address in normalized form, or '' for neither.
 
     “@acme.com” is a domain, and so is the host of a web address, without its “www.”.
     """
@@ -213,7 +213,7 @@ def _clean(cell: str) -> str:
 
 
 def _strip(cell: str) -> str:
-    """Return what a cell holds without the name beside an address, its scheme and what cannot be seen."""
+    """Return a cell's text without display name, URL scheme and invisible characters."""
     text = remove_invisible(cell[: MAX_CELL + 1])
     if found := _IN_BRACKETS.fullmatch(text):
         text = found[1].strip()

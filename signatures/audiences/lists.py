@@ -1,4 +1,4 @@
-"""Recipient lists: makes them from files, replaces and deletes them, finds those that hold an address."""
+"""Recipient lists: creates, replaces and deletes them, and finds those that contain an address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BATCH = 2_000
 
 
 class ListRefused(Exception):
-    """A recipient list cannot be changed so; the message says why, to a person."""
+    """A recipient list cannot be changed; the message says why, to a person."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -32,10 +32,10 @@ class ListRefused(Exception):
 def save_list(
     domain: Domain, file: BinaryIO, *, name: str, actor: str, present: RecipientList | None = None
 ) -> tuple[RecipientList, int]:
-    """Make the list hold exactly what the file says; return it and how many entries it has.
+    """Set the list's entries to those of the file; return the list and its number of entries.
 
     The file is read twice: once to find what is wrong with it, and only then to be imported, in one
-    transaction. present: None makes a list. Raises: FileRefused, and nothing was changed.
+    transaction. present: None creates a list. Raises: FileRefused, and nothing was changed.
     """
     check_file(file)
     with transaction.atomic():
@@ -72,7 +72,7 @@ def _entries(file: BinaryIO) -> Iterator[Entry]:
 
 @transaction.atomic
 def delete_list(recipient_list: RecipientList, *, actor: str) -> None:
-    """Delete the list. Raises: ListRefused while a campaign's audience names it, naming the campaigns."""
+    """Delete the list. Raises: ListRefused while a campaign's audience uses it, naming the campaigns."""
     row = (
         RecipientList.objects.select_for_update(of=("self",))
         .select_related("domain")
@@ -99,19 +99,17 @@ def refuse_missing_lists(domain: Domain, conditions: Collection[Condition]) -> N
     known = {str(pk) for pk in domain.recipient_lists.values_list("pk", flat=True)}
     for index, condition in enumerate(conditions):
         if condition.attribute.kind is Kind.LIST and not known.issuperset(condition.values):
-            raise AudienceError(
-                index, "A recipient list of this condition is not there any more. Choose another."
-            )
+            raise AudienceError(index, "A recipient list of this condition has been deleted. Choose another.")
 
 
 def find_campaigns_using(recipient_list: RecipientList) -> list[Campaign]:
-    """Return the campaigns, archived ones left out, whose audience names the list."""
+    """Return the campaigns whose audience uses the list, without archived ones."""
     rows: QuerySet[Campaign] = Campaign.objects.filter(domain=recipient_list.domain, archived_at=None)
     return [row for row in rows.exclude(audience=[]) if str(recipient_list.pk) in get_list_ids(row)]
 
 
 def get_list_ids(campaign: Campaign) -> frozenset[str]:
-    """Return the ids of the recipient lists that the campaign's audience names."""
+    """Return the IDs of the recipient lists in the campaign's audience."""
     try:
         conditions = parse_audience(campaign.audience)
     except AudienceError:

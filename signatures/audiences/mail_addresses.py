@@ -1,4 +1,4 @@
-"""E-mail addresses and mail domains: recognises them, and writes them in the form in which they are compared."""
+"""E-mail addresses and mail domains: validates and normalizes them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ _MAIL_DOMAIN = re.compile(
 
 
 def is_address(text: str) -> bool:
-    """Return whether the text is one bare e-mail address of 320 characters at most.
-
-    Neither a name beside it nor “mailto:” in front; nothing that cannot be seen inside.
-    """
+    """Return whether the text is one e-mail address, without name, “mailto:” or invisible characters."""
     text = text.strip()
     local, at, host = text.rpartition("@")
     return bool(
@@ -39,9 +36,9 @@ def is_address(text: str) -> bool:
 
 
 def normalise(address: str) -> str:
-    """Return the address as it is compared: in lower case, composed (NFC), its domain in ASCII by IDNA 2008.
+    """Return the normalized address: lower case, NFC, its domain in ASCII by IDNA 2008.
 
-    What is no address comes back without blanks around it and in lower case.
+    Other text is returned stripped and in lower case.
     """
     text = remove_invisible(address).lower()
     local, at, host = text.rpartition("@")
@@ -49,7 +46,7 @@ def normalise(address: str) -> str:
 
 
 def normalise_host(text: str) -> str:
-    """Return a mail domain, or the end of one, in lower case and ASCII; what is none comes back in lower case."""
+    """Return a mail domain, or the end of one, in lower case and ASCII; other text in lower case."""
     host = remove_invisible(text).lower()
     try:
         return to_ascii(host)
@@ -58,13 +55,13 @@ def normalise_host(text: str) -> str:
 
 
 def normalise_domain(text: str) -> str:
-    """Return a mail domain in lower case and ASCII, or '' for what is none: it needs a dot and a real ending."""
+    """Return a mail domain in lower case and ASCII, or '' where it has no dot or no valid ending."""
     host = normalise_host(text)
     return host if _MAIL_DOMAIN.fullmatch(host) else ""
 
 
 def remove_invisible(text: str) -> str:
-    """Return the text without what nobody sees, blanks around it included, and full-width ASCII as plain ASCII."""
+    """Return the text stripped, without invisible characters, and with full-width ASCII as plain ASCII."""
     text = text.strip()
     if text.isascii():
         return text

@@ -16,10 +16,10 @@ from .mail_addresses import normalise
 
 
 def key_of(domain: Domain, address: str) -> str:
-    """Return the keyed digest of an address: the same within a domain, and of no use outside it.
+    """Return the keyed digest of an address, which is only comparable within a domain.
 
-    The key is the domain's own, sealed in its row: whoever has the database alone cannot try addresses
-    out, and no rotation of keys changes a digest.
+    The key is the domain's own, sealed in its row: the database alone does not allow testing addresses, and
+    key rotation does not change digests.
     """
     return make_keyer(domain)(address)
 

@@ -1,4 +1,4 @@
-"""Discard: puts drafts back to what the live release says."""
+"""Discard: resets drafts to the live release."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from .templates import assign_template
 
 
 class DiscardRefused(Exception):
-    """Nothing was discarded; the message says why to a person."""
+    """Drafts cannot be discarded; the message says why, to a person."""
 
 
 @transaction.atomic
 def discard_drafts(domain: Domain, keys: Collection[str], *, actor: str) -> int:
-    """Put these drafts back to the live release; return how many are drafts no longer.
+    """Reset these drafts to the live release; return how many were discarded.
 
     Teams that came, went or were renamed in Outreach stay drafts, and so does the recipient variable, which has
     a page of its own. A template that was never published is archived. Raises: DiscardRefused.
@@ -42,7 +42,9 @@ def discard_drafts(domain: Domain, keys: Collection[str], *, actor: str) -> int:
     Domain.objects.select_for_update().get(pk=domain.pk)  # nobody publishes meanwhile
     before = set(list_drafts(domain))
     if not set(keys) <= before:
-        raise DiscardRefused("Some of these were published or undone meanwhile. Nothing was discarded.")
+        raise DiscardRefused(
+            "Some of these drafts have been published or discarded since. Nothing was discarded."
+        )
     live = get_live_content(domain)
     for key in keys:
         _discard(domain, live, key, actor)
@@ -104,7 +106,7 @@ def _put_assignment_back(
 
 
 def _refuse_orphans(domain: Domain) -> None:
-    """A template that goes must not be what another draft assigns."""
+    """Raise DiscardRefused where a template to be archived is assigned in another draft."""
     orphans = Assignment.objects.filter(domain=domain, template__archived_at__isnull=False)
     for orphan in orphans.select_related("template", "group", "sender").exclude(
         group__archived_at__isnull=False

@@ -1,4 +1,4 @@
-"""Empty fields: how many senders lack each field of a template, and what their signatures lose."""
+"""Empty fields: counts senders without a value for a template's fields, and the text omitted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class MissingValue:
-    """A field that some senders lack: how many, and the words that go from each line, with sample values."""
+    """A field that is empty for some senders: how many, and the omitted text of each line with sample values."""
 
     field: Field
     senders: int
@@ -35,9 +35,9 @@ class MissingValue:
 
 @dataclass(frozen=True, slots=True)
 class MissingValues:
-    """The fields of a version that senders lack, most first.
+    """A version's empty fields, most frequent first.
 
-    senders: how many were looked at. is_in_use: they have the template; else they are all there are.
+    senders: how many were checked. is_in_use: those with the template; else all active senders.
     """
 
     senders: int
@@ -46,7 +46,7 @@ class MissingValues:
 
 
 def find_missing_values(version: TemplateVersion, fallback: Template | None) -> MissingValues:
-    """Return what the senders of the version's template lack, in two queries; with none, all active senders."""
+    """Return the empty fields of the template's senders, or of all active senders if it has none; two queries."""
     domain = version.template.domain
     senders = get_senders_with(domain, version.template_id, fallback)
     total, counts = count_missing(senders, version.fields)
@@ -69,9 +69,9 @@ def find_missing_values(version: TemplateVersion, fallback: Template | None) -> 
 
 
 def count_missing(senders: QuerySet[Sender], names: Iterable[str]) -> tuple[int, dict[str, int]]:
-    """Return how many senders there are, and how many of them have no value for each field of a sender or group.
+    """Return the number of senders, and how many of them have no value for each field of a sender or group.
 
-    One query, whatever their number. A value that is there and cannot be used is not counted.
+    One query, whatever their number. Invalid values are not counted.
     """
     own: dict[str, Coalesce] = {}
     counts: dict[str, Count] = {"total": Count("pk")}
@@ -93,7 +93,7 @@ def count_missing(senders: QuerySet[Sender], names: Iterable[str]) -> tuple[int,
 
 
 def _count_shared(domain: Domain, names: Iterable[str], total: int) -> dict[str, int]:
-    """Return all senders for each field of the company that is empty: it is the same for everybody."""
+    """Return the number of all senders for each empty field of the brand."""
     brand = get_brand(domain)
     shared = (name for name in names if FIELD_BY_NAME[name].source is Source.COMPANY)
     return {name: 0 if getattr(brand, name.removeprefix("company.")) else total for name in shared}

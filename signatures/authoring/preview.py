@@ -1,4 +1,4 @@
-"""Previews: show signatures before they are sent, by the renderer that delivers."""
+"""Previews: render signatures with the renderer of deliveries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from signatures.senders.values import get_company, get_group_name, get_size_valu
 
 
 def get_preview_values(domain: Domain, sender: Sender | None) -> dict[str, str | None]:
-    """Return what a preview is made from: this sender's values; for None a sample person at the domain's company."""
+    """Return this sender's values; for None, those of a sample person with the domain's brand."""
     brand, slot = get_company(domain)
     if sender is not None:
         return get_values(sender, brand, slot, get_group_name(sender))
@@ -42,7 +42,7 @@ def render_version(version: TemplateVersion, sender: Sender | None) -> RenderedS
 
 
 def render_source(domain: Domain, source: str, sender: Sender | None) -> RenderedSignature:
-    """Return a source that nobody saved yet as this sender's signature, or as a sample person's for None.
+    """Return an unsaved source as this sender's signature, or as a sample person's for None.
 
     Raises: TemplateError, RenderRefused.
     """

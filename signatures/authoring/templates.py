@@ -1,4 +1,4 @@
-"""Templates: saves them, installs the shipped ones, and assigns them to groups and senders."""
+"""Templates: saves them, installs the built-in ones, and assigns them to groups and senders."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def save_template(
     template: Template | None = None,
     by: User | None = None,
 ) -> TemplateVersion:
-    """The template's current version is `source`, compiled; an unchanged source makes no new version.
+    """Save `source` as the template's current version, compiled; an unchanged source creates no version.
 
-    Line ends, and blank lines at the very end, are no change: a browser writes its own.
-    template: None makes one. Raises: TemplateError, with line and column, and nothing was saved.
+    Line ends and trailing blank lines do not count as changes, as browsers alter them. template: None creates
+    one. Raises: TemplateError, with line and column, saving nothing.
     """
     source = unify_line_ends(source)
     compiled = compile_template(source)
@@ -67,16 +67,16 @@ def save_template(
 
 
 def _is_same(version: TemplateVersion, source: str, html: str) -> bool:
-    """Whether the version is this source, and this is what it compiles to; it may keep older line ends."""
+    """Return whether the version has this source and its compiled form; line ends may differ."""
     before, compiled = unify_line_ends(version.source), unify_line_ends(version.compiled_html)
     return (before.rstrip("\n"), compiled) == (source.rstrip("\n"), html)
 
 
 @transaction.atomic
 def install_starters(domain: Domain, *, actor: str) -> list[Template]:
-    """A domain without templates has the first shipped ones, the very first assigned to its default group.
+    """Install the first built-in designs in a domain without templates, one assigned to its default group.
 
-    Returns those installed now: none where the domain has any template already.
+    Returns those installed: none where the domain already has a template.
     """
     if Template.objects.filter(domain=domain).exists():
         return []

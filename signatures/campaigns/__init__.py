@@ -1,1 +1,1 @@
-"""Campaigns: edited, checked, scheduled, and which banner is selected for whom."""
+"""Campaigns: editing, checks, schedules, and selection of banners."""

@@ -1,4 +1,4 @@
-"""Banners of a campaign are added, changed and archived, and the place for them set up."""
+"""Banners: adds, changes and archives a campaign's banners, and changes the banner slot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .revisions import keep_revision
 
 @dataclass(frozen=True, slots=True)
 class BannerDetails:
-    """What a person decides of a banner, its picture apart. link: as `links.check_link` returns it."""
+    """A banner's editable values, without its image. link: as `links.check_link` returns it."""
 
     name: str
     alt: str
@@ -41,15 +41,14 @@ def save_banner(
     banner: Banner | None = None,
     actor: str,
 ) -> Banner:
-    """The campaign's banner is as `details` say, with the uploaded picture cut to the place's size.
+    """Save a banner with `details` and the uploaded image, cropped to the banner slot.
 
-    banner: None adds one, and then there must be a picture.
-    upload: a file, or what `images.cut_picture` made of one; None keeps the picture it has.
-    Raises: ImageRefused, CampaignRefused, and nothing was changed.
+    banner: None adds one, which needs an image. upload: a file, or the result of `images.cut_picture`; None
+    keeps the present image. Raises: ImageRefused, CampaignRefused, changing nothing.
     """
     campaign = Campaign.objects.select_related("domain").get(pk=campaign.pk)
     if campaign.archived_at is not None or (banner is not None and banner.archived_at is not None):
-        raise CampaignRefused("It is archived, and stays as it was shown.")
+        raise CampaignRefused("This banner is archived and cannot be changed.")
     row = Banner(campaign=campaign) if banner is None else Banner.objects.get(pk=banner.pk, campaign=campaign)
     changed = list(change_row(row, details))
     if upload is not None:
@@ -77,7 +76,7 @@ def save_banner(
 
 @transaction.atomic
 def archive_banner(banner: Banner, *, actor: str) -> None:
-    """The banner shows no more; its results and its picture stay."""
+    """Archive the banner; its results and its image stay."""
     row = Banner.objects.select_related("campaign__domain").get(pk=banner.pk)
     if row.archived_at is not None:
         return
@@ -96,7 +95,7 @@ def archive_banner(banner: Banner, *, actor: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PlaceDetails:
-    """What a person decides of the place for banners, its own picture apart."""
+    """The banner slot's editable values, without its default image."""
 
     is_on: bool
     width: int
@@ -110,10 +109,10 @@ class PlaceDetails:
 def change_place(
     domain: Domain, details: PlaceDetails, *, upload: Any = None, drop_picture: bool = False, actor: str
 ) -> list[str]:
-    """The place for banners is as `details` say; return the names of what changed.
+    """Save the banner slot with `details`; return the names of changed columns.
 
-    upload: the default picture as `save_banner` takes it; None keeps the one there is, `drop_picture` has none.
-    Raises: ImageRefused; CampaignRefused where pictures are of another size; and nothing was changed.
+    upload: the default image, as in `save_banner`; None keeps the present one, `drop_picture` removes it.
+    Raises: ImageRefused; CampaignRefused where images have another size; changing nothing.
     """
     BannerPlace.objects.for_domain(domain, create=True)
     place = BannerPlace.objects.select_for_update().get(pk=domain.pk)
@@ -140,7 +139,7 @@ def change_place(
 
 
 def count_signatures_with_place(domain: Domain) -> int:
-    """Return how many active senders carry a template with a place for a banner."""
+    """Return how many active senders have a template with a banner slot."""
     carriers = count_senders_by_template(domain, fallback=get_fallback_template(domain))
     templates = Template.objects.filter(domain=domain).exclude(current=None).select_related("current")
     return sum(

@@ -1,7 +1,6 @@
-"""Checks: what is wrong with a campaign or the banner slot before it is saved.
+"""Checks: validates a campaign or the banner slot before it is saved.
 
-Each reads only, and returns field -> what is wrong and what to do, to a person; forms and the functions that save ask
-the same ones.
+Each returns field -> message to a person, and changes nothing; forms and saving functions share them.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from signatures.models import Banner, BannerImage, BannerPlace
 
 
 class CampaignRefused(Exception):
-    """What was asked cannot be done with this campaign; the message says why, and what can, to a person."""
+    """A campaign cannot be changed so; the message says why and what to do, to a person."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -21,13 +20,13 @@ class CampaignRefused(Exception):
 
 
 def refuse(wrong: Mapping[str, str]) -> None:
-    """Raises: CampaignRefused where something is wrong."""
+    """Raise CampaignRefused where a check failed."""
     if wrong:
         raise CampaignRefused(" ".join(wrong.values()))
 
 
 def check_campaign(values: Mapping[str, Any]) -> dict[str, str]:
-    """values: columns of a campaign; one that is left out is not asked about."""
+    """Check the given columns of a campaign."""
     wrong = {}
     starts_at, ends_at = values.get("starts_at"), values.get("ends_at")
     if starts_at and ends_at and ends_at <= starts_at:
@@ -44,9 +43,9 @@ def check_campaign(values: Mapping[str, Any]) -> dict[str, str]:
 def check_place(
     before: BannerPlace, *, width: int, height: int, default_image: BannerImage | None
 ) -> dict[str, str]:
-    """A new size is refused while banners, or the default banner, are cut to the one before.
+    """Refuse a new size while banners, or the default banner, are cropped to the present one.
 
-    default_image: the default banner from then on.
+    default_image: the default banner after saving.
     """
     if (width, height) == (before.width, before.height):
         return {}
@@ -57,9 +56,9 @@ def check_place(
     if others:
         one = others == 1
         return {
-            "width": f"{others} banner{' is' if one else 's are'} cut to the size there is. Archive "
-            f"{'it' if one else 'them'} first, or keep the size."
+            "width": f"{others} banner{' is' if one else 's are'} cropped to the current size. Archive "
+            f"{'it' if one else 'them'} first, or keep the current size."
         }
     if default_image is not None and (default_image.width, default_image.height) != (width, height):
-        return {"width": "The default picture is cut to the size there is. Upload it again, or remove it."}
+        return {"width": "The default image is cropped to the current size. Upload it again, or remove it."}
     return {}

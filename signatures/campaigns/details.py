@@ -1,4 +1,4 @@
-"""Details: what a person decides of a campaign, a banner or the banner slot, taken from forms and put into rows."""
+"""Details: copies editable values of campaigns, banners and the banner slot from forms to rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read_details(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
 
 
 def change_row(row: Model, details: DataclassInstance) -> dict[str, tuple[Any, Any]]:
-    """The row says what `details` say, and is not saved; return column -> (old, new) of what changed."""
+    """Set the row's columns to `details` without saving; return column -> (old, new) of what changed."""
     changes = {}
     for field in fields(details):
         old, new = getattr(row, field.name), getattr(details, field.name)

@@ -1,6 +1,6 @@
-"""Campaigns are made, changed, started, paused and archived: the same for the portal and for Django admin.
+"""Editing: creates, changes, starts, pauses and archives campaigns, for the portal and Django admin.
 
-A campaign is never deleted, so that what was counted keeps its name and its pictures.
+A campaign is never deleted, so that its results keep name and images.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NAME_LENGTH = 120
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What a person decides of a campaign, its audience and banners apart. Instants are aware."""
+    """A campaign's editable values, without audience and banners. Datetimes are aware."""
 
     name: str
     starts_at: datetime
@@ -45,7 +45,7 @@ class Details:
 def create_campaign(
     domain: Domain, details: Details, *, groups: Collection[Group] = (), actor: str
 ) -> Campaign:
-    """The domain has a new campaign. It is paused, so that nothing shows before somebody starts it."""
+    """Create a campaign, paused, so that nothing shows before somebody starts it."""
     refuse(check_campaign(asdict(details)))
     campaign = Campaign(domain=domain, **asdict(details), paused_at=timezone.now(), created_by_label=actor)
     campaign.full_clean(exclude=["domain"])
@@ -60,7 +60,10 @@ def create_campaign(
 def change_campaign(
     campaign: Campaign, details: Details, *, groups: Collection[Group], actor: str
 ) -> list[str]:
-    """The campaign is as `details` and `groups` say; return the names of what changed. Nothing changed: no act."""
+    """Save the campaign with `details` and `groups`; return the names of what changed.
+
+    Without a change, nothing is recorded.
+    """
     row = _lock(campaign)
     refuse(check_campaign(asdict(details)))
     belonging = _belonging(row.domain, groups)
@@ -81,7 +84,7 @@ def change_campaign(
 
 @transaction.atomic
 def set_audience(campaign: Campaign, stored: Any, *, actor: str) -> tuple[Condition, ...]:
-    """The campaign is for recipients of whom all conditions hold, and counts anew whom its audience matches.
+    """Set the campaign's audience, and reset its count of matched recipients.
 
     stored: conditions as `Condition.as_json` writes them. Raises: AudienceError, and nothing was changed.
     """
@@ -105,7 +108,7 @@ def set_audience(campaign: Campaign, stored: Any, *, actor: str) -> tuple[Condit
 
 @transaction.atomic
 def copy_campaign(campaign: Campaign, *, actor: str) -> Campaign:
-    """There is a second campaign like this one, paused, with the banners that are not archived."""
+    """Copy the campaign, paused, with the banners that are not archived."""
     row = _lock(campaign)
     copy = create_campaign(
         row.domain,
@@ -129,7 +132,7 @@ def copy_campaign(campaign: Campaign, *, actor: str) -> Campaign:
 
 @transaction.atomic
 def start_campaign(campaign: Campaign, *, actor: str) -> None:
-    """The campaign shows whenever its schedule says so. Raises: CampaignRefused without a banner."""
+    """Start the campaign; its schedule still applies. Raises: CampaignRefused without a banner."""
     row = _lock(campaign)
     if row.paused_at is None:
         return
@@ -142,7 +145,7 @@ def start_campaign(campaign: Campaign, *, actor: str) -> None:
 
 @transaction.atomic
 def pause_campaign(campaign: Campaign, *, actor: str) -> None:
-    """The campaign does not show until it is started again; those after it in the order do."""
+    """Pause the campaign until it is started again; lower-priority ones show instead."""
     row = _lock(campaign)
     if row.paused_at is not None:
         return
@@ -153,7 +156,7 @@ def pause_campaign(campaign: Campaign, *, actor: str) -> None:
 
 @transaction.atomic
 def archive_campaign(campaign: Campaign, *, actor: str) -> None:
-    """The campaign shows no more and leaves the lists; its results stay."""
+    """Archive the campaign: it ends and leaves the lists; its results stay."""
     row = _lock_any(campaign)
     if row.archived_at is not None:
         return
@@ -164,7 +167,7 @@ def archive_campaign(campaign: Campaign, *, actor: str) -> None:
 
 @transaction.atomic
 def bring_back_campaign(campaign: Campaign, *, actor: str) -> None:
-    """An archived campaign is in the lists again, paused."""
+    """Restore an archived campaign, paused."""
     row = _lock_any(campaign)
     if row.archived_at is None:
         return
@@ -174,15 +177,15 @@ def bring_back_campaign(campaign: Campaign, *, actor: str) -> None:
 
 
 def _lock_any(campaign: Campaign) -> Campaign:
-    """Return the row as it is now, archived or not, held until the transaction ends."""
+    """Return the current row, archived or not, locked until the transaction ends."""
     return Campaign.objects.select_for_update(of=("self",)).select_related("domain").get(pk=campaign.pk)
 
 
 def _lock(campaign: Campaign) -> Campaign:
-    """Return the row as it is now, held until the transaction ends. Raises: CampaignRefused if archived."""
+    """Return the current row, locked until the transaction ends. Raises: CampaignRefused if archived."""
     row = _lock_any(campaign)
     if row.archived_at is not None:
-        raise CampaignRefused(f"“{row.name}” is archived. Bring it back to change it.")
+        raise CampaignRefused(f"“{row.name}” is archived. Restore the campaign to change it.")
     return row
 
 
@@ -199,7 +202,7 @@ def _say(value: Any) -> str:
 
 
 def _changed(campaign: Campaign, action: str, *, actor: str, detail: str) -> None:
-    """The act is in the ledger, what the campaign is now is kept, and every process reads the ruleset anew."""
+    """Record the change in the ledger and as a revision, and let every process reload the ruleset."""
     BannerPlace.objects.touch(campaign.domain)
     keep_revision(campaign)
     record_act(

@@ -1,6 +1,6 @@
-"""Pictures of banners: whatever is uploaded becomes a plain PNG or JPEG of the place's size, or is refused.
+"""Banner images: re-encodes uploads as PNG or JPEG of the banner slot's size, or refuses them.
 
-Nothing of the uploaded file is kept but its digest: what mail clients get was written here, pixel by pixel.
+Of the uploaded file, only its digest is kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PNG, JPEG = "image/png", "image/jpeg"
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 _QUALITIES = (88, 80, 72, 64, 56, 48)
 _COLOURS = (256, 128, 64, 32)
-_WORDS = "Use a PNG, JPEG, GIF or WebP picture."
+_WORDS = "Use a PNG, JPEG, GIF or WebP image."
 
 # A pixel that shows nothing, where no banner is due.
 PIXEL = bytes.fromhex(
@@ -33,7 +33,7 @@ PIXEL = bytes.fromhex(
 
 
 class ImageRefused(Exception):
-    """A picture cannot be used; the message says why, and what would do, to a person."""
+    """An image is not valid; the message says why and what to do, to a person."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -41,17 +41,16 @@ class ImageRefused(Exception):
 
 
 class Upload(Protocol):
-    """What a form hands over, or any open file."""
+    """An uploaded file of a form, or any open file."""
 
     def read(self, size: int = ..., /) -> bytes: ...
 
 
 def cut_picture(upload: Upload | BinaryIO, *, domain: Domain, width: int, height: int) -> BannerImage:
-    """Return the picture, cut to exactly width × height around its middle, at 1× and 2×; nothing is stored.
+    """Return the image, cropped from its centre to width × height, at 1× and 2×; nothing is stored.
 
-    It is the stored row of the same file and size, or a new one. An animation becomes its first frame: the
-    one that Outlook shows. `note` of the row says what a person may want to know about the result.
-    Raises: ImageRefused.
+    Returns the stored row of the same file and size, or a new one. Of an animation, the first frame is used,
+    as Outlook does. The row's `note` describes limitations of the result. Raises: ImageRefused.
     """
     content = upload.read(MAX_UPLOAD_BYTES + 1)
     if not content:
@@ -70,15 +69,15 @@ def cut_picture(upload: Upload | BinaryIO, *, domain: Domain, width: int, height
 def take_in(
     upload: Upload | BinaryIO | BannerImage, *, domain: Domain, width: int, height: int
 ) -> BannerImage:
-    """Return the stored picture of an upload; the same file for the same size is stored once.
+    """Return the stored image of an upload; the same file and size is stored once.
 
-    upload: a file, or what `cut_picture` made of one. Raises: ImageRefused, and nothing was stored.
+    upload: a file, or the result of `cut_picture`. Raises: ImageRefused, storing nothing.
     """
     image = upload
     if not isinstance(image, BannerImage):
         image = cut_picture(image, domain=domain, width=width, height=height)
     if (image.domain_id, image.width, image.height) != (domain.pk, width, height):
-        raise ImageRefused("The size of the banner slot has changed meanwhile. Choose the picture again.")
+        raise ImageRefused("The size of the banner slot has changed. Select the image again.")
     if image.pk is None:
         image, _ = BannerImage.objects.get_or_create(
             **{name: getattr(image, name) for name in ("domain", "sha256", "width", "height")},
@@ -88,7 +87,7 @@ def take_in(
 
 
 def _encode(image: BannerImage, content: bytes) -> None:
-    """The row holds what is served for an uploaded file. Raises: ImageRefused."""
+    """Fill the row with the images to serve for an uploaded file. Raises: ImageRefused."""
     width, height = image.width, image.height
     largest, notes = _decode(content, width, height)
     double = largest if largest.width > width else None
@@ -96,20 +95,20 @@ def _encode(image: BannerImage, content: bytes) -> None:
     image.media_type, image.bytes_1x, image.bytes_2x = _write_pair(single, double)
     if double is not None and image.bytes_2x == image.bytes_1x:
         notes.append(
-            f"Twice as sharp it would be more than {MAX_BYTES // 1_000} KB, so every screen gets the same."
+            f"At 2× it would be larger than {MAX_BYTES // 1_000} KB, so all screens get the 1× image."
         )
     image.note = " ".join(notes)
 
 
 def _decode(content: bytes, width: int, height: int) -> tuple[Image.Image, list[str]]:
-    """Return the upright picture in sRGB and nothing else, cut to 2×, or to 1× where that is all; and notes on it."""
+    """Return the image upright, in sRGB, without metadata, cropped to 2× or, if too small, 1×; with notes."""
     _refuse_large(_read_webp_size(content))
     notes = []
     try:
         with Image.open(BytesIO(content), formats=_FORMATS) as opened:
             _refuse_large(opened.size)
             if getattr(opened, "is_animated", False) and opened.format != "MPO":
-                notes.append("An animation shows its first frame only.")
+                notes.append("Only the first frame of an animation is shown.")
             opened.seek(0)
             opened.load()
             ImageOps.exif_transpose(opened, in_place=True)
@@ -117,7 +116,7 @@ def _decode(content: bytes, width: int, height: int) -> tuple[Image.Image, list[
             if size == (width, height):
                 notes.append(
                     f"It has {opened.width} × {opened.height} pixels; with at least {2 * width} × {2 * height} "
-                    "it would be sharp on every screen."
+                    "it would be sharp on all screens."
                 )
             # Cut before anything else: what follows then works on a small picture, whatever was uploaded.
             picture = _flatten(ImageOps.fit(_widen(opened), size, Image.Resampling.LANCZOS))
@@ -129,7 +128,7 @@ def _decode(content: bytes, width: int, height: int) -> tuple[Image.Image, list[
         raise ImageRefused(_say_unknown(content)) from error
     # A damaged file makes the decoders fail in a dozen ways that they do not list.
     except Exception as error:
-        raise ImageRefused(f"The picture is damaged or cut short. Save it again. {_WORDS}") from error
+        raise ImageRefused(f"The image is damaged or incomplete. Export it again. {_WORDS}") from error
     return picture, notes
 
 
@@ -137,8 +136,8 @@ def _choose_size(size: tuple[int, int], width: int, height: int) -> tuple[int, i
     """Return the size at 2×, or at 1× where there is not enough. Raises: ImageRefused below that."""
     if size[0] < width or size[1] < height:
         raise ImageRefused(
-            f"The picture has {size[0]} × {size[1]} pixels; it must have at least "
-            f"{width} × {height}, and {2 * width} × {2 * height} to be sharp on every screen."
+            f"The image has {size[0]} × {size[1]} pixels; it must have at least "
+            f"{width} × {height}, and {2 * width} × {2 * height} to be sharp on all screens."
         )
     is_enough = size[0] >= 2 * width and size[1] >= 2 * height
     return (2 * width, 2 * height) if is_enough else (width, height)
@@ -150,19 +149,19 @@ def _refuse_large(size: tuple[int, int] | None) -> None:
 
 
 def _say_too_large(size: tuple[int, int] | None = None) -> str:
-    found = f"has {size[0]:,} × {size[1]:,} pixels" if size else "has far too many pixels"
-    return f"The picture {found}; at most {MAX_PIXELS // 1_000_000} million fit. Make it smaller."
+    found = f"has {size[0]:,} × {size[1]:,} pixels" if size else "has too many pixels"
+    return f"The image {found}; at most {MAX_PIXELS // 1_000_000} million fit. Make it smaller."
 
 
 def _say_unknown(content: bytes) -> str:
     head = content[:1_000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith(b"<") and b"<svg" in content[:4_000].lower():
-        return "Mail clients do not show SVG drawings. Save it as PNG."
-    return f"This is not a picture that mail clients show. {_WORDS}"
+        return "Mail programs do not show SVG. Export it as PNG."
+    return f"Mail programs do not show this file type. {_WORDS}"
 
 
 def _read_webp_size(content: bytes) -> tuple[int, int] | None:
-    """Return the size in a WebP file's header, or None: its decoder takes the memory as it opens the file.
+    """Return the size in a WebP file's header, or None: its decoder allocates the memory on opening.
 
     Source: RFC 9649, sections 2.5 to 2.7.
     """
@@ -180,7 +179,7 @@ def _read_webp_size(content: bytes) -> tuple[int, int] | None:
 
 
 def _widen(picture: Image.Image) -> Image.Image:
-    """Return the picture in a mode whose pixels can be mixed; palettes and single bits cannot."""
+    """Return the image in a mode that can be resampled; palettes and single bits cannot."""
     if picture.mode.startswith("I"):  # 16 bits a pixel, of which mail clients show eight
         return picture.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     if "transparency" in picture.info or picture.mode == "LA":
@@ -189,7 +188,7 @@ def _widen(picture: Image.Image) -> Image.Image:
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
-    """Return the pixels alone, as RGB, or as RGBA where some can be seen through."""
+    """Return only the pixels, as RGB, or as RGBA with transparency."""
     profile = picture.info.get("icc_profile")
     alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
     coloured = _to_srgb(picture if alpha is None else picture.convert("RGB"), profile)
@@ -223,7 +222,7 @@ def _write_pair(single: Image.Image, double: Image.Image | None) -> tuple[str, b
             break
     else:
         raise ImageRefused(
-            f"Even at its plainest the picture is {len(smallest) // 1_000} KB; {MAX_BYTES // 1_000} KB fit. "
+            f"Compressed, the image still has {len(smallest) // 1_000} KB; {MAX_BYTES // 1_000} KB fit. "
             "Use one with fewer details" + ("." if media_type == JPEG else ", or one without transparency.")
         )
     fitting = (file for file in ladder(double) if len(file) <= MAX_BYTES) if double is not None else iter(())

@@ -1,4 +1,4 @@
-"""Where a banner leads: https addresses, and the UTM parameters that say where a click came from."""
+"""Links: validates banner links and adds UTM parameters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ UTM_NAMES = ("source", "medium", "campaign", "content")
 
 
 class LinkRefused(Exception):
-    """An address cannot be a banner's; the message says why, to a person."""
+    """A URL cannot be a banner's link; the message says why, to a person."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -18,7 +18,7 @@ class LinkRefused(Exception):
 
 
 def check_link(link: str) -> str:
-    """Return the address as it is stored: absolute, https, in ASCII. Raises: LinkRefused."""
+    """Return the URL as it is stored: absolute, https, in ASCII. Raises: LinkRefused."""
     context = build_context({"company.website": link.strip()})
     checked = context.value("company.website")  # the one check of web addresses, whatever they are for
     if checked is None:
@@ -30,10 +30,9 @@ def check_link(link: str) -> str:
 
 
 def with_utm(link: str, *, source: str = "", medium: str = "", campaign: str = "", content: str = "") -> str:
-    """Return the address with the UTM parameters it does not have yet, behind its own query.
+    """Return the URL with the UTM parameters it lacks, appended to its query.
 
-    Its own query is kept to the letter, a UTM parameter in it included: whoever wrote it there meant it.
-    Empty values add nothing.
+    Its own query is not altered, including UTM parameters. Empty values add nothing.
     """
     parts = urlsplit(link)
     present = {unquote_plus(pair.partition("=")[0]).lower() for pair in parts.query.split("&")}

@@ -1,4 +1,4 @@
-"""Campaigns that never show, and audiences nobody is in: read from facts, without database or clock."""
+"""Campaign lint: finds campaigns that cannot show and audiences that match nobody, without database or clock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENOUGH_LOOKED_UP = 20
 
 
 class Level(StrEnum):
-    """How bad it is. NEVER: it cannot show as things are; DOUBT: probably not what was meant; INFO: worth knowing."""
+    """Severity. NEVER: it cannot show; DOUBT: probably a mistake; INFO: a hint."""
 
     NEVER = "never"
     DOUBT = "doubt"
@@ -25,7 +25,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing about one campaign, in a code for lists and a sentence that ends in what to do."""
+    """A finding about a campaign: a code for lists, and a sentence that ends in what to do."""
 
     level: Level
     code: str
@@ -43,7 +43,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the linter must know beside the ruleset.
+    """The linter's input besides the ruleset.
 
     senders: group id -> how many active senders it has; None in it counts those in no group.
     group_names: group id -> name, of groups that are not archived.
@@ -80,7 +80,7 @@ def lint_campaigns(ruleset: Ruleset, facts: Facts) -> dict[int, list[Finding]]:
 
 
 def get_blockers(findings: Sequence[Finding]) -> list[Finding]:
-    """Return what keeps a campaign from showing, apart from a pause and its end: its state names those."""
+    """Return what keeps a campaign from showing, except a pause and its end, which its state shows."""
     return [one for one in findings if one.level == Level.NEVER and one.code not in ("paused", "over")]
 
 
@@ -199,7 +199,7 @@ def _lint_lists(conditions: Sequence[Condition], facts: Facts) -> list[Finding]:
 def _lint_beside(
     campaign: CampaignRule, before: Sequence[CampaignRule], after: Sequence[CampaignRule], facts: Facts
 ) -> list[Finding]:
-    """before, after: the campaigns asked before it and after it, in the order of `campaigns.rank`."""
+    """Find campaigns that outrank this one or overlap with it. before, after: in the order of `campaigns.rank`."""
     found = []
     if any(one.name == campaign.name for one in (*before, *after)):
         sentence = "Another campaign has the same name. Rename one of them to tell their results apart."
@@ -236,7 +236,7 @@ def _lint_beside(
 
 
 def _always_wins(winner: CampaignRule, campaign: CampaignRule, facts: Facts) -> bool:
-    """Whether `winner`, which is asked first, shows wherever and whenever `campaign` still could."""
+    """Return whether `winner`, which has priority, shows wherever and whenever `campaign` could."""
     if winner.is_paused or not winner.banners or winner.has_audience or winner.cap is not None:
         return False
     if winner.group_ids:
@@ -249,7 +249,7 @@ def _always_wins(winner: CampaignRule, campaign: CampaignRule, facts: Facts) -> 
 
 
 def _can_meet(one: CampaignRule, other: CampaignRule, at: datetime) -> bool:
-    """Whether both could show in one signature at one time from `at` on."""
+    """Return whether both could show in one signature at the same time from `at` on."""
     if one.is_paused or other.is_paused or not one.banners or not other.banners:
         return False
     if one.group_ids and other.group_ids and not one.group_ids & other.group_ids:

@@ -1,4 +1,4 @@
-"""What the linter and the lists of campaigns must know of a domain, read from its rows."""
+"""Lint facts: reads the linter's input and the states of campaigns from a domain's rows."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def get_states(domain: Domain, *, at: datetime) -> dict[int, str]:
 
 
 def list_obstacles(campaign: Campaign, *, at: datetime) -> list[str]:
-    """Return why the campaign cannot show as things are, each with what to do; empty where it can."""
+    """Return why the campaign cannot show, each with what to do; empty where it can."""
     ruleset = load_ruleset(campaign.domain)
     findings = lint_campaigns(ruleset, get_lint_facts(campaign.domain, ruleset, at=at))
     return [one.sentence for one in findings.get(campaign.pk, ()) if one.level == Level.NEVER]

@@ -1,4 +1,4 @@
-"""Revisions: what campaigns were before, stored with each change and read for an instant in the past."""
+"""Revisions: stores campaigns with each change, and reads them as of a time in the past."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ from .selection import CampaignRule
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A domain's campaigns as they were at one instant.
+    """A domain's campaigns as of a time.
 
-    image_ids: banner id -> the picture it had then.
-    unsure: ids of campaigns of which only a later state is kept, and is taken instead.
-    made_later: how many campaigns of today were not there yet.
+    image_ids: banner id -> its image then. unsure: ids of campaigns of which only a later state is stored and
+    used. made_later: how many present campaigns did not exist yet.
     """
 
     ruleset: Ruleset
@@ -34,7 +33,7 @@ class Past:
 
 
 def keep_revision(campaign: Campaign) -> None:
-    """From now on the campaign is as its rows say. Call it in the transaction of the change, after it."""
+    """Store a revision from the campaign's rows. Call it after a change, in its transaction."""
     # Held, so that whoever changes the same campaign at the same time sees this change, or is seen by it.
     row = Campaign.objects.select_for_update().get(pk=campaign.pk)
     ((rule, audience),) = read_campaigns(Campaign.objects.filter(pk=row.pk))
@@ -52,7 +51,7 @@ def keep_revision(campaign: Campaign) -> None:
 
 
 def load_past(domain: Domain, at: datetime) -> Past:
-    """Return the campaigns as they were at `at`; those made later are not among them."""
+    """Return the campaigns as they were at `at`, without those created later."""
     campaigns = Campaign.objects.filter(domain=domain, created_at__lte=at)
     found = {
         rule.id: (rule, audience) for rule, audience in read_campaigns(campaigns.filter(archived_at=None))
@@ -73,7 +72,7 @@ def load_past(domain: Domain, at: datetime) -> Past:
 
 
 def remove_old_revisions(domain: Domain, *, until: datetime) -> int:
-    """Revisions that another one followed before `until` are gone; returns how many."""
+    """Delete revisions that were followed by another one before `until`; return how many."""
     later = CampaignRevision.objects.filter(
         campaign=OuterRef("campaign"), since__gt=OuterRef("since"), since__lte=until
     )
@@ -85,7 +84,7 @@ def remove_old_revisions(domain: Domain, *, until: datetime) -> int:
 def _find_revisions(
     campaigns: QuerySet[Campaign], at: datetime
 ) -> QuerySet[Any, tuple[int, datetime, dict[str, Any]]]:
-    """Return the revision that held at `at` of each campaign; its first one where none did yet."""
+    """Return each campaign's revision as of `at`; its first one where there was none yet."""
     own = CampaignRevision.objects.filter(campaign=OuterRef("pk"))
     held = own.filter(since__lte=at).order_by("-since", "-pk").values("pk")[:1]
     first = own.order_by("since", "pk").values("pk")[:1]

@@ -21,9 +21,9 @@ from .selection import BannerRule, CampaignRule, Cap, rank
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """A domain's campaigns in the order they are asked, each with its audience.
+    """A domain's campaigns by priority, each with its audience.
 
-    version: of the place when this was read; an older ruleset is out of date.
+    version: of the banner slot when this was read; an older ruleset is out of date.
     audiences: campaign id -> its conditions, for campaigns that have any.
     """
 
@@ -39,10 +39,10 @@ class Ruleset:
 
 
 def load_ruleset(domain: Domain, *, since: datetime | None = None) -> Ruleset:
-    """Return the ruleset as the rows are now, in four queries.
+    """Return the current ruleset, in four queries.
 
-    since: leaves out what ended before it; None for every campaign that is not archived.
-    A campaign whose audience cannot be read matches nobody, rather than everybody.
+    since: leaves out what ended before it; None for every campaign that is not archived. A campaign with an
+    invalid audience matches nobody.
     """
     version = BannerPlace.objects.for_domain(domain).version
     rows = Campaign.objects.filter(domain=domain, archived_at=None)
@@ -52,7 +52,7 @@ def load_ruleset(domain: Domain, *, since: datetime | None = None) -> Ruleset:
 
 
 def make_ruleset(domain: Domain, version: int, campaigns: Iterable[tuple[CampaignRule, Any]]) -> Ruleset:
-    """Return the ruleset of these campaigns, each with its audience as it is stored."""
+    """Return the ruleset of these campaigns, each with its stored audience."""
     rules, audiences = [], {}
     for rule, stored in campaigns:
         rules.append(rule)
@@ -63,7 +63,7 @@ def make_ruleset(domain: Domain, version: int, campaigns: Iterable[tuple[Campaig
 
 
 def read_campaigns(campaigns: QuerySet[Campaign]) -> Iterator[tuple[CampaignRule, Any]]:
-    """Yield the campaigns as their rows are now, each with its audience as it is stored, in three queries."""
+    """Yield the campaigns, each with its stored audience, in three queries."""
     banners, group_ids = _read_banners(campaigns), _read_groups(campaigns)
     for row in campaigns.values():
         yield CampaignRule.from_row(row, banners[row["id"]], group_ids[row["id"]]), row["audience"]

@@ -1,6 +1,6 @@
-"""Which banner a sender's signature shows to a reader at an instant, and why: no database, no clock.
+"""Selection: decides which banner a sender's signature shows to a recipient at a time, and why.
 
-Same input, same banner: on every machine, in a preview of next week and in a look back.
+Pure: the same input gives the same banner, also in previews and for the past.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class BannerRule:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most `times` for one recipient within `days`."""
+    """Frequency cap: at most `times` for one recipient within `days`."""
 
     times: int
     days: int
@@ -32,11 +32,11 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class CampaignRule:
-    """What choosing needs to know of a campaign.
+    """A campaign as selection needs it.
 
     ends_at: None for no end; a campaign covers starts_at <= at < ends_at.
     group_ids: whose signatures show it; empty for all.
-    has_audience: it is for recipients its audience matches, and so for nobody unknown.
+    has_audience: it is for matching recipients, and so not for unknown ones.
     """
 
     id: int
@@ -83,9 +83,9 @@ class CampaignRule:
 
     @classmethod
     def from_json(cls, campaign_id: int, stored: Mapping[str, Any]) -> CampaignRule:
-        """Return a campaign that was stored: what `as_json` returns, and its audience.
+        """Return a campaign from the output of `as_json`, and its audience.
 
-        A banner may be followed by more than its id and weight.
+        A banner's list may have more items than id and weight.
         """
         times, days = stored["cap"]
         return cls(
@@ -104,7 +104,7 @@ class CampaignRule:
 
 @dataclass(frozen=True, slots=True)
 class SenderFacts:
-    """Who sends: the sender's id, and its group's (None in no group)."""
+    """A sender's id and its group's (None for none)."""
 
     id: int
     group_id: int | None = None
@@ -112,11 +112,10 @@ class SenderFacts:
 
 @dataclass(frozen=True, slots=True)
 class RecipientFacts:
-    """What is known of who receives, without who it is.
+    """A recipient without identity.
 
-    key: the same for the same recipient, and tells nobody the address.
-    matched: ids of campaigns whose audience holds for this recipient.
-    shown: campaign id -> how often this recipient got it within that campaign's cap days.
+    key: the recipient's pseudonym. matched: ids of campaigns whose audience matches the recipient. shown:
+    campaign id -> how often the recipient got it within that campaign's cap period.
     """
 
     key: str
@@ -125,7 +124,7 @@ class RecipientFacts:
 
 
 class Why(StrEnum):
-    """What came of one campaign in one choice; only CHOSEN shows."""
+    """The outcome for one campaign in a selection; only CHOSEN shows."""
 
     CHOSEN = "chosen"
     OUTRANKED = "outranked"
@@ -141,7 +140,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The banner that shows, and its campaign; both None for the place's own default."""
+    """The selected banner and its campaign; both None for the default banner."""
 
     campaign_id: int | None = None
     banner_id: int | None = None
@@ -152,7 +151,7 @@ NOTHING = Choice()
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of one campaign, in a code for lists and a sentence for a person."""
+    """A campaign's outcome: a code for lists and a sentence for a person."""
 
     campaign: CampaignRule
     why: Why
@@ -160,7 +159,7 @@ class Verdict:
 
 
 def rank(campaigns: Sequence[CampaignRule]) -> list[CampaignRule]:
-    """Return the campaigns in the order in which they are asked: higher priority, then the older one."""
+    """Return the campaigns by priority, the older one first at the same priority."""
     return sorted(campaigns, key=lambda campaign: (-campaign.priority, campaign.id))
 
 
@@ -175,8 +174,8 @@ def choose_banner(
     """Return the banner `sender` shows to `recipient` at `at`.
 
     campaigns: in the order of `rank`.
-    recipient: None where nobody is known; campaigns with an audience then never show.
-    zone: the domain's time zone; it tells which day it is for a sender's rotation.
+    recipient: None if unknown; campaigns with an audience then never show. zone: the domain's time zone,
+    which defines the day of a sender's rotation.
     """
     for campaign in campaigns:
         if _stands_aside(campaign, sender, recipient, at) is None:
@@ -192,7 +191,7 @@ def explain_choice(
     at: datetime,
     zone: tzinfo,
 ) -> tuple[Choice, list[Verdict]]:
-    """Return what `choose_banner` returns, and what came of every campaign on the way, in order."""
+    """Return the result of `choose_banner`, and the outcome of every campaign, in order."""
     choice = choose_banner(campaigns, sender, recipient, at=at, zone=zone)
     winner = next((campaign for campaign in campaigns if campaign.id == choice.campaign_id), None)
     verdicts = []
@@ -239,10 +238,9 @@ def _pick(
     at: datetime,
     zone: tzinfo,
 ) -> BannerRule:
-    """Return one banner by weight, the same each time for a recipient, or for a sender on one day.
+    """Return one banner by weight, always the same for a recipient, or for a sender on one day.
 
-    Each banner draws its own lot (rendezvous hashing), so that one more or one less moves only the
-    readers it wins or leaves.
+    Uses rendezvous hashing, so that adding or removing a banner moves as few recipients as possible.
     """
     if len(campaign.banners) == 1:
         return campaign.banners[0]
@@ -251,7 +249,7 @@ def _pick(
 
 
 def _lot(campaign_id: int, banner: BannerRule, who: str) -> float:
-    """Return the banner's draw; the largest wins, each in proportion to its weight.
+    """Return the banner's score; the highest wins, in proportion to the weights.
 
     Source: weighted rendezvous hashing, Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005.
     """
@@ -278,7 +276,7 @@ def _say(campaign: CampaignRule, why: Why, winner: CampaignRule | None, *, zone:
 
 
 _SENTENCES = {
-    Why.CHOSEN: "Active, matches this sender and recipient, and nothing outranks it.",
+    Why.CHOSEN: "Active and matching; nothing outranks it.",
     Why.PAUSED: "Paused.",
     Why.NO_BANNER: "No banner.",
     Why.OTHER_GROUP: "For other sender groups.",

@@ -1,4 +1,4 @@
-"""When campaigns run, as bars on a line of days in the domain's time zone: positions alone, no markup."""
+"""Timeline: computes the positions of campaigns on a scale of days in the domain's time zone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOP = 30
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One campaign on the line. is_cut_left, is_cut_right: it goes on beyond what is shown."""
+    """One campaign's bar. is_cut_left, is_cut_right: it continues beyond the scale."""
 
     campaign: CampaignRule
     state: str
@@ -49,7 +49,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """The beginning of a week, or of a month."""
+    """A mark at the beginning of a week or month."""
 
     x: float
     label: str
@@ -57,7 +57,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What is drawn. now_x: where today's line stands."""
+    """The whole timeline. now_x: position of the present."""
 
     bars: tuple[Bar, ...]
     ticks: tuple[Tick, ...]
@@ -69,7 +69,7 @@ class Timeline:
 
 
 def get_state(campaign: CampaignRule, at: datetime, *, is_blocked: bool = False) -> str:
-    """Return 'over', 'paused', 'blocked', 'next' or 'runs': the state of a campaign at that instant.
+    """Return 'over', 'paused', 'blocked', 'next' or 'runs': the state of a campaign at that time.
 
     is_blocked: whether something other than a pause or its end keeps it from showing.
     """

@@ -24,7 +24,7 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 class TooMany(Exception):
-    """The key asked too often; `retry_after_seconds` tells when the next request is answered."""
+    """A key exceeded its rate limit; `retry_after_seconds` says when the next request is answered."""
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(f"again in {retry_after_seconds} s")
@@ -33,14 +33,14 @@ class TooMany(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key just made. text: what is shown once; it is kept nowhere."""
+    """A new key. text: shown once and not stored."""
 
     row: DecisionKey
     text: str
 
 
 def make_key(domain: Domain, name: str, *, actor: str) -> NewKey:
-    """Create a key; its text is returned once, and kept as a digest."""
+    """Create a key; its text is returned once, and stored as a digest."""
     text = f"csk_{secrets.token_urlsafe(32)}"
     with transaction.atomic():
         row = DecisionKey.objects.create(
@@ -78,7 +78,7 @@ def revoke_key(row: DecisionKey, *, actor: str) -> bool:
 def find_key(text: str) -> DecisionKey | None:
     """Return the active key with this text, or None.
 
-    Compares digests, which a caller cannot choose, so that the time it takes says nothing about a key.
+    Compares digests, so that the time it takes reveals nothing about a key.
     """
     return (
         DecisionKey.objects.filter(key_sha256=_digest(text), revoked_at=None).select_related("domain").first()
@@ -86,7 +86,7 @@ def find_key(text: str) -> DecisionKey | None:
 
 
 def count_request(key: DecisionKey) -> None:
-    """Count one request of this key, over all processes. Raises: TooMany, counting nothing.
+    """Count one request of this key across all processes. Raises: TooMany, counting nothing.
 
     A bucket of twice DECISIONS_PER_SECOND requests, filled at that rate; one statement takes one out where
     one is there, so that two processes never take the same.

@@ -29,7 +29,7 @@ STYLE = "display: block; border: 0; max-width: 100%; height: auto"  # as the shi
 
 
 class Why(StrEnum):
-    """Why a decision came out as it did."""
+    """Why a decision has this result."""
 
     CAMPAIGN = "campaign"
     DEFAULT = "default"
@@ -40,7 +40,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DecidedBanner:
-    """A banner as it goes into a mail: URLs of its own, and markup that is ready to insert."""
+    """A banner for a mail: its own URLs, and markup that is ready to insert."""
 
     decision_id: int
     token: str
@@ -55,11 +55,10 @@ class DecidedBanner:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What one recipient gets from one sender.
+    """The decision for one recipient and sender.
 
-    banner: None where nothing is due; then nothing is stored.
-    gap: what is not known of the recipient, and may have kept a campaign from showing.
-    good_until: until when the answer may be used for a mail to this recipient.
+    banner: None for no banner; then nothing is stored. gap: what is unknown about the recipient and may have
+    kept a campaign from showing. good_until: how long the answer may be used for mails to this recipient.
     """
 
     choice: Choice
@@ -70,7 +69,7 @@ class Decided:
 
 
 def find_sender(domain: Domain, address: str) -> Sender | None:
-    """Return whose address this is in the domain, in any case: the person's own, or one of their mailboxes'."""
+    """Return the sender with this address or a mailbox with it, ignoring case."""
     wanted = normalise(address)
     senders = Sender.objects.filter(domain=domain).select_related("group").order_by("-is_active", "pk")
     found: Sender | None = senders.annotate(address=Lower("email")).filter(address=wanted).first()
@@ -93,9 +92,9 @@ def decide(
     at: datetime,
     within: float = WITHIN_SECONDS,
 ) -> Decided:
-    """Return what `address` gets from `sender` at `at`; what shows is stored as a decision.
+    """Return which banner `address` gets from `sender` at `at`, and store it as a decision.
 
-    within: seconds in which a look-up at Outreach must have answered, or the choice is made without it.
+    within: seconds to wait for a look-up in Outreach.
     """
     place = BannerPlace.objects.filter(domain=domain, is_on=True).select_related("default_image").first()
     if place is None:

@@ -1,6 +1,6 @@
 """Explanation: why a sender's signature shows this banner to this recipient at this moment.
 
-A look-up made for it counts as the recipient's one of that hour, and is kept like any other.
+Its look-ups count towards the recipient's limit of one an hour, and are stored like any other.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from signatures.recipients.prospect_lookup import (
 
 JOB = "why this banner"
 GAPS = {
-    Gap.RESTING: "Not looked up: Outreach failed to answer several times, so look-ups are suspended.",
+    Gap.RESTING: "Not looked up: Outreach did not answer several times, so look-ups are suspended.",
     Gap.BUSY: "Not looked up: too many look-ups are running. Try again in a moment.",
     Gap.LATE: "No answer from Outreach yet; audiences with prospect fields do not match. Try again.",
 }
@@ -36,7 +36,7 @@ GAPS = {
 
 @dataclass(frozen=True, slots=True)
 class ConditionAnswer:
-    """One condition in words. holds: None where that is not known."""
+    """One condition in words. holds: None for unknown."""
 
     sentence: str
     holds: bool | None
@@ -44,7 +44,7 @@ class ConditionAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CampaignExplanation:
-    """Whether one campaign was chosen and why, and each condition of its audience."""
+    """Whether a campaign was selected and why, with each condition of its audience."""
 
     verdict: Verdict
     answers: tuple[ConditionAnswer, ...]
@@ -56,11 +56,11 @@ class CampaignExplanation:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The choice, and everything that led to it.
+    """A selection and its reasons.
 
-    recipient: the typed address, '' where nobody is known; known: what was found out about it, in a sentence.
-    banner: None for the default banner; image: None where nothing shows.
-    recorded: decisions that were really made for this recipient up to then, newest first.
+    recipient: the typed address, '' for unknown; known: a sentence on what is known of it. banner: None for
+    the default banner; image: None where nothing shows. recorded: actual decisions for this recipient up to
+    then, newest first.
     """
 
     sender: Sender
@@ -85,7 +85,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """Which conditions hold, by digest, and how they were found out."""
+    """Which conditions match, by digest, and how this is known."""
 
     holds: Mapping[str, bool]
     sentence: str
@@ -104,9 +104,9 @@ def explain_banner(
 ) -> Explanation:
     """Return what `sender` shows to `address` at `at`, and why.
 
-    address: '' where nobody is known. ruleset: of every campaign that is not archived.
+    address: '' for an unknown recipient. ruleset: of every campaign that is not archived.
     actor: the person in whose name the recipient is looked up, where an audience needs their record.
-    image_ids: banner id -> the image it had at `at`, for those that had another one than now.
+    image_ids: banner id -> the image it had at `at`, for banners whose image has changed since.
     """
     facts, answers = _find_facts(domain, ruleset, address, at=at, actor=actor)
     choice, verdicts = explain_choice(
@@ -137,7 +137,7 @@ def explain_banner(
 def _find_facts(
     domain: Domain, ruleset: Ruleset, address: str, *, at: datetime, actor: str
 ) -> tuple[RecipientFacts | None, _Answers]:
-    """Return what the choice knows of the recipient at `at`, and which conditions hold for them."""
+    """Return the recipient as selection sees it at `at`, and which conditions match."""
     if not address:
         return None, _Answers({}, "Unknown recipient: selected by sender, group and date.")
     needed = frozenset().union(*map(get_needed, ruleset.audiences.values()))
@@ -167,7 +167,7 @@ def _tell(
 
 
 def _find_out(question: Question, ruleset: Ruleset, *, actor: str) -> _Answers:
-    """Return which conditions of the ruleset's audiences hold for the recipient."""
+    """Return which conditions of the ruleset's audiences match the recipient."""
     local = question.judge_local()
     if not question.asked:
         return _Answers(local, "No audience needs prospect fields, so the recipient was not looked up.")

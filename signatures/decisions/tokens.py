@@ -1,6 +1,6 @@
 """Decision tokens: signs the id of a decision, reads it back, and builds the URLs of its image and link.
 
-A token is short and tells nobody who the decision was made for.
+A token is short and does not reveal the recipient.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def make_token(decision_id: int) -> str:
 
 
 def read_token(token: str) -> int | None:
-    """Return the decision's id, or None where we did not make the token, with this secret or an earlier one."""
+    """Return the decision's id, or None for a token not signed with a present or earlier secret."""
     if not token.isascii() or len(token) > MAX_TOKEN_LENGTH:
         return None
     try:

@@ -1,7 +1,7 @@
 """After a release: statuses follow it, scheduled ones go live at their time, and their rollout starts exactly once.
 
 The rows decide: a release goes live by one change of its state, and its rollout is started in the transaction that
-takes it. Whoever is late, killed in between or second finds what is left to do, or nothing.
+takes it. A late or restarted process finds what is left to do, or nothing.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ PAUSED_CODE = "paused"
 
 
 class DeliveryBlocked(Exception):
-    """Nothing can be planned, started or stopped now; the message says why to a person."""
+    """A run cannot be planned, started or stopped now; the message says why, to a person."""
 
 
 class GatewayLike(Protocol):

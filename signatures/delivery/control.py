@@ -27,9 +27,9 @@ RETRIED = (
 
 @transaction.atomic
 def pause_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
-    """Let the run wait until somebody resumes it; one that is writing stops within seconds.
+    """Pause the run until somebody resumes it; writing stops within seconds.
 
-    Raises: DeliveryBlocked, where it is over, asks already, or is the restore of a disconnect.
+    Raises: DeliveryBlocked, where it has ended, waits for a decision, or is the restore of a disconnect.
     """
     if run == get_disconnect_restore(run.connection):
         raise DeliveryBlocked("This restore belongs to a disconnect. Stop it on the Outreach page.")
@@ -46,7 +46,7 @@ def pause_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
         **held,
     )
     if not paused:
-        raise DeliveryBlocked("This run has ended or waits for somebody already. Reload the page.")
+        raise DeliveryBlocked("This run has ended or already waits for a decision. Reload the page.")
     record_run(run, f"{run.job_label.split()[0]} paused", actor)
     run.refresh_from_db()
     return run

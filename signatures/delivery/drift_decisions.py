@@ -68,7 +68,8 @@ def replace(
 ) -> Decision:
     """Plan a delivery that overwrites these edits; whoever starts it writes. Raises: DeliveryBlocked.
 
-    takes_over: first the value of theirs that differs becomes the sender's override; a mailbox without one is refused.
+    takes_over: first the value of theirs that differs becomes the sender's override; a mailbox without one is
+    refused.
     """
     decision = _claim(connection, chosen, say_actor)
     if takes_over:
@@ -118,7 +119,7 @@ def _say_decided(connection: Connection, state: MailboxState, say_actor: Callabl
         return f"{email}: {say_actor(kept.decided_by_label)} kept it {ago} ago. Nothing was changed."
     if state.status in HAND_EDITS:
         return f"{email} was edited again since this page was loaded. Review it, then decide."
-    return f"{email} is not edited any more: {state.get_status_display().lower()}. Nothing was changed."
+    return f"{email} is no longer edited: {state.get_status_display().lower()}. Nothing was changed."
 
 
 def _leave_planned(connection: Connection, decision: Decision, say_actor: Callable[[str], str]) -> None:

@@ -55,7 +55,7 @@ class StageLimits:
 
     def _stop(self, what: str, limit: int) -> Stop:
         cause = (
-            f"Stopped by itself in stage {self._run.stage}: {what}, and the limit is {limit:,}. "
-            "Look at the reasons, then continue or stop."
+            f"Stopped automatically in stage {self._run.stage}: {what}, and the limit is {limit:,}. "
+            "Review the reasons, then continue or stop."
         )
         return Stop(DeliveryRunState.HALTED, cause, code=LIMIT_CODE)

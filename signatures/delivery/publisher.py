@@ -153,7 +153,7 @@ class Publisher:
     def _refuse_to_go_on(self) -> None:
         """Raise RunStopped where too many writes fail, or the connection no longer lets us write."""
         if self._failures.halt_reason:
-            cause = f"{self._failures.halt_reason} Look at the reasons, then continue or leave it."
+            cause = f"{self._failures.halt_reason} Review the reasons, then continue or stop."
             raise RunStopped(Stop(DeliveryRunState.HALTED, cause))
         stop = self._limits.get_stop_reason() or self._stops.look_up_if_due()
         if stop is not None:

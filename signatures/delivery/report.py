@@ -15,7 +15,7 @@ IN_PROGRESS = (DeliveryRunState.PLANNING, *UNFINISHED_DELIVERY)
 
 
 def describe_plan(run: DeliveryRun) -> str:
-    """Return who would change, who stays, who cannot and why."""
+    """Return how many mailboxes would change, stay or are blocked."""
     lines = [
         f"{run.planned:,} mailboxes would change, {run.unchanged:,} unchanged, {run.refused:,} blocked, "
         f"{run.left_out:,} inactive in Outreach."
@@ -24,7 +24,7 @@ def describe_plan(run: DeliveryRun) -> str:
 
 
 def describe_outcome(run: DeliveryRun) -> str:
-    """Return what became of a run that was carried out."""
+    """Return the result of a run that was carried out."""
     word = "restored" if run.kind == DeliveryRun.Kind.RESTORE else "delivered"
     lines = [
         f"{run.delivered:,} {word}, {run.unchanged:,} unchanged, {run.refused:,} blocked, "
@@ -34,7 +34,7 @@ def describe_outcome(run: DeliveryRun) -> str:
 
 
 def list_reasons(run: DeliveryRun, states: Iterable[DeliveryState]) -> list[str]:
-    """Return one line for each reason, the commonest first, with how many mailboxes it holds for."""
+    """Return one line for each reason, most frequent first, with its number of mailboxes."""
     rows = run.deliveries.filter(state__in=list(states)).order_by().values_list("reason")
     counted = rows.annotate(times=Count("pk")).order_by("-times", "reason")
     return [f"  {times:,} × {reason}" for reason, times in counted]

@@ -63,7 +63,7 @@ def start_restore(connection: Connection, *, actor: str, only_sender: Sender | N
     is_disconnecting = connection.state == ConnectionState.DISCONNECTING
     why_not = "" if is_disconnecting else get_write_block_reason(connection)
     if is_disconnecting and only_sender is not None:
-        raise DeliveryBlocked("Outreach is being disconnected: every original goes back as it is.")
+        raise DeliveryBlocked("Outreach is being disconnected, which restores every original.")
     present = get_disconnect_restore(connection) if is_disconnecting else _get_unfinished(connection)
     if present is not None and not present.is_finished:
         return present
@@ -99,7 +99,7 @@ def start_restore(connection: Connection, *, actor: str, only_sender: Sender | N
                 detail=f"{run.planned} mailboxes",
             )
     except IntegrityError as error:
-        raise DeliveryBlocked("A delivery is running. Originals go back when it has ended.") from error
+        raise DeliveryBlocked("A delivery is running. Restore originals when it has ended.") from error
     return run
 
 
@@ -110,7 +110,7 @@ def _refuse_beside_others(connection: Connection) -> None:
     """
     Domain.objects.select_for_update().get(pk=connection.domain_id)
     if DeliveryRun.objects.filter(domain=connection.domain_id, state__in=UNFINISHED_DELIVERY).exists():
-        raise DeliveryBlocked("A delivery is running. Originals go back when it has ended.")
+        raise DeliveryBlocked("A delivery is running. Restore originals when it has ended.")
 
 
 def _get_unfinished(connection: Connection) -> DeliveryRun | None:
@@ -124,7 +124,7 @@ def _give_up_idle(connection: Connection, *, with_restores: bool) -> None:
     if not with_restores:
         runs = runs.filter(kind=DeliveryRun.Kind.DELIVER)
     ids = runs.filter(Q(state__in=IDLE) | is_due()).values_list("pk", flat=True)
-    give_up(list(ids), "Given up because the originals go back.")
+    give_up(list(ids), "Ended because the originals are restored.")
 
 
 def get_owed(connection: Connection, only_sender: Sender | None = None) -> QuerySet[Snapshot]:

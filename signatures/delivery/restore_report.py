@@ -44,7 +44,7 @@ def list_left_behind(connection: Connection) -> list[LeftBehind]:
         LeftBehind(
             delivery.mailbox_remote_id,
             delivery.mailbox_email,
-            delivery.reason or run.cause or "It was not reached.",
+            delivery.reason or run.cause or "The restore ended before this mailbox.",
             is_conflict=delivery.reason_code == CONFLICT_CODE,
         )
         for delivery in run.deliveries.exclude(state=DeliveryState.DELIVERED)
@@ -96,16 +96,16 @@ def _list_halted(connection: Connection) -> list[Trouble]:
     halted = DeliveryRun.objects.filter(connection=connection, state=DeliveryRunState.HALTED).first()
     if halted is None:
         return []
-    what_to_do = "Look at what was refused on the page of the delivery, then go on with it or end it there."
+    what_to_do = "Review the refusals on the page of the delivery, then continue or stop it there."
     if halted == get_disconnect_restore(connection):
         what_to_do = (
-            "Outreach stays connected until somebody decides: continue on the page of the restore, "
+            "Outreach stays connected until a decision is made: continue on the page of the restore, "
             "or leave the mailboxes as they are on the Outreach page."
         )
     return [
         Trouble(
             NoticeKind.HALTED,
-            halted.cause or "A delivery stopped because too many mailboxes refused theirs.",
+            halted.cause or "A delivery stopped because too many mailboxes were refused.",
             what_to_do,
             reverse("signatures:delivery_run", args=[connection.domain.name, halted.pk]),
         )

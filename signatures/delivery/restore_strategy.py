@@ -38,16 +38,16 @@ from .texts import find_texts
 
 CONFLICT = Refusal(
     CONFLICT_CODE,
-    "Somebody edited this signature in Outreach since we wrote it, so it stays. The original is kept here.",
+    "Somebody edited this signature in Outreach since we wrote it, so it stays. The original is stored here.",
 )
-GONE = Refusal(GONE_CODE, "Outreach no longer lists this mailbox. The original is kept here.")
+GONE = Refusal(GONE_CODE, "Outreach no longer lists this mailbox. The original is stored here.")
 OWNER_UNKNOWN = Refusal(
     "owner_unknown",
-    "It is not known any more whose mailbox this is, so it could not be read. The original is kept here.",
+    "The owner of this mailbox is no longer known, so it could not be read. The original is stored here.",
 )
-NOT_KEPT = Refusal("not_kept", "The text of that signature is not kept any more, so nothing is written.")
+NOT_KEPT = Refusal("not_kept", "The text of that signature has been deleted, so nothing is written.")
 NOT_EDITABLE = Refusal(
-    "not_editable", "Outreach does not let our account edit this mailbox. The original is kept here."
+    "not_editable", "Outreach does not allow our account to edit this mailbox. The original is stored here."
 )
 
 
@@ -187,6 +187,6 @@ class RestoreStrategy:
             return ""
         which = "1 mailbox" if owing == 1 else f"{owing:,} mailboxes"
         return (
-            f"{which} could not be given the original back, each for the reason that is listed. "
-            "Mend what can be mended and try again, or leave them as they are."
+            f"{which} could not be restored, for the reasons listed. "
+            "Correct the causes and try again, or leave the mailboxes as they are."
         )

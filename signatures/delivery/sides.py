@@ -12,7 +12,7 @@ from signatures.releases.live import get_content, get_live
 from .placements import get_snapshots
 from .texts import find_text
 
-NOT_KEPT = "What was sent is not kept any more."
+NOT_KEPT = "The text that was sent has been deleted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _find_held(delivery: Delivery) -> Side:
     connection = delivery.run.connection
     mailbox = Mailbox.objects.filter(connection=connection, remote_id=delivery.mailbox_remote_id).first()
     if mailbox is None:
-        return Side(None, "The mailbox is not there any more.")
+        return Side(None, "The mailbox no longer exists in Outreach.")
     if mailbox.written_at is not None and mailbox.written_at > mailbox.read_at:
         written = Delivery.objects.filter(
             run__connection=connection,
@@ -71,7 +71,7 @@ def _find_held(delivery: Delivery) -> Side:
         last = written.exclude(returned_sha256="").order_by("-finished_at", "-id").first()
         text = find_text(delivery.run.domain_id, last.returned_sha256) if last else None
         if last is not None and text is not None:
-            caption = f"What {last.run.job_label} wrote last. The mailbox was not read since."
+            caption = f"What {last.run.job_label} wrote last. The mailbox has not been read since."
             return Side(text, caption, last.returned_sha256)
     return Side(mailbox.signature_html, "What the mailbox held when Outreach was last read.")
 
@@ -88,7 +88,7 @@ def _find_after(delivery: Delivery) -> Side:
         original = _get_original(delivery)
         return Side(original.original_html if original else None, "The original goes back.")
     if delivery.sender is None:
-        return Side(None, "The person behind this mailbox is gone.")
+        return Side(None, "The person of this mailbox has been removed.")
     release = get_live(delivery.sender.domain)
     composed = Composer(delivery.sender.domain, get_content(release)).compose(delivery.sender)
     if isinstance(composed, Refusal):

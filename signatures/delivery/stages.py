@@ -77,6 +77,6 @@ def begin_next_stage(run: DeliveryRun, lease: Lease) -> bool:
     cause = f"Stage {ended} is written and read back."
     if minutes is None:
         changes["held_at"], changes["held_by_label"] = timezone.now(), ""
-        cause += f" Stage {number} waits for somebody to continue."
+        cause += f" Stage {number} waits until somebody continues the run."
     wait = None if minutes is None else minutes * 60.0
     raise RunStopped(Stop(DeliveryRunState.WAITING, cause, wait, code=STAGE_CODE, changes=changes))

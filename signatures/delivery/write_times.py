@@ -36,7 +36,7 @@ def get_quiet_reason(domain: Domain, *, at: datetime) -> Stop | None:
     end = get_quiet_end(domain, settings, at)
     if end is None:
         return None
-    cause = f"Quiet hours until {end:%H:%M}. It continues by itself then."
+    cause = f"Quiet hours until {end:%H:%M}. It continues automatically then."
     return Stop(DeliveryRunState.WAITING, cause, (end - at).total_seconds(), code=QUIET_CODE)
 
 
@@ -63,5 +63,5 @@ def wait_for_hour(domain: Domain, *, at: datetime) -> Stop:
     )
     oldest = written.order_by("finished_at").values_list("finished_at", flat=True).first()
     goes_on = (oldest + HOUR if oldest else at) + timedelta(minutes=1)
-    cause = f"{limit:,} mailboxes an hour are allowed, and so many were written in the last one."
+    cause = f"{limit:,} mailboxes an hour are allowed, and this limit is reached."
     return Stop(DeliveryRunState.WAITING, cause, (goes_on - at).total_seconds(), code=RATE_CODE)

@@ -1,4 +1,4 @@
-"""Audience forms: the conditions of an audience, recipient lists and field labels. No script is needed."""
+"""Audience forms: the conditions of an audience, recipient lists and field labels. Works without script."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _HINTS = {
 
 @dataclass
 class Row:
-    """One condition as it was typed. values: a line each; error: what is wrong with it, in words."""
+    """One condition as typed. values: one a line; error: what is wrong with it, in words."""
 
     index: int
     attribute: Attribute
@@ -61,7 +61,7 @@ class Row:
 
     @property
     def height(self) -> int:
-        """Return how many lines of text are shown at once."""
+        """Return the height of the text area in lines."""
         return min(max(len(self.values), 2), 8)
 
     @property
@@ -74,9 +74,9 @@ class Row:
 
 
 class AudienceBuilder:
-    """What was typed, or what is stored; `act` adds and removes rows, `get_stored` reads them all.
+    """The audience builder's rows, typed or stored; `act` adds and removes rows, `get_stored` reads them.
 
-    Labels, names and addresses are typed and shown; ids are stored.
+    Labels, names and addresses are typed and shown; IDs are stored.
     """
 
     def __init__(self, domain: Domain, names: Names, rows: list[Row]) -> None:
@@ -131,7 +131,7 @@ class AudienceBuilder:
         self.rows.append(row)
 
     def act(self, typed: Mapping[str, str]) -> None:
-        """A row was added or removed, as the pressed button says.
+        """Add or remove a row for the pressed button.
 
         No button is named after a method of a form, such as `remove`: in a browser it would replace that method.
         """
@@ -149,7 +149,7 @@ class AudienceBuilder:
                 self._append(attribute, OPERATORS[attribute.kind][0].value, [])
 
     def get_stored(self) -> list[dict[str, Any]]:
-        """Return the rows as they are stored: ids in place of labels and names. Raises: AudienceError."""
+        """Return the rows as stored: IDs in place of labels and names. Raises: AudienceError."""
         return [
             {
                 "attribute": row.attribute.name,
@@ -164,7 +164,7 @@ class AudienceBuilder:
         if name == "owner":
             found = value if value.isdecimal() else find_owner(self.domain, value)
             if not found:
-                raise AudienceError(row.index, f"“{value}” is no user, or more than one.")
+                raise AudienceError(row.index, f"“{value}” is not a user, or matches more than one.")
             return found
         if name in LABELLED:
             folded = value.casefold()
@@ -199,7 +199,7 @@ class AudienceBuilder:
 
 
 class ListForm(forms.Form):
-    """A recipient list's name and the file that says who is in it."""
+    """A recipient list's name and its file."""
 
     name = forms.CharField(label="Name", max_length=120, help_text="Shown in audiences.")
     file = forms.FileField(
@@ -230,7 +230,7 @@ class ListForm(forms.Form):
 
 
 class LabelForm(forms.ModelForm):
-    """What a number of Outreach's is called here."""
+    """The label of an ID in Outreach."""
 
     class Meta:
         model = AttributeLabel
@@ -254,5 +254,5 @@ class LabelForm(forms.ModelForm):
             domain = self._domain or cleaned.get("domain")
             same = AttributeLabel.objects.filter(domain=domain, kind=kind, key=cleaned["key"])
             if same.exclude(pk=self.instance.pk or 0).exists():
-                self.add_error("key", "This already has a label. Edit that one.")
+                self.add_error("key", "This ID already has a label. Edit that one.")
         return cleaned

@@ -1,4 +1,4 @@
-"""Campaign forms: a campaign, its banners, the banner slot, and what a choice is explained for."""
+"""Campaign forms: campaigns, banners, the banner slot, and the input of “Explain banner”."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class CampaignForm(forms.ModelForm):
 
 
 def clean_link_of(form: forms.BaseForm, name: str) -> str:
-    """Return the address typed into a field as it is stored, '' for none. Raises ValidationError."""
+    """Return the typed link as it is stored, '' for none. Raises ValidationError."""
     link = str(form.cleaned_data.get(name) or "")
     try:
         return check_link(link) if link else ""
@@ -105,7 +105,7 @@ def clean_link_of(form: forms.BaseForm, name: str) -> str:
 
 
 def cut_for(place: BannerPlace, upload: Any) -> BannerImage:
-    """Return an uploaded picture cut to the slot; nothing is stored. Raises ValidationError."""
+    """Return an uploaded image cropped to the slot; nothing is stored. Raises ValidationError."""
     try:
         return cut_picture(upload, domain=place.domain, width=place.width, height=place.height)
     except ImageRefused as error:
@@ -113,7 +113,7 @@ def cut_for(place: BannerPlace, upload: Any) -> BannerImage:
 
 
 class BannerForm(forms.ModelForm):
-    """A banner's picture, alt text, link and traffic share."""
+    """A banner's image, alt text, link and traffic share."""
 
     picture = forms.FileField(label="Image", widget=forms.FileInput(attrs={"accept": "image/*"}))
     link = forms.CharField(
@@ -147,7 +147,7 @@ class BannerForm(forms.ModelForm):
         return clean_link_of(self, "link")
 
     def clean_picture(self) -> BannerImage | None:
-        """Return the picture cut to the slot, not stored yet; None keeps the one there is."""
+        """Return the image cropped to the slot, not stored yet; None keeps the present one."""
         upload = self.cleaned_data["picture"]
         return cut_for(self._place, upload) if upload else None
 
@@ -156,7 +156,7 @@ class BannerForm(forms.ModelForm):
 
 
 class PlaceForm(forms.ModelForm):
-    """The place for a banner in every signature, and what it shows when no campaign does."""
+    """The banner slot and its default banner."""
 
     picture = forms.FileField(
         label="Default image", required=False, widget=forms.FileInput(attrs={"accept": "image/*"})
@@ -191,7 +191,7 @@ class PlaceForm(forms.ModelForm):
         return clean_link_of(self, "default_link")
 
     def _post_clean(self) -> None:
-        """Check the picture and the size after the limits that the model has for width and height."""
+        """Check image and size after the model's limits of width and height."""
         before = copy(self.instance)
         super()._post_clean()  # type: ignore[misc]  # Django's stubs leave it out
         has_size = not {"width", "height"} & self.errors.keys()
@@ -213,7 +213,7 @@ class PlaceForm(forms.ModelForm):
 
 
 class WhyForm(forms.Form):
-    """Who sends, who receives and when: what a choice depends on."""
+    """Sender, recipients and time of a selection."""
 
     sender = forms.CharField(
         label="Sender",
@@ -252,5 +252,5 @@ class WhyForm(forms.Form):
         return self.cleaned_data
 
     def get_recipients(self) -> list[str]:
-        """Return each typed address, '' where nobody is known, in order."""
+        """Return each typed address, '' for unknown, in order."""
         return [value or "" for name, value in self.cleaned_data.items() if name.startswith("recipient")]

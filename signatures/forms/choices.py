@@ -11,7 +11,7 @@ MAX_ID_DIGITS = 18
 
 
 class RowsField(forms.ModelMultipleChoiceField):
-    """Rows by their ids; a number that no column holds is no choice, whatever the database would say to it."""
+    """Rows by their IDs; numbers out of the column's range are no choice."""
 
     def clean(self, value: Any) -> Any:
         for pk in value or ():

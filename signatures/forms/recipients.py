@@ -20,7 +20,7 @@ class KeyForm(forms.ModelForm):
 
 
 class PersonForm(forms.Form):
-    """One recipient's address. It is read here, and neither stored nor put into an address bar."""
+    """A recipient's address, which is neither stored nor part of a URL."""
 
     address = forms.CharField(
         label="E-mail address",
@@ -37,7 +37,7 @@ class PersonForm(forms.Form):
 
 
 class VariableForm(forms.Form):
-    """What Outreach is to replace. typed: the domain's name, to turn it on without a test that showed it."""
+    """The merge variable. typed: the domain's name, to turn it on without a successful test."""
 
     variable = forms.CharField(
         label="Variable",

@@ -1,4 +1,4 @@
-"""Result forms: the period and the senders that a page of results covers."""
+"""Result forms: period and sender filters of results."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ USUAL = "30"
 
 
 class PeriodForm(forms.Form):
-    """A span that ends today, or two days. What does not fit is said at its field, and the usual span is shown."""
+    """A period that ends today, or between two days. Where it is not valid, the default period is shown."""
 
     span = forms.ChoiceField(label="Period", required=False, choices=SPANS)
     first = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     last = forms.DateField(label="Until", required=False, widget=forms.DateInput(attrs={"type": "date"}))
 
     def __init__(self, asked: QueryDict, *, today: date, since: date | None) -> None:
-        """asked: what the address says; since: the first day with counts, for all days."""
+        """asked: the query string; since: the first day with counts, for “All time”."""
         shown = asked.copy()
         if asked.get("first"):
             shown["span"] = ""  # two days say more than a span
@@ -55,7 +55,7 @@ class PeriodForm(forms.Form):
         return cleaned
 
     def get_period(self) -> Period:
-        """Return the days that were asked for, never later than today; the usual span where that was wrong."""
+        """Return the requested period, not later than today; the default where it is not valid."""
         span, first, last = USUAL, None, None
         if self.is_valid():
             span = self.cleaned_data["span"] or USUAL
@@ -66,14 +66,14 @@ class PeriodForm(forms.Form):
         return Period(min(first, last), last)
 
     def _begin(self, span: str, last: date) -> date:
-        """Return the first day of a span that ends on `last`."""
+        """Return the first day of a period that ends on `last`."""
         if span == "all":
             return self._since or last
         return last - timedelta(days=int(span) - 1)
 
 
 class SenderResultFilters(forms.Form):
-    """Which of a campaign's senders to show."""
+    """Filters of a campaign's senders."""
 
     q = forms.CharField(label="Name", required=False, max_length=120, widget=forms.SearchInput)
     group = forms.ModelChoiceField(
@@ -85,14 +85,14 @@ class SenderResultFilters(forms.Form):
         self.fields["group"].queryset = Group.objects.filter(domain=domain)  # type: ignore[attr-defined]
 
     def get_choices(self) -> dict[str, Any]:
-        """Return the arguments of a search that were asked for; what does not fit narrows nothing."""
+        """Return the search arguments; invalid ones are ignored."""
         self.is_valid()
         group = self.cleaned_data.get("group")
         return {"words": self.cleaned_data.get("q") or "", "group_id": group.pk if group else None}
 
 
 class CarrierFilters(SenderResultFilters):
-    """The same, and who had it."""
+    """Filters of coverage."""
 
     q = forms.CharField(label="Name or address", required=False, max_length=120, widget=forms.SearchInput)
     state = forms.ChoiceField(label="Signature", required=False, choices=[("", "Any"), *STATES])

@@ -20,7 +20,7 @@ _INPUT_TYPES = {Trust.EMAIL: "email", Trust.URL: "url", Trust.PHONE: "tel"}
 
 
 class SenderFilters(forms.Form):
-    """What a list of senders can be narrowed by. What does not fit narrows nothing."""
+    """Filters of the list of senders; invalid ones are ignored."""
 
     q = forms.CharField(
         label="Name, address or title", required=False, max_length=120, widget=forms.SearchInput
@@ -40,7 +40,7 @@ class SenderFilters(forms.Form):
         self.fields["template"].queryset = usable_templates(domain)  # type: ignore[attr-defined]
 
     def get_choices(self) -> dict[str, Any]:
-        """Return the arguments of `roster.find_senders` that were asked for."""
+        """Return the arguments for `listing.find_senders`."""
         self.is_valid()
         chosen = self.cleaned_data
         group, template = chosen.get("group"), chosen.get("template")
@@ -56,7 +56,7 @@ class SenderFilters(forms.Form):
 class OwnValuesForm(forms.ModelForm):
     """A sender's local fields, and overrides of Outreach values.
 
-    One input for each field of a sender, named as templates name it; an empty one keeps nothing here.
+    One input for each field of a sender, named as in templates; an empty one stores nothing.
     """
 
     class Meta:
@@ -79,11 +79,11 @@ class OwnValuesForm(forms.ModelForm):
         return cleaned
 
     def get_values(self) -> dict[str, str]:
-        """Return what was typed into the fields that were changed; '' gives a field back to Outreach."""
+        """Return the typed value of each field; '' removes an override."""
         return {name: value or "" for name, value in self.cleaned_data.items() if name in self.changed_data}
 
     def kept_here(self) -> list[forms.BoundField]:
-        """Return the inputs of what Outreach does not hold."""
+        """Return the inputs of local fields."""
         return [
             self[field.name]
             for field in FIELDS
@@ -92,11 +92,11 @@ class OwnValuesForm(forms.ModelForm):
 
     @property
     def overrides_outreach(self) -> bool:
-        """Whether anything of Outreach's is overridden, or was just typed to be."""
+        """Whether an Outreach value is overridden, stored or just typed."""
         return any(field.value() or field.errors for field in self.from_outreach())
 
     def from_outreach(self) -> list[forms.BoundField]:
-        """Return the inputs that go before what Outreach holds."""
+        """Return the inputs of overrides."""
         return [
             self[field.name]
             for field in FIELDS
@@ -118,7 +118,7 @@ def _own_value_input(field: Field, sender: Sender) -> forms.CharField:
 
 
 class MoveForm(forms.Form):
-    """Where a group goes in the order: up, down, or to a place that counts from 1."""
+    """A group's new priority: up, down, or a number from 1."""
 
     to = forms.ChoiceField(choices=[("up", "Up"), ("down", "Down"), ("place", "To this priority")])
     place = forms.IntegerField(min_value=1, max_value=100_000, required=False)
@@ -130,12 +130,12 @@ class MoveForm(forms.Form):
         return cleaned
 
     def get_place(self, before: int) -> int:
-        """Return the new index of what stood at index `before`."""
+        """Return the new index of the group at index `before`."""
         steps = {"up": max(before - 1, 0), "down": before + 1}
         return steps.get(self.cleaned_data["to"], (self.cleaned_data["place"] or 1) - 1)
 
 
 class DateForm(forms.Form):
-    """A day of the past to look at."""
+    """A day in the past."""
 
     on = forms.DateField(label="Date", widget=forms.DateInput(attrs={"type": "date"}))

@@ -1,4 +1,4 @@
-"""Template forms: a template and its source, which one somebody has, and the brand."""
+"""Template forms: a template and its source, template assignments, and the brand."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def usable_templates(domain: Domain) -> Any:
 
 
 class SourceField(forms.CharField):
-    """A template's source, its length counted as it is kept: with line ends of one character."""
+    """A template's source; its length is counted as stored, with line ends of one character."""
 
     def to_python(self, value: Any) -> str:
         return unify_line_ends(str(super().to_python(value)))
 
 
 class TemplateForm(forms.ModelForm):
-    """A template's name and source, begun from its current version unless the caller says otherwise."""
+    """A template's name and source; based on its current version by default."""
 
     source = SourceField(
         label="Source",
@@ -57,7 +57,7 @@ class TemplateForm(forms.ModelForm):
             self.initial = {"source": current.source, "base": current.number, **self.initial}
 
     def clean_source(self) -> str:
-        """Refuse what cannot be compiled, with its line and column."""
+        """Refuse a source that does not compile, with line and column."""
         source = str(self.cleaned_data["source"])
         try:
             compile_template(source)
@@ -66,7 +66,7 @@ class TemplateForm(forms.ModelForm):
         return source
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a second template of one name, and a save over a version later than the one begun from."""
+        """Refuse a duplicate name, and saving over a newer version than the one edited."""
         cleaned = super().clean() or {}
         domain = self._domain or cleaned.get("domain")
         namesakes = Template.objects.filter(domain=domain, name=cleaned.get("name", ""))
@@ -83,7 +83,7 @@ class TemplateForm(forms.ModelForm):
 
 
 class TemplateChoiceForm(forms.Form):
-    """Which template is assigned to a group or a sender; empty: the one it inherits. The one in use is first."""
+    """The template of a group or sender; empty: inherited. The assigned one is first."""
 
     template = forms.ModelChoiceField(Template.objects.none(), label="Template", required=False)
 
@@ -98,7 +98,7 @@ class TemplateChoiceForm(forms.Form):
 
 
 class AssignableRowsField(RowsField):
-    """Groups, each named with the template it has now."""
+    """Groups, labelled with their present template."""
 
     def label_from_instance(self, obj: Group) -> str:
         assignment = getattr(obj, "assignment", None)
@@ -108,7 +108,7 @@ class AssignableRowsField(RowsField):
 
 
 class GroupsChoiceForm(forms.Form):
-    """The groups that a template is assigned to, beside those it is already assigned to."""
+    """Further groups for a template."""
 
     groups = AssignableRowsField(
         Group.objects.none(),
@@ -124,7 +124,7 @@ class GroupsChoiceForm(forms.Form):
 
 
 class BrandForm(forms.ModelForm):
-    """What a domain's signatures say about the company."""
+    """The brand of a domain."""
 
     website = forms.URLField(assume_scheme="https", required=False, help_text="Shown as a link.")
     logo_url = forms.URLField(

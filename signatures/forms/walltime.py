@@ -1,4 +1,4 @@
-"""Wall time: between a clock in the domain's time zone and an instant, and the field that reads it."""
+"""Local times: converts between the domain's time zone and UTC, with a form field for local times."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 
 class NoSuchTime(Exception):
-    """The clocks jump over this wall time; the message says so, and what to write, to a person."""
+    """A local time is skipped by daylight saving; the message says what to enter, to a person."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -18,10 +18,9 @@ class NoSuchTime(Exception):
 
 
 def to_instant(wall: datetime, zone: tzinfo) -> datetime:
-    """Return the instant, in UTC, at which a clock in `zone` shows this naive time.
+    """Return the UTC time of this naive local time in `zone`.
 
-    A time that comes twice, when the clocks go back, is the first of the two.
-    Raises: NoSuchTime for one that is jumped over when the clocks go forward.
+    A time that occurs twice is the first of the two. Raises: NoSuchTime for one that daylight saving skips.
     """
     instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) != wall:
@@ -35,7 +34,7 @@ def to_instant(wall: datetime, zone: tzinfo) -> datetime:
 
 
 def describe_repetition(wall: datetime, zone: tzinfo) -> str:
-    """Return which of two instants counts where the clocks show this naive time twice; '' where they do not."""
+    """Return a sentence where this local time occurs twice; '' where it does not."""
     first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if second <= first:
         return ""
@@ -43,7 +42,7 @@ def describe_repetition(wall: datetime, zone: tzinfo) -> str:
 
 
 def to_wall(at: datetime, zone: tzinfo) -> datetime:
-    """Return what a clock in `zone` shows at this instant, without a zone."""
+    """Return the naive local time in `zone`."""
     return at.astimezone(zone).replace(tzinfo=None)
 
 
@@ -51,12 +50,12 @@ WALL_FORMAT = "%Y-%m-%dT%H:%M"
 
 
 class WallTimeField(forms.DateTimeField):
-    """A time on the wall, without a zone; the form turns it into an instant with `to_moment`."""
+    """A field for a naive local time; the form converts it with `to_moment`."""
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=WALL_FORMAT)
 
     def to_python(self, value: Any) -> datetime | None:
-        """Return a naive time; Django's own would read it in the portal's zone, which is nobody's."""
+        """Return a naive time; Django's field would use the portal's zone instead of the domain's."""
         if value in self.empty_values:
             return None
         try:
@@ -72,7 +71,7 @@ class WallTimeField(forms.DateTimeField):
 
 
 def to_moment(form: forms.BaseForm, name: str, zone: tzinfo) -> datetime | None:
-    """Return the instant that the wall time of this field is in `zone`; what does not exist is said at the field."""
+    """Return the field's local time as UTC; a skipped time becomes an error of the field."""
     wall = form.cleaned_data.get(name)
     if wall is None:
         return None

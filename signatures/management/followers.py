@@ -1,4 +1,4 @@
-"""Followers: before a command works, groups and senders follow the last sync, whether or not a worker runs."""
+"""Followers: updates groups and senders to the last sync before a command works, as no worker may run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
 
 
 def follow_last_sync(domain: Domain) -> Connection | None:
-    """Senders are as the last sync was; return the connection, None where the domain has none."""
+    """Update senders to the last sync; return the connection, None where the domain has none."""
     connection = get_connection(domain)
     if connection is not None:
         catch_up(connection)
@@ -21,17 +21,17 @@ def follow_last_sync(domain: Domain) -> Connection | None:
 
 
 def require_senders(connection: Connection) -> None:
-    """Raises: CommandError, where there is nobody a signature could be for."""
+    """Raise CommandError where the domain has no senders."""
     if not Sender.objects.filter(person__connection=connection).exists():
         domain = connection.domain
         raise CommandError(
-            f"{domain} has no senders: no sync has read anybody from Outreach yet. "
-            f"Run `syncdirectory --domain {domain}` and look at what it says."
+            f"{domain} has no senders: no sync has read people from Outreach yet. "
+            f"Run `syncdirectory --domain {domain}` and check its output."
         )
 
 
 def require_complete(run: DeliveryRun) -> None:
-    """Raises: GoesOnLater where the run is not over; CommandError where it ended otherwise than complete."""
+    """Raise GoesOnLater where the run has not ended; CommandError where it ended incomplete."""
     if run.state in UNFINISHED_DELIVERY:
         what = "The restore" if run.kind == DeliveryRun.Kind.RESTORE else "The delivery"
         waits = run.state == DeliveryRunState.WAITING

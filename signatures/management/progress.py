@@ -1,4 +1,4 @@
-"""Progress display: shows a run that is carried out as a bar, where a terminal is attached."""
+"""Progress display: shows a bar while a run is carried out, on a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from signatures.models import DeliveryRun
 
 
 def carry_out_with_bar(run: DeliveryRun, carry_out: Callable[..., DeliveryRun], verb: str) -> DeliveryRun:
-    """Return the run as it then is; the bar is there only on a terminal, and gone afterwards."""
+    """Carry out the run with a progress bar on a terminal; return the run afterwards."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, disable=not sys.stdout.isatty(), transient=True) as bar:
         task = bar.add_task(verb, total=run.planned)

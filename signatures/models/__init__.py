@@ -1,4 +1,4 @@
-"""Rows of the work: templates, groups, senders, and what was delivered."""
+"""Models: templates, groups, senders, campaigns, deliveries and releases."""
 
 from .analytics import BannerEvent, Counted, CountingState, DailyCount, DailyTotal, EventKind, SpoolImport
 from .audience import AttributeLabel, AudienceTally, RecipientList, RecipientListEntry

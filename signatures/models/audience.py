@@ -11,7 +11,7 @@ from .campaign import Campaign
 
 
 class AudienceTally(models.Model):
-    """How many looked-up recipients a campaign's audience matched; tells the linter of one that never does."""
+    """How many looked-up recipients a campaign's audience matched, for the linter."""
 
     campaign = models.OneToOneField(
         Campaign, on_delete=models.CASCADE, primary_key=True, related_name="tally"
@@ -26,7 +26,7 @@ class AudienceTally(models.Model):
 
 
 class RecipientList(models.Model):
-    """Domains and addresses from a CSV file, for audiences. Addresses are kept as keyed digests only."""
+    """Domains and addresses from a CSV file, for audiences. Addresses are stored as keyed digests only."""
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="recipient_lists")
     name = models.CharField(max_length=120)
@@ -58,7 +58,7 @@ class RecipientListEntry(models.Model):
 
 
 class AttributeLabel(models.Model):
-    """What a person calls a custom field, or a stage, persona or account of which Outreach tells us the id alone."""
+    """The label of a custom field, stage, persona or account, of which Outreach sends only the ID."""
 
     class Kind(models.TextChoices):
         CUSTOM = "custom", "Custom field"
@@ -69,7 +69,7 @@ class AttributeLabel(models.Model):
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="attribute_labels")
     kind = models.CharField(max_length=16, choices=Kind.choices)
     key = models.CharField(
-        max_length=32, help_text="The number of a custom field (1 to 150), or the id in Outreach."
+        max_length=32, help_text="The number of a custom field (1 to 150), or the ID in Outreach."
     )
     label = models.CharField(max_length=120)
 

@@ -1,4 +1,4 @@
-"""Campaigns: the banner slot of a domain, its banners and images, and how campaigns were before."""
+"""Campaigns: the banner slot of a domain, its banners and images, and campaign revisions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_DAYS = 3_650
 class BannerImage(models.Model):
     """One uploaded image, re-encoded: the same bytes for everybody, never changed, found by its digest.
 
-    Kept in the database, so that every web machine serves what any of them took in.
+    Stored in the database, so that every web server can serve it.
     """
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
@@ -27,10 +27,8 @@ class BannerImage(models.Model):
     width = models.PositiveSmallIntegerField(help_text="Of the image at 1×, in pixels.")
     height = models.PositiveSmallIntegerField()
     bytes_1x = models.BinaryField()
-    bytes_2x = models.BinaryField(help_text="The same as at 1× where there is nothing sharper.")
-    note = models.CharField(
-        max_length=400, blank=True, help_text="What became of the upload that a person may want to know."
-    )
+    bytes_2x = models.BinaryField(help_text="The same as at 1× if the upload is too small.")
+    note = models.CharField(max_length=400, blank=True, help_text="Notes on the conversion of the upload.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -47,19 +45,19 @@ class BannerImage(models.Model):
 
 class BannerPlaceManager(PerDomainManager["BannerPlace"]):
     def touch(self, domain: Domain) -> None:
-        """Every process reads the domain's campaigns anew. Call it in the transaction of the change."""
+        """Let every process reload the domain's campaigns. Call it in the transaction of the change."""
         self.for_domain(domain, create=True)
         self.filter(domain=domain).update(version=F("version") + 1)
 
 
 class BannerPlace(models.Model):
-    """The banner slot in a domain's signatures: whether there is one, its size, what it shows by itself."""
+    """A domain's banner slot: on or off, size and default banner."""
 
     domain = models.OneToOneField(
         Domain, on_delete=models.CASCADE, primary_key=True, related_name="banner_place"
     )
     is_on = models.BooleanField(
-        "signatures carry a banner", default=False, help_text="Templates with a banner show one."
+        "banner slot on", default=False, help_text="Templates with a banner slot show a banner."
     )
     width = models.PositiveSmallIntegerField(
         default=480,
@@ -81,7 +79,7 @@ class BannerPlace(models.Model):
     default_alt = models.CharField(max_length=255, blank=True)
     default_link = models.URLField(max_length=2000, blank=True, help_text="https only.")
     version = models.PositiveIntegerField(
-        default=1, editable=False, help_text="Counts up with every change that a choice depends on."
+        default=1, editable=False, help_text="Incremented with every change that affects the selection."
     )
 
     objects = BannerPlaceManager()
@@ -91,7 +89,7 @@ class BannerPlace(models.Model):
 
 
 class Campaign(models.Model):
-    """Banners with a time, senders and an audience.
+    """Banners with schedule, sender groups and audience.
 
     audience: conditions that must all hold, see `signatures.audiences.conditions`; [] for everybody.
     """
@@ -101,12 +99,12 @@ class Campaign(models.Model):
     priority = models.SmallIntegerField(
         default=0,
         validators=[MinValueValidator(-1_000), MaxValueValidator(1_000)],
-        help_text="Of several that run, the higher one shows.",
+        help_text="Of several active campaigns, the highest priority shows.",
     )
     starts_at = models.DateTimeField(default=timezone.now)
-    ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty: until it is stopped.")
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty: no end date.")
     groups = models.ManyToManyField(
-        Group, blank=True, related_name="campaigns", help_text="Whose signatures show it; none means all."
+        Group, blank=True, related_name="campaigns", help_text="None selected: all senders."
     )
     audience = models.JSONField(default=list, blank=True)
     cap_times = models.PositiveSmallIntegerField(
@@ -114,7 +112,7 @@ class Campaign(models.Model):
         null=True,
         blank=True,
         validators=[MaxValueValidator(1_000)],
-        help_text="How often one known recipient gets it.",
+        help_text="For known recipients.",
     )
     cap_days = models.PositiveSmallIntegerField(
         "period (days)", null=True, blank=True, validators=[MaxValueValidator(MAX_DAYS)]
@@ -153,7 +151,7 @@ class Banner(models.Model):
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="banners")
     name = models.CharField(max_length=80)
     image = models.ForeignKey(BannerImage, on_delete=models.PROTECT, related_name="+")
-    alt = models.CharField(max_length=255, help_text="What the image says, for those who do not see it.")
+    alt = models.CharField(max_length=255, help_text="Shown where images are off.")
     link = models.URLField(max_length=2000, help_text="https only; UTM parameters are added.")
     weight = models.PositiveSmallIntegerField(
         default=1, validators=[MinValueValidator(1), MaxValueValidator(100)]
@@ -170,9 +168,9 @@ class Banner(models.Model):
 
 
 class CampaignRevision(models.Model):
-    """A campaign as it was from one instant until its next revision; stored in the transaction of the change.
+    """A campaign from one change until the next; stored in the transaction of the change.
 
-    rule: what choosing needs to know of it, see `signatures.campaigns.revisions`.
+    rule: as in `signatures.campaigns.revisions`.
     """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="revisions")

@@ -1,4 +1,4 @@
-"""Decisions: which banner a recipient got, and the keys that ask for one."""
+"""Decisions: which banner a recipient got, and API keys."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from .sender import Sender
 
 
 class DecisionKey(models.Model):
-    """A key with which a mail gateway or add-in asks for decisions. Shown once, kept as a digest."""
+    """An API key of a mail gateway or add-in. Shown once, stored as a digest."""
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="decision_keys")
     name = models.CharField(max_length=80, help_text="Where it is used.")
-    prefix = models.CharField(max_length=12, help_text="Its first characters, to tell keys apart.")
+    prefix = models.CharField(max_length=12, help_text="Its first characters, to identify keys.")
     key_sha256 = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
     created_by_label = models.CharField(max_length=255, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     requests_left = models.FloatField(
-        default=0, editable=False, help_text="Of the burst, when it was last counted."
+        default=0, editable=False, help_text="Remaining requests of the rate limit, when last counted."
     )
-    counted_at = models.FloatField(default=0, editable=False, help_text="When that was, in epoch seconds.")
+    counted_at = models.FloatField(
+        default=0, editable=False, help_text="Time of that, in seconds since 1970."
+    )
 
     class Meta:
         ordering = ["-id"]
@@ -35,7 +37,7 @@ class DecisionKey(models.Model):
 
 
 class Decision(models.Model):
-    """Which banner one recipient got from one sender. Holds no field of a prospect and no address."""
+    """Which banner one recipient got from one sender. Contains no prospect field and no address."""
 
     class Way(models.TextChoices):
         API = "api", "Decision API"

@@ -1,4 +1,4 @@
-"""What was put where: originals, what we last placed, runs and their deliveries."""
+"""Deliveries: originals, last placements, runs and their items."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Snapshot(models.Model):
     mailbox_email = models.CharField(max_length=255)
     original_html = models.TextField(blank=True, help_text="Exactly as Outreach gave it; '' for none.")
     taken_at = models.DateTimeField(default=timezone.now)
-    restored_at = models.DateTimeField(null=True, blank=True, help_text="When the mailbox last got it back.")
+    restored_at = models.DateTimeField(null=True, blank=True, help_text="When it was last restored.")
 
     class Meta:
         ordering = ["mailbox_email"]
@@ -135,11 +135,11 @@ class DeliveryRun(models.Model):
     refusal_limit = models.PositiveIntegerField(default=0, help_text="Per stage; 0 for none.")
     drift_limit = models.PositiveIntegerField(default=0, help_text="Per stage; 0 for none.")
     counted_from = models.DateTimeField(
-        null=True, help_text="What was refused or edited before was accepted by the person who resumed it."
+        null=True, help_text="Refusals and edits before this were accepted by the person who resumed the run."
     )
     held_at = models.DateTimeField(null=True, blank=True, help_text="Since when it waits for a person.")
     held_by_label = models.CharField(
-        max_length=255, blank=True, help_text="Who paused it; empty where the next stage waits for somebody."
+        max_length=255, blank=True, help_text="Who paused it; empty for a stage that waits for a person."
     )
     stop_asked_by_label = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -156,23 +156,23 @@ class DeliveryRun(models.Model):
     )
     resume_at = models.DateTimeField(null=True, blank=True)
     cause = models.TextField(blank=True)
-    cause_code = models.CharField(max_length=32, blank=True, help_text="Why it waits or halted, for pages.")
-    stalls = models.PositiveSmallIntegerField(
-        default=0, help_text="How often in a row an outage put it down with nothing settled in between."
+    cause_code = models.CharField(
+        max_length=32, blank=True, help_text="Why it waits or stopped, as a code for pages."
     )
+    stalls = models.PositiveSmallIntegerField(default=0, help_text="Consecutive outages without progress.")
     waiting_since = models.DateTimeField(
-        null=True, blank=True, help_text="Since when it waits or asks; empty while it gets on."
+        null=True, blank=True, help_text="Since when it waits; empty while it makes progress."
     )
     planned = models.PositiveIntegerField(default=0, help_text="Mailboxes that would change.")
-    settled = models.PositiveIntegerField(default=0, help_text="Of the planned, how many have an outcome.")
-    unchanged = models.PositiveIntegerField(default=0, help_text="Mailboxes that hold theirs already.")
+    settled = models.PositiveIntegerField(default=0, help_text="Planned mailboxes with a result.")
+    unchanged = models.PositiveIntegerField(
+        default=0, help_text="Mailboxes that already hold their signature."
+    )
     left_out = models.PositiveIntegerField(
         default=0, help_text="Mailboxes of people who are locked in Outreach."
     )
-    delivered = models.PositiveIntegerField(default=0, help_text="For a restore: originals put back.")
-    refused = models.PositiveIntegerField(
-        default=0, help_text="Mailboxes that cannot get theirs, each with its reason."
-    )
+    delivered = models.PositiveIntegerField(default=0, help_text="For a restore: originals restored.")
+    refused = models.PositiveIntegerField(default=0, help_text="Blocked mailboxes, each with a reason.")
     failed = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(
         default=0, help_text="Planned, and not attempted because the run ended."
@@ -240,7 +240,7 @@ class Delivery(models.Model):
     target_sha256 = models.CharField(
         max_length=64,
         blank=True,
-        help_text="Of a restore: digest of the kept signature to write; empty for the original.",
+        help_text="Of a restore: digest of the stored signature to write; empty for the original.",
     )
     attempts = models.PositiveSmallIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True)

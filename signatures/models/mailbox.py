@@ -42,7 +42,7 @@ class MailboxState(models.Model):
         default=timezone.now, help_text="When the status, or what was edited, last changed."
     )
     reason_code = models.CharField(max_length=32, blank=True)
-    reason = models.TextField(blank=True, help_text="Why somebody is needed, as a sentence.")
+    reason = models.TextField(blank=True, help_text="Why action is needed, as a sentence.")
     version_id = models.BigIntegerField(
         null=True, help_text="Id of the template version that the live release renders."
     )
@@ -103,7 +103,7 @@ class LeftAloneWhy(models.TextChoices):
 
 
 class LeftAlone(models.Model):
-    """A mailbox that no delivery changes until somebody says otherwise: restored, or its owner's edit was kept.
+    """A mailbox that no delivery changes until it is managed again: restored, or its owner's edit was kept.
 
     Keyed like the original, so that it outlives a disconnect. held_sha256: what the mailbox held then.
     """
@@ -116,7 +116,7 @@ class LeftAlone(models.Model):
     held_sha256 = models.CharField(max_length=64, blank=True)
     decided_by_label = models.CharField(max_length=255)
     decided_at = models.DateTimeField(default=timezone.now)
-    until = models.DateTimeField(null=True, blank=True, help_text="Empty: until somebody says otherwise.")
+    until = models.DateTimeField(null=True, blank=True, help_text="Empty: until it is managed again.")
 
     class Meta:
         ordering = ["-decided_at"]

@@ -1,4 +1,4 @@
-"""Rows that a domain has one of: read with defaults, or made."""
+"""Rows of which a domain has one: read with defaults, or created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipients: what is kept of them and for how long, without their address or a field of their record."""
+"""Recipients: privacy settings, audience matches and look-up counts, without addresses or prospect fields."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MAX_DAYS = 3_650
 
 
 class RecipientPrivacy(models.Model):
-    """What a domain keeps of recipients and for how long, and the key of their pseudonyms."""
+    """A domain's retention of recipient data, and the key of its pseudonyms."""
 
     domain = models.OneToOneField(
         Domain, on_delete=models.CASCADE, primary_key=True, related_name="recipient_privacy"
     )
     pepper_sealed = models.TextField(
-        blank=True, editable=False, help_text="The sealed key that recipients' digests are made with."
+        blank=True, editable=False, help_text="The encrypted key of recipients' pseudonyms."
     )
     event_days = models.PositiveSmallIntegerField(
         default=90,
@@ -49,7 +49,7 @@ class RecipientPrivacy(models.Model):
 
 
 class KnownRecipient(models.Model):
-    """Which audiences one recipient is in, as last found out. Holds no address and no field of a prospect.
+    """A recipient's audience matches of the last look-up. Contains no address and no prospect field.
 
     verdicts: campaign id, as text -> [digest of the audience that was asked, whether it holds].
     conditions: digest of one condition -> whether it holds, of those that the record was asked about.
@@ -60,12 +60,14 @@ class KnownRecipient(models.Model):
     verdicts = models.JSONField(default=dict)
     conditions = models.JSONField(default=dict)
     asked_at = models.DateTimeField(
-        null=True, help_text="When Outreach was last asked; a claim, written before the request leaves."
+        null=True, help_text="When Outreach was last called; written before the request is sent."
     )
     answered_at = models.DateTimeField(null=True, help_text="When that answer was read; none for a failure.")
-    failed_at = models.DateTimeField(null=True, help_text="When it was clear that no answer comes.")
-    expires_at = models.DateTimeField(help_text="After this, nothing of it counts.")
-    is_tallied = models.BooleanField(default=True, help_text="False until the audiences' tallies count it.")
+    failed_at = models.DateTimeField(null=True, help_text="When the look-up failed.")
+    expires_at = models.DateTimeField(help_text="When it expires.")
+    is_tallied = models.BooleanField(
+        default=True, help_text="Whether the audiences' match counts include it."
+    )
 
     class Meta:
         constraints = [
@@ -83,12 +85,14 @@ class KnownRecipient(models.Model):
 
 
 class LookupShare(models.Model):
-    """How many look-ups readers of one network, or of all networks, caused in a domain within an hour."""
+    """How many look-ups banner requests from one network, or from all, caused in a domain within an hour."""
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
-    network = models.CharField(max_length=43, help_text="Cut to /24 or /48; “all” is the whole domain's row.")
+    network = models.CharField(
+        max_length=43, help_text="Truncated to /24 or /48; “all” is the row of the whole domain."
+    )
     used = models.PositiveIntegerField(default=0)
-    ends_at = models.DateTimeField(db_index=True, help_text="After this, the count begins anew.")
+    ends_at = models.DateTimeField(db_index=True, help_text="When the count restarts.")
 
     class Meta:
         constraints = [
@@ -100,7 +104,7 @@ class LookupShare(models.Model):
 
 
 class VariableTest(models.Model):
-    """Whether Outreach replaced a variable in a test mail: what arrived when its picture was fetched."""
+    """A test mail's result: what arrived in place of the variable when its image was requested."""
 
     class Outcome(models.TextChoices):
         NOTHING = "", "No request yet"
@@ -114,9 +118,7 @@ class VariableTest(models.Model):
     key = models.CharField(max_length=22, unique=True, default=make_banner_key, editable=False)
     variable = models.CharField(max_length=64)
     outcome = models.CharField(max_length=16, choices=Outcome.choices, default=Outcome.NOTHING, blank=True)
-    masked = models.CharField(
-        max_length=64, blank=True, help_text="What arrived, too little to be read back."
-    )
+    masked = models.CharField(max_length=64, blank=True, help_text="What arrived, masked.")
     arrived_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(default=timezone.now)
     started_by_label = models.CharField(max_length=255, blank=True)

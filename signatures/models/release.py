@@ -1,4 +1,4 @@
-"""Releases: what a domain published, what changed since by whom, and every signature that was written."""
+"""Releases: what a domain published, its drafts, and every signature that was written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ReleaseState(models.TextChoices):
 
 
 class Release(models.Model):
-    """What somebody with the right to publish made live: numbered, and never changed afterwards.
+    """What was published; numbered, and never changed afterwards.
 
     content: see `signatures.releases.content`; digest: SHA-256 of its canonical JSON. Signatures are rendered
     for delivery from the live release and the directory's values, and from nothing else.
@@ -85,7 +85,7 @@ class DraftEdit(models.Model):
 
 
 class ValueDraft(models.Model):
-    """A sender's value typed by somebody who may not publish: it waits for a release. value: '' removes it."""
+    """A draft of a sender's value, entered by somebody who may not publish. value: '' removes it."""
 
     sender = models.ForeignKey(Sender, on_delete=models.CASCADE, related_name="value_drafts")
     field = models.CharField(max_length=64, help_text="Name of the merge field.")

@@ -1,4 +1,4 @@
-"""Groups and senders: a person as the signature sees them, and what they are assigned."""
+"""Groups and senders: brands, groups, senders and template assignments."""
 
 from __future__ import annotations
 
@@ -15,22 +15,20 @@ from .template import Template
 
 
 def make_banner_key() -> str:
-    """Return 22 characters that cannot be guessed (128 bits)."""
+    """Return a random token of 22 characters (128 bits)."""
     return secrets.token_urlsafe(16)
 
 
 class Brand(models.Model):
-    """What a domain's signatures say about the company."""
+    """The brand: company values in a domain's signatures."""
 
     domain = models.OneToOneField(Domain, on_delete=models.CASCADE, primary_key=True, related_name="brand")
     name = models.CharField("company name", max_length=120, blank=True)
     tagline = models.CharField(max_length=160, blank=True)
-    website = models.URLField(blank=True, help_text="https only; it becomes a link.")
+    website = models.URLField(blank=True, help_text="https only. Shown as a link.")
     phone = models.CharField(max_length=255, blank=True)
     address = models.CharField(max_length=255, blank=True)
-    logo_url = models.URLField(
-        "logo address", blank=True, help_text="An https address that mail clients can load."
-    )
+    logo_url = models.URLField("logo URL", blank=True, help_text="An https URL that mail programs can load.")
     accent = models.CharField("accent colour", max_length=7, default="#2b4acb", help_text="Such as #2b4acb.")
     legal = models.CharField("disclaimer", max_length=500, blank=True)
 
@@ -56,12 +54,12 @@ class Group(models.Model):
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="groups")
     name = models.CharField(max_length=255)
-    position = models.PositiveIntegerField(default=0, help_text="The smaller, the earlier it wins.")
-    is_default = models.BooleanField(default=False, help_text="Takes everybody who is in no other group.")
+    position = models.PositiveIntegerField(default=0, help_text="The smallest has the highest priority.")
+    is_default = models.BooleanField(default=False, help_text="Everybody in no other group.")
     follows_team_id = models.CharField(
         max_length=32, blank=True, help_text="Remote id of the team it follows; '' for none."
     )
-    archived_at = models.DateTimeField(null=True, blank=True, help_text="Its team is gone from Outreach.")
+    archived_at = models.DateTimeField(null=True, blank=True, help_text="Its team was removed in Outreach.")
     automatic = models.CharField(
         "automatic delivery",
         max_length=16,
@@ -79,7 +77,7 @@ class Group(models.Model):
     drift_grace_hours = models.PositiveSmallIntegerField(
         "grace period (hours)",
         default=24,
-        help_text="How long an edit stays before it is written over or adopted.",
+        help_text="How long an edit stays before it is overwritten or adopted.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -101,9 +99,9 @@ class Group(models.Model):
 
 
 class Sender(models.Model):
-    """One person as their signature sees them: mirrored fields, with values kept here on top.
+    """A person whose mailboxes get signatures.
 
-    own_values: merge field name -> text; survives every sync.
+    own_values: merge field name -> local field or override; unchanged by syncs.
     """
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="senders")
@@ -121,14 +119,14 @@ class Sender(models.Model):
     )
     own_values = models.JSONField(default=dict, blank=True)
     is_active = models.BooleanField(
-        default=True, help_text="False for people who are locked or gone in Outreach."
+        default=True, help_text="False for people who are locked or removed in Outreach."
     )
     banner_key = models.CharField(
         max_length=22,
         unique=True,
         default=make_banner_key,
         editable=False,
-        help_text="Stands in the addresses of this sender's banner; tells nobody who it is.",
+        help_text="Random ID in the URLs of this sender's banner.",
     )
     source_digest = models.CharField(max_length=64, blank=True, editable=False)
     changed_at = models.DateTimeField()
@@ -152,12 +150,12 @@ class Sender(models.Model):
 
     @property
     def is_lock_unknown(self) -> bool:
-        """Whether Outreach did not say if the person is locked; nothing is written to them then. Needs `person`."""
+        """Return whether the lock state is unknown, so that nothing is written. Needs `person`."""
         return self.person.retired_at is None and self.person.is_locked is None
 
 
 class Assignment(models.Model):
-    """Which template a group or one sender carries. A sender's own assignment beats its group's."""
+    """The template of a group or a sender. A sender's own assignment overrides the group's."""
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="assignments")
     template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="assignments")

@@ -9,7 +9,7 @@ from portal.models import Domain
 
 
 class Template(models.Model):
-    """A signature's design, with its versions; `current` is the one that is delivered."""
+    """A signature layout with versions; drafts use `current`."""
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="templates")
     name = models.CharField(max_length=120)
@@ -35,11 +35,11 @@ class Template(models.Model):
 
 
 class TemplateVersion(models.Model):
-    """What was saved, and what it was compiled to: sanitized, styles inlined, fields known."""
+    """A saved source and its compiled form: sanitized, styles inlined, fields listed."""
 
     template = models.ForeignKey(Template, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
-    source = models.TextField(help_text="As the editor wrote it: HTML with Liquid merge fields.")
+    source = models.TextField(help_text="Source: HTML with Liquid merge fields.")
     compiled_html = models.TextField(help_text="Sanitized, with styles inlined; still Liquid.")
     fields = models.JSONField(default=list, help_text="Names of the merge fields it uses.")
     warnings = models.JSONField(default=list)

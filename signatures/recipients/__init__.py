@@ -1,1 +1,1 @@
-"""Recipients: keeps, looks up, exports and erases what is known of recipients."""
+"""Recipients: stores, looks up, exports and erases recipient data."""

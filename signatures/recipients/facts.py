@@ -1,6 +1,6 @@
-"""Facts of recipients: what the choice of a banner knows of a recipient, derived and kept for an hour.
+"""Recipient facts: what banner selection knows of a recipient, derived and stored for an hour.
 
-See `prospect_lookup` for how a recipient's record in Outreach is asked for.
+See `prospect_lookup` for how a recipient is looked up in Outreach.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from .prospect_lookup import LIFE, Question, Verdicts, ask_outreach, fits, get_a
 class Known:
     """What is known of a recipient now.
 
-    facts: None where the address is none. With a gap, audiences that need the recipient's record do not hold.
-    until: for Gap.ASKED_BEFORE, when the record may be asked for again.
+    facts: None for an invalid address. With a gap, audiences that need the recipient's record do not hold.
+    until: for Gap.ASKED_BEFORE, when the next look-up is possible.
     """
 
     facts: RecipientFacts | None
@@ -38,9 +38,9 @@ class Known:
 
 
 def get_cached(domain: Domain, address: str, *, ruleset: Ruleset | None = None) -> RecipientFacts | None:
-    """Return what was found out about a recipient within the last hour, or None; asks nobody.
+    """Return what was found out about a recipient within the last hour, or None; makes no look-up.
 
-    ruleset: the domain's, where the caller holds it already.
+    ruleset: the domain's, if the caller has it already.
     A campaign whose audience changed since then does not count as matched.
     """
     if not is_address(address):
@@ -58,10 +58,10 @@ def get_cached(domain: Domain, address: str, *, ruleset: Ruleset | None = None) 
 def get_facts(
     domain: Domain, address: str, *, within: float, ruleset: Ruleset | None = None, network: str | None = None
 ) -> Known:
-    """Return what is known of a recipient, asking Outreach where a live audience needs it.
+    """Return what is known of a recipient, with a look-up in Outreach if a live audience needs it.
 
     within: seconds until this returns, whatever Outreach does. Never call it inside a transaction.
-    ruleset: the domain's, where the caller holds it already.
+    ruleset: the domain's, if the caller has it already.
     network: that requests a banner image without login; see `ask_outreach`.
     """
     if not is_address(address):
@@ -78,13 +78,13 @@ def get_facts(
 
 
 def get_fields_asked(domain: Domain) -> frozenset[str]:
-    """Return the prospect attributes that a look-up would name now: those of live audiences, and no others."""
+    """Return the prospect attributes that a look-up would request now: those of live audiences."""
     now = timezone.now()
     return get_asked(load_ruleset(domain, since=now), at=now)
 
 
 def _keep(question: Question, local: Verdicts) -> Verdicts:
-    """Keep what needs no record beside what did, and return both."""
+    """Store the results of conditions that need no record with the others, and return all."""
     now = timezone.now()
     row, _ = KnownRecipient.objects.get_or_create(
         domain=question.domain,
@@ -106,7 +106,7 @@ def count_shown(
 ) -> dict[int, int]:
     """Return campaign id -> how often this recipient got it within its cap's days; capped campaigns only.
 
-    until: leaves out what was decided after it, for a look back; None counts what came meanwhile as well.
+    until: leaves out later decisions; None counts all.
     """
     caps = ruleset.get_caps()
     if not caps:

@@ -1,7 +1,7 @@
 """Look-up share: limits how many look-ups requests for banner images cause in an hour, by domain and by network.
 
-Everybody who has a mail has the URL of its image, and can request it with any recipient's address. Such look-ups
-must neither use up the hour's calls nor test a list of addresses.
+Everybody who receives a mail knows the URL of its image, and can request it with any recipient's address.
+Such look-ups must neither exhaust the hour's calls nor allow testing a list of addresses.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NETWORK_PERCENT = (
 
 
 def take_look_up(domain: Domain, network: str, *, at: datetime) -> bool:
-    """Count one more look-up for `network`, over all processes; return whether it may be made."""
+    """Count a look-up for `network` across all processes; return whether it is within the limit."""
     most: int = settings.RECIPIENT_LOOKUPS_PER_HOUR
     is_spent = LookupShare.objects.filter(domain=domain, network=WHOLE_DOMAIN, ends_at__gt=at, used__gte=most)
     if is_spent.exists():
@@ -33,7 +33,7 @@ def take_look_up(domain: Domain, network: str, *, at: datetime) -> bool:
 
 
 def remove_old_shares(*, now: datetime) -> None:
-    """Remove the counts whose hour is over."""
+    """Remove expired counts."""
     LookupShare.objects.filter(ends_at__lte=now).delete()
 
 

@@ -29,7 +29,7 @@ class VariableRefused(Exception):
 
 
 def start_test(domain: Domain, variable: str, *, actor: str) -> VariableTest:
-    """Start a test of this variable, in place of an earlier one; it waits for its image to be requested.
+    """Start a test of this variable, replacing an earlier one; it waits for its image to be requested.
 
     Raises: VariableRefused for what cannot be a variable.
     """
@@ -42,7 +42,7 @@ def start_test(domain: Domain, variable: str, *, actor: str) -> VariableTest:
 
 
 def get_snippet(test: VariableTest) -> SafeString:
-    """Return the markup that goes into a test mail; its image is one empty pixel."""
+    """Return the markup for a test mail; its image is one empty pixel."""
     return format_html(
         '<img src="{}/t/{}.png?r={}" width="1" height="1" alt="">',
         settings.PUBLIC_URL,
@@ -52,7 +52,7 @@ def get_snippet(test: VariableTest) -> SafeString:
 
 
 def note_arrival(key: str, query: str) -> None:
-    """Note on the test with this key what Outreach put in place of the variable; of an address, only a mask.
+    """Store what Outreach put in place of the variable in the test with this key; addresses are masked.
 
     An address once noted stays, also when a bot requests the image with the variable unreplaced afterwards.
     """
@@ -73,14 +73,14 @@ def note_arrival(key: str, query: str) -> None:
 
 
 def mask(address: str) -> str:
-    """Return enough of an address to recognise one's own, such as k…@p….example."""
+    """Return a masked address, such as k…@p….example."""
     local, _, domain = address.strip().rpartition("@")
     first, _, rest = domain.rpartition(".")
     return f"{local[:1]}…@{first[:1]}….{rest[:20]}" if first else f"{local[:1]}…@{domain[:1]}…"
 
 
 def turn_on(domain: Domain, variable: str, *, typed: str = "", actor: str) -> None:
-    """Put the variable into signatures, from their next delivery on.
+    """Turn the variable on, from the next delivery.
 
     typed: the domain's name, for a person who turns it on without a test that showed an address.
     Raises: VariableRefused, changing nothing.
@@ -98,7 +98,7 @@ def turn_on(domain: Domain, variable: str, *, typed: str = "", actor: str) -> No
 
 
 def turn_off(domain: Domain, *, actor: str) -> None:
-    """Leave the variable out of signatures, from their next delivery on."""
+    """Turn the variable off, from the next delivery."""
     _set(domain, "", actor=actor, detail="off")
 
 
@@ -117,6 +117,6 @@ def _set(domain: Domain, variable: str, *, actor: str, detail: str) -> None:
 def _check(variable: str) -> None:
     if not is_variable(variable):
         raise VariableRefused(
-            "Write it as Outreach does, without blanks: {{name}}, ${name} or %name%, of letters, digits, "
+            "Enter it as in Outreach, without spaces: {{name}}, ${name} or %name%, with letters, digits, "
             "dots and underscores."
         )

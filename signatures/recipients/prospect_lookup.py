@@ -1,6 +1,6 @@
-"""Prospect look-ups: asks Outreach for a recipient at most once an hour, and keeps what the record says of audiences.
+"""Prospect look-ups: requests a recipient from Outreach at most once an hour, and stores audience matches.
 
-The record is judged while it is in memory, and dropped. What stays is which audiences and conditions held.
+The record is evaluated in memory and discarded. Only the matches of audiences and conditions are stored.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Verdicts = dict[str, Verdict]
 
 
 def make_question(domain: Domain, address: str, ruleset: Ruleset, *, asked: frozenset[str]) -> Question:
-    """Return what is asked about one address. asked: the attributes of their record, and no others."""
+    """Return the query for one address. asked: the attributes to request."""
     return Question(
         domain=domain,
         key=key_of(domain, address),
@@ -49,14 +49,14 @@ def make_question(domain: Domain, address: str, ruleset: Ruleset, *, asked: froz
 
 
 def get_asked(ruleset: Ruleset, *, at: datetime) -> frozenset[str]:
-    """Return the attributes that audiences of campaigns running now, or within the hour, ask about."""
+    """Return the attributes in audiences of campaigns that are active now or within the hour."""
     live = [rule.id for rule in ruleset.campaigns if not rule.is_paused and rule.starts_at <= at + LIFE]
     return frozenset().union(*(get_needed(ruleset.audiences.get(pk, ())) for pk in live))
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One recipient, and what is asked about them; lives as long as the asking."""
+    """A query about one recipient."""
 
     domain: Domain
     key: str
@@ -66,7 +66,7 @@ class Question:
     asked: frozenset[str]
 
     def judge(self, record: ProspectRecord | None, *, only: Iterable[int]) -> Verdicts:
-        """Return what each of these audiences says; without a record, none that needs one holds."""
+        """Return whether each of these audiences matches; without a record, those that need one do not."""
         recipient = self._get_recipient(record)
         return {
             str(pk): [digest_audience(self.audiences[pk]), is_in_audience(self.audiences[pk], recipient)]
@@ -74,7 +74,7 @@ class Question:
         }
 
     def judge_conditions(self, record: ProspectRecord | None) -> dict[str, bool]:
-        """Return digest -> whether it holds, of each condition on an attribute that was asked for."""
+        """Return digest -> match of each condition on a requested attribute."""
         recipient = self._get_recipient(record)
         asked = {
             digest_audience([one]): one
@@ -85,7 +85,7 @@ class Question:
         return {digest: is_in_audience([one], recipient) for digest, one in asked.items()}
 
     def judge_local(self) -> dict[str, bool]:
-        """Return digest -> whether it holds, of each condition that needs no record."""
+        """Return digest -> match of each condition that needs no record."""
         recipient = self._get_recipient(None)
         return {
             digest_audience([one]): is_in_audience([one], recipient)
@@ -98,17 +98,17 @@ class Question:
         return with_record(Recipient(self.address.rpartition("@")[2], self.list_ids), record)
 
     def get_rows(self) -> QuerySet[KnownRecipient]:
-        """Return the rows, one at most, that keep what is known of the recipient."""
+        """Return a queryset of the recipient's row, if any."""
         return KnownRecipient.objects.filter(domain=self.domain, recipient_key=self.key)
 
     @property
     def answered_by_record(self) -> list[int]:
-        """Ids of the campaigns whose audience the record, with the attributes asked for, can answer."""
+        """IDs of the campaigns whose audience the requested attributes can answer."""
         return [pk for pk, conditions in self.audiences.items() if get_needed(conditions) <= self.asked]
 
 
 def with_record(recipient: Recipient, record: ProspectRecord | None) -> Recipient:
-    """Return the recipient with what their record in Outreach says; without one, no claim about it holds."""
+    """Return the recipient with the values of their record in Outreach, if any."""
     if record is None:
         return recipient
     ids = {
@@ -122,12 +122,11 @@ def with_record(recipient: Recipient, record: ProspectRecord | None) -> Recipien
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """How a question went.
+    """The result of a look-up.
 
-    gap: why the record is not known. until: where somebody asked before, from when on it is asked again.
-    conditions: digest -> whether it holds, of each condition the record answered, now or within the hour.
-    is_prospect: whether Outreach knows the recipient; None where it was not asked now, or did not answer.
-    error: what failed, in words for a person.
+    gap: why the record is unknown. until: after an earlier look-up, when the next one is possible.
+    conditions: digest -> match of each condition answered now or within the hour. is_prospect: whether
+    Outreach knows the recipient; None without an answer now. error: what failed, for a person.
     """
 
     gap: Gap = Gap.NONE
@@ -145,12 +144,11 @@ def ask_outreach(
     actor: str = "",
     job: str = "look-up",
 ) -> LookedUp:
-    """Ask for the recipient's record where something needs it and nobody asked within the hour.
+    """Look the recipient up if an audience needs it and there was no look-up within the hour.
 
-    within: seconds until this returns; an answer that comes later is kept for whoever asks next.
-    network: that requests a banner image without login; the look-up then comes out of its share.
-    actor: the person who asks. That says nothing about who receives mail, so that such a look-up does not
-        count for the audiences.
+    within: seconds until this returns; a later answer is stored for the next call.
+    network: that requests a banner image without login; the look-up then counts towards its share.
+    actor: the person who requests it. Such a look-up does not count as an audience match, as no mail was sent.
     """
     if not question.asked:
         return LookedUp()
@@ -177,9 +175,9 @@ def ask_outreach(
 
 
 class _HourClaim:
-    """The right to ask for a recipient in this hour, for one caller of all processes; keeps what comes of it.
+    """A claim to this hour's look-up of a recipient, for one process; stores its result.
 
-    is_tallied: True keeps the answer out of the audiences' match counts.
+    is_tallied: True excludes the answer from match counts.
     """
 
     def __init__(self, question: Question, *, network: str | None, is_tallied: bool) -> None:
@@ -192,7 +190,7 @@ class _HourClaim:
         self.error = ""
 
     def take(self) -> Gap:
-        """Return ASKED_BEFORE where somebody else has the hour, BUSY where the network's share is used up."""
+        """Return ASKED_BEFORE if there was a look-up this hour, BUSY if the network's share is used up."""
         if self.network is not None and not take_look_up(
             self.question.domain, self.network, at=self.taken_at
         ):
@@ -214,7 +212,7 @@ class _HourClaim:
         return Gap.NONE if is_ours else Gap.ASKED_BEFORE
 
     def keep(self, record: ProspectRecord | None) -> None:
-        """Keep what the record says of the audiences, and not the record."""
+        """Store the audience matches, and not the record."""
         conditions = self.question.judge_conditions(record)
         self._get_rows().update(
             verdicts=self.question.judge(record, only=self.question.answered_by_record),
@@ -226,7 +224,7 @@ class _HourClaim:
         self.conditions, self.is_prospect = conditions, record is not None
 
     def give_up(self, error: IntegrationError) -> None:
-        """Keep the claim where the address may have left: it is not asked for again within the hour."""
+        """Keep the claim if the request may have been sent: there is no further look-up within the hour."""
         self.error = str(error)
         self._get_rows().update(**({"failed_at": timezone.now()} if error.has_left else {"asked_at": None}))
 
@@ -235,7 +233,7 @@ class _HourClaim:
 
 
 def _await_other(question: Question, row: KnownRecipient | None, *, ends_at: float) -> LookedUp:
-    """Return what came of somebody else's look-up within the hour, if it fits the audiences of now."""
+    """Return the result of an earlier look-up within the hour, if the audiences have not changed."""
     while row is not None and row.asked_at is not None:
         until = row.asked_at + LIFE
         if row.answered_at is not None:
@@ -255,5 +253,5 @@ def _await_other(question: Question, row: KnownRecipient | None, *, ends_at: flo
 
 
 def fits(verdict: Verdict, conditions: tuple[Condition, ...] | None) -> bool:
-    """Return whether the verdict is about the audience as it is now."""
+    """Return whether the match is of the present audience."""
     return conditions is not None and verdict[0] == digest_audience(conditions)

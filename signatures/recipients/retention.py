@@ -1,6 +1,6 @@
-"""Retention: removes events, decisions and look-up answers that are past their time, and sets how long they stay.
+"""Retention: removes expired events, decisions and look-up answers, and changes their retention.
 
-Daily counts stay. Earlier states of campaigns go with the events.
+Daily counts stay. Campaign revisions are removed with the events.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def remove_old_events(
 ) -> int:
     """Remove counted events older than their domain's `event_days`; return how many, at most about `limit`.
 
-    What is not counted yet stays until it is. What campaigns were before then goes with them.
+    Events that are not counted yet stay. Campaign revisions of that time are removed too.
     """
     removed = 0
     for domain in Domain.objects.order_by("pk"):
@@ -69,7 +69,7 @@ def remove_old_decisions(*, now: datetime | None = None, batch_size: int = BATCH
 
 
 def remove_expired() -> int:
-    """Remove what is known of recipients and has expired, once it was counted; return how many rows."""
+    """Remove expired recipient data that was counted; return how many rows."""
     remove_old_shares(now=timezone.now())
     removed, _ = KnownRecipient.objects.filter(is_tallied=True, expires_at__lt=timezone.now()).delete()
     return removed
@@ -77,7 +77,7 @@ def remove_expired() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Removable:
-    """How many rows a change of the retention would remove in the next night."""
+    """How many rows a change of the retention would remove next night."""
 
     decisions: int
     events: int
@@ -93,7 +93,7 @@ def get_removable(domain: Domain, *, decision_days: int, event_days: int) -> Rem
 
 
 def set_retention(domain: Domain, *, decision_days: int, event_days: int, actor: str) -> None:
-    """Set for how many days decisions and events are kept; older ones are removed in the next night."""
+    """Set the retention of decisions and events; older ones are removed next night."""
     before = RecipientPrivacy.objects.for_domain(domain, create=True)
     with transaction.atomic():
         RecipientPrivacy.objects.filter(pk=domain.pk).update(

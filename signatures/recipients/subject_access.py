@@ -1,6 +1,6 @@
-"""Subject access: shows, exports and erases what is kept about one recipient.
+"""Data subject requests: shows, exports and erases the data about one recipient.
 
-An address is only used to make its keyed digest; that is searched for, stored and recorded.
+An address is only used to compute its pseudonym, which is searched for and recorded.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from signatures.models import (
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Everything that is kept under one recipient's digest.
+    """All data under one recipient's pseudonym.
 
-    decisions: newest first. lists: that hold the address itself; those with its mail domain are not about
-    a person. known: what the last hour's look-up left, or None.
+    decisions: newest first. lists: those with the address; its mail domain is not personal. known: matches of
+    the last hour's look-up, or None.
     """
 
     recipient_key: str
@@ -42,7 +42,7 @@ class Kept:
 
 
 def get_kept(domain: Domain, address: str) -> Kept:
-    """Return what this domain keeps about one address."""
+    """Return the data this domain stores about one address."""
     key = key_of(domain, address)
     decisions = Decision.objects.filter(domain=domain, recipient_key=key)
     return Kept(
@@ -54,7 +54,7 @@ def get_kept(domain: Domain, address: str) -> Kept:
 
 
 def export_kept(domain: Domain, kept: Kept) -> dict[str, Any]:
-    """Return what is kept as plain values, for the person it is about. Holds no address."""
+    """Return the data as plain values, for the data subject. Contains no address."""
     names = dict(domain.campaigns.values_list("pk", "name"))
     verdicts = kept.known.verdicts if kept.known else {}
     return {
@@ -79,13 +79,13 @@ def export_kept(domain: Domain, kept: Kept) -> dict[str, Any]:
 
 
 def record_export(domain: Domain, kept: Kept, *, actor: str) -> None:
-    """Note the export in the ledger, with the digest and no address."""
+    """Record the export in the ledger, with the pseudonym instead of the address."""
     record_act("recipient exported", domain=domain, actor_label=actor, object_ref=kept.recipient_key[:16])
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How many rows of each kind went."""
+    """How many rows of each kind were erased."""
 
     decisions: int
     list_entries: int
@@ -93,9 +93,9 @@ class Erased:
 
 
 def erase(domain: Domain, address: str, *, actor: str) -> Erased:
-    """Remove everything kept about this address, and note it in the ledger, with the digest and no address.
+    """Erase all data about this address, and record it in the ledger with the pseudonym.
 
-    Impressions and clicks stay as counts: without the decision nothing leads from them to a recipient.
+    Impressions and clicks stay: without the decision they cannot be linked to a recipient.
     """
     key = key_of(domain, address)
     with transaction.atomic():

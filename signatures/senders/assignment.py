@@ -1,4 +1,4 @@
-"""Assignment: which template a sender has, and why: their own, their group's or the default group's; pure."""
+"""Assignment: decides a sender's template: their own, their group's or the default group's; pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def choose_template(
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Who gets what and why, in sentences; template_id is None where nothing is assigned."""
+    """A sender's group and template with reasons; template_id is None where nothing is assigned."""
 
     group_id: int | None
     template_id: int | None

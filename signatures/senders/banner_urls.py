@@ -10,22 +10,22 @@ from signatures.rendering.banner_links import is_variable
 
 
 def get_image_url(banner_key: str, *, variable: str = "") -> str:
-    """Return where a sender's banner is fetched from, twice as sharp as its place; the same for good.
+    """Return the permanent URL of a sender's banner image, at 2×.
 
-    variable: what Outreach replaces with the reader's address; left out where it is none.
+    variable: what Outreach replaces with the recipient's address; '' for none.
     """
     return f"{settings.PUBLIC_URL}/b/{banner_key}@2x.png{_with(variable)}"
 
 
 def get_click_url(banner_key: str, *, variable: str = "") -> str:
-    """Return where a click on a sender's banner goes; the same for good."""
+    """Return the permanent URL of a sender's banner link."""
     return f"{settings.PUBLIC_URL}/c/{banner_key}{_with(variable)}"
 
 
 def mark_previewed(html: str) -> str:
-    """Return the markup with every banner and link of ours marked as looked at in the portal, whatever wrote it.
+    """Return the markup with our banner and link URLs marked as previews.
 
-    Neither counts then, and the variable, which is one reader's address, is gone from them.
+    They are not counted then, and the recipient's address is removed from them.
     """
     address = rf"({re.escape(settings.PUBLIC_URL)}/[bc]/[A-Za-z0-9_@./-]+)(?:\?[^\s\"'<>)]*)?"
     return re.sub(address, r"\1?preview", html, flags=re.IGNORECASE)

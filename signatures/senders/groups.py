@@ -20,15 +20,15 @@ DEFAULT_GROUP_NAME = "Default group"
 
 
 class GroupOrderError(Exception):
-    """The order asked for names a group that cannot be ordered; the message says so to a person."""
+    """An order is not valid; the message says why, to a person."""
 
 
 @transaction.atomic
 def refresh_groups(connection: Connection) -> int:
-    """Each live team has a group of its name, a default group exists; return how many groups changed.
+    """Create, rename and archive groups after the teams of Outreach; return how many groups changed.
 
-    New groups come last. A group whose team is retired is archived, and revived when it returns;
-    its place and its assignment stay as they were.
+    New groups come last. A group whose team is removed is archived, and restored when it returns; its
+    priority and template stay.
     """
     domain = Domain.objects.select_for_update().get(pk=connection.domain_id)  # one at a time
     changed = int(ensure_default_group(domain))
@@ -54,7 +54,7 @@ def refresh_groups(connection: Connection) -> int:
 
 
 def ensure_default_group(domain: Domain) -> bool:
-    """Return whether the default group had to be made."""
+    """Create the default group if needed; return whether it was."""
     return Group.objects.get_or_create(domain=domain, is_default=True, defaults={"name": DEFAULT_GROUP_NAME})[
         1
     ]
@@ -67,7 +67,7 @@ def get_group_order(domain: Domain) -> QuerySet[Group, int]:
 
 
 def reorder_groups(domain: Domain, ordered_ids: Sequence[int], *, actor: str) -> int:
-    """The named groups come first, in this order, and everybody is in the group that then wins.
+    """Set the order of groups, and move senders to the group that then has priority.
 
     ordered_ids: ids of groups of this domain, the default group left out (it is always last);
     groups not named keep their order behind them. Returns how many senders changed.
@@ -106,7 +106,7 @@ def set_automatic_policy(group: Group, *, actor: str) -> None:
 
 @transaction.atomic
 def set_drift_policy(group: Group, *, actor: str) -> None:
-    """What becomes of edits in Outreach in this group is as it says now; no edit is touched by this."""
+    """Set the group's policy for edits in Outreach; edits are not changed by this."""
     before = Group.objects.select_for_update().get(pk=group.pk)
     if (before.drift_policy, before.drift_grace_hours) == (group.drift_policy, group.drift_grace_hours):
         return

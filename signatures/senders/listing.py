@@ -49,7 +49,7 @@ _SORTS = {
 
 @dataclass(frozen=True, slots=True)
 class SenderRow:
-    """One line of the list. status: a MailboxStatus or NO_MAILBOX; reason: why somebody is needed, or ''."""
+    """One line of the list. status: a MailboxStatus or NO_MAILBOX; reason: why action is needed, or ''."""
 
     sender: Sender
     template_name: str
@@ -71,7 +71,7 @@ def find_senders(
     reason: str = "",
     sort: str = "name",
 ) -> QuerySet[Sender]:
-    """Return the senders that fit, each with `template_name`; without a `state`, the active ones.
+    """Return the matching senders, each with `template_name`; without a `state`, the active ones.
 
     reason: why a mailbox needs action, exactly; '' for any. sort: name, title, group or template, with a
     leading '-' for descending; anything else is by name.
@@ -100,7 +100,7 @@ def find_senders(
 
 
 def find_people(domain: Domain, words: str) -> QuerySet[Sender]:
-    """Return the senders with this address or name; else those whose name or address holds all of the words.
+    """Return the senders with this address or name; else those whose name or address contains all words.
 
     Active ones first, then by name.
     """
@@ -114,20 +114,20 @@ def find_people(domain: Domain, words: str) -> QuerySet[Sender]:
 
 
 def suggest_senders(domain: Domain, words: str = "") -> QuerySet[Sender]:
-    """Return at most twenty active senders whose name or address holds all of the words, by name."""
+    """Return at most twenty active senders whose name or address contains all words, by name."""
     senders = Sender.objects.filter(domain=domain, is_active=True).only("name", "email")
     return with_words(senders, words).order_by("name", "pk")[:MOST_SUGGESTED]
 
 
 def with_words(senders: QuerySet[Sender], words: str) -> QuerySet[Sender]:
-    """Return those of the senders whose name or address holds all of the words."""
+    """Return those of the senders whose name or address contains all words."""
     for word in words[:255].split()[:6]:
         senders = senders.filter(Q(name__icontains=word) | Q(email__icontains=word))
     return senders
 
 
 class SenderNotChosen(ValueError):
-    """No sender fits the words, or several do: `matches`, at most twenty of them."""
+    """No sender matches, or several do: `matches`, at most twenty of them."""
 
     def __init__(self, sentence: str, matches: Sequence[Sender] = ()) -> None:
         super().__init__(sentence)
@@ -135,7 +135,7 @@ class SenderNotChosen(ValueError):
 
 
 def choose_sender(domain: Domain, words: str) -> Sender:
-    """Return the one sender that the words fit; a whole address names one, the active one first.
+    """Return the one matching sender; for a complete address, the active one first.
 
     Raises: SenderNotChosen.
     """
@@ -150,7 +150,7 @@ def choose_sender(domain: Domain, words: str) -> Sender:
 
 
 def get_senders_with(domain: Domain, template_id: int, fallback: Template | None) -> QuerySet[Sender]:
-    """Return the active senders whose signature this template is."""
+    """Return the active senders with this template."""
     return Sender.objects.filter(_has_template(template_id, fallback), domain=domain, is_active=True)
 
 
@@ -206,7 +206,7 @@ def _describe(sender: Sender, mailboxes: list[MailboxWithStatus]) -> SenderRow:
 
 
 def get_status(sender: Sender, mailboxes: list[MailboxWithStatus]) -> tuple[str, str]:
-    """Return a sender's status, and the reason where somebody is needed.
+    """Return a sender's status, and the reason where action is needed.
 
     mailboxes: as `get_mailboxes` gives them.
     """

@@ -15,7 +15,7 @@ from signatures.models import HAND_EDITS, MailboxState, MailboxStatus, Placement
 
 
 class StatusFields(TypedDict):
-    """What `get_mailboxes` adds to each mailbox. owner_id: its sender, or None; last_reason: why somebody is needed."""
+    """What `get_mailboxes` adds to each mailbox. owner_id: its sender, or None; last_reason: why action is needed."""
 
     owner_id: int | None
     placed_at: datetime | None
@@ -39,7 +39,7 @@ def get_fallback_template(domain: Domain) -> Template | None:
 def get_mailboxes(connection: Connection | None) -> QuerySet[MailboxWithStatus]:
     """Return the live mailboxes of a connection, each with `status`, `last_reason`, `owner_id` and `placed_at`.
 
-    The status is the one that was stored when something it follows from changed last.
+    The status is the stored one.
     """
     mailboxes = Mailbox.objects.none()
     if connection is not None:
@@ -68,7 +68,7 @@ def count_edited(domain: Domain) -> int:
 
 
 def count_statuses(states: QuerySet[MailboxState]) -> dict[str, int]:
-    """Return status -> number of mailboxes; one that Outreach only rewrote counts as up to date."""
+    """Return status -> number of mailboxes; those altered by Outreach count as up to date."""
     counts = dict(states.order_by().values_list("status").annotate(number=Count("pk")))
     altered = counts.pop(MailboxStatus.ALTERED, 0)
     if altered:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class GroupRule:
-    """What choosing needs to know of a group. team_id is '' for a group that follows none."""
+    """A group with its priority. team_id: '' for a group that follows no team."""
 
     id: int
     name: str
@@ -18,9 +18,9 @@ class GroupRule:
 
 
 def choose_group(team_ids: Collection[str], groups: Sequence[GroupRule]) -> int | None:
-    """Return the id of the group a person of these teams is in, or None where there is not even a default.
+    """Return the id of the group a person of these teams is in, or None without a default group.
 
-    Of several, the group with the smallest position wins, then the older one.
+    The group with the smallest position has priority, then the older one.
     """
     following = [group for group in groups if group.team_id and group.team_id in team_ids]
     if following:

@@ -1,4 +1,4 @@
-"""Sender refresh: makes senders of the mirror's people, and keeps the values that were entered here."""
+"""Sender refresh: creates and updates senders from the mirror's people, and keeps local values."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class _Batch:
 
 
 def refresh_senders(connection: Connection, *, since: datetime | None) -> SenderTally:
-    """Each mirrored person is a sender in the right group; locked and retired people are not active.
+    """Create or update a sender for each mirrored person, in the right group; locked and removed people are inactive.
 
-    Somebody of whom Outreach does not say whether they are locked stays as active as they were.
+    Without a lock state, a sender's activity does not change.
 
-    since: only people a sync changed at or after it; None for everybody. Values kept here stay, and
-    follow a person into a new connection of the same organisation. A row that would not change is
-    not written. Works in chunks of 1,000, each in a transaction of its own.
+    since: only people a sync changed at or after it; None for everybody. Local values stay, and follow a
+    person into a new connection of the same organisation. Unchanged rows are not written. Works in chunks of
+    1,000, each in a transaction of its own.
     """
     tally = SenderTally()
     rules = get_group_rules(connection.domain)
@@ -59,7 +59,7 @@ def refresh_senders(connection: Connection, *, since: datetime | None) -> Sender
 
 
 def get_group_rules(domain: Domain) -> list[GroupRule]:
-    """Return what choosing a group needs, archived groups left out."""
+    """Return the groups by priority, without archived ones."""
     groups = Group.objects.filter(domain=domain, archived_at=None)
     return [GroupRule(g.pk, g.name, g.position, g.follows_team_id, g.is_default) for g in groups]
 
@@ -139,13 +139,13 @@ def _find_earlier_selves(connection: Connection, strangers: list[Person]) -> dic
 
 
 def _digest(person: Person, group_id: int | None, group_name: str, *, is_active: bool) -> str:
-    """Return what the sender was made from; the group's name is a merge field, so it counts."""
+    """Return the values a sender is updated from, including the group's name, which is a merge field."""
     parts = (person.digest, person.email, person.name, str(group_id), group_name, str(is_active))
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
 def _retire_strangers(connection: Connection) -> int:
-    """Senders of the domain that belong to another connection are not active."""
+    """Deactivate the domain's senders of other connections."""
     others = Sender.objects.filter(domain=connection.domain_id, is_active=True).exclude(
         person__connection=connection
     )

@@ -19,7 +19,7 @@ from .banner_urls import get_click_url, get_image_url
 
 
 class OwnValueError(Exception):
-    """A value cannot be kept: `field` names the merge field, the message says why to a person."""
+    """A value is not valid: `field` names the merge field, the message says why, to a person."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -29,9 +29,9 @@ class OwnValueError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldSource:
-    """One merge field of one sender: its value ('' for none) and who says so.
+    """One merge field of one sender: its value ('' for none) and source.
 
-    source: 'own' (written here over the mirror), 'outreach', 'portal', 'company', 'group' or 'missing'.
+    source: 'own' (local override), 'outreach', 'portal', 'company', 'group' or 'missing'.
     """
 
     field: Field
@@ -41,19 +41,19 @@ class FieldSource:
 
 @dataclass(frozen=True, slots=True)
 class BannerSlot:
-    """What signatures say about banners. variable: names the recipient in their addresses; '' for none."""
+    """A domain's banner slot for rendering. variable: merge variable in banner URLs; '' for none."""
 
     place: BannerPlace
     variable: str
 
 
 def get_brand(domain: Domain) -> Brand:
-    """Return what the domain's signatures say about the company; an unsaved blank one where none is kept."""
+    """Return the domain's brand; an unsaved empty one if none is stored."""
     return Brand.objects.filter(domain=domain).first() or Brand(domain=domain)
 
 
 def get_company(domain: Domain) -> tuple[Brand, BannerSlot]:
-    """Return the domain's company values and banner slot in one query; defaults where none are kept."""
+    """Return the domain's banner slot; one that is off if none is stored."""
     row = Domain.objects.select_related("brand", "banner_place", "recipient_privacy").get(pk=domain.pk)
     privacy = getattr(row, "recipient_privacy", None) or RecipientPrivacy(domain=domain)
     place = getattr(row, "banner_place", None) or BannerPlace(domain=domain)
@@ -79,7 +79,7 @@ def get_group_name(sender: Sender) -> str | None:
 
 
 def get_own_values(sender: Sender) -> dict[str, str]:
-    """Return what is kept here for a sender, and the full name where a part of it is kept here. Needs person."""
+    """Return a sender's local values, and the full name if a part of it is local. Needs person."""
     own = {name: text for name, text in sender.own_values.items() if text}
     first, last = own.get("sender.first_name"), own.get("sender.last_name")
     if (first or last) and "sender.name" not in own:
@@ -144,7 +144,7 @@ def _banner_values(sender: Sender, slot: BannerSlot) -> dict[str, str]:
 
 
 def get_field_sources(sender: Sender) -> list[FieldSource]:
-    """Return every merge field of a sender with its value and who says so, in the table's order."""
+    """Return every merge field of a sender with its value and source, in the table's order."""
     values = get_values(sender, *get_company(sender.domain), get_group_name(sender))
     own = get_own_values(sender)
     found = []
@@ -159,17 +159,16 @@ def get_field_sources(sender: Sender) -> list[FieldSource]:
 
 
 def set_own_values(sender: Sender, values: Mapping[str, str], *, actor: str, waits: bool = False) -> Sender:
-    """The sender keeps these values over what Outreach says; '' gives a field back to the mirror.
+    """Store local values of a sender; '' removes one.
 
     values: merge field name -> text, sender fields only; fields not named stay as they are.
-    waits: whoever typed them may not publish, so they are drafts until somebody publishes them.
-    Raises: OwnValueError, and nothing was kept.
+    waits: the person may not publish, so they are drafts until published. Raises: OwnValueError, storing nothing.
     """
     kept = {name: text.strip() for name, text in values.items()}
     refused = build_context({name: text for name, text in kept.items() if text}).missing
     for name, text in kept.items():
         if name not in FIELD_BY_NAME or not name.startswith("sender."):
-            raise OwnValueError(name, "This is not a field that a sender has.")
+            raise OwnValueError(name, "Senders have no such field.")
         if text and name in refused:
             raise OwnValueError(name, f"{FIELD_BY_NAME[name].label}: {refused[name]}.")
     with transaction.atomic():
@@ -182,7 +181,7 @@ def set_own_values(sender: Sender, values: Mapping[str, str], *, actor: str, wai
 
 
 def get_live_fields(domain: Domain) -> list[str]:
-    """Return the merge fields whose values go live by themselves, whoever types them."""
+    """Return the merge fields whose values need no release."""
     return list(DeliverySettings.objects.for_domain(domain).live_fields)
 
 
@@ -204,7 +203,7 @@ def _keep_values(sender: Sender, values: Mapping[str, str], actor: str) -> None:
 
 
 def _draft_values(sender: Sender, values: Mapping[str, str], actor: str) -> None:
-    """Values that differ from the live ones wait; one that is typed as it is live ends its draft."""
+    """Store values that differ from the live ones as drafts; a value equal to the live one removes its draft."""
     for name, text in values.items():
         if text == sender.own_values.get(name, ""):
             ValueDraft.objects.filter(sender=sender, field=name).delete()
@@ -226,7 +225,7 @@ def _draft_values(sender: Sender, values: Mapping[str, str], actor: str) -> None
 
 
 def apply_value_drafts(domain: Domain, values: Iterable[Mapping[str, Any]], *, actor: str) -> None:
-    """Published values become live. values: each names sender, field and value, as they were published."""
+    """Make published values live. values: each names sender, field and value."""
     by_sender: dict[int, dict[str, str]] = {}
     for each in values:
         by_sender.setdefault(each["sender"], {})[each["field"]] = each["value"]

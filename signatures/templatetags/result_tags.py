@@ -1,4 +1,4 @@
-"""Small words of the pages of results: shares in percent, and how sure they are."""
+"""Template tags of results: percentages and confidence intervals."""
 
 from __future__ import annotations
 

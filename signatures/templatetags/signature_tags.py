@@ -1,4 +1,4 @@
-"""Small words of the work's pages: counts with their noun, how a mailbox stands, and where a value comes from."""
+"""Template tags of signatures: counts with nouns, statuses and sources of values."""
 
 from __future__ import annotations
 
@@ -62,20 +62,20 @@ def status_tone(status: str) -> str:
 
 
 _WHY: dict[str, str] = {
-    MailboxStatus.UP_TO_DATE: "It holds what the live release gives.",
-    MailboxStatus.ALTERED: "It holds our words in markup that Outreach rewrote.",
+    MailboxStatus.UP_TO_DATE: "It holds the signature of the live release.",
+    MailboxStatus.ALTERED: "It holds our signature in markup that Outreach rewrote.",
     MailboxStatus.PENDING: "A newer release or a newer value waits for delivery.",
     MailboxStatus.NEVER: "No delivery has written it yet.",
     MailboxStatus.EDITED: "Somebody changed it in Outreach after our delivery.",
     MailboxStatus.EMPTIED: "Somebody removed it in Outreach after our delivery.",
-    MailboxStatus.LEFT_ALONE: "It was restored, or an edit was kept; deliveries pass it by.",
+    MailboxStatus.LEFT_ALONE: "It was restored, or an edit was kept; deliveries skip it.",
     MailboxStatus.INACTIVE: "The person is locked or removed in Outreach.",
 }
 
 
 @register.filter
 def status_reason(status: str, state: MailboxState | None) -> str:
-    """Return why a mailbox stands as it does: what was stored with it, else what the status means."""
+    """Return the reason of a mailbox's status: the stored one, else what the status means."""
     return (state.reason if state else "") or _WHY.get(status, "Outreach lists no mailbox for this person.")
 
 
@@ -105,7 +105,7 @@ def marked(marks: Sequence[Mark]) -> SafeString:
 
 @register.filter
 def field_label(name: str) -> str:
-    """Return what a merge field is called."""
+    """Return a merge field's label."""
     return FIELD_BY_NAME[name].label if name in FIELD_BY_NAME else name
 
 
@@ -117,7 +117,7 @@ def campaign_tone(state: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def wall(context: Context, at: datetime | None) -> str:
-    """Return the instant as a clock in the domain's zone shows it: schedules are made and read there."""
+    """Return the time in the domain's time zone."""
     if at is None:
         return ""
     local = at.astimezone(ZoneInfo(context["domain"].time_zone))
@@ -126,24 +126,24 @@ def wall(context: Context, at: datetime | None) -> str:
 
 @register.filter
 def kind_label(kind: str) -> str:
-    """Return what a run is called."""
+    """Return a run's name."""
     return "Restore" if kind == DeliveryRun.Kind.RESTORE else "Delivery"
 
 
 @register.filter
 def decision_label(act: str) -> str:
-    """Return what was decided about an edit, as the ledger names it."""
+    """Return a decision about an edit, as the ledger names it."""
     words = act.removeprefix("mailbox ")
     return words[0].upper() + words[1:]
 
 
 @register.filter
 def source_label(source: str) -> str:
-    """Return who says a value; see `values.FieldSource`."""
+    """Return the label of a value's source; see `values.FieldSource`."""
     return _SOURCES.get(source, source)
 
 
 @register.simple_tag
 def flipped(column: str, sort: str) -> str:
-    """Return what a column's heading sorts by when it is chosen: the other way, where it sorts already."""
+    """Return the sort parameter of a column's heading: reversed if it is the current one."""
     return f"-{column}" if sort == column else column

@@ -1,6 +1,6 @@
-"""The decision API: one question a mail gateway or add-in asks, and the document that describes it.
+"""Decision API: answers mail gateways and add-ins, and serves its OpenAPI document.
 
-No login, no cookie, no session: the key is everything. What is answered is held to `openapi.json` by the tests.
+No login, cookie or session: an API key authenticates. Tests compare answers with `openapi.json`.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ DOCUMENT = Path(__file__).resolve().parent.parent / "openapi.json"
 @csrf_exempt
 @login_not_required
 def decisions(request: HttpRequest) -> HttpResponse:
-    """Answer which banner one recipient gets from one sender, or a problem that says what is wrong."""
+    """Answer which banner a recipient gets from a sender, or with a problem document."""
     try:
         return _decide(request)
     except DatabaseFailure:
         return _problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "The portal’s database does not answer. Send the message as it is, and ask again for the next.",
+            "The portal’s database does not respond. Send the message without a banner, and try again for the next.",
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
 
 
 def _decide(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
-        return _problem(HTTPStatus.METHOD_NOT_ALLOWED, "Ask with POST.", headers={"Allow": "POST"})
+        return _problem(HTTPStatus.METHOD_NOT_ALLOWED, "Use POST.", headers={"Allow": "POST"})
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     key = find_key(text.strip()) if scheme.lower() == "bearer" and text.isascii() else None
     if key is None:
@@ -58,32 +58,30 @@ def _decide(request: HttpRequest) -> HttpResponse:
     except TooMany as error:
         return _problem(
             HTTPStatus.TOO_MANY_REQUESTS,
-            f"This key asks too often. Ask again in {error.retry_after_seconds} s.",
+            f"The key exceeded its rate limit. Try again in {error.retry_after_seconds} s.",
             headers={"Retry-After": str(error.retry_after_seconds)},
         )
     if request.content_type != "application/json":
-        return _problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the question as application/json.")
+        return _problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send the request as application/json.")
     body = request.read(MAX_BODY_BYTES + 1)
     if len(body) > MAX_BODY_BYTES:
-        return _problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A question has at most {MAX_BODY_BYTES} bytes."
-        )
+        return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request has at most {MAX_BODY_BYTES} bytes.")
     try:
         asked = _read_question(body)
     except Unreadable as error:
         return _problem(HTTPStatus.BAD_REQUEST, error.message, field=error.field)
     sender = find_sender(key.domain, asked["sender"])
     if sender is None:
-        return _problem(HTTPStatus.NOT_FOUND, "No sender of this key’s domain has this address.")
+        return _problem(HTTPStatus.NOT_FOUND, "No sender in this key’s domain has this address.")
     decided = decide(key.domain, sender, asked["recipient"], way=Decision.Way.API, at=timezone.now())
     return _answer(HTTPStatus.OK, _describe(decided), "application/json")
 
 
 @login_not_required
 def openapi(request: HttpRequest) -> HttpResponse:
-    """Return the document that describes the decision API; it names nobody."""
+    """Return the OpenAPI document of the decision API."""
     if request.method not in ("GET", "HEAD"):
-        return _problem(HTTPStatus.METHOD_NOT_ALLOWED, "Read it with GET.", headers={"Allow": "GET, HEAD"})
+        return _problem(HTTPStatus.METHOD_NOT_ALLOWED, "Use GET.", headers={"Allow": "GET, HEAD"})
     response = HttpResponse(DOCUMENT.read_bytes(), content_type="application/json")
     response["Cache-Control"] = "public, max-age=300"
     return response
@@ -119,7 +117,7 @@ def _describe(decided: Decided) -> dict[str, Any]:
 def _problem(
     status: HTTPStatus, detail: str, *, field: str = "", headers: dict[str, str] | None = None
 ) -> HttpResponse:
-    """Return a problem document (RFC 9457); `errors` names the member that is wrong."""
+    """Return a problem document (RFC 9457); `errors` names the invalid member."""
     problem: dict[str, Any] = {
         "type": "about:blank",
         "title": status.phrase,

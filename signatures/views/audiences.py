@@ -1,4 +1,4 @@
-"""Audiences: the audience of a campaign, recipient lists from files, and field labels."""
+"""Audience views: audiences of campaigns, recipient lists and field labels."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _build_from_stored(campaign: Campaign) -> AudienceBuilder:
     except AudienceError as error:
         builder = AudienceBuilder(campaign.domain, names, [])
         builder.error = (
-            f"The stored audience cannot be read: {error.message} It matches nobody until you save it again."
+            f"The stored audience is not valid: {error.message} It matches nobody until you save it again."
         )
         return builder
     return AudienceBuilder.from_stored(campaign.domain, names, conditions)
@@ -85,7 +85,7 @@ def _render_builder(
 
 
 def _read_sentences(domain: Domain, builder: AudienceBuilder) -> list[str]:
-    """Return each condition that can be read as it stands, in words."""
+    """Return each valid condition in words."""
     sentences = []
     for row in builder.rows:
         alone = AudienceBuilder(domain, builder.names, [row])
@@ -120,7 +120,7 @@ def recipient_lists(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require(Permission.MANAGE_CAMPAIGNS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def recipient_list(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """One list: replaced by another file, or deleted."""
+    """Show, replace or delete one list."""
     rows = RecipientList.objects.select_related("domain").annotate(number=Count("entries"))
     found: RecipientList = get_object_or_404(rows, domain=domain, pk=pk)
     form = ListForm(
@@ -143,7 +143,7 @@ def recipient_list(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
 
 
 def _save_list(request: HttpRequest, domain: Domain, form: ListForm, present: RecipientList | None) -> bool:
-    """Return whether the list was saved; otherwise the form tells why not."""
+    """Return whether the list was saved; otherwise the form has errors."""
     if not form.is_valid():
         return False
     try:
@@ -224,5 +224,5 @@ def label_delete(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         AttributeLabel.objects.select_related("domain"), domain=domain, pk=pk
     )
     delete_label(found, actor=get_actor(request).email)
-    messages.success(request, f"{found.get_kind_display()} {found.key} has no label any more.")
+    messages.success(request, f"{found.get_kind_display()} {found.key} no longer has a label.")
     return redirect("signatures:labels", domain.name)

@@ -1,4 +1,4 @@
-"""Banners: those of a campaign, their pictures, and the banner slot in signatures."""
+"""Banner views: banners of a campaign, their images, and the banner slot."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _edit(request: HttpRequest, domain: Domain, campaign: Campaign, present: Ban
 @require(Permission.MANAGE_CAMPAIGNS)
 @require_POST
 def banner_destination(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """The final address of a link as it is typed."""
+    """Show the final URL of a link while it is typed."""
     campaign = get_editable(domain, pk)
     form = BannerForm(
         request.POST, instance=Banner(campaign=campaign), place=BannerPlace.objects.for_domain(domain)
@@ -96,7 +96,7 @@ def banner_destination(request: HttpRequest, domain: Domain, pk: int) -> HttpRes
 
 
 def _preview_destination(campaign: Campaign, form: BannerForm) -> str:
-    """Return where the typed link leads with its UTM parameters, or '' where it is no address yet."""
+    """Return the typed link with its UTM parameters, or '' while it is not a valid URL."""
     try:
         link = check_link(str(form["link"].value() or ""))
     except LinkRefused:
@@ -116,7 +116,7 @@ def banner_archive(request: HttpRequest, domain: Domain, campaign: int, pk: int)
 @require(Permission.VIEW)
 @require_safe
 def banner_picture(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """One stored picture, for the pages here; the public address of a banner counts who fetches it."""
+    """Serve a stored image for the portal's pages, without counting impressions."""
     image: BannerImage = get_object_or_404(BannerImage, domain=domain, pk=pk)
     response = HttpResponse(bytes(image.bytes_2x), content_type=image.media_type)
     response["Cache-Control"] = "private, max-age=86400, immutable"
@@ -158,7 +158,7 @@ def banner_place(request: HttpRequest, domain: Domain) -> HttpResponse:
 
 
 def _say_what_changes(request: HttpRequest, changed: list[str], *, carriers: int) -> None:
-    """Tell what is saved, and whether signatures change by it."""
+    """Show a message on what was saved, and whether signatures change."""
     if not changed:
         messages.info(request, "No changes to save.")
     elif {"is_on", "width", "height", "alt"} & set(changed) and carriers:

@@ -1,4 +1,4 @@
-"""Brand: the company values that every signature of a domain shows."""
+"""Brand view: company values in a domain's signatures."""
 
 from __future__ import annotations
 

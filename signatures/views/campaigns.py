@@ -1,4 +1,4 @@
-"""Campaigns: the list with states and timeline, one campaign, and the actions on it."""
+"""Campaign views: list with states and timeline, one campaign, and its actions."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Line:
 
     @property
     def worst(self) -> Finding | None:
-        """Return what keeps it from showing or is doubtful, beyond what its state says already."""
+        """Return the findings that its state does not already show."""
         told = {"paused", "over"}
         return next((one for one in self.findings if one.level != Level.INFO and one.code not in told), None)
 
@@ -65,7 +65,7 @@ def get_campaign(domain: Domain, pk: int) -> Campaign:
 
 
 def get_editable(domain: Domain, pk: int) -> Campaign:
-    """Return a campaign that can be changed; an archived one is not there for that."""
+    """Return a campaign that can be changed; 404 for an archived one."""
     found: Campaign = get_object_or_404(
         Campaign.objects.select_related("domain").filter(domain=domain, archived_at=None), pk=pk
     )
@@ -166,7 +166,7 @@ def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 
 
 def get_destination(campaign: Campaign, banner: Banner) -> str:
-    """Return where a click on the banner leads: its link with the UTM parameters filled in."""
+    """Return the banner's link with its UTM parameters."""
     return with_utm(
         banner.link,
         source=campaign.utm_source,
@@ -244,7 +244,7 @@ def _act(
 @require(Permission.MANAGE_CAMPAIGNS)
 @require_POST
 def campaign_start(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    said = "started. It shows from its start date, in impressions from then on."
+    said = "started. It shows from its start date."
     return _act(request, domain, pk, start_campaign, said, list_obstacles)
 
 

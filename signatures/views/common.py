@@ -32,7 +32,7 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """How far a domain has come, as every page of the work must know before it says "nothing here".
+    """A domain's setup state, which explains empty pages.
 
     connection: the open one, or None. syncing: the unfinished run, or None.
     has_synced: whether the directory was read to its end at least once.
@@ -47,17 +47,17 @@ class Situation:
         return self.connection is not None and self.connection.state == ConnectionState.LOST
 
     def list_lost(self, *listings: str) -> list[LostFeature]:
-        """Return what is lost, and why, for those of these listings that cannot be read."""
+        """Return which of these listings cannot be read, and why."""
         return list_lost_features(self.connection, *listings) if self.connection else []
 
     @property
     def can_deliver(self) -> bool:
-        """Whether a plan may be made; what a plan may write is asked again when it starts."""
+        """Whether a plan may be created; permission to write is checked again when it starts."""
         return self.connection is not None and self.connection.is_usable and self.has_synced
 
 
 def get_situation(domain: Domain) -> Situation:
-    """Return where the domain stands with its connection and its first sync."""
+    """Return the domain's setup state."""
     connection = get_connection(domain)
     if connection is None:
         return Situation(None, None, False)
@@ -82,20 +82,14 @@ def fill_soon(run: DeliveryRun, fill: Callable[[int], object]) -> None:
         enqueue("signatures.tasks.plan_delivery", run_id=run.pk)
 
 
-def find_own_sender(request: HttpRequest, domain: Domain) -> Sender | None:
-    """Return the domain's sender whom the reader is by their address, an active one first; None for nobody."""
-    own = Sender.objects.filter(domain=domain, email__iexact=get_actor(request).email)
-    return own.order_by("-is_active", "pk").first()
-
-
 def may(request: HttpRequest, permission: Permission) -> bool:
-    """Return whether this reader may do this in the domain of the page."""
+    """Return whether the user has this permission in the page's domain."""
     domain: Domain = request.domain  # type: ignore[attr-defined]  # set by portal.access.require
     return permission in get_permissions(request.user, domain)
 
 
 def get_delivery(domain: Domain, run: int, pk: int) -> Delivery:
-    """Return a delivery of the run with what comparing it reads; Http404 where the domain has none."""
+    """Return a delivery of the run with the relations that comparing needs; raises Http404."""
     rows = Delivery.objects.select_related(
         "run__connection",
         "sender__person",
@@ -108,12 +102,12 @@ def get_delivery(domain: Domain, run: int, pk: int) -> Delivery:
 
 
 def get_page(request: HttpRequest, rows: QuerySet[Any]) -> Page[Any]:
-    """Return the page of rows that the address asks for; a page that is not there gives the nearest."""
+    """Return the requested page of rows, or the nearest one."""
     return Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
 
 
 def say_drafted(request: HttpRequest, domain: Domain, sentence: str) -> None:
-    """Say what was saved as a draft, and where it is published."""
+    """Show a message on a saved draft, with a link to publish it."""
     address = reverse("signatures:releases", args=[domain.name])
     link = format_html('<a href="{}">Changes not published</a>', address)
     messages.success(request, format_html("{} It applies once it is published: {}.", sentence, link))
@@ -122,9 +116,10 @@ def say_drafted(request: HttpRequest, domain: Domain, sentence: str) -> None:
 def assign_from_form(
     request: HttpRequest, domain: Domain, *, name: str, inherited: str, **owner: Any
 ) -> None:
-    """The template that was chosen is assigned to the owner, and the person told.
+    """Assign the chosen template to the owner and show a message.
 
-    name: the owner's, as the message says it. inherited: what the owner does where none was chosen. owner: `group` or
+    name: the owner's name in the message. inherited: what the owner inherits where none was chosen. owner:
+    `group` or
     `sender`, as `assign_template` takes it.
     """
     form = TemplateChoiceForm(request.POST, domain=domain, otherwise="")
@@ -140,14 +135,14 @@ def assign_from_form(
 
 
 def give_csv(lines: Iterable[str], name: str) -> StreamingHttpResponse:
-    """Return the lines as a file to download, sent while they are made."""
+    """Return the lines as a streamed download."""
     response = StreamingHttpResponse(_encode(lines), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
 
 
 def _encode(lines: Iterable[str], *, at_once: int = 500) -> Iterator[bytes]:
-    """Yield the lines in pieces that are worth sending."""
+    """Yield the lines in larger chunks."""
     waiting: list[str] = []
     for line in lines:
         waiting.append(line)

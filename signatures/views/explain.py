@@ -1,4 +1,4 @@
-"""Explain: which banner a sender, recipient and moment get and why, and a preview for three recipients."""
+"""Explain views: which banner shows for a sender, recipient and time, and a preview for three recipients."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOW_IS = timedelta(minutes=1)  # a form knows minutes
 @require(Permission.VIEW)
 @require_http_methods(["GET", "HEAD", "POST"])
 def why(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Asked by address, for a sender alone; a recipient's address is posted, so that no log keeps it."""
+    """Explain a banner. GET for a sender only; a recipient's address is posted, so that no log contains it."""
     form = WhyForm(_get_typed(request), domain=domain, recipients=1)
     explanations, past = _explain(request, domain, form)
     context = {
@@ -48,7 +48,7 @@ def why(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require(Permission.VIEW)
 @require_http_methods(["GET", "HEAD", "POST"])
 def campaign_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """What three recipients see: whether it is this campaign, and else which, and why."""
+    """Preview a campaign for three recipients: whether it shows, and otherwise what and why."""
     found = get_campaign(domain, pk)
     typed = _get_typed(request)
     initial = {}
@@ -75,7 +75,7 @@ def campaign_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpRespo
 
 
 def _get_typed(request: HttpRequest) -> dict[str, str] | None:
-    """Return what was typed; an address in the browser's bar names a sender and a moment, never a recipient."""
+    """Return the form's input; a query string names sender and time, never a recipient."""
     if request.method == "POST":
         if not may(request, Permission.MANAGE_CAMPAIGNS):
             raise PermissionDenied("Your role cannot look recipients up.")
@@ -86,7 +86,7 @@ def _get_typed(request: HttpRequest) -> dict[str, str] | None:
 
 
 def _explain(request: HttpRequest, domain: Domain, form: WhyForm) -> tuple[list[Explanation], Past | None]:
-    """Return the choice for each typed recipient, once each, and the past it stands on, if it is of one."""
+    """Return the selection for each typed recipient, and the past ruleset it is based on, if any."""
     if not form.is_bound or not form.is_valid():
         return [], None
     at: datetime = form.cleaned_data["at"]

@@ -1,4 +1,4 @@
-"""Groups: their senders, their priority and their template."""
+"""Group views: senders, priority and template."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 @require(Permission.MANAGE_GROUPS)
 @require_POST
 def group_move(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """The group stands one place up, one down, or at the place that was typed."""
+    """Move a group one priority up, down, or to the typed one."""
     found = _get_group(domain, pk)
     form = MoveForm(request.POST)
     if found.is_default or not form.is_valid():
-        messages.error(request, "Enter the priority as a number, 1 for the highest. Nothing was moved.")
+        messages.error(request, "Enter the priority as a number, 1 for the highest. Nothing was changed.")
         return redirect("signatures:groups", domain.name)
     order = list(get_group_order(domain))
     before = order.index(found.pk)
@@ -136,7 +136,7 @@ def group_automatic(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
 @require(Permission.DELIVER)
 @require_POST
 def group_policy(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """What becomes of edits in Outreach is set for a group; it acts with the next sync."""
+    """Save a group's policy for edits in Outreach, which applies from the next sync."""
     found = _get_group(domain, pk)
     form = DriftPolicyForm(request.POST, instance=found)
     if not form.is_valid():

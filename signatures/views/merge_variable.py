@@ -1,4 +1,4 @@
-"""Recipient merge variable: tested, turned on and off."""
+"""Merge variable views: test, turn on and turn off."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _show_variable(
 @login_not_required
 @require_safe
 def variable_picture(request: HttpRequest, key: str) -> HttpResponse:
-    """Answer with an empty pixel, whatever the key; where it is a test's, the test knows what arrived."""
+    """Answer with an empty pixel; for a test's key, store what arrived."""
     if request.method == "GET":
         merge_variable.note_arrival(key, request.META.get("QUERY_STRING", "")[:1000])
     response = HttpResponse(PIXEL, content_type=PNG)

@@ -1,4 +1,4 @@
-"""Originals: what each mailbox held before the first delivery, as a file."""
+"""Originals view: downloads each mailbox's signature before the first delivery."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONTENT_TYPES = {
 @recently_authenticated(returns_to="signatures:deliveries", reading=True)
 @require_safe
 def originals(request: HttpRequest, domain: Domain) -> FileResponse:
-    """Give every original as one file; `format` is csv (the default), or jsonl or zip, which are exact."""
+    """Download every original as one file; `format` is csv (default), or jsonl or zip, which are exact."""
     chosen = request.GET.get("format", "csv")
     chosen = chosen if chosen in CONTENT_TYPES else "csv"
     file = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - the response closes it

@@ -1,8 +1,8 @@
-"""Previews: the content of the sandboxed frames, a signature alone under a policy of its own.
+"""Preview views: documents for sandboxed frames, each a signature under its own content security policy.
 
-The frame's document is written here and not in a template, because it is the one place where markup
-that people wrote is shown as markup. It may run nothing, and fetch nothing but pictures. Its page may
-measure it, and so its origin is the portal's own; no policy here ever lets it run a script.
+The document is written here instead of in a template, because it is the only place where users' markup is
+shown as markup. It may load images only. It has the portal's origin, so that the page can measure its height;
+scripts are never allowed.
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ _STAND_INS = {FIELD_BY_NAME[name].sample: _draw_sample(shapes) for name, shapes 
 def show_frame(
     body: str, view: str, *, status: int = 200, colours: tuple[str, str] | None = None
 ) -> HttpResponse:
-    """Return a document that holds nothing but `body`, on the ground that `view` names.
+    """Return a document with `body` on the background of `view`.
 
-    body: markup; it is shown, and can do nothing. A look at it counts as no impression.
-    colours: another ground and ink.
+    body: markup, shown without scripts. Viewing it does not count as an impression.
+    colours: another background and text colour.
     """
     ground, ink, scheme = _GROUNDS.get(view, _GROUNDS["light"])
     ground, ink = colours or (ground, ink)
@@ -91,10 +91,7 @@ def show_frame(
 
 
 def show_signature(html: str, view: str, asked: QueryDict | None = None) -> HttpResponse:
-    """Return a signature as a mail client shows it, or its plain text. html: also as it came from Outreach.
-
-    asked: which mail client, and whether with images, for a signature that our renderer made.
-    """
+    """Return a signature as a mail program shows it, or its plain text. html: possibly unsanitized from Outreach."""
     if view == "text":
         return show_frame(f"<pre>{escape(plain_text(html))}</pre>", view)
     shown = look_as(html, asked, is_dark=view == "dark") if asked else Shown(html)
@@ -109,7 +106,7 @@ def show_sentence(sentence: str, view: str, *, status: int = 200) -> HttpRespons
 
 
 def _show_matches(error: SenderNotChosen, view: str) -> HttpResponse:
-    """Return the senders to choose from, a line each, or that there is none."""
+    """Return a list of matching senders, or that there is none."""
     if not error.matches:
         return show_sentence(str(error), view, status=422)
     rows = "".join(f"<li>{escape(sender.name)} ({escape(sender.email)})</li>" for sender in error.matches)
@@ -121,7 +118,7 @@ def _show_matches(error: SenderNotChosen, view: str) -> HttpResponse:
 @require(Permission.VIEW)
 @require_safe
 def sender_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """Show what a delivery would write now; with `side` what the mailbox holds, or its original."""
+    """Show what a delivery would write now; with `side`, the mailbox's content or its original."""
     found = Sender.objects.select_related("person__connection", "group", "domain")
     sender = get_object_or_404(found, domain=domain, pk=pk)
     view, side = request.GET.get("view", "light"), request.GET.get("side", "next")
@@ -144,7 +141,7 @@ def _show_held(sender: Sender, side: str, mailbox_id: str, view: str) -> HttpRes
         return show_signature(mailbox.signature_html, view)
     original = get_snapshots(connection, [mailbox.remote_id]).get(mailbox.remote_id)
     if original is None:
-        return show_sentence("No original is kept yet. It is, before the first delivery.", view)
+        return show_sentence("No original is stored yet. It is stored before the first delivery.", view)
     return show_signature(original.original_html, view)
 
 
@@ -180,7 +177,7 @@ def _show_version(version: TemplateVersion, sender: Sender | None, asked: QueryD
 @require(Permission.EDIT_SIGNATURES)
 @require_POST
 def template_trial(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Show a source that nobody saved yet."""
+    """Show an unsaved source."""
     view, email = request.POST.get("view", "light"), request.POST.get("sender", "")
     try:
         sender = choose_sender(domain, email) if email else None

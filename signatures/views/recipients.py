@@ -1,4 +1,4 @@
-"""Recipients: what is known about who receives, and the keys of the decision API."""
+"""Recipient views: sources of recipient data, and API keys."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _show_recipients(
 @recently_authenticated(returns_to="signatures:recipients")
 @require_POST
 def key_make(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Show a new key, this once: it is answered here and not after a redirect, since it is kept nowhere."""
+    """Show a new key once: directly and without a redirect, as it is not stored."""
     form = KeyForm(request.POST)
     if not form.is_valid():
         return _show_recipients(request, domain, form, status=422)

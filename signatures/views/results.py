@@ -1,4 +1,4 @@
-"""Results: impressions, clicks and coverage of campaigns, their exports, and the methodology."""
+"""Result views: impressions, clicks and coverage of campaigns, exports, and the methodology."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .common import get_page, give_csv
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a page of results is about. campaign_id: None for all of the domain's."""
+    """The scope of a results page. campaign_id: None for all campaigns."""
 
     form: PeriodForm
     period: results.Period
@@ -38,7 +38,7 @@ class Asked:
 
 
 def _ask(request: HttpRequest, domain: Domain, campaign_id: int | None = None) -> Asked:
-    """Return what the address asks for; a campaign that never was one of this domain's is not found."""
+    """Return the requested scope; 404 for a campaign that was never one of this domain's."""
     name = ""
     if campaign_id is not None:
         found = results.find_name(domain, campaign_id)
@@ -54,7 +54,7 @@ def _ask(request: HttpRequest, domain: Domain, campaign_id: int | None = None) -
 @require(Permission.VIEW)
 @require_safe
 def results_overview(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Every campaign with its figures, and all of them by day."""
+    """Show every campaign's figures, and totals by day."""
     asked = _ask(request, domain)
     words, sort = request.GET.get("q", "")[:120], results.get_sort(request.GET.get("sort", ""))
     page = get_page(request, results.find_campaigns(domain, asked.period, words=words, sort=sort))
@@ -77,7 +77,7 @@ def results_overview(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require(Permission.VIEW)
 @require_safe
 def result(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """One campaign by day, banner and group."""
+    """Show one campaign by day, banner and group."""
     asked = _ask(request, domain, pk)
     days = results.list_days(domain, asked.period, campaign_id=pk)
     banners = results.list_banners(domain, asked.period, pk)
@@ -98,7 +98,7 @@ def result(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 @require(Permission.VIEW)
 @require_safe
 def result_senders(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """One campaign by sender."""
+    """Show one campaign by sender."""
     asked = _ask(request, domain, pk)
     filters = SenderResultFilters(request.GET, domain=domain)
     sort = results.get_sort(request.GET.get("sort", ""))
@@ -119,7 +119,7 @@ def result_senders(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
 @require(Permission.VIEW)
 @require_safe
 def result_carriers(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """Who had one campaign's banner, and who could not."""
+    """Show a campaign's coverage."""
     campaign = _get_campaign(domain, pk)
     filters = CarrierFilters(request.GET, domain=domain)
     page = get_page(request, reach.find_carriers(campaign, **filters.get_choices()))
@@ -144,7 +144,7 @@ def _get_campaign(domain: Domain, pk: int) -> Campaign:
 @require(Permission.VIEW)
 @require_safe
 def counting(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """How events become numbers: the very table that judges them."""
+    """Show the methodology, from the table of rules that the filters use."""
     context = {
         "rules": bot_rules.RULES,
         "families": bot_rules.FAMILIES,
@@ -161,7 +161,7 @@ def counting(request: HttpRequest, domain: Domain) -> HttpResponse:
 @recently_authenticated(returns_to="signatures:results", reading=True)
 @require_safe
 def results_export(request: HttpRequest, domain: Domain) -> StreamingHttpResponse:
-    """Every daily count of the period as CSV."""
+    """Export every daily count of the period as CSV."""
     asked = _ask(request, domain)
     return _give_counts(request, domain, asked, "banners")
 
@@ -170,7 +170,7 @@ def results_export(request: HttpRequest, domain: Domain) -> StreamingHttpRespons
 @recently_authenticated(returns_to="signatures:results", reading=True)
 @require_safe
 def result_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHttpResponse:
-    """One campaign's daily counts of the period as CSV."""
+    """Export one campaign's daily counts of the period as CSV."""
     asked = _ask(request, domain, pk)
     return _give_counts(request, domain, asked, f"campaign-{pk}")
 
@@ -179,7 +179,7 @@ def result_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHtt
 @recently_authenticated(returns_to="signatures:results", reading=True)
 @require_safe
 def carriers_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHttpResponse:
-    """Who had one campaign's banner, as the page is filtered, as CSV."""
+    """Export a campaign's coverage with the page's filters as CSV."""
     campaign = _get_campaign(domain, pk)
     found = reach.find_carriers(campaign, **CarrierFilters(request.GET, domain=domain).get_choices())
     rows = reach.list_carrier_rows(campaign, found)
@@ -208,7 +208,7 @@ COLUMNS = (
 
 
 def _draw(days: list[results.Day]) -> list[Plot]:
-    """Return the plots of impressions and clicks, each with all traffic behind human traffic."""
+    """Return the plots of impressions and clicks, with human traffic in front of the total."""
     by = "a day" if len(days) < 2 or (days[1].on - days[0].on).days == 1 else "a week"
     names = [f"{day.on:%-d %b}" for day in days]
 
@@ -231,6 +231,6 @@ def _draw(days: list[results.Day]) -> list[Plot]:
 
 
 def _is_waiting(domain: Domain) -> bool:
-    """Return whether something came that is not counted yet, though its time has come."""
+    """Return whether events are overdue for counting."""
     late = timezone.now() - 10 * SETTLE
     return BannerEvent.objects.filter(is_judged=False, at__lte=late, domain=domain).exists()

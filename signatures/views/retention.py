@@ -1,4 +1,4 @@
-"""Data retention: how long decisions and banner events are kept."""
+"""Retention view: how long decisions and banner events are kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def retention(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require(Permission.CONNECT)
 @require_POST
 def retention_change(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Preview what shorter days would remove; they are kept only when that was seen and confirmed."""
+    """Preview what a shorter retention would remove, and save it only once that was confirmed."""
     form = RetentionForm(request.POST, instance=RecipientPrivacy.objects.for_domain(domain))
     if not form.is_valid():
         return _show_retention(request, domain, form, None, status=422)

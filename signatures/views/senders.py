@@ -1,4 +1,4 @@
-"""Senders: the list, and one sender with values, sources, template, mailboxes and deliveries."""
+"""Sender views: list, and one sender with values, sources, template, mailboxes and deliveries."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def senders(request: HttpRequest, domain: Domain) -> HttpResponse:
 
 
 def get_sender(domain: Domain, pk: int) -> Sender:
-    """Return a sender of this domain, or answer as if there were none."""
+    """Return a sender of this domain; raises Http404."""
     found = Sender.objects.select_related("person", "group", "domain")
     sender: Sender = get_object_or_404(found, domain=domain, pk=pk)
     return sender
@@ -79,7 +79,7 @@ def get_sender(domain: Domain, pk: int) -> Sender:
 @require(Permission.VIEW)
 @require_safe
 def sender_suggestions(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """The senders whose name or address holds the words of `sender`, as choices of a field."""
+    """Suggest senders whose name or address contains the words of `sender`."""
     found = listing.suggest_senders(domain, request.GET.get("sender", ""))
     return render(request, "signatures/senders/_choices.html", {"senders": found})
 
@@ -154,7 +154,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
 
 
 def _get_last_placement(situation: Situation, mailboxes: list[Any]) -> Placement | None:
-    """Return what we wrote last, to any of these mailboxes."""
+    """Return our last write to any of these mailboxes."""
     if situation.connection is None:
         return None
     placed = get_placements(situation.connection, [mailbox.remote_id for mailbox in mailboxes])
@@ -162,7 +162,7 @@ def _get_last_placement(situation: Situation, mailboxes: list[Any]) -> Placement
 
 
 def _describe_date(request: HttpRequest, sender: Sender) -> dict[str, Any]:
-    """Return the date that was asked for, and what each mailbox held at its end in the domain's time zone."""
+    """Return the requested date, and what each mailbox held at its end in the domain's time zone."""
     form = DateForm(request.GET if request.GET.get("on") else None)
     if not form.is_valid():
         return {"date_form": form}
@@ -174,7 +174,7 @@ def _describe_date(request: HttpRequest, sender: Sender) -> dict[str, Any]:
 def _with_originals(
     domain: Domain, situation: Situation, mailboxes: list[Any]
 ) -> list[tuple[Any, Snapshot | None]]:
-    """Return each mailbox with what it held before us, where we know."""
+    """Return each mailbox with its original, if stored."""
     if situation.connection is None:
         return []
     kept = Snapshot.objects.filter(
@@ -216,7 +216,7 @@ def sender_template(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
 @require(Permission.DELIVER)
 @require_POST
 def sender_check(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """What Outreach holds for this person now is compared with what was delivered; nothing is changed."""
+    """Compare this person's mailboxes in Outreach with what was delivered; changes nothing."""
     found = get_sender(domain, pk)
     try:
         report = check_sender(found, actor=get_actor(request).email)
@@ -230,7 +230,8 @@ def sender_check(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
             else "was edited in Outreach since the last delivery"
         )
         messages.warning(
-            request, f"{drifted.email} {now}. A delivery keeps that unless you overwrite manual edits."
+            request,
+            f"{drifted.email} {now}. Deliveries do not change that, except with “Overwrite manual edits”.",
         )
     if report.missing:
         messages.warning(

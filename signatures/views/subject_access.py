@@ -1,4 +1,4 @@
-"""Data subject requests: what is kept of one address, its export and its erasure."""
+"""Data subject request views: show, export and erase the data about one address."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from signatures.recipients import subject_access
 @require(Permission.CONNECT)
 @require_http_methods(["GET", "HEAD", "POST"])
 def person(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Show what is kept about one address. It comes by POST, so that it stands in no address bar and no log."""
+    """Show the data about one address, which is posted, so that no URL or log contains it."""
     form = PersonForm(request.POST if request.method == "POST" else None)
     kept = (
         subject_access.get_kept(domain, form.cleaned_data["address"])

@@ -1,4 +1,4 @@
-"""Templates: the list, and the editor that saves versions."""
+"""Template views: list, and the editor that saves versions."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def template_save(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
 @require(Permission.EDIT_SIGNATURES)
 @require_POST
 def template_restore(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """An earlier version's source is the current version again, as a new one; history is only added to."""
+    """Restore an earlier version's source as a new version."""
     found = _get_template(domain, pk)
     earlier = _find_version(found, request.POST.get("version", ""))
     if earlier is None:
@@ -134,11 +134,11 @@ def template_restore(request: HttpRequest, domain: Domain, pk: int) -> HttpRespo
 @require(Permission.MANAGE_GROUPS)
 @require_POST
 def template_groups(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """Assign the template to each of the chosen groups."""
+    """Assign the template to each selected group."""
     found = _get_template(domain, pk)
     form = GroupsChoiceForm(request.POST, template=found)
     if not form.is_valid():
-        messages.error(request, "Select at least one group of the list. Nothing was assigned.")
+        messages.error(request, "Select at least one group. Nothing was assigned.")
         return redirect("signatures:template", domain.name, found.pk)
     groups = list(form.cleaned_data["groups"])
     with transaction.atomic():
@@ -152,7 +152,7 @@ def template_groups(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
 def _save(
     request: HttpRequest, domain: Domain, form: TemplateForm, present: Template | None
 ) -> TemplateVersion | None:
-    """Return what was saved, or None with the form telling why not."""
+    """Return the saved version, or None with errors in the form."""
     if not form.is_valid():
         return None
     actor = get_actor(request)
@@ -171,14 +171,14 @@ def _number(template: Template) -> int:
 
 
 def _find_version(template: Template, asked: str) -> TemplateVersion | None:
-    """Return the version of that number, or the current one where none is asked for or it is not there."""
+    """Return the version of that number, or the current one."""
     if asked.isascii() and asked.isdigit() and len(asked) < 9:
         return template.versions.filter(number=int(asked)).first()
     return None if asked else template.current
 
 
 def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
-    """Return what the editor shows beside the source: fields to merge, and senders to try it on."""
+    """Return the editor's merge fields and preview senders."""
     return {
         "form": form,
         "findings": check_source(str(form["source"].value() or "")),

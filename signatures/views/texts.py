@@ -1,4 +1,4 @@
-"""Kept texts: one page for each signature that was written or found, by its digest."""
+"""Text views: a page for each signature that was written or found, by its digest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .previews import show_signature
 @require(Permission.VIEW)
 @require_safe
 def kept_text(request: HttpRequest, domain: Domain, sha256: str) -> HttpResponse:
-    """A signature as it was, with its source and as plain text."""
+    """Show a stored signature with its source and plain text."""
     kept = get_object_or_404(SignatureHtml, domain=domain, sha256=sha256)
     view = request.GET.get("view", "light")
     context = {"kept": kept, "view": view if view in VIEWS else "light", "text": plain_text(kept.html)}
@@ -28,6 +28,6 @@ def kept_text(request: HttpRequest, domain: Domain, sha256: str) -> HttpResponse
 @require(Permission.VIEW)
 @require_safe
 def kept_text_frame(request: HttpRequest, domain: Domain, sha256: str) -> HttpResponse:
-    """The signature alone, in a document that can do nothing."""
+    """Show the signature in a sandboxed document."""
     kept = get_object_or_404(SignatureHtml, domain=domain, sha256=sha256)
     return show_signature(kept.html, request.GET.get("view", "light"))

@@ -16,8 +16,8 @@ from signatures.management.followers import follow_last_sync, require_senders
 
 class Command(BaseCommand):
     help = (
-        "Read every mailbox and compare it with what was delivered to it. Changes no mailbox; fails where "
-        "something drifted."
+        "Read every mailbox and compare it with what was delivered to it. Changes no mailbox; fails if "
+        "a mailbox drifted."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -40,8 +40,8 @@ class Command(BaseCommand):
         for mailbox_id in report.missing:
             self.stdout.write(f"Mailbox {mailbox_id} is no longer listed by Outreach.")
         self.stdout.write(
-            f"{report.matching:,} match, {len(report.edited):,} drifted, {len(report.missing):,} are gone, "
-            f"{report.untouched:,} were never written."
+            f"{report.matching:,} match, {len(report.edited):,} drifted, {len(report.missing):,} are no longer listed, "
+            f"{report.untouched:,} were never delivered to."
         )
         if report.has_drift:
             raise CommandError("Some mailboxes drifted; they are named above.")

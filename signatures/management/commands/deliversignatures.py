@@ -23,23 +23,19 @@ from signatures.releases.live import get_live, list_live_groups
 
 
 class Command(BaseCommand):
-    help = (
-        "Deliver the signatures of a domain. With --dry-run, tell who changes, who stays, who cannot and why."
-    )
+    help = "Deliver the signatures of a domain. With --dry-run, show what would change, stay unchanged or be blocked."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--domain", required=True)
         parser.add_argument("--dry-run", action="store_true")
-        parser.add_argument(
-            "--overwrite-edits", action="store_true", help="also where somebody edited theirs"
-        )
+        parser.add_argument("--overwrite-edits", action="store_true", help="also overwrite manual edits")
         parser.add_argument(
             "--group", action="append", metavar="NAME", help="only this group; may be repeated"
         )
         parser.add_argument(
             "--sender", action="append", metavar="EMAIL", help="only this sender; may be repeated"
         )
-        parser.add_argument("--first", type=int, metavar="N", help="so many mailboxes at most")
+        parser.add_argument("--first", type=int, metavar="N", help="at most this many mailboxes")
         parser.add_argument(
             "--release", type=int, metavar="N", help="deliver only if this release is the live one"
         )
@@ -47,7 +43,7 @@ class Command(BaseCommand):
             "--stages", action="store_true", help="in the stages of the domain's delivery settings"
         )
         parser.add_argument(
-            "--retry", type=int, metavar="RUN", help="only what this delivery could not write, again"
+            "--retry", type=int, metavar="RUN", help="retry the mailboxes that this delivery could not write"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -95,7 +91,7 @@ class Command(BaseCommand):
         if run is None:
             raise CommandError(f"{domain} has no delivery {run_id}.")
         number = retry_delivery(run, actor="command")
-        self.stdout.write(f"Trying {count_mailboxes(number)} of delivery {run_id} again.")
+        self.stdout.write(f"Retrying {count_mailboxes(number)} of delivery {run_id}.")
         self._carry_out(run)
 
     def _finish_earlier(self, domain: Domain) -> None:

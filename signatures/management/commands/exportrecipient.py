@@ -14,9 +14,7 @@ from signatures.recipients.subject_access import export_kept, get_kept, record_e
 
 
 class Command(BaseCommand):
-    help = (
-        "Print what one domain keeps about one recipient, as JSON. The ledger gets the act, and no address."
-    )
+    help = "Print the data a domain stores about one recipient, as JSON. Recorded in the ledger without the address."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("address")
@@ -27,7 +25,7 @@ class Command(BaseCommand):
         if domain is None:
             raise CommandError(f"There is no domain {options['domain']}.")
         if not is_address(options["address"]):
-            raise CommandError("That is no e-mail address.")
+            raise CommandError("This is not an e-mail address.")
         kept = get_kept(domain, options["address"])
         record_export(domain, kept, actor="command")
         self.stdout.write(json.dumps(export_kept(domain, kept), indent=2, ensure_ascii=False))

@@ -13,25 +13,27 @@ from signatures.recipients.subject_access import erase, get_kept
 
 
 class Command(BaseCommand):
-    help = "Erase what one domain keeps about one recipient. The ledger gets the act, and no address."
+    help = "Erase the data a domain stores about one recipient. Recorded in the ledger without the address."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("address")
         parser.add_argument("--domain", required=True)
-        parser.add_argument("--dry-run", action="store_true", help="say what would go, and erase nothing")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="show what would be erased, and erase nothing"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         domain = Domain.objects.filter(name=options["domain"]).first()
         if domain is None:
             raise CommandError(f"There is no domain {options['domain']}.")
         if not is_address(options["address"]):
-            raise CommandError("That is no e-mail address.")
+            raise CommandError("This is not an e-mail address.")
         if options["dry_run"]:
             kept = get_kept(domain, options["address"])
             lists = len(kept.lists)
-            self.stdout.write(f"{len(kept.decisions):,} decisions and {lists:,} list entries would go.")
+            self.stdout.write(
+                f"{len(kept.decisions):,} decisions and {lists:,} list entries would be erased."
+            )
             return
         erased = erase(domain, options["address"], actor="command")
-        self.stdout.write(
-            f"{erased.decisions:,} decisions and {erased.list_entries:,} list entries are gone."
-        )
+        self.stdout.write(f"{erased.decisions:,} decisions and {erased.list_entries:,} list entries erased.")

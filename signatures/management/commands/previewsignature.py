@@ -34,9 +34,7 @@ class Command(BaseCommand):
         if sender is None:
             if connection is not None:
                 require_senders(connection)
-            raise CommandError(
-                f"{domain} has no sender {options['sender']}. `syncdirectory` reads who there is."
-            )
+            raise CommandError(f"{domain} has no sender {options['sender']}. Run `syncdirectory` first.")
         content = get_live_content(domain) if options["live"] else build_draft(domain)
         composed = Composer(domain, content).compose(sender)
         if isinstance(composed, Refusal):

@@ -1,4 +1,4 @@
-"""Publishes what is edited as a release, or an earlier release again."""
+"""Publishes the drafts of a domain as a release, or an earlier release again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--domain", required=True)
         parser.add_argument("--note", default="")
         parser.add_argument("--again", type=int, metavar="NUMBER", help="publish this earlier release again")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be published")
+        parser.add_argument("--dry-run", action="store_true", help="show what would be published")
 
     def handle(self, *args: Any, **options: Any) -> None:
         domain = Domain.objects.filter(name=options["domain"]).first()

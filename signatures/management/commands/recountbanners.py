@@ -1,4 +1,4 @@
-"""recountbanners: apply the present bot rules and networks to kept impressions and clicks again."""
+"""Applies the current bot rules and networks to stored impressions and clicks again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from signatures.models import EventKind
 
 class Command(BaseCommand):
     help = (
-        "Apply the bot rules to a domain’s kept impressions and clicks again. Counts move between human and "
+        "Apply the bot rules to a domain’s stored impressions and clicks again. Counts move between human and "
         "bot traffic; the total never changes."
     )
 

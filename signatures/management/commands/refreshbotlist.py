@@ -1,4 +1,4 @@
-"""`refreshbotlist FILE`: makes the list of bots anew from crawler-user-agents.json."""
+"""Rebuilds the list of bots from crawler-user-agents.json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from signatures.analytics.bot_agents import ListRefused, read_list, write_names
 
 
 class Command(BaseCommand):
-    help = "Makes signatures/bot_agents.txt anew from the file of the public list crawler-user-agents."
+    help = "Rebuild the list of bots from the file of the public list crawler-user-agents."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="crawler-user-agents.json, its package.json beside it")
@@ -28,11 +28,11 @@ class Command(BaseCommand):
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CommandError(f"{file} or the package.json beside it cannot be read: {error}") from error
         if not names.taken:
-            raise CommandError("The list has no names in it. Nothing was written.")
+            raise CommandError("The list contains no names. Nothing was written.")
         if not dry_run:
             write_names(names, version=version)
         self.stdout.write(
-            f"{len(names.taken):,} names of version {version}; {len(names.passed_over)} patterns that are no plain "
-            "name were passed over."
+            f"{len(names.taken):,} names of version {version}; {len(names.passed_over)} patterns that are not "
+            "plain names were skipped."
             + (" Nothing was written." if dry_run else " Restart, then `recountbanners`.")
         )

@@ -1,4 +1,4 @@
-"""Puts the originals back, without disconnecting."""
+"""Restores originals without disconnecting."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 class Command(BaseCommand):
-    help = (
-        "Give mailboxes that still hold our last write their original back, or an earlier signature of ours."
-    )
+    help = "Restore originals, or earlier signatures, in mailboxes that still hold our last write."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--domain", required=True)
@@ -38,16 +36,14 @@ class Command(BaseCommand):
             "--run",
             type=int,
             metavar="NUMBER",
-            help="put back what each mailbox held before this delivery wrote",
+            help="restore what each mailbox held before this delivery",
         )
         parser.add_argument(
             "--to-date",
             metavar="TIME",
             help="the signature delivered by then instead of the original, such as 2027-03-01T09:00 (domain's zone)",
         )
-        parser.add_argument(
-            "--overwrite-edits", action="store_true", help="also where somebody edited theirs since"
-        )
+        parser.add_argument("--overwrite-edits", action="store_true", help="also overwrite manual edits")
         parser.add_argument("--dry-run", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -68,7 +64,7 @@ class Command(BaseCommand):
         if options["dry_run"]:
             seen = preview_restore(connection, only_sender=sender)
             self.stdout.write(
-                f"{seen.restored:,} originals would go back, {seen.conflicts:,} were edited since and would stay."
+                f"{seen.restored:,} originals would be restored, {seen.conflicts:,} were edited since and would stay."
             )
             return
         try:
@@ -115,5 +111,5 @@ def _read_time(text: str, domain: Domain) -> datetime:
     try:
         wall = datetime.fromisoformat(text)
     except ValueError as error:
-        raise CommandError(f"{text} is no time such as 2027-03-01T09:00.") from error
+        raise CommandError(f"{text} is not a time such as 2027-03-01T09:00.") from error
     return wall if wall.tzinfo else wall.replace(tzinfo=ZoneInfo(domain.time_zone))

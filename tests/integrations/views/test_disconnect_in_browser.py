@@ -15,7 +15,7 @@ from tests.support.browser_checks import find_faults
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 CAUSES = {
-    "halted": "3 mailboxes could not be given the original back, each for the reason that is listed.",
+    "halted": "3 mailboxes could not be restored, for the reasons listed.",
     "waiting": "Outreach is not answering. Nothing to do: we try again by ourselves.",
 }
 

@@ -117,7 +117,7 @@ def theirs_untouched(other_domain: Domain):
     [
         ({"starts_at": "2027-03-28T02:30"}, "02:30 does not exist on 28 March 2027"),
         ({"ends_at": "2027-03-01T09:00"}, "The end must be after the start."),
-        ({"audience": '[{"attribute": "shoe"}]'}, "Condition 1: Choose what the condition asks about."),
+        ({"audience": '[{"attribute": "shoe"}]'}, "Condition 1: Choose a field for the condition."),
         ({"audience": "{"}, "Enter a valid JSON."),
         ({"banners-0-link": "http://www.acme.example/"}, "not an https:// address"),
         ({"banners-0-picture": "small"}, "it must have at least 480 × 120"),
@@ -177,7 +177,7 @@ def test_a_slot_that_got_a_banner_while_it_was_resized_stays_as_it_is(
     )
 
     assert (answer.status_code, answer.redirect_chain[-1][1]) == (200, 302)
-    assert "Nothing was saved. 1 banner is cut to the size there is." in answer.content.decode()
+    assert "Nothing was saved. 1 banner is cropped to the current size." in answer.content.decode()
     assert list(BannerPlace.objects.order_by("pk").values()) == before
 
 
@@ -204,7 +204,7 @@ def test_the_place_is_changed_and_refuses_at_the_field_what_the_portal_refuses(s
     page = f"{PAGE}bannerplace/{campaign.domain_id}/change/"
 
     refused = staff.post(page, {"is_on": "on", "width": "500", "height": "120"})
-    assert "1 banner is cut to the size there is." in refused.content.decode()
+    assert "1 banner is cropped to the current size." in refused.content.decode()
     assert BannerPlace.objects.get(domain=campaign.domain).is_on is False
     answer = staff.post(page, {"is_on": "on", "width": "480", "height": "120", "picture": make_picture()})
 
@@ -248,7 +248,7 @@ def test_a_label_is_given_changed_and_removed(staff: Client, domain: Domain):
     again = staff.post(
         f"{PAGE}attributelabel/add/", {"domain": domain.pk, "kind": "custom", "key": "012", "label": "Other"}
     )
-    assert "This already has a label. Edit that one." in again.content.decode()
+    assert "This ID already has a label. Edit that one." in again.content.decode()
     staff.post(f"{PAGE}attributelabel/{label.pk}/delete/", {"post": "yes"})
 
     assert not AttributeLabel.objects.exists()

@@ -50,5 +50,5 @@ def test_a_key_is_taken_back_from_its_list(staff, domain):
         follow=True,
     )
 
-    assert "is taken back" in answer.content.decode()
+    assert "revoked." in answer.content.decode()
     assert (find_key(made.text), find_key(other.text)) == (None, DecisionKey.objects.get(pk=other.row.pk))

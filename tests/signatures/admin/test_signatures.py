@@ -67,8 +67,8 @@ def test_planning_writes_nothing_and_says_what_would_change(
 
     run = DeliveryRun.objects.get()
     assert told == [
-        f"outreach for acme.example: {run.planned} mailboxes would change, 0 hold theirs already, "
-        f"{run.refused} cannot get theirs. Start it on the deliveries’ page."
+        f"outreach for acme.example: {run.planned} mailboxes would change, 0 unchanged, "
+        f"{run.refused} blocked. Start it on the Deliveries page."
     ]
     assert (run.state, run.started_by_label) == (DeliveryRunState.PLANNED, BY)
     assert list(sandbox.requests) == []
@@ -125,7 +125,7 @@ def test_a_stopped_delivery_is_resumed(staff: Client, ready: Connection) -> None
 
     told = act(staff, "/admin/signatures/deliveryrun/", "resume", run)
 
-    assert told == [f"{run}: goes on with the mailboxes that are left."]
+    assert told == [f"{run}: continues with the remaining mailboxes."]
     assert DeliveryRun.objects.get().state == DeliveryRunState.QUEUED
 
 

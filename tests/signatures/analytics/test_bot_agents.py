@@ -53,7 +53,7 @@ def test_the_command_takes_plain_names_and_says_what_it_passed_over(kept, publis
     assert "crawler-user-agents 9.8.7, MIT licence" in heading
     assert names == ["Alpha Reader", "Beta Reader", "Examplebot/", "Wget2", "^XQ/", "^curlish", "wget2"]
     assert said.getvalue() == (
-        "7 names of version 9.8.7; 2 patterns that are no plain name were passed over. "
+        "7 names of version 9.8.7; 2 patterns that are not plain names were skipped. "
         "Restart, then `recountbanners`.\n"
     )
     assert bot_agents.count_names() == 7

@@ -233,7 +233,7 @@ def test_the_place_keeps_its_size_while_banners_are_cut_to_it(domain, theirs):
     banner = add_banner(campaign)
     larger = PlaceDetails(is_on=True, width=500, height=120)
 
-    with pytest.raises(CampaignRefused, match="1 banner is cut to the size there is"):
+    with pytest.raises(CampaignRefused, match="1 banner is cropped to the current size"):
         change_place(domain, larger, actor=BY)
     archive_banner(banner, actor=BY)
 
@@ -247,7 +247,7 @@ def test_the_default_picture_goes_with_the_size_of_the_place(domain):
     assert "default picture" in change_place(domain, details, upload=make_picture(), actor=BY)
     smaller = replace(details, width=400)
 
-    with pytest.raises(CampaignRefused, match="default picture is cut"):
+    with pytest.raises(CampaignRefused, match="default image is cropped"):
         change_place(domain, smaller, actor=BY)
     change_place(domain, smaller, upload=make_picture(), actor=BY)
 

@@ -110,7 +110,7 @@ def test_a_small_picture_says_that_it_is_not_sharp_everywhere(domain):
 
     assert bytes(image.bytes_2x) == bytes(image.bytes_1x)
     assert image.note == (
-        "It has 600 × 150 pixels; with at least 960 × 240 it would be sharp on every screen."
+        "It has 600 × 150 pixels; with at least 960 × 240 it would be sharp on all screens."
     )
 
 
@@ -120,7 +120,7 @@ def test_a_picture_too_rich_at_twice_the_size_falls_back_and_says_so(domain):
 
     assert open_stored(image.bytes_2x).size == (600, 300)
     assert open_stored(rich.bytes_2x).size == (600, 300)
-    assert rich.note == "Twice as sharp it would be more than 150 KB, so every screen gets the same."
+    assert rich.note == "At 2× it would be larger than 150 KB, so all screens get the 1× image."
 
 
 def test_an_animation_becomes_its_first_frame_and_says_so(domain):
@@ -130,7 +130,7 @@ def test_an_animation_becomes_its_first_frame_and_says_so(domain):
         stored = open_stored(image.bytes_1x)
         assert getattr(stored, "n_frames", 1) == 1, kind
         assert get_pixel(stored, 5, 5)[0] < 8, kind
-        assert image.note == "An animation shows its first frame only.", kind
+        assert image.note == "Only the first frame of an animation is shown.", kind
 
 
 def test_i7_nothing_attached_to_a_picture_survives_and_it_stands_upright(domain):
@@ -230,20 +230,20 @@ def make_text_bomb() -> bytes:
 
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "an empty file": (lambda: b"", "is empty"),
-    "a header of 50,000 × 50,000": (lambda: make_png_header(50_000, 50_000), "far too many pixels"),
+    "a header of 50,000 × 50,000": (lambda: make_png_header(50_000, 50_000), "too many pixels"),
     "a header just above the limit": (lambda: make_png_header(2_001, 2_000), "2,001 × 2,000 pixels"),
     "a webp header that claims much": (lambda: make_webp_header(16_000, 16_000), "16,000 × 16,000 pixels"),
-    "a truncated png": (lambda: save(draw_noise(960, 240))[:9_000], "cut short"),
-    "a truncated jpeg": (lambda: save(draw_noise(960, 240), "JPEG")[:9_000], "cut short"),
-    "a truncated webp": (lambda: save(draw_noise(960, 240), "WEBP")[:900], "cut short"),
+    "a truncated png": (lambda: save(draw_noise(960, 240))[:9_000], "incomplete"),
+    "a truncated jpeg": (lambda: save(draw_noise(960, 240), "JPEG")[:9_000], "incomplete"),
+    "a truncated webp": (lambda: save(draw_noise(960, 240), "WEBP")[:900], "incomplete"),
     "an svg": (lambda: b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
     "an svg behind a byte order mark": (lambda: b"\xef\xbb\xbf<svg onload=alert(1)></svg>", "SVG"),
-    "html": (lambda: b"<!doctype html><script>alert(1)</script>", "not a picture"),
-    "html that begins like a gif": (lambda: b"GIF89a/*<script>alert(1)</script>*/=1;", "not a picture"),
-    "postscript": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 960 240\n", "not a picture"),
-    "imagemagick's language": (lambda: b"push graphic-context\nfill 'url(https://x/|ls)'\n", "not a picture"),
-    "a tiff": (lambda: save(draw(), "TIFF"), "not a picture"),
-    "a bmp": (lambda: save(draw(), "BMP"), "not a picture"),
+    "html": (lambda: b"<!doctype html><script>alert(1)</script>", "do not show this"),
+    "html that begins like a gif": (lambda: b"GIF89a/*<script>alert(1)</script>*/=1;", "do not show this"),
+    "postscript": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 960 240\n", "do not show this"),
+    "imagemagick's language": (lambda: b"push graphic-context\nfill 'url(https://x/|ls)'\n", "do not show this"),
+    "a tiff": (lambda: save(draw(), "TIFF"), "do not show this"),
+    "a bmp": (lambda: save(draw(), "BMP"), "do not show this"),
     "five megabytes": (lambda: save(draw()) + b"\0" * 5_000_000, "larger than 5 MB"),
     "a picture smaller than the place": (lambda: save(draw(479, 300)), "at least 480 × 120"),
     "text that unfolds": (make_text_bomb, "damaged"),
@@ -308,9 +308,9 @@ def test_i7_no_picture_takes_more_than_its_memory_and_time(tmp_path):
     vast = draw_noise(500, 250).resize((2_800, 1_400)).convert("RGBA")
     vast.putalpha(Image.linear_gradient("L").resize((2_800, 1_400)))
     heavy: list[tuple[bytes, str]] = [
-        (make_png_header(50_000, 50_000), "far too many pixels"),
+        (make_png_header(50_000, 50_000), "too many pixels"),
         (save(vast, "WEBP", quality=60), "image/png"),
-        (save(vast, "PNG", compress_level=1)[:5_000_000], "cut short"),
+        (save(vast, "PNG", compress_level=1)[:5_000_000], "incomplete"),
         (make_long_gif(10_000), "image/png"),
         (make_text_bomb(), "damaged"),
         (make_webp_header(16_000, 16_000), "16,000 × 16,000"),

@@ -160,7 +160,7 @@ def test_a_mailbox_that_refuses_its_original_asks_and_can_be_tried_again(sandbox
         len(delivered) - 1,
         1,
     )
-    assert halted.cause.startswith("1 mailbox could not be given the original back")
+    assert halted.cause.startswith("1 mailbox could not be restored")
     assert get_place(leaving) == STILL_THERE
     assert carry_out_restore(resume_delivery(halted, actor="test").pk).state == DeliveryRunState.HALTED
     sandbox.faults.rules.remove(fault)

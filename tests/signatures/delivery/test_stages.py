@@ -120,7 +120,9 @@ def test_run_stops_by_itself_at_its_limit_of_refusals_and_goes_on_when_a_person_
     stopped = carry_out(run.pk)
 
     assert (stopped.state, stopped.cause_code, stopped.stage) == (DeliveryRunState.HALTED, "limit", 1)
-    assert stopped.cause.startswith("Stopped by itself in stage 1: 2 of its mailboxes were refused or failed")
+    assert stopped.cause.startswith(
+        "Stopped automatically in stage 1: 2 of its mailboxes were refused or failed"
+    )
     assert get_writes(sandbox) == []
     assert get_held(sandbox) == before
     assert carry_out(run.pk).state == DeliveryRunState.HALTED
@@ -223,8 +225,8 @@ def test_pause_of_what_waits_or_is_over(sandbox, start):
     paused = pause_delivery(run, actor="test")
 
     assert (paused.state, list_due_runs()) == (DeliveryRunState.WAITING, [])
-    with pytest.raises(DeliveryBlocked, match="ended or waits"):
+    with pytest.raises(DeliveryBlocked, match="ended or already waits"):
         pause_delivery(paused, actor="test")
     stop_delivery(paused, actor="test")
-    with pytest.raises(DeliveryBlocked, match="ended or waits"):
+    with pytest.raises(DeliveryBlocked, match="ended or already waits"):
         pause_delivery(paused, actor="test")

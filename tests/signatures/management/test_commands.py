@@ -91,7 +91,7 @@ def test_restoresignatures_gives_originals_back(sandbox, ready, deliver):
     held = get_held(sandbox)
     text = run("restoresignatures")
 
-    assert preview.startswith(f"{count} originals would go back, 0 were edited")
+    assert preview.startswith(f"{count} originals would be restored, 0 were edited")
     assert held != before
     assert text.startswith(f"{count} restored, 0 unchanged")
     assert get_held(sandbox) == before

@@ -101,8 +101,8 @@ def test_forgetting_by_command_says_what_went_and_a_dry_run_erases_nothing(domai
 
     assert get_kept(domain, KIM).is_nothing
     assert said.getvalue().splitlines() == [
-        "1 decisions and 1 list entries would go.",
-        "1 decisions and 1 list entries are gone.",
+        "1 decisions and 1 list entries would be erased.",
+        "1 decisions and 1 list entries erased.",
     ]
 
 

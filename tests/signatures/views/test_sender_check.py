@@ -46,7 +46,7 @@ def test_an_edit_is_named_with_its_mailbox_and_nobody_elses(sandbox, delivered, 
 
     assert check("1") == [
         f"{mine.email} was edited in Outreach since the last delivery. "
-        "A delivery keeps that unless you overwrite manual edits."
+        "Deliveries do not change that, except with “Overwrite manual edits”."
     ]
     assert check("3")[-1] == "Checked in Outreach: every delivered signature is up to date."
 

@@ -62,8 +62,8 @@ def test_the_signature_of_a_date_names_its_release_its_publisher_its_run_and_its
     assert "started by lena@acme.example" in november and "Somebody delivered the release." in november
     assert "Show the signature" in november
     assert "New directory values, carried by automatic delivery." in ask("2026-11-20")
-    assert "Its text is not kept any more." in ask("2026-10-02")
+    assert "Its text has been deleted." in ask("2026-10-02")
     assert "Its original signature: nothing had been delivered yet." in ask("2026-09-30")
     assert digest(NOVEMBER) in auditor.get(address, {"on": "2026-11-03"}).content.decode()
     DeliveryRun.objects.filter(domain=company.domain, release=None).delete()
-    assert "The delivery that wrote it is not kept any more." in ask("2026-10-02")
+    assert "The delivery that wrote it has been deleted." in ask("2026-10-02")
