@@ -22,13 +22,13 @@ from signatures.models import (
     Sender,
 )
 
-from .lint import Facts, Level, Tally, get_blockers, lint_campaigns
+from .lint import Facts, Finding, Level, Tally, get_blockers, lint_campaigns
 from .ruleset import Ruleset, load_ruleset
 from .timeline import get_state
 
 
-def get_lint_facts(domain: Domain, ruleset: Ruleset, *, at: datetime) -> Facts:
-    """Return the facts about the ruleset's campaigns as the rows are now."""
+def lint_domain(domain: Domain, ruleset: Ruleset, *, at: datetime) -> dict[int, list[Finding]]:
+    """Return the findings of `lint_campaigns` for the domain's ruleset and rows."""
     place = BannerPlace.objects.for_domain(domain)
     senders: dict[int | None, int] = defaultdict(int)
     counted = Sender.objects.filter(domain=domain, is_active=True).order_by().values_list("group")
@@ -38,7 +38,7 @@ def get_lint_facts(domain: Domain, ruleset: Ruleset, *, at: datetime) -> Facts:
     lists = RecipientList.objects.filter(domain=domain).annotate(number=Count("entries")).order_by()
     keys = DecisionKey.objects.filter(domain=domain, revoked_at=None)
     tallies = AudienceTally.objects.filter(campaign__domain=domain, campaign__in=ruleset.audiences)
-    return Facts(
+    facts = Facts(
         at=at,
         place_is_on=place.is_on,
         senders=dict(senders),
@@ -50,12 +50,13 @@ def get_lint_facts(domain: Domain, ruleset: Ruleset, *, at: datetime) -> Facts:
         unlabelled={pk: find_unlabelled(conditions, names) for pk, conditions in ruleset.audiences.items()},
         tallies={row.pk: Tally(row.looked_up, row.matched, row.counts_since) for row in tallies},
     )
+    return lint_campaigns(ruleset, facts)
 
 
 def get_states(domain: Domain, *, at: datetime) -> dict[int, str]:
     """Return campaign id -> its state, as `timeline.get_state` names it; archived campaigns are left out."""
     ruleset = load_ruleset(domain)
-    findings = lint_campaigns(ruleset, get_lint_facts(domain, ruleset, at=at))
+    findings = lint_domain(domain, ruleset, at=at)
     return {
         rule.id: get_state(rule, at, is_blocked=bool(get_blockers(findings.get(rule.id, ()))))
         for rule in ruleset.campaigns
@@ -65,5 +66,5 @@ def get_states(domain: Domain, *, at: datetime) -> dict[int, str]:
 def list_obstacles(campaign: Campaign, *, at: datetime) -> list[str]:
     """Return why the campaign cannot show, each with what to do; empty where it can."""
     ruleset = load_ruleset(campaign.domain)
-    findings = lint_campaigns(ruleset, get_lint_facts(campaign.domain, ruleset, at=at))
+    findings = lint_domain(campaign.domain, ruleset, at=at)
     return [one.sentence for one in findings.get(campaign.pk, ()) if one.level == Level.NEVER]

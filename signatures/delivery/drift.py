@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from integrations.connection.lifecycle import get_connection
 from integrations.models import READ_TO_END, Connection, Mailbox, SyncKind, SyncRun
 from integrations.sync import runs
 from integrations.sync.one_person import read_mailboxes
@@ -14,7 +13,7 @@ from signatures.models import HAND_EDITS, MailboxState, Placement, Sender, Snaps
 
 from .after_sync import follow_mirror
 from .base import DeliveryBlocked
-from .permission import get_delivery_block_reason
+from .permission import get_deliverable_connection
 from .placements import get_account_keys
 from .status import refresh_sender
 
@@ -48,7 +47,7 @@ def check_drift(domain: Domain, *, actor: str) -> DriftReport:
     untouched: mailboxes in which we have placed nothing.
     Raises: DeliveryBlocked where the connection cannot be read or the reading did not come to its end.
     """
-    connection = _get_readable(domain)
+    connection = get_deliverable_connection(domain)
     try:
         run = runs.carry_out(request_reading(connection, actor=actor).pk)
     except runs.SyncRefused as refused:
@@ -76,7 +75,7 @@ def check_sender(sender: Sender, *, actor: str) -> DriftReport:
 
     Raises: DeliveryBlocked where the connection cannot be read, and members of `integrations.errors`.
     """
-    connection = _get_readable(sender.domain)
+    connection = get_deliverable_connection(sender.domain)
     person_id = sender.person.remote_id
     listed = read_mailboxes(connection, person_id, job="mailbox check", actor_label=actor)
     refresh_sender(sender)
@@ -85,14 +84,6 @@ def check_sender(sender: Sender, *, actor: str) -> DriftReport:
     report = DriftReport(missing=sorted(ids - listed))
     _add(connection, sorted(ids & listed), _get_placed(connection, sorted(ids)), report)
     return report
-
-
-def _get_readable(domain: Domain) -> Connection:
-    connection = get_connection(domain)
-    why_not = get_delivery_block_reason(connection)
-    if connection is None or why_not:
-        raise DeliveryBlocked(why_not)
-    return connection
 
 
 def _get_placed(connection: Connection, mailbox_ids: list[str] | None = None) -> set[str]:

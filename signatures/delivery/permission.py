@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from integrations.catalogue import get_provider
+from integrations.connection.lifecycle import get_connection
 from integrations.connection.permissions import get_block_reason, get_unusable_reason
 from integrations.models import Connection, Mode
+from portal.models import Domain
+
+from .base import DeliveryBlocked
 
 
 def get_write_scope() -> str:
@@ -18,6 +22,15 @@ def get_delivery_block_reason(connection: Connection | None) -> str:
         return get_unusable_reason(connection)
     blocked = get_block_reason(connection, get_write_scope())
     return f"Signatures cannot be delivered. {blocked}" if blocked else ""
+
+
+def get_deliverable_connection(domain: Domain) -> Connection:
+    """Return the domain's connection. Raises: DeliveryBlocked where nothing can be planned over it."""
+    connection = get_connection(domain)
+    reason = get_delivery_block_reason(connection)
+    if connection is None or reason:
+        raise DeliveryBlocked(reason)
+    return connection
 
 
 def get_write_block_reason(connection: Connection | None) -> str:

@@ -12,7 +12,6 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from integrations.connection.lifecycle import get_connection
 from portal.db import create_rows
 from portal.leases import Lease, LeaseLost, is_free
 from portal.models import Domain, User
@@ -32,7 +31,7 @@ from signatures.releases.live import get_live
 from .active_mailboxes import find_other_runs, list_other_runs
 from .base import DeliveryBlocked
 from .judgement import get_mailbox_block_reason
-from .permission import get_delivery_block_reason
+from .permission import get_deliverable_connection
 from .status import CHUNK, follow_release
 
 PLAN_LEASE = timedelta(seconds=120)  # longer than a chunk of 500 senders can take
@@ -143,10 +142,7 @@ def open_plan(
 
     scope: as `make_scope` makes it. Raises: DeliveryBlocked.
     """
-    connection = get_connection(domain)
-    why_not = get_delivery_block_reason(connection)
-    if connection is None or why_not:
-        raise DeliveryBlocked(why_not)
+    connection = get_deliverable_connection(domain)
     release = get_live(domain)
     if release is None:
         raise DeliveryBlocked(NOTHING_PUBLISHED.reason)

@@ -12,7 +12,6 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from integrations.connection.lifecycle import get_connection
 from integrations.models import Mailbox
 from portal.models import Domain, User
 from signatures.models import (
@@ -26,10 +25,9 @@ from signatures.models import (
 )
 from signatures.releases.compose import Refusal
 
-from .base import DeliveryBlocked
 from .digest import digest
 from .judgement import was_edited
-from .permission import get_delivery_block_reason
+from .permission import get_deliverable_connection
 from .placements import get_account_keys, get_placements
 from .planning import Plan, fill_opened, make_scope
 from .restore_strategy import CONFLICT, GONE, NOT_EDITABLE, NOT_KEPT
@@ -101,10 +99,7 @@ def open_restore(
 
     sender_ids, group_ids, of_run: only their mailboxes. Raises: DeliveryBlocked.
     """
-    connection = get_connection(domain)
-    why_not = get_delivery_block_reason(connection)
-    if connection is None or why_not:
-        raise DeliveryBlocked(why_not)
+    connection = get_deliverable_connection(domain)
     scope = make_scope(sender_ids=sender_ids, group_ids=group_ids) | target.as_scope()
     if of_run is not None:
         scope["run"] = of_run.pk

@@ -30,8 +30,8 @@ from signatures.campaigns.editing import (
     start_campaign,
 )
 from signatures.campaigns.links import with_utm
-from signatures.campaigns.lint import Finding, Level, get_blockers, lint_campaigns
-from signatures.campaigns.lint_facts import get_lint_facts, list_obstacles
+from signatures.campaigns.lint import Finding, Level, get_blockers
+from signatures.campaigns.lint_facts import lint_domain, list_obstacles
 from signatures.campaigns.ruleset import load_ruleset
 from signatures.campaigns.timeline import STATE_LABELS, draw_timeline, get_state
 from signatures.forms.campaigns import CampaignForm
@@ -77,7 +77,7 @@ def get_editable(domain: Domain, pk: int) -> Campaign:
 def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
     at = timezone.now()
     ruleset = load_ruleset(domain)
-    findings = lint_campaigns(ruleset, get_lint_facts(domain, ruleset, at=at))
+    findings = lint_domain(domain, ruleset, at=at)
     names = get_names(domain, [one for each in ruleset.audiences.values() for one in each])
     why_dark = get_lookup_block_reason(get_connection(domain))
     rows = Campaign.objects.filter(domain=domain, archived_at=None).prefetch_related("groups")
@@ -138,7 +138,7 @@ def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     at = timezone.now()
     ruleset = load_ruleset(domain)
     rule = next((one for one in ruleset.campaigns if one.id == found.pk), None)
-    findings = lint_campaigns(ruleset, get_lint_facts(domain, ruleset, at=at)).get(found.pk, [])
+    findings = lint_domain(domain, ruleset, at=at).get(found.pk, [])
     conditions = ruleset.audiences.get(found.pk, ())
     names = get_names(domain, conditions)
     blockers = get_blockers(findings)

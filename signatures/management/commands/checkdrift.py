@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from integrations.errors import IntegrationError
-from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.drift import check_drift
 from signatures.management.followers import follow_last_sync, require_senders
+from signatures.management.options import find_domain
 
 
 class Command(BaseCommand):
@@ -24,9 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--domain", required=True)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        domain = Domain.objects.filter(name=options["domain"]).first()
-        if domain is None:
-            raise CommandError(f"There is no domain {options['domain']}.")
+        domain = find_domain(options["domain"])
         connection = follow_last_sync(domain)
         if connection is not None:
             require_senders(connection)

@@ -17,9 +17,10 @@ from signatures.delivery.report import count_mailboxes, describe_outcome, descri
 from signatures.delivery.runs import is_due, start_delivery
 from signatures.delivery.stages import AT_ONCE, STAGE_CODE, get_rollout
 from signatures.management.followers import follow_last_sync, require_complete, require_senders
+from signatures.management.options import find_domain, find_group, find_row, find_sender
 from signatures.management.progress import carry_out_with_bar
-from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, Sender
-from signatures.releases.live import get_live, list_live_groups
+from signatures.models import UNFINISHED_DELIVERY, DeliveryRun
+from signatures.releases.live import get_live
 
 
 class Command(BaseCommand):
@@ -47,9 +48,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        domain = Domain.objects.filter(name=options["domain"]).first()
-        if domain is None:
-            raise CommandError(f"There is no domain {options['domain']}. `createdomain` makes one.")
+        domain = find_domain(options["domain"])
         if options["first"] is not None and options["first"] < 1:
             raise CommandError("--first needs a number from 1.")
         connection = follow_last_sync(domain)
@@ -78,8 +77,8 @@ class Command(BaseCommand):
             domain,
             actor="command",
             overwrite_edits=options["overwrite_edits"],
-            sender_ids=_find_senders(domain, options["sender"]) if options["sender"] else None,
-            group_ids=_find_groups(domain, options["group"] or []),
+            sender_ids=[find_sender(domain, each).pk for each in options["sender"] or ()] or None,
+            group_ids=[find_group(domain, each).pk for each in options["group"] or ()],
             first=options["first"],
         )
         self.stdout.write(describe_plan(run))
@@ -87,9 +86,7 @@ class Command(BaseCommand):
 
     def _retry(self, domain: Domain, run_id: int) -> None:
         runs = DeliveryRun.objects.select_related("connection", "domain", "release")
-        run = runs.filter(domain=domain, pk=run_id).first()
-        if run is None:
-            raise CommandError(f"{domain} has no delivery {run_id}.")
+        run = find_row(runs.filter(domain=domain, pk=run_id), f"{domain} has no delivery {run_id}.")
         number = retry_delivery(run, actor="command")
         self.stdout.write(f"Retrying {count_mailboxes(number)} of delivery {run_id}.")
         self._carry_out(run)
@@ -121,23 +118,3 @@ def _require_live(domain: Domain, number: int | None) -> None:
             f"Release {number} is not live: {live or 'nothing'} is. Mailboxes get what is live; "
             "publish that release again first (`publishrelease`)."
         )
-
-
-def _find_senders(domain: Domain, emails: list[str]) -> list[int]:
-    found = []
-    for email in emails:
-        sender = Sender.objects.filter(domain=domain, email__iexact=email).first()
-        if sender is None:
-            raise CommandError(f"{domain} has no sender {email}.")
-        found.append(sender.pk)
-    return found
-
-
-def _find_groups(domain: Domain, names: list[str]) -> list[int]:
-    found = []
-    for name in names:
-        group = list_live_groups(domain).filter(name=name).first()
-        if group is None:
-            raise CommandError(f"The live release of {domain} has no group {name}.")
-        found.append(group.pk)
-    return found

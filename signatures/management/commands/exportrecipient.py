@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.models import Domain
 from signatures.audiences.mail_addresses import is_address
+from signatures.management.options import find_domain
 from signatures.recipients.subject_access import export_kept, get_kept, record_export
 
 
@@ -21,9 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--domain", required=True)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        domain = Domain.objects.filter(name=options["domain"]).first()
-        if domain is None:
-            raise CommandError(f"There is no domain {options['domain']}.")
+        domain = find_domain(options["domain"])
         if not is_address(options["address"]):
             raise CommandError("This is not an e-mail address.")
         kept = get_kept(domain, options["address"])

@@ -7,9 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.models import Domain
 from signatures.management.followers import follow_last_sync, require_senders
-from signatures.models import Sender
+from signatures.management.options import find_domain, find_sender
 from signatures.releases.compose import Composer, Refusal
 from signatures.releases.draft import build_draft
 from signatures.releases.live import get_live_content
@@ -25,16 +24,11 @@ class Command(BaseCommand):
         parser.add_argument("--live", action="store_true", help="from the live release, not from the drafts")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        domain = Domain.objects.filter(name=options["domain"]).first()
-        if domain is None:
-            raise CommandError(f"There is no domain {options['domain']}.")
+        domain = find_domain(options["domain"])
         connection = follow_last_sync(domain)
-        senders = Sender.objects.filter(domain=domain, email__iexact=options["sender"])
-        sender = senders.select_related("person", "group").order_by("-is_active", "-changed_at").first()
-        if sender is None:
-            if connection is not None:
-                require_senders(connection)
-            raise CommandError(f"{domain} has no sender {options['sender']}. Run `syncdirectory` first.")
+        if connection is not None:
+            require_senders(connection)
+        sender = find_sender(domain, options["sender"])
         content = get_live_content(domain) if options["live"] else build_draft(domain)
         composed = Composer(domain, content).compose(sender)
         if isinstance(composed, Refusal):

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from integrations.connection.lifecycle import get_connection
 from portal.models import Domain
 from signatures.delivery.status import follow_release
+from signatures.management.options import find_domain, find_row
 from signatures.models import Release
 from signatures.releases.publish import PublishRefused, list_drafts, publish, republish
 
@@ -24,9 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="show what would be published")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        domain = Domain.objects.filter(name=options["domain"]).first()
-        if domain is None:
-            raise CommandError(f"There is no domain {options['domain']}.")
+        domain = find_domain(options["domain"])
         if options["dry_run"]:
             drafts = list_drafts(domain)
             self.stdout.write(f"{len(drafts)} drafts would be published.")
@@ -43,7 +42,8 @@ class Command(BaseCommand):
     def _publish(self, domain: Domain, options: dict[str, Any]) -> Release:
         if options["again"] is None:
             return publish(domain, note=options["note"], actor="command")
-        earlier = Release.objects.filter(domain=domain, number=options["again"]).first()
-        if earlier is None:
-            raise CommandError(f"{domain} has no release {options['again']}.")
+        number = options["again"]
+        earlier = find_row(
+            Release.objects.filter(domain=domain, number=number), f"{domain} has no release {number}."
+        )
         return republish(earlier, note=options["note"], actor="command")

@@ -14,8 +14,8 @@ from django.template.defaultfilters import pluralize
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from integrations.ledger.record import record_act
-from portal.models import Domain
 from signatures.analytics.aggregation import recount
+from signatures.management.options import find_domain
 from signatures.models import EventKind
 
 
@@ -33,9 +33,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        domain = Domain.objects.filter(name=options["domain"]).first()
-        if domain is None:
-            raise CommandError(f"There is no domain {options['domain']}.")
+        domain = find_domain(options["domain"])
         try:
             day = date.fromisoformat(options["since"])
         except ValueError as error:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import Model, QuerySet
 
 from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
@@ -18,11 +17,9 @@ from signatures.delivery.restore import carry_out_restore, preview_restore, star
 from signatures.delivery.restore_plan import Target, plan_restore
 from signatures.delivery.runs import start_delivery
 from signatures.management.followers import follow_last_sync, require_complete
+from signatures.management.options import find_domain, find_group, find_row, find_sender
 from signatures.management.progress import carry_out_with_bar
 from signatures.models import DeliveryRun, Sender
-from signatures.releases.live import list_live_groups
-
-Row = TypeVar("Row", bound=Model)
 
 
 class Command(BaseCommand):
@@ -47,17 +44,11 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        domain = Domain.objects.filter(name=options["domain"]).first()
-        connection = follow_last_sync(domain) if domain else None
-        if domain is None or connection is None:
-            raise CommandError(f"{options['domain']} is not connected to Outreach.")
-        sender = None
-        if options["sender"]:
-            sender = Sender.objects.filter(
-                person__connection=connection, email__iexact=options["sender"]
-            ).first()
-            if sender is None:
-                raise CommandError(f"{domain} has no sender {options['sender']}.")
+        domain = find_domain(options["domain"])
+        connection = follow_last_sync(domain)
+        if connection is None:
+            raise CommandError(f"{domain} is not connected to Outreach.")
+        sender = find_sender(domain, options["sender"]) if options["sender"] else None
         if any(options[name] for name in ("group", "run", "to_date", "overwrite_edits")):
             self._restore_planned(domain, sender, options)
             return
@@ -76,8 +67,12 @@ class Command(BaseCommand):
         require_complete(run)
 
     def _restore_planned(self, domain: Domain, sender: Sender | None, options: dict[str, Any]) -> None:
-        run = self._find(DeliveryRun.objects.filter(domain=domain, pk=options["run"] or 0), "run", options)
-        group = self._find(list_live_groups(domain).filter(name=options["group"]), "group", options)
+        run = group = None
+        if options["run"]:
+            runs = DeliveryRun.objects.filter(domain=domain, pk=options["run"])
+            run = find_row(runs, f"{domain} has no run {options['run']}.")
+        if options["group"]:
+            group = find_group(domain, options["group"])
         at = _read_time(options["to_date"], domain) if options["to_date"] else None
         try:
             planned = plan_restore(
@@ -99,12 +94,6 @@ class Command(BaseCommand):
         planned = carry_out_with_bar(planned, carry_out_restore, "Restoring")
         self.stdout.write(describe_outcome(planned))
         require_complete(planned)
-
-    def _find(self, rows: QuerySet[Row], name: str, options: dict[str, Any]) -> Row | None:
-        found = rows.first() if options[name] else None
-        if options[name] and found is None:
-            raise CommandError(f"{options['domain']} has no {name} {options[name]}.")
-        return found
 
 
 def _read_time(text: str, domain: Domain) -> datetime:
