@@ -9,6 +9,7 @@ import pytest
 
 from portal.models import Domain, IdentityProvider, Role, User
 from tests.support.saml_provider import ENTITY_ID, MAIL, SSO_URL, Signer
+from tests.support.saml_sign_in import DANA
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +38,8 @@ def provider(signer: Signer, domain: Domain, settings: Any) -> IdentityProvider:
 @pytest.fixture
 def bystander(other_domain: Domain, make_member: Callable[..., User]) -> User:
     return make_member(other_domain, Role.OWNER)
+
+
+@pytest.fixture
+def dana(domain: Domain, make_member: Callable[..., User]) -> User:
+    return make_member(domain, Role.EDITOR, DANA)

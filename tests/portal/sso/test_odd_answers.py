@@ -16,7 +16,7 @@ from django.core.cache import cache
 from django.test import Client
 from lxml import etree
 
-from portal.models import Domain, IdentityProvider, Role, User
+from portal.models import IdentityProvider, User
 from tests.support.oidc_provider import CONFIGURATION, Provider, Reply, make_jwk, running
 from tests.support.saml_provider import NAMES, Signer, find_assertion, pack, write_answer
 from tests.support.saml_sign_in import BASE, begin, post
@@ -49,11 +49,6 @@ KEY_FIELDS = ["kty", "kid", "use", "alg", "n", "e", "key_ops", "x5c"]
 def idp() -> Iterator[Provider]:
     with running() as made:
         yield made
-
-
-@pytest.fixture
-def dana(domain: Domain, make_member: Callable[..., User]) -> User:
-    return make_member(domain, Role.EDITOR, DANA)
 
 
 def write_json(value: Any) -> bytes:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,16 +17,11 @@ from django.urls import reverse
 from django.utils import timezone
 from oidc_provider_mock import run_server_in_thread
 
-from integrations.crypto.rotation import reseal_all
 from integrations.crypto.sealing import seal
 from integrations.models import LedgerEntry
 from portal.accounts.invitations import VALID_FOR
 from portal.models import Domain, IdentityProvider, Invitation, Membership, Role, User
-from portal.sso.discovery import read_configuration
-from portal.sso.transport import ProviderUnreachable, make_session
-from tests.support.database_text import dump_database
 from tests.support.furnished_domain import make_user
-from tests.support.oidc_provider import CONFIGURATION, Reply, running
 from tests.support.page_text import words_of
 
 DANA = "dana@acme.example"
@@ -292,140 +284,3 @@ def test_the_way_begins_with_ones_address_and_names_where_it_leads(client, idp, 
     assert "No single sign-on is set up for this address" in words_of(unknown)
     assert "Sign in through your company" in words_of(client.get("/accounts/login/"))
     assert client.get("/accounts/sso/bystander.example/login/").status_code == 404
-
-
-# ── setting it up ────────────────────────────────────────────────────────────────────────────────
-@pytest.fixture
-def page(client: Client, domain: Domain, owner: User, settings: Any) -> str:
-    settings.DEBUG = True
-    client.force_login(owner)
-    return reverse("portal:sign_in_oidc", args=[domain.name])
-
-
-def test_an_owner_sets_it_up_and_the_secret_is_sealed_and_told_to_nobody(client, page, idp, domain):
-    typed = {
-        "issuer": idp,
-        "client_id": "countersign",
-        "client_secret": SECRET,
-        "default_role": "",
-    }
-
-    done = client.post(page, typed)
-    shown = client.get(page)
-
-    assert done["Location"] == page
-    assert SECRET not in dump_database() + shown.content.decode()
-    assert LedgerEntry.objects.get().detail == f"issuer: {idp}, client_id: countersign, client_secret"
-    assert reseal_all(writes=False).unreadable == []
-    client.post(page, typed | {"client_secret": "", "default_role": "auditor"})
-    assert IdentityProvider.objects.get().default_role == "auditor"
-    moved = client.post(page, typed | {"client_secret": "", "issuer": f"{idp}/"})
-    assert "issuer" in moved.context["form"].errors
-    client.post(reverse("portal:sign_in_remove", args=[domain.name]))
-    assert not IdentityProvider.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("changes", "field", "words"),
-    [
-        ({"issuer": "http://login.acme.example"}, "issuer", "starts with https://"),
-        ({"issuer": "https://dana:x@login.acme.example"}, "issuer", "starts with https://"),
-        ({"issuer": "https://127.0.0.1:1"}, "issuer", "no connection could be made. Check its address."),
-        ({"client_secret": ""}, "client_secret", "This field is required."),
-        ({"default_role": "owner"}, "default_role", "Select a valid choice"),
-        ({"is_required": "on"}, "is_required", "Let an owner sign in this way once first"),
-    ],
-)
-def test_what_does_not_fit_is_refused_at_its_field(client, page, idp, changes, field, words):
-    typed = {"issuer": idp, "client_id": "countersign", "client_secret": SECRET} | changes
-
-    response = client.post(page, typed)
-
-    assert words in str(response.context["form"].errors[field])
-    assert SECRET not in response.content.decode()
-    assert not IdentityProvider.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("reply", "issuer", "cause"),
-    [
-        (None, "https://login.acme.invalid", "its host name is not in the DNS"),
-        (Reply({}, 404), "", "it answered with status 404"),
-        (Reply(b"<p>Welcome</p>", content_type="text/html"), "", "its configuration is not JSON"),
-        (None, "https", "no TLS connection could be made"),
-        (Reply({"issuer": "https://evil.example"}), "", "names another issuer"),
-    ],
-)
-def test_the_form_names_the_cause_of_a_wrong_issuer(client, page, reply, issuer, cause):
-    with running() as provider:
-        if reply:
-            provider.replies[CONFIGURATION] = reply
-        typed = provider.issuer.replace("http", "https") if issuer == "https" else issuer or provider.issuer
-
-        refused = client.post(page, {"issuer": typed, "client_id": "countersign", "client_secret": SECRET})
-
-    assert cause in words_of(refused)
-    assert not IdentityProvider.objects.exists()
-
-
-def test_the_overview_says_how_members_sign_in_and_links_to_each_protocol(client, page, idp, domain):
-    overview = reverse("portal:sign_in", args=[domain.name])
-    before = words_of(client.get(overview))
-
-    typed = {"issuer": idp, "client_id": "countersign", "client_secret": SECRET, "default_role": "auditor"}
-    client.post(page, typed)
-
-    shown = client.get(overview)
-    assert "Sign-in Password" in before
-    assert "Default role for new users None: members are invited" in before
-    assert "Sign-in Single sign-on or password" in words_of(shown)
-    assert "Default role for new users Auditor" in words_of(shown)
-    assert "SAML 2.0 Not set up A domain has one provider. Remove OpenID Connect first." in words_of(shown)
-    for address in (page, reverse("portal:sign_in_saml", args=[domain.name])):
-        assert f'href="{address}"' in shown.content.decode()
-
-
-# ── how it is called ─────────────────────────────────────────────────────────────────────────────
-def test_i4_a_private_network_is_left_before_a_byte_is_sent(settings):
-    settings.DEBUG = False
-    heard: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def listen() -> None:
-            peer, _ = server.accept()
-            heard.append(peer.recv(100))
-            peer.close()
-
-        thread = threading.Thread(target=listen)
-        thread.start()
-        with pytest.raises(ProviderUnreachable):
-            read_configuration(f"https://localhost:{server.getsockname()[1]}")
-        thread.join(10)
-
-    assert heard == [b""]
-
-
-def test_i4_plain_http_and_redirects_are_not_followed_and_answers_are_bounded(idp, settings):
-    settings.DEBUG = False
-    with make_session() as session, pytest.raises(ProviderUnreachable):
-        session.get(idp)
-    settings.DEBUG = True
-    answers = {
-        "redirect": b"HTTP/1.1 302 Found\r\nLocation: http://localhost/\r\nContent-Length: 0\r\n\r\n",
-        "large": b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 3_000_000,
-    }
-    for answer in answers.values():
-        with socket.create_server(("127.0.0.1", 0)) as server:
-
-            def serve(answer: bytes = answer, server: socket.socket = server) -> None:
-                peer, _ = server.accept()
-                peer.recv(4096)
-                with contextlib.suppress(OSError):  # they hang up, as they should
-                    peer.sendall(answer)
-                peer.close()
-
-            thread = threading.Thread(target=serve)
-            thread.start()
-            with make_session() as session, pytest.raises(ProviderUnreachable):
-                session.get(f"http://127.0.0.1:{server.getsockname()[1]}/")
-            thread.join(10)

@@ -16,7 +16,8 @@ from django.test import Client
 from portal.deadline import within
 from portal.models import Domain, IdentityProvider, Role, User
 from portal.sso import slots
-from portal.sso.transport import ProviderUnreachable, call, is_acceptable, read_document
+from portal.sso.discovery import read_configuration
+from portal.sso.transport import ProviderUnreachable, call, is_acceptable, make_session, read_document
 from tests.support.oidc_provider import Provider, Reply, running
 from tests.support.page_text import words_of
 from tests.support.sso_sign_in import CALLBACK, DANA, LOGIN, come_back, go_out, is_in, read_log, set_up
@@ -228,3 +229,48 @@ def test_every_row_is_left_as_it_was(idp, domain: Domain, settings, make_member,
 
     assert list(IdentityProvider.objects.all()) == [row]
     assert User.objects.get() == owner
+
+
+def test_i4_a_private_network_is_left_before_a_byte_is_sent(settings):
+    settings.DEBUG = False
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen() -> None:
+            peer, _ = server.accept()
+            heard.append(peer.recv(100))
+            peer.close()
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        with pytest.raises(ProviderUnreachable):
+            read_configuration(f"https://localhost:{server.getsockname()[1]}")
+        thread.join(10)
+
+    assert heard == [b""]
+
+
+def test_i4_plain_http_and_redirects_are_not_followed_and_answers_are_bounded(idp, settings):
+    settings.DEBUG = False
+    with make_session() as session, pytest.raises(ProviderUnreachable):
+        session.get(idp.issuer)
+    settings.DEBUG = True
+    answers = {
+        "redirect": b"HTTP/1.1 302 Found\r\nLocation: http://localhost/\r\nContent-Length: 0\r\n\r\n",
+        "large": b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 3_000_000,
+    }
+    for answer in answers.values():
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def serve(answer: bytes = answer, server: socket.socket = server) -> None:
+                peer, _ = server.accept()
+                peer.recv(4096)
+                with suppress(OSError):  # they hang up, as they should
+                    peer.sendall(answer)
+                peer.close()
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            with make_session() as session, pytest.raises(ProviderUnreachable):
+                session.get(f"http://127.0.0.1:{server.getsockname()[1]}/")
+            thread.join(10)
