@@ -36,7 +36,7 @@ def read_certificates(text: str) -> list[Certificate]:
             "Paste the certificate in PEM: from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
         ) from error
     if len(found) > MOST:
-        raise ValueError(f"Paste no more than {MOST} certificates.")
+        raise ValueError(f"Paste at most {MOST} certificates.")
     return [_describe(certificate) for certificate in found]
 
 

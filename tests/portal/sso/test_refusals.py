@@ -148,7 +148,7 @@ CASES: dict[str, tuple[Callable[[Provider], object], str, str]] = {
     ),
     "wrong issuer": (
         lambda p: p.claims.update(iss="https://evil.example"),
-        "another issuer than the one set up here",
+        "a different issuer than the one set up here",
         "wrong issuer",
     ),
     "wrong audience": (
@@ -168,7 +168,7 @@ CASES: dict[str, tuple[Callable[[Provider], object], str, str]] = {
     ),
     "no address": (
         lambda p: p.claims.update(email=None),
-        "had no address in the claim email",
+        "has no address in the claim email",
         "no address at all",
     ),
     "address unverified": (
@@ -252,7 +252,7 @@ def test_each_cause_has_a_sentence_of_its_own_and_one_line_in_the_log(client, id
         ({"code": "c\x00"}, "It sent you back without a code", "no code in the answer"),
         (
             {"code": "code", "iss": "https://evil.example"},
-            "another issuer than the one set up here",
+            "a different issuer than the one set up here",
             "wrong issuer in the answer's address",
         ),
     ],
