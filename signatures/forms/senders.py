@@ -79,7 +79,7 @@ class OwnValuesForm(forms.ModelForm):
         return cleaned
 
     def get_values(self) -> dict[str, str]:
-        """Return the typed value of each field; '' removes an override."""
+        """Return the typed value of each changed field; '' removes an override."""
         return {name: value or "" for name, value in self.cleaned_data.items() if name in self.changed_data}
 
     def kept_here(self) -> list[forms.BoundField]:

@@ -270,7 +270,7 @@ def test_i7_a_polyglot_leaves_only_its_pixels(domain):
 
 
 def test_i7_noise_that_stays_too_large_is_refused_with_its_size(domain):
-    with pytest.raises(ImageRefused, match=r"is \d{3} KB; 150 KB fit. Use one with fewer details"):
+    with pytest.raises(ImageRefused, match=r"has \d{3} KB; 150 KB fit. Use one with fewer details"):
         take_in(
             BytesIO(save(draw_noise(1_400, 1_000), compress_level=1)),
             domain=domain,

@@ -118,7 +118,7 @@ def test_checkdrift_is_content_after_a_delivery_and_writes_nothing(sandbox, read
 
     text = run("checkdrift")
 
-    assert text.startswith(f"{count} match, 0 drifted, 0 are gone")
+    assert text.startswith(f"{count} match, 0 drifted, 0 are no longer listed")
     assert {entry.method for entry in sandbox.requests} == {"GET"}
 
 

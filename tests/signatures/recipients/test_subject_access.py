@@ -110,7 +110,7 @@ def test_forgetting_by_command_says_what_went_and_a_dry_run_erases_nothing(domai
 def test_a_domain_or_an_address_that_is_none_is_said(domain, command):
     with pytest.raises(CommandError, match="no domain"):
         call_command(command, KIM, domain="nowhere.example")
-    with pytest.raises(CommandError, match="no e-mail address"):
+    with pytest.raises(CommandError, match="not an e-mail address"):
         call_command(command, "kim", domain=domain.name)
 
 
