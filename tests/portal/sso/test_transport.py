@@ -217,7 +217,7 @@ def test_a_provider_without_a_way_for_a_secret_is_told(client, idp, domain, sett
     set_up(idp, domain, settings)
     idp.published["token_endpoint_auth_methods_supported"] = ["private_key_jwt"]
 
-    assert "takes no client secret" in words_of(client.post(LOGIN))
+    assert "accepts no client secret" in words_of(client.post(LOGIN))
 
 
 def test_every_row_is_left_as_it_was(idp, domain: Domain, settings, make_member, client):
