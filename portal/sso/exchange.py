@@ -54,7 +54,7 @@ def get_identity(
     if issuer is not None and issuer != config.issuer:
         raise Refusal(
             "Your company’s answer could not be verified",
-            f"It comes from another issuer than the one set up here. {ASK}",
+            f"It comes from a different issuer than the one set up here. {ASK}",
             cause="wrong issuer in the answer's address",
         )
     tokens = _redeem(

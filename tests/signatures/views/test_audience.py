@@ -113,10 +113,10 @@ class TestAudience:
     @pytest.mark.parametrize(
         ("attribute", "value", "words"),
         [
-            ("owner", "Nobody Known", "“Nobody Known” is no user"),
-            ("owner", "bea@bystander.example", "is no user, or more than one"),
+            ("owner", "Nobody Known", "“Nobody Known” is not a user"),
+            ("owner", "bea@bystander.example", "is not a user, or matches more than one"),
             ("stage", "Lead", "“Lead” is neither a label nor an ID."),
-            ("list", "99999", "A recipient list of this condition is not there any more."),
+            ("list", "99999", "A recipient list of this condition has been deleted."),
         ],
     )
     def test_a_name_nobody_has_is_told_at_its_row(self, bystander, address, editor, attribute, value, words):
@@ -183,7 +183,11 @@ def test_a_list_in_use_names_its_campaign_and_stays(running, domain, editor: Cli
     [
         ({"kind": "custom", "key": "151", "label": "Tier"}, "key", "Enter a number from 1 to 150."),
         ({"kind": "stage", "key": "abc", "label": "Lead"}, "key", "Enter the ID, a number."),
-        ({"kind": "stage", "key": "3", "label": "Lead"}, "key", "This already has a label. Edit that one."),
+        (
+            {"kind": "stage", "key": "3", "label": "Lead"},
+            "key",
+            "This ID already has a label. Edit that one.",
+        ),
     ],
 )
 def test_a_label_is_for_one_number(company, domain, editor: Client, typed, field, words):
