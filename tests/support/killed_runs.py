@@ -1,12 +1,13 @@
-"""Carries runs out in processes that kill themselves at a checkpoint; a script, driven over its pipes.
+"""Carries runs out in processes that die, or lose their database, at a checkpoint; a script, driven over its pipes.
 
-Usage: python killed_runs.py BASE_URL DATABASE. It connects, reads and plans in that migrated database file.
+Usage: python killed_runs.py BASE_URL DATABASE_URL. It connects, reads and plans in that migrated database.
 Each line on stdin is a command; each answer is one line of JSON with the originals kept so far:
-    {"kill": "claimed" | "sent" | "answered" | "recorded" | "read" | null, "after": N,
-     "kind": "deliver" | "restore", "stages": [5, 50, null]}
+    {"moment": "claimed" | "sent" | "answered" | "recorded" | "read" | null, "after": N,
+     "fault": "kill" | "cut", "kind": "deliver" | "restore", "stages": [5, 50, null]}
 stages: of a delivery that this command starts, one after the other without a pause; missing for one go.
-A fork carries the run out and dies by SIGKILL at the Nth such moment; null lets it finish. Its lease is
-then made to lapse, as the sweep would find it.
+A fork carries the run out. At the Nth such moment it dies by SIGKILL, or every connection to its database is cut: of
+SQLite, which has none, nobody else writes for longer than is waited. Null lets it finish. What it left is then due, as
+the sweep would find it later.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
 
-BASE_URL, DATABASE = sys.argv[1:]
+BASE_URL, DATABASE_URL = sys.argv[1:]
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-os.environ["DATABASE_URL"] = f"sqlite:///{DATABASE}"
+os.environ["DATABASE_URL"] = DATABASE_URL
 os.environ["OUTREACH_BASE_URL"] = BASE_URL
 os.environ["LOG_LEVEL"] = "ERROR"
 
@@ -33,6 +35,8 @@ django.setup()
 from datetime import timedelta  # noqa: E402
 from uuid import uuid4  # noqa: E402
 
+import psycopg  # noqa: E402
+from django.conf import settings  # noqa: E402
 from django.db import connections as db_connections  # noqa: E402
 from django.db.models import Count, Q  # noqa: E402
 from django.utils import timezone  # noqa: E402
@@ -79,18 +83,44 @@ def prepare(tokens: dict) -> Connection:
     return connection
 
 
-class Executioner:
-    """Kills its own process at the Nth moment of one kind."""
+BUSY_SECONDS, LOCKED_SECONDS = 0.5, 1.5
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 
-    def __init__(self, moment: str | None, after: int) -> None:
-        self._moment, self._left, self._lock = moment, after, threading.Lock()
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def cut() -> None:
+    """End every connection to the database; or hold SQLite's only write lock for longer than anybody waits for it."""
+    if DATABASE_URL.startswith("postgres"):
+        with psycopg.connect(DATABASE_URL, autocommit=True) as other:
+            other.execute(CUT)
+        return
+    holder = sqlite3.connect(
+        settings.DATABASES["default"]["NAME"], timeout=20, isolation_level=None, check_same_thread=False
+    )
+    holder.execute("BEGIN IMMEDIATE")
+    threading.Timer(LOCKED_SECONDS, holder.close).start()
+
+
+class Executioner:
+    """Does one harm at the Nth moment of one kind."""
+
+    def __init__(self, command: dict) -> None:
+        self._moment, self._left = command["moment"], command["after"]
+        self._harm = cut if command.get("fault") == "cut" else kill
+        self._lock = threading.Lock()
 
     def reach(self, moment: str) -> None:
         with self._lock:
             if moment == self._moment:
                 self._left -= 1
-                if self._left <= 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                if self._left == 0:
+                    self._harm()
 
 
 class WatchedGateway:
@@ -113,7 +143,9 @@ class WatchedGateway:
 
 
 def carry_out_and_die(run: DeliveryRun, command: dict) -> None:
-    executioner = Executioner(command["kill"], command["after"])
+    executioner = Executioner(command)
+    if DATABASE_URL.startswith("sqlite") and command.get("fault") == "cut":
+        db_connections["default"].settings_dict["OPTIONS"]["timeout"] = BUSY_SECONDS
 
     @contextmanager
     def watched(run):
@@ -137,7 +169,9 @@ def main() -> None:
             db_connections.close_all()
             os._exit(0)
         os.waitpid(child, 0)
-        DeliveryRun.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        now = timezone.now()
+        DeliveryRun.objects.filter(pk=run.pk).update(lease_until=now - timedelta(seconds=1))
+        DeliveryRun.objects.filter(pk=run.pk, state="waiting").update(resume_at=now)
         run.refresh_from_db()
         print(
             json.dumps(
