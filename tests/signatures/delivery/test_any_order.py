@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase
@@ -24,13 +26,17 @@ from integrations.outreach.scopes import REQUESTED
 from integrations.sync import runs
 from portal.models import Domain, Role
 from signatures.authoring.templates import assign_template, install_starters, save_template
+from signatures.delivery import after_release, deliver, restore
 from signatures.delivery.after_sync import follow_mirror
 from signatures.delivery.automatic import plan_automatic_delivery
 from signatures.delivery.base import DeliveryBlocked
-from signatures.delivery.deliver import _open_gateway, carry_out
+from signatures.delivery.deliver import carry_out
+from signatures.delivery.drift_decisions import keep
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, start_restore
-from signatures.delivery.runs import is_due, start_delivery
+from signatures.delivery.restore_plan import Target, plan_restore
+from signatures.delivery.runs import is_due, resume_delivery, start_delivery, stop_delivery
+from signatures.delivery.stages import Rollout
 from signatures.delivery.status import (
     Comparison,
     follow_release,
@@ -39,6 +45,7 @@ from signatures.delivery.status import (
     refresh_domain,
 )
 from signatures.models import (
+    HAND_EDITS,
     Brand,
     DeliveryRun,
     DeliveryRunState,
@@ -46,12 +53,13 @@ from signatures.models import (
     LeftAlone,
     MailboxState,
     Release,
+    ReleaseState,
     Sender,
     Snapshot,
     Template,
 )
 from signatures.releases.compose import Composed, Composer
-from signatures.releases.live import get_content, get_live
+from signatures.releases.live import get_content, get_live, list_live_groups
 from signatures.releases.publish import PublishRefused, publish, republish
 from signatures.senders.values import set_own_values
 from tests.support.connections import PUBLIC_URL
@@ -61,6 +69,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.soak]
 
 NUMBERS = itertools.count(1)
 PERSON = st.integers(0, 5)
+NTH = st.integers(0, 6)  # the write at which the process is killed; 0 for none
+STAGES = st.sampled_from([(), (), (1, 2)])
 
 
 class Killed(BaseException):
@@ -216,6 +226,21 @@ class Company(RuleBasedStateMachine):
                 return
             follow_release(self.connection)
 
+    @rule()
+    def release_is_scheduled(self) -> None:
+        with suppress(PublishRefused):
+            publish(self.domain, actor="approver", publish_at=timezone.now() + timedelta(days=1))
+
+    @rule(nth=NTH, after=st.booleans())
+    def scheduled_release_goes_live_and_is_rolled_out(self, nth: int, after: bool) -> None:
+        scheduled = Release.objects.filter(domain=self.domain, state=ReleaseState.SCHEDULED)
+        scheduled.update(publish_at=timezone.now() - timedelta(seconds=1))
+        after_release.publish_due()
+        follow_release(self.connection)
+        self._allow_renderings()
+        for run_id in after_release.start_rollouts():
+            self._carry_out(DeliveryRun.objects.get(pk=run_id), nth, after)
+
     @rule(person=PERSON, text=st.sampled_from(["", "<p>Mine</p>", "<p>Also mine</p>"]))
     def owner_edits(self, person: int, text: str) -> None:
         id = self._pick_mailbox(person)
@@ -237,25 +262,54 @@ class Company(RuleBasedStateMachine):
         if run is not None:
             carry_out(run.pk)
 
-    @rule(overwrite=st.booleans(), nth=st.integers(0, 6), after=st.booleans())
-    def delivery_is_carried_out(self, overwrite: bool, nth: int, after: bool) -> None:
-        """nth: the write at which the process is killed; 0 for none."""
+    @rule(
+        overwrite=st.booleans(),
+        group=st.none() | st.integers(0, 2),
+        stages=STAGES,
+        nth=NTH,
+        after=st.booleans(),
+    )
+    def delivery_is_carried_out(
+        self, overwrite: bool, group: int | None, stages: tuple[int, ...], nth: int, after: bool
+    ) -> None:
+        """group: of one group alone, beside what is open. stages: each but the first waits for a person."""
         self._allow_renderings()
-        run = plan_delivery(self.domain, actor="admin", overwrite_edits=overwrite)
+        groups = [] if group is None else list(list_live_groups(self.domain)[group : group + 1])
+        run = plan_delivery(
+            self.domain,
+            actor="admin",
+            overwrite_edits=overwrite,
+            group_ids=[each.pk for each in groups],
+        )
         try:
-            start_delivery(run, actor="admin")
+            start_delivery(run, actor="admin", rollout=Rollout(sizes=stages, pause_minutes=None))
         except DeliveryBlocked:
             return
         self._carry_out(run, nth, after)
 
+    @rule(act=st.sampled_from([resume_delivery, stop_delivery]), nth=NTH, after=st.booleans())
+    def person_decides_about_what_waits(self, act: Callable[..., DeliveryRun], nth: int, after: bool) -> None:
+        waiting = Q(state=DeliveryRunState.HALTED) | Q(state=DeliveryRunState.WAITING)
+        run = DeliveryRun.objects.filter(waiting, domain=self.domain).order_by("pk").first()
+        if run is None:
+            return
+        self._allow_renderings()
+        with suppress(DeliveryBlocked):
+            act(run, actor="admin")
+            self._carry_out(run, nth, after)
+
     def _carry_out(self, run: DeliveryRun, nth: int, after: bool) -> None:
+        """nth: the write at which the process is killed; 0 for none."""
+        is_restore = run.kind == DeliveryRun.Kind.RESTORE
+        opened = restore._open_gateway if is_restore else deliver._open_gateway
+
         @contextmanager
         def open_dying(run):
-            with _open_gateway(run) as gateway:
+            with opened(run) as gateway:
                 yield DyingGateway(gateway, nth=nth, after=after) if nth else gateway
 
         with suppress(Killed):
-            carry_out(run.pk, gateway_factory=open_dying)
+            (carry_out_restore if is_restore else carry_out)(run.pk, gateway_factory=open_dying)
 
     @rule()
     def killed_runs_are_taken_up(self) -> None:
@@ -267,15 +321,32 @@ class Company(RuleBasedStateMachine):
         for run in DeliveryRun.objects.filter(is_due(), domain=self.domain):
             (carry_out_restore if run.kind == DeliveryRun.Kind.RESTORE else carry_out)(run.pk)
 
-    @rule(person=PERSON, whole=st.booleans())
-    def originals_go_back(self, person: int, whole: bool) -> None:
+    @rule(person=PERSON, whole=st.booleans(), nth=NTH, after=st.booleans())
+    def originals_go_back(self, person: int, whole: bool, nth: int, after: bool) -> None:
         try:
             run = start_restore(
                 self.connection, actor="admin", only_sender=None if whole else self._pick(person)
             )
         except DeliveryBlocked:
             return
-        carry_out_restore(run.pk)
+        self._carry_out(run, nth, after)
+
+    @rule(back=st.integers(0, 3), overwrite=st.booleans(), nth=NTH, after=st.booleans())
+    def delivery_is_put_back(self, back: int, overwrite: bool, nth: int, after: bool) -> None:
+        delivered = DeliveryRun.objects.filter(domain=self.domain, kind="deliver", delivered__gt=0)
+        earlier = delivered.order_by("-pk")[back : back + 1].first()
+        if earlier is None:
+            return
+        target = Target(before_run=earlier)
+        run = plan_restore(self.domain, target, actor="admin", of_run=earlier, overwrite_edits=overwrite)
+        with suppress(DeliveryBlocked):
+            start_delivery(run, actor="admin")
+            self._carry_out(run, nth, after)
+
+    @rule(person=PERSON)
+    def edits_of_somebody_are_kept(self, person: int) -> None:
+        edited = MailboxState.objects.filter(sender=self._pick(person), status__in=HAND_EDITS)
+        keep(self.connection, dict(edited.values_list("pk", "held_sha256")), actor="admin")
 
     @rule()
     def restored_mailboxes_are_managed_again(self) -> None:
