@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.db import transaction
 
 from portal.db import durable_atomic, update_rows
@@ -34,33 +36,25 @@ Decided = list[tuple[Delivery, RowDecision]]
 """Rows, each with what is to be done with it."""
 
 
+@dataclass(frozen=True, slots=True)
 class Recorder:
     """The rows of one run, as one process that holds it stores them."""
 
-    def __init__(
-        self,
-        run: DeliveryRun,
-        lease: Lease,
-        strategy: Strategy,
-        gateway: GatewayLike,
-        failures: FailureWatch,
-        progress: ReportProgress | None,
-    ) -> None:
-        self._run = run
-        self._lease = lease
-        self._strategy = strategy
-        self._gateway = gateway
-        self._failures = failures
-        self._progress = progress
+    run: DeliveryRun
+    lease: Lease
+    strategy: Strategy
+    gateway: GatewayLike
+    failures: FailureWatch
+    progress: ReportProgress | None
 
     def claim(self, decided: Decided) -> list[Write]:
         """Return the writes that may leave; what they write, and what was there, is on disk by then."""
         with durable_atomic():
-            allowed = self._strategy.count_allowed()
+            allowed = self.strategy.count_allowed()
             writes = self._prepare(decided, allowed)
         self._report_progress()
         if allowed == 0 and not writes and any(isinstance(decision, Write) for _, decision in decided):
-            raise RunStopped(self._strategy.wait_for_writes())
+            raise RunStopped(self.strategy.wait_for_writes())
         return writes
 
     def _prepare(self, decided: Decided, allowed: int | None) -> list[Write]:
@@ -80,8 +74,8 @@ class Recorder:
                 batch.finish(row, DeliveryState.REFUSED, "refused", decision.code, decision.reason)
             else:
                 self._note_in_place(row, decision, batch)
-        keep_texts(self._run.domain_id, [text for each in writes for text in (each.html, each.found_html)])
-        self._strategy.secure(writes)
+        keep_texts(self.run.domain_id, [text for each in writes for text in (each.html, each.found_html)])
+        self.strategy.secure(writes)
         self._store(batch)
         return writes
 
@@ -94,25 +88,25 @@ class Recorder:
         if found.was_ours:
             reason = "Confirmed by reading the mailbox again."
             batch.finish(row, DeliveryState.DELIVERED, "delivered", "confirmed", reason)
-            self._failures.succeed()
+            self.failures.succeed()
         else:
             reason = "The mailbox holds it already."
             batch.finish(row, DeliveryState.SKIPPED, "unchanged", "unchanged", reason)
 
     def record(self, batch: Batch) -> None:
         """Store the batch's outcomes in the tables, and its calls in the ledger."""
-        self._gateway.flush()
+        self.gateway.flush()
         with transaction.atomic():
             self._store(batch)
         self._report_progress()
 
     def _store(self, batch: Batch) -> None:
-        self._lease.renew(**batch.get_run_changes())
-        keep_texts(self._run.domain_id, [each.new_html for each in batch.placed])
-        self._strategy.record(batch.placed)
+        self.lease.renew(**batch.get_run_changes())
+        keep_texts(self.run.domain_id, [each.new_html for each in batch.placed])
+        self.strategy.record(batch.placed)
         update_rows(batch.rows, ROW_FIELDS)
-        self._strategy.note_outcomes([row for row in batch.rows if row.finished_at is not None])
+        self.strategy.note_outcomes([row for row in batch.rows if row.finished_at is not None])
 
     def _report_progress(self) -> None:
-        if self._progress is not None:
-            self._progress(load_run(self._run.pk))
+        if self.progress is not None:
+            self.progress(load_run(self.run.pk))
