@@ -32,9 +32,10 @@ Acts take a design and a path and return `Edited(design, path)`, path of the blo
     set_column_count(design, path, 3)
     edit_as_code(design, path)                        and back: restore_settings(design, path)
 
-They raise `ActRefused` with a sentence for the person. `find_block(source, line)` is the path of the innermost
-block on a line of the source, for a TemplateError or a warning. `dump_block`, `load_block`, `dump_settings` and
-`load_theme` are for exports. Only numbers, texts and lists are in what they write.
+They raise `ActRefused` with a sentence for the person. `summarize_block` and `summarize_theme` say in a few words
+what a list of blocks shows beside the label. `find_block(source, line)` is the path of the innermost block on a line
+of the source, for a TemplateError or a finding. `designs.DESIGNS` are those that the product ships. `dump_block`,
+`load_block`, `dump_settings` and `load_theme` are for exports: they take and return numbers, texts and lists alone.
 """
 
 from .acts import (
@@ -79,6 +80,7 @@ from .links import Refused
 from .plain_values import dump_block, dump_settings, load_block, load_theme
 from .reader import NotBlocks, find_block, read_design
 from .settings import Kind, Setting, SettingsRefused, settings_of
+from .summaries import summarize_block, summarize_theme
 from .theme import FONTS, Theme
 from .writer import write_block, write_design
 
@@ -130,6 +132,8 @@ __all__ = [
     "restore_settings",
     "set_column_count",
     "settings_of",
+    "summarize_block",
+    "summarize_theme",
     "walk",
     "write_block",
     "write_design",

@@ -23,8 +23,8 @@ Choices = tuple[tuple[str, str], ...]
 
 COLOUR_PATTERN = "#[0-9a-fA-F]{6}"
 _COLOUR = re.compile(COLOUR_PATTERN)
-# Any marker: markup must not swallow what follows it.
-_END = "<!-- /code -->"
+# Markup must not swallow what follows it: the end of a condition, and a marker.
+_END = "{% endif %}<!-- /code -->"
 _DIGITS = re.compile(r"[0-9]{1,6}")
 _ASKABLE = frozenset({Trust.TEXT, Trust.EMAIL, Trust.URL, Trust.PHONE})
 # What `when` may ask for.

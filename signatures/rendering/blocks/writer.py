@@ -12,9 +12,6 @@ from typing import Any
 from signatures.rendering.liquid import escape_value
 
 from .blocks import (
-    CONTACT_FIELDS,
-    DECORATION,
-    NETWORKS,
     Banner,
     Block,
     Button,
@@ -31,6 +28,7 @@ from .blocks import (
     Title,
     Words,
 )
+from .choices import CONTACT_FIELDS, DECORATION, NETWORKS
 from .links import LINK_FIELDS
 from .markers import LIST, write_marked, write_settings
 from .plain_values import dump_block, dump_settings

@@ -101,6 +101,7 @@ def test_every_setting_says_what_it_takes(owner):
         (Code, "markup", "<!-- name {} 00000000 -->", "Take out the comments that mark blocks."),
         (Code, "markup", "<!-- blocks -->", "Take out the comments that mark blocks."),
         (Code, "markup", "<tr>{% comment %}", "This comment has no {% endcomment %}."),
+        (Code, "markup", "<tr></tr>{", "Expected '}}', found end of file."),
         (Code, "markup", "<tr><td", "A comment or tag at the end has no end."),
         (Code, "markup", "<tr><!-- note", "A comment or tag at the end has no end."),
         (Columns, "lists", ((),), "Columns are two or three."),

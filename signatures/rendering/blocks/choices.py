@@ -1,0 +1,39 @@
+"""Choices: what blocks may hold and be set to, by the name in a setting and the label in a form."""
+
+from __future__ import annotations
+
+from .settings import Choices
+
+GAPS: Choices = (("tight", "Tight"), ("normal", "Normal"), ("wide", "Wide"))
+ALWAYS = ("", "Always")
+# Contact field -> its label, and the letter that may stand for it.
+CONTACT_FIELDS: dict[str, tuple[str, str]] = {
+    "sender.phone": ("Phone", "P"),
+    "sender.mobile": ("Mobile", "M"),
+    "sender.email": ("E-mail", "E"),
+    "company.website": ("Website", "W"),
+    "sender.linkedin_url": ("LinkedIn", "in"),
+    "sender.calendar_url": ("Book a time", "C"),
+    "company.phone": ("Office", "O"),
+    "company.address": ("Address", "A"),
+    "sender.custom1": ("Custom 1", ""),
+    "sender.custom2": ("Custom 2", ""),
+    "sender.custom3": ("Custom 3", ""),
+    "sender.custom4": ("Custom 4", ""),
+    "sender.custom5": ("Custom 5", ""),
+}
+NETWORKS: Choices = (
+    ("linkedin", "LinkedIn"),
+    ("x", "X"),
+    ("facebook", "Facebook"),
+    ("instagram", "Instagram"),
+    ("youtube", "YouTube"),
+    ("tiktok", "TikTok"),
+    ("threads", "Threads"),
+    ("bluesky", "Bluesky"),
+    ("mastodon", "Mastodon"),
+    ("github", "GitHub"),
+    ("xing", "Xing"),
+    ("website", "Website"),
+)
+DECORATION = "decoration"
