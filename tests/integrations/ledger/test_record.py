@@ -82,7 +82,7 @@ def attempt(act):
 def test_l5_the_ledger_agrees_with_outreachs_own_log_to_the_last_call(
     trip, sandbox, domain, bystander, names, monkeypatch
 ):
-    monkeypatch.setattr("integrations.outreach.client.FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("integrations.outreach.pace.FIRST_BACKOFF_SECONDS", 0.01)
     monkeypatch.setattr("integrations.disconnect.steps.SEEN_AFTER_SECONDS", 0)
 
     def full():
@@ -161,7 +161,7 @@ RESOURCES = {
 def test_l5_the_page_of_scopes_used_equals_outreachs_log_after_random_runs(
     client, sandbox, connection, domain, owner, bystander, monkeypatch, seed
 ):
-    monkeypatch.setattr("integrations.outreach.client.FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("integrations.outreach.pace.FIRST_BACKOFF_SECONDS", 0.01)
     chance = random.Random(seed)  # noqa: S311 - which of many ways is walked; no secret
     faults = [("status", "/api/v2/users"), ("reset", "/api/v2/teams"), ("lost", "/api/v2/mailboxes/*")]
 

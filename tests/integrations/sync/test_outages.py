@@ -59,7 +59,7 @@ OUTAGES = [
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch):
     """The pauses between tries within a run; those between runs stay as they are."""
-    monkeypatch.setattr("integrations.outreach.client.FIRST_BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr("integrations.outreach.pace.FIRST_BACKOFF_SECONDS", 0.001)
 
 
 @pytest.fixture

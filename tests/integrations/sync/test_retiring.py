@@ -50,7 +50,7 @@ def test_who_is_gone_is_retired_by_a_full_run_and_comes_back(sandbox, mirrored):
 def test_a_bad_second_page_retires_nobody_and_leaves_no_half_page(
     sandbox, connection, bystander, small_pages, monkeypatch, kind, options, state
 ):
-    monkeypatch.setattr("integrations.outreach.client.FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("integrations.outreach.pace.FIRST_BACKOFF_SECONDS", 0.01)
     run_sync(connection)
     sandbox.directory.remove_user(2)
     for number in sandbox.directory.users:
