@@ -120,11 +120,11 @@ class Provider(Protocol):
         permission: Callable[[], Permission],
         budget: Budget,
         record: Recorder,
-        hurry_seconds: float | None = None,
+        single_try_seconds: float | None = None,
     ) -> AbstractContextManager[Connector]:
         """Open a connector whose every call asks for `permission` first.
 
-        hurry_seconds: each call is made once, and given up after this long; None for patience.
+        single_try_seconds: each call is made once, and ends after this long; None repeats failed reads.
         """
 
     def refresh_tokens(self, refresh_token: str, *, record: Recorder) -> TokenPair:

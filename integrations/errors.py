@@ -1,4 +1,4 @@
-"""Errors: what can go wrong with an outside system, and whose turn it is then."""
+"""Errors: what can go wrong with an outside system, and who must act then."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class IntegrationError(Exception):
 
 
 class Unreachable(IntegrationError):
-    """No usable answer arrived: network, timeout, or a server error. Heals by itself."""
+    """No usable answer arrived: network, timeout, or a server error. It is over after a while."""
 
 
 class RateLimited(IntegrationError):
-    """The allowance is spent; `retry_after_seconds` tells how long to wait. Heals by itself."""
+    """The allowance is used up; `retry_after_seconds` is how long to wait. It is over after a while."""
 
     def __init__(self, message: str, *, retry_after_seconds: float, detail: str = "") -> None:
         super().__init__(message, detail=detail)
@@ -91,7 +91,7 @@ class WritesNotAllowed(IntegrationError):
 
 
 class ItemError(IntegrationError):
-    """One object could not be handled; the rest of the batch goes on."""
+    """One object could not be handled; the rest of the batch continues."""
 
     permanent = True
     stops_batch = False

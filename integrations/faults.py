@@ -1,4 +1,4 @@
-"""Faults: record in the run, the ledger and the log that an error of ours ended a run."""
+"""Faults: record in the run, the ledger and the log that an error of the portal ended a run."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ HERE = Path(__file__).resolve().parent.parent
 
 
 def say_fault(error: BaseException, *, job: str) -> str:
-    """Return the sentence of a run that a fault of ours ended: which run, which kind of error, and where.
+    """Return the sentence of a run that an error of the portal ended: which run, which kind of error, and where.
 
     Without the error's own words, which may hold a value.
     """
-    return f"A fault of ours stopped {job}: {type(error).__name__}{_say_where(error)}. Tell the operator."
+    return f"An internal error stopped {job}: {type(error).__name__}{_say_where(error)}. Tell the operator."
 
 
 def record_fault(error: BaseException, *, connection: Connection, job: str) -> None:

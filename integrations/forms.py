@@ -23,7 +23,7 @@ class SyncForm(forms.Form):
 
 
 class DisconnectForm(forms.Form):
-    """restores: '1' puts the originals back first, '0' leaves every signature as it is.
+    """restores: '1' restores the originals first, '0' leaves every signature as it is.
 
     confirmation: the domain's name, typed, as one press would otherwise change every mailbox.
     """
@@ -40,12 +40,14 @@ class DisconnectForm(forms.Form):
     def __init__(self, *args: Any, domain: Domain, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._domain = domain
-        self.fields["confirmation"].help_text = f"{domain.name}, to confirm. Both ways of leaving need it."
+        self.fields[
+            "confirmation"
+        ].help_text = f"{domain.name}, to confirm. Both ways to disconnect require it."
 
     def clean_confirmation(self) -> str:
         typed = str(self.cleaned_data["confirmation"]).strip().lower()
         if typed != self._domain.name:
-            raise forms.ValidationError(f"This is not the name. Type {self._domain.name}.")
+            raise forms.ValidationError(f"The name does not match. Type {self._domain.name}.")
         return typed
 
 
@@ -104,7 +106,7 @@ class SwitchOnForm(SwitchOffForm):
     def clean_confirmation(self) -> str:
         typed = str(self.cleaned_data["confirmation"]).strip()
         if typed != self._scope:
-            raise forms.ValidationError(f"This is not the name. Type {self._scope}.")
+            raise forms.ValidationError(f"The name does not match. Type {self._scope}.")
         return typed
 
 
@@ -114,9 +116,9 @@ class AdminSwitchForm(SwitchOffForm):
     field_order = ["scope", "turn", "confirmation", "reason"]
 
     scope = forms.ChoiceField(label="Permission")
-    turn = forms.ChoiceField(label="Switch it", choices=[("off", "off"), ("on", "on again")])
+    turn = forms.ChoiceField(label="Switch", choices=[("off", "off"), ("on", "on again")])
     confirmation = forms.CharField(
-        required=False, max_length=64, label="Its name once more", help_text="Only to switch it on again."
+        required=False, max_length=64, label="Permission name", help_text="Needed only to switch it on again."
     )
 
     def __init__(self, *args: Any, scopes: list[str], **kwargs: Any) -> None:
@@ -144,7 +146,7 @@ class LedgerFilterForm(forms.Form):
     """Narrows the entries of one domain; days are days of the domain's zone, both ends included."""
 
     connection = forms.ModelChoiceField(
-        Connection.objects.none(), required=False, label="Connection", empty_label="All there ever were"
+        Connection.objects.none(), required=False, label="Connection", empty_label="All connections"
     )
     scope = forms.ChoiceField(required=False, label="Permission")
     verb = forms.ChoiceField(required=False, label="Verb", choices=VERBS)
@@ -168,9 +170,9 @@ class LedgerFilterForm(forms.Form):
 
     mailbox = forms.CharField(
         required=False,
-        label="Mailbox written to",
+        label="Mailbox",
         max_length=255,
-        widget=forms.TextInput(attrs={"placeholder": "Address, or its person", "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"placeholder": "E-mail address or person", "autocomplete": "off"}),
     )
 
     def __init__(self, *args: Any, scopes: list[str], domain: Domain, **kwargs: Any) -> None:
@@ -181,7 +183,7 @@ class LedgerFilterForm(forms.Form):
         connection: Any = self.fields["connection"]
         connection.queryset = domain.connections.all()
         connection.label_from_instance = self._name_connection
-        choices = [("", "Any"), *((scope, scope) for scope in scopes), ("-", "None: acts in the portal")]
+        choices = [("", "Any"), *((scope, scope) for scope in scopes), ("-", "None: admin actions")]
         self.fields["scope"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField by declaration
 
     def _name_connection(self, connection: Connection) -> str:
@@ -204,7 +206,7 @@ class LedgerFilterForm(forms.Form):
         cleaned = super().clean() or {}
         since, until = cleaned.get("since"), cleaned.get("until")
         if since and until and until < since:
-            self.add_error("until", "This day is before the first one.")
+            self.add_error("until", "This day is before the first day.")
         return cleaned
 
     @property

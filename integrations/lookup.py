@@ -154,13 +154,13 @@ def find_prospect(
     """Return what Outreach says of one recipient, or None. Nothing of it is stored.
 
     asked: names of the attributes that are read, and no others (see `signatures.audiences.conditions`).
-    background: no person of ours waits for it, so the calls that are kept for people are not for it.
+    background: nobody waits for it, so it does not use the calls that are kept for people.
     The address leaves once at most, and the call ends within LOOKUP_SECONDS. Where it is not known how
     Outreach wants to be asked, an address that nobody can have is asked about first.
     Raises members of `integrations.errors`; `has_left` is False where the address did not leave.
     """
     with open_session(
-        connection, job=job, actor_label=actor_label, background=background, hurry_seconds=LOOKUP_SECONDS
+        connection, job=job, actor_label=actor_label, background=background, single_try_seconds=LOOKUP_SECONDS
     ) as session:
         left_before = session.calls.left
         try:

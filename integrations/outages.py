@@ -18,7 +18,7 @@ def is_outage(error: BaseException | None) -> bool:
 
     Work that meets one puts its lease down and is tried again after `get_pause`, without end; a person may
     stop it. An answer that cannot be used counts: a page of HTML in the answer's place is a gateway's.
-    Anything else that is not in the failure family is a fault of ours, and ends the work.
+    Anything else that is not in the failure family is an error of the portal, and ends the work.
     """
     return isinstance(error, (Unreachable, RateLimited, UnexpectedReply)) or is_outage_here(error)
 
@@ -26,7 +26,7 @@ def is_outage(error: BaseException | None) -> bool:
 def get_pause(tries: int, error: BaseException | None = None) -> timedelta:
     """Return how long to wait after this many tries in a row that met an outage: 30 s, doubled up to 15 min.
 
-    A limit that says how long to wait is believed for exactly that long.
+    A limit that says how long to wait is followed exactly.
     """
     if isinstance(error, RateLimited):
         return timedelta(seconds=error.retry_after_seconds)
@@ -34,21 +34,24 @@ def get_pause(tries: int, error: BaseException | None = None) -> timedelta:
 
 
 def say_outage(error: BaseException) -> str:
-    """Return what does not answer, and whose turn it is, in a sentence for a person."""
+    """Return what does not answer, and who must act, in a sentence for a person."""
     if isinstance(error, UnexpectedReply):
         why = error.detail or error.message
         return (
-            f"A reply of Outreach could not be used: {why}. It is tried again; tell the operator if it stays."
+            f"A reply of Outreach could not be used: {why}. "
+            "The portal tries again; tell the operator if it happens again."
         )
     if isinstance(error, IntegrationError):
         return error.message
     if is_disk_full(error):
-        return "A disk of this portal is full. The operator has to make room; until then it is tried again."
+        return (
+            "A disk of this portal is full. The operator must free space; until then the portal keeps trying."
+        )
     if is_database_outage(error):
-        return "The portal’s database did not answer. Nothing to do: it is tried again."
+        return "The portal’s database did not answer. No action needed: the portal tries again."
     return (
-        "This portal ran out of memory, files or threads, or its cache is away. "
-        "It is tried again; tell the operator if it stays."
+        "This portal ran out of memory, files or threads, or its cache is unavailable. "
+        "The portal tries again; tell the operator if it happens again."
     )
 
 

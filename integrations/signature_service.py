@@ -13,15 +13,15 @@ from portal.models import Domain
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """How far originals were put back. Before a disconnect, only `total` and `owed` are known.
+    """How far originals were restored. Before a disconnect, only `total` and `owed` are known.
 
     total: mailboxes that hold, or held, a signature delivered through this connection.
     conflicts: edited since our last write, and left as they are.
-    failed: could not be put back, whatever the reason.
-    owed: may still hold our signature: not reached yet, or not put back when tried.
-    run_id: the run that puts the originals back; None before it began.
+    failed: could not be restored, whatever the reason.
+    owed: may still hold our signature: not reached yet, or not restored when tried.
+    run_id: the run that restores the originals; None before it began.
     waits_for: why nothing moves just now, and since when; '' while it gets on.
-    goes_on_at: when it is tried again by itself. asks: it does not go on by itself, a person decides.
+    goes_on_at: when it is tried again automatically. asks: it waits until a person decides.
     """
 
     total: int = 0
@@ -60,7 +60,7 @@ class WrittenText:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What needs a person. path: of the page where it is mended, in this portal.
+    """What needs a person. path: of the page where it is corrected, in this portal.
 
     findings: mailbox and digest of each edit that it tells of; those are told once, and never again.
     """
@@ -73,7 +73,7 @@ class Trouble:
 
     @property
     def audiences(self) -> tuple[Audience, ...]:
-        """Return who is written to; what only the operator can mend is told to the operator as well."""
+        """Return who is written to; what only the operator can correct goes to the operator as well."""
         if self.kind == NoticeKind.MISCONFIGURED:
             return (Audience.OWNERS, Audience.STAFF)
         if self.kind == NoticeKind.EDITED:

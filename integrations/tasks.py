@@ -92,7 +92,7 @@ def check_chain(*, chain_id: int) -> None:
 
 
 def continue_disconnect(*, connection_id: str) -> None:
-    """Take one leaving connection as far as it goes now."""
+    """Carry out the steps of one disconnect that are due now."""
     steps.continue_disconnect(connection_id)
 
 
@@ -122,11 +122,11 @@ def sweep_connections() -> None:
     )
     for run_id in SyncRun.objects.filter(due).values_list("pk", flat=True):
         enqueue("integrations.tasks.sync_directory", run_id=run_id)
-    leaving = Connection.objects.filter(
+    disconnecting = Connection.objects.filter(
         Q(disconnect_lease_until=None) | Q(disconnect_lease_until__lt=now),
         state=ConnectionState.DISCONNECTING,
         disconnect_step=DisconnectStep.REVOKING,
     )
-    for connection_id in leaving.values_list("pk", flat=True):
+    for connection_id in disconnecting.values_list("pk", flat=True):
         enqueue("integrations.tasks.continue_disconnect", connection_id=str(connection_id))
     receipts.sign_receipts()

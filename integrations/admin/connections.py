@@ -107,7 +107,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
         ),
     ]
 
-    @admin.display(description="How it is")
+    @admin.display(description="Status")
     def condition(self, connection: Connection) -> str:
         return describe(connection).label
 

@@ -66,7 +66,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     def what(self, entry: LedgerEntry) -> str:
         return entry.endpoint or entry.action
 
-    @admin.display(description="Who or what for", ordering="job")
+    @admin.display(description="Actor and job", ordering="job")
     def who(self, entry: LedgerEntry) -> str:
         return ", ".join(word for word in (entry.actor_label, entry.job) if word)
 
@@ -111,7 +111,7 @@ class LedgerChainAdmin(ReadOnlyAdmin):
             return "not checked yet"
         return f"{'intact' if chain.was_intact else 'BROKEN'}, {say_instant(chain.checked_at)}"
 
-    @admin.display(description="Its entries")
+    @admin.display(description="Entries")
     def entries(self, chain: LedgerChain) -> SafeString:
         address = reverse("admin:integrations_ledgerentry_changelist")
         return format_html(

@@ -24,7 +24,7 @@ def check_assumptions(connection: Connection, *, actor: str) -> AssumptionReport
     """
     now = timezone.now()
     with open_session(
-        connection, job="assumptions", actor_label=actor, background=False, hurry_seconds=CALL_SECONDS
+        connection, job="assumptions", actor_label=actor, background=False, single_try_seconds=CALL_SECONDS
     ) as session:
         check = session.connector.check_assumptions(
             requested=connection.scopes_requested, granted=connection.scopes_granted, now=now

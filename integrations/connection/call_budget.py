@@ -25,7 +25,7 @@ HELD_SECONDS = 1.0  # after this long they are settled anew, so that a pause ask
 
 @dataclass(slots=True)
 class _Taken:
-    """Calls taken from the row and not spent yet. until: the end of the hour they were taken from."""
+    """Calls taken from the row and not used yet. until: the end of the hour they were taken from."""
 
     calls: int = 0
     at: float = 0.0
@@ -62,7 +62,7 @@ class HourlyBudget:
         self._lock = threading.Lock()
 
     def take(self) -> None:
-        """One call may leave. Raises RateLimited where the allowance, or its background share, is spent."""
+        """One call may leave. Raises RateLimited where the allowance, or its background share, is used up."""
         with self._lock:
             if not self._taken.calls or time.monotonic() - self._taken.at > HELD_SECONDS:
                 self._in_database(BATCH)
@@ -81,7 +81,7 @@ class HourlyBudget:
             self._in_database(0, blocked_for=timedelta(seconds=seconds))
 
     def close(self) -> None:
-        """What was taken and not spent is given back, and what the replies said is stored."""
+        """What was taken and not used is given back, and what the replies said is stored."""
         with self._lock:
             if self._taken.calls or self._seen:
                 self._in_database(0)
@@ -118,7 +118,7 @@ class HourlyBudget:
         if calls and not granted:
             if is_blocked:
                 raise _asked_to_wait((row.blocked_until or now) - now)
-            raise _spent((row.window_ends_at or now) - now)
+            raise _used_up((row.window_ends_at or now) - now)
 
     def _account(self, row: CallBudget, now: datetime) -> None:
         """The row's hour is the present one, and holds what we know of it; what we know of an earlier is dropped."""
@@ -150,14 +150,15 @@ def _is_ahead(instant: datetime, now: datetime) -> bool:
 def _asked_to_wait(wait: timedelta) -> RateLimited:
     seconds = max(wait.total_seconds(), 1.0)
     return RateLimited(
-        f"Outreach asked us to wait. Work goes on by itself in {_say(seconds)}.", retry_after_seconds=seconds
+        f"Outreach asked us to wait. Work continues automatically in {_say(seconds)}.",
+        retry_after_seconds=seconds,
     )
 
 
-def _spent(wait: timedelta) -> RateLimited:
+def _used_up(wait: timedelta) -> RateLimited:
     seconds = max(wait.total_seconds(), 1.0)
     return RateLimited(
-        f"This hour’s calls to Outreach are spent. Work goes on by itself in {_say(seconds)}.",
+        f"This hour’s calls to Outreach are used up. Work continues automatically in {_say(seconds)}.",
         retry_after_seconds=seconds,
     )
 

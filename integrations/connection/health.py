@@ -1,4 +1,4 @@
-"""Health: says how a connection is, whose turn it is, and the figures behind that."""
+"""Health: the state of a connection, who must act, and its figures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SMALLEST_PLAN, LARGEST_PLAN = 250_000, 1_000_000  # calls a year that Outreach's
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """key: a word for choosing what a page shows; label: the badge; sentence: what it means, and whose turn it is."""
+    """key: a word for choosing what a page shows; label: the badge; sentence: what it means, and who must act."""
 
     key: str
     label: str
@@ -111,7 +111,7 @@ class CallUse:
 
 
 def get_call_use(connection: Connection | None, *, at: datetime) -> CallUse:
-    """Return how much of the hourly allowance is spent at `at`; nothing of it where no window runs."""
+    """Return how much of the hourly allowance is used at `at`; nothing of it where no window runs."""
     row = CallBudget.objects.filter(connection=connection).first() if connection else None
     if row is None:
         return CallUse(0, settings.OUTREACH_HOURLY_CALLS, None)
@@ -207,7 +207,7 @@ class Clock:
     @property
     def words(self) -> str:
         if abs(self.seconds) < 2:  # the reply's own clock is told in whole seconds
-            return "in step with Outreach’s"
+            return "the same as Outreach’s"
         return f"{abs(self.seconds):,} s {'ahead of' if self.seconds > 0 else 'behind'} Outreach’s"
 
 
@@ -305,7 +305,7 @@ def _get_last_finished(connection: Connection) -> SyncRun | None:
 
 
 def get_restore_block_reason(connection: Connection) -> str:
-    """Return why the originals cannot be put back now, or '' where they can; pausing does not keep them away."""
+    """Return why the originals cannot be restored now, or '' where they can; a pause does not prevent it."""
     if connection.state == ConnectionState.LOST:
         return "Outreach no longer accepts our access. Reconnect first, or download the originals and disconnect."
     if connection.state == ConnectionState.MISCONFIGURED:

@@ -91,7 +91,7 @@ def accept_authorisation(connection_id: UUID, found: Authorisation) -> Connectio
         except IntegrityError as error:
             raise AuthorisationRefused(
                 "Somebody else connected this domain at the same moment.",
-                "Open the connection; it may be all you need.",
+                "Open the connection to check whether it is the one you need.",
             ) from error
         record_act(
             "reconnected" if present else "connected",
@@ -131,7 +131,7 @@ def _refuse_mismatch(present: Connection, found: Authorisation) -> None:
 
 
 def pause(connection: Connection, *, actor: str) -> None:
-    """Nothing is written until somebody resumes; reading goes on."""
+    """Nothing is written until somebody resumes; reading continues."""
     _change(connection, "paused", actor, paused_at=timezone.now())
 
 

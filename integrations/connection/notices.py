@@ -1,4 +1,4 @@
-"""Notices: mail the people whose turn it is, once per trouble, and again only after it was over or after a week.
+"""Notices: mail the people who must act, once per trouble; again only after a week, or when it comes back.
 
 The rows decide what is owed. A mail that was taken and not recorded because the process died in between
 goes out once more; none is lost.
@@ -36,7 +36,7 @@ LONGEST_RETRY = timedelta(hours=6)
 def list_troubles(connection: Connection, *, at: datetime) -> list[Trouble]:
     """Return what needs a person at this connection now; nothing where it is over.
 
-    One that is leaving needs somebody only where the originals cannot go back by themselves.
+    One that is being disconnected needs somebody only where the originals cannot be restored automatically.
     """
     if connection.state == ConnectionState.DISCONNECTED:
         return []
@@ -126,7 +126,7 @@ def send_notice(notice_id: int) -> bool:
     addresses = _get_addresses(connection.domain, notice.audience)
     try:
         if not addresses:
-            raise OSError("nobody to write to")
+            raise OSError("no recipient")
         _compose(notice, trouble, addresses).send()
     except OSError as error:  # smtplib's errors and refused sockets are of this family
         log.warning(
@@ -174,4 +174,4 @@ def _compose(notice: Notice, trouble: Trouble, addresses: list[str]) -> EmailMes
 
 
 def _say(at: datetime | None) -> str:
-    return f"{at:%-d %B %Y, %H:%M} UTC" if at else "an unknown day"
+    return f"{at:%-d %b %Y, %H:%M} UTC" if at else "an unknown date"

@@ -75,9 +75,9 @@ def _get_row(connection: Connection, scope: str) -> Connection:
     """Return the row, held until the transaction ends, if `scope` can be switched on it."""
     row = Connection.objects.select_for_update(of=("self",)).select_related("domain").get(pk=connection.pk)
     if row.state == ConnectionState.DISCONNECTED or row.disconnect_step == DisconnectStep.REVOKING:
-        raise SwitchRefused("This connection is over, so there is nothing to switch.")
+        raise SwitchRefused("This connection has ended, so no scope can be switched.")
     if scope not in row.scopes_requested or scope not in row.scopes_granted:
-        raise SwitchRefused(f"Outreach did not grant {scope}, so there is nothing to switch.")
+        raise SwitchRefused(f"Outreach did not grant {scope}, so it cannot be switched.")
     return row
 
 
@@ -94,7 +94,7 @@ def get_block_reason(connection: Connection, scope: str) -> str:
     if name not in connection.scopes_granted:
         return f"The permission {name} is not granted. Connect again on the Outreach page and allow it."
     off = connection.get_switch(scope)
-    by = f" by {off.actor} on {off.at:%d %B %Y}, because “{off.reason}”" if off else ""
+    by = f" by {off.actor} on {off.at:%-d %b %Y}, because “{off.reason}”" if off else ""
     return f"The permission {name} was switched off here{by}. Switch it on on the Outreach page."
 
 

@@ -38,11 +38,11 @@ def open_session(
     actor_label: str = "",
     background: bool = True,
     for_restoring: bool = False,
-    hurry_seconds: float | None = None,
+    single_try_seconds: float | None = None,
 ) -> Iterator[Session]:
     """Open a session for one job, such as 'sync 12'; every call it makes is in the ledger when it ends.
 
-    hurry_seconds: each call is made once, and given up after this long; None for patience.
+    single_try_seconds: each call is made once, and ends after this long; None repeats failed reads.
     Errors pass through; those that end the connection itself are recorded on it on their way.
     """
     calls = CallCollector(connection, job=job, actor_label=actor_label)
@@ -55,7 +55,7 @@ def open_session(
             permission=watch.get_permission,
             budget=budget,
             record=seen,
-            hurry_seconds=hurry_seconds,
+            single_try_seconds=single_try_seconds,
         ) as connector:
             yield Session(connector=connector, calls=calls)
     except (ConnectionLost, ClientMisconfigured) as error:

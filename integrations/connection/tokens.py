@@ -55,7 +55,7 @@ def sealed_fields(connection_id: UUID, pair: TokenPair, *, at: datetime) -> dict
 class ConnectionWatch:
     """One session's view of its connection, read again every second. Safe to use from several threads.
 
-    for_restoring: the session of a disconnect, which may still write while the connection is leaving.
+    for_restoring: the session of a disconnect, which may still write while the connection is being disconnected.
     """
 
     def __init__(self, connection_id: UUID, *, refresh: Refresher, for_restoring: bool = False) -> None:
@@ -151,7 +151,7 @@ def renew_tokens(
         if row.refreshed_at and timedelta(0) <= now - row.refreshed_at < MINT_SPACING:
             wait = MINT_SPACING - (now - row.refreshed_at)
             raise RateLimited(
-                "Outreach issues one access token a minute. Work goes on by itself within a minute.",
+                "Outreach issues one access token a minute. Work continues automatically within a minute.",
                 retry_after_seconds=max(wait.total_seconds(), 1.0),
             )
         claimed = Connection.objects.filter(
@@ -164,7 +164,7 @@ def renew_tokens(
             break
         if time.monotonic() > deadline:
             raise Unreachable(
-                "Another process is renewing the access and has not finished. It is tried again."
+                "Another process is refreshing the token and has not finished. The portal tries again."
             )
         time.sleep(0.1)
     _renew_claimed(row, claimed_at=now, refresh=refresh)
@@ -179,7 +179,7 @@ def _renew_claimed(row: Connection, *, claimed_at: datetime, refresh: Refresher)
         pair = refresh(_open(row.refresh_sealed, bound_to=f"{row.pk}:refresh"))
     except Exception as error:
         # What ends a connection is recorded by whoever opened the session, and that ends the claim: nobody
-        # asks again in between. A connection that is leaving already goes on leaving.
+        # asks again in between. A connection that is being disconnected stays so.
         ends_it = isinstance(error, (ConnectionLost, ClientMisconfigured))
         if not ends_it or row.state == ConnectionState.DISCONNECTING:
             is_ours.filter(refresh_started_at=claimed_at).update(refresh_started_at=None)
@@ -196,13 +196,15 @@ def is_being_renewed(connection: Connection) -> bool:
 
 def _open(sealed: str, *, bound_to: str) -> str:
     if not sealed:
-        raise ConnectionLost("There is no access to Outreach any more. Connect again on the Outreach page.")
+        raise ConnectionLost(
+            "This portal has no token for Outreach any more. Connect again on the Outreach page."
+        )
     try:
         return open_sealed(sealed, bound_to=bound_to)
     except Unsealable as error:
         raise ClientMisconfigured(
-            "The stored access cannot be opened with the keys in TOKEN_KEYS. "
-            "Put the earlier key back behind the newest one, or connect again.",
+            "The stored token cannot be decrypted with the keys in TOKEN_KEYS. "
+            "Add the earlier key again after the newest one, or connect again.",
             detail=str(error),
         ) from error
 
@@ -212,7 +214,7 @@ def _over(row: Connection) -> IntegrationError:
     if row.state == ConnectionState.MISCONFIGURED:
         return ClientMisconfigured(row.state_reason)
     if row.state == ConnectionState.DISCONNECTING:
-        return ConnectionLost("This connection is being disconnected, so nothing more is done with it.")
+        return ConnectionLost("This connection is being disconnected and can no longer be used.")
     return ConnectionLost(row.state_reason or "Outreach is not connected. Connect it on the Outreach page.")
 
 

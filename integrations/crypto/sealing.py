@@ -14,12 +14,12 @@ class Unsealable(Exception):
 def get_keyring() -> MultiFernet:
     """Return the keys of TOKEN_KEYS, newest first. Raises ImproperlyConfigured without a usable one."""
     if not settings.TOKEN_KEYS:
-        raise ImproperlyConfigured("TOKEN_KEYS is empty. Make a key as .env.example shows, and set it.")
+        raise ImproperlyConfigured("TOKEN_KEYS is empty. Generate a key as .env.example shows, and set it.")
     try:
         return MultiFernet([Fernet(key) for key in settings.TOKEN_KEYS])
     except (ValueError, TypeError) as error:
         raise ImproperlyConfigured(
-            "TOKEN_KEYS holds something that is no key of 32 url-safe base64 bytes."
+            "TOKEN_KEYS contains something other than keys of 32 bytes in URL-safe base64."
         ) from error
 
 
@@ -33,7 +33,7 @@ def open_sealed(sealed: str, *, bound_to: str) -> str:
     try:
         place, _, text = get_keyring().decrypt(sealed.encode()).decode().partition("\n")
     except InvalidToken as error:
-        raise Unsealable("A stored secret cannot be opened with the keys in TOKEN_KEYS.") from error
+        raise Unsealable("A stored secret cannot be decrypted with the keys in TOKEN_KEYS.") from error
     if place != bound_to:
         raise Unsealable("A stored secret belongs to another row.")
     return text
@@ -44,4 +44,4 @@ def reseal(sealed: str) -> str:
     try:
         return get_keyring().rotate(sealed.encode()).decode()
     except InvalidToken as error:
-        raise Unsealable("A stored secret cannot be opened with the keys in TOKEN_KEYS.") from error
+        raise Unsealable("A stored secret cannot be decrypted with the keys in TOKEN_KEYS.") from error

@@ -1,4 +1,4 @@
-"""Signing: signs what leaves this installation, so that an outsider can check it without any secret of ours.
+"""Signing: signs what leaves this installation, so that an outsider can check it without any secret of the portal.
 
 Ed25519 (RFC 8032). The private key is sealed in the database under TOKEN_KEYS; SECRET_KEY has no part in
 it. It is made at the first signature. Whoever checks compares the public key with the one they noted down.

@@ -9,8 +9,8 @@ from integrations.sync.progress import Step
 _LEAVING = (DisconnectStep.RESTORING, DisconnectStep.REVOKING, DisconnectStep.ERASED)
 
 
-def get_leaving_steps(connection: Connection, restoration: Restoration) -> list[Step]:
-    """Return the steps of leaving: originals back, access revoked at Outreach, tokens erased here."""
+def get_disconnect_steps(connection: Connection, restoration: Restoration) -> list[Step]:
+    """Return the steps of a disconnect: originals restored, access revoked at Outreach, tokens erased here."""
     has_left = connection.state == ConnectionState.DISCONNECTED
     reached = len(_LEAVING) if has_left else _reached(connection.disconnect_step)
 
@@ -18,15 +18,15 @@ def get_leaving_steps(connection: Connection, restoration: Restoration) -> list[
         return "done" if place < reached else "now" if place == reached else ""
 
     restoring = Step(
-        "Put the originals back",
+        "Restore the originals",
         _restore_words(restoration),
         state(0),
         restoration.settled,
         restoration.total,
     )
     if not connection.disconnect_restores:
-        restoring = Step("Put the originals back", "left out, as you asked", "skipped")
-    revoking = Step("Revoke our access at Outreach", "asked for up to five minutes", state(1))
+        restoring = Step("Restore the originals", "skipped, as requested", "skipped")
+    revoking = Step("Revoke our access at Outreach", "tried for up to five minutes", state(1))
     if has_left and connection.revocation_confirmed:
         revoking = Step("Revoke our access at Outreach", "confirmed by Outreach", "done")
     elif has_left:
@@ -34,7 +34,7 @@ def get_leaving_steps(connection: Connection, restoration: Restoration) -> list[
     return [
         restoring,
         revoking,
-        Step("Erase the tokens here", "the last step; after it, not one request", state(2)),
+        Step("Erase the tokens here", "the last step; no request is sent after it", state(2)),
     ]
 
 
@@ -44,10 +44,10 @@ def _reached(step: str) -> int:
 
 def _restore_words(restoration: Restoration) -> str:
     if not restoration.total:
-        return "no mailbox holds a signature of ours"
-    words = f"{restoration.restored:,} of {restoration.total:,} mailboxes have theirs back"
+        return "no mailbox holds a signature delivered from here"
+    words = f"{restoration.restored:,} of {restoration.total:,} mailboxes restored"
     if restoration.conflicts:
-        words += f"; {restoration.conflicts:,} edited since and left as they are"
+        words += f"; {restoration.conflicts:,} edited since and left unchanged"
     if restoration.failed:
         words += f"; {restoration.failed:,} could not be written"
     return words

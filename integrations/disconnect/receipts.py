@@ -26,18 +26,18 @@ from integrations.signature_service import get_signature_service
 
 KIND = "countersign disconnect receipt"
 VERSION = 1
-WORK = "disconnect"  # the ledger's job for the calls of leaving itself
+WORK = "disconnect"  # the ledger's job for the calls of the disconnect itself
 
 _UNTIL_DELETED = (
     {
-        "what": "what mailboxes held before the first delivery, and were not given back",
+        "what": "original signatures that were not restored",
         "until": "the domain is deleted here",
     },
     {
         "what": "people, teams, mailboxes, groups, templates and deliveries",
         "until": "the domain is deleted here",
     },
-    {"what": "this receipt", "until": "the portal itself is taken down"},
+    {"what": "this receipt", "until": "the portal is removed"},
 )
 
 
@@ -58,7 +58,7 @@ def serialise(content: Mapping[str, Any]) -> bytes:
 def write_receipt(
     connection: Connection, *, ended_at: datetime, revocation: str, afterwards: Afterwards
 ) -> Receipt:
-    """The receipt of this leaving is stored, signed where the key can be opened.
+    """Store the receipt of this disconnect, signed where the key can be decrypted.
 
     Call it inside the transaction that erases the tokens: there is never the one without the other.
     """
@@ -92,7 +92,7 @@ def _sign(payload: bytes) -> dict[str, str]:
     try:
         return sign(payload).as_dict()
     except Unsealable:
-        return {}  # a lost key must not keep anybody from leaving
+        return {}  # a lost key must not keep anybody from disconnecting
 
 
 def _describe(
@@ -137,8 +137,8 @@ def _describe(
 def _list_kept(ended_at: datetime) -> list[dict[str, str]]:
     keep = timezone.now() - get_limit()
     ledger = {
-        "what": "the ledger of calls and privileged acts",
-        "until": f"{ended_at + keep:%Y-%m-%d} at the least; nothing younger than {keep.days} days is pruned",
+        "what": "the ledger of calls and admin actions",
+        "until": f"{ended_at + keep:%Y-%m-%d} or later; no entry younger than {keep.days} days is pruned",
     }
     return [ledger, *_UNTIL_DELETED]
 
@@ -207,18 +207,18 @@ def check_file(text: str, *, key: str = "") -> Verdict:
         signature = Signature(given["key_id"], given["public_key"], given["signature"])
         is_receipt = document["receipt"]["kind"] == KIND
     except (ValueError, TypeError, KeyError):
-        return Verdict(False, "This is no receipt: a file with a receipt and its signature was expected.")
+        return Verdict(False, "This is not a receipt: a file with a receipt and its signature was expected.")
     if not is_receipt:
-        return Verdict(False, "This is something else than a receipt of a disconnect.")
+        return Verdict(False, "This is not a disconnect receipt.")
     if not is_signed_by(signature.public_key, payload, signature.value):
-        return Verdict(False, "The signature does not fit: the receipt was changed after it was signed.")
+        return Verdict(False, "The signature does not match: the receipt was changed after it was signed.")
     if key:
         is_theirs = key in (signature.public_key, export_pem(signature.public_key).strip())
         words = "with the key that you named" if is_theirs else f"with another key: {signature.public_key}"
         return Verdict(is_theirs, f"Unchanged, signed {words}.")
     try:
         is_ours = verify(payload, signature)
-    except DatabaseError:  # whoever holds the file may have no database of ours
+    except DatabaseError:  # whoever holds the file may have no database of the portal
         return Verdict(
             True,
             f"Unchanged since it was signed with the key {signature.key_id}, {signature.public_key}. Whose key that "
@@ -226,6 +226,7 @@ def check_file(text: str, *, key: str = "") -> Verdict:
         )
     if not is_ours:
         return Verdict(
-            False, f"Unchanged, but signed with the key {signature.key_id}, which is none of ours."
+            False,
+            f"Unchanged, but signed with the key {signature.key_id}, which does not belong to this installation.",
         )
     return Verdict(True, f"Genuine and unchanged, signed with our key {signature.key_id}.")

@@ -32,7 +32,7 @@ from portal.leases import Lease, LeaseLost, is_free
 
 from .receipts import Afterwards, write_receipt
 
-LEASE = timedelta(seconds=120)  # longer than either of the two calls of leaving can take
+LEASE = timedelta(seconds=120)  # longer than either of the two calls of a disconnect can take
 LEASE_COLUMN = "disconnect_lease_until"
 REVOKE_FOR = timedelta(minutes=5)  # then the access is erased here, and the page says what to do there
 RETRY_AFTER = timedelta(seconds=30)
@@ -44,16 +44,16 @@ class DisconnectRefused(Exception):
 
 
 def request_disconnect(connection: Connection, *, restores: bool, actor: str) -> Connection:
-    """The connection is leaving: no new work starts, and the steps follow in the background.
+    """Start the disconnect: no new work starts, and the steps follow in the background.
 
-    restores: put each mailbox that still holds our last write back to its original first.
+    restores: restore the original of each mailbox that still holds our last write first.
     Raises DisconnectRefused where it is over already, or where nothing can be restored and something is.
     """
     can_restore = restores and connection.state in (ConnectionState.ACTIVE, ConnectionState.MISCONFIGURED)
     placed = get_signature_service().describe_restore(connection).total
     if restores and placed and connection.state == ConnectionState.LOST:
         raise DisconnectRefused(
-            "Outreach no longer accepts our access, so no original can be put back. "
+            "Outreach no longer accepts our access, so no original can be restored. "
             "Connect again first, or disconnect without restoring."
         )
     with transaction.atomic():
@@ -79,7 +79,9 @@ def request_disconnect(connection: Connection, *, restores: bool, actor: str) ->
             domain=connection.domain,
             actor_label=actor,
             connection=connection,
-            detail="originals go back first" if can_restore else f"without restoring, {placed} mailboxes",
+            detail="originals are restored first"
+            if can_restore
+            else f"without restoring, {placed} mailboxes",
         )
     if can_restore:
         disconnect_requested.send(sender=Connection, connection=connection)
@@ -89,7 +91,7 @@ def request_disconnect(connection: Connection, *, restores: bool, actor: str) ->
 
 
 def leave_as_they_are(connection: Connection, *, number: int, actor: str) -> None:
-    """What the restore did not give back stays as it is, and leaving goes on with revoking.
+    """Leave the mailboxes that were not restored as they are, and continue with revoking.
 
     number: how many mailboxes that are, as the person was shown.
     Raises DisconnectRefused, changing nothing, where it is another number by now or nobody is asked.
@@ -97,16 +99,16 @@ def leave_as_they_are(connection: Connection, *, number: int, actor: str) -> Non
     with transaction.atomic():
         left = get_signature_service().give_up_restoring(connection, actor=actor)
         if left is None:
-            raise DisconnectRefused("Originals are being put back this moment. Look again in a minute.")
+            raise DisconnectRefused("Originals are being restored now. Reload this page in a minute.")
         if left != number:
             raise DisconnectRefused(
-                f"It is {left} mailboxes by now, and not {number}. Nothing was changed; look again."
+                f"The number of mailboxes is now {left}, not {number}. Nothing was changed; reload this page."
             )
         moved = Connection.objects.filter(
             pk=connection.pk, state=ConnectionState.DISCONNECTING, disconnect_step=DisconnectStep.RESTORING
         ).update(disconnect_step=DisconnectStep.REVOKING, state_changed_at=timezone.now())
         if not moved:
-            raise DisconnectRefused("This connection waits for no answer any more. Nothing was changed.")
+            raise DisconnectRefused("No decision is needed here any more. Nothing was changed.")
         record_act(
             "originals left",
             domain=connection.domain,
@@ -152,7 +154,7 @@ def continue_disconnect(connection_id: UUID | str) -> bool:
     if count_unfinished(connection) or is_being_renewed(connection):
         _try_again_soon(lease)
         return False
-    # Whoever began a call a moment ago has seen by then that the connection is leaving, and begins no other.
+    # Whoever began a call a moment ago has seen by then that the connection is being disconnected, and begins no other.
     known_for = (now - connection.state_changed_at).total_seconds()
     time.sleep(min(max(0.0, SEEN_AFTER_SECONDS - known_for), SEEN_AFTER_SECONDS))
     confirmed = _revoke(connection)
@@ -174,7 +176,7 @@ def continue_disconnect(connection_id: UUID | str) -> bool:
 def _say(connection: Connection, confirmed: bool | None) -> str:
     """Return what became of the revocation, for the ledger and the receipt."""
     if not connection.refresh_sealed:
-        return "not asked for: no token was held here any more"
+        return "not requested: no token was stored here any more"
     if confirmed is None:
         return "not confirmed by Outreach, which could not be reached for five minutes"
     return "confirmed by Outreach" if confirmed else "not confirmed by Outreach"
@@ -199,7 +201,7 @@ def _revoke(connection: Connection) -> bool | None:
 def _call_afterwards(connection: Connection, confirmed: bool | None) -> Afterwards:
     """Return how Outreach answers one small read with the token it was just asked to revoke."""
     if not connection.access_sealed:
-        return Afterwards(None, 0, "not made: no token was held here any more")
+        return Afterwards(None, 0, "not made: no token was stored here any more")
     if confirmed is None:
         return Afterwards(None, 0, "not made: Outreach could not be reached to revoke it")
     scope = next(
@@ -213,7 +215,7 @@ def _call_afterwards(connection: Connection, confirmed: bool | None) -> Afterwar
         token = open_sealed(connection.access_sealed, bound_to=f"{connection.pk}:access")
         status = get_provider().try_afterwards(token, scope=connection.name_scope(scope), record=calls)
     except Unsealable:
-        return Afterwards(None, 0, "not made: the stored token could not be opened")
+        return Afterwards(None, 0, "not made: the stored token could not be decrypted")
     finally:
         calls.flush()
     return Afterwards(at, status, _judge(status, connection.access_expires_at, at))
@@ -222,14 +224,12 @@ def _call_afterwards(connection: Connection, confirmed: bool | None) -> Afterwar
 def _judge(status: int, expires_at: datetime | None, at: datetime) -> str:
     if status == 401:
         had_expired = expires_at is not None and expires_at <= at
-        return "refused by Outreach" + (
-            ", though the token had also run out by itself" if had_expired else ""
-        )
+        return "refused by Outreach" + (", though the token had also expired" if had_expired else "")
     if status == 0:
         return "Outreach did not confirm: no answer came"
     if status == 200:
-        until = f" by itself at {expires_at:%H:%M} UTC" if expires_at else " within two hours"
-        return f"Outreach did not confirm: it still answered. The token is erased here and runs out{until}"
+        until = f" at {expires_at:%H:%M} UTC" if expires_at else " within two hours"
+        return f"Outreach did not confirm: it still answered. The token is erased here and expires{until}"
     return f"Outreach did not confirm: it answered HTTP {status}"
 
 

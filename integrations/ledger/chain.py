@@ -59,7 +59,7 @@ def _lock(key: int, domain: Domain | None) -> tuple[int, str]:
                 return row
             made = LedgerChain(id=key, domain=domain, domain_name=domain.name if domain else "")
             LedgerChain.objects.bulk_create([made], ignore_conflicts=True)
-    raise AssertionError("The head of a chain was made, and is not there.")
+    raise AssertionError("The head of the chain is missing right after it was created.")
 
 
 def get_chain(domain: Domain) -> LedgerChain | None:

@@ -41,17 +41,17 @@ def check_export(path: Path) -> Proof:
         with zipfile.ZipFile(path) as archive:
             return _check(archive)
     except (zipfile.BadZipFile, KeyError, OSError, EOFError) as error:
-        raise ExportBroken(f"This is no export of a ledger, or it is damaged: {error}") from error
+        raise ExportBroken(f"This is not a ledger export, or it is damaged: {error}") from error
 
 
 def _check(archive: zipfile.ZipFile) -> Proof:
     if archive.getinfo(PROOF).file_size > LONGEST_PROOF or archive.getinfo(SIGNATURE).file_size > BLOCK:
-        raise ExportBroken("Its proof is too long to be one of ours.")
+        raise ExportBroken("The proof is too long to be genuine.")
     proof = archive.read(PROOF)
     said = _read_proof(proof)
     signature = base64.b64encode(archive.read(SIGNATURE)).decode()
     if not is_signed_by(said["public_key"], proof, signature):
-        raise ExportBroken("The proof was changed: its signature does not fit.")
+        raise ExportBroken("The proof was changed: its signature does not match.")
     _refuse_changed(archive, said["file"], said["sha256"])
     if "mailboxes_sha256" in said:  # not in exports of earlier versions
         _refuse_changed(archive, MAILBOXES, said["mailboxes_sha256"])
@@ -73,20 +73,20 @@ def _read_proof(proof: bytes) -> dict[str, Any]:
     try:
         said = json.loads(proof)
     except ValueError as error:
-        raise ExportBroken("Its proof cannot be read.") from error
+        raise ExportBroken("The proof cannot be read.") from error
     if not isinstance(said, dict) or said.get("kind") != KIND:
-        raise ExportBroken("Its proof is not of a kind that this version knows.")
+        raise ExportBroken("This version does not know the format of the proof.")
     return said
 
 
 def _follow(archive: zipfile.ZipFile, said: dict[str, Any]) -> bool:
-    """Return whether the entries are the whole chain. Raises ExportBroken where one is not what its digest says."""
+    """Return whether the entries are the whole chain. Raises ExportBroken where one does not match its digest."""
     pruned = said["pruned"] or {"last_sequence": 0, "digest": GENESIS}
     number, digest = pruned["last_sequence"], pruned["digest"]
     is_whole = True
     for entry in _read_lines(archive, said["file"]):
         if digest_entry(entry) != entry["digest"]:
-            raise ExportBroken(f"Entry {entry['sequence']:,} is not what its digest says.")
+            raise ExportBroken(f"Entry {entry['sequence']:,} does not match its digest.")
         is_whole &= (entry["sequence"], entry["previous_digest"]) == (number + 1, digest)
         number, digest = entry["sequence"], entry["digest"]
     return is_whole and (number, digest) == (said["head"]["count"], said["head"]["digest"])

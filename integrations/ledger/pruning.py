@@ -1,4 +1,4 @@
-"""Pruning: removes the oldest entries of a chain, leaving a signed checkpoint from which the rest verifies."""
+"""Pruning: removes the oldest entries of a chain; the rest verifies from a signed checkpoint."""
 
 from __future__ import annotations
 

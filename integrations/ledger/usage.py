@@ -166,12 +166,12 @@ def summarise(
     ]
     for extra in connection.scopes_unasked if connection else []:
         verbs = ("read", "write", "delete") if extra.endswith(".all") else (extra.rpartition(".")[2],)
-        found.append(build(extra, "Not asked for", [(verb, "never") for verb in verbs], is_requested=False))
+        found.append(build(extra, "Not requested", [(verb, "never") for verb in verbs], is_requested=False))
     # What an earlier connection was asked for, and this one is not, was used all the same.
     shown = {use.scope for use in found}
     for scope in sorted({scope for scope, _ in doers} - shown):
         used = sorted(verb for name, verb in doers if name == scope)
-        found.append(build(scope, "Asked for before", [(verb, "used") for verb in used], is_requested=False))
+        found.append(build(scope, "Requested before", [(verb, "used") for verb in used], is_requested=False))
     return found
 
 

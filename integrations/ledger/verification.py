@@ -73,7 +73,7 @@ def check_and_note(chain: LedgerChain, *, progress: Callable[[int], None] | None
     finding = verdict.finding
     if missing and not finding:
         finding = (
-            f"Entries are whole, but the database does not guard them any more: {', '.join(missing)} missing."
+            f"Entries are intact, but the database no longer protects them: {', '.join(missing)} missing."
         )
     noted = ChainCheck(
         chain=verdict.chain,
@@ -200,20 +200,20 @@ class _Walk:
             )
             raise _Broken(f"{gone} missing: deleted, or moved elsewhere. The next one is {_describe(row)}.")
         if number < expected:
-            raise _Broken(f"{_describe(row)} lies where the chain was over: it was put in.")
+            raise _Broken(f"{_describe(row)} follows the end of the chain: it was inserted.")
         if row["previous_digest"] != self._digest:
             before = f"entry {self._last:,}" if self._last else "the start of the chain"
             raise _Broken(
-                f"{_describe(row)} does not follow {before}: it was put in, or entries changed places."
+                f"{_describe(row)} does not follow {before}: it was inserted, or entries were reordered."
             )
         if digest_entry(row) != row["digest"]:
             raise _Broken(f"{_describe(row)} is not as it was written: it was edited.")
         if row["id"] <= self._last_id:
-            raise _Broken(f"{_describe(row)} has the row of an earlier one: entries changed places.")
+            raise _Broken(f"{_describe(row)} has the row of an earlier one: entries were reordered.")
         noted = self._noted.pop(number, "")
         if noted and noted != row["digest"]:
             raise _Broken(
-                f"{_describe(row)} is not the head that an earlier check signed: the chain was written anew."
+                f"{_describe(row)} is not the head that an earlier check signed: the chain was rewritten."
             )
         self._last, self._digest, self._last_id = number, row["digest"], row["id"]
         self.has_pinned = self.has_pinned or row["digest"] == self._pinned
@@ -263,7 +263,7 @@ class _Walk:
             if told.get(key, (0, 0)) != found.get(key, (0, 0)):
                 what = " ".join(part for part in key if part)
                 raise _Broken(
-                    f"Entries are whole, but the daily figures were edited: for “{what}” they say "
+                    f"Entries are intact, but the daily figures were edited: for “{what}” they say "
                     f"{told.get(key, (0, 0))[1]:,} calls where the entries say {found.get(key, (0, 0))[1]:,}."
                 )
 

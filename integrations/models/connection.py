@@ -31,7 +31,7 @@ class Mode(models.TextChoices):
 
 
 class DisconnectStep(models.TextChoices):
-    """The steps of leaving, in their order; each is done before the next is recorded."""
+    """The steps of a disconnect, in their order; each is done before the next is recorded."""
 
     NONE = "", "Not disconnecting"
     RESTORING = "restoring", "Restoring originals"
@@ -188,7 +188,7 @@ class Connection(models.Model):
             return None
         note = self.switch_notes.get(off)
         if note is None:
-            return SwitchedOff("an operator", self.authorised_at, "no reason was noted")
+            return SwitchedOff("an operator", self.authorised_at, "no reason recorded")
         return SwitchedOff(note["by"], datetime.fromisoformat(note["at"]), note["why"])
 
 

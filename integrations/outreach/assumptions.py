@@ -81,7 +81,7 @@ _ATTRIBUTES: Mapping[str, Mapping[str, Kind]] = {
     },
 }
 _MEANING_NEEDED = "Records without it are rejected: these people get no signature."
-_MEANING_OPTIONAL = "What we had of it stays, and is empty for new people; signatures go without it."
+_MEANING_OPTIONAL = "The stored value stays, and new people have none; signatures are made without it."
 
 
 def check_assumptions(
@@ -152,7 +152,7 @@ def _media(exchanges: Sequence[Exchange]) -> Iterator[Finding]:
         "each small read is answered",
         not problems,
         ", ".join(problems) or f"{len(exchanges)} reads answered",
-        "What was not answered could not be looked at; see the ledger for the reply.",
+        "What was not answered could not be checked; see the ledger for the reply.",
     )
 
 
@@ -285,7 +285,7 @@ def _order(first: Exchange, second: Exchange) -> Finding:
         "sort=createdAt puts the oldest first",
         moments == sorted(moments) if len(moments) > 1 else None,
         f"{len(moments)} records, {'in' if moments == sorted(moments) else 'out of'} order",
-        "The organisation is told by its oldest user among the first 25; another one may be taken for it.",
+        "The organisation is identified by its oldest user among the first 25; another may be mistaken for it.",
     )
 
 
@@ -295,7 +295,7 @@ def _nothing_later(page: Exchange) -> Finding:
         "filter[updatedAt][gte] of tomorrow finds nobody",
         None if page.reply is None else not page.items,
         page.problem or f"{len(page.items)} records",
-        "A sync of changes reads everybody each time: right, but it costs the allowance of a full one.",
+        "A sync of changes reads everybody each time: correct, but with as many calls as a full sync.",
     )
 
 
@@ -381,13 +381,13 @@ def _scopes(requested: Collection[str], granted: Collection[str] | None) -> Find
     missing, extra = set(requested) - set(granted or ()), set(granted or ()) - set(requested)
     parts = [f"granted: {', '.join(sorted(granted or ())) or 'none'}"]
     parts += [f"missing: {', '.join(sorted(missing))}"] if missing and granted is not None else []
-    parts += [f"beyond what was asked: {', '.join(sorted(extra))}"] if extra else []
+    parts += [f"not requested: {', '.join(sorted(extra))}"] if extra else []
     return _finding(
         "token.scopes",
         "the token's answer names exactly the permissions that were asked for",
         granted is not None and not missing and not extra,
         "the answer named none" if granted is None else "; ".join(parts),
-        "What is missing is off here until it is granted; what is beyond is never used.",
+        "Missing permissions are off here until they are granted; additional ones are never used.",
     )
 
 

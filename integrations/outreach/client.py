@@ -137,7 +137,7 @@ class Transport:
         ) as error:
             # Not chained: the library's words hold the whole address.
             raise _kind_of(error)(
-                "Outreach could not be reached. Nothing to do: we try again by ourselves.",
+                "Outreach could not be reached. No action needed: the portal tries again.",
                 detail=type(error).__name__,
             ) from None
 

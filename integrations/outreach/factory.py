@@ -138,10 +138,10 @@ class Outreach:
         permission: Callable[[], Permission],
         budget: Budget,
         record: Recorder,
-        hurry_seconds: float | None = None,
+        single_try_seconds: float | None = None,
     ) -> Iterator[OutreachConnector]:
-        hurry: dict[str, Any] = (
-            {} if hurry_seconds is None else {"seconds": hurry_seconds, "pace": Pace(repeats=False)}
+        single_try: dict[str, Any] = (
+            {} if single_try_seconds is None else {"seconds": single_try_seconds, "pace": Pace(repeats=False)}
         )
         with OutreachClient(
             base_url=settings.OUTREACH_BASE_URL,
@@ -149,7 +149,7 @@ class Outreach:
             budget=budget,
             permission=permission,
             record=record,
-            **hurry,
+            **single_try,
         ) as client:
             yield OutreachConnector(client)
 

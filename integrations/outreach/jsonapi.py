@@ -99,8 +99,8 @@ def _is_broken(text: str) -> bool:
 
 def _unreadable(why: str) -> UnreadableReply:
     return UnreadableReply(
-        "Outreach’s reply could not be read, and nothing of it was used. "
-        "It is tried again; tell the operator if it stays.",
+        "Outreach’s reply could not be read and was not used. "
+        "The portal tries again; tell the operator if it happens again.",
         detail=why,
     )
 
@@ -163,7 +163,7 @@ def attributes_of(item: dict[str, Any]) -> dict[str, Any]:
 def text(attributes: dict[str, Any], name: str, longest: int = MAX_TEXT, *, is_escaped: bool = True) -> str:
     """Return one line of text: stripped, without control characters; '' for null. longest: in characters.
 
-    Absent is an error and not '': it was asked for by name, and taking silence for an empty title
+    Absent is an error and not '': it was asked for by name, and reading its absence as an empty title
     would empty signatures. Control characters (NUL among them, which PostgreSQL cannot hold) are
     dropped here, where a person typed a line and nobody compares it with what Outreach holds.
     is_escaped: `Sales &amp; Marketing`, as some imports leave it, is read as it was meant, once. Whoever
@@ -188,10 +188,10 @@ def _one_line(value: str) -> str:
 
 
 def markup(attributes: dict[str, Any], name: str) -> str:
-    """Return HTML exactly as it came, so that it can be put back exactly; '' for null.
+    """Return HTML exactly as it came, so that it can be restored exactly; '' for null.
 
     NUL is an error: it cannot be stored, and leaving it out would not be the same signature. So is what is
-    longer than Outreach takes, or it would be written over and could not be put back.
+    longer than Outreach takes, or it would be overwritten and could not be restored.
     """
     value = attributes.get(name, _ABSENT)
     if value is None:

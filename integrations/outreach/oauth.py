@@ -101,7 +101,7 @@ class OAuthClient:
     def refresh(self, refresh_token: str, redirect_uri: str) -> TokenReply:
         """Return a new pair; store it before using it, as the old one may have ended with this call.
 
-        Where the reply names no new refresh token, the old one goes on (RFC 6749, section 6).
+        Where the reply names no new refresh token, the old one stays valid (RFC 6749, section 6).
         Raises: as exchange_code.
         """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "redirect_uri": redirect_uri}
@@ -141,7 +141,7 @@ class OAuthClient:
             if status == 429:
                 # One token per user and application in 60 seconds; the reply is the plain text "Retry later".
                 raise RateLimited(
-                    "Outreach issues one token a minute. Nothing to do: we try again by ourselves.",
+                    "Outreach issues one token a minute. No action needed: the portal tries again.",
                     retry_after_seconds=rate_limits.wait_seconds(answer.headers, now=self._now()),
                     detail="HTTP 429",
                 )
@@ -188,7 +188,7 @@ def _failure(answer: Answer) -> IntegrationError:
     detail = f"HTTP {answer.status} {code}".strip()
     if answer.status >= 500 or answer.status in (408, 425):
         return Unreachable(
-            "Outreach is not answering. Nothing to do: we try again by ourselves.", detail=detail
+            "Outreach is not answering. No action needed: the portal tries again.", detail=detail
         )
     if code == "invalid_grant":
         return ConnectionLost(
@@ -236,7 +236,6 @@ def _token(value: Any, name: str) -> str:
 
 def _unexpected(detail: str) -> UnexpectedReply:
     return UnexpectedReply(
-        "Outreach answered our request for access in a way we do not know. Try again; "
-        "tell the operator if it stays.",
+        "Outreach answered the token request in an unknown way. Try again; tell the operator if it stays.",
         detail=detail,
     )

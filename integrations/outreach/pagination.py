@@ -29,9 +29,9 @@ SOME_NOT_ANSWERED = "Outreach did not answer with one record or more, nor tell w
 class ListingPage:
     """One page of a listing, its items as they came.
 
-    unread: the records that Outreach did not answer with, asked for each by itself.
+    unread: the records that Outreach did not answer with, each asked for alone.
     has_gap: what lies between two such records is not known, nor whether anything does.
-    A page of nothing that is not the last tells that a page is asked for again: the walk goes on.
+    An empty page that is not the last means that a page is asked for again.
     """
 
     items: list[Any]
@@ -41,7 +41,7 @@ class ListingPage:
 
 
 class _Stuck(Exception):
-    """A walk cannot go on: one record alone is not answered, and neither is its bare form."""
+    """The listing cannot be read further: one record alone is not answered, nor with fewest fields."""
 
     def __init__(self, error: IntegrationError, query: Mapping[str, str]) -> None:
         super().__init__(str(error))
@@ -182,7 +182,7 @@ def _get_key(item: Any) -> str:
 
 def _endless(why: str) -> UnexpectedReply:
     return UnexpectedReply(
-        "Outreach’s list did not come to an end, and was not believed. "
-        "It is tried again; tell the operator if it stays.",
+        "Outreach’s list did not end and was not used. "
+        "The portal tries again; tell the operator if it happens again.",
         detail=why,
     )

@@ -158,8 +158,8 @@ def check_next_link(url: Any, *, base_url: str, path: str) -> str:
 
 def _bad_link(why: str) -> UnexpectedReply:
     return UnexpectedReply(
-        "Outreach’s link to the next page is not one we follow. "
-        "It is tried again; tell the operator if it stays.",
+        "Outreach’s link to the next page leads elsewhere and was not followed. "
+        "The portal tries again; tell the operator if it happens again.",
         detail=f"links.next {why}",
     )
 

@@ -101,7 +101,7 @@ ATTEMPTS: tuple[Attempt, ...] = (
     ),
     Attempt(
         "Create a user",
-        "A new account stands in your organisation, for whoever asked for it.",
+        "A new account exists in your organisation, for whoever requested it.",
         _forge("create_user", "POST", "/api/v2/users", "users.all"),
     ),
     Attempt(
@@ -116,31 +116,31 @@ ATTEMPTS: tuple[Attempt, ...] = (
     ),
     Attempt(
         "Write a second attribute beside the signature",
-        "Sending is switched off for the mailbox, in the shadow of an ordinary delivery.",
+        "Sending is switched off for the mailbox, hidden in an ordinary delivery.",
         _write({**_SIGNATURE, "sendDisabled": "true"}),
     ),
     Attempt(
         "Change another object than the address names",
-        "The signature lands in mailbox 8, while every log speaks of mailbox 7.",
+        "The signature is written to mailbox 8, while every log names mailbox 7.",
         _write(_SIGNATURE, id=8),
     ),
     Attempt(
-        "Hand a mailbox to another user",
+        "Assign a mailbox to another user",
         "The mailbox belongs to user 1 from then on.",
         _write(_SIGNATURE, relationships={"user": {"data": {"type": "user", "id": 1}}}),
     ),
     Attempt(
-        "Climb out of the address by way of the id",
+        "Change the path of the address through the id",
         "The request goes to a user, although the table allows mailboxes only.",
         _write(_SIGNATURE, path_id="7/../../users/1"),
     ),
-    Attempt("Read sequences", "Your sales sequences are known here.",
+    Attempt("Read sequences", "This portal learns your sales sequences.",
             _read("list_sequences", "/api/v2/sequences", "sequences.all")),
-    Attempt("Read e-mails", "What your people wrote to their prospects is known here.",
+    Attempt("Read e-mails", "This portal learns what your people wrote to their prospects.",
             _read("list_mailings", "/api/v2/mailings", "mailings.all")),
-    Attempt("Read calls", "Who telephoned with whom, and when, is known here.",
+    Attempt("Read calls", "This portal learns who telephoned with whom, and when.",
             _read("list_calls", "/api/v2/calls", "calls.all")),
-    Attempt("Read tasks", "Your people’s task lists are known here.",
+    Attempt("Read tasks", "This portal learns your people’s task lists.",
             _read("list_tasks", "/api/v2/tasks", "tasks.all")),
     Attempt(
         "List every prospect",
@@ -149,12 +149,12 @@ ATTEMPTS: tuple[Attempt, ...] = (
     ),
     Attempt(
         "Read more of a user than the table names",
-        "When somebody last signed in is known here.",
+        "This portal learns when somebody last signed in.",
         lambda client: client.send(LIST_USERS, query={**_ONE_USER, "fields[user]": "currentSignInAt"}),
     ),
     Attempt(
         "Override the method in the query",
-        "A server that honours it takes the read for a deletion.",
+        "A server that honours it treats the read as a deletion.",
         lambda client: client.send(LIST_USERS, query={**_ONE_USER, "_method": "DELETE"}),
     ),
     Attempt(
@@ -168,13 +168,13 @@ ATTEMPTS: tuple[Attempt, ...] = (
         _read("call_absolute_address", f"{ELSEWHERE}/api/v2/users", "users.all"),
     ),
     Attempt(
-        "Smuggle another host into the address",
-        "What stands before the @ is taken for a name, and the token goes to what stands behind it.",
+        "Put another host into the address",
+        "The part before the @ is read as a user name, and the token goes to the host after it.",
         _read("smuggle_host", "@elsewhere.example/api/v2/users", "users.all"),
     ),
     Attempt(
-        "Call an address that is no entry of the table at all",
-        "Anything: there would be no table.",
+        "Call an address that is not in the table of endpoints",
+        "Any call would be possible.",
         lambda client: client.send(f"{ELSEWHERE}/"),  # type: ignore[arg-type]  # what a careless caller would do
     ),
 )  # fmt: skip
@@ -234,7 +234,7 @@ def _try(
         Exception
     ) as error:  # whatever a call stumbles over behind a hole, the proof has to say that there is one
         return Finding(
-            attempt, is_stopped=False, how=f"No rule stopped it; it stumbled ({type(error).__name__})."
+            attempt, is_stopped=False, how=f"No rule stopped it; it failed ({type(error).__name__})."
         )
     else:
         return Finding(attempt, is_stopped=False, how="Nothing stopped it.")

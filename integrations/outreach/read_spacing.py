@@ -1,4 +1,4 @@
-"""Read spacing: keeps reads apart after repeated 429s, and lets them go on at once when Outreach answers again."""
+"""Read spacing: keeps reads apart after repeated 429s, until Outreach answers again."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def mailbox(values: Values, remote_id: str) -> MailboxRecord:
 
 
 def _owner(values: Values) -> str:
-    """Return whose mailbox it is, '' for nobody's; two answers that differ are none, or a signature could go astray."""
+    """Return whose mailbox it is, '' for nobody's; two that differ count as none, so that no signature is misplaced."""
     value = values.attributes.get("userId")
     by_attribute = "" if value is None else jsonapi.id_text(value, "userId")
     by_relationship = jsonapi.to_one(values.item, "user", "user")

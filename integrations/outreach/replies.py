@@ -71,7 +71,7 @@ class NotUnderstood(UnexpectedReply):
 
 
 class TooSlow(Unreachable):
-    """No whole answer in time, of ours or of the gateway's (502, 504): a smaller page may come in time.
+    """No whole answer within our limit or the gateway's (502, 504): a smaller page may come in time.
 
     Source of 502: estuary/connectors, source-outreach.
     """
@@ -102,28 +102,28 @@ def error_for(endpoint: Endpoint, status: int, body: bytes, *, scope: str) -> In
     if status == 401:
         return TokenRejected(
             "Outreach did not accept an access token that it had only just issued. "
-            "We try again by ourselves; reconnect on the Outreach page if it stays.",
+            "The portal tries again; reconnect on the Outreach page if it happens again.",
             detail=detail,
         )
     if status in PAGES_OF_GATEWAYS and body.lstrip()[:1] == b"<":
         return UnreadableReply(
-            "A web page came in the place of Outreach’s answer, and nothing of it was used. "
-            "It is tried again; tell the operator if it stays.",
+            "A web page came instead of Outreach’s answer and was not used. "
+            "The portal tries again; tell the operator if it happens again.",
             detail=detail,
         )
     if status == 403:
         return _forbidden(endpoint, scope, first, detail)
     if status in (408, 425) or status >= 500:
         kind = TooSlow if status in (408, 502, 504) else Unreachable
-        return kind("Outreach is not answering. Nothing to do: we try again by ourselves.", detail=detail)
+        return kind("Outreach is not answering. No action needed: the portal tries again.", detail=detail)
     if status == 400:
         return NotUnderstood(
-            "Outreach did not understand our request. It is tried again; tell the operator if it stays.",
+            "Outreach did not understand our request. The portal tries again; tell the operator if it happens again.",
             detail=detail,
         )
     if is_write and status in (404, 410):
         return NotFound(
-            "The mailbox is not in Outreach any more. It leaves our list with the next sync.", detail=detail
+            "The mailbox is not in Outreach any more. The next sync removes it here.", detail=detail
         )
     if is_write and status in (409, 413, 422):
         return Rejected(
@@ -132,8 +132,8 @@ def error_for(endpoint: Endpoint, status: int, body: bytes, *, scope: str) -> In
             detail=detail,
         )
     return UnexpectedReply(
-        "Outreach answered in a way we do not know, and nothing of it was used. "
-        "It is tried again; tell the operator if it stays.",
+        "Outreach answered in an unknown way, and the answer was not used. "
+        "The portal tries again; tell the operator if it happens again.",
         detail=detail,
     )
 
@@ -205,7 +205,7 @@ def read_reply(endpoint: Endpoint, answer: Answer, *, scope: str, budget: Budget
     allowance = rate_limits.allowance(answer.headers, now=now)
     if allowance is not None:
         limit, remaining, resets_in = allowance
-        # A spent allowance is believed for as long as the 429 says, and not for the rest of an hour.
+        # A used-up allowance counts for as long as the 429 says, and not for the rest of an hour.
         budget.learn(limit, remaining, resets_in if remaining or wait is None else wait)
     if answer.status == 200:
         media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -217,7 +217,8 @@ def read_reply(endpoint: Endpoint, answer: Answer, *, scope: str, budget: Budget
     if wait is not None:
         budget.blocked(wait)
         raise RateLimited(
-            f"Outreach asks us to wait {rate_limits.say_wait(wait)}. Nothing to do: we go on by ourselves.",
+            f"Outreach asks us to wait {rate_limits.say_wait(wait)}. "
+            "No action needed: the portal waits and tries again.",
             retry_after_seconds=wait,
             detail="HTTP 429",
         )
@@ -231,14 +232,14 @@ def read_reply(endpoint: Endpoint, answer: Answer, *, scope: str, budget: Budget
 
 def unusable(why: str, kind: type[UnreadableReply] = UnreadableReply) -> UnreadableReply:
     return kind(
-        "Outreach’s reply could not be used, and nothing of it was. "
-        "It is tried again; tell the operator if it stays.",
+        "Outreach’s reply is not valid and was not used. "
+        "The portal tries again; tell the operator if it happens again.",
         detail=why,
     )
 
 
 def misfit(detail: str) -> UnexpectedReply:
     return UnexpectedReply(
-        "Outreach’s reply does not fit what we asked for. It is tried again; tell the operator if it stays.",
+        "Outreach’s reply does not match the request. The portal tries again; tell the operator if it happens again.",
         detail=detail,
     )

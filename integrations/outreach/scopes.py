@@ -51,7 +51,7 @@ _TEXTS = {
         "Teams become signature groups, so that each person gets the right template.",
         "",
         "Groups do not follow Outreach’s teams: "
-        "everybody is in the default group until an admin sorts them by hand.",
+        "everybody is in the default group until an admin assigns them manually.",
     ),
     "mailboxes.all": (
         "Write signatures",
@@ -68,7 +68,7 @@ _TEXTS = {
         "To pick the banner for the person who receives the mail. "
         "One prospect at a time, by address; nothing is stored.",
         "",
-        "Banners cannot be chosen by who receives the mail; those chosen by group and date go on.",
+        "Banners cannot be chosen by who receives the mail; those chosen by group and date continue.",
     ),
 }
 

@@ -39,7 +39,7 @@ def start_authorisation(request: HttpRequest, domain: Domain, *, narrower: bool)
         return _failed(
             request,
             domain,
-            what_happened="This portal does not know its Outreach application yet.",
+            what_happened="This portal is not set up for Outreach yet.",
             what_to_do="Ask the operator to set OUTREACH_CLIENT_ID and OUTREACH_CLIENT_SECRET.",
             status=503,
         )
@@ -75,7 +75,7 @@ class OutreachCallbackView(OAuth2CallbackView):
             return _failed(
                 request,
                 None,
-                what_happened="This answer from Outreach does not belong to anything you started here.",
+                what_happened="This answer from Outreach does not match a connection that you started here.",
                 what_to_do="Open the Outreach page of your domain and connect from there. It must be the same "
                 "browser, within ten minutes, and each attempt works once.",
                 status=400,
@@ -85,7 +85,7 @@ class OutreachCallbackView(OAuth2CallbackView):
             return _failed(
                 request,
                 None,
-                what_happened="You may not connect this domain any more.",
+                what_happened="You no longer have permission to connect this domain.",
                 what_to_do="Ask an owner of the domain.",
                 status=403,
             )
@@ -158,7 +158,7 @@ class OutreachCallbackView(OAuth2CallbackView):
             calls.flush()
         if connection.is_limited:
             messages.warning(
-                request, "Connected, with fewer permissions than asked for. This page says what is missing."
+                request, "Connected, with fewer permissions than requested. This page shows what is missing."
             )
         else:
             messages.success(request, "Connected. Read your directory next: Sync now.")
@@ -181,11 +181,11 @@ def _read_problem(request: HttpRequest) -> tuple[str, str] | None:
         )
     if error is not None:
         return (
-            "Outreach ended the connection with an error of its own.",
-            f"{again} If it stays, ask your Outreach administrator.",
+            "Outreach reported an error.",
+            f"{again} If this continues, contact your Outreach administrator.",
         )
     if len(request.GET.getlist("code")) != 1 or not request.GET["code"]:
-        return "Outreach’s answer carries no usable code.", again
+        return "Outreach’s answer contains no usable code.", again
     issuers = request.GET.getlist("iss")
     if any(issuer.rstrip("/") != settings.OUTREACH_BASE_URL for issuer in issuers):
         return "The answer names another issuer than the Outreach this portal is set up for.", again
@@ -204,7 +204,7 @@ def _advise(error: IntegrationError) -> str:
     if isinstance(error, RateLimited):
         return "Outreach issues one access token a minute. Wait a minute, then connect again."
     if error.whose_turn == "operator":
-        return "Ask the operator of this portal to look at it, then connect again."
+        return "Contact the operator of this portal, then connect again."
     return "Connect again in a minute."
 
 
@@ -215,7 +215,7 @@ def _failed(
     context = {
         "domain": domain,
         "what_happened": what_happened,
-        "what_was_not_lost": "The connection you had before is untouched."
+        "what_was_not_lost": "The previous connection is unchanged."
         if present
         else "Nothing was stored, and nothing in Outreach was changed.",
         "what_to_do": what_to_do,

@@ -94,8 +94,8 @@ class ListingReader:
         if summary.has_gap:
             summary.newest = None  # what lies in the gap is asked for again, however old its change is
             self.gaps.append(
-                f"Outreach did not answer with every {kind}, nor tell which are missing. "
-                "It is asked again with the next sync; tell the operator if it stays."
+                f"Outreach did not send every {kind}, and does not say which are missing. "
+                "The next sync tries again; tell the operator if it happens again."
             )
         if not is_complete:
             raise AssertionError(f"The listing of {kind} ended without its last page.")

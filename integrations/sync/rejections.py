@@ -127,8 +127,8 @@ def describe_shares(shares: Iterable[Share]) -> list[str]:
     """Return a sentence for each kind of which so many records are rejected that the run is incomplete."""
     return [
         f"{share.rejected:,} of {share.total:,} {KINDS[share.kind]._meta.verbose_name_plural} could not be "
-        "taken over as Outreach sends them. Until that is mended no person and no mailbox is removed here, and "
-        "nothing is delivered by itself."
+        "imported. Until this is corrected, no person and no mailbox is removed here, and automatic delivery "
+        "is paused."
         for share in shares
         if share.is_large
     ]

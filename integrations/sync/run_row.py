@@ -100,7 +100,7 @@ class RunRow:
         self.run.calls = self._calls_before + session.calls.left
 
     def _wait_out(self, outage: Exception) -> None:
-        """Let the run wait, longer each time; where the database is away its lease lapses and it is restarted."""
+        """Let the run wait, longer each time; where the database does not answer, the lease expires and it restarts."""
         run = self.run
         logger.warning("Sync %s waits: %s", run.pk, explain_outage(outage))
         close_old_connections()
@@ -114,7 +114,7 @@ class RunRow:
         except Exception as error:
             if not is_outage(error):
                 raise
-            logger.warning("Sync %s begins anew when its lease lapses: %s", run.pk, explain_outage(error))
+            logger.warning("Sync %s restarts when its lease expires: %s", run.pk, explain_outage(error))
 
     def _fail(self, fault: Exception) -> None:
         """End the run by an error of the portal; which and where is in the run, the ledger and the log."""

@@ -1,4 +1,4 @@
-"""Runs: request a sync, carry it out once, and find it again when its process died."""
+"""Runs: request a sync, carry it out once, and restart it when its process ended early."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _refuse_unreadable(connection: Connection) -> None:
 def _describe_running(connection: Connection) -> str:
     running = connection.sync_runs.filter(state__in=UNFINISHED).first()
     since = f" since {running.created_at:%H:%M} UTC, started by {running.started_by_label}" if running else ""
-    return f"A sync is running already{since}. Its result will be here when it ends."
+    return f"A sync is running already{since}. Its result appears here when it ends."
 
 
 def carry_out(run_id: int, *, progress: Progress | None = None) -> SyncRun:
@@ -202,7 +202,7 @@ def end_lapsed_runs() -> list[SyncRun]:
                 state=RunState.INTERRUPTED,
                 lease_until=None,
                 finished_at=timezone.now(),
-                cause="The process that carried it out ended before it was done. It was started again.",
+                cause="The process ended before the sync was complete. The sync was started again.",
             )
             if not ended:
                 continue

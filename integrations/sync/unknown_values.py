@@ -14,11 +14,11 @@ from integrations.models import Connection, SyncRun
 
 from .rejections import KINDS
 
-KEPT = "what we had stays"
+KEPT = "the stored value stays"
 WHAT_FOLLOWS = {
-    "locked": "nothing is written to them until we know, and a lock we know of stays",
-    "editable": "nothing is written to them until we know",
-    "updatedAt": "what changes is told by our own clock",
+    "locked": "nothing is written to them until it is known, and a known lock stays",
+    "editable": "nothing is written to them until it is known",
+    "updatedAt": "changes are dated by this portal’s clock",
 }
 Counted = tuple[str, UnknownValue]
 
@@ -57,5 +57,5 @@ def _describe(one: Mapping[str, Any]) -> str:
     whom = f"{intcomma(number)} {meta.verbose_name if number == 1 else meta.verbose_name_plural}"
     follows = WHAT_FOLLOWS.get(one["attribute"], KEPT)
     if one["was_sent"]:
-        return f"Outreach sent {one['attribute']} for {whom} in a form that does not fit; {follows}."
+        return f"Outreach sent {one['attribute']} for {whom} in an unknown form; {follows}."
     return f"Outreach did not send {one['attribute']} for {whom}; {follows}."

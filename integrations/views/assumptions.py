@@ -36,14 +36,14 @@ def check(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Ask Outreach now. Nothing is written there."""
     connection = get_connection(domain)
     if connection is None:
-        messages.error(request, "Nothing was asked: this domain is not connected to Outreach.")
+        messages.error(request, "Nothing was checked: this domain is not connected to Outreach.")
     else:
         try:
             row = check_assumptions(connection, actor=get_actor(request).email)
         except IntegrationError as error:
             messages.error(request, error.message)
         else:
-            messages.success(request, f"Outreach was asked: {describe(row.findings)}.")
+            messages.success(request, f"Checked: {describe(row.findings)}.")
     return redirect("integrations:outreach_assumptions", domain.name)
 
 
@@ -53,7 +53,7 @@ def report(request: HttpRequest, domain: Domain) -> HttpResponse:
     """The last check's report as a file, without a personal value in it."""
     last = get_last_report(get_last_connection(domain))
     if last is None:
-        raise Http404("Nobody has asked yet.")
+        raise Http404("Not checked yet.")
     response = HttpResponse(
         json.dumps(last.report, indent=2, ensure_ascii=False) + "\n", content_type="application/json"
     )

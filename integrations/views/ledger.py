@@ -155,7 +155,7 @@ def ledger_export(request: HttpRequest, domain: Domain) -> HttpResponseBase:
     form = _read_filter(request.POST, domain, summarise(domain, get_last_connection(domain)))
     chosen = request.POST.get("format", "")
     if not form.is_valid() or chosen not in FORMATS:
-        messages.error(request, "Nothing was exported: the filter made no sense. Set it once more.")
+        messages.error(request, "Nothing was exported: the filter is not valid. Set it again.")
         return redirect("integrations:ledger", domain.name)
     person = get_actor(request).email
     try:
@@ -173,7 +173,7 @@ def ledger_export(request: HttpRequest, domain: Domain) -> HttpResponseBase:
     except Unsealable:
         messages.error(
             request,
-            "Nothing was exported: it cannot be signed. Whoever runs this portal must run rotatekeys.",
+            "Nothing was exported: it cannot be signed. The operator of this portal must run rotatekeys.",
         )
         return redirect("integrations:ledger", domain.name)
     return StreamingHttpResponse(

@@ -31,7 +31,7 @@ from integrations.connection.lifecycle import (
 )
 from integrations.connection.permissions import list_lost_features, list_switches
 from integrations.connection.proof import get_last_proof
-from integrations.disconnect.progress import get_leaving_steps
+from integrations.disconnect.progress import get_disconnect_steps
 from integrations.disconnect.steps import DisconnectRefused, leave_as_they_are, request_disconnect
 from integrations.ledger.usage import summarise
 from integrations.signature_service import Restoration, get_signature_service
@@ -102,7 +102,7 @@ def _describe_connection(domain: Domain, connection: Connection) -> dict[str, An
 class Progress:
     """What is under way on a connection, or how it left.
 
-    is_moving: the page asks again by itself. is_idle: putting originals back waits, or asks a person.
+    is_moving: the page refreshes automatically. is_idle: restoring originals waits, or a person must decide.
     """
 
     title: str
@@ -113,17 +113,17 @@ class Progress:
 
 
 def _get_progress(connection: Connection, facts: Facts) -> Progress | None:
-    """Return what a page follows: leaving, having left, or the first sync. None in the ordinary course."""
+    """Return what a page follows: a disconnect, running or done, or the first sync; otherwise None."""
     if connection.state in (ConnectionState.DISCONNECTING, ConnectionState.DISCONNECTED):
         restoration = get_signature_service().describe_restore(connection)
-        is_leaving = connection.state == ConnectionState.DISCONNECTING
-        is_restoring = is_leaving and connection.disconnect_step == DisconnectStep.RESTORING
+        is_disconnecting = connection.state == ConnectionState.DISCONNECTING
+        is_restoring = is_disconnecting and connection.disconnect_step == DisconnectStep.RESTORING
         is_idle = is_restoring and bool(restoration.waits_for)
         return Progress(
-            "Disconnecting" if is_leaving else "Disconnect steps",
-            get_leaving_steps(connection, restoration),
+            "Disconnecting" if is_disconnecting else "Disconnect steps",
+            get_disconnect_steps(connection, restoration),
             restoration,
-            is_moving=is_leaving and not is_idle,
+            is_moving=is_disconnecting and not is_idle,
             is_idle=is_idle,
         )
     if facts.current_run is not None and not facts.has_synced:
@@ -161,7 +161,7 @@ def connect(request: HttpRequest, domain: Domain) -> HttpResponseBase:
 @recently_authenticated()
 @require_http_methods(["GET", "HEAD", "POST"])
 def disconnect(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Says what leaving does to how many mailboxes, and begins it in one of two ways."""
+    """Show what disconnecting does to how many mailboxes, and start it in one of two ways."""
     connection = _get_open(domain)
     if connection.state == ConnectionState.DISCONNECTING:
         return redirect("integrations:outreach", domain.name)
@@ -188,7 +188,7 @@ def leave_originals(request: HttpRequest, domain: Domain) -> HttpResponseBase:
     """What the restore of a disconnect did not give back is left as it is, as many mailboxes as the page named."""
     form = LeaveForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Nothing was changed: the number of mailboxes is missing. Look again.")
+        messages.error(request, "Nothing was changed: the number of mailboxes is missing. Reload this page.")
         return redirect("integrations:outreach", domain.name)
     number = form.cleaned_data["number"]
     try:

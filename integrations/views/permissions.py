@@ -33,7 +33,7 @@ def leave_for_outreach(request: HttpRequest, domain: Domain) -> HttpResponseBase
     """Send the person to Outreach with the request they chose, one of two; back to its page for any other."""
     form = RequestForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Nothing was asked for: choose the usual request or the narrower one.")
+        messages.error(request, "Nothing was requested: choose the usual request or the narrower one.")
         return redirect("integrations:outreach", domain.name)
     return start_authorisation(request, domain, narrower=form.is_narrower)
 
@@ -85,7 +85,7 @@ def switch(request: HttpRequest, domain: Domain, scope: str) -> HttpResponse:
             if present.off is None:
                 switch_off(connection, scope, actor=actor, reason=reason)
                 messages.success(
-                    request, f"{scope} is switched off here. Work under way stops at its next call."
+                    request, f"{scope} is switched off here. Running work stops at its next call."
                 )
             else:
                 switch_on(connection, scope, actor=actor, reason=reason)

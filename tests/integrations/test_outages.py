@@ -32,11 +32,11 @@ def because_of(error: Exception, cause: Exception) -> Exception:
     return error
 
 
-FULL = "A disk of this portal is full. The operator has to make room; until then it is tried again."
-DATABASE = "The portal’s database did not answer. Nothing to do: it is tried again."
+FULL = "A disk of this portal is full. The operator must free space; until then the portal keeps trying."
+DATABASE = "The portal’s database did not answer. No action needed: the portal tries again."
 SPENT = (
-    "This portal ran out of memory, files or threads, or its cache is away. "
-    "It is tried again; tell the operator if it stays."
+    "This portal ran out of memory, files or threads, or its cache is unavailable. "
+    "The portal tries again; tell the operator if it happens again."
 )
 OUTAGES = [
     (Unreachable("Outreach is not answering."), "Outreach is not answering."),
@@ -44,7 +44,7 @@ OUTAGES = [
     (
         UnexpectedReply("It could not be used. Try again.", detail="not JSON:API"),
         "A reply of Outreach could not be used: not JSON:API. "
-        "It is tried again; tell the operator if it stays.",
+        "The portal tries again; tell the operator if it happens again.",
     ),
     (OperationalError("terminating connection due to administrator command"), DATABASE),
     (OperationalError("database is locked"), DATABASE),

@@ -155,7 +155,7 @@ def test_the_main_job_in_a_browser_from_login_to_not_one_request(
     page.get_by_label("Type the domain’s name").fill(DOMAIN)
     page.get_by_role("button", name=f"Restore {promised} mailboxes and disconnect").click()
     expect(page.get_by_text("confirmed by Outreach", exact=True)).to_be_visible(timeout=60_000)
-    expect(page.get_by_text(f"{promised} of {promised} mailboxes have theirs back")).to_be_visible()
+    expect(page.get_by_text(f"{promised} of {promised} mailboxes restored")).to_be_visible()
     faults += person.find_faults()
     assert outreach.get_signatures() == originals
     assert outreach.live_refresh_tokens == 0

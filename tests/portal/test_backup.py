@@ -75,7 +75,7 @@ def test_i11_a_backup_without_its_key_yields_nothing_and_says_so(migrated_databa
     )
 
     assert done.returncode != 0
-    assert "cannot be opened with the keys in TOKEN_KEYS" in done.stderr
+    assert "cannot be decrypted with the keys in TOKEN_KEYS" in done.stderr
 
 
 @pytest.mark.django_db

@@ -403,7 +403,7 @@ def test_writers_of_several_processes_form_one_chain_that_the_database_itself_gu
     assert checked[1].startswith("old.example: intact, 3 entries read. Head: 6 ")
     assert harmed == ["done", "done"]
     assert broken[0].startswith("acme.example: BROKEN. Entry 9 (")
-    assert "The database does not guard the ledger any more: ledger_refuses_" in broken[2]
+    assert "The database no longer protects the ledger: ledger_refuses_" in broken[2]
 
 
 FOUNDING_ACTS = 5  # the domain, and the starter templates that come with it

@@ -15,7 +15,7 @@ from integrations.outreach.sandbox.requestlog import LoggedRequest
 from integrations.outreach.scopes import REQUESTED
 from portal.models import Domain
 
-UNTOUCHED = "The connection you had before is untouched."
+UNTOUCHED = "The previous connection is unchanged."
 
 
 NOTHING_STORED = "Nothing was stored, and nothing in Outreach was changed."

@@ -33,7 +33,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--domain", required=True)
         parser.add_argument(
-            "--prove", action="store_true", help="attempt what must never leave; calls nobody"
+            "--prove", action="store_true", help="attempt every forbidden call locally; sends nothing"
         )
         parser.add_argument(
             "--assumptions",
@@ -92,7 +92,7 @@ class Command(BaseCommand):
     def _prove(self, domain: Domain | None, name: str) -> None:
         if domain is None:
             raise CommandError(
-                f"There is no domain {name}. Make it with createdomain, or look at its spelling."
+                f"There is no domain {name}. Create it with createdomain, or check the spelling."
             )
         proof = prove(domain, actor="command")
         for finding in proof.findings:

@@ -1,4 +1,4 @@
-"""Takes old entries out of the ledger, leaving a signed checkpoint."""
+"""Removes old entries from the ledger and stores a signed checkpoint."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{tally.resealed} secrets {verb} under the newest key.")
         if tally.unreadable:
             raise CommandError(
-                f"{len(tally.unreadable)} cannot be opened with any key in TOKEN_KEYS and were left as they are: "
-                f"{', '.join(tally.unreadable)}. Put the key they were stored with back. Where it is lost, "
+                f"{len(tally.unreadable)} cannot be decrypted with any key in TOKEN_KEYS and were left as they are: "
+                f"{', '.join(tally.unreadable)}. Add the key they were stored with again. Where it is lost, "
                 "connect again, or sign with a new key from now on: rotatekeys --new-signing-key."
             )

@@ -20,7 +20,7 @@ from portal.models import Domain
 
 
 class Command(BaseCommand):
-    help = "Read the directory from Outreach. With --dry-run, tell what would change and write nothing."
+    help = "Read the directory from Outreach. With --dry-run, show what would change and write nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--domain", required=True)

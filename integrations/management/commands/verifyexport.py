@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--key",
             default="",
-            help="the public key that the ledger's page showed: no other may have signed",
+            help="the public key that the ledger's page showed: a signature by any other is refused",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,14 +37,14 @@ class Command(BaseCommand):
         asked = ", ".join(f"{name}: {words}" for name, words in said["filters"].items()) or "everything"
         self._say(
             f"{said['domain']}: {said['count']:,} entries ({asked}), exported {said['exported_at']} by "
-            f"{said['exported_by']}, are as they were given.\n"
+            f"{said['exported_by']}, are unchanged.\n"
             f"Signed by key {said['key_id']} ({said['public_key']}).\n"
             f"Head of the chain then: {said['head']['count']:,} {said['head']['digest']}"
         )
         if proof.is_whole:
             self._say("They are the whole chain up to that head.")
         elif proof.is_chained:
-            self._say("Each is what its digest says. They are a part of the chain.")
+            self._say("Each matches its digest. They are a part of the chain.")
         else:
             self._say("For the chain itself, export JSON Lines: a CSV is written for spreadsheets.")
 

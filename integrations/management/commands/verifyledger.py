@@ -15,8 +15,8 @@ from integrations.models import LedgerChain
 
 class Command(BaseCommand):
     help = (
-        "Read every entry of the ledger, of one domain or of all, and name the first that was edited, deleted, "
-        "moved or put in. Changes nothing; ends with an error where something is not as it was written."
+        "Read every entry of the ledger, of one domain or of all, and name the first that was edited, "
+        "deleted, moved or inserted. Changes nothing; ends with an error where something is not as it was written."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -49,15 +49,13 @@ class Command(BaseCommand):
             problems += 1
             self.stdout.write(
                 f"{options['domain']}: the head you noted is not in the chain any more. Either entries up to it "
-                "were pruned since, which its page says, or the history before it was written anew."
+                "were pruned since, which its page says, or the history before it was rewritten."
             )
         if missing := triggers.list_missing():
             problems += 1
-            self.stdout.write(
-                f"The database does not guard the ledger any more: {', '.join(missing)} missing."
-            )
+            self.stdout.write(f"The database no longer protects the ledger: {', '.join(missing)} missing.")
         if problems:
-            raise CommandError("The ledger is not as it was written, or not as it is guarded. See above.")
+            raise CommandError("The ledger was altered, or is no longer protected. See above.")
 
     def _show(self, chain: LedgerChain) -> Callable[[int], None] | None:
         if not self.stderr.isatty():

@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--key",
             default="",
-            help="the public key that the receipt's page showed: no other may have signed",
+            help="the public key that the receipt's page showed: a signature by any other is refused",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -168,7 +168,7 @@ def test_what_is_said_of_an_hour_that_lasts_holds_though_ours_was_thought_to_end
 @pytest.mark.parametrize(
     ("noted", "words"),
     [
-        ({"window_ends_at": 86_400, "used": 10_000}, "calls to Outreach are spent"),
+        ({"window_ends_at": 86_400, "used": 10_000}, "calls to Outreach are used up"),
         ({"blocked_until": 86_400}, "asked us to wait"),
     ],
 )

@@ -16,7 +16,7 @@ from tests.support.connections import get_values
 from tests.support.consent import UNTOUCHED, RoundTrip, change_query, token_calls
 from tests.support.page_text import words_of
 
-NOT_YOURS = "This answer from Outreach does not belong to anything you started here."
+NOT_YOURS = "This answer from Outreach does not match a connection that you started here."
 
 pytestmark = pytest.mark.usefixtures("unchanged_bystander")
 
@@ -144,7 +144,7 @@ def test_somebody_who_lost_the_role_on_the_way_connects_nothing(trip, sandbox, d
     response = trip.come_back(address)
 
     assert response.status_code == 403
-    assert "You may not connect this domain any more." in words_of(response)
+    assert "You no longer have permission to connect this domain." in words_of(response)
     assert (token_calls(sandbox), domain.connections.count()) == ([], 0)
 
 

@@ -125,7 +125,7 @@ def test_a_clock_that_is_off_is_said_on_the_page_and_one_in_step_is_not(
     read_one(connection)
     behind = read_page(client, connection)
 
-    assert "in step with Outreach’s" in in_step and "This portal’s clock is" not in in_step
+    assert "the same as Outreach’s" in in_step and "This portal’s clock is" not in in_step
     assert "This portal’s clock is 90 s ahead of Outreach’s" in behind.replace("91 s", "90 s")
 
 

@@ -79,7 +79,7 @@ def test_the_receipt_says_who_when_the_last_call_and_that_a_call_afterwards_was_
     # The ledger's head of that moment: the next entry is the one that says that it is over.
     last = LedgerEntry.objects.get(domain=domain, action="disconnected")
     assert content["ledger"] == {"entries": last.sequence - 1, "head": last.previous_digest}
-    assert content["kept"][0]["until"].startswith(f"{ended + timedelta(days=400):%Y-%m-%d} at the least")
+    assert content["kept"][0]["until"].startswith(f"{ended + timedelta(days=400):%Y-%m-%d} or later")
     assert receipt.is_signed
 
 
@@ -121,7 +121,7 @@ def test_an_outreach_that_still_answers_did_not_confirm_and_the_receipt_says_unt
     assert content["tokens"]["revocation"] == "not confirmed by Outreach"
     assert content["call_afterwards"]["http_status"] == 200
     assert content["call_afterwards"]["verdict"] == (
-        "Outreach did not confirm: it still answered. The token is erased here and runs out by itself at "
+        "Outreach did not confirm: it still answered. The token is erased here and expires at "
         f"{expires:%H:%M} UTC"
     )
     assert_erased(connection)
@@ -132,10 +132,7 @@ def test_a_token_that_had_run_out_anyway_proves_less_and_says_so(sandbox, connec
 
     content = end(connection).content
 
-    assert (
-        content["call_afterwards"]["verdict"]
-        == "refused by Outreach, though the token had also run out by itself"
-    )
+    assert content["call_afterwards"]["verdict"] == "refused by Outreach, though the token had also expired"
     assert len(sandbox.requests.to("/oauth/token")) == 0  # nothing is renewed to be thrown away
 
 
@@ -160,11 +157,11 @@ def test_after_a_loss_nothing_is_called_and_the_receipt_says_that_no_token_was_h
 
     content = end(connection).content
 
-    assert content["tokens"]["revocation"] == "not asked for: no token was held here any more"
+    assert content["tokens"]["revocation"] == "not requested: no token was stored here any more"
     assert content["call_afterwards"] == {
         "at": "",
         "http_status": 0,
-        "verdict": "not made: no token was held here any more",
+        "verdict": "not made: no token was stored here any more",
     }
     assert sandbox.requests == []
 
@@ -288,7 +285,7 @@ def test_the_command_tells_a_genuine_file_from_a_changed_or_foreign_one(
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("verifyreceipt", str(tmp_path / "nothing.json"))
     SigningKey.objects.all().delete()
-    assert "none of ours" in check_file(genuine).words
+    assert "does not belong to this installation" in check_file(genuine).words
 
 
 def test_the_command_checks_a_file_without_any_setting_of_ours(sandbox, connection, tmp_path):

@@ -159,10 +159,10 @@ TAMPERINGS: list[tuple[Callable[[Domain], None], str]] = [
     (delete_the_first, "Entry 1 is missing: deleted"),
     (cut_the_tail, "The newest 2 entries are missing: the head counts 6, the last one present is entry 4"),
     (cut_the_tail_and_the_head, "daily figures were edited: for “done” they say 6 calls where the entries say 4"),
-    (swap, r"Entry 3 \(act 4, .*\) does not follow entry 2: it was put in, or entries changed places"),
-    (swap_rows, r"Entry 4 \(act 4, .*\) has the row of an earlier one: entries changed places"),
-    (insert, r"Entry 3 \(act 2, .*\) does not follow entry 2: it was put in"),
-    (append_past_the_head, r"Entry 7 \(act 6, .*\) does not follow entry 6: it was put in"),
+    (swap, r"Entry 3 \(act 4, .*\) does not follow entry 2: it was inserted, or entries were reordered"),
+    (swap_rows, r"Entry 4 \(act 4, .*\) has the row of an earlier one: entries were reordered"),
+    (insert, r"Entry 3 \(act 2, .*\) does not follow entry 2: it was inserted"),
+    (append_past_the_head, r"Entry 7 \(act 6, .*\) does not follow entry 6: it was inserted"),
     (move_to_the_other_domain, "Entry 3 is missing: deleted, or moved elsewhere"),
     (drop_the_head, "The head of the chain is missing"),
     (edit_the_figures, "the daily figures were edited: for “done” they say 5 calls where the entries say 6"),
@@ -176,7 +176,7 @@ def test_verifyledger_names_the_first_bad_entry_and_leaves_the_bystander_intact(
     harm(domain)
     said = StringIO()
 
-    with pytest.raises(CommandError, match="not as it was written"):
+    with pytest.raises(CommandError, match="The ledger was altered"):
         call_command("verifyledger", stdout=said)
 
     lines = dict(line.split(": ", 1) for line in said.getvalue().splitlines())
@@ -310,7 +310,7 @@ def test_missing_guards_are_told(written):
         call_command("verifyledger", stdout=said)
     call_command("verifyledger")
 
-    assert "The database does not guard the ledger any more: ledger_refuses_update" in said.getvalue()
+    assert "The database no longer protects the ledger: ledger_refuses_update" in said.getvalue()
 
 
 def test_a_check_reads_a_page_at_a_time(domain, monkeypatch, django_assert_num_queries):

@@ -142,7 +142,7 @@ def test_a_429_of_thirty_seconds_is_not_taken_for_a_spent_hour(wire, sandbox, he
         wire.client.send(LIST_USERS, query=USERS)
 
     assert caught.value.message == (
-        f"Outreach asks us to wait {waits} seconds. Nothing to do: we go on by ourselves."
+        f"Outreach asks us to wait {waits} seconds. No action needed: the portal waits and tries again."
     )
     assert caught.value.retry_after_seconds == waits
     assert wire.budget.learnt == [learnt]

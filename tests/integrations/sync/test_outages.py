@@ -154,7 +154,9 @@ def test_repeated_429s_are_believed_once_and_then_knocked_at_ever_less(sandbox, 
         causes.add(run.cause)
 
     assert waits == [20, 30, 60, 120]
-    assert causes == {"Outreach asks us to wait 20 seconds. Nothing to do: we go on by ourselves."}
+    assert causes == {
+        "Outreach asks us to wait 20 seconds. No action needed: the portal waits and tries again."
+    }
 
 
 @pytest.mark.django_db(transaction=True)
@@ -265,7 +267,7 @@ def test_a_record_that_tells_not_even_its_id_retires_nobody_and_is_asked_for_aga
     healed = runs.carry_out(again.pk)
 
     assert (run.state, run.people_read, run.rejected, run.retired) == (RunState.INCOMPLETE, 22, 1, 0)
-    assert "did not answer with every person" in run.cause
+    assert "did not send every person" in run.cause
     assert Person.objects.filter(connection=mirrored, retired_at=None).count() == 24
     assert (
         "filter" not in sandbox.requests.to("/api/v2/users")[0].query
@@ -330,7 +332,7 @@ def test_the_page_of_a_waiting_run_says_why_and_when_it_goes_on(client, domain, 
 
     page = words_of(client.get(reverse("integrations:run", args=[domain.name, waiting.pk])))
 
-    assert "Outreach is not answering. Nothing to do: we try again by ourselves. It goes on" in page
+    assert "Outreach is not answering. No action needed: the portal tries again. It continues" in page
     assert "allowance" not in page
 
 
@@ -372,4 +374,4 @@ def test_a_gap_makes_a_run_incomplete_however_few_records_it_may_hold(sandbox, c
     run = run_sync(connection)
 
     assert (run.state, run.people_read, run.rejected) == (RunState.INCOMPLETE, 83, 1)  # 1.2 %
-    assert "did not answer with every person" in run.cause
+    assert "did not send every person" in run.cause

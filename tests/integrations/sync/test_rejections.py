@@ -125,7 +125,7 @@ def test_more_than_two_per_cent_are_too_many(sandbox, connection, bystander, peo
     run = run_sync(connection)
 
     total = 24 + people
-    sentence = f"1 of {total} people could not be taken over as Outreach sends them."
+    sentence = f"1 of {total} people could not be imported."
     assert (run.state, run.people_read, run.rejected) == (state, total - 1, 1)
     assert run.cause.startswith(sentence) == (state == RunState.INCOMPLETE)
 
@@ -139,7 +139,7 @@ def test_what_a_sync_of_changes_did_not_meet_is_rejected_still(sandbox, mirrored
     changes = run_sync(mirrored, SyncKind.PEOPLE)
 
     assert (changes.state, changes.kind, changes.rejected) == (RunState.INCOMPLETE, SyncKind.PEOPLE, 0)
-    assert changes.cause.startswith("24 of 24 people could not be taken over")
+    assert changes.cause.startswith("24 of 24 people could not be imported")
     assert run_sync(mirrored).state == RunState.COMPLETE
     assert run_sync(mirrored, SyncKind.PEOPLE).state == RunState.COMPLETE
 
@@ -215,7 +215,7 @@ def test_a_change_is_found_though_no_record_says_when_it_was_changed(sandbox, mi
 def test_everybody_is_told_of_an_incomplete_run_until_it_is_over(client, sandbox, mirrored, owner, capsys):
     sandbox.faults.add("set_field", **ALL, field="email", value=None)
     before = get_mirror(mirrored)
-    sentence = "24 of 24 people could not be taken over as Outreach sends them."
+    sentence = "24 of 24 people could not be imported."
 
     with pytest.raises(CommandError, match="The sync would end as: incomplete"):
         call_command("syncdirectory", domain="acme.example", dry_run=True)
@@ -254,10 +254,10 @@ def test_what_was_not_sent_is_said_for_each_attribute(client, sandbox, mirrored,
     sandbox.faults.add("drop_field", **ALL, field="locked", record=6)
     sandbox.faults.add("set_field", **ALL, field="title", record=7, value=7)
     sentences = [
-        "Outreach did not send bridgePhone for 24 people; what we had stays.",
-        "Outreach did not send locked for 1 person; nothing is written to them until we know, "
-        "and a lock we know of stays.",
-        "Outreach sent title for 1 person in a form that does not fit; what we had stays.",
+        "Outreach did not send bridgePhone for 24 people; the stored value stays.",
+        "Outreach did not send locked for 1 person; nothing is written to them until it is "
+        "known, and a known lock stays.",
+        "Outreach sent title for 1 person in an unknown form; the stored value stays.",
     ]
 
     call_command("syncdirectory", domain="acme.example")

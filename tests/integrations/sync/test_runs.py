@@ -152,7 +152,7 @@ def test_an_unknown_failure_is_our_bug_and_is_told_in_run_ledger_and_log(
 
     run.refresh_from_db()
     assert (run.state, run.lease_until, run.resume_at) == (RunState.FAILED, None, None)
-    assert run.cause.startswith(f"A fault of ours stopped sync {run.pk}: ZeroDivisionError in ")
+    assert run.cause.startswith(f"An internal error stopped sync {run.pk}: ZeroDivisionError in ")
     entry = LedgerEntry.objects.get(action="stopped by a fault")
     assert (entry.job, entry.detail, entry.domain) == (f"sync {run.pk}", run.cause, connection.domain)
     [told] = [record for record in caplog.records if record.levelname == "ERROR"]

@@ -254,7 +254,7 @@ def test_operators_see_what_each_domain_granted_and_how_its_chain_is(
     assert mine.lapses_at - mine.connection.refreshed_at == timedelta(days=14)
     assert (bystander.connection, bystander.writes, bystander.chain.state) == (None, 0, "empty")
     words = words_of(response)
-    assert "without teams.read" in words and "unasked: sequences.all" in words
+    assert "without teams.read" in words and "not requested: sequences.all" in words
 
 
 def test_a_grant_is_compared_with_the_one_before_it(domain, other_domain):

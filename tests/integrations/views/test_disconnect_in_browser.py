@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 CAUSES = {
     "halted": "3 mailboxes could not be restored, for the reasons listed.",
-    "waiting": "Outreach is not answering. Nothing to do: we try again by ourselves.",
+    "waiting": "Outreach is not answering. No action needed: the portal tries again.",
 }
 
 

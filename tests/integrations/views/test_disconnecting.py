@@ -125,7 +125,7 @@ def test_progress_counts_what_was_restored_and_asks_again_until_it_is_over(as_ow
     moving = as_owner.get(address)
 
     html = " ".join(moving.content.decode().split())
-    assert "30 of 48 mailboxes have theirs back; 2 edited since and left as they are" in html
+    assert "30 of 48 mailboxes restored; 2 edited since and left unchanged" in html
     assert '<progress max="48" value="32"' in html
     assert f'hx-get="{address}"' in html
     assert reverse("signatures:delivery_run", args=[domain.name, run.pk]) in html
@@ -136,7 +136,7 @@ def test_progress_counts_what_was_restored_and_asks_again_until_it_is_over(as_ow
     over = as_owner.get(address)
     assert over["HX-Refresh"] == "true"
     assert "hx-get" not in " ".join(over.content.decode().split())
-    assert "30 of 48 mailboxes have theirs back" in " ".join(over.content.decode().split())
+    assert "30 of 48 mailboxes restored" in " ".join(over.content.decode().split())
 
 
 def test_progress_of_a_domain_never_connected_is_not_there(as_owner, domain):

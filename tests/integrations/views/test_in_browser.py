@@ -42,7 +42,7 @@ def add_incomplete_run(
         kind="full",
         state=RunState.INCOMPLETE,
         rejected=301,
-        cause="301 of 600 people could not be taken over as Outreach sends them.",
+        cause="301 of 600 people could not be imported.",
         unknown_values=[
             {"kind": "person", "attribute": "bridgePhone", "was_sent": False, "records": 299},
             {"kind": "person", "attribute": "locked", "was_sent": False, "records": 1},

@@ -70,7 +70,7 @@ def test_a_permission_nobody_asked_for_is_shown_as_never_used(as_owner, page, co
 
     response = as_owner.get(page)
 
-    assert "1 granted that nobody asked for, never used" in " ".join(response.content.decode().split())
+    assert "1 granted but not requested, never used" in " ".join(response.content.decode().split())
     assert [(verb.name, verb.state) for verb in response.context["uses"][-1].verbs] == [
         ("read", "never"),
         ("write", "never"),

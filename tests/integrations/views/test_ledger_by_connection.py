@@ -55,7 +55,7 @@ def test_the_page_shows_one_connection_alone_where_there_were_several(client, do
     before = client.get(address, {"connection": str(earlier.pk)})
 
     assert b'name="connection"' in everything.content
-    assert "over this connection alone" in " ".join(alone.content.decode().split())
+    assert "for this connection only" in " ".join(alone.content.decode().split())
     assert count(alone.context["uses"]) == {}
     assert {entry.connection_ref for entry in before.context["page_obj"]} == {str(earlier.pk)}
     assert count(before.context["uses"]) == count(everything.context["uses"])

@@ -104,7 +104,7 @@ def test_the_whole_ledger_as_json_lines_proves_itself_to_an_outsider(export, fil
     assert {line["domain_name"] for line in lines} == {"acme.example"}
     said = verify(path, key=get_key().public_key)
     assert said[0].startswith("acme.example: 11 entries (everything), exported ")
-    assert said[0].endswith("by auditor@acme.example, are as they were given.")
+    assert said[0].endswith("by auditor@acme.example, are unchanged.")
     assert said[2:] == [
         f"Head of the chain then: 11 {head.digest}",
         "They are the whole chain up to that head.",
@@ -126,7 +126,7 @@ def test_what_was_filtered_is_what_is_given_and_said(export):
     assert (line["endpoint"], line["object_ref"]) == ("write_signature", "7")
     said = verify(path)
     assert said[0].startswith("acme.example: 1 entries (Verb: write), ")
-    assert said[-1] == "Each is what its digest says. They are a part of the chain."
+    assert said[-1] == "Each matches its digest. They are a part of the chain."
 
 
 def test_i6_no_cell_of_the_csv_is_a_formula(export):
@@ -147,8 +147,8 @@ def test_i6_no_cell_of_the_csv_is_a_formula(export):
     [
         ("entries.jsonl", b"sync 12", b"sync 13", "entries.jsonl was changed: its SHA-256"),
         ("entries.jsonl", b"\n", b"\n\n", "entries.jsonl was changed: its SHA-256"),
-        ("proof.json", b'"count": 11', b'"count": 10', "The proof was changed: its signature does not fit"),
-        ("proof.json", b"export 1", b"export 2", "not of a kind that this version knows"),
+        ("proof.json", b'"count": 11', b'"count": 10', "The proof was changed: its signature does not match"),
+        ("proof.json", b"export 1", b"export 2", "does not know the format of the proof"),
     ],
 )
 def test_a_file_that_was_changed_is_told(export, name, old, new, words):
@@ -170,7 +170,7 @@ def test_a_file_that_somebody_else_signed_is_told(export):
 def test_what_is_no_export_is_told(tmp_path, content):
     (tmp_path / "other.zip").write_bytes(content)
 
-    with pytest.raises(CommandError, match="This is no export of a ledger"):
+    with pytest.raises(CommandError, match="This is not a ledger export"):
         verify(tmp_path / "other.zip")
 
 
@@ -216,7 +216,7 @@ def test_an_export_that_makes_no_sense_gives_nothing_and_says_so(signed_in, fill
         reverse("integrations:ledger_export", args=[filled.name]), form, follow=True
     )
 
-    assert "Nothing was exported: the filter made no sense." in words_of(response)
+    assert "Nothing was exported: the filter is not valid." in words_of(response)
     assert LedgerEntry.objects.count() == count
 
 

@@ -116,7 +116,7 @@ CHECK, PAUSE, DRY = "Check the connection", "Pause writing", "Switch to dry run"
         ),
         (
             {"state": ConnectionState.DISCONNECTING, "disconnect_step": "restoring"},
-            "Put the originals back",
+            "Restore the originals",
             [],
         ),
         (

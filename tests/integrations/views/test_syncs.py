@@ -159,7 +159,7 @@ def test_a_waiting_run_says_until_when(as_owner, domain, connected, add_run):
         connected(),
         state=RunState.WAITING,
         finished_at=None,
-        cause="This hour’s calls are spent.",
+        cause="This hour’s calls are used up.",
         resume_at="2026-11-23T15:00:00Z",
     )
 
@@ -167,7 +167,7 @@ def test_a_waiting_run_says_until_when(as_owner, domain, connected, add_run):
         as_owner.get(reverse("integrations:run", args=[domain.name, run.pk])).content.decode().split()
     )
 
-    assert "This hour’s calls are spent. It goes on" in html
+    assert "This hour’s calls are used up. It continues" in html
     assert "23 Nov 2026, 15:00 UTC" in html
 
 

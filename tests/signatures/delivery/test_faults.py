@@ -137,7 +137,7 @@ def test_outreach_that_cannot_be_read_is_waited_for_longer_each_time_and_never_g
     assert (waiting.state, waiting.stalls) == (DeliveryRunState.WAITING, 8)
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
     assert waiting.waiting_since < timezone.now()
-    assert waiting.cause == "Outreach is not answering. Nothing to do: we try again by ourselves."
+    assert waiting.cause == "Outreach is not answering. No action needed: the portal tries again."
     assert get_writes(sandbox) == []
     sandbox.faults.rules.remove(fault)
     run = carry_out(started.pk)

@@ -135,7 +135,7 @@ def test_a_fault_of_ours_asks_instead_of_giving_the_access_away(sandbox, leaving
 
     run.refresh_from_db()
     path = "tests/signatures/delivery/test_restore_on_disconnect.py"
-    said = f"A fault of ours stopped restore {run.pk}: KeyError in {path}, line "
+    said = f"An internal error stopped restore {run.pk}: KeyError in {path}, line "
     assert (run.state, run.skipped) == (DeliveryRunState.HALTED, 0)
     assert run.cause.startswith(said)
     assert said in caplog.text
@@ -302,7 +302,7 @@ def test_an_earlier_restore_that_did_not_end_is_in_nobodys_way(sandbox, ready, b
 def test_a_restore_that_ended_otherwise_is_made_anew(sandbox, leaving, before, delivered, state):
     """As an earlier version of the portal may have left it."""
     run = start_restore(leaving, actor="test")
-    reason = "A fault of ours stopped this run."
+    reason = "An internal error stopped this run."
     Delivery.objects.filter(run=run).update(state="skipped", reason=reason, active_key=None)
     DeliveryRun.objects.filter(pk=run.pk).update(state=state, skipped=run.planned)
 
