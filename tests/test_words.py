@@ -56,6 +56,17 @@ OLDER = {
     r"cannot be used as written|nothing was saved yet": "not saved; n fields need attention",
     r"read it again|read everything again": "update summary, full sync",
     r"what was (read|ever written)": "records read, writes",
+    r"(runs?|stops?|starts?|acts?|continues?|goes on|go(es)? live|updates?) by (itself|themselves)": "automatically",
+    r"(is|was|were) not believed": "could not be verified",
+    r"begin again": "start again",
+    r"(cannot get|holds?|edited) theirs|theirs already": "blocked, unchanged, manual edits",
+    r"keys? back": "revoke",
+    r"somebody says otherwise": "until it is managed again",
+    r"people who run (it|this)": "operator, administrator",
+    r"mend what|(would|will) go\.": "correct, would be removed",
+    r"in the clear": "unencrypted",
+    r"(cut to the size|picture) there is": "cropped",
+    r"look at (the|its) reasons|has a look": "review",
 }
 FORBIDDEN = {word: re.compile(rf"(?<![\w-]){word}(?![\w-])", re.IGNORECASE) for word in OLDER}
 

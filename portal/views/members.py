@@ -82,7 +82,7 @@ def member(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         try:
             if removes:
                 remove_member(found, actor=person)
-                messages.success(request, f"{found.user.email} is no member of {domain.name} any more.")
+                messages.success(request, f"{found.user.email} is no longer a member of {domain.name}.")
                 return (
                     redirect("portal:home")
                     if found.user == person

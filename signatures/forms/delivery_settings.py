@@ -23,7 +23,7 @@ class DeliverySettingsForm(forms.ModelForm):
         help_text="Mailboxes of each stage, such as 5, 50; everybody else follows. Empty: all at once."
     )
     live_fields = forms.MultipleChoiceField(
-        label="Fields that go live by themselves",
+        label="Fields that go live automatically",
         required=False,
         choices=[(one.name, one.label) for one in FIELDS if one.source in (Source.PORTAL, Source.OUTREACH)],
         widget=forms.CheckboxSelectMultiple({"class": "columns"}),
@@ -47,7 +47,7 @@ class DeliverySettingsForm(forms.ModelForm):
         help_texts = {
             "quiet_from": "From this time of day on nothing is written, in the domain’s time zone. "
             "A delivery waits. Empty: no quiet hours.",
-            "quiet_until": "At this time of day writing goes on by itself.",
+            "quiet_until": "At this time of day writing continues automatically.",
             "writes_per_hour": "How many mailboxes all deliveries together write in an hour at most. "
             "Empty: as Outreach allows.",
         }

@@ -26,7 +26,7 @@ class DecisionForm(forms.Form):
         label="Until",
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text="Empty: until somebody says otherwise.",
+        help_text="Empty: until the mailbox is managed again.",
     )
 
     def __init__(self, *args: Any, domain: Domain, **kwargs: Any) -> None:

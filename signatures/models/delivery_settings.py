@@ -26,7 +26,7 @@ class DeliverySettings(models.Model):
         Domain, on_delete=models.CASCADE, primary_key=True, related_name="delivery_settings"
     )
     live_fields = models.JSONField(
-        "fields that go live by themselves",
+        "fields that go live automatically",
         default=list,
         blank=True,
         help_text="Values of these fields need no release, whoever types them.",
@@ -48,11 +48,11 @@ class DeliverySettings(models.Model):
         help_text="Empty: each stage waits for a person.",
     )
     refusal_limit = models.PositiveIntegerField(
-        default=3, help_text="A rollout stops by itself when a stage has this many refusals; 0 for never."
+        default=3, help_text="A rollout stops automatically when a stage has this many refusals; 0 for never."
     )
     drift_limit = models.PositiveIntegerField(
         default=3,
-        help_text="A rollout stops by itself when this many of a stage's mailboxes read back differently; "
+        help_text="A rollout stops automatically when this many of a stage's mailboxes read back differently; "
         "0 for never.",
     )
     quiet_from = models.TimeField("quiet hours from", null=True, blank=True)

@@ -45,7 +45,7 @@ class AutomaticDelivery(models.TextChoices):
 class DriftPolicy(models.TextChoices):
     REPORT = "report", "Report"
     ASK = "ask", "Ask"
-    REPLACE = "replace", "Write ours again"
+    REPLACE = "replace", "Overwrite the edit"
     ADOPT = "adopt", "Adopt the edit"
 
 

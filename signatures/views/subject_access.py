@@ -64,6 +64,6 @@ def person_erase(request: HttpRequest, domain: Domain) -> HttpResponse:
         messages.success(
             request,
             f"{erased.decisions} decisions and {erased.list_entries} list entries erased. "
-            "No data about this address is stored any more.",
+            "No data about this address is stored now.",
         )
     return redirect("signatures:person", domain.name)

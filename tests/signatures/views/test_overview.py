@@ -152,7 +152,7 @@ def test_drafts_edits_and_every_status_are_on_the_page_with_their_links(company,
     page = auditor.get("/domains/acme.example/").content.decode()
 
     words = words_of(auditor.get("/domains/acme.example/"))
-    assert "Edited in Outreach. Kept as it is until you decide." in words
+    assert "Edited in Outreach. Not changed until you decide." in words
     assert "Review 1 change" in words and "Brand settings" in words and "Theirs" not in words
     assert 'href="/domains/acme.example/senders/?state=edited">Edited in Outreach<b>1</b>' in page
     assert '<rect class="is-edited" x="500.0"' in page
