@@ -20,6 +20,7 @@ from signatures.authoring.preview import render_source, render_version
 from signatures.authoring.starters import STARTERS
 from signatures.delivery.placements import get_snapshots
 from signatures.delivery.sides import find_sides
+from signatures.forms.blocks import BlockEditor
 from signatures.models import Sender, TemplateVersion
 from signatures.releases.compose import NO_TEMPLATE, NOTHING_PUBLISHED, Composer, Refusal
 from signatures.releases.live import get_live_content
@@ -181,7 +182,7 @@ def template_trial(request: HttpRequest, domain: Domain) -> HttpResponse:
     view, email = request.POST.get("view", "light"), request.POST.get("sender", "")
     try:
         sender = choose_sender(domain, email) if email else None
-        html = render_source(domain, request.POST.get("source", ""), sender).html
+        html = render_source(domain, BlockEditor.from_post(request.POST).source, sender).html
         return show_signature(html, view, request.POST)
     except SenderNotChosen as error:
         return _show_matches(error, view)

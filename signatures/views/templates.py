@@ -17,6 +17,7 @@ from signatures.authoring.completions import get_completions
 from signatures.authoring.empty_fields import find_missing_values
 from signatures.authoring.starters import STARTERS
 from signatures.authoring.templates import assign_template, install_starters, save_template
+from signatures.forms.blocks import BlockEditor, with_source
 from signatures.forms.templates import GroupsChoiceForm, TemplateForm
 from signatures.models import Group, Template, TemplateVersion
 from signatures.rendering import FIELDS, TemplateError
@@ -61,14 +62,14 @@ def template_starters(request: HttpRequest, domain: Domain) -> HttpResponse:
 def template_new(request: HttpRequest, domain: Domain) -> HttpResponse:
     starter = next((one for one in STARTERS if one.slug == request.GET.get("starter")), None)
     if request.method == "POST":
-        form = TemplateForm(request.POST, domain=domain)
-        saved = _save(request, domain, form, None)
+        editor = BlockEditor.from_post(request.POST)
+        form = TemplateForm(with_source(request.POST, editor), domain=domain)
+        saved = None if editor.errors else _save(request, domain, form, None)
         if saved is not None:
             messages.success(request, f"“{saved.template}” saved. Assign it to a group to use it.")
             return redirect("signatures:template", domain.name, saved.template_id)
-        return render(
-            request, "signatures/templates/new.html", _editor(domain, form, starter=starter), status=422
-        )
+        context = _editor(domain, form, starter=starter, editor=editor)
+        return render(request, "signatures/templates/new.html", context, status=422)
     form = TemplateForm(domain=domain, initial={"source": starter.source if starter else ""})
     context = _editor(domain, form, starter=starter)
     context["is_chosen"] = "starter" in request.GET
@@ -93,21 +94,37 @@ def template(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 def template_save(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = _get_template(domain, pk)
     before = _number(found)
-    form = TemplateForm(request.POST, domain=domain, instance=_get_template(domain, pk))
-    saved = _save(request, domain, form, found)
+    editor = BlockEditor.from_post(request.POST)
+    form = TemplateForm(with_source(request.POST, editor), domain=domain, instance=_get_template(domain, pk))
+    saved = None if editor.errors else _save(request, domain, form, found)
     if saved is None:
         found.refresh_from_db()
-        return render(
-            request,
-            "signatures/templates/detail.html",
-            _describe(domain, found, found.current, form),
-            status=422,
-        )
+        context = _describe(domain, found, found.current, form, editor=editor)
+        return render(request, "signatures/templates/detail.html", context, status=422)
     if saved.number == before:
         messages.info(request, "The source is unchanged, so no version was created.")
     else:
         say_drafted(request, domain, f"Version {saved.number} saved as a draft.")
     return redirect("signatures:template", domain.name, found.pk)
+
+
+@require(Permission.EDIT_SIGNATURES)
+@require_POST
+def template_blocks(request: HttpRequest, domain: Domain, pk: int | None = None) -> HttpResponse:
+    """Do one act of the block editor and show what it leads to; nothing is saved."""
+    found = _get_template(domain, pk) if pk is not None else None
+    editor = BlockEditor.from_post(request.POST)
+    status = 422 if editor.errors else 200
+    if getattr(request, "htmx", False):
+        return render(request, "signatures/templates/_blocks.html", {"editor": editor, "template": found})
+    kept = {"name": request.POST.get("name", ""), "source": editor.source}
+    form = TemplateForm(domain=domain, instance=found, initial=kept)
+    if found is None:
+        return render(
+            request, "signatures/templates/new.html", _editor(domain, form, editor=editor), status=status
+        )
+    context = _describe(domain, found, found.current, form, editor=editor)
+    return render(request, "signatures/templates/detail.html", context, status=status)
 
 
 @require(Permission.EDIT_SIGNATURES)
@@ -179,9 +196,11 @@ def _find_version(template: Template, asked: str) -> TemplateVersion | None:
 
 def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
     """Return the editor's merge fields and preview senders."""
+    source = str(form["source"].value() or "")
     return {
         "form": form,
-        "findings": check_source(str(form["source"].value() or "")),
+        "editor": BlockEditor.from_source(source),
+        "findings": check_source(source),
         "completions": get_completions(),
         "clients": CLIENT_CHOICES,
         "fields": FIELDS,
@@ -193,7 +212,7 @@ def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
 
 
 def _describe(
-    domain: Domain, template: Template, shown: TemplateVersion | None, form: TemplateForm
+    domain: Domain, template: Template, shown: TemplateVersion | None, form: TemplateForm, **more: Any
 ) -> dict[str, Any]:
     fallback = get_fallback_template(domain)
     carriers = count_senders_by_template(domain, fallback=fallback)
@@ -208,4 +227,5 @@ def _describe(
         choice=GroupsChoiceForm(template=template),
         missing=find_missing_values(shown, fallback) if shown else None,
         versions=template.versions.defer("source", "compiled_html")[:50],
+        **more,
     )

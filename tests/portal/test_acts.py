@@ -126,6 +126,8 @@ WITHOUT = {
     f"{HOME}ledger/check/": "asks for a check of the chain, which the worker makes and notes as System",
     f"{HOME}senders/<int:pk>/check/": "asks Outreach; its call is an entry itself",
     f"{HOME}templates/trial/": "draws what was typed, and stores nothing",
+    f"{HOME}templates/blocks/": "edits the source that was posted, and stores nothing",
+    f"{HOME}templates/<int:pk>/blocks/": "edits the source that was posted, and stores nothing",
     f"{RECIPIENT}person/": "shows what is kept about somebody",
     f"{CAMPAIGNS}why/": "says which banner somebody would get",
     f"{CAMPAIGNS}<int:pk>/preview/": "draws what somebody would get",

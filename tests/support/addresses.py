@@ -145,6 +145,8 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         "/domains/<str:domain>/templates/<int:pk>/restore/": {"number": 1, "version": furnished.version.pk},
         "/domains/<str:domain>/templates/<int:pk>/groups/": {"groups": [furnished.group.pk]},
         "/domains/<str:domain>/templates/checks/": {"source": "<p>{{ sender.name }}</p>"},
+        "/domains/<str:domain>/templates/blocks/": {"source": "", "act": "read"},
+        "/domains/<str:domain>/templates/<int:pk>/blocks/": {"source": "", "act": "read"},
         "/domains/<str:domain>/templates/trial/": {"source": "<p>{{ sender.name }}</p>"},
         "/domains/<str:domain>/campaigns/recipient/keys/": {"name": "Gateway"},
         "/domains/<str:domain>/campaigns/recipient/person/": {"address": "kim@partner.example"},

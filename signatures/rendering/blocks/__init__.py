@@ -39,6 +39,7 @@ of the source, for a TemplateError or a finding. `designs.DESIGNS` are those tha
 """
 
 from .acts import (
+    MOST_BLOCKS,
     ActRefused,
     Edited,
     Place,
@@ -87,6 +88,7 @@ from .writer import write_block, write_design
 __all__ = [
     "BLOCKS",
     "FONTS",
+    "MOST_BLOCKS",
     "ActRefused",
     "Banner",
     "Block",
