@@ -92,6 +92,7 @@ _pages = [
     path("deliveries/restore/", restores.restore_plan, name="restore_plan"),
     path("edited/", drift.drift, name="drift"),
     path("edited/check/", drift.drift_check, name="drift_check"),
+    path("edited/export/", drift.drift_export, name="drift_export"),
     path("edited/decide/", drift.drift_decide, name="drift_decide"),
     path("edited/<int:pk>/frame/", drift.drift_frame, name="drift_frame"),
     path("edited/left-alone/", drift.left_alone, name="left_alone"),

@@ -206,7 +206,8 @@ def pause_writing(request: HttpRequest, domain: Domain) -> HttpResponse:
     """Nothing is written until somebody resumes."""
     pause(_get_open(domain), actor=_label(request))
     messages.success(request, "Writing is paused. A delivery under way stops within five seconds.")
-    return redirect("integrations:outreach", domain.name)
+    page = "portal:overview" if request.POST.get("page") == "overview" else "integrations:outreach"
+    return redirect(page, domain.name)
 
 
 @require(Permission.DELIVER)

@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from integrations.connection.lifecycle import get_connection
@@ -36,11 +36,12 @@ from signatures.releases.live import get_content, get_live
 from .active_mailboxes import list_active
 from .base import DeliveryBlocked
 from .permission import get_write_block_reason
-from .placements import get_placements
+from .placements import get_account_keys, get_placements
 from .planning import drop_run, plan_delivery
 from .runs import start_delivery
 from .status import CHUNK
 
+MOST_COMPARED = 1_000  # mailboxes that a page compares with the live release; more are counted without
 NEVER_ASKS = 5  # mailboxes: so few are carried whatever share of the domain they are
 
 
@@ -80,6 +81,36 @@ def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
     return started
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Mailboxes with new directory values for automatic delivery. is_least: more may be, which were not compared."""
+
+    connection: Connection
+    mailboxes: int
+    is_least: bool = False
+
+
+def count_waiting(connection: Connection) -> Waiting:
+    """Return how many mailboxes wait for automatic delivery, whenever their group's values go.
+
+    Where more than 1,000 wait for any delivery, only those are counted that hold the live release already.
+    """
+    release = get_live(connection.domain)
+    if release is None:
+        return Waiting(connection, 0)
+    free = _list_free_states(connection)
+    if free.count() <= MOST_COMPARED:
+        due = {sender.pk for sender in _list_changed(connection, release)}
+        return Waiting(connection, free.filter(sender__in=due).count())
+    placed = Placement.objects.filter(
+        domain=connection.domain_id,
+        account_key__in=get_account_keys(connection),
+        mailbox_remote_id=OuterRef("mailbox__remote_id"),
+        release=release,
+    )
+    return Waiting(connection, free.filter(Exists(placed)).count(), is_least=True)
+
+
 def may_deliver(connection: Connection) -> bool:
     """Return whether anything may be delivered by itself now: it is on, allowed, and began with a person."""
     return (
@@ -90,17 +121,22 @@ def may_deliver(connection: Connection) -> bool:
 
 
 def describe_automatic(domain: Domain) -> dict[str, Any]:
-    """Return for a page whether automatic delivery is on, above which share it asks, and the next time of day.
+    """Return for a page whether automatic delivery is on, what waits for it, above which share it asks, and when it is.
 
     automatic_at: None where some group's values go with the next sync, or where it is off.
     """
     connection = get_connection(domain)
-    is_on = domain.automatic_delivery and connection is not None and _was_delivered_by_a_person(connection)
+    was_delivered = connection is not None and _was_delivered_by_a_person(connection)
+    is_on = domain.automatic_delivery and was_delivered
+    waiting = count_waiting(connection) if is_on and connection is not None else None
     groups = Group.objects.filter(domain=domain, archived_at=None)
     times = list(groups.filter(automatic=AutomaticDelivery.DAILY).values_list("automatic_at", flat=True))
     only_daily = bool(times) and not groups.filter(automatic=AutomaticDelivery.AT_ONCE).exists()
     return {
+        "was_delivered": was_delivered,
         "automatic_is_on": is_on,
+        "automatic_waiting": waiting,
+        "automatic_asks": waiting is not None and waiting.mailboxes > get_most_at_once(waiting.connection),
         "automatic_cap": DeliverySettings.objects.for_domain(domain).automatic_cap_percent,
         "automatic_at": _find_next([at for at in times if at], domain) if is_on and only_daily else None,
     }
@@ -137,11 +173,20 @@ def find_due(connection: Connection, release: Release) -> Due:
 
 def _list_free(connection: Connection) -> set[int]:
     """Return the ids of senders with a mailbox that waits for its signature and that no open run holds."""
-    states = MailboxState.objects.filter(
-        mailbox__connection=connection, status__in=[MailboxStatus.PENDING, MailboxStatus.NEVER]
+    return set(_list_free_states(connection).values_list("sender_id", flat=True))
+
+
+def _list_free_states(connection: Connection) -> QuerySet[MailboxState]:
+    held = list_active(connection).values("mailbox_remote_id")
+    return _list_waiting(connection).exclude(mailbox__remote_id__in=held)
+
+
+def _list_waiting(connection: Connection) -> QuerySet[MailboxState]:
+    return MailboxState.objects.filter(
+        mailbox__connection=connection,
+        mailbox__retired_at=None,
+        status__in=[MailboxStatus.PENDING, MailboxStatus.NEVER],
     )
-    free = states.exclude(mailbox__remote_id__in=list_active(connection).values("mailbox_remote_id"))
-    return set(free.values_list("sender_id", flat=True))
 
 
 def get_most_at_once(connection: Connection) -> int:
@@ -166,14 +211,9 @@ def is_time(group: Group, domain: Domain, now: datetime) -> bool:
 
 def _list_changed(connection: Connection, release: Release) -> Iterator[Sender]:
     """Yield senders with a mailbox that differs from the live release by values of the directory alone."""
-    states = MailboxState.objects.filter(
-        mailbox__connection=connection,
-        mailbox__retired_at=None,
-        status__in=[MailboxStatus.PENDING, MailboxStatus.NEVER],
-    )
     composers = {release.pk: Composer(connection.domain, get_content(release))}
     takes_new = has_reached_everybody(connection, release)
-    for chunk in _in_chunks(states):
+    for chunk in _in_chunks(_list_waiting(connection)):
         placements = get_placements(connection, [state.mailbox.remote_id for state in chunk])
         due: dict[int, Sender] = {}
         for state in chunk:

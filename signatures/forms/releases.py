@@ -9,11 +9,12 @@ from django import forms
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures.models import DeliverySettings
+from signatures.models import DeliverySettings, Sender
 
 from .walltime import WallTimeField, to_moment
 
 NOW, LATER = "now", "later"
+NO_OWN_SENDER = "No sender of this domain has your e-mail address."
 
 
 class ReleaseForm(forms.Form):
@@ -60,6 +61,15 @@ class ReleaseForm(forms.Form):
                 self.add_error("publish_at", "This time is over. Enter a later one, or choose “Now”.")
             cleaned["publish_at"] = at
         return cleaned
+
+    def check_only_me(self, own: Sender | None) -> None:
+        """Refuse what cannot be delivered to whoever publishes first: `own`, their sender, or None."""
+        if own is None:
+            self.add_error(None, NO_OWN_SENDER)
+        elif self.cleaned_data["publish_at"] is not None:
+            self.add_error(
+                "when", "A scheduled release goes to everybody. Choose “Now” to deliver to you first."
+            )
 
     def get_rollout(self) -> dict[str, Any]:
         """Return how the release is to be rolled out, as `Release.rollout` keeps it."""

@@ -82,6 +82,12 @@ def fill_soon(run: DeliveryRun, fill: Callable[[int], object]) -> None:
         enqueue("signatures.tasks.plan_delivery", run_id=run.pk)
 
 
+def find_own_sender(request: HttpRequest, domain: Domain) -> Sender | None:
+    """Return the domain's sender whom the reader is by their address, an active one first; None for nobody."""
+    own = Sender.objects.filter(domain=domain, email__iexact=get_actor(request).email)
+    return own.order_by("-is_active", "pk").first()
+
+
 def may(request: HttpRequest, permission: Permission) -> bool:
     """Return whether the user has this permission in the page's domain."""
     domain: Domain = request.domain  # type: ignore[attr-defined]  # set by portal.access.require

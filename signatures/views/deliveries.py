@@ -31,12 +31,13 @@ from signatures.delivery.runs import get_disconnect_restore, resume_delivery, st
 from signatures.delivery.sides import find_sides
 from signatures.delivery.stages import Rollout, get_rollout
 from signatures.forms.deliveries import DeliveryFilters, PlanForm, RolloutForm
+from signatures.forms.releases import NO_OWN_SENDER
 from signatures.forms.stages import write_stages
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group, Sender, Snapshot, Template
 from signatures.releases.differences import mark_words
 from signatures.rendering.plaintext import plain_text
 
-from .common import fill_soon, get_delivery, get_page, get_situation, may
+from .common import fill_soon, find_own_sender, get_delivery, get_page, get_situation, may
 
 MOST_SHOWN = 10  # runs under way, and plans, on the list's page
 TASK = "signatures.tasks.deliver_signatures"
@@ -84,9 +85,9 @@ def delivery_plan(request: HttpRequest, domain: Domain) -> HttpResponse:
         first=chosen["first"],
     )
     if "only_me" in request.POST:
-        own = Sender.objects.filter(domain=domain, email__iexact=get_actor(request).email).first()
+        own = find_own_sender(request, domain)
         if own is None:
-            messages.error(request, "No sender of this domain has your e-mail address. Nothing was planned.")
+            messages.error(request, f"{NO_OWN_SENDER} Nothing was planned.")
             return redirect("signatures:deliveries", domain.name)
         scope = make_scope(sender_ids=[own.pk])
     return _plan(request, domain, scope, overwrite_edits=chosen["overwrite_edits"])

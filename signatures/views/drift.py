@@ -9,19 +9,23 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from integrations.ledger.record import record_act
 from integrations.models import READ_TO_END, Connection, Mailbox, SyncKind, SyncRun
 from integrations.sync.runs import SyncRefused
 from portal.access import Permission, get_actor, require
 from portal.background import enqueue
+from portal.csv_export import write_lines
 from portal.models import Domain
+from portal.reauth import recently_authenticated
 from portal.templatetags.portal_tags import actor as say_actor
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.drift import request_reading
 from signatures.delivery.drift_decisions import Decision, keep, list_decisions, replace
+from signatures.delivery.drift_export import COLUMNS, list_rows
 from signatures.delivery.drift_policy import Policies
 from signatures.delivery.edits import Edit, describe_edits, list_edited
 from signatures.delivery.left_alone import end_leaving_alone, list_left_alone
@@ -31,7 +35,7 @@ from signatures.delivery.status_days import PERIODS, draw_days, list_days
 from signatures.forms.drift import DecisionForm
 from signatures.models import Group, LeftAlone, MailboxState, Sender
 
-from .common import get_page, get_situation
+from .common import get_page, get_situation, give_csv
 from .previews import show_frame, show_sentence, show_signature
 
 DECISIONS_SHOWN = 10
@@ -180,6 +184,23 @@ def drift_check(request: HttpRequest, domain: Domain) -> HttpResponse:
         enqueue("integrations.tasks.sync_directory", run_id=run.pk)
         messages.info(request, "Reading every mailbox. You can leave this page; it continues.")
     return redirect("signatures:drift", domain.name)
+
+
+@require(Permission.VIEW)
+@recently_authenticated(returns_to="signatures:drift", reading=True)
+@require_safe
+def drift_export(request: HttpRequest, domain: Domain) -> StreamingHttpResponse:
+    """Every edited mailbox as CSV, with both signatures as text."""
+    connection = get_situation(domain).connection
+    number = list_edited(connection).count()
+    record_act(
+        "edits downloaded",
+        domain=domain,
+        actor_label=get_actor(request).email,
+        detail=f"{count_mailboxes(number)} edited in Outreach",
+    )
+    lines = write_lines(COLUMNS, list_rows(connection))
+    return give_csv(lines, f"edited-{domain.name}")
 
 
 @require(Permission.VIEW)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from integrations.connection.health import get_call_use
+from integrations.models import Connection
 from portal.access import Permission, get_actor, require
 from portal.background import enqueue
 from portal.models import Domain
@@ -19,11 +20,12 @@ from signatures.delivery.after_release import follow
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.outlook import foresee
 from signatures.delivery.permission import get_delivery_block_reason
-from signatures.delivery.planning import fill_plan, open_plan
+from signatures.delivery.planning import fill_plan, make_scope, open_plan
 from signatures.forms.releases import AgainForm, ReleaseForm
 from signatures.models import DeliveryRun, Release, ReleaseState, Sender
 from signatures.releases.candidate import Candidate, build_candidate
-from signatures.releases.changes import describe_changes
+from signatures.releases.causes import PERSON, VALUES, Cause, list_causes, list_mailbox_audiences
+from signatures.releases.changes import Change, describe_changes
 from signatures.releases.content import list_changed_keys
 from signatures.releases.live import get_content, get_live
 from signatures.releases.publish import (
@@ -37,7 +39,7 @@ from signatures.releases.publish import (
 )
 from signatures.releases.reach import count_reach, list_audiences
 
-from .common import fill_soon, get_page, get_situation, is_small, may
+from .common import fill_soon, find_own_sender, get_page, get_situation, is_small, may
 
 RECENT_RELEASES = 5
 
@@ -78,7 +80,9 @@ def _show(
         "leave": urlencode([("leave", key) for key in candidate.keys if key not in candidate.chosen]),
         "authors": sorted({change.edited_by for change in changes if change.edited_by}),
         "missing": _name_missing(candidate, {change.key: change.title for change in changes}),
+        "is_incomplete": bool(candidate.missing) or (candidate.live is not None and not candidate.chosen),
         "outlook": outlook,
+        "causes": _name_causes(candidate, situation.connection, changes),
         "calls": get_call_use(situation.connection, at=timezone.now()),
         "calls_needed": 2 * outlook.change,
         "form": form,
@@ -89,6 +93,19 @@ def _show(
         "may_discard": may(request, Permission.EDIT_SIGNATURES),
     }
     return render(request, "signatures/releases/drafts.html", context, status=status)
+
+
+def _name_causes(
+    candidate: Candidate, connection: Connection | None, changes: list[Change]
+) -> list[tuple[str, str, Cause]]:
+    """Return what each cause is called, and its kind."""
+    names = {change.key: (change.title, change.kind) for change in changes}
+    people = sum(key.startswith("person:") for key in candidate.chosen)
+    names[PERSON] = (f"Templates of {people} single sender{'s' if people != 1 else ''}", "")
+    number = len(candidate.chosen_values)
+    names[VALUES] = (f"Values of {number} {'person' if number == 1 else 'people'}", "")
+    causes = list_causes(candidate, list_mailbox_audiences(connection, candidate))
+    return [(*names[cause.key], cause) for cause in causes]
 
 
 def _name_missing(candidate: Candidate, titles: dict[str, str]) -> list[tuple[str, str, str]]:
@@ -114,6 +131,9 @@ def release_publish(request: HttpRequest, domain: Domain) -> HttpResponse:
     form, actor = ReleaseForm(request.POST, domain=domain), get_actor(request)
     keys = request.POST.getlist("key")
     seen = dict(each.split(" ", 1) for each in request.POST.getlist("seen") if " " in each)
+    own = find_own_sender(request, domain) if "only_me" in request.POST else None
+    if form.is_valid() and "only_me" in request.POST:
+        form.check_only_me(own)
     if not form.is_valid():
         return _show(request, domain, leave=_get_left(request), form=form, status=422)
     try:
@@ -133,18 +153,24 @@ def release_publish(request: HttpRequest, domain: Domain) -> HttpResponse:
     if release.state == ReleaseState.SCHEDULED:
         messages.success(request, f"{release} is scheduled. No mailbox changes before.")
         return redirect("signatures:releases", domain.name)
-    return _plan(request, domain, release)
+    return _plan(request, domain, release, only=own)
 
 
-def _plan(request: HttpRequest, domain: Domain, release: Release) -> HttpResponse:
-    """Lead to the plan of what a release that went live changes; it asks once more before it writes."""
+def _plan(
+    request: HttpRequest, domain: Domain, release: Release, *, only: Sender | None = None
+) -> HttpResponse:
+    """Lead to the plan of what a release that went live changes; it asks once more before it writes.
+
+    only: the one sender whom it is delivered to first; None for everybody.
+    """
     actor = get_actor(request)
     if is_small(domain):
         follow(release)
     else:
         enqueue("signatures.tasks.follow_release", release_id=release.pk)
     try:
-        run = open_plan(domain, actor=actor.email, by=actor)
+        scope = make_scope(sender_ids=[only.pk] if only else None)
+        run = open_plan(domain, actor=actor.email, by=actor, scope=scope)
     except DeliveryBlocked as blocked:
         messages.warning(request, f"{release} is live. No mailbox has it yet: {blocked}")
         return redirect("signatures:releases", domain.name)

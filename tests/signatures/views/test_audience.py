@@ -208,5 +208,5 @@ def test_a_label_is_given_changed_and_removed(company, domain, editor: Client):
     assert label.label == "Customer"
     page = read(editor.post(f"{PAGE}labels/{label.pk}/delete/", follow=True))
 
-    assert "Stage 3 has no label any more." in page
+    assert "Stage 3 no longer has a label." in page
     assert not AttributeLabel.objects.exists()

@@ -108,4 +108,4 @@ def test_another_size_is_refused_at_the_field_while_banners_have_the_old_one(run
     response = editor.post(f"{PAGE}place/", {"is_on": "on", "width": "500", "height": "120"})
 
     assert response.status_code == 422
-    assert "1 banner is cut to the size there is." in response.context["form"].errors["width"][0]
+    assert "1 banner is cropped to the current size." in response.context["form"].errors["width"][0]

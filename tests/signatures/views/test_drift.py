@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 from django.contrib.messages import get_messages
 from django.db import connection as database
@@ -288,3 +291,40 @@ def test_what_outreach_only_rewrote_counts_as_up_to_date_and_has_a_filter_of_its
     assert count("up_to_date") == count("altered") > 0
     assert count("edited") == 0
     assert page().context["rows"] == []
+
+
+def test_the_edits_leave_as_a_table_in_which_nothing_is_a_formula(
+    client, sandbox, domain, ready, boxes, page
+):
+    mine, theirs = boxes
+    edit(sandbox, mine, "<p>=HYPERLINK(1)</p>")
+    sync_mailboxes(ready)
+    state = get_state(mine)
+
+    page()  # signs in
+    response = client.get(reverse("signatures:drift_export", args=[domain.name]))
+
+    rows = list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
+    assert {row["Mailbox ID"] for row in rows} == {mine, theirs}
+    [row] = [row for row in rows if row["Mailbox ID"] == mine]
+    assert (row["Sender"], row["Status"]) == (str(state.sender), "Edited in Outreach")
+    assert row["In the mailbox"] == "'=HYPERLINK(1)" and str(state.sender) in row["Live release"]
+    assert [row["What differs"] for row in rows if row["Mailbox ID"] == theirs] == ["No signature"]
+    assert response["Content-Disposition"] == 'attachment; filename="edited-acme.example.csv"'
+    entry = LedgerEntry.objects.get(action="edits downloaded")
+    assert (entry.actor_label, entry.detail) == (
+        Role.OWNER + "@acme.example",
+        "2 mailboxes edited in Outreach",
+    )
+
+
+def test_the_edits_are_given_only_to_who_confirmed_lately_who_they_are(client, domain, boxes, page):
+    page()
+    session = client.session
+    session["authenticated_at"] = 0.0
+    session.save()
+
+    response = client.get(reverse("signatures:drift_export", args=[domain.name]))
+
+    assert response.status_code == 302 and "reauthenticate" in response["Location"]
+    assert not LedgerEntry.objects.filter(action="edits downloaded").exists()

@@ -9,11 +9,15 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from integrations.models import SyncRun
+from integrations.models import Connection, Person, SyncRun
+from portal.models import Domain
 from signatures.analytics.results import Figures
 from signatures.authoring.templates import save_template
+from signatures.delivery import automatic
+from signatures.delivery.status import refresh_domain
 from signatures.models import BannerPlace, Brand, DailyTotal, MailboxState, Snapshot, Template
 from signatures.overview import Cause, get_overview
+from signatures.senders.refresh import refresh_senders
 from tests.support.deliveries import publish_drafts
 from tests.support.page_text import words_of
 
@@ -157,3 +161,40 @@ def test_drafts_edits_and_every_status_are_on_the_page_with_their_links(company,
     assert 'href="/domains/acme.example/senders/?state=edited">Edited in Outreach<b>1</b>' in page
     assert '<rect class="is-edited" x="500.0"' in page
     assert '1<span class="vh"> changes not published' in page
+
+
+def test_the_card_says_how_many_mailboxes_wait_for_automatic_delivery_and_pauses_it(
+    company, bystander, login, auditor, monkeypatch
+):
+    domain, page = company.domain, "/domains/acme.example/"
+    Domain.objects.update(automatic_delivery=True)
+    SyncRun.objects.filter(connection=company.connection).update(finished_at=company.at)
+    ana, tom = company.add("Ana Silva"), company.add("Tom Okafor")
+    for sender in (ana, tom):
+        company.place(sender)
+    company.run("complete")
+    Person.objects.filter(pk=ana.person_id).update(title="Chief Lamplighter", digest="new")
+    refresh_senders(company.connection, since=None)
+    refresh_domain(domain)
+    admin = login("admin")
+
+    words = words_of(admin.get(page))
+
+    print(words[words.index("Up to date") :])
+    assert "Waiting 1 mailbox with new directory values" in words
+    assert "With Release 1, published by" in words
+    monkeypatch.setattr(automatic, "MOST_COMPARED", 0)
+    assert "Waiting At least 1 mailbox with new directory values" in words_of(admin.get(page))
+    monkeypatch.undo()
+
+    letterhead = Template.objects.get(domain=domain, name="Letterhead")
+    save_template(domain, name="Letterhead", source="<p>New</p>", actor="x", template=letterhead)
+    publish_drafts(domain)
+    assert "Waiting 0 mailboxes with new directory values" in words_of(admin.get(page))
+
+    assert "Pause writing" not in words_of(auditor.get(page))
+    paused = admin.post(f"/manage{page}integrations/outreach/pause/", {"page": "overview"})
+    assert (paused.status_code, paused["Location"]) == (302, page)
+    words = words_of(admin.get(page))
+    assert "Automatic delivery Paused" in words and "Pause writing" not in words
+    assert Connection.objects.get(domain=bystander.domain).paused_at is None
