@@ -236,6 +236,6 @@ def _token(value: Any, name: str) -> str:
 
 def _unexpected(detail: str) -> UnexpectedReply:
     return UnexpectedReply(
-        "Outreach answered the token request in an unknown way. Try again; tell the operator if it stays.",
+        "Outreach answered the token request in an unknown way. Try again; tell the operator if it happens again.",
         detail=detail,
     )
