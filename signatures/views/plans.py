@@ -39,8 +39,8 @@ def delivery_choose(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
     else:
         done = "taken back into the plan" if is_back else "left out. The delivery does not write to them"
         messages.success(request, f"{count_mailboxes(number)} {done}.")
-    page = reverse("signatures:delivery_run", args=[domain.name, pk])
-    return redirect(f"{page}?{request.GET.urlencode()}#mailboxes")
+    page, query = reverse("signatures:delivery_run", args=[domain.name, pk]), request.GET.urlencode()
+    return redirect(f"{page}{'?' if query else ''}{query}#mailboxes")
 
 
 def _list_ids(written: list[str]) -> list[int]:
