@@ -16,7 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 TABLE = Path(__file__).with_name("access_table.txt")
 
-ROLES = ("auditor", "editor", "admin", "owner")
+ROLES = ("auditor", "editor", "approver", "admin", "owner")
 WHO = (
     "anonymous",
     *(f"{role} of A" for role in ROLES),
@@ -97,14 +97,24 @@ def propose(address: str, view: Callable[..., Any]) -> list[str]:
             columns = ["?"] * len(WHO)
         else:
             may = {role: done if permission in PERMISSIONS[role] else "403" for role in (*ROLES, "staff")}
-            columns = ["302", *(may[role] for role in ROLES), *["404"] * 4, "302", may["staff"], may["staff"]]
+            columns = [
+                "302",
+                *(may[role] for role in ROLES),
+                *["404"] * len(ROLES),
+                "302",
+                may["staff"],
+                may["staff"],
+            ]
         lines.append(write_line(address, method, columns))
     return lines
 
 
 def write_line(address: str, method: str, columns: list[str]) -> str:
-    anonymous, a, b, rest = columns[:1], columns[1:5], columns[5:9], columns[9:]
-    parts = " | ".join(" ".join(part) for part in (anonymous, a, b, rest))
+    b = 1 + len(ROLES)
+    rest = b + len(ROLES)
+    parts = " | ".join(
+        " ".join(part) for part in (columns[:1], columns[1:b], columns[b:rest], columns[rest:])
+    )
     return f"{address:<72} {method:<4}  {parts}"
 
 
