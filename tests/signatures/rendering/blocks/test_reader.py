@@ -143,6 +143,16 @@ def test_rows_and_notes_between_blocks_are_code_blocks():
     assert (design.blocks[0], *design.blocks[2:]) == DESIGN.blocks
 
 
+def test_a_row_behind_the_last_block_is_a_code_block():
+    row = "<tr><td>{{ sender.mobile }}</td></tr>"
+
+    behind = read(edit("<!-- /words -->", f"<!-- /words -->{row}"))
+    in_column = read(edit("<!-- /title -->", f"<!-- /title -->{row}"))
+
+    assert behind.blocks == (*DESIGN.blocks, Code(markup=row))
+    assert in_column.blocks[0].lists[1] == (Name(), Title(), Code(markup=row))
+
+
 def test_a_block_taken_out_or_copied_by_hand_changes_no_other():
     start, end = SOURCE.index("<!-- contact"), SOURCE.index("<!-- /contact -->") + len("<!-- /contact -->")
 

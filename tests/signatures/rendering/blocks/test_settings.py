@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from signatures.rendering import compile_template, render_signature
@@ -79,6 +81,7 @@ def test_every_setting_says_what_it_takes(owner):
         (Button, "link", "javascript:alert(1)", ADDRESS),
         (Button, "link", "https://acme.example@evil.example/", ADDRESS),
         (Button, "link", "tel:call me", ADDRESS),
+        (Button, "link", "tel:callme", ADDRESS),
         (Button, "link", "sender.title", "sender.title is not a field with a link."),
         (Button, "link", "banner.click_url", "banner.click_url is not a field with a link."),
         (Button, "words", "x" * 121, "Enter at most 120 characters."),
@@ -148,6 +151,22 @@ def test_what_a_text_says_is_shown_as_text():
     assert f">{escaped}</td>" in html
     assert "<script" not in html and "<img" not in html
     assert 'href="https://acme.example/?a=1&amp;b=2"' in html
+
+
+def test_no_setting_can_end_its_comment_or_be_read_as_a_field_in_it():
+    said = "--> -- &#1; &#x7b;{{ sender.title }} <!-- --!> %} \\".replace("%}", "%")
+    former = Columns(
+        lists=((Words(text=said),), (Code(markup="<tr>{{ sender.name }}</tr>", former=Words(text=said)),))
+    )
+
+    source = write_design(Design(Theme(), (Name(), Words(text=said), Code(former=former))))
+
+    comments = re.findall("<!-- (?!/)(.*?)-->", source)
+    assert len(comments) == 5
+    assert [
+        text for text in comments for sign in ("{{", "}}", "{%", "%}", "--", "<", ">", "&") if sign in text
+    ] == []
+    assert compile_template(source).fields == ("sender.name", "sender.pronouns", "sender.title")
 
 
 def test_alt_text_cannot_leave_its_attribute():
