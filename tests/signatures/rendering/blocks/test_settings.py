@@ -28,6 +28,7 @@ from signatures.rendering.blocks import (
     settings_of,
     write_design,
 )
+from signatures.rendering.blocks.markers import write_settings
 from signatures.rendering.fields import sample_values
 
 ADDRESS = "Enter an address that starts with https://, mailto: or tel:, or select a field."
@@ -256,3 +257,7 @@ def test_a_block_shows_only_if_its_field_has_a_value(block):
     with_it = render_signature(template, values | {"sender.mobile": "+14155550187"}).html
 
     assert (without.count("<tr"), with_it.count("<tr")) == (1, 2)
+
+
+def test_braces_of_nested_settings_never_stand_side_by_side():
+    assert write_settings({"a": {"b": {"c": {}}}}) == '{"a": {"b": {"c": {} } } }'
