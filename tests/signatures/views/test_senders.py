@@ -144,7 +144,7 @@ def test_the_page_of_a_sender_says_where_each_value_comes_from(company, auditor:
     sources = auditor.get(f"{ADDRESS}{ana.pk}/").context["sources"]
 
     assert [
-        (one.field.name, one.value, one.source) for one in sources if one.field.name.startswith("sender.")
+        (one.field.name, one.value, one.source) for one, _ in sources if one.field.name.startswith("sender.")
     ] == [
         ("sender.first_name", "Ana", "outreach"),
         ("sender.last_name", "Silva", "outreach"),
@@ -171,9 +171,9 @@ def test_the_full_name_is_made_of_overridden_parts_unless_it_is_overridden_itsel
     admin.post(f"{ADDRESS}{ana.pk}/values/", own)
 
     sources = admin.get(f"{ADDRESS}{ana.pk}/").context["sources"]
-    assert [(one.value, one.source) for one in sources if one.field.name == "sender.name"] == [full]
+    assert [(one.value, one.source) for one, _ in sources if one.field.name == "sender.name"] == [full]
     theirs = admin.get(f"{ADDRESS}{tom.pk}/").context["sources"]
-    assert [one.value for one in theirs if one.field.name == "sender.name"] == ["Tom Okafor"]
+    assert [one.value for one, _ in theirs if one.field.name == "sender.name"] == ["Tom Okafor"]
 
 
 def test_list_and_page_head_show_the_title_that_the_signature_shows(company, admin: Client):
