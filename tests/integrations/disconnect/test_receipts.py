@@ -275,9 +275,9 @@ def test_the_command_tells_a_genuine_file_from_a_changed_or_foreign_one(
             json.dumps(document | {"signature": document["signature"] | {"signature": "AAAA"}}),
             "changed after",
         ),
-        ("{}", "This is no receipt"),
-        ("no json", "This is no receipt"),
-        ('{"receipt": [], "signature": 3}', "This is no receipt"),
+        ("{}", "This is not a receipt"),
+        ("no json", "This is not a receipt"),
+        ('{"receipt": [], "signature": 3}', "This is not a receipt"),
     ):
         file.write_text(text)
         with pytest.raises(CommandError, match=words):
