@@ -49,10 +49,12 @@
   if (!area || !document.getElementById("blocks") || !globalThis.htmx) return;
   const MOST = 50; // sources that Undo goes back to
   const PAUSE = 800; // milliseconds without typing before the blocks follow the code
+  const BRIEF = 200; // milliseconds after a setting was changed, for a click that takes it over as well
   const past = [];
   const future = [];
   let now = area.value;
   let timer = 0;
+  let applying = 0;
 
   const blocks = () => document.getElementById("blocks");
   const read = () => blocks().querySelector("[data-read]").click();
@@ -81,7 +83,13 @@
     read();
   };
 
+  form.addEventListener("change", (event) => {
+    if (!event.target.name?.startsWith("b-")) return;
+    clearTimeout(applying);
+    applying = setTimeout(() => blocks().querySelector("[data-apply]")?.click(), BRIEF);
+  });
   form.addEventListener("click", (event) => {
+    if (event.target.closest("[name=act]")) clearTimeout(applying);
     if (event.target.closest("[data-undo]")) go(past, future);
     if (event.target.closest("[data-redo]")) go(future, past);
   });
