@@ -9,6 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 BEFORE, AFTER = "0020_assumption_reports", "keep_rejected_records_once"
 
 
+@pytest.mark.soak
 @pytest.mark.django_db(transaction=True)
 def test_what_was_rejected_since_everything_was_last_read_is_kept_once(connection, bystander):
     executor = MigrationExecutor(database)

@@ -138,6 +138,7 @@ def test_what_was_followed_by_another_state_goes_with_the_events_of_its_time(run
     assert CampaignRevision.objects.filter(campaign=theirs).count() == kept_of_others
 
 
+@pytest.mark.soak
 @pytest.mark.django_db(transaction=True)
 def test_campaigns_that_are_there_before_the_upgrade_are_kept_as_they_are(domain):
     campaign = make_campaign(domain, priority=4, cap_times=1, cap_days=2)

@@ -17,6 +17,7 @@ COUNTED, REMOVED = datetime(2026, 11, 24, 9, tzinfo=UTC), datetime(2026, 8, 1, 9
 PEPPER = "5e" * 32
 
 
+@pytest.mark.soak
 @pytest.mark.django_db(transaction=True)
 def test_every_value_moves_with_its_domain_and_pseudonyms_stay_valid(domain, other_domain):
     executor = MigrationExecutor(database)

@@ -15,7 +15,7 @@ from signatures.tasks import follow_sync, sweep_deliveries
 from tests.support.deliveries import change_template, get_delivered, get_held, get_writes
 from tests.support.hand_edits import sync_mailboxes
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.soak, pytest.mark.django_db(transaction=True)]
 
 BEFORE = ("signatures", "0023_plain_names")  # the last without releases
 
