@@ -347,7 +347,7 @@ def test_a_read_at_a_click_says_what_is_the_matter_and_whose_turn_it_is(sandbox,
         read_mailboxes(renewable, "1", job="test")
 
     assert caught.value.permanent is False
-    assert re.search(r"([Ww]e try|It is tried) again[^.]*\.$", caught.value.message)
+    assert re.search(r"[Tt]he portal (waits and )?tries again[^.]*\.$", caught.value.message)
     assert LedgerEntry.objects.filter(action="call").latest("id").detail.startswith(caught.value.message)
 
 
