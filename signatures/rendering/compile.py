@@ -105,11 +105,15 @@ def _try_out(template: CompiledTemplate, places: TagPlaces) -> Iterator[Finding]
         full = render_signature(template, sample_values())
     except RenderRefused as refusal:
         raise TemplateError(refusal.message) from refusal
-    try:
-        render_signature(template, {})
-    except RenderRefused as refusal:
-        if refusal.code != "empty":
-            raise TemplateError(refusal.message) from refusal
+    for values in (
+        {},
+        {"sender.name": sample_values()["sender.name"]},
+    ):  # an empty signature hides what else would be refused
+        try:
+            render_signature(template, values)
+        except RenderRefused as refusal:
+            if refusal.code != "empty":
+                raise TemplateError(refusal.message) from refusal
     yield from result_findings(full.html, full.byte_count, places)
     yield from left_over_findings(template, places)
 

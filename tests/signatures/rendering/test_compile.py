@@ -177,3 +177,10 @@ def test_a_gap_of_no_size_around_text_that_has_one_is_not():
     source = '<div style="font-size: 0"><span style="font-size: 14px">Words</span> <br></div>'
 
     assert compile_template(source).warnings == ()
+
+
+def test_default_that_no_sender_could_be_sent_with_is_refused_when_it_is_saved():
+    good = "<table><tr><td bgcolor=\"{{ company.accent | default: '#3f63d8' }}\">{{ sender.name }}</td></tr></table>"
+    assert compile_template(good).html
+    with pytest.raises(TemplateError):
+        compile_template(good.replace("#3f63d8", "#3f63dd8"))
