@@ -7,10 +7,12 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
+from integrations.ledger.record import record_act
 from portal.access import Permission, get_actor, require
 from portal.background import enqueue
 from portal.csv_export import write_lines
 from portal.models import Domain
+from portal.reauth import recently_authenticated
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.control import pause_delivery, retry_delivery
 from signatures.delivery.planning import plan_changed_again
@@ -70,7 +72,10 @@ def delivery_retry(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
 
 
 @require(Permission.VIEW)
+@recently_authenticated(returns_to="signatures:deliveries", reading=True)
 @require_safe
 def delivery_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHttpResponse:
+    """Every mailbox of a run as CSV, with its outcome."""
     run = _get_run(domain, pk)
+    record_act("delivery downloaded", domain=domain, actor_label=get_actor(request).email, job=run.job_label)
     return give_csv(write_lines(COLUMNS, list_rows(run)), f"{run.kind}-{run.pk}")

@@ -36,6 +36,7 @@ ASKING = {
     "portal:sign_in_remove",
     "portal:sign_in_saml",
     "signatures:carriers_export",
+    "signatures:delivery_export",
     "signatures:drift_export",
     "signatures:key_make",
     "signatures:key_revoke",

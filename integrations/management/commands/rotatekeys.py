@@ -27,7 +27,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["new_signing_key"] and not options["dry_run"]:
-            self.stdout.write(f"From now on {replace_key()} signs. Tell those who check signatures.")
+            key = replace_key()
+            self.stdout.write(
+                f"From now on {key} signs. Give its public part to whoever verifies signatures."
+            )
         tally = reseal_all(writes=not options["dry_run"])
         verb = "would be" if options["dry_run"] else "are"
         self.stdout.write(f"{tally.resealed} secrets {verb} under the newest key.")

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from integrations.models import LedgerEntry
 from signatures.delivery.deliver import carry_out
 from signatures.delivery.left_alone import leave_alone
 from signatures.delivery.planning import plan_delivery
@@ -200,6 +201,10 @@ def test_rows_of_a_run_as_csv(sandbox, ready, domain, admin: Client, bystander):
     assert [row["Status"] for row in rows].count("Delivered") == 2
     assert {row["Stage"] for row in rows if row["Status"] == "Planned"} == {"2", "3"}
     assert "bea@bystander.example" not in text
+    assert (
+        LedgerEntry.objects.filter(domain=domain, action="delivery downloaded", job=run.job_label).count()
+        == 1
+    )
 
 
 def test_compare_marks_the_words_and_the_source_that_change(sandbox, ready, domain, admin: Client):
