@@ -202,7 +202,7 @@ def test_access_that_ended_in_the_middle_asks_and_a_person_leaves_the_rest(
     assert (run.state, run.skipped) == (DeliveryRunState.HALTED, 0)
     assert get_place(leaving) == STILL_THERE
     for number in (len(delivered) - 1, 0):
-        with pytest.raises(DisconnectRefused, match=f"It is {len(delivered)} mailboxes by now"):
+        with pytest.raises(DisconnectRefused, match=f"The number of mailboxes is now {len(delivered)}"):
             leave_as_they_are(leaving, number=number, actor="dana@acme.example")
     assert get_place(leaving) == STILL_THERE
     client.force_login(owner)
@@ -315,7 +315,7 @@ def test_access_already_lost_is_no_reason_to_leave_silently(ready, delivered):
     Connection.objects.filter(pk=ready.pk).update(state=ConnectionState.LOST)
     ready.refresh_from_db()
 
-    with pytest.raises(DisconnectRefused, match="no original can be put back"):
+    with pytest.raises(DisconnectRefused, match="no original can be restored"):
         request_disconnect(ready, restores=True, actor="test")
 
     ready.refresh_from_db()
