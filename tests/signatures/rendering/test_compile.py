@@ -180,7 +180,8 @@ def test_a_gap_of_no_size_around_text_that_has_one_is_not():
 
 
 def test_default_that_no_sender_could_be_sent_with_is_refused_when_it_is_saved():
-    good = "<table><tr><td bgcolor=\"{{ company.accent | default: '#3f63d8' }}\">{{ sender.name }}</td></tr></table>"
+    cell = "<td bgcolor=\"{{ company.accent | default: '#3f63d8' }}\">{{ sender.name }}</td>"
+    good = f"{{% if sender.name %}}<table><tr>{cell}</tr></table>{{% endif %}}"
     assert compile_template(good).html
     with pytest.raises(TemplateError):
         compile_template(good.replace("#3f63d8", "#3f63dd8"))
