@@ -110,7 +110,8 @@ class Entry:
 class BlockEditor:
     """The editor of one source. obstacle: why it can be edited as code only; then there is no design.
 
-    chosen: path of the block whose settings are shown, THEME or "". message: why the last act was not done.
+    chosen: path of the block whose settings are shown, THEME or "".
+    message: why the last act was not done; note: what it did beside the blocks.
     """
 
     source: str
@@ -118,6 +119,7 @@ class BlockEditor:
     design: Design | None = None
     obstacle: NotBlocks | None = None
     message: str = ""
+    note: str = ""
     errors: dict[str, str] = field(default_factory=dict)
     typed: dict[str, Any] = field(default_factory=dict)
     has_moved: bool = False

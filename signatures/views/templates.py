@@ -15,13 +15,20 @@ from portal.models import Domain
 from signatures.authoring.checks import check_source
 from signatures.authoring.completions import get_completions
 from signatures.authoring.empty_fields import find_missing_values
+from signatures.authoring.preview import render_source
+from signatures.authoring.sample_mail import SampleRefused, send_sample
 from signatures.authoring.starters import STARTERS
 from signatures.authoring.templates import assign_template, install_starters, save_template
 from signatures.forms.blocks import BlockEditor, with_source
 from signatures.forms.templates import GroupsChoiceForm, TemplateForm
 from signatures.models import Group, Template, TemplateVersion
-from signatures.rendering import FIELDS, TemplateError
-from signatures.senders.listing import count_senders_by_template, suggest_senders
+from signatures.rendering import FIELDS, RenderRefused, TemplateError
+from signatures.senders.listing import (
+    SenderNotChosen,
+    choose_sender,
+    count_senders_by_template,
+    suggest_senders,
+)
 from signatures.senders.mailbox_status import get_fallback_template
 
 from .client_looks import CLIENT_CHOICES
@@ -114,6 +121,8 @@ def template_blocks(request: HttpRequest, domain: Domain, pk: int | None = None)
     """Do one act of the block editor and show what it leads to; nothing is saved."""
     found = _get_template(domain, pk) if pk is not None else None
     editor = BlockEditor.from_post(request.POST)
+    if request.POST.get("act") == "mail" and not editor.errors:
+        _send_sample(request, domain, editor)
     status = 422 if editor.errors else 200
     if getattr(request, "htmx", False):
         return render(request, "signatures/templates/_blocks.html", {"editor": editor, "template": found})
@@ -125,6 +134,19 @@ def template_blocks(request: HttpRequest, domain: Domain, pk: int | None = None)
         )
     context = _describe(domain, found, found.current, form, editor=editor)
     return render(request, "signatures/templates/detail.html", context, status=status)
+
+
+def _send_sample(request: HttpRequest, domain: Domain, editor: BlockEditor) -> None:
+    """Send what the preview shows to whoever edits it; the editor says what became of it."""
+    reader, wanted = get_actor(request), request.POST.get("sender", "")
+    try:
+        sender = choose_sender(domain, wanted) if wanted else None
+        html = render_source(domain, editor.source, sender).html
+        send_sample(html, template_name=request.POST.get("name", ""), to=reader)
+    except (SenderNotChosen, TemplateError, RenderRefused, SampleRefused) as refusal:
+        editor.message = str(refusal)
+    else:
+        editor.note = f"Test mail sent to {reader.email}, as {sender.name if sender else 'a sample sender'}."
 
 
 @require(Permission.EDIT_SIGNATURES)

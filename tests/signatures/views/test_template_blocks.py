@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core import mail as django_mail
+from django.core.cache import cache
 from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
 
 from portal.models import Role
+from signatures.authoring import sample_mail
 from signatures.authoring.starters import STARTERS
 from signatures.authoring.templates import save_template
 from signatures.forms.blocks import BlockEditor, Row
-from signatures.models import TemplateVersion
+from signatures.models import BannerPlace, TemplateVersion
 from signatures.rendering.blocks import (
+    Banner,
     Button,
     Design,
     Name,
@@ -202,3 +206,55 @@ def test_nobody_without_the_right_edits_blocks_and_no_other_domains_template_is_
     theirs = save_template(other_domain, name="Theirs", source="<p>x</p>", actor="test").template
     url = reverse("signatures:template_blocks", args=[template.domain.name, theirs.pk])
     assert editor.post(url, {"source": "", "act": "read"}).status_code == 404
+
+
+def test_test_mail_goes_to_whoever_edits_alone_and_its_banner_views_count_for_nobody(
+    editor, template, company, settings
+):
+    ana = company.add("Ana Silva")
+    BannerPlace.objects.update_or_create(domain=template.domain, defaults={"is_on": True})
+    source = write_design(Design(Theme(), (Name(), Banner())))
+    answer = act(editor, template, source, act="mail", sender=ana.email, name="Ours\r\nBcc: all@acme.example")
+
+    assert "Test mail sent to editor@acme.example, as Ana Silva." in words_of(answer)
+    [mail] = django_mail.outbox
+    assert (mail.to, mail.cc, mail.bcc) == (["editor@acme.example"], [], [])
+    assert mail.subject == "Test mail: Ours Bcc: all@acme.example"
+    [(html, kind)] = mail.alternatives
+    assert kind == "text/html" and "Ana Silva" in html and "Ana Silva" in mail.body
+    assert (
+        html.count(f"/b/{ana.banner_key}") == html.count("?preview") - html.count(f"/c/{ana.banner_key}") > 0
+    )
+    assert TemplateVersion.objects.filter(template=template).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"sender": "nobody@acme.example"}, "No sender"),
+        ({"source": "<p>{{ sender.titel }}</p>"}, "There is no field sender.titel"),
+    ],
+)
+def test_no_test_mail_of_what_cannot_be_rendered(editor, template, fields, words):
+    fields = {"source": write_design(DESIGN), **fields}
+    answer = act(editor, template, fields.pop("source"), act="mail", **fields)
+    assert words in words_of(answer)
+    assert django_mail.outbox == []
+
+
+def test_test_mails_have_a_limit_for_each_person_and_a_mail_server_that_is_away_is_said(
+    editor, template, monkeypatch
+):
+    monkeypatch.setattr(sample_mail, "MOST_PER_HOUR", 2)
+    answers = [words_of(act(editor, template, write_design(DESIGN), act="mail")) for _ in range(3)]
+    assert ["at most 2 test mails an hour" in words for words in answers] == [False, False, True]
+    assert len(django_mail.outbox) == 2
+
+    cache.clear()
+    monkeypatch.setattr(django_mail.EmailMessage, "send", refuse)
+    answer = act(editor, template, write_design(DESIGN), act="mail")
+    assert "No mail was sent" in words_of(answer)
+
+
+def refuse(mail: Any, fail_silently: bool = False) -> int:
+    raise ConnectionRefusedError
