@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import QueryDict
 
@@ -40,7 +40,6 @@ from signatures.rendering.blocks import (
     set_column_count,
     settings_of,
     summarize_block,
-    summarize_theme,
     write_design,
 )
 
@@ -114,6 +113,7 @@ class BlockEditor:
     message: why the last act was not done; note: what it did beside the blocks.
     """
 
+    kinds: ClassVar = [(name, block.label) for name, block in BLOCKS.items()]  # that may be added
     source: str
     chosen: str = ""
     design: Design | None = None
@@ -229,7 +229,8 @@ class BlockEditor:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The list of blocks."""
-        return self._list("", self.design.blocks) if self.design else ()
+        moved = self.chosen if self.has_moved else ""
+        return list_entries("", self.design.blocks, self.chosen, moved) if self.design else ()
 
     @property
     def places(self) -> list[Place]:
@@ -237,56 +238,36 @@ class BlockEditor:
         owner = self.owner
         return list_places(self.design, self.chosen) if self.design and isinstance(owner, Block) else []
 
-    @property
-    def kinds(self) -> list[tuple[str, str]]:
-        """The blocks that may be added: name and label."""
-        return [(name, block.label) for name, block in BLOCKS.items()]
 
-    @property
-    def is_theme(self) -> bool:
-        return self.chosen == THEME
-
-    @property
-    def theme_summary(self) -> str:
-        return summarize_theme(self.design.theme) if self.design else ""
-
-    @property
-    def lists(self) -> list[tuple[str, str]]:
-        """Where a block may be added: the path of a list, and in words."""
-        blocks = enumerate(self.design.blocks) if self.design else ()
-        columns = (
-            (f"{index}-{at}", f"Block {index + 1}, column {at + 1}")
-            for index, block in blocks
-            for at in range(len(lists_of(block)))
+def list_entries(prefix: str, blocks: tuple[Block, ...], chosen: str, moved: str) -> tuple[Entry, ...]:
+    """Return the lines of a list of blocks and of what is in its columns. moved: path that gets the focus."""
+    entries = []
+    for index, block in enumerate(blocks):
+        path = f"{prefix}-{index}" if prefix else str(index)
+        columns = ((f"{path}-{at}", inner) for at, inner in enumerate(lists_of(block)))
+        entries.append(
+            Entry(
+                path,
+                block,
+                is_chosen=path == chosen,
+                has_focus=path == moved,
+                is_first=index == 0,
+                is_last=index == len(blocks) - 1,
+                summary=summarize_block(block),
+                lists=tuple((at, list_entries(at, inner, chosen, moved)) for at, inner in columns),
+            )
         )
-        return [("", "At the end"), *columns]
+    return tuple(entries)
 
-    @property
-    def column_count(self) -> int:
-        """How many columns the chosen block has; 0 where it is none."""
-        owner = self.owner
-        return len(owner.lists) if isinstance(owner, Columns) else 0
 
-    def _list(self, prefix: str, blocks: tuple[Block, ...]) -> tuple[Entry, ...]:
-        return tuple(
-            self._describe(f"{prefix}-{index}" if prefix else str(index), block, index, len(blocks))
-            for index, block in enumerate(blocks)
-        )
-
-    def _describe(self, path: str, block: Block, index: int, number: int) -> Entry:
-        return Entry(
-            path,
-            block,
-            is_chosen=path == self.chosen,
-            has_focus=path == self.chosen and self.has_moved,
-            is_first=index == 0,
-            is_last=index == number - 1,
-            summary=summarize_block(block),
-            lists=tuple(
-                (f"{path}-{at}", self._list(f"{path}-{at}", inner))
-                for at, inner in enumerate(lists_of(block))
-            ),
-        )
+def list_places_to_add(design: Design) -> list[tuple[str, str]]:
+    """Return where a block may be added: the path of a list, and in words."""
+    columns = (
+        (f"{index}-{at}", f"Block {index + 1}, column {at + 1}")
+        for index, block in enumerate(design.blocks)
+        for at in range(len(lists_of(block)))
+    )
+    return [("", "At the end"), *columns]
 
 
 def with_source(post: QueryDict, editor: BlockEditor) -> QueryDict:
