@@ -11,7 +11,7 @@ from uuid import uuid4
 import hypothesis
 import pytest
 from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.test import TransactionTestCase
 from django.urls import reverse
 from pytest_django.plugin import DjangoDbBlocker
@@ -73,15 +73,15 @@ def _emptied_databases() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _kept_connections() -> Iterator[None]:
-    """Work that drops old connections while it waits leaves the one whose transaction a test runs in."""
-    close = BaseDatabaseWrapper.close_if_unusable_or_obsolete
+    """Nothing closes the connection whose transaction a test runs in, as nothing closes a database in memory."""
+    close = DatabaseWrapper.close
 
-    def close_outside_transactions(self: BaseDatabaseWrapper) -> None:
+    def close_outside_transactions(self: DatabaseWrapper) -> None:
         if not self.in_atomic_block:
             close(self)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(BaseDatabaseWrapper, "close_if_unusable_or_obsolete", close_outside_transactions)
+        patched.setattr(DatabaseWrapper, "close", close_outside_transactions)
         yield
 
 

@@ -29,7 +29,7 @@ from signatures.models import (
 from signatures.releases.live import get_live
 from signatures.releases.publish import publish
 from tests.support.access_table import read_table
-from tests.support.addresses import close, get_body, get_path
+from tests.support.addresses import get_body, get_path
 from tests.support.furnished_domain import FurnishedDomain, make_user
 from tests.support.saml_provider import Signer
 
@@ -126,6 +126,7 @@ WITHOUT = {
     f"{HOME}ledger/check/": "asks for a check of the chain, which the worker makes and notes as System",
     f"{HOME}senders/<int:pk>/check/": "asks Outreach; its call is an entry itself",
     f"{HOME}templates/trial/": "draws what was typed, and stores nothing",
+    f"{HOME}templates/checks/": "checks the source that was posted, and stores nothing",
     f"{HOME}templates/blocks/": "edits the source that was posted, and stores nothing",
     f"{HOME}templates/<int:pk>/blocks/": "edits the source that was posted, and stores nothing",
     f"{RECIPIENT}person/": "shows what is kept about somebody",
@@ -232,7 +233,7 @@ def send(client: Client, address: str, furnished: FurnishedDomain) -> set[tuple[
         body = prepare(address, furnished)
         last = LedgerEntry.objects.order_by("-id").values_list("id", flat=True).first() or 0
         response = client.post(get_path(address, furnished), body)
-        close(response)
+        response.close()
         acts = LedgerEntry.objects.filter(pk__gt=last).exclude(action="call")
         found = {(act.action, act.actor_label, act.domain_id) for act in acts}
         transaction.set_rollback(True)
@@ -260,6 +261,6 @@ def test_i12_every_change_is_an_act_in_the_ledger_of_this_domain_alone(furnished
 def test_i12_taking_the_originals_away_is_an_act(furnished, owner):
     response = owner.get(get_path(f"{HOME}originals/", furnished))
 
-    close(response)
+    response.close()
     act = LedgerEntry.objects.get(domain=furnished.domain, action="originals downloaded")
     assert (response.status_code, act.actor_label) == (200, OWNER)

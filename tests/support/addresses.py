@@ -9,8 +9,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core.files.base import ContentFile
-from django.core.signals import request_finished
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
@@ -301,12 +300,5 @@ def ask(
     client.cookies = cookies  # the session's row is as it was, too
     if not response.streaming:
         assert isinstance(response.content, bytes)
-    close(response)
-    return response  # type: ignore[return-value]  # a test response is one
-
-
-def close(response: HttpResponse) -> None:
-    """End the response, and not the database connection that the rows of the test are in."""
-    request_finished.disconnect(close_old_connections)
     response.close()
-    request_finished.connect(close_old_connections)
+    return response  # type: ignore[return-value]  # a test response is one
