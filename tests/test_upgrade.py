@@ -54,14 +54,21 @@ print(json.dumps([
 """
 
 
-@pytest.fixture
-def upgraded(tmp_path: Path) -> Iterator[Installation]:
+@pytest.fixture(scope="module")
+def upgraded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The old database, migrated by today's code."""
-    made = Installation(tmp_path, None)
+    made = Installation(tmp_path_factory.mktemp("upgraded"), None)
     with contextlib.closing(sqlite3.connect(made.database)) as database:
         database.executescript(gzip.decompress(DUMP.read_bytes()).decode())
-    done = made.manage("migrate", "--verbosity=0", timeout=300)
+    done = made.manage("migrate", "--verbosity=0", timeout=900)
     assert done.returncode == 0, done.stderr
+    made.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return made.database
+
+
+@pytest.fixture
+def upgraded(tmp_path: Path, upgraded_file: Path) -> Iterator[Installation]:
+    made = Installation(tmp_path, upgraded_file)
     yield made
     made.close()
 

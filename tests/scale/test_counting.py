@@ -10,7 +10,7 @@ import pytest
 from tests.support.banner_company_script import MAKE_COMPANY
 from tests.support.installation import Installation, wait_until
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.soak]
 
 PREPARE = (
     MAKE_COMPANY

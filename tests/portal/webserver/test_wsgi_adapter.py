@@ -120,7 +120,7 @@ def test_a_reader_who_leaves_in_the_middle_frees_the_thread(port):
 def test_an_application_that_fails_is_a_500_without_a_word_of_it(port):
     status, body = ask(port, "/fail")
 
-    assert (status, body) == (500, b"Something went wrong here.\n")
+    assert (status, body) == (500, b"An error occurred on the server.\n")
     assert ask(port, "/")[0] == 201
 
 

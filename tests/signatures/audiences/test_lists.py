@@ -108,8 +108,8 @@ def test_letters_of_an_unknown_encoding_make_no_address_of_somebody_else():
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"Owner Email,Contact Email\na@x.example,b@y.example\n", "2 columns hold addresses: “Owner Email”"),
-        (b"a@x.example,b@y.example\n", "2 columns hold addresses: “column 1”, “column 2”"),
+        (b"Owner Email,Contact Email\na@x.example,b@y.example\n", "2 columns contain addresses: “Owner Email”"),
+        (b"a@x.example,b@y.example\n", "2 columns contain addresses: “column 1”, “column 2”"),
         (b"Kontakt.Post\nkim@partner.example\n", "may be a heading or a domain"),
         (b"contact.email\npartner.example\n", "may be a heading or a domain"),
         (b"email\n" + b"a," * 2_000 + b"\n", "Line 2 has more than 1,000 cells"),

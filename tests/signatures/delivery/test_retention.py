@@ -206,8 +206,8 @@ def test_dry_run_says_what_the_task_then_removes(ready, deliver, retitle):
     call_command("prunerows", dry_run=True, stdout=stream)
 
     would_go = remove_old_deliveries(writes=False)
-    assert f"{would_go['delivery rows']} delivery rows would go." in stream.getvalue()
-    assert f"{would_go['deliveries']} deliveries would go." in stream.getvalue()
+    assert f"{would_go['delivery rows']} delivery rows would be removed." in stream.getvalue()
+    assert f"{would_go['deliveries']} deliveries would be removed." in stream.getvalue()
     assert Delivery.objects.count() == number
     task()
     assert Delivery.objects.count() == number - would_go["delivery rows"]
