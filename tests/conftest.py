@@ -104,13 +104,16 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(migrated_database: Path, django_db_blocker: DjangoDbBlocker) -> None:
-    """Each process of a run has a file of its own, migrated once for all of them.
+def django_db_setup(
+    tmp_path_factory: pytest.TempPathFactory, migrated_database: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Each process of a run has a file of its own, a copy of one that was migrated once for all of them.
 
     Who meets a lock of a file waits, as in an installation; a database in memory fails at once.
     """
     connection = connections["default"]
-    connection.settings_dict["NAME"] = str(migrated_database)
+    own = tmp_path_factory.mktemp("database") / "tests.sqlite3"
+    connection.settings_dict["NAME"] = str(shutil.copy(migrated_database, own))
     with django_db_blocker.unblock():
         connection.close()
 
