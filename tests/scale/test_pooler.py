@@ -85,7 +85,7 @@ def work():
             seen[f"readyz {client.get('/readyz').json()['ready']}"] += 1
             seen[f"banner {client.get(f'/b/{key}@2x.png').status_code}"] += 1
             seen[f"originals {write_originals(domain, io.StringIO(), 'jsonl')}"] += 1
-            seen[f"missing {len(Mirror(link, at=timezone.now()).find_missing(Person, ()))}"] += 1
+            seen[f"missing {len(Mirror(link, at=timezone.now()).rows.find_missing(Person, ()))}"] += 1
             seen[f"rows {sum(1 for _ in Snapshot.objects.order_by('pk').iterator(chunk_size=2))}"] += 1
     except Exception:
         seen[traceback.format_exc()] += 1
