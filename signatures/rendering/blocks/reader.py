@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from signatures.rendering.bounds import MAX_SOURCE_CHARACTERS
 from signatures.rendering.errors import TemplateError
 
 from .blocks import Block, Code, Columns, Design
@@ -33,6 +34,8 @@ class NotBlocks:
 def read_design(source: str) -> Design | NotBlocks:
     """Return the design that `source` holds, or the line and the reason why it is edited as code."""
     source = _unified(source)
+    if len(source) > MAX_SOURCE_CHARACTERS:
+        return NotBlocks(1, f"The template is longer than {MAX_SOURCE_CHARACTERS:,} characters.")
     try:
         marked = MarkedSource(source)
         root = _find_root(marked)

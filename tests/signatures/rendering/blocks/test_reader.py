@@ -267,3 +267,11 @@ def test_a_button_without_a_link_field_stands_without_a_condition():
 
     assert "{% if" not in fixed
     assert "{% if sender.calendar_url %}" in write_design(Design(Theme(), (Button(),)))
+
+
+def test_source_longer_than_a_template_may_be_is_not_read_for_blocks():
+    source = write_design(Design(Theme(), (Name(),)))
+    assert read_design(source) == Design(Theme(), (Name(),))
+    assert read_design(source + "\n" * 100_001) == NotBlocks(
+        1, "The template is longer than 100,000 characters."
+    )
