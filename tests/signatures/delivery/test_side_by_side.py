@@ -6,13 +6,22 @@ import pytest
 
 from integrations.models import SyncKind
 from portal.models import Domain
+from signatures.delivery import automatic
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.deliver import carry_out
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore import carry_out_restore, start_restore
 from signatures.delivery.runs import give_up, start_delivery
 from signatures.delivery.stages import Rollout
-from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliverySettings, Group, Sender
+from signatures.models import (
+    AUTOMATIC,
+    Delivery,
+    DeliveryRun,
+    DeliveryRunState,
+    DeliverySettings,
+    Group,
+    Sender,
+)
 from tests.support.deliveries import get_delivered, get_held, get_writes
 from tests.support.hand_edits import sync_mailboxes
 
@@ -51,10 +60,9 @@ def test_runs_of_two_groups_go_on_side_by_side_and_share_no_mailbox(sandbox, dom
 
 
 def test_new_values_of_one_group_go_by_themselves_while_the_other_group_is_rolled_out(
-    sandbox, ready, domain, deliver, groups
+    sandbox, ready, domain, deliver, groups, monkeypatch
 ):
     deliver()
-    DeliverySettings.objects.create(domain=domain, automatic_cap_percent=100)
     Domain.objects.filter(pk=domain.pk).update(automatic_delivery=False)
     people = Sender.objects.filter(group__in=groups, mailbox_states__status="up_to_date")
     for remote_id in people.values_list("person__remote_id", flat=True).distinct():
@@ -65,6 +73,10 @@ def test_new_values_of_one_group_go_by_themselves_while_the_other_group_is_rolle
     start_delivery(rollout, actor="test", rollout=STAGED)
     assert carry_out(rollout.pk).state == DeliveryRunState.WAITING
     ours = list_planned(plan_delivery(domain, actor="test", group_ids=groups[1:]))
+    # As many as the free ones go without asking: those that the rollout holds do not count.
+    free = Sender.objects.filter(mailbox_states__mailbox__remote_id__in=ours).distinct().count()
+    monkeypatch.setattr(automatic, "NEVER_ASKS", free)
+    DeliverySettings.objects.create(domain=domain, automatic_cap_percent=1)
     Domain.objects.filter(pk=domain.pk).update(automatic_delivery=True)
     sandbox.requests.clear()
 
@@ -133,6 +145,20 @@ def test_halted_run_of_the_same_mailboxes_is_given_up_and_one_of_others_stays(sa
 
     states = [DeliveryRun.objects.get(pk=run.pk).state for run in runs]
     assert states == [DeliveryRunState.SKIPPED, DeliveryRunState.HALTED]
+
+
+def test_run_that_starts_automatically_gives_no_halted_run_up(sandbox, domain, groups):
+    planned = plan_delivery(domain, actor=AUTOMATIC, group_ids=groups[:1])
+    halted = start_delivery(plan_delivery(domain, actor="test", group_ids=groups[:1]), actor="test")
+    DeliveryRun.objects.filter(pk=halted.pk).update(state=DeliveryRunState.HALTED)
+    other = plan_delivery(domain, actor=AUTOMATIC, group_ids=groups[1:])
+
+    with pytest.raises(DeliveryBlocked):
+        start_delivery(planned, actor=AUTOMATIC)
+    started = start_delivery(other, actor=AUTOMATIC)
+
+    halted.refresh_from_db()
+    assert (halted.state, started.state) == (DeliveryRunState.HALTED, DeliveryRunState.QUEUED)
 
 
 def test_restore_waits_for_a_running_delivery_of_other_mailboxes_and_no_delivery_starts_beside_it(
