@@ -12,6 +12,7 @@ from django_q.models import OrmQ
 from integrations.models import Connection, LedgerEntry
 from portal.models import Domain
 from signatures import tasks
+from signatures.delivery import automatic
 from signatures.delivery.deliver import carry_out
 from signatures.delivery.digest import digest
 from signatures.delivery.drift_policy import follow_policies
@@ -108,11 +109,15 @@ def test_replace_writes_ours_after_the_grace_period_to_exactly_these_mailboxes(s
     assert get_held(sandbox)[theirs] == MINE
 
 
-def test_an_edit_that_an_open_run_holds_is_left_to_it_and_others_are_replaced(sandbox, ready, boxes, domain):
+def test_an_edit_that_an_open_run_holds_is_left_to_it_and_others_are_replaced(
+    sandbox, ready, boxes, domain, monkeypatch
+):
     mine, theirs = boxes
     for mailbox_id in boxes:
         set_policy(mailbox_id, "replace", hours=0)
-    DeliverySettings.objects.create(domain=domain, automatic_cap_percent=100)
+    # One goes without asking: the edit that the run holds does not count.
+    monkeypatch.setattr(automatic, "NEVER_ASKS", 1)
+    DeliverySettings.objects.create(domain=domain, automatic_cap_percent=1)
     plan = plan_delivery(domain, actor="test", overwrite_edits=True, mailbox_ids=[mine])
     run = start_delivery(plan, actor="test")
     DeliveryRun.objects.filter(pk=run.pk).update(state=DeliveryRunState.HALTED)

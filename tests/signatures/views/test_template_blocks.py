@@ -133,6 +133,17 @@ def test_settings_of_a_block_that_was_meanwhile_edited_by_hand_are_left_alone(ed
     assert back == DESIGN
 
 
+def test_source_that_is_read_again_counts_more_than_the_settings_beside_it(editor, template):
+    typed = {"chosen": "0", "of": "name", "b-size": "20", "b-colour": "text", "b-gap": "tight", "b-when": ""}
+    assert read(act(editor, template, write_design(DESIGN), act="read", **typed)) == DESIGN
+
+
+def test_block_whose_settings_do_not_fit_can_be_removed(editor, template):
+    typed = {"chosen": "0", "of": "name", "b-size": "999", "b-colour": "text", "b-gap": "tight", "b-when": ""}
+    answer = act(editor, template, write_design(DESIGN), act="remove:0", **typed)
+    assert read(answer) == Design(Theme(), DESIGN.blocks[1:])
+
+
 def test_lists_and_links_are_read_row_by_row(editor, template):
     source = write_design(Design(Theme(), (Button(),)))
     source = write_design(read(act(editor, template, source, act="add", new="contact")))
