@@ -132,7 +132,9 @@ def template_blocks(request: HttpRequest, domain: Domain, pk: int | None = None)
         return render(
             request, "signatures/templates/new.html", _editor(domain, form, editor=editor), status=status
         )
-    context = _describe(domain, found, found.current, form, editor=editor)
+    # Somebody may have saved meanwhile: then saving this says so.
+    begun_from = request.POST.get("base") or _number(found)
+    context = _describe(domain, found, found.current, form, editor=editor) | {"begun_from": begun_from}
     return render(request, "signatures/templates/detail.html", context, status=status)
 
 
@@ -244,6 +246,7 @@ def _describe(
         template=template,
         shown=shown,
         next_number=_number(template) + 1,
+        begun_from=_number(template),
         carriers=carriers.get(template.pk, 0),
         groups=Group.objects.filter(domain=domain, assignment__template=template, archived_at=None),
         choice=GroupsChoiceForm(template=template),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -171,6 +172,24 @@ def test_without_script_the_same_button_shows_the_whole_page_with_what_was_typed
     assert template.name == "Ours"
     new = reverse("signatures:template_new_blocks", args=[template.domain.name])
     assert editor.post(new, {"source": STARTERS[0].source, "act": "open:theme"}).status_code == 200
+
+
+def test_what_somebody_saved_meanwhile_is_not_replaced_after_an_act_without_script(editor, template):
+    source = write_design(DESIGN)
+    save_template(template.domain, name="Ours", template=template, source="<p>Theirs</p>", actor="kim")
+    url = reverse("signatures:template_blocks", args=[template.domain.name, template.pk])
+    page = editor.post(
+        url, {"name": "Ours", "source": source, "base": "1", "act": "remove:2"}
+    ).content.decode()
+    [base] = re.findall(r'name="base" value="([^"]*)"', page)
+
+    save = reverse("signatures:template_save", args=[template.domain.name, template.pk])
+    refused = editor.post(save, {"name": "Ours", "source": source, "base": base})
+
+    assert refused.status_code == 422
+    assert "kim saved version 2 while you were editing" in words_of(refused)
+    template.refresh_from_db()
+    assert template.current.source == "<p>Theirs</p>"
 
 
 def test_source_without_blocks_says_which_line_prevents_them(editor, template):
