@@ -89,7 +89,6 @@ def _show(
         "next_number": (published.values_list("number", flat=True).first() or 0) + 1,
         "scheduled": _describe_scheduled(domain),
         "recent": published[:RECENT_RELEASES],
-        "release_count": published.count(),
         "may_discard": may(request, Permission.EDIT_SIGNATURES),
     }
     return render(request, "signatures/releases/drafts.html", context, status=status)
