@@ -53,6 +53,7 @@ OLDER = {
     r"keys of the decision api|make a key|in force\b": "API keys, create key, active",
     r"one person.s data|how long things are kept": "data subject request, data retention",
     r"days (of|in) utc|wall clock": "time zone: UTC",
+    r"changes not published": "unpublished changes",
     r"cannot be used as written|nothing was saved yet": "not saved; n fields need attention",
     r"read it again|read everything again": "update summary, full sync",
     r"what was (read|ever written)": "records read, writes",

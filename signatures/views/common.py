@@ -115,7 +115,7 @@ def get_page(request: HttpRequest, rows: QuerySet[Any]) -> Page[Any]:
 def say_drafted(request: HttpRequest, domain: Domain, sentence: str) -> None:
     """Show a message on a saved draft, with a link to publish it."""
     address = reverse("signatures:releases", args=[domain.name])
-    link = format_html('<a href="{}">Changes not published</a>', address)
+    link = format_html('<a href="{}">Unpublished changes</a>', address)
     messages.success(request, format_html("{} It applies once it is published: {}.", sentence, link))
 
 

@@ -60,7 +60,7 @@ def test_a_change_is_drafted_published_and_delivered_and_last_months_release_is_
             page.goto(f"/domains/{DOMAIN}/brand/")
             page.get_by_label("Disclaimer").fill(LINE)
             page.get_by_role("button", name=re.compile("Save")).click()
-            page.get_by_role("status").get_by_role("link", name="Changes not published").click()
+            page.get_by_role("status").get_by_role("link", name="Unpublished changes").click()
             expect(page.locator(".changes ins")).to_have_text(LINE)
             expect(page.get_by_text("Ask one of them.")).to_be_visible()
             expect(page.get_by_role("button", name=re.compile("Publish"))).to_have_count(0)

@@ -160,7 +160,7 @@ def test_drafts_edits_and_every_status_are_on_the_page_with_their_links(company,
     assert "Review 1 change" in words and "Brand settings" in words and "Theirs" not in words
     assert 'href="/domains/acme.example/senders/?state=edited">Edited in Outreach<b>1</b>' in page
     assert '<rect class="is-edited" x="500.0"' in page
-    assert '1<span class="vh"> changes not published' in page
+    assert '1<span class="vh"> unpublished changes' in page
 
 
 def test_the_card_says_how_many_mailboxes_wait_for_automatic_delivery_and_pauses_it(
