@@ -36,10 +36,10 @@ from signatures.campaigns.editing import (
     set_audience,
     start_campaign,
 )
-from signatures.campaigns.images import ImageRefused
 from signatures.campaigns.lint_facts import get_states, list_obstacles
 from signatures.campaigns.timeline import STATE_LABELS
 from signatures.forms.campaigns import BannerForm, CampaignForm, PlaceForm
+from signatures.media.encoding import ImageRefused
 from signatures.models import (
     AudienceTally,
     Banner,

@@ -16,8 +16,9 @@ from signatures.campaigns.banners import BannerDetails, PlaceDetails
 from signatures.campaigns.checks import check_campaign, check_place
 from signatures.campaigns.details import read_details
 from signatures.campaigns.editing import Details
-from signatures.campaigns.images import ImageRefused, cut_picture
+from signatures.campaigns.images import cut_picture
 from signatures.campaigns.links import LinkRefused, check_link
+from signatures.media.encoding import ImageRefused
 from signatures.models import Banner, BannerImage, BannerPlace, Campaign, Group, Sender
 from signatures.senders.listing import SenderNotChosen, choose_sender
 

@@ -19,8 +19,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from portal.client_address import get_client_address
 from portal.models import Domain
 from signatures.analytics.spool import Event, count, cut_address
-from signatures.campaigns.images import PIXEL, PNG
 from signatures.decisions.tokens import read_token
+from signatures.media.encoding import PIXEL, PNG
 from signatures.models import EventKind
 
 from . import cache, recipient, refresher

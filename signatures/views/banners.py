@@ -16,9 +16,9 @@ from signatures.campaigns.banners import (
     save_banner,
 )
 from signatures.campaigns.checks import CampaignRefused
-from signatures.campaigns.images import ImageRefused
 from signatures.campaigns.links import LinkRefused, check_link
 from signatures.forms.campaigns import BannerForm, PlaceForm
+from signatures.media.encoding import ImageRefused
 from signatures.models import Banner, BannerImage, BannerPlace, Campaign
 
 from .campaigns import get_destination, get_editable

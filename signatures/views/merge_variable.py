@@ -12,8 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
-from signatures.campaigns.images import PIXEL, PNG
 from signatures.forms.recipients import VariableForm
+from signatures.media.encoding import PIXEL, PNG
 from signatures.models import RecipientPrivacy, VariableTest
 from signatures.recipients import merge_variable
 

@@ -26,8 +26,8 @@ from signatures.campaigns.editing import (
     set_audience,
     start_campaign,
 )
-from signatures.campaigns.images import ImageRefused
 from signatures.campaigns.ruleset import load_ruleset
+from signatures.media.encoding import ImageRefused
 from signatures.models import AudienceTally, Banner, BannerPlace, Campaign, Group, RecipientList
 from tests.support.campaigns import BY, START, add_banner, make_campaign, make_details, make_picture
 

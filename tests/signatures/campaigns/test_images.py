@@ -14,7 +14,8 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from signatures.campaigns.images import MAX_BYTES, PIXEL, ImageRefused, take_in
+from signatures.campaigns.images import take_in
+from signatures.media.encoding import MAX_BYTES, PIXEL, ImageRefused
 from signatures.models import BannerImage
 from tests.support.installation import ROOT
 

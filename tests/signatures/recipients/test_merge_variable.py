@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.models import LedgerEntry
-from signatures.campaigns.images import PIXEL
+from signatures.media.encoding import PIXEL
 from signatures.models import BannerPlace, RecipientPrivacy, VariableTest
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("look_ups_end")]

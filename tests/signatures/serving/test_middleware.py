@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
-from signatures.campaigns.images import PIXEL
 from signatures.decisions.tokens import get_decision_click_url, get_decision_image_url, make_token
+from signatures.media.encoding import PIXEL
 from signatures.models import Assignment, Banner, BannerPlace, Brand, Decision
 from signatures.senders import banner_urls
 from signatures.serving import cache
