@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 # Without it spreadsheets take UTF-8 for the letters of their own country; ours and other readers pass it over.
 BYTE_ORDER_MARK = "\ufeff"
+_FORMULA_STARTS = frozenset("=+-@\t\r\n")
 
 
 class _Echo:
@@ -39,5 +40,10 @@ def _cell(value: object) -> object:
 def defuse_cell(text: str) -> str:
     """Return `text` so that no spreadsheet takes it for a formula, full-width signs included."""
     start = unicodedata.normalize("NFKC", text.lstrip(" \u00a0\"'"))[:1]
-    is_formula = start in ("=", "+", "-", "@") or text[:1] in ("\t", "\r", "\n")
-    return f"'{text}" if start and is_formula else text
+    return f"'{text}" if start in _FORMULA_STARTS else text
+
+
+def restore_cell(text: str) -> str:
+    """Return a cell's text without the `'` that `defuse_cell` put before it."""
+    bare = text.removeprefix("'")
+    return bare if defuse_cell(bare) != bare else text
