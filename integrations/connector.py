@@ -199,6 +199,6 @@ class Connector(Protocol):
     def find_prospect(self, email: str, *, asked: Collection[str], how: str) -> ProspectRecord | None:
         """Return the prospect with this address, or None, by one call at most.
 
-        asked: names of the attributes to read (see `signatures.audiences.conditions`); no other is.
+        asked: names of the attributes to read (see `signatures.conditions.conditions`); no other is.
         how: as `learn_how_to_find` said. Raises: UnexpectedReply where it does not serve any more.
         """

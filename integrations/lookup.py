@@ -153,7 +153,7 @@ def find_prospect(
 ) -> ProspectRecord | None:
     """Return what Outreach says of one recipient, or None. Nothing of it is stored.
 
-    asked: names of the attributes that are read, and no others (see `signatures.audiences.conditions`).
+    asked: names of the attributes that are read, and no others (see `signatures.conditions.conditions`).
     background: nobody waits for it, so it does not use the calls that are kept for people.
     The address leaves once at most, and the call ends within LOOKUP_SECONDS. Where it is not known how
     Outreach wants to be asked, an address that nobody can have is asked about first.

@@ -22,7 +22,6 @@ from integrations.admin.base import (
     say_instant,
 )
 from portal.access import get_actor
-from signatures.audiences.conditions import AudienceError, parse_audience
 from signatures.audiences.lists import refuse_missing_lists
 from signatures.campaigns.banners import archive_banner, change_place, save_banner
 from signatures.campaigns.checks import CampaignRefused
@@ -38,6 +37,7 @@ from signatures.campaigns.editing import (
 )
 from signatures.campaigns.lint_facts import get_states, list_obstacles
 from signatures.campaigns.timeline import STATE_LABELS
+from signatures.conditions.conditions import AudienceError, parse_audience
 from signatures.forms.campaigns import BannerForm, CampaignForm, PlaceForm
 from signatures.media.encoding import ImageRefused
 from signatures.models import (

@@ -10,9 +10,9 @@ from integrations.connection.lifecycle import get_connection
 from integrations.ledger.record import record_act
 from integrations.models import Person
 from portal.models import Domain
+from signatures.conditions.conditions import ATTRIBUTE_BY_NAME, Attribute, Condition, Names
 from signatures.models import AttributeLabel
 
-from .conditions import ATTRIBUTE_BY_NAME, Attribute, Condition, Names
 from .lists import label_lists
 
 LABELLED = ("stage", "persona", "account")

@@ -9,8 +9,9 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 from portal.csv_import import CsvRefused, Row, read_table
+from portal.hostnames import remove_invisible
 
-from .mail_addresses import is_address, normalise, normalise_domain, remove_invisible
+from .mail_addresses import is_address, normalise, normalise_domain
 
 MAX_FILE_BYTES = 25_000_000
 MAX_ENTRIES = 250_000

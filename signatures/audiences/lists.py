@@ -11,9 +11,9 @@ from django.db.models import QuerySet
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
+from signatures.conditions.conditions import AudienceError, Condition, Kind, parse_audience
 from signatures.models import BannerPlace, Campaign, RecipientList, RecipientListEntry
 
-from .conditions import AudienceError, Condition, Kind, parse_audience
 from .list_files import BadLine, Entry, check_file, read_entries
 from .mail_addresses import normalise
 from .pseudonyms import key_of, make_keyer

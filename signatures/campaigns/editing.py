@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
-from signatures.audiences.conditions import Condition, parse_audience
 from signatures.audiences.lists import refuse_missing_lists
+from signatures.conditions.conditions import Condition, parse_audience
 from signatures.models import AudienceTally, Banner, BannerPlace, Campaign, Group
 
 from .checks import CampaignRefused, check_campaign, refuse

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from signatures.audiences.conditions import Condition, Kind, needs_prospect
+from signatures.conditions.conditions import Condition, Kind, needs_prospect
 
 from .ruleset import Ruleset
 from .selection import CampaignRule

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q, QuerySet
 
 from portal.models import Domain
-from signatures.audiences.conditions import AudienceError, Condition, parse_audience
+from signatures.conditions.conditions import AudienceError, Condition, parse_audience
 from signatures.models import Banner, BannerPlace, Campaign
 
 from .selection import BannerRule, CampaignRule, Cap, rank

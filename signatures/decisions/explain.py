@@ -13,9 +13,9 @@ from integrations.connection.lifecycle import get_connection
 from integrations.connection.permissions import get_lookup_block_reason
 from integrations.errors import Gap
 from portal.models import Domain
-from signatures.audiences.conditions import Condition, Names, digest_audience, get_needed, say
 from signatures.campaigns.ruleset import Ruleset
 from signatures.campaigns.selection import RecipientFacts, SenderFacts, Verdict, explain_choice
+from signatures.conditions.conditions import Condition, Names, digest_audience, get_needed, say
 from signatures.models import Banner, BannerImage, BannerPlace, Decision, Sender
 from signatures.recipients.facts import count_shown
 from signatures.recipients.prospect_lookup import (

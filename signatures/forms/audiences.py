@@ -11,7 +11,10 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from portal.models import Domain
-from signatures.audiences.conditions import (
+from signatures.audiences.labels import LABELLED, find_owner, get_owner_addresses
+from signatures.audiences.list_files import MAX_FILE_BYTES
+from signatures.audiences.lists import refuse_missing_lists
+from signatures.conditions.conditions import (
     ATTRIBUTE_BY_NAME,
     CUSTOM_FIELDS,
     MAX_CONDITIONS,
@@ -25,9 +28,6 @@ from signatures.audiences.conditions import (
     Names,
     parse_audience,
 )
-from signatures.audiences.labels import LABELLED, find_owner, get_owner_addresses
-from signatures.audiences.list_files import MAX_FILE_BYTES
-from signatures.audiences.lists import refuse_missing_lists
 from signatures.models import AttributeLabel, RecipientList
 
 _HINTS = {

@@ -91,7 +91,7 @@ class BannerPlace(models.Model):
 class Campaign(models.Model):
     """Banners with schedule, sender groups and audience.
 
-    audience: conditions that must all hold, see `signatures.audiences.conditions`; [] for everybody.
+    audience: conditions that must all hold, see `signatures.conditions.conditions`; [] for everybody.
     """
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="campaigns")

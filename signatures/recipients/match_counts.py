@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from signatures.audiences.conditions import AudienceError, digest_audience, parse_audience
+from signatures.conditions.conditions import AudienceError, digest_audience, parse_audience
 from signatures.models import AudienceTally, Campaign, KnownRecipient
 
 BATCH = 1_000

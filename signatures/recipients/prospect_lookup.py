@@ -19,11 +19,11 @@ from integrations.connector import ProspectRecord
 from integrations.errors import Gap, IntegrationError
 from integrations.lookup import LOOKUP_SECONDS, look_up
 from portal.models import Domain
-from signatures.audiences.conditions import Condition, Recipient, digest_audience, get_needed, is_in_audience
 from signatures.audiences.lists import get_lists_holding
 from signatures.audiences.mail_addresses import normalise
 from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.ruleset import Ruleset
+from signatures.conditions.conditions import Condition, Recipient, digest_audience, get_needed, is_in_audience
 from signatures.models import KnownRecipient
 
 from .lookup_share import take_look_up

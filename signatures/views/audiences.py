@@ -12,7 +12,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
-from signatures.audiences.conditions import AudienceError, parse_audience, say
 from signatures.audiences.labels import delete_label, get_names, group_attributes, save_label
 from signatures.audiences.list_files import FileRefused
 from signatures.audiences.lists import (
@@ -22,6 +21,7 @@ from signatures.audiences.lists import (
     save_list,
 )
 from signatures.campaigns.editing import set_audience
+from signatures.conditions.conditions import AudienceError, parse_audience, say
 from signatures.forms.audiences import AudienceBuilder, LabelForm, ListForm
 from signatures.models import AttributeLabel, Campaign, RecipientList
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from integrations.outreach.sandbox import Sandbox
-from signatures.audiences.conditions import (
+from signatures.conditions.conditions import (
     ATTRIBUTES,
     OPERATORS,
     WITHOUT_VALUES,

@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 
 from integrations.models import LedgerEntry
-from signatures.audiences.conditions import AudienceError
 from signatures.campaigns.banners import (
     BannerDetails,
     PlaceDetails,
@@ -27,6 +26,7 @@ from signatures.campaigns.editing import (
     start_campaign,
 )
 from signatures.campaigns.ruleset import load_ruleset
+from signatures.conditions.conditions import AudienceError
 from signatures.media.encoding import ImageRefused
 from signatures.models import AudienceTally, Banner, BannerPlace, Campaign, Group, RecipientList
 from tests.support.campaigns import BY, START, add_banner, make_campaign, make_details, make_picture

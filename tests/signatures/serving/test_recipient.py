@@ -9,8 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures.audiences.conditions import digest_audience, parse_audience
 from signatures.audiences.pseudonyms import key_of
+from signatures.conditions.conditions import digest_audience, parse_audience
 from signatures.models import BannerPlace, Decision, KnownRecipient
 from signatures.serving import recipient
 from tests.support.banner_requests import fetch

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signatures.audiences.conditions import (
+from signatures.conditions.conditions import (
     ATTRIBUTE_BY_NAME,
     ATTRIBUTES,
     MAX_CONDITIONS,

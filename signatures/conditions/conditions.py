@@ -14,7 +14,7 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from .mail_addresses import normalise_host
+from portal.hostnames import normalise_host
 
 MAX_CONDITIONS = 20
 MAX_VALUES = 200
