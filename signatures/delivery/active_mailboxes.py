@@ -1,4 +1,4 @@
-"""Active mailboxes: a mailbox is in one started run at most, from its start until the run has settled it."""
+"""Active mailboxes: keeps a mailbox in at most one started run, from its start until it has an outcome."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from signatures.models import (
 
 
 def activate(run: DeliveryRun, rows: QuerySet[Delivery]) -> int:
-    """Let no other run take the mailboxes of these rows; return how many they are.
+    """Reserve the mailboxes of these rows for their run; return how many.
 
     Raises: IntegrityError, where another run has one of them.
     """
@@ -35,7 +35,7 @@ def activate_planned(run: DeliveryRun) -> int:
 def list_other_runs(run: DeliveryRun) -> list[int]:
     """Return the ids of the domain's other runs that are started and not over.
 
-    Without those that halted, which a person's delivery takes the place of. An automatic one never does.
+    Halted runs count only for an automatic delivery: one that a person starts replaces them.
     """
     states = list(UNFINISHED_DELIVERY)
     if run.started_by_label == AUTOMATIC:
@@ -50,7 +50,7 @@ def list_active(connection: Connection) -> QuerySet[Delivery]:
 
 
 def find_other_runs(connection: Connection, run_ids: Iterable[int], ids: Iterable[str]) -> dict[str, int]:
-    """Return mailbox id -> which of these runs has yet to settle it."""
+    """Return mailbox id -> which of these runs still has to write it."""
     active = Delivery.objects.filter(
         run__in=list(run_ids), run__connection=connection, mailbox_remote_id__in=list(ids)
     )

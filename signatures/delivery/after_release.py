@@ -1,6 +1,6 @@
 """After a release: statuses follow it, scheduled ones go live at their time, and their rollout starts exactly once.
 
-The rows decide: a release goes live by one change of its state, and its rollout is started in the transaction that
+Safe to repeat: a release goes live by one change of its state, and its rollout is started in the transaction that
 takes it. A late or restarted process finds what is left to do, or nothing.
 """
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def follow(release: Release) -> None:
-    """Store the status of each mailbox that a release which went live may touch, by itself or by its values."""
+    """Store the status of each mailbox that a new live release, or the values published with it, may change."""
     connection = get_connection(release.domain)
     if connection is not None:
         follow_release(connection)

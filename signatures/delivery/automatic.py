@@ -1,6 +1,6 @@
-"""Automatic delivery: carries new directory values under the live release, and nothing else.
+"""Automatic delivery: writes new directory values with the live release, and nothing else.
 
-What a newer release changes waits for its rollout, which a person starts; our own writes are no change.
+What a newer release changes waits for its rollout, which a person starts. What our own writes changed is not new.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from .runs import start_delivery
 from .status import CHUNK
 
 MOST_COMPARED = 1_000  # mailboxes that a page compares with the live release; more are counted without
-NEVER_ASKS = 5  # mailboxes: so few are carried whatever share of the domain they are
+NEVER_ASKS = 5  # up to so many mailboxes, the domain's share does not matter
 
 
 @dataclass(slots=True)
@@ -54,10 +54,10 @@ class Due:
 
 
 def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
-    """Return a queued run with the mailboxes whose directory values changed; None where none did, or it may not be.
+    """Return a queued run over the mailboxes whose directory values changed; None where none did, or it may not run.
 
-    A release's first delivery is never automatic, and neither is one to more than the domain's share of mailboxes:
-    that one is left as a plan that asks a person.
+    A release's first delivery is never automatic. One to more than the domain's share of mailboxes is left as a plan
+    for a person to start.
     """
     domain = connection.domain
     release = get_live(domain)
@@ -91,7 +91,7 @@ class Waiting:
 
 
 def count_waiting(connection: Connection) -> Waiting:
-    """Return how many mailboxes wait for automatic delivery, whenever their group's values go.
+    """Return how many mailboxes wait for automatic delivery, whatever their group's time of day.
 
     Where more than 1,000 wait for any delivery, only those are counted that hold the live release already.
     """
@@ -112,7 +112,7 @@ def count_waiting(connection: Connection) -> Waiting:
 
 
 def may_deliver(connection: Connection) -> bool:
-    """Return whether anything may be delivered by itself now: it is on, allowed, and began with a person."""
+    """Return whether automatic delivery may run: it is on, writing is allowed, and a person delivered before."""
     return (
         connection.domain.automatic_delivery
         and not get_write_block_reason(connection)
@@ -121,7 +121,7 @@ def may_deliver(connection: Connection) -> bool:
 
 
 def describe_automatic(domain: Domain) -> dict[str, Any]:
-    """Return for a page whether automatic delivery is on, what waits for it, above which share it asks, and when it is.
+    """Return for a page whether automatic delivery is on, what waits for it, when it asks first, and when it runs.
 
     automatic_at: None where some group's values go with the next sync, or where it is off.
     """
@@ -199,7 +199,7 @@ def get_most_at_once(connection: Connection) -> int:
 
 
 def is_time(group: Group, domain: Domain, now: datetime) -> bool:
-    """Return whether a group's new values may go now: at once, or once a day from its time of day on."""
+    """Return whether a group's new values may be delivered now: always, or once a day from a set time on."""
     if group.automatic != AutomaticDelivery.DAILY or group.automatic_at is None:
         return True
     local = now.astimezone(ZoneInfo(domain.time_zone))
@@ -231,7 +231,7 @@ def _list_changed(connection: Connection, release: Release) -> Iterator[Sender]:
 
 
 def _in_chunks(states: QuerySet[MailboxState]) -> Iterator[list[MailboxState]]:
-    """Yield the rows of CHUNK senders at a time; all mailboxes of one sender stand in one chunk."""
+    """Yield the rows of CHUNK senders at a time; all mailboxes of one sender are in one chunk."""
     last = 0
     senders = states.order_by("sender_id").values_list("sender_id", flat=True).distinct()
     while chunk := list(senders.filter(sender_id__gt=last)[:CHUNK]):
@@ -259,13 +259,13 @@ def is_same_release(
 
 
 def has_reached_everybody(connection: Connection, release: Release) -> bool:
-    """Return whether a person delivered the live release to the whole domain: then new people follow by themselves."""
+    """Return whether a person delivered the live release to the whole domain; new people then get it automatically."""
     runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.DELIVER, release=release)
     return runs.filter(state=DeliveryRunState.COMPLETE).exclude(covers_until=None).exists()
 
 
 def _plan_asking(domain: Domain, due: Due) -> None:
-    """What needs a person is an open plan, made anew where it would be another one."""
+    """Keep one open plan with what needs a person; make it again where its senders changed."""
     plans = DeliveryRun.objects.filter(
         domain=domain, state=DeliveryRunState.PLANNED, started_by_label=AUTOMATIC, overwrites_edits=False
     )

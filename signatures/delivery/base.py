@@ -77,7 +77,7 @@ RowDecision = Write | InPlace | Refusal
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a run ends or waits, and in which state; cause is a sentence for a person, code the same for pages.
+    """Why a run ends or waits, and in which state; cause is a sentence for a person, code: the same for pages.
 
     changes: what else changes on the run with it.
     """
@@ -90,7 +90,7 @@ class Stop:
 
 
 class RunStopped(Exception):
-    """The run goes no further now, for the reason in `stop`."""
+    """The run stops here, for the reason in `stop`."""
 
     def __init__(self, stop: Stop) -> None:
         super().__init__(stop.cause)
@@ -110,7 +110,7 @@ class Strategy(Protocol):
         """Return how many writes may leave now, None for any number; runs inside the claiming transaction."""
 
     def wait_for_writes(self) -> Stop:
-        """Return how long the run waits that may write nothing more for now."""
+        """Return how long the run waits after it has used up what it may write."""
 
     def secure(self, writes: Sequence[Write]) -> None:
         """Store what must be stored before these leave; runs inside the claiming transaction."""
@@ -119,15 +119,15 @@ class Strategy(Protocol):
         """Store what mailboxes now hold; runs inside the recording transaction."""
 
     def note_outcomes(self, rows: Sequence[Delivery]) -> None:
-        """Have the status of these rows' mailboxes follow; runs inside the recording transaction."""
+        """Update the status of these rows' mailboxes; runs inside the recording transaction."""
 
     def get_unsettled_reason(self) -> str:
-        """Return why the run asks a person although every row has an outcome, or ''."""
+        """Return why a person has to decide although every row has an outcome, or ''."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Outcomes that are recorded together, and how often each counter of the run goes up for them."""
+    """Outcomes that are recorded together, and how much each counter of the run rises by them."""
 
     rows: list[Delivery] = field(default_factory=list)
     placed: list[Placed] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Delivery control: what a person asks of a started run beside starting, resuming and stopping it."""
+"""Delivery control: pauses a started run, and tries its failed mailboxes again."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def pause_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
 def retry_delivery(run: DeliveryRun, *, actor: str, reason_code: str = "") -> int:
     """Plan the mailboxes again that were refused or failed, and no other; return how many. A finished run goes on.
 
-    reason_code: only those with this reason. Edits that were kept, and what another run has, are not tried again.
+    reason_code: only those with this reason. Kept edits, and mailboxes in another run, are not tried again.
     Raises: DeliveryBlocked.
     """
     why_not = get_write_block_reason(run.connection)
     live = get_live(run.domain)
     if not why_not and (live is None or live.pk != run.release_id):
-        why_not = f"{run.release} is not the live one any more. Plan a new delivery instead."
+        why_not = f"{run.release} is no longer live. Plan a new delivery instead."
     if why_not:
         raise DeliveryBlocked(why_not)
     try:
@@ -75,7 +75,7 @@ def retry_delivery(run: DeliveryRun, *, actor: str, reason_code: str = "") -> in
 
 
 def _plan_failed_again(run: DeliveryRun, reason_code: str) -> int:
-    # Its lock: a process that completes the run either sees these rows planned, or has completed it.
+    # Locked: a process that completes the run sees these rows as planned, or has completed it before.
     present = DeliveryRun.objects.select_for_update(of=("self",)).get(pk=run.pk)
     is_over = present.state == DeliveryRunState.COMPLETE
     if present.kind != DeliveryRun.Kind.DELIVER or not (is_over or present.state in RETRIED):

@@ -93,7 +93,7 @@ class DeliveryStrategy:
         return get_delivery_stop_reason(connection) or get_quiet_reason(self._run.domain, at=timezone.now())
 
     def count_allowed(self) -> int | None:
-        """Return how many more mailboxes the domain lets us write in this hour; None for any number."""
+        """Return how many more mailboxes the domain's hourly limit allows now; None for any number."""
         return count_allowed(self._run.domain, at=timezone.now())
 
     def wait_for_writes(self) -> Stop:
@@ -158,7 +158,7 @@ class DeliveryStrategy:
         )
 
     def _may_overwrite(self, row: Delivery, mailbox: MailboxRecord) -> bool:
-        """Return whether this run overwrites an edit; a policy's only the one whose grace period is over now."""
+        """Return whether this run overwrites an edit; a policy's run does so only after the grace period."""
         if self._run.follows_drift_policy:
             return self._replaceable.get(row.mailbox_remote_id) == digest(mailbox.signature_html)
         return self._run.overwrites_edits
@@ -179,7 +179,7 @@ class DeliveryStrategy:
         return held != expected and not was_written_by_us(self._run.connection, mailbox.remote_id, held)
 
     def get_unsettled_reason(self) -> str:
-        """Return '': what a delivery could not deliver is listed, and the next one tries it again."""
+        """Return '': failed mailboxes are listed, and the next delivery tries them again."""
         return ""
 
     def secure(self, writes: Sequence[Write]) -> None:
@@ -187,13 +187,13 @@ class DeliveryStrategy:
         keep_originals(self._run.connection, writes)
 
     def record(self, placed: Sequence[Placed]) -> None:
-        """Keep what each mailbox now holds because of us, to compare with from now on."""
+        """Store what each mailbox now holds because of us, for later comparisons."""
         connection = self._run.connection
         record_placements(connection, placed, release_id=self._run.release_id)
         end_exceptions(connection, [each.row.mailbox_remote_id for each in placed])
 
     def note_outcomes(self, rows: Sequence[Delivery]) -> None:
-        """Keep the status of these mailboxes true."""
+        """Update the status of these mailboxes."""
         note_attempts(self._run.connection, rows)
 
 
@@ -205,7 +205,7 @@ def _is_in_place(
         return True
     if placement and (placement.rendered_sha256, placement.returned_sha256) == (rendered.sha256, held):
         return True
-    # A write whose reply never came, rewritten by the other side: no reply tells what it became.
+    # A write without a reply, whose markup Outreach changed: only its content can be compared.
     return (
         row.attempts > 0
         and held != row.found_sha256

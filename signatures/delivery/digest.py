@@ -1,4 +1,4 @@
-"""Signature digests: tell whether two signatures are the same, by bytes or by what is seen of them; pure."""
+"""Signature digests: tell whether two signatures are the same, by bytes or by visible content; pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def digest(html: str) -> str:
 
 
 def reads_the_same(one: str, other: str) -> bool:
-    """Return whether two signatures have the same words, links and pictures in the same order.
+    """Return whether two signatures have the same words, links and images in the same order.
 
-    Tells a signature that the other side only rewrote (quotes, wrappers, spaces) from an edited one,
+    Tells a signature whose markup Outreach only rewrote (quotes, wrappers, spaces) from an edited one,
     in the one case where no reply told us what our write became.
     """
     return one == other or _read(one) == _read(other)
@@ -28,7 +28,7 @@ def _read(html: str) -> list[str]:
 
 
 class _Reader(HTMLParser):
-    """Notes words, link targets and picture sources in their order."""
+    """Notes words, link targets and image sources in their order."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -20,7 +20,7 @@ from .status import refresh_sender
 
 @dataclass(frozen=True, slots=True)
 class Drifted:
-    """A mailbox that no longer holds what we placed. holds_original: its owner's own signature is back."""
+    """A mailbox that no longer holds what we wrote. holds_original: its owner put the original back."""
 
     mailbox_remote_id: str
     email: str

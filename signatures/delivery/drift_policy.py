@@ -1,4 +1,4 @@
-"""Drift policy: what becomes of an edit in Outreach by itself, once the grace period of the sender's group is over."""
+"""Drift policy: keeps or replaces edits in Outreach automatically, after the grace period of the sender's group."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from .runs import start_delivery
 from .status import refresh_states
 
 BY_ITSELF = (DriftPolicy.REPLACE, DriftPolicy.ADOPT)
-TRY_AGAIN_AFTER = timedelta(days=1)  # what Outreach refused is not tried with every sync
+TRY_AGAIN_AFTER = timedelta(days=1)  # how long after a refusal it is tried again
 ADOPTED_AT_ONCE = 200
 
 
@@ -52,7 +52,7 @@ class Policies:
 
     @property
     def act(self) -> bool:
-        """Whether any group's policy does something by itself."""
+        """Whether any group's policy acts automatically."""
         return any(group.drift_policy in BY_ITSELF for group in self._groups.values())
 
     def find_group(self, sender: Sender | None) -> Group | None:
@@ -61,7 +61,10 @@ class Policies:
         return self._groups.get(released.id) if released else None
 
     def get_due_at(self, state: MailboxState) -> datetime | None:
-        """Return when the policy acts on an edit; None where it does nothing by itself. Needs the sender's person."""
+        """Return when the policy acts on an edit; None where it never acts automatically.
+
+        Needs the sender's person.
+        """
         group = self.find_group(state.sender)
         if group is None or group.drift_policy not in BY_ITSELF:
             return None
@@ -79,7 +82,7 @@ class Policies:
 
 
 def list_edited_connections() -> list[Connection]:
-    """Return live connections with an edited mailbox in a domain where a policy acts by itself."""
+    """Return live connections with an edited mailbox in a domain where a policy acts automatically."""
     domains = Group.objects.filter(drift_policy__in=BY_ITSELF, archived_at=None).values("domain")
     edited = MailboxState.objects.filter(status__in=HAND_EDITS, domain__in=domains)
     return list(
@@ -92,7 +95,7 @@ def list_edited_connections() -> list[Connection]:
 def follow_policies(connection: Connection) -> DeliveryRun | None:
     """Adopt and replace the edits whose grace period is over; return the queued run that replaces, or None.
 
-    Safe to repeat: what was decided meanwhile, by a policy or a person, is no edit any more.
+    Safe to repeat: edits that a policy or a person decided meanwhile are left out.
     """
     if not Policies(connection).act:
         return None
@@ -102,7 +105,7 @@ def follow_policies(connection: Connection) -> DeliveryRun | None:
 
 
 def get_replaceable(connection: Connection, mailbox_ids: Collection[str]) -> dict[str, str]:
-    """Return mailbox id -> digest of the edit in it that its group's policy overwrites, as everything is now."""
+    """Return mailbox id -> digest of the edit in it that its group's policy overwrites now."""
     policies = Policies(connection)
     found = _list_edited(connection).filter(mailbox__remote_id__in=mailbox_ids)
     return {
@@ -121,8 +124,8 @@ def _list_edited(connection: Connection) -> QuerySet[MailboxState]:
 
 @transaction.atomic
 def _adopt_some(connection: Connection) -> bool:
-    """Keep a few edits for good, each with its entry in the ledger; return whether there may be more."""
-    # Whoever stores statuses or decides holds this row, so that nothing is decided twice.
+    """Keep a few edits without an end, each with an entry in the ledger; return whether there may be more."""
+    # The row is locked by whoever stores statuses or decides, so that nothing is decided twice.
     Following.objects.select_for_update().get(connection=connection)
     policies = Policies(connection)
     due = [state for state in _list_edited(connection) if policies.is_due(state, DriftPolicy.ADOPT)]
@@ -162,8 +165,8 @@ def _replace(connection: Connection) -> DeliveryRun | None:
 def _list_to_replace(connection: Connection, release: Release) -> Iterator[str]:
     """Yield the ids of mailboxes whose edit the policy replaces now.
 
-    Left out: those that cannot be written, those that an open run holds, those tried of late, and those for which
-    the live release holds something that its rollout has not brought them.
+    Left out: those that cannot be written, those that an open run holds, those tried lately, and those that the live
+    release's rollout has not reached.
     """
     policies = Policies(connection)
     active = list_active(connection).values("mailbox_remote_id")
@@ -187,7 +190,7 @@ def _list_to_replace(connection: Connection, release: Release) -> Iterator[str]:
 
 
 def _list_tried(connection: Connection, due: Mapping[str, MailboxState]) -> set[str]:
-    """Return the mailboxes whose edit, as it stands, a policy's delivery met lately and did not replace."""
+    """Return the mailboxes whose present edit a policy's delivery lately failed to replace."""
     tried = Delivery.objects.filter(
         mailbox_remote_id__in=due,
         run__connection=connection,

@@ -21,7 +21,7 @@ NAMED = 20
 
 
 def find_new_edits(connection: Connection) -> Trouble | None:
-    """Return the edits that no mail told of yet; None where there is none, or one went out within a day."""
+    """Return the edits that no mail has listed yet; None where there are none, or a mail was sent within a day."""
     if connection.state != ConnectionState.ACTIVE:
         return None
     since = timezone.now() - AT_MOST_EVERY
@@ -45,6 +45,6 @@ def find_new_edits(connection: Connection) -> Trouble | None:
 
 
 def note_told(findings: Iterable[tuple[int, str]]) -> None:
-    """Remember that a mail told of these edits; one that changed meanwhile is told of as well."""
+    """Store that a mail listed these edits; an edit that changed meanwhile will be listed again."""
     for pk, held in findings:
         MailboxState.objects.filter(pk=pk, held_sha256=held).update(reported_sha256=held)

@@ -1,4 +1,4 @@
-"""Edits: what somebody changed in a mailbox in Outreach, beside what the live release renders for it."""
+"""Edits: how an edited mailbox differs from what the live release renders for its sender."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from signatures.senders.values import get_sender_values
 TAKEN_OVER = (Trust.TEXT, Trust.PHONE, Trust.EMAIL)
 SENDER_FIELDS = [field for field in FIELDS if field.name.startswith("sender.") and field.trust in TAKEN_OVER]
 NAMED_IN_SUMMARY = 4
-LEAST_TEXT = 3  # characters of a value that names the line it stands in
+LEAST_TEXT = 3  # characters that a value needs to name the line with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,10 @@ class Takeover:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One edited mailbox. ours_html: None where the live release renders nothing. replaced_by: a delivery, or None."""
+    """One edited mailbox.
+
+    ours_html: None where the live release renders nothing. replaced_by: a delivery, or None.
+    """
 
     state: MailboxState
     ours_html: str | None
@@ -115,7 +118,7 @@ def _read_lines(html: str) -> list[str]:
 
 
 def _list_differences(ours: list[str], theirs: list[str], values: Mapping[str, str]) -> list[Difference]:
-    """Return what differs line by line, each by the name of the field that stands there, where one does."""
+    """Return what differs line by line, labelled with the field in that line, if there is one."""
     found = []
     for old, new in _pair_lines(ours, theirs):
         what = "changed" if old and new else "added" if new else "removed"
@@ -147,10 +150,10 @@ def _name_line(line: str, values: Mapping[str, str]) -> str:
 
 
 def find_takeover(sender: Sender, composer: Composer, ours: list[str], theirs: list[str]) -> Takeover | None:
-    """Return the value of theirs that stands where ours has a field's, if that is so of one field alone.
+    """Return the value in their text that replaced one of our fields, if exactly one field was replaced.
 
     The field's text must stand in one line of ours, once; what is around it in that line must stand in theirs
-    as well; and with the value taken over, our renderer must write their very line.
+    as well; and with the value taken over, our renderer must produce exactly their line.
     """
     values = get_sender_values(sender)
     pairs = [(old, new) for old, new in _pair_lines(ours, theirs) if old and new]

@@ -1,7 +1,7 @@
 """Executor: carries a run out, chunk by chunk: reads live, decides, claims, writes, records.
 
-It knows nothing of why something is written; the run's `Strategy` does. What the database says at any instant
-is enough to go on after a kill: a row is claimed, with what will be written, before the write can leave.
+Why something is written is decided by the run's `Strategy`. A killed process loses nothing: a row is claimed, with
+what will be written, before the write can leave.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .stages import begin_next_stage
 logger = logging.getLogger(__name__)
 
 THREADS = 8
-AHEAD_SECONDS = 3.0  # how old a reading may be that is written by
+AHEAD_SECONDS = 3.0  # how old a reading may be before it is repeated
 UNREADABLE = Refusal("unreadable", "Outreach’s answer about this mailbox cannot be read. Tell the operator.")
 
 
@@ -151,7 +151,7 @@ class _Executor:
         return began
 
     def _decide(self, rows: list[Delivery]) -> Decided:
-        """Return what to do with each row, by what its mailbox holds this moment."""
+        """Return what to do with each row, given what its mailbox holds now."""
         # '' where nobody knows the owner any more.
         people = {row.person_remote_id for row in rows} - {""}
         found, unreadable = read_live(self._gateway, sorted(people))
@@ -161,13 +161,13 @@ class _Executor:
         return decided
 
     def _look_ahead(self) -> None:
-        """Decide the next rows while the present ones are sent; what goes wrong shows when it is tried in its turn."""
+        """Decide the next rows while the present ones are sent; after an error they are decided again in their turn."""
         with suppress(IntegrationError):
             if rows := self._next_rows():
                 self._ahead = (time.monotonic(), self._decide(rows))
 
     def _take_ahead(self) -> Decided | None:
-        """Return what was decided ahead, unless that is too long ago to write by."""
+        """Return what was decided ahead, unless it is too old."""
         ahead, self._ahead = self._ahead, None
         return ahead[1] if ahead is not None and time.monotonic() - ahead[0] < AHEAD_SECONDS else None
 

@@ -53,7 +53,7 @@ class FailureWatch:
 
 
 class SilenceWatch:
-    """Tells a mailbox that is never answered from an Outreach that answers no write.
+    """Tells whether Outreach answers no writes at all, or only none to one mailbox.
 
     Used by one thread, which is told of the outcomes in the order they arrive.
     """
@@ -74,19 +74,19 @@ class SilenceWatch:
         self._in_a_row, self._is_answered, self._latest = 0, False, None
 
     def answer(self) -> None:
-        """Outreach answered a write, whatever it said: what it left unanswered before is that mailbox's own."""
+        """Outreach answered a write, so earlier unanswered ones are due to their mailboxes, not to an outage."""
         self._in_a_row, self._rounds, self._is_answered = 0, 0, True
         self._silent |= self._waiting
         self._waiting.clear()
 
     def miss(self, mailbox_id: str, error: Exception) -> None:
-        """A write brought no answer that can be used."""
+        """A write got no usable answer."""
         self._in_a_row += 1
         self._latest = error
         self._waiting.add(mailbox_id)
 
     def limit(self, error: Exception) -> None:
-        """A write was not taken up, as Outreach, or our own share of its allowance, says to wait."""
+        """A write was not accepted, because Outreach's limit of calls, or our share of it, is used up."""
         self._latest = error
 
     def is_silent(self, mailbox_id: str) -> bool:
@@ -95,7 +95,7 @@ class SilenceWatch:
 
     @property
     def is_halting(self) -> bool:
-        """Whether so many in a row went unanswered that sending more is of no use just now."""
+        """Whether so many writes in a row went unanswered that no more should be sent now."""
         return self._in_a_row >= self.MOST_IN_A_ROW
 
     def end_round(self) -> int:
@@ -117,12 +117,12 @@ class Backoff:
         self._seconds = 0.0
 
     def wait_for(self, limit: RateLimited) -> None:
-        """Let the next wait be at least as long as this limit asks."""
+        """Make the next wait at least as long as this limit asks for."""
         self._seconds = max(self._seconds, limit.retry_after_seconds)
         self._silence.limit(limit)
 
     def wait(self) -> None:
-        """Give Outreach a moment before the next reading. Raises its latest error where that is of no use any more."""
+        """Wait before the next reading. Raises the latest error after too many rounds without an answer."""
         rounds = self._silence.end_round()
         if rounds:
             self._seconds = max(self._seconds, min(2.0 ** (rounds - 1), SHORT_WAIT_SECONDS))

@@ -1,4 +1,4 @@
-"""Held on: which signature a person's mailboxes held at an instant in the past, and why."""
+"""Past signatures: which signature a person's mailboxes held at an instant, and why."""
 
 from __future__ import annotations
 

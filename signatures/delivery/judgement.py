@@ -1,4 +1,4 @@
-"""Judgement: the status of one mailbox, from what it holds, what we wrote and what is rendered; pure."""
+"""Mailbox judgement: the status of one mailbox, from what it holds, what we wrote and what is rendered; pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Facts:
 
 
 def judge(facts: Facts) -> tuple[MailboxStatus, Refusal | None]:
-    """Return a mailbox's status, and why somebody is needed where one is. Pure."""
+    """Return a mailbox's status, and why action is needed where it is."""
     sender, mailbox, rendering = facts.sender, facts.mailbox, facts.rendering
     if sender is None or (not sender.is_active and not sender.is_lock_unknown):
         return MailboxStatus.INACTIVE, None
@@ -72,7 +72,7 @@ def judge(facts: Facts) -> tuple[MailboxStatus, Refusal | None]:
 
 
 def _judge_edit(facts: Facts) -> MailboxStatus | None:
-    """Return what became of our signature where the mailbox, read after our write, holds another one; else None."""
+    """Return the status of a mailbox that, read after our write, holds another signature; else None."""
     placement, held = facts.placement, facts.mailbox.signature_html
     if not was_edited(facts.mailbox, placement):
         return None
@@ -95,7 +95,7 @@ def _holds(facts: Facts, sha256: str) -> bool:
         return held == sha256
     is_read_since = facts.mailbox.read_at >= placement.placed_at
     if placement.rendered_sha256 == sha256:
-        return True  # an edit since would have been found
+        return True  # an edit since then would have been read
     return is_read_since and held == sha256
 
 
@@ -106,7 +106,7 @@ def _is_altered(facts: Facts) -> bool:
         return False
     is_read_since = facts.mailbox.read_at >= placement.placed_at
     if is_read_since and facts.rendering is not None and facts.rendering.sha256 == held:
-        return False  # an edit that the sender's values say by now
+        return False  # an edit that equals what is rendered by now
     return placement.rendered_sha256 != (held if is_read_since else placement.returned_sha256)
 
 

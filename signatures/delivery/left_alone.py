@@ -45,7 +45,7 @@ def leave_alone(
     actor: str,
     until: datetime | None = None,
 ) -> None:
-    """No delivery changes these mailboxes any more. held: mailbox id, address and digest of what each holds."""
+    """Keep deliveries from changing these mailboxes. held: mailbox id, address and digest of what each holds."""
     now = timezone.now()
     LeftAlone.objects.bulk_create(
         [
@@ -70,7 +70,7 @@ def leave_alone(
 
 
 def end_exceptions(connection: Connection, mailbox_ids: Sequence[str]) -> None:
-    """These mailboxes were written or changed hands by a person's decision: nothing is left alone in them."""
+    """Stop leaving these mailboxes alone: a person had them written, or they have a new owner."""
     LeftAlone.objects.filter(
         domain=connection.domain_id,
         account_key__in=get_account_keys(connection),
@@ -80,7 +80,7 @@ def end_exceptions(connection: Connection, mailbox_ids: Sequence[str]) -> None:
 
 @transaction.atomic
 def end_leaving_alone(domain: Domain, ids: Sequence[int], *, actor: str) -> list[str]:
-    """Deliveries change these mailboxes again; return their ids at the provider. ids: of LeftAlone rows."""
+    """Let deliveries change these mailboxes again; return their ids at the provider. ids: of LeftAlone rows."""
     rows = LeftAlone.objects.select_for_update().filter(domain=domain, pk__in=ids)
     ended = {row.pk: row for row in rows}
     LeftAlone.objects.filter(pk__in=ended).delete()

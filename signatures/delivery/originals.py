@@ -1,4 +1,4 @@
-"""Originals: lists what mailboxes held before us, and writes it as a file."""
+"""Originals: lists what mailboxes held before the first delivery, and writes it as a file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9@._+-]|^\.+")
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """What one mailbox held before us. Instants are ISO 8601 in UTC; restored_at is '' where it was not."""
+    """What one mailbox held before the first delivery.
+
+    Instants are ISO 8601 in UTC; restored_at is '' where it was not.
+    """
 
     mailbox_id: str
     mailbox: str
@@ -41,7 +44,7 @@ COLUMNS = ("mailbox_id", "mailbox", "taken_at", "restored_at", "original_html")
 
 def list_originals(domain: Domain) -> Iterator[Original]:
     """Yield every original kept for the domain, by mailbox address; memory does not grow with their number."""
-    # By their place in the order, and not by a cursor: behind a pooler that would hold every original at once.
+    # In pages and not by a cursor, which behind a connection pooler would read every original at once.
     rows, behind = Snapshot.objects.filter(domain=domain).order_by("mailbox_email", "pk"), Q()
     while page := list(rows.filter(behind)[:PAGE]):
         last = page[-1]
@@ -82,7 +85,7 @@ def write_originals(domain: Domain, stream: TextIO, format: str) -> int:
 def write_archive(domain: Domain, stream: IO[bytes]) -> int:
     """Write a zip with a file for each original, and `manifest.json` with the SHA-256 of each; return how many.
 
-    One original is in memory at a time; of the others, where they lie in the zip.
+    Memory holds one original at a time, and where the others are in the zip.
     """
     count = 0
     with (

@@ -36,7 +36,7 @@ class Outlook:
 
 
 def foresee(connection: Connection | None, candidate: Candidate, audiences: list[Audience]) -> Outlook:
-    """Return what delivering the candidate to everybody would do. Stores nothing, calls nobody.
+    """Return what delivering the candidate to everybody would do. Stores nothing, makes no call.
 
     Up to 1,000 senders are rendered; above that, every mailbox whose release or values differ counts as changing.
     """

@@ -34,7 +34,7 @@ def get_deliverable_connection(domain: Domain) -> Connection:
 
 
 def get_write_block_reason(connection: Connection | None) -> str:
-    """Return why nothing may be written over this connection just now, or ''."""
+    """Return why nothing may be written over this connection now, or ''."""
     unreadable = get_delivery_block_reason(connection)
     if unreadable or connection is None:
         return unreadable

@@ -1,4 +1,4 @@
-"""Placements: what was placed in each mailbox last, which original is kept, and what is ours."""
+"""Placements: what was last written to each mailbox, which original is kept, and what is ours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .base import Placed, Write
 
 
 def get_placements(connection: Connection, mailbox_ids: Iterable[str]) -> dict[str, Placement]:
-    """Return mailbox id -> what we last placed there, over earlier connections of the organisation too."""
+    """Return mailbox id -> what we last wrote there, over earlier connections of the organisation too."""
     rows = Placement.objects.filter(
         domain=connection.domain_id,
         account_key__in=get_account_keys(connection),
@@ -65,7 +65,7 @@ def keep_originals(connection: Connection, writes: Sequence[Write]) -> None:
                 )
             )
         elif snapshot.restored_at is not None:
-            # It went back to its owner, so what it holds now is theirs, perhaps changed since.
+            # Its original was restored, so it now holds its owner's signature, perhaps changed since.
             Snapshot.objects.filter(pk=snapshot.pk).update(
                 original_html=write.found_html, taken_at=timezone.now(), restored_at=None
             )
@@ -73,7 +73,7 @@ def keep_originals(connection: Connection, writes: Sequence[Write]) -> None:
 
 
 def record_placements(connection: Connection, placed: Sequence[Placed], *, release_id: int | None) -> None:
-    """Keep what each mailbox now holds because of us, to compare with from now on."""
+    """Store what each mailbox now holds because of us, for later comparisons."""
     now = timezone.now()
     since = _get_banner_since(connection, placed)
     Placement.objects.bulk_create(

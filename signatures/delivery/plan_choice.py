@@ -1,4 +1,4 @@
-"""Plan choice: single mailboxes are left out of a plan before it is started, and taken back in."""
+"""Plan choice: leaves single mailboxes out of a plan before it is started, or takes them back in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def list_left_out(run: DeliveryRun) -> QuerySet[Delivery]:
 def leave_out(run: DeliveryRun, delivery_ids: Collection[int], *, actor: str) -> int:
     """Leave these mailboxes of a plan out: starting it does not write to them. Return how many.
 
-    Planning it again leaves them out still. A plan with one left out is not for everybody any more.
+    They stay left out when it is planned again. A plan with one left out no longer counts as one for everybody.
     Raises: DeliveryBlocked, where it is no plan, or none of them would change.
     """
     _lock(run)
@@ -36,7 +36,7 @@ def leave_out(run: DeliveryRun, delivery_ids: Collection[int], *, actor: str) ->
 
 @transaction.atomic
 def take_in(run: DeliveryRun, delivery_ids: Collection[int], *, actor: str) -> int:
-    """Take mailboxes back into a plan that were left out of it. Return how many. Raises: DeliveryBlocked."""
+    """Take mailboxes that were left out of a plan back into it. Return how many. Raises: DeliveryBlocked."""
     _lock(run)
     rows = list_left_out(run).filter(pk__in=delivery_ids)
     chosen = dict(rows.order_by("pk").values_list("mailbox_remote_id", "mailbox_email"))

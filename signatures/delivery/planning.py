@@ -1,4 +1,4 @@
-"""Delivery planning: which mailboxes would change, stay or cannot, from their stored status; nothing is called."""
+"""Delivery planning: which mailboxes would change, stay or are blocked, from their stored status; makes no call."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .judgement import get_mailbox_block_reason
 from .permission import get_deliverable_connection
 from .status import CHUNK, follow_release
 
-PLAN_LEASE = timedelta(seconds=120)  # longer than a chunk of 500 senders can take
+PLAN_LEASE = timedelta(seconds=120)  # a chunk of 500 senders takes less
 
 EDITED = Refusal(
     "edited",
@@ -91,11 +91,11 @@ def plan_delivery(
     mailbox_ids: Sequence[str] | None = None,
     first: int | None = None,
 ) -> DeliveryRun:
-    """Return a planned run: a row for each mailbox that would change or cannot, and counts of the rest.
+    """Return a planned run: a row for each mailbox that would change or is blocked, and counts of the rest.
 
     Compares with the live release. sender_ids, group_ids, mailbox_ids (Outreach's): only these; none of them for
     the whole domain, which replaces its earlier plans. first: so many mailboxes at most. overwrite_left_alone:
-    also mailboxes that were restored, or whose edit was kept. Calls nobody.
+    also mailboxes that were restored, or whose edit was kept. Makes no call.
     Raises: DeliveryBlocked.
     """
     run = open_plan(
@@ -171,9 +171,9 @@ def fill_plan(run_id: int) -> DeliveryRun | None:
 def fill_opened(
     run_id: int, kind: DeliveryRun.Kind, plan: Callable[[DeliveryRun], Iterator[Plan]]
 ) -> DeliveryRun | None:
-    """Return the opened run of this kind with the rows of `plan`, planned; None where it is not ours to fill.
+    """Return the opened run of this kind with the rows of `plan`, planned; None where another process fills it.
 
-    A plan whose process died is begun anew. The lease is renewed chunk by chunk.
+    A plan whose process died is started again. The lease is renewed chunk by chunk.
     """
     due = Q(state=DeliveryRunState.PLANNING, kind=kind) & is_free()
     lease = Lease.take(DeliveryRun, run_id, due, lasts=PLAN_LEASE)
@@ -207,9 +207,9 @@ def count_changed_since(run: DeliveryRun) -> int:
 
 
 def plan_changed_again(run: DeliveryRun) -> DeliveryRun:
-    """Make the rows of a plan anew whose mailboxes changed since it was made; the other rows stay.
+    """Plan those mailboxes again that changed since the plan was made; the other rows stay.
 
-    A plan of the first so many mailboxes is made anew as a whole. Raises: DeliveryBlocked, where it is none any more.
+    A plan limited to a number of mailboxes is made again as a whole. Raises: DeliveryBlocked, where it was started.
     """
     live = get_live(run.domain)
     if live is None or live.pk != run.release_id:
@@ -258,16 +258,16 @@ def drop_plans(domain: Domain) -> None:
 
 
 def drop_run(run: DeliveryRun) -> None:
-    """Remove a plan that was only looked at."""
+    """Remove a plan that nobody started."""
     Delivery.objects.filter(run=run).delete()
     run.delete()
 
 
 def _plan_chunks(run: DeliveryRun) -> Iterator[Plan]:
-    """Yield the plan in chunks of at most 500 mailboxes that would change or cannot, from their stored status.
+    """Yield the plan in chunks of at most 500 mailboxes that would change or are blocked, from their stored status.
 
     It ends where as many mailboxes as the run's scope asks for are planned. Renders nothing that is rendered
-    already, calls nobody.
+    already, makes no call.
     """
     follow_release(run.connection)
     left = run.scope.get("first")
@@ -341,12 +341,12 @@ def _leave_to(run_id: int) -> Refusal:
 
 
 def _get_block_reason(run: DeliveryRun, state: MailboxState) -> Refusal | None:
-    """Return why a mailbox that does not hold its signature cannot get it by this run, or None where it can."""
+    """Return why this run cannot write a mailbox that does not hold its signature, or None where it can."""
     if state.status == MailboxStatus.LEFT_ALONE and not run.overwrites_left_alone:
         return LEFT_ALONE
     if state.status in HAND_EDITS and not run.overwrites_edits:
         return EDITED
     closed = get_mailbox_block_reason(state.sender, state.mailbox.is_editable) if state.sender else None
     if closed or state.status != MailboxStatus.ACTION_NEEDED or state.is_attempt:
-        return closed  # what Outreach refused last time is tried again
+        return closed  # refused by Outreach last time, and tried again
     return Refusal(state.reason_code, state.reason)

@@ -18,7 +18,7 @@ from .limits import StageLimits
 from .settlement import OUTCOME_UNKNOWN, Sent, Settlement
 
 RECORD_EVERY = 50
-LOOK_UP_SECONDS = 1.0  # how often a pause or a disconnect is looked for; the bar is five seconds
+LOOK_UP_SECONDS = 1.0  # between checks for a pause or a disconnect, which take effect within five seconds
 
 
 class StopWatch:
@@ -70,7 +70,7 @@ class Publisher:
         self._settlement = Settlement(run, limits, failures)
 
     def halt(self) -> None:
-        """Send nothing more; what is being sent this moment still arrives."""
+        """Send nothing more; what is being sent now still arrives."""
         self._halted.set()
 
     def publish(
@@ -93,7 +93,7 @@ class Publisher:
         self._settlement.backoff.wait()
 
     def _send(self, write: Write) -> MailboxRecord | None:
-        """Return what the mailbox then holds; None where sending has ended. Runs in a pool thread; touches no row."""
+        """Return what the mailbox then holds; None where sending has ended. Runs in a pool thread; changes no row."""
         if self._halted.is_set():
             return None
         try:

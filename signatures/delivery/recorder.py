@@ -1,4 +1,4 @@
-"""Recorder: stores what was decided of rows before anything leaves, and what came of it."""
+"""Recorder: stores what was decided for each row before anything is sent, and its outcome."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Recorder:
     progress: ReportProgress | None
 
     def claim(self, decided: Decided) -> list[Write]:
-        """Return the writes that may leave; what they write, and what was there, is on disk by then."""
+        """Return the writes that may leave, after storing what they write and what the mailboxes held."""
         with durable_atomic():
             allowed = self.strategy.count_allowed()
             writes = self._prepare(decided, allowed)
@@ -80,7 +80,7 @@ class Recorder:
         return writes
 
     def _note_in_place(self, row: Delivery, found: InPlace, batch: Batch) -> None:
-        """Settle a mailbox that holds it already, without a write."""
+        """Settle a mailbox that already holds its signature, without a write."""
         row.rendered_sha256, row.returned_sha256 = found.rendered_sha256, digest(found.held_html)
         row.template_version_id = found.version_id
         sent, held = row.rendered_sha256, row.returned_sha256
@@ -90,7 +90,7 @@ class Recorder:
             batch.finish(row, DeliveryState.DELIVERED, "delivered", "confirmed", reason)
             self.failures.succeed()
         else:
-            reason = "The mailbox holds it already."
+            reason = "The mailbox already holds this signature."
             batch.finish(row, DeliveryState.SKIPPED, "unchanged", "unchanged", reason)
 
     def record(self, batch: Batch) -> None:

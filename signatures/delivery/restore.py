@@ -1,4 +1,4 @@
-"""Restore: gives mailboxes their originals back where they still hold what we wrote."""
+"""Restore: puts originals back into mailboxes that still hold what we wrote."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ CHUNK = 500
 
 
 def start_restore(connection: Connection, *, actor: str, only_sender: Sender | None = None) -> DeliveryRun:
-    """A restore of every original not yet given back is queued; one that is under way is returned as it is.
+    """Queue a restore of every original that was not restored yet; return one that is under way as it is.
 
-    Deliveries that have not begun, wait or halted are given up for it; a disconnect, which puts everything back,
-    gives up an earlier restore as well.
-    Raises: DeliveryBlocked, where one is writing this moment (it stops by itself when disconnecting),
+    Ends deliveries that have not begun, wait or halted; for a disconnect, which restores everything, also an earlier
+    restore.
+    Raises: DeliveryBlocked, where a delivery is writing (when disconnecting, it stops automatically),
     or, outside a disconnect, where nothing may be written.
     """
     is_disconnecting = connection.state == ConnectionState.DISCONNECTING
@@ -104,9 +104,9 @@ def start_restore(connection: Connection, *, actor: str, only_sender: Sender | N
 
 
 def _refuse_beside_others(connection: Connection) -> None:
-    """A restore begins where nothing else of the domain is started: a delivery might write what it has passed.
+    """Refuse to start beside a delivery, which might write to mailboxes that were restored already.
 
-    Raises: DeliveryBlocked. Locks the domain as `start_delivery` does, so that of the two one comes first.
+    Raises: DeliveryBlocked. Locks the domain as `start_delivery` does, so that both cannot start at once.
     """
     Domain.objects.select_for_update().get(pk=connection.domain_id)
     if DeliveryRun.objects.filter(domain=connection.domain_id, state__in=UNFINISHED_DELIVERY).exists():
@@ -119,7 +119,7 @@ def _get_unfinished(connection: Connection) -> DeliveryRun | None:
 
 
 def _give_up_idle(connection: Connection, *, with_restores: bool) -> None:
-    """Give up every run of the domain that is not being carried out this moment."""
+    """End every run of the domain that no process is carrying out now."""
     runs = DeliveryRun.objects.filter(domain=connection.domain_id)
     if not with_restores:
         runs = runs.filter(kind=DeliveryRun.Kind.DELIVER)
@@ -128,7 +128,7 @@ def _give_up_idle(connection: Connection, *, with_restores: bool) -> None:
 
 
 def get_owed(connection: Connection, only_sender: Sender | None = None) -> QuerySet[Snapshot]:
-    """Return the originals that were not given back, of all mailboxes or of one sender's.
+    """Return the originals that were not restored, of all mailboxes or of one sender's.
 
     During a disconnect, without those that it found edited since, or gone.
     """
@@ -157,7 +157,7 @@ def _in_chunks(owed: QuerySet[Snapshot]) -> Iterator[list[Snapshot]]:
 
 
 def preview_restore(connection: Connection, *, only_sender: Sender | None = None) -> Restoration:
-    """Return what a restore would come to, as far as the mirror and our own replies tell. Calls nobody."""
+    """Return what a restore would do, as far as the mirror and earlier replies tell. Makes no call."""
     restored = conflicts = 0
     for snapshots in _in_chunks(get_owed(connection, only_sender)):
         ids = [snapshot.mailbox_remote_id for snapshot in snapshots]
@@ -192,7 +192,7 @@ def _plan_chunks(run: DeliveryRun, only_sender: Sender | None) -> Iterator[list[
 
 
 def _get_owners(connection: Connection, mailbox_ids: Sequence[str]) -> dict[str, str]:
-    """Return mailbox id -> whose it is: as the mirror says, or else as it was when we last wrote to it."""
+    """Return mailbox id -> its owner: as the mirror says, or else the owner when we last wrote to it."""
     written = Delivery.objects.filter(
         run__domain=connection.domain_id, mailbox_remote_id__in=mailbox_ids
     ).exclude(person_remote_id="")

@@ -1,4 +1,4 @@
-"""Restore plan: which mailboxes go back to the original or to an earlier signature; nothing is called or written."""
+"""Restore plan: which mailboxes get their original or an earlier signature back; makes no call, writes nothing."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ BEFORE = "before"  # in a scope: what each mailbox held before the run that it n
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to go back to: a delivery's signature, as of an instant, what a run found, or else the originals."""
+    """What to restore: a delivery's signature, those of an instant, what a run found, or else the originals."""
 
     at: datetime | None = None
     before_run: DeliveryRun | None = None
     delivery: Delivery | None = None
 
     def as_scope(self) -> dict[str, Any]:
-        """Return what the run keeps of it, beside whom it is for."""
+        """Return it as it is stored in the run's scope."""
         if self.delivery is not None:
             return {"delivery": self.delivery.pk}
         if self.before_run is not None:
@@ -141,7 +141,7 @@ def _drop_plans(domain: Domain) -> None:
 
 
 def _list_snapshots(run: DeliveryRun) -> Iterator[list[Snapshot]]:
-    """Yield the originals of the mailboxes in the run's scope: of each that we ever wrote to there is one."""
+    """Yield the originals of the mailboxes in the run's scope; each mailbox that we ever wrote to has one."""
     rows = Snapshot.objects.filter(
         domain=run.domain_id, account_key__in=get_account_keys(run.connection)
     ).order_by("pk")
@@ -172,7 +172,7 @@ def _list_senders(run: DeliveryRun) -> QuerySet[Sender] | None:
 
 
 def _find_targets(run: DeliveryRun, snapshots: Sequence[Snapshot]) -> dict[str, tuple[str, int | None]]:
-    """Return mailbox id -> digest and template version to go back to; of those without one, the original."""
+    """Return mailbox id -> digest and template version to restore; the original where there is none."""
     ids = [snapshot.mailbox_remote_id for snapshot in snapshots]
     done = Delivery.objects.filter(
         run__connection=run.connection, mailbox_remote_id__in=ids, state=DeliveryState.DELIVERED
@@ -247,7 +247,7 @@ def _get_held(mailbox: Mailbox, placement: Placement | None, snapshot: Snapshot)
 
 
 def _get_block_reason(run: DeliveryRun, mailbox: Mailbox | None, *, is_edited: bool) -> Refusal | None:
-    """Return why a mailbox cannot go back, as far as the mirror tells; it is looked at again before the write."""
+    """Return why a mailbox cannot be restored, as far as the mirror tells; checked again before the write."""
     if mailbox is None or mailbox.retired_at is not None:
         return GONE
     if is_edited and not run.overwrites_edits:
@@ -256,7 +256,7 @@ def _get_block_reason(run: DeliveryRun, mailbox: Mailbox | None, *, is_edited: b
 
 
 def describe_target(run: DeliveryRun) -> str:
-    """Return what the mailboxes of a restore go back to, for the middle of a sentence."""
+    """Return what a restore puts back, for the middle of a sentence."""
     scope = run.scope
     if "delivery" in scope:
         return "one earlier signature"

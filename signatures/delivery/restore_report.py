@@ -36,7 +36,7 @@ def describe_restore(connection: Connection) -> Restoration:
 
 
 def list_left_behind(connection: Connection) -> list[LeftBehind]:
-    """Return what the restore of this disconnect did not give back, with its reason, by address."""
+    """Return what the restore of this disconnect did not put back, with its reason, by address."""
     run = get_disconnect_restore(connection)
     if run is None:
         return []
@@ -87,7 +87,7 @@ def _find_paths(domain: Domain, rows: Iterable[Delivery]) -> dict[str, str]:
 
 
 def list_troubles(connection: Connection) -> list[Trouble]:
-    """Return a delivery or a restore that stopped and asks somebody, and edits that no mail told of."""
+    """Return a delivery or a restore that stopped for a decision, and edits that no mail has listed."""
     edited = find_new_edits(connection)
     return [*_list_halted(connection), *([edited] if edited else [])]
 
@@ -113,7 +113,7 @@ def _list_halted(connection: Connection) -> list[Trouble]:
 
 
 def describe_run(run: DeliveryRun) -> Restoration:
-    """Return how far one restore has gone: what is no conflict and could not be put back has failed."""
+    """Return how far one restore has gone; a mailbox that could not be restored and is no conflict has failed."""
     conflicts = run.deliveries.filter(reason_code=CONFLICT_CODE).count()
     is_idle = run.state in (DeliveryRunState.WAITING, DeliveryRunState.HALTED)
     return Restoration(

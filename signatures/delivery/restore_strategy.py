@@ -1,4 +1,4 @@
-"""Restore strategy: decides for each mailbox whether it goes back to its original or to an earlier signature."""
+"""Restore strategy: decides for each mailbox whether its original or an earlier signature is put back."""
 
 from __future__ import annotations
 
@@ -38,16 +38,17 @@ from .texts import find_texts
 
 CONFLICT = Refusal(
     CONFLICT_CODE,
-    "Somebody edited this signature in Outreach since we wrote it, so it stays. The original is stored here.",
+    "Somebody edited this signature in Outreach since we wrote it, so it stays. Its original is stored in Countersign.",
 )
-GONE = Refusal(GONE_CODE, "Outreach no longer lists this mailbox. The original is stored here.")
+GONE = Refusal(GONE_CODE, "Outreach no longer lists this mailbox. Its original is stored in Countersign.")
 OWNER_UNKNOWN = Refusal(
     "owner_unknown",
-    "The owner of this mailbox is no longer known, so it could not be read. The original is stored here.",
+    "The owner of this mailbox is no longer known, so it could not be read. Its original is stored in Countersign.",
 )
 NOT_KEPT = Refusal("not_kept", "The text of that signature has been deleted, so nothing is written.")
 NOT_EDITABLE = Refusal(
-    "not_editable", "Outreach does not allow our account to edit this mailbox. The original is stored here."
+    "not_editable",
+    "Outreach does not allow our account to edit this mailbox. Its original is stored in Countersign.",
 )
 
 
@@ -60,7 +61,7 @@ def is_restoring(connection: Connection) -> bool:
 
 
 class RestoreStrategy:
-    """Puts a mailbox's original back where it holds our last write; what a person wrote stays."""
+    """Restores a mailbox that still holds our last write; what a person wrote stays."""
 
     def __init__(self, run: DeliveryRun) -> None:
         self._run = run
@@ -74,11 +75,11 @@ class RestoreStrategy:
         )
 
     def count_allowed(self) -> int | None:
-        """Return None: originals go back without a limit of ours."""
+        """Return None: a restore has no limit of writes."""
         return None
 
     def wait_for_writes(self) -> Stop:
-        """Never asked, as nothing limits a restore."""
+        """Never called, as a restore has no limit of writes."""
         raise AssertionError("a restore has no limit of writes")
 
     def decide(self, rows: Sequence[Delivery], found: Mapping[str, MailboxRecord]) -> list[RowDecision]:
@@ -133,11 +134,11 @@ class RestoreStrategy:
         return was_written_by_us(self._run.connection, row.mailbox_remote_id, held_sha256)
 
     def secure(self, writes: Sequence[Write]) -> None:
-        """Keep what a mailbox that was given back holds, before it gets an earlier signature of ours again."""
+        """Store what an already restored mailbox holds, before it gets an earlier signature of ours again."""
         keep_originals(self._run.connection, [write for write in writes if write.row.target_sha256])
 
     def record(self, placed: Sequence[Placed]) -> None:
-        """Note what these mailboxes hold now: their originals and nothing of ours, or an earlier signature."""
+        """Store what these mailboxes hold now: their originals, or an earlier signature."""
         self._record_originals([each for each in placed if not each.row.target_sha256])
         self._record_earlier([each for each in placed if each.row.target_sha256])
         connection = self._run.connection
@@ -148,7 +149,7 @@ class RestoreStrategy:
             leave_alone(connection, held, why=LeftAloneWhy.RESTORED, actor=self._run.started_by_label)
 
     def _record_earlier(self, placed: Sequence[Placed]) -> None:
-        """What a delivery wrote once is ours again; an edit of its owner that a delivery found is theirs."""
+        """Record as ours what a delivery once wrote; an owner's edit that a delivery found is not ours."""
         connection = self._run.connection
         delivered = Delivery.objects.filter(
             run__connection=connection,
@@ -175,7 +176,7 @@ class RestoreStrategy:
         note_written(connection, ids, timezone.now())
 
     def note_outcomes(self, rows: Sequence[Delivery]) -> None:
-        """Keep the status of these mailboxes true."""
+        """Update the status of these mailboxes."""
         note_attempts(self._run.connection, rows)
 
     def get_unsettled_reason(self) -> str:

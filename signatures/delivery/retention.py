@@ -1,4 +1,4 @@
-"""Delivery retention: removes old runs and rows, except what tells how a mailbox got its signature, and their texts."""
+"""Delivery retention: removes old runs, rows and signature texts, except those that other modules still read."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ NEEDED = (
     (("run__connection", "mailbox_remote_id"), DELIVERS & ~Q(state=DeliveryState.SKIPPED)),
     # `placements.was_written_by_us`: the last write that was tried.
     (("run__domain", "mailbox_remote_id"), DELIVERS & ~Q(rendered_sha256="")),
-    # The last write that was confirmed, for whoever asks what a mailbox got from us.
+    # `held_on`: the last write that was confirmed.
     (("run__domain", "mailbox_remote_id"), DELIVERS & Q(state=DeliveryState.DELIVERED)),
-    # `restore`: whose mailbox it was, where the mirror does not know it any more.
+    # `restore`: who owned the mailbox, where the mirror no longer has it.
     (("run__domain", "mailbox_remote_id"), ~Q(person_remote_id="")),
 )
-"""Of each mailbox, the newest row of a finished run that fits: what somebody still asks, in which module."""
+"""Which rows stay: of each mailbox, the newest row of a finished run that fits. The comments name who reads it."""
 
 NAMED: tuple[tuple[QuerySet[Any], str, tuple[str, ...]], ...] = (
     (Placement.objects.all(), "domain", ("rendered_sha256", "returned_sha256")),
@@ -49,14 +49,17 @@ NAMED: tuple[tuple[QuerySet[Any], str, tuple[str, ...]], ...] = (
     (MailboxState.objects.all(), "domain", ("rendered_sha256", "attempt_sha256")),
     (LeftAlone.objects.all(), "domain", ("held_sha256",)),
 )
-"""What names a kept text by its digest: rows, the column of their domain, and those of their digests."""
+"""Where kept texts are used: rows, the column of their domain, and the columns of digests."""
 
-MOST_TEXTS = 50_000  # looked for at once: about 10 MB
+MOST_TEXTS = 50_000  # of one query: about 10 MB
 MOST_ROWS = 5_000
 
 
 def remove_old_deliveries(*, writes: bool = True) -> dict[str, int]:
-    """Return how many runs and rows went, or without `writes` would go. Originals and placements always stay."""
+    """Return how many runs and rows were removed, or without `writes` would be.
+
+    Originals and placements always stay.
+    """
     old = _get_old_runs()
     thinned = old.exclude(pk__in=_get_whole_runs())
     held: set[int] = set()
@@ -78,7 +81,10 @@ def remove_old_deliveries(*, writes: bool = True) -> dict[str, int]:
 
 
 def _remove_texts(*, writes: bool) -> int:
-    """Return how many texts went that nothing names any more. Rows are read once for each MOST_TEXTS of them."""
+    """Return how many texts that nothing uses any more were removed.
+
+    Rows are read once for each MOST_TEXTS of them.
+    """
     # A text is kept before the row that names it is stored, in the same transaction or just before it.
     old = SignatureHtml.objects.filter(kept_at__lt=timezone.now() - timedelta(days=1)).order_by("pk")
     removed = last = 0
@@ -118,7 +124,7 @@ def get_kept_days(run: DeliveryRun) -> int | None:
 def _get_old_runs() -> QuerySet[DeliveryRun]:
     limit = get_limit(settings.DELIVERY_KEEP_DAYS)
     runs = DeliveryRun.objects.filter(state__in=FINISHED, finished_at__lt=limit)
-    # What a restore settled decides how a disconnect goes on until that has ended.
+    # A disconnect that has not ended continues from the outcomes of its restore.
     return runs.exclude(connection__state=ConnectionState.DISCONNECTING)
 
 
@@ -129,7 +135,7 @@ def _get_whole_runs() -> list[int]:
 
 
 def _get_last_runs() -> set[int]:
-    """Return the last of each kind and state, and the last that a person completed: automatic ones hang on it."""
+    """Return the last of each kind and state, and the last that a person completed, which automatic delivery needs."""
     runs = DeliveryRun.objects.order_by()
     last = runs.values("connection", "kind", "state").annotate(last=Max("pk"))
     by_person = runs.filter(kind=DeliveryRun.Kind.DELIVER, state=DeliveryRunState.COMPLETE).exclude(
@@ -149,7 +155,10 @@ def _in_chunks(rows: QuerySet[Delivery]) -> Iterator[list[tuple[int, int, str]]]
 
 
 def _get_needed(mailbox_ids: Collection[str]) -> set[int]:
-    """Return the ids of rows that stay. A run under way does not count: a plan that is dropped takes its rows along."""
+    """Return the ids of rows that stay.
+
+    A run under way does not count: a plan that is dropped takes its rows along.
+    """
     rows = Delivery.objects.filter(mailbox_remote_id__in=mailbox_ids, run__state__in=FINISHED).order_by()
     return {
         pk

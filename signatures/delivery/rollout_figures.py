@@ -26,31 +26,31 @@ from .stages import STAGE_CODE, Rollout
 from .write_times import get_quiet_end
 
 BAD = (DeliveryState.REFUSED, DeliveryState.FAILED)
-USUAL_SPEED = 10.0  # writes a second, until a run shows its own
+USUAL_SPEED = 10.0  # writes a second, until a run's own speed is known
 KEPT_CODES = ("edited", "left_alone", OTHER_RUN_CODE)
 """Reasons that trying again does not change."""
 
 REMEDIES = {
     "not_editable": "Share the mailbox with the integration user in Outreach, then retry.",
     "edited": "Keep the edit, or plan again with “Overwrite manual edits”.",
-    "left_alone": "Nothing. Deliver to this person from the sender’s page to end it.",
+    "left_alone": "Nothing to do. To write to it again, deliver to this person from the sender’s page.",
     OTHER_RUN_CODE: "Wait until the other delivery has ended, then plan again.",
     "lock_unknown": "Sync again, then retry.",
     "editable_unknown": "Sync again, then retry.",
     "rejected": "Correct the template or the values that the reason names, publish, and plan again.",
     "no_template": "Assign a template, publish, and plan again.",
-    "gone": "Nothing. The next sync removes the mailbox here.",
-    "moved": "Nothing. The next sync shows the new owner.",
-    "person_gone": "Nothing. The next sync shows it.",
+    "gone": "Nothing to do. The next sync removes the mailbox.",
+    "moved": "Nothing to do. The next sync shows the new owner.",
+    "person_gone": "Nothing to do. The next sync shows it.",
     "unreachable": "Retry when Outreach answers again.",
     "unreadable": "Retry. Tell the operator if it happens again.",
 }
-OTHERWISE = "Look at the sender, then retry."
+OTHERWISE = "Check the sender’s page, then retry."
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage. size: as it was asked for, None for everybody left. look: done, now, stopped, or empty for ahead."""
+    """One stage. size: as planned, None for everybody left. look: done, now, stopped, or '' for one to come."""
 
     number: int
     size: int | None
@@ -95,7 +95,10 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What a plan costs. done_at: when it would be over if it started now; hour_left: calls, of hour_limit."""
+    """The calls that a plan needs.
+
+    done_at: when it would be over if it started now; hour_left: calls, of hour_limit.
+    """
 
     needed: int
     hour_left: int
@@ -138,7 +141,7 @@ def get_figures(run: DeliveryRun, *, at: datetime) -> Figures:
 
 
 def _attempted(run: DeliveryRun) -> Any:
-    """Return the rows that the run was to write: a mailbox that was blocked or left out in the plan is none."""
+    """Return the rows that the run was to write: not mailboxes that were blocked or left out in the plan."""
     blocked_or_left_out = [DeliveryState.REFUSED, DeliveryState.SKIPPED]
     return run.deliveries.exclude(state__in=blocked_or_left_out, finished_at=None)
 
@@ -181,7 +184,7 @@ def list_groups(run: DeliveryRun) -> list[tuple[str, int]]:
 
 
 def count_calls(run: DeliveryRun, rollout: Rollout, *, at: datetime) -> Calls:
-    """Return what carrying a plan out costs against the hour and the year, and when it would be over."""
+    """Return the calls a plan needs, against those left this hour and this year, and when it would be over."""
     people = run.deliveries.filter(state=DeliveryState.PLANNED).values("person_remote_id").distinct().count()
     stages = _count_stages(rollout.sizes, run.planned)
     reads = (-(-people // PEOPLE_PER_READ) + stages - 1) * (2 if stages > 1 else 1)
@@ -211,7 +214,7 @@ def _count_stages(sizes: Sequence[int | None], planned: int) -> int:
 
 
 def list_rows(run: DeliveryRun) -> Iterator[tuple[object, ...]]:
-    """Yield what a table of a run's mailboxes says, one line each."""
+    """Yield one line of the export for each mailbox of a run."""
     rows = Delivery.objects.filter(run=run).select_related("sender__live_group").order_by("pk")
     for row in rows.iterator(chunk_size=500):
         group = row.sender.live_group if row.sender else None

@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=120)  # renewed every second
 IDLE = (DeliveryRunState.QUEUED, DeliveryRunState.WAITING, DeliveryRunState.HALTED)
 LEFT = (DeliveryState.PLANNED, DeliveryState.CLAIMED)
-MOST_COUNTED = 32_000  # stalls that fit into their column
+MOST_COUNTED = 32_000  # stalls; more would not fit into the column
 CONFLICT_CODE = "conflict"
 GONE_CODE = "gone"
 SETTLED_CODES = (CONFLICT_CODE, GONE_CODE)  # the mailbox holds its owner's text, or is not there any more
@@ -53,9 +53,9 @@ def load_run(run_id: int) -> DeliveryRun:
 def start_delivery(
     run: DeliveryRun, *, actor: str, by: User | None = None, rollout: Rollout = AT_ONCE
 ) -> DeliveryRun:
-    """Queue the planned run, for `carry_out`. One that halted and has mailboxes of it is given up for it.
+    """Queue the planned run, for `carry_out`. Ends a halted run that has some of its mailboxes.
 
-    Where it starts by itself none is given up: what halted waits for a person.
+    An automatic delivery ends none: a halted run waits for a person.
     Raises: DeliveryBlocked, where writing is not allowed, another run has one of its mailboxes, or it has started.
     """
     _refuse_unwritable(run)
@@ -63,7 +63,7 @@ def start_delivery(
         with transaction.atomic():
             _lock_domain(run)
             if actor != AUTOMATIC:
-                give_up(list(_list_halted(run)), f"Given up for {run.job_label}.")
+                give_up(list(_list_halted(run)), f"Ended because {run.job_label} was started.")
             _queue(
                 run,
                 [DeliveryRunState.PLANNED],
@@ -83,7 +83,7 @@ def start_delivery(
 
 
 def _lock_domain(run: DeliveryRun) -> None:
-    """Let one run of a domain begin at a time. Raises: DeliveryBlocked, where a restore is in it."""
+    """Let one run of a domain start at a time. Raises: DeliveryBlocked, where a restore would be beside another run."""
     Domain.objects.select_for_update().get(pk=run.domain_id)
     others = DeliveryRun.objects.filter(domain=run.domain_id, state__in=UNFINISHED_DELIVERY).exclude(
         pk=run.pk
@@ -95,7 +95,7 @@ def _lock_domain(run: DeliveryRun) -> None:
 
 
 def _list_halted(run: DeliveryRun) -> QuerySet[DeliveryRun, int]:
-    """Return the ids of halted runs that this one takes the place of: all of them for a plan of the whole domain."""
+    """Return the ids of halted runs that this one replaces: all of them for a plan of the whole domain."""
     halted = DeliveryRun.objects.filter(domain=run.domain_id, state=DeliveryRunState.HALTED).exclude(
         pk=run.pk
     )
@@ -107,9 +107,9 @@ def _list_halted(run: DeliveryRun) -> QuerySet[DeliveryRun, int]:
 
 
 def resume_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
-    """Queue a run again that halted or waits, with what is left; a restore also with what it could not put back.
+    """Queue a halted or waiting run again with the mailboxes that are left; a restore also with those that failed.
 
-    What halted it at a limit is accepted by it. Raises: DeliveryBlocked.
+    A limit that halted it is accepted by this. Raises: DeliveryBlocked.
     """
     _refuse_unwritable(run)
     try:
@@ -162,8 +162,8 @@ def record_run(run: DeliveryRun, act: str, actor: str) -> None:
 def stop_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
     """End a run; the mailboxes it had not reached keep what they hold. One that is writing stops within seconds.
 
-    Raises: DeliveryBlocked, where it is over; where it is a restore that asks, which ends by being
-    continued and is in nobody's way; or the restore of a disconnect: that is left on the connection's page.
+    Raises: DeliveryBlocked, where it has ended, is a halted restore (which can only be continued), or belongs to a
+    disconnect (which is ended on the connection's page).
     """
     idle = DeliveryRun.objects.select_for_update(of=("self",)).filter(pk=run.pk, state__in=IDLE).first()
     if idle is None:
@@ -187,7 +187,7 @@ def stop_delivery(run: DeliveryRun, *, actor: str) -> DeliveryRun:
 
 
 def _ask_to_stop(run: DeliveryRun, actor: str) -> None:
-    """Whoever carries a delivery out sees this within a second; what is being sent this moment still arrives."""
+    """Ask the process that writes to stop; it sees this within a second, and what is being sent still arrives."""
     at_work = DeliveryRun.objects.filter(
         pk=run.pk, kind=DeliveryRun.Kind.DELIVER, state=DeliveryRunState.RUNNING
     )
@@ -199,7 +199,7 @@ def _ask_to_stop(run: DeliveryRun, actor: str) -> None:
 
 @transaction.atomic
 def give_up(run_ids: Collection[int], cause: str) -> None:
-    """Skip these runs; nobody holds them any more, so a process that still did stops by itself."""
+    """Skip these runs and take them from the process that holds them, which then stops."""
     now = timezone.now()
     left = Delivery.objects.filter(run__in=run_ids, state__in=LEFT)
     counts = dict(left.order_by().values_list("run").annotate(left=Count("pk")))
@@ -217,7 +217,7 @@ def give_up(run_ids: Collection[int], cause: str) -> None:
 
 
 def is_due() -> Q:
-    """Return which runs may be taken up now: queued, waited long enough, or left behind by a dead process."""
+    """Return which runs may be carried out now: queued, waited long enough, or left behind by a dead process."""
     now = timezone.now()
     return (
         Q(state=DeliveryRunState.QUEUED)
@@ -266,9 +266,9 @@ def _plan_claimed_again(run: DeliveryRun) -> None:
 
 
 def complete_run(lease: Lease, run: DeliveryRun, strategy: Strategy) -> None:
-    """Complete the run, or let it ask a person about what it could not settle.
+    """Complete the run, or halt it for a decision about what it could not settle.
 
-    What somebody had planned again in the meantime is taken up by the next process.
+    Mailboxes that somebody planned again meanwhile are left to the next process.
     """
     with transaction.atomic():
         DeliveryRun.objects.select_for_update(of=("self",)).get(pk=run.pk)
@@ -304,9 +304,9 @@ def stop_run(lease: Lease, run: DeliveryRun, stop: Stop, strategy: Strategy) -> 
 
 
 def wait_out(lease: Lease, run: DeliveryRun, outage: Exception) -> None:
-    """Let the run wait for the outage to pass, longer each time nothing was settled in between, without end.
+    """Let the run wait for the outage to pass; each wait without progress is longer, and there is no last one.
 
-    Where the database itself is away the lease lapses instead, and the sweep takes the run up all the same.
+    Where the database cannot be reached, the lease expires instead, and the sweep continues the run.
     """
     logger.warning("%s waits: %s", run.job_label, explain_outage(outage))
     close_old_connections()
@@ -323,11 +323,11 @@ def wait_out(lease: Lease, run: DeliveryRun, outage: Exception) -> None:
     except Exception as error:
         if not is_outage(error):
             raise
-        logger.warning("%s goes on when its lease lapses: %s", run.job_label, explain_outage(error))
+        logger.warning("%s continues when its lease expires: %s", run.job_label, explain_outage(error))
 
 
 def fail_run(lease: Lease, run: DeliveryRun, fault: Exception) -> None:
-    """End the run for a fault of ours; which and where is in the run, the ledger and the log."""
+    """End the run for a fault of ours, which is named in the run, the ledger and the log."""
     with transaction.atomic():
         end_run(lease, run, DeliveryRunState.FAILED, say_fault(fault, job=run.job_label))
         record_fault(fault, connection=run.connection, job=run.job_label)
@@ -336,8 +336,8 @@ def fail_run(lease: Lease, run: DeliveryRun, fault: Exception) -> None:
 def end_run(lease: Lease, run: DeliveryRun, state: DeliveryRunState, cause: str) -> None:
     """End the run; what was not attempted is skipped for the run's cause.
 
-    A restore is over when it is complete and not before: whatever else would end it, it asks a person, who
-    continues it or leaves what is left as it is. So does any run that halts.
+    A restore ends only when it is complete. Anything else that would end it halts it, and a person continues it or
+    leaves the other mailboxes as they are.
     """
     now = timezone.now()
     if state == DeliveryRunState.HALTED or (
@@ -360,7 +360,7 @@ def end_run(lease: Lease, run: DeliveryRun, state: DeliveryRunState, cause: str)
 
 
 def _plan_owed_again(run: DeliveryRun) -> int:
-    """Plan what a restore tried and could not put back again; return how many mailboxes that are.
+    """Plan the mailboxes again that a restore could not put back; return how many.
 
     Only once everything else was reached: otherwise the first few that fail would keep the others waiting.
     """
@@ -386,7 +386,7 @@ def get_disconnect_restore(connection: Connection) -> DeliveryRun | None:
     if connection.state not in LEAVING or not connection.disconnect_restores:
         return None
     runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.RESTORE)
-    if connection.disconnect_requested_at is not None:  # empty where it was asked for before this was noted
+    if connection.disconnect_requested_at is not None:  # empty in rows of versions that did not store it
         runs = runs.filter(created_at__gte=connection.disconnect_requested_at)
     return runs.exclude(state__in=[DeliveryRunState.PLANNING, DeliveryRunState.PLANNED]).first()
 

@@ -1,4 +1,4 @@
-"""Settlement: gives the row of a write its outcome, by what Outreach answered, or did not."""
+"""Settlement: gives the row of a write its outcome, from what Outreach answered, or from its silence."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Settlement:
         self.silence.answer()
 
     def _settle_unanswered(self, row: Delivery, error: Unreachable | UnexpectedReply, batch: Batch) -> None:
-        """Count an attempt, as it is not known whether it was applied: the next reading tells."""
+        """Count an attempt of unknown outcome; the next reading tells whether it was applied."""
         row.attempts += 1
         self.silence.miss(row.mailbox_remote_id, error)
         if row.attempts >= MOST_ATTEMPTS and self._is_mailbox_at_fault(row):
@@ -85,7 +85,7 @@ class Settlement:
             self._limits.refuse(code)
 
     def _is_mailbox_at_fault(self, row: Delivery) -> bool:
-        """Return whether it is this mailbox that is never answered, and not Outreach that answers no write."""
+        """Return whether Outreach answers writes, but none to this mailbox."""
         if self.silence.is_silent(row.mailbox_remote_id):
             return True
         return self._run.stalls >= LONG_STALLS and self._run.planned - self._run.settled < FEW

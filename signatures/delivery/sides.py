@@ -17,7 +17,7 @@ NOT_KEPT = "The text that was sent has been deleted."
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One signature, and a sentence on where it is known from.
+    """One signature, and a sentence that says where it comes from.
 
     html: '' for no signature, None where there is nothing to show. sha256: '' where the text is not kept.
     """
@@ -82,11 +82,11 @@ def _find_after(delivery: Delivery) -> Side:
         return Side(None, NOT_KEPT) if written is None else _name_written(delivery, written)
     if delivery.target_sha256:
         target = find_text(delivery.run.domain_id, delivery.target_sha256)
-        caption = NOT_KEPT if target is None else "The earlier signature that goes back."
+        caption = NOT_KEPT if target is None else "The earlier signature that will be restored."
         return Side(target, caption, "" if target is None else delivery.target_sha256)
     if delivery.run.kind == DeliveryRun.Kind.RESTORE:
         original = _get_original(delivery)
-        return Side(original.original_html if original else None, "The original goes back.")
+        return Side(original.original_html if original else None, "The original that will be restored.")
     if delivery.sender is None:
         return Side(None, "The person of this mailbox has been removed.")
     release = get_live(delivery.sender.domain)
@@ -105,7 +105,7 @@ def _name_written(delivery: Delivery, written: str) -> Side:
 
 
 def _find_returned(delivery: Delivery) -> str:
-    """Return the digest of what Outreach said the mailbox then held, where it is kept and not what was sent."""
+    """Return the digest of what Outreach replied that the mailbox then held, where it is kept and differs."""
     returned = delivery.returned_sha256
     is_other = returned not in ("", delivery.rendered_sha256)
     return returned if is_other and find_text(delivery.run.domain_id, returned) is not None else ""

@@ -1,4 +1,4 @@
-"""Stages: divide a delivery into stages, and begin the next one when its time has come."""
+"""Stages: divides a delivery into stages, and begins the next one when it is due."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def begin_next_stage(run: DeliveryRun, lease: Lease) -> bool:
         lease.renew(**changes)
         run.stage, run.counted_from = number, None
         return True
-    cause = f"Stage {ended} is written and read back."
+    cause = f"Stage {ended} was written and read back."
     if minutes is None:
         changes["held_at"], changes["held_by_label"] = timezone.now(), ""
         cause += f" Stage {number} waits until somebody continues the run."

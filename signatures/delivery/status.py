@@ -1,7 +1,7 @@
 """Mailbox status: compares each mailbox with our last write and with the live release, and stores what differs.
 
-Called in the background after a sync, a release, an edited value and a delivery. What a signature is rendered from is
-kept as a digest, so that nothing is rendered again while it stays the same.
+Called in the background after a sync, a release, an edited value and a delivery. A digest of what a signature
+is rendered from is stored, so that nothing is rendered twice from the same.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ READ_CODES = ("editable_unknown", "gone", "moved", "not_editable")
 """Reasons found by reading the mailbox before a write: the next reading by a sync says whether they still hold."""
 
 TOLD_CODES = (*READ_CODES, "refused", "rejected", "unreachable", "unreadable")
-"""Reasons that only an attempt to write tells; every other one is found by comparing, as long as it holds."""
+"""Reasons that only an attempt to write shows; every other one is found by comparing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Comparison:
         self.composer = Composer(connection.domain, content)
 
     def compare(self, senders: Sequence[Sender]) -> Iterator[Compared]:
-        """Yield each live mailbox of the senders (person loaded), its status and what that follows from."""
+        """Yield each live mailbox of the senders (person loaded) with its status and what decides it."""
         by_person: dict[str, list[Mailbox]] = {}
         people = [sender.person.remote_id for sender in senders]
         mailboxes = list(
@@ -150,7 +150,7 @@ def refresh_states(
     number = 0
     for ids in list_sender_ids(connection, sender_ids=sender_ids, only=changed):
         with transaction.atomic():
-            # One at a time, and all read behind the lock: nobody stores what was true before another's change.
+            # One process at a time, and everything is read under the lock, so that no outdated status is stored.
             Following.objects.select_for_update().get(connection=connection)
             if get_live(connection.domain) != release:
                 release = get_live(connection.domain)
@@ -166,7 +166,7 @@ def refresh_states(
 
 
 def follow_release(connection: Connection) -> int:
-    """Have every status compared with the live release; return how many changed.
+    """Compare every status with the live release; return how many changed.
 
     Only senders whom the release may touch are looked at; none where all were compared with it already.
     """
@@ -209,7 +209,7 @@ def _list_published_values(before: Release, live: Release) -> list[int]:
 
 
 def _adopt(compared: Iterable[Compared], release: Release | None) -> None:
-    """What was written before there were releases belongs to the live one where that renders the very same."""
+    """Count writes from before there were releases to the live one, where it renders exactly the same."""
     same = [
         each.facts.placement.pk
         for each in compared
@@ -298,7 +298,7 @@ def _store(connection: Connection, compared: Iterable[Compared]) -> int:
 
 
 def _store_groups(comparison: Comparison, senders: Iterable[Sender]) -> None:
-    """Senders are in the group that the content compared with gives them."""
+    """Store the group that this content gives each sender."""
     moved = []
     for sender in senders:
         group = comparison.composer.get_group(sender)

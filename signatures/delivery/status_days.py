@@ -38,7 +38,7 @@ class Row:
 
 
 def note_day(connection: Connection) -> None:
-    """Today's row has the numbers as they stand; days before keep theirs."""
+    """Store today's numbers; earlier days stay as they are."""
     domain = connection.domain
     states = MailboxState.objects.filter(mailbox__connection=connection, mailbox__retired_at=None)
     MailboxDay.objects.update_or_create(
@@ -47,7 +47,7 @@ def note_day(connection: Connection) -> None:
 
 
 def note_days() -> None:
-    """Every live connection's domain has a row of today."""
+    """Store today's numbers of each domain with a live connection."""
     for connection in Connection.objects.filter(state=ConnectionState.ACTIVE).select_related("domain"):
         note_day(connection)
 

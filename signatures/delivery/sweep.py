@@ -1,4 +1,4 @@
-"""Delivery sweep: finds what a lost task or a dead process left behind."""
+"""Delivery sweep: finds runs that a lost task or a dead process left behind."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from .planning import drop_run
 from .runs import get_disconnect_restore, give_up, is_due
 from .status import refresh_domain
 
-MAKING = timedelta(minutes=5)  # longer than listing what to restore took an earlier version
-UNCLAIMED = timedelta(seconds=30)  # a queued run that nobody took by then lost its task
+MAKING = timedelta(minutes=5)  # an earlier version took less to list what to restore
+UNCLAIMED = timedelta(seconds=30)  # a run that is queued for longer has lost its task
 
 
 def end_expired_exceptions() -> None:
@@ -44,7 +44,7 @@ def end_expired_exceptions() -> None:
 
 
 def list_due_runs() -> list[int]:
-    """Return runs that may be taken up now, less those whose task is about to."""
+    """Return runs that may be carried out now, without those whose task is about to start."""
     fresh = Q(state=DeliveryRunState.QUEUED, queued_at__gte=timezone.now() - UNCLAIMED)
     return list(DeliveryRun.objects.filter(is_due()).exclude(fresh).values_list("pk", flat=True))
 

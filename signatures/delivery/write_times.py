@@ -56,7 +56,7 @@ def count_allowed(domain: Domain, *, at: datetime) -> int | None:
 
 
 def wait_for_hour(domain: Domain, *, at: datetime) -> Stop:
-    """Return how long a run waits that may write nothing more in this hour."""
+    """Return how long a run waits when this hour's writes are used up."""
     limit = DeliverySettings.objects.for_domain(domain).writes_per_hour or 0
     written = Delivery.objects.filter(
         run__domain=domain, state=DeliveryState.DELIVERED, finished_at__gt=at - HOUR

@@ -42,7 +42,7 @@ class Candidate:
 
     @cached_property
     def missing(self) -> list[tuple[str, ...]]:
-        """Drafts that need each other and are only chosen in part: each the keys that belong together."""
+        """Sets of keys that can only be published together, of which some are chosen and some are not."""
         needed = []
         for template_id, users in self.content.list_unpublished_templates().items():
             keys = (f"template:{template_id}", *users)

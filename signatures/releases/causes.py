@@ -1,7 +1,7 @@
-"""Causes: how many mailboxes each chosen draft of a release changes, in which groups, and how many it alone does.
+"""Causes: how many mailboxes each chosen draft changes, in which groups, and how many no other draft changes.
 
-Like reach, counted over people who get the same from a release, not one by one; nothing is rendered, so a mailbox
-counts also where its signature turns out as before.
+Counted as reach is: over people who get the same from a release together. Nothing is rendered, so a mailbox counts
+also where its signature turns out the same.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that differs. digest: tells one draft of it from a later one. url: the page on which it is edited."""
+    """One thing that differs. digest: of this draft, so that a later one is noticed. url: the page to edit it on."""
 
     key: str
     digest: str
@@ -62,7 +62,7 @@ def describe_changes(
     keys: Collection[str],
     values: Collection[ValueDraft] = (),
 ) -> list[Change]:
-    """Return what each of these keys stands for, in their order; six queries for any number of them.
+    """Return the change of each key, in the order of the keys; six queries for any number of them.
 
     values: the drafts of values that the keys name, with their sender.
     """
@@ -156,7 +156,9 @@ class _Describer:
     def _describe_group(self, key: str, id: int) -> Change:
         old, new = self._before.group_by_id.get(id), self._after.group_by_id.get(id)
         if new is None:
-            return self._make(key, old.name if old else "", "Its team is gone from Outreach", [], "groups")
+            return self._make(
+                key, old.name if old else "", "Its team no longer exists in Outreach", [], "groups"
+            )
         found = []
         if old is not None and old.name != new.name:
             found.append(change_text("Name", old.name, new.name))

@@ -37,7 +37,7 @@ NOTHING_PUBLISHED = Refusal("nothing_published", "Nothing is published yet. Publ
 
 
 class Composer:
-    """Composes for senders of one domain, from one content. Versions are read once, as they never change."""
+    """Composes for senders of one domain, from one content. Template versions never change, so each is read once."""
 
     def __init__(self, domain: Domain, content: ReleaseContent) -> None:
         self._domain = domain

@@ -1,6 +1,6 @@
 """Release content: everything that a signature is rendered from except the directory's values; pure.
 
-A thing that can be published by itself has a key: `template:ID`, `group:ID`, `person:ID` (a template of one sender's
+Each thing that can be published alone has a key: `template:ID`, `group:ID`, `person:ID` (a template of one sender's
 own), `brand`, `banner` and `order` (of groups).
 """
 
@@ -34,7 +34,7 @@ class ReleasedGroup:
 
 @dataclass(frozen=True)
 class ReleaseContent:
-    """What a release says. templates: template id -> version id. groups: by priority, the default group last.
+    """What a release contains. templates: template id -> version id. groups: by priority, the default group last.
 
     people: sender id -> template id, for those with a template of their own.
     """
@@ -85,7 +85,7 @@ class ReleaseContent:
 
     @cached_property
     def shared_digest(self) -> str:
-        """Digest of what is the same for every sender: company values and the banner slot."""
+        """Digest of what is the same for every sender: brand and banner slot."""
         return digest_json({"company": dict(self.company), "banner": dict(self.banner)})
 
     @cached_property
@@ -149,7 +149,7 @@ def list_changed_keys(live: ReleaseContent, draft: ReleaseContent) -> list[str]:
 
 
 def digest_part(content: ReleaseContent, key: str, values: Iterable[tuple[str, str]] = ()) -> str:
-    """Return what tells one state of a changed thing from a later one. values: (field, value) of a sender's drafts."""
+    """Return a short digest of a changed thing's state. values: (field, value) of a sender's drafts."""
     kind, _, id = key.partition(":")
     pk = int(id or 0)
     part: Any = {
@@ -182,7 +182,7 @@ def merge(live: ReleaseContent, draft: ReleaseContent, keys: Collection[str]) ->
 def _arrange(
     groups: Mapping[int, ReleasedGroup], order: Sequence[int], other: Sequence[int]
 ) -> tuple[ReleasedGroup, ...]:
-    """Return the groups in an order; one it does not name follows the one before it in the other order."""
+    """Return the groups in `order`; one that it lacks keeps its place after its predecessor in `other`."""
     arranged = [id for id in order if id in groups]
     for index, id in enumerate(other):
         if id in groups and id not in arranged:

@@ -14,7 +14,7 @@ _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A piece of text. change: '' for what stays, 'del' for what goes, 'ins' for what comes."""
+    """A piece of text. change: '' for unchanged, 'del' for removed, 'ins' for added."""
 
     text: str
     change: str = ""
@@ -29,7 +29,7 @@ class Difference:
 
 
 def mark_words(before: str, after: str) -> list[Mark]:
-    """Return both texts as one, with the words that go and come marked."""
+    """Return both texts as one, with removed and added words marked."""
     old, new = _WORD.findall(before), _WORD.findall(after)
     if max(len(old), len(new)) > MOST_WORDS:
         return _replace(before, after)
@@ -53,7 +53,7 @@ def change_text(label: str, before: str, after: str) -> Difference:
 
 
 def list_line_differences(before: str, after: str) -> list[Difference]:
-    """Return each passage of lines that changed, by the number of its first line; at most twelve and how many more."""
+    """Return each passage of lines that changed, labelled with its first line; past twelve, only how many more."""
     old, new = before.splitlines(), after.splitlines()
     found = []
     for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():

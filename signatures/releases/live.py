@@ -1,4 +1,4 @@
-"""Live release: which release a domain's mailboxes are meant to hold, and its content."""
+"""Live release: the release that a domain's mailboxes should hold, and its content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .content import ReleaseContent
 
 
 class ReleaseDamaged(Exception):
-    """A stored release is not what was published; nothing may be delivered from it."""
+    """The stored content of a release differs from what was published; nothing may be delivered from it."""
 
 
 def get_live(domain: Domain) -> Release | None:
@@ -22,9 +22,9 @@ def get_live(domain: Domain) -> Release | None:
 
 
 def get_content(release: Release | None) -> ReleaseContent:
-    """Return what a release says; for None, what a domain without any release has: nothing.
+    """Return a release's content; an empty one for None, where nothing was published yet.
 
-    Raises: ReleaseDamaged, where the stored content does not have the digest that was published.
+    Raises: ReleaseDamaged, where the stored content no longer has the digest that was published.
     """
     return ReleaseContent() if release is None else _load(release.pk, release.digest)
 
@@ -41,7 +41,7 @@ def list_live_groups(domain: Domain) -> QuerySet[Group]:
 
 @lru_cache(maxsize=16)
 def _load(pk: int, digest: str) -> ReleaseContent:
-    """Releases never change, so what was read once is kept by the process."""
+    """Cached in the process, as releases never change."""
     content = ReleaseContent.from_json(Release.objects.values_list("content", flat=True).get(pk=pk))
     if content.digest != digest:
         raise ReleaseDamaged(

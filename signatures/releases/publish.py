@@ -25,7 +25,7 @@ class PublishRefused(Exception):
 
 
 def list_drafts(domain: Domain) -> list[str]:
-    """Return the keys of everything that is edited and not published: see `content`, and `values:ID` of a sender."""
+    """Return the keys of all unpublished changes: those of `content`, and `values:ID` for a sender's values."""
     return list_changed_keys(get_content(get_live(domain)), build_draft(domain)) + list_value_keys(domain)
 
 
@@ -49,8 +49,8 @@ def publish(
     """Make a release of the drafts with these keys and make it live; the other drafts stay drafts.
 
     keys: None for every draft. publish_at: when it goes live, in the future; None for now. seen: key -> digest of
-    what the person chose, refused where it was edited since. rollout: how it is to be rolled out, for whoever
-    carries a scheduled one out. No mailbox changes by this.
+    what the person chose, refused where it was edited since. rollout: the stages of a scheduled release's delivery.
+    No mailbox is written.
     Raises: PublishRefused, and nothing was published.
     """
     with transaction.atomic():
@@ -90,7 +90,7 @@ def republish(release: Release, *, note: str = "", by: User | None = None, actor
         Domain.objects.select_for_update().get(pk=domain.pk)
         live, content = get_live(domain), get_content(release)
         if live is not None and live.digest == release.digest:
-            raise PublishRefused(f"{live} says exactly the same. Nothing was published.")
+            raise PublishRefused(f"{live} has exactly the same content. Nothing was published.")
         _refuse_unusable(content)
         again = _create(
             domain,
@@ -128,7 +128,7 @@ def _create(domain: Domain, content: ReleaseContent, **values: Any) -> Release:
 def go_live(release: Release, *, actor: str = "") -> Release:
     """Make a scheduled release the live one, with the values that were published with it.
 
-    actor: who made it live before its time; '' where whoever published it did.
+    actor: who made it live before its time; '' for whoever published it.
 
     Raises: PublishRefused, where it was cancelled or is live already, or would undo what went live since it was made.
     """
@@ -142,7 +142,7 @@ def go_live(release: Release, *, actor: str = "") -> Release:
     waiting = Release.objects.filter(pk=release.pk, state=ReleaseState.SCHEDULED)
     Release.objects.filter(domain=release.domain, state=ReleaseState.LIVE).update(state=ReleaseState.EARLIER)
     if waiting.update(state=ReleaseState.LIVE, published_at=timezone.now()) != 1:
-        raise PublishRefused(f"{release} is not waiting any more. Nothing was published.")
+        raise PublishRefused(f"{release} is no longer scheduled. Nothing was published.")
     release.refresh_from_db()
     apply_value_drafts(release.domain, release.rollout.get("values", []), actor=release.published_by_label)
     record_act(
@@ -156,7 +156,7 @@ def go_live(release: Release, *, actor: str = "") -> Release:
 
 
 def find_overtaking(release: Release) -> Release | None:
-    """Return the live release where a scheduled one would undo what it changed without having chosen to; else None."""
+    """Return the live release if the scheduled one would undo changes of it that nobody chose to undo; else None."""
     live = get_live(release.domain)
     made_from = release.rollout.get("base")
     if live is None or release.publish_at is None or live.number == made_from:
@@ -164,17 +164,17 @@ def find_overtaking(release: Release) -> Release | None:
     base = get_content(Release.objects.filter(domain=release.domain, number=made_from).first())
     now, then = get_content(live), get_content(release)
     ended = set(list_changed_keys(base, now)) & set(list_changed_keys(now, then))
-    if release.created_at > live.created_at:  # chosen later, with the other one in sight
+    if release.created_at > live.created_at:  # whoever chose these changes saw that release
         ended -= set(list_changed_keys(base, then))
     return live if ended else None
 
 
 @transaction.atomic
 def cancel_release(release: Release, *, actor: str) -> None:
-    """A scheduled release never goes live. Raises: PublishRefused, where it did."""
+    """Cancel a scheduled release, so that it never goes live. Raises: PublishRefused, where it is live."""
     waiting = Release.objects.filter(pk=release.pk, state=ReleaseState.SCHEDULED)
     if waiting.update(state=ReleaseState.CANCELLED) != 1:
-        raise PublishRefused(f"{release} is not waiting any more.")
+        raise PublishRefused(f"{release} is no longer scheduled.")
     record_act("release cancelled", domain=release.domain, actor_label=actor, object_ref=str(release))
 
 
@@ -185,13 +185,13 @@ def list_due_releases() -> list[int]:
 
 
 def list_unstarted_rollouts() -> list[int]:
-    """Return ids of scheduled releases that went live and whose rollout nobody started or took over yet."""
+    """Return ids of scheduled releases that went live and whose rollout was neither started nor left to a person."""
     live = Release.objects.filter(state=ReleaseState.LIVE, publish_at__isnull=False, rollout_at=None)
     return list(live.order_by("published_at", "pk").values_list("pk", flat=True))
 
 
 def settle_rollout(release: Release, *, cause: str = "") -> bool:
-    """Take a scheduled release's rollout, which only the first one can; return whether it was taken.
+    """Claim a scheduled release's rollout; return whether this call got it, as only the first one does.
 
     cause: why it is left to a person; '' where it is started.
     """

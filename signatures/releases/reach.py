@@ -40,7 +40,7 @@ def list_audiences(domain: Domain, *contents: ReleaseContent) -> list[Audience]:
 
 
 def get_part(content: ReleaseContent, audience: Audience) -> tuple[object, ...]:
-    """Return all that is special in what an audience gets from a content: group, its name, template and version."""
+    """Return what can differ between audiences of one content: group, its name, template and version."""
     group = content.find_group(audience.team_ids)
     template_id = content.find_template(audience.sender_id, group)
     version_id = None if template_id is None else content.templates[template_id]
@@ -48,7 +48,7 @@ def get_part(content: ReleaseContent, audience: Audience) -> tuple[object, ...]:
 
 
 def is_touched(audience: Audience, before: ReleaseContent, after: ReleaseContent) -> bool:
-    """Return whether an audience gets another signature, as far as a release decides it; values of theirs left out."""
+    """Return whether a release changes an audience's signature; the senders' own values are not compared."""
     old, new = get_part(before, audience), get_part(after, audience)
     return old != new or (new[2] is not None and before.shared_digest != after.shared_digest)
 
@@ -85,7 +85,7 @@ def find_touched(
     after: ReleaseContent,
     values: Mapping[int, Mapping[str, str]],
 ) -> Q:
-    """Return which senders get another signature, as far as release and published values decide it.
+    """Return which senders' signatures a release changes, together with the values published with it.
 
     values: sender id -> field -> value, as they would be published.
     """

@@ -40,7 +40,7 @@ def worker(request: pytest.FixtureRequest, company: Sandbox, tmp_path: Path) -> 
 
 
 def check_order(answer: dict[str, Any]) -> None:
-    """No stage begins before the one before it is written and read back."""
+    """No stage begins before the one before it was written and read back."""
     for (_, _, open_rows, unread), (_, written, _, _) in itertools.pairwise(answer["stages"]):
         assert not written or (open_rows, unread) == (0, 0)
 

@@ -149,7 +149,10 @@ def test_starting_anew_gives_up_what_was_halted_and_skips_its_mailboxes(sandbox,
     again = start_delivery(plan_delivery(domain, actor="test"), actor="test")
 
     halted.refresh_from_db()
-    assert (halted.state, halted.cause) == (DeliveryRunState.SKIPPED, f"Given up for delivery {again.pk}.")
+    assert (halted.state, halted.cause) == (
+        DeliveryRunState.SKIPPED,
+        f"Ended because delivery {again.pk} was started.",
+    )
     assert halted.planned == halted.settled + halted.skipped
     assert not halted.deliveries.filter(state=DeliveryState.PLANNED).exists()
     assert carry_out(again.pk).delivered == again.planned

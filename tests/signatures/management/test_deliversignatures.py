@@ -72,12 +72,12 @@ def test_stages_wait_and_say_that_a_worker_or_the_command_goes_on(sandbox, ready
 
     present = DeliveryRun.objects.get()
     assert waits.value.returncode == GOES_ON_LATER
-    assert "Stage 1 is written and read back." in str(waits.value)
+    assert "Stage 1 was written and read back." in str(waits.value)
     assert "only while a worker runs (`serve`)" in str(waits.value)
     assert len(get_writes(sandbox)) == 2
 
     told = run()
-    assert f"Delivery {present.pk}" in told and "waits. Stage 1 is written" in told
+    assert f"Delivery {present.pk}" in told and "waits. Stage 1 was written" in told
     assert len(get_writes(sandbox)) == 2
 
     DeliveryRun.objects.update(resume_at=timezone.now() - timedelta(seconds=1))

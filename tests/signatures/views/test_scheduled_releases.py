@@ -112,7 +112,7 @@ def test_a_cancelled_release_never_goes_live(published, admin: Client):
 
     assert [r.state for r in Release.objects.filter(domain=published.domain)] == ["cancelled", "live"]
     assert list_drafts(published.domain) == ["brand"]
-    assert "is not waiting any more" in admin.post(f"{ADDRESS}2/now/", follow=True).content.decode()
+    assert "is no longer scheduled" in admin.post(f"{ADDRESS}2/now/", follow=True).content.decode()
 
 
 def test_publishing_a_scheduled_release_now_leaves_nothing_to_its_schedule(published, admin: Client):
