@@ -14,7 +14,7 @@ from portal.access import get_actor
 from signatures.delivery.status import refresh_sender
 from signatures.forms.senders import OwnValuesForm
 from signatures.models import Group, Sender
-from signatures.rendering.fields import FIELDS, Source
+from signatures.rendering.fields import BUILT_IN, Source
 from signatures.senders.groups import get_group_order, reorder_groups, set_drift_policy
 from signatures.senders.values import set_own_values
 
@@ -103,7 +103,7 @@ class GroupAdmin(OperatorAdmin):
 
 
 def _list_fields(source: Source) -> tuple[str, ...]:
-    return tuple(one.name for one in FIELDS if one.name.startswith("sender.") and one.source is source)
+    return tuple(one.name for one in BUILT_IN.of_senders(source))
 
 
 @admin.register(Sender)

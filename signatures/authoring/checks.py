@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signatures.rendering import TemplateError, compile_template
+from signatures.rendering import TemplateError, Vocabulary, compile_template
 from signatures.rendering.findings import Finding, Severity
 
 # A person mends a few at a time; a source of one mistake a thousand times gives a thousand.
@@ -10,12 +10,12 @@ MAX_FINDINGS = 100
 _ORDER = list(Severity)
 
 
-def check_source(source: str) -> list[Finding]:
+def check_source(source: str, vocabulary: Vocabulary) -> list[Finding]:
     """Return at most 100 findings of a source, errors first, then by line; none for a blank source."""
     if not source.strip():
         return []
     try:
-        findings = compile_template(source).findings
+        findings = compile_template(source, vocabulary).findings
     except TemplateError as error:
         return [Finding.from_error(error)]
     ordered = sorted(findings, key=lambda one: (_ORDER.index(one.severity), one.line or 0))

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from signatures.rendering.fields import FIELDS
+from signatures.rendering.fields import Vocabulary
 from signatures.rendering.filters import FILTERS
 from signatures.rendering.liquid import ALLOWED_TAGS as LIQUID_TAGS
 from signatures.rendering.sanitize import ALLOWED_ATTRIBUTES, ALLOWED_TAGS
 from signatures.rendering.styles import ALLOWED_STYLES
 
 
-def get_completions() -> dict[str, Any]:
+def get_completions(vocabulary: Vocabulary) -> dict[str, Any]:
     """Return what may stand in a template, as JSON can hold it.
 
     fields: object -> [name, label, description] of each field. filters, liquid, styles: names.
     elements: tag -> its attributes.
     """
     fields: dict[str, list[tuple[str, str, str]]] = {}
-    for field in FIELDS:
-        owner, _, name = field.name.partition(".")
+    for field, owner, name in vocabulary.keys:
         fields.setdefault(owner, []).append((name, field.label, field.doc))
     shared = ALLOWED_ATTRIBUTES["*"]
     return {

@@ -12,15 +12,14 @@ from django.db.models.functions import Coalesce
 from portal.models import Domain
 from signatures.models import Sender, Template, TemplateVersion
 from signatures.rendering import CompiledTemplate, Field, Source, describe_absences
-from signatures.rendering.fields import FIELD_BY_NAME
+from signatures.rendering.fields import BUILT_IN
 from signatures.senders.listing import get_senders_with
 from signatures.senders.values import get_brand
+from signatures.senders.vocabulary import get_vocabulary
 
 # What Outreach keeps of a person, as the columns of their row; a name may also stand in two.
 _COLUMNS = {
-    field.name: (field.name.removeprefix("sender."),)
-    for field in FIELD_BY_NAME.values()
-    if field.source is Source.OUTREACH
+    field.name: (field.name.removeprefix("sender."),) for field in BUILT_IN.of_senders(Source.OUTREACH)
 } | {"sender.name": ("name", "first_name", "last_name")}
 
 
@@ -48,6 +47,7 @@ class MissingValues:
 def find_missing_values(version: TemplateVersion, fallback: Template | None) -> MissingValues:
     """Return the empty fields of the template's senders, or of all active senders if it has none; two queries."""
     domain = version.template.domain
+    vocabulary = get_vocabulary(domain)
     senders = get_senders_with(domain, version.template_id, fallback)
     total, counts = count_missing(senders, version.fields)
     is_in_use = total > 0
@@ -56,12 +56,12 @@ def find_missing_values(version: TemplateVersion, fallback: Template | None) -> 
     counts |= _count_shared(domain, version.fields, total)
     compiled = CompiledTemplate.from_stored(version.compiled_html, version.fields)
     gone = (
-        {absence.field: absence.gone for absence in describe_absences(compiled)}
+        {absence.field: absence.gone for absence in describe_absences(compiled, vocabulary=vocabulary)}
         if any(counts.values())
         else {}
     )
     found = [
-        MissingValue(FIELD_BY_NAME[name], count, gone.get(name, ()))
+        MissingValue(vocabulary.by_name[name], count, gone.get(name, ()))
         for name, count in counts.items()
         if count
     ]
@@ -95,5 +95,5 @@ def count_missing(senders: QuerySet[Sender], names: Iterable[str]) -> tuple[int,
 def _count_shared(domain: Domain, names: Iterable[str], total: int) -> dict[str, int]:
     """Return the number of all senders for each empty field of the brand."""
     brand = get_brand(domain)
-    shared = (name for name in names if FIELD_BY_NAME[name].source is Source.COMPANY)
+    shared = (name for name in names if name.startswith("company."))
     return {name: 0 if getattr(brand, name.removeprefix("company.")) else total for name in shared}

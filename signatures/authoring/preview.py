@@ -5,7 +5,6 @@ from __future__ import annotations
 from portal.models import Domain
 from signatures.models import Sender, TemplateVersion
 from signatures.rendering import (
-    FIELDS,
     CompiledTemplate,
     RenderedSignature,
     Source,
@@ -13,6 +12,7 @@ from signatures.rendering import (
     render_signature,
 )
 from signatures.senders.values import get_company, get_group_name, get_size_values, get_values
+from signatures.senders.vocabulary import get_vocabulary
 
 
 def get_preview_values(domain: Domain, sender: Sender | None) -> dict[str, str | None]:
@@ -20,14 +20,19 @@ def get_preview_values(domain: Domain, sender: Sender | None) -> dict[str, str |
     brand, slot = get_company(domain)
     if sender is not None:
         return get_values(sender, brand, slot, get_group_name(sender))
+    vocabulary = get_vocabulary(domain)
     kept = {
         field.name: getattr(brand, field.name.removeprefix("company."))
-        for field in FIELDS
+        for field in vocabulary.fields
         if field.source is Source.COMPANY
     }
-    values: dict[str, str | None] = {field.name: kept.get(field.name) or field.sample for field in FIELDS}
+    values: dict[str, str | None] = {
+        field.name: kept.get(field.name) or field.sample for field in vocabulary.fields
+    }
     values.update(
-        (field.name, None) for field in FIELDS if field.source is Source.BANNER and not slot.place.is_on
+        (field.name, None)
+        for field in vocabulary.fields
+        if field.source is Source.BANNER and not slot.place.is_on
     )
     return values | get_size_values(slot.place)
 
@@ -38,7 +43,8 @@ def render_version(version: TemplateVersion, sender: Sender | None) -> RenderedS
     Raises: RenderRefused.
     """
     compiled = CompiledTemplate.from_stored(version.compiled_html, version.fields)
-    return render_signature(compiled, get_preview_values(version.template.domain, sender))
+    domain = version.template.domain
+    return render_signature(compiled, get_preview_values(domain, sender), get_vocabulary(domain))
 
 
 def render_source(domain: Domain, source: str, sender: Sender | None) -> RenderedSignature:
@@ -46,4 +52,6 @@ def render_source(domain: Domain, source: str, sender: Sender | None) -> Rendere
 
     Raises: TemplateError, RenderRefused.
     """
-    return render_signature(compile_template(source), get_preview_values(domain, sender))
+    vocabulary = get_vocabulary(domain)
+    compiled = compile_template(source, vocabulary)
+    return render_signature(compiled, get_preview_values(domain, sender), vocabulary)

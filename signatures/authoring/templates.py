@@ -10,6 +10,7 @@ from portal.models import Domain, User
 from signatures.models import Assignment, Group, Sender, Template, TemplateVersion
 from signatures.releases.draft import note_edit
 from signatures.rendering.compile import compile_template, unify_line_ends
+from signatures.senders.vocabulary import get_vocabulary
 
 from .starters import INSTALLED
 
@@ -30,7 +31,7 @@ def save_template(
     one. Raises: TemplateError, with line and column, saving nothing.
     """
     source = unify_line_ends(source)
-    compiled = compile_template(source)
+    compiled = compile_template(source, get_vocabulary(domain))
     if template is None:
         template = Template.objects.create(domain=domain, name=name)
     else:  # of two who save at once, the second makes the later version

@@ -23,13 +23,12 @@ from signatures.models import (
 from signatures.releases.compose import Composed, Composer
 from signatures.releases.differences import Difference, change_text
 from signatures.releases.live import get_content, get_live
-from signatures.rendering.fields import FIELDS, Field, Trust
+from signatures.rendering.fields import Field, Trust, Vocabulary
 from signatures.rendering.plaintext import plain_text
 from signatures.rendering.sanitize import sanitize_signature
 from signatures.senders.values import get_sender_values
 
 TAKEN_OVER = (Trust.TEXT, Trust.PHONE, Trust.EMAIL)
-SENDER_FIELDS = [field for field in FIELDS if field.name.startswith("sender.") and field.trust in TAKEN_OVER]
 NAMED_IN_SUMMARY = 4
 LEAST_TEXT = 3  # characters that a value needs to name the line with it
 
@@ -109,7 +108,7 @@ def _describe(
     ours = plain_text(composed.rendered.html).splitlines()
     takeover = find_takeover(sender, composer, ours, theirs) if theirs else None
     values = {**company, **get_sender_values(sender)}
-    differences = _list_differences(ours, theirs, values) if theirs else []
+    differences = _list_differences(ours, theirs, values, composer.vocabulary) if theirs else []
     return Edit(state, composed.rendered.html, differences, takeover, replaced_by)
 
 
@@ -117,12 +116,14 @@ def _read_lines(html: str) -> list[str]:
     return plain_text(sanitize_signature(html)).splitlines()
 
 
-def _list_differences(ours: list[str], theirs: list[str], values: Mapping[str, str]) -> list[Difference]:
+def _list_differences(
+    ours: list[str], theirs: list[str], values: Mapping[str, str], vocabulary: Vocabulary
+) -> list[Difference]:
     """Return what differs line by line, labelled with the field in that line, if there is one."""
     found = []
     for old, new in _pair_lines(ours, theirs):
         what = "changed" if old and new else "added" if new else "removed"
-        found.append(change_text(_name_line(old, values) or f"Line {what}", old, new))
+        found.append(change_text(_name_line(old, values, vocabulary) or f"Line {what}", old, new))
     return found
 
 
@@ -139,11 +140,11 @@ def _pair_lines(ours: list[str], theirs: list[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _name_line(line: str, values: Mapping[str, str]) -> str:
+def _name_line(line: str, values: Mapping[str, str], vocabulary: Vocabulary) -> str:
     """Return the label of the field with the longest value in this line, or ''."""
     within = [
         field
-        for field in FIELDS
+        for field in vocabulary.fields
         if len(values.get(field.name) or "") >= LEAST_TEXT and values[field.name] in line
     ]
     return max(within, key=lambda field: len(values[field.name])).label if within else ""
@@ -158,7 +159,9 @@ def find_takeover(sender: Sender, composer: Composer, ours: list[str], theirs: l
     values = get_sender_values(sender)
     pairs = [(old, new) for old, new in _pair_lines(ours, theirs) if old and new]
     found: dict[str, Takeover] = {}
-    for field in sorted(SENDER_FIELDS, key=lambda one: -len(values.get(one.name) or "")):
+    for field in sorted(
+        _list_own_fields(composer.vocabulary), key=lambda one: -len(values.get(one.name) or "")
+    ):
         text = values.get(field.name) or ""
         if not text or sum(line.count(text) for line in ours) != 1:
             continue
@@ -168,6 +171,10 @@ def find_takeover(sender: Sender, composer: Composer, ours: list[str], theirs: l
             if value and old not in found and _writes(composer, sender, field.name, value, new):
                 found[old] = Takeover(field, value)
     return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _list_own_fields(vocabulary: Vocabulary) -> list[Field]:
+    return [field for field in vocabulary.of_senders() if field.trust in TAKEN_OVER]
 
 
 def _cut_out(ours: str, theirs: str, text: str) -> str:

@@ -8,7 +8,8 @@ from django import forms
 from django.core.validators import MaxValueValidator
 
 from signatures.models import AutomaticDelivery, DeliverySettings, Group
-from signatures.rendering.fields import FIELDS, Source
+from signatures.rendering.fields import BUILT_IN, Source, Vocabulary
+from signatures.senders.vocabulary import get_vocabulary
 
 from .stages import LONGEST_PAUSE, MOST_REFUSALS, StagesField, write_stages
 
@@ -25,7 +26,6 @@ class DeliverySettingsForm(forms.ModelForm):
     live_fields = forms.MultipleChoiceField(
         label="Fields that go live automatically",
         required=False,
-        choices=[(one.name, one.label) for one in FIELDS if one.source in (Source.PORTAL, Source.OUTREACH)],
         widget=forms.CheckboxSelectMultiple({"class": "columns"}),
         help_text="Values typed here for these fields need no approval, whoever types them.",
     )
@@ -54,10 +54,17 @@ class DeliverySettingsForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        fields = self._get_vocabulary().of_senders(Source.PORTAL, Source.OUTREACH)
+        live_fields: Any = self.fields["live_fields"]
+        live_fields.choices = [(one.name, one.label) for one in fields]
         self.initial["stages"] = write_stages(self.instance.stages)
         for name, most in MOST.items():
             self.fields[name].validators.append(MaxValueValidator(most))
             self.fields[name].widget.attrs["max"] = most
+
+    def _get_vocabulary(self) -> Vocabulary:
+        """Return the fields of the domain; the built-in ones where the form itself asks for it."""
+        return get_vocabulary(self.instance.domain) if self.instance.domain_id else BUILT_IN
 
     def clean_stages(self) -> list[int | None]:
         return list(self.cleaned_data["stages"]) or [None]

@@ -11,8 +11,9 @@ from django.utils.html import format_html
 from portal.models import Domain
 from signatures.models import Group, Sender, Template
 from signatures.rendering.context import build_context
-from signatures.rendering.fields import FIELDS, Field, Source, Trust
+from signatures.rendering.fields import Field, Source, Trust
 from signatures.senders.listing import STATES
+from signatures.senders.vocabulary import get_vocabulary
 
 from .templates import usable_templates
 
@@ -66,13 +67,13 @@ class OwnValuesForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial = {**self.instance.own_values, **self.initial}
-        for field in FIELDS:
-            if field.name.startswith("sender."):
-                self.fields[field.name] = _own_value_input(field, self.instance)
+        self._vocabulary = get_vocabulary(self.instance.domain)
+        for field in self._vocabulary.of_senders():
+            self.fields[field.name] = _own_value_input(field, self.instance)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        unfit = build_context(cleaned).missing
+        unfit = build_context(cleaned, self._vocabulary).missing
         for name, value in tuple(cleaned.items()):  # an error takes its value out
             if value and name in unfit:
                 self.add_error(name, ValidationError(f"Not valid: {unfit[name]}."))
@@ -84,11 +85,7 @@ class OwnValuesForm(forms.ModelForm):
 
     def kept_here(self) -> list[forms.BoundField]:
         """Return the inputs of local fields."""
-        return [
-            self[field.name]
-            for field in FIELDS
-            if field.name in self.fields and field.source is Source.PORTAL
-        ]
+        return [self[field.name] for field in self._vocabulary.of_senders(Source.PORTAL)]
 
     @property
     def overrides_outreach(self) -> bool:
@@ -97,11 +94,7 @@ class OwnValuesForm(forms.ModelForm):
 
     def from_outreach(self) -> list[forms.BoundField]:
         """Return the inputs of overrides."""
-        return [
-            self[field.name]
-            for field in FIELDS
-            if field.name in self.fields and field.source is Source.OUTREACH
-        ]
+        return [self[field.name] for field in self._vocabulary.of_senders(Source.OUTREACH)]
 
 
 def _own_value_input(field: Field, sender: Sender) -> forms.CharField:

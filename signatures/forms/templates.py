@@ -12,6 +12,8 @@ from signatures.models import Brand, Group, Template
 from signatures.rendering.compile import compile_template, unify_line_ends
 from signatures.rendering.context import build_context
 from signatures.rendering.errors import TemplateError
+from signatures.rendering.fields import BUILT_IN
+from signatures.senders.vocabulary import get_vocabulary
 
 from .choices import RowsField
 
@@ -59,8 +61,9 @@ class TemplateForm(forms.ModelForm):
     def clean_source(self) -> str:
         """Refuse a source that does not compile, with line and column."""
         source = str(self.cleaned_data["source"])
+        vocabulary = get_vocabulary(self._domain) if self._domain else BUILT_IN
         try:
-            compile_template(source)
+            compile_template(source, vocabulary)
         except TemplateError as error:
             raise ValidationError(str(error)) from error
         return source

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from portal.models import Domain
 from signatures.models import BannerPlace, Brand, DraftEdit, Sender, Template, TemplateVersion, ValueDraft
-from signatures.rendering.fields import FIELD_BY_NAME
+from signatures.senders.vocabulary import get_vocabulary
 
 from .content import (
     BANNER,
@@ -82,6 +82,7 @@ class _Describer:
         self._domain, self._before, self._after = domain, before, after
         self._edits = {edit.key: edit for edit in DraftEdit.objects.filter(domain=domain, key__in=keys)}
         self._templates = dict(Template.objects.filter(domain=domain).values_list("pk", "name"))
+        self._vocabulary = get_vocabulary(domain)
         self._versions = self._load_versions(keys)
         people = {int(key.partition(":")[2]) for key in keys if key.startswith(("person:", "values:"))}
         self._people = Sender.objects.filter(domain=domain).in_bulk(people) if people else {}
@@ -202,9 +203,8 @@ class _Describer:
     def _describe_values(self, key: str, id: int) -> Change:
         sender, found = self._people.get(id), []
         for draft in self._values.get(id, []):
-            field = FIELD_BY_NAME.get(draft.field)
             own = sender.own_values.get(draft.field, "") if sender else ""
-            found.append(change_text(field.label if field else draft.field, own, draft.value))
+            found.append(change_text(self._vocabulary.label_of(draft.field), own, draft.value))
         return self._make(key, self._name(id), "", found, "sender", id)
 
     def _name(self, id: int) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from portal.models import Domain
 from signatures.models import BannerPlace, Brand, Sender, TemplateVersion
 from signatures.rendering.errors import RenderRefused
+from signatures.rendering.fields import BUILT_IN
 from signatures.rendering.render import RenderedSignature, render_signature
 from signatures.rendering.template import CompiledTemplate
 from signatures.senders.values import BannerSlot, get_values
@@ -46,6 +47,7 @@ class Composer:
         variable = str(banner.pop("variable", ""))
         self._brand = Brand(domain=domain, **content.company)
         self._slot = BannerSlot(BannerPlace(domain=domain, **banner), variable)
+        self.vocabulary = BUILT_IN
         self._versions: dict[int, CompiledTemplate | None] = {}
 
     def load(self, senders: Iterable[Sender]) -> None:
@@ -96,7 +98,8 @@ class Composer:
             return Refusal("template_gone", "The template of the live release was deleted. Publish again.")
         name = None if group is None or group.is_default else group.name
         try:
-            rendered = render_signature(compiled, get_values(sender, self._brand, self._slot, name))
+            values = get_values(sender, self._brand, self._slot, name)
+            rendered = render_signature(compiled, values, self.vocabulary)
         except RenderRefused as refused:
             return Refusal(refused.code, refused.message)
         return Composed(rendered, version_id)

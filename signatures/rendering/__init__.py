@@ -6,12 +6,12 @@ Nothing in here reads a database, a clock, the network or Django's settings.
 from signatures.rendering.absences import Absence, describe_absences
 from signatures.rendering.compile import compile_template
 from signatures.rendering.errors import RenderRefused, TemplateError
-from signatures.rendering.fields import FIELDS, Field, Source, Trust
+from signatures.rendering.fields import BUILT_IN, Field, Source, Trust, Vocabulary
 from signatures.rendering.render import RenderedSignature, render_signature
 from signatures.rendering.template import CompiledTemplate
 
 __all__ = [
-    "FIELDS",
+    "BUILT_IN",
     "Absence",
     "CompiledTemplate",
     "Field",
@@ -20,6 +20,7 @@ __all__ = [
     "Source",
     "TemplateError",
     "Trust",
+    "Vocabulary",
     "compile_template",
     "describe_absences",
     "render_signature",

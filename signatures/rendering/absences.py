@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 
 from signatures.rendering.context import build_context
 from signatures.rendering.errors import RenderRefused
-from signatures.rendering.fields import FIELD_BY_NAME, Source, sample_values
+from signatures.rendering.fields import BUILT_IN, Source, Vocabulary
 from signatures.rendering.findings import Finding, TagPlaces, warn
 from signatures.rendering.labels import has_words
 from signatures.rendering.render import render_signature
@@ -37,25 +37,29 @@ class Absence:
 
 
 def describe_absences(
-    template: CompiledTemplate, values: Mapping[str, str | None] | None = None
+    template: CompiledTemplate,
+    values: Mapping[str, str | None] | None = None,
+    vocabulary: Vocabulary = BUILT_IN,
 ) -> Iterator[Absence]:
     """Yield an Absence for each field of `template`, banners left out; nothing for a very large template.
 
     values: of the other fields; sample values by default.
     """
-    known = dict(sample_values() if values is None else values)
-    fields = [name for name in template.fields if FIELD_BY_NAME[name].source is not Source.BANNER]
+    known = dict(vocabulary.sample_values if values is None else values)
+    fields = [name for name in template.fields if vocabulary.by_name[name].source is not Source.BANNER]
     if len(template.html) * len(fields) > _MAX_CHARACTERS:
         return
-    full = _lines(template, known)
-    shown = [value for name in fields if (value := build_context(known).value(name))]
+    full = _lines(template, known, vocabulary)
+    shown = [value for name in fields if (value := build_context(known, vocabulary).value(name))]
     for name in fields:
-        yield _compare(name, full, _lines(template, {**known, name: None}), shown)
+        yield _compare(name, full, _lines(template, {**known, name: None}, vocabulary), shown)
 
 
-def left_over_findings(template: CompiledTemplate, places: TagPlaces) -> Iterator[Finding]:
+def left_over_findings(
+    template: CompiledTemplate, places: TagPlaces, vocabulary: Vocabulary
+) -> Iterator[Finding]:
     """Yield a warning for words that may belong to a missing value: only the author knows."""
-    for absence in describe_absences(template):
+    for absence in describe_absences(template, vocabulary=vocabulary):
         for words in absence.left:
             yield warn(
                 "label-left",
@@ -64,9 +68,9 @@ def left_over_findings(template: CompiledTemplate, places: TagPlaces) -> Iterato
             ).at(places.find_text(words))
 
 
-def _lines(template: CompiledTemplate, values: Mapping[str, str | None]) -> list[str]:
+def _lines(template: CompiledTemplate, values: Mapping[str, str | None], vocabulary: Vocabulary) -> list[str]:
     try:
-        return render_signature(template, values).text.split("\n")
+        return render_signature(template, values, vocabulary).text.split("\n")
     except RenderRefused:
         return []
 

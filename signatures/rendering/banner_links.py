@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import re
 
-from signatures.rendering.fields import FIELDS, Trust
-
-PLACE_FIELDS = tuple(field.name for field in FIELDS if field.trust is Trust.PLACE)
 _VARIABLE = r"\{\{[A-Za-z0-9_.]{1,60}\}\}|\$\{[A-Za-z0-9_.]{1,61}\}|%[A-Za-z0-9_.]{1,62}%"
 _WHOLE_VARIABLE = re.compile(_VARIABLE)
 _ADDRESS = re.compile(

@@ -27,7 +27,7 @@ from signatures.rendering.bounds import (
     require_draft,
 )
 from signatures.rendering.errors import Locator, RenderRefused, TemplateError
-from signatures.rendering.fields import FIELD_BY_NAME, nearest_field, sample_values
+from signatures.rendering.fields import BUILT_IN, Field, Vocabulary
 from signatures.rendering.filters import FILTER_ARGUMENTS, FILTERS, MAX_TRUNCATE
 from signatures.rendering.findings import Finding, TagPlaces, drop_repeated
 from signatures.rendering.hidden import condition_findings, drop_hidden
@@ -51,7 +51,7 @@ _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}")
 
 
 @lru_cache(maxsize=32)  # a preview, the check of a form and its saving ask about one text
-def compile_template(source: str) -> CompiledTemplate:
+def compile_template(source: str, vocabulary: Vocabulary = BUILT_IN) -> CompiledTemplate:
     """Return `source` checked, sanitized and with its styles inline.
 
     source: HTML with Liquid, at most 100,000 characters.
@@ -63,7 +63,7 @@ def compile_template(source: str) -> CompiledTemplate:
     source = _without_comments(source, at)
     _require_markup(source, at)
     parsed = _parse(source, at)
-    slots = _read_slots(source, parsed, at)
+    slots = _read_slots(source, parsed, vocabulary, at)
     markup = put_aside(source, slots, at)
     html = sanitize_template(markup.html)
     require_draft(html)
@@ -72,7 +72,7 @@ def compile_template(source: str) -> CompiledTemplate:
     require_draft(draft)
     html = _clean(draft, at)
     require_whole_branches(html, markup, at)
-    fields = tuple(dict.fromkeys(name for slot in slots for name in slot.fields))
+    fields = tuple(dict.fromkeys(field.name for slot in slots for field in slot.fields))
     compiled = CompiledTemplate(put_back(html, markup, at).strip(), fields)
     _require_no_marks(compiled.html)
     places = TagPlaces(source)
@@ -81,7 +81,7 @@ def compile_template(source: str) -> CompiledTemplate:
         condition_findings(source),
         hidden,
         style_findings(draft),
-        _try_out(compiled, places),
+        _try_out(compiled, places, vocabulary),
     )
     return replace(compiled, findings=tuple(drop_repeated(findings)))
 
@@ -97,25 +97,23 @@ def _require_no_marks(html: str) -> None:
         raise TemplateError(f"The character U+{ord(found[0]):04X} cannot be used in a template.")
 
 
-def _try_out(template: CompiledTemplate, places: TagPlaces) -> Iterator[Finding]:
+def _try_out(template: CompiledTemplate, places: TagPlaces, vocabulary: Vocabulary) -> Iterator[Finding]:
     """Yield findings from rendering with samples; raise TemplateError where no rendering can be sent."""
     if not template.html:
         raise TemplateError("The template shows nothing. Write what a signature should hold.")
     try:
-        full = render_signature(template, sample_values())
+        full = render_signature(template, vocabulary.sample_values, vocabulary)
     except RenderRefused as refusal:
         raise TemplateError(refusal.message) from refusal
-    for values in (
-        {},
-        {"sender.name": sample_values()["sender.name"]},
-    ):  # an empty signature hides what else would be refused
+    name = vocabulary.sample_values["sender.name"]
+    for values in ({}, {"sender.name": name}):  # an empty signature hides what else would be refused
         try:
-            render_signature(template, values)
+            render_signature(template, values, vocabulary)
         except RenderRefused as refusal:
             if refusal.code != "empty":
                 raise TemplateError(refusal.message) from refusal
     yield from result_findings(full.html, full.byte_count, places)
-    yield from left_over_findings(template, places)
+    yield from left_over_findings(template, places, vocabulary)
 
 
 def _without_comments(source: str, at: Locator) -> str:
@@ -157,14 +155,14 @@ def _parse(source: str, at: Locator) -> BoundTemplate:
         raise at.error(f"{str(error.message).capitalize()}.", position) from error
 
 
-def _read_slots(source: str, parsed: BoundTemplate, at: Locator) -> list[Slot]:
+def _read_slots(source: str, parsed: BoundTemplate, vocabulary: Vocabulary, at: Locator) -> list[Slot]:
     """Return every piece of Liquid in source order, its fields and filters known and allowed."""
     slots = {found.start(): Slot(found[0], found.start()) for found in LIQUID_PIECE.finditer(source)}
     starts = sorted(slots)
     for expression, node in _expressions(parsed.nodes, RenderContext(parsed)):
         position = node.token.start_index
         start = starts[bisect_right(starts, position) - 1]
-        fields, filters = _names_in(expression, position, at)
+        fields, filters = _names_in(expression, position, vocabulary, at)
         slot = slots[start]
         slot.fields += fields
         slot.filters += filters
@@ -185,11 +183,13 @@ def _starts_with_field(expression: Expression) -> bool:
     return isinstance(expression, FilteredExpression) and isinstance(expression.left, Path)
 
 
-def _names_in(expression: Expression, position: int, at: Locator) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _names_in(
+    expression: Expression, position: int, vocabulary: Vocabulary, at: Locator
+) -> tuple[tuple[Field, ...], tuple[str, ...]]:
     """Return the fields and filters of an expression; raise TemplateError for unknown ones."""
     if isinstance(expression, Path):
-        return (_known_field(expression, position, at),), ()
-    fields: tuple[str, ...] = ()
+        return (_known_field(expression, position, vocabulary, at),), ()
+    fields: tuple[Field, ...] = ()
     filters: tuple[str, ...] = ()
     if isinstance(expression, FilteredExpression):
         for used in expression.filters or []:
@@ -199,7 +199,7 @@ def _names_in(expression: Expression, position: int, at: Locator) -> tuple[tuple
             _require_arguments(used, position, at)
             filters += (used.name,)
     for child in expression.children():
-        inner_fields, inner_filters = _names_in(child, position, at)
+        inner_fields, inner_filters = _names_in(child, position, vocabulary, at)
         fields += inner_fields
         filters += inner_filters
     return fields, filters
@@ -214,11 +214,11 @@ def _require_arguments(used: Filter, position: int, at: Locator) -> None:
         raise at.error(f"The filter {used.name} takes {says} behind it.", position)
 
 
-def _known_field(path: Path, position: int, at: Locator) -> str:
+def _known_field(path: Path, position: int, vocabulary: Vocabulary, at: Locator) -> Field:
     name = ".".join(segment if isinstance(segment, str) else f"[{segment}]" for segment in path.path)
-    if name in FIELD_BY_NAME:
-        return name
-    near = nearest_field(name)
+    if name in vocabulary.by_name:
+        return vocabulary.by_name[name]
+    near = vocabulary.nearest(name)
     hint = f" Did you mean {near}?" if near else ""
     raise at.error(f"There is no field {name}.{hint}", position)
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from portal.hostnames import to_ascii
-from signatures.rendering.fields import FIELDS, Trust
+from signatures.rendering.fields import BUILT_IN, Trust, Vocabulary
 from signatures.rendering.phones import get_region, without_scheme
 
 from .banner_links import split_address
@@ -65,7 +65,7 @@ class Context:
         return self.scope[owner][key]
 
 
-def build_context(values: Mapping[str, str | None]) -> Context:
+def build_context(values: Mapping[str, str | None], vocabulary: Vocabulary = BUILT_IN) -> Context:
     """Return `values` as a scope in which each value fits its trust class or is None.
 
     values: flat dotted field names to raw text. Unknown names are left out, except
@@ -75,8 +75,7 @@ def build_context(values: Mapping[str, str | None]) -> Context:
     regions = {"sender": (values.get(PHONE_REGION) or "").upper() or home, "company": home}
     scope: dict[str, dict[str, str | None]] = {}
     missing: dict[str, str] = {}
-    for field in FIELDS:
-        owner, name = field.name.split(".")
+    for field, owner, name in vocabulary.keys:
         value, reason = _checked(field.trust, values.get(field.name))
         if value is None:
             missing[field.name] = reason

@@ -1,10 +1,11 @@
-"""Merge fields: the table of those a template may use, each with the trust class of its value."""
+"""Merge fields: the vocabulary of those a template may use, each with the trust class of its value."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import cached_property
 
 
 class Trust(StrEnum):
@@ -45,9 +46,53 @@ class Field:
     doc: str
 
 
+@dataclass(frozen=True)
+class Vocabulary:
+    """The merge fields of one domain, or the built-in ones."""
+
+    fields: tuple[Field, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, Field]:
+        return {field.name: field for field in self.fields}
+
+    @cached_property
+    def keys(self) -> tuple[tuple[Field, str, str], ...]:
+        """Each field with the two parts of its name."""
+        parts = ((field, field.name.partition(".")) for field in self.fields)
+        return tuple((field, owner, name) for field, (owner, _, name) in parts)
+
+    @cached_property
+    def sample_values(self) -> dict[str, str]:
+        """Every field with its sample value."""
+        return {field.name: field.sample for field in self.fields}
+
+    def with_trust(self, *trusts: Trust) -> tuple[Field, ...]:
+        return tuple(field for field in self.fields if field.trust in trusts)
+
+    def of_senders(self, *sources: Source) -> tuple[Field, ...]:
+        """Return the fields of a person; with `sources`, those that are maintained there."""
+        return tuple(
+            field
+            for field in self.fields
+            if field.name.startswith("sender.") and (not sources or field.source in sources)
+        )
+
+    def nearest(self, name: str) -> str | None:
+        """Return the field whose name is closest to `name`, or None when none is close."""
+        close = get_close_matches(name, self.by_name, n=1, cutoff=0.6)
+        if not close and "." not in name:
+            close = [known for known in self.by_name if known.split(".")[1] == name][:1]
+        return close[0] if close else None
+
+    def label_of(self, name: str) -> str:
+        """Return a field's label, or its name where there is no such field."""
+        return self.by_name[name].label if name in self.by_name else name
+
+
 _O, _P, _C, _G, _B = Source.OUTREACH, Source.PORTAL, Source.COMPANY, Source.GROUP, Source.BANNER
 
-FIELDS: tuple[Field, ...] = (
+BUILT_IN = Vocabulary((
     Field("sender.first_name", "First name", Trust.TEXT, _O, "Maren", "The sender's given name."),
     Field("sender.last_name", "Last name", Trust.TEXT, _O, "Lindqvist", "The sender's family name."),
     Field("sender.name", "Full name", Trust.TEXT, _O, "Maren Lindqvist", "First and last name together."),
@@ -93,19 +138,4 @@ FIELDS: tuple[Field, ...] = (
     Field("banner.width", "Banner width", Trust.NUMBER, _B, "480", "In pixels, for the width of the picture."),
     Field("banner.height", "Banner height", Trust.NUMBER, _B, "120", "In pixels, for the height of the picture."),
     Field("banner.alt", "Banner text", Trust.TEXT, _B, "News from Acme", "What readers without pictures see."),
-)  # fmt: skip
-
-FIELD_BY_NAME: dict[str, Field] = {field.name: field for field in FIELDS}
-
-
-def nearest_field(name: str) -> str | None:
-    """Return the field whose name is closest to `name`, or None when none is close."""
-    close = get_close_matches(name, FIELD_BY_NAME, n=1, cutoff=0.6)
-    if not close and "." not in name:
-        close = [known for known in FIELD_BY_NAME if known.split(".")[1] == name][:1]
-    return close[0] if close else None
-
-
-def sample_values() -> dict[str, str]:
-    """Return every field with its sample value."""
-    return {field.name: field.sample for field in FIELDS}
+))  # fmt: skip

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from signatures.rendering.errors import Locator, TemplateError
-from signatures.rendering.fields import FIELD_BY_NAME, Trust
+from signatures.rendering.fields import Field, Trust
 from signatures.rendering.markup import ATTRIBUTE, Kind, Piece, read_pieces
 
 from .sentinels import SLOT_CLOSE, SLOT_OPEN
@@ -44,7 +44,7 @@ class Slot:
 
     source: str
     position: int
-    fields: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
     filters: tuple[str, ...] = ()
     place: Place | None = None
     placeholder: str = ""
@@ -54,9 +54,13 @@ class Slot:
         return self.source.startswith("{{")
 
     @property
+    def trusts(self) -> set[Trust]:
+        return {one.trust for one in self.fields}
+
+    @property
     def is_of_place(self) -> bool:
         """Whether it writes an address of the sender's banner."""
-        return self.is_output and any(FIELD_BY_NAME[name].trust is Trust.PLACE for name in self.fields)
+        return self.is_output and Trust.PLACE in self.trusts
 
     def restored(self) -> str:
         """Return the Liquid to store: as written, with the filter that its place needs."""
@@ -204,11 +208,10 @@ def _place_in_address(
             )
         slot.place, slot.placeholder = Place.URL_PART, f"{markup.word}{number}z"
         return
-    trusts = {FIELD_BY_NAME[name].trust for name in slot.fields}
-    is_tel = trusts == {Trust.PHONE} and slot.filters[-1:] == ("tel",) and attribute == "href"
-    if not is_tel and trusts - {Trust.URL, Trust.PLACE}:
+    is_tel = slot.trusts == {Trust.PHONE} and slot.filters[-1:] == ("tel",) and attribute == "href"
+    if not is_tel and slot.trusts - {Trust.URL, Trust.PLACE}:
         raise at.error(
-            f"{slot.fields[0]} is not a web address, so it cannot be a whole {attribute}; "
+            f"{slot.fields[0].name} is not a web address, so it cannot be a whole {attribute}; "
             "e-mail addresses go after mailto:, phone numbers after tel:.",
             slot.position,
         )
@@ -218,16 +221,15 @@ def _place_in_address(
 
 
 def _is_number(slot: Slot) -> bool:
-    trusts = {FIELD_BY_NAME[name].trust for name in slot.fields}
-    return trusts == {Trust.NUMBER} and not slot.filters
+    return slot.trusts == {Trust.NUMBER} and not slot.filters
 
 
 def _say_whole(slot: Slot) -> str:
-    return f"{slot.fields[0]} can only be a whole href or src."
+    return f"{slot.fields[0].name} can only be a whole href or src."
 
 
 def _require_colour(slot: Slot, at: Locator) -> None:
-    if {FIELD_BY_NAME[name].trust for name in slot.fields} != {Trust.COLOUR}:
+    if slot.trusts != {Trust.COLOUR}:
         raise at.error("Only a colour field can stand in a style.", slot.position)
     if set(slot.filters) - {"default", "contrast"}:
         raise at.error("A colour takes no filters but default and contrast.", slot.position)

@@ -13,11 +13,12 @@ from liquid.exceptions import LiquidError
 
 from signatures.rendering.context import Context, build_context
 from signatures.rendering.errors import RenderRefused
+from signatures.rendering.fields import BUILT_IN, Trust, Vocabulary
 from signatures.rendering.plaintext import plain_text
 from signatures.rendering.sanitize import sanitize_signature
 from signatures.rendering.template import CompiledTemplate
 
-from .banner_links import PLACE_FIELDS, put_placeholders
+from .banner_links import put_placeholders
 from .missing_values import settle_lines
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 # The maxLength of the attribute that receives it, counted in bytes because the column is
 # believed to be counted in bytes.
 MAX_SIGNATURE_BYTES = 65_535
+_BANNER_ADDRESSES = tuple(field.name for field in BUILT_IN.with_trust(Trust.PLACE))
 _TAGS_AND_BLANKS = re.compile(r"<[^<>]*+>|\s|&nbsp;")
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}")
 
@@ -48,7 +50,9 @@ class RenderedSignature:
         return plain_text(self.html)
 
 
-def render_signature(template: CompiledTemplate, values: Mapping[str, str | None]) -> RenderedSignature:
+def render_signature(
+    template: CompiledTemplate, values: Mapping[str, str | None], vocabulary: Vocabulary = BUILT_IN
+) -> RenderedSignature:
     """Return the signature of one sender.
 
     values: flat dotted field names to raw text; an invalid value counts as missing.
@@ -56,7 +60,7 @@ def render_signature(template: CompiledTemplate, values: Mapping[str, str | None
     one sender's signature never stops the work on others.
     """
     try:
-        return render_context(template, build_context(values))
+        return render_context(template, build_context(values, vocabulary))
     except RenderRefused:
         raise
     except Exception as error:
@@ -72,7 +76,7 @@ def render_context(template: CompiledTemplate, context: Context) -> RenderedSign
     """Return the signature for checked values; `render_signature` without the checks."""
     html = settle_lines(_merge(template, context)).strip()
     encoded = html.encode()
-    own = [address for name in PLACE_FIELDS if (address := context.value(name))]
+    own = [address for name in _BANNER_ADDRESSES if (address := context.value(name))]
     _refuse_unfit(put_placeholders(html, own), len(encoded))
     return RenderedSignature(
         html=html,

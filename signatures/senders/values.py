@@ -13,9 +13,10 @@ from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.models import BannerPlace, Brand, DeliverySettings, RecipientPrivacy, Sender, ValueDraft
 from signatures.rendering.context import PHONE_REGION, build_context
-from signatures.rendering.fields import FIELD_BY_NAME, FIELDS, Field, Source
+from signatures.rendering.fields import Field, Source
 
 from .banner_urls import get_click_url, get_image_url
+from .vocabulary import get_vocabulary
 
 
 class OwnValueError(Exception):
@@ -148,7 +149,7 @@ def get_field_sources(sender: Sender) -> list[FieldSource]:
     values = get_values(sender, *get_company(sender.domain), get_group_name(sender))
     own = get_own_values(sender)
     found = []
-    for field in FIELDS:
+    for field in get_vocabulary(sender.domain).fields:
         value = values.get(field.name) or ""
         if field.name in own and field.source is Source.OUTREACH:
             source = "own"
@@ -165,12 +166,13 @@ def set_own_values(sender: Sender, values: Mapping[str, str], *, actor: str, wai
     waits: the person may not publish, so they are drafts until published. Raises: OwnValueError, storing nothing.
     """
     kept = {name: text.strip() for name, text in values.items()}
-    refused = build_context({name: text for name, text in kept.items() if text}).missing
+    vocabulary = get_vocabulary(sender.domain)
+    refused = build_context({name: text for name, text in kept.items() if text}, vocabulary).missing
     for name, text in kept.items():
-        if name not in FIELD_BY_NAME or not name.startswith("sender."):
+        if name not in vocabulary.by_name or not name.startswith("sender."):
             raise OwnValueError(name, "Senders have no such field.")
         if text and name in refused:
-            raise OwnValueError(name, f"{FIELD_BY_NAME[name].label}: {refused[name]}.")
+            raise OwnValueError(name, f"{vocabulary.by_name[name].label}: {refused[name]}.")
     with transaction.atomic():
         locked = Sender.objects.select_for_update().get(pk=sender.pk)
         live_now = set(get_live_fields(sender.domain)) if waits else set(kept)
@@ -190,7 +192,9 @@ def _keep_values(sender: Sender, values: Mapping[str, str], actor: str) -> None:
     own = {name: text for name, text in {**sender.own_values, **values}.items() if text}
     if own == sender.own_values:
         return
-    names = ", ".join(name for name in FIELD_BY_NAME if own.get(name) != sender.own_values.get(name))
+    names = ", ".join(
+        name for name in sorted({*own, *sender.own_values}) if own.get(name) != sender.own_values.get(name)
+    )
     sender.own_values = own
     Sender.objects.filter(pk=sender.pk).update(own_values=own, changed_at=timezone.now())
     record_act(

@@ -13,8 +13,8 @@ from django.utils.safestring import SafeString
 
 from signatures.models import DeliveryRun, MailboxState, MailboxStatus
 from signatures.releases.differences import Mark
-from signatures.rendering.fields import FIELD_BY_NAME
 from signatures.senders.listing import STATES
+from signatures.senders.vocabulary import get_vocabulary
 
 register = template.Library()
 
@@ -103,10 +103,10 @@ def marked(marks: Sequence[Mark]) -> SafeString:
     )
 
 
-@register.filter
-def field_label(name: str) -> str:
+@register.simple_tag(takes_context=True)
+def field_label(context: Context, name: str) -> str:
     """Return a merge field's label."""
-    return FIELD_BY_NAME[name].label if name in FIELD_BY_NAME else name
+    return get_vocabulary(context["domain"]).label_of(name)
 
 
 @register.filter

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST
 from portal.access import Permission, require
 from portal.models import Domain
 from signatures.authoring.checks import check_source
+from signatures.senders.vocabulary import get_vocabulary
 
 
 @require(Permission.EDIT_SIGNATURES)
@@ -23,7 +24,7 @@ def template_checks(request: HttpRequest, domain: Domain) -> JsonResponse:
             "message": one.sentence,
             "remedy": one.remedy,
         }
-        for one in check_source(request.POST.get("source", ""))
+        for one in check_source(request.POST.get("source", ""), get_vocabulary(domain))
     ]
     response = JsonResponse({"findings": findings})
     response["Cache-Control"] = "no-store"

@@ -25,7 +25,7 @@ from signatures.models import Sender, TemplateVersion
 from signatures.releases.compose import NO_TEMPLATE, NOTHING_PUBLISHED, Composer, Refusal
 from signatures.releases.live import get_live_content
 from signatures.rendering import RenderRefused, TemplateError
-from signatures.rendering.fields import FIELD_BY_NAME
+from signatures.rendering.fields import BUILT_IN
 from signatures.rendering.plaintext import plain_text
 from signatures.senders.banner_urls import mark_previewed
 from signatures.senders.listing import SenderNotChosen, choose_sender
@@ -70,7 +70,7 @@ def _draw_sample(shapes: str) -> str:
     return f"data:image/svg+xml;base64,{b64encode(drawing.encode()).decode()}"
 
 
-_STAND_INS = {FIELD_BY_NAME[name].sample: _draw_sample(shapes) for name, shapes in _SAMPLE_PICTURES.items()}
+_STAND_INS = {BUILT_IN.sample_values[name]: _draw_sample(shapes) for name, shapes in _SAMPLE_PICTURES.items()}
 
 
 def show_frame(

@@ -19,8 +19,8 @@ from signatures.releases.compose import Composer, Refusal
 from signatures.releases.content import ReleaseContent
 from signatures.releases.differences import Difference, change_text, mark_words, replace_value
 from signatures.releases.reach import find_touched, list_audiences
-from signatures.rendering.fields import FIELD_BY_NAME
 from signatures.senders.listing import with_words
+from signatures.senders.vocabulary import get_vocabulary
 
 from .common import get_page
 from .previews import show_sentence, show_signature
@@ -73,9 +73,9 @@ def _list_differences(candidate: Candidate, sender: Sender, names: dict[int, str
     before, after = candidate.before, candidate.content
     old, new = (_describe(content, sender, names) for content in (before, after))
     found = [replace_value(label, old[label], new[label]) for label in new if old[label] != new[label]]
+    vocabulary = get_vocabulary(candidate.domain)
     for name, text in candidate.chosen_values.get(sender.pk, {}).items():
-        field = FIELD_BY_NAME.get(name)
-        found.append(change_text(field.label if field else name, sender.own_values.get(name, ""), text))
+        found.append(change_text(vocabulary.label_of(name), sender.own_values.get(name, ""), text))
     if dict(before.company) != dict(after.company):
         found.append(Difference("Brand", mark_words("", "changes")))
     if dict(before.banner) != dict(after.banner):

@@ -22,7 +22,7 @@ from signatures.authoring.templates import assign_template, install_starters, sa
 from signatures.forms.blocks import BlockEditor, with_source
 from signatures.forms.templates import GroupsChoiceForm, TemplateForm
 from signatures.models import Group, Template, TemplateVersion
-from signatures.rendering import FIELDS, RenderRefused, TemplateError
+from signatures.rendering import RenderRefused, TemplateError
 from signatures.senders.listing import (
     SenderNotChosen,
     choose_sender,
@@ -30,6 +30,7 @@ from signatures.senders.listing import (
     suggest_senders,
 )
 from signatures.senders.mailbox_status import get_fallback_template
+from signatures.senders.vocabulary import get_vocabulary
 
 from .client_looks import CLIENT_CHOICES
 from .common import say_drafted
@@ -220,14 +221,14 @@ def _find_version(template: Template, asked: str) -> TemplateVersion | None:
 
 def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
     """Return the editor's merge fields and preview senders."""
-    source = str(form["source"].value() or "")
+    source, vocabulary = str(form["source"].value() or ""), get_vocabulary(domain)
     return {
         "form": form,
         "editor": BlockEditor.from_source(source),
-        "findings": check_source(source),
-        "completions": get_completions(),
+        "findings": check_source(source, vocabulary),
+        "completions": get_completions(vocabulary),
         "clients": CLIENT_CHOICES,
-        "fields": FIELDS,
+        "fields": vocabulary.fields,
         "starters": STARTERS,
         "senders": suggest_senders(domain),
         "is_chosen": True,

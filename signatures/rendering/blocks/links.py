@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from signatures.rendering.context import Unfit, clean_url
-from signatures.rendering.fields import FIELDS, Trust
+from signatures.rendering.fields import BUILT_IN, Trust
 from signatures.rendering.liquid import escape_value
 from signatures.rendering.sanitize import is_allowed_attribute
 
 _LINKED = {Trust.URL: "", Trust.EMAIL: "mailto:", Trust.PHONE: "tel:"}
 # Field -> what stands before its value in a link.
-LINK_FIELDS: dict[str, str] = {field.name: _LINKED[field.trust] for field in FIELDS if field.trust in _LINKED}
+LINK_FIELDS: dict[str, str] = {field.name: _LINKED[field.trust] for field in BUILT_IN.with_trust(*_LINKED)}
 _FIELD_NAME = re.compile(r"[a-z_]{1,40}+\.[a-z0-9_]{1,60}+")
 _ADDRESS = re.compile(r"(?:mailto|tel):[!#-&*-;=?-Z_a-z~]{1,500}+")
 

@@ -6,7 +6,7 @@ where a mail has no doctype, so every cell that holds words has the class `words
 
 from __future__ import annotations
 
-from signatures.rendering.fields import FIELD_BY_NAME, Trust
+from signatures.rendering.fields import BUILT_IN, Trust
 from signatures.rendering.liquid import escape_value
 
 from .links import LINK_FIELDS, write_link
@@ -103,7 +103,7 @@ def field_link(field: str) -> str:
     """Return a field's value as a link: to call, to write to, or to open."""
     if field not in LINK_FIELDS:
         return output(field)
-    is_number = FIELD_BY_NAME[field].trust is Trust.PHONE
+    is_number = BUILT_IN.by_name[field].trust is Trust.PHONE
     return link(field, output(field), attributes=' class="number"' if is_number else "")
 
 

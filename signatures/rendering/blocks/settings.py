@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from signatures.rendering.errors import TemplateError
-from signatures.rendering.fields import FIELDS, Trust
+from signatures.rendering.fields import BUILT_IN, Trust
 
 from .links import Refused, clean_address, clean_link
 from .markers import find_markers, holds_marker
@@ -26,9 +26,10 @@ _COLOUR = re.compile(COLOUR_PATTERN)
 # Markup must not swallow what follows it: the end of a condition, and a marker.
 _END = "{% endif %}<!-- /code -->"
 _DIGITS = re.compile(r"[0-9]{1,6}")
-_ASKABLE = frozenset({Trust.TEXT, Trust.EMAIL, Trust.URL, Trust.PHONE})
 # What `when` may ask for.
-ASKABLE_FIELDS: Choices = tuple((each.name, each.label) for each in FIELDS if each.trust in _ASKABLE)
+ASKABLE_FIELDS: Choices = tuple(
+    (each.name, each.label) for each in BUILT_IN.with_trust(Trust.TEXT, Trust.EMAIL, Trust.URL, Trust.PHONE)
+)
 
 
 class Kind(StrEnum):

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from signatures.rendering.fields import FIELD_BY_NAME, Trust, nearest_field
+from signatures.rendering.fields import BUILT_IN, Trust
 from signatures.rendering.liquid import escape_value
 
 from .links import Refused, clean_link, write_link
@@ -101,9 +101,9 @@ def _target(written: str) -> str:
 
 
 def _require_field(name: str) -> None:
-    field = FIELD_BY_NAME.get(name)
+    field = BUILT_IN.by_name.get(name)
     if field is None:
-        near = nearest_field(name)
+        near = BUILT_IN.nearest(name)
         raise Refused(f"There is no field {name}.{f' Did you mean {near}?' if near else ''}")
     if field.trust is Trust.PLACE:
         raise Refused(f"{name} cannot stand in a text. Add a banner block.")

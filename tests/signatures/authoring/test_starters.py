@@ -9,7 +9,7 @@ import pytest
 
 from signatures.authoring.starters import STARTERS
 from signatures.rendering import compile_template, render_signature
-from signatures.rendering.fields import sample_values
+from signatures.rendering.fields import BUILT_IN
 from signatures.rendering.tree import Element, read_tree, write_tree
 
 
@@ -35,7 +35,7 @@ def _padded(html: str) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("starter", STARTERS, ids=lambda starter: starter.slug)
 def test_padding_stands_on_cells_only(starter):
-    signature = render_signature(compile_template(starter.source), sample_values())
+    signature = render_signature(compile_template(starter.source), BUILT_IN.sample_values)
 
     padded = list(_padded(signature.html))
 

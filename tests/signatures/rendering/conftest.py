@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from signatures.rendering import compile_template, render_signature
-from signatures.rendering.fields import sample_values
+from signatures.rendering.fields import BUILT_IN
 
 Render = Callable[..., str]
 
@@ -26,7 +26,7 @@ SPARSE_FIELDS = (
 @pytest.fixture
 def senders() -> dict[str, dict[str, str | None]]:
     """Three invented senders: every field, half of them, name and e-mail only."""
-    full: dict[str, str | None] = dict(sample_values())
+    full: dict[str, str | None] = dict(BUILT_IN.sample_values)
     return {
         "full": full,
         "sparse": {name: full[name] for name in SPARSE_FIELDS},

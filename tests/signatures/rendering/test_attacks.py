@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from signatures.authoring.starters import STARTERS
 from signatures.rendering import TemplateError, compile_template, render_signature
-from signatures.rendering.fields import FIELDS
+from signatures.rendering.fields import BUILT_IN
 from signatures.rendering.sanitize import sanitize_signature, sanitize_template
 from tests.support.allowed_markup import attribute_values, breaches, words
 from tests.support.markup_attacks import ALL as ATTACKS
@@ -26,12 +26,12 @@ _TROUBLE = st.text(
     st.sampled_from("<>&\"'{}%#;:=/\\ ax1\n\r\t\x00\u00a0\u202e\ue000\ue001\ue002\ud800·,|()&lt")
 )
 _VALUE = st.one_of(st.none(), st.text(), _TROUBLE, st.sampled_from(ATTACKS))
-_VALUES = st.dictionaries(st.sampled_from([field.name for field in FIELDS]), _VALUE)
+_VALUES = st.dictionaries(st.sampled_from([field.name for field in BUILT_IN.fields]), _VALUE)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_as_every_value_is_shown_as_text_or_not_at_all(attack):
-    values = {field.name: attack for field in FIELDS} | {"sender.title": "Sales"}
+    values = {field.name: attack for field in BUILT_IN.fields} | {"sender.title": "Sales"}
 
     signature = render_signature(EVERYWHERE, values)
 

@@ -18,7 +18,7 @@ from signatures.rendering.clients.dark import turn_colour, turn_colours
 from signatures.rendering.clients.looks import LOOKS, derive_look, hide_images
 from signatures.rendering.clients.losses import get_feature
 from signatures.rendering.clients.support import Client, Support, get_dataset, get_support
-from signatures.rendering.fields import sample_values
+from signatures.rendering.fields import BUILT_IN
 from signatures.rendering.sanitize import sanitize_signature
 from signatures.rendering.styles import ALLOWED_STYLES
 
@@ -169,7 +169,7 @@ def test_without_images_there_is_a_box_of_their_size_with_the_alt_text() -> None
 
 @settings(max_examples=60, deadline=None)
 @given(
-    values=st.fixed_dictionaries({name: st.none() | st.text(max_size=40) for name in sample_values()}),
+    values=st.fixed_dictionaries({name: st.none() | st.text(max_size=40) for name in BUILT_IN.sample_values}),
     client=st.sampled_from(LOOKS),
     is_dark=st.booleans(),
     starter=st.sampled_from(STARTERS),

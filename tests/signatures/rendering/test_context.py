@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from signatures.rendering.context import build_context
-from signatures.rendering.fields import FIELDS, sample_values
+from signatures.rendering.fields import BUILT_IN
 
 
 def test_every_sample_fits_its_own_field():
-    context = build_context(sample_values())
+    context = build_context(BUILT_IN.sample_values)
 
     assert context.missing == {}
-    assert [context.value(field.name) for field in FIELDS] == [field.sample for field in FIELDS]
+    assert [context.value(field.name) for field in BUILT_IN.fields] == [
+        field.sample for field in BUILT_IN.fields
+    ]
 
 
 def test_absent_values_are_named_with_their_reason_and_unknown_names_are_left_out():
@@ -21,7 +23,7 @@ def test_absent_values_are_named_with_their_reason_and_unknown_names_are_left_ou
     assert context.value("sender.name") == "Bo Li"
     assert context.missing["sender.title"] == "empty"
     assert context.missing["sender.phone"] == "no value"
-    assert len(context.missing) == len(FIELDS) - 1
+    assert len(context.missing) == len(BUILT_IN.fields) - 1
     assert "password" not in context.scope["sender"]
 
 

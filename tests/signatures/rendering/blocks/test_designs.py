@@ -9,17 +9,18 @@ import pytest
 from signatures.rendering import compile_template, render_signature
 from signatures.rendering.blocks import Banner, Disclaimer, read_design, walk, write_design
 from signatures.rendering.blocks.designs import DESIGNS
-from signatures.rendering.fields import FIELDS, Trust, sample_values
+from signatures.rendering.fields import BUILT_IN, Trust
 from signatures.rendering.sanitize import sanitize_signature
 from tests.support.allowed_markup import breaches
 
 GOLDEN = Path(__file__).with_name("golden")
 HOSTILE = "\"'><script>alert(1)</script>{{ sender.email }}{% if %}<!-- /name -->\u202e"
 SENDERS: dict[str, dict[str, str]] = {
-    "full": sample_values(),
+    "full": BUILT_IN.sample_values,
     "minimal": {"sender.name": "Bo Li", "sender.email": "bo.li@acme.example"},
     "hostile": {
-        field.name: HOSTILE if field.trust is Trust.TEXT else f"{field.sample}{HOSTILE}" for field in FIELDS
+        field.name: HOSTILE if field.trust is Trust.TEXT else f"{field.sample}{HOSTILE}"
+        for field in BUILT_IN.fields
     },
 }
 

@@ -30,14 +30,14 @@ from signatures.rendering.blocks import (
     write_design,
 )
 from signatures.rendering.errors import RenderRefused
-from signatures.rendering.fields import sample_values
+from signatures.rendering.fields import BUILT_IN
 from signatures.rendering.sanitize import sanitize_signature
 from tests.support.allowed_markup import breaches
 
 from .strategies import designs
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-FULL = sample_values()
+FULL = BUILT_IN.sample_values
 SENDERS = (
     FULL,
     {"sender.name": "Bo Li", "sender.email": "bo.li@acme.example"},

@@ -29,14 +29,14 @@ from signatures.rendering.blocks import (
     write_design,
 )
 from signatures.rendering.blocks.markers import write_settings
-from signatures.rendering.fields import sample_values
+from signatures.rendering.fields import BUILT_IN
 
 ADDRESS = "Enter an address that starts with https://, mailto: or tel:, or select a field."
 
 
 def render(*blocks: Block, **theme: object) -> str:
     template = compile_template(write_design(Design(Theme(**theme), blocks)))
-    return render_signature(template, sample_values()).html
+    return render_signature(template, BUILT_IN.sample_values).html
 
 
 @pytest.mark.parametrize("owner", [Theme, *BLOCKS.values()], ids=lambda owner: owner.__name__)
@@ -238,7 +238,7 @@ def test_columns_take_their_space_and_line_along_with_the_first():
     template = compile_template(write_design(Design(Theme(), (columns,))))
 
     full, sparse = (
-        render_signature(template, sample_values()).html,
+        render_signature(template, BUILT_IN.sample_values).html,
         render_signature(template, {"sender.name": "Bo"}).html,
     )
 
