@@ -37,8 +37,8 @@ def find_new_edits(connection: Connection) -> Trouble | None:
     return Trouble(
         NoticeKind.EDITED,
         f"{count_mailboxes(len(rows))} {were} edited or emptied: {names}{more}.",
-        "Keep theirs, replace with ours or take a value over on the page “Edited in Outreach”. Where the policy "
-        "of the group acts by itself, the page says when.",
+        "Keep each edit, replace it or take a value over on the page “Edited in Outreach”. Where a group’s policy "
+        "acts automatically, the page says when.",
         reverse("signatures:drift", args=[connection.domain.name]),
         tuple((pk, held) for pk, held, _ in rows),
     )

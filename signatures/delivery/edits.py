@@ -35,7 +35,7 @@ LEAST_TEXT = 3  # characters that a value needs to name the line with it
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """A value of theirs that may become a local override: the one field whose text was replaced."""
+    """A value in the edited signature that may become a local override: the one field that was replaced."""
 
     field: Field
     value: str

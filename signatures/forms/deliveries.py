@@ -48,7 +48,7 @@ class PlanForm(forms.Form):
         label="First mailboxes only",
         required=False,
         min_value=1,
-        help_text="Plans so many mailboxes at most. Empty: all.",
+        help_text="The most mailboxes that the plan may have. Empty: all.",
     )
     overwrite_edits = forms.BooleanField(
         label="Overwrite manual edits",
@@ -79,7 +79,7 @@ class PlanForm(forms.Form):
 
 
 class PeopleSearch(forms.Form):
-    """Words of the names or addresses of people to plan a delivery for."""
+    """A search for people by their name or address."""
 
     q = forms.CharField(label="Name or address", required=False, max_length=120, widget=forms.SearchInput)
 

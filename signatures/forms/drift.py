@@ -48,14 +48,14 @@ class DecisionForm(forms.Form):
         return datetime.combine(day, time.min, tzinfo=self._zone) if day else None
 
     def get_chosen(self) -> dict[int, str]:
-        """Return mailbox -> digest of its edit, of the ticked ones; what the page would not write is none."""
+        """Return mailbox -> digest of its edit, of the ticked ones; malformed values are left out."""
         written = self.data.getlist("mailbox") if hasattr(self.data, "getlist") else []
         found = (_CHOSEN.fullmatch(each) for each in written)
         return {int(each[1]): each[2] for each in found if each}
 
 
 class DriftPolicyForm(forms.ModelForm):
-    """What becomes of edits in Outreach in one group."""
+    """How edits in Outreach are handled in one group."""
 
     class Meta:
         model = Group

@@ -18,7 +18,7 @@ NO_OWN_SENDER = "No sender of this domain has your e-mail address."
 
 
 class ReleaseForm(forms.Form):
-    """Note, time and stages. Its fields for stages are those that the domain's settings name."""
+    """Note, time and stages; one field for each stage in the domain's settings."""
 
     note = forms.CharField(max_length=500, required=False)
     when = forms.ChoiceField(
@@ -54,11 +54,11 @@ class ReleaseForm(forms.Form):
         if cleaned.get("when") != LATER:
             cleaned["publish_at"] = None
         elif cleaned.get("publish_at") is None and "publish_at" not in self.errors:
-            self.add_error("publish_at", "Enter when it is to be published, or choose “Now”.")
+            self.add_error("publish_at", "Enter a date and time, or choose “Now”.")
         else:
             at = to_moment(self, "publish_at", self._zone)
             if at is not None and at <= timezone.now():
-                self.add_error("publish_at", "This time is over. Enter a later one, or choose “Now”.")
+                self.add_error("publish_at", "This time has passed. Enter a later one, or choose “Now”.")
             cleaned["publish_at"] = at
         return cleaned
 

@@ -51,7 +51,7 @@ class RestoreForm(forms.Form):
     overwrite_edits = forms.BooleanField(
         label="Overwrite manual edits",
         required=False,
-        help_text="Also where somebody edited the signature in Outreach since we wrote it. Without this, edits stay.",
+        help_text="Signatures edited in Outreach since the last write are replaced too. Without this, they are kept.",
     )
 
     def __init__(self, *args: Any, domain: Domain, **kwargs: Any) -> None:
@@ -94,12 +94,12 @@ class RestoreForm(forms.Form):
 
     @property
     def moment(self) -> datetime | None:
-        """When to go back to, or None."""
+        """The instant whose signatures are restored, or None."""
         found: datetime | None = self.cleaned_data["moment"] if self.cleaned_data["to"] == AT else None
         return found
 
     @property
     def before_run(self) -> DeliveryRun | None:
-        """Return the delivery before which to go back, or None."""
+        """Return the delivery to undo, or None."""
         found: DeliveryRun | None = self.cleaned_data["run"] if self.cleaned_data["to"] == BEFORE else None
         return found

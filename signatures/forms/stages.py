@@ -15,7 +15,7 @@ MOST_REFUSALS = 100_000
 
 
 class StagesField(forms.CharField):
-    """The sizes of stages, such as “5, 50”; what is cleaned ends in None, for everybody else. Empty: ()."""
+    """The sizes of stages, such as “5, 50”; the cleaned value ends with None, for everybody else; () if empty."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(label="Stages", required=False, max_length=80, **kwargs)
@@ -37,5 +37,5 @@ class StagesField(forms.CharField):
 
 
 def write_stages(sizes: tuple[int | None, ...] | list[int | None]) -> str:
-    """Return the sizes as the field takes them."""
+    """Return the sizes as a person types them into the field."""
     return ", ".join(str(size) for size in sizes if size is not None)

@@ -72,7 +72,7 @@ def deliveries(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require(Permission.DELIVER)
 @require_POST
 def delivery_plan(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """A plan is made and shown; nothing is written by it."""
+    """Make a plan and show it; nothing is written by it."""
     form = PlanForm(request.POST, domain=domain)
     if not form.is_valid():
         for problem in form.errors.values():
@@ -96,7 +96,7 @@ def delivery_plan(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require(Permission.DELIVER)
 @require_POST
 def sender_deliver(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """A plan for one person is made and shown, on purpose also where the mailbox is left alone."""
+    """Plan a delivery to one person and show it; also where the mailbox is left alone, as somebody asked for it."""
     sender = get_object_or_404(Sender, domain=domain, pk=pk)
     return _plan(
         request,
@@ -205,7 +205,7 @@ def describe_rollout(run: DeliveryRun) -> dict[str, Any]:
 @require(Permission.VIEW)
 @require_safe
 def delivery_progress(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """The fragment that a page asks for while a run moves; the last answer makes the page load anew."""
+    """Return the fragment that a page asks for while a run moves; the last answer reloads the page."""
     run = _get_run(domain, pk)
     progress = describe_progress(run)
     context: dict[str, Any] = {"progress": progress, "domain": domain, "run": run}
@@ -271,7 +271,7 @@ def delivery_stop(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
 @require(Permission.VIEW)
 @require_safe
 def delivery_preview(request: HttpRequest, domain: Domain, run: int, pk: int) -> HttpResponse:
-    """What one mailbox holds before and after, side by side."""
+    """Show what one mailbox holds before and after, side by side."""
     delivery = get_delivery(domain, run, pk)
     following = (
         Delivery.objects.filter(run_id=run, pk__gt=pk).order_by("pk").values_list("pk", flat=True).first()

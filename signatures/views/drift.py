@@ -1,4 +1,4 @@
-"""Drift: the mailboxes edited in Outreach, what differs, and who decided what; and those that are left alone."""
+"""Drift: shows the mailboxes edited in Outreach and those left alone, and takes decisions about them."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def drift_frame(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     if request.GET.get("side") == "theirs":
         if not state.mailbox.signature_html.strip():
             return show_sentence("No signature", view)
-        # As it came from Outreach, markup and all; the frame's policy is what keeps it harmless.
+        # Unchanged, as it came from Outreach; the frame's content security policy makes it harmless.
         return show_frame(state.mailbox.signature_html, view)
     [edit] = describe_edits(state.mailbox.connection, [state])
     if edit.ours_html is None:
@@ -122,7 +122,7 @@ def drift_frame(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 @require(Permission.DELIVER)
 @require_POST
 def drift_decide(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Edits are kept, or a delivery that replaces them is planned; nothing is written by this."""
+    """Keep edits, or plan a delivery that replaces them; nothing is written by this."""
     form = DecisionForm(request.POST, domain=domain)
     connection = get_situation(domain).connection
     if not form.is_valid():
@@ -148,7 +148,7 @@ def drift_decide(request: HttpRequest, domain: Domain) -> HttpResponse:
         number = count_mailboxes(len(decision.decided))
         is_kept = form.cleaned_data["decision"] == DecisionForm.KEEP
         messages.success(
-            request, f"Edit kept in {number}." if is_kept else f"Nothing is left to write to {number}."
+            request, f"Edit kept in {number}." if is_kept else f"Nothing has to be written to {number}."
         )
     return redirect("signatures:drift", domain.name)
 
@@ -170,7 +170,7 @@ def _decide(request: HttpRequest, connection: Connection, form: DecisionForm) ->
 @require(Permission.DELIVER)
 @require_POST
 def drift_check(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Every mailbox is read from Outreach and compared; nothing is written."""
+    """Read every mailbox from Outreach and compare it; nothing is written."""
     connection = get_situation(domain).connection
     actor = get_actor(request)
     if connection is None:
@@ -190,7 +190,7 @@ def drift_check(request: HttpRequest, domain: Domain) -> HttpResponse:
 @recently_authenticated(returns_to="signatures:drift", reading=True)
 @require_safe
 def drift_export(request: HttpRequest, domain: Domain) -> StreamingHttpResponse:
-    """Every edited mailbox as CSV, with both signatures as text."""
+    """Download every edited mailbox as CSV, with both signatures as text."""
     connection = get_situation(domain).connection
     number = list_edited(connection).count()
     record_act(
@@ -231,7 +231,7 @@ def _find_owners(domain: Domain, rows: Sequence[LeftAlone]) -> dict[str, Sender]
 @require(Permission.DELIVER)
 @require_POST
 def left_alone_end(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Deliveries change the ticked mailboxes again."""
+    """Let deliveries change the ticked mailboxes again."""
     ids = [int(each) for each in request.POST.getlist("row") if re.fullmatch("[0-9]{1,18}", each)]
     ended = end_leaving_alone(domain, ids, actor=get_actor(request).email)
     if not ended:

@@ -1,4 +1,4 @@
-"""Plans: mailboxes are left out of one before it is started, and the people of a new one are chosen by a search."""
+"""Plans: leaves mailboxes out of a plan, and finds the people for a new one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_CHOSEN = 200  # people, each in the address of the page
 @require(Permission.DELIVER)
 @require_POST
 def delivery_choose(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """The ticked mailboxes are left out of a plan, or with `act=take_in` taken back; nothing is written."""
+    """Leave the ticked mailboxes out of a plan, or with `act=take_in` take them back; nothing is written."""
     run = get_object_or_404(DeliveryRun.objects.select_related("connection"), domain=domain, pk=pk)
     ids = _list_ids(request.POST.getlist("mailbox"))
     is_back = request.POST.get("act") == "take_in"
@@ -50,7 +50,7 @@ def _list_ids(written: list[str]) -> list[int]:
 @require(Permission.DELIVER)
 @require_safe
 def delivery_people(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """People are found by a part of their name and ticked; the address keeps who is chosen."""
+    """Find people by a part of their name; the page's address lists those who were chosen."""
     search = PeopleSearch(request.GET)
     search.is_valid()
     ids = _list_ids(request.GET.getlist("person"))[:MOST_CHOSEN]

@@ -24,7 +24,7 @@ def discard(request: HttpRequest, domain: Domain) -> HttpResponse:
     keys = request.POST.getlist("key")
     if request.method == "POST" and BANNER in keys and not may(request, Permission.MANAGE_CAMPAIGNS):
         messages.error(
-            request, "The banner slot is changed by those who manage campaigns. Nothing was discarded."
+            request, "Only people who manage campaigns can change the banner slot. Nothing was discarded."
         )
     elif request.method == "POST" and not keys:
         messages.error(request, "Nothing was chosen, so nothing was discarded.")

@@ -38,7 +38,7 @@ class PersonRow:
 @require(Permission.VIEW)
 @require_safe
 def release_people(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """The people whose signature the chosen drafts touch; `all=1` for everybody, `leave` names what is left out."""
+    """List the people whose signature the chosen drafts change. `all=1`: everybody; `leave`: drafts left out."""
     candidate = build_candidate(domain, leave=request.GET.getlist("leave"))
     filters = PeopleFilters(request.GET)
     filters.is_valid()
@@ -103,7 +103,7 @@ def _describe(content: ReleaseContent, sender: Sender, names: dict[int, str]) ->
 @require(Permission.VIEW)
 @require_safe
 def release_person(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """One sender's live signature beside the one that the chosen drafts give."""
+    """Show one sender's live signature beside the one with the chosen drafts."""
     candidate, sender = build_candidate(domain, leave=request.GET.getlist("leave")), get_sender(domain, pk)
     names = _name_versions(candidate)
     context: dict[str, Any] = {

@@ -47,7 +47,10 @@ RECENT_RELEASES = 5
 @require(Permission.VIEW)
 @require_http_methods(["GET", "HEAD", "POST"])
 def releases(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """What would going live change, for whom, and may it? A POST recounts for the ticks; it publishes nothing."""
+    """Show the unpublished changes and what publishing would do.
+
+    A POST counts for the ticked ones, and changes nothing.
+    """
     if request.method != "POST":
         return _show(request, domain, leave=request.GET.getlist("leave"), form=ReleaseForm(domain=domain))
     form = ReleaseForm(initial=request.POST.dict(), domain=domain)
@@ -55,7 +58,7 @@ def releases(request: HttpRequest, domain: Domain) -> HttpResponse:
 
 
 def _get_left(request: HttpRequest) -> list[str]:
-    """Return the keys that were shown and not ticked, but for those a button takes along."""
+    """Return the keys that were shown and not ticked, without those that a button includes."""
     ticked = {*request.POST.getlist("key"), *request.POST.get("also", "").split()}
     shown = (each.partition(" ")[0] for each in request.POST.getlist("seen"))
     return [key for key in shown if key not in ticked]
@@ -126,7 +129,7 @@ def _describe_scheduled(domain: Domain) -> list[tuple[Release, Release | None]]:
 @require(Permission.PUBLISH)
 @require_POST
 def release_publish(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """The ticked drafts are a release, live now or at a set time; a plan for the whole domain follows."""
+    """Publish the ticked drafts, now or at a set time, and plan their delivery to the whole domain."""
     form, actor = ReleaseForm(request.POST, domain=domain), get_actor(request)
     keys = request.POST.getlist("key")
     seen = dict(each.split(" ", 1) for each in request.POST.getlist("seen") if " " in each)
@@ -150,7 +153,7 @@ def release_publish(request: HttpRequest, domain: Domain) -> HttpResponse:
         messages.error(request, str(refused))
         return _show(request, domain, leave=_get_left(request), form=form, status=422)
     if release.state == ReleaseState.SCHEDULED:
-        messages.success(request, f"{release} is scheduled. No mailbox changes before.")
+        messages.success(request, f"{release} is scheduled. No mailbox changes before then.")
         return redirect("signatures:releases", domain.name)
     return _plan(request, domain, release, only=own)
 
@@ -158,7 +161,7 @@ def release_publish(request: HttpRequest, domain: Domain) -> HttpResponse:
 def _plan(
     request: HttpRequest, domain: Domain, release: Release, *, only: Sender | None = None
 ) -> HttpResponse:
-    """Lead to the plan of what a release that went live changes; it asks once more before it writes.
+    """Redirect to the plan of what a live release changes; nothing is written until it is started.
 
     only: the one sender whom it is delivered to first; None for everybody.
     """
@@ -188,7 +191,7 @@ def _get_release(domain: Domain, number: int) -> Release:
 @require(Permission.PUBLISH)
 @require_POST
 def release_now(request: HttpRequest, domain: Domain, number: int) -> HttpResponse:
-    """A scheduled release goes live before its time, and a person starts its plan."""
+    """Make a scheduled release live before its time, and show its plan."""
     release = _get_release(domain, number)
     try:
         release = go_live(release, actor=get_actor(request).email)
@@ -208,18 +211,20 @@ def release_cancel(request: HttpRequest, domain: Domain, number: int) -> HttpRes
     except PublishRefused as refused:
         messages.error(request, str(refused))
     else:
-        messages.info(request, f"{release} is cancelled. Its changes are drafts still.")
+        messages.info(request, f"{release} is cancelled. Its changes are still drafts.")
     return redirect("signatures:releases", domain.name)
 
 
 @require(Permission.PUBLISH)
 @require_POST
 def release_again(request: HttpRequest, domain: Domain, number: int) -> HttpResponse:
-    """An earlier release's content is live again, as a new release."""
+    """Make an earlier release's content live again, as a new release."""
     release, actor, form = _get_release(domain, number), get_actor(request), AgainForm(request.POST)
     if not form.is_valid() or release.published_at is None:
         messages.error(
-            request, "Nothing was published. A note may have 500 characters, and the release was live once."
+            request,
+            "Nothing was published. Notes have at most 500 characters, and only releases that "
+            "were live can be published again.",
         )
         return redirect("signatures:release", domain.name, number)
     try:
@@ -240,7 +245,7 @@ def release_history(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require(Permission.VIEW)
 @require_safe
 def release(request: HttpRequest, domain: Domain, number: int) -> HttpResponse:
-    """What one release changed against the one before, who published it, and its deliveries."""
+    """Show what one release changed against the one before, who published it, and its deliveries."""
     found = _get_release(domain, number)
     before = _get_before(found)
     content, earlier = get_content(found), get_content(before)

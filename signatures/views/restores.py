@@ -1,4 +1,4 @@
-"""Restores: choose whose mailboxes go back, and to what; the plan is shown like a delivery's."""
+"""Restores: plans which mailboxes are restored, and to what; the plan is shown like a delivery's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rollouts: a started run is paused, retried and downloaded."""
+"""Rollouts: pauses, plans again, retries and downloads a run."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def delivery_pause(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
 @require(Permission.DELIVER)
 @require_POST
 def delivery_replan(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """The rows of a plan whose mailboxes changed since are made anew; the others stay."""
+    """Plan those mailboxes again that changed since the plan was made; the other rows stay."""
     try:
         plan_changed_again(_get_run(domain, pk))
     except DeliveryBlocked as blocked:
@@ -56,7 +56,7 @@ def delivery_replan(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
 @require(Permission.DELIVER)
 @require_POST
 def delivery_retry(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    """What was refused or failed is tried again, all of it or what has one reason."""
+    """Try refused and failed mailboxes again, all or those with one reason."""
     try:
         number = retry_delivery(
             _get_run(domain, pk),
@@ -75,7 +75,7 @@ def delivery_retry(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
 @recently_authenticated(returns_to="signatures:deliveries", reading=True)
 @require_safe
 def delivery_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHttpResponse:
-    """Every mailbox of a run as CSV, with its outcome."""
+    """Download every mailbox of a run as CSV, with its outcome."""
     run = _get_run(domain, pk)
     record_act("delivery downloaded", domain=domain, actor_label=get_actor(request).email, job=run.job_label)
     return give_csv(write_lines(COLUMNS, list_rows(run)), f"{run.kind}-{run.pk}")

@@ -48,14 +48,16 @@ def test_a_hand_edit_is_seen_shown_and_adopted(browser, live_server, sandbox, re
 
     expect(page.get_by_role("heading", level=3, name=person)).to_be_visible()
     expect(page.locator(".differences")).to_contain_text("Lamplighter")
-    theirs_frame = page.frame_locator('iframe[title^="Theirs"]')
+    theirs_frame = page.frame_locator('iframe[title^="What the mailbox"]')
     expect(theirs_frame.get_by_text("Chief Lamplighter")).to_be_visible()
-    expect(page.frame_locator('iframe[title^="Ours"]').get_by_text("Chief Lamplighter")).to_have_count(0)
+    expect(
+        page.frame_locator('iframe[title^="What the live"]').get_by_text("Chief Lamplighter")
+    ).to_have_count(0)
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.locator("td.state").first).to_be_visible()
 
-    page.get_by_role("button", name="Keep theirs").first.click()
+    page.get_by_role("button", name="Keep edit").first.click()
 
     expect(page.get_by_text("Edit kept in 1 mailbox.")).to_be_visible()
     expect(page.get_by_role("heading", level=3, name=person)).to_have_count(0)

@@ -81,7 +81,7 @@ def test_no_mailbox_changes_before_a_scheduled_release_is_due(sandbox, ready, do
     run = DeliveryRun.objects.latest("pk")
     deliver_signatures(run_id=run.pk)
 
-    assert "No mailbox changes before." in said.content.decode()
+    assert "No mailbox changes before then." in said.content.decode()
     assert before == held
     assert {id for id, html in get_held(sandbox).items() if html != held[id]} == set(get_writes(sandbox))
     assert set(get_writes(sandbox)) == get_delivered(run) and get_delivered(run) <= delivered
