@@ -84,30 +84,21 @@ class PeopleSearch(forms.Form):
     q = forms.CharField(label="Name or address", required=False, max_length=120, widget=forms.SearchInput)
 
 
+def _limit(label: str, most: int, help_text: str) -> forms.IntegerField:
+    """Return a field for a number from 0 to `most`, or nothing."""
+    return forms.IntegerField(label=label, required=False, min_value=0, max_value=most, help_text=help_text)
+
+
 class RolloutForm(forms.Form):
     """How a planned delivery is rolled out."""
 
     stages = StagesField(
         help_text="Mailboxes of each stage, such as 5, 50; everybody else follows. Empty: all at once."
     )
-    pause_minutes = forms.IntegerField(
-        label="Pause between stages (minutes)",
-        required=False,
-        min_value=0,
-        max_value=LONGEST_PAUSE,
-        help_text="Empty: each stage waits for a person.",
+    pause_minutes = _limit(
+        "Pause between stages (minutes)", LONGEST_PAUSE, "Empty: each stage waits for a person."
     )
-    refusal_limit = forms.IntegerField(
-        label="Stop at refusals",
-        required=False,
-        min_value=0,
-        max_value=MOST_REFUSALS,
-        help_text="Per stage; 0 for never.",
-    )
-    drift_limit = forms.IntegerField(
-        label="Stop at edited mailboxes",
-        required=False,
-        min_value=0,
-        max_value=MOST_REFUSALS,
-        help_text="Per stage, edited in Outreach meanwhile; 0 for never.",
+    refusal_limit = _limit("Stop at refusals", MOST_REFUSALS, "Per stage; 0 for never.")
+    drift_limit = _limit(
+        "Stop at edited mailboxes", MOST_REFUSALS, "Per stage, edited in Outreach meanwhile; 0 for never."
     )
