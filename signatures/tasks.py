@@ -1,4 +1,7 @@
-"""Entry points for the background worker. Each fetches its row, calls one function, and may run twice."""
+"""Entry points for the background worker. Each fetches its row, calls one function, and may run twice.
+
+`plan_soon` is for pages: it does what its task does where that is little.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ from .delivery import retention as delivery_retention
 from .delivery.base import DeliveryBlocked
 from .models import DeliveryRun, Release
 from .recipients import match_counts, retention
+from .senders.company_size import is_small
 
 
 def follow_sync(*, run_id: int) -> None:
@@ -55,6 +59,14 @@ def plan_delivery(*, run_id: int) -> None:
     """Fill one opened plan, of a delivery or of a restore."""
     for fill in (planning.fill_plan, restore_plan.fill_restore):  # each only its own kind
         fill(run_id)
+
+
+def plan_soon(run: DeliveryRun) -> None:
+    """Fill an opened plan: at once, or in the background where the domain is large."""
+    if is_small(run.domain):
+        plan_delivery(run_id=run.pk)
+    else:
+        enqueue("signatures.tasks.plan_delivery", run_id=run.pk)
 
 
 def deliver_signatures(*, run_id: int) -> None:

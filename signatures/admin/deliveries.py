@@ -16,10 +16,11 @@ from portal.access import get_actor
 from portal.background import enqueue
 from portal.models import User
 from signatures.delivery.base import DeliveryBlocked
-from signatures.delivery.planning import plan_delivery
+from signatures.delivery.planning import open_plan
 from signatures.delivery.runs import resume_delivery, start_delivery
 from signatures.delivery.stages import AT_ONCE, Rollout, get_rollout
-from signatures.models import Delivery, DeliveryRun, Snapshot
+from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Snapshot
+from signatures.tasks import plan_soon
 
 TASK = "signatures.tasks.deliver_signatures"
 
@@ -49,7 +50,11 @@ class DeliveringConnectionAdmin(ConnectionAdmin):
         by = get_actor(request)
 
         def act(connection: Connection) -> str:
-            run = plan_delivery(connection.domain, actor=by.email, by=by)
+            run = open_plan(connection.domain, actor=by.email, by=by)
+            plan_soon(run)
+            run.refresh_from_db()
+            if run.state == DeliveryRunState.PLANNING:
+                return f"delivery {run.pk} is being planned. See the Deliveries page."
             return (
                 f"{run.planned} mailboxes would change, {run.unchanged} unchanged, "
                 f"{run.refused} blocked. Start it on the Deliveries page."

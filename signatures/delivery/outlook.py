@@ -11,12 +11,11 @@ from integrations.models import Connection
 from signatures.models import MailboxState, MailboxStatus, Sender
 from signatures.releases.candidate import Candidate
 from signatures.releases.reach import Audience, find_touched
+from signatures.senders.company_size import is_small
 
 from .judgement import get_mailbox_block_reason
 from .planning import HAND_EDITS, IN_PLACE
 from .status import Compared, Comparison
-
-RENDERED_AT_ONCE = 1_000  # senders; for more, a page says an upper bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +37,12 @@ class Outlook:
 def foresee(connection: Connection | None, candidate: Candidate, audiences: list[Audience]) -> Outlook:
     """Return what delivering the candidate to everybody would do. Stores nothing, makes no call.
 
-    Up to 1,000 senders are rendered; above that, every mailbox whose release or values differ counts as changing.
+    A small domain's senders are rendered; in a large one every mailbox counts as changing whose release or values
+    differ.
     """
     if connection is None:
         return Outlook()
-    if Sender.objects.filter(domain=candidate.domain).count() <= RENDERED_AT_ONCE:
+    if is_small(candidate.domain):
         return _make(_render(connection, candidate))
     return _make(_bound(connection, candidate, audiences), is_bound=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,14 +18,12 @@ from integrations.connection.lifecycle import get_connection
 from integrations.connection.permissions import LostFeature, list_lost_features
 from integrations.models import READ_TO_END, UNFINISHED, Connection, ConnectionState, SyncRun
 from portal.access import Permission, get_actor, get_permissions
-from portal.background import enqueue
 from portal.models import Domain
 from signatures.authoring.templates import assign_template
 from signatures.forms.templates import TemplateChoiceForm
-from signatures.models import Delivery, DeliveryRun, Sender
+from signatures.models import Delivery, Sender
 
 PER_PAGE = 50
-AT_ONCE = 1_000  # senders; what compares more of them is done in the background
 VIEWS = ("light", "dark", "text")  # what a signature can be looked at on
 Row = TypeVar("Row", bound=Model)
 
@@ -67,19 +65,6 @@ def get_situation(domain: Domain) -> Situation:
         runs.filter(state__in=UNFINISHED).first(),
         runs.filter(state__in=READ_TO_END).exists(),
     )
-
-
-def is_small(domain: Domain) -> bool:
-    """Return whether every sender of the domain may be looked at within a request."""
-    return Sender.objects.filter(domain=domain).count() <= AT_ONCE
-
-
-def fill_soon(run: DeliveryRun, fill: Callable[[int], object]) -> None:
-    """Fill an opened plan: now, or in the background where the domain is large."""
-    if is_small(run.domain):
-        fill(run.pk)
-    else:
-        enqueue("signatures.tasks.plan_delivery", run_id=run.pk)
 
 
 def find_own_sender(request: HttpRequest, domain: Domain) -> Sender | None:

@@ -17,7 +17,7 @@ from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.permission import get_delivery_block_reason, get_write_block_reason
 from signatures.delivery.plan_choice import list_left_out
-from signatures.delivery.planning import count_changed_since, fill_plan, make_scope, open_plan
+from signatures.delivery.planning import count_changed_since, make_scope, open_plan
 from signatures.delivery.report import IN_PROGRESS, count_mailboxes, describe_progress
 from signatures.delivery.restore_plan import describe_target
 from signatures.delivery.retention import get_kept_days
@@ -36,8 +36,9 @@ from signatures.forms.stages import write_stages
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Group, Sender, Snapshot, Template
 from signatures.releases.differences import mark_words
 from signatures.rendering.plaintext import plain_text
+from signatures.tasks import plan_soon
 
-from .common import fill_soon, find_own_sender, get_delivery, get_page, get_situation, may
+from .common import find_own_sender, get_delivery, get_page, get_situation, may
 
 MOST_SHOWN = 10  # runs under way, and plans, on the list's page
 TASK = "signatures.tasks.deliver_signatures"
@@ -114,7 +115,7 @@ def _plan(request: HttpRequest, domain: Domain, scope: dict[str, Any], **overwri
     except DeliveryBlocked as blocked:
         messages.error(request, str(blocked))
         return redirect("signatures:deliveries", domain.name)
-    fill_soon(run, fill_plan)
+    plan_soon(run)
     return redirect("signatures:delivery_run", domain.name, run.pk)
 
 

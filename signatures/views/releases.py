@@ -20,7 +20,7 @@ from signatures.delivery.after_release import follow
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.outlook import foresee
 from signatures.delivery.permission import get_delivery_block_reason
-from signatures.delivery.planning import fill_plan, make_scope, open_plan
+from signatures.delivery.planning import make_scope, open_plan
 from signatures.forms.releases import AgainForm, ReleaseForm
 from signatures.models import DeliveryRun, Release, ReleaseState, Sender
 from signatures.releases.candidate import Candidate, build_candidate
@@ -38,8 +38,10 @@ from signatures.releases.publish import (
     settle_rollout,
 )
 from signatures.releases.reach import count_reach, list_audiences
+from signatures.senders.company_size import is_small
+from signatures.tasks import plan_soon
 
-from .common import fill_soon, find_own_sender, get_page, get_situation, is_small, may
+from .common import find_own_sender, get_page, get_situation, may
 
 RECENT_RELEASES = 5
 
@@ -176,7 +178,7 @@ def _plan(
     except DeliveryBlocked as blocked:
         messages.warning(request, f"{release} is live. No mailbox has it yet: {blocked}")
         return redirect("signatures:releases", domain.name)
-    fill_soon(run, fill_plan)
+    plan_soon(run)
     messages.success(request, f"{release} is live. No mailbox has it yet: review the plan, then start it.")
     return redirect("signatures:delivery_run", domain.name, run.pk)
 

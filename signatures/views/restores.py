@@ -13,11 +13,12 @@ from portal.access import Permission, get_actor, require
 from portal.models import Domain, User
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.permission import get_delivery_block_reason
-from signatures.delivery.restore_plan import Target, fill_restore, open_restore
+from signatures.delivery.restore_plan import Target, open_restore
 from signatures.forms.restores import RestoreForm
 from signatures.models import Delivery, DeliveryRun
+from signatures.tasks import plan_soon
 
-from .common import fill_soon, get_situation
+from .common import get_situation
 
 
 @require(Permission.DELIVER)
@@ -60,5 +61,5 @@ def _plan(domain: Domain, form: RestoreForm, actor: User) -> DeliveryRun:
         of_run=None if earlier else asked["run"],
         overwrite_edits=asked["overwrite_edits"],
     )
-    fill_soon(run, fill_restore)
+    plan_soon(run)
     return run

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from integrations.models import Connection, LedgerEntry
 from integrations.outreach.sandbox import Sandbox
 from portal.models import Domain, User
 from signatures import tasks
-from signatures.authoring.templates import save_template
+from signatures.authoring.templates import install_starters, save_template
 from signatures.models import (
     Assignment,
     Brand,
@@ -24,6 +25,9 @@ from signatures.models import (
     Sender,
     Template,
 )
+from signatures.senders import company_size
+from tests.support.company import Company
+from tests.support.deliveries import publish_drafts
 
 BY = "operator@portal.example"
 SOURCE = "<p>{{ sender.name }}</p>"
@@ -72,6 +76,33 @@ def test_planning_writes_nothing_and_says_what_would_change(
     ]
     assert (run.state, run.started_by_label) == (DeliveryRunState.PLANNED, BY)
     assert list(sandbox.requests) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_planning_for_a_large_domain_is_queued_and_a_small_one_is_planned_at_once(
+    staff: Client, ready: Connection, bystanders: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bystanders.add("Bea Bystander")
+    install_starters(bystanders.domain, actor="test")
+    publish_drafts(bystanders.domain)
+    monkeypatch.setattr(company_size, "AT_ONCE", 1)
+    OrmQ.objects.all().delete()
+
+    told = act(staff, "/admin/integrations/connection/", "plan", ready, bystanders.connection)
+
+    large = DeliveryRun.objects.get(domain=ready.domain)
+    assert (
+        f"outreach for acme.example: delivery {large.pk} is being planned. See the Deliveries page." in told
+    )
+    assert (large.state, large.deliveries.count()) == (DeliveryRunState.PLANNING, 0)
+    queued = [(row.task["func"], row.task["kwargs"]) for row in OrmQ.objects.all()]
+    assert queued == [("signatures.tasks.plan_delivery", {"run_id": large.pk})]
+    assert DeliveryRun.objects.get(domain=bystanders.domain).state == DeliveryRunState.PLANNED
+
+    tasks.plan_delivery(run_id=large.pk)
+
+    large.refresh_from_db()
+    assert large.state == DeliveryRunState.PLANNED and large.planned > 0
 
 
 @pytest.mark.django_db(transaction=True)

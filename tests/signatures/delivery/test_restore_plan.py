@@ -31,9 +31,9 @@ from signatures.models import (
     Snapshot,
     Template,
 )
+from signatures.senders import company_size
 from signatures.tasks import deliver_signatures, sweep_deliveries
 from signatures.tasks import plan_delivery as fill_opened_plan
-from signatures.views import common
 from tests.support.deliveries import get_held, get_writes, publish_drafts, read_directory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,7 +104,7 @@ def test_one_person_goes_back_to_an_earlier_delivery_and_nobody_else(sandbox, re
 def test_restore_of_a_large_domain_is_planned_in_the_background_and_its_page_becomes_the_plan(
     sandbox, domain, twice, admin, monkeypatch
 ):
-    monkeypatch.setattr(common, "AT_ONCE", 1)
+    monkeypatch.setattr(company_size, "AT_ONCE", 1)
     first = DeliveryRun.objects.filter(domain=domain, kind="deliver").earliest("pk")
     OrmQ.objects.all().delete()
 
@@ -136,7 +136,7 @@ def test_restore_of_a_large_domain_is_planned_in_the_background_and_its_page_bec
 def test_opened_restore_whose_task_was_lost_is_planned_after_a_sweep_and_one_replaced_is_not(
     domain, twice, admin, monkeypatch
 ):
-    monkeypatch.setattr(common, "AT_ONCE", 1)
+    monkeypatch.setattr(company_size, "AT_ONCE", 1)
     for _ in range(2):
         admin.post(reverse("signatures:restore_plan", args=[domain.name]), {"to": "original"})
     (run,) = DeliveryRun.objects.filter(kind="restore")
