@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponseBase
 
 from .models import Domain, Membership, Role, User
@@ -54,6 +54,14 @@ def get_role(user: User | AnonymousUser, domain: Domain) -> str:
     return role or ("staff" if user.is_staff else "")
 
 
+def find_domain(user: User | AnonymousUser, name: str) -> tuple[Domain, str] | None:
+    """Return the domain of this name with the person's role in it, or None where they cannot see it; one query."""
+    theirs = Membership.objects.filter(domain=OuterRef("pk"), user=user.pk).order_by()
+    visible = get_visible_domains(user).annotate(their_role=Subquery(theirs.values("role")[:1]))
+    found = visible.filter(name=name).first()
+    return None if found is None else (found, found.their_role or "staff")
+
+
 def get_permissions(user: User | AnonymousUser, domain: Domain) -> frozenset[Permission]:
     """Return everything this person may do in this domain; asked anew at every request."""
     return PERMISSIONS.get(get_role(user, domain), frozenset())
@@ -82,7 +90,16 @@ def get_actor(request: HttpRequest) -> User:
 def check_permission(request: HttpRequest, domain: Domain, permission: Permission) -> None:
     """Raise PermissionDenied unless the requesting user holds `permission`."""
     if permission not in get_permissions(request.user, domain):
-        raise PermissionDenied(f"Your role in {domain.name} does not include this.")
+        raise _forbidden(domain)
+
+
+def _forbidden(domain: Domain) -> PermissionDenied:
+    return PermissionDenied(f"Your role in {domain.name} does not include this.")
+
+
+def may(request: HttpRequest, permission: Permission) -> bool:
+    """Return whether the user has this permission in the domain of a page that `require` guards."""
+    return permission in PERMISSIONS.get(request.role, frozenset())  # type: ignore[attr-defined]  # set by `require`
 
 
 def require(
@@ -97,11 +114,14 @@ def require(
     def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
         def guarded(request: HttpRequest, domain: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            found = get_visible_domains(request.user).filter(name=domain).first()
-            if found is None:
+            seen = find_domain(request.user, domain)
+            if seen is None:
                 raise Http404("No such domain.")
-            check_permission(request, found, permission)
-            request.domain = found  # type: ignore[attr-defined]  # read by the context processor
+            found, role = seen
+            if permission not in PERMISSIONS.get(role, frozenset()):
+                raise _forbidden(found)
+            # Read by `may` and by the context processor.
+            request.domain, request.role = found, role  # type: ignore[attr-defined]
             return view(request, found, *args, **kwargs)
 
         guarded.required_permission = permission  # type: ignore[attr-defined]  # the access tests list it

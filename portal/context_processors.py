@@ -42,7 +42,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if domain is None or user is None or not user.is_authenticated:
         return context
-    role = get_role(user, domain)
+    role = getattr(request, "role", None) or get_role(user, domain)
     held = PERMISSIONS.get(role, frozenset())
     return context | {
         "domain": domain,

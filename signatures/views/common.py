@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from integrations.connection.lifecycle import get_connection
 from integrations.connection.permissions import LostFeature, list_lost_features
 from integrations.models import READ_TO_END, UNFINISHED, Connection, ConnectionState, SyncRun
-from portal.access import Permission, get_actor, get_permissions
+from portal.access import get_actor
 from portal.models import Domain
 from signatures.authoring.templates import assign_template
 from signatures.forms.templates import TemplateChoiceForm
@@ -71,12 +71,6 @@ def find_own_sender(request: HttpRequest, domain: Domain) -> Sender | None:
     """Return the domain's sender whom the reader is by their address, an active one first; None for nobody."""
     own = Sender.objects.filter(domain=domain, email__iexact=get_actor(request).email)
     return own.order_by("-is_active", "pk").first()
-
-
-def may(request: HttpRequest, permission: Permission) -> bool:
-    """Return whether the user has this permission in the page's domain."""
-    domain: Domain = request.domain  # type: ignore[attr-defined]  # set by portal.access.require
-    return permission in get_permissions(request.user, domain)
 
 
 def get_delivery(domain: Domain, run: int, pk: int) -> Delivery:

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.access import Permission, get_actor, require
+from portal.access import Permission, get_actor, may, require
 from portal.background import enqueue
 from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
@@ -38,7 +38,7 @@ from signatures.releases.differences import mark_words
 from signatures.rendering.plaintext import plain_text
 from signatures.tasks import plan_soon
 
-from .common import find_own_sender, get_delivery, get_page, get_situation, may
+from .common import find_own_sender, get_delivery, get_page, get_situation
 
 MOST_SHOWN = 10  # runs under way, and plans, on the list's page
 TASK = "signatures.tasks.deliver_signatures"

@@ -7,13 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from portal.access import Permission, check_permission, get_actor, require
+from portal.access import Permission, check_permission, get_actor, may, require
 from portal.models import Domain
 from signatures.delivery.settings import save_settings
 from signatures.forms.delivery_settings import DeliverySettingsForm
 from signatures.models import DeliverySettings
-
-from .common import may
 
 
 @require(Permission.VIEW)

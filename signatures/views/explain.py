@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from portal.access import Permission, get_actor, require
+from portal.access import Permission, get_actor, may, require
 from portal.models import Domain
 from signatures.audiences.labels import get_names
 from signatures.campaigns.revisions import Past, load_past
@@ -23,7 +23,6 @@ from signatures.models import Sender
 from signatures.senders.listing import suggest_senders
 
 from .campaigns import get_campaign
-from .common import may
 
 PREVIEWED = 3
 NOW_IS = timedelta(minutes=1)  # a form knows minutes

@@ -7,14 +7,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from portal.access import Permission, get_actor, require
+from portal.access import Permission, get_actor, may, require
 from portal.models import Domain
 from signatures.authoring.discard import DiscardRefused, discard_drafts
 from signatures.releases.candidate import build_candidate
 from signatures.releases.changes import describe_changes
 from signatures.releases.content import BANNER
-
-from .common import may
 
 
 @require(Permission.EDIT_SIGNATURES)

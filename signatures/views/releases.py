@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from integrations.connection.health import get_call_use
 from integrations.models import Connection
-from portal.access import Permission, get_actor, require
+from portal.access import Permission, get_actor, may, require
 from portal.background import enqueue
 from portal.models import Domain
 from signatures.delivery.after_release import follow
@@ -41,7 +41,7 @@ from signatures.releases.reach import count_reach, list_audiences
 from signatures.senders.company_size import is_small
 from signatures.tasks import plan_soon
 
-from .common import find_own_sender, get_page, get_situation, may
+from .common import find_own_sender, get_page, get_situation
 
 RECENT_RELEASES = 5
 

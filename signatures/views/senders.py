@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from integrations.errors import IntegrationError
-from portal.access import Permission, get_actor, require
+from portal.access import Permission, get_actor, may, require
 from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.drift import check_sender
@@ -39,7 +39,7 @@ from signatures.senders.mailbox_status import get_fallback_template, get_mailbox
 from signatures.senders.refresh import get_group_rules
 from signatures.senders.values import get_field_sources, set_own_values
 
-from .common import VIEWS, Situation, assign_from_form, get_page, get_situation, may, say_drafted
+from .common import VIEWS, Situation, assign_from_form, get_page, get_situation, say_drafted
 
 RECENT_DELIVERIES = 10
 SIDES = (("next", "Next delivery"), ("mailbox", "In the mailbox"), ("original", "Original"))
