@@ -21,14 +21,14 @@ class Permission(StrEnum):
     VIEW = "view"  # overview, senders, groups, templates, deliveries, syncs
     EDIT_SIGNATURES = "edit_signatures"  # templates, brand and a sender's own values, as drafts
     MANAGE_GROUPS = "manage_groups"  # the groups' order and what each is assigned, as drafts
-    MANAGE_CAMPAIGNS = "manage_campaigns"  # campaigns, banners, audiences, recipient lists, the banner place
+    MANAGE_CAMPAIGNS = "manage_campaigns"  # campaigns, banners, audiences, recipient lists, the banner slot
     PUBLISH = "publish"  # make drafts live, and go back to an earlier release
     DELIVER = "deliver"  # sync now, deliver, pause
     CONNECT = "connect"  # connect, disconnect, download originals
     VIEW_LEDGER = "view_ledger"
     MANAGE_MEMBERS = "manage_members"
     MANAGE_DOMAIN = "manage_domain"
-    MANAGE_SIGN_IN = "manage_sign_in"  # how members prove who they are
+    MANAGE_SIGN_IN = "manage_sign_in"  # sign-in, SSO and MFA of members
 
 
 _LOOK = frozenset({Permission.VIEW})
@@ -41,7 +41,7 @@ PERMISSIONS: dict[str, frozenset[Permission]] = {
     | {Permission.EDIT_SIGNATURES, Permission.MANAGE_GROUPS, Permission.PUBLISH, Permission.DELIVER},
     Role.EDITOR: _LOOK | {Permission.EDIT_SIGNATURES, Permission.MANAGE_GROUPS, Permission.MANAGE_CAMPAIGNS},
     Role.AUDITOR: _LOOK | {Permission.VIEW_LEDGER},
-    # Operators look at every domain here; what they change, they change in Django admin.
+    # Operators view every domain here; they change things in Django admin.
     "staff": _LOOK | {Permission.VIEW_LEDGER},
 }
 
@@ -63,7 +63,7 @@ def find_domain(user: User | AnonymousUser, name: str) -> tuple[Domain, str] | N
 
 
 def get_permissions(user: User | AnonymousUser, domain: Domain) -> frozenset[Permission]:
-    """Return everything this person may do in this domain; asked anew at every request."""
+    """Return everything this person may do in this domain; read again at every request."""
     return PERMISSIONS.get(get_role(user, domain), frozenset())
 
 
