@@ -19,6 +19,8 @@ def get_completions(vocabulary: Vocabulary) -> dict[str, Any]:
     """
     fields: dict[str, list[tuple[str, str, str]]] = {}
     for field, owner, name in vocabulary.keys:
+        if field.is_removed:
+            continue
         fields.setdefault(owner, []).append((name, field.label, field.doc))
     shared = ALLOWED_ATTRIBUTES["*"]
     return {

@@ -25,6 +25,7 @@ from signatures.releases.live import get_live_content
 from signatures.releases.publish import list_drafts
 from signatures.senders.groups import reorder_groups
 
+from .field_settings import put_rule_back
 from .templates import assign_template
 
 
@@ -77,6 +78,8 @@ def _discard(domain: Domain, live: ReleaseContent, key: str, actor: str) -> None
         sender = Sender.objects.filter(domain=domain, pk=pk).first()
         if sender is not None:
             _put_assignment_back(domain, live.people.get(pk), actor, sender=sender)
+    elif kind == "field":
+        put_rule_back(domain, pk, live.fields.get(pk))
     elif kind == ORDER:
         known = set(Group.objects.filter(domain=domain, is_default=False).values_list("pk", flat=True))
         order = [group.id for group in live.groups if group.id in known]

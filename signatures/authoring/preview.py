@@ -12,14 +12,14 @@ from signatures.rendering import (
     render_signature,
 )
 from signatures.senders.values import get_company, get_group_name, get_size_values, get_values
-from signatures.senders.vocabulary import get_vocabulary
+from signatures.senders.vocabulary import get_field_rules, get_vocabulary
 
 
 def get_preview_values(domain: Domain, sender: Sender | None) -> dict[str, str | None]:
     """Return this sender's values; for None, those of a sample person with the domain's brand."""
     brand, slot = get_company(domain)
     if sender is not None:
-        return get_values(sender, brand, slot, get_group_name(sender))
+        return get_values(sender, brand, slot, get_group_name(sender), get_field_rules(domain))
     vocabulary = get_vocabulary(domain)
     kept = {
         field.name: getattr(brand, field.name.removeprefix("company."))

@@ -107,7 +107,7 @@ def _describe(
         return Edit(state, None, [], None, replaced_by)
     ours = plain_text(composed.rendered.html).splitlines()
     takeover = find_takeover(sender, composer, ours, theirs) if theirs else None
-    values = {**company, **get_sender_values(sender)}
+    values = {**company, **get_sender_values(sender, composer.rules)}
     differences = _list_differences(ours, theirs, values, composer.vocabulary) if theirs else []
     return Edit(state, composed.rendered.html, differences, takeover, replaced_by)
 
@@ -156,7 +156,7 @@ def find_takeover(sender: Sender, composer: Composer, ours: list[str], theirs: l
     The field's text must stand in one line of ours, once; what is around it in that line must stand in theirs
     as well; and with the value taken over, our renderer must produce exactly their line.
     """
-    values = get_sender_values(sender)
+    values = get_sender_values(sender, composer.rules)
     pairs = [(old, new) for old, new in _pair_lines(ours, theirs) if old and new]
     found: dict[str, Takeover] = {}
     for field in sorted(

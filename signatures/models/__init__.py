@@ -16,6 +16,7 @@ from .delivery import (
     Snapshot,
 )
 from .delivery_settings import DeliverySettings
+from .field import EditedBy, FieldSetting
 from .mailbox import HAND_EDITS, IN_PLACE, LeftAlone, LeftAloneWhy, MailboxDay, MailboxState, MailboxStatus
 from .mailgateway import MailReceipt
 from .recipient import KnownRecipient, LookupShare, RecipientPrivacy, VariableTest
@@ -52,7 +53,9 @@ __all__ = [
     "DeliveryState",
     "DraftEdit",
     "DriftPolicy",
+    "EditedBy",
     "EventKind",
+    "FieldSetting",
     "Following",
     "Group",
     "KnownRecipient",

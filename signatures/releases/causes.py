@@ -101,7 +101,11 @@ def _find_touching(
     part = get_part(chosen, audience)
     touching = [key for key, content in without.items() if get_part(content, audience) != part]
     has_template = part[2] is not None
-    touching += [key for key in (BRAND, BANNER) if key in candidate.chosen and has_template]
+    touching += [
+        key
+        for key in candidate.chosen
+        if has_template and (key in (BRAND, BANNER) or key.startswith("field:"))
+    ]
     if f"person:{audience.sender_id}" in candidate.chosen:
         touching.append(PERSON)
     if f"values:{audience.sender_id}" in candidate.chosen:

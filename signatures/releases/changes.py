@@ -11,6 +11,9 @@ from django.urls import reverse
 
 from portal.models import Domain
 from signatures.models import BannerPlace, Brand, DraftEdit, Sender, Template, TemplateVersion, ValueDraft
+from signatures.rendering.fields import get_custom_trust
+from signatures.senders.field_rules import FieldRule
+from signatures.senders.field_words import list_rule_words
 from signatures.senders.vocabulary import get_vocabulary
 
 from .content import (
@@ -34,6 +37,7 @@ KINDS = {
     ORDER: "Groups",
     "person": "Assignment",
     "values": "Values",
+    "field": "Field",
 }
 
 
@@ -106,6 +110,7 @@ class _Describer:
             ORDER: self._describe_order,
             "person": self._describe_person,
             "values": self._describe_values,
+            "field": self._describe_field,
         }[kind]
         return describe(key, int(id or 0))
 
@@ -207,9 +212,23 @@ class _Describer:
             found.append(change_text(self._vocabulary.label_of(draft.field), own, draft.value))
         return self._make(key, self._name(id), "", found, "sender", id)
 
+    def _describe_field(self, key: str, id: int) -> Change:
+        old, new = (content.fields.get(id) for content in (self._before, self._after))
+        name = new.name if new else old.name if old else ""
+        found = list_rule_differences(old or FieldRule(name), new or FieldRule(name))
+        is_new = old is None and get_custom_trust(name) is not None
+        note = "Removed" if new and new.is_removed else "New field" if is_new else ""
+        return self._make(key, self._vocabulary.label_of(name), note, found, "field", id)
+
     def _name(self, id: int) -> str:
         sender = self._people.get(id)
         return str(sender) if sender else f"Sender {id}"
+
+
+def list_rule_differences(before: FieldRule, after: FieldRule) -> list[Difference]:
+    """Return what is said differently about a field, in words."""
+    old, new = list_rule_words(before), list_rule_words(after)
+    return [change_text(label, old[label], new[label]) for label in new if old[label] != new[label]]
 
 
 def _get_labels(model: Any, names: Collection[str]) -> dict[str, str]:

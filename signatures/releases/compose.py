@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from portal.models import Domain
 from signatures.models import BannerPlace, Brand, Sender, TemplateVersion
 from signatures.rendering.errors import RenderRefused
-from signatures.rendering.fields import BUILT_IN
+from signatures.rendering.fields import Vocabulary
 from signatures.rendering.render import RenderedSignature, render_signature
 from signatures.rendering.template import CompiledTemplate
-from signatures.senders.values import BannerSlot, get_values
+from signatures.senders.values import BannerSlot, find_lacking, get_values
 
 from .content import ReleaseContent, ReleasedGroup, digest_json
 
@@ -34,6 +34,7 @@ class Refusal:
 
 
 NO_TEMPLATE = "no_template"
+REQUIRED = "required"
 NOTHING_PUBLISHED = Refusal("nothing_published", "Nothing is published yet. Publish a release first.")
 
 
@@ -47,8 +48,12 @@ class Composer:
         variable = str(banner.pop("variable", ""))
         self._brand = Brand(domain=domain, **content.company)
         self._slot = BannerSlot(BannerPlace(domain=domain, **banner), variable)
-        self.vocabulary = BUILT_IN
+        self.rules = content.field_rules
         self._versions: dict[int, CompiledTemplate | None] = {}
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.rules.vocabulary
 
     def load(self, senders: Iterable[Sender]) -> None:
         """Read the template versions of these senders, in one query at most. Needs person loaded."""
@@ -97,8 +102,10 @@ class Composer:
         if compiled is None:
             return Refusal("template_gone", "The template of the live release was deleted. Publish again.")
         name = None if group is None or group.is_default else group.name
+        values = get_values(sender, self._brand, self._slot, name, self.rules)
+        if lacking := find_lacking(values, self.rules):
+            return Refusal(REQUIRED, f"{lacking} is required and has no value. Enter one.")
         try:
-            values = get_values(sender, self._brand, self._slot, name)
             rendered = render_signature(compiled, values, self.vocabulary)
         except RenderRefused as refused:
             return Refusal(refused.code, refused.message)

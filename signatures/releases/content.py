@@ -1,7 +1,7 @@
 """Release content: everything that a signature is rendered from except the directory's values; pure.
 
 Each thing that can be published alone has a key: `template:ID`, `group:ID`, `person:ID` (a template of one sender's
-own), `brand`, `banner` and `order` (of groups).
+own), `field:ID` (what is said about one merge field), `brand`, `banner` and `order` (of groups).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+
+from signatures.senders.field_rules import FieldRule, FieldRules
 
 FORMAT = 1
 
@@ -36,7 +38,7 @@ class ReleasedGroup:
 class ReleaseContent:
     """What a release contains. templates: template id -> version id. groups: by priority, the default group last.
 
-    people: sender id -> template id, for those with a template of their own.
+    people: sender id -> template id, for those with a template of their own. fields: setting id -> its rule.
     """
 
     templates: Mapping[int, int] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class ReleaseContent:
     banner: Mapping[str, Any] = field(default_factory=dict)
     groups: Sequence[ReleasedGroup] = ()
     people: Mapping[int, int] = field(default_factory=dict)
+    fields: Mapping[int, FieldRule] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> ReleaseContent:
@@ -56,6 +59,7 @@ class ReleaseContent:
             banner=content["banner"],
             groups=tuple(ReleasedGroup(**group) for group in content["groups"]),
             people={int(id): template for id, template in content["people"].items()},
+            fields={int(id): FieldRule.from_json(rule) for id, rule in content.get("fields", {}).items()},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -76,7 +80,13 @@ class ReleaseContent:
                 for group in self.groups
             ],
             "people": {str(id): template for id, template in sorted(self.people.items())},
+            **self._fields_as_json(),
         }
+
+    def _fields_as_json(self) -> dict[str, Any]:
+        """Return the fields; nothing where there are none, so that releases made before keep their digest."""
+        fields = {str(id): rule.to_json() for id, rule in sorted(self.fields.items())}
+        return {"fields": fields} if fields else {}
 
     @cached_property
     def digest(self) -> str:
@@ -85,8 +95,14 @@ class ReleaseContent:
 
     @cached_property
     def shared_digest(self) -> str:
-        """Digest of what is the same for every sender: brand and banner slot."""
-        return digest_json({"company": dict(self.company), "banner": dict(self.banner)})
+        """Digest of what is the same for every sender: company values, the banner slot and the fields."""
+        return digest_json(
+            {"company": dict(self.company), "banner": dict(self.banner), **self._fields_as_json()}
+        )
+
+    @cached_property
+    def field_rules(self) -> FieldRules:
+        return FieldRules(self.fields.values())
 
     @cached_property
     def group_by_id(self) -> dict[int, ReleasedGroup]:
@@ -137,7 +153,7 @@ def digest_json(value: Mapping[str, Any]) -> str:
 
 
 def list_changed_keys(live: ReleaseContent, draft: ReleaseContent) -> list[str]:
-    """Return the keys of everything that differs, templates first, then brand, banner, groups, order and people."""
+    """Return the keys of everything that differs: templates, brand, banner, groups, order, fields, people."""
     keys = [f"template:{id}" for id in list_differing(live.templates, draft.templates)]
     keys += [BRAND] if dict(live.company) != dict(draft.company) else []
     keys += [BANNER] if dict(live.banner) != dict(draft.banner) else []
@@ -145,6 +161,7 @@ def list_changed_keys(live: ReleaseContent, draft: ReleaseContent) -> list[str]:
     common = live.group_by_id.keys() & draft.group_by_id.keys()
     if _order(live, common) != _order(draft, common):
         keys.append(ORDER)
+    keys += [f"field:{id}" for id in list_differing(live.fields, draft.fields)]
     return keys + [f"person:{id}" for id in list_differing(live.people, draft.people)]
 
 
@@ -159,6 +176,7 @@ def digest_part(content: ReleaseContent, key: str, values: Iterable[tuple[str, s
         "group": lambda: repr(content.group_by_id.get(pk)),
         ORDER: lambda: [group.id for group in content.groups],
         "person": lambda: content.people.get(pk),
+        "field": lambda: repr(content.fields.get(pk)),
         "values": lambda: sorted(values),
     }[kind]()
     return digest_json({key: part})[:16]
@@ -176,6 +194,7 @@ def merge(live: ReleaseContent, draft: ReleaseContent, keys: Collection[str]) ->
         banner=draft.banner if BANNER in chosen else live.banner,
         groups=_arrange(groups, [group.id for group in first.groups], [group.id for group in other.groups]),
         people=_choose(live.people, draft.people, "person", chosen),
+        fields=_choose(live.fields, draft.fields, "field", chosen),
     )
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures.models import Assignment, DraftEdit, Group, Template
+from signatures.models import Assignment, DraftEdit, FieldSetting, Group, Template
 from signatures.senders.values import get_company
+from signatures.senders.vocabulary import list_field_rules
 
 from .content import COMPANY_FIELDS, ReleaseContent, ReleasedGroup
 
 
 def build_draft(domain: Domain) -> ReleaseContent:
-    """Return the domain's content as it is edited now; four queries, whatever its size."""
+    """Return the domain's content as it is edited now; five queries, whatever its size."""
     brand, slot = get_company(domain)
     templates = Template.objects.filter(domain=domain, archived_at=None, current__isnull=False)
     assigned = Assignment.objects.filter(domain=domain, template__archived_at=None)
@@ -48,6 +49,7 @@ def build_draft(domain: Domain) -> ReleaseContent:
             for group in groups
         ),
         people=by_person,
+        fields=dict(list_field_rules(FieldSetting.objects.filter(domain=domain))),
     )
 
 

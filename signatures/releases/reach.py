@@ -71,7 +71,7 @@ def count_reach(
     for key in keys if only is None else only:
         if key.startswith(("values:", "person:")):
             reach[key] = 1
-        elif key in (BRAND, BANNER):
+        elif key in (BRAND, BANNER) or key.startswith("field:"):
             reach[key] = sum(one.number for one in everyone if get_part(draft, one)[2] is not None)
         else:
             without = merge(live, draft, [other for other in kept if other != key])

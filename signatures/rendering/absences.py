@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 
 from signatures.rendering.context import build_context
 from signatures.rendering.errors import RenderRefused
-from signatures.rendering.fields import BUILT_IN, Source, Vocabulary
+from signatures.rendering.fields import BUILT_IN, Vocabulary
 from signatures.rendering.findings import Finding, TagPlaces, warn
 from signatures.rendering.labels import has_words
 from signatures.rendering.render import render_signature
@@ -46,11 +46,13 @@ def describe_absences(
     values: of the other fields; sample values by default.
     """
     known = dict(vocabulary.sample_values if values is None else values)
-    fields = [name for name in template.fields if vocabulary.by_name[name].source is not Source.BANNER]
+    fields = [name for name in template.fields if not name.startswith("banner.")]
     if len(template.html) * len(fields) > _MAX_CHARACTERS:
         return
     full = _lines(template, known, vocabulary)
-    shown = [value for name in fields if (value := build_context(known, vocabulary).value(name))]
+    context = build_context(known, vocabulary)
+    context.add_missing(fields)
+    shown = [value for name in fields if (value := context.value(name))]
     for name in fields:
         yield _compare(name, full, _lines(template, {**known, name: None}, vocabulary), shown)
 

@@ -29,7 +29,7 @@ from signatures.rendering.bounds import (
 from signatures.rendering.errors import Locator, RenderRefused, TemplateError
 from signatures.rendering.fields import BUILT_IN, Field, Vocabulary
 from signatures.rendering.filters import FILTER_ARGUMENTS, FILTERS, MAX_TRUNCATE
-from signatures.rendering.findings import Finding, TagPlaces, drop_repeated
+from signatures.rendering.findings import Finding, TagPlaces, drop_repeated, warn
 from signatures.rendering.hidden import condition_findings, drop_hidden
 from signatures.rendering.markup import Unclosed, read_pieces
 from signatures.rendering.render import render_signature
@@ -81,6 +81,7 @@ def compile_template(source: str, vocabulary: Vocabulary = BUILT_IN) -> Compiled
         condition_findings(source),
         hidden,
         style_findings(draft),
+        _removed_findings(slots, at),
         _try_out(compiled, places, vocabulary),
     )
     return replace(compiled, findings=tuple(drop_repeated(findings)))
@@ -89,6 +90,15 @@ def compile_template(source: str, vocabulary: Vocabulary = BUILT_IN) -> Compiled
 def unify_line_ends(source: str) -> str:
     """Return `source` with every line end as one line feed: browsers send two characters, files one."""
     return source.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _removed_findings(slots: list[Slot], at: Locator) -> Iterator[Finding]:
+    """Yield a warning for each field that this domain no longer keeps."""
+    for slot in slots:
+        for field in slot.fields:
+            if field.is_removed:
+                sentence = f"The field {field.name} was removed, so it is missing for everybody."
+                yield warn("field-removed", sentence, "Take it out.").at(at.place(slot.position))
 
 
 def _require_no_marks(html: str) -> None:

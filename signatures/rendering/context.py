@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from portal.hostnames import to_ascii
-from signatures.rendering.fields import BUILT_IN, Trust, Vocabulary
+from signatures.rendering.fields import BUILT_IN, Trust, Vocabulary, get_custom_trust
 from signatures.rendering.phones import get_region, without_scheme
 
 from .banner_links import split_address
+from .dates import format_date
 
 PHONE_REGION = "sender.phone_region"
 MAX_TEXT_LENGTH = 4_000
@@ -33,6 +35,7 @@ _SPACES = re.compile(r"[ \t]+")
 
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`|~-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_][\w-]{1,62}")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,3}")
 _HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _URL_FORBIDDEN = re.compile(r"[\s\"'<>\\^`|]")
@@ -59,6 +62,16 @@ class Context:
     scope: dict[str, dict[str, str | None]]
     missing: dict[str, str]
 
+    def add_missing(self, names: Iterable[str]) -> None:
+        """Make each custom field that the vocabulary has not a missing one: templates may be published before it."""
+        for name in names:
+            if get_custom_trust(name) is None:
+                continue
+            owner, _, key = name.partition(".")
+            if key not in self.scope.setdefault(owner, {}):
+                self.scope[owner][key] = None
+                self.missing[name] = "no such field"
+
     def value(self, name: str) -> str | None:
         """Return the checked value of the field `name`, or None."""
         owner, _, key = name.partition(".")
@@ -76,12 +89,14 @@ def build_context(values: Mapping[str, str | None], vocabulary: Vocabulary = BUI
     scope: dict[str, dict[str, str | None]] = {}
     missing: dict[str, str] = {}
     for field, owner, name in vocabulary.keys:
-        value, reason = _checked(field.trust, values.get(field.name))
+        value, reason = _checked(field.trust, None if field.is_removed else values.get(field.name))
         if value is None:
             missing[field.name] = reason
         elif field.trust is Trust.PHONE:
             value = PhoneText(value)
             value.region = regions[owner]
+        elif field.trust is Trust.DATE:
+            value = format_date(value, field.date_format)
         scope.setdefault(owner, {})[name] = value
     return Context(scope, missing)
 
@@ -174,6 +189,13 @@ def clean_url(value: str) -> str:
     return f"https://{netloc}{path}"
 
 
+def _date(value: str) -> str:
+    try:
+        return date.fromisoformat(value if _DATE.fullmatch(value) else "").isoformat()
+    except ValueError as error:
+        raise Unfit("not a date written YYYY-MM-DD") from error
+
+
 def _number(value: str) -> str:
     if not _NUMBER.fullmatch(value):
         raise Unfit("not a number from 1 to 9999")
@@ -192,9 +214,12 @@ def _place(value: str) -> str:
 
 _CHECKS: dict[Trust, Callable[[str], str]] = {
     Trust.TEXT: _text,
+    Trust.LONG_TEXT: _text,
     Trust.EMAIL: _email,
     Trust.URL: clean_url,
+    Trust.IMAGE: clean_url,
     Trust.PHONE: _phone,
+    Trust.DATE: _date,
     Trust.COLOUR: _colour,
     Trust.NUMBER: _number,
     Trust.PLACE: _place,

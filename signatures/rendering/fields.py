@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -16,9 +17,12 @@ class Trust(StrEnum):
     """
 
     TEXT = "text"
+    LONG_TEXT = "long text"
     EMAIL = "email"
     URL = "url"
+    IMAGE = "image"
     PHONE = "phone"
+    DATE = "date"
     COLOUR = "colour"
     NUMBER = "number"
     PLACE = "place"
@@ -44,6 +48,43 @@ class Field:
     source: Source
     sample: str
     doc: str
+    date_format: str = ""
+    is_removed: bool = False
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether it is of one domain's own, and not built in."""
+        return get_custom_trust(self.name) is not None
+
+
+# The kinds of custom fields, each with what its name begins with. A kind is part of the name, so that a name never
+# gets a value of another class than the templates that use it were checked with.
+CUSTOM_PREFIX = "sender.x_"
+CUSTOM_KINDS: dict[str, tuple[str, Trust]] = {
+    "text": ("Text", Trust.TEXT),
+    "long": ("Long text", Trust.LONG_TEXT),
+    "phone": ("Phone", Trust.PHONE),
+    "url": ("URL", Trust.URL),
+    "email": ("E-mail", Trust.EMAIL),
+    "image": ("Image", Trust.IMAGE),
+    "date": ("Date", Trust.DATE),
+}
+CUSTOM_SAMPLES = {
+    Trust.TEXT: "Sample text",
+    Trust.LONG_TEXT: "Sample text of several words",
+    Trust.PHONE: "+1 (415) 555-0123",
+    Trust.URL: "https://www.acme.example/sample",
+    Trust.EMAIL: "sample@acme.example",
+    Trust.IMAGE: "https://images.acme.example/sample.png",
+    Trust.DATE: "2026-03-01",
+}
+_CUSTOM_NAME = re.compile(rf"{re.escape(CUSTOM_PREFIX)}({'|'.join(CUSTOM_KINDS)})_[a-z0-9_]{{1,40}}")
+
+
+def get_custom_trust(name: str) -> Trust | None:
+    """Return the trust class that the name of a custom field says, or None for any other name."""
+    found = _CUSTOM_NAME.fullmatch(name)
+    return CUSTOM_KINDS[found[1]][1] if found else None
 
 
 @dataclass(frozen=True)
@@ -115,6 +156,11 @@ BUILT_IN = Vocabulary((
           "A square portrait, at least 144 pixels wide."),
     Field("sender.calendar_url", "Calendar link", Trust.URL, _P, "https://meet.acme.example/maren",
           "Where a meeting with the sender can be booked."),
+    Field("sender.department", "Department", Trust.TEXT, _P, "Partnerships", "The part of the company."),
+    Field("sender.location", "Location", Trust.TEXT, _P, "San Francisco", "The town or region the sender works in."),
+    Field("sender.office_address", "Office address", Trust.TEXT, _P, "2 Pier Lane, San Francisco, CA 94105",
+          "The address of the sender's own office; line breaks become commas."),
+    Field("sender.certifications", "Certifications", Trust.TEXT, _P, "CPA, PMP", "Titles and certificates, in order."),
     Field("company.name", "Company", Trust.TEXT, _C, "Acme", "The company's name."),
     Field("company.website", "Website", Trust.URL, _C, "https://www.acme.example", "The company's site."),
     Field("company.address", "Address", Trust.TEXT, _C, "18 Harbour Row, Suite 4, San Francisco, CA 94105",

@@ -69,6 +69,29 @@ def get_link(text: str, region: str = "") -> str:
     return f"tel:{format_number(number, PhoneNumberFormat.E164)}{extension}"
 
 
+@lru_cache(maxsize=4096)
+def format_phone(text: str, region: str, style: str) -> str:
+    """Return a phone number in one form, with its extension; `text` where it is not one number, known with certainty.
+
+    region: as for `get_link`. style: international or national.
+    """
+    if len(text) > _MAX_LENGTH:
+        return text
+    plain = _VARIATION_SELECTORS.sub("", without_scheme(text)).strip()
+    found = _EXTENSION.search(plain)
+    number = _read_whole(
+        plain[: found.start()] if found else plain, region if country_code_for_region(region) else ""
+    )
+    if number is None or "/" in plain or _is_vanity(plain, region):
+        return text
+    if found:
+        number.extension = found["digits"]
+    is_home = style == "national" and region_code_for_number(number) == region
+    return str(
+        format_number(number, PhoneNumberFormat.NATIONAL if is_home else PhoneNumberFormat.INTERNATIONAL)
+    )
+
+
 @lru_cache(maxsize=1024)
 def get_region(text: str) -> str:
     """Return the ISO 3166 code of the country of a number with a country code, or ""."""

@@ -209,7 +209,8 @@ def _place_in_address(
         slot.place, slot.placeholder = Place.URL_PART, f"{markup.word}{number}z"
         return
     is_tel = slot.trusts == {Trust.PHONE} and slot.filters[-1:] == ("tel",) and attribute == "href"
-    if not is_tel and slot.trusts - {Trust.URL, Trust.PLACE}:
+    whole = {Trust.URL, Trust.PLACE} | ({Trust.IMAGE} if attribute == "src" else set())
+    if not is_tel and slot.trusts - whole:
         raise at.error(
             f"{slot.fields[0].name} is not a web address, so it cannot be a whole {attribute}; "
             "e-mail addresses go after mailto:, phone numbers after tel:.",

@@ -60,7 +60,9 @@ def render_signature(
     one sender's signature never stops the work on others.
     """
     try:
-        return render_context(template, build_context(values, vocabulary))
+        context = build_context(values, vocabulary)
+        context.add_missing(template.fields)
+        return render_context(template, context)
     except RenderRefused:
         raise
     except Exception as error:

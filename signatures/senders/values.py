@@ -16,7 +16,8 @@ from signatures.rendering.context import PHONE_REGION, build_context
 from signatures.rendering.fields import Field, Source
 
 from .banner_urls import get_click_url, get_image_url
-from .vocabulary import get_vocabulary
+from .field_rules import NO_RULES, FieldRules
+from .vocabulary import get_field_rules, get_vocabulary
 
 
 class OwnValueError(Exception):
@@ -62,15 +63,15 @@ def get_company(domain: Domain) -> tuple[Brand, BannerSlot]:
 
 
 def get_values(
-    sender: Sender, brand: Brand, slot: BannerSlot, group_name: str | None
+    sender: Sender, brand: Brand, slot: BannerSlot, group_name: str | None, rules: FieldRules
 ) -> dict[str, str | None]:
     """Return every merge field of a sender, None where there is no value. Needs person loaded.
 
     group_name: of the sender's group; None in the default group.
     """
-    values = {**_mirrored_values(sender), **_company_values(brand), **_banner_values(sender, slot)}
+    company = _company_values(brand)
+    values = {**_get_person_values(sender, company, rules), **company, **_banner_values(sender, slot)}
     values["group.name"] = group_name
-    values.update(get_own_values(sender))
     return {name: value or None for name, value in values.items()}
 
 
@@ -81,7 +82,7 @@ def get_group_name(sender: Sender) -> str | None:
 
 def get_own_values(sender: Sender) -> dict[str, str]:
     """Return a sender's local values, and the full name if a part of it is local. Needs person."""
-    own = {name: text for name, text in sender.own_values.items() if text}
+    own = _read_own(sender)
     first, last = own.get("sender.first_name"), own.get("sender.last_name")
     if (first or last) and "sender.name" not in own:
         parts = (first or sender.person.first_name, last or sender.person.last_name)
@@ -89,10 +90,24 @@ def get_own_values(sender: Sender) -> dict[str, str]:
     return own
 
 
-def get_sender_values(sender: Sender) -> dict[str, str]:
+def get_sender_values(sender: Sender, rules: FieldRules = NO_RULES) -> dict[str, str]:
     """Return the values that the mirror and local fields give a sender, '' for none. Needs person; runs no query."""
-    values = {**_mirrored_values(sender), **get_own_values(sender)}
-    return {name: value or "" for name, value in values.items()}
+    return {name: value or "" for name, value in _get_person_values(sender, {}, rules).items()}
+
+
+def find_lacking(values: Mapping[str, str | None], rules: FieldRules) -> str:
+    """Return the labels of required fields without a value, or ''."""
+    return ", ".join(field.label for field in rules.required if not values.get(field.name))
+
+
+def _get_person_values(
+    sender: Sender, company: Mapping[str, str | None], rules: FieldRules
+) -> dict[str, str | None]:
+    return rules.resolve(_mirrored_values(sender), _read_own(sender), company)
+
+
+def _read_own(sender: Sender) -> dict[str, str]:
+    return {name: text for name, text in sender.own_values.items() if text}
 
 
 def _mirrored_values(sender: Sender) -> dict[str, str | None]:
@@ -146,10 +161,11 @@ def _banner_values(sender: Sender, slot: BannerSlot) -> dict[str, str]:
 
 def get_field_sources(sender: Sender) -> list[FieldSource]:
     """Return every merge field of a sender with its value and source, in the table's order."""
-    values = get_values(sender, *get_company(sender.domain), get_group_name(sender))
+    rules = get_field_rules(sender.domain)
+    values = get_values(sender, *get_company(sender.domain), get_group_name(sender), rules)
     own = get_own_values(sender)
     found = []
-    for field in get_vocabulary(sender.domain).fields:
+    for field in rules.vocabulary.fields:
         value = values.get(field.name) or ""
         if field.name in own and field.source is Source.OUTREACH:
             source = "own"

@@ -1,11 +1,44 @@
-"""Vocabulary: the merge fields of one domain."""
+"""Vocabulary: the rules of one domain's merge fields, and the fields themselves, as they are edited now."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from portal.models import Domain
-from signatures.rendering.fields import BUILT_IN, Vocabulary
+from signatures.models import FieldSetting
+from signatures.rendering.cleanup import CleanUp
+from signatures.rendering.fields import Vocabulary
+
+from .field_rules import FieldRule, FieldRules
+
+
+def get_field_rules(domain: Domain) -> FieldRules:
+    """Return what the domain says about its fields; one query."""
+    return FieldRules(rule for _, rule in list_field_rules(FieldSetting.objects.filter(domain=domain)))
 
 
 def get_vocabulary(domain: Domain) -> Vocabulary:
-    """Return the domain's merge fields as they are edited now."""
-    return BUILT_IN
+    """Return the domain's merge fields; one query."""
+    return get_field_rules(domain).vocabulary
+
+
+def list_field_rules(settings: Iterable[FieldSetting]) -> list[tuple[int, FieldRule]]:
+    """Return id and rule of each setting that says something."""
+    rules = [(row.pk, make_rule(row)) for row in settings]
+    return [(pk, rule) for pk, rule in rules if rule.is_said]
+
+
+def make_rule(row: FieldSetting) -> FieldRule:
+    """Return the rule of one setting."""
+    return FieldRule(
+        name=row.name,
+        label=row.label,
+        help=row.help,
+        default=row.default,
+        is_required=row.is_required,
+        is_removed=row.removed_at is not None,
+        order=tuple(row.order),
+        taken_from=row.taken_from,
+        date_format=row.date_format,
+        clean_up=CleanUp.from_json(row.clean_up),
+    )
