@@ -22,6 +22,7 @@ from integrations.admin.base import (
     say_instant,
 )
 from portal.access import get_actor
+from signatures.audiences.attributes import parse_audience
 from signatures.audiences.lists import refuse_missing_lists
 from signatures.campaigns.banners import archive_banner, change_place, save_banner
 from signatures.campaigns.checks import CampaignRefused
@@ -37,7 +38,7 @@ from signatures.campaigns.editing import (
 )
 from signatures.campaigns.lint_facts import get_states, list_obstacles
 from signatures.campaigns.timeline import STATE_LABELS
-from signatures.conditions.conditions import AudienceError, parse_audience
+from signatures.conditions.conditions import ConditionError
 from signatures.forms.campaigns import BannerForm, CampaignForm, PlaceForm
 from signatures.media.encoding import ImageRefused
 from signatures.models import (
@@ -68,7 +69,7 @@ class AdminCampaignForm(CampaignForm):
         if domain is not None and "audience" in cleaned:
             try:
                 refuse_missing_lists(domain, parse_audience(cleaned["audience"] or []))
-            except AudienceError as error:
+            except ConditionError as error:
                 self.add_error("audience", f"Condition {error.index + 1}: {error.message}")
         return cleaned
 

@@ -10,15 +10,16 @@ from integrations.connection.lifecycle import get_connection
 from integrations.ledger.record import record_act
 from integrations.models import Person
 from portal.models import Domain
-from signatures.conditions.conditions import ATTRIBUTE_BY_NAME, Attribute, Condition, Names
+from signatures.conditions.conditions import Attribute, Clause, Names, flatten
 from signatures.models import AttributeLabel
 
+from .attributes import ATTRIBUTE_BY_NAME, KNOWN_FROM_ADDRESS
 from .lists import label_lists
 
 LABELLED = ("stage", "persona", "account")
 
 
-def get_names(domain: Domain, conditions: Iterable[Condition] = ()) -> Names:
+def get_names(domain: Domain, conditions: Iterable[Clause] = ()) -> Names:
     """Return the domain's labels, its lists' names, and the names of the owners these conditions ask about."""
     labels: dict[tuple[str, str], str] = {}
     for kind, key, label in AttributeLabel.objects.filter(domain=domain).values_list("kind", "key", "label"):
@@ -27,7 +28,7 @@ def get_names(domain: Domain, conditions: Iterable[Condition] = ()) -> Names:
         else:
             labels[kind, key] = label
     labels |= {("list", pk): name for pk, name in label_lists(domain).items()}
-    owners = {value for one in conditions if one.attribute.name == "owner" for value in one.values}
+    owners = {value for one in flatten(conditions) if one.attribute.name == "owner" for value in one.values}
     labels |= {("owner", pk): name for pk, name in _name_owners(domain, owners)}
     return Names(labels)
 
@@ -60,10 +61,10 @@ def find_owner(domain: Domain, words: str) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def find_unlabelled(conditions: Iterable[Condition], names: Names) -> list[str]:
+def find_unlabelled(conditions: Iterable[Clause], names: Names) -> list[str]:
     """Return what these conditions name without a label: “Stage 12”, “Custom field 3”."""
     found: list[str] = []
-    for condition in conditions:
+    for condition in flatten(conditions):
         attribute = condition.attribute
         if attribute.name.startswith("custom") and (attribute.name, "") not in names.labels:
             found.append(attribute.label)
@@ -84,7 +85,7 @@ def group_attributes(names: Names) -> list[tuple[str, list[tuple[Attribute, str]
     numbered: list[tuple[Attribute, str]] = []
     for attribute in ATTRIBUTE_BY_NAME.values():
         entry = (attribute, names.attribute(attribute))
-        if not attribute.needs_prospect:
+        if attribute.name in KNOWN_FROM_ADDRESS:
             known.append(entry)
         elif not attribute.name.startswith("custom"):
             asked.append(entry)

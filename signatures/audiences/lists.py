@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import BinaryIO
 
@@ -11,9 +11,10 @@ from django.db.models import QuerySet
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
-from signatures.conditions.conditions import AudienceError, Condition, Kind, parse_audience
+from signatures.conditions.conditions import Clause, ConditionError, Kind, flatten
 from signatures.models import BannerPlace, Campaign, RecipientList, RecipientListEntry
 
+from .attributes import parse_audience
 from .list_files import BadLine, Entry, check_file, read_entries
 from .mail_addresses import normalise
 from .pseudonyms import key_of, make_keyer
@@ -94,12 +95,14 @@ def delete_list(recipient_list: RecipientList, *, actor: str) -> None:
     BannerPlace.objects.touch(row.domain)
 
 
-def refuse_missing_lists(domain: Domain, conditions: Collection[Condition]) -> None:
-    """Raise AudienceError for the first condition that names a recipient list this domain does not have."""
+def refuse_missing_lists(domain: Domain, conditions: Iterable[Clause]) -> None:
+    """Raise ConditionError for the first condition that names a recipient list this domain does not have."""
     known = {str(pk) for pk in domain.recipient_lists.values_list("pk", flat=True)}
-    for index, condition in enumerate(conditions):
+    for index, condition in enumerate(flatten(conditions)):
         if condition.attribute.kind is Kind.LIST and not known.issuperset(condition.values):
-            raise AudienceError(index, "A recipient list of this condition has been deleted. Choose another.")
+            raise ConditionError(
+                index, "A recipient list of this condition has been deleted. Choose another."
+            )
 
 
 def find_campaigns_using(recipient_list: RecipientList) -> list[Campaign]:
@@ -112,9 +115,11 @@ def get_list_ids(campaign: Campaign) -> frozenset[str]:
     """Return the IDs of the recipient lists in the campaign's audience."""
     try:
         conditions = parse_audience(campaign.audience)
-    except AudienceError:
+    except ConditionError:
         return frozenset()
-    return frozenset(value for one in conditions if one.attribute.kind is Kind.LIST for value in one.values)
+    return frozenset(
+        value for one in flatten(conditions) if one.attribute.kind is Kind.LIST for value in one.values
+    )
 
 
 def get_lists_holding(domain: Domain, address: str) -> frozenset[str]:

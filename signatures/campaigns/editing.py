@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
+from signatures.audiences.attributes import parse_audience
 from signatures.audiences.lists import refuse_missing_lists
-from signatures.conditions.conditions import Condition, parse_audience
+from signatures.conditions.conditions import Clause, flatten
 from signatures.models import AudienceTally, Banner, BannerPlace, Campaign, Group
 
 from .checks import CampaignRefused, check_campaign, refuse
@@ -83,10 +84,10 @@ def change_campaign(
 
 
 @transaction.atomic
-def set_audience(campaign: Campaign, stored: Any, *, actor: str) -> tuple[Condition, ...]:
+def set_audience(campaign: Campaign, stored: Any, *, actor: str) -> tuple[Clause, ...]:
     """Set the campaign's audience, and reset its count of matched recipients.
 
-    stored: conditions as `Condition.as_json` writes them. Raises: AudienceError, and nothing was changed.
+    stored: conditions as `Condition.as_json` writes them. Raises: ConditionError, and nothing was changed.
     """
     row = _lock(campaign)
     conditions = parse_audience(stored)
@@ -101,7 +102,7 @@ def set_audience(campaign: Campaign, stored: Any, *, actor: str) -> tuple[Condit
         defaults={"looked_up": 0, "matched": 0, "last_matched_at": None, "counts_since": timezone.now()},
     )
     # Attributes and comparisons, not values: a typed address or name has no place in the ledger.
-    said = "; ".join(f"{one.attribute.label} {one.operator}" for one in conditions) or "everybody"
+    said = "; ".join(f"{one.attribute.label} {one.operator}" for one in flatten(conditions)) or "everybody"
     _changed(row, "audience changed", actor=actor, detail=f"{row.name}: {said}")
     return conditions
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from signatures.conditions.conditions import Condition, Kind, needs_prospect
+from signatures.audiences.attributes import needs_prospect
+from signatures.conditions.conditions import Clause, Kind, flatten
 
 from .ruleset import Ruleset
 from .selection import CampaignRule
@@ -131,7 +132,7 @@ def _count_senders(campaign: CampaignRule, facts: Facts) -> int:
     return sum(facts.senders.get(group_id, 0) for group_id in campaign.group_ids)
 
 
-def _lint_audience(campaign: CampaignRule, conditions: Sequence[Condition], facts: Facts) -> list[Finding]:
+def _lint_audience(campaign: CampaignRule, conditions: Sequence[Clause], facts: Facts) -> list[Finding]:
     if not campaign.has_audience:
         return []
     if not conditions:
@@ -180,9 +181,9 @@ def _lint_audience(campaign: CampaignRule, conditions: Sequence[Condition], fact
     return found
 
 
-def _lint_lists(conditions: Sequence[Condition], facts: Facts) -> list[Finding]:
+def _lint_lists(conditions: Sequence[Clause], facts: Facts) -> list[Finding]:
     found = []
-    for condition in conditions:
+    for condition in flatten(conditions):
         if condition.attribute.kind is not Kind.LIST:
             continue
         for value in condition.values:

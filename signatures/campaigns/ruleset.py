@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q, QuerySet
 
 from portal.models import Domain
-from signatures.conditions.conditions import AudienceError, Condition, parse_audience
+from signatures.audiences.attributes import parse_audience
+from signatures.conditions.conditions import Clause, ConditionError
 from signatures.models import Banner, BannerPlace, Campaign
 
 from .selection import BannerRule, CampaignRule, Cap, rank
@@ -31,7 +32,7 @@ class Ruleset:
     version: int
     zone: ZoneInfo
     campaigns: tuple[CampaignRule, ...]
-    audiences: Mapping[int, tuple[Condition, ...]]
+    audiences: Mapping[int, tuple[Clause, ...]]
 
     def get_caps(self) -> dict[int, Cap]:
         """Return campaign id -> cap, of campaigns that have one."""
@@ -56,7 +57,7 @@ def make_ruleset(domain: Domain, version: int, campaigns: Iterable[tuple[Campaig
     rules, audiences = [], {}
     for rule, stored in campaigns:
         rules.append(rule)
-        with suppress(AudienceError):
+        with suppress(ConditionError):
             if conditions := parse_audience(stored):
                 audiences[rule.id] = conditions
     return Ruleset(domain.pk, version, ZoneInfo(domain.time_zone), tuple(rank(rules)), audiences)

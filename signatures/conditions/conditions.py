@@ -1,25 +1,25 @@
-"""Conditions: tells whether a recipient is in a campaign's audience, from given facts, without database or look-up.
+"""Conditions: parses and evaluates conditions on what is known of a person, and says them in words; pure.
 
-Facts from a prospect's record are not stored.
+Which attributes there are is given by a table: of recipients in `audiences.attributes`, of senders in `senders.rules`.
+Conditions are stored as a list, of which every item must match: a condition, or several of which any must match.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 from json import dumps
-from typing import Any
+from typing import Any, Protocol
 
 from portal.hostnames import normalise_host
 
 MAX_CONDITIONS = 20
 MAX_VALUES = 200
 MAX_VALUE_LENGTH = 255
-CUSTOM_FIELDS = 150
 
 
 class Kind(StrEnum):
@@ -80,45 +80,21 @@ WORDS: dict[Operator, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute of recipients. needs_prospect: it is only known from the recipient's record in Outreach."""
+    """What a condition can be about."""
 
     name: str
     label: str
     kind: Kind
-    needs_prospect: bool = True
 
 
-ATTRIBUTES: tuple[Attribute, ...] = (
-    Attribute("email_domain", "E-mail domain", Kind.DOMAIN, needs_prospect=False),
-    Attribute("list", "Recipient list", Kind.LIST, needs_prospect=False),
-    Attribute("title", "Title", Kind.TEXT),
-    Attribute("occupation", "Occupation", Kind.TEXT),
-    Attribute("company", "Company", Kind.TEXT),
-    Attribute("tags", "Tags", Kind.TAGS),
-    Attribute("region", "Region", Kind.TEXT),
-    Attribute("city", "City", Kind.TEXT),
-    Attribute("state", "State", Kind.TEXT),
-    Attribute("country", "Country", Kind.TEXT),
-    Attribute("time_zone", "Time zone", Kind.TEXT),
-    Attribute("source", "Source", Kind.TEXT),
-    Attribute("campaign", "Campaign name in Outreach", Kind.TEXT),
-    Attribute("event", "Event name", Kind.TEXT),
-    Attribute("external_source", "External source", Kind.TEXT),
-    Attribute("score", "Score", Kind.NUMBER),
-    Attribute("engaged_score", "Engaged score", Kind.NUMBER),
-    Attribute("owner", "Owner", Kind.ID),
-    Attribute("stage", "Stage", Kind.ID),
-    Attribute("persona", "Persona", Kind.ID),
-    Attribute("account", "Account", Kind.ID),
-    *(
-        Attribute(f"custom{number}", f"Custom field {number}", Kind.TEXT)
-        for number in range(1, CUSTOM_FIELDS + 1)
-    ),
-)
-ATTRIBUTE_BY_NAME: dict[str, Attribute] = {attribute.name: attribute for attribute in ATTRIBUTES}
+class Subject(Protocol):
+    """Whom conditions are evaluated for."""
+
+    def get_values(self, name: str) -> Collection[str] | None:
+        """Return the values of an attribute, one at most for texts and numbers; None where they are unknown."""
 
 
-class AudienceError(Exception):
+class ConditionError(Exception):
     """A condition is not valid; `index` says which (from 0), the message why, to a person."""
 
     def __init__(self, index: int, message: str) -> None:
@@ -129,7 +105,7 @@ class AudienceError(Exception):
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition on a recipient. values: as typed; ids of lists and of Outreach's records as text."""
+    """A condition on one attribute. values: as typed; ids of lists and of Outreach's records as text."""
 
     attribute: Attribute
     operator: Operator
@@ -138,6 +114,10 @@ class Condition:
     @cached_property
     def folded(self) -> frozenset[str]:
         return frozenset(map(normalise_host if self.attribute.kind is Kind.DOMAIN else fold, self.values))
+
+    @property
+    def parts(self) -> tuple[Condition, ...]:
+        return (self,)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -148,24 +128,22 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipient:
-    """What is known of one recipient while audiences are evaluated.
+class AnyOf:
+    """Conditions of which at least one must match."""
 
-    email_domain: what follows the @, in lower case.
-    list_ids: the recipient lists that hold the address or its domain, as text.
-    values: attribute name -> text, from the recipient's record; None where Outreach knows no such prospect,
-    or was not called.
-    """
+    parts: tuple[Condition, ...]
 
-    email_domain: str
-    list_ids: frozenset[str] = frozenset()
-    values: Mapping[str, str] | None = None
-    tags: tuple[str, ...] = ()
+    def as_json(self) -> dict[str, Any]:
+        return {"any": [part.as_json() for part in self.parts]}
+
+
+Clause = Condition | AnyOf
+FindAttribute = Callable[[str], Attribute | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Labels of IDs: (attribute name, id) -> label; custom fields by (their name, '')."""
+    """Labels of IDs: (attribute name, id) -> label; of attributes by (their name, '')."""
 
     labels: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
@@ -176,88 +154,102 @@ class Names:
         return self.labels.get((attribute.name, value), value)
 
 
-def parse_audience(stored: Any) -> tuple[Condition, ...]:
-    """Return stored conditions as values. Raises: AudienceError for the first that is not valid."""
-    if not isinstance(stored, list) or len(stored) > MAX_CONDITIONS:
-        raise AudienceError(0, f"An audience has at most {MAX_CONDITIONS} conditions.")
-    return tuple(_parse(index, item) for index, item in enumerate(stored))
+def parse(stored: Any, find_attribute: FindAttribute) -> tuple[Clause, ...]:
+    """Return stored conditions as values. Raises: ConditionError for the first that is not valid.
+
+    find_attribute: gives the attribute of a name, or None.
+    """
+    if not isinstance(stored, list):
+        raise ConditionError(0, "Conditions must be a list.")
+    clauses: list[Clause] = []
+    number = 0
+    for item in stored:
+        parts = item["any"] if isinstance(item, dict) and set(item) == {"any"} else [item]
+        if not isinstance(parts, list) or not parts:
+            raise ConditionError(number, "A condition needs an attribute, an operator and values.")
+        if number + len(parts) > MAX_CONDITIONS:
+            raise ConditionError(0, f"There can be at most {MAX_CONDITIONS} conditions.")
+        parsed = tuple(_parse(number + at, part, find_attribute) for at, part in enumerate(parts))
+        clauses.append(parsed[0] if len(parsed) == 1 else AnyOf(parsed))
+        number += len(parts)
+    return tuple(clauses)
 
 
-def _parse(index: int, item: Any) -> Condition:
+def _parse(index: int, item: Any, find_attribute: FindAttribute) -> Condition:
     if not isinstance(item, dict) or set(item) - {"attribute", "operator", "values"}:
-        raise AudienceError(index, "A condition needs an attribute, an operator and values.")
-    attribute = ATTRIBUTE_BY_NAME.get(str(item.get("attribute")))
+        raise ConditionError(index, "A condition needs an attribute, an operator and values.")
+    attribute = find_attribute(str(item.get("attribute")))
     if attribute is None:
-        raise AudienceError(index, "Choose a field for the condition.")
+        raise ConditionError(index, "Choose a field for the condition.")
     allowed = OPERATORS[attribute.kind]
     operator = next((one for one in allowed if one.value == item.get("operator")), None)
     if operator is None:
-        raise AudienceError(
+        raise ConditionError(
             index, f"This comparison is not possible for {attribute.label}. Choose another one."
         )
     values = item.get("values", [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise AudienceError(index, "The values of a condition must be text.")
+        raise ConditionError(index, "The values of a condition must be text.")
     kept = tuple(dict.fromkeys(text for value in values if (text := value.strip())))
     if operator in WITHOUT_VALUES:
         return Condition(attribute, operator)
     if not kept:
-        raise AudienceError(index, f"Enter a value for {attribute.label.lower()}.")
+        raise ConditionError(index, f"Enter a value for {attribute.label.lower()}.")
     if len(kept) > MAX_VALUES or any(len(value) > MAX_VALUE_LENGTH for value in kept):
-        raise AudienceError(
+        raise ConditionError(
             index, f"At most {MAX_VALUES} values of at most {MAX_VALUE_LENGTH} characters fit in a condition."
         )
     if attribute.kind is Kind.NUMBER and (len(kept) != 1 or as_number(kept[0]) is None):
-        raise AudienceError(index, f"Enter one number for {attribute.label.lower()}.")
+        raise ConditionError(index, f"Enter one number for {attribute.label.lower()}.")
     if attribute.kind is Kind.DOMAIN:
         kept = tuple(dict.fromkeys(value.lower().removeprefix("@") for value in kept))
         if any("@" in value for value in kept):
-            raise AudienceError(index, "Enter only the domain, such as acme.com.")
+            raise ConditionError(index, "Enter only the domain, such as acme.com.")
     return Condition(attribute, operator, kept)
 
 
-def needs_prospect(conditions: Iterable[Condition]) -> bool:
-    """Return whether the audience needs the recipient's record in Outreach."""
-    return any(condition.attribute.needs_prospect for condition in conditions)
+def flatten(clauses: Iterable[Clause]) -> Iterator[Condition]:
+    """Yield every condition, in order: those of which any must match as well."""
+    for clause in clauses:
+        yield from clause.parts
 
 
-def get_needed(conditions: Iterable[Condition]) -> frozenset[str]:
-    """Return the names of the prospect attributes in these conditions."""
-    return frozenset(one.attribute.name for one in conditions if one.attribute.needs_prospect)
+def hold(clauses: Iterable[Clause], subject: Subject) -> bool:
+    """Return whether every clause matches. On what is unknown no condition matches, not even 'is not'."""
+    return all(any(_holds(part, subject) for part in clause.parts) for clause in clauses)
 
 
-def is_in_audience(conditions: Sequence[Condition], recipient: Recipient) -> bool:
-    """Return whether every condition matches. Without a record, no condition on one matches, not even 'is not'."""
-    return all(_holds(condition, recipient) for condition in conditions)
-
-
-def digest_audience(conditions: Iterable[Condition]) -> str:
-    """Return a digest of the audience's conditions."""
-    written = dumps([condition.as_json() for condition in conditions], sort_keys=True)
+def digest_conditions(clauses: Iterable[Clause]) -> str:
+    """Return a digest of the conditions."""
+    written = dumps([clause.as_json() for clause in clauses], sort_keys=True)
     return sha256(written.encode()).hexdigest()[:16]
 
 
-def say(condition: Condition, names: Names | None = None) -> str:
-    """Return the condition as a sentence, such as “Tags has any of “vip”, “emea””."""
-    names = names or Names()
+def say(clause: Clause, names: Names | None = None) -> str:
+    """Return the clause in words, such as “Tags has any of “vip”, “emea””."""
+    return " or ".join(_say(part, names or Names()) for part in clause.parts)
+
+
+def _say(condition: Condition, names: Names) -> str:
     values = ", ".join(f"“{names.value(condition.attribute, value)}”" for value in condition.values)
     return f"{names.attribute(condition.attribute)} {WORDS[condition.operator]} {values}".rstrip()
 
 
-def _holds(condition: Condition, recipient: Recipient) -> bool:
-    attribute = condition.attribute
-    if attribute.kind is Kind.DOMAIN:
-        return _domain_holds(condition, recipient.email_domain)
-    if attribute.kind is Kind.LIST:
-        return bool(recipient.list_ids.intersection(condition.values)) is (condition.operator is Operator.IS)
-    if recipient.values is None:
+def _holds(condition: Condition, subject: Subject) -> bool:
+    kind, operator = condition.attribute.kind, condition.operator
+    values = subject.get_values(condition.attribute.name)
+    if values is None:
         return False
-    if attribute.kind is Kind.TAGS:
-        return _TAGS[condition.operator](condition.folded, set(map(fold, recipient.tags)))
-    value = recipient.values.get(attribute.name, "")
-    if attribute.kind is Kind.NUMBER:
+    if kind is Kind.LIST:
+        return (not set(values).isdisjoint(condition.values)) is (operator is Operator.IS)
+    if kind is Kind.TAGS:
+        return _TAGS[operator](condition.folded, set(map(fold, values)))
+    value = next(iter(values), "")
+    if kind is Kind.DOMAIN:
+        return _domain_holds(condition, value)
+    if kind is Kind.NUMBER:
         return _number_holds(condition, value)
-    return _TEXTS[condition.operator](condition.folded, fold(value))
+    return _TEXTS[operator](condition.folded, fold(value))
 
 
 def _domain_holds(condition: Condition, domain: str) -> bool:

@@ -13,9 +13,10 @@ from integrations.connection.lifecycle import get_connection
 from integrations.connection.permissions import get_lookup_block_reason
 from integrations.errors import Gap
 from portal.models import Domain
+from signatures.audiences.attributes import get_needed
 from signatures.campaigns.ruleset import Ruleset
 from signatures.campaigns.selection import RecipientFacts, SenderFacts, Verdict, explain_choice
-from signatures.conditions.conditions import Condition, Names, digest_audience, get_needed, say
+from signatures.conditions.conditions import Clause, Names, digest_conditions, say
 from signatures.models import Banner, BannerImage, BannerPlace, Decision, Sender
 from signatures.recipients.facts import count_shown
 from signatures.recipients.prospect_lookup import (
@@ -146,7 +147,7 @@ def _find_facts(
     matched = frozenset(
         pk
         for pk, conditions in ruleset.audiences.items()
-        if all(answers.holds.get(digest_audience([condition]), False) for condition in conditions)
+        if all(answers.holds.get(digest_conditions([condition]), False) for condition in conditions)
     )
     shown = count_shown(domain, question.key, ruleset, at=at, until=at)
     return RecipientFacts(question.key, matched, shown), answers
@@ -158,10 +159,10 @@ def _find_image(banner: Banner, image_ids: Mapping[int, int]) -> BannerImage:
 
 
 def _tell(
-    conditions: Sequence[Condition], answers: _Answers, names: Names, *, is_known: bool
+    conditions: Sequence[Clause], answers: _Answers, names: Names, *, is_known: bool
 ) -> tuple[ConditionAnswer, ...]:
     return tuple(
-        ConditionAnswer(say(one, names), answers.holds.get(digest_audience([one])) if is_known else None)
+        ConditionAnswer(say(one, names), answers.holds.get(digest_conditions([one])) if is_known else None)
         for one in conditions
     )
 

@@ -1,170 +1,71 @@
-"""Audience forms: the conditions of an audience, recipient lists and field labels. Works without script."""
+"""Audience forms: the conditions of an audience, recipient lists and field labels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Self
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.http import QueryDict
 
 from portal.models import Domain
-from signatures.audiences.labels import LABELLED, find_owner, get_owner_addresses
+from signatures.audiences.attributes import ATTRIBUTE_BY_NAME, CUSTOM_FIELDS
+from signatures.audiences.labels import LABELLED, find_owner, get_names, get_owner_addresses, group_attributes
 from signatures.audiences.list_files import MAX_FILE_BYTES
 from signatures.audiences.lists import refuse_missing_lists
 from signatures.conditions.conditions import (
-    ATTRIBUTE_BY_NAME,
-    CUSTOM_FIELDS,
-    MAX_CONDITIONS,
-    OPERATORS,
-    WITHOUT_VALUES,
-    WORDS,
     Attribute,
-    AudienceError,
+    Clause,
     Condition,
+    ConditionError,
     Kind,
     Names,
-    parse_audience,
+    flatten,
 )
 from signatures.models import AttributeLabel, RecipientList
 
-_HINTS = {
-    Kind.TEXT: "One per line, not case-sensitive.",
-    Kind.TAGS: "One tag per line.",
-    Kind.NUMBER: "A number.",
-    Kind.DOMAIN: "Such as acme.com, one per line.",
-}
+from .conditions import ConditionBuilder, Row
 
 
-@dataclass
-class Row:
-    """One condition as typed. values: one a line; error: what is wrong with it, in words."""
+class AudienceBuilder(ConditionBuilder):
+    """The conditions of an audience. Labels, names and addresses are typed and shown; IDs are stored."""
 
-    index: int
-    attribute: Attribute
-    label: str
-    operator: str
-    values: list[str] = field(default_factory=list)
-    hint: str = ""
-    choices: list[tuple[str, str]] = field(default_factory=list)
-    error: str = ""
+    subject = "An audience"
 
-    @property
-    def operators(self) -> list[tuple[str, str]]:
-        return [(one.value, WORDS[one]) for one in OPERATORS[self.attribute.kind]]
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.values)
-
-    @property
-    def height(self) -> int:
-        """Return the height of the text area in lines."""
-        return min(max(len(self.values), 2), 8)
-
-    @property
-    def needs_no_value(self) -> bool:
-        return self.operator in WITHOUT_VALUES
-
-    @property
-    def is_number(self) -> bool:
-        return self.attribute.kind is Kind.NUMBER
-
-
-class AudienceBuilder:
-    """The audience builder's rows, typed or stored; `act` adds and removes rows, `get_stored` reads them.
-
-    Labels, names and addresses are typed and shown; IDs are stored.
-    """
-
-    def __init__(self, domain: Domain, names: Names, rows: list[Row]) -> None:
+    def __init__(self, domain: Domain, names: Names) -> None:
+        super().__init__(ATTRIBUTE_BY_NAME, group_attributes(names), names)
         self.domain = domain
-        self.names = names
-        self.rows = rows
-        self.error = ""
+        self._owners: dict[str, str] = {}
 
-    @classmethod
-    def from_stored(cls, domain: Domain, names: Names, conditions: Iterable[Condition]) -> AudienceBuilder:
-        builder = cls(domain, names, [])
-        conditions = tuple(conditions)
-        owners = [value for one in conditions if one.attribute.name == "owner" for value in one.values]
-        addresses = get_owner_addresses(domain, owners)
-        for condition in conditions:
-            shown = list(condition.values)
-            if condition.attribute.name == "owner":
-                shown = [addresses.get(value, value) for value in shown]
-            elif condition.attribute.kind is not Kind.LIST:
-                shown = [names.value(condition.attribute, value) for value in shown]
-            builder._append(condition.attribute, condition.operator.value, shown)
-        return builder
+    def show(self, clauses: Iterable[Clause]) -> Self:
+        clauses = tuple(clauses)
+        owners = [value for one in flatten(clauses) if one.attribute.name == "owner" for value in one.values]
+        self._owners = get_owner_addresses(self.domain, owners)
+        return super().show(clauses)
 
-    @classmethod
-    def from_post(cls, domain: Domain, names: Names, typed: QueryDict) -> AudienceBuilder:
-        """Read the numbered rows in order."""
-        builder = cls(domain, names, [])
-        for number in range(MAX_CONDITIONS + 1):
-            attribute = ATTRIBUTE_BY_NAME.get(typed.get(f"c{number}-attribute", ""))
-            if attribute is None:
-                continue
-            values = typed.getlist(f"c{number}-values")
-            if attribute.kind is not Kind.LIST:
-                values = [line.strip() for text in values for line in text.splitlines() if line.strip()]
-            builder._append(attribute, typed.get(f"c{number}-operator", ""), values)
-        return builder
+    def get_hint(self, attribute: Attribute) -> str:
+        if attribute.name == "owner":
+            return "E-mail address or full name of a user, one per line."
+        if attribute.name not in LABELLED:
+            return super().get_hint(attribute)
+        labels = [label for (name, _), label in self.names.labels.items() if name == attribute.name]
+        if not labels:
+            return "Outreach IDs, one per line. Add field labels to use names."
+        return f"A label or an Outreach ID, one per line. Labels: {', '.join(labels)}."
 
-    def _append(self, attribute: Attribute, operator: str, values: list[str]) -> None:
-        row = Row(len(self.rows), attribute, self.names.attribute(attribute), operator, values)
-        row.hint = _HINTS.get(attribute.kind, "")
-        if attribute.kind is Kind.LIST:
-            row.choices = [(key, label) for (name, key), label in self.names.labels.items() if name == "list"]
-        elif attribute.name == "owner":
-            row.hint = "E-mail address or full name of a user, one per line."
-        elif attribute.name in LABELLED:
-            labels = [label for (name, _), label in self.names.labels.items() if name == attribute.name]
-            row.hint = (
-                f"A label or an Outreach ID, one per line. Labels: {', '.join(labels)}."
-                if labels
-                else "Outreach IDs, one per line. Add field labels to use names."
-            )
-        self.rows.append(row)
+    def show_values(self, condition: Condition) -> list[str]:
+        if condition.attribute.name == "owner":
+            return [self._owners.get(value, value) for value in condition.values]
+        if condition.attribute.kind is Kind.LIST:
+            return list(condition.values)
+        return [self.names.value(condition.attribute, value) for value in condition.values]
 
-    def act(self, typed: Mapping[str, str]) -> None:
-        """Add or remove a row for the pressed button.
-
-        No button is named after a method of a form, such as `remove`: in a browser it would replace that method.
-        """
-        if "drop" in typed:
-            self.rows = [row for row in self.rows if str(row.index) != typed["drop"]]
-            for index, row in enumerate(self.rows):
-                row.index = index
-        if "add" in typed:
-            attribute = ATTRIBUTE_BY_NAME.get(typed.get("new", ""))
-            if attribute is None:
-                self.error = "Choose a field for the new condition."
-            elif len(self.rows) >= MAX_CONDITIONS:
-                self.error = f"An audience has at most {MAX_CONDITIONS} conditions."
-            else:
-                self._append(attribute, OPERATORS[attribute.kind][0].value, [])
-
-    def get_stored(self) -> list[dict[str, Any]]:
-        """Return the rows as stored: IDs in place of labels and names. Raises: AudienceError."""
-        return [
-            {
-                "attribute": row.attribute.name,
-                "operator": row.operator,
-                "values": [] if row.needs_no_value else [self._to_id(row, value) for value in row.values],
-            }
-            for row in self.rows
-        ]
-
-    def _to_id(self, row: Row, value: str) -> str:
+    def to_id(self, row: Row, value: str) -> str:
         name = row.attribute.name
         if name == "owner":
             found = value if value.isdecimal() else find_owner(self.domain, value)
             if not found:
-                raise AudienceError(row.index, f"“{value}” is not a user, or matches more than one.")
+                raise ConditionError(row.index, f"“{value}” is not a user, or matches more than one.")
             return found
         if name in LABELLED:
             folded = value.casefold()
@@ -176,26 +77,16 @@ class AudienceBuilder:
             if named:
                 return named[0]
             if not value.isdecimal():
-                raise AudienceError(
+                raise ConditionError(
                     row.index, f"“{value}” is neither a label nor an ID. Add a field label first."
                 )
         return value
 
-    def read(self) -> tuple[Condition, ...] | None:
-        """Return the conditions, or None with the error at its row."""
-        try:
-            conditions = parse_audience(self.get_stored())
-            refuse_missing_lists(self.domain, conditions)
-        except AudienceError as error:
-            self.add_error(error)
-            return None
-        return conditions
+    def check(self, clauses: Iterable[Clause]) -> None:
+        refuse_missing_lists(self.domain, clauses)
 
-    def add_error(self, error: AudienceError) -> None:
-        if error.index < len(self.rows):
-            self.rows[error.index].error = error.message
-        else:
-            self.error = error.message
+    def name_values(self, clause: Clause) -> Names:
+        return get_names(self.domain, [clause])
 
 
 class ListForm(forms.Form):

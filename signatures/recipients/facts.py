@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from integrations.errors import Gap
 from portal.models import Domain
+from signatures.audiences.attributes import needs_prospect
 from signatures.audiences.mail_addresses import is_address
 from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.ruleset import Ruleset, load_ruleset
 from signatures.campaigns.selection import RecipientFacts
-from signatures.conditions.conditions import needs_prospect
 from signatures.models import Decision, KnownRecipient
 
 from .prospect_lookup import LIFE, Question, Verdicts, ask_outreach, fits, get_asked, make_question

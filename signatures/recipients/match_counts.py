@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from signatures.conditions.conditions import AudienceError, digest_audience, parse_audience
+from signatures.audiences.attributes import parse_audience
+from signatures.conditions.conditions import ConditionError, digest_conditions
 from signatures.models import AudienceTally, Campaign, KnownRecipient
 
 BATCH = 1_000
@@ -51,7 +52,7 @@ def _get_digests(campaign_ids: set[int]) -> dict[int, str]:
     found = {}
     for pk, audience in Campaign.objects.filter(pk__in=campaign_ids).values_list("pk", "audience"):
         try:
-            found[pk] = digest_audience(parse_audience(audience))
-        except AudienceError:
+            found[pk] = digest_conditions(parse_audience(audience))
+        except ConditionError:
             continue  # nobody is in an audience that cannot be read
     return found

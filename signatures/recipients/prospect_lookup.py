@@ -19,11 +19,12 @@ from integrations.connector import ProspectRecord
 from integrations.errors import Gap, IntegrationError
 from integrations.lookup import LOOKUP_SECONDS, look_up
 from portal.models import Domain
+from signatures.audiences.attributes import Recipient, get_needed, needs_prospect
 from signatures.audiences.lists import get_lists_holding
 from signatures.audiences.mail_addresses import normalise
 from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.ruleset import Ruleset
-from signatures.conditions.conditions import Condition, Recipient, digest_audience, get_needed, is_in_audience
+from signatures.conditions.conditions import Clause, digest_conditions, hold
 from signatures.models import KnownRecipient
 
 from .lookup_share import take_look_up
@@ -62,14 +63,14 @@ class Question:
     key: str
     address: str
     list_ids: frozenset[str]
-    audiences: Mapping[int, tuple[Condition, ...]]
+    audiences: Mapping[int, tuple[Clause, ...]]
     asked: frozenset[str]
 
     def judge(self, record: ProspectRecord | None, *, only: Iterable[int]) -> Verdicts:
         """Return whether each of these audiences matches; without a record, those that need one do not."""
         recipient = self._get_recipient(record)
         return {
-            str(pk): [digest_audience(self.audiences[pk]), is_in_audience(self.audiences[pk], recipient)]
+            str(pk): [digest_conditions(self.audiences[pk]), hold(self.audiences[pk], recipient)]
             for pk in only
         }
 
@@ -77,21 +78,21 @@ class Question:
         """Return digest -> match of each condition on a requested attribute."""
         recipient = self._get_recipient(record)
         asked = {
-            digest_audience([one]): one
+            digest_conditions([one]): one
             for conditions in self.audiences.values()
             for one in conditions
-            if one.attribute.name in self.asked
+            if needs_prospect([one]) and get_needed([one]) <= self.asked
         }
-        return {digest: is_in_audience([one], recipient) for digest, one in asked.items()}
+        return {digest: hold([one], recipient) for digest, one in asked.items()}
 
     def judge_local(self) -> dict[str, bool]:
         """Return digest -> match of each condition that needs no record."""
         recipient = self._get_recipient(None)
         return {
-            digest_audience([one]): is_in_audience([one], recipient)
+            digest_conditions([one]): hold([one], recipient)
             for conditions in self.audiences.values()
             for one in conditions
-            if not one.attribute.needs_prospect
+            if not needs_prospect([one])
         }
 
     def _get_recipient(self, record: ProspectRecord | None) -> Recipient:
@@ -252,6 +253,6 @@ def _await_other(question: Question, row: KnownRecipient | None, *, ends_at: flo
     return LookedUp(Gap.FAILED)
 
 
-def fits(verdict: Verdict, conditions: tuple[Condition, ...] | None) -> bool:
+def fits(verdict: Verdict, conditions: tuple[Clause, ...] | None) -> bool:
     """Return whether the match is of the present audience."""
-    return conditions is not None and verdict[0] == digest_audience(conditions)
+    return conditions is not None and verdict[0] == digest_conditions(conditions)

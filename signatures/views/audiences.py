@@ -12,7 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
-from signatures.audiences.labels import delete_label, get_names, group_attributes, save_label
+from signatures.audiences.attributes import parse_audience
+from signatures.audiences.labels import delete_label, get_names, save_label
 from signatures.audiences.list_files import FileRefused
 from signatures.audiences.lists import (
     ListRefused,
@@ -21,7 +22,7 @@ from signatures.audiences.lists import (
     save_list,
 )
 from signatures.campaigns.editing import set_audience
-from signatures.conditions.conditions import AudienceError, parse_audience, say
+from signatures.conditions.conditions import ConditionError
 from signatures.forms.audiences import AudienceBuilder, LabelForm, ListForm
 from signatures.models import AttributeLabel, Campaign, RecipientList
 
@@ -36,7 +37,7 @@ def campaign_audience(request: HttpRequest, domain: Domain, pk: int) -> HttpResp
     names = get_names(domain)
     if request.method != "POST":
         return _render_builder(request, found, _build_from_stored(found))
-    builder = AudienceBuilder.from_post(domain, names, request.POST)
+    builder = AudienceBuilder(domain, names).take(request.POST)
     if "save" not in request.POST:
         builder.act(request.POST)
         return _render_builder(request, found, builder)
@@ -45,7 +46,7 @@ def campaign_audience(request: HttpRequest, domain: Domain, pk: int) -> HttpResp
         return _render_builder(request, found, builder, status=422)
     try:
         set_audience(found, [one.as_json() for one in conditions], actor=get_actor(request).email)
-    except AudienceError as error:
+    except ConditionError as error:
         builder.add_error(error)
         return _render_builder(request, found, builder, status=422)
     messages.success(
@@ -61,13 +62,13 @@ def _build_from_stored(campaign: Campaign) -> AudienceBuilder:
     names = get_names(campaign.domain)
     try:
         conditions = parse_audience(campaign.audience)
-    except AudienceError as error:
-        builder = AudienceBuilder(campaign.domain, names, [])
+    except ConditionError as error:
+        builder = AudienceBuilder(campaign.domain, names)
         builder.error = (
             f"The stored audience is not valid: {error.message} It matches nobody until you save it again."
         )
         return builder
-    return AudienceBuilder.from_stored(campaign.domain, names, conditions)
+    return AudienceBuilder(campaign.domain, names).show(conditions)
 
 
 def _render_builder(
@@ -76,25 +77,10 @@ def _render_builder(
     context: dict[str, Any] = {
         "campaign": campaign,
         "builder": builder,
-        "sentences": _read_sentences(campaign.domain, builder),
-        "attributes": group_attributes(builder.names),
     }
     part = "signatures/campaigns/_audience_builder.html"
     is_part = getattr(request, "htmx", False)
     return render(request, part if is_part else "signatures/campaigns/audience.html", context, status=status)
-
-
-def _read_sentences(domain: Domain, builder: AudienceBuilder) -> list[str]:
-    """Return each valid condition in words."""
-    sentences = []
-    for row in builder.rows:
-        alone = AudienceBuilder(domain, builder.names, [row])
-        try:
-            (condition,) = parse_audience([alone.get_stored()[0]])
-        except AudienceError:
-            continue
-        sentences.append(say(condition, get_names(domain, [condition])))
-    return sentences
 
 
 @require(Permission.MANAGE_CAMPAIGNS)

@@ -17,6 +17,7 @@ from integrations.connection.permissions import get_lookup_block_reason
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.analytics.results import Figures, get_figures
+from signatures.audiences.attributes import needs_prospect
 from signatures.audiences.labels import get_names
 from signatures.campaigns.checks import CampaignRefused
 from signatures.campaigns.editing import (
@@ -33,7 +34,7 @@ from signatures.campaigns.lint import Finding, Level, get_blockers
 from signatures.campaigns.lint_facts import lint_domain, list_obstacles
 from signatures.campaigns.ruleset import load_ruleset
 from signatures.campaigns.timeline import STATE_LABELS, draw_timeline, get_state
-from signatures.conditions.conditions import Condition, Names, needs_prospect, say
+from signatures.conditions.conditions import Clause, Names, say
 from signatures.forms.campaigns import CampaignForm
 from signatures.models import Banner, BannerPlace, Campaign
 
@@ -114,7 +115,7 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
 def _describe(
     campaign: Campaign,
     state: str,
-    conditions: tuple[Condition, ...],
+    conditions: tuple[Clause, ...],
     names: Names,
     why_dark: str,
     findings: dict[int, list[Finding]],

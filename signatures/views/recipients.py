@@ -14,7 +14,7 @@ from integrations.connection.permissions import get_lookup_block_reason
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from portal.reauth import recently_authenticated
-from signatures.conditions.conditions import ATTRIBUTE_BY_NAME, ATTRIBUTES
+from signatures.audiences.attributes import ATTRIBUTE_BY_NAME, ATTRIBUTES
 from signatures.decisions.api_keys import make_key, revoke_key
 from signatures.forms.recipients import KeyForm
 from signatures.models import DecisionKey, RecipientPrivacy

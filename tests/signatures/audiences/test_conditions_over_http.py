@@ -7,17 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from integrations.outreach.sandbox import Sandbox
-from signatures.conditions.conditions import (
-    ATTRIBUTES,
-    OPERATORS,
-    WITHOUT_VALUES,
-    Attribute,
-    Kind,
-    Operator,
-    Recipient,
-    is_in_audience,
-    parse_audience,
-)
+from signatures.audiences.attributes import ATTRIBUTES, KNOWN_FROM_ADDRESS, Recipient, parse_audience
+from signatures.conditions.conditions import OPERATORS, WITHOUT_VALUES, Attribute, Kind, Operator, hold
 from signatures.recipients.prospect_lookup import with_record
 from tests.support.wire import Access, Wire
 
@@ -83,11 +74,11 @@ def how(wire: Wire) -> str:
 def holds(recipient: Recipient, attribute: Attribute, operator: Operator, value: str) -> bool:
     values = [] if operator in WITHOUT_VALUES else [value]
     stored = [{"attribute": attribute.name, "operator": operator.value, "values": values}]
-    return is_in_audience(parse_audience(stored), recipient)
+    return hold(parse_audience(stored), recipient)
 
 
 @pytest.mark.parametrize(
-    "attribute", [one for one in ATTRIBUTES if one.needs_prospect], ids=lambda one: one.name
+    "attribute", [one for one in ATTRIBUTES if one.name not in KNOWN_FROM_ADDRESS], ids=lambda one: one.name
 )
 def test_an_attribute_is_asked_for_over_http_and_compared_in_every_way(wire, how, attribute):
     _, value, other = FROM_PROSPECT[attribute.name]
@@ -108,7 +99,7 @@ def test_a_recipient_outreach_does_not_know_is_in_no_audience_of_prospects(wire,
     assert record is None
     recipient = with_record(Recipient("globex.example"), record)
     for attribute in ATTRIBUTES:
-        if attribute.needs_prospect:
+        if attribute.name not in KNOWN_FROM_ADDRESS:
             assert not any(
                 holds(recipient, attribute, operator, "1") for operator in OPERATORS[attribute.kind]
             )

@@ -26,7 +26,7 @@ from signatures.campaigns.editing import (
     start_campaign,
 )
 from signatures.campaigns.ruleset import load_ruleset
-from signatures.conditions.conditions import AudienceError
+from signatures.conditions.conditions import ConditionError
 from signatures.media.encoding import ImageRefused
 from signatures.models import AudienceTally, Banner, BannerPlace, Campaign, Group, RecipientList
 from tests.support.campaigns import BY, START, add_banner, make_campaign, make_details, make_picture
@@ -142,7 +142,7 @@ def test_an_audience_that_cannot_be_used_changes_nothing(domain, other_domain, s
     campaign = make_campaign(domain)
     before, told = get_row(campaign), acts(domain)
 
-    with pytest.raises(AudienceError):
+    with pytest.raises(ConditionError):
         set_audience(campaign, stored, actor=BY)
 
     assert (get_row(campaign), acts(domain)) == (before, told)

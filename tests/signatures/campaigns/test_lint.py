@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from signatures.audiences.attributes import parse_audience
 from signatures.campaigns.lint import Facts, Level, Tally, lint_campaigns
 from signatures.campaigns.ruleset import Ruleset
 from signatures.campaigns.selection import BannerRule, CampaignRule, Cap, rank
-from signatures.conditions.conditions import parse_audience
 
 NOW = datetime(2027, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

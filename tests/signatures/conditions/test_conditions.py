@@ -6,23 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signatures.conditions.conditions import (
+from signatures.audiences.attributes import (
     ATTRIBUTE_BY_NAME,
     ATTRIBUTES,
+    KNOWN_FROM_ADDRESS,
+    Recipient,
+    get_needed,
+    needs_prospect,
+    parse_audience,
+)
+from signatures.conditions.conditions import (
     MAX_CONDITIONS,
     MAX_VALUE_LENGTH,
     MAX_VALUES,
     OPERATORS,
     WITHOUT_VALUES,
     Attribute,
-    AudienceError,
+    ConditionError,
     Kind,
     Names,
-    Recipient,
-    get_needed,
-    is_in_audience,
-    needs_prospect,
-    parse_audience,
+    hold,
     say,
 )
 
@@ -40,7 +43,7 @@ def item(attribute: str, operator: str, *values: str) -> dict[str, object]:
 
 
 def holds(recipient: Recipient, *items: dict[str, object]) -> bool:
-    return is_in_audience(parse_audience(list(items)), recipient)
+    return hold(parse_audience(list(items)), recipient)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +101,19 @@ def test_every_condition_must_hold_and_an_empty_audience_is_everybody():
     assert holds(UNKNOWN)
 
 
+def test_of_several_conditions_any_may_hold_beside_others_that_must():
+    vp_or_ceo = {"any": [item("title", "contains", "ceo"), item("title", "contains", "vp")]}
+    neither = {"any": [item("title", "contains", "ceo"), item("tags", "has_any", "apac")]}
+
+    assert holds(ANNA, vp_or_ceo, item("tags", "has_any", "emea"))
+    assert not holds(ANNA, vp_or_ceo, item("tags", "has_any", "apac"))
+    assert not holds(ANNA, neither)
+    assert not holds(UNKNOWN, vp_or_ceo)
+    assert [say(one) for one in parse_audience([neither])] == [
+        "Title contains “ceo” or Tags has any of “apac”"
+    ]
+
+
 def test_accents_compare_alike_however_they_are_written():
     composed, decomposed = "Zürich", "Zu\u0308rich"
     recipient = Recipient("a.example", values={"city": decomposed})
@@ -106,7 +122,7 @@ def test_accents_compare_alike_however_they_are_written():
 
 
 @pytest.mark.parametrize(
-    "attribute", [one for one in ATTRIBUTES if one.needs_prospect], ids=lambda one: one.name
+    "attribute", [one for one in ATTRIBUTES if one.name not in KNOWN_FROM_ADDRESS], ids=lambda one: one.name
 )
 def test_nothing_holds_of_a_record_that_is_not_known_not_even_a_no(attribute):
     for operator in OPERATORS[attribute.kind]:
@@ -130,8 +146,17 @@ def test_only_the_attributes_that_are_asked_about_are_needed():
 @pytest.mark.parametrize(
     ("stored", "index", "words"),
     [
-        ({}, 0, "An audience has at most"),
-        ([item("title", "is", "a")] * (MAX_CONDITIONS + 1), 0, "An audience has at most"),
+        ({}, 0, "must be a list"),
+        ([item("title", "is", "a")] * (MAX_CONDITIONS + 1), 0, "at most 20 conditions"),
+        ([{"any": [item("title", "is", "a")] * MAX_CONDITIONS}, item("title", "is", "a")], 0, "at most 20"),
+        ([{"any": []}], 0, "A condition needs"),
+        ([{"any": "title"}], 0, "A condition needs"),
+        ([{"any": [{"any": [item("title", "is", "a")]}]}], 0, "A condition needs"),
+        (
+            [item("title", "is", "a"), {"any": [item("title", "is", "a"), item("title", "is")]}],
+            2,
+            "Enter a value",
+        ),
         (["title"], 0, "A condition needs"),
         ([item("title", "is", "a") | {"more": 1}], 0, "A condition needs"),
         ([item("shoe size", "is", "a")], 0, "Choose a field"),
@@ -155,7 +180,7 @@ def test_only_the_attributes_that_are_asked_about_are_needed():
     ],
 )
 def test_what_cannot_be_used_is_refused_with_its_place_and_words(stored, index, words):
-    with pytest.raises(AudienceError, match=words) as refused:
+    with pytest.raises(ConditionError, match=words) as refused:
         parse_audience(stored)
     assert refused.value.index == index
 
@@ -168,15 +193,18 @@ def draw_condition(attribute: Attribute) -> st.SearchStrategy[dict[str, object]]
     )
 
 
-@given(st.lists(st.sampled_from(ATTRIBUTES).flatmap(draw_condition), max_size=6))
+CONDITION = st.sampled_from(ATTRIBUTES).flatmap(draw_condition)
+
+
+@given(st.lists(CONDITION | st.builds(lambda *parts: {"any": list(parts)}, CONDITION, CONDITION), max_size=6))
 def test_what_is_read_is_written_so_that_it_reads_the_same(stored):
     conditions = parse_audience(stored)
 
     again = parse_audience([condition.as_json() for condition in conditions])
 
     assert again == conditions
-    each = [is_in_audience([condition], ANNA) for condition in conditions]
-    assert all(each) is is_in_audience(conditions, ANNA)
+    each = [hold([condition], ANNA) for condition in conditions]
+    assert all(each) is hold(conditions, ANNA)
 
 
 def test_a_condition_is_said_with_labels_and_without_the_recipients_values():

@@ -9,8 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from portal.models import Domain
+from signatures.audiences.attributes import parse_audience
 from signatures.audiences.pseudonyms import key_of
-from signatures.conditions.conditions import digest_audience, parse_audience
+from signatures.conditions.conditions import digest_conditions
 from signatures.models import BannerPlace, Decision, KnownRecipient
 from signatures.serving import recipient
 from tests.support.banner_requests import fetch
@@ -26,7 +27,7 @@ BOSS, CLERK = "boss@reader.example", "clerk@reader.example"
 def know(domain: Domain, address: str, **verdicts: bool) -> None:
     """The recipient was looked up within the hour."""
     told = {
-        str(campaign.pk): [digest_audience(parse_audience(campaign.audience)), verdicts["matches"]]
+        str(campaign.pk): [digest_conditions(parse_audience(campaign.audience)), verdicts["matches"]]
         for campaign in domain.campaigns.exclude(audience=[])
     }
     KnownRecipient.objects.create(

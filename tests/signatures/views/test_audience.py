@@ -29,7 +29,7 @@ class TestAudience:
 
         second = editor.post(address, typed | {"new": "tags", "add": "1"})
         assert second.context["builder"].rows[0].values == ["VP", "Head of"]
-        assert second.context["sentences"] == ["Title contains “VP”, “Head of”"]
+        assert second.context["builder"].sentences == ["Title contains “VP”, “Head of”"]
         running.refresh_from_db()
         assert running.audience == []
 
@@ -43,6 +43,33 @@ class TestAudience:
         page = read(saved)
         assert "Title contains “VP”, “Head of”" in page
         assert "Tags has any of “emea”" in page
+
+    def test_conditions_of_which_any_may_hold_are_saved_and_shown_again(
+        self, running, address, editor: Client
+    ):
+        typed = {
+            "c0-attribute": "title", "c0-operator": "contains", "c0-values": "VP",
+            "c1-attribute": "title", "c1-operator": "is", "c1-values": "CEO", "c1-join": "or",
+            "c2-attribute": "tags", "c2-operator": "has_any", "c2-values": "emea", "c2-join": "and",
+        }  # fmt: skip
+
+        saved = editor.post(address, typed | {"save": "1"}, follow=True)
+
+        running.refresh_from_db()
+        assert running.audience == [
+            {
+                "any": [
+                    {"attribute": "title", "operator": "contains", "values": ["VP"]},
+                    {"attribute": "title", "operator": "is", "values": ["CEO"]},
+                ]
+            },
+            {"attribute": "tags", "operator": "has_any", "values": ["emea"]},
+        ]
+        assert "Title contains “VP” or Title is “CEO”" in read(saved)
+        rows = editor.get(address).context["builder"].rows
+        assert [(row.attribute.name, row.is_or) for row in rows] == [
+            ("title", False), ("title", True), ("tags", False),
+        ]  # fmt: skip
 
     def test_a_condition_is_removed_and_the_others_keep_what_was_typed(self, address, editor: Client):
         typed = {
@@ -130,7 +157,7 @@ class TestAudience:
     def test_custom_fields_go_by_their_label_once_they_have_one(self, domain, address, editor: Client):
         AttributeLabel.objects.create(domain=domain, kind="custom", key="7", label="Tier")
 
-        groups = dict(editor.get(address).context["attributes"])
+        groups = dict(editor.get(address).context["builder"].groups)
 
         assert [(one.name, label) for one, label in groups["Custom fields"]] == [("custom7", "Tier")]
         assert len(groups["Custom fields without a label"]) == 149
