@@ -23,6 +23,7 @@ from .delivery import (
 )
 from .delivery import retention as delivery_retention
 from .delivery.base import DeliveryBlocked
+from .media import retention as media_retention
 from .models import DeliveryRun, Release
 from .recipients import match_counts, retention
 from .senders.company_size import is_small
@@ -133,6 +134,11 @@ def remove_old_deliveries() -> None:
     """Remove expired deliveries, except those that explain each mailbox's state."""
     delivery_retention.remove_old_deliveries()
     status_days.remove_old_days()
+
+
+def remove_old_media() -> None:
+    """Remove the files of removed images once nothing names them."""
+    media_retention.remove_old_media()
 
 
 def note_statuses() -> None:

@@ -38,6 +38,7 @@ SCHEDULES = (
     Regular("remove old syncs", "integrations.tasks.remove_old_syncs", cron="0 3 * * *"),
     Regular("count mailboxes by status", "signatures.tasks.note_statuses", minutes=60),
     Regular("remove old deliveries", "signatures.tasks.remove_old_deliveries", cron="10 3 * * *"),
+    Regular("remove old media", "signatures.tasks.remove_old_media", cron="30 3 * * *"),
     Regular("remove expired sessions", "portal.tasks.remove_expired_sessions", cron="20 3 * * *"),
 )
 

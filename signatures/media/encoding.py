@@ -94,6 +94,8 @@ def _say_unknown(content: bytes) -> str:
     head = content[:1_000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith(b"<") and b"<svg" in content[:4_000].lower():
         return "Mail programs do not show SVG. Export it as PNG."
+    if content[4:8] == b"ftyp":
+        return "Mail programs do not show HEIC and AVIF. Export it as JPEG."
     return f"Mail programs do not show this file type. {_WORDS}"
 
 

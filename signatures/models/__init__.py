@@ -19,6 +19,7 @@ from .delivery_settings import DeliverySettings
 from .field import EditedBy, FieldSetting
 from .mailbox import HAND_EDITS, IN_PLACE, LeftAlone, LeftAloneWhy, MailboxDay, MailboxState, MailboxStatus
 from .mailgateway import MailReceipt
+from .media import MediaFile, MediaImage, MediaKind, MediaLibrary
 from .recipient import KnownRecipient, LookupShare, RecipientPrivacy, VariableTest
 from .release import DraftEdit, Release, ReleaseState, SignatureHtml, ValueDraft
 from .sender import Assignment, AutomaticDelivery, Brand, DriftPolicy, Group, Sender
@@ -66,6 +67,10 @@ __all__ = [
     "MailboxDay",
     "MailboxState",
     "MailboxStatus",
+    "MediaFile",
+    "MediaImage",
+    "MediaKind",
+    "MediaLibrary",
     "Placement",
     "RecipientList",
     "RecipientListEntry",

@@ -1,4 +1,4 @@
-"""Serving middleware: answers requests for banner images and clicks, of senders and of decisions.
+"""Serving middleware: answers requests for banner images and clicks, of senders and of decisions, and for media.
 
 It comes after the middleware that enforces TLS and before all others: no session, no cookie, no login,
 and no personal data in the answer. A redirect leads to a stored URL that was looked up by id; no part of it comes
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from django.conf import settings
@@ -20,76 +19,65 @@ from portal.client_address import get_client_address
 from portal.models import Domain
 from signatures.analytics.spool import Event, count, cut_address
 from signatures.decisions.tokens import read_token
+from signatures.media.addresses import PREFIX
 from signatures.media.encoding import PIXEL, PNG
 from signatures.models import EventKind
 
 from . import cache, recipient, refresher
 from .domain_cache import SenderRef, ServedBanner
 from .image_cache import ImageFile
+from .media import answer_media
+from .responses import (
+    check_host,
+    is_unchanged,
+    refuse_method,
+    respond,
+    respond_unavailable,
+    respond_unknown,
+)
 
 _ADDRESS = re.compile(
     r"/(?P<kind>[bc])/(?:d/(?P<token>[A-Za-z0-9_-]{12,22})|(?P<key>[A-Za-z0-9_-]{22}))"
     r"(?P<double>@2x)?(?P<extension>\.(?:png|jpg|gif))?"
 )
-RETRY_AFTER_SECONDS = 30
-MOST_HOSTS = 100
 # Requested again each time, and mostly answered with 304: image proxies of mail services then see a change at once.
 _FRESH = "no-cache, max-age=0, must-revalidate"
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-    "Referrer-Policy": "no-referrer",
-}
 _EMPTY = ImageFile(PIXEL, PNG, '"pixel"')
-_NOT_FOUND = b"<!doctype html><html lang=en><title>Not found</title><p>There is nothing here.</p></html>"
 
 
 def answer_banners(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Answer requests under /b/ and /c/; pass the rest on."""
+    """Answer requests under /b/, /c/ and /m/; pass the rest on."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.path_info[:3] not in ("/b/", "/c/"):
-            return get_response(request)
-        return _answer(request)
+        answer = _ANSWERS.get(request.path_info[:3])
+        return answer(request) if answer is not None else get_response(request)
 
     return middleware
 
 
 def _answer(request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD"):
-        return _respond(request, 405, b"", {"Allow": "GET, HEAD", "Cache-Control": "no-store"})
-    _check_host(request)
+        return refuse_method(request)
+    check_host(request)
     found = _ADDRESS.fullmatch(request.path_info)
     is_image = request.path_info[1] == "b"
     if found is None or is_image is not bool(found["extension"]) or (found["double"] and not is_image):
-        return _respond_unknown(request, is_image)
+        return respond_unknown(request, is_image)
     refresher.REFRESHER.ensure_running()
     try:
         token, key = found["token"], found["key"]
         requested = _find_by_decision(token) if token else _find_by_sender(request, key)
         if requested is None:
-            return _respond_unknown(request, is_image)
+            return respond_unknown(request, is_image)
         if is_image:
             return _serve_image(request, requested, is_double=bool(found["double"]))
         return _redirect(request, requested)
     except Domain.DoesNotExist:
-        return _respond_unknown(request, is_image)
+        return respond_unknown(request, is_image)
     except DatabaseFailure:
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS), "Cache-Control": "no-store"}
-        return _respond(request, 503, b"", headers)
-
-
-def _check_host(request: HttpRequest) -> None:
-    """Raise DisallowedHost for a host name that is not ours. Each name is checked once."""
-    host, known = request.META.get("HTTP_HOST", ""), cache.CACHE.hosts
-    if host in known:
-        return
-    request.get_host()
-    if cache.CACHE.is_refreshed and len(known) < MOST_HOSTS:
-        known.add(host)
+        return respond_unavailable(request)
 
 
 class _Requested(NamedTuple):
@@ -139,55 +127,18 @@ def _serve_image(request: HttpRequest, requested: _Requested, *, is_double: bool
         "Last-Modified": banner.modified,
         "Cache-Control": _FRESH,
     }
-    if _is_unchanged(request, image.etag, banner.since):
-        return _respond(request, 304, b"", headers)
+    if is_unchanged(request, image.etag, banner.since):
+        return respond(request, 304, b"", headers)
     headers["Content-Type"] = image.media_type
-    return _respond(request, 200, image.content, headers)
+    return respond(request, 200, image.content, headers)
 
 
 def _redirect(request: HttpRequest, requested: _Requested) -> HttpResponse:
     if not requested.banner.link:
-        return _respond_unknown(request, is_image=False)
+        return respond_unknown(request, is_image=False)
     _count(request, requested, EventKind.CLICK)
     headers = {"Location": requested.banner.link, "Cache-Control": "no-store"}
-    return _respond(request, 302, b"", headers)
-
-
-def _respond_unknown(request: HttpRequest, is_image: bool) -> HttpResponse:
-    """Answer 404 with a transparent pixel: for a page, mail clients would show a broken image."""
-    if is_image:
-        headers = {"Content-Type": PNG, "Cache-Control": "public, max-age=60"}
-        return _respond(request, 404, PIXEL, headers)
-    headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"}
-    return _respond(request, 404, _NOT_FOUND, headers)
-
-
-def _respond(request: HttpRequest, status: int, content: bytes, headers: dict[str, str]) -> HttpResponse:
-    response = HttpResponse(
-        b"" if request.method == "HEAD" else content,
-        status=status,
-        content_type=headers.pop("Content-Type", "text/plain; charset=utf-8"),
-        headers=_HEADERS | headers,
-    )
-    if status == 304:
-        del response["Content-Type"]
-    else:
-        response["Content-Length"] = str(len(content))
-    return response
-
-
-def _is_unchanged(request: HttpRequest, etag: str, since: float) -> bool:
-    """Return whether the client has the current image. Its ETag counts before its date."""
-    tags = request.META.get("HTTP_IF_NONE_MATCH")
-    if tags is not None:
-        return tags.strip() == "*" or etag in tags
-    date = request.META.get("HTTP_IF_MODIFIED_SINCE")
-    if date is None:
-        return False
-    try:
-        return parsedate_to_datetime(date).timestamp() >= int(since)
-    except (ValueError, TypeError, OverflowError):
-        return False
+    return respond(request, 302, b"", headers)
 
 
 def _get_network(request: HttpRequest) -> str:
@@ -225,3 +176,6 @@ def _count(request: HttpRequest, requested: _Requested, kind: EventKind) -> None
             agent=meta.get("HTTP_USER_AGENT", ""),
         )
     )
+
+
+_ANSWERS = {"/b/": _answer, "/c/": _answer, PREFIX: answer_media}

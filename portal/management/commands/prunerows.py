@@ -11,11 +11,21 @@ from integrations.retention import remove_old_syncs
 from portal.retention import remove_expired_sessions
 from signatures.delivery.retention import remove_old_deliveries
 from signatures.delivery.status_days import remove_old_days
+from signatures.media.retention import remove_old_media
+
+REMOVERS = (
+    remove_old_syncs,
+    remove_old_deliveries,
+    remove_old_days,
+    remove_old_media,
+    remove_expired_sessions,
+)
 
 
 class Command(BaseCommand):
     help = (
-        "Remove syncs older than SYNC_KEEP_DAYS, deliveries older than DELIVERY_KEEP_DAYS and expired sessions. "
+        "Remove syncs older than SYNC_KEEP_DAYS, deliveries older than DELIVERY_KEEP_DAYS, "
+        "images removed for MEDIA_KEEP_DAYS that nothing names, and expired sessions. "
         "Originals, each mailbox's last delivered signature and the ledger stay."
     )
 
@@ -24,6 +34,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         verb = "would be removed" if options["dry_run"] else "went"
-        for remove in (remove_old_syncs, remove_old_deliveries, remove_old_days, remove_expired_sessions):
+        for remove in REMOVERS:
             for kind, number in remove(writes=not options["dry_run"]).items():
                 self.stdout.write(f"{number:,} {kind} {verb}.")

@@ -1,0 +1,50 @@
+"""Addresses: the public address of an image's file, made from the digest of its bytes, and how one is read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from portal.models import Domain
+from signatures.models import MediaFile, MediaLibrary
+
+from .encoding import JPEG
+
+PREFIX = "/m/"
+_PATH = re.compile(
+    r"/m/(?P<key>[A-Za-z0-9_-]{22})/(?P<digest>[0-9a-f]{32})(?P<double>@2x)?\.(?P<end>png|jpg)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """What an address asks for. key: of the domain's library."""
+
+    key: str
+    digest: str
+    is_double: bool
+    is_jpeg: bool
+
+
+def read_path(path: str) -> FileRef | None:
+    """Return what the path of an address asks for; None where it is none of ours."""
+    found = _PATH.fullmatch(path)
+    if found is None:
+        return None
+    return FileRef(found["key"], found["digest"], bool(found["double"]), found["end"] == "jpg")
+
+
+def write_stem(key: str, digest: str) -> str:
+    """Return what the addresses of a file at 1× and 2× have in common, and no other has."""
+    return f"{PREFIX}{key}/{digest}"
+
+
+def write_path(key: str, file: MediaFile) -> str:
+    """Return the path of the address to use, at 2×: signatures give the width, and screens need the pixels."""
+    end = "jpg" if file.media_type == JPEG else "png"
+    return f"{write_stem(key, file.digest)}@2x.{end}"
+
+
+def get_key(domain: Domain) -> str:
+    """Return the domain's part of its addresses; it is made with the first image."""
+    return MediaLibrary.objects.for_domain(domain, create=True).key
