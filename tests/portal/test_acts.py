@@ -73,6 +73,11 @@ ACTS = {
     f"{HOME}templates/<int:pk>/save/": "template saved",
     f"{HOME}templates/<int:pk>/restore/": "template saved",
     f"{HOME}brand/": "company values changed",
+    f"{HOME}media/upload/": "medium uploaded",
+    f"{HOME}media/<int:pk>/change/": "medium renamed",
+    f"{HOME}media/<int:pk>/crop/": "medium cropped",
+    f"{HOME}media/<int:pk>/remove/": "medium removed",
+    f"{HOME}media/<int:pk>/restore/": "medium restored",
     f"{HOME}templates/<int:pk>/groups/": "template assigned",
     f"{HOME}releases/publish/": "release published",
     f"{HOME}releases/discard/": "drafts discarded",
@@ -153,6 +158,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 # What is done at other addresses first, so that there is something to undo.
 FIRST = {
+    f"{HOME}media/<int:pk>/restore/": f"{HOME}media/<int:pk>/remove/",
     f"{RECIPIENT}variable/off/": f"{RECIPIENT}variable/on/",
     f"{CAMPAIGNS}<int:pk>/bring-back/": f"{CAMPAIGNS}<int:pk>/archive/",
     f"{CAMPAIGNS}<int:pk>/start/": f"{CAMPAIGNS}<int:pk>/pause/",

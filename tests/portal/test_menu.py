@@ -18,6 +18,7 @@ ENTRIES = {
     "groups",
     "templates",
     "brand",
+    "media",
     "campaigns",
     "results",
     "releases",

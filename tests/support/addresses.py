@@ -49,6 +49,7 @@ from tests.support.furnished_domain import (
     make_list,
     make_user,
 )
+from tests.support.media import make_image_file
 
 from .access_table import ROLES, WHO
 
@@ -72,6 +73,7 @@ OBJECTS = {
     "lists/<int:pk>": "recipient_list",
     "labels/<int:pk>": "label",
     "pictures/<int:pk>": "picture",
+    "media/<int:pk>": "medium",
     "campaigns/<int:pk>": "campaign",
     "campaigns/<int:campaign>": "campaign",
     "banners/<int:pk>": "banner",
@@ -174,6 +176,9 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         f"{CAMPAIGNS}<int:pk>/banners/new/": BANNER | {"picture": make_picture()},
         f"{CAMPAIGNS}<int:campaign>/banners/<int:pk>/": BANNER,
         f"{CAMPAIGNS}<int:pk>/banners/destination/": BANNER,
+        "/domains/<str:domain>/media/upload/": {"kind": "logo", "images": make_image_file("#aa3355")},
+        "/domains/<str:domain>/media/<int:pk>/change/": {"name": "Our logo", "alt": "Acme"},
+        "/domains/<str:domain>/media/<int:pk>/crop/": {"x": 0, "y": 0, "width": 40, "height": 40},
         "/domains/<str:domain>/brand/": {"name": "Acme", "accent": "#2b4acb"},
     }
     return bodies.get(address, {})

@@ -31,6 +31,7 @@ from signatures.models import (
     LeftAloneWhy,
     MailboxState,
     MailboxStatus,
+    MediaImage,
     RecipientList,
     Release,
     Sender,
@@ -40,6 +41,7 @@ from signatures.models import (
     ValueDraft,
 )
 from signatures.releases.publish import publish
+from tests.support.media import add_medium
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class FurnishedDomain:
     campaign: Campaign
     banner: Banner
     picture: BannerImage
+    medium: MediaImage
     recipient_list: RecipientList
     label: AttributeLabel
     receipt: Receipt
@@ -198,6 +201,7 @@ def furnish(name: str) -> FurnishedDomain:
         campaign=campaign,
         banner=banner,
         picture=picture,
+        medium=add_medium(domain, f"Logo of {name}"),
         recipient_list=recipient_list,
         label=label,
         receipt=receipt,
