@@ -14,7 +14,7 @@ class LedgerChain(models.Model):
     """The head of one domain's chain: how many entries were ever written, and the newest one's digest.
 
     The key is the domain's id, and 0 for entries of no domain. Outlives its domain. Whoever writes entries
-    holds this row's lock meanwhile, so that writers of several processes form one chain.
+    locks this row meanwhile, so that several processes write one chain.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -23,7 +23,7 @@ class LedgerChain(models.Model):
     )
     domain_name = models.CharField(max_length=253, blank=True)
     count = models.PositiveBigIntegerField(default=0, help_text="Entries ever written, pruned ones included.")
-    digest = models.CharField(max_length=64, default=GENESIS, help_text="The newest entry's.")
+    digest = models.CharField(max_length=64, default=GENESIS, help_text="Digest of the newest entry.")
 
     class Meta:
         ordering = ["domain_name", "id"]
@@ -33,7 +33,7 @@ class LedgerChain(models.Model):
 
 
 class LedgerDay(models.Model):
-    """What one day's entries of one kind add up to; written with them, and kept when they are pruned.
+    """The sums of one day's entries of one kind; written with the entries, and kept when they are pruned.
 
     The day is one of the domain's zone when the entry was written. What makes a kind is in `shape`, the
     digest of every column from `action` to `actor_label`.
@@ -49,9 +49,7 @@ class LedgerDay(models.Model):
     outcome = models.CharField(max_length=16)
     fields = models.JSONField(default=list)
     job_kind = models.CharField(max_length=64, blank=True, help_text="The job without its number.")
-    connection_ref = models.CharField(
-        max_length=36, blank=True, help_text="Over which connection; '' for none."
-    )
+    connection_ref = models.CharField(max_length=36, blank=True, help_text="The connection; '' for none.")
     actor_label = models.CharField(max_length=255, blank=True)
     entries = models.PositiveBigIntegerField(default=0)
     calls = models.PositiveBigIntegerField(default=0)
@@ -71,18 +69,18 @@ class LedgerDay(models.Model):
 
 
 class LedgerCheckpoint(models.Model):
-    """Where a chain was pruned: the last entry that went, and what all that went adds up to. Signed.
+    """Where a chain was pruned: the last pruned entry, and the sums of all pruned entries. Signed.
 
     Entries up to `last_sequence` may be deleted once this row is stored; see `integrations.ledger.triggers`.
     """
 
     chain = models.ForeignKey(LedgerChain, on_delete=models.PROTECT, related_name="checkpoints")
     last_sequence = models.PositiveBigIntegerField()
-    digest = models.CharField(max_length=64, help_text="Of the last entry that went.")
-    older_than = models.DateTimeField(help_text="Every entry that went is older than this.")
+    digest = models.CharField(max_length=64, help_text="Digest of the last pruned entry.")
+    older_than = models.DateTimeField(help_text="Every pruned entry is older than this.")
     totals = models.JSONField(
         default=list,
-        help_text="Of all entries that ever went: scope, verb, outcome, entries and calls.",
+        help_text="Of all pruned entries: scope, verb, outcome, entries and calls.",
     )
     made_at = models.DateTimeField(default=timezone.now)
     actor_label = models.CharField(max_length=255)
@@ -101,15 +99,15 @@ class LedgerCheckpoint(models.Model):
 
 
 class ChainCheck(models.Model):
-    """One check of a chain as it ended. An intact one signs the head it found, for later checks to meet."""
+    """The result of one check of a chain. An intact one signs the head, with which later checks compare."""
 
     chain = models.ForeignKey(LedgerChain, on_delete=models.PROTECT, related_name="checks")
     at = models.DateTimeField(default=timezone.now)
     is_intact = models.BooleanField()
     entries = models.PositiveBigIntegerField(help_text="How many entries were read.")
-    count = models.PositiveBigIntegerField(help_text="The head's, as the check found it.")
-    digest = models.CharField(max_length=64, help_text="The head's, as the check found it.")
-    finding = models.TextField(blank=True, help_text="The first bad entry, in words.")
+    count = models.PositiveBigIntegerField(help_text="Entries of the chain, as the check found them.")
+    digest = models.CharField(max_length=64, help_text="Digest of the head, as the check found it.")
+    finding = models.TextField(blank=True, help_text="What is wrong with the first bad entry.")
     key_id = models.CharField(max_length=16, blank=True)
     public_key = models.CharField(max_length=44, blank=True)
     signature = models.CharField(max_length=88, blank=True)

@@ -16,7 +16,7 @@ from portal.models import Domain
 
 
 class ConnectionState(models.TextChoices):
-    """How a connection is. The first four hold tokens; the last two are over."""
+    """The state of a connection. The first four hold tokens; the last two are ending or have ended."""
 
     ACTIVE = "active", "Connected"
     LOST = "lost", "Revoked in Outreach"
@@ -41,7 +41,7 @@ class DisconnectStep(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class SwitchedOff:
-    """Who switched one permission off here, when and why."""
+    """Who switched one permission off in the portal, when and why."""
 
     actor: str
     at: datetime
@@ -49,7 +49,10 @@ class SwitchedOff:
 
 
 class Connection(models.Model):
-    """One authorised account of one domain. Tokens are sealed to this row's id (see `integrations.crypto.sealing`)."""
+    """One authorised account of one domain.
+
+    Tokens are sealed to this row's id (see `integrations.crypto.sealing`).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="connections")
@@ -62,7 +65,7 @@ class Connection(models.Model):
     restored_at = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="It came from a backup and was not tested since; writing stays paused.",
+        help_text="When it was restored from a backup; writing stays paused until it is tested.",
     )
 
     account_key = models.CharField(
@@ -73,7 +76,7 @@ class Connection(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     authorised_by_label = models.CharField(
-        max_length=255, blank=True, help_text="Outlives the person's account."
+        max_length=255, blank=True, help_text="Kept when the person's account is deleted."
     )
     authorised_at = models.DateTimeField(default=timezone.now)
 
@@ -84,7 +87,7 @@ class Connection(models.Model):
     )
     scopes_switched_off = models.JSONField(default=list)
     switch_notes = models.JSONField(
-        default=dict, help_text="Who switched each of these off, when and why.", editable=False
+        default=dict, help_text="Who switched each permission off, when and why.", editable=False
     )
 
     access_sealed = models.TextField(blank=True, editable=False)
@@ -139,7 +142,7 @@ class Connection(models.Model):
 
     @property
     def scopes_blocked(self) -> list[str]:
-        """Of what was granted, what is switched off here."""
+        """The granted permissions that are switched off in the portal."""
         return [
             scope
             for scope in self.scopes_requested
@@ -156,7 +159,7 @@ class Connection(models.Model):
 
     @property
     def is_usable(self) -> bool:
-        """Whether calls may be attempted in the ordinary course of work."""
+        """Whether syncs, deliveries and look-ups may call Outreach."""
         return self.state == ConnectionState.ACTIVE
 
     @property
@@ -168,16 +171,16 @@ class Connection(models.Model):
         return self.refreshed_at and self.refreshed_at + self.REFRESH_LIFE
 
     def name_scope(self, scope: str) -> str:
-        """Return what was asked for in the place of `scope`: itself, or the narrower one."""
+        """Return the scope that was requested for `scope`: itself, or a narrower one."""
         names = list_alternatives(scope)
         return next((name for name in names if name in self.scopes_requested), scope)
 
     def has_scope(self, scope: str) -> bool:
-        """Whether `scope`, or what was asked for in its place, is granted and switched on here."""
+        """Whether `scope`, or the narrower one requested for it, is granted and switched on."""
         return self.name_scope(scope) in self.scopes_granted and not self.is_switched_off(scope)
 
     def is_switched_off(self, scope: str) -> bool:
-        """Whether `scope`, or what may be asked for in its place, is switched off here."""
+        """Whether `scope`, or a narrower one requested for it, is switched off in the portal."""
         return any(name in self.scopes_switched_off for name in list_alternatives(scope))
 
     def get_switch(self, scope: str) -> SwitchedOff | None:
@@ -193,7 +196,7 @@ class Connection(models.Model):
 
 
 class LookupState(models.Model):
-    """How looking recipients up goes for one connection, one row for all processes.
+    """Whether recipients can be looked up over one connection; one row for all processes.
 
     See `integrations.connection.lookup_breaker`.
     """
@@ -202,13 +205,13 @@ class LookupState(models.Model):
         Connection, on_delete=models.CASCADE, primary_key=True, related_name="lookup_state"
     )
     how = models.CharField(
-        max_length=32, blank=True, help_text="How a look-up must ask; '' until it was learnt."
+        max_length=32, blank=True, help_text="The form of request that Outreach answers; '' if not known yet."
     )
-    failures = models.PositiveIntegerField(default=0, help_text="In a row, without an answer in time.")
-    rests_until = models.DateTimeField(
-        null=True, help_text="Nobody is looked up before; null where all is well."
+    failures = models.PositiveIntegerField(
+        default=0, help_text="Consecutive look-ups without an answer in time."
     )
-    tried_at = models.DateTimeField(null=True, help_text="When one look-up was let through to try again.")
+    rests_until = models.DateTimeField(null=True, help_text="No look-ups until then; empty while they work.")
+    tried_at = models.DateTimeField(null=True, help_text="When a single look-up was last tried again.")
 
     def __str__(self) -> str:
         return f"{self.failures} failures in a row"
@@ -226,7 +229,7 @@ class CallBudget(models.Model):
     blocked_until = models.DateTimeField(null=True, blank=True)
     pace = models.PositiveSmallIntegerField(
         default=0,
-        help_text="How much writes were slowed down by limits; 0 for not (`integrations.connection.pace`).",
+        help_text="How much limits slowed writes down; 0 for not at all (`integrations.connection.pace`).",
     )
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Directory: teams, people and mailboxes as Outreach last told us. Written by `integrations.sync.runs` alone."""
+"""Directory: teams, people and mailboxes as last read from Outreach. Written by `integrations.sync.runs` alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .connection import Connection
 
 
 class MirrorRow(models.Model):
-    """What every mirrored thing has. A row that Outreach no longer lists is retired, not deleted."""
+    """Columns of every mirrored row. A row that Outreach no longer lists is retired, not deleted."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="%(class)ss")
     remote_id = models.CharField(max_length=32)
@@ -53,7 +53,7 @@ class Person(MirrorRow):
     is_locked = models.BooleanField(
         null=True,
         default=False,
-        help_text="Empty: Outreach did not say, so nothing is written to this person.",
+        help_text="Empty: Outreach did not report it, so nothing is written to this person’s mailboxes.",
     )
     # Ids and not rows: membership is read from both sides, and either side may come first.
     team_ids = models.JSONField(default=list, help_text="Remote ids of the person's teams, sorted.")
@@ -73,11 +73,11 @@ class Mailbox(MirrorRow):
     person_remote_id = models.CharField(max_length=32, blank=True)
     signature_html = models.TextField(blank=True, help_text="What the mailbox held when it was last read.")
     is_editable = models.BooleanField(
-        null=True, help_text="Empty: Outreach did not say, so nothing is written to this mailbox."
+        null=True, help_text="Empty: Outreach did not report it, so nothing is written to this mailbox."
     )
     is_send_disabled = models.BooleanField(default=False)
     read_at = models.DateTimeField(
-        help_text="When this signature was last read and found different from before, or first after our write."
+        help_text="When a sync last read a changed signature, or the first one after our write."
     )
     written_at = models.DateTimeField(null=True, help_text="When we last wrote to it.")
 

@@ -53,13 +53,13 @@ class SyncRun(models.Model):
         max_length=255, help_text="A person's address, 'schedule' or 'command'."
     )
     confirms_removals = models.BooleanField(
-        default=False, help_text="Somebody agreed that many rows may be retired."
+        default=False, help_text="Somebody confirmed the removal of many rows."
     )
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(
-        null=True, blank=True, help_text="A running run whose lease lapsed was killed."
+        null=True, blank=True, help_text="A running run whose lease has expired was killed."
     )
     resume_at = models.DateTimeField(null=True, blank=True)
     waits = models.PositiveSmallIntegerField(
@@ -77,16 +77,18 @@ class SyncRun(models.Model):
     changed = models.PositiveIntegerField(default=0)
     retired = models.PositiveIntegerField(default=0)
     held_removals = models.PositiveIntegerField(
-        default=0, help_text="Rows not retired because too many vanished at once."
+        default=0, help_text="Rows not retired because too many were missing at once."
     )
-    rejected = models.PositiveIntegerField(default=0, help_text="Records that could not be taken over.")
+    rejected = models.PositiveIntegerField(
+        default=0, help_text="Records that do not fit and were not stored."
+    )
     unknown_values = models.JSONField(
         default=list,
         blank=True,
-        help_text="Attributes that did not come or did not fit, with how many records.",
+        help_text="Attributes that were missing or did not fit, each with its number of records.",
     )
     people_watermark = models.DateTimeField(
-        null=True, blank=True, help_text="The newest change of a person seen so far."
+        null=True, blank=True, help_text="The newest change of a person that was read."
     )
     mailboxes_watermark = models.DateTimeField(null=True, blank=True)
 
@@ -114,7 +116,7 @@ class SyncRun(models.Model):
 
 
 class RejectedRecord(models.Model):
-    """A record of a sound page that cannot be taken over; what we held of it before stays as it was.
+    """A record that does not fit and was not stored; its earlier values stay as they were.
 
     One row for each record, until it fits or is gone. Those without an id share one row for their kind.
     """
@@ -129,7 +131,7 @@ class RejectedRecord(models.Model):
         null=True,
         on_delete=models.SET_NULL,
         related_name="rejected_records",
-        help_text="The last that met it.",
+        help_text="The last run that rejected it.",
     )
     first_seen_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)
@@ -147,7 +149,7 @@ class RejectedRecord(models.Model):
 
 
 class AppendOnlyError(Exception):
-    """Somebody tried to change or delete what may only be added to."""
+    """Somebody tried to change or delete rows that can only be added."""
 
 
 class LedgerQuerySet(models.QuerySet["LedgerEntry", "LedgerEntry"]):
@@ -158,7 +160,7 @@ class LedgerQuerySet(models.QuerySet["LedgerEntry", "LedgerEntry"]):
         raise AppendOnlyError("Ledger entries are never deleted.")
 
     def delete_pruned(self, chain_id: int, last_sequence: int) -> int:
-        """The chain's entries up to this one are gone; the database refuses it without their checkpoint."""
+        """Delete the chain's entries up to this one; the database refuses it without a checkpoint."""
         gone = self.filter(domain=chain_id or None, sequence__lte=last_sequence)
         return super(LedgerQuerySet, gone).delete()[0]
 
@@ -177,7 +179,7 @@ class Outcome(models.TextChoices):
 
 
 class LedgerEntry(models.Model):
-    """One call that left, one that was refused before it left, or one privileged act. Never changed.
+    """One call that left, one that was refused before it left, or one admin action. Never changed.
 
     Outlives its subjects: names and ids are kept as text. Written by `integrations.ledger.chain` alone, and guarded
     in the database itself (see `integrations.ledger.triggers`).
@@ -203,7 +205,7 @@ class LedgerEntry(models.Model):
     outcome = models.CharField(max_length=16, choices=Outcome.choices)
     status = models.PositiveSmallIntegerField(default=0, help_text="HTTP status; 0 where no answer came.")
     times = models.PositiveIntegerField(
-        default=1, help_text="How many calls this entry stands for; writes are never folded."
+        default=1, help_text="How many calls this entry stands for; every write has its own entry."
     )
     item_count = models.PositiveIntegerField(default=0, help_text="Objects in the replies.")
     detail = models.TextField(blank=True)
@@ -211,7 +213,7 @@ class LedgerEntry(models.Model):
     previous_digest = models.CharField(max_length=64, help_text="Of the entry before it in the chain.")
     digest = models.CharField(
         max_length=64,
-        help_text="SHA-256 of all the rest but the row's id; see `integrations.ledger.digests`.",
+        help_text="SHA-256 of all other columns except the row's id; see `integrations.ledger.digests`.",
     )
 
     objects = LedgerQuerySet.as_manager()

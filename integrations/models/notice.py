@@ -25,9 +25,9 @@ class Audience(models.TextChoices):
 
 
 class Notice(models.Model):
-    """One trouble, from when it was noticed until it was over, as told to one audience.
+    """One trouble, from when it was noticed until it was over, for one audience.
 
-    Whether a mail is owed stands here and nowhere else: not yet sent, or sent more than a week ago.
+    It alone says whether a mail is due: not yet sent, or sent more than a week ago.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="notices")
@@ -38,10 +38,10 @@ class Notice(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True, help_text="When the last mail was accepted.")
     times_sent = models.PositiveIntegerField(default=0)
     failures = models.PositiveSmallIntegerField(
-        default=0, help_text="Mails in a row that the mail server did not take."
+        default=0, help_text="Consecutive mails that the mail server did not accept."
     )
     not_before = models.DateTimeField(
-        null=True, blank=True, help_text="Somebody is sending it, or the next try waits until then."
+        null=True, blank=True, help_text="It is being sent, or the next try waits, until then."
     )
 
     class Meta:

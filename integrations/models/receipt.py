@@ -12,9 +12,9 @@ from portal.models import Domain
 
 
 class Receipt(models.Model):
-    """How one connection ended, as it was found then. Outlives the connection; written once.
+    """How one connection ended. Outlives the connection; written once.
 
-    payload: the very bytes that were signed, as text; see `integrations.disconnect.receipts`.
+    payload: exactly the bytes that were signed, as text; see `integrations.disconnect.receipts`.
     """
 
     domain = models.ForeignKey(Domain, null=True, on_delete=models.SET_NULL, related_name="receipts")
@@ -23,7 +23,7 @@ class Receipt(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     payload = models.TextField()
     signature = models.JSONField(
-        default=dict, help_text="Empty while the signing key could not be opened; it is signed later."
+        default=dict, help_text="Empty if the signing key could not be opened; it is then signed later."
     )
 
     class Meta:

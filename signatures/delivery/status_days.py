@@ -94,7 +94,7 @@ def draw_days(rows: list[Row]) -> Stack:
 def remove_old_days(*, writes: bool = True) -> dict[str, int]:
     """Return how many rows as old as deliveries that are not kept went, or without `writes` would go."""
     old = MailboxDay.objects.filter(day__lt=get_limit(settings.DELIVERY_KEEP_DAYS).date())
-    return {"days of mailboxes": remove_rows(old, writes=writes)}
+    return {"daily mailbox counts": remove_rows(old, writes=writes)}
 
 
 def _make_row(day: date, counts: Mapping[str, int], release: str) -> Row:

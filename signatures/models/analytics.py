@@ -16,7 +16,7 @@ class EventKind(models.TextChoices):
 
 
 class BannerEvent(models.Model):
-    """One impression or one click, as it came. Kept `event_days`, then only its daily count is.
+    """One impression or click. Kept for `event_days`; after that only its daily count remains.
 
     Subjects are plain ids: an event outlives the rows it names.
     """
@@ -35,14 +35,16 @@ class BannerEvent(models.Model):
     )
     agent = models.CharField(max_length=200, blank=True, help_text="The recipient’s mail program, shortened.")
     visitor_key = models.CharField(
-        max_length=32, blank=True, help_text="Tells recipients of one day apart, and nobody’s name."
+        max_length=32,
+        blank=True,
+        help_text="A digest that tells the recipients of one day apart, without identifying them.",
     )
     rule = models.CharField(
-        max_length=32, blank=True, help_text="The rule that took it for a scanner’s; '' where none did."
+        max_length=32, blank=True, help_text="The filter that counted it as bot traffic; '' for human."
     )
     is_judged = models.BooleanField(default=False)
     counted_on = models.DateField(
-        null=True, help_text="The day whose count it is in; it stays, whatever the domain's zone becomes."
+        null=True, help_text="The day it is counted on; unchanged when the domain's time zone changes."
     )
 
     class Meta:
@@ -59,7 +61,7 @@ class BannerEvent(models.Model):
 
 class CountingStateManager(PerDomainManager["CountingState"]):
     def lock(self, domain: Domain) -> None:
-        """Nobody else counts this domain's events until the transaction ends."""
+        """Lock the row, so that no other process counts this domain's events until the transaction ends."""
         list(self.select_for_update().filter(pk=domain.pk).values("pk"))
 
 
@@ -70,7 +72,7 @@ class CountingState(models.Model):
         Domain, on_delete=models.CASCADE, primary_key=True, related_name="counting_state"
     )
     counted_until = models.DateTimeField(
-        null=True, help_text="Events until then are counted; one that is older came late."
+        null=True, help_text="Events until then are counted; older ones arrived late."
     )
     events_removed_until = models.DateTimeField(
         null=True, help_text="Single events until then are no longer kept."
@@ -97,13 +99,13 @@ class Counted(models.Model):
 class DailyCount(Counted):
     """What one banner did in one sender's signature on one day of the domain's time zone.
 
-    Names stand beside the ids, so that results survive whatever is renamed, moved or removed later.
-    Rules that take traffic for scanners' move numbers from one pair of columns to the other, never away.
+    Names are stored beside the ids, so that results survive later renaming, moving and removing. Filters of
+    bot traffic move numbers from one pair of columns to the other, and remove none.
     """
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
     day = models.DateField()
-    campaign_id = models.BigIntegerField(default=0, help_text="0 for the place's own default banner.")
+    campaign_id = models.BigIntegerField(default=0, help_text="0 for the default banner.")
     banner_id = models.BigIntegerField(default=0)
     group_id = models.BigIntegerField(default=0)
     sender_id = models.BigIntegerField(default=0)

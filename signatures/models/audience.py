@@ -75,6 +75,7 @@ class AttributeLabel(models.Model):
 
     class Meta:
         ordering = ["kind", "label"]
+        verbose_name = "field label"
         constraints = [
             models.UniqueConstraint(fields=["domain", "kind", "key"], name="one_label_per_kind_and_key")
         ]

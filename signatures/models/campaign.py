@@ -45,7 +45,7 @@ class BannerImage(models.Model):
 
 class BannerPlaceManager(PerDomainManager["BannerPlace"]):
     def touch(self, domain: Domain) -> None:
-        """Let every process reload the domain's campaigns. Call it in the transaction of the change."""
+        """Make every process reload the domain's campaigns. Call it in the transaction of the change."""
         self.for_domain(domain, create=True)
         self.filter(domain=domain).update(version=F("version") + 1)
 
@@ -62,7 +62,7 @@ class BannerPlace(models.Model):
     width = models.PositiveSmallIntegerField(
         default=480,
         validators=[MinValueValidator(120), MaxValueValidator(600)],
-        help_text="In pixels; every banner is cut to this size.",
+        help_text="In pixels; every banner is cropped to this size.",
     )
     height = models.PositiveSmallIntegerField(
         default=120, validators=[MinValueValidator(40), MaxValueValidator(300)]
@@ -83,6 +83,9 @@ class BannerPlace(models.Model):
     )
 
     objects = BannerPlaceManager()
+
+    class Meta:
+        verbose_name = "banner slot"
 
     def __str__(self) -> str:
         return f"banner slot of {self.domain.name}"

@@ -30,6 +30,7 @@ class Snapshot(models.Model):
 
     class Meta:
         ordering = ["mailbox_email"]
+        verbose_name = "original"
         constraints = [
             models.UniqueConstraint(
                 fields=["domain", "account_key", "mailbox_remote_id"], name="one_original_per_mailbox"
@@ -41,9 +42,9 @@ class Snapshot(models.Model):
 
 
 class Placement(models.Model):
-    """What we last put into one mailbox, and what Outreach's reply said it then held.
+    """What we last wrote into one mailbox, and what Outreach's reply said it then held.
 
-    Stands exactly as long as the mailbox is ours: the original's return ends it. Keyed like the
+    It exists while the mailbox holds a signature of ours: restoring the original deletes it. Keyed like the
     original, so that a reconnect still tells our own signature from somebody's edit.
     """
 
@@ -75,7 +76,7 @@ class Placement(models.Model):
 
 
 class DeliveryRunState(models.TextChoices):
-    """How far a run is. A planned one waits for a person; halted asks one."""
+    """How far a run is. A planned one waits to be started by a person, a halted one for a decision."""
 
     PLANNING = "planning", "Planning"
     PLANNED = "planned", "Planned"
@@ -152,7 +153,7 @@ class DeliveryRun(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(
-        null=True, blank=True, help_text="A running run whose lease lapsed was killed."
+        null=True, blank=True, help_text="A running run whose lease has expired was killed."
     )
     resume_at = models.DateTimeField(null=True, blank=True)
     cause = models.TextField(blank=True)
@@ -187,7 +188,7 @@ class DeliveryRun(models.Model):
 
     @property
     def follows_drift_policy(self) -> bool:
-        """Whether groups' policies asked for it: no other delivery overwrites edits without a person."""
+        """Whether groups' drift policies started it: no other delivery overwrites edits without a person."""
         return self.overwrites_edits and self.started_by_label == AUTOMATIC
 
     @property
@@ -197,7 +198,7 @@ class DeliveryRun(models.Model):
 
     @property
     def is_started(self) -> bool:
-        """Whether it is under way: queued, at work, waiting or asking somebody."""
+        """Whether it was started and has not ended: queued, running, waiting or halted."""
         return self.state in (*UNFINISHED_DELIVERY, DeliveryRunState.HALTED)
 
     @property
@@ -254,7 +255,7 @@ class Delivery(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text="The mailbox, while a started run has yet to settle it: no other run may take it.",
+        help_text="The mailbox, while a started run still has to write it: no other run may take it.",
     )
 
     class Meta:
@@ -281,7 +282,7 @@ class Following(models.Model):
     connection = models.OneToOneField(
         Connection, on_delete=models.CASCADE, primary_key=True, related_name="+"
     )
-    senders_until = models.DateTimeField(null=True, help_text="Senders are as the mirror was then.")
+    senders_until = models.DateTimeField(null=True, help_text="Senders match the mirror as it was then.")
     release = models.ForeignKey(
         Release,
         null=True,

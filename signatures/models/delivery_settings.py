@@ -1,4 +1,4 @@
-"""Delivery settings: what a domain says about automatic delivery, stages, quiet hours and limits."""
+"""Delivery settings: a domain's settings for automatic delivery, stages, quiet hours and limits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DeliverySettings(models.Model):
         "fields that go live automatically",
         default=list,
         blank=True,
-        help_text="Values of these fields need no release, whoever types them.",
+        help_text="Values of these fields go live when they are saved, without a release.",
     )
     automatic_cap_percent = models.PositiveSmallIntegerField(
         "ask first above (%)",
@@ -38,7 +38,7 @@ class DeliverySettings(models.Model):
         help_text="An automatic delivery to more of the mailboxes than this waits for a person.",
     )
     stages = models.JSONField(
-        default=get_default_stages, help_text="Mailboxes of each stage; the last one takes everybody left."
+        default=get_default_stages, help_text="Mailboxes of each stage; everybody left is in the last one."
     )
     stage_pause_minutes = models.PositiveIntegerField(
         "pause between stages (minutes)",

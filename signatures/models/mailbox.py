@@ -12,7 +12,7 @@ from .sender import Sender
 
 
 class MailboxStatus(models.TextChoices):
-    """How what a mailbox holds compares with what the live release renders for its owner."""
+    """How a mailbox compares with what the live release renders for its owner."""
 
     UP_TO_DATE = "up_to_date", "Up to date"
     ALTERED = "altered", "Altered by Outreach"
@@ -30,8 +30,8 @@ class MailboxState(models.Model):
 
     rendered_from: digest of all that the rendering was made from, so that nothing is rendered twice.
     rendered_sha256: digest of the rendering; '' where the release renders nothing for this sender.
-    held_sha256: digest of what the mailbox held when it was compared. reported_sha256: of the edit that a digest
-    mail told of.
+    held_sha256: digest of what the mailbox held when it was compared. reported_sha256: of the edit that a
+    mail listed.
     """
 
     mailbox = models.OneToOneField(Mailbox, on_delete=models.CASCADE, primary_key=True, related_name="state")
@@ -80,7 +80,7 @@ HAND_EDITS = (MailboxStatus.EDITED, MailboxStatus.EMPTIED)
 class MailboxDay(models.Model):
     """How many of a domain's mailboxes had each status when one day ended, or last on the present one.
 
-    day: in the domain's time zone. counts: MailboxStatus -> number; statuses of none are left out.
+    day: in the domain's time zone. counts: MailboxStatus -> number; statuses without mailboxes are left out.
     """
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
@@ -89,8 +89,8 @@ class MailboxDay(models.Model):
 
     class Meta:
         ordering = ["day"]
-        verbose_name = "day of mailboxes"
-        verbose_name_plural = "days of mailboxes"
+        verbose_name = "daily mailbox count"
+        verbose_name_plural = "daily mailbox counts"
         constraints = [models.UniqueConstraint(fields=["domain", "day"], name="one_row_per_day")]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What the mail gateway must remember across a crash; see `signatures.mailgateway.gateway`."""
+"""Mail receipts: what the mail gateway must keep across a crash; see `signatures.mailgateway.gateway`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from django.utils import timezone
 
 
 class MailReceipt(models.Model):
-    """The next hop took one message for one recipient, and whoever handed it in was not told yet.
+    """A message that the next hop accepted for one recipient, before whoever handed it in was told.
 
     digest: of message, envelope sender and recipient together; names none of them.
-    is_taken: False while all was sent but the answer: whether the next hop takes it is not known.
+    is_taken: False while the message was sent and the next hop has not answered.
     """
 
     digest = models.CharField(max_length=64, primary_key=True)

@@ -1,4 +1,4 @@
-"""Rows of which a domain has one: read with defaults, or created."""
+"""Per-domain rows: one row a domain, read with defaults or created."""
 
 from __future__ import annotations
 

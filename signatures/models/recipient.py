@@ -62,7 +62,9 @@ class KnownRecipient(models.Model):
     asked_at = models.DateTimeField(
         null=True, help_text="When Outreach was last called; written before the request is sent."
     )
-    answered_at = models.DateTimeField(null=True, help_text="When that answer was read; none for a failure.")
+    answered_at = models.DateTimeField(
+        null=True, help_text="When that answer was read; empty after a failure."
+    )
     failed_at = models.DateTimeField(null=True, help_text="When the look-up failed.")
     expires_at = models.DateTimeField(help_text="When it expires.")
     is_tallied = models.BooleanField(
@@ -118,7 +120,7 @@ class VariableTest(models.Model):
     key = models.CharField(max_length=22, unique=True, default=make_banner_key, editable=False)
     variable = models.CharField(max_length=64)
     outcome = models.CharField(max_length=16, choices=Outcome.choices, default=Outcome.NOTHING, blank=True)
-    masked = models.CharField(max_length=64, blank=True, help_text="What arrived, masked.")
+    masked = models.CharField(max_length=64, blank=True, help_text="The value that arrived, masked.")
     arrived_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(default=timezone.now)
     started_by_label = models.CharField(max_length=255, blank=True)

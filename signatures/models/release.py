@@ -102,7 +102,7 @@ class ValueDraft(models.Model):
 
 
 class SignatureHtml(models.Model):
-    """The text of a signature that was written or found, once per digest, for as long as something names it."""
+    """The text of a signature that was written or found, once per digest, for as long as something refers to it."""
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
     sha256 = models.CharField(max_length=64)

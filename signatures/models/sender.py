@@ -55,7 +55,7 @@ class Group(models.Model):
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="groups")
     name = models.CharField(max_length=255)
     position = models.PositiveIntegerField(default=0, help_text="The smallest has the highest priority.")
-    is_default = models.BooleanField(default=False, help_text="Everybody in no other group.")
+    is_default = models.BooleanField(default=False, help_text="Takes everybody who is in no other group.")
     follows_team_id = models.CharField(
         max_length=32, blank=True, help_text="Remote id of the team it follows; '' for none."
     )
