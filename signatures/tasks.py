@@ -26,6 +26,7 @@ from .delivery.base import DeliveryBlocked
 from .media import retention as media_retention
 from .models import DeliveryRun, Release
 from .recipients import match_counts, retention
+from .releases import request_mails
 from .senders.company_size import is_small
 
 
@@ -49,9 +50,15 @@ def follow_release(*, release_id: int) -> None:
     after_release.follow(Release.objects.select_related("domain").get(pk=release_id))
 
 
+def send_request_mails() -> None:
+    """Send the mails that requests for approval owe."""
+    request_mails.send_request_mails()
+
+
 def publish_due_releases() -> None:
-    """Publish due scheduled releases and start their rollouts."""
+    """Publish due scheduled releases, start their rollouts, and send what a lost task left of mails."""
     after_release.publish_due()
+    request_mails.send_request_mails()
     for run_id in after_release.start_rollouts():
         enqueue("signatures.tasks.deliver_signatures", run_id=run_id)
 

@@ -22,6 +22,7 @@ from .views import (
     recipients,
     release_discard,
     release_people,
+    release_requests,
     releases,
     restores,
     results,
@@ -78,6 +79,14 @@ _pages = [
     path("releases/people/", release_people.release_people, name="release_people"),
     path("releases/people/<int:pk>/", release_people.release_person, name="release_person"),
     path("releases/people/<int:pk>/frame/", release_people.release_frame, name="release_frame"),
+    path("releases/ask/", release_requests.release_ask, name="release_ask"),
+    path("releases/requests/", release_requests.release_requests, name="release_requests"),
+    path("releases/requests/<int:pk>/", release_requests.release_request, name="release_request"),
+    path("releases/requests/<int:pk>/approve/", release_requests.release_approve, name="release_approve"),
+    path(
+        "releases/requests/<int:pk>/send-back/", release_requests.release_send_back, name="release_send_back"
+    ),
+    path("releases/requests/<int:pk>/withdraw/", release_requests.release_withdraw, name="release_withdraw"),
     path("releases/<int:number>/", releases.release, name="release"),
     path("releases/<int:number>/now/", releases.release_now, name="release_now"),
     path("releases/<int:number>/cancel/", releases.release_cancel, name="release_cancel"),

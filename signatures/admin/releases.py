@@ -16,6 +16,7 @@ from signatures.models import (
     LeftAlone,
     MailboxState,
     Release,
+    ReleaseRequest,
     SignatureHtml,
     ValueDraft,
 )
@@ -32,6 +33,18 @@ class ReleaseAdmin(ReadOnlyAdmin):
     date_hierarchy = "published_at"
     show_full_result_count = False
     exclude = ["published_by"]  # its label outlives the account
+
+
+@admin.register(ReleaseRequest)
+class ReleaseRequestAdmin(ReadOnlyAdmin):
+    """What was asked for, and what a second person decided; decided on the domain's pages alone."""
+
+    list_display = ["__str__", "domain", "state", "note", "asked_by_label", "asked_at", "decided_by_label"]
+    list_filter = ["state", DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["note", "comment", "asked_by_label", "decided_by_label", "domain__name"]
+    date_hierarchy = "asked_at"
+    exclude = ["asked_by", "mailed_state", "mail_not_before"]
 
 
 @admin.register(DraftEdit)

@@ -41,6 +41,7 @@ class DeliverySettingsForm(forms.ModelForm):
             "quiet_until",
             "writes_per_hour",
             "automatic_cap_percent",
+            "requires_approval",
             "live_fields",
         ]
         widgets = {"quiet_from": TIME, "quiet_until": TIME}

@@ -81,6 +81,12 @@ class AgainForm(forms.Form):
     note = forms.CharField(max_length=500, required=False)
 
 
+class SendBackForm(forms.Form):
+    comment = forms.CharField(
+        label="What has to change", max_length=2_000, widget=forms.Textarea({"rows": 4}), strip=True
+    )
+
+
 class PeopleFilters(forms.Form):
     """Which people of a release to show."""
 

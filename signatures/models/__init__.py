@@ -22,6 +22,7 @@ from .mailgateway import MailReceipt
 from .media import MediaFile, MediaImage, MediaKind, MediaLibrary
 from .recipient import KnownRecipient, LookupShare, RecipientPrivacy, VariableTest
 from .release import DraftEdit, Release, ReleaseState, SignatureHtml, ValueDraft
+from .release_request import ReleaseRequest, RequestState
 from .sender import Assignment, AutomaticDelivery, Brand, DriftPolicy, Group, Sender
 from .template import Template, TemplateVersion
 
@@ -76,7 +77,9 @@ __all__ = [
     "RecipientListEntry",
     "RecipientPrivacy",
     "Release",
+    "ReleaseRequest",
     "ReleaseState",
+    "RequestState",
     "Sender",
     "SignatureHtml",
     "Snapshot",

@@ -25,6 +25,11 @@ class DeliverySettings(models.Model):
     domain = models.OneToOneField(
         Domain, on_delete=models.CASCADE, primary_key=True, related_name="delivery_settings"
     )
+    requires_approval = models.BooleanField(
+        "a second person approves each release",
+        default=False,
+        help_text="Whoever asks for a release never approves it, and values typed for senders wait for a release too.",
+    )
     live_fields = models.JSONField(
         "fields that go live automatically",
         default=list,

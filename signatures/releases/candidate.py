@@ -56,12 +56,17 @@ class Candidate:
         return sender
 
 
-def build_candidate(domain: Domain, *, leave: Collection[str] = ()) -> Candidate:
-    """Return every draft of the domain as the next release, but for those left out by their keys."""
+def build_candidate(
+    domain: Domain, *, leave: Collection[str] = (), only: Collection[str] | None = None
+) -> Candidate:
+    """Return every draft of the domain as the next release, but for those left out by their keys.
+
+    only: the keys of those to choose from; None for all.
+    """
     live = get_live(domain)
     before, draft = get_content(live), build_draft(domain)
     values = tuple(ValueDraft.objects.filter(sender__domain=domain).order_by("sender", "field"))
     senders = dict.fromkeys(draft.sender_id for draft in values)
     keys = (*list_changed_keys(before, draft), *(f"values:{id}" for id in senders))
-    chosen = tuple(key for key in keys if key not in leave)
+    chosen = tuple(key for key in keys if key not in leave and (only is None or key in only))
     return Candidate(domain, live, before, draft, keys, chosen, values)

@@ -152,6 +152,11 @@ def digest_json(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def digest_outcome(base: int | None, content: ReleaseContent, values: Sequence[Mapping[str, Any]]) -> str:
+    """Return what tells one outcome of publishing from another. base: the live release's number; values: with it."""
+    return digest_json({"base": base, "content": content.digest, "values": list(values)})
+
+
 def list_changed_keys(live: ReleaseContent, draft: ReleaseContent) -> list[str]:
     """Return the keys of everything that differs: templates, brand, banner, groups, order, fields, people."""
     keys = [f"template:{id}" for id in list_differing(live.templates, draft.templates)]

@@ -12,10 +12,18 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain, User
-from signatures.models import Release, ReleaseState, Template, ValueDraft
+from signatures.models import (
+    DeliverySettings,
+    Release,
+    ReleaseRequest,
+    ReleaseState,
+    RequestState,
+    Template,
+    ValueDraft,
+)
 from signatures.senders.values import apply_value_drafts
 
-from .content import ReleaseContent, digest_part, list_changed_keys, merge
+from .content import ReleaseContent, digest_outcome, digest_part, list_changed_keys, merge
 from .draft import build_draft
 from .live import get_content, get_live
 
@@ -45,29 +53,31 @@ def publish(
     publish_at: datetime | None = None,
     seen: Mapping[str, str] | None = None,
     rollout: Mapping[str, Any] | None = None,
+    request: ReleaseRequest | None = None,
+    is_alone: bool = False,
 ) -> Release:
     """Make a release of the drafts with these keys and make it live; the other drafts stay drafts.
 
     keys: None for every draft. publish_at: when it goes live, in the future; None for now. seen: key -> digest of
     what the person chose, refused where it was edited since. rollout: the stages of a scheduled release's delivery.
+    request: what was approved. is_alone: nobody approves it though the domain requires that, for the command line.
     No mailbox is written.
     Raises: PublishRefused, and nothing was published.
     """
     with transaction.atomic():
         Domain.objects.select_for_update().get(pk=domain.pk)  # one release at a time
+        _refuse_alone(domain, request, is_alone=is_alone)
         live = get_live(domain)
-        drafts = list_drafts(domain)
-        chosen = set(drafts if keys is None else keys)
-        if chosen - set(drafts):
-            raise PublishRefused(
-                "What you chose was published or undone meanwhile. Nothing was published; review the changes again."
-            )
-        if not chosen and live is not None:
-            raise PublishRefused("Nothing was chosen, so nothing was published.")
-        draft, values = build_draft(domain), _read_values(domain, chosen)
-        _refuse_unseen(draft, values, seen or {})
+        chosen = _choose_drafts(domain, keys, live)
+        draft, values = build_draft(domain), read_values(domain, chosen)
+        refuse_unseen(draft, values, seen or {})
         content = merge(get_content(live), draft, chosen)
-        _refuse_unusable(content)
+        refuse_unusable(content)
+        base = live.number if live else None
+        if request is not None and request.digest != digest_outcome(base, content, values):
+            raise PublishRefused(
+                "What was asked for was edited this moment. Nothing was published; review it again."
+            )
         release = _create(
             domain,
             content,
@@ -75,26 +85,49 @@ def publish(
             published_by=by,
             published_by_label=actor,
             publish_at=publish_at,
-            rollout={**(rollout or {}), "values": values, "base": live.number if live else None},
+            rollout={**(rollout or {}), "values": values, "base": base},
+            request=request,
         )
         return release if publish_at is not None else go_live(release)
 
 
-def republish(release: Release, *, note: str = "", by: User | None = None, actor: str) -> Release:
+def _choose_drafts(domain: Domain, keys: Collection[str] | None, live: Release | None) -> set[str]:
+    drafts = list_drafts(domain)
+    chosen = set(drafts if keys is None else keys)
+    if chosen - set(drafts):
+        raise PublishRefused(
+            "What you chose was published or undone meanwhile. Nothing was published; review the changes again."
+        )
+    if not chosen and live is not None:
+        raise PublishRefused("Nothing was chosen, so nothing was published.")
+    return chosen
+
+
+def republish(
+    release: Release,
+    *,
+    note: str = "",
+    by: User | None = None,
+    actor: str,
+    request: ReleaseRequest | None = None,
+    is_alone: bool = False,
+) -> Release:
     """Make an earlier release's content live again, as a new release. Drafts stay drafts, values stay.
 
-    Raises: PublishRefused.
+    request, is_alone: as for `publish`. Raises: PublishRefused.
     """
     domain = release.domain
     with transaction.atomic():
         Domain.objects.select_for_update().get(pk=domain.pk)
+        _refuse_alone(domain, request, is_alone=is_alone)
         live, content = get_live(domain), get_content(release)
         if live is not None and live.digest == release.digest:
             raise PublishRefused(f"{live} has exactly the same content. Nothing was published.")
-        _refuse_unusable(content)
+        refuse_unusable(content)
         again = _create(
             domain,
             content,
+            request=request,
             note=note,
             made_from=release,
             published_by=by,
@@ -103,7 +136,21 @@ def republish(release: Release, *, note: str = "", by: User | None = None, actor
         return go_live(again)
 
 
-def _create(domain: Domain, content: ReleaseContent, **values: Any) -> Release:
+def requires_approval(domain: Domain) -> bool:
+    """Return whether a second person approves each release of this domain."""
+    return DeliverySettings.objects.for_domain(domain).requires_approval
+
+
+def _refuse_alone(domain: Domain, request: ReleaseRequest | None, *, is_alone: bool) -> None:
+    if request is None and not is_alone and requires_approval(domain):
+        raise PublishRefused(
+            "A second person approves each release of this domain. Nothing was published; ask for approval."
+        )
+
+
+def _create(
+    domain: Domain, content: ReleaseContent, *, request: ReleaseRequest | None, **values: Any
+) -> Release:
     last = Release.objects.filter(domain=domain).aggregate(last=Max("number"))["last"] or 0
     release = Release.objects.create(
         domain=domain,
@@ -113,6 +160,8 @@ def _create(domain: Domain, content: ReleaseContent, **values: Any) -> Release:
         state=ReleaseState.SCHEDULED,
         **values,
     )
+    if request is not None:
+        ReleaseRequest.objects.filter(pk=request.pk).update(release=release)
     if release.publish_at is not None:
         record_act(
             "release scheduled",
@@ -133,12 +182,9 @@ def go_live(release: Release, *, actor: str = "") -> Release:
     Raises: PublishRefused, where it was cancelled or is live already, or would undo what went live since it was made.
     """
     Domain.objects.select_for_update().get(pk=release.domain_id)  # one release at a time
-    overtaken = find_overtaking(release)
-    if overtaken is not None:
-        raise PublishRefused(
-            f"{overtaken} went live after {release} was scheduled, and its changes are not in {release}. "
-            "Cancel it, and schedule its changes again."
-        )
+    hindrance = find_hindrance(release, actor=actor)
+    if hindrance:
+        raise PublishRefused(hindrance)
     waiting = Release.objects.filter(pk=release.pk, state=ReleaseState.SCHEDULED)
     Release.objects.filter(domain=release.domain, state=ReleaseState.LIVE).update(state=ReleaseState.EARLIER)
     if waiting.update(state=ReleaseState.LIVE, published_at=timezone.now()) != 1:
@@ -150,9 +196,51 @@ def go_live(release: Release, *, actor: str = "") -> Release:
         domain=release.domain,
         actor_label=actor or release.published_by_label,
         object_ref=str(release),
-        detail=release.note or (f"The same as {release.made_from}" if release.made_from else ""),
+        detail=_describe(release),
     )
+    _outdate_requests(release, actor=actor or release.published_by_label)
     return release
+
+
+def _describe(release: Release) -> str:
+    note = release.note or (f"The same as {release.made_from}" if release.made_from else "")
+    if not requires_approval(release.domain) or ReleaseRequest.objects.filter(release=release).exists():
+        return note
+    return f"{note}. No second person approved it".lstrip(". ")
+
+
+def _outdate_requests(release: Release, *, actor: str) -> None:
+    """Close what was asked for before this release went live: it would be another release now."""
+    asked = ReleaseRequest.objects.filter(domain=release.domain, state=RequestState.ASKED)
+    for request in asked.order_by("pk"):
+        ReleaseRequest.objects.filter(pk=request.pk).update(
+            state=RequestState.OUTDATED, decided_at=timezone.now()
+        )
+        record_act(
+            "release request out of date",
+            domain=release.domain,
+            actor_label=actor,
+            object_ref=str(request),
+            detail=f"{release} went live",
+        )
+
+
+def find_hindrance(release: Release, *, actor: str = "") -> str:
+    """Return why a scheduled release does not go live; '' where it does. actor: who would make it live early."""
+    overtaken = find_overtaking(release)
+    if overtaken is not None:
+        return (
+            f"{overtaken} went live after {release} was scheduled, and its changes are not in {release}. "
+            "Cancel it, and schedule its changes again."
+        )
+    if release.publish_at is None or not requires_approval(release.domain):
+        return ""
+    request = ReleaseRequest.objects.filter(release=release).first()
+    if request is None:
+        return f"No second person approved {release}. Cancel it, and ask for approval of its changes."
+    if actor.casefold() == request.asked_by_label.casefold():
+        return f"You asked for {release}, so somebody else makes it live before its time."
+    return ""
 
 
 def find_overtaking(release: Release) -> Release | None:
@@ -199,7 +287,8 @@ def settle_rollout(release: Release, *, cause: str = "") -> bool:
     return unsettled.update(rollout_at=timezone.now(), rollout_cause=cause) == 1
 
 
-def _refuse_unseen(draft: ReleaseContent, values: list[dict[str, Any]], seen: Mapping[str, str]) -> None:
+def refuse_unseen(draft: ReleaseContent, values: list[dict[str, Any]], seen: Mapping[str, str]) -> None:
+    """Raise PublishRefused where a draft was edited since somebody saw it. seen: key -> digest of what they saw."""
     for key, digest in seen.items():
         sender = key.removeprefix("values:")
         typed = [(one["field"], one["value"]) for one in values if str(one["sender"]) == sender]
@@ -209,7 +298,8 @@ def _refuse_unseen(draft: ReleaseContent, values: list[dict[str, Any]], seen: Ma
             )
 
 
-def _refuse_unusable(content: ReleaseContent) -> None:
+def refuse_unusable(content: ReleaseContent) -> None:
+    """Raise PublishRefused where a content assigns a template that it does not hold."""
     missing = content.list_unpublished_templates()
     if not missing:
         return
@@ -221,7 +311,8 @@ def _refuse_unusable(content: ReleaseContent) -> None:
     )
 
 
-def _read_values(domain: Domain, keys: Collection[str]) -> list[dict[str, Any]]:
+def read_values(domain: Domain, keys: Collection[str]) -> list[dict[str, Any]]:
+    """Return the drafts of values that the keys name, as `Release.rollout` keeps them."""
     ids = [int(key.removeprefix("values:")) for key in keys if key.startswith("values:")]
     drafts = ValueDraft.objects.filter(sender__domain=domain, sender__in=ids)
     return [{"sender": draft.sender_id, "field": draft.field, "value": draft.value} for draft in drafts]

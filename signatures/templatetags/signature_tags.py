@@ -91,6 +91,12 @@ def release_tone(state: str) -> str:
 
 
 @register.filter
+def request_tone(state: str) -> str:
+    """Return the colour of the state of a request for approval."""
+    return {"asked": "pen", "approved": "good", "sent_back": "warn"}.get(state, "")
+
+
+@register.filter
 def marked(marks: Sequence[Mark]) -> SafeString:
     """Return a text with what went and what came marked."""
     return format_html_join(

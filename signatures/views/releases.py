@@ -22,7 +22,7 @@ from signatures.delivery.outlook import foresee
 from signatures.delivery.permission import get_delivery_block_reason
 from signatures.delivery.planning import make_scope, open_plan
 from signatures.forms.releases import AgainForm, ReleaseForm
-from signatures.models import DeliveryRun, Release, ReleaseState, Sender
+from signatures.models import DeliveryRun, Release, ReleaseRequest, ReleaseState, RequestState, Sender
 from signatures.releases.candidate import Candidate, build_candidate
 from signatures.releases.causes import PERSON, VALUES, Cause, list_causes, list_mailbox_audiences
 from signatures.releases.changes import Change, describe_changes
@@ -31,13 +31,15 @@ from signatures.releases.live import get_content, get_live
 from signatures.releases.publish import (
     PublishRefused,
     cancel_release,
-    find_overtaking,
+    find_hindrance,
     go_live,
     publish,
     republish,
+    requires_approval,
     settle_rollout,
 )
 from signatures.releases.reach import count_reach, list_audiences
+from signatures.releases.requests import RequestRefused, ask
 from signatures.senders.company_size import is_small
 from signatures.tasks import plan_soon
 
@@ -54,21 +56,24 @@ def releases(request: HttpRequest, domain: Domain) -> HttpResponse:
     A POST counts for the ticked ones, and changes nothing.
     """
     if request.method != "POST":
-        return _show(request, domain, leave=request.GET.getlist("leave"), form=ReleaseForm(domain=domain))
+        return show_drafts(
+            request, domain, leave=request.GET.getlist("leave"), form=ReleaseForm(domain=domain)
+        )
     form = ReleaseForm(initial=request.POST.dict(), domain=domain)
-    return _show(request, domain, leave=_get_left(request), form=form)
+    return show_drafts(request, domain, leave=get_left(request), form=form)
 
 
-def _get_left(request: HttpRequest) -> list[str]:
+def get_left(request: HttpRequest) -> list[str]:
     """Return the keys that were shown and not ticked, without those that a button includes."""
     ticked = {*request.POST.getlist("key"), *request.POST.get("also", "").split()}
     shown = (each.partition(" ")[0] for each in request.POST.getlist("seen"))
     return [key for key in shown if key not in ticked]
 
 
-def _show(
+def show_drafts(
     request: HttpRequest, domain: Domain, *, leave: list[str], form: ReleaseForm, status: int = 200
 ) -> HttpResponse:
+    """Show every draft with its difference and reach, those in `leave` left out, and what publishing would do."""
     candidate = build_candidate(domain, leave=leave)
     situation = get_situation(domain)
     audiences = list_audiences(domain, candidate.before, candidate.draft)
@@ -87,19 +92,21 @@ def _show(
         "missing": _name_missing(candidate, {change.key: change.title for change in changes}),
         "is_incomplete": bool(candidate.missing) or (candidate.live is not None and not candidate.chosen),
         "outlook": outlook,
-        "causes": _name_causes(candidate, situation.connection, changes),
+        "causes": name_causes(candidate, situation.connection, changes),
         "calls": get_call_use(situation.connection, at=timezone.now()),
         "calls_needed": 2 * outlook.change,
         "form": form,
         "next_number": (published.values_list("number", flat=True).first() or 0) + 1,
         "scheduled": _describe_scheduled(domain),
         "recent": published[:RECENT_RELEASES],
-        "may_discard": may(request, Permission.EDIT_SIGNATURES),
+        "may_edit": may(request, Permission.EDIT_SIGNATURES),
+        "requires_approval": requires_approval(domain),
+        "requests": ReleaseRequest.objects.filter(domain=domain, state=RequestState.ASKED),
     }
     return render(request, "signatures/releases/drafts.html", context, status=status)
 
 
-def _name_causes(
+def name_causes(
     candidate: Candidate, connection: Connection | None, changes: list[Change]
 ) -> list[tuple[str, str, Cause]]:
     """Return what each cause is called, and its kind."""
@@ -122,10 +129,10 @@ def _name_missing(candidate: Candidate, titles: dict[str, str]) -> list[tuple[st
     return named
 
 
-def _describe_scheduled(domain: Domain) -> list[tuple[Release, Release | None]]:
-    """Return each scheduled release, and the one that went live since and keeps it from going live."""
+def _describe_scheduled(domain: Domain) -> list[tuple[Release, str]]:
+    """Return each scheduled release, and why it will not go live, or ''."""
     waiting = Release.objects.filter(domain=domain, state=ReleaseState.SCHEDULED).select_related("domain")
-    return [(release, find_overtaking(release)) for release in waiting.order_by("publish_at")]
+    return [(release, find_hindrance(release)) for release in waiting.order_by("publish_at")]
 
 
 @require(Permission.PUBLISH)
@@ -139,7 +146,7 @@ def release_publish(request: HttpRequest, domain: Domain) -> HttpResponse:
     if form.is_valid() and "only_me" in request.POST:
         form.check_only_me(own)
     if not form.is_valid():
-        return _show(request, domain, leave=_get_left(request), form=form, status=422)
+        return show_drafts(request, domain, leave=get_left(request), form=form, status=422)
     try:
         release = publish(
             domain,
@@ -153,14 +160,14 @@ def release_publish(request: HttpRequest, domain: Domain) -> HttpResponse:
         )
     except PublishRefused as refused:
         messages.error(request, str(refused))
-        return _show(request, domain, leave=_get_left(request), form=form, status=422)
+        return show_drafts(request, domain, leave=get_left(request), form=form, status=422)
     if release.state == ReleaseState.SCHEDULED:
         messages.success(request, f"{release} is scheduled. No mailbox changes before then.")
         return redirect("signatures:releases", domain.name)
-    return _plan(request, domain, release, only=own)
+    return plan_release(request, domain, release, only=own)
 
 
-def _plan(
+def plan_release(
     request: HttpRequest, domain: Domain, release: Release, *, only: Sender | None = None
 ) -> HttpResponse:
     """Redirect to the plan of what a live release changes; nothing is written until it is started.
@@ -183,6 +190,15 @@ def _plan(
     return redirect("signatures:delivery_run", domain.name, run.pk)
 
 
+def lead_to(request: HttpRequest, asked: ReleaseRequest) -> HttpResponse:
+    """Lead to the page of what was just asked for, and have the mails sent."""
+    enqueue("signatures.tasks.send_request_mails")
+    messages.success(
+        request, "Approval is asked for. Whoever may approve it gets an e-mail; nothing is published before."
+    )
+    return redirect("signatures:release_request", asked.domain.name, asked.pk)
+
+
 def _get_release(domain: Domain, number: int) -> Release:
     release: Release = get_object_or_404(
         Release.objects.select_related("domain", "made_from"), domain=domain, number=number
@@ -201,7 +217,7 @@ def release_now(request: HttpRequest, domain: Domain, number: int) -> HttpRespon
         messages.error(request, str(refused))
         return redirect("signatures:releases", domain.name)
     settle_rollout(release)
-    return _plan(request, domain, release)
+    return plan_release(request, domain, release)
 
 
 @require(Permission.PUBLISH)
@@ -220,7 +236,7 @@ def release_cancel(request: HttpRequest, domain: Domain, number: int) -> HttpRes
 @require(Permission.PUBLISH)
 @require_POST
 def release_again(request: HttpRequest, domain: Domain, number: int) -> HttpResponse:
-    """Make an earlier release's content live again, as a new release."""
+    """Make an earlier release's content live again, as a new release, or ask a second person to."""
     release, actor, form = _get_release(domain, number), get_actor(request), AgainForm(request.POST)
     if not form.is_valid() or release.published_at is None:
         messages.error(
@@ -229,12 +245,15 @@ def release_again(request: HttpRequest, domain: Domain, number: int) -> HttpResp
             "were live can be published again.",
         )
         return redirect("signatures:release", domain.name, number)
+    note = form.cleaned_data["note"]
     try:
-        again = republish(release, note=form.cleaned_data["note"], by=actor, actor=actor.email)
-    except PublishRefused as refused:
+        if requires_approval(domain):
+            return lead_to(request, ask(domain, again=release, note=note, by=actor))
+        again = republish(release, note=note, by=actor, actor=actor.email)
+    except (PublishRefused, RequestRefused) as refused:
         messages.error(request, str(refused))
         return redirect("signatures:release", domain.name, number)
-    return _plan(request, domain, again)
+    return plan_release(request, domain, again)
 
 
 @require(Permission.VIEW)
@@ -259,6 +278,8 @@ def release(request: HttpRequest, domain: Domain, number: int) -> HttpResponse:
         "release": found,
         "before": before,
         "live": get_live(domain),
+        "requires_approval": requires_approval(domain),
+        "asked": ReleaseRequest.objects.filter(release=found).first(),
         "changes": describe_changes(domain, earlier, content, list_changed_keys(earlier, content)),
         "values": [(named.get(pk), typed) for pk, typed in values.items()],
         "runs": DeliveryRun.objects.filter(domain=domain, release=found)[:RECENT_RELEASES],

@@ -33,6 +33,7 @@ from signatures.models import (
     ValueDraft,
 )
 from signatures.releases.live import get_live
+from signatures.releases.publish import requires_approval
 from signatures.senders import listing
 from signatures.senders.assignment import explain
 from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
@@ -97,7 +98,7 @@ def sender(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 
 def _make_form(request: HttpRequest, sender: Sender) -> OwnValuesForm:
     """Return the form of a sender's own values; who may not publish goes on from the drafts that wait."""
-    waiting = ValueDraft.objects.none() if may(request, Permission.PUBLISH) else sender.value_drafts.all()
+    waiting = sender.value_drafts.all() if _waits(request, sender.domain) else ValueDraft.objects.none()
     initial = dict(waiting.values_list("field", "value"))
     return OwnValuesForm(request.POST if request.method == "POST" else None, instance=sender, initial=initial)
 
@@ -186,6 +187,11 @@ def _with_originals(
     return [(mailbox, by_mailbox.get(mailbox.remote_id)) for mailbox in mailboxes]
 
 
+def _waits(request: HttpRequest, domain: Domain) -> bool:
+    """Return whether values that the user types wait for a release."""
+    return not may(request, Permission.PUBLISH) or requires_approval(domain)
+
+
 @require(Permission.EDIT_SIGNATURES)
 @require_POST
 def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
@@ -195,7 +201,7 @@ def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
         return render(
             request, "signatures/senders/detail.html", _describe(request, domain, found, form), status=422
         )
-    waits = not may(request, Permission.PUBLISH)
+    waits = _waits(request, domain)
     set_own_values(found, form.get_values(), actor=get_actor(request).email, waits=waits)
     refresh_sender(found)
     if waits and ValueDraft.objects.filter(sender=found).exists():

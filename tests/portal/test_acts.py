@@ -23,6 +23,7 @@ from signatures.models import (
     DeliveryState,
     Group,
     Release,
+    ReleaseRequest,
     ReleaseState,
     Template,
 )
@@ -80,6 +81,10 @@ ACTS = {
     f"{HOME}media/<int:pk>/restore/": "medium restored",
     f"{HOME}templates/<int:pk>/groups/": "template assigned",
     f"{HOME}releases/publish/": "release published",
+    f"{HOME}releases/ask/": "release asked for",
+    f"{HOME}releases/requests/<int:pk>/approve/": "release approved",
+    f"{HOME}releases/requests/<int:pk>/send-back/": "release sent back",
+    f"{HOME}releases/requests/<int:pk>/withdraw/": "release request withdrawn",
     f"{HOME}releases/discard/": "drafts discarded",
     f"{HOME}releases/<int:number>/now/": "release published",
     f"{HOME}releases/<int:number>/cancel/": "release cancelled",
@@ -208,6 +213,10 @@ def prepare(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
     if address == f"{HOME}releases/<int:number>/again/":
         Template.objects.filter(pk=furnished.template.pk).update(archived_at=timezone.now())
         publish(furnished.domain, actor="test")
+    if address == f"{HOME}releases/requests/<int:pk>/withdraw/":
+        ReleaseRequest.objects.filter(pk=furnished.release_request.pk).update(asked_by_label=OWNER)
+    if address == f"{HOME}releases/ask/":
+        Membership.objects.filter(pk=furnished.membership.pk).update(role=Role.APPROVER)
     if address == f"{HOME}templates/<int:pk>/groups/":
         Assignment.objects.filter(group=furnished.group).delete()
         return {"groups": [furnished.group.pk]}

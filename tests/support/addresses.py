@@ -66,6 +66,7 @@ OBJECTS = {
     "templates/<int:pk>": "template",
     "people/<int:pk>": "sender",
     "releases/<int:number>": "release",
+    "requests/<int:pk>": "release_request",
     "deliveries/<int:pk>": "delivery_run",
     "deliveries/<int:run>": "delivery_run",
     "mailboxes/<int:pk>": "delivery",
@@ -103,11 +104,14 @@ CAMPAIGNS = "/domains/<str:domain>/campaigns/"
 def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
     """Return a form that this address accepts."""
     draft = f"values:{furnished.sender.pk}"
+    chosen = {
+        "key": [draft],
+        "seen": [f"{draft} {digest_part(ReleaseContent(), draft, [('sender.title', DRAFTED)])}"],
+    }
     bodies: dict[str, dict[str, Any]] = {
-        "/domains/<str:domain>/releases/publish/": {
-            "key": [draft],
-            "seen": [f"{draft} {digest_part(ReleaseContent(), draft, [('sender.title', DRAFTED)])}"],
-        },
+        "/domains/<str:domain>/releases/publish/": chosen,
+        "/domains/<str:domain>/releases/ask/": chosen,
+        "/domains/<str:domain>/releases/requests/<int:pk>/send-back/": {"comment": "Use the new logo."},
         "/domains/<str:domain>/releases/discard/": {"key": [draft]},
         "/manage/domains/<str:domain>/": {"time_zone": "Europe/London"},
         "/manage/domains/<str:domain>/members/": {"email": "new@acme.example", "role": "auditor"},

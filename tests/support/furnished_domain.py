@@ -34,6 +34,7 @@ from signatures.models import (
     MediaImage,
     RecipientList,
     Release,
+    ReleaseRequest,
     Sender,
     SignatureHtml,
     Template,
@@ -41,6 +42,7 @@ from signatures.models import (
     ValueDraft,
 )
 from signatures.releases.publish import publish
+from signatures.releases.requests import build_requested, digest_candidate
 from tests.support.media import add_medium
 
 
@@ -69,6 +71,7 @@ class FurnishedDomain:
     receipt: Receipt
     kept_text: SignatureHtml
     release: Release
+    release_request: ReleaseRequest
     edited: MailboxState
     left_alone: LeftAlone
 
@@ -158,6 +161,11 @@ def furnish(name: str) -> FurnishedDomain:
     ValueDraft.objects.create(
         sender=sender, field="sender.title", value=DRAFTED, edited_by_label=f"ed@{name}"
     )
+    asked = ReleaseRequest(
+        domain=domain, keys=[f"values:{sender.pk}"], asked_by=spare.user, asked_by_label=spare.user.email
+    )
+    asked.digest = digest_candidate(build_requested(asked))
+    asked.save()
     refresh_states(connection)
     delivery_run = DeliveryRun.objects.create(
         domain=domain,
@@ -209,6 +217,7 @@ def furnish(name: str) -> FurnishedDomain:
             domain=domain, sha256=digest(f"<p>{name}</p>"), html=f"<p>{name}</p>"
         ),
         release=release,
+        release_request=asked,
         edited=MailboxState.objects.update_or_create(
             mailbox=mailbox,
             defaults={

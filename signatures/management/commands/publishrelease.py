@@ -22,6 +22,11 @@ class Command(BaseCommand):
         parser.add_argument("--domain", required=True)
         parser.add_argument("--note", default="")
         parser.add_argument("--again", type=int, metavar="NUMBER", help="publish this earlier release again")
+        parser.add_argument(
+            "--without-approval",
+            action="store_true",
+            help="publish although a second person approves each release of the domain; the ledger says so",
+        )
         parser.add_argument("--dry-run", action="store_true", help="show what would be published")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,10 +45,11 @@ class Command(BaseCommand):
         self.stdout.write(f"{release} of {domain} is live. `deliversignatures` writes it.")
 
     def _publish(self, domain: Domain, options: dict[str, Any]) -> Release:
+        is_alone = options["without_approval"]
         if options["again"] is None:
-            return publish(domain, note=options["note"], actor="command")
+            return publish(domain, note=options["note"], actor="command", is_alone=is_alone)
         number = options["again"]
         earlier = find_row(
             Release.objects.filter(domain=domain, number=number), f"{domain} has no release {number}."
         )
-        return republish(earlier, note=options["note"], actor="command")
+        return republish(earlier, note=options["note"], actor="command", is_alone=is_alone)
