@@ -132,7 +132,7 @@ class FieldRules:
     ) -> dict[str, str | None]:
         """Return a sender's values by these rules.
 
-        mirrored: Outreach's. own: kept here. imported: names of those that a file brought. company: its values.
+        mirrored: Outreach's. own: local values. imported: names of the fields that a file set. company: brand values.
         """
         values = {**mirrored, **own}
         if not self._changing:

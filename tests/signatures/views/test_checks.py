@@ -102,7 +102,7 @@ def test_a_source_that_is_refused_is_listed_with_its_error(company, card, editor
 def test_completions_are_the_names_that_a_template_may_use(company, card, editor: Client) -> None:
     offered = editor.get(f"{ADDRESS}{card.pk}/").context["completions"]
 
-    assert ["title", "Job title", "The title kept in Outreach."] in map(list, offered["fields"]["sender"])
+    assert ["title", "Job title", "The title in Outreach."] in map(list, offered["fields"]["sender"])
     assert "upcase" in offered["filters"] and "for" not in offered["liquid"]
     assert "script" not in offered["elements"] and "href" in offered["elements"]["a"]
     assert "position" not in offered["styles"]
