@@ -1,4 +1,4 @@
-"""App: the API's routes, who asks, whether they may, and what is answered."""
+"""App: the API's routes, authorization and replies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .schema import RESOURCES, Resource
 from .settings import Settings
 from .writes import Writes
 
-# Documented collections the sandbox holds nothing of: without the scope 403, with it 501.
+# Documented collections without records in the sandbox: 403 without the scope, 501 with it.
 OTHER_COLLECTIONS = """
 accounts batches calls callDispositions callPurposes complianceRequests contentCategories customDuties
 emailAddresses events favorites imports jobRoles mailAliases mailings opportunities opportunityProspectRoles
@@ -129,7 +129,7 @@ class App:
         return self._one(200, resource, record, query, grant)
 
     def _require(self, grant: Grant, plural: str, verb: str) -> None:
-        """Scopes are not additive: write does not read. `.all` is read, write and delete."""
+        """Scopes are not additive: write does not include read. `.all` is read, write and delete."""
         if f"{plural}.all" not in grant.scopes and f"{plural}.{verb}" not in grant.scopes:
             raise missing_scope(f"{plural}.{verb}")
 

@@ -28,9 +28,9 @@ class AuthorizeEndpoint:
         self.directory = directory
 
     def answer(self, request: Request) -> Response:
-        """GET shows the consent page, or goes straight back where consent was given; POST is its answer."""
+        """Show the consent page (GET), or redirect back where consent was given; take the decision (POST)."""
         if request.method not in ("GET", "POST"):
-            return refusal_page(405, "This page is read with GET and answered with POST.")
+            return refusal_page(405, "This page accepts GET and POST only.")
         pairs = parse_qsl(request.body.decode("latin-1")) if request.method == "POST" else request.parameters
         asked = dict(reversed(pairs))
         # A wrong client or address is told to the person and never redirected (RFC 6749, 4.1.2.1).
@@ -43,7 +43,7 @@ class AuthorizeEndpoint:
             return self._back(asked, error=self.oauth.settings.authorize_error, error_description="Scripted.")
         if asked.get("response_type") != "code":
             return self._back(asked, error="unsupported_response_type")
-        # The app is set up with at least one scope; what is requested must be a subset of them.
+        # The app is registered with scopes; the requested ones must be among them.
         if not scopes or not set(scopes) <= set(self.oauth.settings.registered_scopes):
             return self._back(asked, error="invalid_scope", error_description="The scope is not registered.")
         if request.method == "POST":
@@ -71,7 +71,7 @@ class AuthorizeEndpoint:
         chosen = asked.get("user_id", "")
         user_id = int(chosen) if re.fullmatch("[0-9]{1,12}", chosen) else 0
         if user_id not in self.directory.users:
-            return refusal_page(400, "Nobody with this id works here.")
+            return refusal_page(400, "There is no user with this id.")
         granted = tuple(scope for scope in scopes if scope in ticked)
         with self.oauth.lock:
             self.oauth.consent = (user_id, scopes, granted)

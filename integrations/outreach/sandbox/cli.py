@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SCOPE",
-        help="a scope that the application lists beside the usual four; may be repeated",
+        help="a further scope of the application; may be repeated",
     )
     parser.add_argument(
         "--contradict",
@@ -42,13 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         choices=sorted(CONTRADICTIONS),
         metavar="NAME",
-        help="differ in this from what Outreach's pages say, such as user.title or clock; may be repeated",
+        help="make the sandbox differ from Outreach's pages in this, such as user.title or clock; may be repeated",
     )
-    parser.add_argument("--ready-file", type=Path, help="is written with the address once it answers")
+    parser.add_argument(
+        "--ready-file", type=Path, help="file to which the address is written once the sandbox answers"
+    )
 
 
 def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
-    """A sandbox has served until SIGINT or SIGTERM; its address was said."""
+    """Serve a sandbox until SIGINT or SIGTERM, and print its address."""
     stopped = threading.Event()
     previous = {
         number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)
@@ -79,7 +81,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> None:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Whoever waits for the file never reads half of it."""
+    """Write the file at once, so that nobody reads half of it."""
     part = path.with_name(f"{path.name}.part-{os.getpid()}")
     part.write_text(text)
     part.replace(path)

@@ -15,7 +15,7 @@ class Clock:
         return time.time() + self.offset_seconds
 
     def advance(self, seconds: float) -> None:
-        """Tokens age, throttles end and the rate window rolls as if `seconds` had gone by."""
+        """Move the clock forward: tokens age, throttles end and the rate window moves on."""
         self.offset_seconds += seconds
 
     def stamp(self) -> str:

@@ -1,4 +1,4 @@
-"""Consent: the pages a person sees, plain HTML without script, unlike anything of ours."""
+"""Consent: the pages a person sees, in plain HTML without script; they look unlike the portal's."""
 
 from __future__ import annotations
 

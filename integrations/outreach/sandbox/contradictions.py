@@ -59,7 +59,7 @@ CONTRADICTIONS: dict[str, Switch] = {
 
 
 def contradict(sandbox: Sandbox, name: str) -> None:
-    """From the next request on the sandbox differs in this. Raises ValueError for a name nobody knows."""
+    """Make the sandbox differ in this from the next request on. Raises ValueError for an unknown name."""
     switch = CONTRADICTIONS.get(name)
     if switch is None:
         raise ValueError(

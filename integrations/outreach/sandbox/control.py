@@ -1,7 +1,7 @@
-"""Control: the addresses under `/_sandbox/…`, by which a test in another process sees and changes things.
+"""Control: the addresses under `/_sandbox/…`, by which a test in another process reads and changes the sandbox.
 
-JSON in, JSON out, no token: it exists on the sandbox alone and listens where the sandbox listens. What
-happens here is not in the log of requests, and no fault touches it.
+JSON in, JSON out, no token: it only exists in the sandbox, on the same socket. These requests are not in the
+log of requests, and no fault applies to them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PREFIX = "/_sandbox/"
 
 
 class Refused(Exception):
-    """A request that control does not understand; the text says what."""
+    """A request that control does not accept; the text says why."""
 
     def __init__(self, reason: str, status: int = 400) -> None:
         super().__init__(reason)
@@ -55,7 +55,7 @@ class Control:
         try:
             body = json.loads(request.body) if request.body else {}
             if not isinstance(body, dict):
-                raise Refused("The body is a JSON object.")
+                raise Refused("The body must be a JSON object.")
             if parts[0] in RECORD_CLASSES:
                 result = self._records(request.method, parts[0], parts[1:], body)
             else:
@@ -98,7 +98,7 @@ class Control:
                 with directory.lock:
                     records = list(directory.table(plural).values())
                 return [as_dict(record) for record in records]
-            raise Refused("A collection is read with GET and added to with POST.", 405)
+            raise Refused("A collection accepts GET and POST only.", 405)
         record_id = int(rest[0])
         if method == "DELETE":
             remove = {
@@ -111,7 +111,7 @@ class Control:
         if method == "PATCH":
             return as_dict(self._change(plural, record_id, body))
         if method != "GET":
-            raise Refused("A record is read with GET, changed with PATCH, removed with DELETE.", 405)
+            raise Refused("A record accepts GET, PATCH and DELETE only.", 405)
         return as_dict(directory.table(plural)[record_id])
 
     def _add(self, plural: str, body: dict[str, Any]) -> Record:
@@ -133,7 +133,7 @@ class Control:
                 directory.move(record_id, values.pop("team_ids"))
             for relation in ("mailbox_ids", "user_ids", "user_id", "id"):
                 if relation in values:
-                    raise Refused(f"{relation} is not changed here.")
+                    raise Refused(f"{relation} cannot be changed here.")
             if values:
                 directory.update(plural, record_id, **values)
             record: Record = directory.table(plural)[record_id]
@@ -148,6 +148,6 @@ class Control:
 
 
 def as_dict(record: Record) -> dict[str, Any]:
-    """The record's fields by their own names; `more` holds what else is known of it."""
+    """Return the record's fields by their own names; `more` holds its other attributes."""
     values = {each.name: getattr(record, each.name) for each in fields(record)}
     return values | {"more": dict(record.more)}

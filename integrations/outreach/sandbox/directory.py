@@ -30,7 +30,7 @@ class Directory:
             "mailboxes": self.mailboxes,
             "prospects": self.prospects,
         }
-        # Switched on, a move between teams also touches the user; what Outreach does is not known.
+        # True: a move between teams also changes the user's updated_at. What Outreach does is not known.
         self.membership_touches_user = False
 
     def table(self, plural: str) -> Table[Any]:
@@ -61,7 +61,7 @@ class Directory:
         return self.users.change(user_id, locked=locked)
 
     def set_signature(self, mailbox_id: int, html: str | None) -> Mailbox:
-        """The mailbox holds `html`, as if its owner had edited it inside Outreach."""
+        """Store `html` in the mailbox, as if its owner had edited it in Outreach."""
         return self.mailboxes.change(mailbox_id, email_signature=html)
 
     def set_editable(self, mailbox_id: int, editable: bool) -> Mailbox:
@@ -70,7 +70,7 @@ class Directory:
     def add_user(
         self, email: str, first_name: str, last_name: str, *, team_ids: Iterable[int] = (), **values: Any
     ) -> User:
-        """A new user without a mailbox, a member of `team_ids`."""
+        """Add a user without a mailbox, as a member of `team_ids`."""
         with self.lock:
             joined = self._known_teams(team_ids)
             own = {"username": email, "email": email, "first_name": first_name, "last_name": last_name}
@@ -78,7 +78,7 @@ class Directory:
             return self.move(user.id, joined) if joined else user
 
     def remove_user(self, user_id: int) -> None:
-        """The user is gone, and with them their mailboxes and memberships."""
+        """Remove the user with their mailboxes and memberships."""
         with self.lock:
             self.move(user_id, ())
             for mailbox_id in self.users[user_id].mailbox_ids:
@@ -86,7 +86,7 @@ class Directory:
             self.users.remove(user_id)
 
     def move(self, user_id: int, team_ids: Iterable[int]) -> User:
-        """The user is in exactly `team_ids`; the teams' own lists agree."""
+        """Make the user a member of exactly `team_ids`, in the teams' lists too."""
         with self.lock:
             wanted = self._known_teams(team_ids)
             before = self.users[user_id].team_ids
@@ -109,7 +109,7 @@ class Directory:
 
     def add_mailbox(self, user_id: int, email: str, **values: Any) -> Mailbox:
         with self.lock:
-            # Looked up first: nothing is half done for a user who is not there.
+            # Looked up first, so that nothing is stored for an unknown user.
             held = self.users[user_id].mailbox_ids
             mailbox = self.mailboxes.create(user_id=user_id, email=email, **values)
             self.users.change(user_id, touch=False, mailbox_ids=(*held, mailbox.id))
@@ -128,5 +128,5 @@ class Directory:
         )
 
     def _known_teams(self, team_ids: Iterable[int]) -> tuple[int, ...]:
-        """The ids, each once. Raises KeyError for a team that is not there."""
+        """Return the ids, each once. Raises KeyError for an unknown team."""
         return tuple(self.teams[team_id].id for team_id in dict.fromkeys(team_ids))

@@ -19,7 +19,7 @@ from .settings import Settings
 # Leaves the default payload on 2026-10-01 (Outreach's deprecation notice); named, it still comes.
 ONLY_WHEN_NAMED = ("contactHistogram",)
 encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-# Pieces are kept for this many fieldsets per collection; a client has two or three.
+# Pieces are cached for this many fieldsets per collection; a client uses two or three.
 KEPT_FIELDSETS = 8
 
 
@@ -106,8 +106,8 @@ class Documents:
     def _builder(self, plural: str, fieldset: tuple[str, ...] | None) -> Callable[[Any], str]:
         """Return the function that writes one record as JSON text.
 
-        It writes text rather than building a document, and what no record holds as a field of its own
-        is written once for all: a page of records seen for the first time is the slowest thing here.
+        It writes text and builds no document, and writes attributes without a field of their own only
+        once, because a page of records that are not cached yet takes the longest.
         """
         resource = RESOURCES[plural]
         shown = [

@@ -23,7 +23,7 @@ class ApiError(Exception):
 
 
 class NotInSources(ApiError):
-    """Asked for something that no page we have read describes."""
+    """A request for something that Outreach's published pages do not describe."""
 
     def __init__(self, what: str) -> None:
         super().__init__(

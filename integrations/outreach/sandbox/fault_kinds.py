@@ -1,4 +1,4 @@
-"""Fault kinds: what can go wrong on purpose, one function for each."""
+"""Fault kinds: one function for each fault that the sandbox can inject."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JSON_TEXT = "application/json"
 
 
 class Rule(Protocol):
-    """What a kind needs of the rule it acts for."""
+    """The part of a rule that a fault kind uses."""
 
     seed: int
     options: dict[str, Any]
@@ -147,7 +147,7 @@ INSTEAD: dict[str, Callable[..., Response]] = {
 
 
 def _lost(fault: Rule, request: Request, response: Response) -> None:
-    """What was asked has been done; the client never learns."""
+    """Handle the request, and send no reply."""
     response.transmission.cut_after = 0
 
 
@@ -164,7 +164,7 @@ def _drip(fault: Rule, request: Request, response: Response) -> None:
 
 
 def _truncated_json(fault: Rule, request: Request, response: Response) -> None:
-    """The body ends in the middle, though its length is told right."""
+    """End the body in the middle of the JSON, with a correct length."""
     response.body = response.body[: len(response.body) // 2]
 
 
@@ -173,24 +173,24 @@ def _content_type(fault: Rule, request: Request, response: Response) -> None:
 
 
 def _body(fault: Rule, request: Request, response: Response) -> None:
-    """Any bytes as the body: a byte order mark, NaN, deep nesting, HTML with 200."""
+    """Replace the body with any bytes: a byte order mark, NaN, deep nesting, HTML with 200."""
     response.body = str(fault.options.get("value", "<html>Sign in</html>")).encode("utf-8", "surrogatepass")
 
 
 def _huge(fault: Rule, request: Request, response: Response) -> None:
-    """The same document behind as many blanks as it takes to reach `bytes`."""
+    """Put blanks before the document until it has `bytes` bytes."""
     response.body = response.body.rjust(fault.options.get("bytes", 10_000_000))
 
 
 def _headers(fault: Rule, request: Request, response: Response) -> None:
-    """The named headers hold these values; None takes one away."""
+    """Set the named headers to these values; None removes one."""
     values = {name.lower(): value for name, value in fault.options.get("values", {}).items()}
     kept = [(name, value) for name, value in response.headers if name.lower() not in values]
     response.headers = kept + [(name, str(value)) for name, value in values.items() if value is not None]
 
 
 def _poisoned(fault: Rule, request: Request, response: Response) -> None:
-    """A page that holds this record is answered with `status`; with `field`, only where it carries that."""
+    """Answer a page that holds this record with `status`; with `field`, only if it has that field."""
     if response.status != 200:
         return
     data = json.loads(response.body).get("data")
@@ -220,7 +220,7 @@ AFTERWARDS: dict[str, Callable[[Rule, Request, Response], None]] = {
 
 
 def _next_link(fault: Rule, request: Request, document: dict[str, Any]) -> None:
-    """links.next points `to`: other-host, https, userinfo, loopback, other-path, itself, first, or a URL."""
+    """Let links.next point `to`: other-host, https, userinfo, loopback, other-path, itself, first, or a URL."""
     links = document.setdefault("links", {})
     here = links.get("first", "")
     scheme, _, rest = here.partition("://")
@@ -243,14 +243,14 @@ def _shuffle(fault: Rule, request: Request, document: dict[str, Any]) -> None:
 
 
 def _duplicate_page(fault: Rule, request: Request, document: dict[str, Any]) -> None:
-    """The page carries the records of the one before it as well."""
+    """Repeat the records of the page before on this page."""
     earlier = fault.memory.get("data", document["data"])
     fault.memory["data"] = document["data"]
     document["data"] = [*earlier, *document["data"]]
 
 
 def _empty_page(fault: Rule, request: Request, document: dict[str, Any]) -> None:
-    """No record on this page, and yet a next one."""
+    """Return a page without records, with a link to a next one."""
     document["data"] = []
 
 
@@ -260,7 +260,7 @@ def _empty_collection(fault: Rule, request: Request, document: dict[str, Any]) -
 
 
 def _set_field(fault: Rule, request: Request, document: dict[str, Any]) -> None:
-    """Record `record` (every one, where it is not given) holds `value` in `field`.
+    """Set `field` of the record `record` (of all, if not given) to `value`.
 
     field: an attribute, or `id`, `type`, `attributes`, `relationships`, `relationships.<name>`.
     """
@@ -286,7 +286,7 @@ def _places(fault: Rule, document: dict[str, Any]) -> list[tuple[dict[str, Any],
 
 
 def _set_key(fault: Rule, request: Request, document: dict[str, Any]) -> None:
-    """The document's own `key` holds `value`: for token responses, `data`, `meta`."""
+    """Set a `key` of the document itself to `value`: for token responses, `data`, `meta`."""
     document[str(fault.options["key"])] = fault.options.get("value")
 
 

@@ -1,4 +1,4 @@
-"""Faults: rules that answer in the sandbox's place, or spoil what it was about to answer."""
+"""Faults: rules that answer in place of the sandbox, or change its answer."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Fault:
         self.memory: dict[str, Any] = {}
 
     def acts_on(self, request: Request) -> bool:
-        """Whether this request is one of those to spoil; asking counts it as seen."""
+        """Return whether the rule acts on this request, and count the request."""
         if (
             self.method not in ("*", request.method)
             or not fnmatch.fnmatchcase(request.decoded_path, self.path)
@@ -63,7 +63,7 @@ class Fault:
 
 
 class Faults:
-    """The rules in force, oldest first."""
+    """The active rules, oldest first."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -83,7 +83,7 @@ class Faults:
         seed: int = 7,
         **options: Any,
     ) -> Fault:
-        """A new rule is in force. Raises ValueError for a kind or an option nobody knows."""
+        """Add a rule. Raises ValueError for an unknown kind or option."""
         known = OPTIONS.get(kind)
         if known is None:
             raise ValueError(f"There is no fault called {kind!r}; there are {', '.join(sorted(OPTIONS))}.")
@@ -97,19 +97,19 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """Nothing goes wrong on purpose any more."""
+        """Remove all rules."""
         with self._lock:
             self.rules.clear()
 
     def matching(self, request: Request) -> list[Fault]:
-        """The rules that act on this request; each counts it."""
+        """Return the rules that act on this request; each counts it."""
         if not self.rules:
             return []
         with self._lock:
             return [fault for fault in self.rules if fault.acts_on(request)]
 
     def instead(self, fault: Fault) -> Response | None:
-        """Return what is answered without the request being handled, or None for the other kind."""
+        """Return the answer that replaces handling the request, or None if the rule only changes the answer."""
         make = INSTEAD.get(fault.kind)
         if make is None:
             return None
@@ -119,7 +119,7 @@ class Faults:
             return Response.json(error.status, error.document())
 
     def spoil(self, fault: Fault, request: Request, response: Response) -> None:
-        """The response to a request that was handled is as wrong as the fault says."""
+        """Return the response to a handled request, changed as the fault says."""
         change = AFTERWARDS.get(fault.kind)
         if change is not None:
             change(fault, request, response)

@@ -46,7 +46,7 @@ class Allowance:
         self._used: dict[int, tuple[float, int]] = {}
 
     def spend(self, user_id: int) -> Usage:
-        """One request of this user's hour is spent, unless none was left."""
+        """Count one request of this user's hour, unless none is left."""
         limit = self.settings.hourly_limit
         with self._lock:
             now = self.clock.now()
@@ -68,6 +68,6 @@ class Allowance:
         return self._used.get(user_id, (0.0, 0))[1]
 
     def reset(self) -> None:
-        """Every user's hour begins anew."""
+        """Start every user's hour again."""
         with self._lock:
             self._used.clear()

@@ -17,7 +17,7 @@ from .query import Query
 # meta.count is capped here (Outreach's pagination page).
 MAX_COUNT = 2_000_000
 FEW = 1000
-# Sorted listings kept; a client uses one or two orders per collection.
+# Sorted listings to cache; a client uses one or two orders per collection.
 KEPT_ORDERS = 12
 
 

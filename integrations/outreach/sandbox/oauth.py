@@ -1,7 +1,7 @@
-"""OAuth 2.0 as Outreach publishes it: the codes, consent and rotating tokens that its endpoints give and take.
+"""OAuth: codes, consent and rotating tokens, as Outreach publishes them.
 
 Sources: developers.outreach.io/api/oauth (harvest 2026-08-13); error bodies in Doorkeeper's form, since
-Outreach is a Rails application and nobody recorded them.
+Outreach is a Rails application and no recorded bodies are known.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ class OAuth:
         self.consent: tuple[int, tuple[str, ...], tuple[str, ...]] | None = None
 
     def issue_tokens(self, scopes: list[str] | None = None, user_id: int = 1) -> dict[str, Any]:
-        """Return a token response without the browser's part; the mint throttle neither asks nor starts."""
+        """Return a token response without the browser's part, and without regard to the throttle of tokens."""
         chosen = tuple(self.settings.registered_scopes if scopes is None else scopes)
         with self.lock:
             return self.mint(user_id, chosen)
 
     def revoke_all(self) -> None:
-        """Every token and consent is gone, as when the user removes the app inside Outreach."""
+        """Revoke all tokens and consents, as when the user removes the app in Outreach."""
         with self.lock:
             self.codes.clear()
             self.by_access.clear()
@@ -74,12 +74,12 @@ class OAuth:
             self.consent = None
 
     def expire_access_tokens(self) -> None:
-        """Access tokens answer 401 from now on; the refresh tokens still work."""
+        """Let all access tokens expire; the refresh tokens still work."""
         with self.lock:
             self.by_access.clear()
 
     def forget_throttle(self) -> None:
-        """The next token may be minted at once."""
+        """Allow the next token at once."""
         with self.lock:
             self.minted_at.clear()
 
@@ -102,7 +102,7 @@ class OAuth:
         return last is not None and self.clock.now() - last < self.settings.throttle_seconds
 
     def mint(self, user_id: int, scopes: tuple[str, ...]) -> dict[str, Any]:
-        """Return the token response of a new pair. The oldest drop when there are more than 100 of one user."""
+        """Return the token response of a new pair. Of more than 100 of one user, the oldest are removed."""
         now = self.clock.now()
         grant = Grant(
             user_id=user_id,

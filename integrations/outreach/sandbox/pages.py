@@ -1,7 +1,8 @@
-"""Pages: people, mailboxes and signatures of the fake organisation, for a person who plays Outreach's side.
+"""Pages: people, mailboxes and signatures of the fake organisation, for a person who makes changes as in Outreach.
 
-Plain HTML forms without script, under /people, only where the sandbox listens on this machine alone. What happens
-here is not in the log of requests, and no fault touches it. A form of another site is refused by its Origin.
+Plain HTML forms without script, under /people, only where the sandbox listens on this machine alone. These
+requests are not in the log of requests, and no fault applies to them. A form of another site is refused by
+its Origin.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ iframe { background: #fff; border: 1px solid var(--line); color-scheme: light }
 
 
 class Refused(Exception):
-    """A request that the pages do not take; the text says why."""
+    """A request that the pages do not accept; the text says why."""
 
     def __init__(self, reason: str, status: int = 400) -> None:
         super().__init__(reason)
@@ -82,11 +83,11 @@ class Pages:
             return _page(error.status, "Not possible", f"<section><p>{escape(str(error))}</p></section>")
 
     def _refuse_foreign(self, request: Request) -> None:
-        """Another name that leads to this machine, or a form of another site, gets nothing. Raises: Refused."""
+        """Refuse requests by another host name, and forms of another site. Raises: Refused."""
         port = urlsplit(self._sandbox.base_url).port
         own = {self._sandbox.base_url, f"http://127.0.0.1:{port}", f"http://localhost:{port}"}
         if f"http://{request.headers.get('host', '')}" not in own:
-            raise Refused("The sandbox is reached by its own address alone.", 403)
+            raise Refused("Open the sandbox by its own address.", 403)
         if request.method == "POST" and request.headers.get("origin", "") not in own:
             raise Refused("This form is not one of the sandbox's own pages.", 403)
 

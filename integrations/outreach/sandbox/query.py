@@ -46,7 +46,7 @@ class Query:
     sort: tuple[tuple[str, bool], ...] = ()
     sort_text: str = "id"
     tests: list[Test] = field(default_factory=list)
-    # An address every match must have, so that a lookup need not walk the table.
+    # An address that every match must have, so that a look-up need not read the whole table.
     email: str | None = None
     owner: int | None = None
     with_count: bool = False
@@ -220,7 +220,7 @@ def _between(read: Callable[[Any], Any], low: Any, high: Any) -> Test:
 
 
 def _value(attribute: Attribute, text: str) -> Any:
-    """The filter's text as the kind the attribute has, so that it compares."""
+    """Return the filter's text as a value of the attribute's kind."""
     if attribute.kind == "boolean":
         if text not in ("true", "false"):
             raise bad_parameters(f"'{text}' is neither true nor false.")

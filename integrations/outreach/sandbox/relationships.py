@@ -1,4 +1,4 @@
-"""Relationships: what a record says of another, as JSON text: its id, the ids of many, or a link to them."""
+"""Relationships: a record's references to others, as JSON text: an id, several ids, or a link to them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PLURALS = {
     "team": "teams",
     "user": "users",
 }
-# What the collection at the other end calls the way back, where that is not the type's own name.
+# The name of the inverse relationship, where that is not the type's own name.
 WAYS_BACK = {("user", "teams"): "users", ("team", "users"): "teams"}
 # The record's field that lists the members of a relationship the sandbox holds.
 MEMBERS = {

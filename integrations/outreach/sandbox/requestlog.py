@@ -1,4 +1,4 @@
-"""Request log: every request in order, with tokens made comparable but unreadable."""
+"""Request log: every request in order, with tokens replaced by digests that can be compared."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECRETS = ("client_secret", "code", "refresh_token", "token", "access_token", "c
 
 @dataclass(slots=True)
 class LoggedRequest:
-    """One request; `token` is the same text for the same bearer token and tells nothing else."""
+    """One request; `token` is a digest of the bearer token."""
 
     method: str
     path: str
@@ -25,7 +25,7 @@ class LoggedRequest:
     body: bytes
     at: float
     token: str | None = None
-    # None until answered, and for good where the connection was reset instead.
+    # None until answered; stays None if the connection was reset.
     status: int | None = None
     fault: str | None = None
     parameters: dict[str, list[str]] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class LoggedRequest:
 
 
 class RequestLog(list[LoggedRequest]):
-    """The requests so far, oldest first; `clear()` forgets them."""
+    """The requests so far, oldest first; `clear()` removes them."""
 
     def note(self, request: Request, *, at: float, keep_body: bool) -> LoggedRequest:
         headers = dict(request.headers)

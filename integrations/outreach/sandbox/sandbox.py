@@ -58,7 +58,7 @@ class Sandbox:
         # the organisation between two pages, or stops a client in the middle of its work.
         self.watchers: list[Callable[[Request], None]] = []
         self.app = App(self.directory, self.oauth, self.settings, self.clock)
-        # Tracebacks of what the sandbox itself did wrong; empty in a healthy test.
+        # Tracebacks of the sandbox's own errors; empty in a passing test.
         self.crashes: list[str] = []
         self._address = (host, port)
         self._server: Server | None = None
@@ -69,7 +69,7 @@ class Sandbox:
 
     @property
     def page_url(self) -> str:
-        """Where a person changes what the organisation holds, in a browser."""
+        """The address at which a person changes the organisation in a browser."""
         return f"{self.base_url}{ROOT}/"
 
     @property
@@ -77,16 +77,16 @@ class Sandbox:
         return self.app.allowance
 
     def start(self) -> Sandbox:
-        """It listens; `base_url` says where."""
+        """Start to listen; `base_url` says where."""
         self._server = Server(*self._address, self.answer, self.crashes)
-        # Started again after a stop, it is found where it was.
+        # After a stop it listens at the same address again.
         self._address = (self._address[0], self._server.port)
         self.app.base_url = f"http://{self._address[0]}:{self._server.port}"
         self._server.start()
         return self
 
     def stop(self) -> None:
-        """It no longer listens, and every connection is closed."""
+        """Stop to listen, and close every connection."""
         if self._server is not None:
             self._server.stop()
 
@@ -99,7 +99,7 @@ class Sandbox:
         self.stop()
 
     def answer(self, request: Request) -> Response:
-        """Return the response to one request: noted, handled, and spoiled where a fault says so."""
+        """Return the response to one request: logged, handled, and changed if a fault applies."""
         if request.decoded_path.startswith(PREFIX):
             return self.control.answer(request)
         if self.pages.answers(request):

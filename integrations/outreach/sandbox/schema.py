@@ -158,7 +158,7 @@ class Attribute:
     sortable: bool
     # The record's field that holds it: `firstName` lives in `first_name`.
     field: str
-    # What a record that never set it shows.
+    # The value in a record that never set it.
     empty: object
 
 

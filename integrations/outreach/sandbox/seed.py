@@ -1,4 +1,4 @@
-"""Seed: makes an invented company, the same for the same seed and size, awkward cases included."""
+"""Seed: makes an invented company with unusual names and values, the same for the same seed and size."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .seed_words import (
 )
 
 FIRST, LAST = FIRST_NAMES.split(), LAST_NAMES.split()
-# Ids of the four tables start apart, so that one taken for another is seen at once.
+# The four tables start at different ids, so that a mixed-up id is noticed at once.
 FIRST_TEAM, FIRST_MAILBOX, FIRST_PROSPECT = 101, 5001, 90_001
 FOUNDED_AT = 1_609_750_800  # 2021-01-04T09:00:00Z
 LAST_CHANGE_AT = 1_767_225_600  # 2026-01-01T00:00:00Z
@@ -122,7 +122,7 @@ def _choose_teams(number: int, teams: int, rng: random.Random) -> list[int]:
 
 def _mailboxes(user: dict[str, Any], first_id: int, rng: random.Random, domain: str) -> list[Mailbox]:
     number, roll = user["id"], rng.random()
-    # Of the people in the list of awkward ones, two have none and two have two, whatever the size.
+    # Of the people with unusual names, two have no mailbox and two have two, whatever the size.
     if number in (2, 12) or (number > 16 and roll < 0.04):
         return []
     addresses = [user["email"]]

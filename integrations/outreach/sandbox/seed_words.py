@@ -1,4 +1,7 @@
-"""Seed words: what an invented company is made of. Nobody here exists; addresses end in example domains."""
+"""Seed words: names, titles and signatures of an invented company.
+
+Nobody here exists; addresses end in example domains.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ TEAM_NAMES = (
 
 COLORS = ("#5951ff", "#0f7b6c", "#d9730d", "#ad1a72", "#0b6e99", "#6940a5", "#64473a", "#dfab01")
 
-# (first name, last name, local part, title): names and titles that break careless code. They come
+# (first name, last name, local part, title): names and titles that reveal errors in code. They come
 # straight after the administrators, so that even a small company has most of them.
 AWKWARD_PEOPLE: tuple[tuple[str, str, str, str | None], ...] = (
     ("Siobhán", "O'Connell", "siobhan.oconnell", "Head of Sales, UK & Ireland"),
@@ -101,7 +104,7 @@ PLACES = (
 
 TAGS = ("webinar-2026", "customer", "vip", "do not demo", "renewal Q4", "R&D")
 
-# What reps had in their mailboxes before: pasted from mail programs, half of it badly.
+# Earlier signatures of sales people: pasted from mail programs, some with broken markup.
 OLD_SIGNATURES = (
     "<p>Best regards,<br>{name}<br>{title} | {company}</p>",
     '<div dir="ltr"><b>{name}</b><div style="color:#666666;font-size:12px">{title}</div>'

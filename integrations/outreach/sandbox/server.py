@@ -1,4 +1,4 @@
-"""Server: threaded keep-alive HTTP/1.1 on a real socket; its caller says what it answers."""
+"""Server: threaded keep-alive HTTP/1.1 on a real socket; its caller gives the answers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import BinaryIO, cast
 from .http import BadRequest, Request, Response, read_request
 
 Answer = Callable[[Request], Response]
-# A client that says nothing for this long is let go.
+# A client that sends nothing for this long is disconnected.
 IDLE_SECONDS = 300
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Serves `answer` until stopped. Port 0 takes a free one; `crashes` keeps what should not happen."""
+    """Serves `answer` until stopped. Port 0 takes a free one; `crashes` holds tracebacks of unexpected errors."""
 
     daemon_threads = True
     block_on_close = False
@@ -48,7 +48,7 @@ class Server(socketserver.ThreadingTCPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """No port is held and no connection is open any more."""
+        """Close the port and every connection."""
         if self._thread is not None:
             self.shutdown()
             self._thread.join()
@@ -86,7 +86,7 @@ class Connection(socketserver.BaseRequestHandler):
             with self.request.makefile("rb", 65_536) as stream:
                 while self._serve_one(cast(BinaryIO, stream)):
                     pass
-        # The client left, or was sent away with a reset: neither is a fault of the server.
+        # The client left, or its connection was reset on purpose: neither is an error of the server.
         except OSError:
             pass
         finally:
@@ -135,7 +135,7 @@ class Connection(socketserver.BaseRequestHandler):
         return True
 
     def _hang_up(self) -> None:
-        """Our side is closed; what the client still sends is read away for a while.
+        """Close our side, and read what the client still sends for a while.
 
         Closing with bytes unread resets the connection, and a reset can overtake the refusal.
         """
@@ -146,7 +146,7 @@ class Connection(socketserver.BaseRequestHandler):
                 return
 
     def _reset(self, already_sent: int) -> None:
-        """The client sees a connection reset instead of an orderly end."""
+        """Reset the connection in place of an orderly end."""
         if already_sent:
             # A reset discards what has not left yet.
             time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Settings: where Outreach is unknown or known to vary, a test chooses."""
+"""Settings: a test's choices where Outreach's behaviour is unknown or varies."""
 
 from __future__ import annotations
 
@@ -84,11 +84,11 @@ class Settings:
     log_bodies: bool = True
 
     def change(self, **values: Any) -> None:
-        """The named switches hold the new values. Raises ValueError for a name or value unknown here."""
+        """Set the named settings. Raises ValueError for an unknown name or value."""
         known = {each.name for each in fields(self)}
         for name, value in values.items():
             if name not in known:
-                raise ValueError(f"There is no switch called {name!r}.")
+                raise ValueError(f"There is no setting called {name!r}.")
             if name in CHOICES and value not in CHOICES[name]:
                 raise ValueError(f"{name} is one of {CHOICES[name]}, not {value!r}.")
         for name, value in values.items():

@@ -1,4 +1,4 @@
-"""Tables: the records of one kind by id, with what follows from every change of one."""
+"""Tables: the records of one kind by id, and how they change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AnyRecord = TypeVar("AnyRecord", User, Team, Mailbox, Prospect)
 
 
 class Table(dict[int, AnyRecord], Generic[AnyRecord]):
-    """The records of one kind. version: moves with every change, so that sorted listings know when to sort again."""
+    """The records of one kind. version: rises with every change, so that sorted listings are sorted again."""
 
     def __init__(self, plural: str, clock: Clock, lock: threading.RLock) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Table(dict[int, AnyRecord], Generic[AnyRecord]):
             return self._store(RECORD_CLASSES[self._plural](**made | own))
 
     def change(self, record_id: int, *, touch: bool = True, **changes: Any) -> AnyRecord:
-        """Return the record with `changes`; what is no field of its own goes to `more`, by its wire name."""
+        """Return the record with `changes`; attributes without a field of their own go to `more`, by their API name."""
         with self._lock:
             old = self[record_id]
             own, other = self._split(changes)

@@ -1,4 +1,4 @@
-"""Token endpoints: a code or a refresh token becomes a new pair, and a token is revoked."""
+"""Token endpoints: exchange a code or refresh token for a new pair, and revoke a token."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TokenEndpoints:
         self.oauth = oauth
 
     def token(self, request: Request) -> Response:
-        """POST /oauth/token: a code or a refresh token becomes a new pair."""
+        """Answer POST /oauth/token: exchange a code or a refresh token for a new pair."""
         if request.method != "POST":
             return Response.text(404, "Not Found")
         body = _body(request)

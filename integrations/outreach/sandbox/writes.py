@@ -14,7 +14,7 @@ from .records import FIELD_NAMES
 from .schema import Attribute, Resource
 from .settings import Settings
 
-# What a new record cannot do without, as far as the sandbox's own records go.
+# The attributes that the sandbox requires of a new record.
 REQUIRED = {
     "user": ("email", "firstName", "lastName"),
     "team": ("name",),
@@ -40,7 +40,7 @@ class Writes:
         self.settings = settings
 
     def update(self, resource: Resource, record_id: int, request: Request, actor_id: int) -> Any:
-        """The record holds the attributes the body names, and only those changed."""
+        """Set the attributes that the body names, and no others."""
         data = _data(request)
         record = self.directory.table(resource.plural).get(record_id)
         if record is None:
@@ -55,7 +55,7 @@ class Writes:
         return self._apply(resource, record_id, values)
 
     def create(self, resource: Resource, request: Request, actor_id: int) -> Any:
-        """A new record with the attributes the body names."""
+        """Add a record with the attributes that the body names."""
         data = _data(request)
         if data.get("type") != resource.type or "id" in data:
             raise bad_parameters(f"The body's type must be {resource.type}, without an id.")
@@ -79,7 +79,7 @@ class Writes:
         return self.directory.table(resource.plural).create(**own)
 
     def delete(self, resource: Resource, record_id: int, actor_id: int) -> None:
-        """The record is gone, as the token's scope allowed."""
+        """Remove the record, if the token's scope allows it."""
         record = self.directory.table(resource.plural).get(record_id)
         if record is None:
             raise not_found(resource.type, str(record_id))
@@ -92,9 +92,9 @@ class Writes:
         remove(record_id)
 
     def may_write(self, resource: Resource, record: Any, actor_id: int) -> bool:
-        """Governance: an admin may do everything, anybody else touch their own mailbox alone.
+        """Return whether the user may write: an admin everything, others only their own mailbox.
 
-        A mailbox that is not editable is so for everybody.
+        Nobody may write a mailbox that is not editable.
         """
         actor = self.directory.users.get(actor_id)
         if actor is None:
@@ -166,7 +166,7 @@ def normalise(html: str | None, how: str | None) -> str | None:
 def _data(request: Request) -> dict[str, Any]:
     try:
         document = json.loads(request.body, parse_constant=_no_constant)
-        # A lone surrogate is JSON to Python, but no text that anybody could be sent back.
+        # Python accepts a lone surrogate in JSON, but it cannot be encoded in a reply.
         json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise bad_parameters("The body is not JSON.") from None
