@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from datetime import date
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
+from django.utils import timezone
 
 
 class UserManager(BaseUserManager["User"]):
@@ -94,6 +96,10 @@ class Domain(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("portal:overview", args=[self.name])
+
+    def get_today(self) -> date:
+        """Return the present date in the domain's time zone."""
+        return timezone.now().astimezone(zoneinfo.ZoneInfo(self.time_zone)).date()
 
 
 class Role(models.TextChoices):

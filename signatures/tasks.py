@@ -149,5 +149,6 @@ def remove_old_media() -> None:
 
 
 def note_statuses() -> None:
-    """Store today's number of mailboxes by status for every domain, also without automatic sync."""
+    """Store today's statuses and their numbers for every domain, also without automatic sync."""
+    after_release.follow_dates()
     status_days.note_days()

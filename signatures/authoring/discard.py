@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,6 +13,7 @@ from signatures.models import (
     Assignment,
     BannerPlace,
     Brand,
+    Disclaimer,
     DraftEdit,
     Group,
     Sender,
@@ -20,9 +21,17 @@ from signatures.models import (
     TemplateVersion,
     ValueDraft,
 )
-from signatures.releases.content import BANNER, BANNER_FIELDS, BRAND, ORDER, ReleaseContent
+from signatures.releases.content import (
+    BANNER,
+    BANNER_FIELDS,
+    BRAND,
+    LATER_COMPANY_FIELDS,
+    ORDER,
+    ReleaseContent,
+)
 from signatures.releases.live import get_live_content
 from signatures.releases.publish import list_drafts
+from signatures.senders.disclaimers import DatedDisclaimer
 from signatures.senders.groups import reorder_groups
 
 from .field_settings import put_rule_back
@@ -63,7 +72,9 @@ def _discard(domain: Domain, live: ReleaseContent, key: str, actor: str) -> None
     if kind == "template":
         _put_template_back(domain, pk, live.templates.get(pk))
     elif kind == BRAND:
-        Brand.objects.update_or_create(domain=domain, defaults=dict(live.company))
+        company = {**dict.fromkeys(LATER_COMPANY_FIELDS, ""), **live.company}
+        Brand.objects.update_or_create(domain=domain, defaults=company)
+        _put_disclaimers_back(domain, None, live.disclaimers)
     elif kind == BANNER:
         fields = {
             name: live.banner[name] for name in BANNER_FIELDS if name != "variable" and name in live.banner
@@ -74,6 +85,8 @@ def _discard(domain: Domain, live: ReleaseContent, key: str, actor: str) -> None
         group, released = Group.objects.filter(domain=domain, pk=pk).first(), live.group_by_id.get(pk)
         if group is not None:
             _put_assignment_back(domain, released.template_id if released else None, actor, group=group)
+            Group.objects.filter(pk=pk).update(company_values=dict(released.values) if released else {})
+            _put_disclaimers_back(domain, group, released.disclaimers if released else ())
     elif kind == "person":
         sender = Sender.objects.filter(domain=domain, pk=pk).first()
         if sender is not None:
@@ -86,6 +99,22 @@ def _discard(domain: Domain, live: ReleaseContent, key: str, actor: str) -> None
         reorder_groups(domain, order, actor=actor)
     else:
         ValueDraft.objects.filter(sender__domain=domain, sender=pk).delete()
+
+
+def _put_disclaimers_back(
+    domain: Domain, group: Group | None, disclaimers: Iterable[DatedDisclaimer]
+) -> None:
+    Disclaimer.objects.filter(domain=domain, group=group).delete()
+    Disclaimer.objects.bulk_create(
+        Disclaimer(
+            domain=domain,
+            group=group,
+            text=each.text,
+            starts_on=each.starts or None,
+            ends_on=each.ends or None,
+        )
+        for each in disclaimers
+    )
 
 
 def _put_template_back(domain: Domain, pk: int, version_id: int | None) -> None:

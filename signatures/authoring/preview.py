@@ -11,13 +11,20 @@ from signatures.rendering import (
     compile_template,
     render_signature,
 )
-from signatures.senders.values import get_company, get_group_name, get_size_values, get_values
+from signatures.senders.values import (
+    get_brand_for,
+    get_company,
+    get_group_name,
+    get_size_values,
+    get_values,
+)
 from signatures.senders.vocabulary import get_field_rules, get_vocabulary
 
 
 def get_preview_values(domain: Domain, sender: Sender | None) -> dict[str, str | None]:
     """Return this sender's values; for None, those of a sample person with the domain's brand."""
     brand, slot = get_company(domain)
+    brand = get_brand_for(brand, sender.group if sender else None)
     if sender is not None:
         return get_values(sender, brand, slot, get_group_name(sender), get_field_rules(domain))
     vocabulary = get_vocabulary(domain)

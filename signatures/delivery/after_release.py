@@ -11,6 +11,7 @@ import logging
 from django.db import transaction
 
 from integrations.connection.lifecycle import get_connection
+from integrations.models import Connection, ConnectionState
 from signatures.models import DeliveryRun, Release
 from signatures.releases.publish import (
     PublishRefused,
@@ -37,6 +38,12 @@ def follow(release: Release) -> None:
         refresh_states(
             connection, sender_ids={value["sender"] for value in release.rollout.get("values", [])}
         )
+
+
+def follow_dates() -> None:
+    """Store the status of each mailbox that a date in its domain's live release touches today."""
+    for connection in Connection.objects.filter(state=ConnectionState.ACTIVE).select_related("domain"):
+        follow_release(connection)
 
 
 def publish_due() -> None:

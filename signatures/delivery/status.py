@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
@@ -144,7 +144,8 @@ def refresh_states(
 
     sender_ids, changed: which senders; all of the connection's where both are None. Works in chunks of 500.
     """
-    first = release = get_live(connection.domain)
+    first, today = get_live(connection.domain), connection.domain.get_today()
+    release = first
     comparison = Comparison(connection, get_content(release))
     Following.objects.get_or_create(connection=connection)
     number = 0
@@ -161,29 +162,32 @@ def refresh_states(
             _store_groups(comparison, senders)
             _adopt(compared, release)
     if sender_ids is None and changed is None:
-        Following.objects.filter(connection=connection).update(release=first)
+        Following.objects.filter(connection=connection).update(release=first, day=today)
     return number
 
 
 def follow_release(connection: Connection) -> int:
-    """Compare every status with the live release; return how many changed.
+    """Compare every status with what the live release contains today; return how many changed.
 
-    Only senders whom the release may touch are looked at; none where all were compared with it already.
+    Only senders whom the release, or a date in it, may touch are looked at; none where all were compared with it.
     """
     following, _ = Following.objects.select_related("release").get_or_create(connection=connection)
-    live = get_live(connection.domain)
-    if live is None or following.release_id == live.pk:
+    live, today = get_live(connection.domain), connection.domain.get_today()
+    if live is None or (following.release_id, following.day) == (live.pk, today):
         return 0
     if following.release is None:
         return refresh_states(connection)
-    number = refresh_states(connection, sender_ids=find_touched(connection, following.release, live))
-    Following.objects.filter(pk=following.pk).update(release=live)
+    touched = find_touched(connection, following.release, live, following.day or today, today)
+    number = refresh_states(connection, sender_ids=touched)
+    Following.objects.filter(pk=following.pk).update(release=live, day=today)
     return number
 
 
-def find_touched(connection: Connection, before: Release, live: Release) -> set[int] | None:
-    """Return ids of the senders whose signatures may differ between two releases; None for everybody."""
-    old, new = get_content(before), get_content(live)
+def find_touched(
+    connection: Connection, before: Release, live: Release, then: date, now: date
+) -> set[int] | None:
+    """Return ids of the senders whose signatures may differ between two releases, each on a day; None for everybody."""
+    old, new = get_content(before).on(then), get_content(live).on(now)
     if old.shared_digest != new.shared_digest or old.groups != new.groups:
         return None
     changed = list_differing(old.templates, new.templates)

@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.utils import timezone
 
 from integrations.models import Connection, ConnectionState
 from portal.batches import get_limit, remove_rows
@@ -42,7 +41,7 @@ def note_day(connection: Connection) -> None:
     domain = connection.domain
     states = MailboxState.objects.filter(mailbox__connection=connection, mailbox__retired_at=None)
     MailboxDay.objects.update_or_create(
-        domain=domain, day=_get_today(domain), defaults={"counts": count_statuses(states)}
+        domain=domain, day=domain.get_today(), defaults={"counts": count_statuses(states)}
     )
 
 
@@ -57,7 +56,7 @@ def list_days(domain: Domain, number: int) -> list[Row]:
 
     A day on which nothing was noted has the numbers of the one before.
     """
-    zone, today = ZoneInfo(domain.time_zone), _get_today(domain)
+    zone, today = ZoneInfo(domain.time_zone), domain.get_today()
     first = today - timedelta(days=number - 1)
     noted = dict(
         MailboxDay.objects.filter(domain=domain, day__gte=first, day__lte=today).values_list("day", "counts")
@@ -100,7 +99,3 @@ def remove_old_days(*, writes: bool = True) -> dict[str, int]:
 def _make_row(day: date, counts: Mapping[str, int], release: str) -> Row:
     numbers = tuple(sum(counts.get(status, 0) for status in statuses) for _, _, statuses in DRAWN)
     return Row(day, counts.get(MailboxStatus.UP_TO_DATE, 0), numbers, release)
-
-
-def _get_today(domain: Domain) -> date:
-    return timezone.now().astimezone(ZoneInfo(domain.time_zone)).date()

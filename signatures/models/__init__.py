@@ -23,7 +23,7 @@ from .media import MediaFile, MediaImage, MediaKind, MediaLibrary
 from .recipient import KnownRecipient, LookupShare, RecipientPrivacy, VariableTest
 from .release import DraftEdit, Release, ReleaseState, SignatureHtml, ValueDraft
 from .release_request import ReleaseRequest, RequestState
-from .sender import Assignment, AutomaticDelivery, Brand, DriftPolicy, Group, Sender
+from .sender import Assignment, AutomaticDelivery, Brand, Disclaimer, DriftPolicy, Group, Sender
 from .template import Template, TemplateVersion
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "DeliveryRunState",
     "DeliverySettings",
     "DeliveryState",
+    "Disclaimer",
     "DraftEdit",
     "DriftPolicy",
     "EditedBy",

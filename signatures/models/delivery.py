@@ -290,6 +290,7 @@ class Following(models.Model):
         related_name="+",
         help_text="The live release that every status was compared with.",
     )
+    day = models.DateField(null=True, help_text="Whose content of the release was compared with.")
 
     def __str__(self) -> str:
         return f"followed {self.connection} until {self.senders_until}"

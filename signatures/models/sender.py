@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from integrations.models import Person
@@ -30,7 +30,13 @@ class Brand(models.Model):
     address = models.CharField(max_length=255, blank=True)
     logo_url = models.URLField("logo URL", blank=True, help_text="An https URL that mail programs can load.")
     accent = models.CharField("accent colour", max_length=7, default="#2b4acb", help_text="Such as #2b4acb.")
+    secondary = models.CharField("second colour", max_length=7, blank=True, help_text="Such as #1b7f5c.")
     legal = models.CharField("disclaimer", max_length=500, blank=True)
+    linkedin_url = models.URLField("LinkedIn page", blank=True)
+    x_url = models.URLField("X page", blank=True)
+    youtube_url = models.URLField("YouTube page", blank=True)
+    instagram_url = models.URLField("Instagram page", blank=True)
+    facebook_url = models.URLField("Facebook page", blank=True)
 
     def __str__(self) -> str:
         return self.name or self.domain.name
@@ -60,6 +66,9 @@ class Group(models.Model):
         max_length=32, blank=True, help_text="Remote id of the team it follows; '' for none."
     )
     archived_at = models.DateTimeField(null=True, blank=True, help_text="Its team was removed in Outreach.")
+    company_values = models.JSONField(
+        default=dict, blank=True, help_text="Company field -> its value for this group, '' for none."
+    )
     automatic = models.CharField(
         "automatic delivery",
         max_length=16,
@@ -96,6 +105,43 @@ class Group(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Disclaimer(models.Model):
+    """A disclaimer that takes the place of the company's, or of one group's, for some days."""
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="disclaimers")
+    group = models.ForeignKey(
+        Group,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="disclaimers",
+        help_text="Whose senders show it; everybody’s without one.",
+    )
+    text = models.CharField(max_length=500)
+    starts_on = models.DateField("first day", null=True, blank=True)
+    ends_on = models.DateField("last day", null=True, blank=True)
+
+    class Meta:
+        ordering = ["starts_on", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(starts_on__isnull=False) | Q(ends_on__isnull=False),
+                name="disclaimer_has_a_date",
+                violation_error_message="Enter the first day, the last day, or both.",
+            ),
+            models.CheckConstraint(
+                condition=Q(starts_on__isnull=True)
+                | Q(ends_on__isnull=True)
+                | Q(starts_on__lte=F("ends_on")),
+                name="disclaimer_ends_after_it_starts",
+                violation_error_message="The last day is before the first.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Sender(models.Model):

@@ -100,7 +100,7 @@ def _find_touching(
     """Return the causes for which an audience gets something else."""
     part = get_part(chosen, audience)
     touching = [key for key, content in without.items() if get_part(content, audience) != part]
-    has_template = part[2] is not None
+    has_template = part[0] is not None
     touching += [
         key
         for key in candidate.chosen

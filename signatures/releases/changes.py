@@ -12,6 +12,7 @@ from django.urls import reverse
 from portal.models import Domain
 from signatures.models import BannerPlace, Brand, DraftEdit, Sender, Template, TemplateVersion, ValueDraft
 from signatures.rendering.fields import get_custom_trust
+from signatures.senders.disclaimers import DatedDisclaimer
 from signatures.senders.field_rules import FieldRule
 from signatures.senders.field_words import list_rule_words
 from signatures.senders.vocabulary import get_vocabulary
@@ -29,6 +30,8 @@ from .content import (
 from .differences import Difference, change_text, list_line_differences, replace_value
 
 INHERITED = "Inherited (default)"
+AS_COMPANY = "The company’s"
+NOTHING = "None"
 KINDS = {
     "template": "Template",
     BRAND: "Brand",
@@ -145,13 +148,9 @@ class _Describer:
 
     def _describe_brand(self, key: str, id: int) -> Change:
         labels = _get_labels(Brand, COMPANY_FIELDS)
-        return self._make(
-            key,
-            "Brand settings",
-            "",
-            _compare_values(labels, self._before.company, self._after.company),
-            "brand",
-        )
+        found = _compare_values(labels, self._before.company, self._after.company)
+        found += _compare_disclaimers(self._before.disclaimers, self._after.disclaimers)
+        return self._make(key, "Brand settings", "", found, "brand")
 
     def _describe_banner(self, key: str, id: int) -> Change:
         labels = _get_labels(BannerPlace, [name for name in BANNER_FIELDS if name != "variable"])
@@ -174,6 +173,8 @@ class _Describer:
         before, after = (self._name_template(group) for group in (old, new))
         if before != after:
             found.append(replace_value("Template", before, after))
+        found += _compare_company(old.values if old else {}, new.values)
+        found += _compare_disclaimers(old.disclaimers if old else (), new.disclaimers)
         return self._make(key, new.name, "" if old else "New group", found, "group", id)
 
     def _name_template(self, group: ReleasedGroup | None) -> str:
@@ -240,6 +241,25 @@ def _say_banner(banner: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in banner.items()} | {
         "is_on": "On" if banner.get("is_on") else "Off"
     }
+
+
+def _compare_company(before: Mapping[str, str], after: Mapping[str, str]) -> list[Difference]:
+    """Return how a group's company values differ; a value that is not named is the company's."""
+    found = []
+    for name, label in _get_labels(Brand, COMPANY_FIELDS).items():
+        old, new = (AS_COMPANY if name not in said else said[name] or NOTHING for said in (before, after))
+        if old != new:
+            found.append(replace_value(label, old, new))
+    return found
+
+
+def _compare_disclaimers(
+    before: Collection[DatedDisclaimer], after: Collection[DatedDisclaimer]
+) -> list[Difference]:
+    removed = [replace_value("Dated disclaimer", str(each), "") for each in before if each not in after]
+    return removed + [
+        replace_value("Dated disclaimer", "", str(each)) for each in after if each not in before
+    ]
 
 
 def _compare_values(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from portal.models import Domain
 from signatures.models import BannerPlace, Brand, Sender, TemplateVersion
@@ -41,12 +42,13 @@ NOTHING_PUBLISHED = Refusal("nothing_published", "Nothing is published yet. Publ
 class Composer:
     """Composes for senders of one domain, from one content. Template versions never change, so each is read once."""
 
-    def __init__(self, domain: Domain, content: ReleaseContent) -> None:
+    def __init__(self, domain: Domain, content: ReleaseContent, *, day: date | None = None) -> None:
+        """day: whose disclaimers hold; None for today in the domain's time zone."""
         self._domain = domain
-        self._content = content
+        self._content = content.on(day or domain.get_today())
         banner = dict(content.banner)
         variable = str(banner.pop("variable", ""))
-        self._brand = Brand(domain=domain, **content.company)
+        self._brand_by_group: dict[int, Brand] = {}
         self._slot = BannerSlot(BannerPlace(domain=domain, **banner), variable)
         self.rules = content.field_rules
         self._versions: dict[int, CompiledTemplate | None] = {}
@@ -80,11 +82,22 @@ class Composer:
     def get_release_part(self, sender: Sender) -> tuple[int | None, str, str]:
         """Return all that a release contributes to this sender's signature; equal parts render equal signatures."""
         group = self.get_group(sender)
+        shared = self._content.shared_digest
         return (
             self.get_version_id(sender),
-            self._content.shared_digest,
+            digest_json({"shared": shared, "values": dict(group.values)})
+            if group and group.values
+            else shared,
             "" if group is None or group.is_default else group.name,
         )
+
+    def _get_brand(self, group: ReleasedGroup | None) -> Brand:
+        """Return the company's values with those that differ for a group."""
+        key = group.id if group else 0
+        if key not in self._brand_by_group:
+            values = {**self._content.company, **(group.values if group else {})}
+            self._brand_by_group[key] = Brand(domain=self._domain, **values)
+        return self._brand_by_group[key]
 
     def get_inputs_digest(self, sender: Sender) -> str:
         """Return a digest of everything the signature is made from; an equal one renders the same."""
@@ -102,7 +115,7 @@ class Composer:
         if compiled is None:
             return Refusal("template_gone", "The template of the live release was deleted. Publish again.")
         name = None if group is None or group.is_default else group.name
-        values = get_values(sender, self._brand, self._slot, name, self.rules)
+        values = get_values(sender, self._get_brand(group), self._slot, name, self.rules)
         if lacking := find_lacking(values, self.rules):
             return Refusal(REQUIRED, f"{lacking} is required and has no value. Enter one.")
         try:

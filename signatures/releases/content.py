@@ -9,15 +9,28 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from functools import cached_property
 from typing import Any
 
+from signatures.senders.disclaimers import DatedDisclaimer, apply_disclaimers
 from signatures.senders.field_rules import FieldRule, FieldRules
 
 FORMAT = 1
 
-COMPANY_FIELDS = ("name", "tagline", "website", "phone", "address", "logo_url", "accent", "legal")
+FIRST_COMPANY_FIELDS = ("name", "tagline", "website", "phone", "address", "logo_url", "accent", "legal")
+LATER_COMPANY_FIELDS = (
+    "secondary",
+    "linkedin_url",
+    "x_url",
+    "youtube_url",
+    "instagram_url",
+    "facebook_url",
+)
+"""Left out of a content where empty, so that contents from before these fields are still the same."""
+
+COMPANY_FIELDS = FIRST_COMPANY_FIELDS + LATER_COMPANY_FIELDS
 BANNER_FIELDS = ("is_on", "width", "height", "alt", "variable")
 
 BRAND, BANNER, ORDER = "brand", "banner", "order"
@@ -25,13 +38,39 @@ BRAND, BANNER, ORDER = "brand", "banner", "order"
 
 @dataclass(frozen=True, slots=True)
 class ReleasedGroup:
-    """One group. team_id: the team whose members it takes, '' for none. template_id: None inherits."""
+    """One group. team_id: the team whose members it takes, '' for none. template_id: None inherits.
+
+    values: company field -> what it is for this group, '' for nothing; the company's own where it is not named.
+    """
 
     id: int
     name: str
     team_id: str = ""
     is_default: bool = False
     template_id: int | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    disclaimers: tuple[DatedDisclaimer, ...] = ()
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> ReleasedGroup:
+        """Return what `to_json` gave."""
+        return cls(**{**stored, "disclaimers": _read_disclaimers(stored)})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values; what came after the first releases is left out where it is empty."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "team_id": self.team_id,
+            "is_default": self.is_default,
+            "template_id": self.template_id,
+            **({"values": dict(self.values)} if self.values else {}),
+            **_write_disclaimers(self.disclaimers),
+        }
+
+    def on(self, day: date) -> ReleasedGroup:
+        """Return the group with the disclaimer of a day."""
+        return replace(self, values=apply_disclaimers(self.values, self.disclaimers, day), disclaimers=())
 
 
 @dataclass(frozen=True)
@@ -47,6 +86,7 @@ class ReleaseContent:
     groups: Sequence[ReleasedGroup] = ()
     people: Mapping[int, int] = field(default_factory=dict)
     fields: Mapping[int, FieldRule] = field(default_factory=dict)
+    disclaimers: tuple[DatedDisclaimer, ...] = ()
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> ReleaseContent:
@@ -57,9 +97,10 @@ class ReleaseContent:
             templates={int(id): version for id, version in content["templates"].items()},
             company=content["company"],
             banner=content["banner"],
-            groups=tuple(ReleasedGroup(**group) for group in content["groups"]),
+            groups=tuple(ReleasedGroup.from_json(group) for group in content["groups"]),
             people={int(id): template for id, template in content["people"].items()},
             fields={int(id): FieldRule.from_json(rule) for id, rule in content.get("fields", {}).items()},
+            disclaimers=_read_disclaimers(content),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -69,24 +110,32 @@ class ReleaseContent:
             "templates": {str(id): version for id, version in sorted(self.templates.items())},
             "company": dict(self.company),
             "banner": dict(self.banner),
-            "groups": [
-                {
-                    "id": group.id,
-                    "name": group.name,
-                    "team_id": group.team_id,
-                    "is_default": group.is_default,
-                    "template_id": group.template_id,
-                }
-                for group in self.groups
-            ],
+            "groups": [group.to_json() for group in self.groups],
             "people": {str(id): template for id, template in sorted(self.people.items())},
             **self._fields_as_json(),
+            **_write_disclaimers(self.disclaimers),
         }
 
     def _fields_as_json(self) -> dict[str, Any]:
         """Return the fields; nothing where there are none, so that releases made before keep their digest."""
         fields = {str(id): rule.to_json() for id, rule in sorted(self.fields.items())}
         return {"fields": fields} if fields else {}
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether it differs from day to day."""
+        return bool(self.disclaimers) or any(group.disclaimers for group in self.groups)
+
+    def on(self, day: date) -> ReleaseContent:
+        """Return the content of a day: its disclaimers are the values of the company and the groups."""
+        if not self.is_dated:
+            return self
+        return replace(
+            self,
+            company=apply_disclaimers(self.company, self.disclaimers, day),
+            groups=tuple(group.on(day) for group in self.groups),
+            disclaimers=(),
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -97,7 +146,12 @@ class ReleaseContent:
     def shared_digest(self) -> str:
         """Digest of what is the same for every sender: company values, the banner slot and the fields."""
         return digest_json(
-            {"company": dict(self.company), "banner": dict(self.banner), **self._fields_as_json()}
+            {
+                "company": dict(self.company),
+                "banner": dict(self.banner),
+                **self._fields_as_json(),
+                **_write_disclaimers(self.disclaimers),
+            }
         )
 
     @cached_property
@@ -146,6 +200,15 @@ class ReleaseContent:
         return missing
 
 
+def _read_disclaimers(stored: Mapping[str, Any]) -> tuple[DatedDisclaimer, ...]:
+    return tuple(DatedDisclaimer(**each) for each in stored.get("disclaimers", ()))
+
+
+def _write_disclaimers(disclaimers: Iterable[DatedDisclaimer]) -> dict[str, Any]:
+    written = [asdict(each) for each in disclaimers]
+    return {"disclaimers": written} if written else {}
+
+
 def digest_json(value: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a value's canonical JSON, in hex."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -160,7 +223,7 @@ def digest_outcome(base: int | None, content: ReleaseContent, values: Sequence[M
 def list_changed_keys(live: ReleaseContent, draft: ReleaseContent) -> list[str]:
     """Return the keys of everything that differs: templates, brand, banner, groups, order, fields, people."""
     keys = [f"template:{id}" for id in list_differing(live.templates, draft.templates)]
-    keys += [BRAND] if dict(live.company) != dict(draft.company) else []
+    keys += [BRAND] if _get_brand(live) != _get_brand(draft) else []
     keys += [BANNER] if dict(live.banner) != dict(draft.banner) else []
     keys += [f"group:{id}" for id in list_differing(live.group_by_id, draft.group_by_id)]
     common = live.group_by_id.keys() & draft.group_by_id.keys()
@@ -170,13 +233,17 @@ def list_changed_keys(live: ReleaseContent, draft: ReleaseContent) -> list[str]:
     return keys + [f"person:{id}" for id in list_differing(live.people, draft.people)]
 
 
+def _get_brand(content: ReleaseContent) -> tuple[object, ...]:
+    return dict(content.company), content.disclaimers
+
+
 def digest_part(content: ReleaseContent, key: str, values: Iterable[tuple[str, str]] = ()) -> str:
     """Return a short digest of a changed thing's state. values: (field, value) of a sender's drafts."""
     kind, _, id = key.partition(":")
     pk = int(id or 0)
     part: Any = {
         "template": lambda: content.templates.get(pk),
-        BRAND: lambda: dict(content.company),
+        BRAND: lambda: {"company": dict(content.company), **_write_disclaimers(content.disclaimers)},
         BANNER: lambda: dict(content.banner),
         "group": lambda: repr(content.group_by_id.get(pk)),
         ORDER: lambda: [group.id for group in content.groups],
@@ -196,6 +263,7 @@ def merge(live: ReleaseContent, draft: ReleaseContent, keys: Collection[str]) ->
         live,
         templates=_choose(live.templates, draft.templates, "template", chosen),
         company=draft.company if BRAND in chosen else live.company,
+        disclaimers=draft.disclaimers if BRAND in chosen else live.disclaimers,
         banner=draft.banner if BANNER in chosen else live.banner,
         groups=_arrange(groups, [group.id for group in first.groups], [group.id for group in other.groups]),
         people=_choose(live.people, draft.people, "person", chosen),

@@ -6,10 +6,15 @@ from django.utils import timezone
 
 from portal.models import Domain
 from signatures.models import Assignment, DraftEdit, FieldSetting, Group, Template
-from signatures.senders.values import get_company
+from signatures.senders.values import get_company, list_disclaimers
 from signatures.senders.vocabulary import list_field_rules
 
-from .content import COMPANY_FIELDS, ReleaseContent, ReleasedGroup
+from .content import (
+    FIRST_COMPANY_FIELDS,
+    LATER_COMPANY_FIELDS,
+    ReleaseContent,
+    ReleasedGroup,
+)
 
 
 def build_draft(domain: Domain) -> ReleaseContent:
@@ -28,9 +33,11 @@ def build_draft(domain: Domain) -> ReleaseContent:
             by_person[sender_id] = template_id
     groups = Group.objects.filter(domain=domain, archived_at=None).order_by("is_default", "position", "id")
     place = slot.place
+    disclaimers = list_disclaimers(domain)
     return ReleaseContent(
         templates=dict(templates.order_by("pk").values_list("pk", "current_id")),
-        company={name: getattr(brand, name) for name in COMPANY_FIELDS},
+        company={name: getattr(brand, name) for name in FIRST_COMPANY_FIELDS}
+        | {name: value for name in LATER_COMPANY_FIELDS if (value := getattr(brand, name))},
         banner={
             "is_on": place.is_on,
             "width": place.width,
@@ -45,11 +52,14 @@ def build_draft(domain: Domain) -> ReleaseContent:
                 team_id=group.follows_team_id,
                 is_default=group.is_default,
                 template_id=by_group.get(group.pk),
+                values=dict(sorted(group.company_values.items())),
+                disclaimers=disclaimers.get(group.pk, ()),
             )
             for group in groups
         ),
         people=by_person,
         fields=dict(list_field_rules(FieldSetting.objects.filter(domain=domain))),
+        disclaimers=disclaimers.get(None, ()),
     )
 
 

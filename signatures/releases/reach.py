@@ -40,17 +40,18 @@ def list_audiences(domain: Domain, *contents: ReleaseContent) -> list[Audience]:
 
 
 def get_part(content: ReleaseContent, audience: Audience) -> tuple[object, ...]:
-    """Return what can differ between audiences of one content: group, its name, template and version."""
+    """Return what can differ between audiences of one content: group with its values, template and version."""
     group = content.find_group(audience.team_ids)
     template_id = content.find_template(audience.sender_id, group)
     version_id = None if template_id is None else content.templates[template_id]
-    return (group.id if group else None, group.name if group else "", template_id, version_id)
+    values = (group.id, group.name, group.values, group.disclaimers) if group else None
+    return (version_id, template_id, values)
 
 
 def is_touched(audience: Audience, before: ReleaseContent, after: ReleaseContent) -> bool:
     """Return whether a release changes an audience's signature; the senders' own values are not compared."""
     old, new = get_part(before, audience), get_part(after, audience)
-    return old != new or (new[2] is not None and before.shared_digest != after.shared_digest)
+    return old != new or (new[0] is not None and before.shared_digest != after.shared_digest)
 
 
 def count_reach(
@@ -72,7 +73,7 @@ def count_reach(
         if key.startswith(("values:", "person:")):
             reach[key] = 1
         elif key in (BRAND, BANNER) or key.startswith("field:"):
-            reach[key] = sum(one.number for one in everyone if get_part(draft, one)[2] is not None)
+            reach[key] = sum(one.number for one in everyone if get_part(draft, one)[0] is not None)
         else:
             without = merge(live, draft, [other for other in kept if other != key])
             reach[key] = sum(one.number for one in everyone if get_part(without, one) != get_part(draft, one))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,21 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
-from signatures.models import BannerPlace, Brand, DeliverySettings, RecipientPrivacy, Sender, ValueDraft
+from signatures.models import (
+    BannerPlace,
+    Brand,
+    DeliverySettings,
+    Disclaimer,
+    Group,
+    RecipientPrivacy,
+    Sender,
+    ValueDraft,
+)
 from signatures.rendering.context import PHONE_REGION, build_context
 from signatures.rendering.fields import Field, Source
 
 from .banner_urls import get_click_url, get_image_url
+from .disclaimers import DatedDisclaimer, apply_disclaimers
 from .field_rules import NO_RULES, FieldRules
 from .vocabulary import get_field_rules, get_vocabulary
 
@@ -60,6 +71,27 @@ def get_company(domain: Domain) -> tuple[Brand, BannerSlot]:
     privacy = getattr(row, "recipient_privacy", None) or RecipientPrivacy(domain=domain)
     place = getattr(row, "banner_place", None) or BannerPlace(domain=domain)
     return getattr(row, "brand", None) or Brand(domain=domain), BannerSlot(place, privacy.recipient_variable)
+
+
+def list_disclaimers(domain: Domain) -> dict[int | None, tuple[DatedDisclaimer, ...]]:
+    """Return the dated disclaimers by the id of their group; the company's by None."""
+    found: dict[int | None, tuple[DatedDisclaimer, ...]] = {}
+    for row in Disclaimer.objects.filter(domain=domain):
+        starts, ends = (day.isoformat() if day else "" for day in (row.starts_on, row.ends_on))
+        found[row.group_id] = (*found.get(row.group_id, ()), DatedDisclaimer(row.text, starts, ends))
+    return found
+
+
+def get_brand_for(brand: Brand, group: Group | None) -> Brand:
+    """Return the company's values as a group's senders show them today, drafts included; not to be saved."""
+    day, disclaimers = brand.domain.get_today(), list_disclaimers(brand.domain)
+    values = apply_disclaimers({"legal": brand.legal}, disclaimers.get(None, ()), day)
+    if group is not None:
+        values = {**values, **apply_disclaimers(group.company_values, disclaimers.get(group.pk, ()), day)}
+    shown = copy(brand)
+    for name, value in values.items():
+        setattr(shown, name, value)
+    return shown
 
 
 def get_values(
@@ -139,6 +171,12 @@ def _company_values(brand: Brand) -> dict[str, str | None]:
         "company.tagline": brand.tagline,
         "company.legal": brand.legal,
         "company.accent": brand.accent,
+        "company.secondary": brand.secondary,
+        "company.linkedin_url": brand.linkedin_url,
+        "company.x_url": brand.x_url,
+        "company.youtube_url": brand.youtube_url,
+        "company.instagram_url": brand.instagram_url,
+        "company.facebook_url": brand.facebook_url,
     }
 
 
@@ -162,7 +200,9 @@ def _banner_values(sender: Sender, slot: BannerSlot) -> dict[str, str]:
 def get_field_sources(sender: Sender) -> list[FieldSource]:
     """Return every merge field of a sender with its value and source, in the table's order."""
     rules = get_field_rules(sender.domain)
-    values = get_values(sender, *get_company(sender.domain), get_group_name(sender), rules)
+    brand, slot = get_company(sender.domain)
+    shown = get_brand_for(brand, sender.group)
+    values = get_values(sender, shown, slot, get_group_name(sender), rules)
     own = get_own_values(sender)
     found = []
     for field in rules.vocabulary.fields:

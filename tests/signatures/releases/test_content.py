@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -16,8 +17,13 @@ from signatures.releases.content import (
     list_changed_keys,
     merge,
 )
+from signatures.senders.disclaimers import DatedDisclaimer
 
 IDS = st.integers(1, 6)
+DAYS = st.sampled_from(["", "2026-01-01", "2026-06-30", "2027-01-01"])
+DISCLAIMERS = st.lists(
+    st.builds(DatedDisclaimer, text=st.text(max_size=3), starts=DAYS, ends=DAYS), max_size=2
+).map(tuple)
 WORDS = st.sampled_from(["", "Acme", "Ünïcödé ✓", "<p>"])
 
 
@@ -37,10 +43,13 @@ def contents(draw: st.DrawFn) -> ReleaseContent:
                 team_id="" if id == 99 else f"team {id}",
                 is_default=id == 99,
                 template_id=draw(st.none() | IDS),
+                values=draw(st.dictionaries(st.sampled_from(COMPANY_FIELDS[:2]), WORDS)),
+                disclaimers=draw(DISCLAIMERS),
             )
             for id in others + default
         ),
         people=draw(st.dictionaries(IDS, IDS)),
+        disclaimers=draw(DISCLAIMERS),
     )
 
 
@@ -82,3 +91,48 @@ def test_digests_differ_exactly_where_contents_do(one, other):
 def test_content_of_a_later_version_is_refused():
     with pytest.raises(ValueError, match="later version"):
         ReleaseContent.from_json({"format": 2})
+
+
+def test_a_content_from_before_group_values_keeps_its_digest():
+    stored = {
+        "format": 1,
+        "templates": {"1": 2},
+        "company": {"name": "Acme", "accent": "#2b4acb"},
+        "banner": {"is_on": False},
+        "groups": [{"id": 1, "name": "West", "team_id": "7", "is_default": False, "template_id": 1}],
+        "people": {},
+    }
+
+    assert ReleaseContent.from_json(stored).to_json() == stored
+
+
+@pytest.mark.parametrize(
+    ("day", "company", "west"),
+    [
+        ("2026-05-31", "Always", "West’s"),
+        ("2026-06-01", "June", "West’s"),
+        ("2026-06-14", "June", "Fair"),
+        ("2026-06-15", "Sale", "Fair"),
+        ("2026-06-16", "June", "West’s"),
+        ("2026-06-30", "June", "West’s"),
+        ("2026-07-01", "Always", "West’s"),
+    ],
+)
+def test_a_dated_disclaimer_holds_from_its_first_to_its_last_day(day, company, west):
+    june = DatedDisclaimer("June", "2026-06-01", "2026-06-30")
+    sale = DatedDisclaimer("Sale", "2026-06-15", "2026-06-15")
+    fair = DatedDisclaimer("Fair", "2026-06-14", "2026-06-15")
+    content = ReleaseContent(
+        company={"legal": "Always", "name": "Acme"},
+        groups=(
+            ReleasedGroup(1, "West", values={"legal": "West’s"}, disclaimers=(fair,)),
+            ReleasedGroup(2, "Other", is_default=True),
+        ),
+        disclaimers=(sale, june),
+    )
+
+    held = content.on(date.fromisoformat(day))
+
+    assert (held.company["legal"], held.groups[0].values["legal"]) == (company, west)
+    assert (held.company["name"], dict(held.groups[1].values)) == ("Acme", {})
+    assert content.is_dated and not held.is_dated
