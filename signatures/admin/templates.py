@@ -14,8 +14,12 @@ from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyInline,
 from integrations.ledger.record import record_act
 from portal.access import get_actor
 from signatures.authoring.templates import assign_template, save_template
-from signatures.forms.templates import BrandForm, TemplateForm
-from signatures.models import Assignment, Brand, Template, TemplateVersion
+from signatures.forms.brand import BrandForm, DisclaimerForm
+from signatures.forms.templates import TemplateForm
+from signatures.models import Assignment, Brand, Disclaimer, Template, TemplateVersion
+from signatures.releases.content import BRAND
+from signatures.releases.draft import note_edit
+from signatures.senders.company import add_disclaimer, remove_disclaimer
 
 
 class AdminTemplateForm(TemplateForm):
@@ -52,7 +56,7 @@ class BrandAdmin(OperatorAdmin):
     """Brands: company values in a domain's signatures."""
 
     form = BrandForm
-    fields = ["domain", "name", "tagline", "website", "phone", "address", "logo_url", "accent", "legal"]
+    fields = ["domain", *BrandForm.Meta.fields]
     autocomplete_fields = ["domain"]
     list_display = ["domain", "name", "website", "phone"]
     list_display_links = ["domain"]
@@ -71,6 +75,52 @@ class BrandAdmin(OperatorAdmin):
                 actor_label=get_actor(request).email,
                 detail=", ".join(form.changed_data),
             )
+
+
+class AdminDisclaimerForm(DisclaimerForm):
+    """The portal's form, with the domain and the group."""
+
+    class Meta(DisclaimerForm.Meta):
+        fields = ["domain", "group", *DisclaimerForm.Meta.fields]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        group, domain = cleaned.get("group"), cleaned.get("domain")
+        if group is not None and domain is not None and group.domain_id != domain.pk:
+            self.add_error("group", f"This group is of {group.domain}, the disclaimer of {domain}.")
+        return cleaned
+
+
+@admin.register(Disclaimer)
+class DisclaimerAdmin(OperatorAdmin):
+    """Disclaimers for some days, of a company or of one group; drafts until they are published."""
+
+    form = AdminDisclaimerForm
+    fields = ["domain", "group", "text", "starts_on", "ends_on"]
+    autocomplete_fields = ["domain", "group"]
+    list_display = ["__str__", "domain", "group", "starts_on", "ends_on"]
+    list_filter = [DomainFilter, "starts_on", "ends_on"]
+    list_select_related = ["domain", "group"]
+    search_fields = ["text", "domain__name", "group__name"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Disclaimer | None = None) -> list[str]:
+        return ["domain", "group"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Disclaimer, form: forms.ModelForm, change: bool) -> None:
+        add_disclaimer(obj, actor=get_actor(request).email)
+        self._note(request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Disclaimer) -> None:
+        self._note(request, obj)
+        remove_disclaimer(obj, actor=get_actor(request).email)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Disclaimer]) -> None:
+        for row in queryset.select_related("domain", "group"):
+            self.delete_model(request, row)
+
+    def _note(self, request: HttpRequest, row: Disclaimer) -> None:
+        key = f"group:{row.group_id}" if row.group_id else BRAND
+        note_edit(row.domain, key, actor=get_actor(request).email)
 
 
 class TemplateVersionInline(ReadOnlyInline):

@@ -1,4 +1,4 @@
-"""Template forms: a template and its source, template assignments, and the brand."""
+"""Template forms: a template and its source, and template assignments."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from portal.models import Domain
-from signatures.models import Brand, Group, Template
+from signatures.models import Group, Template
 from signatures.rendering.compile import compile_template, unify_line_ends
-from signatures.rendering.context import build_context
 from signatures.rendering.errors import TemplateError
 from signatures.rendering.fields import BUILT_IN
 from signatures.senders.vocabulary import get_vocabulary
@@ -124,30 +123,3 @@ class GroupsChoiceForm(forms.Form):
         choice: forms.ModelMultipleChoiceField[Group] = self.fields["groups"]  # type: ignore[assignment]
         groups = Group.objects.filter(domain=template.domain_id, archived_at=None)
         choice.queryset = groups.exclude(assignment__template=template).select_related("assignment__template")
-
-
-class BrandForm(forms.ModelForm):
-    """The brand of a domain."""
-
-    website = forms.URLField(assume_scheme="https", required=False, help_text="Shown as a link.")
-    logo_url = forms.URLField(
-        label="Logo URL",
-        assume_scheme="https",
-        required=False,
-        help_text="An https URL that mail programs can load; transparent background recommended.",
-    )
-
-    class Meta:
-        model = Brand
-        fields = ["name", "tagline", "website", "phone", "address", "logo_url", "accent", "legal"]
-        widgets = {
-            "legal": forms.Textarea(attrs={"rows": 4}),
-        }
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        unfit = build_context({f"company.{name}": value for name, value in cleaned.items()}).missing
-        for name, value in tuple(cleaned.items()):  # an error takes its value out
-            if value and f"company.{name}" in unfit:
-                self.add_error(name, ValidationError(f"Not valid: {unfit[f'company.{name}']}."))
-        return cleaned

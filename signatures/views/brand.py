@@ -1,19 +1,22 @@
-"""Brand view: company values in a domain's signatures."""
+"""Brand views: the company's values, those that differ for a group, and dated disclaimers."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
 
 from integrations.ledger.record import record_act
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
-from signatures.forms.templates import BrandForm
-from signatures.models import Sender
+from signatures.forms.brand import BrandForm, DisclaimerForm, GroupBrandForm
+from signatures.models import Disclaimer, Group, Sender
 from signatures.releases.content import BRAND
 from signatures.releases.draft import note_edit
+from signatures.senders.company import add_disclaimer, remove_disclaimer, set_group_values
 from signatures.senders.values import get_brand
 
 from .common import say_drafted
@@ -36,8 +39,93 @@ def brand(request: HttpRequest, domain: Domain) -> HttpResponse:
                 )
         say_drafted(request, domain, "Brand saved as a draft.")
         return redirect("signatures:brand", domain.name)
+    return _show_brand(request, domain, form=form)
+
+
+def _show_brand(request: HttpRequest, domain: Domain, **forms: Any) -> HttpResponse:
+    groups = Group.objects.filter(domain=domain, archived_at=None).prefetch_related("disclaimers")
     context = {
-        "form": form,
+        "form": BrandForm(instance=get_brand(domain)),
+        "disclaimer_form": DisclaimerForm(),
+        "disclaimers": Disclaimer.objects.filter(domain=domain, group=None),
+        "differing": [group for group in groups if group.company_values or group.disclaimers.all()],
         "sender_count": Sender.objects.filter(domain=domain, is_active=True).count(),
+        **forms,
     }
-    return render(request, "signatures/templates/brand.html", context, status=422 if form.errors else 200)
+    is_refused = any(form.errors for form in forms.values())
+    return render(request, "signatures/templates/brand.html", context, status=422 if is_refused else 200)
+
+
+@require(Permission.EDIT_SIGNATURES)
+@require_http_methods(["GET", "HEAD", "POST"])
+def group_brand(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """Show and save the company values that differ for one group."""
+    group = _get_group(domain, pk)
+    form = GroupBrandForm(
+        request.POST if request.method == "POST" else None, group=group, company=get_brand(domain)
+    )
+    if request.method == "POST" and form.is_valid():
+        actor = get_actor(request).email
+        with transaction.atomic():
+            if set_group_values(group, form.get_values(), actor=actor):
+                note_edit(domain, f"group:{group.pk}", actor=actor)
+        say_drafted(request, domain, f"Company values of “{group}” saved as a draft.")
+        return redirect("signatures:group_brand", domain.name, group.pk)
+    return _show_group_brand(request, domain, group, form=form)
+
+
+def _show_group_brand(request: HttpRequest, domain: Domain, group: Group, **forms: Any) -> HttpResponse:
+    context = {
+        "group": group,
+        "form": GroupBrandForm(group=group, company=get_brand(domain)),
+        "disclaimer_form": DisclaimerForm(),
+        "disclaimers": group.disclaimers.all(),
+        "sender_count": Sender.objects.filter(group=group, is_active=True).count(),
+        **forms,
+    }
+    is_refused = any(form.errors for form in forms.values())
+    return render(request, "signatures/groups/brand.html", context, status=422 if is_refused else 200)
+
+
+@require(Permission.EDIT_SIGNATURES)
+@require_POST
+def disclaimer_add(request: HttpRequest, domain: Domain, pk: int | None = None) -> HttpResponse:
+    """Add a dated disclaimer of the company, or of the group with this id."""
+    group = None if pk is None else _get_group(domain, pk)
+    form = DisclaimerForm(request.POST, instance=Disclaimer(domain=domain, group=group))
+    if not form.is_valid():
+        if group is None:
+            return _show_brand(request, domain, disclaimer_form=form)
+        return _show_group_brand(request, domain, group, disclaimer_form=form)
+    actor = get_actor(request).email
+    with transaction.atomic():
+        add_disclaimer(form.save(commit=False), actor=actor)
+        note_edit(domain, f"group:{group.pk}" if group else BRAND, actor=actor)
+    say_drafted(request, domain, "Disclaimer added as a draft.")
+    return _return_to(domain, group)
+
+
+@require(Permission.EDIT_SIGNATURES)
+@require_POST
+def disclaimer_remove(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
+    """Remove a dated disclaimer."""
+    found: Disclaimer = get_object_or_404(
+        Disclaimer.objects.select_related("domain", "group"), domain=domain, pk=pk
+    )
+    group, actor = found.group, get_actor(request).email
+    with transaction.atomic():
+        remove_disclaimer(found, actor=actor)
+        note_edit(domain, f"group:{group.pk}" if group else BRAND, actor=actor)
+    say_drafted(request, domain, "Disclaimer removed as a draft.")
+    return _return_to(domain, group)
+
+
+def _get_group(domain: Domain, pk: int) -> Group:
+    found: Group = get_object_or_404(Group, domain=domain, pk=pk, archived_at=None)
+    return found
+
+
+def _return_to(domain: Domain, group: Group | None) -> HttpResponse:
+    if group is None:
+        return redirect("signatures:brand", domain.name)
+    return redirect("signatures:group_brand", domain.name, group.pk)

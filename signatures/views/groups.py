@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
+from signatures.forms.brand import label_values
 from signatures.forms.delivery_settings import AutomaticPolicyForm
 from signatures.forms.drift import DriftPolicyForm
 from signatures.forms.senders import MoveForm
@@ -79,6 +80,7 @@ def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "is_changed": chosen != template,
         "previewed": chosen or (None if found.is_default else fallback),
         "previewed_as": members.filter(assignment=None).first(),
+        "differing": label_values(found.company_values),
         "automatic_form": AutomaticPolicyForm(instance=found),
         "policy_form": DriftPolicyForm(instance=found),
         "statuses": count_statuses(MailboxState.objects.filter(sender__in=members)),

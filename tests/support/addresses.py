@@ -82,6 +82,7 @@ OBJECTS = {
     "results/<int:pk>": "campaign",
     "signatures/<str:sha256>": "kept_text",
     "edited/<int:pk>": "edited",
+    "disclaimers/<int:pk>": "disclaimer",
 }
 
 
@@ -98,6 +99,7 @@ WORDS = {
 }
 
 
+DISCLAIMER = {"text": "Visit us at the fair.", "starts_on": "2026-06-01"}
 CAMPAIGNS = "/domains/<str:domain>/campaigns/"
 
 
@@ -184,6 +186,9 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         "/domains/<str:domain>/media/<int:pk>/change/": {"name": "Our logo", "alt": "Acme"},
         "/domains/<str:domain>/media/<int:pk>/crop/": {"x": 0, "y": 0, "width": 40, "height": 40},
         "/domains/<str:domain>/brand/": {"name": "Acme", "accent": "#2b4acb"},
+        "/domains/<str:domain>/brand/disclaimers/add/": DISCLAIMER,
+        "/domains/<str:domain>/groups/<int:pk>/brand/": {"name": "Acme West"},
+        "/domains/<str:domain>/groups/<int:pk>/brand/disclaimers/add/": DISCLAIMER,
     }
     return bodies.get(address, {})
 

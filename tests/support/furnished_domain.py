@@ -26,6 +26,7 @@ from signatures.models import (
     Delivery,
     DeliveryRun,
     DeliveryRunState,
+    Disclaimer,
     Group,
     LeftAlone,
     LeftAloneWhy,
@@ -70,6 +71,7 @@ class FurnishedDomain:
     label: AttributeLabel
     receipt: Receipt
     kept_text: SignatureHtml
+    disclaimer: Disclaimer
     release: Release
     release_request: ReleaseRequest
     edited: MailboxState
@@ -213,6 +215,7 @@ def furnish(name: str) -> FurnishedDomain:
         recipient_list=recipient_list,
         label=label,
         receipt=receipt,
+        disclaimer=Disclaimer.objects.create(domain=domain, text="Only in June", starts_on=now.date()),
         kept_text=SignatureHtml.objects.create(
             domain=domain, sha256=digest(f"<p>{name}</p>"), html=f"<p>{name}</p>"
         ),
