@@ -154,7 +154,10 @@ def _split(lines: _Lines, separator: str) -> Iterator[Row]:
             if any(cells):
                 yield Row(lines.number, cells)
     except csv.Error as error:
-        raise CsvRefused(f"Line {lines.number:,} cannot be read as CSV: {error}.") from error
+        raise CsvRefused(
+            f"Line {lines.number:,} cannot be read as CSV: {error}. "
+            "A quote before it may be opened and never closed."
+        ) from error
 
 
 class _Lines(Iterator[str]):

@@ -13,6 +13,7 @@ from signatures.delivery.automatic import plan_automatic_delivery
 from .analytics import aggregation, spool_import
 from .delivery import (
     after_release,
+    after_values,
     deliver,
     drift_policy,
     planning,
@@ -24,10 +25,13 @@ from .delivery import (
 from .delivery import retention as delivery_retention
 from .delivery.base import DeliveryBlocked
 from .media import retention as media_retention
-from .models import DeliveryRun, Release
+from .models import DeliveryRun, ImportState, Release, SenderImport
 from .recipients import match_counts, retention
 from .releases import request_mails
 from .senders.company_size import is_small
+from .value_files import retention as import_retention
+from .value_files.applying import PreviewOutdated
+from .value_files.reading import read_rows
 
 
 def follow_sync(*, run_id: int) -> None:
@@ -109,6 +113,22 @@ def sweep_deliveries() -> None:
             enqueue("signatures.tasks.deliver_signatures", run_id=replacing.pk)
     for run_id in sweep.list_unfollowed_syncs():
         enqueue("signatures.tasks.follow_sync", run_id=run_id)
+    for import_id in import_retention.list_abandoned_imports():
+        enqueue("signatures.tasks.work_on_import", import_id=import_id)
+
+
+def work_on_import(*, import_id: int) -> None:
+    """Read, apply or undo one file of senders' values, whichever was asked for."""
+    state = SenderImport.objects.filter(pk=import_id).values_list("state", flat=True).first()
+    if state == ImportState.APPLYING:
+        try:
+            after_values.apply_import(import_id)
+        except PreviewOutdated:
+            state = ImportState.READING
+    if state == ImportState.READING:
+        read_rows(import_id)
+    if state == ImportState.UNDOING:
+        after_values.undo_import(import_id)
 
 
 def tally_audiences() -> None:
@@ -138,8 +158,9 @@ def remove_old_banner_events() -> None:
 
 
 def remove_old_deliveries() -> None:
-    """Remove expired deliveries, except those that explain each mailbox's state."""
+    """Remove expired deliveries, except those that explain each mailbox's state, and old imports of values."""
     delivery_retention.remove_old_deliveries()
+    import_retention.remove_old_imports()
     status_days.remove_old_days()
 
 

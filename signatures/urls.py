@@ -32,6 +32,7 @@ from .views import (
     subject_access,
     templates,
     texts,
+    value_files,
 )
 
 app_name = "signatures"
@@ -39,6 +40,17 @@ app_name = "signatures"
 _pages = [
     path("senders/", senders.senders, name="senders"),
     path("senders/suggestions/", senders.sender_suggestions, name="sender_suggestions"),
+    path("senders/import/", value_files.value_imports, name="value_imports"),
+    path("senders/import/<int:pk>/", value_files.value_import, name="value_import"),
+    path(
+        "senders/import/<int:pk>/progress/", value_files.value_import_progress, name="value_import_progress"
+    ),
+    path("senders/import/<int:pk>/choose/", value_files.value_import_choose, name="value_import_choose"),
+    path("senders/import/<int:pk>/apply/", value_files.value_import_apply, name="value_import_apply"),
+    path("senders/import/<int:pk>/undo/", value_files.value_import_undo, name="value_import_undo"),
+    path("senders/import/<int:pk>/rows/", value_files.value_import_rows, name="value_import_rows"),
+    path("senders/export/", value_files.value_export, name="value_export"),
+    path("senders/export/file/", value_files.value_export_file, name="value_export_file"),
     path("senders/<int:pk>/", senders.sender, name="sender"),
     path("senders/<int:pk>/values/", senders.sender_values, name="sender_values"),
     path("senders/<int:pk>/template/", senders.sender_template, name="sender_template"),

@@ -24,12 +24,14 @@ from .recipient import KnownRecipient, LookupShare, RecipientPrivacy, VariableTe
 from .release import DraftEdit, Release, ReleaseState, SignatureHtml, ValueDraft
 from .release_request import ReleaseRequest, RequestState
 from .sender import Assignment, AutomaticDelivery, Brand, Disclaimer, DriftPolicy, Group, Sender
+from .sender_import import MOVING, ImportState, RowState, SenderImport, SenderImportRow
 from .template import Template, TemplateVersion
 
 __all__ = [
     "AUTOMATIC",
     "HAND_EDITS",
     "IN_PLACE",
+    "MOVING",
     "UNFINISHED_DELIVERY",
     "Assignment",
     "AttributeLabel",
@@ -61,6 +63,7 @@ __all__ = [
     "FieldSetting",
     "Following",
     "Group",
+    "ImportState",
     "KnownRecipient",
     "LeftAlone",
     "LeftAloneWhy",
@@ -81,7 +84,10 @@ __all__ = [
     "ReleaseRequest",
     "ReleaseState",
     "RequestState",
+    "RowState",
     "Sender",
+    "SenderImport",
+    "SenderImportRow",
     "SignatureHtml",
     "Snapshot",
     "SpoolImport",

@@ -11,7 +11,7 @@ from django.template import Context
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from signatures.models import DeliveryRun, MailboxState, MailboxStatus
+from signatures.models import MOVING, DeliveryRun, MailboxState, MailboxStatus, RowState
 from signatures.releases.differences import Mark
 from signatures.senders.listing import STATES
 from signatures.senders.vocabulary import get_vocabulary
@@ -94,6 +94,25 @@ def release_tone(state: str) -> str:
 def request_tone(state: str) -> str:
     """Return the colour of the state of a request for approval."""
     return {"asked": "pen", "approved": "good", "sent_back": "warn"}.get(state, "")
+
+
+@register.filter
+def import_tone(state: str) -> str:
+    """Return the colour of an imported file's state."""
+    return {"applied": "good", "unreadable": "bad", "previewed": "warn"}.get(
+        state, "pen" if state in MOVING else ""
+    )
+
+
+@register.filter
+def row_tone(state: int) -> str:
+    """Return the colour of an imported row's state."""
+    return {
+        RowState.REFUSED: "bad",
+        RowState.UNKNOWN: "warn",
+        RowState.CHANGED: "pen",
+        RowState.NEW: "good",
+    }.get(RowState(state), "")
 
 
 @register.filter

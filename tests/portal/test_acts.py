@@ -59,6 +59,9 @@ ACTS = {
     f"{OUTREACH}scopes/<str:scope>/": "scope switched off",
     f"{HOME}syncs/now/": "sync requested",
     f"{HOME}ledger/export/": "ledger exported",
+    f"{HOME}senders/import/": "sender values uploaded",
+    f"{HOME}senders/import/<int:pk>/apply/": "sender values imported",
+    f"{HOME}senders/import/<int:pk>/undo/": "sender values import undone",
     f"{HOME}senders/<int:pk>/values/": "sender values changed",
     f"{HOME}senders/<int:pk>/template/": "template assigned",
     f"{HOME}groups/<int:pk>/move/": "groups reordered",
@@ -138,6 +141,7 @@ WITHOUT = {
     f"{HOME}senders/<int:pk>/deliver/": "says what would change for one person; starting it is the act",
     f"{HOME}releases/": "counts what the ticked drafts would change, and publishes nothing",
     f"{HOME}ledger/check/": "asks for a check of the chain, which the worker makes and notes as System",
+    f"{HOME}senders/import/<int:pk>/choose/": "reads the file in another way, and changes no value",
     f"{HOME}senders/<int:pk>/check/": "asks Outreach; its call is an entry itself",
     f"{HOME}templates/trial/": "draws what was typed, and stores nothing",
     f"{HOME}templates/checks/": "checks the source that was posted, and stores nothing",
@@ -168,6 +172,7 @@ BODIES: dict[str, dict[str, Any]] = {
 # What is done at other addresses first, so that there is something to undo.
 FIRST = {
     f"{HOME}media/<int:pk>/restore/": f"{HOME}media/<int:pk>/remove/",
+    f"{HOME}senders/import/<int:pk>/undo/": f"{HOME}senders/import/<int:pk>/apply/",
     f"{RECIPIENT}variable/off/": f"{RECIPIENT}variable/on/",
     f"{CAMPAIGNS}<int:pk>/bring-back/": f"{CAMPAIGNS}<int:pk>/archive/",
     f"{CAMPAIGNS}<int:pk>/start/": f"{CAMPAIGNS}<int:pk>/pause/",

@@ -45,6 +45,8 @@ ASKING = {
     "signatures:person_export",
     "signatures:result_export",
     "signatures:results_export",
+    "signatures:value_export_file",
+    "signatures:value_import_rows",
 }
 
 

@@ -48,6 +48,7 @@ from tests.support.furnished_domain import (
     FurnishedDomain,
     make_list,
     make_user,
+    make_values,
 )
 from tests.support.media import make_image_file
 
@@ -62,6 +63,7 @@ OBJECTS = {
     "invitations/<int:pk>": "invitation",
     "syncs/<int:pk>": "sync_run",
     "senders/<int:pk>": "sender",
+    "import/<int:pk>": "sender_import",
     "groups/<int:pk>": "group",
     "templates/<int:pk>": "template",
     "people/<int:pk>": "sender",
@@ -127,6 +129,15 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         "/manage/domains/<str:domain>/integrations/outreach/scopes/<str:scope>/": {
             "reason": "The audit is open"
         },
+        "/domains/<str:domain>/senders/import/": {"file": make_values()},
+        "/domains/<str:domain>/senders/import/<int:pk>/choose/": {
+            "separator": ",",
+            "encoding": "utf-8",
+            "has_heading": "on",
+            "column_0": "email",
+            "column_1": "sender.custom1",
+        },
+        "/domains/<str:domain>/senders/import/<int:pk>/apply/": {"digest": furnished.sender_import.digest},
         "/domains/<str:domain>/syncs/now/": {"kind": "full"},
         "/domains/<str:domain>/ledger/export/": {"format": "jsonl"},
         "/domains/<str:domain>/groups/<int:pk>/move/": {"position": 1},

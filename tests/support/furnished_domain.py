@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -37,6 +38,7 @@ from signatures.models import (
     Release,
     ReleaseRequest,
     Sender,
+    SenderImport,
     SignatureHtml,
     Template,
     TemplateVersion,
@@ -44,6 +46,7 @@ from signatures.models import (
 )
 from signatures.releases.publish import publish
 from signatures.releases.requests import build_requested, digest_candidate
+from signatures.value_files.reading import read_rows, store_file
 from tests.support.media import add_medium
 
 
@@ -76,6 +79,7 @@ class FurnishedDomain:
     release_request: ReleaseRequest
     edited: MailboxState
     left_alone: LeftAlone
+    sender_import: SenderImport
 
 
 DRAFTED = "Chief of staff"
@@ -92,6 +96,19 @@ BANNER = {"name": "Red", "alt": "Red", "link": "https://www.acme.example/red", "
 
 def make_list() -> ContentFile:
     return ContentFile(b"friends.example", "friends.csv")
+
+
+def make_values() -> ContentFile:
+    return ContentFile(b"E-mail,Pronouns\npriya@acme.example,she/her\n", "people.csv")
+
+
+def make_import(domain: Domain) -> SenderImport:
+    """Return a file with the pronouns of the domain's sender, read and not applied."""
+    file = io.BytesIO(f"E-mail,Pronouns\npriya@{domain.name},she/her\n".encode())
+    stored = store_file(domain, file, name="people.csv", actor=f"spare@{domain.name}", waits=False)
+    read_rows(stored.pk)
+    stored.refresh_from_db()
+    return stored
 
 
 def make_user(email: str, **fields) -> User:
@@ -230,6 +247,7 @@ def furnish(name: str) -> FurnishedDomain:
                 "held_sha256": "e" * 64,
             },
         )[0],
+        sender_import=make_import(domain),
         left_alone=LeftAlone.objects.create(
             domain=domain,
             mailbox_remote_id="12",

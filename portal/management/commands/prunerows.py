@@ -12,12 +12,14 @@ from portal.retention import remove_expired_sessions
 from signatures.delivery.retention import remove_old_deliveries
 from signatures.delivery.status_days import remove_old_days
 from signatures.media.retention import remove_old_media
+from signatures.value_files.retention import remove_old_imports
 
 REMOVERS = (
     remove_old_syncs,
     remove_old_deliveries,
     remove_old_days,
     remove_old_media,
+    remove_old_imports,
     remove_expired_sessions,
 )
 
@@ -25,7 +27,7 @@ REMOVERS = (
 class Command(BaseCommand):
     help = (
         "Remove syncs older than SYNC_KEEP_DAYS, deliveries older than DELIVERY_KEEP_DAYS, "
-        "images removed for MEDIA_KEEP_DAYS that nothing names, and expired sessions. "
+        "images removed for MEDIA_KEEP_DAYS that nothing names, imports of values after 90 days, and expired sessions. "
         "Originals, each mailbox's last delivered signature and the ledger stay."
     )
 
