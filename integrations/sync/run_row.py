@@ -14,7 +14,7 @@ from integrations.connection.sessions import Session
 from integrations.errors import ConnectionLost, IntegrationError, RateLimited
 from integrations.faults import record_fault, say_fault
 from integrations.models import RunState, SyncRun
-from integrations.outages import explain_outage, get_pause, is_outage, say_outage
+from integrations.outage_waits import explain_outage, get_pause, is_outage, say_outage
 from portal.leases import Lease, LeaseLost
 
 from .row_store import Tally

@@ -1,1 +1,1 @@
-"""Worker: the background worker's supervisor, liveness, schedules and garbage collection."""
+"""Worker: the background worker's supervisor, heartbeat, schedules and garbage collection."""

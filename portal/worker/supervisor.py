@@ -26,7 +26,7 @@ from django.db.models.functions import Now
 
 from portal.models import WorkerHeartbeat
 
-from . import liveness
+from . import worker_files
 from .heartbeat import record_beat
 
 CANARY_SECONDS = 10.0  # or less: several canaries must fit into HEARTBEAT_GRACE_SECONDS
@@ -101,9 +101,9 @@ class Supervisor:
     ) -> None:
         self._say = say
         self._stopping = threading.Event()
-        liveness.remove_abandoned_folders()
-        self._beats = liveness.make_folder()
-        environ = {**os.environ, liveness.VARIABLE: str(self._beats)}
+        worker_files.remove_abandoned_folders()
+        self._beats = worker_files.make_folder()
+        environ = {**os.environ, worker_files.VARIABLE: str(self._beats)}
         self.web = Child("web server", web, environ) if web else None
         self.worker = Child("background worker", worker, environ) if worker else None
         self._canary_at = 0.0
@@ -156,7 +156,7 @@ class Supervisor:
 
         try:
             close_old_connections()
-            if liveness.is_anybody_busy(self._beats):
+            if worker_files.is_anybody_busy(self._beats):
                 record_beat()  # a canary would wait behind the task
                 return
             WorkerHeartbeat.objects.get_or_create(id=WorkerHeartbeat.SOLE_ID)
@@ -175,4 +175,4 @@ class Supervisor:
         grace = settings.HEARTBEAT_GRACE_SECONDS
         if time.monotonic() - worker.started_at < grace:
             return False
-        return not liveness.is_anybody_working(self._beats, within_seconds=grace)
+        return not worker_files.is_anybody_working(self._beats, within_seconds=grace)

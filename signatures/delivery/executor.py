@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from integrations.errors import ConnectionLost, IntegrationError
-from integrations.outages import is_outage
+from integrations.outage_waits import is_outage
 from portal.leases import Lease, LeaseLost
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 from signatures.releases.compose import Refusal

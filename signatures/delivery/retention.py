@@ -32,7 +32,7 @@ NEEDED = (
     (("run__connection", "mailbox_remote_id"), DELIVERS & ~Q(state=DeliveryState.SKIPPED)),
     # `placements.was_written_by_us`: the last write that was tried.
     (("run__domain", "mailbox_remote_id"), DELIVERS & ~Q(rendered_sha256="")),
-    # `held_on`: the last write that was confirmed.
+    # `past_signatures`: the last write that was confirmed.
     (("run__domain", "mailbox_remote_id"), DELIVERS & Q(state=DeliveryState.DELIVERED)),
     # `restore`: who owned the mailbox, where the mirror no longer has it.
     (("run__domain", "mailbox_remote_id"), ~Q(person_remote_id="")),

@@ -15,7 +15,7 @@ from integrations.errors import RateLimited
 from integrations.faults import record_fault, say_fault
 from integrations.ledger.record import record_act, record_unknown_write
 from integrations.models import Connection, ConnectionState
-from integrations.outages import explain_outage, get_pause, is_outage, say_outage
+from integrations.outage_waits import explain_outage, get_pause, is_outage, say_outage
 from portal.leases import Lease
 from portal.models import Domain, User
 from signatures.models import (

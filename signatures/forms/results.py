@@ -9,7 +9,7 @@ from django import forms
 from django.http import QueryDict
 
 from portal.models import Domain
-from signatures.analytics.reach import STATES
+from signatures.analytics.coverage import STATES
 from signatures.analytics.results import Period
 from signatures.models import Group
 

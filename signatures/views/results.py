@@ -17,7 +17,7 @@ from portal.charts import Plot, draw_bars
 from portal.csv_export import write_lines
 from portal.models import Domain
 from portal.reauth import recently_authenticated
-from signatures.analytics import bot_agents, bot_rules, reach, results
+from signatures.analytics import bot_agents, bot_rules, coverage, results
 from signatures.analytics.aggregation import SETTLE
 from signatures.analytics.banner_comparison import compare_banners
 from signatures.forms.results import CarrierFilters, PeriodForm, SenderResultFilters
@@ -122,14 +122,14 @@ def result_carriers(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
     """Show a campaign's coverage."""
     campaign = _get_campaign(domain, pk)
     filters = CarrierFilters(request.GET, domain=domain)
-    page = get_page(request, reach.find_carriers(campaign, **filters.get_choices()))
+    page = get_page(request, coverage.find_carriers(campaign, **filters.get_choices()))
     context = {
         "campaign": campaign,
         "filters": filters,
         "is_filtered": any(request.GET.get(name) for name in filters.fields),
         "place": BannerPlace.objects.filter(domain=domain).first(),
         "page_obj": page,
-        "lines": reach.list_carriers(campaign, list(page.object_list)),
+        "lines": coverage.list_carriers(campaign, list(page.object_list)),
     }
     return render(request, "signatures/results/coverage.html", context)
 
@@ -181,10 +181,10 @@ def result_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHtt
 def carriers_export(request: HttpRequest, domain: Domain, pk: int) -> StreamingHttpResponse:
     """Export a campaign's coverage with the page's filters as CSV."""
     campaign = _get_campaign(domain, pk)
-    found = reach.find_carriers(campaign, **CarrierFilters(request.GET, domain=domain).get_choices())
-    rows = reach.list_carrier_rows(campaign, found)
+    found = coverage.find_carriers(campaign, **CarrierFilters(request.GET, domain=domain).get_choices())
+    rows = coverage.list_carrier_rows(campaign, found)
     _record(request, domain, f"coverage of “{campaign}”")
-    return give_csv(write_lines(reach.COLUMNS, rows), f"campaign-{pk}-senders")
+    return give_csv(write_lines(coverage.COLUMNS, rows), f"campaign-{pk}-senders")
 
 
 def _give_counts(request: HttpRequest, domain: Domain, asked: Asked, name: str) -> StreamingHttpResponse:

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from portal.management.commands.serve import describe_installation
-from portal.worker.liveness import is_running
+from portal.worker.worker_files import is_running
 from tests.support.installation import Installation, wait_until
 
 pytestmark = pytest.mark.soak

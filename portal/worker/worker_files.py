@@ -1,4 +1,4 @@
-"""Liveness: lets a supervisor on the same machine see its cluster's workers, by one small file each.
+"""Worker files: let a supervisor on the same machine see which of its workers are busy, by one small file each.
 
 Each worker writes `idle` or `busy` as it finishes or takes a task. Nothing is written unless a
 supervisor asked for it by BEATS_DIR, so `qcluster` can be run without a supervisor.
@@ -27,8 +27,8 @@ def connect_signals() -> None:
         return
     from django_q.signals import post_execute_in_worker, pre_execute
 
-    pre_execute.connect(_take, dispatch_uid="liveness")
-    post_execute_in_worker.connect(_finish, dispatch_uid="liveness")
+    pre_execute.connect(_take, dispatch_uid="worker_files")
+    post_execute_in_worker.connect(_finish, dispatch_uid="worker_files")
 
 
 def _take(**kwargs: Any) -> None:

@@ -24,7 +24,7 @@ from integrations.errors import (
     Unreachable,
     WritesNotAllowed,
 )
-from integrations.outages import explain_outage, get_pause, is_outage, say_outage
+from integrations.outage_waits import explain_outage, get_pause, is_outage, say_outage
 
 
 def because_of(error: Exception, cause: Exception) -> Exception:

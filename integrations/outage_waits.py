@@ -1,4 +1,4 @@
-"""Outages: what is waited out in a sync, a delivery, a restore or a read, for how long, and in which words."""
+"""Outage waits: what a sync, delivery, restore or read waits out, for how long, and in which words."""
 
 from __future__ import annotations
 
