@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from django.db.models import QuerySet
 
+from integrations.ledger.record import record_act
 from portal.csv_export import write_lines
 from portal.models import Domain
 from signatures.models import Sender, SenderImportRow
@@ -38,6 +39,16 @@ def _list_values(
         for sender in chunk:
             values = present[sender.pk]
             yield (sender.email, sender.name, *(values.get(field.name, "") for field in fields))
+
+
+def record_export(domain: Domain, senders: QuerySet[Sender], fields: Sequence[Field], *, actor: str) -> None:
+    """Note in the ledger whose values leave, and which."""
+    record_act(
+        "sender values downloaded",
+        domain=domain,
+        actor_label=actor,
+        detail=f"{senders.count():,} senders: {', '.join(field.name for field in fields)}",
+    )
 
 
 def write_rows(rows: QuerySet[SenderImportRow]) -> Iterator[str]:

@@ -27,7 +27,7 @@ from signatures.value_files.applying import (
     request_undo,
 )
 from signatures.value_files.columns import describe_guess
-from signatures.value_files.export import write_rows, write_values
+from signatures.value_files.export import record_export, write_rows, write_values
 from signatures.value_files.reading import (
     READ_AT_ONCE,
     FileRefused,
@@ -211,13 +211,15 @@ def value_import_undo(request: HttpRequest, domain: Domain, pk: int) -> HttpResp
 def value_import_rows(request: HttpRequest, domain: Domain, pk: int) -> StreamingHttpResponse:
     """The rows that cannot be applied, each with its reason."""
     found = get_import(domain, pk)
-    _record(request, domain, f"rows of import {found.pk}, left out")
+    record_act(
+        "sender values downloaded",
+        domain=domain,
+        actor_label=get_actor(request).email,
+        object_ref=f"import {found.pk}",
+        detail=f"{found.left_out_number:,} rows that cannot be applied",
+    )
     left_out = found.rows.filter(state__in=[RowState.REFUSED, RowState.UNKNOWN])
     return give_csv(write_rows(left_out), f"rows-{found.pk}")
-
-
-def _record(request: HttpRequest, domain: Domain, detail: str) -> None:
-    record_act("sender values downloaded", domain=domain, actor_label=get_actor(request).email, detail=detail)
 
 
 @require(Permission.VIEW)
@@ -236,6 +238,6 @@ def value_export_file(request: HttpRequest, domain: Domain) -> StreamingHttpResp
     form.is_valid()
     fields = form.get_fields()
     senders = Sender.objects.filter(domain=domain, is_active=True)
-    _record(request, domain, f"{senders.count():,} senders: {', '.join(field.name for field in fields)}")
+    record_export(domain, senders, fields, actor=get_actor(request).email)
     waits = may(request, Permission.EDIT_SIGNATURES) and not may(request, Permission.PUBLISH)
     return give_csv(write_values(domain, senders, fields, waits=waits), f"senders-{domain.name}")

@@ -9,10 +9,11 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
 
-from integrations.models import LedgerEntry, Person
+from integrations.models import LedgerEntry
 from signatures.models import RowState, Sender, SenderImport, ValueDraft
 from signatures.tasks import work_on_import
 from tests.support.company import Company
+from tests.support.senders import add_sender, get_own
 
 UPLOAD = "/domains/acme.example/senders/import/"
 PEOPLE = (
@@ -23,23 +24,6 @@ PEOPLE = (
     "nobody@acme.example;+1 206 555 0120;;\n"
     "lena@acme.example;ask Ana;;\n"
 )
-
-
-def add_sender(company: Company, name: str, own: dict[str, str] | None = None, **person: str) -> Sender:
-    """Return a new sender without mailbox or group."""
-    address = f"{name.lower()}@{company.domain.name}"
-    row = Person.objects.create(
-        connection=company.connection, remote_id=name, email=address, name=name, digest="x",
-        changed_at=company.at, **person,
-    )  # fmt: skip
-    return Sender.objects.create(
-        domain=company.domain,
-        person=row,
-        email=address,
-        name=name,
-        own_values=own or {},
-        changed_at=company.at,
-    )
 
 
 @pytest.fixture
@@ -67,10 +51,6 @@ def apply(client: Client, sender_import: SenderImport, **form: Any) -> list[str]
     response = client.post(at(sender_import, "apply/"), {"digest": sender_import.digest, **form}, follow=True)
     sender_import.refresh_from_db()
     return [str(message) for message in response.context["messages"]]
-
-
-def get_own() -> dict[str, dict[str, str]]:
-    return dict(Sender.objects.values_list("email", "own_values"))
 
 
 BEFORE = {
