@@ -26,6 +26,7 @@ from signatures.senders.values import apply_value_drafts
 from .content import ReleaseContent, digest_outcome, digest_part, list_changed_keys, merge
 from .draft import build_draft
 from .live import get_content, get_live
+from .template_errors import list_template_errors
 
 
 class PublishRefused(Exception):
@@ -73,6 +74,7 @@ def publish(
         refuse_unseen(draft, values, seen or {})
         content = merge(get_content(live), draft, chosen)
         refuse_unusable(content)
+        refuse_errors(domain, get_content(live), content)
         base = live.number if live else None
         if request is not None and request.digest != digest_outcome(base, content, values):
             raise PublishRefused(
@@ -309,6 +311,17 @@ def refuse_unusable(content: ReleaseContent) -> None:
         f"Template {listed} is assigned by what you chose and was left out itself. "
         "Include it, or leave the assignment out as well. Nothing was published."
     )
+
+
+def refuse_errors(domain: Domain, before: ReleaseContent, content: ReleaseContent) -> None:
+    """Raise PublishRefused where a template that is not live yet has an error."""
+    found = list_template_errors(domain, before, content)
+    if found:
+        named = ", ".join(f"“{one.version.template}”" for one in found)
+        raise PublishRefused(
+            f"Template {named} has errors, which the page of releases lists. Correct them, or leave the template out. "
+            "Nothing was published."
+        )
 
 
 def read_values(domain: Domain, keys: Collection[str]) -> list[dict[str, Any]]:

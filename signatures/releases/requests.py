@@ -26,6 +26,7 @@ from .publish import (
     PublishRefused,
     publish,
     read_values,
+    refuse_errors,
     refuse_unseen,
     refuse_unusable,
     republish,
@@ -106,6 +107,8 @@ def ask(
             raise PublishRefused("Nothing would change, so nothing was asked for.")
         refuse_unseen(candidate.draft, read_values(domain, candidate.chosen), seen or {})
         refuse_unusable(candidate.content)
+        if again is None:  # what was live once may be again, also where a rule is newer
+            refuse_errors(domain, candidate.before, candidate.content)
         request.digest = digest_candidate(candidate)
         request.save()
         _record("release asked for", request, by.email, note)

@@ -16,7 +16,10 @@ from .sentinels import SLOT_OPEN
 
 
 class Severity(StrEnum):
-    """ERROR: it cannot be saved or sent. WARNING: something is lost or hard to read. NOTE: some mail clients differ."""
+    """ERROR: it cannot be published, or not even saved. WARNING: something is lost or hard to read.
+
+    NOTE: some mail clients differ.
+    """
 
     ERROR = "error"
     WARNING = "warning"
@@ -56,6 +59,11 @@ class Finding:
 def warn(code: str, sentence: str, remedy: str = "") -> Finding:
     """Return a warning without a place."""
     return Finding(Severity.WARNING, code, sentence, remedy)
+
+
+def make_error(code: str, sentence: str, remedy: str = "") -> Finding:
+    """Return an error without a place, of a template that can be saved and not published."""
+    return Finding(Severity.ERROR, code, sentence, remedy)
 
 
 def drop_repeated(findings: Iterator[Finding]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from itertools import chain
 from signatures.rendering.clients.lint import client_findings
 from signatures.rendering.colours import contrast_ratio
 from signatures.rendering.conversions import convert_attribute
-from signatures.rendering.findings import Finding, TagPlaces, warn
+from signatures.rendering.findings import Finding, TagPlaces, make_error, warn
 from signatures.rendering.markup import Kind, Piece, read_pieces
 from signatures.rendering.sanitize import ALLOWED_ATTRIBUTES, ALLOWED_TAGS, is_allowed_attribute
 from signatures.rendering.styles import hides, refused_declarations, refused_fonts, style_values
@@ -30,6 +30,12 @@ _NAMED = {"white": "#ffffff", "black": "#000000"}
 _NO_SIZE = re.compile(r"0(?:\.\d++)?(?:px|pt)?$|0(?:\.0\d*+)?(?:em|rem)$|[0-9](?:\.\d++)?%$")
 _NO_COLOUR = re.compile(r"transparent|rgba\([^()]*, 0%?\)|#[0-9a-f]{6}00")
 _AT_RULE = re.compile(r"@[a-z-]+", re.IGNORECASE)
+# Names that are reserved for examples (RFC 2606, section 3), and those that tutorials use in place of one's own.
+_PLACEHOLDER = re.compile(
+    r"(?:https://|mailto:[^@\s]*@)(?:[\w-]+\.)*?"
+    r"((?:example\.(?:com|net|org)|(?:your|my)-?(?:company|domain|website|site|link)\.\w+|placeholder\.com))(?=[/?#:]|$)",
+    re.IGNORECASE,
+)
 _WHITES = frozenset({"#fff", "#ffffff", "white"})
 
 
@@ -104,12 +110,21 @@ def _removed_parts(piece: Piece) -> Iterator[Finding]:
         elif name not in known:
             sentence = f"The attribute {name[:40]} of <{tag}> is not allowed and was removed."
             yield warn("attribute-removed", sentence)
-        elif name in ("class", "id", "hidden") or is_allowed_attribute(name, convert_attribute(name, value)):
+        elif name in ("class", "id", "hidden"):
             continue
+        elif is_allowed_attribute(name, convert_attribute(name, value)):
+            yield from _placeholder_findings(name, value)
         elif name in ("href", "src"):
-            yield warn("address-removed", _refused_address(value))
+            yield make_error("address-removed", _refused_address(value), "Enter the full address.")
         else:
             yield warn("value-removed", f"The value of {name} in <{tag}> is not allowed and was removed.")
+
+
+def _placeholder_findings(name: str, address: str) -> Iterator[Finding]:
+    """Yield an error where an address is one that stands for another, such as https://example.com."""
+    if name in ("href", "src") and (found := _PLACEHOLDER.match(address.strip())):
+        sentence = f"The address “{address[:80]}” is a placeholder: {found[1]} is no address of yours."
+        yield make_error("address-placeholder", sentence, "Enter the address that is meant.")
 
 
 def _link_findings(link: Element) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ class CompiledTemplate:
 
     html: Liquid in sanitized markup with inline styles; the text to store.
     fields: names of the merge fields it uses, in order of first use.
-    findings: warnings and notes for the author; none of them prevents use.
+    findings: for the author. Errors among them prevent publishing; none prevents saving.
     """
 
     html: str
@@ -27,8 +27,13 @@ class CompiledTemplate:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The findings that are warnings, each as one text."""
-        return tuple(one.text for one in self.findings if one.severity is Severity.WARNING)
+        """The findings that are errors or warnings, each as one text."""
+        return tuple(one.text for one in self.findings if one.severity is not Severity.NOTE)
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that prevent publishing."""
+        return tuple(one for one in self.findings if one.severity is Severity.ERROR)
 
     @classmethod
     def from_stored(cls, html: str, fields: Iterable[str]) -> CompiledTemplate:

@@ -40,6 +40,7 @@ from signatures.releases.publish import (
 )
 from signatures.releases.reach import count_reach, list_audiences
 from signatures.releases.requests import RequestRefused, ask
+from signatures.releases.template_errors import list_template_errors
 from signatures.senders.company_size import is_small
 from signatures.tasks import plan_soon
 
@@ -80,6 +81,7 @@ def show_drafts(
     reach = count_reach(candidate.before, candidate.draft, candidate.keys, audiences)
     changes = describe_changes(domain, candidate.before, candidate.draft, candidate.keys, candidate.values)
     outlook = foresee(situation.connection, candidate, audiences)
+    errors = list_template_errors(domain, candidate.before, candidate.content, audiences)
     published = Release.objects.filter(domain=domain).exclude(state=ReleaseState.SCHEDULED)
     context = {
         "situation": situation,
@@ -90,7 +92,9 @@ def show_drafts(
         "leave": urlencode([("leave", key) for key in candidate.keys if key not in candidate.chosen]),
         "authors": sorted({change.edited_by for change in changes if change.edited_by}),
         "missing": _name_missing(candidate, {change.key: change.title for change in changes}),
-        "is_incomplete": bool(candidate.missing) or (candidate.live is not None and not candidate.chosen),
+        "errors": errors,
+        "is_incomplete": bool(candidate.missing or errors)
+        or (candidate.live is not None and not candidate.chosen),
         "outlook": outlook,
         "causes": name_causes(candidate, situation.connection, changes),
         "calls": get_call_use(situation.connection, at=timezone.now()),

@@ -123,7 +123,7 @@
     if (status.textContent !== words) status.textContent = words;
   };
 
-  const line = (colour) => ({ backgroundImage: "none", textDecoration: `underline wavy ${colour}`, textUnderlineOffset: ".2em" });
+  const underline = (colour) => ({ backgroundImage: "none", textDecoration: `underline wavy ${colour}`, textUnderlineOffset: ".2em" });
   const mark = (colour) => ({ content: '""', width: ".6em", height: ".6em", borderRadius: "50%", background: colour, margin: ".45em auto" });
   const look = EditorView.theme({
     "&": { height: "32rem", color: "var(--ink)", background: "var(--sheet)", border: "1px solid var(--edge)", borderRadius: "var(--radius-s)", fontSize: ".84rem" },
@@ -144,9 +144,9 @@
     ".cm-diagnostic": { padding: "var(--s2) var(--s3)", borderLeft: "3px solid var(--idle)" },
     ".cm-diagnostic-error": { borderLeftColor: "var(--bad)" },
     ".cm-diagnostic-warning": { borderLeftColor: "var(--warn)" },
-    ".cm-lintRange-error": line("var(--bad)"),
-    ".cm-lintRange-warning": line("var(--warn)"),
-    ".cm-lintRange-info": line("var(--idle)"),
+    ".cm-lintRange-error": underline("var(--bad)"),
+    ".cm-lintRange-warning": underline("var(--warn)"),
+    ".cm-lintRange-info": underline("var(--idle)"),
     ".cm-lint-marker-error": mark("var(--bad)"),
     ".cm-lint-marker-warning": mark("var(--warn)"),
     ".cm-lint-marker-info": mark("var(--idle)"),
@@ -213,4 +213,7 @@
     const doc = view.state.doc;
     if (area.value !== doc.toString()) view.dispatch({ changes: { from: 0, to: doc.length, insert: area.value } });
   });
+  // Other pages link to a line.
+  const line = location.hash.match(/^#line-(\d{1,6})$/);
+  if (line) goTo({ line: Number(line[1]), column: 1 });
 })();

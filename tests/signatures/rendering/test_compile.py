@@ -127,7 +127,7 @@ def test_the_author_is_told_what_was_removed_and_what_is_hard_to_read():
         "The style “position: fixed” is not allowed and was removed.",
         "The tag <blink> is not allowed and was removed.",
         "The address “javascript:x()” was removed: addresses start with https://, links may also start "
-        "with mailto: or tel:.",
+        "with mailto: or tel:. Enter the full address.",
         "The @import rule was left out: mail clients drop it, or it would fetch something.",
         "The picture https://acme.example/a.png has no alt text. Add alt='' if it is decoration.",
         "The picture https://acme.example/a.png has no width attribute; Outlook shows it at its full size.",

@@ -68,3 +68,42 @@ def test_an_error_is_a_finding_at_its_place(source: str) -> None:
 
     assert (found.severity, found.sentence) == (Severity.ERROR, raised.value.message)
     assert (found.line, found.column) == (raised.value.line, raised.value.column) != (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("#", "address-removed"),
+        ("http://www.acme.test/", "address-removed"),
+        ("/about", "address-removed"),
+        ("javascript:x()", "address-removed"),
+        ("https://example.com", "address-placeholder"),
+        ("https://www.example.org/team", "address-placeholder"),
+        ("mailto:somebody@example.net", "address-placeholder"),
+        ("https://your-company.com/", "address-placeholder"),
+    ],
+)
+def test_a_link_that_leads_nowhere_keeps_a_template_from_being_published(address: str, code: str) -> None:
+    source = f'<p>Acme</p>\n<p><a href="{address}">Site</a> <a href="https://www.acme.test/">Shop</a></p>'
+
+    errors = compile_template(source).errors
+
+    assert [(one.code, one.line, one.column) for one in errors] == [(code, 2, 4)]
+    assert errors[0].remedy
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://www.acme.example/",
+        "https://example.com.acme.test/",
+        "https://notexample.com/",
+        "tel:+12025550143",
+    ],
+)
+def test_an_address_of_ones_own_is_no_error(address: str) -> None:
+    assert compile_template(f'<p><a href="{address}">Site</a></p>').errors == ()
+
+
+def test_an_address_from_a_field_is_no_error() -> None:
+    assert compile_template('<p><a href="{{ company.website }}">Site</a></p>').errors == ()

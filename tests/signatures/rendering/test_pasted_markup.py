@@ -228,7 +228,7 @@ def test_a_link_that_goes_is_named_with_its_reason(written, reason):
     html, warnings = compiled(f'<p><a href="{written}">a</a></p>')
 
     assert html == "<p><a>a</a></p>"
-    assert warnings == (f"The address “{written}” was removed: {reason}.",)
+    assert warnings == (f"The address “{written}” was removed: {reason}. Enter the full address.",)
 
 
 @pytest.mark.parametrize(

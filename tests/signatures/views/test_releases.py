@@ -329,3 +329,44 @@ def test_deliver_to_me_first_publishes_nothing_for_somebody_who_is_no_sender(pub
     assert "No sender of this domain has your e-mail address." in refused.content.decode()
     assert list_drafts(published.domain) == ["brand"]
     assert not DeliveryRun.objects.exists()
+
+
+BROKEN = '<p>{{ sender.name }}</p>\n<p><a href="https://example.com">Site</a></p>'
+
+
+def test_an_error_stops_publishing_and_is_listed_with_its_line_people_and_remedy(
+    published, bystander, admin: Client
+):
+    template = edit_template(published.domain, BROKEN)
+    west = Group.objects.get(domain=published.domain, name="West")
+    assign_template(published.domain, template=template, group=west, actor="noor@acme.example")
+    form = read_form(admin.get(ADDRESS).content.decode())
+
+    html = admin.get(ADDRESS).content.decode()
+    refused = admin.post(f"{ADDRESS}publish/", form)
+
+    assert f'href="/domains/acme.example/templates/{template.pk}/?version=2#line-2"' in html
+    assert "“Plain line”, version 2: 1 error 1 person would get it." in text_of(html)
+    assert "Enter the address that is meant." in text_of(html)
+    assert refused.status_code == 422 and "has errors" in refused.content.decode()
+    assert get_live(published.domain).number == 1
+    edit_template(published.domain, BROKEN.replace("example.com", "www.acme.example"))
+    admin.post(f"{ADDRESS}publish/", read_form(admin.get(ADDRESS).content.decode()))
+    assert get_live(published.domain).number == 2
+    assert get_live(bystander.domain).number == 1
+
+
+def test_a_template_with_errors_that_is_left_out_or_live_stops_nothing(published, admin: Client, monkeypatch):
+    template = edit_template(published.domain, BROKEN)
+    edit_brand(published.domain, name="Acme")
+    form = read_form(admin.get(ADDRESS).content.decode(), leave=(f"template:{template.pk}",))
+    admin.post(f"{ADDRESS}publish/", form)
+    assert get_live(published.domain).number == 2
+
+    with monkeypatch.context() as patch:  # published before there was such a rule
+        patch.setattr("signatures.releases.publish.refuse_errors", lambda *args: None)
+        publish_drafts(published.domain)
+    edit_brand(published.domain, name="Acme & Sons")
+    admin.post(f"{ADDRESS}publish/", read_form(admin.get(ADDRESS).content.decode()))
+
+    assert get_live(published.domain).number == 4
