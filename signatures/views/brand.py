@@ -69,7 +69,7 @@ def group_brand(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         with transaction.atomic():
             if set_group_values(group, form.get_values(), actor=actor):
                 note_edit(domain, f"group:{group.pk}", actor=actor)
-        say_drafted(request, domain, f"Company values of “{group}” saved as a draft.")
+        say_drafted(request, domain, f"Brand of “{group}” saved as a draft.")
         return redirect("signatures:group_brand", domain.name, group.pk)
     return _show_group_brand(request, domain, group, form=form)
 
