@@ -17,6 +17,7 @@ from signatures.models import Group, Sender
 from signatures.rendering.fields import BUILT_IN, Source
 from signatures.senders.groups import get_group_order, reorder_groups, set_drift_policy
 from signatures.senders.values import set_own_values
+from signatures.senders.vocabulary import get_vocabulary
 
 
 class GroupForm(forms.ModelForm):
@@ -125,6 +126,13 @@ class SenderAdmin(OperatorAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Sender | None = None) -> Any:
+        """Return the fieldsets with the custom fields of the sender's domain among the local ones."""
+        vocabulary = get_vocabulary(obj.domain) if obj else BUILT_IN
+        (none, general), (local, _), (theirs, overrides) = self.fieldsets
+        own = [one.name for one in vocabulary.of_senders(Source.PORTAL)]
+        return [(none, general), (local, {"fields": own}), (theirs, overrides)]
 
     def get_form(self, *args: Any, **kwargs: Any) -> type[OwnValuesForm]:
         """Return the portal's form, whose fields are merge fields instead of columns."""

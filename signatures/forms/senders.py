@@ -13,11 +13,17 @@ from signatures.models import Group, Sender, Template
 from signatures.rendering.context import build_context
 from signatures.rendering.fields import Field, Source, Trust
 from signatures.senders.listing import STATES
-from signatures.senders.vocabulary import get_vocabulary
+from signatures.senders.vocabulary import get_vocabulary, list_closed_fields
 
 from .templates import usable_templates
 
-_INPUT_TYPES = {Trust.EMAIL: "email", Trust.URL: "url", Trust.PHONE: "tel"}
+_INPUT_TYPES = {
+    Trust.EMAIL: "email",
+    Trust.URL: "url",
+    Trust.IMAGE: "url",
+    Trust.PHONE: "tel",
+    Trust.DATE: "date",
+}
 
 
 class SenderFilters(forms.Form):
@@ -64,12 +70,15 @@ class OwnValuesForm(forms.ModelForm):
         model = Sender
         fields: list[str] = []
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, is_admin: bool = True, **kwargs: Any) -> None:
+        """is_admin: whether the person may also edit what only owners and admins may."""
         super().__init__(*args, **kwargs)
         self.initial = {**self.instance.own_values, **self.initial}
         self._vocabulary = get_vocabulary(self.instance.domain)
         for field in self._vocabulary.of_senders():
             self.fields[field.name] = _own_value_input(field, self.instance)
+        for name in () if is_admin else list_closed_fields(self.instance.domain):
+            self.fields[name].disabled = True
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -103,7 +112,11 @@ def _own_value_input(field: Field, sender: Sender) -> forms.CharField:
         if field.source is Source.OUTREACH
         else ""
     )
-    widget = forms.TextInput(attrs={"type": _INPUT_TYPES.get(field.trust, "text"), "autocomplete": "off"})
+    widget: forms.Widget = forms.TextInput(
+        attrs={"type": _INPUT_TYPES.get(field.trust, "text"), "autocomplete": "off"}
+    )
+    if field.trust is Trust.LONG_TEXT:
+        widget = forms.Textarea(attrs={"rows": 3})
     hint = field.doc if field.source is Source.PORTAL else "Empty in Outreach."
     if theirs:
         hint = format_html("Outreach value: {}", theirs)  # Django shows help texts as markup by default

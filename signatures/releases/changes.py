@@ -118,9 +118,9 @@ class _Describer:
         return describe(key, int(id or 0))
 
     def _make(
-        self, key: str, title: str, note: str, differences: list[Difference], page: str, id: int = 0
+        self, key: str, title: str, note: str, differences: list[Difference], page: str, id: int | str = 0
     ) -> Change:
-        drafts = self._values.get(id, []) if key.startswith("values:") else []
+        drafts = self._values.get(int(id), []) if key.startswith("values:") else []
         last = max(drafts, key=lambda draft: draft.edited_at) if drafts else self._edits.get(key)
         return Change(
             key,
@@ -219,7 +219,7 @@ class _Describer:
         found = list_rule_differences(old or FieldRule(name), new or FieldRule(name))
         is_new = old is None and get_custom_trust(name) is not None
         note = "Removed" if new and new.is_removed else "New field" if is_new else ""
-        return self._make(key, self._vocabulary.label_of(name), note, found, "field", id)
+        return self._make(key, self._vocabulary.label_of(name), note, found, "field", name)
 
     def _name(self, id: int) -> str:
         sender = self._people.get(id)

@@ -106,10 +106,10 @@ def clean_value(text: str, rules: CleanUp, region: str = "") -> str:
 def _clean_once(text: str, rules: CleanUp, region: str) -> str:
     if rules.trim:
         text = _GAPS.sub(" ", text).strip(_STRAY)
-    for find, put in rules.replacements:
-        text = re.sub(re.escape(find), put.replace("\\", r"\\"), text, flags=re.IGNORECASE)
     if rules.letter_case:
         text = _CASES[rules.letter_case](text)
+    for find, put in rules.replacements:
+        text = re.sub(re.escape(find), put.replace("\\", r"\\"), text, flags=re.IGNORECASE)
     return format_phone(text, rules.region or region, rules.phone) if rules.phone else text
 
 

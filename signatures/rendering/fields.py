@@ -112,11 +112,13 @@ class Vocabulary:
         return tuple(field for field in self.fields if field.trust in trusts)
 
     def of_senders(self, *sources: Source) -> tuple[Field, ...]:
-        """Return the fields of a person; with `sources`, those that are maintained there."""
+        """Return the fields of a person without removed ones; with `sources`, those that are maintained there."""
         return tuple(
             field
             for field in self.fields
-            if field.name.startswith("sender.") and (not sources or field.source in sources)
+            if field.name.startswith("sender.")
+            and not field.is_removed
+            and (not sources or field.source in sources)
         )
 
     def nearest(self, name: str) -> str | None:

@@ -100,6 +100,10 @@ class FieldRules:
         """Return the rule of a field; one that says nothing where there is none."""
         return self._by_name.get(name) or FieldRule(name)
 
+    def replace(self, rule: FieldRule) -> FieldRules:
+        """Return these rules with another one for its field."""
+        return FieldRules({**self._by_name, rule.name: rule}.values())
+
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The built-in fields as this domain calls them, and behind the last one of a sender its custom ones."""

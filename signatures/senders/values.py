@@ -101,8 +101,8 @@ def get_values(
 
     group_name: of the sender's group; None in the default group.
     """
-    company = _company_values(brand)
-    values = {**_get_person_values(sender, company, rules), **company, **_banner_values(sender, slot)}
+    person = get_person_values(sender, brand, rules)
+    values = {**person, **_company_values(brand), **_banner_values(sender, slot)}
     values["group.name"] = group_name
     return {name: value or None for name, value in values.items()}
 
@@ -124,7 +124,7 @@ def get_own_values(sender: Sender) -> dict[str, str]:
 
 def get_sender_values(sender: Sender, rules: FieldRules = NO_RULES) -> dict[str, str]:
     """Return the values that the mirror and local fields give a sender, '' for none. Needs person; runs no query."""
-    return {name: value or "" for name, value in _get_person_values(sender, {}, rules).items()}
+    return {name: value or "" for name, value in get_person_values(sender, Brand(), rules).items()}
 
 
 def find_lacking(values: Mapping[str, str | None], rules: FieldRules) -> str:
@@ -132,10 +132,9 @@ def find_lacking(values: Mapping[str, str | None], rules: FieldRules) -> str:
     return ", ".join(field.label for field in rules.required if not values.get(field.name))
 
 
-def _get_person_values(
-    sender: Sender, company: Mapping[str, str | None], rules: FieldRules
-) -> dict[str, str | None]:
-    return rules.resolve(_mirrored_values(sender), _read_own(sender), company)
+def get_person_values(sender: Sender, brand: Brand, rules: FieldRules) -> dict[str, str | None]:
+    """Return a sender's own fields by these rules. Needs person; runs no query."""
+    return rules.resolve(_mirrored_values(sender), _read_own(sender), _company_values(brand))
 
 
 def _read_own(sender: Sender) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from portal.models import Domain
-from signatures.models import FieldSetting
+from signatures.models import EditedBy, FieldSetting
 from signatures.rendering.cleanup import CleanUp
 from signatures.rendering.fields import Vocabulary
 
@@ -20,6 +20,12 @@ def get_field_rules(domain: Domain) -> FieldRules:
 def get_vocabulary(domain: Domain) -> Vocabulary:
     """Return the domain's merge fields; one query."""
     return get_field_rules(domain).vocabulary
+
+
+def list_closed_fields(domain: Domain) -> list[str]:
+    """Return the fields whose values only owners and admins may edit; one query."""
+    rows = FieldSetting.objects.filter(domain=domain, edited_by=EditedBy.ADMINS, removed_at=None)
+    return list(rows.values_list("name", flat=True))
 
 
 def list_field_rules(settings: Iterable[FieldSetting]) -> list[tuple[int, FieldRule]]:

@@ -100,7 +100,12 @@ def _make_form(request: HttpRequest, sender: Sender) -> OwnValuesForm:
     """Return the form of a sender's own values; who may not publish goes on from the drafts that wait."""
     waiting = sender.value_drafts.all() if _waits(request, sender.domain) else ValueDraft.objects.none()
     initial = dict(waiting.values_list("field", "value"))
-    return OwnValuesForm(request.POST if request.method == "POST" else None, instance=sender, initial=initial)
+    return OwnValuesForm(
+        request.POST if request.method == "POST" else None,
+        instance=sender,
+        initial=initial,
+        is_admin=may(request, Permission.MANAGE_DOMAIN),
+    )
 
 
 def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnValuesForm) -> dict[str, Any]:

@@ -18,6 +18,7 @@ ENTRIES = {
     "groups",
     "templates",
     "brand",
+    "fields",
     "media",
     "campaigns",
     "results",

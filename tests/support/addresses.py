@@ -85,6 +85,7 @@ OBJECTS = {
     "signatures/<str:sha256>": "kept_text",
     "edited/<int:pk>": "edited",
     "disclaimers/<int:pk>": "disclaimer",
+    "fields/<str:name>": "custom_field",
 }
 
 
@@ -196,6 +197,8 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         "/domains/<str:domain>/media/upload/": {"kind": "logo", "images": make_image_file("#aa3355")},
         "/domains/<str:domain>/media/<int:pk>/change/": {"name": "Our logo", "alt": "Acme"},
         "/domains/<str:domain>/media/<int:pk>/crop/": {"x": 0, "y": 0, "width": 40, "height": 40},
+        "/domains/<str:domain>/fields/add/": {"label": "Desk", "kind": "phone"},
+        "/domains/<str:domain>/fields/<str:name>/": {"label": "Motto", "edited_by": "editors"},
         "/domains/<str:domain>/brand/": {"name": "Acme", "accent": "#2b4acb"},
         "/domains/<str:domain>/brand/disclaimers/add/": DISCLAIMER,
         "/domains/<str:domain>/groups/<int:pk>/brand/": {"name": "Acme West"},
@@ -221,7 +224,7 @@ def get_path(
     for part, field in OBJECTS.items():
         found = getattr(source, field)
         by = part.partition(":")[2].removesuffix(">")
-        named = getattr(found, by if by in ("number", "sha256") else "pk")
+        named = getattr(found, by if by in ("number", "sha256", "name") else "pk")
         value = MISSING if missing else str(named)
         path = path.replace(part, part.partition("<")[0] + value)
     if "<path:content_type_id>" in path:  # the one model whose rows have a page of the portal

@@ -28,6 +28,7 @@ from signatures.models import (
     DeliveryRun,
     DeliveryRunState,
     Disclaimer,
+    FieldSetting,
     Group,
     LeftAlone,
     LeftAloneWhy,
@@ -80,6 +81,7 @@ class FurnishedDomain:
     edited: MailboxState
     left_alone: LeftAlone
     sender_import: SenderImport
+    custom_field: FieldSetting
 
 
 DRAFTED = "Chief of staff"
@@ -238,6 +240,9 @@ def furnish(name: str) -> FurnishedDomain:
         ),
         release=release,
         release_request=asked,
+        custom_field=FieldSetting.objects.create(
+            domain=domain, name=f"sender.x_text_{name.partition('.')[0]}", label="Motto"
+        ),
         edited=MailboxState.objects.update_or_create(
             mailbox=mailbox,
             defaults={
