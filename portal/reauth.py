@@ -1,8 +1,8 @@
-"""Reauthentication: before irreversible actions, a person must have confirmed who they are within five minutes.
+"""Reauthentication: before irreversible actions, a person must have confirmed their login within five minutes.
 
-A fresh login counts, and so does allauth's page that asks for the password or the second step again.
-A login by single sign-on is as fresh as its provider says that the person proved it there, and not
-fresh at all where it does not say. There is no setting that turns this off.
+A view asks for it with the decorator `recently_authenticated`. A login counts, and so does allauth's page that asks
+for the password or MFA again. The time of a single sign-on is the one its provider signed; without one it does not
+count. There is no setting that turns this off.
 """
 
 from __future__ import annotations
