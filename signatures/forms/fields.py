@@ -139,7 +139,7 @@ class FieldForm(forms.ModelForm):
             for one in vocabulary.of_senders(Source.OUTREACH)
             if one.name != self._field.name and (one.trust is trust or one.trust is Trust.TEXT)
         ]
-        own = f"{self._field.label} in Outreach" if is_outreach else "Kept here alone"
+        own = f"{self._field.label} in Outreach" if is_outreach else "None, local values only"
         others.choices = [("", own), *((one.name, f"{one.label} ({one.name})") for one in fits)]
         self.initial["taken_from"] = self.instance.taken_from
 
