@@ -13,6 +13,7 @@ from integrations.models import Mailbox
 from portal.models import Domain
 from signatures.models import (
     Brand,
+    Group,
     MediaFile,
     MediaImage,
     MediaLibrary,
@@ -31,6 +32,7 @@ from .addresses import write_stem
 HOLDERS: tuple[tuple[type[Model], str], ...] = (
     (TemplateVersion, "source"),
     (Brand, "logo_url"),
+    (Group, "company_values"),
     (Sender, "own_values"),
     (ValueDraft, "value"),
     (Release, "content"),
@@ -51,6 +53,7 @@ class Usage:
     templates: list[Template] = field(default_factory=list)
     former_versions: int = 0
     is_logo: bool = False
+    groups: list[Group] = field(default_factory=list)
     senders: list[Sender] = field(default_factory=list)
     sender_count: int = 0
     releases: list[int] = field(default_factory=list)
@@ -66,6 +69,7 @@ class Usage:
                 self.templates,
                 self.former_versions,
                 self.is_logo,
+                self.groups,
                 self.sender_count,
                 self.releases,
                 self.mailboxes,
@@ -91,6 +95,7 @@ def find_usage(image: MediaImage) -> Usage:
         templates=templates,
         former_versions=versions.exclude(pk__in=[one.current_id for one in templates]).count(),
         is_logo=find_holders(Brand, "logo_url", stems).filter(domain=domain).exists(),
+        groups=list(find_holders(Group, "company_values", stems).filter(domain=domain)),
         senders=list(senders[:MOST_SENDERS]),
         sender_count=senders.count(),
         releases=sorted(releases.values_list("number", flat=True), reverse=True),
