@@ -53,7 +53,7 @@ class MediaFilters(forms.Form):
     q = forms.CharField(label="Name", required=False, max_length=120, widget=forms.SearchInput)
     kind = forms.ChoiceField(label="Kind", required=False, choices=[("", "Any kind"), *MediaKind.choices])
     state = forms.ChoiceField(
-        label="State", required=False, choices=[("", "In use or available"), ("removed", "Removed")]
+        label="State", required=False, choices=[("", "Available"), ("removed", "Removed")]
     )
 
     def get_choices(self) -> dict[str, Any]:
@@ -73,7 +73,9 @@ class MediumForm(forms.ModelForm):
     class Meta:
         model = MediaImage
         fields = ["name", "alt"]
-        help_texts = {"alt": "What recipients without images see. Offered where the image is chosen."}
+        help_texts = {
+            "alt": "What recipients without images see, for whoever puts the image into a template."
+        }
 
 
 class CropForm(forms.Form):
