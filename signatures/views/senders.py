@@ -129,6 +129,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
     view = request.GET.get("view", "light")
     sources, side = get_field_sources(sender), request.GET.get("side", "next")
     drafts = {draft.field: draft for draft in ValueDraft.objects.filter(sender=sender)}
+    is_closed = PHOTO not in form.fields or form.fields[PHOTO].disabled
     return {
         "view": view if view in VIEWS else "light",
         "side": side if side in dict(SIDES) else "next",
@@ -148,7 +149,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
             domain=domain, otherwise="Inherit from group", initial={"template": own}, auto_id="choose_%s"
         ),
         "form": form,
-        "photo": MediaChoiceForm(domain=domain, kind=MediaKind.PHOTO),
+        "photo": None if is_closed else MediaChoiceForm(domain=domain, kind=MediaKind.PHOTO),
         "draft_number": len(drafts),
         "sources": [
             (one, drafts.get(one.field.name)) for one in sources if one.value or one.field.name in drafts

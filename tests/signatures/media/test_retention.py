@@ -14,6 +14,7 @@ from signatures.media.pictures import Crop
 from signatures.media.retention import remove_old_media
 from signatures.models import (
     Brand,
+    FieldSetting,
     Group,
     MediaFile,
     MediaImage,
@@ -93,6 +94,11 @@ def name_in_group(domain: Any, url: str) -> Any:
     return Group.objects
 
 
+def name_in_default(domain: Any, url: str) -> Any:
+    FieldSetting.objects.create(domain=domain, name="sender.photo_url", default=url)
+    return FieldSetting.objects
+
+
 def name_in_value(domain: Any, url: str) -> Any:
     sender = found_company(domain).add("Ana Silva")
     Sender.objects.filter(pk=sender.pk).update(own_values={"sender.photo_url": url})
@@ -127,6 +133,7 @@ def name_in_original(domain: Any, url: str) -> Any:
         name_in_version,
         name_in_brand,
         name_in_group,
+        name_in_default,
         name_in_value,
         name_in_draft,
         name_in_release,
