@@ -7,6 +7,7 @@ from .views import (
     audiences,
     banners,
     brand,
+    bulk,
     campaigns,
     checks,
     deliveries,
@@ -42,6 +43,9 @@ app_name = "signatures"
 _pages = [
     path("senders/", senders.senders, name="senders"),
     path("senders/suggestions/", senders.sender_suggestions, name="sender_suggestions"),
+    path("senders/bulk/", bulk.senders_bulk, name="senders_bulk"),
+    path("senders/views/", bulk.view_save, name="view_save"),
+    path("senders/views/<int:pk>/delete/", bulk.view_delete, name="view_delete"),
     path("senders/import/", value_files.value_imports, name="value_imports"),
     path("senders/import/<int:pk>/", value_files.value_import, name="value_import"),
     path(

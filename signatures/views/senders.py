@@ -20,6 +20,7 @@ from signatures.delivery.past_signatures import list_held
 from signatures.delivery.placements import get_placements
 from signatures.delivery.status import refresh_sender
 from signatures.delivery.texts import find_kept
+from signatures.forms.bulk import ACTS, SavedViewForm
 from signatures.forms.media import MediaChoiceForm
 from signatures.forms.senders import DateForm, OwnValuesForm, SenderFilters
 from signatures.forms.templates import TemplateChoiceForm
@@ -40,8 +41,10 @@ from signatures.senders import listing
 from signatures.senders.assignment import explain
 from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
 from signatures.senders.refresh import get_group_rules
+from signatures.senders.saved_views import list_views
 from signatures.senders.values import get_field_sources, set_own_values
 
+from .bulk import NEEDS
 from .common import VIEWS, Situation, assign_from_form, get_page, get_situation, say_drafted
 from .media_choice import say_unfit, take_choice
 
@@ -65,6 +68,10 @@ def senders(request: HttpRequest, domain: Domain) -> HttpResponse:
         "situation": situation,
         "lost": situation.list_lost("people", "mailboxes"),
         "filters": filters,
+        "pairs": [(name, request.GET[name]) for name in filters.fields if request.GET.get(name)],
+        "views": list_views(domain, get_actor(request)),
+        "view_form": SavedViewForm(),
+        "acts": [(act, label) for act, label in ACTS if may(request, NEEDS[act])],
         "is_filtered": any(request.GET.get(name) for name in filters.fields),
         "sort": sort,
         "columns": [("name", "Name"), ("title", "Title"), ("group", "Group"), ("template", "Template")],
