@@ -14,7 +14,9 @@ from integrations.ledger.record import record_act
 from integrations.models import Connection, LedgerEntry
 from portal.models import Domain, User
 from signatures.models import HAND_EDITS, DeliveryRun, Following, LeftAloneWhy, MailboxState
+from signatures.senders.origins import OriginKind, ValueOrigin
 from signatures.senders.values import set_own_values
+from signatures.senders.vocabulary import list_closed_fields
 
 from .edits import describe_edits, find_replacing
 from .left_alone import get_left_alone, leave_alone
@@ -135,15 +137,23 @@ def _leave_planned(connection: Connection, decision: Decision, say_actor: Callab
 
 
 def _take_over(connection: Connection, decision: Decision, actor: str) -> None:
-    edits = describe_edits(connection, decision.decided)
+    edits, closed = describe_edits(connection, decision.decided), list_closed_fields(connection.domain)
     decision.decided = []
     for edit in edits:
         email, sender = edit.state.mailbox.email, edit.state.sender
         if edit.takeover is None or sender is None:
             decision.refused.append(f"{email} has no single value that can be taken over.")
             continue
-        set_own_values(sender, {edit.takeover.field.name: edit.takeover.value}, actor=actor)
-        _record(connection, TAKEN_OVER, email, actor, edit.takeover.field.label)
+        field = edit.takeover.field
+        if field.name in closed:
+            decision.refused.append(
+                f"{email}: only owners and admins may edit {field.label}, on the sender’s page."
+            )
+            continue
+        set_own_values(
+            sender, {field.name: edit.takeover.value}, actor=actor, origin=ValueOrigin(OriginKind.ADOPTED)
+        )
+        _record(connection, TAKEN_OVER, email, actor, field.label)
         decision.decided.append(edit.state)
     _refresh(connection, decision.decided)
 

@@ -90,6 +90,7 @@ class ValueDraft(models.Model):
     sender = models.ForeignKey(Sender, on_delete=models.CASCADE, related_name="value_drafts")
     field = models.CharField(max_length=64, help_text="Name of the merge field.")
     value = models.TextField(blank=True)
+    origin = models.JSONField(default=dict, blank=True, editable=False, help_text="How it was entered.")
     edited_by_label = models.CharField(max_length=255)
     edited_at = models.DateTimeField(default=timezone.now)
 

@@ -164,6 +164,9 @@ class Sender(models.Model):
         help_text="The group that the live release gives; `group` is the one as edited.",
     )
     own_values = models.JSONField(default=dict, blank=True)
+    value_origins = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="Of each local value: who set it, when and how."
+    )
     is_active = models.BooleanField(
         default=True, help_text="False for people who are locked or removed in Outreach."
     )

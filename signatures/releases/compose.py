@@ -13,6 +13,7 @@ from signatures.rendering.errors import RenderRefused
 from signatures.rendering.fields import Vocabulary
 from signatures.rendering.render import RenderedSignature, render_signature
 from signatures.rendering.template import CompiledTemplate
+from signatures.senders.origins import list_imported
 from signatures.senders.values import BannerSlot, find_lacking, get_values
 
 from .content import ReleaseContent, ReleasedGroup, digest_json
@@ -102,7 +103,8 @@ class Composer:
     def get_inputs_digest(self, sender: Sender) -> str:
         """Return a digest of everything the signature is made from; an equal one renders the same."""
         parts = (self.get_release_part(sender), sender.source_digest, sender.banner_key)
-        return hashlib.sha256(f"{parts!r}{digest_json(sender.own_values)}".encode()).hexdigest()
+        imported = sorted(list_imported(sender.value_origins)) if self.rules.tells_imports else ""
+        return hashlib.sha256(f"{parts!r}{imported}{digest_json(sender.own_values)}".encode()).hexdigest()
 
     def compose(self, sender: Sender) -> Composed | Refusal:
         """Return the signature of a sender (person loaded), or why there is none."""

@@ -328,4 +328,14 @@ def read_values(domain: Domain, keys: Collection[str]) -> list[dict[str, Any]]:
     """Return the drafts of values that the keys name, as `Release.rollout` keeps them."""
     ids = [int(key.removeprefix("values:")) for key in keys if key.startswith("values:")]
     drafts = ValueDraft.objects.filter(sender__domain=domain, sender__in=ids)
-    return [{"sender": draft.sender_id, "field": draft.field, "value": draft.value} for draft in drafts]
+    return [_write_value(draft) for draft in drafts]
+
+
+def _write_value(draft: ValueDraft) -> dict[str, Any]:
+    return {
+        "sender": draft.sender_id,
+        "field": draft.field,
+        "value": draft.value,
+        "by": draft.edited_by_label,
+        "origin": draft.origin,
+    }

@@ -98,7 +98,9 @@ def _removed_findings(slots: list[Slot], at: Locator) -> Iterator[Finding]:
         for field in slot.fields:
             if field.is_removed:
                 sentence = f"The field {field.name} was removed, so it is missing for everybody."
-                yield warn("field-removed", sentence, "Take it out.").at(at.place(slot.position))
+                yield warn("field-removed", sentence, "Remove it from the template.").at(
+                    at.place(slot.position)
+                )
 
 
 def _require_no_marks(html: str) -> None:

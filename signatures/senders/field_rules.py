@@ -100,6 +100,11 @@ class FieldRules:
         """Return the rule of a field; one that says nothing where there is none."""
         return self._by_name.get(name) or FieldRule(name)
 
+    @property
+    def tells_imports(self) -> bool:
+        """Whether it matters if a value was imported or typed."""
+        return any(rule.order for rule in self._changing)
+
     def replace(self, rule: FieldRule) -> FieldRules:
         """Return these rules with another one for its field."""
         return FieldRules({**self._by_name, rule.name: rule}.values())

@@ -13,8 +13,9 @@ from portal.models import Domain
 from signatures.models import Sender, ValueDraft
 from signatures.rendering.fields import Field
 
-from .values import get_live_fields
-from .vocabulary import get_vocabulary
+from .origins import ValueOrigin, update_origins
+from .values import get_full_name, get_live_fields, lock_senders
+from .vocabulary import get_vocabulary, list_closed_fields
 
 CHUNK = 500
 MAX_VALUE = 500  # characters, as in the form of one sender
@@ -23,9 +24,12 @@ Values = tuple[int, Mapping[str, str]]
 
 
 def list_importable_fields(domain: Domain) -> list[Field]:
-    """Return the fields of senders that a file may hold, in the table's order; the address finds the sender."""
-    fields = get_vocabulary(domain).of_senders()
-    return [field for field in fields if field.name != "sender.email" and not field.is_removed]
+    """Return the fields of senders that a file may hold, in the table's order; the address finds the sender.
+
+    Not those that only owners and admins may edit: a file may be uploaded by others.
+    """
+    closed = {"sender.email", *list_closed_fields(domain)}
+    return [field for field in get_vocabulary(domain).of_senders() if field.name not in closed]
 
 
 def get_present_values(
@@ -45,33 +49,43 @@ def get_present_values(
 
 
 def set_many_values(
-    domain: Domain, rows: Iterable[Values], *, actor: str, origin: str, waits: bool = False
+    domain: Domain,
+    rows: Iterable[Values],
+    *,
+    actor: str,
+    run: str,
+    origin: ValueOrigin,
+    waits: bool = False,
 ) -> int:
     """Store local values of senders, each named once, and return of how many. Runs in the caller's transaction.
 
-    Values must fit their fields. origin: where they come from, for the ledger. waits: as in `set_own_values`.
+    Values must fit their fields. run: what stores them, for the ledger. origin, waits: as in `set_own_values`.
     """
     live_fields = get_live_fields(domain) if waits else None
     number, pending = 0, iter(rows)
     fields: set[str] = set()
     while chunk := dict(islice(pending, CHUNK)):
         fields.update(*chunk.values())
-        number += _store(domain, chunk, live_fields, actor)
+        number += _store(domain, chunk, live_fields, actor, origin)
     if number:
         record_act(
             "sender values drafted" if waits else "sender values changed",
             domain=domain,
             actor_label=actor,
-            object_ref=origin,
+            object_ref=run,
             detail=f"{number:,} senders: {', '.join(sorted(fields))}",
         )
     return number
 
 
 def _store(
-    domain: Domain, chunk: Mapping[int, Mapping[str, str]], live_fields: Sequence[str] | None, actor: str
+    domain: Domain,
+    chunk: Mapping[int, Mapping[str, str]],
+    live_fields: Sequence[str] | None,
+    actor: str,
+    origin: ValueOrigin,
 ) -> int:
-    senders = list(Sender.objects.select_for_update().filter(domain=domain, pk__in=chunk))
+    senders = list(lock_senders(domain, chunk))
     now, changed, drafted = timezone.now(), [], set()
     stale: list[int] = []
     drafts: list[ValueDraft] = []
@@ -87,16 +101,27 @@ def _store(
                 stale.append(draft.pk)
             if not is_live and text != own.get(name, "") and (draft is None or draft.value != text):
                 drafts.append(
-                    ValueDraft(sender=sender, field=name, value=text, edited_by_label=actor, edited_at=now)
+                    ValueDraft(
+                        sender=sender,
+                        field=name,
+                        value=text,
+                        origin=origin.to_json(),
+                        edited_by_label=actor,
+                        edited_at=now,
+                    )
                 )
                 drafted.add(sender.pk)
         own = {name: text for name, text in own.items() if text}
         if own != sender.own_values:
+            sender.value_origins = update_origins(
+                sender.value_origins, sender.own_values, own, dict.fromkeys(own, (actor, origin)), now
+            )
             sender.own_values, sender.changed_at = own, now
+            sender.name = get_full_name(sender)
             changed.append(sender)
     ValueDraft.objects.filter(pk__in=stale).delete()
     create_rows(drafts)
-    update_rows(changed, ["own_values", "changed_at"])
+    update_rows(changed, ["own_values", "value_origins", "name", "changed_at"])
     return len(drafted | {sender.pk for sender in changed})
 
 

@@ -16,6 +16,7 @@ from portal.models import Domain
 from signatures.models import Group, Sender
 
 from .membership import GroupRule, choose_group
+from .values import get_full_name
 
 CHUNK = 1_000
 
@@ -104,7 +105,7 @@ def _refresh_chunk(
                 tally.changed += 1
         sender.person = person
         sender.email = person.email
-        sender.name = person.name or f"{person.first_name} {person.last_name}".strip()
+        sender.name = get_full_name(sender)
         sender.group_id, sender.is_active = group_id, is_active
         sender.source_digest, sender.changed_at = digest, now
     Sender.objects.bulk_create(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from integrations.ledger.record import record_act
@@ -28,6 +29,7 @@ from signatures.rendering.fields import Field, Source
 from .banner_urls import get_click_url, get_image_url
 from .disclaimers import DatedDisclaimer, apply_disclaimers
 from .field_rules import NO_RULES, FieldRules
+from .origins import TYPED, ValueOrigin, ValueRecord, list_imported, update_origins
 from .vocabulary import get_field_rules, get_vocabulary
 
 
@@ -45,11 +47,13 @@ class FieldSource:
     """One merge field of one sender: its value ('' for none) and source.
 
     source: 'own' (local override), 'outreach', 'portal', 'company', 'group' or 'missing'.
+    record: who set the local value; None for values of elsewhere, and of before that was on record.
     """
 
     field: Field
     value: str
     source: str
+    record: ValueRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +138,20 @@ def find_lacking(values: Mapping[str, str | None], rules: FieldRules) -> str:
 
 def get_person_values(sender: Sender, brand: Brand, rules: FieldRules) -> dict[str, str | None]:
     """Return a sender's own fields by these rules. Needs person; runs no query."""
-    return rules.resolve(_mirrored_values(sender), _read_own(sender), _company_values(brand))
+    return rules.resolve(
+        get_mirrored_values(sender),
+        _read_own(sender),
+        _company_values(brand),
+        list_imported(sender.value_origins),
+    )
 
 
 def _read_own(sender: Sender) -> dict[str, str]:
     return {name: text for name, text in sender.own_values.items() if text}
 
 
-def _mirrored_values(sender: Sender) -> dict[str, str | None]:
+def get_mirrored_values(sender: Sender) -> dict[str, str | None]:
+    """Return Outreach's values of a sender. Needs person."""
     person = sender.person
     return {
         "sender.first_name": person.first_name,
@@ -202,7 +212,7 @@ def get_field_sources(sender: Sender) -> list[FieldSource]:
     brand, slot = get_company(sender.domain)
     shown = get_brand_for(brand, sender.group)
     values = get_values(sender, shown, slot, get_group_name(sender), rules)
-    own = get_own_values(sender)
+    own, records = get_own_values(sender), sender.value_origins
     found = []
     for field in rules.vocabulary.fields:
         value = values.get(field.name) or ""
@@ -210,15 +220,25 @@ def get_field_sources(sender: Sender) -> list[FieldSource]:
             source = "own"
         else:
             source = field.source.value if value else "missing"
-        found.append(FieldSource(field, value, source))
+        record = records.get(field.name)
+        known = ValueRecord.from_json(record) if record and "at" in record else None
+        found.append(FieldSource(field, value, source, known))
     return found
 
 
-def set_own_values(sender: Sender, values: Mapping[str, str], *, actor: str, waits: bool = False) -> Sender:
+def set_own_values(
+    sender: Sender,
+    values: Mapping[str, str],
+    *,
+    actor: str,
+    waits: bool = False,
+    origin: ValueOrigin = TYPED,
+) -> Sender:
     """Store local values of a sender; '' removes one.
 
     values: merge field name -> text, sender fields only; fields not named stay as they are.
-    waits: the person may not publish, so they are drafts until published. Raises: OwnValueError, storing nothing.
+    waits: the person may not publish, so they are drafts until published. origin: how they were entered.
+    Raises: OwnValueError, storing nothing.
     """
     kept = {name: text.strip() for name, text in values.items()}
     vocabulary = get_vocabulary(sender.domain)
@@ -229,10 +249,11 @@ def set_own_values(sender: Sender, values: Mapping[str, str], *, actor: str, wai
         if text and name in refused:
             raise OwnValueError(name, f"{vocabulary.by_name[name].label}: {refused[name]}.")
     with transaction.atomic():
-        locked = Sender.objects.select_for_update().get(pk=sender.pk)
+        locked = Sender.objects.select_for_update(of=("self",)).select_related("person").get(pk=sender.pk)
         live_now = set(get_live_fields(sender.domain)) if waits else set(kept)
-        _draft_values(locked, {n: text for n, text in kept.items() if n not in live_now}, actor)
-        _keep_values(locked, {n: text for n, text in kept.items() if n in live_now}, actor)
+        _draft_values(locked, {n: text for n, text in kept.items() if n not in live_now}, actor, origin)
+        live = {n: text for n, text in kept.items() if n in live_now}
+        _keep_values(locked, live, actor, dict.fromkeys(live, (actor, origin)))
     sender.refresh_from_db()
     return sender
 
@@ -242,7 +263,10 @@ def get_live_fields(domain: Domain) -> list[str]:
     return list(DeliverySettings.objects.for_domain(domain).live_fields)
 
 
-def _keep_values(sender: Sender, values: Mapping[str, str], actor: str) -> None:
+def _keep_values(
+    sender: Sender, values: Mapping[str, str], actor: str, entered: Mapping[str, tuple[str, ValueOrigin]]
+) -> None:
+    """Make values live. actor: who does so, for the ledger. entered: field -> who entered it, and how."""
     ValueDraft.objects.filter(sender=sender, field__in=values).delete()
     own = {name: text for name, text in {**sender.own_values, **values}.items() if text}
     if own == sender.own_values:
@@ -250,8 +274,12 @@ def _keep_values(sender: Sender, values: Mapping[str, str], actor: str) -> None:
     names = ", ".join(
         name for name in sorted({*own, *sender.own_values}) if own.get(name) != sender.own_values.get(name)
     )
+    now = timezone.now()
+    sender.value_origins = update_origins(sender.value_origins, sender.own_values, own, entered, now)
     sender.own_values = own
-    Sender.objects.filter(pk=sender.pk).update(own_values=own, changed_at=timezone.now())
+    sender.name = get_full_name(sender)
+    sender.changed_at = now
+    sender.save(update_fields=["own_values", "value_origins", "name", "changed_at"])
     record_act(
         "sender values changed",
         domain=sender.domain,
@@ -261,7 +289,7 @@ def _keep_values(sender: Sender, values: Mapping[str, str], actor: str) -> None:
     )
 
 
-def _draft_values(sender: Sender, values: Mapping[str, str], actor: str) -> None:
+def _draft_values(sender: Sender, values: Mapping[str, str], actor: str, origin: ValueOrigin) -> None:
     """Store values that differ from the live ones as drafts; a value equal to the live one removes its draft."""
     for name, text in values.items():
         if text == sender.own_values.get(name, ""):
@@ -272,7 +300,12 @@ def _draft_values(sender: Sender, values: Mapping[str, str], actor: str) -> None
             ValueDraft.objects.update_or_create(
                 sender=sender,
                 field=name,
-                defaults={"value": text, "edited_by_label": actor, "edited_at": timezone.now()},
+                defaults={
+                    "value": text,
+                    "origin": origin.to_json(),
+                    "edited_by_label": actor,
+                    "edited_at": timezone.now(),
+                },
             )
             record_act(
                 "sender value drafted",
@@ -283,17 +316,33 @@ def _draft_values(sender: Sender, values: Mapping[str, str], actor: str) -> None
             )
 
 
+def lock_senders(domain: Domain, ids: Iterable[int]) -> QuerySet[Sender]:
+    """Return these senders of the domain with person and domain, locked."""
+    senders = Sender.objects.select_for_update(of=("self",)).filter(domain=domain, pk__in=ids)
+    return senders.select_related("person", "domain")
+
+
+def get_full_name(sender: Sender) -> str:
+    """Return the name that lists show: the overridden one, or that of its overridden parts. Needs person."""
+    person = sender.person
+    theirs = person.name or f"{person.first_name} {person.last_name}".strip()
+    return get_own_values(sender).get("sender.name") or theirs
+
+
 def apply_value_drafts(domain: Domain, values: Iterable[Mapping[str, Any]], *, actor: str) -> None:
     """Make published values live. values: each names sender, field and value."""
     by_sender: dict[int, dict[str, str]] = {}
+    origins: dict[int, dict[str, tuple[str, ValueOrigin]]] = {}
     for each in values:
         by_sender.setdefault(each["sender"], {})[each["field"]] = each["value"]
-    for sender in Sender.objects.select_for_update().filter(domain=domain, pk__in=by_sender):
+        entered = (each.get("by") or actor, ValueOrigin.from_json(each.get("origin") or {}))
+        origins.setdefault(each["sender"], {})[each["field"]] = entered
+    for sender in lock_senders(domain, by_sender):
         published = by_sender[sender.pk]
         newer = {
             draft.field: draft
             for draft in ValueDraft.objects.filter(sender=sender, field__in=published)
             if draft.value != published[draft.field]
         }
-        _keep_values(sender, published, actor)
+        _keep_values(sender, published, actor, origins[sender.pk])
         ValueDraft.objects.bulk_create(newer.values())  # typed since it was published: still a draft

@@ -12,6 +12,7 @@ from django.utils import timezone
 from integrations.ledger.record import record_act
 from signatures.models import ImportState, RowState, Sender, SenderImport, SenderImportRow
 from signatures.senders.many_values import CHUNK, Values, get_present_values, set_many_values
+from signatures.senders.origins import OriginKind, ValueOrigin
 from signatures.senders.vocabulary import get_vocabulary
 
 from .reading import iterate_rows
@@ -74,7 +75,8 @@ def _apply(sender_import: SenderImport) -> None:
         sender_import.domain,
         _check(sender_import, list_changing(sender_import)),
         actor=sender_import.applied_by_label,
-        origin=f"import {sender_import.pk}",
+        run=f"import {sender_import.pk}",
+        origin=ValueOrigin(OriginKind.IMPORT, sender_import.file_name),
         waits=sender_import.waits,
     )
     sender_import.state, sender_import.applied_at = ImportState.APPLIED, timezone.now()
@@ -138,7 +140,8 @@ def undo_rows(import_id: int) -> SenderImport:
         sender_import.domain,
         _give_back(sender_import, kept),
         actor=sender_import.undone_by_label,
-        origin=f"import {sender_import.pk}",
+        run=f"import {sender_import.pk}",
+        origin=ValueOrigin(OriginKind.UNDONE, sender_import.file_name),
         waits=sender_import.waits,
     )
     sender_import.state, sender_import.undone_at = ImportState.UNDONE, timezone.now()
