@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from signatures.authoring.starters import STARTERS
 from signatures.rendering import TemplateError, compile_template, render_signature
-from signatures.rendering.fields import BUILT_IN
+from signatures.rendering.fields import BUILT_IN, CUSTOM_KINDS, CUSTOM_SAMPLES, Field, Source, Vocabulary
 from signatures.rendering.sanitize import sanitize_signature, sanitize_template
 from tests.support.allowed_markup import attribute_values, breaches, words
 from tests.support.markup_attacks import ALL as ATTACKS
@@ -146,3 +146,43 @@ def test_starters_render_for_anybody(values, starter):
 
     assert "Bo Li" in signature.text
     assert breaches(signature.html) == []
+
+
+CUSTOM = Vocabulary(
+    (
+        *BUILT_IN.fields,
+        *(
+            Field(f"sender.x_{kind}_own", label, trust, Source.PORTAL, CUSTOM_SAMPLES[trust], "")
+            for kind, (label, trust) in CUSTOM_KINDS.items()
+        ),
+    )
+)
+OWN = compile_template(
+    '<p><img src="{{ sender.x_image_own }}" alt="{{ sender.x_text_own }}" width="72">{{ sender.x_long_own }}</p>'
+    '<p><a href="{{ sender.x_url_own }}">{{ sender.x_text_own }}</a> {{ sender.x_date_own }}</p>'
+    '<p><a href="mailto:{{ sender.x_email_own }}">{{ sender.x_email_own }}</a>'
+    ' <a href="tel:{{ sender.x_phone_own }}">{{ sender.x_phone_own }}</a> {{ sender.name }}</p>',
+    CUSTOM,
+)
+
+
+@given(st.dictionaries(st.sampled_from([field.name for field in CUSTOM.fields]), _VALUE))
+def test_any_value_of_a_custom_field_stays_inside_the_allow_list(values):
+    signature = render_signature(OWN, {**values, "sender.name": "Bo Li"}, CUSTOM)
+
+    assert breaches(signature.html) == []
+    assert sanitize_signature(signature.html) == signature.html
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<a href="{{ sender.x_image_own }}">{{ sender.name }}</a>',
+        '<img src="{{ sender.x_text_own }}" alt="">',
+        '<p style="color: {{ sender.x_text_own }}">{{ sender.name }}</p>',
+        "<p>{{ sender.x_text_other }}</p>",
+    ],
+)
+def test_a_custom_field_stands_only_where_its_kind_may(source):
+    with pytest.raises(TemplateError):
+        compile_template(source, CUSTOM)
