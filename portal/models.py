@@ -234,3 +234,21 @@ class WorkerHeartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"beat at {self.beat_at}"
+
+
+class WorkerMachine(models.Model):
+    """One supervisor with a background worker, for as long as it runs; a killed one leaves its row."""
+
+    name = models.CharField(max_length=255, help_text="Host name of the machine or container.")
+    process = models.PositiveIntegerField(help_text="Process ID of the supervisor.")
+    seen_at = models.DateTimeField(help_text="When its worker last finished a task or was at one.")
+    is_busy = models.BooleanField(default=False)
+    python = models.CharField(max_length=32, blank=True)
+    memory_mb = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["name", "process"]
+        constraints = [models.UniqueConstraint(fields=["name", "process"], name="one_row_per_supervisor")]
+
+    def __str__(self) -> str:
+        return f"{self.name}, process {self.process}"

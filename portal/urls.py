@@ -3,12 +3,16 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from .views import domains, health, invitations, members, sign_in
+from .views import domains, health, invitations, members, sign_in, status
 
 pages = [
     path("", domains.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("manage/status/", status.status, name="status"),
+    path("manage/status.json", status.status_json, name="status_json"),
+    path("manage/status/requeue/", status.status_requeue, name="status_requeue"),
+    path("manage/status/forget/", status.status_forget, name="status_forget"),
     path("domains/<str:domain>/", domains.overview, name="overview"),
     path("manage/domains/<str:domain>/", domains.settings_page, name="settings"),
     path("manage/domains/<str:domain>/sign-in/", sign_in.sign_in, name="sign_in"),

@@ -87,6 +87,11 @@ def _look() -> Readiness:
         return Readiness(answers=False, is_migrated=False, worker=None)
 
 
+def list_pending_migrations() -> list[tuple[str, str]]:
+    """Return the migrations of this code that the database lacks, as (app, name), sorted."""
+    return sorted(_list_migrations() - MigrationRecorder(connection).applied_migrations().keys())
+
+
 @cache
 def _list_migrations() -> frozenset[tuple[str, str]]:
     """Return this code's migrations; cached, as loading takes long and they do not change at run time."""

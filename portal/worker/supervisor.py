@@ -28,6 +28,7 @@ from portal.models import WorkerHeartbeat
 
 from . import worker_files
 from .heartbeat import record_beat
+from .machines import forget_machine, note_machine
 
 CANARY_SECONDS = 10.0  # or less: several canaries must fit into HEARTBEAT_GRACE_SECONDS
 STOP_SECONDS = 20.0  # a running task has this long to finish when we are asked to stop
@@ -121,6 +122,9 @@ class Supervisor:
                 child.stop(within_seconds=STOP_SECONDS)
                 self._say(f"{child.name} stopped")
             shutil.rmtree(self._beats, ignore_errors=True)
+            if self.worker:
+                with contextlib.suppress(DatabaseError):
+                    forget_machine()
 
     def stop(self) -> None:
         """Ask `run` to end; may be called from a signal handler."""
@@ -156,6 +160,7 @@ class Supervisor:
 
         try:
             close_old_connections()
+            self._note_machine()
             if worker_files.is_anybody_busy(self._beats):
                 record_beat()  # a canary would wait behind the task
                 return
@@ -170,6 +175,12 @@ class Supervisor:
             async_task("portal.tasks.record_beat", save=False)
         except DatabaseError as error:
             self._say(f"the database is not available ({type(error).__name__}); trying again")
+
+    def _note_machine(self) -> None:
+        """Record that this machine's worker gets on with tasks, if it does."""
+        if worker_files.is_anybody_working(self._beats, within_seconds=settings.HEARTBEAT_GRACE_SECONDS):
+            is_busy = worker_files.is_anybody_busy(self._beats)
+            note_machine(is_busy=is_busy, memory_mb=worker_files.measure_memory(self._beats))
 
     def _is_stuck(self, worker: Child) -> bool:
         grace = settings.HEARTBEAT_GRACE_SECONDS

@@ -97,6 +97,15 @@ def is_anybody_working(folder: Path, *, within_seconds: float) -> bool:
     return False
 
 
+def measure_memory(folder: Path) -> int:
+    """Return the resident memory of these workers in MB; 0 where /proc does not tell."""
+    pages = 0
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pages += int(Path(f"/proc/{path.name}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+
 def is_running(pid: int) -> bool:
     """Return whether a process exists and is not a zombie."""
     try:

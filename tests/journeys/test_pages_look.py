@@ -24,6 +24,7 @@ PAGES = {
     "integrations:outreach_assumptions",
     "integrations:outreach_request", "integrations:outreach_switch", "integrations:runs", "integrations:run",
     "integrations:ledger", "integrations:ledger_calls", "integrations:ledger_scope", "integrations:audit",
+    "portal:status",
     "signatures:senders",
     "signatures:sender", "signatures:groups", "signatures:group", "signatures:templates",
     "signatures:template_new", "signatures:template", "signatures:brand", "signatures:group_brand",
@@ -44,6 +45,7 @@ PAGES = {
 Scheme = Literal["light", "dark"]
 DOWNLOADS = {
     "integrations:outreach_assumptions_report",
+    "portal:status_json",
     "signatures:api_document",
     "signatures:delivery_export",
     "signatures:originals",

@@ -1,0 +1,80 @@
+"""Prints the state of the whole installation, as the page System status shows it."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import Error as DatabaseFailure
+
+from portal.background import enqueue
+from portal.status.collect import Status, collect_status
+from portal.views.status import SWEEPS
+
+
+class Command(BaseCommand):
+    help = (
+        "Print workers, queue, schedules, runs, connections, versions and what needs an operator. "
+        "Exit code 0: nothing does; 1: something does; 2: it cannot be told, as the database does not answer."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="as JSON")
+        parser.add_argument(
+            "--requeue", action="store_true", help="queue what is due and that no worker holds, first"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            if options["requeue"]:
+                for task in SWEEPS:
+                    enqueue(task)
+            found = collect_status()
+        except DatabaseFailure as error:
+            raise CommandError(f"The database does not answer: {error}", returncode=2) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(found.as_json(), cls=DjangoJSONEncoder, indent=2))
+        else:
+            self.stdout.write("\n".join(describe(found)))
+        if not found.is_well:
+            number = len(found.problems)
+            raise CommandError(
+                f"{number} {'thing needs' if number == 1 else 'things need'} an operator.", returncode=1
+            )
+
+
+def describe(status: Status) -> list[str]:
+    """Return the state as lines for people."""
+    lines = [f"workers: {sum(each.is_alive for each in status.machines)} of {len(status.machines)} alive"]
+    lines += [
+        f"  {each.name}, process {each.process}: {each.state}, {each.age_seconds:.0f} s ago, {each.memory_mb} MB"
+        for each in status.machines
+    ]
+    oldest = status.queue.oldest_seconds
+    age = "" if oldest is None else f", the oldest for {oldest} s"
+    lines.append(f"queue: {status.queue.waiting} waiting{age}, {status.queue.taken} taken")
+    lines.append("schedules:")
+    lines += [f"  {each.name}: {each.state}" for each in status.schedules]
+    lines.append(f"runs in progress: {len(status.runs)}")
+    lines += [
+        f"  {each.title} of {each.domain}: {each.state.lower()}, {each.progress}" for each in status.runs
+    ]
+    lines.append("connections:")
+    lines += [
+        f"  {each.domain}: {each.state.lower()}, {each.used:,} of {each.limit:,} calls this hour"
+        for each in status.connections
+    ]
+    lines.append(f"database: {status.database.vendor}, {status.database.size_bytes / 2**20:,.1f} MB")
+    lines += [
+        f"  {each.name}: {each.size_bytes / 2**20:,.1f} MB, about {each.rows:,} rows"
+        for each in status.database.tables
+    ]
+    pending = len(status.versions.migrations_pending)
+    lines.append(
+        f"Django {status.versions.django}, Python {status.versions.python}, {pending} migrations pending"
+    )
+    lines += [f"{each.kind.upper()}: {each.sentence} {each.remedy}" for each in status.problems]
+    return lines

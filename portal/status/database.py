@@ -1,0 +1,46 @@
+"""Database status: how large the database and its tables are, as far as the database says without reading them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """One table with its indexes. rows: the database's own estimate."""
+
+    name: str
+    size_bytes: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSize:
+    """tables: the largest first; empty where the database cannot tell without reading every page (SQLite)."""
+
+    vendor: str
+    size_bytes: int
+    tables: tuple[TableSize, ...] = ()
+
+
+def measure_database() -> DatabaseSize:
+    """Return the size of the database and of its largest tables."""
+    with connection.cursor() as cursor:
+        if connection.vendor != "postgresql":
+            cursor.execute("PRAGMA page_count")
+            pages = cursor.fetchone()[0]
+            cursor.execute("PRAGMA page_size")
+            return DatabaseSize("SQLite", pages * cursor.fetchone()[0])
+        cursor.execute("SELECT pg_database_size(current_database())")
+        size = cursor.fetchone()[0]
+        cursor.execute(
+            "SELECT relname, pg_total_relation_size(oid), GREATEST(reltuples, 0)::bigint FROM pg_class "
+            "WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace "
+            "ORDER BY 2 DESC LIMIT %s",
+            [SHOWN],
+        )
+        return DatabaseSize("PostgreSQL", size, tuple(TableSize(*row) for row in cursor.fetchall()))

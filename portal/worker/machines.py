@@ -1,0 +1,65 @@
+"""Worker machines: which supervisors were seen lately, and whether their workers get on with tasks."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from portal.models import WorkerMachine
+
+
+@dataclass(frozen=True, slots=True)
+class MachineState:
+    """One supervisor with a background worker.
+
+    age_seconds: since it was last seen with a worker that works. memory_mb: of its worker processes together.
+    """
+
+    name: str
+    process: int
+    age_seconds: float
+    is_busy: bool
+    memory_mb: int
+
+    @property
+    def is_alive(self) -> bool:
+        return self.age_seconds <= settings.HEARTBEAT_GRACE_SECONDS
+
+    @property
+    def state(self) -> str:
+        return "alive" if self.is_alive else "not seen"
+
+
+def note_machine(*, is_busy: bool, memory_mb: int) -> None:
+    """Record that this process's supervisor and its worker are well, by the database's clock."""
+    WorkerMachine.objects.update_or_create(
+        name=platform.node()[:255],
+        process=os.getpid(),
+        defaults={
+            "seen_at": Now(),
+            "is_busy": is_busy,
+            "python": platform.python_version(),
+            "memory_mb": memory_mb,
+        },
+    )
+
+
+def forget_machine(*, name: str | None = None, process: int | None = None) -> int:
+    """Remove a machine's row, this process's by default; return how many were removed."""
+    found = WorkerMachine.objects.filter(name=name or platform.node()[:255], process=process or os.getpid())
+    return found.delete()[0]
+
+
+def list_machines() -> list[MachineState]:
+    """Return every machine that was not stopped properly or removed, in the order of names."""
+    rows = WorkerMachine.objects.order_by("name", "process").annotate(now=Now())
+    return [
+        MachineState(
+            row.name, row.process, (row.now - row.seen_at).total_seconds(), row.is_busy, row.memory_mb
+        )
+        for row in rows
+    ]

@@ -1,0 +1,165 @@
+"""System status: what operators see of workers, queue, schedules, runs and the database, as page, JSON and command."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models.functions import Now
+from django.test import Client
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule, Task
+
+from integrations.models import RunState, SyncKind, SyncRun
+from portal.models import User, WorkerMachine
+from portal.worker.machines import note_machine
+from portal.worker.schedules import set_up_schedules
+from signatures.models import DeliveryRun, DeliveryRunState
+from tests.support.company import found_company
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    client.force_login(User.objects.create_user("operator@acme.example", is_staff=True))
+    return client
+
+
+@pytest.fixture
+def well(settings) -> None:
+    """An installation that needs nobody: a worker that was just seen, and schedules that are not due."""
+    settings.SECURE_SSL_REDIRECT = False
+    set_up_schedules()
+    Schedule.objects.update(next_run=timezone.now() + timedelta(minutes=1))
+    note_machine(is_busy=False, memory_mb=100)
+
+
+def read(operator: Client) -> dict:
+    return operator.get("/manage/status.json").json()
+
+
+def get_problems(operator: Client) -> list[str]:
+    """Return what needs an operator, but for the settings of a test run."""
+    return [each["sentence"] for each in read(operator)["problems"] if each["kind"] != "Settings"]
+
+
+def test_an_installation_that_is_well_needs_nobody(operator: Client, well):
+    found = read(operator)
+
+    assert get_problems(operator) == []
+    assert [each["is_alive"] for each in found["machines"]] == [True]
+    assert found["versions"]["migrations_pending"] == []
+    assert found["queue"] == {"waiting": 0, "taken": 0, "oldest_seconds": None}
+    assert {each["state"] for each in found["schedules"]} == {"not run yet"}
+    assert found["database"]["size_bytes"] > 0
+
+
+@pytest.mark.parametrize("page", ["", ".json"])
+def test_only_operators_read_it(client: Client, well, page):
+    client.force_login(User.objects.create_user("lena@acme.example"))
+
+    assert client.get(f"/manage/status{page or '/'}").status_code == 403
+
+
+def test_a_worker_that_is_gone_is_named_until_somebody_removes_it(operator: Client, well, settings):
+    WorkerMachine.objects.create(
+        name="node-3",
+        process=77,
+        seen_at=timezone.now() - timedelta(seconds=settings.HEARTBEAT_GRACE_SECONDS + 5),
+    )
+
+    (sentence,) = get_problems(operator)
+    page = operator.get("/manage/status/").content.decode()
+    operator.post("/manage/status/forget/", {"name": "node-3", "process": "77"})
+
+    assert sentence.startswith("The worker on node-3 (process 77) has not been seen for 95 seconds.")
+    assert "node-3" in page and "Not seen" in page
+    assert get_problems(operator) == []
+    assert WorkerMachine.objects.count() == 1  # the one that is well stays
+
+
+def test_no_worker_at_all_is_said(operator: Client, well):
+    WorkerMachine.objects.all().delete()
+
+    assert get_problems(operator) == ["No background worker was seen lately."]
+
+
+def test_a_task_that_waits_long_is_a_problem_and_one_that_is_taken_is_none(operator: Client, well):
+    OrmQ.objects.create(key="countersign", payload="x", lock=timezone.now() - timedelta(minutes=11))
+    OrmQ.objects.create(key="countersign", payload="x", lock=timezone.now() + timedelta(hours=1))
+
+    queue = read(operator)["queue"]
+
+    assert (queue["waiting"], queue["taken"]) == (1, 1)
+    assert get_problems(operator) == ["The oldest background task has waited for 11 minutes."]
+
+
+def test_schedules_that_fail_or_are_late_are_named_and_one_that_is_off_is_not(operator: Client, well):
+    now = timezone.now()
+    for number, (name, success) in enumerate([("check the ledger", False), ("send alerts", True)]):
+        Task.objects.create(
+            id=str(number),
+            name="t",
+            func="f",
+            started=now - timedelta(seconds=3),
+            stopped=now,
+            success=success,
+        )
+        Schedule.objects.filter(name=name).update(task=str(number))
+    Schedule.objects.filter(name="refresh tokens").update(next_run=now - timedelta(minutes=11))
+    Schedule.objects.filter(name="sync everything").update(next_run=now - timedelta(days=1), repeats=0)
+
+    states = {each["name"]: each for each in read(operator)["schedules"]}
+
+    assert (states["send alerts"]["state"], states["send alerts"]["took_seconds"]) == ("complete", 3.0)
+    assert states["sync everything"]["state"] == "off"
+    assert get_problems(operator) == ["“refresh tokens” is late.", "“check the ledger” is failed."]
+
+
+def test_runs_that_nobody_holds_are_stuck_and_those_that_wait_for_their_time_are_not(
+    operator: Client, well, domain, other_domain
+):
+    company, bystander = found_company(domain), found_company(other_domain)
+    long_ago = timezone.now() - timedelta(minutes=6)
+    stuck = company.run(
+        DeliveryRunState.RUNNING, created_at=long_ago, queued_at=long_ago, lease_until=long_ago
+    )
+    company.run(DeliveryRunState.WAITING, created_at=long_ago, resume_at=timezone.now() + timedelta(hours=1))
+    bystander.run(
+        DeliveryRunState.RUNNING, created_at=long_ago, lease_until=timezone.now() + timedelta(minutes=1)
+    )
+    SyncRun.objects.create(
+        connection=bystander.connection,
+        kind=SyncKind.FULL,
+        state=RunState.RUNNING,
+        lease_until=timezone.now(),
+    )
+
+    assert get_problems(operator) == [
+        f"Delivery {stuck.pk} of acme.example is due and no worker is at it. Nothing is lost."
+    ]
+    assert len(read(operator)["runs"]) == 4
+    page = operator.get("/manage/status/").content.decode()
+    assert f"/domains/acme.example/deliveries/{stuck.pk}/" in page and "Stuck" in page
+
+    answer = operator.post("/manage/status/requeue/")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/manage/status/")
+    assert DeliveryRun.objects.get(pk=stuck.pk).state == DeliveryRunState.RUNNING
+
+
+def test_the_command_says_the_same_and_its_code_tells_scripts(well, settings):
+    out = io.StringIO()
+    Schedule.objects.filter(name="refresh tokens").update(next_run=Now() - timedelta(hours=3))
+
+    with pytest.raises(CommandError) as refused:
+        call_command("status", "--json", stdout=out)
+
+    found = json.loads(out.getvalue())
+    assert refused.value.returncode == 1
+    assert found["well"] is False
+    assert "“refresh tokens” is late." in [each["sentence"] for each in found["problems"]]
