@@ -28,7 +28,7 @@ _PROBES = {"/healthz": _HEALTH, "/readyz": _READINESS}
 
 
 def _get_pool(path: str) -> ThreadPool:
-    if path[:3] in ("/b/", "/c/"):
+    if path[:3] in ("/b/", "/c/", "/m/"):
         return _BANNERS
     return _PROBES.get(path, _PAGES)
 

@@ -7,6 +7,7 @@ from .views import (
     audiences,
     banners,
     brand,
+    bulk,
     campaigns,
     checks,
     deliveries,
@@ -32,6 +33,7 @@ from .views import (
     rollouts,
     senders,
     subject_access,
+    template_versions,
     templates,
     texts,
     value_files,
@@ -42,6 +44,9 @@ app_name = "signatures"
 _pages = [
     path("senders/", senders.senders, name="senders"),
     path("senders/suggestions/", senders.sender_suggestions, name="sender_suggestions"),
+    path("senders/bulk/", bulk.senders_bulk, name="senders_bulk"),
+    path("senders/views/", bulk.view_save, name="view_save"),
+    path("senders/views/<int:pk>/delete/", bulk.view_delete, name="view_delete"),
     path("senders/import/", value_files.value_imports, name="value_imports"),
     path("senders/import/<int:pk>/", value_files.value_import, name="value_import"),
     path(
@@ -76,6 +81,7 @@ _pages = [
     path("templates/<int:pk>/", templates.template, name="template"),
     path("templates/blocks/", templates.template_blocks, name="template_new_blocks"),
     path("templates/<int:pk>/blocks/", templates.template_blocks, name="template_blocks"),
+    path("templates/<int:pk>/compare/", template_versions.template_compare, name="template_compare"),
     path("templates/<int:pk>/save/", templates.template_save, name="template_save"),
     path("templates/<int:pk>/groups/", templates.template_groups, name="template_groups"),
     path("templates/<int:pk>/restore/", templates.template_restore, name="template_restore"),

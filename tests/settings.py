@@ -11,6 +11,7 @@ os.environ.setdefault(
     "OUTREACH_BASE_URL", "http://127.0.0.1:9"
 )  # nobody listens; tests point at their own sandbox
 os.environ.setdefault("DEBUG", "False")
+os.environ.setdefault("CHECK_IMAGE_ADDRESSES", "False")  # the tests about it switch it on
 os.environ.setdefault("REQUIRE_MFA", "False")  # the tests about it switch it on
 if "DATABASE_URL" not in os.environ:  # with a database of its own, an installation has its spool beside it
     os.environ.setdefault("SPOOL_FOLDER", f"{tempfile.gettempdir()}/countersign-spool-of-tests")

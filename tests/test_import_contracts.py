@@ -19,6 +19,7 @@ SPEAKERS = {
     "integrations/outreach/client.py": "the one transport",
     "portal/deadline.py": "the bound on time, on the response itself",
     "integrations/outreach/sandbox": "listens, and calls nobody",
+    "portal/outgoing.py": "addresses that people type, at public hosts only",
     "portal/sso/transport.py": "a company's identity provider, at login",
     "portal/sso/exchange.py": "names the type of its answers",
     "signatures/mailgateway/server.py": "takes mail in",

@@ -8,7 +8,9 @@ from typing import Any
 
 from django.core.cache import cache
 
-from .transport import CHECK_ADDRESS, ProviderUnreachable, call, is_acceptable, read_document
+from portal.outgoing import is_acceptable
+
+from .transport import CHECK_ADDRESS, ProviderUnreachable, call, read_document
 
 KEPT_SECONDS = 5 * 60
 MOST_KEYS = 100

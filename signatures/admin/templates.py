@@ -106,6 +106,9 @@ class DisclaimerAdmin(OperatorAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Disclaimer | None = None) -> list[str]:
         return ["domain", "group"] if obj else []
 
+    def has_delete_permission(self, request: HttpRequest, obj: Disclaimer | None = None) -> bool:
+        return is_operator(request)
+
     def save_model(self, request: HttpRequest, obj: Disclaimer, form: forms.ModelForm, change: bool) -> None:
         add_disclaimer(obj, actor=get_actor(request).email)
         self._note(request, obj)

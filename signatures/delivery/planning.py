@@ -24,9 +24,11 @@ from signatures.models import (
     DeliveryState,
     MailboxState,
     MailboxStatus,
+    Sender,
 )
 from signatures.releases.compose import NOTHING_PUBLISHED, Refusal
 from signatures.releases.live import get_live
+from signatures.senders.choice import Filters, find_chosen
 
 from .active_mailboxes import find_other_runs, list_other_runs
 from .base import DeliveryBlocked
@@ -115,9 +117,13 @@ def make_scope(
     group_ids: Sequence[int] = (),
     mailbox_ids: Sequence[str] | None = None,
     first: int | None = None,
+    filters: Filters | None = None,
 ) -> dict[str, Any]:
-    """Return whom a delivery is for, as its run keeps it; {} for everybody."""
-    scope: dict[str, Any] = {}
+    """Return whom a delivery is for, as its run keeps it; {} for everybody.
+
+    filters: of the list of senders, for all that they find whenever the run is planned.
+    """
+    scope: dict[str, Any] = {} if filters is None else {"filters": dict(filters)}
     if sender_ids is not None:
         scope["senders"] = sorted(sender_ids)
     if group_ids:
@@ -286,6 +292,8 @@ def _list_states(run: DeliveryRun) -> Iterator[QuerySet[MailboxState]]:
     states = MailboxState.objects.filter(mailbox__connection=run.connection, mailbox__retired_at=None)
     if "groups" in run.scope:
         states = states.filter(sender__live_group__in=run.scope["groups"])
+    if "filters" in run.scope:
+        states = states.filter(sender__in=list_filtered(run))
     chosen = next((name for name in CHOSEN_BY if name in run.scope), None)
     if chosen is None:
         yield states
@@ -293,6 +301,12 @@ def _list_states(run: DeliveryRun) -> Iterator[QuerySet[MailboxState]]:
     ordered = sorted(set(run.scope[chosen]))
     for start in range(0, len(ordered), CHUNK):
         yield states.filter(**{CHOSEN_BY[chosen]: ordered[start : start + CHUNK]})
+
+
+def list_filtered(run: DeliveryRun) -> QuerySet[Sender, int]:
+    """Return ids of the senders that the filters in a run's scope find now."""
+    found = find_chosen(run.domain, run.connection, filters=run.scope["filters"])
+    return found.order_by().values_list("pk", flat=True)
 
 
 def _plan_states(run: DeliveryRun, states: QuerySet[MailboxState]) -> Iterator[Plan]:

@@ -24,12 +24,13 @@ from signatures.models import (
     Snapshot,
 )
 from signatures.releases.compose import Refusal
+from signatures.senders.choice import Filters
 
 from .digest import digest
 from .judgement import was_edited
 from .permission import get_deliverable_connection
 from .placements import get_account_keys, get_placements
-from .planning import Plan, fill_opened, make_scope
+from .planning import Plan, fill_opened, list_filtered, make_scope
 from .restore_strategy import CONFLICT, GONE, NOT_EDITABLE, NOT_KEPT
 from .status import follow_release
 from .texts import EMPTY_SHA256, find_kept
@@ -94,13 +95,14 @@ def open_restore(
     group_ids: Sequence[int] = (),
     of_run: DeliveryRun | None = None,
     overwrite_edits: bool = False,
+    filters: Filters | None = None,
 ) -> DeliveryRun:
     """Return a restore in state PLANNING, for `fill_restore`; it replaces the domain's earlier plans of restores.
 
-    sender_ids, group_ids, of_run: only their mailboxes. Raises: DeliveryBlocked.
+    sender_ids, group_ids, of_run, filters: only their mailboxes. Raises: DeliveryBlocked.
     """
     connection = get_deliverable_connection(domain)
-    scope = make_scope(sender_ids=sender_ids, group_ids=group_ids) | target.as_scope()
+    scope = make_scope(sender_ids=sender_ids, group_ids=group_ids, filters=filters) | target.as_scope()
     if of_run is not None:
         scope["run"] = of_run.pk
     with transaction.atomic():
@@ -166,6 +168,8 @@ def _list_snapshots(run: DeliveryRun) -> Iterator[list[Snapshot]]:
 
 def _list_senders(run: DeliveryRun) -> QuerySet[Sender] | None:
     senders = Sender.objects.filter(person__connection=run.connection)
+    if "filters" in run.scope:
+        return senders.filter(pk__in=list_filtered(run))
     if "senders" in run.scope:
         return senders.filter(pk__in=run.scope["senders"])
     return senders.filter(live_group__in=run.scope["groups"]) if "groups" in run.scope else None

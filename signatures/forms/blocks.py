@@ -43,6 +43,7 @@ from signatures.rendering.blocks import (
     write_design,
 )
 
+Choices = tuple[tuple[str, str], ...]
 THEME = "theme"  # in place of a path: the settings of the whole design
 OWN = "own"  # in place of one of a setting's choices: the value typed beside it
 PREFIX = "b-"
@@ -52,12 +53,16 @@ REPLACES = ("remove", "settings")  # acts after which nothing is left of the set
 
 @dataclass(frozen=True)
 class Row:
-    """One setting of the chosen block, as it is drawn. value: as kept, or as it was typed where there is an error."""
+    """One setting of the chosen block, as it is drawn. value: as kept, or as it was typed where there is an error.
+
+    offers: further choices, which depend on the domain.
+    """
 
     name: str
     setting: Setting
     value: Any
     error: str = ""
+    offers: Choices = ()
 
     @property
     def id(self) -> str:
@@ -69,7 +74,7 @@ class Row:
 
     @property
     def is_own(self) -> bool:
-        return self.value not in dict(self.setting.choices)
+        return self.value not in dict((*self.setting.choices, *self.offers))
 
     @property
     def entries(self) -> list[Any]:
@@ -110,6 +115,7 @@ class BlockEditor:
     """The editor of one source. obstacle: why it can be edited as code only; then there is no design.
 
     chosen: path of the block whose settings are shown, THEME or "".
+    images, icons: addresses of the domain's images and of sets of icons, each with its name.
     message: why the last act was not done; note: what it did beside the blocks.
     """
 
@@ -123,6 +129,8 @@ class BlockEditor:
     errors: dict[str, str] = field(default_factory=dict)
     typed: dict[str, Any] = field(default_factory=dict)
     has_moved: bool = False
+    images: Choices = ()
+    icons: Choices = ()
 
     @classmethod
     def from_source(cls, source: str) -> BlockEditor:
@@ -222,7 +230,13 @@ class BlockEditor:
             return []
         shown = self.typed if self.errors else {}
         return [
-            Row(name, one, shown.get(name, getattr(owner, name)), self.errors.get(name, ""))
+            Row(
+                name,
+                one,
+                shown.get(name, getattr(owner, name)),
+                self.errors.get(name, ""),
+                self.images if one.kind == Kind.IMAGE else self.icons if name == "icons" else (),
+            )
             for name, one in settings_of(type(owner)).items()
         ]
 

@@ -9,7 +9,10 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from portal.models import Domain
+from signatures.media.addresses import has_public_urls
 from signatures.media.encoding import MAX_UPLOAD_BYTES
+from signatures.media.library import list_images
 from signatures.media.pictures import LEAST_SIDE, Crop
 from signatures.models import MediaImage, MediaKind
 
@@ -50,7 +53,7 @@ class MediaFilters(forms.Form):
     q = forms.CharField(label="Name", required=False, max_length=120, widget=forms.SearchInput)
     kind = forms.ChoiceField(label="Kind", required=False, choices=[("", "Any kind"), *MediaKind.choices])
     state = forms.ChoiceField(
-        label="State", required=False, choices=[("", "In use or available"), ("removed", "Removed")]
+        label="State", required=False, choices=[("", "Available"), ("removed", "Removed")]
     )
 
     def get_choices(self) -> dict[str, Any]:
@@ -70,7 +73,9 @@ class MediumForm(forms.ModelForm):
     class Meta:
         model = MediaImage
         fields = ["name", "alt"]
-        help_texts = {"alt": "What recipients without images see. Offered where the image is chosen."}
+        help_texts = {
+            "alt": "What recipients without images see, for whoever puts the image into a template."
+        }
 
 
 class CropForm(forms.Form):
@@ -93,6 +98,37 @@ class CropForm(forms.Form):
 
     def get_crop(self) -> Crop:
         return Crop(**{name: self.cleaned_data[name] for name in ("x", "y", "width", "height")})
+
+
+class MediaChoiceForm(forms.Form):
+    """An image of one kind, or a new one, in place of the address typed in another field."""
+
+    medium = forms.ModelChoiceField(
+        MediaImage.objects.none(),
+        label="Choose from Media",
+        required=False,
+        empty_label="Keep the address above",
+    )
+    upload = forms.FileField(
+        label="Or upload",
+        required=False,
+        widget=forms.FileInput(attrs={"accept": ACCEPTED}),
+        help_text=_FILE_HELP,
+    )
+
+    def __init__(self, data: Any = None, files: Any = None, *, domain: Domain, kind: str) -> None:
+        super().__init__(data, files, prefix="media")
+        self.fields["medium"].queryset = list_images(domain, kind=kind)  # type: ignore[attr-defined]
+        self.kind = MediaKind(kind).label.lower()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if (cleaned.get("medium") or cleaned.get("upload")) and not has_public_urls():
+            raise ValidationError(
+                "Mail programs load images by https alone, and this portal has no https address. "
+                "An operator sets PUBLIC_URL."
+            )
+        return cleaned
 
 
 def name_after(file_name: str) -> str:

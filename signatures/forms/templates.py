@@ -1,14 +1,15 @@
-"""Template forms: a template and its source, and template assignments."""
+"""Template forms: a template and its source, template assignments, and which versions to compare."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 from portal.models import Domain
-from signatures.models import Group, Template
+from signatures.models import Group, Template, TemplateVersion
 from signatures.rendering.compile import compile_template, unify_line_ends
 from signatures.rendering.errors import TemplateError
 from signatures.rendering.fields import BUILT_IN
@@ -123,3 +124,48 @@ class GroupsChoiceForm(forms.Form):
         choice: forms.ModelMultipleChoiceField[Group] = self.fields["groups"]  # type: ignore[assignment]
         groups = Group.objects.filter(domain=template.domain_id, archived_at=None)
         choice.queryset = groups.exclude(assignment__template=template).select_related("assignment__template")
+
+
+class CompareForm(forms.Form):
+    """Which two versions of a template to compare, and as whom and where they are shown."""
+
+    old = forms.TypedChoiceField(label="From", coerce=int, required=False)
+    new = forms.TypedChoiceField(label="To", coerce=int, required=False)
+    sender = forms.CharField(
+        label="Shown as",
+        max_length=254,
+        required=False,
+        widget=forms.TextInput(
+            {"list": "compare-senders", "placeholder": "Sample sender", "autocomplete": "off"}
+        ),
+    )
+    view = forms.ChoiceField(
+        label="Background", choices=[("light", "Light"), ("dark", "Dark")], required=False
+    )
+    width = forms.ChoiceField(label="Width", choices=[("", "Desktop"), ("phone", "Mobile")], required=False)
+
+    def __init__(self, query: Mapping[str, Any], *, template: Template) -> None:
+        numbers = list(template.versions.values_list("number", flat=True))
+        current = template.current.number if template.current else 0
+        new = query.get("new", str(current))
+        earlier = [number for number in numbers if not new.isdecimal() or number < int(new)]
+        old = query.get("old", str(earlier[0] if earlier else current))
+        super().__init__({**{name: query[name] for name in query}, "old": old, "new": new})
+        for name in ("old", "new"):
+            self.fields[name].choices = [(number, f"Version {number}") for number in numbers]  # type: ignore[attr-defined]
+        self._template = template
+        self.is_valid()
+
+    def get(self, name: str) -> str:
+        """Return what was asked for, '' where it cannot be used."""
+        return str(self.cleaned_data.get(name) or "")
+
+    def find_versions(self) -> tuple[TemplateVersion | None, TemplateVersion | None]:
+        """Return both versions; None for one that does not exist."""
+        found = {each.number: each for each in self._template.versions.filter(number__in=self._numbers)}
+        old, new = (found.get(number) for number in self._numbers)
+        return old, new
+
+    @property
+    def _numbers(self) -> list[int]:
+        return [self.cleaned_data.get(name) or 0 for name in ("old", "new")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from portal.models import Domain
 from signatures.models import MediaFile, MediaLibrary
 
@@ -48,3 +50,8 @@ def write_path(key: str, file: MediaFile) -> str:
 def get_key(domain: Domain) -> str:
     """Return the domain's part of its addresses; it is made with the first image."""
     return MediaLibrary.objects.for_domain(domain, create=True).key
+
+
+def has_public_urls() -> bool:
+    """Return whether mail programs could load our addresses: values and templates take https alone."""
+    return settings.PUBLIC_URL.startswith("https://")

@@ -13,6 +13,7 @@ from PIL import Image, ImageCms, ImageOps
 
 MAX_UPLOAD_BYTES = 5_000_000
 MAX_PIXELS = 4_000_000
+MAX_PHOTOGRAPH_PIXELS = 32_000_000  # of a baseline JPEG, as phones and cameras write it
 MAX_BYTES = 150_000  # of what is served; Outlook and Gmail show more, readers on the road do not wait for it
 LOSSLESS_BYTES = 60_000  # up to here a PNG is as good as it gets; above, a photograph is smaller as JPEG
 PNG, JPEG = "image/png", "image/jpeg"
@@ -62,6 +63,7 @@ def decode_picture(content: bytes, cut: Callable[[Image.Image], Image.Image]) ->
     _refuse_large(_read_webp_size(content))
     try:
         with Image.open(BytesIO(content), formats=_FORMATS) as opened:
+            _reduce_photograph(opened)
             _refuse_large(opened.size)
             is_animated = bool(getattr(opened, "is_animated", False)) and opened.format != "MPO"
             opened.seek(0)
@@ -78,6 +80,20 @@ def decode_picture(content: bytes, cut: Callable[[Image.Image], Image.Image]) ->
     except Exception as error:
         raise ImageRefused(f"The image is damaged or incomplete. Export it again. {_WORDS}") from error
     return picture, is_animated
+
+
+def _reduce_photograph(opened: Image.Image) -> None:
+    """Let a baseline JPEG be decoded at a half, quarter or eighth, which takes no more memory than a small one.
+
+    A progressive one is held in memory whole, and is decoded as often as it has scans.
+    """
+    width, height = opened.size
+    is_baseline = opened.format in ("JPEG", "MPO") and not opened.info.get("progressive")
+    if not is_baseline or width * height > MAX_PHOTOGRAPH_PIXELS:
+        return
+    scale = next(scale for scale in (1, 2, 4, 8) if width * height <= MAX_PIXELS * scale**2)
+    if scale > 1:
+        opened.draft(None, (width // scale, height // scale))  # None keeps the mode
 
 
 def _refuse_large(size: tuple[int, int] | None) -> None:

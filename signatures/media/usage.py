@@ -13,6 +13,8 @@ from integrations.models import Mailbox
 from portal.models import Domain
 from signatures.models import (
     Brand,
+    FieldSetting,
+    Group,
     MediaFile,
     MediaImage,
     MediaLibrary,
@@ -31,6 +33,8 @@ from .addresses import write_stem
 HOLDERS: tuple[tuple[type[Model], str], ...] = (
     (TemplateVersion, "source"),
     (Brand, "logo_url"),
+    (Group, "company_values"),
+    (FieldSetting, "default"),
     (Sender, "own_values"),
     (ValueDraft, "value"),
     (Release, "content"),
@@ -45,12 +49,15 @@ MOST_SENDERS = 20
 class Usage:
     """Where an image is used, in its domain. templates: those whose current version does.
 
-    former_versions: earlier template versions. senders: the first of them, with a value or draft of their own.
+    former_versions: earlier template versions. defaults: merge fields whose default it is.
+    senders: the first of them, with a value or draft of their own.
     """
 
     templates: list[Template] = field(default_factory=list)
     former_versions: int = 0
     is_logo: bool = False
+    groups: list[Group] = field(default_factory=list)
+    defaults: list[str] = field(default_factory=list)
     senders: list[Sender] = field(default_factory=list)
     sender_count: int = 0
     releases: list[int] = field(default_factory=list)
@@ -66,6 +73,8 @@ class Usage:
                 self.templates,
                 self.former_versions,
                 self.is_logo,
+                self.groups,
+                self.defaults,
                 self.sender_count,
                 self.releases,
                 self.mailboxes,
@@ -83,6 +92,7 @@ def find_usage(image: MediaImage) -> Usage:
     templates = list(Template.objects.filter(archived_at=None, current__in=versions.values("pk")))
     values = find_holders(Sender, "own_values", stems).filter(domain=domain).values("pk")
     drafts = find_holders(ValueDraft, "value", stems).filter(sender__domain=domain).values("sender")
+    defaults = find_holders(FieldSetting, "default", stems).filter(domain=domain)
     senders = Sender.objects.filter(Q(pk__in=values) | Q(pk__in=drafts))
     releases = find_holders(Release, "content", stems).filter(domain=domain) | Release.objects.filter(
         domain=domain, pk__in=_find_releases(domain, versions)
@@ -91,6 +101,8 @@ def find_usage(image: MediaImage) -> Usage:
         templates=templates,
         former_versions=versions.exclude(pk__in=[one.current_id for one in templates]).count(),
         is_logo=find_holders(Brand, "logo_url", stems).filter(domain=domain).exists(),
+        groups=list(find_holders(Group, "company_values", stems).filter(domain=domain)),
+        defaults=list(defaults.values_list("name", flat=True)),
         senders=list(senders[:MOST_SENDERS]),
         sender_count=senders.count(),
         releases=sorted(releases.values_list("number", flat=True), reverse=True),

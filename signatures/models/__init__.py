@@ -23,6 +23,7 @@ from .media import MediaFile, MediaImage, MediaKind, MediaLibrary
 from .recipient import KnownRecipient, LookupShare, RecipientPrivacy, VariableTest
 from .release import DraftEdit, Release, ReleaseState, SignatureHtml, ValueDraft
 from .release_request import ReleaseRequest, RequestState
+from .saved_view import SavedView
 from .sender import Assignment, AutomaticDelivery, Brand, Disclaimer, DriftPolicy, Group, Sender
 from .sender_import import MOVING, ImportState, RowState, SenderImport, SenderImportRow
 from .template import Template, TemplateVersion
@@ -85,6 +86,7 @@ __all__ = [
     "ReleaseState",
     "RequestState",
     "RowState",
+    "SavedView",
     "Sender",
     "SenderImport",
     "SenderImportRow",

@@ -13,20 +13,23 @@ from integrations.ledger.record import record_act
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.forms.brand import BrandForm, DisclaimerForm, GroupBrandForm
-from signatures.models import Disclaimer, Group, Sender
+from signatures.forms.media import MediaChoiceForm
+from signatures.models import Disclaimer, Group, MediaKind, Sender
 from signatures.releases.content import BRAND
 from signatures.releases.draft import note_edit
 from signatures.senders.company import add_disclaimer, remove_disclaimer, set_group_values
 from signatures.senders.values import get_brand
 
 from .common import say_drafted
+from .media_choice import say_unfit, take_choice
 
 
 @require(Permission.EDIT_SIGNATURES)
 @require_http_methods(["GET", "HEAD", "POST"])
 def brand(request: HttpRequest, domain: Domain) -> HttpResponse:
-    form = BrandForm(request.POST if request.method == "POST" else None, instance=get_brand(domain))
-    if request.method == "POST" and form.is_valid():
+    choice, data = take_choice(request, domain, kind=MediaKind.LOGO, field="logo_url")
+    form = BrandForm(data, instance=get_brand(domain))
+    if data is not None and not choice.errors and form.is_valid():
         with transaction.atomic():
             form.save()
             if form.changed_data:
@@ -38,14 +41,17 @@ def brand(request: HttpRequest, domain: Domain) -> HttpResponse:
                     detail=", ".join(form.changed_data),
                 )
         say_drafted(request, domain, "Brand saved as a draft.")
+        if "logo_url" in form.changed_data:
+            say_unfit(request, form.cleaned_data["logo_url"])
         return redirect("signatures:brand", domain.name)
-    return _show_brand(request, domain, form=form)
+    return _show_brand(request, domain, form=form, choice=choice)
 
 
 def _show_brand(request: HttpRequest, domain: Domain, **forms: Any) -> HttpResponse:
     groups = Group.objects.filter(domain=domain, archived_at=None).prefetch_related("disclaimers")
     context = {
         "form": BrandForm(instance=get_brand(domain)),
+        "choice": MediaChoiceForm(domain=domain, kind=MediaKind.LOGO),
         "disclaimer_form": DisclaimerForm(),
         "disclaimers": Disclaimer.objects.filter(domain=domain, group=None),
         "differing": [group for group in groups if group.company_values or group.disclaimers.all()],
@@ -61,23 +67,23 @@ def _show_brand(request: HttpRequest, domain: Domain, **forms: Any) -> HttpRespo
 def group_brand(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """Show and save the company values that differ for one group."""
     group = _get_group(domain, pk)
-    form = GroupBrandForm(
-        request.POST if request.method == "POST" else None, group=group, company=get_brand(domain)
-    )
-    if request.method == "POST" and form.is_valid():
+    choice, data = take_choice(request, domain, kind=MediaKind.LOGO, field="logo_url")
+    form = GroupBrandForm(data, group=group, company=get_brand(domain))
+    if data is not None and not choice.errors and form.is_valid():
         actor = get_actor(request).email
         with transaction.atomic():
             if set_group_values(group, form.get_values(), actor=actor):
                 note_edit(domain, f"group:{group.pk}", actor=actor)
         say_drafted(request, domain, f"Brand of “{group}” saved as a draft.")
         return redirect("signatures:group_brand", domain.name, group.pk)
-    return _show_group_brand(request, domain, group, form=form)
+    return _show_group_brand(request, domain, group, form=form, choice=choice)
 
 
 def _show_group_brand(request: HttpRequest, domain: Domain, group: Group, **forms: Any) -> HttpResponse:
     context = {
         "group": group,
         "form": GroupBrandForm(group=group, company=get_brand(domain)),
+        "choice": MediaChoiceForm(domain=domain, kind=MediaKind.LOGO),
         "disclaimer_form": DisclaimerForm(),
         "disclaimers": group.disclaimers.all(),
         "sender_count": Sender.objects.filter(group=group, is_active=True).count(),

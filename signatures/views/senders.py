@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -20,12 +20,15 @@ from signatures.delivery.past_signatures import list_held
 from signatures.delivery.placements import get_placements
 from signatures.delivery.status import refresh_sender
 from signatures.delivery.texts import find_kept
+from signatures.forms.bulk import ACTS, SavedViewForm
+from signatures.forms.media import MediaChoiceForm
 from signatures.forms.senders import DateForm, OwnValuesForm, SenderFilters
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import (
     Assignment,
     Delivery,
     MailboxState,
+    MediaKind,
     Placement,
     Sender,
     Snapshot,
@@ -38,11 +41,15 @@ from signatures.senders import listing
 from signatures.senders.assignment import explain
 from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
 from signatures.senders.refresh import get_group_rules
+from signatures.senders.saved_views import list_views
 from signatures.senders.values import get_field_sources, set_own_values
 
+from .bulk import NEEDS
 from .common import VIEWS, Situation, assign_from_form, get_page, get_situation, say_drafted
+from .media_choice import say_unfit, take_choice
 
 RECENT_DELIVERIES = 10
+PHOTO = "sender.photo_url"
 SIDES = (("next", "Next delivery"), ("mailbox", "In the mailbox"), ("original", "Original"))
 
 
@@ -61,6 +68,10 @@ def senders(request: HttpRequest, domain: Domain) -> HttpResponse:
         "situation": situation,
         "lost": situation.list_lost("people", "mailboxes"),
         "filters": filters,
+        "pairs": [(name, request.GET[name]) for name in filters.fields if request.GET.get(name)],
+        "views": list_views(domain, get_actor(request)),
+        "view_form": SavedViewForm(),
+        "acts": [(act, label) for act, label in ACTS if may(request, NEEDS[act])],
         "is_filtered": any(request.GET.get(name) for name in filters.fields),
         "sort": sort,
         "columns": [("name", "Name"), ("title", "Title"), ("group", "Group"), ("template", "Template")],
@@ -96,16 +107,12 @@ def sender(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     )
 
 
-def _make_form(request: HttpRequest, sender: Sender) -> OwnValuesForm:
+def _make_form(request: HttpRequest, sender: Sender, data: QueryDict | None = None) -> OwnValuesForm:
     """Return the form of a sender's own values; who may not publish goes on from the drafts that wait."""
     waiting = sender.value_drafts.all() if _waits(request, sender.domain) else ValueDraft.objects.none()
     initial = dict(waiting.values_list("field", "value"))
-    return OwnValuesForm(
-        request.POST if request.method == "POST" else None,
-        instance=sender,
-        initial=initial,
-        is_admin=may(request, Permission.MANAGE_DOMAIN),
-    )
+    is_admin = may(request, Permission.MANAGE_DOMAIN)
+    return OwnValuesForm(data, instance=sender, initial=initial, is_admin=is_admin)
 
 
 def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnValuesForm) -> dict[str, Any]:
@@ -129,6 +136,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
     view = request.GET.get("view", "light")
     sources, side = get_field_sources(sender), request.GET.get("side", "next")
     drafts = {draft.field: draft for draft in ValueDraft.objects.filter(sender=sender)}
+    is_closed = PHOTO not in form.fields or form.fields[PHOTO].disabled
     return {
         "view": view if view in VIEWS else "light",
         "side": side if side in dict(SIDES) else "next",
@@ -148,6 +156,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
             domain=domain, otherwise="Inherit from group", initial={"template": own}, auto_id="choose_%s"
         ),
         "form": form,
+        "photo": None if is_closed else MediaChoiceForm(domain=domain, kind=MediaKind.PHOTO),
         "draft_number": len(drafts),
         "sources": [
             (one, drafts.get(one.field.name)) for one in sources if one.value or one.field.name in drafts
@@ -201,11 +210,11 @@ def _waits(request: HttpRequest, domain: Domain) -> bool:
 @require_POST
 def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = get_sender(domain, pk)
-    form = _make_form(request, found)
-    if not form.is_valid():
-        return render(
-            request, "signatures/senders/detail.html", _describe(request, domain, found, form), status=422
-        )
+    photo, data = take_choice(request, domain, kind=MediaKind.PHOTO, field=PHOTO, name=found.name)
+    form = _make_form(request, found, data)
+    if not form.is_valid() or photo.errors:
+        context = _describe(request, domain, found, form) | {"photo": photo}
+        return render(request, "signatures/senders/detail.html", context, status=422)
     waits = _waits(request, domain)
     set_own_values(found, form.get_values(), actor=get_actor(request).email, waits=waits)
     refresh_sender(found)
@@ -213,6 +222,8 @@ def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
         say_drafted(request, domain, f"Values of {found} saved as drafts.")
     else:
         messages.success(request, f"Values of {found} saved. They apply with the next delivery.")
+    if PHOTO in form.changed_data:
+        say_unfit(request, form.cleaned_data[PHOTO])
     return redirect("signatures:sender", domain.name, found.pk)
 
 

@@ -34,6 +34,7 @@ from signatures.senders.vocabulary import get_vocabulary
 
 from .client_looks import CLIENT_CHOICES
 from .common import say_drafted
+from .media_choice import offer_media
 
 
 def _get_template(domain: Domain, pk: int) -> Template:
@@ -126,7 +127,11 @@ def template_blocks(request: HttpRequest, domain: Domain, pk: int | None = None)
         _send_sample(request, domain, editor)
     status = 422 if editor.errors else 200
     if getattr(request, "htmx", False):
-        return render(request, "signatures/templates/_blocks.html", {"editor": editor, "template": found})
+        return render(
+            request,
+            "signatures/templates/_blocks.html",
+            {"editor": offer_media(editor, domain), "template": found},
+        )
     kept = {"name": request.POST.get("name", ""), "source": editor.source}
     form = TemplateForm(domain=domain, instance=found, initial=kept)
     if found is None:
@@ -222,9 +227,10 @@ def _find_version(template: Template, asked: str) -> TemplateVersion | None:
 def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
     """Return the editor's merge fields and preview senders."""
     source, vocabulary = str(form["source"].value() or ""), get_vocabulary(domain)
+    editor = more.pop("editor", None) or BlockEditor.from_source(source)
     return {
         "form": form,
-        "editor": BlockEditor.from_source(source),
+        "editor": offer_media(editor, domain),
         "findings": check_source(source, vocabulary),
         "completions": get_completions(vocabulary),
         "clients": CLIENT_CHOICES,

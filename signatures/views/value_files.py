@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -16,8 +17,11 @@ from portal.csv_import import ENCODINGS, SEPARATORS
 from portal.models import Domain
 from portal.reauth import recently_authenticated
 from signatures.delivery.after_values import apply_import, undo_import
+from signatures.forms.bulk import EXPORT, BulkForm
+from signatures.forms.senders import SenderFilters
 from signatures.forms.value_files import ExportForm, ReadingForm, UploadForm
 from signatures.models import ImportState, RowState, Sender, SenderImport
+from signatures.senders.choice import find_chosen
 from signatures.senders.many_values import list_importable_fields
 from signatures.value_files.applying import (
     APPLIED_AT_ONCE,
@@ -38,10 +42,11 @@ from signatures.value_files.reading import (
 )
 from signatures.value_files.retention import KEEP_DAYS
 
-from .common import get_page, give_csv, say_drafted
+from .common import get_page, get_situation, give_csv, say_drafted
 
 TASK = "signatures.tasks.work_on_import"
 EARLIER_SHOWN = 10
+CHOICE = ("all", "sender", *SenderFilters.base_fields)  # of senders, in an address
 
 
 def get_import(domain: Domain, pk: int) -> SenderImport:
@@ -225,19 +230,37 @@ def value_import_rows(request: HttpRequest, domain: Domain, pk: int) -> Streamin
 @require(Permission.VIEW)
 @require_safe
 def value_export(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Choose the columns of a file to fill in."""
-    return render(request, "signatures/value_files/export.html", {"form": ExportForm(domain=domain)})
+    """Choose the columns of a file to fill in; a choice of senders in the address stays."""
+    pairs = [(name, value) for name in CHOICE for value in request.GET.getlist(name) if value]
+    context = {
+        "form": ExportForm(domain=domain),
+        "pairs": pairs,
+        "number": _find_exported(request, domain).count(),
+    }
+    return render(request, "signatures/value_files/export.html", context)
+
+
+def _find_exported(request: HttpRequest, domain: Domain) -> QuerySet[Sender]:
+    """Return the senders that the address chooses, as a bulk action does; every active one where it chooses none."""
+    chosen = request.GET.copy()
+    chosen["act"] = EXPORT
+    form = BulkForm(chosen, domain=domain)
+    if "all" not in request.GET and "sender" not in request.GET:
+        return Sender.objects.filter(domain=domain, is_active=True)
+    if not form.is_valid():
+        raise Http404("This choice of senders is not valid.")
+    return find_chosen(domain, get_situation(domain).connection, **form.get_choice())
 
 
 @require(Permission.VIEW)
 @recently_authenticated(returns_to="signatures:value_export", reading=True)
 @require_safe
 def value_export_file(request: HttpRequest, domain: Domain) -> StreamingHttpResponse:
-    """Every active sender with the values that are edited here."""
+    """The chosen senders with the values that are edited here."""
     form = ExportForm(request.GET, domain=domain)
     form.is_valid()
     fields = form.get_fields()
-    senders = Sender.objects.filter(domain=domain, is_active=True)
+    senders = _find_exported(request, domain)
     record_export(domain, senders, fields, actor=get_actor(request).email)
     waits = may(request, Permission.EDIT_SIGNATURES) and not may(request, Permission.PUBLISH)
     return give_csv(write_values(domain, senders, fields, waits=waits), f"senders-{domain.name}")

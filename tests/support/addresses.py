@@ -64,6 +64,7 @@ OBJECTS = {
     "syncs/<int:pk>": "sync_run",
     "senders/<int:pk>": "sender",
     "import/<int:pk>": "sender_import",
+    "views/<int:pk>": "saved_view",
     "groups/<int:pk>": "group",
     "templates/<int:pk>": "template",
     "people/<int:pk>": "sender",
@@ -130,6 +131,13 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         "/manage/domains/<str:domain>/integrations/outreach/scopes/<str:scope>/": {
             "reason": "The audit is open"
         },
+        "/domains/<str:domain>/senders/bulk/": {
+            "act": "assign",
+            "sender": furnished.sender.pk,
+            "number": 1,
+            "assign-template": furnished.template.pk,
+        },
+        "/domains/<str:domain>/senders/views/": {"name": "Leavers", "state": "inactive"},
         "/domains/<str:domain>/senders/import/": {"file": make_values()},
         "/domains/<str:domain>/senders/import/<int:pk>/choose/": {
             "separator": ",",
@@ -208,6 +216,8 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
 
 
 def get_query(address: str, furnished: FurnishedDomain) -> str:
+    if address.endswith("senders/bulk/"):
+        return f"?act=assign&sender={furnished.sender.pk}"
     return f"?version={furnished.version.pk}" if address.endswith("templates/preview/") else ""
 
 

@@ -38,6 +38,7 @@ from signatures.models import (
     RecipientList,
     Release,
     ReleaseRequest,
+    SavedView,
     Sender,
     SenderImport,
     SignatureHtml,
@@ -82,6 +83,7 @@ class FurnishedDomain:
     left_alone: LeftAlone
     sender_import: SenderImport
     custom_field: FieldSetting
+    saved_view: SavedView
 
 
 DRAFTED = "Chief of staff"
@@ -253,6 +255,7 @@ def furnish(name: str) -> FurnishedDomain:
             },
         )[0],
         sender_import=make_import(domain),
+        saved_view=SavedView.objects.create(domain=domain, name="No mailbox", query="state=no_mailbox"),
         left_alone=LeftAlone.objects.create(
             domain=domain,
             mailbox_remote_id="12",

@@ -15,9 +15,10 @@ from django.test import Client
 
 from portal.deadline import within
 from portal.models import Domain, IdentityProvider, Role, User
+from portal.outgoing import is_acceptable
 from portal.sso import slots
 from portal.sso.discovery import read_configuration
-from portal.sso.transport import ProviderUnreachable, call, is_acceptable, make_session, read_document
+from portal.sso.transport import ProviderUnreachable, call, make_session, read_document
 from tests.support.oidc_provider import Provider, Reply, running
 from tests.support.page_text import words_of
 from tests.support.sso_sign_in import CALLBACK, DANA, LOGIN, come_back, go_out, is_in, read_log, set_up

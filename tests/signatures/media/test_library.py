@@ -186,6 +186,20 @@ def test_i7_a_picture_that_is_a_page_as_well_keeps_its_pixels_alone(domain):
     assert file.media_type == "image/png"
 
 
+def test_i7_a_large_photograph_of_a_phone_is_taken_and_stands_upright(domain):
+    content = save(draw((4_000, 3_000)), "JPEG", exif=make_exif(), quality=60)
+
+    image = upload(domain, content, "photo")
+
+    assert (image.source_width, image.source_height) == (1_200, 1_600)
+
+
+@pytest.mark.parametrize(("size", "options"), [((4_000, 3_000), {"progressive": True}), ((8_000, 4_100), {})])
+def test_i7_a_photograph_that_would_take_much_memory_is_refused(domain, size, options):
+    with pytest.raises(ImageRefused, match="at most 4 million fit"):
+        upload(domain, save(draw(size), "JPEG", quality=30, **options), "photo")
+
+
 def test_a_wrong_extension_says_nothing(domain, client):
     image = upload_image(
         domain,

@@ -1,0 +1,53 @@
+"""Typed addresses: whether an address that somebody typed answers with an image, asked once as it is saved.
+
+The question names nobody: no cookie, no referrer, the same headers each time. It is a remark and stops nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from django.conf import settings
+
+from portal.outgoing import NotReached, read_beginning
+from signatures.models import MediaFile
+
+from .addresses import read_path
+
+SECONDS = 4.0
+MOST_AT_ONCE = 2  # of one web process, which has four threads
+_BEGINNING_BYTES = 1_024
+_HEADERS = {"User-Agent": "Countersign", "Accept": "image/*", "Accept-Encoding": "identity"}
+_SHOWN = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
+_slots = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+
+def check_image(url: str) -> str:
+    """Return what is wrong with the address of an image, as a sentence; '' for nothing, and where nobody asked."""
+    if url.startswith(f"{settings.PUBLIC_URL}/"):
+        ref = read_path(url.removeprefix(settings.PUBLIC_URL))
+        if (
+            ref is None
+            or MediaFile.objects.filter(digest=ref.digest, image__domain__media__key=ref.key).exists()
+        ):
+            return ""
+        return "Media has no image at this address."
+    if not settings.CHECK_IMAGE_ADDRESSES or not _slots.acquire(blocking=False):
+        return ""
+    try:
+        begins = read_beginning(url, headers=_HEADERS, most_bytes=_BEGINNING_BYTES, seconds=SECONDS)
+    except NotReached as error:
+        return f"The address could not be checked: {error}."
+    finally:
+        _slots.release()
+    if begins.status != 200:
+        return f"The address does not answer with an image, but with status {begins.status}."
+    return _check_content(begins.content)
+
+
+def _check_content(content: bytes) -> str:
+    if content.startswith(_SHOWN) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP"):
+        return ""
+    if b"<svg" in content.lower():
+        return "The address answers with SVG, which mail programs do not show."
+    return "The address does not answer with an image."
