@@ -281,6 +281,8 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+# Files whose name, or whose folder's, holds their digest: kept for ever by browsers and mail programs.
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^.+\.[0-9a-f]{12}\..+$|/social-[0-9a-f]{12}/"
 WHITENOISE_USE_FINDERS = DEBUG or IS_DEMO
 
 LOGGING = {

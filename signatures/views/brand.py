@@ -75,6 +75,8 @@ def group_brand(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
             if set_group_values(group, form.get_values(), actor=actor):
                 note_edit(domain, f"group:{group.pk}", actor=actor)
         say_drafted(request, domain, f"Brand of “{group}” saved as a draft.")
+        if "logo_url" in form.changed_data:
+            say_unfit(request, form.cleaned_data["logo_url"])
         return redirect("signatures:group_brand", domain.name, group.pk)
     return _show_group_brand(request, domain, group, form=form, choice=choice)
 

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, QueryDict
 
 from portal.access import get_actor
+from portal.deadline import within
 from portal.models import Domain
 from signatures.forms.blocks import BlockEditor
 from signatures.forms.media import MediaChoiceForm, name_after
@@ -13,10 +14,11 @@ from signatures.media.addresses import has_public_urls
 from signatures.media.encoding import ImageRefused
 from signatures.media.library import get_offer, list_images, list_offers, upload_image
 from signatures.media.social_icons import get_icons_url
-from signatures.media.typed_addresses import check_image
-from signatures.models import MediaKind
+from signatures.media.typed_addresses import check_image, list_new_images
+from signatures.models import MediaKind, TemplateVersion
 
 MOST_OFFERED = 200
+LONGEST_SECONDS = 6.0  # for all addresses of one template
 
 
 def take_choice(
@@ -52,6 +54,14 @@ def say_unfit(request: HttpRequest, url: str) -> None:
     """Show a message where an address that was typed and saved does not answer with an image."""
     if url and (words := check_image(url)):
         messages.warning(request, f"{words} It was saved all the same: {url}")
+
+
+def say_unfit_images(request: HttpRequest, saved: TemplateVersion, former: TemplateVersion | None) -> None:
+    """Show the same for the image addresses that a version of a template adds."""
+    known = former.compiled_html if former else ""
+    with within(LONGEST_SECONDS):
+        for url in list_new_images(saved.compiled_html, known):
+            say_unfit(request, url)
 
 
 def offer_media(editor: BlockEditor, domain: Domain) -> BlockEditor:

@@ -34,7 +34,7 @@ from signatures.senders.vocabulary import get_vocabulary
 
 from .client_looks import CLIENT_CHOICES
 from .common import say_drafted
-from .media_choice import offer_media
+from .media_choice import offer_media, say_unfit_images
 
 
 def _get_template(domain: Domain, pk: int) -> Template:
@@ -202,8 +202,8 @@ def _save(
     """Return the saved version, or None with errors in the form."""
     if not form.is_valid():
         return None
-    actor = get_actor(request)
-    return save_template(
+    actor, former = get_actor(request), present.current if present else None
+    saved = save_template(
         domain,
         name=form.cleaned_data["name"],
         source=form.cleaned_data["source"],
@@ -211,6 +211,8 @@ def _save(
         by=actor,
         template=present,
     )
+    say_unfit_images(request, saved, former)
+    return saved
 
 
 def _number(template: Template) -> int:

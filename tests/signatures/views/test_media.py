@@ -233,9 +233,43 @@ def test_a_social_block_takes_the_portals_icons(company, editor: Client):
     assert "<img" not in words.context["editor"].source
 
 
+def test_an_address_that_is_no_image_is_saved_with_a_remark(company, admin: Client, settings):
+    settings.CHECK_IMAGE_ADDRESSES = settings.DEBUG = True
+    gone = "https://localhost:9/gone.png"  # nobody listens there
+    lee = company.add("Lee Chan")
+    source = f'<p>{{{{ sender.name }}}} <img src="{gone}" alt="Acme" width="96"></p>'
+
+    pages = [
+        admin.post(BRAND, {**VALUES, "logo_url": gone}, follow=True),
+        admin.post(
+            f"/domains/acme.example/senders/{lee.pk}/values/", {"sender.photo_url": gone}, follow=True
+        ),
+        admin.post("/domains/acme.example/templates/new/", {"name": "One", "source": source}, follow=True),
+    ]
+    again = admin.post(BRAND, {**VALUES, "logo_url": gone}, follow=True)
+
+    remark = (
+        f"The address could not be checked: no connection could be made. It was saved all the same: {gone}"
+    )
+    assert [remark in words_of(page) for page in pages] == [True, True, True]
+    assert remark not in words_of(again)  # asked once
+    lee.refresh_from_db()
+    assert lee.own_values == {"sender.photo_url": gone}
+    assert Brand.objects.get(domain=company.domain).logo_url == gone
+
+
 def test_the_portals_icons_are_all_there_and_named_by_their_digest():
     folder = Path(social_icons.__file__).parent.parent / "static" / "signatures" / social_icons.FOLDER
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
 
     assert set(files) == {f"{network}.png" for network, _ in NETWORKS}
     assert folder.name == f"social-{digest_set(files)}"
+
+
+def test_the_portals_icons_are_served_for_ever_to_anybody(db):
+    answer = Client().get(f"/static/signatures/{social_icons.FOLDER}/linkedin.png")
+
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/png")
+    assert answer["Cache-Control"] == "max-age=315360000, public, immutable"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert not answer.cookies
