@@ -48,8 +48,8 @@ def write_path(key: str, file: MediaFile) -> str:
 
 
 def get_key(domain: Domain) -> str:
-    """Return the domain's part of its addresses; it is made with the first image."""
-    return MediaLibrary.objects.for_domain(domain, create=True).key
+    """Return the domain's part of its addresses, which is made with the first image."""
+    return MediaLibrary.objects.get(domain=domain).key
 
 
 def has_public_urls() -> bool:

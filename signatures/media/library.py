@@ -49,8 +49,9 @@ class Offer:
 
 def list_offers(images: Iterable[MediaImage], domain: Domain) -> list[Offer]:
     """Return each of the domain's images with its address."""
-    key = get_key(domain)
-    return [Offer(image, write_path(key, image.current)) for image in images if image.current is not None]
+    offered = [image for image in images if image.current is not None]
+    key = get_key(domain) if offered else ""
+    return [Offer(image, write_path(key, image.current)) for image in offered if image.current]
 
 
 def get_offer(image: MediaImage) -> Offer:
