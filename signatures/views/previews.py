@@ -8,6 +8,8 @@ scripts are never allowed.
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -33,6 +35,7 @@ from signatures.senders.mailbox_status import get_mailboxes
 
 from .client_looks import Shown, look_as
 from .common import get_delivery
+from .pinned import change_pinned, list_pinned
 
 FRAME_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: data: 'self'; frame-ancestors 'self'; "
@@ -51,6 +54,9 @@ pre {{ margin: 0; font: 13px/1.6 ui-monospace, Menlo, Consolas, monospace; white
 p {{ max-width: 60ch }}
 footer {{ margin: 20px 0 0; padding: 12px 0 0; border-top: 1px solid #8a8a8a; font-size: 12px }}
 footer ul {{ margin: 6px 0; padding-left: 18px }}
+.people {{ display: flex; flex-wrap: wrap; gap: 24px }}
+.people > section {{ flex: 1 1 260px; min-width: 0; overflow-x: auto }}
+.people > section > h2 {{ margin: 0 0 12px; font-size: 12px; font-weight: 600 }}
 </style></head><body>{body}</body></html>
 """
 
@@ -93,13 +99,18 @@ def show_frame(
 
 def show_signature(html: str, view: str, asked: QueryDict | None = None) -> HttpResponse:
     """Return a signature as a mail program shows it, or its plain text. html: possibly unsanitized from Outreach."""
+    shown = _draw(html, view, asked)
+    return show_frame(shown.html + shown.below, view, colours=shown.colours)
+
+
+def _draw(html: str, view: str, asked: QueryDict | None) -> Shown:
     if view == "text":
-        return show_frame(f"<pre>{escape(plain_text(html))}</pre>", view)
+        return Shown(f"<pre>{escape(plain_text(html))}</pre>")
     shown = look_as(html, asked, is_dark=view == "dark") if asked else Shown(html)
     body = shown.html
     for sample, stand_in in _STAND_INS.items():
         body = body.replace(f'src="{sample}"', f'src="{stand_in}"')
-    return show_frame(body + shown.below, view, colours=shown.colours)
+    return replace(shown, html=body)
 
 
 def show_sentence(sentence: str, view: str, *, status: int = 200) -> HttpResponse:
@@ -178,18 +189,37 @@ def _show_version(version: TemplateVersion, sender: Sender | None, asked: QueryD
 @require(Permission.EDIT_SIGNATURES)
 @require_POST
 def template_trial(request: HttpRequest, domain: Domain) -> HttpResponse:
-    """Show an unsaved source."""
+    """Show an unsaved source as the sender who was typed, and as those who are pinned."""
     view, email = request.POST.get("view", "light"), request.POST.get("sender", "")
     try:
         sender = choose_sender(domain, email) if email else None
-        html = render_source(domain, BlockEditor.from_post(request.POST).source, sender).html
-        return show_signature(html, view, request.POST)
+        change_pinned(request, domain, sender)
+        source, pinned = BlockEditor.from_post(request.POST).source, list_pinned(request, domain)
+        if pinned:
+            first = [sender] if sender is not None and sender not in pinned else []
+            return _show_people(domain, source, [*first, *pinned], request.POST)
+        return show_signature(render_source(domain, source, sender).html, view, request.POST)
     except SenderNotChosen as error:
         return _show_matches(error, view)
     except TemplateError as error:
         return show_sentence(str(error), view, status=422)
     except RenderRefused as refused:
         return show_sentence(refused.message, view, status=422)
+
+
+def _show_people(domain: Domain, source: str, people: Sequence[Sender], asked: QueryDict) -> HttpResponse:
+    """Show a source as several senders side by side. Raises: TemplateError."""
+    view = asked.get("view", "light")
+    drawn: list[str] = []
+    colours = None
+    for sender in people:
+        try:
+            shown = _draw(render_source(domain, source, sender).html, view, asked)
+        except RenderRefused as refused:
+            shown = Shown(f"<p>{escape(refused.message)}</p>", colours=colours)
+        colours = shown.colours
+        drawn.append(f"<section><h2>{escape(sender.name)}</h2>{shown.html}{shown.below}</section>")
+    return show_frame(f'<div class="people">{"".join(drawn)}</div>', view, colours=colours)
 
 
 @require(Permission.VIEW)

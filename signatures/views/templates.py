@@ -35,6 +35,7 @@ from signatures.senders.vocabulary import get_vocabulary
 from .client_looks import CLIENT_CHOICES
 from .common import say_drafted
 from .media_choice import offer_media, say_unfit_images
+from .pinned import PINS
 
 
 def _get_template(domain: Domain, pk: int) -> Template:
@@ -236,6 +237,7 @@ def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
         "findings": check_source(source, vocabulary),
         "completions": get_completions(vocabulary),
         "clients": CLIENT_CHOICES,
+        "pins": PINS,
         "fields": vocabulary.fields,
         "starters": STARTERS,
         "senders": suggest_senders(domain),

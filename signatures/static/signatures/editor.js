@@ -11,17 +11,17 @@
 
   // A new frame takes the answer and then the old one's place: nothing flickers, and since a frame's first
   // page replaces its empty one, the browser's way back is not filled with drafts.
-  const preview = () => {
+  const preview = (pressed = button) => {
     const shown = form.querySelector("iframe.preview:not([hidden])");
     coming?.remove();
     coming = shown.cloneNode();
     coming.removeAttribute("src");
     coming.hidden = true;
     coming.name = `preview-${++drafts}`; // a name of its own: two frames of one name, and the old one is sent to
-    button.setAttribute("formtarget", coming.name);
+    pressed.setAttribute("formtarget", coming.name);
     const next = coming;
     shown.after(next);
-    form.requestSubmit(button);
+    form.requestSubmit(pressed);
     next.addEventListener("load", () => {
       if (next !== coming) return;
       coming = null;
@@ -33,9 +33,15 @@
   form.addEventListener("input", (event) => {
     if (event.target.name === "name" || event.target.name === "width") return;
     clearTimeout(timer);
-    timer = setTimeout(preview, event.target.type === "radio" ? 0 : PAUSE);
+    timer = setTimeout(() => preview(), event.target.type === "radio" ? 0 : PAUSE);
   });
   form.addEventListener("submit", () => clearTimeout(timer));
+  form.addEventListener("click", (event) => {
+    const pin = event.target.closest("[data-pin]");
+    if (!pin) return;
+    event.preventDefault();
+    preview(pin);
+  });
 
   button.hidden = true;
   if (form.querySelector("[aria-invalid=true]") || !form.querySelector("iframe.preview").getAttribute("src")) preview();
