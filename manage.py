@@ -4,8 +4,13 @@
 import os
 import sys
 
+from portal import __version__
+
 
 def main() -> None:
+    if sys.argv[1:] in (["--version"], ["version"]):  # Django would print its own
+        sys.stdout.write(f"Countersign {__version__}\n")
+        return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     from django.core.management import execute_from_command_line
 

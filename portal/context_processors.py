@@ -11,6 +11,7 @@ from portal.worker.heartbeat import get_worker
 from signatures.releases.publish import list_drafts
 from signatures.senders.mailbox_status import count_edited
 
+from . import __version__
 from .access import PERMISSIONS, Permission, get_role, get_visible_domains
 from .models import Domain, IdentityProvider, Role
 
@@ -35,6 +36,7 @@ def find_menu_entry(route: str) -> str:
 def portal(request: HttpRequest) -> dict[str, Any]:
     context: dict[str, Any] = {
         "site_name": "Countersign",
+        "version": __version__,
         "sandbox": f"{settings.OUTREACH_BASE_URL}/people/" if settings.IS_SANDBOX else "",
         "has_sso": IdentityProvider.objects.exists,  # asked by the sign-in page alone
     }
