@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 FROM_FILES = (
     "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
     "TOKEN_KEYS",
     "OUTREACH_BASE_URL",
     "OUTREACH_CLIENT_ID",

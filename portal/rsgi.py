@@ -23,7 +23,7 @@ _HEALTH = ThreadPool(
 )  # asks nothing, so that nothing hangs it
 _READINESS = ThreadPool("readiness", threads=1, most_waiting=20)
 _BANNERS = ThreadPool("banners", threads=4, most_waiting=2_000)
-_PAGES = ThreadPool("pages", threads=4, most_waiting=_MOST_WAITING)
+_PAGES = ThreadPool("pages", threads=settings.WEB_THREADS, most_waiting=_MOST_WAITING)
 _PROBES = {"/healthz": _HEALTH, "/readyz": _READINESS}
 
 

@@ -1,6 +1,6 @@
-"""Settings: everything that differs between installations comes from the environment.
+"""Settings: everything that differs between installations comes from the environment. See `.env.example`.
 
-Each setting can also come from a file: NAME_FILE=/run/secrets/name. See `.env.example`.
+Those of `env.FROM_FILES` can also come from a file: NAME_FILE=/run/secrets/name.
 """
 
 from __future__ import annotations
@@ -139,6 +139,12 @@ CACHES = {
     # Shared by all processes, as the login limits must be; its table comes with the migrations.
     else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}
 }
+
+# ── Web server ───────────────────────────────────────────────────────────────────────────────────
+WEB_WORKERS = env.int("WEB_WORKERS", default=2)  # processes on this machine
+WEB_THREADS = env.int("WEB_THREADS", default=4)  # for pages, in each process; see portal/rsgi.py
+if WEB_WORKERS < 1 or WEB_THREADS < 1:
+    raise ImproperlyConfigured("WEB_WORKERS and WEB_THREADS are 1 or more.")
 
 # ── Background ───────────────────────────────────────────────────────────────────────────────────
 # What is owed stands in our own rows; a task only wakes it up. A lost one is found by the sweep within

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
+from portal.env import FROM_FILES
 from tests.support.acceptance import find_proofs, read_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +37,13 @@ def test_the_pages_name_every_setting_and_no_other():
     rows = [line.split("|")[1] for line in section("Settings").splitlines() if line.startswith("| `")]
 
     assert set(re.findall(r"`([A-Z_]+)`", " ".join(rows))) == settings_in_code()
+
+
+def test_the_readme_names_what_can_come_from_a_file():
+    settings, _, rest = section("Settings").strip().partition("can also come from a file")
+
+    assert rest
+    assert set(re.findall(r"`([A-Z_]+)`", settings)) == set(FROM_FILES)
 
 
 def test_env_example_names_every_setting_and_no_other():

@@ -12,6 +12,7 @@ import django
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from portal import __version__
 from portal.checks import check_outreach_is_real
 from portal.webserver.command import make_web_command
 from portal.worker.schedules import set_up_schedules
@@ -26,7 +27,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--web-workers", type=int, default=2, help="processes of the web server")
+        parser.add_argument(
+            "--web-workers", type=int, help="processes of the web server, in place of WEB_WORKERS"
+        )
         parser.add_argument("--no-web", action="store_true", help="only the background worker")
         parser.add_argument("--no-worker", action="store_true", help="only the web server")
         parser.add_argument(
@@ -40,7 +43,9 @@ class Command(BaseCommand):
             raise CommandError("Nothing to run: leave out --no-web or --no-worker.")
         refuse_wrong_outreach(is_sandbox_meant=options["sandbox"])
         set_up_schedules()
-        web = make_web_command(host=options["host"], port=options["port"], workers=options["web_workers"])
+        web = make_web_command(
+            host=options["host"], port=options["port"], workers=options["web_workers"] or settings.WEB_WORKERS
+        )
         supervisor = Supervisor(
             web=None if options["no_web"] else web,
             worker=None if options["no_worker"] else [sys.executable, sys.argv[0], "qcluster"],
@@ -67,7 +72,7 @@ def describe_installation() -> list[str]:
     database = settings.DATABASES["default"]
     place = f"{database['HOST']}:{database['PORT'] or 'default port'}, " if database.get("HOST") else ""
     return [
-        f"Python {platform.python_version()}, Django {django.get_version()}",
+        f"Countersign {__version__}, Python {platform.python_version()}, Django {django.get_version()}",
         f"people reach it at {settings.PUBLIC_URL}",
         f"database {database['ENGINE'].rpartition('.')[2]}: {place}{database['NAME']}",
         f"Outreach at {settings.OUTREACH_BASE_URL}",

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from portal import __version__
 from portal.management.commands.serve import describe_installation
 from portal.worker.worker_files import is_running
 from tests.support.installation import Installation, wait_until
@@ -272,6 +273,7 @@ def test_serve_says_what_it_runs_on_and_no_password(settings, monkeypatch):
 
     said = describe_installation()
 
+    assert said[0].startswith(f"Countersign {__version__}, Python ")
     assert f"people reach it at {settings.PUBLIC_URL}" in said
     assert "database postgresql: db.internal:5433, countersign" in said
     assert f"Outreach at {settings.OUTREACH_BASE_URL}" in said
