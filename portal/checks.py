@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from django.conf import settings
+from django.core.cache import cache
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import Error as DatabaseFailure
+from django.db import connection
 
 from signatures.analytics.bot_rules import parse_networks
 
@@ -108,3 +113,70 @@ def check_outreach_is_real(**kwargs: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register(Tags.security, deploy=True)
+def check_spool_folder(**kwargs: Any) -> list[CheckMessage]:
+    """E012: views and clicks of banners can be stored. Creates nothing."""
+    folder = Path(settings.SPOOL_FOLDER).absolute()
+    existing = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        return []
+    return [
+        Error(
+            f"SPOOL_FOLDER is {folder}, where this account cannot write: impressions and clicks of banners "
+            "would be lost.",
+            hint="Give the folder to the account of the web server, or set SPOOL_FOLDER to one on the machine's own "
+            "disk. Run this check with that account.",
+            id="portal.E012",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_database_answers(**kwargs: Any) -> list[CheckMessage]:
+    """E013: the database answers."""
+    try:
+        connection.ensure_connection()
+    except DatabaseFailure as error:
+        return [
+            Error(
+                f"The database does not answer ({type(error).__name__}).",
+                hint="Try the address, account and password of DATABASE_URL with `psql`, from this machine.",
+                id="portal.E013",
+            )
+        ]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def check_cache_answers(**kwargs: Any) -> list[CheckMessage]:
+    """E014: Redis answers. Without it the cache is a table, which comes with the migrations."""
+    if not settings.REDIS_URL:
+        return []
+    try:
+        cache.get("check")
+    except Exception as error:  # the client's own errors; and its package is optional
+        return [
+            Error(
+                f"Redis does not answer ({type(error).__name__}), so nobody could sign in.",
+                hint="Try REDIS_URL with `redis-cli -u`, from this machine; its client comes with the extra `scale`.",
+                id="portal.E014",
+            )
+        ]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def check_mail_is_sent(**kwargs: Any) -> list[CheckMessage]:
+    """W015: mail leaves this machine."""
+    if settings.EMAIL_BACKEND != "django.core.mail.backends.console.EmailBackend":
+        return []
+    return [
+        Warning(
+            "EMAIL_URL is not set, so mail is printed to the log: nobody gets an invitation, a password link "
+            "or an alert, and whoever reads the log can use such a link.",
+            hint="Set EMAIL_URL, such as smtp+tls://user:password@smtp.acme.com:587.",
+            id="portal.W015",
+        )
+    ]

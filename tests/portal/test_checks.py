@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 import pytest
 from django.core.checks import run_checks
+from django.db import ConnectionHandler
+
+from tests.support.portal_process import find_free_port
 
 SOUND = {
     "DEBUG": False,
@@ -17,9 +23,29 @@ SOUND = {
 
 
 @pytest.fixture(autouse=True)
-def sound(settings):
+def sound(settings, db):
     for name, value in SOUND.items():
         setattr(settings, name, value)
+
+
+@pytest.fixture
+def account(tmp_path):
+    """Act as an account that is not root, to which everything is writable."""
+
+    @contextlib.contextmanager
+    def be_nobody():
+        if os.geteuid():
+            yield
+            return
+        for folder in (tmp_path, *tmp_path.parents[:2]):
+            folder.chmod(folder.stat().st_mode | 0o055)
+        os.setresuid(65534, 65534, 0)
+        try:
+            yield
+        finally:
+            os.setresuid(0, 0, 0)
+
+    return be_nobody
 
 
 def find(*, deploy=True):
@@ -51,6 +77,7 @@ def test_a_sound_installation_has_nothing_to_mend():
         ({"OUTREACH_BASE_URL": "http://api.outreach.io"}, ["portal.E005"]),
         ({"OUTREACH_BASE_URL": "https://api.outreach.io/api/v2"}, ["portal.E005"]),
         ({"OUTREACH_BASE_URL": "api.outreach.io"}, ["portal.E005"]),
+        ({"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}, ["portal.W015"]),
         ({"OUTREACH_CLIENT_ID": ""}, ["portal.E004"]),
         ({"OUTREACH_CLIENT_SECRET": ""}, ["portal.E004"]),
         (
@@ -64,6 +91,42 @@ def test_each_fault_has_its_id(settings, changes, ids):
         setattr(settings, name, value)
 
     assert find() == ids
+
+
+@pytest.mark.parametrize("name", ["locked/spool", "file/spool", "file"])
+def test_a_spool_folder_that_cannot_be_written_to_is_found_and_none_is_made(
+    settings, tmp_path, name, account
+):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    (tmp_path / "file").touch()
+    settings.SPOOL_FOLDER = str(tmp_path / name)
+    with account():
+        refused = find()
+    settings.SPOOL_FOLDER = str(tmp_path / "made" / "later")
+
+    assert (refused, find()) == (["portal.E012"], [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "locked"]
+
+
+def test_a_database_that_does_not_answer_is_found(settings, monkeypatch, tmp_path):
+    nowhere = ConnectionHandler(
+        {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": tmp_path / "absent" / "file"}}
+    )
+    monkeypatch.setattr("portal.checks.connection", nowhere["default"])
+
+    assert find() == ["portal.E013"]
+
+
+def test_a_redis_that_does_not_answer_is_found(settings):
+    url = f"redis://:canary-password@127.0.0.1:{find_free_port()}/0"
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}}
+    settings.REDIS_URL = url
+
+    found = [each for each in run_checks(include_deployment_checks=True) if each.id == "portal.E014"]
+
+    assert [each.msg for each in found] == [
+        "Redis does not answer (ConnectionError), so nobody could sign in."
+    ]
 
 
 def test_only_the_key_is_looked_at_on_every_start(settings):

@@ -161,7 +161,7 @@ def test_a_deployment_check_of_a_sound_installation_finds_nothing(tmp_path):
         **DEFAULTS | {
             "SECRET_KEY": "".join(chr(33 + number % 90) for number in range(70)),
             "OUTREACH_CLIENT_ID": "client",
-            "OUTREACH_CLIENT_SECRET": "secret",
+            "OUTREACH_CLIENT_SECRET": "secret", "EMAIL_URL": "smtp://127.0.0.1",
             "TRUSTED_PROXIES": "1",
             "DATABASE_URL": f"sqlite:///{tmp_path}/x",
         },
