@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from integrations.catalogue import get_provider
@@ -30,9 +31,14 @@ class AuthorisationRefused(Exception):
         self.what_to_do = what_to_do
 
 
+def list_open(domain: Domain) -> QuerySet[Connection]:
+    """Return the domain's open connection, in whatever state; none or one."""
+    return domain.connections.exclude(state=ConnectionState.DISCONNECTED).select_related("domain")
+
+
 def get_connection(domain: Domain) -> Connection | None:
     """Return the domain's open connection, in whatever state, or None."""
-    return domain.connections.exclude(state=ConnectionState.DISCONNECTED).select_related("domain").first()
+    return list_open(domain).first()
 
 
 def get_last_connection(domain: Domain) -> Connection | None:

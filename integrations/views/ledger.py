@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -39,6 +36,7 @@ from portal.access import Permission, get_actor, require
 from portal.background import enqueue
 from portal.charts import Plot, draw_bars
 from portal.models import Domain
+from portal.paging import BoundedPaginator
 from portal.reauth import recently_authenticated
 
 from ..forms import LedgerFilterForm
@@ -46,21 +44,6 @@ from ..models import LedgerEntry
 
 PER_PAGE = 50
 NEWEST = 10  # of one permission, on its own page
-MOST_COUNTED = 10_000
-
-
-class NewestPaginator(Paginator):
-    """Counts the newest ten thousand and no more; older ones are reached by narrowing the list."""
-
-    object_list: QuerySet
-
-    @cached_property
-    def count(self) -> int:
-        return self.object_list[:MOST_COUNTED].count()
-
-    @property
-    def is_cut(self) -> bool:
-        return self.count >= MOST_COUNTED
 
 
 def _list_entries(domain: Domain) -> Any:
@@ -93,7 +76,7 @@ def ledger(request: HttpRequest, domain: Domain) -> HttpResponse:
     over = form.get_connection()
     if over is not None:
         connection, uses = over, summarise(domain, over, over=over)
-    page = NewestPaginator(form.narrow(_list_entries(domain)), PER_PAGE).get_page(request.GET.get("page"))
+    page = BoundedPaginator(form.narrow(_list_entries(domain)), PER_PAGE).get_page(request.GET.get("page"))
     days = list_days(domain, over=over)
     calls, writes = count_calls(days)
     context = {

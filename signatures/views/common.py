@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.contrib import messages
-from django.core.paginator import Page, Paginator
-from django.db.models import Model, QuerySet
+from django.core.paginator import Page
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html
 
-from integrations.connection.lifecycle import get_connection
+from integrations.connection.lifecycle import list_open
 from integrations.connection.permissions import LostFeature, list_lost_features
 from integrations.models import READ_TO_END, UNFINISHED, Connection, ConnectionState, SyncRun
 from portal.access import get_actor
 from portal.models import Domain
+from portal.paging import BoundedPaginator
 from signatures.authoring.templates import assign_template
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import Delivery, Sender
@@ -56,15 +57,16 @@ class Situation:
 
 def get_situation(domain: Domain) -> Situation:
     """Return the domain's setup state."""
-    connection = get_connection(domain)
+    runs = SyncRun.objects.filter(connection=OuterRef("pk"))
+    found = list_open(domain).annotate(
+        is_syncing=Exists(runs.filter(state__in=UNFINISHED)),
+        has_synced=Exists(runs.filter(state__in=READ_TO_END)),
+    )
+    connection = found.first()
     if connection is None:
         return Situation(None, None, False)
-    runs = SyncRun.objects.filter(connection=connection)
-    return Situation(
-        connection,
-        runs.filter(state__in=UNFINISHED).first(),
-        runs.filter(state__in=READ_TO_END).exists(),
-    )
+    syncing = connection.sync_runs.filter(state__in=UNFINISHED).first() if connection.is_syncing else None
+    return Situation(connection, syncing, connection.has_synced)
 
 
 def find_own_sender(request: HttpRequest, domain: Domain) -> Sender | None:
@@ -88,7 +90,7 @@ def get_delivery(domain: Domain, run: int, pk: int) -> Delivery:
 
 def get_page(request: HttpRequest, rows: QuerySet[Any]) -> Page[Any]:
     """Return the requested page of rows, or the nearest one."""
-    return Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    return BoundedPaginator(rows, PER_PAGE).get_page(request.GET.get("page"))
 
 
 def say_drafted(request: HttpRequest, domain: Domain, sentence: str) -> None:

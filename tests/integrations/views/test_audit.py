@@ -121,7 +121,7 @@ def test_entries_are_filtered_by_verb_person_and_kind_of_job(signed_in, domain, 
 
 
 def test_more_than_ten_thousand_entries_are_not_counted(signed_in, domain, write_entry, monkeypatch):
-    monkeypatch.setattr("integrations.views.ledger.MOST_COUNTED", 60)
+    monkeypatch.setattr("portal.paging.MOST_COUNTED", 60)
     for _ in range(70):
         write_entry(domain, **READ)
 
