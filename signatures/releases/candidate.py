@@ -10,7 +10,7 @@ from portal.models import Domain
 from signatures.models import Release, Sender, ValueDraft
 
 from .content import ReleaseContent, list_changed_keys, merge
-from .draft import build_draft
+from .draft import read_draft
 from .live import get_content, get_live
 
 
@@ -63,10 +63,11 @@ def build_candidate(
 
     only: the keys of those to choose from; None for all.
     """
-    live = get_live(domain)
-    before, draft = get_content(live), build_draft(domain)
-    values = tuple(ValueDraft.objects.filter(sender__domain=domain).order_by("sender", "field"))
-    senders = dict.fromkeys(draft.sender_id for draft in values)
-    keys = (*list_changed_keys(before, draft), *(f"values:{id}" for id in senders))
+    live, draft = get_live(domain), read_draft(domain)
+    before = get_content(live)
+    values: tuple[ValueDraft, ...] = ()
+    if draft.value_senders:
+        values = tuple(ValueDraft.objects.filter(sender__domain=domain).order_by("sender", "field"))
+    keys = (*list_changed_keys(before, draft.content), *draft.value_keys)
     chosen = tuple(key for key in keys if key not in leave and (only is None or key in only))
-    return Candidate(domain, live, before, draft, keys, chosen, values)
+    return Candidate(domain, live, before, draft.content, keys, chosen, values)

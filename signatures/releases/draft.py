@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import BigIntegerField, CharField, F, QuerySet, Value
 from django.utils import timezone
 
 from portal.models import Domain
-from signatures.models import Assignment, DraftEdit, FieldSetting, Group, Template
+from signatures.models import (
+    Assignment,
+    DraftEdit,
+    FieldSetting,
+    Group,
+    Release,
+    ReleaseState,
+    Template,
+    ValueDraft,
+)
 from signatures.senders.values import get_company, list_disclaimers
 from signatures.senders.vocabulary import list_field_rules
 
@@ -17,25 +31,39 @@ from .content import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is edited now. live: id and digest of the live release. value_senders: ids, of those with value drafts."""
+
+    content: ReleaseContent
+    live: tuple[int, str] | None
+    value_senders: tuple[int, ...]
+
+    @property
+    def value_keys(self) -> tuple[str, ...]:
+        """`values:ID` for each sender with values that wait for a release."""
+        return tuple(f"values:{id}" for id in self.value_senders)
+
+
 def build_draft(domain: Domain) -> ReleaseContent:
     """Return the domain's content as it is edited now; five queries, whatever its size."""
+    return read_draft(domain).content
+
+
+def read_draft(domain: Domain) -> Draft:
+    """Return the draft of the domain, beside which release it is a draft for; five queries, whatever its size."""
     brand, slot = get_company(domain)
-    templates = Template.objects.filter(domain=domain, archived_at=None, current__isnull=False)
-    assigned = Assignment.objects.filter(domain=domain, template__archived_at=None)
-    by_group: dict[int, int] = {}
-    by_person: dict[int, int] = {}
-    for group_id, sender_id, template_id in assigned.order_by("sender").values_list(
-        "group", "sender", "template"
-    ):
-        if group_id is not None:
-            by_group[group_id] = template_id
-        elif sender_id is not None:
-            by_person[sender_id] = template_id
+    found: dict[str, dict[int, Any]] = {}
+    digest = ""
+    for kind, id, other, text in _select_rows(domain):
+        found.setdefault(kind, {})[id] = other
+        digest = text or digest
+    by_group, live = found.get("of_group", {}), found.get("live")
     groups = Group.objects.filter(domain=domain, archived_at=None).order_by("is_default", "position", "id")
     place = slot.place
     disclaimers = list_disclaimers(domain)
-    return ReleaseContent(
-        templates=dict(templates.order_by("pk").values_list("pk", "current_id")),
+    content = ReleaseContent(
+        templates=dict(sorted(found.get("template", {}).items())),
         company={name: getattr(brand, name) for name in FIRST_COMPANY_FIELDS}
         | {name: value for name in LATER_COMPANY_FIELDS if (value := getattr(brand, name))},
         banner={
@@ -57,10 +85,39 @@ def build_draft(domain: Domain) -> ReleaseContent:
             )
             for group in groups
         ),
-        people=by_person,
+        people=dict(sorted(found.get("of_person", {}).items())),
         fields=dict(list_field_rules(FieldSetting.objects.filter(domain=domain))),
         disclaimers=disclaimers.get(None, ()),
     )
+    return Draft(
+        content, (next(iter(live)), digest) if live else None, tuple(sorted(found.get("values", {})))
+    )
+
+
+def _select_rows(domain: Domain) -> Iterable[tuple[str, int, Any, str]]:
+    """Return kind, id, another id and a digest of what needs no more columns, in one statement."""
+    templates = Template.objects.filter(domain=domain, archived_at=None, current__isnull=False)
+    assigned = Assignment.objects.filter(domain=domain, template__archived_at=None)
+    live = Release.objects.filter(domain=domain, state=ReleaseState.LIVE)
+    values = ValueDraft.objects.filter(sender__domain=domain)
+    # The first one has a value in the column whose type the others leave open.
+    return _select(templates, "template", "pk", F("current_id")).union(
+        _select(assigned.exclude(group=None), "of_group", "group_id", F("template_id")),
+        _select(assigned.exclude(sender=None), "of_person", "sender_id", F("template_id")),
+        _select(live, "live", "pk", text=F("digest")),
+        _select(values, "values", "sender_id"),
+        all=True,
+    )
+
+
+def _select(
+    rows: QuerySet[Any],
+    kind: str,
+    id: str,
+    other: Any = Value(None, BigIntegerField()),
+    text: Any = Value("", CharField()),
+) -> QuerySet[Any, tuple[str, int, Any, str]]:
+    return rows.order_by().values_list(Value(kind, CharField()), F(id), other, text)
 
 
 def note_edit(domain: Domain, key: str, *, actor: str) -> None:

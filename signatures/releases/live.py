@@ -18,7 +18,7 @@ class ReleaseDamaged(Exception):
 
 def get_live(domain: Domain) -> Release | None:
     """Return the domain's live release, or None where nothing was published yet."""
-    return Release.objects.filter(domain=domain, state=ReleaseState.LIVE).first()
+    return Release.objects.filter(domain=domain, state=ReleaseState.LIVE).defer("content").first()
 
 
 def get_content(release: Release | None) -> ReleaseContent:
@@ -26,7 +26,12 @@ def get_content(release: Release | None) -> ReleaseContent:
 
     Raises: ReleaseDamaged, where the stored content no longer has the digest that was published.
     """
-    return ReleaseContent() if release is None else _load(release.pk, release.digest)
+    return load_content(None if release is None else (release.pk, release.digest))
+
+
+def load_content(release: tuple[int, str] | None) -> ReleaseContent:
+    """Return the same as `get_content`, for the id and the digest of a release."""
+    return ReleaseContent() if release is None else _load(*release)
 
 
 def get_live_content(domain: Domain) -> ReleaseContent:

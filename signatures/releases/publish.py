@@ -24,8 +24,8 @@ from signatures.models import (
 from signatures.senders.values import apply_value_drafts
 
 from .content import ReleaseContent, digest_outcome, digest_part, list_changed_keys, merge
-from .draft import build_draft
-from .live import get_content, get_live
+from .draft import build_draft, read_draft
+from .live import get_content, get_live, load_content
 from .template_errors import list_template_errors
 
 
@@ -34,14 +34,9 @@ class PublishRefused(Exception):
 
 
 def list_drafts(domain: Domain) -> list[str]:
-    """Return the keys of all unpublished changes: those of `content`, and `values:ID` for a sender's values."""
-    return list_changed_keys(get_content(get_live(domain)), build_draft(domain)) + list_value_keys(domain)
-
-
-def list_value_keys(domain: Domain) -> list[str]:
-    """Return `values:ID` for each sender with values that wait for a release."""
-    ids = ValueDraft.objects.filter(sender__domain=domain).order_by("sender").values_list("sender", flat=True)
-    return [f"values:{id}" for id in ids.distinct()]
+    """Return the keys of everything that is edited and not published: see `content`, and `values:ID` of a sender."""
+    draft = read_draft(domain)
+    return [*list_changed_keys(load_content(draft.live), draft.content), *draft.value_keys]
 
 
 def publish(
