@@ -3,46 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, F, Q, TextField, Value, When, Window
+from django.db.models.functions import RowNumber
 from django.urls import reverse
 from django.utils import timezone
 
 from integrations.connection.lifecycle import get_connection
+from integrations.models import Connection
 from portal.models import Domain
 from signatures.analytics.results import Figures, Period, get_total
 from signatures.releases.candidate import Candidate, build_candidate
 from signatures.releases.changes import Change, describe_changes
 from signatures.releases.reach import count_reach, list_audiences
-from signatures.senders.mailbox_status import get_mailboxes
+from signatures.senders.team_counts import SENDERS, get_statuses
 
 from .models import (
     HAND_EDITS,
     IN_PLACE,
     UNFINISHED_DELIVERY,
-    BannerPlace,
     DeliveryRun,
     DeliveryRunState,
     DriftPolicy,
+    MailboxState,
     MailboxStatus,
     Release,
     Sender,
     Snapshot,
 )
 
-if TYPE_CHECKING:
-    from signatures.senders.mailbox_status import MailboxWithStatus
-
 CAUSES_SHOWN = 20
 DRAFTS_SHOWN = 3
 NARROWEST = 10.0  # of 1,000
 NEEDS_YOU = Q(status=MailboxStatus.ACTION_NEEDED) | Q(
-    status__in=HAND_EDITS, state__sender__live_group__drift_policy=DriftPolicy.ASK
+    status__in=HAND_EDITS, sender__live_group__drift_policy=DriftPolicy.ASK
 )
 SENDERS_NAMED = 3
 
@@ -86,7 +84,7 @@ class Overview:
     drafts: the first three of draft_count, with the people they touch. current_run: the delivery under way,
     or None. restored: originals that mailboxes got back, once Outreach is not connected any more. banners:
     their figures of the seven days that end today; None where signatures have no banner slot and none was
-    counted.
+    counted. numbers: MailboxStatus -> mailboxes.
     """
 
     mailboxes_total: int
@@ -101,22 +99,35 @@ class Overview:
     draft_count: int = 0
     restored: int = 0
     banners: Figures | None = None
+    numbers: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def edited(self) -> int:
+        """How many mailboxes were edited or emptied in Outreach."""
+        return sum(self.numbers.get(status, 0) for status in HAND_EDITS)
 
 
-def get_overview(domain: Domain, *, at: datetime | None = None) -> Overview:
-    """Return the present figures. at: the time whose day counts as today; None for now."""
-    connection = get_connection(domain)
-    mailboxes = get_mailboxes(connection)
-    counts = dict(mailboxes.order_by().values_list("status").annotate(number=Count("pk")))
-    counts.pop(MailboxStatus.INACTIVE, None)
+def get_overview(
+    domain: Domain, *, at: datetime | None = None, connection: Connection | None = None
+) -> Overview:
+    """Return the present figures. at: the time whose day counts as today; None for now.
+
+    connection: the open one, where it was read already.
+    """
+    connection = connection or get_connection(domain)
+    counts = {} if connection is None else get_statuses(domain)
+    for left in (SENDERS, MailboxStatus.INACTIVE):
+        counts.pop(left, None)
     runs = DeliveryRun.objects.filter(domain=domain)
     now = at or timezone.now()
     candidate = build_candidate(domain)
+    is_troubled = any(counts.get(status) for status in (MailboxStatus.ACTION_NEEDED, *HAND_EDITS))
+    causes, needs_you_total = _list_causes(domain, connection) if connection and is_troubled else ((), 0)
     return Overview(
         mailboxes_total=sum(counts.values()),
         up_to_date=sum(counts.get(status, 0) for status in IN_PLACE),
-        causes=_list_causes(domain, mailboxes),
-        needs_you_total=mailboxes.filter(NEEDS_YOU).count(),
+        causes=causes,
+        needs_you_total=needs_you_total,
         current_run=runs.filter(state__in=[*UNFINISHED_DELIVERY, DeliveryRunState.HALTED]).first(),
         statuses=_share(counts),
         waiting=counts.get(MailboxStatus.PENDING, 0) + counts.get(MailboxStatus.NEVER, 0),
@@ -124,7 +135,8 @@ def get_overview(domain: Domain, *, at: datetime | None = None) -> Overview:
         drafts=_list_drafts(candidate),
         draft_count=len(candidate.keys),
         restored=_count_restored(domain) if connection is None else 0,
-        banners=_count_banners(domain, now),
+        banners=_count_banners(domain, now, is_on=candidate.draft.banner["is_on"]),
+        numbers=counts,
     )
 
 
@@ -151,34 +163,45 @@ def _list_drafts(candidate: Candidate) -> tuple[tuple[Change, int], ...]:
     return tuple((change, reach[change.key]) for change in changes)
 
 
-def _count_banners(domain: Domain, at: datetime) -> Figures | None:
+def _count_banners(domain: Domain, at: datetime, *, is_on: bool) -> Figures | None:
     today = at.astimezone(ZoneInfo(domain.time_zone)).date()
     figures = get_total(domain, Period(today - timedelta(days=6), today))
-    is_on = BannerPlace.objects.filter(domain=domain, is_on=True).exists()
     return None if figures.is_empty and not is_on else figures
 
 
-def _list_causes(domain: Domain, mailboxes: QuerySet[MailboxWithStatus]) -> tuple[Cause, ...]:
-    by_cause: dict[tuple[str, str], list[int]] = {}
-    waiting = mailboxes.filter(NEEDS_YOU).order_by("email")
-    for status, reason, owner_id in waiting.values_list("status", "last_reason", "owner_id"):
-        if owner_id is not None:
-            is_edit = status != MailboxStatus.ACTION_NEEDED
-            by_cause.setdefault((status, "" if is_edit else reason or ""), []).append(owner_id)
-    commonest = sorted(by_cause.items(), key=lambda each: (-len(each[1]), each[0]))[:CAUSES_SHOWN]
-    named = Sender.objects.in_bulk({pk for _, owners in commonest for pk in owners[:SENDERS_NAMED]})
+def _list_causes(domain: Domain, connection: Connection) -> tuple[tuple[Cause, ...], int]:
+    """Return the commonest causes, and how many mailboxes need somebody for any cause."""
+    states = MailboxState.objects.filter(
+        NEEDS_YOU, mailbox__connection=connection, mailbox__retired_at=None, sender__isnull=False
+    ).annotate(
+        why=Case(
+            When(status=MailboxStatus.ACTION_NEEDED, then=F("reason")),
+            default=Value(""),
+            output_field=TextField(),
+        )
+    )
+    counted = states.order_by().values_list("status", "why").annotate(number=Count("pk"))
+    rows = list(counted.order_by("-number", "status", "why"))
+    place = Window(RowNumber(), partition_by=[F("status"), F("why")], order_by="mailbox__email")
+    first = states.annotate(place=place).filter(place__lte=SENDERS_NAMED).order_by("place")
+    named: dict[tuple[str, str], dict[Sender, None]] = {}
+    for status, why, pk, name, email in first.values_list(
+        "status", "why", "sender_id", "sender__name", "sender__email"
+    ):
+        named.setdefault((status, why), {})[Sender(pk=pk, name=name, email=email)] = None
     listed = reverse("signatures:senders", args=[domain.name])
     edits = reverse("signatures:drift", args=[domain.name])
-    return tuple(
+    causes = tuple(
         Cause(
             sentence=reason or f"{MailboxStatus(status).label}.",
-            mailboxes=len(owners),
-            senders=tuple(named[pk] for pk in dict.fromkeys(owners[:SENDERS_NAMED])),
+            mailboxes=number,
+            senders=tuple(named[status, reason]),
             url=f"{listed}?{urlencode({'state': status, 'reason': reason})}" if reason else edits,
             is_edit=status != MailboxStatus.ACTION_NEEDED,
         )
-        for (status, reason), owners in commonest
+        for status, reason, number in rows[:CAUSES_SHOWN]
     )
+    return causes, sum(number for *_, number in rows)
 
 
 def _count_restored(domain: Domain) -> int:

@@ -275,21 +275,30 @@ def get_failed_run(runs: Sequence[SyncRun]) -> SyncRun | None:
     return ended if ended and ended.state == RunState.FAILED else None
 
 
+def list_ended(connection: Connection | None) -> list[SyncRun]:
+    """Return the newest run that read to the end, and behind it the newest that read everything, if another."""
+    if connection is None:
+        return []
+    ended = connection.sync_runs.filter(state__in=READ_TO_END)
+    newest = ended.first()
+    if newest is None or newest.kind == SyncKind.FULL:
+        return [newest] if newest else []
+    return [newest, *ended.filter(kind=SyncKind.FULL)[:1]]
+
+
 def get_incomplete_run(connection: Connection | None) -> SyncRun | None:
     """Return the newest run that read to the end, where too many of its records were rejected."""
-    if connection is None:
-        return None
-    newest = connection.sync_runs.filter(state__in=READ_TO_END).first()
-    return newest if newest and newest.state == RunState.INCOMPLETE else None
+    return find_incomplete(list_ended(connection))
 
 
-def get_unknown_run(connection: Connection | None) -> SyncRun | None:
-    """Return the newest run in which something was not told: the last one, or else the last that read everything."""
-    if connection is None:
-        return None
-    ended = connection.sync_runs.filter(state__in=READ_TO_END)
-    runs = (ended.first(), ended.filter(kind=SyncKind.FULL).first())
-    return next((run for run in runs if run and run.unknown_values), None)
+def find_incomplete(ended: Sequence[SyncRun]) -> SyncRun | None:
+    """Return the newest of these runs, where too many of its records were rejected."""
+    return ended[0] if ended and ended[0].state == RunState.INCOMPLETE else None
+
+
+def find_unknown(ended: Sequence[SyncRun]) -> SyncRun | None:
+    """Return the newest of these runs in which something was not told, or None."""
+    return next((run for run in ended if run.unknown_values), None)
 
 
 def get_synced_at(connection: Connection | None) -> datetime | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 
-from integrations.connection.health import get_incomplete_run, get_unknown_run
+from integrations.connection.health import find_incomplete, find_unknown, list_ended
 from integrations.connector import UnknownValue
 from integrations.models import Connection, SyncRun
 
@@ -37,12 +37,17 @@ def add_page(counted: Counter[Counted], kind: str, unknown: Mapping[UnknownValue
 
 
 def describe_gaps(connection: Connection | None) -> dict[str, Any]:
-    """Return what a page's notes say of records that were rejected and of values that were not told."""
-    unknown_run = get_unknown_run(connection)
+    """Return what a page's notes say of records that were rejected and of values that were not told.
+
+    synced_at: when the directory was last read to its end; None where it never was.
+    """
+    ended = list_ended(connection)
+    unknown_run = find_unknown(ended)
     return {
-        "incomplete_run": get_incomplete_run(connection),
+        "incomplete_run": find_incomplete(ended),
         "unknown_run": unknown_run,
         "unknown": describe_unknown(unknown_run),
+        "synced_at": ended[0].finished_at if ended else None,
     }
 
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from integrations.connection.health import describe, get_failed_run, get_synced_at
+from integrations.connection.health import describe, get_failed_run
 from integrations.connection.lifecycle import get_last_connection
 from integrations.connection.permissions import list_lost_features
 from integrations.models import Connection
@@ -70,22 +70,24 @@ def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
     connection_ = get_last_connection(domain)
     runs = list(connection_.sync_runs.all()[:RECENT_SYNCS]) if connection_ else []
     current = next((run for run in runs if not run.is_finished), None)
-    synced_at = get_synced_at(connection_)
-    figures = get_overview(domain)
+    gaps = describe_gaps(connection_)
+    synced_at = gaps["synced_at"]
+    open_connection = connection_ if connection_ and connection_.is_open else None
+    figures = get_overview(domain, connection=open_connection)
     context = {
         "connection": connection_,
         "condition": describe(connection_),
         "overview": figures,
         "draft_count": figures.draft_count,  # of the menu too
+        "edited_count": figures.edited,
         "runs": runs,
         "current_run": current,
         "current_steps": get_sync_steps(current) if current else [],
         "failed_run": get_failed_run(runs),
-        **describe_gaps(connection_),
-        **describe_automatic(domain),
-        "synced_at": synced_at,
+        **gaps,
+        **describe_automatic(domain, open_connection, figures.live, figures.numbers),
         "is_first_sync": synced_at is None,
-        "features_lost": list_lost_features(connection_) if connection_ and connection_.is_open else [],
+        "features_lost": list_lost_features(open_connection) if open_connection else [],
     }
     return render(request, "portal/overview.html", context)
 

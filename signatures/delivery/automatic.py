@@ -5,7 +5,7 @@ What a newer release changes waits for its rollout, which a person starts. What 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from integrations.connection.lifecycle import get_connection
 from integrations.models import Connection
 from portal.models import Domain
 from signatures.models import (
@@ -32,6 +31,7 @@ from signatures.models import (
 )
 from signatures.releases.compose import Composer
 from signatures.releases.live import get_content, get_live
+from signatures.senders.team_counts import SENDERS, get_statuses
 
 from .active_mailboxes import list_active
 from .base import DeliveryBlocked
@@ -42,6 +42,8 @@ from .runs import start_delivery
 from .status import CHUNK
 
 MOST_COMPARED = 1_000  # mailboxes that a page compares with the live release; more are counted without
+MOST_COUNTED = 5_000  # of those that are more
+WAITING = (MailboxStatus.PENDING, MailboxStatus.NEVER)
 NEVER_ASKS = 5  # up to so many mailboxes, the domain's share does not matter
 
 
@@ -90,16 +92,16 @@ class Waiting:
     is_least: bool = False
 
 
-def count_waiting(connection: Connection) -> Waiting:
+def count_waiting(connection: Connection, release: Release | None, numbers: Mapping[str, int]) -> Waiting:
     """Return how many mailboxes wait for automatic delivery, whatever their group's time of day.
 
-    Where more than 1,000 wait for any delivery, only those are counted that hold the live release already.
+    Where more than 1,000 wait for any delivery, 5,000 of them are looked at, and those counted that hold the live
+    release already. release: the live one. numbers: of mailboxes, by status.
     """
-    release = get_live(connection.domain)
-    if release is None:
+    if release is None or not any(numbers.get(status) for status in WAITING):
         return Waiting(connection, 0)
     free = _list_free_states(connection)
-    if free.count() <= MOST_COMPARED:
+    if sum(numbers.get(status, 0) for status in WAITING) <= MOST_COMPARED:
         due = {sender.pk for sender in _list_changed(connection, release)}
         return Waiting(connection, free.filter(sender__in=due).count())
     placed = Placement.objects.filter(
@@ -108,7 +110,8 @@ def count_waiting(connection: Connection) -> Waiting:
         mailbox_remote_id=OuterRef("mailbox__remote_id"),
         release=release,
     )
-    return Waiting(connection, free.filter(Exists(placed)).count(), is_least=True)
+    some = MailboxState.objects.filter(pk__in=free.order_by().values("pk")[:MOST_COUNTED])
+    return Waiting(connection, some.filter(Exists(placed)).count(), is_least=True)
 
 
 def may_deliver(connection: Connection) -> bool:
@@ -120,24 +123,29 @@ def may_deliver(connection: Connection) -> bool:
     )
 
 
-def describe_automatic(domain: Domain) -> dict[str, Any]:
-    """Return for a page whether automatic delivery is on, what waits for it, when it asks first, and when it runs.
+def describe_automatic(
+    domain: Domain, connection: Connection | None, release: Release | None, numbers: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return for a page whether automatic delivery is on, what waits for it, above which share it asks, and when it is.
 
+    connection: the open one. release: the live one. numbers: of mailboxes, by status.
     automatic_at: None where some group's values go with the next sync, or where it is off.
     """
-    connection = get_connection(domain)
     was_delivered = connection is not None and _was_delivered_by_a_person(connection)
     is_on = domain.automatic_delivery and was_delivered
-    waiting = count_waiting(connection) if is_on and connection is not None else None
-    groups = Group.objects.filter(domain=domain, archived_at=None)
-    times = list(groups.filter(automatic=AutomaticDelivery.DAILY).values_list("automatic_at", flat=True))
-    only_daily = bool(times) and not groups.filter(automatic=AutomaticDelivery.AT_ONCE).exists()
+    waiting = count_waiting(connection, release, numbers) if is_on and connection is not None else None
+    groups = Group.objects.filter(domain=domain, archived_at=None).order_by()
+    columns = ("automatic", "automatic_at", "domain__delivery_settings__automatic_cap_percent")
+    policies = list(groups.values_list(*columns).distinct()) if is_on else []
+    times = [at for policy, at, _ in policies if policy == AutomaticDelivery.DAILY]
+    only_daily = bool(times) and all(policy != AutomaticDelivery.AT_ONCE for policy, *_ in policies)
+    cap = next((cap for *_, cap in policies if cap), DeliverySettings().automatic_cap_percent)
     return {
         "was_delivered": was_delivered,
         "automatic_is_on": is_on,
         "automatic_waiting": waiting,
-        "automatic_asks": waiting is not None and waiting.mailboxes > get_most_at_once(waiting.connection),
-        "automatic_cap": DeliverySettings.objects.for_domain(domain).automatic_cap_percent,
+        "automatic_asks": waiting is not None and waiting.mailboxes > _get_most(numbers, cap),
+        "automatic_cap": cap,
         "automatic_at": _find_next([at for at in times if at], domain) if is_on and only_daily else None,
     }
 
@@ -185,17 +193,21 @@ def _list_waiting(connection: Connection) -> QuerySet[MailboxState]:
     return MailboxState.objects.filter(
         mailbox__connection=connection,
         mailbox__retired_at=None,
-        status__in=[MailboxStatus.PENDING, MailboxStatus.NEVER],
+        status__in=WAITING,
     )
 
 
 def get_most_at_once(connection: Connection) -> int:
     """Return how many mailboxes one automatic delivery may change without asking."""
     settings = DeliverySettings.objects.for_domain(connection.domain)
-    total = MailboxState.objects.filter(
-        mailbox__connection=connection, mailbox__retired_at=None, sender__is_active=True
-    ).count()
-    return max(NEVER_ASKS, total * settings.automatic_cap_percent // 100)
+    return _get_most(get_statuses(connection.domain), settings.automatic_cap_percent)
+
+
+def _get_most(numbers: Mapping[str, int], cap_percent: int) -> int:
+    total = sum(
+        number for status, number in numbers.items() if status not in (SENDERS, MailboxStatus.INACTIVE)
+    )
+    return max(NEVER_ASKS, total * cap_percent // 100)
 
 
 def is_time(group: Group, domain: Domain, now: datetime) -> bool:

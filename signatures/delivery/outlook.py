@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, Q
-
 from integrations.models import Connection
-from signatures.models import MailboxState, MailboxStatus, Sender
+from signatures.models import MailboxStatus, Sender
 from signatures.releases.candidate import Candidate
-from signatures.releases.reach import Audience, find_touched
+from signatures.releases.reach import Audience, is_touched
 from signatures.senders.company_size import is_small
 
 from .judgement import get_mailbox_block_reason
@@ -34,17 +33,17 @@ class Outlook:
         return self.change + self.unchanged + self.edited + self.blocked + self.left_alone
 
 
-def foresee(connection: Connection | None, candidate: Candidate, audiences: list[Audience]) -> Outlook:
+def foresee(connection: Connection | None, candidate: Candidate, audiences: Iterable[Audience]) -> Outlook:
     """Return what delivering the candidate to everybody would do. Stores nothing, makes no call.
 
     A small domain's senders are rendered; in a large one every mailbox counts as changing whose release or values
-    differ.
+    differ. audiences: of mailboxes.
     """
     if connection is None:
         return Outlook()
     if is_small(candidate.domain):
         return _make(_render(connection, candidate))
-    return _make(_bound(connection, candidate, audiences), is_bound=True)
+    return _make(_bound(candidate, audiences), is_bound=True)
 
 
 def _make(counts: Counter[str], *, is_bound: bool = False) -> Outlook:
@@ -77,18 +76,16 @@ def _foresee_mailbox(compared: Compared) -> str:
     return "blocked" if closed or refused else "change"
 
 
-def _bound(connection: Connection, candidate: Candidate, audiences: list[Audience]) -> Counter[str]:
-    touched = find_touched(audiences, candidate.before, candidate.content, candidate.chosen_values)
-    theirs = Q(sender__in=Sender.objects.filter(touched, domain=candidate.domain))
-    states = MailboxState.objects.filter(mailbox__connection=connection, mailbox__retired_at=None).order_by()
-    everyone = Counter(dict(states.values_list("status").annotate(number=Count("pk"))))
-    changing = Counter(dict(states.filter(theirs).values_list("status").annotate(number=Count("pk"))))
+def _bound(candidate: Candidate, audiences: Iterable[Audience]) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for status, number in everyone.items():
-        moved = changing[status] if status in IN_PLACE else 0
-        counts["change"] += moved
-        if status != MailboxStatus.INACTIVE:
-            counts[_name(status)] += number - moved
+    for one in audiences:
+        is_moved = one.sender_id in candidate.chosen_values or is_touched(
+            one, candidate.before, candidate.content
+        )
+        if one.status in IN_PLACE and is_moved:
+            counts["change"] += one.number
+        elif one.status != MailboxStatus.INACTIVE:
+            counts[_name(one.status)] += one.number
     return counts
 
 

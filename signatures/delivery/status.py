@@ -6,6 +6,7 @@ is rendered from is stored, so that nothing is rendered twice from the same.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -35,6 +36,7 @@ from signatures.models import (
 from signatures.releases.compose import Composer, Refusal
 from signatures.releases.content import ReleaseContent, list_differing
 from signatures.releases.live import get_content, get_live
+from signatures.senders import team_counts
 
 from .digest import digest
 from .judgement import Facts, Rendering, judge, was_edited
@@ -161,6 +163,8 @@ def refresh_states(
             number += _store(connection, compared)
             _store_groups(comparison, senders)
             _adopt(compared, release)
+    if sender_ids is None:
+        team_counts.count_again(connection)
     if sender_ids is None and changed is None:
         Following.objects.filter(connection=connection).update(release=first, day=today)
     return number
@@ -274,6 +278,7 @@ STORED = [
 
 def _store(connection: Connection, compared: Iterable[Compared]) -> int:
     new, old, now = [], [], timezone.now()
+    moves = Counter[tuple[tuple[str, ...], str]]()
     for each in compared:
         rendering, reason = each.facts.rendering, each.reason
         values: dict[str, Any] = {
@@ -287,6 +292,11 @@ def _store(connection: Connection, compared: Iterable[Compared]) -> int:
             "held_sha256": digest(each.facts.mailbox.signature_html),
         }
         state = each.state
+        teams = tuple(each.facts.sender.person.team_ids) if each.facts.sender else ()
+        if state is None or state.status != each.status:
+            moves[teams, each.status] += 1
+        if state is not None and state.status != each.status:
+            moves[teams, state.status] -= 1
         if state is None:
             mailbox = each.facts.mailbox
             new.append(MailboxState(mailbox=mailbox, domain_id=connection.domain_id, since=now, **values))
@@ -298,6 +308,7 @@ def _store(connection: Connection, compared: Iterable[Compared]) -> int:
             old.append(state)
     create_rows(new, ignore_conflicts=True)
     update_rows(old, STORED)
+    team_counts.add(connection.domain_id, moves)
     return len(new) + len(old)
 
 

@@ -17,7 +17,16 @@ from .delivery import (
 )
 from .delivery_settings import DeliverySettings
 from .field import EditedBy, FieldSetting
-from .mailbox import HAND_EDITS, IN_PLACE, LeftAlone, LeftAloneWhy, MailboxDay, MailboxState, MailboxStatus
+from .mailbox import (
+    HAND_EDITS,
+    IN_PLACE,
+    LeftAlone,
+    LeftAloneWhy,
+    MailboxDay,
+    MailboxState,
+    MailboxStatus,
+    TeamsCount,
+)
 from .mailgateway import MailReceipt
 from .media import MediaFile, MediaImage, MediaKind, MediaLibrary
 from .recipient import KnownRecipient, LookupShare, RecipientPrivacy, VariableTest
@@ -93,6 +102,7 @@ __all__ = [
     "SignatureHtml",
     "Snapshot",
     "SpoolImport",
+    "TeamsCount",
     "Template",
     "TemplateVersion",
     "ValueDraft",

@@ -97,6 +97,33 @@ class MailboxDay(models.Model):
         return f"mailboxes of {self.domain} on {self.day}"
 
 
+class TeamsCount(models.Model):
+    """How many active senders are in exactly these teams, or how many of their mailboxes have one status.
+
+    Stored when it changes, so that no page counts a domain's senders or mailboxes. teams: digest of team_ids.
+    status: a MailboxStatus; '' for the senders.
+    """
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
+    teams = models.CharField(max_length=64)
+    team_ids = models.JSONField(default=list)
+    status = models.CharField(max_length=16, blank=True, choices=MailboxStatus.choices)
+    number = models.IntegerField(default=0)
+
+    class Meta:
+        ordering = ["id"]
+        verbose_name = "count of teams"
+        verbose_name_plural = "counts of teams"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["domain", "teams", "status"], name="one_count_per_teams_and_status"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.get_status_display() or 'senders'} in {len(self.team_ids)} teams"
+
+
 class LeftAloneWhy(models.TextChoices):
     RESTORED = "restored", "Restored"
     KEPT = "kept", "Edit kept"

@@ -14,10 +14,11 @@ from django.db.models import Count
 
 from integrations.models import Connection
 from signatures.models import IN_PLACE, MailboxState, MailboxStatus
+from signatures.senders.team_counts import list_teams
 
 from .candidate import Candidate
 from .content import BANNER, BRAND, ReleaseContent, merge
-from .reach import Audience, get_part
+from .reach import Audience, get_part, split_off
 
 PERSON, VALUES = "person", "values"  # each of them is one cause, for any number of people
 CHANGEABLE = (*IN_PLACE, MailboxStatus.PENDING, MailboxStatus.NEVER)
@@ -38,30 +39,35 @@ class Cause:
 
 
 def list_mailbox_audiences(connection: Connection | None, candidate: Candidate) -> list[Audience]:
-    """Return who gets the same from any release, with how many mailboxes a delivery would write; two queries."""
-    states = MailboxState.objects.filter(
-        mailbox__connection=connection,
-        mailbox__retired_at=None,
-        sender__is_active=True,
-        status__in=CHANGEABLE,
-    ).order_by()
+    """Return who gets the same from any release, with how many mailboxes have each status; two queries."""
+    if connection is None:
+        return []
     alone = {*candidate.before.people, *candidate.draft.people, *candidate.chosen_values}
-    rows = states.exclude(sender__in=alone).values_list("sender__person__team_ids")
-    together = rows.annotate(number=Count("pk"))
-    audiences = [Audience(tuple(teams or ()), number) for teams, number in together]
-    single = states.filter(sender__in=alone).values_list("sender__person__team_ids", "sender")
-    return audiences + [
-        Audience(tuple(teams or ()), number, pk) for teams, pk, number in single.annotate(number=Count("pk"))
-    ]
+    single = []
+    if alone:
+        states = MailboxState.objects.filter(
+            mailbox__connection=connection, mailbox__retired_at=None, sender__in=alone
+        ).order_by()
+        rows = states.values_list("sender__person__team_ids", "status", "sender")
+        single = [
+            (tuple(teams or ()), status, number, pk)
+            for teams, status, pk, number in rows.annotate(number=Count("pk"))
+        ]
+    return split_off(list_teams(connection.domain, MailboxStatus.values), single)
 
 
 def list_causes(candidate: Candidate, audiences: Iterable[Audience]) -> list[Cause]:
-    """Return a cause for each chosen draft that changes a mailbox, the one with most mailboxes first."""
+    """Return a cause for each chosen draft that changes a mailbox, the one with most mailboxes first.
+
+    audiences: of mailboxes; those count that a delivery would write.
+    """
     chosen, without = candidate.content, _list_without(candidate)
     mailboxes, only = Counter[str](), Counter[str]()
     groups: dict[str, set[str]] = {}
     everywhere = set()
     for audience in audiences:
+        if audience.status not in CHANGEABLE:
+            continue
         group = chosen.find_group(audience.team_ids)
         name = group.name if group else ""
         everywhere.add(name)

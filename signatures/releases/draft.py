@@ -114,10 +114,15 @@ def _select(
     rows: QuerySet[Any],
     kind: str,
     id: str,
-    other: Any = Value(None, BigIntegerField()),
-    text: Any = Value("", CharField()),
+    other: F | None = None,
+    text: F | None = None,
 ) -> QuerySet[Any, tuple[str, int, Any, str]]:
-    return rows.order_by().values_list(Value(kind, CharField()), F(id), other, text)
+    return rows.order_by().values_list(
+        Value(kind, CharField()),
+        F(id),
+        other or Value(None, BigIntegerField()),
+        text or Value("", CharField()),
+    )
 
 
 def note_edit(domain: Domain, key: str, *, actor: str) -> None:

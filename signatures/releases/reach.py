@@ -1,4 +1,4 @@
-"""Reach: how many people each change touches, counted for all changes in one pass over the senders.
+"""Reach: how many people each change touches, from the stored counts of teams.
 
 People in the same teams get the same from a release, so they are counted together; only those with a template of
 their own are looked at one by one.
@@ -6,37 +6,59 @@ their own are looked at one by one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Count, Q
+from django.db.models import Q
 
 from portal.models import Domain
 from signatures.models import Sender
+from signatures.senders.team_counts import SENDERS, Teams, list_teams
 
 from .content import BANNER, BRAND, ReleaseContent, merge
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Active senders who get the same from any release. sender_id: of the one who has a template of their own."""
+    """Active senders, or their mailboxes of one status, who get the same from any release.
 
-    team_ids: tuple[str, ...]
+    sender_id: of the one who is looked at alone. status: of the mailboxes; SENDERS where senders are counted.
+    """
+
+    team_ids: Teams
     number: int
     sender_id: int = 0
+    status: str = SENDERS
 
 
 def list_audiences(domain: Domain, *contents: ReleaseContent) -> list[Audience]:
     """Return the active senders of a domain, grouped by what decides about them in these contents; two queries."""
     alone = {id for content in contents for id in content.people}
-    active = Sender.objects.filter(domain=domain, is_active=True)
-    together = active.exclude(pk__in=alone) if alone else active
-    counted = together.order_by().values_list("person__team_ids").annotate(number=Count("pk"))
-    audiences = [Audience(tuple(teams or ()), number) for teams, number in counted]
+    single = []
     if alone:
-        rows = active.filter(pk__in=alone).order_by().values_list("pk", "person__team_ids")
-        audiences += [Audience(tuple(teams or ()), 1, pk) for pk, teams in rows]
-    return audiences
+        active = Sender.objects.filter(domain=domain, is_active=True, pk__in=alone).order_by()
+        rows = active.values_list("person__team_ids", "pk")
+        single = [(tuple(teams or ()), SENDERS, 1, pk) for teams, pk in rows]
+    return split_off(list_teams(domain, [SENDERS]), single)
+
+
+def split_off(
+    together: Iterable[tuple[Teams, str, int]], single: Collection[tuple[Teams, str, int, int]]
+) -> list[Audience]:
+    """Return counts of teams as audiences, with an audience of its own for each of the single senders among them.
+
+    together: teams, status and number. single: teams, status, number and id of a sender.
+    """
+    apart = Counter[tuple[Teams, str]]()
+    for teams, status, number, _ in single:
+        apart[teams, status] += number
+    audiences = [
+        Audience(teams, number - apart[teams, status], status=status)
+        for teams, status, number in together
+        if number > apart[teams, status]
+    ]
+    return audiences + [Audience(teams, number, pk, status) for teams, status, number, pk in single]
 
 
 def get_part(content: ReleaseContent, audience: Audience) -> tuple[object, ...]:

@@ -13,6 +13,8 @@ from integrations.models import Connection, Mailbox
 from portal.models import Domain
 from signatures.models import HAND_EDITS, MailboxState, MailboxStatus, Placement, Template
 
+from .team_counts import get_statuses
+
 
 class StatusFields(TypedDict):
     """What `get_mailboxes` adds to each mailbox. owner_id: its sender, or None; last_reason: why action is needed."""
@@ -59,12 +61,8 @@ def get_mailboxes(connection: Connection | None) -> QuerySet[MailboxWithStatus]:
 
 def count_edited(domain: Domain) -> int:
     """Return how many live mailboxes were edited or emptied in Outreach and wait for a decision."""
-    edited = MailboxState.objects.filter(
-        domain=domain,
-        mailbox__retired_at=None,
-        status__in=HAND_EDITS,
-    )
-    return edited.count()
+    numbers = get_statuses(domain)
+    return sum(numbers.get(status, 0) for status in HAND_EDITS)
 
 
 def count_statuses(states: QuerySet[MailboxState]) -> dict[str, int]:

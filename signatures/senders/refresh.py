@@ -16,6 +16,7 @@ from portal.models import Domain
 from signatures.models import Group, Sender
 
 from .membership import GroupRule, choose_group
+from .team_counts import count_again
 from .values import get_full_name
 
 CHUNK = 1_000
@@ -56,6 +57,8 @@ def refresh_senders(connection: Connection, *, since: datetime | None) -> Sender
             _refresh_chunk(connection, people, rules, tally)
     if since is None:
         tally.retired += _retire_strangers(connection)
+    if tally.total:
+        count_again(connection)
     return tally
 
 

@@ -15,6 +15,7 @@ from portal.models import Domain
 from signatures.delivery.outlook import foresee
 from signatures.forms.releases import ReleaseForm, SendBackForm
 from signatures.models import ReleaseRequest, ReleaseState
+from signatures.releases.causes import list_mailbox_audiences
 from signatures.releases.changes import describe_changes
 from signatures.releases.publish import PublishRefused
 from signatures.releases.reach import count_reach, list_audiences
@@ -83,6 +84,7 @@ def _show(
     domain, candidate = asked.domain, build_requested(asked)
     situation = get_situation(domain)
     audiences = list_audiences(domain, candidate.before, candidate.draft)
+    mailboxes = list_mailbox_audiences(situation.connection, candidate)
     reach = count_reach(candidate.before, candidate.draft, candidate.keys, audiences, only=candidate.chosen)
     changes = describe_changes(domain, candidate.before, candidate.draft, candidate.chosen, candidate.values)
     is_own = is_asker(asked, get_actor(request))
@@ -95,8 +97,8 @@ def _show(
         "is_own": is_own,
         "may_withdraw": may(request, Permission.EDIT_SIGNATURES),
         "may_decide": asked.is_open and may(request, Permission.PUBLISH) and not is_own,
-        "outlook": foresee(situation.connection, candidate, audiences),
-        "causes": name_causes(candidate, situation.connection, changes),
+        "outlook": foresee(situation.connection, candidate, mailboxes),
+        "causes": name_causes(candidate, mailboxes, changes),
         "leave": urlencode([("leave", key) for key in candidate.keys if key not in asked.keys]),
         "form": form,
     }

@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from integrations.connection.health import get_call_use
-from integrations.models import Connection
 from portal.access import Permission, get_actor, may, require
 from portal.background import enqueue
 from portal.models import Domain
@@ -38,7 +37,7 @@ from signatures.releases.publish import (
     requires_approval,
     settle_rollout,
 )
-from signatures.releases.reach import count_reach, list_audiences
+from signatures.releases.reach import Audience, count_reach, list_audiences
 from signatures.releases.requests import RequestRefused, ask
 from signatures.releases.template_errors import list_template_errors
 from signatures.senders.company_size import is_small
@@ -80,7 +79,8 @@ def show_drafts(
     audiences = list_audiences(domain, candidate.before, candidate.draft)
     reach = count_reach(candidate.before, candidate.draft, candidate.keys, audiences)
     changes = describe_changes(domain, candidate.before, candidate.draft, candidate.keys, candidate.values)
-    outlook = foresee(situation.connection, candidate, audiences)
+    mailboxes = list_mailbox_audiences(situation.connection, candidate)
+    outlook = foresee(situation.connection, candidate, mailboxes)
     errors = list_template_errors(domain, candidate.before, candidate.content, audiences)
     published = Release.objects.filter(domain=domain).exclude(state=ReleaseState.SCHEDULED)
     context = {
@@ -96,7 +96,7 @@ def show_drafts(
         "is_incomplete": bool(candidate.missing or errors)
         or (candidate.live is not None and not candidate.chosen),
         "outlook": outlook,
-        "causes": name_causes(candidate, situation.connection, changes),
+        "causes": name_causes(candidate, mailboxes, changes),
         "calls": get_call_use(situation.connection, at=timezone.now()),
         "calls_needed": 2 * outlook.change,
         "form": form,
@@ -111,7 +111,7 @@ def show_drafts(
 
 
 def name_causes(
-    candidate: Candidate, connection: Connection | None, changes: list[Change]
+    candidate: Candidate, mailboxes: list[Audience], changes: list[Change]
 ) -> list[tuple[str, str, Cause]]:
     """Return what each cause is called, and its kind."""
     names = {change.key: (change.title, change.kind) for change in changes}
@@ -119,8 +119,7 @@ def name_causes(
     names[PERSON] = (f"Templates of {people} single sender{'s' if people != 1 else ''}", "")
     number = len(candidate.chosen_values)
     names[VALUES] = (f"Values of {number} {'person' if number == 1 else 'people'}", "")
-    causes = list_causes(candidate, list_mailbox_audiences(connection, candidate))
-    return [(*names[cause.key], cause) for cause in causes]
+    return [(*names[cause.key], cause) for cause in list_causes(candidate, mailboxes)]
 
 
 def _name_missing(candidate: Candidate, titles: dict[str, str]) -> list[tuple[str, str, str]]:

@@ -48,6 +48,7 @@ from signatures.models import (
 )
 from signatures.releases.publish import publish
 from signatures.releases.requests import build_requested, digest_candidate
+from signatures.senders.team_counts import count_again
 from signatures.value_files.reading import read_rows, store_file
 from tests.support.media import add_medium
 
@@ -216,7 +217,7 @@ def furnish(name: str) -> FurnishedDomain:
     )
     recipient_list = RecipientList.objects.create(domain=domain, name=f"Partners of {name}")
     label = AttributeLabel.objects.create(domain=domain, kind="stage", key="3", label=f"Customer of {name}")
-    return FurnishedDomain(
+    furnished = FurnishedDomain(
         domain=domain,
         membership=spare,
         invitation=invitation,
@@ -264,3 +265,5 @@ def furnish(name: str) -> FurnishedDomain:
             decided_by_label=f"owner@{name}",
         ),
     )
+    count_again(connection)  # a status was set above that no comparison found
+    return furnished

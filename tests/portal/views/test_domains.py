@@ -9,6 +9,7 @@ from django.utils import timezone
 from integrations.models import Connection, ConnectionState, LedgerEntry, RunState, SyncKind, SyncRun
 from portal.models import Domain, Membership, Role
 from signatures.models import DeliveryRun, MailboxState
+from signatures.senders.team_counts import count_again
 from tests.support.furnished_domain import make_user
 
 
@@ -155,6 +156,7 @@ def test_overview_after_the_first_sync_leads_to_the_first_plan(client, furnished
     Membership.objects.create(domain=furnished.domain, user=user, role=Role.OWNER)
     client.force_login(user)
     MailboxState.objects.update(status="never", reason="")
+    count_again(furnished.connection)
 
     page = client.get(reverse("portal:overview", args=[furnished.domain.name])).content.decode()
 
@@ -172,6 +174,7 @@ def test_overview_lists_what_needs_somebody_and_the_delivery_that_runs(client, f
         MailboxState.objects.filter(domain=each.domain).update(
             status="action_needed", reason=f"Edited at {each.domain.name} <b>"
         )
+        count_again(each.connection)
         DeliveryRun.objects.filter(pk=each.delivery_run.pk).update(state="running", delivered=1, planned=4)
 
     page = client.get(reverse("portal:overview", args=[furnished.domain.name])).content.decode()

@@ -18,6 +18,7 @@ from signatures.delivery.status import refresh_domain
 from signatures.models import BannerPlace, Brand, DailyTotal, MailboxState, Snapshot, Template
 from signatures.overview import Cause, get_overview
 from signatures.senders.refresh import refresh_senders
+from signatures.senders.team_counts import count_again
 from tests.support.deliveries import publish_drafts
 from tests.support.page_text import words_of
 
@@ -148,6 +149,7 @@ def test_drafts_edits_and_every_status_are_on_the_page_with_their_links(company,
     company.add("Tom Okafor")
     publish_drafts(company.domain)
     MailboxState.objects.filter(sender=sender).update(status="edited")
+    count_again(company.connection)
     company.domain.groups.update(drift_policy="ask")
     Brand.objects.create(domain=company.domain, name="Acme")
     Brand.objects.create(domain=bystander.domain, name="Theirs")
