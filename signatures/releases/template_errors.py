@@ -45,7 +45,7 @@ def list_template_errors(
         TemplateErrors(
             version,
             findings[:MOST_ERRORS],
-            sum(one.number for one in everyone if get_part(after, one)[3] == version.pk),
+            sum(one.number for one in everyone if get_part(after, one)[0] == version.pk),
         )
         for version, findings in found
         if findings
