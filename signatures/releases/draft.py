@@ -12,6 +12,7 @@ from django.utils import timezone
 from portal.models import Domain
 from signatures.models import (
     Assignment,
+    Disclaimer,
     DraftEdit,
     FieldSetting,
     Group,
@@ -46,12 +47,12 @@ class Draft:
 
 
 def build_draft(domain: Domain) -> ReleaseContent:
-    """Return the domain's content as it is edited now; five queries, whatever its size."""
+    """Return the domain's content as it is edited now; at most five queries, whatever its size."""
     return read_draft(domain).content
 
 
 def read_draft(domain: Domain) -> Draft:
-    """Return the draft of the domain, beside which release it is a draft for; five queries, whatever its size."""
+    """Return the draft of the domain, beside which release it is a draft for; at most five queries."""
     brand, slot = get_company(domain)
     found: dict[str, dict[int, Any]] = {}
     digest = ""
@@ -61,7 +62,8 @@ def read_draft(domain: Domain) -> Draft:
     by_group, live = found.get("of_group", {}), found.get("live")
     groups = Group.objects.filter(domain=domain, archived_at=None).order_by("is_default", "position", "id")
     place = slot.place
-    disclaimers = list_disclaimers(domain)
+    disclaimers = list_disclaimers(domain) if "disclaimer" in found else {}
+    settings = FieldSetting.objects.filter(domain=domain)
     content = ReleaseContent(
         templates=dict(sorted(found.get("template", {}).items())),
         company={name: getattr(brand, name) for name in FIRST_COMPANY_FIELDS}
@@ -86,7 +88,7 @@ def read_draft(domain: Domain) -> Draft:
             for group in groups
         ),
         people=dict(sorted(found.get("of_person", {}).items())),
-        fields=dict(list_field_rules(FieldSetting.objects.filter(domain=domain))),
+        fields=dict(list_field_rules(settings if "setting" in found else ())),
         disclaimers=disclaimers.get(None, ()),
     )
     return Draft(
@@ -106,6 +108,8 @@ def _select_rows(domain: Domain) -> Iterable[tuple[str, int, Any, str]]:
         _select(assigned.exclude(sender=None), "of_person", "sender_id", F("template_id")),
         _select(live, "live", "pk", text=F("digest")),
         _select(values, "values", "sender_id"),
+        _select(Disclaimer.objects.filter(domain=domain), "disclaimer", "pk"),
+        _select(FieldSetting.objects.filter(domain=domain), "setting", "pk"),
         all=True,
     )
 
