@@ -47,8 +47,8 @@ def take_in(run: DeliveryRun, delivery_ids: Collection[int], *, actor: str) -> i
 
 def _lock(run: DeliveryRun) -> None:
     """Keep the plan from being started until this is stored; whoever starts it changes the same row."""
-    plans = DeliveryRun.objects.filter(pk=run.pk, kind=DeliveryRun.Kind.DELIVER)
-    if plans.filter(state=DeliveryRunState.PLANNED).update(state=DeliveryRunState.PLANNED) != 1:
+    plans = DeliveryRun.objects.filter(pk=run.pk, state=DeliveryRunState.PLANNED)
+    if plans.update(state=DeliveryRunState.PLANNED) != 1:
         raise DeliveryBlocked("This plan was started or replaced meanwhile. Nothing was changed.")
     run.refresh_from_db()
 
@@ -59,7 +59,7 @@ def _store(run: DeliveryRun, without: Collection[str]) -> None:
         scope[WITHOUT] = sorted(without)
     run.scope = scope
     run.planned = run.deliveries.filter(state=DeliveryState.PLANNED).count()
-    run.covers_until = None if scope else run.created_at
+    run.covers_until = None if scope or run.kind == DeliveryRun.Kind.RESTORE else run.created_at
     run.save(update_fields=["scope", "planned", "covers_until"])
 
 

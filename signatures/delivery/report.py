@@ -9,6 +9,7 @@ from django.db.models import Count
 
 from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState, DeliveryState
 
+from .planning import LEFT_OUT
 from .runs import get_owing
 
 IN_PROGRESS = (DeliveryRunState.PLANNING, *UNFINISHED_DELIVERY)
@@ -63,7 +64,7 @@ def describe_progress(run: DeliveryRun) -> Progress:
     """Return how far a run is."""
     left = max(run.planned - run.settled, 0)
     if run.kind == DeliveryRun.Kind.RESTORE and run.state == DeliveryRunState.HALTED:
-        left = left or get_owing(run).count()
+        left = left or get_owing(run).exclude(reason_code=LEFT_OUT.code).count()
     return Progress(run, run.settled, run.planned, _describe_state(run), left)
 
 

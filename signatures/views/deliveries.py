@@ -140,7 +140,6 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         rows = rows.filter(stage=stage)
     for word in words.split()[:6]:
         rows = rows.filter(Q(mailbox_email__icontains=word) | Q(sender__name__icontains=word))
-    is_plan = run.state == DeliveryRunState.PLANNED and run.kind == DeliveryRun.Kind.DELIVER
     counted = Delivery.objects.filter(run=run).order_by().values("state").annotate(number=Count("pk"))
     is_leaving = run == get_disconnect_restore(run.connection) and not run.is_finished
     context = {
@@ -150,7 +149,7 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "is_leaving": is_leaving,
         "unwritable": "" if is_leaving else get_write_block_reason(run.connection),
         "kept_days": get_kept_days(run),
-        "may_choose": is_plan and may(request, Permission.DELIVER),
+        "may_choose": run.state == DeliveryRunState.PLANNED and may(request, Permission.DELIVER),
         "filters": filters,
         "is_filtered": bool(state or words or stage),
         **(_describe_plan(run) if run.state == DeliveryRunState.PLANNED else describe_rollout(run)),

@@ -37,7 +37,11 @@ def delivery_choose(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
     except DeliveryBlocked as blocked:
         messages.error(request, str(blocked))
     else:
-        done = "taken back into the plan" if is_back else "left out. The delivery does not write to them"
+        done = (
+            "taken back into the plan"
+            if is_back
+            else f"left out. The {run.job_label.split()[0]} does not write to them"
+        )
         messages.success(request, f"{count_mailboxes(number)} {done}.")
     page, query = reverse("signatures:delivery_run", args=[domain.name, pk]), request.GET.urlencode()
     return redirect(f"{page}{'?' if query else ''}{query}#mailboxes")

@@ -156,6 +156,32 @@ def get_changed(held: dict[str, str], target: dict[str, str]) -> list[str]:
     return [mailbox_id for mailbox_id, html in held.items() if target[mailbox_id] != html]
 
 
+def test_a_mailbox_left_out_of_a_restore_keeps_what_it_holds_and_the_others_go_back(
+    sandbox, ready, domain, twice, admin
+):
+    first = DeliveryRun.objects.filter(domain=domain, kind="deliver").earliest("pk")
+    admin.post(reverse("signatures:restore_plan", args=[domain.name]), {"run": first.pk, "to": "before"})
+    run = DeliveryRun.objects.get(kind="restore")
+    scope, address = run.scope, reverse("signatures:delivery_run", args=[domain.name, run.pk])
+    out, back, *others = run.deliveries.filter(state="planned")
+
+    shown = admin.get(address).content.decode()
+    said = admin.post(f"{address}choose/", {"mailbox": [out.pk, back.pk]}, follow=True).content.decode()
+    admin.post(f"{address}choose/", {"mailbox": [back.pk], "act": "take_in"})
+    admin.post(f"{address}start/")
+    deliver_signatures(run_id=run.pk)
+
+    run.refresh_from_db()
+    ids = {back.mailbox_remote_id, *(row.mailbox_remote_id for row in others)}
+    assert f'name="mailbox" value="{out.pk}"' in shown
+    assert "2 mailboxes left out. The restore does not write to them." in said
+    assert (run.state, run.planned, run.delivered) == ("complete", len(ids), len(ids))
+    assert run.scope == scope | {"without": [out.mailbox_remote_id]} and run.covers_until is None
+    assert set(get_writes(sandbox)) == ids
+    assert get_held(sandbox) == twice[2] | {id: twice[0][id] for id in ids}
+    assert not LeftAlone.objects.filter(mailbox_remote_id=out.mailbox_remote_id).exists()
+
+
 def test_no_delivery_touches_what_was_restored(sandbox, ready, domain, twice, admin):
     row = get_delivered(DeliveryRun.objects.filter(domain=domain, kind="deliver").latest("pk"))
     restore(admin, domain, sender=row.sender.email, to="original")
