@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from portal.csv_export import restore_cell, write_lines
 from portal.csv_import import CsvRefused, Format, guess_format, read_table
 
 PEOPLE = "name;mail\nZoë;zoe@acme.example\nÄnne;aenne@acme.example\n"
@@ -55,3 +58,19 @@ def test_a_workbook_is_refused_with_what_to_do(content, kind):
 
         assert kind in refused.value.message
         assert "save it as “CSV UTF-8”" in refused.value.message
+
+
+@given(
+    st.lists(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("=+-@'\"\r\n\t,;| "))), max_size=4)
+)
+def test_whatever_is_exported_is_read_back(texts):
+    texts = [text.replace("\0", "").strip() for text in texts]
+    headings = ["E-mail", *(f"Field {at}" for at, _ in enumerate(texts))]
+
+    file = "".join(write_lines(headings, [["a@acme.example", *texts]])).encode(errors="replace")
+
+    texts = [text.encode(errors="replace").decode() for text in texts]
+    assert [[restore_cell(cell) for cell in row] for row in read(file)] == [
+        headings,
+        ["a@acme.example", *texts],
+    ]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.files.base import ContentFile
+from django.db import connection as database
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from integrations.models import LedgerEntry
 from signatures.models import RowState, Sender, SenderImport, ValueDraft
 from signatures.tasks import work_on_import
+from signatures.value_files.retention import list_abandoned_imports, remove_old_imports
 from tests.support.company import Company
 from tests.support.senders import add_sender, get_own
 
@@ -329,6 +335,48 @@ def test_quotes_that_are_never_closed_are_refused_with_the_line(people, admin):
     stored.refresh_from_db()
     assert stored.state == "unreadable"
     assert "A quote before it may be opened and never closed." in admin.get(at(stored)).content.decode()
+
+
+def test_a_long_file_is_read_and_applied_in_the_background_with_as_many_queries_for_each_500_rows(
+    people, admin
+):
+    ana, tom = "ana@acme.example,she\n", "tom@acme.example,he\n"
+
+    def count(rows: int) -> int:
+        unknown = "".join(f"nobody{at}@acme.example,x\n" for at in range(rows - 2))
+        stored = upload(admin, f"email,pronouns\n{ana}{unknown}{tom}")
+        assert stored.state == "reading"
+        with CaptureQueriesContext(database) as queries:
+            work_on_import(import_id=stored.pk)
+        stored.refresh_from_db()
+        assert (stored.state, stored.counts) == ("previewed", {"2": rows - 2, "3": 1, "4": 1})
+        return len(queries)
+
+    first, second, third = count(2_500), count(3_000), count(3_500)
+
+    assert second - first == third - second <= 8
+    stored = SenderImport.objects.latest("pk")
+    SenderImport.objects.filter(pk=stored.pk).update(
+        state="applying", leaves_out=True, applied_by_label="admin@acme.example"
+    )
+    work_on_import(import_id=stored.pk)
+    work_on_import(import_id=stored.pk)  # a task may run twice
+    assert get_own() == BEFORE | {
+        "ana@acme.example": {"sender.pronouns": "she"}, "tom@acme.example": {"sender.pronouns": "he"},
+    }  # fmt: skip
+
+
+def test_a_lost_task_is_found_again_and_an_old_file_goes(people, admin):
+    stored = upload(admin, "email,pronouns\n" + "ana@acme.example,she\n" * 3_000)
+    assert list_abandoned_imports() == []
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=3)):
+        assert list_abandoned_imports() == [stored.pk]
+    work_on_import(import_id=stored.pk)
+    with time_machine.travel(timezone.now() + timedelta(days=91)):
+        remove_old_imports()
+
+    assert not SenderImport.objects.exists()
 
 
 def test_other_domains_neither_see_nor_touch_a_file(people, admin, bystanders):
