@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from django.http import QueryDict
@@ -42,6 +42,7 @@ from signatures.rendering.blocks import (
     summarize_block,
     write_design,
 )
+from signatures.rendering.fields import BUILT_IN, Vocabulary
 
 Choices = tuple[tuple[str, str], ...]
 THEME = "theme"  # in place of a path: the settings of the whole design
@@ -119,6 +120,7 @@ class BlockEditor:
     message: why the last act was not done; note: what it did beside the blocks.
     """
 
+    vocabulary: Vocabulary = field(default=BUILT_IN, kw_only=True)
     kinds: ClassVar = [(name, block.label) for name, block in BLOCKS.items()]  # that may be added
     source: str
     chosen: str = ""
@@ -133,16 +135,16 @@ class BlockEditor:
     icons: Choices = ()
 
     @classmethod
-    def from_source(cls, source: str) -> BlockEditor:
+    def from_source(cls, source: str, vocabulary: Vocabulary) -> BlockEditor:
         found = read_design(source)
         if isinstance(found, NotBlocks):
-            return cls(source, obstacle=found)
-        return cls(source, design=found)
+            return cls(source, obstacle=found, vocabulary=vocabulary)
+        return cls(source, design=found, vocabulary=vocabulary)
 
     @classmethod
-    def from_post(cls, post: QueryDict) -> BlockEditor:
+    def from_post(cls, post: QueryDict, vocabulary: Vocabulary) -> BlockEditor:
         """Return the editor after the act that was asked for; the settings that were typed are taken over first."""
-        editor = cls.from_source(post.get("source", ""))
+        editor = cls.from_source(post.get("source", ""), vocabulary)
         editor.chosen = post.get("chosen", "")
         if editor.design is not None:
             editor._act(editor.design, post)
@@ -232,13 +234,24 @@ class BlockEditor:
         return [
             Row(
                 name,
-                one,
-                shown.get(name, getattr(owner, name)),
+                self._with_custom(one, kept),
+                shown.get(name, kept),
                 self.errors.get(name, ""),
                 self.images if one.kind == Kind.IMAGE else self.icons if name == "icons" else (),
             )
             for name, one in settings_of(type(owner)).items()
+            for kept in (getattr(owner, name),)
         ]
+
+    def _with_custom(self, one: Setting, kept: Any) -> Setting:
+        """Return a setting with the domain's custom fields among its choices, and removed ones that are kept in it."""
+        if not one.takes_custom:
+            return one
+        choices = dict(one.choices)
+        choices |= {each.name: each.label for each in self.vocabulary.of_senders() if each.is_custom}
+        for name in kept if isinstance(kept, tuple) else (kept,):
+            choices.setdefault(name, name)
+        return replace(one, choices=tuple(choices.items()))
 
     @property
     def entries(self) -> tuple[Entry, ...]:

@@ -87,6 +87,12 @@ def get_custom_trust(name: str) -> Trust | None:
     return CUSTOM_KINDS[found[1]][1] if found else None
 
 
+def get_trust(name: str) -> Trust | None:
+    """Return the trust class of a built-in or custom field, or None for any other name."""
+    built_in = BUILT_IN.by_name.get(name)
+    return built_in.trust if built_in else get_custom_trust(name)
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """The merge fields of one domain, or the built-in ones."""

@@ -32,6 +32,7 @@ from signatures.rendering.plaintext import plain_text
 from signatures.senders.banner_urls import mark_previewed
 from signatures.senders.listing import SenderNotChosen, choose_sender
 from signatures.senders.mailbox_status import get_mailboxes
+from signatures.senders.vocabulary import get_vocabulary
 
 from .client_looks import Shown, look_as
 from .common import get_delivery
@@ -194,7 +195,8 @@ def template_trial(request: HttpRequest, domain: Domain) -> HttpResponse:
     try:
         sender = choose_sender(domain, email) if email else None
         change_pinned(request, domain, sender)
-        source, pinned = BlockEditor.from_post(request.POST).source, list_pinned(request, domain)
+        source = BlockEditor.from_post(request.POST, get_vocabulary(domain)).source
+        pinned = list_pinned(request, domain)
         if pinned:
             first = [sender] if sender is not None and sender not in pinned else []
             return _show_people(domain, source, [*first, *pinned], request.POST)

@@ -72,7 +72,7 @@ def template_starters(request: HttpRequest, domain: Domain) -> HttpResponse:
 def template_new(request: HttpRequest, domain: Domain) -> HttpResponse:
     starter = next((one for one in STARTERS if one.slug == request.GET.get("starter")), None)
     if request.method == "POST":
-        editor = BlockEditor.from_post(request.POST)
+        editor = BlockEditor.from_post(request.POST, get_vocabulary(domain))
         form = TemplateForm(with_source(request.POST, editor), domain=domain)
         saved = None if editor.errors else _save(request, domain, form, None)
         if saved is not None:
@@ -104,7 +104,7 @@ def template(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 def template_save(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = _get_template(domain, pk)
     before = _number(found)
-    editor = BlockEditor.from_post(request.POST)
+    editor = BlockEditor.from_post(request.POST, get_vocabulary(domain))
     form = TemplateForm(with_source(request.POST, editor), domain=domain, instance=_get_template(domain, pk))
     saved = None if editor.errors else _save(request, domain, form, found)
     if saved is None:
@@ -123,7 +123,7 @@ def template_save(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
 def template_blocks(request: HttpRequest, domain: Domain, pk: int | None = None) -> HttpResponse:
     """Do one act of the block editor and show what it leads to; nothing is saved."""
     found = _get_template(domain, pk) if pk is not None else None
-    editor = BlockEditor.from_post(request.POST)
+    editor = BlockEditor.from_post(request.POST, get_vocabulary(domain))
     if request.POST.get("act") == "mail" and not editor.errors:
         _send_sample(request, domain, editor)
     status = 422 if editor.errors else 200
@@ -230,7 +230,7 @@ def _find_version(template: Template, asked: str) -> TemplateVersion | None:
 def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
     """Return the editor's merge fields and preview senders."""
     source, vocabulary = str(form["source"].value() or ""), get_vocabulary(domain)
-    editor = more.pop("editor", None) or BlockEditor.from_source(source)
+    editor = more.pop("editor", None) or BlockEditor.from_source(source, vocabulary)
     return {
         "form": form,
         "editor": offer_media(editor, domain),

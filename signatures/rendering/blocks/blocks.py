@@ -34,6 +34,7 @@ class Block:
         "Show only if",
         "",
         choices=(ALWAYS, *ASKABLE_FIELDS),
+        takes_custom=True,
         help="The field has a value. Lines without a value disappear by themselves.",
     )
 
@@ -86,6 +87,7 @@ class Contact(Block):
         choices=tuple((field, label) for field, (label, _) in CONTACT_FIELDS.items()),
         most=12,
         is_required=True,
+        takes_custom=True,
     )
     labels: str = setting(
         Kind.CHOICE,
@@ -286,6 +288,7 @@ class Columns(Block):
         "First column only if",
         "",
         choices=(ALWAYS, *ASKABLE_FIELDS),
+        takes_custom=True,
         help="The field has a value. Otherwise its space and the line beside it go as well.",
     )
     widths: str = setting(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from signatures.rendering.fields import CUSTOM_PREFIX
+
 from .settings import Choices
 
 GAPS: Choices = (("tight", "Tight"), ("normal", "Normal"), ("wide", "Wide"))
@@ -16,6 +18,8 @@ CONTACT_FIELDS: dict[str, tuple[str, str]] = {
     "sender.calendar_url": ("Book a time", "C"),
     "company.phone": ("Office", "O"),
     "company.address": ("Address", "A"),
+    "sender.location": ("Location", ""),
+    "sender.office_address": ("Office address", ""),
     "sender.custom1": ("Custom 1", ""),
     "sender.custom2": ("Custom 2", ""),
     "sender.custom3": ("Custom 3", ""),
@@ -37,3 +41,9 @@ NETWORKS: Choices = (
     ("website", "Website"),
 )
 DECORATION = "decoration"
+
+
+def name_contact(field: str) -> tuple[str, str]:
+    """Return a contact field's label and letter; a custom one's label is the words of its name."""
+    slug = field.removeprefix(CUSTOM_PREFIX).partition("_")[2]
+    return CONTACT_FIELDS.get(field) or (slug.replace("_", " ").capitalize(), "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from signatures.rendering.context import Unfit, clean_url
-from signatures.rendering.fields import BUILT_IN, Trust
+from signatures.rendering.fields import BUILT_IN, Trust, get_trust
 from signatures.rendering.liquid import escape_value
 from signatures.rendering.sanitize import is_allowed_attribute
 
@@ -14,6 +14,11 @@ _LINKED = {Trust.URL: "", Trust.EMAIL: "mailto:", Trust.PHONE: "tel:"}
 LINK_FIELDS: dict[str, str] = {field.name: _LINKED[field.trust] for field in BUILT_IN.with_trust(*_LINKED)}
 _FIELD_NAME = re.compile(r"[a-z_]{1,40}+\.[a-z0-9_]{1,60}+")
 _ADDRESS = re.compile(r"(?:mailto|tel):[!#-&*-;=?-Z_a-z~]{1,500}+")
+
+
+def is_link_field(name: str) -> bool:
+    """Return whether the value of this field, which may be a custom one, can be linked."""
+    return get_trust(name) in _LINKED
 
 
 class Refused(ValueError):
@@ -25,7 +30,7 @@ def clean_link(value: str, *, is_required: bool = False) -> str:
     value = value.strip()
     if not value and not is_required:
         return ""
-    if value in LINK_FIELDS:
+    if is_link_field(value):
         return value
     if _FIELD_NAME.fullmatch(value) and value.partition(".")[0] in ("sender", "company", "group", "banner"):
         raise Refused(f"{value} is not a field with a link.")
@@ -49,6 +54,5 @@ def clean_address(value: str, sentence: str = "Enter a URL that starts with http
 
 def write_link(link: str) -> str:
     """Return what stands in the href of `link`, which was checked."""
-    if link in LINK_FIELDS:
-        return f"{LINK_FIELDS[link]}{{{{ {link} }}}}"
-    return escape_value(link)
+    prefix = _LINKED.get(get_trust(link) or Trust.TEXT)
+    return escape_value(link) if prefix is None else f"{prefix}{{{{ {link} }}}}"

@@ -6,10 +6,10 @@ where a mail has no doctype, so every cell that holds words has the class `words
 
 from __future__ import annotations
 
-from signatures.rendering.fields import BUILT_IN, Trust
+from signatures.rendering.fields import Trust, get_trust
 from signatures.rendering.liquid import escape_value
 
-from .links import LINK_FIELDS, write_link
+from .links import is_link_field, write_link
 from .theme import Theme, line_height
 
 PLAIN_TABLE = 'role="presentation" cellpadding="0" cellspacing="0" border="0"'
@@ -101,9 +101,9 @@ def only_if(field: str, markup: str) -> str:
 
 def field_link(field: str) -> str:
     """Return a field's value as a link: to call, to write to, or to open."""
-    if field not in LINK_FIELDS:
+    if not is_link_field(field):
         return output(field)
-    is_number = BUILT_IN.by_name[field].trust is Trust.PHONE
+    is_number = get_trust(field) is Trust.PHONE
     return link(field, output(field), attributes=' class="number"' if is_number else "")
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from signatures.rendering.errors import TemplateError
-from signatures.rendering.fields import BUILT_IN, Trust
+from signatures.rendering.fields import BUILT_IN, Trust, get_custom_trust
 
 from .links import Refused, clean_address, clean_link
 from .markers import find_markers, holds_marker
@@ -39,6 +39,7 @@ class Kind(StrEnum):
     TEXT: with fields, at most `most` characters, several lines where `is_long`. LINK: a field's name or an
     address. IMAGE: one of choices, or an https address. LIST: different values of choices, in order, at most
     `most`. LINKS: pairs of one of choices and a link, in order, at most `most`. MARKUP: HTML with Liquid.
+    With `takes_custom`, every custom field is a choice as well.
     """
 
     NUMBER = "number"
@@ -68,6 +69,7 @@ class Setting:
     most: int = 0
     is_required: bool = False
     is_long: bool = False
+    takes_custom: bool = False
 
     def clean(self, value: Any) -> Any:
         """Return `value` as it is kept. Raises: Refused, with a sentence that says what the setting takes."""
@@ -122,7 +124,8 @@ def _clean_switch(one: Setting, value: Any) -> bool:
 
 
 def _clean_choice(one: Setting, value: Any) -> str:
-    if not isinstance(value, str) or value not in dict(one.choices):
+    is_custom = one.takes_custom and isinstance(value, str) and get_custom_trust(value) is not None
+    if not isinstance(value, str) or not (is_custom or value in dict(one.choices)):
         raise Refused("Select one of the choices.")
     return value
 

@@ -20,7 +20,7 @@ from .blocks import (
     Title,
     Words,
 )
-from .choices import CONTACT_FIELDS
+from .choices import name_contact
 from .settings import settings_of
 from .theme import Theme
 
@@ -54,7 +54,7 @@ def _say_title(block: Title) -> str:
 
 
 def _say_contact(block: Contact) -> str:
-    return ", ".join(CONTACT_FIELDS[field][0] for field in block.lines)
+    return ", ".join(name_contact(field)[0] for field in block.lines)
 
 
 def _say_picture(block: Picture) -> str:

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from signatures.rendering.fields import BUILT_IN, Trust
+from signatures.rendering.fields import BUILT_IN, Trust, get_custom_trust
 from signatures.rendering.liquid import escape_value
 
 from .links import Refused, clean_link, write_link
@@ -101,6 +101,8 @@ def _target(written: str) -> str:
 
 
 def _require_field(name: str) -> None:
+    if get_custom_trust(name) is not None:
+        return  # which of them a domain has is checked when the source is compiled
     field = BUILT_IN.by_name.get(name)
     if field is None:
         near = BUILT_IN.nearest(name)

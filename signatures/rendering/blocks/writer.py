@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from signatures.rendering.fields import Trust, get_custom_trust
 from signatures.rendering.liquid import escape_value
 
 from .blocks import (
@@ -28,8 +29,8 @@ from .blocks import (
     Title,
     Words,
 )
-from .choices import CONTACT_FIELDS, DECORATION, NETWORKS
-from .links import LINK_FIELDS
+from .choices import DECORATION, NETWORKS, name_contact
+from .links import is_link_field
 from .markers import LIST, write_marked, write_settings
 from .plain_values import dump_block, dump_settings
 from .rows import (
@@ -134,17 +135,18 @@ def _write_contact(theme: Theme, block: Contact) -> str:
 
 def _write_line(theme: Theme, block: Contact, field: str) -> str:
     """Return a way to reach the sender: the value with a label before it, or for a page the label as a link."""
-    words, short = CONTACT_FIELDS[field]
-    if field in LINK_FIELDS and field not in _NUMBERS_FIRST:
+    words, short = name_contact(field)
+    has_label = field in _NUMBERS_FIRST or get_custom_trust(field) in (Trust.PHONE, Trust.EMAIL)
+    if is_link_field(field) and not has_label:
         return link(field, words, _UNDERLINED)
     before = ""
-    if field in _NUMBERS_FIRST and block.labels == "letters":
+    if has_label and block.labels == "letters":
         before = letter(short, theme.colour("accent"))
-    elif field in _NUMBERS_FIRST and block.labels == "words":
+    elif has_label and block.labels == "words":
         before = label(words)
     value = field_link(field) + (_EXTENSION if field == "sender.phone" else "")
     # Numbers and addresses read from left to right in any text.
-    return before + (f'<span dir="ltr">{value}</span>' if theme.is_rtl and field in LINK_FIELDS else value)
+    return before + (f'<span dir="ltr">{value}</span>' if theme.is_rtl and is_link_field(field) else value)
 
 
 def _write_picture(theme: Theme, block: Picture) -> str:
@@ -159,7 +161,7 @@ def _write_picture(theme: Theme, block: Picture) -> str:
         radius=radius,
     )
     content = link(block.link, shown) if block.link else shown
-    if block.link in LINK_FIELDS and not field:
+    if is_link_field(block.link) and not field:
         # A link without an address would take a fixed image along.
         content = f"{{% if {block.link} %}}{content}{{% else %}}{shown}{{% endif %}}"
     if block.ground != "none":
@@ -179,7 +181,7 @@ def _write_button(theme: Theme, block: Button) -> str:
     style = f"background-color: {ground}; border-radius: {block.radius}px; padding: 6px 14px"
     cell = f'<tr><td class="words" bgcolor="{ground}" style="{style}">{words}</td></tr>'
     button = row(theme, block.gap, table(theme, cell, style="border-collapse: separate"), named="")
-    return only_if(block.link if block.link in LINK_FIELDS and block.link != block.when else "", button)
+    return only_if(block.link if is_link_field(block.link) and block.link != block.when else "", button)
 
 
 def _write_social(theme: Theme, block: Social) -> str:

@@ -30,6 +30,7 @@ from signatures.rendering.blocks import (
     walk,
     write_design,
 )
+from signatures.rendering.fields import BUILT_IN
 from tests.support.page_text import words_of
 
 DESIGN = Design(Theme(), (Name(), Title(), Words(text="With regards")))
@@ -202,11 +203,13 @@ def test_source_without_blocks_says_which_line_prevents_them(editor, template):
 def test_every_block_of_every_shipped_design_keeps_its_settings_when_its_form_is_posted(starter):
     design = read_design(starter.source)
     for path in ["theme", *(path for path, _ in walk(design))]:
-        drawn = BlockEditor.from_post(post(source=starter.source, act=f"open:{path}"))
+        drawn = BlockEditor.from_post(post(source=starter.source, act=f"open:{path}"), BUILT_IN)
         fields: dict[str, Any] = {"chosen": path, "of": drawn.owner_name, "act": "update"}
         for row in drawn.rows:
             fields |= type_in(row)
-        assert BlockEditor.from_post(post(source=starter.source, **fields)).source == starter.source, path
+        assert (
+            BlockEditor.from_post(post(source=starter.source, **fields), BUILT_IN).source == starter.source
+        ), path
 
 
 def post(**fields: Any) -> QueryDict:

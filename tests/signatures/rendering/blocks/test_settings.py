@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from signatures.rendering import compile_template, render_signature
+from signatures.rendering import TemplateError, compile_template, render_signature
 from signatures.rendering.blocks import (
     BLOCKS,
     Block,
@@ -25,11 +25,13 @@ from signatures.rendering.blocks import (
     Space,
     Theme,
     Words,
+    read_design,
     settings_of,
     write_design,
 )
 from signatures.rendering.blocks.markers import write_settings
 from signatures.rendering.fields import BUILT_IN
+from signatures.senders.field_rules import FieldRule, FieldRules
 
 ADDRESS = "Enter an address that starts with https://, mailto: or tel:, or select a field."
 
@@ -261,3 +263,31 @@ def test_a_block_shows_only_if_its_field_has_a_value(block):
 
 def test_braces_of_nested_settings_never_stand_side_by_side():
     assert write_settings({"a": {"b": {"c": {}}}}) == '{"a": {"b": {"c": {} } } }'
+
+
+def test_custom_fields_stand_in_texts_links_lines_and_conditions():
+    custom = FieldRules(
+        FieldRule(f"sender.x_{kind}_own") for kind in ("text", "url", "phone", "image")
+    ).vocabulary
+    design = Design(
+        Theme(),
+        (
+            Name(),
+            Words(text="Motto: {{ sender.x_text_own }}", when="sender.x_text_own"),
+            Contact(lines=("sender.phone", "sender.x_phone_own", "sender.x_url_own")),
+            Button(words="Book", link="sender.x_url_own"),
+        ),
+    )
+
+    source = write_design(design)
+
+    assert read_design(source) == design
+    html = render_signature(compile_template(source, custom), custom.sample_values, custom).html
+    assert 'href="tel:+14155550123"' in html and "Motto: Sample text" in html
+    assert html.count('href="https://www.acme.example/sample"') == 2
+    bare = render_signature(compile_template(source, custom), BUILT_IN.sample_values, custom).text
+    assert "Motto" not in bare and "Book" not in bare and "Own" not in bare
+    with pytest.raises(TemplateError, match=r"There is no field sender\.x_text_own"):
+        compile_template(source)
+    with pytest.raises(SettingsRefused):
+        Button(words="Book", link="sender.x_image_own")
