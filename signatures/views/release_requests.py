@@ -7,8 +7,10 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from integrations.connection.health import get_call_use
 from portal.access import Permission, get_actor, may, require
 from portal.background import enqueue
 from portal.models import Domain
@@ -89,6 +91,7 @@ def _show(
     changes = describe_changes(domain, candidate.before, candidate.draft, candidate.chosen, candidate.values)
     is_own = is_asker(asked, get_actor(request))
     outdated = find_outdated(asked, candidate) if asked.is_open else ""
+    outlook = foresee(situation.connection, candidate, mailboxes)
     context = {
         "asked": asked,
         "candidate": candidate,
@@ -97,7 +100,9 @@ def _show(
         "is_own": is_own,
         "may_withdraw": may(request, Permission.EDIT_SIGNATURES),
         "may_decide": asked.is_open and may(request, Permission.PUBLISH) and not is_own,
-        "outlook": foresee(situation.connection, candidate, mailboxes),
+        "outlook": outlook,
+        "calls": get_call_use(situation.connection, at=timezone.now()),
+        "calls_needed": 2 * outlook.change,
         "causes": name_causes(candidate, mailboxes, changes),
         "leave": urlencode([("leave", key) for key in candidate.keys if key not in asked.keys]),
         "form": form,

@@ -63,6 +63,7 @@ def test_an_editor_asks_and_an_approver_publishes_exactly_that(published, editor
     assert (asked.keys, asked.note, asked.asked_by_label) == (["brand"], "New line", "editor@acme.example")
     html = approver.get(page(asked)).content.decode()
     assert "<ins>Since 1949</ins>" in html and "Approve and publish to 2 mailboxes…" in text_of(html)
+    assert "4; 0 of 10,000 are used this hour" in text_of(html)
     done = approver.post(page(asked, "approve"), follow=True)
 
     release = Release.objects.get(domain=domain, state=ReleaseState.LIVE)
