@@ -57,5 +57,5 @@ class BulkAssignForm(TemplateChoiceForm):
 class SavedViewForm(forms.Form):
     """The name of the list's present filters."""
 
-    name = forms.CharField(label="Save these filters as", max_length=60)
+    name = forms.CharField(label="Name", max_length=60)
     is_shared = forms.BooleanField(label="Share with everybody in this domain", required=False)
