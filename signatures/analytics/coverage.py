@@ -11,7 +11,7 @@ from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QueryS
 from django.utils import timezone
 
 from integrations.models import Mailbox
-from signatures.models import Campaign, DailyCount, Decision, Placement, Sender
+from signatures.models import Campaign, DailyCount, Decision, GroupMember, Placement, Sender
 
 DELIVERED, ELIGIBLE, MOVED = "delivered", "eligible", "moved"
 STATES: tuple[tuple[str, str], ...] = (
@@ -67,7 +67,7 @@ def find_carriers(
     meant = Q(is_active=True)
     groups = list(campaign.groups.values_list("pk", flat=True))
     if groups:
-        meant &= Q(group__in=groups)
+        meant &= GroupMember.objects.find_senders(groups)
     ends_at = min(campaign.ends_at or timezone.now(), timezone.now())
     had = Q(banner_since__lt=ends_at) | Q(was_seen=True)
     senders = senders.annotate(

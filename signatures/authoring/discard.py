@@ -28,11 +28,12 @@ from signatures.releases.content import (
     LATER_COMPANY_FIELDS,
     ORDER,
     ReleaseContent,
+    ReleasedGroup,
 )
 from signatures.releases.live import get_live_content
 from signatures.releases.publish import list_drafts
 from signatures.senders.disclaimers import DatedDisclaimer
-from signatures.senders.groups import reorder_groups
+from signatures.senders.groups import archive_group, reorder_groups, restore_group, set_membership
 
 from .field_settings import put_rule_back
 from .templates import assign_template
@@ -84,6 +85,7 @@ def _discard(domain: Domain, live: ReleaseContent, key: str, actor: str) -> None
     elif kind == "group":
         group, released = Group.objects.filter(domain=domain, pk=pk).first(), live.group_by_id.get(pk)
         if group is not None:
+            _put_group_back(group, released, actor)
             _put_assignment_back(domain, released.template_id if released else None, actor, group=group)
             Group.objects.filter(pk=pk).update(company_values=dict(released.values) if released else {})
             _put_disclaimers_back(domain, group, released.disclaimers if released else ())
@@ -115,6 +117,18 @@ def _put_disclaimers_back(
         )
         for each in disclaimers
     )
+
+
+def _put_group_back(group: Group, released: ReleasedGroup | None, actor: str) -> None:
+    """Put back whom a group takes, and whether it is in use where that does not follow a team."""
+    if group.is_default:
+        return
+    if released is not None:
+        if group.archived_at and not group.follows_team_id:
+            restore_group(group, actor=actor)
+        set_membership(group, released, actor=actor)
+    elif group.archived_at is None and not group.follows_team_id:
+        archive_group(group, actor=actor)
 
 
 def _put_template_back(domain: Domain, pk: int, version_id: int | None) -> None:

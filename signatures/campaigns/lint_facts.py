@@ -31,9 +31,11 @@ def lint_domain(domain: Domain, ruleset: Ruleset, *, at: datetime) -> dict[int, 
     """Return the findings of `lint_campaigns` for the domain's ruleset and rows."""
     place = BannerPlace.objects.for_domain(domain)
     senders: dict[int | None, int] = defaultdict(int)
-    counted = Sender.objects.filter(domain=domain, is_active=True).order_by().values_list("group")
-    for group_id, number in counted.annotate(number=Count("pk")):
-        senders[group_id] += number
+    active = Sender.objects.filter(domain=domain, is_active=True).order_by()
+    evaluated, new = active.exclude(memberships=None), active.filter(memberships=None)
+    for column, rows in (("memberships__group", evaluated), ("group", new)):
+        for group_id, number in rows.values_list(column).annotate(number=Count("pk")):
+            senders[group_id] += number
     names = get_names(domain)
     lists = RecipientList.objects.filter(domain=domain).annotate(number=Count("entries")).order_by()
     keys = DecisionKey.objects.filter(domain=domain, revoked_at=None)

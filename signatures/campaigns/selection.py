@@ -104,10 +104,10 @@ class CampaignRule:
 
 @dataclass(frozen=True, slots=True)
 class SenderFacts:
-    """A sender's id and its group's (None for none)."""
+    """A sender's id, and the ids of every group that they are in."""
 
     id: int
-    group_id: int | None = None
+    group_ids: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ def _stands_aside(
         return Why.OVER
     if not campaign.banners:
         return Why.NO_BANNER
-    if campaign.group_ids and sender.group_id not in campaign.group_ids:
+    if campaign.group_ids and campaign.group_ids.isdisjoint(sender.group_ids):
         return Why.OTHER_GROUP
     return _refuses_recipient(campaign, recipient)
 

@@ -18,7 +18,7 @@ from signatures.audiences.mail_addresses import normalise
 from signatures.audiences.pseudonyms import key_of
 from signatures.campaigns.ruleset import Ruleset, load_ruleset
 from signatures.campaigns.selection import NOTHING, Choice, RecipientFacts, SenderFacts, choose_banner
-from signatures.models import Banner, BannerImage, BannerPlace, Decision, Sender
+from signatures.models import Banner, BannerImage, BannerPlace, Decision, GroupMember, Sender
 from signatures.recipients.facts import count_shown, get_facts
 
 from .tokens import get_decision_click_url, get_decision_image_url, make_token
@@ -131,7 +131,11 @@ def decide(
 
 def _choose(ruleset: Ruleset, sender: Sender, facts: RecipientFacts | None, *, at: datetime) -> Choice:
     return choose_banner(
-        ruleset.campaigns, SenderFacts(sender.pk, sender.group_id), facts, at=at, zone=ruleset.zone
+        ruleset.campaigns,
+        SenderFacts(sender.pk, GroupMember.objects.list_group_ids(sender)),
+        facts,
+        at=at,
+        zone=ruleset.zone,
     )
 
 

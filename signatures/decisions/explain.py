@@ -17,7 +17,7 @@ from signatures.audiences.attributes import get_needed
 from signatures.campaigns.ruleset import Ruleset
 from signatures.campaigns.selection import RecipientFacts, SenderFacts, Verdict, explain_choice
 from signatures.conditions.conditions import Clause, Names, digest_conditions, say
-from signatures.models import Banner, BannerImage, BannerPlace, Decision, Sender
+from signatures.models import Banner, BannerImage, BannerPlace, Decision, GroupMember, Sender
 from signatures.recipients.facts import count_shown
 from signatures.recipients.prospect_lookup import (
     PERSON_WAITS_SECONDS,
@@ -111,7 +111,11 @@ def explain_banner(
     """
     facts, answers = _find_facts(domain, ruleset, address, at=at, actor=actor)
     choice, verdicts = explain_choice(
-        ruleset.campaigns, SenderFacts(sender.pk, sender.group_id), facts, at=at, zone=ruleset.zone
+        ruleset.campaigns,
+        SenderFacts(sender.pk, GroupMember.objects.list_group_ids(sender)),
+        facts,
+        at=at,
+        zone=ruleset.zone,
     )
     banner = Banner.objects.select_related("image", "campaign").filter(pk=choice.banner_id or 0).first()
     place = BannerPlace.objects.for_domain(domain)

@@ -32,6 +32,7 @@ from signatures.models import (
 from signatures.releases.compose import Composer
 from signatures.releases.live import get_content, get_live
 from signatures.senders.team_counts import SENDERS, get_statuses
+from signatures.senders.values import get_member
 
 from .active_mailboxes import list_active
 from .base import DeliveryBlocked
@@ -168,7 +169,7 @@ def find_due(connection: Connection, release: Release) -> Due:
     for sender in _list_changed(connection, release):
         if sender.pk not in free:
             continue
-        group = content.find_group(sender.person.team_ids)
+        group = content.find_group(get_member(sender))
         policy = policies.get(group.id) if group else None
         if policy is not None and policy.automatic == AutomaticDelivery.APPROVAL:
             due.asking.append(sender.pk)

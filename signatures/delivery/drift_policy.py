@@ -27,6 +27,7 @@ from signatures.models import (
 )
 from signatures.releases.compose import Composer
 from signatures.releases.live import get_content, get_live
+from signatures.senders.values import get_member
 
 from .active_mailboxes import list_active
 from .automatic import get_most_at_once, has_reached_everybody, is_same_release, may_deliver
@@ -57,7 +58,7 @@ class Policies:
 
     def find_group(self, sender: Sender | None) -> Group | None:
         """Return whose policy counts. Needs person loaded."""
-        released = self._content.find_group(sender.person.team_ids) if sender else None
+        released = self._content.find_group(get_member(sender)) if sender else None
         return self._groups.get(released.id) if released else None
 
     def get_due_at(self, state: MailboxState) -> datetime | None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from django.db import transaction
@@ -39,6 +40,7 @@ from signatures.releases.live import get_content, get_live
 from signatures.senders import team_counts
 
 from .digest import digest
+from .group_members import GroupStore
 from .judgement import Facts, Rendering, judge, was_edited
 from .left_alone import get_left_alone
 from .placements import get_placements
@@ -67,6 +69,11 @@ class Comparison:
     def __init__(self, connection: Connection, content: ReleaseContent) -> None:
         self._connection = connection
         self.composer = Composer(connection.domain, content)
+        self._content = content
+
+    @cached_property
+    def groups(self) -> GroupStore:
+        return GroupStore(self._connection.domain, self._content)
 
     def compare(self, senders: Sequence[Sender]) -> Iterator[Compared]:
         """Yield each live mailbox of the senders (person loaded) with its status and what decides it."""
@@ -161,7 +168,7 @@ def refresh_states(
             senders = load_senders(ids)
             compared = list(comparison.compare(senders))
             number += _store(connection, compared)
-            _store_groups(comparison, senders)
+            comparison.groups.store(senders)
             _adopt(compared, release)
     if sender_ids is None:
         team_counts.count_again(connection)
@@ -310,18 +317,6 @@ def _store(connection: Connection, compared: Iterable[Compared]) -> int:
     update_rows(old, STORED)
     team_counts.add(connection.domain_id, moves)
     return len(new) + len(old)
-
-
-def _store_groups(comparison: Comparison, senders: Iterable[Sender]) -> None:
-    """Store the group that this content gives each sender."""
-    moved = []
-    for sender in senders:
-        group = comparison.composer.get_group(sender)
-        group_id = group.id if group else None
-        if sender.live_group_id != group_id:
-            sender.live_group_id = group_id
-            moved.append(sender)
-    update_rows(moved, ["live_group"])
 
 
 def note_attempts(connection: Connection, rows: Sequence[Delivery]) -> None:

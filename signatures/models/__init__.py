@@ -33,7 +33,7 @@ from .recipient import KnownRecipient, LookupShare, RecipientPrivacy, VariableTe
 from .release import DraftEdit, Release, ReleaseState, SignatureHtml, ValueDraft
 from .release_request import ReleaseRequest, RequestState
 from .saved_view import SavedView
-from .sender import Assignment, AutomaticDelivery, Brand, Disclaimer, DriftPolicy, Group, Sender
+from .sender import Assignment, AutomaticDelivery, Brand, Disclaimer, DriftPolicy, Group, GroupMember, Sender
 from .sender_import import MOVING, ImportState, RowState, SenderImport, SenderImportRow
 from .template import Template, TemplateVersion
 
@@ -73,6 +73,7 @@ __all__ = [
     "FieldSetting",
     "Following",
     "Group",
+    "GroupMember",
     "ImportState",
     "KnownRecipient",
     "LeftAlone",

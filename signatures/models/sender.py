@@ -1,8 +1,10 @@
-"""Groups and senders: brands, groups, senders and template assignments."""
+"""Groups and senders: brands, groups and their members, senders and template assignments."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
+from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
@@ -56,7 +58,10 @@ class DriftPolicy(models.TextChoices):
 
 
 class Group(models.Model):
-    """Senders that share a template. May follow a team; earlier groups win for a person in several."""
+    """Senders that share a template; earlier groups win for a person in several.
+
+    It takes the members of its teams, included senders and whom its rule matches, and never excluded ones.
+    """
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="groups")
     name = models.CharField(max_length=255)
@@ -65,7 +70,19 @@ class Group(models.Model):
     follows_team_id = models.CharField(
         max_length=32, blank=True, help_text="Remote id of the team it follows; '' for none."
     )
-    archived_at = models.DateTimeField(null=True, blank=True, help_text="Its team was removed in Outreach.")
+    team_ids = models.JSONField(
+        "further teams", default=list, blank=True, help_text="Remote ids of teams whose members it takes."
+    )
+    included: models.ManyToManyField[Sender, Any] = models.ManyToManyField(
+        "Sender", blank=True, related_name="included_in"
+    )
+    excluded: models.ManyToManyField[Sender, Any] = models.ManyToManyField(
+        "Sender", blank=True, related_name="excluded_from"
+    )
+    rule = models.JSONField(default=list, blank=True, help_text="Conditions on a sender’s fields.")
+    archived_at = models.DateTimeField(
+        null=True, blank=True, help_text="Archived, or its team was removed in Outreach."
+    )
     company_values = models.JSONField(
         default=dict, blank=True, help_text="Company field -> its value for this group, '' for none."
     )
@@ -201,6 +218,36 @@ class Sender(models.Model):
     def is_lock_unknown(self) -> bool:
         """Return whether the lock state is unknown, so that nothing is written. Needs `person`."""
         return self.person.retired_at is None and self.person.is_locked is None
+
+
+class GroupMemberManager(models.Manager["GroupMember"]):
+    def list_group_ids(self, sender: Sender) -> frozenset[int]:
+        """Return the ids of every group that a sender is in."""
+        found = frozenset(self.filter(sender=sender).values_list("group", flat=True))
+        return found or frozenset({sender.group_id} if sender.group_id else ())
+
+    def find_senders(self, group_ids: Collection[int]) -> Q:
+        """Return which senders are in any of these groups."""
+        members = self.filter(group__in=group_ids).values("sender")
+        return Q(pk__in=members) | (Q(group__in=group_ids) & ~Q(pk__in=self.values("sender")))
+
+
+class GroupMember(models.Model):
+    """A group that a sender is in, for campaigns: by the live release, or as edited where that has no such group.
+
+    A sender without any row, whom no sync has evaluated yet, is in `Sender.group` alone.
+    """
+
+    sender = models.ForeignKey(Sender, on_delete=models.CASCADE, related_name="memberships")
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="memberships")
+
+    objects = GroupMemberManager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sender", "group"], name="one_membership_per_group")]
+
+    def __str__(self) -> str:
+        return f"{self.sender} in {self.group}"
 
 
 class Assignment(models.Model):

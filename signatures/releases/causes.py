@@ -18,7 +18,7 @@ from signatures.senders.team_counts import list_teams
 
 from .candidate import Candidate
 from .content import BANNER, BRAND, ReleaseContent, merge
-from .reach import Audience, get_part, split_off
+from .reach import Audience, get_part, group_by_values, list_named, list_needed, split_off
 
 PERSON, VALUES = "person", "values"  # each of them is one cause, for any number of people
 CHANGEABLE = (*IN_PLACE, MailboxStatus.PENDING, MailboxStatus.NEVER)
@@ -42,7 +42,14 @@ def list_mailbox_audiences(connection: Connection | None, candidate: Candidate) 
     """Return who gets the same from any release, with how many mailboxes have each status; two queries."""
     if connection is None:
         return []
-    alone = {*candidate.before.people, *candidate.draft.people, *candidate.chosen_values}
+    contents = (candidate.before, candidate.draft)
+    alone = {*list_named(*contents), *candidate.chosen_values}
+    if needed := list_needed(*contents):
+        every = MailboxState.objects.filter(
+            mailbox__connection=connection, mailbox__retired_at=None, sender__is_active=True
+        ).select_related("sender__person")
+        rated = ((state.sender, state.status) for state in every.iterator(chunk_size=2_000) if state.sender)
+        return group_by_values(rated, needed, alone)
     single = []
     if alone:
         states = MailboxState.objects.filter(
@@ -68,7 +75,7 @@ def list_causes(candidate: Candidate, audiences: Iterable[Audience]) -> list[Cau
     for audience in audiences:
         if audience.status not in CHANGEABLE:
             continue
-        group = chosen.find_group(audience.team_ids)
+        group = chosen.find_group(audience.member)
         name = group.name if group else ""
         everywhere.add(name)
         touching = _find_touching(candidate, chosen, without, audience)

@@ -28,6 +28,7 @@ from .content import (
     digest_part,
 )
 from .differences import Difference, change_text, list_line_differences, replace_value
+from .membership_words import MembershipWords
 
 INHERITED = "Inherited (default)"
 AS_COMPANY = "The company’s"
@@ -92,6 +93,14 @@ class _Describer:
         self._vocabulary = get_vocabulary(domain)
         self._versions = self._load_versions(keys)
         people = {int(key.partition(":")[2]) for key in keys if key.startswith(("person:", "values:"))}
+        changed = {int(key.partition(":")[2]) for key in keys if key.startswith("group:")}
+        groups = [
+            content.group_by_id[id]
+            for content in (before, after)
+            for id in changed
+            if id in content.group_by_id
+        ]
+        self._members = MembershipWords(domain, groups)
         self._people = Sender.objects.filter(domain=domain).in_bulk(people) if people else {}
         self._values: dict[int, list[ValueDraft]] = {}
         for draft in values:
@@ -161,15 +170,13 @@ class _Describer:
     def _describe_group(self, key: str, id: int) -> Change:
         old, new = self._before.group_by_id.get(id), self._after.group_by_id.get(id)
         if new is None:
-            return self._make(
-                key, old.name if old else "", "Its team no longer exists in Outreach", [], "groups"
-            )
+            why = "Its team no longer exists in Outreach" if old and old.team_id else "Archived"
+            return self._make(key, old.name if old else "", why, [], "groups")
         found = []
         if old is not None and old.name != new.name:
             found.append(change_text("Name", old.name, new.name))
-        if old is None:
-            rule = "Everyone in no other group" if new.is_default else f"Members of the team “{new.name}”"
-            found.append(replace_value("Rule", "", rule))
+        had, has = self._members.describe(old), self._members.describe(new)
+        found += [replace_value(label, had[label], has[label]) for label in has if had[label] != has[label]]
         before, after = (self._name_template(group) for group in (old, new))
         if before != after:
             found.append(replace_value("Template", before, after))

@@ -14,7 +14,7 @@ from signatures.rendering.fields import Vocabulary
 from signatures.rendering.render import RenderedSignature, render_signature
 from signatures.rendering.template import CompiledTemplate
 from signatures.senders.origins import list_imported
-from signatures.senders.values import BannerSlot, find_lacking, get_values
+from signatures.senders.values import BannerSlot, find_lacking, get_member, get_values
 
 from .content import ReleaseContent, ReleasedGroup, digest_json
 
@@ -73,7 +73,7 @@ class Composer:
 
     def get_group(self, sender: Sender) -> ReleasedGroup | None:
         """Return the group whose template and name this sender has."""
-        return self._content.find_group(sender.person.team_ids)
+        return self._content.find_group(get_member(sender))
 
     def get_version_id(self, sender: Sender) -> int | None:
         """Return the template version of this sender, or None."""

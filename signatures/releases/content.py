@@ -16,6 +16,7 @@ from typing import Any
 
 from signatures.senders.disclaimers import DatedDisclaimer, apply_disclaimers
 from signatures.senders.field_rules import FieldRule, FieldRules
+from signatures.senders.membership import GroupRule, GroupTable, Member
 
 FORMAT = 1
 
@@ -33,20 +34,17 @@ LATER_COMPANY_FIELDS = (
 COMPANY_FIELDS = FIRST_COMPANY_FIELDS + LATER_COMPANY_FIELDS
 BANNER_FIELDS = ("is_on", "width", "height", "alt", "variable")
 
+_LISTS = ("teams", "included", "excluded", "rule")  # of a group
 BRAND, BANNER, ORDER = "brand", "banner", "order"
 
 
 @dataclass(frozen=True, slots=True)
-class ReleasedGroup:
-    """One group. team_id: the team whose members it takes, '' for none. template_id: None inherits.
+class ReleasedGroup(GroupRule):
+    """One group as published. template_id: None inherits.
 
     values: company field -> what it is for this group, '' for nothing; the company's own where it is not named.
     """
 
-    id: int
-    name: str
-    team_id: str = ""
-    is_default: bool = False
     template_id: int | None = None
     values: Mapping[str, str] = field(default_factory=dict)
     disclaimers: tuple[DatedDisclaimer, ...] = ()
@@ -54,7 +52,8 @@ class ReleasedGroup:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> ReleasedGroup:
         """Return what `to_json` gave."""
-        return cls(**{**stored, "disclaimers": _read_disclaimers(stored)})
+        lists = {name: tuple(stored[name]) for name in _LISTS if name in stored}
+        return cls(**{**stored, **lists, "disclaimers": _read_disclaimers(stored)})
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values; what came after the first releases is left out where it is empty."""
@@ -64,6 +63,7 @@ class ReleasedGroup:
             "team_id": self.team_id,
             "is_default": self.is_default,
             "template_id": self.template_id,
+            **{name: list(getattr(self, name)) for name in _LISTS if getattr(self, name)},
             **({"values": dict(self.values)} if self.values else {}),
             **_write_disclaimers(self.disclaimers),
         }
@@ -163,22 +163,16 @@ class ReleaseContent:
         return {group.id: group for group in self.groups}
 
     @cached_property
-    def _group_by_team(self) -> dict[str, tuple[int, ReleasedGroup]]:
-        ranked = [(rank, group) for rank, group in enumerate(self.groups) if group.team_id]
-        return {group.team_id: (rank, group) for rank, group in reversed(ranked)}
+    def table(self) -> GroupTable[ReleasedGroup]:
+        return GroupTable(self.groups)
 
-    @cached_property
-    def default_group(self) -> ReleasedGroup | None:
-        return next((group for group in self.groups if group.is_default), None)
-
-    def find_group(self, team_ids: Collection[str]) -> ReleasedGroup | None:
-        """Return the group of somebody in these teams: of several the one with priority, else the default group."""
-        found = [self._group_by_team[team] for team in team_ids if team in self._group_by_team]
-        return min(found, key=lambda ranked: ranked[0])[1] if found else self.default_group
+    def find_group(self, member: Member) -> ReleasedGroup | None:
+        """Return the group of a person: of several the one with priority, else the default group."""
+        return self.table.find_group(member)
 
     def find_template(self, sender_id: int, group: ReleasedGroup | None) -> int | None:
         """Return the template id of a sender: their own, their group's or the default group's."""
-        default = self.default_group
+        default = self.table.default
         for template_id in (
             self.people.get(sender_id),
             group.template_id if group else None,

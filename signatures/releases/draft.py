@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db.models import BigIntegerField, CharField, F, QuerySet, Value
@@ -21,6 +21,7 @@ from signatures.models import (
     Template,
     ValueDraft,
 )
+from signatures.senders.grouping import make_rule, read_people
 from signatures.senders.values import get_company, list_disclaimers
 from signatures.senders.vocabulary import list_field_rules
 
@@ -47,12 +48,12 @@ class Draft:
 
 
 def build_draft(domain: Domain) -> ReleaseContent:
-    """Return the domain's content as it is edited now; at most five queries, whatever its size."""
+    """Return the domain's content as it is edited now; at most seven queries, whatever its size."""
     return read_draft(domain).content
 
 
 def read_draft(domain: Domain) -> Draft:
-    """Return the draft of the domain, beside which release it is a draft for; at most five queries."""
+    """Return the draft of the domain, beside which release it is a draft for; at most seven queries."""
     brand, slot = get_company(domain)
     found: dict[str, dict[int, Any]] = {}
     digest = ""
@@ -61,6 +62,7 @@ def read_draft(domain: Domain) -> Draft:
         digest = text or digest
     by_group, live = found.get("of_group", {}), found.get("live")
     groups = Group.objects.filter(domain=domain, archived_at=None).order_by("is_default", "position", "id")
+    included, excluded = read_people(domain) if "by_hand" in found else ({}, {})
     place = slot.place
     disclaimers = list_disclaimers(domain) if "disclaimer" in found else {}
     settings = FieldSetting.objects.filter(domain=domain)
@@ -77,10 +79,7 @@ def read_draft(domain: Domain) -> Draft:
         },
         groups=tuple(
             ReleasedGroup(
-                id=group.pk,
-                name=group.name,
-                team_id=group.follows_team_id,
-                is_default=group.is_default,
+                **asdict(make_rule(group, included, excluded)),
                 template_id=by_group.get(group.pk),
                 values=dict(sorted(group.company_values.items())),
                 disclaimers=disclaimers.get(group.pk, ()),
@@ -106,6 +105,8 @@ def _select_rows(domain: Domain) -> Iterable[tuple[str, int, Any, str]]:
     return _select(templates, "template", "pk", F("current_id")).union(
         _select(assigned.exclude(group=None), "of_group", "group_id", F("template_id")),
         _select(assigned.exclude(sender=None), "of_person", "sender_id", F("template_id")),
+        _select(Group.included.through.objects.filter(group__domain=domain), "by_hand", "pk"),
+        _select(Group.excluded.through.objects.filter(group__domain=domain), "by_hand", "pk"),
         _select(live, "live", "pk", text=F("digest")),
         _select(values, "values", "sender_id"),
         _select(Disclaimer.objects.filter(domain=domain), "disclaimer", "pk"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .membership import GroupRule, choose_group, describe_group
+from signatures.conditions.conditions import Names
+
+from .membership import GroupRule, GroupTable, Member, explain_group
 
 
 class Why(StrEnum):
@@ -43,23 +45,26 @@ class Explanation:
 
 def explain(
     *,
-    team_ids: Collection[str],
+    member: Member,
     groups: Sequence[GroupRule],
     sender_template_id: int | None,
     template_by_group: dict[int, int],
+    names: Names | None = None,
 ) -> Explanation:
     """Return the group and template of one person, each with the reason.
 
-    template_by_group: group id -> id of the template assigned to it.
+    template_by_group: group id -> id of the template assigned to it. names: of what rules name by an id.
     """
-    group_id = choose_group(team_ids, groups)
-    default_id = next((group.id for group in groups if group.is_default), None)
+    table = GroupTable(groups)
+    found = table.list_groups(member)
+    group_id = found[0].id if found else None
+    default_id = table.default.id if table.default else None
     template_id, why = choose_template(
         sender_template_id,
         template_by_group.get(group_id) if group_id is not None else None,
         template_by_group.get(default_id) if default_id is not None else None,
     )
-    return Explanation(group_id, template_id, describe_group(group_id, team_ids, groups), _SAY_TEMPLATE[why])
+    return Explanation(group_id, template_id, explain_group(found, member, names), _SAY_TEMPLATE[why])
 
 
 _SAY_TEMPLATE = {

@@ -1,43 +1,130 @@
-"""Membership: which group a person is in, by team and priority; pure."""
+"""Membership: which groups a person is in, and which of them wins; pure.
+
+A group takes the members of its teams, people chosen by hand and whom its rule matches; excluded people it never takes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from portal.hostnames import normalise_host
+from signatures.conditions.conditions import Clause, ConditionError, Names, hold, say
+
+from .rules import parse_rule
 
 
 @dataclass(frozen=True, slots=True)
 class GroupRule:
-    """A group with its priority. team_id: '' for a group that follows no team."""
+    """A group and whom it takes. team_id: of the team it follows, '' for none; teams: ids of further ones.
+
+    included, excluded: ids of senders. rule: conditions as stored.
+    """
 
     id: int
     name: str
-    position: int
     team_id: str = ""
     is_default: bool = False
+    teams: tuple[str, ...] = ()
+    included: tuple[int, ...] = ()
+    excluded: tuple[int, ...] = ()
+    rule: tuple[Any, ...] = ()
+
+    @property
+    def team_ids(self) -> tuple[str, ...]:
+        return (self.team_id, *self.teams) if self.team_id else self.teams
 
 
-def choose_group(team_ids: Collection[str], groups: Sequence[GroupRule]) -> int | None:
-    """Return the id of the group a person of these teams is in, or None without a default group.
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What decides about a person's groups. values: merge field -> text, with local values over Outreach's."""
 
-    The group with the smallest position has priority, then the older one.
-    """
-    following = [group for group in groups if group.team_id and group.team_id in team_ids]
-    if following:
-        return min(following, key=lambda group: (group.position, group.id)).id
-    return next((group.id for group in groups if group.is_default), None)
+    sender_id: int = 0
+    team_ids: Collection[str] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def get_values(self, name: str) -> Collection[str]:
+        """Return the values of an attribute of `rules`."""
+        if name == "team":
+            return self.team_ids
+        if name == "email_domain":
+            return (normalise_host(self.values.get("sender.email", "").rpartition("@")[2]),)
+        return (self.values.get(f"sender.{name}", ""),)
 
 
-def describe_group(group_id: int | None, team_ids: Collection[str], groups: Sequence[GroupRule]) -> str:
-    """Return why a person of these teams is in this group, as a sentence."""
-    chosen = next((group for group in groups if group.id == group_id), None)
-    if chosen is None:
+G = TypeVar("G", bound=GroupRule)
+
+
+class GroupTable(Generic[G]):
+    """Groups by priority, the default group last, made once for any number of people."""
+
+    def __init__(self, groups: Iterable[G]) -> None:
+        self.groups = tuple(groups)
+        self.default = next((group for group in self.groups if group.is_default), None)
+        self.conditions = {group.id: read_rule(group) for group in self.groups if group.rule}
+        self._by_team: dict[str, list[int]] = defaultdict(list)
+        self._by_person: dict[int, list[int]] = defaultdict(list)
+        self._by_rule: list[tuple[int, tuple[Clause, ...]]] = []
+        for rank, group in enumerate(self.groups):
+            if group.is_default:
+                continue
+            for team_id in group.team_ids:
+                self._by_team[team_id].append(rank)
+            for sender_id in group.included:
+                self._by_person[sender_id].append(rank)
+            if clauses := self.conditions.get(group.id):
+                self._by_rule.append((rank, clauses))
+
+    def list_groups(self, member: Member) -> list[G]:
+        """Return every group that a person is in, the one that wins first; the default group where in no other."""
+        ranks = set(self._by_person.get(member.sender_id, ()))
+        for team_id in member.team_ids:
+            ranks.update(self._by_team.get(team_id, ()))
+        ranks.update(rank for rank, clauses in self._by_rule if rank not in ranks and hold(clauses, member))
+        found = [self.groups[rank] for rank in sorted(ranks)]
+        found = [group for group in found if member.sender_id not in group.excluded]
+        return found or ([self.default] if self.default else [])
+
+    def find_group(self, member: Member) -> G | None:
+        """Return the group whose template and values a person gets; None without a default group."""
+        return next(iter(self.list_groups(member)), None)
+
+    def list_needed(self) -> frozenset[str]:
+        """Return the names of the attributes that rules ask about."""
+        return frozenset(
+            part.attribute.name for _, clauses in self._by_rule for clause in clauses for part in clause.parts
+        )
+
+
+def read_rule(group: GroupRule) -> tuple[Clause, ...]:
+    """Return a group's conditions; none, which match nobody, where they are not valid."""
+    with suppress(ConditionError):
+        return parse_rule(list(group.rule))
+    return ()
+
+
+def say_reason(group: GroupRule, member: Member, names: Names | None = None) -> str:
+    """Return why a person is in a group, as part of a sentence."""
+    if group.is_default:
+        return "in no other group"
+    if member.sender_id in group.included:
+        return "chosen by hand"
+    if not set(group.team_ids).isdisjoint(member.team_ids):
+        return "in its team"
+    return " and ".join(say(clause, names) for clause in read_rule(group))
+
+
+def explain_group(groups: Collection[GroupRule], member: Member, names: Names | None = None) -> str:
+    """Return why the first of a person's groups wins, as a sentence. groups: from `GroupTable.list_groups`."""
+    if not groups:
         return "In no group until the next sync."
-    if chosen.is_default:
-        return "In no team that a group follows, so in the default group."
-    others = [
-        group.name for group in groups if group.team_id in team_ids and group.team_id and group.id != group_id
-    ]
-    if not others:
-        return f"In the team that “{chosen.name}” follows."
-    return f"“{chosen.name}” has priority over {', '.join(f'“{name}”' for name in others)}."
+    winner, *others = groups
+    if winner.is_default:
+        return "In no other group, so in the default group."
+    reason = f"Member of “{winner.name}”: {say_reason(winner, member, names)}."
+    if others:
+        reason += f" It has priority over {', '.join(f'“{group.name}”' for group in others)}."
+    return reason

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,12 +11,12 @@ from django.utils import timezone
 
 from integrations.models import Connection, Person
 from portal.db import update_rows
-from portal.models import Domain
-from signatures.models import Group, Sender
+from signatures.models import Sender
 
-from .membership import GroupRule, choose_group
+from .grouping import digest_source, get_group_rules
+from .membership import GroupRule, GroupTable, Member
 from .team_counts import count_again
-from .values import get_full_name
+from .values import get_full_name, get_member
 
 CHUNK = 1_000
 
@@ -51,21 +50,15 @@ def refresh_senders(connection: Connection, *, since: datetime | None) -> Sender
     1,000, each in a transaction of its own.
     """
     tally = SenderTally()
-    rules = get_group_rules(connection.domain)
+    table = GroupTable(get_group_rules(connection.domain))
     for people in _chunks(connection, since):
         with transaction.atomic():
-            _refresh_chunk(connection, people, rules, tally)
+            _refresh_chunk(connection, people, table, tally)
     if since is None:
         tally.retired += _retire_strangers(connection)
     if tally.total:
         count_again(connection)
     return tally
-
-
-def get_group_rules(domain: Domain) -> list[GroupRule]:
-    """Return the groups by priority, without archived ones."""
-    groups = Group.objects.filter(domain=domain, archived_at=None)
-    return [GroupRule(g.pk, g.name, g.position, g.follows_team_id, g.is_default) for g in groups]
 
 
 def _chunks(connection: Connection, since: datetime | None) -> Iterator[list[Person]]:
@@ -79,19 +72,19 @@ def _chunks(connection: Connection, since: datetime | None) -> Iterator[list[Per
 
 
 def _refresh_chunk(
-    connection: Connection, people: list[Person], rules: list[GroupRule], tally: SenderTally
+    connection: Connection, people: list[Person], table: GroupTable[GroupRule], tally: SenderTally
 ) -> None:
     known = {sender.person_id: sender for sender in Sender.objects.filter(person__in=people)}
     strangers = [person for person in people if person.pk not in known]
     known.update(_find_earlier_selves(connection, strangers))
-    names = {rule.id: rule.name for rule in rules}
     now = timezone.now()
     batch = _Batch()
     for person in people:
-        group_id = choose_group(person.team_ids, rules)
         sender = known.get(person.pk)
+        group = table.find_group(_make_member(person, sender))
+        group_id = group.id if group else None
         is_active = _is_active(person, sender)
-        digest = _digest(person, group_id, names.get(group_id or 0, ""), is_active=is_active)
+        digest = digest_source(person, group, is_active=is_active)
         if sender is None and person.retired_at is not None:
             continue
         if sender is None:
@@ -118,6 +111,13 @@ def _refresh_chunk(
     update_rows(batch.old, changing)
 
 
+def _make_member(person: Person, sender: Sender | None) -> Member:
+    """Return what decides about a person's groups: Outreach's values as read now, and local ones."""
+    if sender is None:
+        return get_member(Sender(person=person))
+    return get_member(Sender(pk=sender.pk, person=person, own_values=sender.own_values))
+
+
 def _is_active(person: Person, sender: Sender | None) -> bool:
     if person.retired_at is None and person.is_locked is None:
         return sender is not None and sender.is_active
@@ -140,12 +140,6 @@ def _find_earlier_selves(connection: Connection, strangers: list[Person]) -> dic
         .order_by("changed_at")
     )
     return {by_remote_id[sender.person.remote_id]: sender for sender in earlier}
-
-
-def _digest(person: Person, group_id: int | None, group_name: str, *, is_active: bool) -> str:
-    """Return the values a sender is updated from, including the group's name, which is a merge field."""
-    parts = (person.digest, person.email, person.name, str(group_id), group_name, str(is_active))
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
 def _retire_strangers(connection: Connection) -> int:

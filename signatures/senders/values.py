@@ -29,6 +29,8 @@ from signatures.rendering.fields import Field, Source
 from .banner_urls import get_click_url, get_image_url
 from .disclaimers import DatedDisclaimer, apply_disclaimers
 from .field_rules import NO_RULES, FieldRules
+from .grouping import regroup_sender
+from .membership import Member
 from .origins import TYPED, ValueOrigin, ValueRecord, list_imported, update_origins
 from .vocabulary import get_field_rules, get_vocabulary
 
@@ -148,6 +150,11 @@ def get_person_values(sender: Sender, brand: Brand, rules: FieldRules) -> dict[s
 
 def _read_own(sender: Sender) -> dict[str, str]:
     return {name: text for name, text in sender.own_values.items() if text}
+
+
+def get_member(sender: Sender) -> Member:
+    """Return what decides about a sender's groups. Needs person; runs no query."""
+    return Member(sender.pk or 0, sender.person.team_ids or (), get_sender_values(sender))
 
 
 def get_mirrored_values(sender: Sender) -> dict[str, str | None]:
@@ -280,6 +287,7 @@ def _keep_values(
     sender.name = get_full_name(sender)
     sender.changed_at = now
     sender.save(update_fields=["own_values", "value_origins", "name", "changed_at"])
+    regroup_sender(sender, get_member(sender))
     record_act(
         "sender values changed",
         domain=sender.domain,

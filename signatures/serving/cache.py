@@ -19,7 +19,7 @@ from signatures.campaigns.selection import Choice, RecipientFacts
 from signatures.models import Decision, Sender
 
 from .bounded import Bounded
-from .changes import ChangeWatcher
+from .changes import ChangeWatcher, sort_groups
 from .domain_cache import MOST_SENDERS, DomainCache, SenderRef, ServedBanner, read_domain
 from .image_cache import ImageCache
 
@@ -33,10 +33,11 @@ MOST_UNKNOWN = 20_000
 
 
 class DecisionRef(NamedTuple):
-    """A decision: its sender, and what was chosen. since, read_at: as in SenderRef."""
+    """A decision: its sender, and what was chosen. The others: as in SenderRef."""
 
     sender_id: int
     group_id: int | None
+    group_ids: tuple[int, ...]
     domain_id: int
     since: float
     read_at: float
@@ -45,7 +46,7 @@ class DecisionRef(NamedTuple):
 
     @property
     def sender(self) -> SenderRef:
-        return SenderRef(*self[:5])
+        return SenderRef(*self[:6])
 
     @property
     def choice(self) -> Choice:
@@ -84,15 +85,17 @@ class ServingCache:
             return None
         rows = Sender.objects.filter(banner_key=banner_key)
         try:
-            row = rows.values_list("pk", "group_id", "domain_id").first()
+            read = list(rows.values_list("memberships__group", "group_id", "pk", "domain_id"))
         except DatabaseFailure:
             if known is None:
                 raise
             return known
-        if row is None:
+        if not read:
             self._unknown.keep(banner_key, _Unknown(now))
             return None
-        is_same = known is not None and known[:3] == row
+        _, group_id, sender_id, domain_id = read[0]
+        row = (sender_id, group_id, sort_groups((each[0] for each in read), group_id), domain_id)
+        is_same = known is not None and known[:4] == row
         found = SenderRef(*row, since=known.since if known is not None and is_same else now, read_at=now)
         self._senders.keep(banner_key, found)
         return found
@@ -112,7 +115,7 @@ class ServingCache:
             return None
         sender_id, group_id, domain_id, *chosen = row
         since = known.since if known is not None else now
-        found = DecisionRef(sender_id or 0, group_id, domain_id, since, now, *chosen)
+        found = DecisionRef(sender_id or 0, group_id, (), domain_id, since, now, *chosen)
         self._decisions.keep(decision_id, found)
         return found
 
@@ -186,10 +189,10 @@ class ServingCache:
     def _refresh_senders(self, domain_id: int) -> None:
         """Update the groups of cached senders."""
         now = time.time()
-        for banner_key, sender_id, group_id in self._changes.find_changed_senders(domain_id):
-            known = self._senders.get(banner_key)
-            if known is not None and (known.group_id, known.sender_id) != (group_id, sender_id):
-                self._senders.keep(banner_key, SenderRef(sender_id, group_id, domain_id, now, now))
+        for key, sender_id, group_id, group_ids in self._changes.find_changed_senders(domain_id):
+            known = self._senders.get(key)
+            if known is not None and known[:3] != (sender_id, group_id, group_ids):
+                self._senders.keep(key, SenderRef(sender_id, group_id, group_ids, domain_id, now, now))
 
 
 CACHE = ServingCache()

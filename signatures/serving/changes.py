@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from django.db.models import Count, Max
 from django.utils import timezone
@@ -55,8 +56,8 @@ class ChangeWatcher:
         present = _read_fingerprints(known)
         return [domain_id for domain_id in known if present.get(domain_id, ()) != known[domain_id]]
 
-    def find_changed_senders(self, domain_id: int) -> Iterator[tuple[str, int, int | None]]:
-        """Yield key, id and group of senders whose rows changed. Counts them before it reads them.
+    def find_changed_senders(self, domain_id: int) -> Iterator[tuple[str, int, int | None, tuple[int, ...]]]:
+        """Yield key, id, group and all groups of senders whose rows changed. Counts them before it reads them.
 
         Once all were read, they are not yielded again.
         """
@@ -66,10 +67,18 @@ class ChangeWatcher:
         found = rows.aggregate(count=Count("pk"), last=Max("changed_at"))
         changed = found["count"], found["last"]
         if changed != watch.changed:
-            yield from rows.values_list("banner_key", "pk", "group_id").iterator(chunk_size=2_000)
+            columns = rows.order_by("pk").values_list("banner_key", "pk", "group_id", "memberships__group")
+            for sender, same in groupby(columns.iterator(chunk_size=2_000), key=lambda row: row[:3]):
+                yield *sender, sort_groups((row[3] for row in same), sender[2])
             self._watches[domain_id] = _Watch(watch.since, changed, now)
         elif now - watch.quiet_since > OVERLAP:
             self._watches[domain_id] = _start_watch(now)
+
+
+def sort_groups(group_ids: Iterable[int | None], group_id: int | None) -> tuple[int, ...]:
+    """Return the ids of a sender's groups, sorted. group_id: of the one of a sender whom no sync evaluated yet."""
+    found = sorted(id for id in group_ids if id is not None)
+    return tuple(found) or (() if group_id is None else (group_id,))
 
 
 def _start_watch(now: datetime) -> _Watch:

@@ -33,11 +33,13 @@ MOST_SENDERS = 200_000
 class SenderRef(NamedTuple):
     """A sender, found by its banner key.
 
+    group_ids: of every group that they are in, sorted; group_id: of the one that counts are kept by.
     since: from when on this is known to be right; read_at: when its row was last read. Both in seconds.
     """
 
     sender_id: int
     group_id: int | None
+    group_ids: tuple[int, ...]
     domain_id: int
     since: float
     read_at: float
@@ -87,7 +89,7 @@ class DomainCache:
     boundaries: list[float]
     read_at: float
     used_at: float
-    _winners: dict[int | None, tuple[CampaignRule | None, float]] = field(default_factory=dict)
+    _winners: dict[tuple[int, ...], tuple[CampaignRule | None, float]] = field(default_factory=dict)
     _banners: Bounded[int, ServedBanner] = field(default_factory=lambda: Bounded(MOST_SENDERS, ServedBanner))
     _contents: dict[int, _Content] = field(default_factory=dict)
 
@@ -103,7 +105,7 @@ class DomainCache:
         """Return the sender's banner for a known recipient."""
         if self.ruleset is None:
             return self._serve_default(since=now, until=now)
-        who = SenderFacts(sender.sender_id, sender.group_id)
+        who = SenderFacts(sender.sender_id, frozenset(sender.group_ids))
         at = datetime.fromtimestamp(now, UTC)
         choice = choose_banner(self.ruleset.campaigns, who, recipient, at=at, zone=self.ruleset.zone)
         return self.serve(choice, since=now, until=now)
@@ -129,15 +131,15 @@ class DomainCache:
             return self._serve_default(since=max(self.read_at, sender.since), until=float("inf"))
         since, until = self._get_span(self.ruleset, now)
         since = max(since, sender.since)
-        winner, holds_until = self._winners.get(sender.group_id, (None, 0.0))
+        winner, holds_until = self._winners.get(sender.group_ids, (None, 0.0))
         at = datetime.fromtimestamp(now, UTC)
         if not now < holds_until:
-            winner = _find_winner(self.ruleset, sender.group_id, at)
-            self._winners[sender.group_id] = winner, until
+            winner = _find_winner(self.ruleset, sender.group_ids, at)
+            self._winners[sender.group_ids] = winner, until
         if winner is None:
             return self._serve_default(since=since, until=until)
-        # The campaign is the same for a whole group; which of its banners depends on the sender.
-        who = SenderFacts(sender.sender_id, sender.group_id)
+        # The campaign is the same for everybody in the same groups; which of its banners depends on the sender.
+        who = SenderFacts(sender.sender_id, frozenset(sender.group_ids))
         choice = choose_banner((winner,), who, None, at=at, zone=self.ruleset.zone)
         return self.serve(choice, since=since, until=until)
 
@@ -192,8 +194,9 @@ def read_domain(domain_id: int, fingerprint: Fingerprint) -> DomainCache:
     )
 
 
-def _find_winner(ruleset: Ruleset, group_id: int | None, at: datetime) -> CampaignRule | None:
-    choice = choose_banner(ruleset.campaigns, SenderFacts(0, group_id), None, at=at, zone=ruleset.zone)
+def _find_winner(ruleset: Ruleset, group_ids: tuple[int, ...], at: datetime) -> CampaignRule | None:
+    who = SenderFacts(0, frozenset(group_ids))
+    choice = choose_banner(ruleset.campaigns, who, None, at=at, zone=ruleset.zone)
     return next((rule for rule in ruleset.campaigns if rule.id == choice.campaign_id), None)
 
 

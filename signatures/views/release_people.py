@@ -20,6 +20,7 @@ from signatures.releases.content import ReleaseContent
 from signatures.releases.differences import Difference, change_text, mark_words, replace_value
 from signatures.releases.reach import find_touched, list_audiences
 from signatures.senders.listing import with_words
+from signatures.senders.values import get_member
 from signatures.senders.vocabulary import get_vocabulary
 
 from .common import get_page
@@ -91,7 +92,7 @@ def _name_versions(candidate: Candidate) -> dict[int, str]:
 
 
 def _describe(content: ReleaseContent, sender: Sender, names: dict[int, str]) -> dict[str, str]:
-    group = content.find_group(sender.person.team_ids)
+    group = content.find_group(get_member(sender))
     template_id = content.find_template(sender.pk, group)
     version = None if template_id is None else content.templates[template_id]
     return {

@@ -39,10 +39,10 @@ from signatures.releases.live import get_live
 from signatures.releases.publish import requires_approval
 from signatures.senders import listing
 from signatures.senders.assignment import explain
+from signatures.senders.grouping import get_group_rules
 from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
-from signatures.senders.refresh import get_group_rules
 from signatures.senders.saved_views import list_views
-from signatures.senders.values import get_field_sources, set_own_values
+from signatures.senders.values import get_field_sources, get_member, set_own_values
 
 from .bulk import NEEDS
 from .common import VIEWS, Situation, assign_from_form, get_page, get_situation, say_drafted
@@ -124,7 +124,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
     )
     own = Assignment.objects.filter(sender=sender).values_list("template_id", flat=True).first()
     why = explain(
-        team_ids=sender.person.team_ids,
+        member=get_member(sender),
         groups=get_group_rules(domain),
         sender_template_id=own,
         template_by_group=assigned,

@@ -5,38 +5,87 @@ from __future__ import annotations
 import pytest
 
 from signatures.senders.assignment import Explanation, Why, choose_template, explain
-from signatures.senders.membership import GroupRule, choose_group
+from signatures.senders.membership import GroupRule, GroupTable, Member
 
-NORTH = GroupRule(1, "North", 2, "t-north")
-SOUTH = GroupRule(2, "South", 1, "t-south")
-BY_HAND = GroupRule(3, "By hand", 0)
-EVERYONE = GroupRule(9, "Default group", 0, is_default=True)
-GROUPS = [NORTH, SOUTH, BY_HAND, EVERYONE]
+
+def contains(name: str, *values: str) -> dict[str, object]:
+    return {"attribute": name, "operator": "contains", "values": list(values)}
+
+
+VPS = GroupRule(5, "VPs", rule=(contains("title", "VP"),), excluded=(31,))
+SOUTH = GroupRule(2, "South", "t-south")
+NORTH = GroupRule(1, "North", "t-north", teams=("t-far-north",))
+BY_HAND = GroupRule(3, "By hand", included=(30, 31))
+EVERYONE = GroupRule(9, "Default group", is_default=True)
+GROUPS = [VPS, SOUTH, NORTH, BY_HAND, EVERYONE]
+VP = {"sender.title": "VP of Sales", "sender.email": "ana@Acme.example"}
+
+
+def names(member: Member, groups: list[GroupRule] = GROUPS) -> list[str]:
+    return [group.name for group in GroupTable(groups).list_groups(member)]
 
 
 @pytest.mark.parametrize(
-    ("teams", "expected"),
+    ("member", "expected"),
     [
-        (["t-north"], NORTH.id),
-        (["t-north", "t-south"], SOUTH.id),
-        ([], EVERYONE.id),
-        (["t-gone"], EVERYONE.id),
-        ([""], EVERYONE.id),
+        (Member(1, ["t-north"]), ["North"]),
+        (Member(1, ["t-far-north"]), ["North"]),
+        (Member(1, ["t-north", "t-south"]), ["South", "North"]),
+        (Member(1, ["t-north"], VP), ["VPs", "North"]),
+        (Member(30), ["By hand"]),
+        (Member(30, ["t-south"], VP), ["VPs", "South", "By hand"]),
+        (Member(31, ["t-south"], VP), ["South", "By hand"]),
+        (Member(0), ["Default group"]),
+        (Member(1, ["t-gone"]), ["Default group"]),
+        (Member(1, [""]), ["Default group"]),
     ],
 )
-def test_earliest_position_among_a_persons_teams_wins_and_nobody_is_left_without(teams, expected):
-    assert choose_group(teams, GROUPS) == expected
-    assert choose_group(teams, list(reversed(GROUPS))) == expected
+def test_a_person_is_in_every_group_that_holds_for_them_and_nobody_is_left_without(member, expected):
+    assert names(member) == expected
+    winner = GroupTable(GROUPS).find_group(member)
+    assert winner is not None
+    assert winner.name == expected[0]
 
 
-def test_of_two_groups_at_one_position_the_older_wins():
-    younger = GroupRule(7, "Younger", 1, "t-north")
+def test_order_decides_who_wins():
+    both = Member(1, ["t-north", "t-south"])
 
-    assert choose_group(["t-north", "t-south"], [younger, SOUTH]) == SOUTH.id
+    assert names(both, [NORTH, SOUTH, EVERYONE]) == ["North", "South"]
+
+
+def test_an_excluded_person_is_in_no_way_a_member():
+    group = GroupRule(1, "One", "t-1", included=(7,), excluded=(7,), rule=(contains("title", "VP"),))
+
+    assert names(Member(7, ["t-1"], VP), [group, EVERYONE]) == ["Default group"]
+    assert names(Member(8, ["t-1"], VP), [group, EVERYONE]) == ["One"]
+
+
+@pytest.mark.parametrize("rule", [(), ({"attribute": "title"},), ({"any": []},), ("title",)])
+def test_a_rule_that_cannot_be_read_takes_nobody(rule):
+    assert names(Member(1, values=VP), [GroupRule(1, "One", rule=rule), EVERYONE]) == ["Default group"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({"attribute": "team", "operator": "is", "values": ["t-south"]}, True),
+        ({"attribute": "team", "operator": "is_not", "values": ["t-south"]}, False),
+        ({"attribute": "email_domain", "operator": "is", "values": ["acme.example"]}, True),
+        ({"attribute": "email_domain", "operator": "is_not", "values": ["acme.example"]}, False),
+        ({"attribute": "pronouns", "operator": "is_empty", "values": []}, True),
+        ({"attribute": "x_text_region", "operator": "is", "values": ["Kept here"]}, True),
+    ],
+)
+def test_rules_ask_about_teams_domains_and_any_field_of_a_sender(condition, expected):
+    member = Member(1, ["t-south"], VP | {"sender.x_text_region": "kept here"})
+
+    found = names(member, [GroupRule(1, "One", rule=(condition,)), EVERYONE])
+
+    assert (found == ["One"]) is expected
 
 
 def test_without_any_group_there_is_none():
-    assert choose_group(["t-north"], []) is None
+    assert GroupTable([]).find_group(Member(1, ["t-north"])) is None
 
 
 @pytest.mark.parametrize(
@@ -54,12 +103,15 @@ def test_own_template_beats_the_groups_and_that_the_default_groups(ids, expected
 
 def test_explanation_names_the_groups_that_stand_behind():
     found = explain(
-        team_ids=["t-north", "t-south"], groups=GROUPS, sender_template_id=None, template_by_group={9: 30}
+        member=Member(1, ["t-north", "t-south"], VP),
+        groups=GROUPS,
+        sender_template_id=None,
+        template_by_group={9: 30},
     )
 
     assert found == Explanation(
-        SOUTH.id,
+        VPS.id,
         30,
-        "“South” has priority over “North”.",
+        "Member of “VPs”: Job title contains “VP”. It has priority over “South”, “North”.",
         "Inherited from the default group.",
     )

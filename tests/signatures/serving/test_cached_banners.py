@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from signatures.campaigns.selection import SenderFacts, choose_banner
 from signatures.decisions.tokens import make_token
-from signatures.models import Banner, BannerPlace, Campaign, Sender
+from signatures.models import Banner, BannerPlace, Campaign, GroupMember, Sender
 from signatures.senders.refresh import refresh_senders
 from signatures.serving import cache, domain_cache
 from signatures.serving.bounded import Bounded
@@ -78,7 +78,7 @@ def test_a_kept_memory_shows_what_the_pure_choice_says_for_everybody_through_day
                 ruleset = memory.get_domain(company.domain.pk).ruleset
                 assert found is not None and ruleset is not None
                 served = memory.get_banner(found)
-                who = SenderFacts(sender.pk, sender.group_id)
+                who = SenderFacts(sender.pk, GroupMember.objects.list_group_ids(sender))
                 assert served.choice == choose_banner(
                     ruleset.campaigns, who, None, at=timezone.now(), zone=ruleset.zone
                 )
@@ -184,6 +184,7 @@ def test_a_sender_who_moved_just_before_a_campaign_changed_is_not_overlooked(com
     assert fetch(reader, ana) == "red"
     cache.CACHE.refresh()
 
+    GroupMember.objects.filter(sender=ana).delete()
     Sender.objects.filter(pk=ana.pk).update(group=None, changed_at=timezone.now())
     BannerPlace.objects.touch(company.domain)
     cache.CACHE.refresh(with_senders=False)

@@ -1,0 +1,73 @@
+"""Grouping: the groups of a domain as they are edited, and the one that a sender is in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from integrations.models import Person
+from portal.models import Domain
+from signatures.models import Group, Sender
+
+from .membership import GroupRule, GroupTable, Member
+
+
+def get_group_rules(domain: Domain) -> list[GroupRule]:
+    """Return the groups as edited, by priority, without archived ones; three queries."""
+    included, excluded = read_people(domain)
+    groups = Group.objects.filter(domain=domain, archived_at=None)
+    return [make_rule(group, included, excluded) for group in groups]
+
+
+def make_rule(
+    group: Group, included: Mapping[int, Sequence[int]], excluded: Mapping[int, Sequence[int]]
+) -> GroupRule:
+    """Return whom a group takes. included, excluded: group id -> ids of senders."""
+    return GroupRule(
+        id=group.pk,
+        name=group.name,
+        team_id=group.follows_team_id,
+        is_default=group.is_default,
+        teams=tuple(group.team_ids),
+        included=tuple(included.get(group.pk, ())),
+        excluded=tuple(excluded.get(group.pk, ())),
+        rule=tuple(group.rule),
+    )
+
+
+def read_people(domain: Domain) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+    """Return the included and the excluded senders of each group, by ids; two queries."""
+    return _read_people(Group.included.through, domain), _read_people(Group.excluded.through, domain)
+
+
+def _read_people(through: Any, domain: Domain) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    rows = through.objects.filter(group__domain=domain).order_by("sender_id")
+    for group_id, sender_id in rows.values_list("group_id", "sender_id"):
+        found[group_id].append(sender_id)
+    return found
+
+
+def regroup_sender(sender: Sender, member: Member) -> None:
+    """Give a sender whose values changed the group they decide now; nobody else is evaluated. Needs person loaded.
+
+    Without any rule, values decide nothing, and the groups are not read.
+    """
+    ruled = Group.objects.filter(domain=sender.domain_id, archived_at=None).exclude(rule=[])
+    if not ruled.exists():
+        return
+    group = GroupTable(get_group_rules(sender.domain)).find_group(member)
+    if (group.id if group else None) == sender.group_id:
+        return
+    sender.group_id = group.id if group else None
+    sender.source_digest = digest_source(sender.person, group, is_active=sender.is_active)
+    sender.save(update_fields=["group", "source_digest"])
+
+
+def digest_source(person: Person, group: GroupRule | None, *, is_active: bool) -> str:
+    """Return the values a sender is updated from, including the group's name, which is a merge field."""
+    group_id, group_name = (group.id, group.name) if group else (None, "")
+    parts = (person.digest, person.email, person.name, str(group_id), group_name, str(is_active))
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
