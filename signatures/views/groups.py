@@ -13,11 +13,15 @@ from portal.models import Domain
 from signatures.forms.brand import label_values
 from signatures.forms.delivery_settings import AutomaticPolicyForm
 from signatures.forms.drift import DriftPolicyForm
+from signatures.forms.groups import GroupNameForm
 from signatures.forms.senders import MoveForm
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import Group, MailboxState, Sender
 from signatures.releases.content import ORDER
-from signatures.releases.draft import note_edit
+from signatures.releases.draft import build_draft, note_edit
+from signatures.releases.group_lint import lint_groups
+from signatures.releases.membership_words import MembershipWords
+from signatures.senders.grouping import get_group_rules
 from signatures.senders.groups import get_group_order, reorder_groups, set_automatic_policy, set_drift_policy
 from signatures.senders.mailbox_status import count_statuses, get_fallback_template
 
@@ -47,8 +51,18 @@ def groups(request: HttpRequest, domain: Domain) -> HttpResponse:
         "lost": situation.list_lost("people", "teams"),
         "groups": list(rows),
         "fallback": get_fallback_template(domain),
+        "archived": Group.objects.filter(domain=domain, follows_team_id="").exclude(archived_at=None),
+        "new_form": GroupNameForm(),
     }
     return render(request, "signatures/groups/list.html", context)
+
+
+@require(Permission.VIEW)
+@require_safe
+def group_checks(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Show what is wrong with the groups as they are edited."""
+    findings = lint_groups(domain, build_draft(domain))
+    return render(request, "signatures/groups/checks.html", {"findings": findings})
 
 
 @require(Permission.VIEW)
@@ -79,6 +93,7 @@ def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "chosen": chosen,
         "is_changed": chosen != template,
         "previewed": chosen or (None if found.is_default else fallback),
+        "membership": _describe_membership(domain, found),
         "previewed_as": members.filter(assignment=None).first(),
         "differing": label_values(found.company_values),
         "automatic_form": AutomaticPolicyForm(instance=found),
@@ -86,6 +101,13 @@ def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "statuses": count_statuses(MailboxState.objects.filter(sender__in=members)),
     }
     return render(request, "signatures/groups/detail.html", context)
+
+
+def _describe_membership(domain: Domain, group: Group) -> list[tuple[str, str]]:
+    """Return whom a group takes: label and words."""
+    rule = next(rule for rule in get_group_rules(domain) if rule.id == group.pk)
+    described = MembershipWords(domain, [rule]).describe(rule)
+    return [(label, words) for label, words in described.items() if words]
 
 
 @require(Permission.MANAGE_GROUPS)

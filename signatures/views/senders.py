@@ -36,6 +36,7 @@ from signatures.models import (
     ValueDraft,
 )
 from signatures.releases.live import get_live
+from signatures.releases.membership_words import get_rule_names
 from signatures.releases.publish import requires_approval
 from signatures.senders import listing
 from signatures.senders.assignment import explain
@@ -123,9 +124,11 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         Assignment.objects.filter(domain=domain, group__isnull=False).values_list("group_id", "template_id")
     )
     own = Assignment.objects.filter(sender=sender).values_list("template_id", flat=True).first()
+    groups = get_group_rules(domain)
     why = explain(
         member=get_member(sender),
-        groups=get_group_rules(domain),
+        groups=groups,
+        names=get_rule_names(domain) if any(group.rule for group in groups) else None,
         sender_template_id=own,
         template_by_group=assigned,
     )

@@ -149,6 +149,8 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         "/domains/<str:domain>/senders/import/<int:pk>/apply/": {"digest": furnished.sender_import.digest},
         "/domains/<str:domain>/syncs/now/": {"kind": "full"},
         "/domains/<str:domain>/ledger/export/": {"format": "jsonl"},
+        "/domains/<str:domain>/groups/new/": {"name": "Executives"},
+        "/domains/<str:domain>/groups/<int:pk>/members/": {"name": "Executives", "save": "1"},
         "/domains/<str:domain>/groups/<int:pk>/move/": {"position": 1},
         "/domains/<str:domain>/groups/<int:pk>/template/": {"template": furnished.template.pk},
         "/domains/<str:domain>/delivery-settings/": {
