@@ -122,7 +122,9 @@ def set_membership(group: Group, membership: GroupRule, *, actor: str) -> int:
 
 def archive_group(group: Group, *, actor: str) -> int:
     """Take a group out of use; return how many senders changed. Raises: GroupRefused for one that follows a team."""
-    if group.is_default or group.follows_team_id:
+    if group.is_default:
+        raise GroupRefused("The default group is always in use.")
+    if group.follows_team_id:
         raise GroupRefused("A group that follows a team is archived when Outreach removes the team.")
     Group.objects.filter(pk=group.pk).update(archived_at=timezone.now())
     record_act("group archived", domain=group.domain, actor_label=actor, object_ref=group.name)
@@ -131,6 +133,8 @@ def archive_group(group: Group, *, actor: str) -> int:
 
 def restore_group(group: Group, *, actor: str) -> int:
     """Take an archived group into use again; return how many senders changed. Raises: GroupRefused."""
+    if group.archived_at is None:
+        raise GroupRefused(f"“{group}” is in use already.")
     if group.follows_team_id:
         raise GroupRefused("A group that follows a team is restored when Outreach has the team again.")
     refuse_name(group.domain, group.name, group=group)

@@ -30,7 +30,7 @@ from .common import PER_PAGE, say_drafted
 
 
 def _get_group(domain: Domain, pk: int) -> Group:
-    groups = Group.objects.filter(archived_at=None, is_default=False)
+    groups = Group.objects.filter(archived_at=None)
     group: Group = get_object_or_404(groups, domain=domain, pk=pk)
     return group
 
@@ -59,6 +59,9 @@ def group_new(request: HttpRequest, domain: Domain) -> HttpResponse:
 def group_members(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """Whom a group takes. Only "Save" saves; "Preview" and the pages of the preview show who would change group."""
     found = _get_group(domain, pk)
+    if found.is_default:
+        messages.error(request, "The default group takes everyone who is in no other group.")
+        return redirect("signatures:group", domain.name, found.pk)
     stored = next(rule for rule in get_group_rules(domain) if rule.id == found.pk)
     if request.method != "POST":
         return _render(request, found, MembersForm(found, stored))
@@ -108,7 +111,7 @@ def group_archive(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
 @require_POST
 def group_restore(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """Take an archived group that follows no team into use again, as a draft."""
-    found = get_object_or_404(Group.objects.exclude(archived_at=None), domain=domain, pk=pk)
+    found = get_object_or_404(Group, domain=domain, pk=pk)
     try:
         changed = restore_group(found, actor=get_actor(request).email)
     except GroupRefused as refused:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from signatures.campaigns.selection import SenderFacts, choose_banner
 from signatures.decisions.tokens import make_token
+from signatures.delivery.status import refresh_domain
 from signatures.models import Banner, BannerPlace, Campaign, GroupMember, Sender
 from signatures.senders.refresh import refresh_senders
 from signatures.serving import cache, domain_cache
@@ -120,6 +121,7 @@ def test_a_sender_who_moves_shows_the_new_groups_banner_after_one_look(company, 
     ana.person.changed_at = timezone.now()
     ana.person.save()
     refresh_senders(company.connection, since=None)
+    refresh_domain(company.domain)
     cache.CACHE.refresh()
 
     assert (fetch(reader, ana), fetch(reader, tom)) == ("blue", "red")
