@@ -21,10 +21,12 @@ from signatures.tasks import follow_sync
 follow_sync(run_id=SyncRun.objects.latest("pk").pk)
 """
 PRINT_ADDRESSES = """
+import json
 from signatures.models import Sender
 print(json.dumps(list(Sender.objects.filter(is_active=True).order_by("pk").values_list("email", flat=True))))
 """
 PRINT_VALUES = """
+import json
 from signatures.models import Sender
 print(json.dumps(dict(Sender.objects.exclude(own_values={}).values_list("email", "own_values"))))
 """
