@@ -7,15 +7,16 @@ from typing import Any
 from django import forms
 
 from portal.models import Domain
-from signatures.models import Sender
+from signatures.models import Group, Sender
 
 from .choices import RowsField
 from .senders import SenderFilters
 from .templates import TemplateChoiceForm
 
-ASSIGN, DELIVER, RESTORE, EXPORT = "assign", "deliver", "restore", "export"
+ASSIGN, GROUP, DELIVER, RESTORE, EXPORT = "assign", "group", "deliver", "restore", "export"
 ACTS = (
     (ASSIGN, "Assign template"),
+    (GROUP, "Put into group"),
     (DELIVER, "Deliver"),
     (RESTORE, "Restore originals"),
     (EXPORT, "Export values"),
@@ -52,6 +53,17 @@ class BulkAssignForm(TemplateChoiceForm):
 
     def __init__(self, *args: Any, domain: Domain, **kwargs: Any) -> None:
         super().__init__(*args, domain=domain, otherwise="Inherit from group", prefix="assign", **kwargs)
+
+
+class BulkGroupForm(forms.Form):
+    """The group that takes the chosen senders by hand. Named apart from the filter."""
+
+    group = forms.ModelChoiceField(Group.objects.none(), label="Group", empty_label=None)
+
+    def __init__(self, *args: Any, domain: Domain, **kwargs: Any) -> None:
+        super().__init__(*args, **{"prefix": "put", **kwargs})
+        choice: forms.ModelChoiceField[Group] = self.fields["group"]  # type: ignore[assignment]
+        choice.queryset = Group.objects.filter(domain=domain, archived_at=None, is_default=False)
 
 
 class SavedViewForm(forms.Form):

@@ -19,6 +19,7 @@ from .refresh import refresh_senders
 from .rules import parse_rule
 
 DEFAULT_GROUP_NAME = "Default group"
+CHUNK = 500  # senders
 
 
 class GroupRefused(Exception):
@@ -116,6 +117,30 @@ def set_membership(group: Group, membership: GroupRule, *, actor: str) -> int:
             object_ref=row.name,
             detail=f"{len(membership.teams)} teams, {len(membership.included)} included, "
             f"{len(membership.excluded)} excluded, {len(membership.rule)} conditions",
+        )
+    return regroup_domain(group.domain)
+
+
+def include_senders(group: Group, sender_ids: Sequence[int], *, actor: str) -> int:
+    """Have a group take these senders of its domain by hand; return how many senders changed. Raises: GroupRefused.
+
+    A group of higher priority that takes them too still wins.
+    """
+    if group.is_default or group.archived_at is not None:
+        raise GroupRefused(f"“{group}” takes nobody by hand. Choose another group.")
+    with transaction.atomic():
+        row = Group.objects.select_for_update().get(pk=group.pk)
+        for start in range(0, len(sender_ids), CHUNK):
+            ids = sender_ids[start : start + CHUNK]
+            people = Sender.objects.filter(domain=row.domain_id, pk__in=ids)
+            row.excluded.remove(*people)
+            row.included.add(*people)
+        record_act(
+            "group members changed",
+            domain=row.domain,
+            actor_label=actor,
+            object_ref=row.name,
+            detail=f"{len(sender_ids):,} senders included",
         )
     return regroup_domain(group.domain)
 

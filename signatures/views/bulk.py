@@ -5,11 +5,13 @@ Each asks first, on a page that says how many senders it is for and who they are
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db.models import QuerySet
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,6 +21,7 @@ from portal.access import Permission, check_permission, get_actor, require
 from portal.models import Domain
 from signatures.authoring.assign_many import assign_to_senders
 from signatures.delivery.base import DeliveryBlocked
+from signatures.delivery.group_members import refresh_members
 from signatures.delivery.planning import make_scope, open_plan
 from signatures.delivery.restore_plan import Target, open_restore
 from signatures.forms.bulk import (
@@ -26,14 +29,18 @@ from signatures.forms.bulk import (
     ASSIGN,
     DELIVER,
     EXPORT,
+    GROUP,
     RESTORE,
     BulkAssignForm,
     BulkForm,
+    BulkGroupForm,
     SavedViewForm,
 )
 from signatures.forms.senders import SenderFilters
 from signatures.models import SavedView, Sender
+from signatures.releases.draft import note_edit
 from signatures.senders.choice import find_chosen
+from signatures.senders.groups import GroupRefused, include_senders
 from signatures.senders.saved_views import ViewRefused, delete_view, list_views, save_view
 from signatures.tasks import plan_soon
 
@@ -42,10 +49,12 @@ from .common import get_situation, say_drafted
 MOST_NAMED = 50  # senders on the page that asks
 NEEDS = {
     ASSIGN: Permission.MANAGE_GROUPS,
+    GROUP: Permission.MANAGE_GROUPS,
     DELIVER: Permission.DELIVER,
     RESTORE: Permission.DELIVER,
     EXPORT: Permission.VIEW,
 }
+ACT_FORMS: dict[str, Callable[..., Form]] = {ASSIGN: BulkAssignForm, GROUP: BulkGroupForm}
 
 
 @require(Permission.VIEW)
@@ -65,24 +74,22 @@ def senders_bulk(request: HttpRequest, domain: Domain) -> HttpResponse:
         )
     chosen = find_chosen(domain, get_situation(domain).connection, **form.get_choice())
     number = chosen.count()
-    assign_form = BulkAssignForm(request.POST or None, domain=domain)
+    act_form = ACT_FORMS[act](request.POST or None, domain=domain) if act in ACT_FORMS else None
     if request.method == "POST":
         if form.cleaned_data["number"] != number:
             messages.error(
                 request, "The filters find other senders by now. Nothing was changed. Check the number."
             )
-        elif act == ASSIGN:
-            if assign_form.is_valid():
-                return _assign(request, domain, chosen, assign_form)
-        else:
+        elif act_form is None:
             return _plan(request, domain, act, form.get_choice())
+        elif act_form.is_valid():
+            return (_assign if act == ASSIGN else _put)(request, domain, chosen, act_form)
     context = {
-        "bulk_form": form,
         "act": act,
         "act_label": dict(ACTS)[act],
         "number": number,
         "named": chosen[:MOST_NAMED],
-        "assign_form": assign_form,
+        "act_form": act_form,
         "hidden": list(_list_pairs(form)),
     }
     return render(request, "signatures/senders/bulk.html", context)
@@ -96,9 +103,7 @@ def _list_pairs(form: BulkForm) -> list[tuple[str, str]]:
     return [("sender", str(sender.pk)) for sender in form.cleaned_data["sender"]]
 
 
-def _assign(
-    request: HttpRequest, domain: Domain, chosen: QuerySet[Sender], form: BulkAssignForm
-) -> HttpResponse:
+def _assign(request: HttpRequest, domain: Domain, chosen: QuerySet[Sender], form: Form) -> HttpResponse:
     template = form.cleaned_data["template"]
     number = assign_to_senders(domain, chosen, template=template, actor=get_actor(request).email)
     people = "1 sender" if number == 1 else f"{number:,} senders"
@@ -106,6 +111,22 @@ def _assign(
         f"“{template}” assigned to {people}" if template else f"{people} inherit the template of their group"
     )
     say_drafted(request, domain, f"{what}, as a draft.")
+    return redirect("signatures:senders", domain.name)
+
+
+def _put(request: HttpRequest, domain: Domain, chosen: QuerySet[Sender], form: Form) -> HttpResponse:
+    """Have a group take the chosen senders by hand."""
+    group, actor = form.cleaned_data["group"], get_actor(request).email
+    ids = list(chosen.order_by("pk").values_list("pk", flat=True))
+    try:
+        note_edit(domain, f"group:{group.pk}", actor=actor)
+        changed = include_senders(group, ids, actor=actor)
+        refresh_members(domain)
+    except GroupRefused as refused:
+        messages.error(request, str(refused))
+        return redirect("signatures:senders", domain.name)
+    people = "1 sender" if changed == 1 else f"{changed:,} senders"
+    say_drafted(request, domain, f"“{group}” takes whom you chose; {people} changed group, as a draft.")
     return redirect("signatures:senders", domain.name)
 
 

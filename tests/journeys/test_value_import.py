@@ -65,7 +65,7 @@ def test_values_of_fifty_people_come_from_a_spreadsheet_and_go_again(
             page.get_by_role("button", name="Preview rows").click()
 
             expect(page.get_by_label("Encoding")).to_have_value("cp1252")
-            expect(page.get_by_label("Field for Handy")).to_have_value("sender.mobile")
+            expect(page.get_by_label("Handy", exact=True)).to_have_value("sender.mobile")
             expect(page.get_by_role("table", name="Rows of the file")).to_contain_text("call Zoë")
             expect(page.get_by_role("button", name="Apply 48 rows")).to_be_visible()
             faults += dana.find_faults()

@@ -123,6 +123,19 @@ def test_a_restore_is_planned_for_whom_was_chosen(company, bystanders, admin, as
     assert tom.pk not in run.deliveries.values_list("sender", flat=True)
 
 
+def test_a_group_takes_whom_was_chosen_by_hand(company, bystanders, admin):
+    sales = company.add("Ana", teams=("Sales",)).group
+    tom, bea = company.add("Tom"), add_sender(bystanders, "Bea")
+
+    press(admin, f"act=group&sender={tom.pk}", **{"put-group": sales.pk})
+
+    assert list(sales.included.all()) == [tom]
+    assert set(Sender.objects.filter(group=sales).values_list("name", flat=True)) == {"Ana", "Tom"}
+    assert DraftEdit.objects.filter(key=f"group:{sales.pk}", edited_by_label="admin@acme.example").exists()
+    bea.refresh_from_db()
+    assert bea.group is None
+
+
 def test_an_export_holds_whom_was_chosen(people, admin):
     page = admin.get(f"{BULK}?act=export&all=1&q=an", follow=True)
     assert "A CSV file with 2 senders" in page.content.decode()
@@ -139,12 +152,16 @@ def test_an_export_holds_whom_was_chosen(people, admin):
 
 @pytest.mark.parametrize(
     ("role", "allowed"),
-    [("auditor", set()), ("editor", {"assign"}), ("approver", {"assign", "deliver", "restore"})],
+    [
+        ("auditor", set()),
+        ("editor", {"assign", "group"}),
+        ("approver", {"assign", "group", "deliver", "restore"}),
+    ],
 )
 def test_each_act_needs_its_permission(people, login, role, allowed):
     client = login(role)
 
-    for act in ("assign", "deliver", "restore"):
+    for act in ("assign", "group", "deliver", "restore"):
         asked = f"{BULK}?act={act}&sender={people['Ana'].pk}"
         assert client.get(asked).status_code == (200 if act in allowed else 403), act
         form = {"act": act, "sender": people["Ana"].pk, "number": 1}
