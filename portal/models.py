@@ -134,21 +134,33 @@ class Membership(models.Model):
         return f"{self.user.email}, {self.get_role_display().lower()} of {self.domain.name}"
 
 
-class Invitation(models.Model):
-    """An invitation of one address to one domain. Its link works once, for seven days.
+class InvitationLink(models.Model):
+    """What invites one address to one domain by a link that works once, until it expires.
 
     The link's token is kept as a digest only: whoever reads the database cannot follow it.
     """
 
-    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="invitations")
     email = models.EmailField("e-mail address")
-    role = models.CharField(max_length=16, choices=Role.choices)
     token_sha256 = models.CharField(max_length=64, unique=True)
     invited_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     invited_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)
     withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_open(self) -> bool:
+        return self.accepted_at is None and self.withdrawn_at is None
+
+
+class Invitation(InvitationLink):
+    """An invitation to be a member, with a role. Its link works for seven days."""
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=16, choices=Role.choices)
 
     class Meta:
         ordering = ["email"]
@@ -163,10 +175,6 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email}, invited as {self.get_role_display().lower()} of {self.domain.name}"
-
-    @property
-    def is_open(self) -> bool:
-        return self.accepted_at is None and self.withdrawn_at is None
 
 
 class Protocol(models.TextChoices):

@@ -33,6 +33,7 @@ from .recipient import KnownRecipient, LookupShare, RecipientPrivacy, VariableTe
 from .release import DraftEdit, Release, ReleaseState, SignatureHtml, ValueDraft
 from .release_request import ReleaseRequest, RequestState
 from .saved_view import SavedView
+from .self_service import ChangeState, SelfService, SenderAccount, SenderChange, SenderInvitation
 from .sender import Assignment, AutomaticDelivery, Brand, Disclaimer, DriftPolicy, Group, GroupMember, Sender
 from .sender_import import MOVING, ImportState, RowState, SenderImport, SenderImportRow
 from .template import Template, TemplateVersion
@@ -54,6 +55,7 @@ __all__ = [
     "Brand",
     "Campaign",
     "CampaignRevision",
+    "ChangeState",
     "Counted",
     "CountingState",
     "DailyCount",
@@ -97,9 +99,13 @@ __all__ = [
     "RequestState",
     "RowState",
     "SavedView",
+    "SelfService",
     "Sender",
+    "SenderAccount",
+    "SenderChange",
     "SenderImport",
     "SenderImportRow",
+    "SenderInvitation",
     "SignatureHtml",
     "Snapshot",
     "SpoolImport",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 
 from django.db import models
+from django.db.models import Q
 
 from portal.models import Domain
 
 from .per_domain import PerDomainManager
+from .sender import Sender
 
 
 def make_media_key() -> str:
@@ -45,6 +47,14 @@ class MediaImage(models.Model):
     """
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="media_images")
+    sender = models.ForeignKey(
+        Sender,
+        null=True,
+        editable=False,
+        on_delete=models.CASCADE,
+        related_name="photos",
+        help_text="Who uploaded it by self-service, and alone changes it there.",
+    )
     kind = models.CharField(max_length=8, choices=MediaKind.choices)
     name = models.CharField(max_length=120)
     alt = models.CharField("alt text", max_length=255, blank=True)
@@ -64,8 +74,15 @@ class MediaImage(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["domain", "kind", "sha256"], name="one_medium_per_kind_and_digest"
-            )
+                fields=["domain", "kind", "sha256"],
+                condition=Q(sender=None),
+                name="one_medium_per_kind_and_digest",
+            ),
+            models.UniqueConstraint(
+                fields=["sender", "sha256"],
+                condition=Q(sender__isnull=False),
+                name="one_photo_per_sender_and_digest",
+            ),
         ]
 
     def __str__(self) -> str:
