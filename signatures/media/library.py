@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
-from signatures.models import MediaFile, MediaImage, MediaLibrary
+from signatures.models import MediaFile, MediaImage, MediaLibrary, Sender
 
 from .addresses import get_key, write_path
 from .encoding import Upload, read_upload
@@ -26,8 +26,11 @@ _BYTES = ("source", "current__bytes_1x", "current__bytes_2x")
 def list_images(
     domain: Domain, *, kind: str = "", words: str = "", is_removed: bool = False
 ) -> QuerySet[MediaImage]:
-    """Return the domain's images without their bytes, the newest first. words: part of a name."""
-    rows = MediaImage.objects.filter(domain=domain, removed_at__isnull=not is_removed)
+    """Return the domain's images without their bytes, the newest first, but for photos of self-service.
+
+    words: part of a name.
+    """
+    rows = MediaImage.objects.filter(domain=domain, sender=None, removed_at__isnull=not is_removed)
     if kind:
         rows = rows.filter(kind=kind)
     if words:
@@ -60,17 +63,27 @@ def get_offer(image: MediaImage) -> Offer:
 
 
 def upload_image(
-    domain: Domain, upload: Upload | BinaryIO, *, kind: str, name: str, alt: str = "", actor: str
+    domain: Domain,
+    upload: Upload | BinaryIO,
+    *,
+    kind: str,
+    name: str,
+    alt: str = "",
+    actor: str,
+    sender: Sender | None = None,
 ) -> MediaImage:
     """Store an upload and return its row; one that was uploaded before is offered again, as it was.
 
-    Raises: ImageRefused, storing nothing.
+    sender: whose photo it is, where they uploaded it themselves. Raises: ImageRefused, storing nothing.
     """
     content = read_upload(upload)
-    rows = MediaImage.objects.filter(domain=domain, kind=kind, sha256=sha256(content).hexdigest())
+    rows = MediaImage.objects.filter(
+        domain=domain, kind=kind, sha256=sha256(content).hexdigest(), sender=sender
+    )
     if not rows.exists():
         image = MediaImage(
             domain=domain,
+            sender=sender,
             kind=kind,
             sha256=sha256(content).hexdigest(),
             name=name,
