@@ -147,11 +147,12 @@ def describe_automatic(
         "automatic_waiting": waiting,
         "automatic_asks": waiting is not None and waiting.mailboxes > _get_most(numbers, cap),
         "automatic_cap": cap,
-        "automatic_at": _find_next([at for at in times if at], domain) if is_on and only_daily else None,
+        "automatic_at": find_next_time([at for at in times if at], domain) if is_on and only_daily else None,
     }
 
 
-def _find_next(times: list[time], domain: Domain) -> datetime | None:
+def find_next_time(times: list[time], domain: Domain) -> datetime | None:
+    """Return when the next of these times of day comes in the domain's time zone."""
     now = timezone.now().astimezone(ZoneInfo(domain.time_zone))
     today = [datetime.combine(now.date(), at, tzinfo=now.tzinfo) for at in times]
     return min((at if at > now else at + timedelta(days=1) for at in today), default=None)

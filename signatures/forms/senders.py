@@ -76,7 +76,7 @@ class OwnValuesForm(forms.ModelForm):
         self.initial = {**self.instance.own_values, **self.initial}
         self._vocabulary = get_vocabulary(self.instance.domain)
         for field in self._vocabulary.of_senders():
-            self.fields[field.name] = _own_value_input(field, self.instance)
+            self.fields[field.name] = own_value_input(field, self.instance)
         for name in () if is_admin else list_closed_fields(self.instance.domain):
             self.fields[name].disabled = True
 
@@ -106,7 +106,8 @@ class OwnValuesForm(forms.ModelForm):
         return [self[field.name] for field in self._vocabulary.of_senders(Source.OUTREACH)]
 
 
-def _own_value_input(field: Field, sender: Sender) -> forms.CharField:
+def own_value_input(field: Field, sender: Sender) -> forms.CharField:
+    """Return the input of one field of a sender."""
     theirs = (
         getattr(sender.person, field.name.removeprefix("sender."), "")
         if field.source is Source.OUTREACH

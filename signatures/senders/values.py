@@ -248,13 +248,7 @@ def set_own_values(
     Raises: OwnValueError, storing nothing.
     """
     kept = {name: text.strip() for name, text in values.items()}
-    vocabulary = get_vocabulary(sender.domain)
-    refused = build_context({name: text for name, text in kept.items() if text}, vocabulary).missing
-    for name, text in kept.items():
-        if name not in vocabulary.by_name or not name.startswith("sender."):
-            raise OwnValueError(name, "Senders have no such field.")
-        if text and name in refused:
-            raise OwnValueError(name, f"{vocabulary.by_name[name].label}: {refused[name]}.")
+    check_own_values(sender.domain, kept)
     with transaction.atomic():
         locked = Sender.objects.select_for_update(of=("self",)).select_related("person").get(pk=sender.pk)
         live_now = set(get_live_fields(sender.domain)) if waits else set(kept)
@@ -263,6 +257,17 @@ def set_own_values(
         _keep_values(locked, live, actor, dict.fromkeys(live, (actor, origin)))
     sender.refresh_from_db()
     return sender
+
+
+def check_own_values(domain: Domain, values: Mapping[str, str]) -> None:
+    """Raise OwnValueError for the first value that is none of a sender's fields, or does not fit its field."""
+    vocabulary = get_vocabulary(domain)
+    refused = build_context({name: text for name, text in values.items() if text}, vocabulary).missing
+    for name, text in values.items():
+        if name not in vocabulary.by_name or not name.startswith("sender."):
+            raise OwnValueError(name, "Senders have no such field.")
+        if text and name in refused:
+            raise OwnValueError(name, f"{vocabulary.by_name[name].label}: {refused[name]}.")
 
 
 def get_live_fields(domain: Domain) -> list[str]:

@@ -1,0 +1,1 @@
+"""Self-service: senders who see their own signature and edit what their domain unlocks for them."""
