@@ -26,6 +26,7 @@ class Permission(StrEnum):
     DELIVER = "deliver"  # sync now, deliver, pause
     CONNECT = "connect"  # connect, disconnect, download originals
     VIEW_LEDGER = "view_ledger"
+    INVITE_SENDERS = "invite_senders"  # to self-service: they see and edit their own signature alone
     MANAGE_MEMBERS = "manage_members"
     MANAGE_DOMAIN = "manage_domain"
     MANAGE_SIGN_IN = "manage_sign_in"  # sign-in, SSO and MFA of members
@@ -38,7 +39,13 @@ PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.OWNER: _ALL,
     Role.ADMIN: _ALL - {Permission.MANAGE_SIGN_IN},
     Role.APPROVER: _LOOK
-    | {Permission.EDIT_SIGNATURES, Permission.MANAGE_GROUPS, Permission.PUBLISH, Permission.DELIVER},
+    | {
+        Permission.EDIT_SIGNATURES,
+        Permission.MANAGE_GROUPS,
+        Permission.PUBLISH,
+        Permission.DELIVER,
+        Permission.INVITE_SENDERS,
+    },
     Role.EDITOR: _LOOK | {Permission.EDIT_SIGNATURES, Permission.MANAGE_GROUPS, Permission.MANAGE_CAMPAIGNS},
     Role.AUDITOR: _LOOK | {Permission.VIEW_LEDGER},
     # Operators view every domain here; they change things in Django admin.

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from portal.worker.heartbeat import get_worker
 from signatures.releases.publish import list_drafts
+from signatures.self_service.changes import list_waiting
 from signatures.senders.mailbox_status import count_edited
 
 from . import __version__
@@ -23,6 +24,8 @@ PLACED_UNDER = {
     "delivery-settings": "settings",
     "edited": "drift",
     "signatures": "senders",
+    "changes": "senders",
+    "self-service": "senders",
 }
 
 
@@ -55,5 +58,6 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "worker": get_worker(),
         # What somebody has to act on, as the menu says it: counted where the page has a menu.
         "draft_count": lambda: len(list_drafts(domain)),
+        "change_count": lambda: list_waiting(domain).count(),
         "edited_count": lambda: count_edited(domain),
     }

@@ -2,6 +2,7 @@
 
 from portal.worker.heartbeat import record_beat as _record_beat
 
+from .accounts import sender_invitations
 from .retention import remove_expired_sessions as _remove_expired_sessions
 
 
@@ -13,3 +14,9 @@ def record_beat() -> None:
 def remove_expired_sessions() -> None:
     """Remove expired sessions and old failures of background tasks."""
     _remove_expired_sessions()
+
+
+def invite_senders() -> None:
+    """Send the invitations of senders that are owed, and remind those who have not followed theirs."""
+    sender_invitations.ask_for_reminders()
+    sender_invitations.send_invitation_mails()

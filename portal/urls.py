@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from .views import domains, health, invitations, members, sign_in, status
+from .views import domains, health, invitations, members, self_service, sign_in, status
 
 pages = [
     path("", domains.home, name="home"),
@@ -30,6 +30,12 @@ pages = [
         "manage/domains/<str:domain>/invitations/<int:pk>/withdraw/",
         invitations.invitation_withdraw,
         name="invitation_withdraw",
+    ),
+    path("manage/domains/<str:domain>/self-service/", self_service.self_service, name="self_service"),
+    path(
+        "manage/domains/<str:domain>/self-service/act/",
+        self_service.self_service_act,
+        name="self_service_act",
     ),
     path("invitations/", invitations.invitation, name="invitation"),
     path("invitations/<str:token>/", invitations.invitation_link, name="invitation_link"),

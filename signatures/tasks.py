@@ -28,6 +28,7 @@ from .media import retention as media_retention
 from .models import DeliveryRun, ImportState, Release, SenderImport
 from .recipients import match_counts, retention
 from .releases import request_mails
+from .self_service import change_mails
 from .senders.company_size import is_small
 from .value_files import retention as import_retention
 from .value_files.applying import PreviewOutdated
@@ -57,6 +58,11 @@ def follow_release(*, release_id: int) -> None:
 def send_request_mails() -> None:
     """Send the mails that requests for approval owe."""
     request_mails.send_request_mails()
+
+
+def send_change_mails() -> None:
+    """Tell approvers what senders changed, and senders what was declined."""
+    change_mails.send_change_mails()
 
 
 def publish_due_releases() -> None:

@@ -17,6 +17,7 @@ from .views import (
     fields,
     group_members,
     groups,
+    me,
     media,
     merge_variable,
     originals,
@@ -32,6 +33,7 @@ from .views import (
     results,
     retention,
     rollouts,
+    sender_changes,
     senders,
     subject_access,
     template_versions,
@@ -65,6 +67,8 @@ _pages = [
     path("senders/<int:pk>/check/", senders.sender_check, name="sender_check"),
     path("senders/<int:pk>/deliver/", deliveries.sender_deliver, name="sender_deliver"),
     path("senders/<int:pk>/preview/", previews.sender_preview, name="sender_preview"),
+    path("changes/", sender_changes.sender_changes, name="sender_changes"),
+    path("changes/decide/", sender_changes.sender_changes_decide, name="sender_changes_decide"),
     path("groups/", groups.groups, name="groups"),
     path("groups/<int:pk>/", groups.group, name="group"),
     path("groups/checks/", groups.group_checks, name="group_checks"),
@@ -212,7 +216,19 @@ _results = [
     path("<int:pk>/carriers/export/", results.carriers_export, name="carriers_export"),
 ]
 
+_me = [
+    path("", me.me, name="me"),
+    path("frame/", me.me_frame, name="me_frame"),
+    path("trial/", me.me_trial, name="me_trial"),
+    path("photo/", me.me_photo, name="me_photo"),
+    path("photo/remove/", me.me_photo_remove, name="me_photo_remove"),
+    path("photo/<int:pk>/", me.me_photo_crop, name="me_photo_crop"),
+    path("photo/<int:pk>/source/", me.me_photo_source, name="me_photo_source"),
+]
+
 urlpatterns = [
+    path("me/", me.my_signatures, name="my_signatures"),
+    path("me/<str:domain>/", include(_me)),
     path("domains/<str:domain>/", include(_pages)),
     path("domains/<str:domain>/campaigns/recipient/", include(_recipients)),
     path("domains/<str:domain>/results/", include(_results)),

@@ -9,12 +9,15 @@ from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.accounts.invitations import InvitationRefused, accept, check_open
+from signatures.models import SenderAccount, SenderInvitation
+from signatures.self_service.accounts import allows_sso, find_sender, list_accounts, open_account
 
 from ..models import Domain, IdentityProvider, Invitation, Membership, Protocol, User
 from .identity import Identity
@@ -113,7 +116,8 @@ def _check_person(domain: Domain, user: User) -> None:
             "Operators see every domain, not only yours.",
             cause="person is an operator",
         )
-    if Membership.objects.filter(user=user).exclude(domain=domain).exists():
+    elsewhere = SenderAccount.objects.filter(user=user).exclude(sender__domain=domain)
+    if Membership.objects.filter(user=user).exclude(domain=domain).exists() or elsewhere.exists():
         raise Refusal(
             "Sign in with your password",
             f"You belong to other domains too, which {domain.name} does not sign in for.",
@@ -122,31 +126,28 @@ def _check_person(domain: Domain, user: User) -> None:
 
 
 def _admit(domain: Domain, user: User | None, *, email: str) -> User:
-    """Return the person as a member: already, by invitation, or by the default role. Raises Refusal."""
+    """Return the person as a member or a sender: already, by invitation, by the default role, or by their address.
+
+    Raises Refusal.
+    """
     if user is not None and Membership.objects.filter(domain=domain, user=user).exists():
         return user
-    invitation = Invitation.objects.filter(
-        domain=domain, email__iexact=email, accepted_at=None, withdrawn_at=None
-    ).first()
+    invitation = _find_invitation(domain, email)
+    if invitation is not None:
+        return _accept(invitation, user, email)
+    if user is not None and list_accounts(user).filter(sender__domain=domain).exists():
+        return user
+    sender = find_sender(domain, email) if allows_sso(domain) else None
     role = IdentityProvider.objects.values_list("default_role", flat=True).get(domain=domain)
-    if invitation is None and not role:
+    if not role and sender is None:
         raise Refusal(
             "You are not a member of this domain",
             "Ask an owner of the domain to invite you.",
             cause="person is no member and not invited",
         )
-    if invitation is not None:
-        try:
-            check_open(invitation, at=timezone.now())
-        except InvitationRefused as refused:
-            raise Refusal(
-                refused.title, refused.message, cause="invitation is not open any more"
-            ) from refused
-    if user is None:
-        user = User.objects.create_user(email)
-        EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
-    if invitation is not None:
-        accept(invitation, user)
+    user = user or _create_person(email)
+    if sender is not None:
+        open_account(sender, user, detail="by single sign-on")
     else:
         Membership.objects.create(domain=domain, user=user, role=role)
         record_act(
@@ -156,6 +157,35 @@ def _admit(domain: Domain, user: User | None, *, email: str) -> User:
             detail=f"{user.email} as {role}, by single sign-on",
         )
     return user
+
+
+def _find_invitation(domain: Domain, email: str) -> Invitation | SenderInvitation | None:
+    wanted = {"domain": domain, "email__iexact": email, "accepted_at": None, "withdrawn_at": None}
+    return Invitation.objects.filter(**wanted).first() or SenderInvitation.objects.filter(**wanted).first()
+
+
+def _accept(invitation: Invitation | SenderInvitation, user: User | None, email: str) -> User:
+    try:
+        check_open(invitation, at=timezone.now())
+        user = user or _create_person(email)
+        accept(invitation, user)
+    except InvitationRefused as refused:
+        raise Refusal(refused.title, refused.message, cause="invitation is not open any more") from refused
+    return user
+
+
+def _create_person(email: str) -> User:
+    user = User.objects.create_user(email)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
+
+
+@receiver(post_delete, sender=SenderAccount)
+def forget_sender_identity(instance: SenderAccount, **kwargs: Any) -> None:
+    """As for members: whoever no longer signs in as a sender may be invited again under another identity."""
+    links = SocialAccount.objects.filter(user_id=instance.user_id, provider=instance.sender.domain.name)
+    if not Membership.objects.filter(user_id=instance.user_id, domain=instance.sender.domain_id).exists():
+        links.delete()
 
 
 @receiver(post_delete, sender=Membership)
@@ -168,5 +198,5 @@ def say_password_is_closed(user: User) -> Domain | None:
     """Return the domain that wants this person to sign in through its identity provider; None where none does."""
     if user.is_staff or user.is_superuser:
         return None
-    wanting = Domain.objects.filter(memberships__user=user, identity_provider__is_required=True)
-    return wanting.first()
+    theirs = Q(memberships__user=user) | Q(pk__in=list_accounts(user).values("sender__domain"))
+    return Domain.objects.filter(theirs, identity_provider__is_required=True).first()

@@ -23,6 +23,7 @@ from portal.forms.domains import DomainForm
 from portal.models import Domain, User
 from signatures.delivery.automatic import describe_automatic
 from signatures.overview import get_overview
+from signatures.self_service.accounts import list_accounts
 
 PER_PAGE = 50
 RECENT_SYNCS = 6
@@ -30,12 +31,14 @@ RECENT_SYNCS = 6
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """List the person's domains; with only one, redirect to it."""
+    """List the person's domains; with only one, redirect to it, and with none, to their own signature."""
     person = get_actor(request)
     visible = get_visible_domains(person)
     first_two = list(visible[:2])
     if len(first_two) == 1:
         return redirect("portal:overview", first_two[0].name)
+    if not first_two and list_accounts(person).exists():
+        return redirect("signatures:my_signatures")
     words = request.GET.get("q", "").strip()
     page = Paginator(visible.filter(name__icontains=words) if words else visible, PER_PAGE).get_page(
         request.GET.get("page")

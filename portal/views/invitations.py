@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.access import Permission, get_actor, require
 from portal.accounts.invitations import (
+    AnyInvitation,
     InvitationRefused,
     accept,
     accept_as_new,
@@ -24,9 +25,11 @@ from portal.accounts.invitations import (
     withdraw,
 )
 from portal.accounts.members import MembershipRefused
+from portal.accounts.sender_invitations import note_opened
 from portal.forms.accounts import ChoosePasswordForm
-from portal.models import Domain, IdentityProvider, Invitation, Membership, User
+from portal.models import Domain, IdentityProvider, Membership, User
 from portal.reauth import recently_authenticated
+from signatures.models import SenderAccount, SenderInvitation
 
 from .members import tell_sent
 
@@ -79,6 +82,8 @@ def invitation(request: HttpRequest) -> HttpResponse:
     try:
         held = find_by_digest(request.session.get(_HELD, ""))
         found = check_open(held, at=timezone.now())
+        if isinstance(found, SenderInvitation):
+            note_opened(found)
         account = User.objects.filter(email__iexact=found.email).first()
         if account is not None and not account.is_active:
             raise InvitationRefused(
@@ -95,7 +100,7 @@ def invitation(request: HttpRequest) -> HttpResponse:
         return _show(request, None, refusal=refusal, status=410)
 
 
-def _join(request: HttpRequest, found: Invitation) -> HttpResponse:
+def _join(request: HttpRequest, found: AnyInvitation) -> HttpResponse:
     person = get_actor(request)
     if person.email.lower() != found.email.lower():
         return _show(request, found, is_somebody_else=True, status=403)
@@ -104,17 +109,20 @@ def _join(request: HttpRequest, found: Invitation) -> HttpResponse:
     return _enter(request, accept(found, person))
 
 
-def _choose_password(request: HttpRequest, found: Invitation) -> HttpResponse:
+def _choose_password(request: HttpRequest, found: AnyInvitation) -> HttpResponse:
     form = ChoosePasswordForm(request.POST if request.method == "POST" else None, email=found.email)
     if not form.is_valid():
         return _show(request, found, form=form)
-    membership = accept_as_new(found, form.cleaned_data["password1"])
-    login(request, membership.user, backend="django.contrib.auth.backends.ModelBackend")
-    return _enter(request, membership)
+    accepted = accept_as_new(found, form.cleaned_data["password1"])
+    login(request, accepted.user, backend="django.contrib.auth.backends.ModelBackend")
+    return _enter(request, accepted)
 
 
-def _enter(request: HttpRequest, membership: Membership) -> HttpResponse:
+def _enter(request: HttpRequest, accepted: Membership | SenderAccount) -> HttpResponse:
     request.session.pop(_HELD, None)
+    if isinstance(accepted, SenderAccount):
+        return redirect("signatures:me", accepted.sender.domain.name)
+    membership = accepted
     messages.success(
         request, f"You are now {membership.get_role_display().lower()} of {membership.domain.name}."
     )
@@ -122,7 +130,7 @@ def _enter(request: HttpRequest, membership: Membership) -> HttpResponse:
 
 
 def _show(
-    request: HttpRequest, found: Invitation | None, *, status: int = 200, **context: Any
+    request: HttpRequest, found: AnyInvitation | None, *, status: int = 200, **context: Any
 ) -> HttpResponse:
     response = render(request, "portal/invitation.html", {"invitation": found, **context}, status=status)
     response["Cache-Control"] = "no-store"

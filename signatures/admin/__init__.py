@@ -9,6 +9,7 @@ from signatures.admin import (
     fields,
     media,
     releases,
+    self_service,
     senders,
     templates,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "fields",
     "media",
     "releases",
+    "self_service",
     "senders",
     "templates",
 ]

@@ -136,15 +136,21 @@ def sender_preview(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
     sender = get_object_or_404(found, domain=domain, pk=pk)
     view, side = request.GET.get("view", "light"), request.GET.get("side", "next")
     if side in ("mailbox", "original"):
-        return _show_held(sender, side, request.GET.get("mailbox", ""), view)
-    composed = Composer(domain, get_live_content(domain)).compose(sender)
+        return show_held(sender, side, request.GET.get("mailbox", ""), view)
+    return show_next(sender, view)
+
+
+def show_next(sender: Sender, view: str) -> HttpResponse:
+    """Show what the live release gives a sender with the values they have."""
+    composed = Composer(sender.domain, get_live_content(sender.domain)).compose(sender)
     if isinstance(composed, Refusal):
         is_unset = composed.code in (NOTHING_PUBLISHED.code, NO_TEMPLATE)
         return show_sentence(composed.reason, view, status=200 if is_unset else 422)
     return show_signature(composed.rendered.html, view)
 
 
-def _show_held(sender: Sender, side: str, mailbox_id: str, view: str) -> HttpResponse:
+def show_held(sender: Sender, side: str, mailbox_id: str, view: str) -> HttpResponse:
+    """Show what a mailbox of the sender held as it was last read, or its original."""
     connection = sender.person.connection
     mailboxes = get_mailboxes(connection).filter(person_remote_id=sender.person.remote_id).order_by("email")
     mailbox = (mailboxes.filter(remote_id=mailbox_id) if mailbox_id else mailboxes).first()

@@ -25,6 +25,7 @@ from signatures.models import (
     Release,
     ReleaseRequest,
     ReleaseState,
+    SelfService,
     Template,
 )
 from signatures.releases.live import get_live
@@ -50,6 +51,8 @@ ACTS = {
     f"{MANAGE}members/<int:pk>/": "role changed",
     f"{MANAGE}invitations/<int:pk>/resend/": "invitation sent again",
     f"{MANAGE}invitations/<int:pk>/withdraw/": "invitation withdrawn",
+    f"{MANAGE}self-service/": "self-service settings changed",
+    f"{MANAGE}self-service/act/": "senders invited",
     f"{OUTREACH}disconnect/": "disconnect requested",
     f"{OUTREACH}disconnect/leave/": "originals left",
     f"{OUTREACH}pause/": "paused",
@@ -67,6 +70,7 @@ ACTS = {
     f"{HOME}senders/import/<int:pk>/undo/": "sender values import undone",
     f"{HOME}senders/<int:pk>/values/": "sender values changed",
     f"{HOME}senders/<int:pk>/template/": "template assigned",
+    f"{HOME}changes/decide/": "sender change approved",
     f"{HOME}groups/<int:pk>/move/": "groups reordered",
     f"{HOME}groups/<int:pk>/template/": "template assigned",
     f"{HOME}delivery-settings/": "delivery settings changed",
@@ -232,6 +236,8 @@ def prepare(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
     if address == f"{HOME}templates/<int:pk>/groups/":
         Assignment.objects.filter(group=furnished.group).delete()
         return {"groups": [furnished.group.pk]}
+    if address == f"{MANAGE}self-service/act/":
+        SelfService.objects.update_or_create(domain=furnished.domain, defaults={"is_on": True})
     if address == f"{MANAGE}sign-in/saml/":
         return BODIES[address] | {"saml_certificates": Signer().pem}
     if address == f"{MANAGE}sign-in/remove/":

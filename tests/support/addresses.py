@@ -34,6 +34,9 @@ from signatures.models import (
     LeftAlone,
     LookupShare,
     RecipientPrivacy,
+    SelfService,
+    SenderAccount,
+    SenderInvitation,
     Snapshot,
 )
 from signatures.recipients.merge_variable import start_test
@@ -78,6 +81,7 @@ OBJECTS = {
     "labels/<int:pk>": "label",
     "pictures/<int:pk>": "picture",
     "media/<int:pk>": "medium",
+    "photo/<int:pk>": "medium",
     "campaigns/<int:pk>": "campaign",
     "campaigns/<int:campaign>": "campaign",
     "banners/<int:pk>": "banner",
@@ -120,6 +124,16 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         "/domains/<str:domain>/releases/requests/<int:pk>/send-back/": {"comment": "Use the new logo."},
         "/domains/<str:domain>/releases/discard/": {"key": [draft]},
         "/manage/domains/<str:domain>/": {"time_zone": "Europe/London"},
+        "/manage/domains/<str:domain>/self-service/": {
+            "is_on": "on",
+            "valid_days": 5,
+            "remind_after_days": 2,
+        },
+        "/manage/domains/<str:domain>/self-service/act/": {"act": "invite", "sender": furnished.sender.pk},
+        "/domains/<str:domain>/changes/decide/": {
+            "change": furnished.sender_change.pk,
+            "decision": "approve",
+        },
         "/manage/domains/<str:domain>/members/": {"email": "new@acme.example", "role": "auditor"},
         "/manage/domains/<str:domain>/members/<int:pk>/": {"act": "role", "role": "auditor"},
         "/manage/domains/<str:domain>/integrations/outreach/disconnect/": {
@@ -289,6 +303,18 @@ def furnish_admin(furnished: FurnishedDomain) -> None:
     KnownRecipient.objects.create(domain=furnished.domain, recipient_key="k", expires_at=now)
     LookupShare.objects.create(domain=furnished.domain, network="203.0.113.0/24", used=1, ends_at=now)
     start_test(furnished.domain, "{{email}}", actor="command")
+    SelfService.objects.create(domain=furnished.domain, is_on=True)
+    user = make_user(furnished.sender.email)
+    SenderAccount.objects.create(sender=furnished.sender, user=user)
+    SenderInvitation.objects.create(
+        domain=furnished.domain,
+        sender=furnished.sender,
+        email=user.email,
+        token_sha256="digest of a sender's",
+        invited_by=furnished.membership.user,
+        expires_at=now,
+        accepted_at=now,
+    )
     set_up_schedules()
     for number, succeeded in enumerate([True, False]):
         Task.objects.create(

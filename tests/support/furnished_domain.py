@@ -23,6 +23,7 @@ from signatures.models import (
     Banner,
     BannerImage,
     Campaign,
+    ChangeState,
     DecisionKey,
     Delivery,
     DeliveryRun,
@@ -40,6 +41,7 @@ from signatures.models import (
     ReleaseRequest,
     SavedView,
     Sender,
+    SenderChange,
     SenderImport,
     SignatureHtml,
     Template,
@@ -85,6 +87,7 @@ class FurnishedDomain:
     sender_import: SenderImport
     custom_field: FieldSetting
     saved_view: SavedView
+    sender_change: SenderChange
 
 
 DRAFTED = "Chief of staff"
@@ -257,6 +260,13 @@ def furnish(name: str) -> FurnishedDomain:
         )[0],
         sender_import=make_import(domain),
         saved_view=SavedView.objects.create(domain=domain, name="No mailbox", query="state=no_mailbox"),
+        sender_change=SenderChange.objects.create(
+            sender=sender,
+            field="sender.linkedin_url",
+            value=f"https://www.linkedin.com/in/{name}",
+            state=ChangeState.WAITING,
+            made_by_label=sender.email,
+        ),
         left_alone=LeftAlone.objects.create(
             domain=domain,
             mailbox_remote_id="12",
