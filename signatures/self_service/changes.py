@@ -18,10 +18,12 @@ from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.models import ChangeState, EditedBy, FieldSetting, Sender, SenderChange
 from signatures.rendering.fields import Field, Trust
+from signatures.senders.origins import OriginKind, ValueOrigin
 from signatures.senders.values import OwnValueError, check_own_values, set_own_values
 from signatures.senders.vocabulary import get_vocabulary
 
 PHOTO = "sender.photo_url"  # the one image that a sender changes, by uploading it
+BY_SENDER = ValueOrigin(OriginKind.SELF_SERVICE)
 MOST_IN_AN_HOUR = 60  # values that one sender changes
 
 
@@ -87,13 +89,13 @@ def save_changes(sender: Sender, values: Mapping[str, str], *, actor: str) -> li
         _replace(locked, [one.field for one in changed])
         at_once = {one.field: one.value for one in changed if one.state == ChangeState.SAVED}
         if at_once:
-            set_own_values(locked, at_once, actor=actor)
+            set_own_values(locked, at_once, actor=actor, origin=BY_SENDER)
         asked = [one for one in changed if one.state == ChangeState.WAITING and one.value != one.before]
         saved = [one for one in changed if one.state == ChangeState.SAVED]
         SenderChange.objects.bulk_create([*saved, *asked])
         if asked:
             _record("sender changes asked for", locked, actor, [one.field for one in asked])
-    sender.refresh_from_db(fields=["own_values", "changed_at"])
+    sender.refresh_from_db(fields=["own_values", "value_origins", "name", "changed_at"])
     return [*saved, *asked]
 
 
@@ -121,7 +123,7 @@ def approve_changes(domain: Domain, ids: Iterable[int], *, actor: str) -> list[S
     with transaction.atomic():
         for change in _lock(domain, ids):
             try:
-                set_own_values(change.sender, {change.field: change.value}, actor=actor)
+                set_own_values(change.sender, {change.field: change.value}, actor=actor, origin=BY_SENDER)
             except OwnValueError as error:
                 raise ChangeRefused(
                     f"{change.sender}: {error.message} Nothing was approved; decline that one."
