@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from django.test import Client
 from tests.support.access_table import read_table
 from tests.support.addresses import ask, furnish_admin, get_body, get_path, make_clients
 from tests.support.furnished_domain import FurnishedDomain
-from tests.support.installation import wait_until
-from tests.support.portal_process import OWNER, PASSWORD, find_free_port, running_portal
+from tests.support.portal_process import OWNER, PASSWORD, running_portal
+from tests.support.tls_proxy import running_proxy
 
 FRAMES = ("/frame/", "/senders/<int:pk>/preview/", "/templates/preview/", "/templates/trial/")
 """Signatures in a sandboxed frame: a policy of their own, stricter still."""
@@ -114,29 +113,7 @@ def test_a7_a_form_that_is_refused_has_them_too(furnished, visitors):
 
 # ── behind a real TLS proxy ──────────────────────────────────────────────────────────────────────
 
-HOST = "signatures.example.com"
-NGINX = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx-error.log;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{tls_port} ssl;
-    ssl_certificate {folder}/cert.pem;
-    ssl_certificate_key {folder}/key.pem;
-    location / {{
-      proxy_pass http://127.0.0.1:{port};
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-Proto https;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    }}
-  }}
-}}
-"""
+HOST = "signatures.acme.example"
 
 
 class Visitor:
@@ -178,35 +155,12 @@ class Visitor:
 def proxy(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Iterator[tuple[int, Path]]:
     """The portal behind nginx, which ends TLS; its port and the certificate to trust."""
     folder = tmp_path_factory.mktemp("tls-proxy")
-    certificate = folder / "cert.pem"
-    subprocess.run(
-        [
-            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", f"/CN={HOST}",
-            "-addext", f"subjectAltName=DNS:{HOST}", "-keyout", str(folder / "key.pem"), "-out", str(certificate),
-        ],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    tls_port = find_free_port()
     with running_portal(folder, migrated_database, people=2, TRUSTED_PROXIES="1") as portal:
         portal.installation.environ["PUBLIC_URL"] = f"https://{HOST}"
         portal.installation.environ["ALLOWED_HOSTS"] = HOST
-        with portal.served(folder, "--no-worker"):
-            port = portal.url.rpartition(":")[2]
-            (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, tls_port=tls_port))
-            nginx = subprocess.Popen(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")])
-            try:
-                wait_until(lambda: _is_up(Visitor(tls_port, certificate)), what="nginx to listen")
-                yield tls_port, certificate
-            finally:
-                nginx.terminate()
-                nginx.wait(20)
-
-
-def _is_up(visitor: Visitor) -> bool:
-    try:
-        return visitor.ask("GET", "/healthz").status == 200
-    except urllib3.exceptions.HTTPError:
-        return False
+        port = int(portal.url.rpartition(":")[2])
+        with portal.served(folder, "--no-worker"), running_proxy(folder, ports=[port], host=HOST) as proxy:
+            yield proxy.port, proxy.certificate
 
 
 @pytest.mark.nginx
