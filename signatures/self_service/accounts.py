@@ -7,6 +7,7 @@ request, so that it ends as soon as the sender is inactive in Outreach or self-s
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain, User
-from signatures.models import SelfService, Sender, SenderAccount, SenderInvitation
+from signatures.models import ChangeState, SelfService, Sender, SenderAccount, SenderInvitation
 
 NOT_INVITED = "Not invited"
 STATES = {
@@ -25,6 +26,7 @@ STATES = {
     "expired": "Invitation expired",
     "signed_in": "Signed in",
 }
+TONES = {"queued": "pen", "invited": "pen", "opened": "pen", "expired": "warn", "signed_in": "good"}
 
 
 def list_accounts(user: User | AnonymousUser) -> QuerySet[SenderAccount]:
@@ -100,6 +102,33 @@ def find_states(sender_ids: Collection[int]) -> dict[int, str]:
     found = {one.sender_id: get_state(one, at=now) for one in invitations}
     accounts = SenderAccount.objects.filter(sender__in=sender_ids)
     return found | dict.fromkeys(accounts.values_list("sender_id", flat=True), "signed_in")
+
+
+@dataclass(frozen=True, slots=True)
+class SenderState:
+    """How far one sender has come. state: a key of STATES, or ''. waiting: how many of their changes wait."""
+
+    is_on: bool
+    state: str
+    waiting: int
+
+    @property
+    def label(self) -> str:
+        return STATES.get(self.state, NOT_INVITED)
+
+    @property
+    def tone(self) -> str:
+        """The colour of its badge."""
+        return TONES.get(self.state, "")
+
+
+def describe_sender(sender: Sender) -> SenderState:
+    """Return how far a sender has come with self-service."""
+    return SenderState(
+        SelfService.objects.for_domain(sender.domain).is_on,
+        find_states([sender.pk]).get(sender.pk, ""),
+        sender.changes.filter(state=ChangeState.WAITING).count(),
+    )
 
 
 def in_state(senders: QuerySet[Sender], state: str) -> QuerySet[Sender]:

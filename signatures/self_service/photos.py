@@ -57,8 +57,8 @@ def remove_unused(sender: Sender, *, actor: str) -> None:
     """Remove the sender's photos that are neither their value nor wait to be; mailboxes keep showing them."""
     waiting = sender.changes.filter(field=PHOTO, state=ChangeState.WAITING).values_list("value", flat=True)
     wanted = [sender.own_values.get(PHOTO, ""), *waiting]
-    key = get_key(sender.domain)
-    for image in sender.photos.filter(removed_at=None).defer("source"):
+    for image in sender.photos.filter(removed_at=None).defer("source").select_related("domain"):
+        key = get_key(image.domain)
         stems = [write_stem(key, digest) for digest in image.files.values_list("digest", flat=True)]
         if not any(stem in url for stem in stems for url in wanted):
             remove_image(image, actor=actor)

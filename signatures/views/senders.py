@@ -38,6 +38,7 @@ from signatures.models import (
 from signatures.releases.live import get_live
 from signatures.releases.membership_words import get_rule_names
 from signatures.releases.publish import requires_approval
+from signatures.self_service.accounts import describe_sender
 from signatures.senders import listing
 from signatures.senders.assignment import explain
 from signatures.senders.grouping import get_group_rules
@@ -166,6 +167,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         ],
         "missing": [one for one in sources if not one.value and one.field.name not in drafts],
         "mailboxes": _with_originals(domain, situation, mailboxes),
+        "self_service": describe_sender(sender),
         "deliveries": deliveries,
         "kept": find_kept(domain.pk, [one.rendered_sha256 for one in deliveries]),
     }
