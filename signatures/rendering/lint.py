@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import unescape
 from itertools import chain
 
 from signatures.rendering.clients.lint import client_findings
-from signatures.rendering.colours import contrast_ratio
+from signatures.rendering.colours import contrast_ratio, luminance
 from signatures.rendering.conversions import convert_attribute
 from signatures.rendering.findings import Finding, TagPlaces, make_error, warn
+from signatures.rendering.images import NO_GROUND, get_ground
 from signatures.rendering.markup import Kind, Piece, read_pieces
 from signatures.rendering.sanitize import ALLOWED_ATTRIBUTES, ALLOWED_TAGS, is_allowed_attribute
 from signatures.rendering.styles import hides, refused_declarations, refused_fonts, style_values
@@ -36,7 +37,7 @@ _PLACEHOLDER = re.compile(
     r"((?:example\.(?:com|net|org)|(?:your|my)-?(?:company|domain|website|site|link)\.\w+|placeholder\.com))(?=[/?#:]|$)",
     re.IGNORECASE,
 )
-_WHITES = frozenset({"#fff", "#ffffff", "white"})
+_WHITE = 0.97  # luminance from which a background is taken for white
 
 
 def removal_findings(source: str, css: str, places: TagPlaces) -> Iterator[Finding]:
@@ -172,14 +173,14 @@ class _Reader:
     def read(self, node: Element, around: _Text) -> Iterator[Finding]:
         """Yield a warning for each text in `node` that cannot be read on a light or dark background."""
         styles = style_values(unescape(node.attributes.get("style", "")))
-        ground = styles.get("background-color") or styles.get("background") or node.attributes.get("bgcolor")
+        ground = get_ground(node, styles)
         here = _Text(
-            ink=styles.get("color") or node.attributes.get("color") or around.ink,
+            ink=_get_ink(node, styles, around),
             ground=ground or around.ground,
             size=styles.get("font-size") or around.size,
             place=self.places.get(node) or around.place,
         )
-        if ground in _WHITES:
+        if _is_white(ground):
             yield warn(
                 "white-background",
                 "A white background is a white box in dark mode.",
@@ -193,25 +194,43 @@ class _Reader:
                 yield from (finding.at(here.place) for finding in _unreadable(words, here))
 
 
+def _get_ink(node: Element, styles: Mapping[str, str], around: _Text) -> str | None:
+    """Return the colour of the text in an element; None where the mail client chooses, as it does for links."""
+    own = styles.get("color") or node.attributes.get("color")
+    if own is None and node.tag == "a" and "href" in node.attributes:
+        return None
+    return around.ink if own in (None, "inherit") else own
+
+
+def _is_white(ground: str | None) -> bool:
+    return (luminance(_NAMED.get(ground or "", ground or "")) or 0) >= _WHITE
+
+
 def _unreadable(words: str, text: _Text) -> Iterator[Finding]:
     ink = text.ink
     if _NO_SIZE.match(text.size):
         yield warn("no-size", f"{words} has no size, so nobody sees it.", "Take it out.")
     elif _NO_COLOUR.fullmatch(ink or ""):
         yield warn("no-colour", f"{words} has no colour, so nobody sees it.", "Take it out.")
-    has_ground = text.ground not in (None, "transparent", "none")
-    if ink in (None, "inherit"):
+    has_ground = text.ground not in NO_GROUND
+    if ink is None:
         if has_ground:
             sentence = f"{words} has a background but no colour of its own; in dark mode it may vanish."
             yield warn("colour-missing", sentence, "Give it a colour.")
         return
-    ink = _NAMED.get(ink or "", ink or "")
+    ink = _NAMED.get(ink, ink)
     if has_ground:
         ground = text.ground or ""
         yield from _low_contrast(words, ink, _NAMED.get(ground, ground), f"on {ground}", MIN_CONTRAST)
     else:
         yield from _low_contrast(words, ink, LIGHT_GROUND, "on white", MIN_CONTRAST)
         yield from _low_contrast(words, ink, DARK_GROUND, "in dark mode", MIN_CONTRAST_DARK)
+
+
+def vanishes_in_dark(luma: int) -> bool:
+    """Return whether what has this luma, 0 to 255, has too little contrast with a dark background."""
+    ratio = contrast_ratio(f"#{luma:02x}{luma:02x}{luma:02x}", DARK_GROUND)
+    return ratio is not None and ratio < MIN_CONTRAST_DARK
 
 
 def _low_contrast(words: str, ink: str, ground: str, where: str, least: float) -> Iterator[Finding]:

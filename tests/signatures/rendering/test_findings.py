@@ -107,3 +107,26 @@ def test_an_address_of_ones_own_is_no_error(address: str) -> None:
 
 def test_an_address_from_a_field_is_no_error() -> None:
     assert compile_template('<p><a href="{{ company.website }}">Site</a></p>').errors == ()
+
+
+BOX = "background-color: #123456; color: #ffffff"
+LINK = '<a href="https://www.acme.test/">Site</a>'
+
+
+@pytest.mark.parametrize(
+    ("markup", "codes"),
+    [
+        ('<p style="background-color: #123456">Acme</p>', ["colour-missing"]),
+        (f'<p style="{BOX}">Acme</p>', []),
+        # Mail clients show a link in a colour of their own.
+        (f'<p style="{BOX}">{LINK}</p>', ["colour-missing"]),
+        (f'<style>a {{ color: inherit }}</style><p style="{BOX}">{LINK}</p>', []),
+        (f'<style>a {{ color: #ffffff }}</style><p style="{BOX}">{LINK}</p>', []),
+        (f"<p>{LINK}</p>", []),
+        ('<div style="color: #222222"><p style="color: inherit">Acme</p></div>', ["contrast-dark"]),
+        ('<p style="background-color: #fefefe; color: #000000">Acme</p>', ["white-background"]),
+        ('<p style="background-color: #f4f3f0; color: #000000">Acme</p>', []),
+    ],
+)
+def test_traps_of_dark_mode_are_found_in_text(markup: str, codes: list[str]) -> None:
+    assert [one.code for one in compile_template(markup).findings] == codes
