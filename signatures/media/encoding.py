@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import BinaryIO, Protocol
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, ImageStat
 
 MAX_UPLOAD_BYTES = 5_000_000
 MAX_PIXELS = 4_000_000
@@ -164,6 +164,19 @@ def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
         if converted is not None:
             return converted
     return picture.convert("RGB")
+
+
+def measure_ink(picture: Image.Image) -> tuple[int, int]:
+    """Return how many percent of the pixels are transparent, and the mean luma, 0 to 255, of all others.
+
+    A picture without transparency is not looked at: it has 0 percent, and counts as white.
+    """
+    if picture.mode != "RGBA":
+        return 0, 255
+    opaque = picture.getchannel("A").point(lambda alpha: 255 if alpha >= 128 else 0)
+    covered = ImageStat.Stat(opaque).mean[0] / 255
+    luma = ImageStat.Stat(picture.convert("L"), mask=opaque).mean[0] if covered else 255
+    return round(100 * (1 - covered)), round(luma)
 
 
 def write_pair(

@@ -10,13 +10,14 @@ from typing import BinaryIO
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Length
 from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.models import MediaFile, MediaImage, MediaLibrary, Sender
 
-from .addresses import get_key, write_path
+from .addresses import get_key, read_path, write_path
 from .encoding import Upload, read_upload
 from .pictures import Crop, fill_source, get_whole, make_file
 
@@ -60,6 +61,38 @@ def list_offers(images: Iterable[MediaImage], domain: Domain) -> list[Offer]:
 def get_offer(image: MediaImage) -> Offer:
     """Return one image with its address."""
     return list_offers([image], image.domain)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedFile:
+    """What is known of the file at one address. transparent_percent, ink_luma: as measured by `measure_ink`."""
+
+    name: str
+    bytes: int
+    transparent_percent: int
+    ink_luma: int
+
+
+def find_files(domain: Domain, urls: Iterable[str]) -> dict[str, ServedFile]:
+    """Return the files of the domain's own images at these addresses; one query at most, which reads no image."""
+    refs = {url: read_path(url.removeprefix(settings.PUBLIC_URL)) for url in urls}
+    asked = {(ref.key, ref.digest) for ref in refs.values() if ref is not None}
+    if not asked:
+        return {}
+    rows = (
+        MediaFile.objects.filter(image__domain=domain, digest__in={digest for _, digest in asked})
+        .select_related("image__domain__media")
+        .defer("bytes_1x", "bytes_2x", "image__source")
+        .annotate(size_1x=Length("bytes_1x"), size_2x=Length("bytes_2x"))
+    )
+    files = {(row.image.domain.media.key, row.digest): row for row in rows}
+    found = {}
+    for url, ref in refs.items():
+        file = files.get((ref.key, ref.digest)) if ref is not None else None
+        if ref is not None and file is not None:
+            size = file.size_2x if ref.is_double else file.size_1x
+            found[url] = ServedFile(file.image.name, size, file.transparent_percent, file.ink_luma)
+    return found
 
 
 def upload_image(

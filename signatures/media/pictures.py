@@ -10,7 +10,7 @@ from PIL import Image
 
 from signatures.models import MediaFile, MediaImage, MediaKind
 
-from .encoding import MAX_BYTES, ImageRefused, decode_picture, write_pair
+from .encoding import MAX_BYTES, ImageRefused, decode_picture, measure_ink, write_pair
 
 SOURCE_SIDE = 1_600
 SOURCE_BYTES = 1_000_000
@@ -79,6 +79,7 @@ def make_file(image: MediaImage, crop: Crop) -> MediaFile:
     size = (max(double.width // 2, 1), max(double.height // 2, 1))
     single = double.resize(size, Image.Resampling.LANCZOS)
     media_type, bytes_1x, bytes_2x = write_pair(single, double)
+    transparent_percent, ink_luma = measure_ink(single)
     return MediaFile(
         image=image,
         digest=sha256(len(bytes_1x).to_bytes(8, "big") + bytes_1x + bytes_2x).hexdigest()[:32],
@@ -88,6 +89,8 @@ def make_file(image: MediaImage, crop: Crop) -> MediaFile:
         bytes_1x=bytes_1x,
         bytes_2x=bytes_2x,
         crop=asdict(crop),
+        transparent_percent=transparent_percent,
+        ink_luma=ink_luma,
         note=_note(bytes_1x == bytes_2x, size),
     )
 

@@ -103,6 +103,10 @@ class MediaFile(models.Model):
     bytes_1x = models.BinaryField()
     bytes_2x = models.BinaryField(help_text="The same as at 1× if twice the pixels are too many bytes.")
     crop = models.JSONField()
+    transparent_percent = models.PositiveSmallIntegerField(default=0, help_text="Of its pixels.")
+    ink_luma = models.PositiveSmallIntegerField(
+        default=255, help_text="Mean luma of the other pixels, 0 for black to 255 for white."
+    )
     note = models.CharField(max_length=400, blank=True, help_text="What limits the result.")
     replaced_at = models.DateTimeField(null=True, help_text="When another crop took its place.")
     created_at = models.DateTimeField(auto_now_add=True)

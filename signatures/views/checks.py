@@ -24,7 +24,7 @@ def template_checks(request: HttpRequest, domain: Domain) -> JsonResponse:
             "message": one.sentence,
             "remedy": one.remedy,
         }
-        for one in check_source(request.POST.get("source", ""), get_vocabulary(domain))
+        for one in check_source(domain, request.POST.get("source", ""), get_vocabulary(domain))
     ]
     response = JsonResponse({"findings": findings})
     response["Cache-Control"] = "no-store"

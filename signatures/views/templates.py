@@ -234,7 +234,7 @@ def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
     return {
         "form": form,
         "editor": offer_media(editor, domain),
-        "findings": check_source(source, vocabulary),
+        "findings": check_source(domain, source, vocabulary),
         "completions": get_completions(vocabulary),
         "clients": CLIENT_CHOICES,
         "pins": PINS,
