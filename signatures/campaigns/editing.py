@@ -6,7 +6,7 @@ A campaign is never deleted, so that its results keep name and images.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from signatures.models import AudienceTally, Banner, BannerPlace, Campaign, Grou
 
 from .checks import CampaignRefused, check_campaign, refuse
 from .details import change_row, read_details
+from .priority import get_automatic_priority
 from .revisions import keep_revision
 
 NAME_LENGTH = 120
@@ -29,12 +30,15 @@ NAME_LENGTH = 120
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """A campaign's editable values, without audience and banners. Datetimes are aware."""
+    """A campaign's editable values, without audience and banners. Datetimes are aware.
+
+    priority: None to place it automatically, see `priority`.
+    """
 
     name: str
     starts_at: datetime
     ends_at: datetime | None = None
-    priority: int = 0
+    priority: int | None = None
     cap_times: int | None = None
     cap_days: int | None = None
     utm_source: str = ""
@@ -48,7 +52,8 @@ def create_campaign(
 ) -> Campaign:
     """Create a campaign, paused, so that nothing shows before somebody starts it."""
     refuse(check_campaign(asdict(details)))
-    campaign = Campaign(domain=domain, **asdict(details), paused_at=timezone.now(), created_by_label=actor)
+    campaign = Campaign(domain=domain, paused_at=timezone.now(), created_by_label=actor)
+    change_row(campaign, _place(campaign, details, is_targeted=bool(groups)))
     campaign.full_clean(exclude=["domain"])
     campaign.save()
     campaign.groups.set(_belonging(domain, groups))
@@ -68,12 +73,22 @@ def change_campaign(
     row = _lock(campaign)
     refuse(check_campaign(asdict(details)))
     belonging = _belonging(row.domain, groups)
-    changes = change_row(row, details)
+    before = {group.pk for group in row.groups.all()}
+    was_automatic = row.has_automatic_priority
+    placed = _place(
+        row,
+        details,
+        is_targeted=bool(belonging or row.audience),
+        was_targeted=bool(before or row.audience),
+    )
+    changes = change_row(row, placed)
     changed = list(changes)
     told = [f"{name}: {_say(old)} → {_say(new)}" for name, (old, new) in changes.items()]
     row.full_clean(exclude=["domain"])
-    row.save(update_fields=changed)
-    before = {group.pk for group in row.groups.all()}
+    row.save(update_fields=[*changed, "has_automatic_priority"])
+    if row.has_automatic_priority != was_automatic and "priority" not in changes:
+        changed.append("priority")
+        told.append(f"priority: {'automatic' if row.has_automatic_priority else row.priority}")
     if before != {group.pk for group in belonging}:
         row.groups.set(belonging)
         changed.append("groups")
@@ -95,8 +110,10 @@ def set_audience(campaign: Campaign, stored: Any, *, actor: str) -> tuple[Clause
     kept = [condition.as_json() for condition in conditions]
     if kept == row.audience:
         return conditions
+    if row.has_automatic_priority and not row.groups.exists() and bool(kept) != bool(row.audience):
+        row.priority = get_automatic_priority(row, is_targeted=bool(kept))
     row.audience = kept
-    row.save(update_fields=["audience"])
+    row.save(update_fields=["audience", "priority"])
     AudienceTally.objects.update_or_create(
         campaign=row,
         defaults={"looked_up": 0, "matched": 0, "last_matched_at": None, "counts_since": timezone.now()},
@@ -175,6 +192,21 @@ def bring_back_campaign(campaign: Campaign, *, actor: str) -> None:
     row.archived_at, row.paused_at = None, row.paused_at or timezone.now()
     row.save(update_fields=["archived_at", "paused_at"])
     _changed(row, "campaign brought back", actor=actor, detail=row.name)
+
+
+def _place(
+    campaign: Campaign, details: Details, *, is_targeted: bool, was_targeted: bool | None = None
+) -> Details:
+    """Return the details with a priority, and note on the campaign whether it is automatic.
+
+    was_targeted: None for a new campaign. Saved again as it is, an automatically placed campaign stays where it is.
+    """
+    stays = campaign.has_automatic_priority and is_targeted == was_targeted
+    campaign.has_automatic_priority = details.priority is None
+    if details.priority is not None:
+        return details
+    placed = campaign.priority if stays else get_automatic_priority(campaign, is_targeted=is_targeted)
+    return replace(details, priority=placed)
 
 
 def _lock_any(campaign: Campaign) -> Campaign:

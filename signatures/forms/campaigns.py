@@ -53,7 +53,8 @@ class CampaignForm(forms.ModelForm):
             "utm_campaign": "utm_campaign",
         }
         help_texts = {
-            "priority": "The campaign with the higher number wins; at the same priority, the older one.",
+            "priority": "The higher number wins; at the same priority, the older campaign. Empty: automatic, "
+            "campaigns with sender groups or an audience above those for everyone.",
             "cap_times": "For known recipients. Empty: no frequency cap.",
             "cap_days": "Such as 7.",
             "utm_campaign": "Such as spring-webinar.",
@@ -70,6 +71,10 @@ class CampaignForm(forms.ModelForm):
             mine = Q(domain=self._domain) & (Q(archived_at=None) | Q(campaigns=self.instance.pk or 0))
             groups.queryset = Group.objects.filter(mine).distinct()
             self.fields["starts_at"].help_text = f"Time zone: {zone.key}."
+        if "priority" in self.fields:  # not in Django admin of an archived campaign
+            self.fields["priority"].required = False
+        if self.instance.pk is None or self.instance.has_automatic_priority:
+            self.initial["priority"] = None
         self.initial["starts_at"] = to_wall(self.instance.starts_at or timezone.now(), zone)
         self.initial["ends_at"] = to_wall(self.instance.ends_at, zone) if self.instance.ends_at else None
 

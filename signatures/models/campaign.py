@@ -104,6 +104,11 @@ class Campaign(models.Model):
         validators=[MinValueValidator(-1_000), MaxValueValidator(1_000)],
         help_text="Of several active campaigns, the highest priority shows.",
     )
+    has_automatic_priority = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Whether the priority follows from having sender groups or an audience; else a person set it.",
+    )
     starts_at = models.DateTimeField(default=timezone.now)
     ends_at = models.DateTimeField(null=True, blank=True, help_text="Empty: no end date.")
     groups = models.ManyToManyField(

@@ -31,6 +31,7 @@ def make_details(**given: Any) -> Details:
         "name": "Spring",
         "starts_at": START,
         "ends_at": START + timedelta(days=30),
+        "priority": 0,
         "utm_source": "outreach",
         "utm_medium": "email-signature",
         "utm_campaign": "spring",
