@@ -52,6 +52,12 @@ def get_key(domain: Domain) -> str:
     return MediaLibrary.objects.get(domain=domain).key
 
 
+def get_own_path(url: str) -> str:
+    """Return the path of an address of ours, which the portal's own pages may show; '' of any other."""
+    path = url.removeprefix(settings.PUBLIC_URL)
+    return path if read_path(path) else ""
+
+
 def has_public_urls() -> bool:
     """Return whether mail programs could load our addresses: values and templates take https alone."""
     return settings.PUBLIC_URL.startswith("https://")

@@ -11,6 +11,7 @@ from django.template import Context
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from signatures.media.addresses import get_own_path
 from signatures.models import MOVING, DeliveryRun, MailboxState, MailboxStatus, RowState
 from signatures.releases.differences import Mark
 from signatures.senders.listing import STATES
@@ -166,6 +167,12 @@ def decision_label(act: str) -> str:
 def source_label(source: str) -> str:
     """Return the label of a value's source; see `values.FieldSource`."""
     return _SOURCES.get(source, source)
+
+
+@register.filter
+def media_path(url: str) -> str:
+    """Return the path of an image of Media by its address; '' of any other address, which pages do not load."""
+    return get_own_path(url)
 
 
 @register.simple_tag
