@@ -277,9 +277,9 @@ def _list_problems(status: Status) -> Iterator[Problem]:
     if status.versions.migrations_pending:
         number = len(status.versions.migrations_pending)
         yield Problem("Database", f"Migrations pending: {number}.", "Run: python manage.py migrate")
-    yield from (
-        Problem("Settings", check, "Run: python manage.py check --deploy") for check in status.versions.checks
-    )
+    if status.versions.checks:
+        names = ", ".join(check.partition(":")[0] for check in status.versions.checks)
+        yield Problem("Settings", f"Deployment checks find: {names}.", "Run: python manage.py check --deploy")
 
 
 def _say_age(seconds: float) -> str:
