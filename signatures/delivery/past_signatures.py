@@ -8,6 +8,8 @@ from datetime import datetime
 
 from integrations.models import Mailbox
 from signatures.models import Delivery, DeliveryRun, DeliveryState, Sender, Snapshot
+from signatures.releases.live import get_content
+from signatures.senders.values import get_member
 
 from .automatic import AUTOMATIC
 from .texts import find_kept
@@ -17,7 +19,8 @@ from .texts import find_kept
 class Held:
     """What one mailbox held. delivery: the last confirmed write before, or None; sha256: of its text, '' if not kept.
 
-    is_original: nothing had been written yet. why: the reason of the write, as a sentence.
+    is_original: nothing had been written yet. why: the reason of the write, as a sentence. group: the one that the
+    release of that write gives the person, who is taken as they are today; '' where it gives none.
     """
 
     mailbox_email: str
@@ -25,6 +28,7 @@ class Held:
     sha256: str = ""
     is_original: bool = False
     why: str = ""
+    group: str = ""
 
 
 def list_held(sender: Sender, at: datetime) -> list[Held]:
@@ -43,7 +47,7 @@ def list_held(sender: Sender, at: datetime) -> list[Held]:
     last = {row.mailbox_remote_id: row for row in written.order_by("finished_at", "pk")}
     kept = find_kept(sender.domain_id, [row.rendered_sha256 for row in last.values()])
     begun = _list_begun(sender, mailboxes, at)
-    return [_describe(email, last.get(id), kept, id in begun) for id, email in mailboxes.items()]
+    return [_describe(sender, email, last.get(id), kept, id in begun) for id, email in mailboxes.items()]
 
 
 def _list_begun(sender: Sender, mailbox_ids: Iterable[str], at: datetime) -> set[str]:
@@ -54,7 +58,7 @@ def _list_begun(sender: Sender, mailbox_ids: Iterable[str], at: datetime) -> set
     return set(snapshots.values_list("mailbox_remote_id", flat=True))
 
 
-def _describe(email: str, delivery: Delivery | None, kept: set[str], has_begun: bool) -> Held:
+def _describe(sender: Sender, email: str, delivery: Delivery | None, kept: set[str], has_begun: bool) -> Held:
     if delivery is None:
         return Held(email, None, is_original=not has_begun)
     run, sha256 = delivery.run, delivery.rendered_sha256
@@ -64,4 +68,5 @@ def _describe(email: str, delivery: Delivery | None, kept: set[str], has_begun: 
         why = "New directory values, carried by automatic delivery."
     else:
         why = "Somebody delivered the release."
-    return Held(email, delivery, sha256 if sha256 in kept else "", why=why)
+    group = get_content(run.release).find_group(get_member(sender)) if run.release else None
+    return Held(email, delivery, sha256 if sha256 in kept else "", why=why, group=group.name if group else "")
