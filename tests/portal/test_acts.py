@@ -26,10 +26,12 @@ from signatures.models import (
     ReleaseRequest,
     ReleaseState,
     SelfService,
+    Sender,
     Template,
 )
 from signatures.releases.live import get_live
 from signatures.releases.publish import publish
+from signatures.senders.overrides import list_overrides
 from tests.support.access_table import read_table
 from tests.support.addresses import get_body, get_path
 from tests.support.furnished_domain import FurnishedDomain, make_user
@@ -71,6 +73,14 @@ ACTS = {
     f"{HOME}senders/<int:pk>/values/": "sender values changed",
     f"{HOME}senders/<int:pk>/template/": "template assigned",
     f"{HOME}changes/decide/": "sender change approved",
+    f"{HOME}groups/new/": "group created",
+    f"{HOME}groups/<int:pk>/members/": "group members changed",
+    f"{HOME}groups/<int:pk>/archive/": "group archived",
+    f"{HOME}groups/<int:pk>/restore/": "group restored",
+    f"{HOME}fields/add/": "field added",
+    f"{HOME}fields/<str:name>/": "field changed",
+    f"{HOME}fields/<str:name>/remove/": "field removed",
+    f"{HOME}fields/overrides/decide/": "overrides kept",
     f"{HOME}groups/<int:pk>/move/": "groups reordered",
     f"{HOME}groups/<int:pk>/template/": "template assigned",
     f"{HOME}delivery-settings/": "delivery settings changed",
@@ -173,11 +183,14 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     f"{HOME}senders/<int:pk>/values/": {"sender.title": "Head of Sales"},
     f"{HOME}groups/<int:pk>/move/": {"to": "up"},
+    f"{HOME}groups/new/": {"name": "Vice presidents"},
+    f"{HOME}groups/<int:pk>/members/": {"name": "Renamed", "save": "1"},
     f"{RECIPIENT}retention/change/": {"decision_days": "20", "event_days": "80", "confirmed": "20/80"},
     f"{CAMPAIGNS}place/": {"width": 480, "height": 120, "alt": "News"},
 }
 # What is done at other addresses first, so that there is something to undo.
 FIRST = {
+    f"{HOME}groups/<int:pk>/restore/": f"{HOME}groups/<int:pk>/archive/",
     f"{HOME}media/<int:pk>/restore/": f"{HOME}media/<int:pk>/remove/",
     f"{HOME}senders/import/<int:pk>/undo/": f"{HOME}senders/import/<int:pk>/apply/",
     f"{RECIPIENT}variable/off/": f"{RECIPIENT}variable/on/",
@@ -192,6 +205,11 @@ def prepare(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         furnished.delivery_run.state = DeliveryRunState.HALTED
         furnished.delivery_run.queued_at = timezone.now()
         furnished.delivery_run.save()
+    if address.startswith(f"{HOME}groups/<int:pk>/") and address.endswith(("archive/", "members/")):
+        Group.objects.filter(pk=furnished.group.pk).update(is_default=False)
+    if address == f"{HOME}fields/overrides/decide/":
+        Sender.objects.filter(pk=furnished.sender.pk).update(own_values={"sender.title": "Overridden"})
+        return {"key": [one.key for one in list_overrides(furnished.domain)]}
     if address == f"{OUTREACH}disconnect/leave/":
         DeliveryRun.objects.filter(pk=furnished.delivery_run.pk).update(
             kind=DeliveryRun.Kind.RESTORE, state=DeliveryRunState.HALTED
