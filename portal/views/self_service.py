@@ -18,7 +18,7 @@ from portal.models import Domain
 from portal.reauth import get_typed, recently_authenticated
 from signatures.forms.self_service import SelfServiceFilters, SelfServiceForm
 from signatures.models import SelfService, Sender, SenderAccount, SenderInvitation
-from signatures.self_service.accounts import NOT_INVITED, STATES, close_account, find_states, in_state
+from signatures.self_service.accounts import NOT_INVITED, STATES, TONES, close_account, find_states, in_state
 from signatures.self_service.changes import list_open_fields, list_waiting
 from signatures.self_service.settings import save_settings
 
@@ -58,13 +58,9 @@ def self_service(request: HttpRequest, domain: Domain) -> HttpResponse:
         "is_filtered": any(request.GET.get(name) for name in filters.fields),
         "page_obj": page,
         "rows": [
-            (
-                sender,
-                states.get(sender.pk, ""),
-                STATES.get(states.get(sender.pk, ""), NOT_INVITED),
-                accounts.get(sender.pk),
-            )
+            (sender, STATES.get(state, NOT_INVITED), TONES.get(state, ""), accounts.get(sender.pk))
             for sender in page.object_list
+            for state in [states.get(sender.pk, "")]
         ],
         "open_fields": list_open_fields(domain),
         "waiting": list_waiting(domain).count(),
