@@ -155,12 +155,14 @@ class CampaignAdmin(RefusableAdmin):
     actions = ["start", "pause", "copy", "archive", "bring_back"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[str]:
-        return ["domain", "state"] if obj else []
+        return ["domain", "state", "blockers"] if obj else []
 
     def get_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[Any]:
         """Offer groups only once the campaign is saved: until then, its domain is not known."""
         names = AdminCampaignForm.Meta.fields
-        return [*names, "state"] if obj is not None else [name for name in names if name != "groups"]
+        return (
+            [*names, "state", "blockers"] if obj is not None else [name for name in names if name != "groups"]
+        )
 
     def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
         return is_operator(request) and (obj is None or obj.archived_at is None)
@@ -190,6 +192,10 @@ class CampaignAdmin(RefusableAdmin):
         if known is None:
             known = get_states(campaign.domain, at=timezone.now()).get(campaign.pk, "archived")
         return STATE_LABELS[known]
+
+    @admin.display(description="Cannot show because")
+    def blockers(self, campaign: Campaign) -> str:
+        return " ".join(list_obstacles(campaign, at=timezone.now())) or "–"
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: forms.ModelForm, change: bool) -> None:
         by, groups = get_actor(request).email, form.cleaned_data.get("groups") or []

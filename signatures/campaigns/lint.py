@@ -46,6 +46,7 @@ class Tally:
 class Facts:
     """The linter's input besides the ruleset.
 
+    why_not_published: why published signatures have no banner slot, '' where some have one.
     senders: group id -> how many active senders it has; None in it counts those in no group.
     group_names: group id -> name, of groups that are not archived.
     why_no_prospects: why prospects cannot be looked up, '' where they can.
@@ -56,6 +57,7 @@ class Facts:
 
     at: datetime
     place_is_on: bool = True
+    why_not_published: str = ""
     senders: Mapping[int | None, int] = field(default_factory=dict)
     group_names: Mapping[int, str] = field(default_factory=dict)
     why_no_prospects: str = ""
@@ -107,6 +109,8 @@ def _lint_alone(campaign: CampaignRule, facts: Facts) -> list[Finding]:
                 "The banner slot is off, so signatures show no banner. Turn it on.",
             )
         )
+    elif facts.why_not_published:
+        found.append(Finding(Level.NEVER, "not_published", facts.why_not_published))
     if not _count_senders(campaign, facts):
         named = ", ".join(
             f"“{facts.group_names[pk]}”" for pk in sorted(campaign.group_ids & facts.group_names.keys())

@@ -20,7 +20,9 @@ from signatures.models import (
     RecipientList,
     RecipientPrivacy,
     Sender,
+    TemplateVersion,
 )
+from signatures.releases.live import ReleaseDamaged, get_content, get_live
 
 from .lint import Facts, Finding, Level, Tally, get_blockers, lint_campaigns
 from .ruleset import Ruleset, load_ruleset
@@ -43,6 +45,7 @@ def lint_domain(domain: Domain, ruleset: Ruleset, *, at: datetime) -> dict[int, 
     facts = Facts(
         at=at,
         place_is_on=place.is_on,
+        why_not_published=_get_publishing_gap(domain),
         senders=dict(senders),
         group_names=dict(Group.objects.filter(domain=domain, archived_at=None).values_list("pk", "name")),
         why_no_prospects=get_lookup_block_reason(get_connection(domain)),
@@ -53,6 +56,23 @@ def lint_domain(domain: Domain, ruleset: Ruleset, *, at: datetime) -> dict[int, 
         tallies={row.pk: Tally(row.looked_up, row.matched, row.counts_since) for row in tallies},
     )
     return lint_campaigns(ruleset, facts)
+
+
+def _get_publishing_gap(domain: Domain) -> str:
+    """Return why no published signature has a banner slot, with what to do; '' where one has."""
+    release = get_live(domain)
+    if release is None:
+        return "Nothing is published yet, so no signature has a banner slot. Publish a release."
+    try:
+        content = get_content(release)
+    except ReleaseDamaged as error:
+        return str(error)
+    if not content.banner.get("is_on"):
+        return "The banner slot is off in the published release. Publish the banner settings."
+    used = TemplateVersion.objects.filter(pk__in=content.templates.values()).values_list("fields", flat=True)
+    if any(name.startswith("banner.") for fields in used for name in fields):
+        return ""
+    return "No published template has a banner slot. Add one to a template and publish it."
 
 
 def get_states(domain: Domain, *, at: datetime) -> dict[int, str]:

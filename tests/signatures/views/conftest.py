@@ -60,8 +60,8 @@ def auditor(login: Callable[[str], Client]) -> Client:
 @pytest.fixture
 def running(company, domain: Domain) -> Campaign:
     """A campaign of no end with one banner, started, in a domain whose place is on."""
-    company.add("Ana Silva", teams=("Ant",))
     change_place(domain, PlaceDetails(is_on=True, width=480, height=120), actor=BY)
+    company.add("Ana Silva", teams=("Ant",))
     DecisionKey.objects.create(domain=domain, name="Gateway", prefix="p", key_sha256="d")
     campaign = make_campaign(domain, starts_at=datetime(2024, 1, 1, tzinfo=UTC), ends_at=None)
     add_banner(campaign)

@@ -17,9 +17,12 @@ from signatures.forms.walltime import to_wall
 from signatures.models import (
     Campaign,
     Group,
+    Release,
+    TemplateVersion,
 )
 from tests.support.campaign_pages import PAGE, read
 from tests.support.campaigns import BY, add_banner, make_campaign
+from tests.support.deliveries import change_template, publish_drafts
 
 ADMIN = "/admin/signatures/campaign/"
 GAP = "02:30 does not exist on 28 March 2027: the clocks go forward then. Enter 03:30 or later."
@@ -182,7 +185,49 @@ def test_a_started_campaign_that_cannot_show_is_blocked_in_list_page_and_admin(
     editor.force_login(User.objects.create_user("op@portal.example", "correct horse battery", is_staff=True))
     states = {row.name: row.known_state for row in editor.get(ADMIN).context["cl"].result_list}
     assert states == {"Spring": "blocked", "Later": "paused"}
-    assert "Blocked" in read(editor.get(f"{ADMIN}{running.pk}/change/"))
+    admin_page = read(editor.get(f"{ADMIN}{running.pk}/change/"))
+    assert "Blocked" in admin_page and "The banner slot is off, so signatures show no banner." in admin_page
+
+
+@pytest.mark.parametrize(
+    ("unpublish", "words"),
+    [
+        (lambda domain: Release.objects.filter(domain=domain).delete(), "Nothing is published yet"),
+        (
+            lambda domain: change_template(domain, "<p>No slot</p>"),
+            "No published template has a banner slot.",
+        ),
+    ],
+)
+def test_a_campaign_is_blocked_while_no_published_signature_has_a_banner_slot(
+    running, domain, bystander, editor: Client, unpublish, words
+):
+    assert [line.label for line in editor.get(PAGE).context["lines"]] == ["Active"]
+    TemplateVersion.objects.filter(template__domain=domain).exclude(
+        template__assignments__group__is_default=True
+    ).update(fields=[])
+    assert [line.label for line in editor.get(PAGE).context["lines"]] == ["Active"]
+
+    unpublish(domain)
+
+    assert [line.label for line in editor.get(PAGE).context["lines"]] == ["Blocked"]
+    assert words in read(editor.get(PAGE))
+    assert words in read(editor.get(f"{PAGE}{running.pk}/"))
+    editor.force_login(User.objects.create_user("op@portal.example", "correct horse battery", is_staff=True))
+    assert words in read(editor.get(f"{ADMIN}{running.pk}/change/"))
+
+
+def test_a_banner_slot_that_was_turned_on_and_not_published_blocks(company, domain, editor: Client):
+    company.add("Ana Silva")
+    change_place(domain, PlaceDetails(is_on=True, width=480, height=120), actor=BY)
+    campaign = make_campaign(domain, starts_at=timezone.now(), ends_at=None)
+    add_banner(campaign)
+    editor.post(f"{PAGE}{campaign.pk}/start/")
+
+    words = "The banner slot is off in the published release. Publish the banner settings."
+    assert words in read(editor.get(PAGE))
+    publish_drafts(domain)
+    assert words not in read(editor.get(PAGE))
 
 
 def test_starting_a_campaign_that_cannot_show_says_so_and_why(running, domain, editor: Client):
