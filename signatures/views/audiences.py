@@ -21,6 +21,7 @@ from signatures.audiences.lists import (
     find_campaigns_using,
     save_list,
 )
+from signatures.campaigns.audience_size import measure_audience
 from signatures.campaigns.editing import set_audience
 from signatures.conditions.conditions import ConditionError
 from signatures.forms.audiences import AudienceBuilder, LabelForm, ListForm
@@ -74,12 +75,11 @@ def _build_from_stored(campaign: Campaign) -> AudienceBuilder:
 def _render_builder(
     request: HttpRequest, campaign: Campaign, builder: AudienceBuilder, *, status: int = 200
 ) -> HttpResponse:
-    context: dict[str, Any] = {
-        "campaign": campaign,
-        "builder": builder,
-    }
+    context: dict[str, Any] = {"campaign": campaign, "builder": builder}
     part = "signatures/campaigns/_audience_builder.html"
     is_part = getattr(request, "htmx", False)
+    if not is_part:
+        context["size"] = measure_audience(campaign)
     return render(request, part if is_part else "signatures/campaigns/audience.html", context, status=status)
 
 

@@ -19,6 +19,7 @@ from portal.models import Domain
 from signatures.analytics.results import Figures, get_figures
 from signatures.audiences.attributes import needs_prospect
 from signatures.audiences.labels import get_names
+from signatures.campaigns.audience_size import measure_audience
 from signatures.campaigns.checks import CampaignRefused
 from signatures.campaigns.editing import (
     archive_campaign,
@@ -153,6 +154,7 @@ def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "zone": ZoneInfo(domain.time_zone).key,
         "groups": list(found.groups.all()),
         "audience": [say(one, names) for one in conditions],
+        "size": measure_audience(found),
         "why_dark": get_lookup_block_reason(get_connection(domain)) if needs_prospect(conditions) else "",
         "banners": [
             (banner, get_destination(found, banner), round(100 * banner.weight / weights))
