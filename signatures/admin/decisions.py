@@ -15,6 +15,7 @@ from signatures.models import (
     KnownRecipient,
     LookupShare,
     RecipientPrivacy,
+    SeenValue,
     VariableTest,
 )
 
@@ -80,6 +81,17 @@ class LookupShareAdmin(ReadOnlyAdmin):
     list_filter = [DomainFilter]
     list_select_related = ["domain"]
     search_fields = ["=domain__name", "=network"]
+    show_full_result_count = False
+
+
+@admin.register(SeenValue)
+class SeenValueAdmin(ReadOnlyAdmin):
+    """Tags, stages and personas that look-ups saw, without the recipient."""
+
+    list_display = ["attribute", "value", "domain", "seen_on"]
+    list_filter = ["attribute", DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["value", "=domain__name"]
     show_full_result_count = False
 
 

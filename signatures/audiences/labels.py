@@ -16,6 +16,7 @@ from signatures.models import AttributeLabel
 from .attributes import ATTRIBUTE_BY_NAME, KNOWN_FROM_ADDRESS
 from .lists import label_lists
 
+MOST_OWNERS = 200
 LABELLED = ("stage", "persona", "account")
 
 
@@ -48,6 +49,12 @@ def _find_owners(domain: Domain, remote_ids: Collection[str]) -> list[tuple[str,
 def get_owner_addresses(domain: Domain, remote_ids: Collection[str]) -> dict[str, str]:
     """Return ID in Outreach -> address of the domain's people, to distinguish equal names."""
     return {pk: email for pk, _, email in _find_owners(domain, remote_ids) if email}
+
+
+def list_owner_addresses(domain: Domain) -> list[str]:
+    """Return the first MOST_OWNERS addresses of the domain's people, in alphabetical order."""
+    people = Person.objects.filter(connection=get_connection(domain), retired_at=None).exclude(email="")
+    return list(people.order_by("email").values_list("email", flat=True)[:MOST_OWNERS])
 
 
 def find_owner(domain: Domain, words: str) -> str:

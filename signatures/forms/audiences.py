@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, Self
 
 from django import forms
@@ -10,9 +11,17 @@ from django.core.exceptions import ValidationError
 
 from portal.models import Domain
 from signatures.audiences.attributes import ATTRIBUTE_BY_NAME, CUSTOM_FIELDS
-from signatures.audiences.labels import LABELLED, find_owner, get_names, get_owner_addresses, group_attributes
+from signatures.audiences.labels import (
+    LABELLED,
+    find_owner,
+    get_names,
+    get_owner_addresses,
+    group_attributes,
+    list_owner_addresses,
+)
 from signatures.audiences.list_files import MAX_FILE_BYTES
 from signatures.audiences.lists import refuse_missing_lists
+from signatures.audiences.seen_values import list_seen
 from signatures.conditions.conditions import (
     Attribute,
     Clause,
@@ -52,6 +61,19 @@ class AudienceBuilder(ConditionBuilder):
         if not labels:
             return "Outreach IDs, one per line. Add field labels to use names."
         return f"A label or an Outreach ID, one per line. Labels: {', '.join(labels)}."
+
+    def get_offers(self, attribute: Attribute) -> list[str]:
+        if attribute.name == "owner":
+            return list_owner_addresses(self.domain)
+        if attribute.name != "tags" and attribute.name not in LABELLED:
+            return []
+        labels = {key: label for (name, key), label in self.names.labels.items() if name == attribute.name}
+        seen = [labels.get(key, key) for key in self._seen.get(attribute.name, ())]
+        return list(dict.fromkeys([*labels.values(), *seen]))
+
+    @cached_property
+    def _seen(self) -> dict[str, list[str]]:
+        return list_seen(self.domain)
 
     def show_values(self, condition: Condition) -> list[str]:
         if condition.attribute.name == "owner":

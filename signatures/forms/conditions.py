@@ -33,7 +33,10 @@ _HINTS = {
 
 @dataclass
 class Row:
-    """One condition as typed. values: one a line; is_or: it or the row before must match; error: in words."""
+    """One condition as typed. values: one a line; is_or: it or the row before must match; error: in words.
+
+    choices: of a list, (ID, label). offers: suggested values, besides which any other may be typed.
+    """
 
     index: int
     attribute: Attribute
@@ -43,6 +46,7 @@ class Row:
     is_or: bool = False
     hint: str = ""
     choices: list[tuple[str, str]] = field(default_factory=list)
+    offers: list[str] = field(default_factory=list)
     error: str = ""
 
     @property
@@ -111,6 +115,7 @@ class ConditionBuilder:
     def append(self, attribute: Attribute, operator: str, values: list[str], *, is_or: bool = False) -> None:
         row = Row(len(self.rows), attribute, self.names.attribute(attribute), operator, values, is_or)
         row.hint = self.get_hint(attribute)
+        row.offers = self.get_offers(attribute)
         if attribute.kind is Kind.LIST:
             row.choices = [
                 (key, label) for (name, key), label in self.names.labels.items() if name == attribute.name
@@ -184,6 +189,10 @@ class ConditionBuilder:
     # What a table of attributes adds to the rows.
     def get_hint(self, attribute: Attribute) -> str:
         return _HINTS.get(attribute.kind, "")
+
+    def get_offers(self, attribute: Attribute) -> list[str]:
+        """Return values to suggest, as a person types them."""
+        return []
 
     def show_values(self, condition: Condition) -> list[str]:
         """Return a stored condition's values as a person types them."""

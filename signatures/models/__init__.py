@@ -1,7 +1,7 @@
 """Models: templates, groups, senders, campaigns, deliveries and releases."""
 
 from .analytics import BannerEvent, Counted, CountingState, DailyCount, DailyTotal, EventKind, SpoolImport
-from .audience import AttributeLabel, AudienceTally, RecipientList, RecipientListEntry
+from .audience import AttributeLabel, AudienceTally, RecipientList, RecipientListEntry, SeenValue
 from .campaign import Banner, BannerImage, BannerPlace, Campaign, CampaignRevision
 from .decision import Decision, DecisionKey
 from .delivery import (
@@ -99,6 +99,7 @@ __all__ = [
     "RequestState",
     "RowState",
     "SavedView",
+    "SeenValue",
     "SelfService",
     "Sender",
     "SenderAccount",

@@ -82,3 +82,21 @@ class AttributeLabel(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+
+class SeenValue(models.Model):
+    """A tag, or the ID of a stage or persona, that look-ups saw in a domain. Of whom is not stored."""
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="+")
+    attribute = models.CharField(max_length=16)
+    value = models.CharField(max_length=80)
+    seen_on = models.DateField(db_index=True, help_text="The last day on which a look-up saw it.")
+
+    class Meta:
+        ordering = ["attribute", "value"]
+        constraints = [
+            models.UniqueConstraint(fields=["domain", "attribute", "value"], name="one_seen_value")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.attribute}: {self.value}"

@@ -23,6 +23,7 @@ from signatures.audiences.attributes import Recipient, get_needed, needs_prospec
 from signatures.audiences.lists import get_lists_holding
 from signatures.audiences.mail_addresses import normalise
 from signatures.audiences.pseudonyms import key_of
+from signatures.audiences.seen_values import note_values
 from signatures.campaigns.ruleset import Ruleset
 from signatures.conditions.conditions import Clause, digest_conditions, hold
 from signatures.models import KnownRecipient
@@ -213,7 +214,7 @@ class _HourClaim:
         return Gap.NONE if is_ours else Gap.ASKED_BEFORE
 
     def keep(self, record: ProspectRecord | None) -> None:
-        """Store the audience matches, and not the record."""
+        """Store the audience matches, and which tags and stages exist; not the record."""
         conditions = self.question.judge_conditions(record)
         self._get_rows().update(
             verdicts=self.question.judge(record, only=self.question.answered_by_record),
@@ -223,6 +224,9 @@ class _HourClaim:
             is_tallied=self.is_tallied,
         )
         self.conditions, self.is_prospect = conditions, record is not None
+        if record is not None:
+            found = {"tags": record.tags, "stage": [record.stage_id], "persona": [record.persona_id]}
+            note_values(self.question.domain, found)
 
     def give_up(self, error: IntegrationError) -> None:
         """Keep the claim if the request may have been sent: there is no further look-up within the hour."""

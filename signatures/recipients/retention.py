@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
+from signatures.audiences.seen_values import remove_unseen
 from signatures.campaigns.revisions import remove_old_revisions
 from signatures.models import BannerEvent, CountingState, Decision, KnownRecipient, RecipientPrivacy
 
@@ -71,6 +72,7 @@ def remove_old_decisions(*, now: datetime | None = None, batch_size: int = BATCH
 def remove_expired() -> int:
     """Remove expired recipient data that was counted; return how many rows."""
     remove_old_shares(now=timezone.now())
+    remove_unseen()
     removed, _ = KnownRecipient.objects.filter(is_tallied=True, expires_at__lt=timezone.now()).delete()
     return removed
 

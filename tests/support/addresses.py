@@ -34,6 +34,7 @@ from signatures.models import (
     LeftAlone,
     LookupShare,
     RecipientPrivacy,
+    SeenValue,
     SelfService,
     SenderAccount,
     SenderInvitation,
@@ -302,6 +303,7 @@ def furnish_admin(furnished: FurnishedDomain) -> None:
         model.objects.for_domain(furnished.domain, create=True)
     KnownRecipient.objects.create(domain=furnished.domain, recipient_key="k", expires_at=now)
     LookupShare.objects.create(domain=furnished.domain, network="203.0.113.0/24", used=1, ends_at=now)
+    SeenValue.objects.create(domain=furnished.domain, attribute="tags", value="emea", seen_on=now.date())
     start_test(furnished.domain, "{{email}}", actor="command")
     SelfService.objects.create(domain=furnished.domain, is_on=True)
     user = make_user(furnished.sender.email)

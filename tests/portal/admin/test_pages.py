@@ -54,6 +54,7 @@ from signatures.models import (
     LookupShare,
     RecipientList,
     RecipientPrivacy,
+    SeenValue,
     Sender,
     Snapshot,
     Template,
@@ -133,6 +134,7 @@ def busy(connection: Connection, other_domain: Domain, tasks: None, write_entry:
     Decision.objects.create(domain=connection.domain, sender=sender, recipient_key="k", way="api")
     KnownRecipient.objects.create(domain=connection.domain, recipient_key="k", expires_at=now)
     LookupShare.objects.create(domain=connection.domain, network="203.0.113.0/24", used=1, ends_at=now)
+    SeenValue.objects.create(domain=connection.domain, attribute="tags", value="emea", seen_on=now.date())
     AssumptionReport.objects.create(
         connection=connection, actor_label="command", findings=[], report={"kind": "report"}
     )
@@ -221,6 +223,7 @@ def test_pages_with_tokens_seeds_and_session_keys_are_not_there() -> None:
         "signatures.RecipientList",
         "signatures.RecipientPrivacy",
         "signatures.Release",
+        "signatures.SeenValue",
         "signatures.Sender",
         "signatures.SignatureHtml",
         "signatures.Snapshot",
