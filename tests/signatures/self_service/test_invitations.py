@@ -285,3 +285,13 @@ def test_the_page_shows_how_far_each_has_come(link, client, priya, dan):
     assert "Priya Signed in" in words
     assert "Dan Not invited" in words
     assert "Dan" not in words_of(client.get(path, {"state": "signed_in"})).partition("Address")[2]
+
+
+def test_the_page_of_a_sender_invites_them(client, boss, priya, dan):
+    page = reverse("signatures:sender", args=[priya.domain.name, priya.pk])
+    assert "Invite Priya" in words_of(client.get(page))
+
+    words = act(client, priya, act="invite", one="1")
+
+    assert "Self-service Invitation queued Send again Withdraw invitation" in words
+    assert list(SenderInvitation.objects.values_list("sender", flat=True)) == [priya.pk]
