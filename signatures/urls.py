@@ -90,6 +90,7 @@ _pages = [
     path("templates/checks/", checks.template_checks, name="template_checks"),
     path("templates/<int:pk>/", templates.template, name="template"),
     path("templates/blocks/", templates.template_blocks, name="template_new_blocks"),
+    path("templates/<int:pk>/checks/", checks.template_checks, name="template_own_checks"),
     path("templates/<int:pk>/blocks/", templates.template_blocks, name="template_blocks"),
     path("templates/<int:pk>/compare/", template_versions.template_compare, name="template_compare"),
     path("templates/<int:pk>/save/", templates.template_save, name="template_save"),

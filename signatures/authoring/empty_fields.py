@@ -1,26 +1,22 @@
-"""Empty fields: counts senders without a value for a template's fields, and the text omitted."""
+"""Empty fields: counts senders without a value for a template's fields, and says what is omitted for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, QuerySet, TextField, Value
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Q, QuerySet
 
 from portal.models import Domain
 from signatures.models import Sender, Template, TemplateVersion
-from signatures.rendering import CompiledTemplate, Field, Source, describe_absences
-from signatures.rendering.fields import BUILT_IN
-from signatures.senders.listing import get_senders_with
+from signatures.rendering import CompiledTemplate, Field, describe_absences
+from signatures.rendering.findings import Finding, Severity, TagPlaces
+from signatures.senders.field_rules import FieldRules
+from signatures.senders.listing import get_senders_with, has_no_value
+from signatures.senders.mailbox_status import get_fallback_template
 from signatures.senders.values import get_brand
 from signatures.senders.vocabulary import get_vocabulary
-
-# What Outreach keeps of a person, as the columns of their row; a name may also stand in two.
-_COLUMNS = {
-    field.name: (field.name.removeprefix("sender."),) for field in BUILT_IN.of_senders(Source.OUTREACH)
-} | {"sender.name": ("name", "first_name", "last_name")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ def find_missing_values(version: TemplateVersion, fallback: Template | None) -> 
     is_in_use = total > 0
     if not is_in_use:
         total, counts = count_missing(Sender.objects.filter(domain=domain, is_active=True), version.fields)
-    counts |= _count_shared(domain, version.fields, total)
+    counts |= count_shared(domain, version.fields, total)
     compiled = CompiledTemplate.from_stored(version.compiled_html, version.fields)
     gone = (
         {absence.field: absence.gone for absence in describe_absences(compiled, vocabulary=vocabulary)}
@@ -73,26 +69,56 @@ def count_missing(senders: QuerySet[Sender], names: Iterable[str]) -> tuple[int,
 
     One query, whatever their number. Invalid values are not counted.
     """
-    own: dict[str, Coalesce] = {}
-    counts: dict[str, Count] = {"total": Count("pk")}
     known = [name for name in names if name.startswith("sender.")]
-    for number, name in enumerate(known):
-        own[f"own_{number}"] = Coalesce(
-            KeyTextTransform(name, "own_values"), Value(""), output_field=TextField()
-        )
-        is_missing = Q(**{f"own_{number}": ""})
-        for column in _COLUMNS.get(name, ()):
-            is_missing &= Q(**{f"person__{column}": ""})
-        counts[f"missing_{number}"] = Count("pk", filter=is_missing)
+    counts: dict[str, Count] = {"total": Count("pk")}
+    counts |= {f"missing_{at}": Count("pk", filter=has_no_value(name)) for at, name in enumerate(known)}
     counts["without_group"] = Count("pk", filter=Q(group=None) | Q(group__is_default=True))
-    answer = senders.annotate(**own).order_by().aggregate(**counts)
+    answer = senders.order_by().aggregate(**counts)
     found = {name: answer[f"missing_{number}"] for number, name in enumerate(known)}
     if "group.name" in names:
         found["group.name"] = answer["without_group"]
     return answer["total"], found
 
 
-def _count_shared(domain: Domain, names: Iterable[str], total: int) -> dict[str, int]:
+def check_empty_fields(
+    template: Template, compiled: CompiledTemplate, source: str, rules: FieldRules
+) -> Iterator[Finding]:
+    """Yield a note or warning for each field that is empty for people who get the template; five queries at most.
+
+    It warns where nothing is delivered without the field, and where a line is only the field as a link. Fields with a
+    default or another source of values are left out.
+    """
+    domain, places = template.domain, TagPlaces(source)
+    names = [
+        name for name in compiled.fields if not (rules.find(name).default or rules.find(name).taken_from)
+    ]
+    senders = get_senders_with(domain, template.pk, get_fallback_template(domain))
+    total, counts = count_missing(senders, names)
+    counts |= count_shared(domain, names, total)
+    required = {field.name for field in rules.required}
+    for name, people in counts.items():
+        field = rules.vocabulary.by_name[name]
+        if people and not field.is_removed:
+            sentence = f"{field.label} ({name}) is empty for {people:,} of {total:,}."
+            severity, remedy = Severity.NOTE, "What depends on it is left out for them."
+            if name in required:
+                severity, remedy = Severity.WARNING, "Nothing is delivered to them until it is filled."
+            elif _is_link_line(compiled.html, name):
+                severity, remedy = Severity.WARNING, "A whole line, the link, is left out for them."
+            finding = Finding(severity, "field-empty", sentence, remedy, people=people, field=name)
+            yield finding.at(places.find_text(name))
+
+
+def _is_link_line(html: str, name: str) -> bool:
+    """Return whether a line of a compiled template is only the field, as a link."""
+    output = rf"\{{\{{\s*{re.escape(name)}\b[^{{}}]*\}}\}}"
+    line = (
+        rf"(?:<br>|<(?:td|p|div|li)\b[^<>]*>)\s*<a\b[^<>]*>\s*{output}\s*</a>\s*(?:<br>|</(?:td|p|div|li)>)"
+    )
+    return re.search(line, html) is not None
+
+
+def count_shared(domain: Domain, names: Iterable[str], total: int) -> dict[str, int]:
     """Return the number of all senders for each empty field of the brand."""
     brand = get_brand(domain)
     shared = (name for name in names if name.startswith("company."))

@@ -40,6 +40,7 @@ class SenderFilters(forms.Form):
     )
     state = forms.ChoiceField(label="Signature", required=False, choices=[("", "Any state"), *STATES])
     reason = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
+    empty = forms.RegexField(r"^sender\.[a-z0-9_]{1,57}\Z", required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, domain: Domain, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -57,6 +58,7 @@ class SenderFilters(forms.Form):
             "template_id": template.pk if template else None,
             "state": chosen.get("state") or "",
             "reason": chosen.get("reason") or "",
+            "empty": chosen.get("empty") or "",
         }
 
 

@@ -116,6 +116,15 @@ def get_part(content: ReleaseContent, audience: Audience) -> tuple[object, ...]:
     return (version_id, template_id, values)
 
 
+def count_carriers(template_id: int, audiences: Iterable[Audience], *contents: ReleaseContent) -> int:
+    """Return how many people get a template from any of these contents, which the audiences were listed for."""
+    return sum(
+        one.number
+        for one in audiences
+        if any(get_part(content, one)[1] == template_id for content in contents)
+    )
+
+
 def is_touched(audience: Audience, before: ReleaseContent, after: ReleaseContent) -> bool:
     """Return whether a release changes an audience's signature; the senders' own values are not compared."""
     old, new = get_part(before, audience), get_part(after, audience)

@@ -31,7 +31,9 @@ class Finding:
     """One error, warning or note about a template.
 
     code: its kind, such as alt-missing. sentence: what was found. remedy: what to do, or "".
-    line, column: count from 1; None where the place in the source is not known.
+    line, column: count from 1; None where the place in the source is not known. block, path: the block on that line,
+    in words and as its path; "" without one. people: how many it touches, where they were counted.
+    field: the merge field that they have no value for, or "".
     """
 
     severity: Severity
@@ -40,6 +42,10 @@ class Finding:
     remedy: str = ""
     line: int | None = None
     column: int | None = None
+    block: str = ""
+    path: str = ""
+    people: int | None = None
+    field: str = ""
 
     @property
     def text(self) -> str:

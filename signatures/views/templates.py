@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
-from signatures.authoring.checks import check_source
+from signatures.authoring.checks import check_source, count_people
 from signatures.authoring.completions import get_completions
 from signatures.authoring.empty_fields import find_missing_values
 from signatures.authoring.preview import render_source
@@ -234,7 +234,7 @@ def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
     return {
         "form": form,
         "editor": offer_media(editor, domain),
-        "findings": check_source(domain, source, vocabulary),
+        "findings": check_source(domain, source, more.get("template")),
         "completions": get_completions(vocabulary),
         "clients": CLIENT_CHOICES,
         "pins": PINS,
@@ -259,6 +259,7 @@ def _describe(
         next_number=_number(template) + 1,
         begun_from=_number(template),
         carriers=carriers.get(template.pk, 0),
+        people=count_people(domain, template),
         groups=Group.objects.filter(domain=domain, assignment__template=template, archived_at=None),
         choice=GroupsChoiceForm(template=template),
         missing=find_missing_values(shown, fallback) if shown else None,

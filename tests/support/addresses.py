@@ -190,6 +190,7 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         "/domains/<str:domain>/templates/<int:pk>/restore/": {"number": 1, "version": furnished.version.pk},
         "/domains/<str:domain>/templates/<int:pk>/groups/": {"groups": [furnished.group.pk]},
         "/domains/<str:domain>/templates/checks/": {"source": "<p>{{ sender.name }}</p>"},
+        "/domains/<str:domain>/templates/<int:pk>/checks/": {"source": "<p>{{ sender.name }}</p>"},
         "/domains/<str:domain>/templates/blocks/": {"source": "", "act": "read"},
         "/domains/<str:domain>/templates/<int:pk>/blocks/": {"source": "", "act": "read"},
         "/domains/<str:domain>/templates/trial/": {"source": "<p>{{ sender.name }}</p>"},

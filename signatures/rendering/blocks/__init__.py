@@ -34,8 +34,9 @@ Acts take a design and a path and return `Edited(design, path)`, path of the blo
 
 They raise `ActRefused` with a sentence for the person. `summarize_block` and `summarize_theme` say in a few words
 what a list of blocks shows beside the label. `find_block(source, line)` is the path of the innermost block on a line
-of the source, for a TemplateError or a finding. `designs.DESIGNS` are those that the product ships. `dump_block`,
-`load_block`, `dump_settings` and `load_theme` are for exports: they take and return numbers, texts and lists alone.
+of the source, for a TemplateError; `find_blocks` does the same for the lines of many findings. `designs.DESIGNS` are
+those that the product ships. `dump_block`, `load_block`, `dump_settings` and `load_theme` are for exports: they take
+and return numbers, texts and lists alone.
 """
 
 from .acts import (
@@ -79,7 +80,7 @@ from .blocks import (
 )
 from .links import Refused
 from .plain_values import dump_block, dump_settings, load_block, load_theme
-from .reader import NotBlocks, find_block, read_design
+from .reader import NotBlocks, find_block, find_blocks, read_design
 from .settings import Kind, Setting, SettingsRefused, settings_of
 from .summaries import summarize_block, summarize_theme
 from .theme import FONTS, Theme
@@ -121,6 +122,7 @@ __all__ = [
     "dump_settings",
     "edit_as_code",
     "find_block",
+    "find_blocks",
     "get_block",
     "list_places",
     "lists_of",

@@ -7,8 +7,9 @@ make the whole template one to edit as code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from signatures.rendering.bounds import MAX_SOURCE_CHARACTERS
 from signatures.rendering.errors import TemplateError
@@ -49,13 +50,23 @@ def read_design(source: str) -> Design | NotBlocks:
 
 def find_block(source: str, line: int) -> str:
     """Return the path of the innermost block on a line (from 1) of a source; "" where there is none."""
+    return find_blocks(source, [line]).get(line, "")
+
+
+def find_blocks(source: str, lines: Iterable[int]) -> dict[int, str]:
+    """Return line -> path of the innermost block on it, for those lines (from 1) that hold one."""
     source = _unified(source)
-    lines = source.split("\n")
-    if isinstance(read_design(source), NotBlocks) or not 1 <= line <= len(lines):
-        return ""
-    start = sum(len(each) + 1 for each in lines[: line - 1])
+    if isinstance(read_design(source), NotBlocks):
+        return {}
     marked = MarkedSource(source)
-    return _find_in(marked, _find_root(marked).lists[0], start, start + len(lines[line - 1]))
+    blocks, texts = _find_root(marked).lists[0], source.split("\n")
+    starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+    asked = {line for line in lines if 1 <= line <= len(texts)}
+    found = {
+        line: _find_in(marked, blocks, starts[line - 1], starts[line - 1] + len(texts[line - 1]))
+        for line in asked
+    }
+    return {line: path for line, path in found.items() if path}
 
 
 def _unified(source: str) -> str:

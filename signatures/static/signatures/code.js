@@ -88,6 +88,11 @@
       badge.className = `badge ${TONES[one.severity]}`;
       row.querySelector("[data-sentence]").textContent = one.message;
       row.querySelector("[data-remedy]").textContent = one.remedy;
+      row.querySelector("[data-block]").textContent = one.block;
+      if (one.people !== null) row.querySelector("[data-people]").replaceChildren(count(one));
+      const open = row.querySelector("[data-open]");
+      if (one.path) open.value = `open:${one.path}`;
+      else open.remove();
       const place = row.querySelector("[data-line]");
       if (!one.line) place.remove();
       else {
@@ -100,8 +105,18 @@
       }
       return row;
     });
-    sheet.querySelector(".findings").replaceChildren(...rows);
+    const list = sheet.querySelector(".findings");
+    list.replaceChildren(...rows);
+    globalThis.htmx?.process(list);
     sheet.querySelector("[data-none]").hidden = findings.length > 0;
+  };
+  const count = ({ people, list }) => {
+    const words = `${people.toLocaleString("en")} ${people === 1 ? "person" : "people"}`;
+    if (!list) return words;
+    const link = document.createElement("a");
+    link.href = list;
+    link.textContent = words;
+    return link;
   };
   const goTo = ({ line, column }) => {
     const { from, to } = view.state.doc.line(Math.min(line, view.state.doc.lines));
