@@ -9,7 +9,8 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from signatures.models import Template
+from signatures.authoring.templates import assign_template
+from signatures.models import Sender, Template
 from tests.support.accessibility import find_violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -61,6 +62,22 @@ def test_the_preview_shows_what_is_typed_as_any_sender_and_the_error_with_its_pl
     expect(shown).to_contain_text("Line 2, column 1")
 
     assert Template.objects.get(name="Card", domain__name="acme.example").versions.count() == 1
+
+
+def test_a_finding_lists_its_people_and_opens_the_settings_of_its_block(page: Page):
+    ana = Sender.objects.get(name="Ana Silva")
+    card = Template.objects.get(domain=ana.domain, name="Card")
+    assign_template(ana.domain, template=card, sender=ana, actor="test")
+    page.reload()
+    checked = page.locator(".findings > li", has_text="Line")
+    finding = checked.filter(has_text="is empty for 1 of 1.").filter(has_text="Contact, block").first
+
+    expect(finding.get_by_role("link", name="1 person")).to_be_visible()
+    finding.get_by_role("button", name="Block settings").click()
+    expect(page.locator("#blocks").get_by_role("heading", name="Contact")).to_be_visible()
+    finding.get_by_role("link", name="1 person").click()
+
+    expect(page.locator("tbody tr")).to_have_count(1)
 
 
 def test_drafts_do_not_fill_the_way_back(page: Page):
