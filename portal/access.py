@@ -13,6 +13,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponseBase
 
 from .models import Domain, Membership, Role, User
+from .page_reads import remember_reads, with_domain_rows
 
 
 class Permission(StrEnum):
@@ -61,10 +62,17 @@ def get_role(user: User | AnonymousUser, domain: Domain) -> str:
     return role or ("staff" if user.is_staff else "")
 
 
-def find_domain(user: User | AnonymousUser, name: str) -> tuple[Domain, str] | None:
-    """Return the domain of this name with the person's role in it, or None where they cannot see it; one query."""
+def find_domain(
+    user: User | AnonymousUser, name: str, *, is_with_rows: bool = False
+) -> tuple[Domain, str] | None:
+    """Return the domain of this name with the person's role in it, or None where they cannot see it; one query.
+
+    is_with_rows: read its settings of every kind in the same query.
+    """
     theirs = Membership.objects.filter(domain=OuterRef("pk"), user=user.pk).order_by()
     visible = get_visible_domains(user).annotate(their_role=Subquery(theirs.values("role")[:1]))
+    if is_with_rows:
+        visible = with_domain_rows(visible)
     found = visible.filter(name=name).first()
     return None if found is None else (found, found.their_role or "staff")
 
@@ -121,12 +129,15 @@ def require(
     def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
         def guarded(request: HttpRequest, domain: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            seen = find_domain(request.user, domain)
+            only_shows = request.method in ("GET", "HEAD")
+            seen = find_domain(request.user, domain, is_with_rows=only_shows)
             if seen is None:
                 raise Http404("No such domain.")
             found, role = seen
             if permission not in PERMISSIONS.get(role, frozenset()):
                 raise _forbidden(found)
+            if only_shows:
+                remember_reads(found)
             # Read by `may` and by the context processor.
             request.domain, request.role = found, role  # type: ignore[attr-defined]
             return view(request, found, *args, **kwargs)

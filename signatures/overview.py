@@ -115,7 +115,7 @@ def get_overview(
     connection: the open one, where it was read already.
     """
     connection = connection or get_connection(domain)
-    counts = {} if connection is None else get_statuses(domain)
+    counts = {} if connection is None else {**get_statuses(domain)}
     for left in (SENDERS, MailboxStatus.INACTIVE):
         counts.pop(left, None)
     runs = DeliveryRun.objects.filter(domain=domain)
@@ -180,14 +180,17 @@ def _list_causes(domain: Domain, connection: Connection) -> tuple[tuple[Cause, .
             output_field=TextField(),
         )
     )
-    counted = states.order_by().values_list("status", "why").annotate(number=Count("pk"))
-    rows = list(counted.order_by("-number", "status", "why"))
-    place = Window(RowNumber(), partition_by=[F("status"), F("why")], order_by="mailbox__email")
-    first = states.annotate(place=place).filter(place__lte=SENDERS_NAMED).order_by("place")
+    same = [F("status"), F("why")]
+    first = states.annotate(
+        place=Window(RowNumber(), partition_by=same, order_by="mailbox__email"),
+        number=Window(Count("pk"), partition_by=same),
+    ).filter(place__lte=SENDERS_NAMED)
+    numbers: dict[tuple[str, str], int] = {}
     named: dict[tuple[str, str], dict[Sender, None]] = {}
-    for status, why, pk, name, email in first.values_list(
-        "status", "why", "sender_id", "sender__name", "sender__email"
-    ):
+    for status, why, number, pk, name, email in first.order_by(
+        "-number", "status", "why", "place"
+    ).values_list("status", "why", "number", "sender_id", "sender__name", "sender__email"):
+        numbers[status, why] = number
         named.setdefault((status, why), {})[Sender(pk=pk, name=name, email=email)] = None
     listed = reverse("signatures:senders", args=[domain.name])
     edits = reverse("signatures:drift", args=[domain.name])
@@ -199,9 +202,9 @@ def _list_causes(domain: Domain, connection: Connection) -> tuple[tuple[Cause, .
             url=f"{listed}?{urlencode({'state': status, 'reason': reason})}" if reason else edits,
             is_edit=status != MailboxStatus.ACTION_NEEDED,
         )
-        for status, reason, number in rows[:CAUSES_SHOWN]
+        for (status, reason), number in list(numbers.items())[:CAUSES_SHOWN]
     )
-    return causes, sum(number for *_, number in rows)
+    return causes, sum(numbers.values())
 
 
 def _count_restored(domain: Domain) -> int:

@@ -17,6 +17,7 @@ from integrations.interfaces import TokenPair
 from integrations.ledger.record import record_act
 from integrations.models import Connection, ConnectionState, Mode
 from portal.models import Domain, User
+from portal.page_reads import once_per_page, remembers_reads
 
 from .sessions import open_session, renew_now
 from .tokens import sealed_fields
@@ -36,9 +37,13 @@ def list_open(domain: Domain) -> QuerySet[Connection]:
     return domain.connections.exclude(state=ConnectionState.DISCONNECTED).select_related("domain")
 
 
+@once_per_page
 def get_connection(domain: Domain) -> Connection | None:
     """Return the domain's open connection, in whatever state, or None."""
-    return list_open(domain).first()
+    found = list_open(domain).first()
+    if found is not None and remembers_reads(domain):
+        found.domain = domain  # whose reads are kept, as nothing is changed meanwhile
+    return found
 
 
 def get_last_connection(domain: Domain) -> Connection | None:

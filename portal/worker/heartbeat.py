@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -36,10 +37,19 @@ def record_beat(*, at: datetime | None = None) -> None:
 
 def get_worker() -> Worker:
     """Return when a worker was last seen, and whether that is recent and not in the future."""
-    row = WorkerHeartbeat.objects.filter(id=WorkerHeartbeat.SOLE_ID).annotate(now=Now()).first()
-    if row is None or row.beat_at is None:
+    return describe_beat(*(list_beats().values_list("beat_at", Now()).first() or (None, None)))
+
+
+def list_beats() -> QuerySet[WorkerHeartbeat]:
+    """Return the last heartbeat; none or one."""
+    return WorkerHeartbeat.objects.filter(id=WorkerHeartbeat.SOLE_ID)
+
+
+def describe_beat(beat_at: datetime | None, now: datetime | None) -> Worker:
+    """Return what a heartbeat says at `now`; both by the database's clock, None where there was none."""
+    if beat_at is None or now is None:
         return Worker(beat_at=None, age_seconds=None, is_alive=False, clocks_differ=False)
-    age = (row.now - row.beat_at).total_seconds()
+    age = (now - beat_at).total_seconds()
     return Worker(
         beat_at=timezone.now() - timedelta(seconds=age),
         age_seconds=age,

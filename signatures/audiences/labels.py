@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from django.db import transaction
 
@@ -10,6 +10,7 @@ from integrations.connection.lifecycle import get_connection
 from integrations.ledger.record import record_act
 from integrations.models import Person
 from portal.models import Domain
+from portal.page_reads import once_per_page
 from signatures.conditions.conditions import Attribute, Clause, Names, flatten
 from signatures.models import AttributeLabel
 
@@ -22,16 +23,22 @@ LABELLED = ("stage", "persona", "account")
 
 def get_names(domain: Domain, conditions: Iterable[Clause] = ()) -> Names:
     """Return the domain's labels, its lists' names, and the names of the owners these conditions ask about."""
+    owners = {value for one in flatten(conditions) if one.attribute.name == "owner" for value in one.values}
+    return Names(
+        {**_get_labels(domain), **{("owner", pk): name for pk, name in _name_owners(domain, owners)}}
+    )
+
+
+@once_per_page
+def _get_labels(domain: Domain) -> Mapping[tuple[str, str], str]:
+    """Return the domain's labels and its lists' names."""
     labels: dict[tuple[str, str], str] = {}
     for kind, key, label in AttributeLabel.objects.filter(domain=domain).values_list("kind", "key", "label"):
         if kind == AttributeLabel.Kind.CUSTOM:
             labels[f"custom{key}", ""] = label
         else:
             labels[kind, key] = label
-    labels |= {("list", pk): name for pk, name in label_lists(domain).items()}
-    owners = {value for one in flatten(conditions) if one.attribute.name == "owner" for value in one.values}
-    labels |= {("owner", pk): name for pk, name in _name_owners(domain, owners)}
-    return Names(labels)
+    return {**labels, **{("list", pk): name for pk, name in label_lists(domain).items()}}
 
 
 def _name_owners(domain: Domain, remote_ids: Collection[str]) -> list[tuple[str, str]]:

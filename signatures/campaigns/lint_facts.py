@@ -16,13 +16,13 @@ from signatures.models import (
     BannerPlace,
     Campaign,
     DecisionKey,
-    Group,
     RecipientList,
     RecipientPrivacy,
     Sender,
     TemplateVersion,
 )
 from signatures.releases.live import ReleaseDamaged, get_content, get_live
+from signatures.senders.groups import list_active_groups
 
 from .lint import Facts, Finding, Level, Tally, get_blockers, lint_campaigns
 from .ruleset import Ruleset, load_ruleset
@@ -47,7 +47,7 @@ def lint_domain(domain: Domain, ruleset: Ruleset, *, at: datetime) -> dict[int, 
         place_is_on=place.is_on,
         why_not_published=_get_publishing_gap(domain),
         senders=dict(senders),
-        group_names=dict(Group.objects.filter(domain=domain, archived_at=None).values_list("pk", "name")),
+        group_names={group.pk: group.name for group in list_active_groups(domain)},
         why_no_prospects=get_lookup_block_reason(get_connection(domain)),
         knows_recipients=bool(RecipientPrivacy.objects.for_domain(domain).recipient_variable)
         or keys.exists(),

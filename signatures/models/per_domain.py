@@ -7,6 +7,7 @@ from typing import TypeVar
 from django.db import models
 
 from portal.models import Domain
+from portal.page_reads import get_domain_row, remembers_reads
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -18,4 +19,6 @@ class PerDomainManager(models.Manager[Row]):
         """Return the domain's row; where there is none, a stored one with `create`, else one that is not stored."""
         if create:
             return self.get_or_create(domain=domain)[0]
-        return self.filter(domain=domain).first() or self.model(domain=domain)
+        is_read = remembers_reads(domain)
+        found = get_domain_row(domain, self.model) if is_read else self.filter(domain=domain).first()
+        return found or self.model(domain=domain)

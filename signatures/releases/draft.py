@@ -10,6 +10,7 @@ from django.db.models import BigIntegerField, CharField, F, QuerySet, Value
 from django.utils import timezone
 
 from portal.models import Domain
+from portal.page_reads import once_per_page
 from signatures.models import (
     Assignment,
     Disclaimer,
@@ -22,6 +23,7 @@ from signatures.models import (
     ValueDraft,
 )
 from signatures.senders.grouping import make_rule, read_people
+from signatures.senders.groups import list_active_groups
 from signatures.senders.values import get_company, list_disclaimers
 from signatures.senders.vocabulary import list_field_rules
 
@@ -52,6 +54,7 @@ def build_draft(domain: Domain) -> ReleaseContent:
     return read_draft(domain).content
 
 
+@once_per_page
 def read_draft(domain: Domain) -> Draft:
     """Return the draft of the domain, beside which release it is a draft for; at most seven queries."""
     brand, slot = get_company(domain)
@@ -61,11 +64,9 @@ def read_draft(domain: Domain) -> Draft:
         found.setdefault(kind, {})[id] = other
         digest = text or digest
     by_group, live = found.get("of_group", {}), found.get("live")
-    groups = Group.objects.filter(domain=domain, archived_at=None).order_by("is_default", "position", "id")
     included, excluded = read_people(domain) if "by_hand" in found else ({}, {})
     place = slot.place
     disclaimers = list_disclaimers(domain) if "disclaimer" in found else {}
-    settings = FieldSetting.objects.filter(domain=domain)
     content = ReleaseContent(
         templates=dict(sorted(found.get("template", {}).items())),
         company={name: getattr(brand, name) for name in FIRST_COMPANY_FIELDS}
@@ -84,10 +85,10 @@ def read_draft(domain: Domain) -> Draft:
                 values=dict(sorted(group.company_values.items())),
                 disclaimers=disclaimers.get(group.pk, ()),
             )
-            for group in groups
+            for group in list_active_groups(domain)
         ),
         people=dict(sorted(found.get("of_person", {}).items())),
-        fields=dict(list_field_rules(settings if "setting" in found else ())),
+        fields=dict(list_field_rules(domain) if "setting" in found else ()),
         disclaimers=disclaimers.get(None, ()),
     )
     return Draft(

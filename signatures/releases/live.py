@@ -7,6 +7,7 @@ from functools import lru_cache
 from django.db.models import QuerySet
 
 from portal.models import Domain
+from portal.page_reads import once_per_page
 from signatures.models import Group, Release, ReleaseState
 
 from .content import ReleaseContent
@@ -16,6 +17,7 @@ class ReleaseDamaged(Exception):
     """The stored content of a release differs from what was published; nothing may be delivered from it."""
 
 
+@once_per_page
 def get_live(domain: Domain) -> Release | None:
     """Return the domain's live release, or None where nothing was published yet."""
     return Release.objects.filter(domain=domain, state=ReleaseState.LIVE).defer("content").first()

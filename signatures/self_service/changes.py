@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from integrations.ledger.record import record_act
@@ -115,6 +116,12 @@ def list_waiting(domain: Domain) -> QuerySet[SenderChange]:
     """Return what waits for approval in the domain, the oldest first."""
     waiting = SenderChange.objects.filter(sender__domain=domain, state=ChangeState.WAITING)
     return waiting.select_related("sender__person", "sender__domain").order_by("made_at", "pk")
+
+
+def count_waiting(domain: Domain) -> QuerySet[Any]:
+    """Return, as a query for another one, how many values wait for approval in the domain."""
+    waiting = list_waiting(domain).select_related(None).order_by()
+    return waiting.values("sender__domain").annotate(total=Count("pk")).values("total")
 
 
 def approve_changes(domain: Domain, ids: Iterable[int], *, actor: str) -> list[SenderChange]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.db import models
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from integrations.models import Connection, Mailbox
 from portal.models import Domain
-from signatures.models import HAND_EDITS, MailboxState, MailboxStatus, Placement, Template
-
-from .team_counts import get_statuses
+from signatures.models import HAND_EDITS, MailboxState, MailboxStatus, Placement, TeamsCount, Template
 
 
 class StatusFields(TypedDict):
@@ -59,10 +57,10 @@ def get_mailboxes(connection: Connection | None) -> QuerySet[MailboxWithStatus]:
     )
 
 
-def count_edited(domain: Domain) -> int:
-    """Return how many live mailboxes were edited or emptied in Outreach and wait for a decision."""
-    numbers = get_statuses(domain)
-    return sum(numbers.get(status, 0) for status in HAND_EDITS)
+def count_edited(domain: Domain) -> QuerySet[Any]:
+    """Return, as a query for another one, how many live mailboxes were edited or emptied in Outreach."""
+    counts = TeamsCount.objects.filter(domain=domain, status__in=HAND_EDITS).order_by()
+    return counts.values("domain").annotate(total=Sum("number")).values("total")
 
 
 def count_statuses(states: QuerySet[MailboxState]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db import transaction
 from django.db.models import Count, Sum
@@ -17,6 +17,7 @@ from django.db.models import Count, Sum
 from integrations.models import Connection
 from portal.db import create_rows, upsert_rows
 from portal.models import Domain
+from portal.page_reads import once_per_page
 from signatures.models import Following, MailboxState, Sender, TeamsCount
 
 Teams = tuple[str, ...]
@@ -67,7 +68,8 @@ def add(domain_id: int, moves: Mapping[tuple[Teams, str], int]) -> None:
     )
 
 
-def get_statuses(domain: Domain) -> dict[str, int]:
+@once_per_page
+def get_statuses(domain: Domain) -> Mapping[str, int]:
     """Return status -> how many live mailboxes have it; SENDERS -> how many active senders there are."""
     rows = TeamsCount.objects.filter(domain=domain).order_by().values_list("status")
     return {status: number for status, number in rows.annotate(total=Sum("number")) if number > 0}
@@ -75,7 +77,12 @@ def get_statuses(domain: Domain) -> dict[str, int]:
 
 def list_teams(domain: Domain, statuses: Collection[str]) -> list[tuple[Teams, str, int]]:
     """Return teams, status and number of what has one of these statuses."""
-    rows = TeamsCount.objects.filter(domain=domain, status__in=statuses, number__gt=0).order_by("pk")
+    return [row for row in _list_rows(domain) if row[1] in statuses]
+
+
+@once_per_page
+def _list_rows(domain: Domain) -> Sequence[tuple[Teams, str, int]]:
+    rows = TeamsCount.objects.filter(domain=domain, number__gt=0).order_by("pk")
     found = rows.values_list("team_ids", "status", "number")
     return [(tuple(teams), status, number) for teams, status, number in found]
 

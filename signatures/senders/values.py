@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
+from portal.page_reads import once_per_page, remembers_reads, with_domain_rows
 from signatures.models import (
     BannerPlace,
     Brand,
@@ -73,13 +74,14 @@ def get_brand(domain: Domain) -> Brand:
 
 def get_company(domain: Domain) -> tuple[Brand, BannerSlot]:
     """Return the domain's banner slot; one that is off if none is stored."""
-    row = Domain.objects.select_related("brand", "banner_place", "recipient_privacy").get(pk=domain.pk)
+    row = domain if remembers_reads(domain) else with_domain_rows(Domain.objects.all()).get(pk=domain.pk)
     privacy = getattr(row, "recipient_privacy", None) or RecipientPrivacy(domain=domain)
     place = getattr(row, "banner_place", None) or BannerPlace(domain=domain)
     return getattr(row, "brand", None) or Brand(domain=domain), BannerSlot(place, privacy.recipient_variable)
 
 
-def list_disclaimers(domain: Domain) -> dict[int | None, tuple[DatedDisclaimer, ...]]:
+@once_per_page
+def list_disclaimers(domain: Domain) -> Mapping[int | None, tuple[DatedDisclaimer, ...]]:
     """Return the dated disclaimers by the id of their group; the company's by None."""
     found: dict[int | None, tuple[DatedDisclaimer, ...]] = {}
     for row in Disclaimer.objects.filter(domain=domain):

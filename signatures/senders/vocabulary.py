@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from portal.models import Domain
+from portal.page_reads import once_per_page
 from signatures.models import EditedBy, FieldSetting
 from signatures.rendering.cleanup import CleanUp
 from signatures.rendering.fields import Vocabulary
@@ -12,9 +13,10 @@ from signatures.rendering.fields import Vocabulary
 from .field_rules import FieldRule, FieldRules
 
 
+@once_per_page
 def get_field_rules(domain: Domain) -> FieldRules:
     """Return what the domain says about its fields; one query."""
-    return FieldRules(rule for _, rule in list_field_rules(FieldSetting.objects.filter(domain=domain)))
+    return FieldRules(rule for _, rule in list_field_rules(domain))
 
 
 def get_vocabulary(domain: Domain) -> Vocabulary:
@@ -28,9 +30,10 @@ def list_closed_fields(domain: Domain) -> list[str]:
     return list(rows.values_list("name", flat=True))
 
 
-def list_field_rules(settings: Iterable[FieldSetting]) -> list[tuple[int, FieldRule]]:
-    """Return id and rule of each setting that says something."""
-    rules = [(row.pk, make_rule(row)) for row in settings]
+@once_per_page
+def list_field_rules(domain: Domain) -> Sequence[tuple[int, FieldRule]]:
+    """Return id and rule of each setting that says something; one query."""
+    rules = [(row.pk, make_rule(row)) for row in FieldSetting.objects.filter(domain=domain)]
     return [(pk, rule) for pk, rule in rules if rule.is_said]
 
 

@@ -19,6 +19,7 @@ from integrations.connection.permissions import LostFeature, list_lost_features
 from integrations.models import READ_TO_END, UNFINISHED, Connection, ConnectionState, SyncRun
 from portal.access import get_actor
 from portal.models import Domain
+from portal.page_reads import once_per_page, remembers_reads
 from portal.paging import BoundedPaginator
 from signatures.authoring.templates import assign_template
 from signatures.forms.templates import TemplateChoiceForm
@@ -55,6 +56,7 @@ class Situation:
         return self.connection is not None and self.connection.is_usable and self.has_synced
 
 
+@once_per_page
 def get_situation(domain: Domain) -> Situation:
     """Return the domain's setup state."""
     runs = SyncRun.objects.filter(connection=OuterRef("pk"))
@@ -65,6 +67,8 @@ def get_situation(domain: Domain) -> Situation:
     connection = found.first()
     if connection is None:
         return Situation(None, None, False)
+    if remembers_reads(domain):
+        connection.domain = domain
     syncing = connection.sync_runs.filter(state__in=UNFINISHED).first() if connection.is_syncing else None
     return Situation(connection, syncing, connection.has_synced)
 
