@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Min, Sum
+from django.db.models import Min, Q, Sum
 
 from integrations.catalogue import get_provider
 from integrations.models import (
@@ -139,9 +139,9 @@ def get_year_use(domain: Domain, *, at: datetime) -> YearUse:
     local = at.astimezone(ZoneInfo(domain.time_zone))
     since = local.replace(month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
     days = LedgerDay.objects.filter(chain=domain.pk, day__gte=since.date()).order_by()
-    left = days.filter(action="call").exclude(outcome=Outcome.REFUSED)
-    used = left.aggregate(calls=Sum("calls", default=0))["calls"]
-    began = days.aggregate(first=Min("first_at"))["first"] or at
+    has_left = Q(action="call") & ~Q(outcome=Outcome.REFUSED)
+    sums = days.aggregate(calls=Sum("calls", filter=has_left, default=0), first=Min("first_at"))
+    used, began = sums["calls"], sums["first"] or at
     elapsed = at - max(began, since)
     pace = round(used * (timedelta(days=365) / elapsed)) if elapsed >= timedelta(days=1) else None
     return YearUse(local.year, used, pace)

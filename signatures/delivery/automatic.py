@@ -31,6 +31,7 @@ from signatures.models import (
 )
 from signatures.releases.compose import Composer
 from signatures.releases.live import get_content, get_live
+from signatures.senders.groups import list_active_groups
 from signatures.senders.team_counts import SENDERS, get_statuses
 from signatures.senders.values import get_member
 
@@ -135,12 +136,10 @@ def describe_automatic(
     was_delivered = connection is not None and _was_delivered_by_a_person(connection)
     is_on = domain.automatic_delivery and was_delivered
     waiting = count_waiting(connection, release, numbers) if is_on and connection is not None else None
-    groups = Group.objects.filter(domain=domain, archived_at=None).order_by()
-    columns = ("automatic", "automatic_at", "domain__delivery_settings__automatic_cap_percent")
-    policies = list(groups.values_list(*columns).distinct()) if is_on else []
-    times = [at for policy, at, _ in policies if policy == AutomaticDelivery.DAILY]
-    only_daily = bool(times) and all(policy != AutomaticDelivery.AT_ONCE for policy, *_ in policies)
-    cap = next((cap for *_, cap in policies if cap), DeliverySettings().automatic_cap_percent)
+    groups = list_active_groups(domain) if is_on else ()
+    times = [group.automatic_at for group in groups if group.automatic == AutomaticDelivery.DAILY]
+    only_daily = bool(times) and all(group.automatic != AutomaticDelivery.AT_ONCE for group in groups)
+    cap = DeliverySettings.objects.for_domain(domain).automatic_cap_percent
     return {
         "was_delivered": was_delivered,
         "automatic_is_on": is_on,
@@ -246,15 +245,18 @@ def _list_changed(connection: Connection, release: Release) -> Iterator[Sender]:
 
 def _in_chunks(states: QuerySet[MailboxState]) -> Iterator[list[MailboxState]]:
     """Yield the rows of CHUNK senders at a time; all mailboxes of one sender are in one chunk."""
-    last = 0
     senders = states.order_by("sender_id").values_list("sender_id", flat=True).distinct()
-    while chunk := list(senders.filter(sender_id__gt=last)[:CHUNK]):
-        yield list(
-            states.filter(sender_id__in=chunk)
-            .select_related("sender__person", "mailbox")
-            .order_by("sender_id", "pk")
-        )
-        last = chunk[-1]
+    last, has_more = 0, True
+    while has_more:
+        chunk = list(senders.filter(sender_id__gt=last)[:CHUNK])
+        has_more = len(chunk) == CHUNK
+        if chunk:
+            last = chunk[-1]
+            yield list(
+                states.filter(sender_id__in=chunk)
+                .select_related("sender__person", "mailbox")
+                .order_by("sender_id", "pk")
+            )
 
 
 def is_same_release(

@@ -27,6 +27,7 @@ from signatures.models import (
 )
 from signatures.releases.compose import Composer
 from signatures.releases.live import get_content, get_live
+from signatures.senders.groups import list_groups
 from signatures.senders.values import get_member
 
 from .active_mailboxes import list_active
@@ -49,7 +50,7 @@ class Policies:
 
     def __init__(self, connection: Connection) -> None:
         self._content = get_content(get_live(connection.domain))
-        self._groups = {group.pk: group for group in Group.objects.filter(domain=connection.domain_id)}
+        self._groups = {group.pk: group for group in list_groups(connection.domain)}
 
     @property
     def act(self) -> bool:

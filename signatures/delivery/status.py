@@ -91,6 +91,7 @@ class Comparison:
         placements = get_placements(self._connection, ids)
         left_alone = get_left_alone(self._connection, ids)
         texts = self._find_texts(mailboxes, placements)
+        self.composer.expect(senders)
         for sender in senders:
             owned = by_person.get(sender.person.remote_id, [])
             rendering = self._render(sender, [states[box.pk] for box in owned if box.pk in states], owned)

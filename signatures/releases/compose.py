@@ -53,6 +53,7 @@ class Composer:
         self._slot = BannerSlot(BannerPlace(domain=domain, **banner), variable)
         self.rules = content.field_rules
         self._versions: dict[int, CompiledTemplate | None] = {}
+        self._expected: set[int] = set()
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -62,9 +63,13 @@ class Composer:
         """Read the template versions of these senders, in one query at most. Needs person loaded."""
         self._load({id for id in map(self.get_version_id, senders) if id is not None})
 
+    def expect(self, senders: Iterable[Sender]) -> None:
+        """Read the template versions of these senders together, once one of them is missing. Needs person loaded."""
+        self._expected = {id for id in map(self.get_version_id, senders) if id is not None}
+
     def _load(self, ids: set[int]) -> None:
-        missing = ids - self._versions.keys()
-        if missing:
+        if ids - self._versions.keys():
+            missing = (ids | self._expected) - self._versions.keys()
             self._versions |= dict.fromkeys(missing)
             for version in TemplateVersion.objects.filter(pk__in=missing, template__domain=self._domain):
                 self._versions[version.pk] = CompiledTemplate.from_stored(

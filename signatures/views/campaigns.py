@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -38,6 +40,9 @@ from signatures.campaigns.timeline import STATE_LABELS, draw_timeline, get_state
 from signatures.conditions.conditions import Clause, Names, say
 from signatures.forms.campaigns import CampaignForm
 from signatures.models import Banner, BannerPlace, Campaign
+from signatures.senders.groups import list_groups
+
+ARCHIVED_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Line:
     campaign: Campaign
     state: str
     label: str
+    groups: tuple[str, ...]
     audience: tuple[str, ...]
     is_dark: bool
     findings: tuple[Finding, ...]
@@ -60,9 +66,7 @@ class Line:
 
 
 def get_campaign(domain: Domain, pk: int) -> Campaign:
-    found: Campaign = get_object_or_404(
-        Campaign.objects.select_related("domain").filter(domain=domain), pk=pk
-    )
+    found: Campaign = get_object_or_404(domain.campaigns, pk=pk)
     return found
 
 
@@ -82,13 +86,17 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
     findings = lint_domain(domain, ruleset, at=at)
     names = get_names(domain, [one for each in ruleset.audiences.values() for one in each])
     why_dark = get_lookup_block_reason(get_connection(domain))
-    rows = Campaign.objects.filter(domain=domain, archived_at=None).prefetch_related("groups")
-    by_id = {row.pk: row for row in rows}
+    all_rows = Campaign.objects.filter(domain=domain)
+    archived = all_rows.exclude(archived_at=None).order_by("-archived_at")[:ARCHIVED_SHOWN]
+    rows = all_rows.filter(Q(archived_at=None) | Q(pk__in=archived.values("pk")))
+    by_id = {row.pk: row for row in rows if row.archived_at is None}
     figures = get_figures(by_id)
     blocked = {pk for pk, found in findings.items() if get_blockers(found)}
+    groups = list_groups(domain)
     lines = [
         _describe(
             by_id[rule.id],
+            [group.name for group in groups if group.pk in rule.group_ids],
             get_state(rule, at, is_blocked=rule.id in blocked),
             ruleset.audiences.get(rule.id, ()),
             names,
@@ -106,15 +114,16 @@ def campaigns(request: HttpRequest, domain: Domain) -> HttpResponse:
         "dark": [line.campaign for line in lines if line.is_dark],
         "why_dark": why_dark,
         "timeline": draw_timeline(ruleset.campaigns, at=at, zone=ruleset.zone, blocked=blocked),
-        "archived": Campaign.objects.filter(domain=domain)
-        .exclude(archived_at=None)
-        .order_by("-archived_at")[:50],
+        "archived": sorted(
+            (row for row in rows if row.archived_at), key=attrgetter("archived_at"), reverse=True
+        ),
     }
     return render(request, "signatures/campaigns/list.html", context)
 
 
 def _describe(
     campaign: Campaign,
+    groups: Iterable[str],
     state: str,
     conditions: tuple[Clause, ...],
     names: Names,
@@ -126,6 +135,7 @@ def _describe(
         campaign=campaign,
         state=state,
         label=STATE_LABELS[state],
+        groups=tuple(groups),
         audience=tuple(say(one, names) for one in conditions),
         is_dark=bool(why_dark) and needs_prospect(conditions),
         findings=tuple(findings.get(campaign.pk, ())),
@@ -145,7 +155,8 @@ def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     names = get_names(domain, conditions)
     blockers = get_blockers(findings)
     state = "archived" if rule is None else get_state(rule, at, is_blocked=bool(blockers))
-    banners = list(found.banners.filter(archived_at=None).select_related("image"))
+    all_banners = list(found.banners.select_related("image"))
+    banners = [banner for banner in all_banners if banner.archived_at is None]
     weights = sum(banner.weight for banner in banners)
     context = {
         "campaign": found,
@@ -163,7 +174,7 @@ def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "blockers": blockers,
         "doubts": [one for one in findings if one.level == Level.DOUBT],
         "remarks": [one for one in findings if one.level == Level.INFO],
-        "old_banners": found.banners.exclude(archived_at=None).select_related("image"),
+        "old_banners": [banner for banner in all_banners if banner.archived_at is not None],
     }
     return render(request, "signatures/campaigns/detail.html", context)
 

@@ -120,9 +120,8 @@ def _plan(request: HttpRequest, domain: Domain, scope: dict[str, Any], **overwri
 
 
 def _get_run(domain: Domain, pk: int) -> DeliveryRun:
-    run: DeliveryRun = get_object_or_404(
-        DeliveryRun.objects.select_related("connection"), domain=domain, pk=pk
-    )
+    run: DeliveryRun = get_object_or_404(domain.delivery_runs.select_related("connection"), pk=pk)
+    run.connection.domain = domain
     return run
 
 

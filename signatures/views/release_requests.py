@@ -61,8 +61,9 @@ def release_ask(request: HttpRequest, domain: Domain) -> HttpResponse:
 
 
 def _get_request(domain: Domain, pk: int) -> ReleaseRequest:
-    rows = ReleaseRequest.objects.select_related("domain", "again", "release")
+    rows = ReleaseRequest.objects.select_related("again", "release")
     found: ReleaseRequest = get_object_or_404(rows, domain=domain, pk=pk)
+    found.domain = domain
     return found
 
 

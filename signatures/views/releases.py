@@ -83,6 +83,7 @@ def show_drafts(
     outlook = foresee(situation.connection, candidate, mailboxes)
     errors = list_template_errors(domain, candidate.before, candidate.content, audiences)
     published = Release.objects.filter(domain=domain).exclude(state=ReleaseState.SCHEDULED)
+    recent = list(published[:RECENT_RELEASES])
     context = {
         "situation": situation,
         "unreadable": get_delivery_block_reason(situation.connection),
@@ -100,9 +101,9 @@ def show_drafts(
         "calls": get_call_use(situation.connection, at=timezone.now()),
         "calls_needed": 2 * outlook.change,
         "form": form,
-        "next_number": (published.values_list("number", flat=True).first() or 0) + 1,
+        "next_number": (recent[0].number if recent else 0) + 1,
         "scheduled": _describe_scheduled(domain),
-        "recent": published[:RECENT_RELEASES],
+        "recent": recent,
         "may_edit": may(request, Permission.EDIT_SIGNATURES),
         "requires_approval": requires_approval(domain),
         "requests": ReleaseRequest.objects.filter(domain=domain, state=RequestState.ASKED),
@@ -203,9 +204,7 @@ def lead_to(request: HttpRequest, asked: ReleaseRequest) -> HttpResponse:
 
 
 def _get_release(domain: Domain, number: int) -> Release:
-    release: Release = get_object_or_404(
-        Release.objects.select_related("domain", "made_from"), domain=domain, number=number
-    )
+    release: Release = get_object_or_404(domain.releases.select_related("made_from"), number=number)
     return release
 
 

@@ -85,8 +85,7 @@ def senders(request: HttpRequest, domain: Domain) -> HttpResponse:
 
 def get_sender(domain: Domain, pk: int) -> Sender:
     """Return a sender of this domain; raises Http404."""
-    found = Sender.objects.select_related("person", "group", "domain")
-    sender: Sender = get_object_or_404(found, domain=domain, pk=pk)
+    sender: Sender = get_object_or_404(domain.senders.select_related("person", "group"), pk=pk)
     return sender
 
 

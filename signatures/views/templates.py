@@ -39,8 +39,10 @@ from .pinned import PINS
 
 
 def _get_template(domain: Domain, pk: int) -> Template:
-    found = Template.objects.select_related("current").filter(archived_at=None)
-    template: Template = get_object_or_404(found, domain=domain, pk=pk)
+    found = domain.templates.select_related("current").filter(archived_at=None)
+    template: Template = get_object_or_404(found, pk=pk)
+    if template.current is not None:
+        template.current.template = template
     return template
 
 
