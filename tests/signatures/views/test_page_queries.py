@@ -90,7 +90,8 @@ MORE = {
     "/domains/<str:domain>/releases/": 31,
     "/domains/<str:domain>/releases/requests/<int:pk>/": 28,
     "/domains/<str:domain>/campaigns/": 24,
-    "/domains/<str:domain>/campaigns/<int:pk>/": 25,
+    "/domains/<str:domain>/campaigns/<int:pk>/": 26,
+    "/domains/<str:domain>/templates/<int:pk>/": 25,
     "/domains/<str:domain>/ledger/": 24,
 }
 
