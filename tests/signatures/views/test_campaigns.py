@@ -182,6 +182,8 @@ def test_a_started_campaign_that_cannot_show_is_blocked_in_list_page_and_admin(
     ]
     assert [bar.state for bar in listed["timeline"].bars if bar.campaign.id == running.pk] == ["blocked"]
     assert (page["state"], page["state_label"]) == ("blocked", "Blocked")
+    head = read(editor.get(address)).partition("<h2>")[0]
+    assert "Started, but it cannot show." in head and "Active." not in head
     editor.force_login(User.objects.create_user("op@portal.example", "correct horse battery", is_staff=True))
     states = {row.name: row.known_state for row in editor.get(ADMIN).context["cl"].result_list}
     assert states == {"Spring": "blocked", "Later": "paused"}
