@@ -94,12 +94,7 @@ class _Describer:
         self._versions = self._load_versions(keys)
         people = {int(key.partition(":")[2]) for key in keys if key.startswith(("person:", "values:"))}
         changed = {int(key.partition(":")[2]) for key in keys if key.startswith("group:")}
-        groups = [
-            content.group_by_id[id]
-            for content in (before, after)
-            for id in changed
-            if id in content.group_by_id
-        ]
+        groups = [group for content in (before, after) for group in content.groups if group.id in changed]
         self._members = MembershipWords(domain, groups)
         self._people = Sender.objects.filter(domain=domain).in_bulk(people) if people else {}
         self._values: dict[int, list[ValueDraft]] = {}

@@ -40,7 +40,7 @@ from signatures.releases.membership_words import get_rule_names
 from signatures.releases.publish import requires_approval
 from signatures.self_service.accounts import describe_sender
 from signatures.senders import listing
-from signatures.senders.assignment import explain
+from signatures.senders.assignment import Explanation, explain
 from signatures.senders.grouping import get_group_rules
 from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
 from signatures.senders.saved_views import list_views
@@ -120,18 +120,8 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
     situation = get_situation(domain)
     mailboxes = list(get_mailboxes(situation.connection).filter(person_remote_id=sender.person.remote_id))
     status, reason = listing.get_status(sender, mailboxes)
-    assigned = dict(
-        Assignment.objects.filter(domain=domain, group__isnull=False).values_list("group_id", "template_id")
-    )
     own = Assignment.objects.filter(sender=sender).values_list("template_id", flat=True).first()
-    groups = get_group_rules(domain)
-    why = explain(
-        member=get_member(sender),
-        groups=groups,
-        names=get_rule_names(domain) if any(group.rule for group in groups) else None,
-        sender_template_id=own,
-        template_by_group=assigned,
-    )
+    why = _explain(domain, sender, own)
     recent = Delivery.objects.filter(sender=sender).select_related(
         "run__release", "template_version__template"
     )
@@ -170,6 +160,19 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         "deliveries": deliveries,
         "kept": find_kept(domain.pk, [one.rendered_sha256 for one in deliveries]),
     }
+
+
+def _explain(domain: Domain, sender: Sender, own: int | None) -> Explanation:
+    """Return the sender's group and template with reasons. own: id of the template assigned to the sender alone."""
+    assigned = Assignment.objects.filter(domain=domain, group__isnull=False)
+    groups = get_group_rules(domain)
+    return explain(
+        member=get_member(sender),
+        groups=groups,
+        names=get_rule_names(domain) if any(group.rule for group in groups) else None,
+        sender_template_id=own,
+        template_by_group=dict(assigned.values_list("group_id", "template_id")),
+    )
 
 
 def _get_last_placement(situation: Situation, mailboxes: list[Any]) -> Placement | None:

@@ -72,10 +72,10 @@ def test_values_of_fifty_people_come_from_a_spreadsheet_and_go_again(
             page.get_by_role("link", name=re.compile("^Refused")).click()
             expect(page.get_by_role("table", name="Rows of the file").locator("tbody tr")).to_have_count(3)
             page.get_by_role("button", name="Apply 48 rows").click()
-            expect(page.get_by_role("alert")).to_contain_text("3 rows cannot be applied.")
+            expect(page.locator(".messages")).to_contain_text("3 rows cannot be applied.")
             page.get_by_label("Leave out 3 unknown and refused rows").check()
             page.get_by_role("button", name="Apply 48 rows").click()
-            expect(page.get_by_role("status")).to_contain_text("Values of 48 senders saved.")
+            expect(page.locator(".messages")).to_contain_text("Values of 48 senders saved.")
             faults += dana.find_faults()
             values = as_json(portal.installation.run(PRINT_VALUES))
             assert values == {
