@@ -26,7 +26,7 @@ from tests.support.postgres import Cluster
 from tests.support.tls_proxy import Proxy, running_proxy
 
 pytestmark = [
-    pytest.mark.soak, pytest.mark.postgres, pytest.mark.redis, pytest.mark.nginx,
+    pytest.mark.soak, pytest.mark.deployment, pytest.mark.postgres, pytest.mark.redis, pytest.mark.nginx,
     pytest.mark.skipif(
         sys.platform != "linux" or os.geteuid() != 0, reason="File trees are mounted, which takes root on Linux."
     ),
