@@ -196,7 +196,7 @@ def _list_deliveries(now: datetime) -> Iterator[RunInProgress]:
             run.state == DeliveryRunState.WAITING and run.connection.paused_at is not None
         )
         yield RunInProgress(
-            f"{run.get_kind_display()} {run.pk}",
+            f"{'Restore' if run.kind == DeliveryRun.Kind.RESTORE else 'Delivery'} {run.pk}",
             run.domain.name,
             str(run.get_state_display()),
             run.started_at or run.created_at,

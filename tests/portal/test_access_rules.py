@@ -24,6 +24,7 @@ EXPECTED = {
         Permission.MANAGE_GROUPS,
         Permission.PUBLISH,
         Permission.DELIVER,
+        Permission.INVITE_SENDERS,
     },
     Role.EDITOR: {
         Permission.VIEW,

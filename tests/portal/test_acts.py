@@ -148,6 +148,7 @@ ACTS = {
 }
 # Why these write none.
 WITHOUT = {
+    f"{HOME}templates/<int:pk>/checks/": "says what the checks find in a source, and stores nothing",
     f"{OUTREACH}check/": "asks Outreach; its calls are entries themselves",
     f"{OUTREACH}assumptions/check/": "asks Outreach; its calls are entries, and what they came to is an act",
     f"{OUTREACH}connect/": "leads to Outreach; coming back writes 'connected', or nothing was granted",

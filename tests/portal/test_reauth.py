@@ -31,6 +31,8 @@ ASKING = {
     "portal:invitation_withdraw",
     "portal:member",
     "portal:members",
+    "portal:self_service",
+    "portal:self_service_act",
     "portal:sign_in",
     "portal:sign_in_oidc",
     "portal:sign_in_remove",

@@ -11,6 +11,7 @@ from django.utils import timezone
 from integrations.models import Connection, LedgerEntry, Person, Team
 from portal.models import Domain
 from signatures.models import Group, Sender
+from signatures.senders.field_rules import NO_RULES
 from signatures.senders.groups import GroupOrderError, refresh_groups, reorder_groups
 from signatures.senders.refresh import SenderTally, refresh_senders
 from signatures.senders.values import (
@@ -208,7 +209,7 @@ def test_values_are_the_mirrors_with_own_ones_on_top_and_none_where_empty(domain
     set_own_values(sender, {"sender.title": " Head clerk "}, actor="test")
     sender = Sender.objects.select_related("person", "group").get()
 
-    values = get_values(sender, *get_company(domain), get_group_name(sender))
+    values = get_values(sender, *get_company(domain), get_group_name(sender), NO_RULES)
 
     assert values["sender.name"] == "Nia Park"
     assert (values["sender.title"], values["sender.phone"], values["group.name"]) == (

@@ -58,7 +58,7 @@ def test_the_signature_of_a_date_names_its_release_its_publisher_its_run_and_its
         return text_of(html[html.index('id="on"') : html.index("Delivery history")])
 
     november = ask("2026-11-03")
-    assert "Group Default group , as that release has it for the teams and values of today" in november
+    assert "Group Default group, as that release has it for the teams and values of today" in november
     assert "Release 1 , published by ruth@acme.example" in november
     assert "started by lena@acme.example" in november and "Somebody delivered the release." in november
     assert "Show the signature" in november
