@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import time_machine
 from django.core.files.base import ContentFile
 from django.db import connection as database
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -20,16 +18,7 @@ from signatures.tasks import work_on_import
 from signatures.value_files.retention import list_abandoned_imports, remove_old_imports
 from tests.support.company import Company
 from tests.support.senders import add_sender, get_own
-
-UPLOAD = "/domains/acme.example/senders/import/"
-PEOPLE = (
-    "E-mail;Mobile;Pronouns;Cost centre\n"
-    "ana@acme.example;+49 171 5550113;she/her;4711\n"
-    "TOM@acme.example;;he/him;4720\n"
-    "noor@acme.example;+1 206 555 0119;;\n"
-    "nobody@acme.example;+1 206 555 0120;;\n"
-    "lena@acme.example;ask Ana;;\n"
-)
+from tests.support.value_imports import UPLOAD, apply, at, upload
 
 
 @pytest.fixture
@@ -38,25 +27,6 @@ def people(company: Company, bystanders: Company) -> dict[str, Sender]:
     add_sender(bystanders, "Bea", {"sender.mobile": "1234"})
     owned = {"Tom": {"sender.pronouns": "they"}, "Noor": {"sender.mobile": "+1 206 555 0119"}}
     return {name: add_sender(company, name, owned.get(name)) for name in ("Ana", "Tom", "Noor", "Lena")}
-
-
-def upload(client: Client, content: str | bytes = PEOPLE, name: str = "people.csv") -> SenderImport:
-    """Upload a file as its form would, and return what it became."""
-    content = content.encode() if isinstance(content, str) else content
-    response = client.post(UPLOAD, {"file": ContentFile(content, name)})
-    assert response.status_code == 302, response.content.decode()
-    return SenderImport.objects.latest("pk")
-
-
-def at(sender_import: SenderImport, part: str = "") -> str:
-    return f"{UPLOAD}{sender_import.pk}/{part}"
-
-
-def apply(client: Client, sender_import: SenderImport, **form: Any) -> list[str]:
-    """Press the button, and return what the next page says."""
-    response = client.post(at(sender_import, "apply/"), {"digest": sender_import.digest, **form}, follow=True)
-    sender_import.refresh_from_db()
-    return [str(message) for message in response.context["messages"]]
 
 
 BEFORE = {
