@@ -239,7 +239,8 @@ def get_versions() -> Versions:
 
 
 def _list_problems(status: Status) -> Iterator[Problem]:
-    if not any(machine.is_alive for machine in status.machines):
+    has_worker = any(machine.is_alive for machine in status.machines)
+    if not has_worker:
         yield Problem(
             "Worker", "No background worker was seen lately.", "Start one: python manage.py serve --no-web"
         )
@@ -248,7 +249,8 @@ def _list_problems(status: Status) -> Iterator[Problem]:
             yield Problem(
                 "Worker",
                 f"The worker on {machine.name} (process {machine.process}) has not been seen for "
-                f"{_say_age(machine.age_seconds)}. Others take over what it did.",
+                f"{_say_age(machine.age_seconds)}."
+                + (" Others take over what it did." if has_worker else " Nobody takes over what it did."),
                 "Check the machine and start it again, or remove it from this list.",
             )
     oldest = status.queue.oldest_seconds

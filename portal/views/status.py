@@ -49,7 +49,8 @@ def status_requeue(request: HttpRequest) -> HttpResponse:
 def status_forget(request: HttpRequest) -> HttpResponse:
     """Remove a worker that is gone from the list."""
     name, process = request.POST.get("name", ""), request.POST.get("process", "")
-    removed = forget_machine(name=name, process=int(process)) if name and process.isdecimal() else 0
+    is_number = process.isascii() and process.isdigit() and len(process) < 10
+    removed = forget_machine(name=name, process=int(process)) if name and is_number else 0
     if removed:
         messages.success(request, f"{name} is no longer listed. If its worker runs, it comes back by itself.")
     else:

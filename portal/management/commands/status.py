@@ -34,7 +34,10 @@ class Command(BaseCommand):
                     enqueue(task)
             found = collect_status()
         except DatabaseFailure as error:
-            raise CommandError(f"The database does not answer: {error}", returncode=2) from error
+            raise CommandError(
+                f"It cannot be told, as the database does not answer or is not migrated: {error}",
+                returncode=2,
+            ) from error
         if options["json"]:
             self.stdout.write(json.dumps(found.as_json(), cls=DjangoJSONEncoder, indent=2))
         else:

@@ -76,10 +76,40 @@ def test_a_worker_that_is_gone_is_named_until_somebody_removes_it(operator: Clie
     page = operator.get("/manage/status/").content.decode()
     operator.post("/manage/status/forget/", {"name": "node-3", "process": "77"})
 
-    assert sentence.startswith("The worker on node-3 (process 77) has not been seen for 95 seconds.")
+    assert sentence.startswith(
+        "The worker on node-3 (process 77) has not been seen for 95 seconds. Others take"
+    )
     assert "node-3" in page and "Not seen" in page
     assert get_problems(operator) == []
     assert WorkerMachine.objects.count() == 1  # the one that is well stays
+
+
+@pytest.mark.parametrize("process", ["", "x", "-1", "²", "9" * 40])
+def test_what_names_no_worker_removes_none(operator: Client, well, process):
+    answer = operator.post("/manage/status/forget/", {"name": "node-3", "process": process})
+
+    assert (answer.status_code, WorkerMachine.objects.count()) == (302, 1)
+
+
+def test_where_no_worker_is_left_nobody_takes_over(operator: Client, well):
+    WorkerMachine.objects.update(seen_at=timezone.now() - timedelta(hours=3))
+
+    first, second = get_problems(operator)
+
+    assert first == "No background worker was seen lately."
+    assert second.endswith("has not been seen for 3 hours. Nobody takes over what it did.")
+
+
+def test_a_delivery_that_waits_for_a_person_is_not_stuck(operator: Client, well, domain, other_domain):
+    paused, held = found_company(domain), found_company(other_domain)
+    long_ago = timezone.now() - timedelta(hours=1)
+    paused.connection.paused_at = timezone.now()
+    paused.connection.save()
+    paused.run(DeliveryRunState.WAITING, created_at=long_ago, queued_at=long_ago)
+    held.run(DeliveryRunState.WAITING, created_at=long_ago, queued_at=long_ago, held_at=long_ago)
+
+    assert get_problems(operator) == []
+    assert [each["is_stuck"] for each in read(operator)["runs"]] == [False, False]
 
 
 def test_no_worker_at_all_is_said(operator: Client, well):
