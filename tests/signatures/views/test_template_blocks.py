@@ -291,3 +291,12 @@ def test_test_mails_have_a_limit_for_each_person_and_a_mail_server_that_is_away_
 
 def refuse(mail: Any, fail_silently: bool = False) -> int:
     raise ConnectionRefusedError
+
+
+def test_what_saving_does_is_said_once_beside_its_button_and_on_no_other(editor, template):
+    own = reverse("signatures:template", args=[template.domain.name, template.pk])
+    new = reverse("signatures:template_new", args=[template.domain.name])
+
+    pages = [editor.get(address).content.decode() for address in (own, f"{new}?starter=letterhead")]
+
+    assert [page.count("Saving writes nothing into a mailbox.") for page in pages] == [1, 1]
