@@ -41,6 +41,13 @@ def remember_reads(domain: Domain) -> None:
     setattr(domain, _KEPT, {})
 
 
+def read_anew(domain: Domain) -> Domain:
+    """Return the domain as it is now, read with its rows; it remembers, for one answer made of several reads."""
+    found = with_domain_rows(Domain.objects.all()).get(pk=domain.pk)
+    remember_reads(found)
+    return found
+
+
 def remembers_reads(domain: Domain) -> bool:
     return _KEPT in domain.__dict__
 

@@ -159,7 +159,8 @@ def _list_drafts(candidate: Candidate) -> tuple[tuple[Change, int], ...]:
         return ()
     audiences = list_audiences(candidate.domain, candidate.before, candidate.draft)
     reach = count_reach(candidate.before, candidate.draft, candidate.keys, audiences, only=keys)
-    changes = describe_changes(candidate.domain, candidate.before, candidate.draft, keys, candidate.values)
+    values = candidate.values if any(key.startswith("values:") for key in keys) else ()
+    changes = describe_changes(candidate.domain, candidate.before, candidate.draft, keys, values)
     return tuple((change, reach[change.key]) for change in changes)
 
 

@@ -275,15 +275,20 @@ def get_failed_run(runs: Sequence[SyncRun]) -> SyncRun | None:
     return ended if ended and ended.state == RunState.FAILED else None
 
 
-def list_ended(connection: Connection | None) -> list[SyncRun]:
-    """Return the newest run that read to the end, and behind it the newest that read everything, if another."""
+def list_ended(connection: Connection | None, recent: Sequence[SyncRun] = ()) -> list[SyncRun]:
+    """Return the newest run that read to the end, and behind it the newest that read everything, if another.
+
+    recent: the newest runs, newest first, where they were read already.
+    """
     if connection is None:
         return []
     ended = connection.sync_runs.filter(state__in=READ_TO_END)
-    newest = ended.first()
+    known = [run for run in recent if run.state in READ_TO_END]
+    newest = known[0] if known else ended.first()
     if newest is None or newest.kind == SyncKind.FULL:
         return [newest] if newest else []
-    return [newest, *ended.filter(kind=SyncKind.FULL)[:1]]
+    full = [run for run in known if run.kind == SyncKind.FULL] or ended.filter(kind=SyncKind.FULL)
+    return [newest, *full[:1]]
 
 
 def get_incomplete_run(connection: Connection | None) -> SyncRun | None:

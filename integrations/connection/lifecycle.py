@@ -38,17 +38,22 @@ def list_open(domain: Domain) -> QuerySet[Connection]:
 
 
 @once_per_page
+def list_connections(domain: Domain) -> Sequence[Connection]:
+    """Return the domain's connections, ended ones too; the newest first."""
+    found = list(domain.connections.select_related("domain"))
+    for connection in found if remembers_reads(domain) else ():
+        connection.domain = domain  # whose reads are kept, as nothing is changed meanwhile
+    return found
+
+
 def get_connection(domain: Domain) -> Connection | None:
     """Return the domain's open connection, in whatever state, or None."""
-    found = list_open(domain).first()
-    if found is not None and remembers_reads(domain):
-        found.domain = domain  # whose reads are kept, as nothing is changed meanwhile
-    return found
+    return next((each for each in list_connections(domain) if each.is_open), None)
 
 
 def get_last_connection(domain: Domain) -> Connection | None:
     """Return the open connection, or else the one that ended last, or None."""
-    return get_connection(domain) or domain.connections.select_related("domain").first()
+    return get_connection(domain) or next(iter(list_connections(domain)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ and pruning takes nothing away from it. Refused calls never left, so they are co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from django.utils import timezone
 from integrations.catalogue import list_calls, list_scopes
 from integrations.models import Connection, LedgerDay, Outcome
 from portal.models import Domain
+from portal.page_reads import once_per_page
 
 DAYS = 30
 CHOICES = 200  # of people or jobs that a filter offers
@@ -102,6 +103,15 @@ def _days_of_calls(domain: Domain, *, over: Connection | None = None) -> QuerySe
     return days.exclude(outcome=Outcome.REFUSED)
 
 
+def _get_doers(domain: Domain, over: Connection | None) -> dict[tuple[str, str], tuple[Doer, ...]]:
+    return _read_doers(domain) if over is None else _list_doers(_days_of_calls(domain, over=over))
+
+
+@once_per_page
+def _read_doers(domain: Domain) -> dict[tuple[str, str], tuple[Doer, ...]]:
+    return _list_doers(_days_of_calls(domain))
+
+
 def _list_doers(days: QuerySet[LedgerDay]) -> dict[tuple[str, str], tuple[Doer, ...]]:
     """(scope, verb) -> who used it, the most calls first."""
     sums = days.values("scope", "verb", "job_kind", "actor_label", "endpoint", "fields").annotate(
@@ -131,9 +141,8 @@ def summarise(
     Counts are over everything the ledger ever held of this domain, calls that left only.
     over: counts the calls over this one connection alone.
     """
-    days = _days_of_calls(domain, over=over).exclude(scope="")
-    doers = _list_doers(days)
-    last_jobs = _find_last_jobs(days)
+    doers = {key: found for key, found in _get_doers(domain, over).items() if key[0]}
+    last_jobs = _find_last_jobs(_days_of_calls(domain, over=over), doers)
     granted = set(connection.scopes_granted) if connection else set()
 
     def build(scope: str, title: str, verbs: Iterable[tuple[str, str]], *, is_requested: bool) -> ScopeUse:
@@ -175,10 +184,12 @@ def summarise(
     return found
 
 
-def _find_last_jobs(days: QuerySet[LedgerDay]) -> dict[str, str]:
-    newest = {row["scope"]: row["last"] for row in days.values("scope").annotate(last=Max("last_at"))}
+def _find_last_jobs(
+    days: QuerySet[LedgerDay], doers: Mapping[tuple[str, str], tuple[Doer, ...]]
+) -> dict[str, str]:
+    newest = dict(sorted((scope, doer.last_at) for (scope, _), found in doers.items() for doer in found))
     rows = days.filter(last_at__in=newest.values()).values_list("scope", "last_at", "last_job")
-    return {scope: job for scope, at, job in rows if newest[scope] == at}
+    return {scope: job for scope, at, job in rows if newest.get(scope) == at}
 
 
 def _verb_state(kind: str, *, is_granted: bool, is_used: bool) -> str:
@@ -211,8 +222,8 @@ class Written:
 
 def list_written(domain: Domain, *, over: Connection | None = None) -> Written:
     """Return who wrote which fields, how often, first and last. over: one connection's writes alone."""
-    found = _list_doers(_days_of_calls(domain, over=over).filter(verb="write"))
-    doers = tuple(doer for group in found.values() for doer in group)
+    found = _get_doers(domain, over)
+    doers = tuple(doer for (_, verb), group in found.items() if verb == "write" for doer in group)
     allowed = {call.name: set(call.attributes_written) for call in list_calls() if call.verb == "write"}
     strays = tuple(
         doer for doer in doers if doer.endpoint not in allowed or set(doer.fields) - allowed[doer.endpoint]

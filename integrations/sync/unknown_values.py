@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -36,12 +36,13 @@ def add_page(counted: Counter[Counted], kind: str, unknown: Mapping[UnknownValue
     counted.update({(kind, value): count for value, count in unknown.items()})
 
 
-def describe_gaps(connection: Connection | None) -> dict[str, Any]:
+def describe_gaps(connection: Connection | None, recent: Sequence[SyncRun] = ()) -> dict[str, Any]:
     """Return what a page's notes say of records that were rejected and of values that were not told.
 
+    recent: the newest runs, where they were read already.
     synced_at: when the directory was last read to its end; None where it never was.
     """
-    ended = list_ended(connection)
+    ended = list_ended(connection, recent)
     unknown_run = find_unknown(ended)
     return {
         "incomplete_run": find_incomplete(ended),

@@ -73,7 +73,7 @@ def overview(request: HttpRequest, domain: Domain) -> HttpResponse:
     connection_ = get_last_connection(domain)
     runs = list(connection_.sync_runs.all()[:RECENT_SYNCS]) if connection_ else []
     current = next((run for run in runs if not run.is_finished), None)
-    gaps = describe_gaps(connection_)
+    gaps = describe_gaps(connection_, runs)
     synced_at = gaps["synced_at"]
     open_connection = connection_ if connection_ and connection_.is_open else None
     figures = get_overview(domain, connection=open_connection)

@@ -15,7 +15,7 @@ from signatures.rendering.findings import Finding, Severity, TagPlaces
 from signatures.senders.field_rules import FieldRules
 from signatures.senders.listing import get_senders_with, has_no_value
 from signatures.senders.mailbox_status import get_fallback_template
-from signatures.senders.values import get_brand
+from signatures.senders.values import get_company
 from signatures.senders.vocabulary import get_vocabulary
 
 
@@ -120,6 +120,6 @@ def _is_link_line(html: str, name: str) -> bool:
 
 def count_shared(domain: Domain, names: Iterable[str], total: int) -> dict[str, int]:
     """Return the number of all senders for each empty field of the brand."""
-    brand = get_brand(domain)
+    brand, _ = get_company(domain)
     shared = (name for name in names if name.startswith("company."))
     return {name: 0 if getattr(brand, name.removeprefix("company.")) else total for name in shared}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,13 +26,12 @@ class AudienceSize:
         return round(100 * self.matched / self.looked_up) if self.looked_up else 0
 
 
-def measure_audience(campaign: Campaign) -> AudienceSize:
-    """Return the size in three queries, also of a campaign that was never started."""
+def measure_audience(campaign: Campaign, group_ids: Collection[int]) -> AudienceSize:
+    """Return the size in two queries, also of a campaign that was never started. group_ids: the campaign's."""
     senders = Sender.objects.filter(domain=campaign.domain_id, is_active=True)
-    group_ids = list(campaign.groups.values_list("pk", flat=True))
     if group_ids:
         senders = senders.filter(GroupMember.objects.find_senders(group_ids))
-    tally = AudienceTally.objects.filter(campaign=campaign).first()
-    if tally is None or not campaign.audience:
+    tally = AudienceTally.objects.filter(campaign=campaign).first() if campaign.audience else None
+    if tally is None:
         return AudienceSize(senders.count())
     return AudienceSize(senders.count(), tally.looked_up, tally.matched, tally.counts_since)

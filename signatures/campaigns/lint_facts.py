@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 
 from django.db.models import Count
+from django.db.models.functions import Coalesce
 
 from integrations.connection.lifecycle import get_connection
 from integrations.connection.permissions import get_lookup_block_reason
@@ -22,7 +23,7 @@ from signatures.models import (
     TemplateVersion,
 )
 from signatures.releases.live import ReleaseDamaged, get_content, get_live
-from signatures.senders.groups import list_active_groups
+from signatures.senders.grouping import list_active_groups
 
 from .lint import Facts, Finding, Level, Tally, get_blockers, lint_campaigns
 from .ruleset import Ruleset, load_ruleset
@@ -34,10 +35,10 @@ def lint_domain(domain: Domain, ruleset: Ruleset, *, at: datetime) -> dict[int, 
     place = BannerPlace.objects.for_domain(domain)
     senders: dict[int | None, int] = defaultdict(int)
     active = Sender.objects.filter(domain=domain, is_active=True).order_by()
-    evaluated, new = active.exclude(memberships=None), active.filter(memberships=None)
-    for column, rows in (("memberships__group", evaluated), ("group", new)):
-        for group_id, number in rows.values_list(column).annotate(number=Count("pk")):
-            senders[group_id] += number
+    for group_id, number in active.values_list(
+        Coalesce("memberships__group", "group")  # its group alone, until its groups were evaluated
+    ).annotate(number=Count("pk")):
+        senders[group_id] += number
     names = get_names(domain)
     lists = RecipientList.objects.filter(domain=domain).annotate(number=Count("entries")).order_by()
     keys = DecisionKey.objects.filter(domain=domain, revoked_at=None)

@@ -31,7 +31,7 @@ from signatures.models import (
 )
 from signatures.releases.compose import Composer
 from signatures.releases.live import get_content, get_live
-from signatures.senders.groups import list_active_groups
+from signatures.senders.grouping import list_active_groups
 from signatures.senders.team_counts import SENDERS, get_statuses
 from signatures.senders.values import get_member
 
@@ -94,17 +94,24 @@ class Waiting:
     is_least: bool = False
 
 
-def count_waiting(connection: Connection, release: Release | None, numbers: Mapping[str, int]) -> Waiting:
+def count_waiting(
+    connection: Connection,
+    release: Release | None,
+    numbers: Mapping[str, int],
+    *,
+    reached_everybody: bool | None = None,
+) -> Waiting:
     """Return how many mailboxes wait for automatic delivery, whatever their group's time of day.
 
     Where more than 1,000 wait for any delivery, 5,000 of them are looked at, and those counted that hold the live
-    release already. release: the live one. numbers: of mailboxes, by status.
+    release already. release: the live one. numbers: of mailboxes, by status. reached_everybody: as the function
+    says, where it was asked already.
     """
     if release is None or not any(numbers.get(status) for status in WAITING):
         return Waiting(connection, 0)
     free = _list_free_states(connection)
     if sum(numbers.get(status, 0) for status in WAITING) <= MOST_COMPARED:
-        due = {sender.pk for sender in _list_changed(connection, release)}
+        due = {sender.pk for sender in _list_changed(connection, release, reached_everybody)}
         return Waiting(connection, free.filter(sender__in=due).count())
     placed = Placement.objects.filter(
         domain=connection.domain_id,
@@ -133,9 +140,11 @@ def describe_automatic(
     connection: the open one. release: the live one. numbers: of mailboxes, by status.
     automatic_at: None where some group's values go with the next sync, or where it is off.
     """
-    was_delivered = connection is not None and _was_delivered_by_a_person(connection)
+    was_delivered, reached_everybody = _read_past(connection, release) if connection else (False, False)
     is_on = domain.automatic_delivery and was_delivered
-    waiting = count_waiting(connection, release, numbers) if is_on and connection is not None else None
+    waiting = None
+    if is_on and connection is not None:
+        waiting = count_waiting(connection, release, numbers, reached_everybody=reached_everybody)
     groups = list_active_groups(domain) if is_on else ()
     times = [group.automatic_at for group in groups if group.automatic == AutomaticDelivery.DAILY]
     only_daily = bool(times) and all(group.automatic != AutomaticDelivery.AT_ONCE for group in groups)
@@ -222,10 +231,12 @@ def is_time(group: Group, domain: Domain, now: datetime) -> bool:
     return group.automatic_ran_at is None or group.automatic_ran_at < latest
 
 
-def _list_changed(connection: Connection, release: Release) -> Iterator[Sender]:
+def _list_changed(
+    connection: Connection, release: Release, reached_everybody: bool | None = None
+) -> Iterator[Sender]:
     """Yield senders with a mailbox that differs from the live release by values of the directory alone."""
     composers = {release.pk: Composer(connection.domain, get_content(release))}
-    takes_new = has_reached_everybody(connection, release)
+    takes_new = has_reached_everybody(connection, release) if reached_everybody is None else reached_everybody
     for chunk in _in_chunks(_list_waiting(connection)):
         placements = get_placements(connection, [state.mailbox.remote_id for state in chunk])
         due: dict[int, Sender] = {}
@@ -245,18 +256,15 @@ def _list_changed(connection: Connection, release: Release) -> Iterator[Sender]:
 
 def _in_chunks(states: QuerySet[MailboxState]) -> Iterator[list[MailboxState]]:
     """Yield the rows of CHUNK senders at a time; all mailboxes of one sender are in one chunk."""
-    senders = states.order_by("sender_id").values_list("sender_id", flat=True).distinct()
+    senders = states.order_by("sender_id").values("sender_id").distinct()
+    rows = states.select_related("sender__person", "mailbox").order_by("sender_id", "pk")
     last, has_more = 0, True
     while has_more:
-        chunk = list(senders.filter(sender_id__gt=last)[:CHUNK])
-        has_more = len(chunk) == CHUNK
+        chunk = list(rows.filter(sender_id__in=senders.filter(sender_id__gt=last)[:CHUNK]))
+        has_more = len({state.sender_id for state in chunk}) == CHUNK
         if chunk:
-            last = chunk[-1]
-            yield list(
-                states.filter(sender_id__in=chunk)
-                .select_related("sender__person", "mailbox")
-                .order_by("sender_id", "pk")
-            )
+            last = chunk[-1].sender_id or 0
+            yield chunk
 
 
 def is_same_release(
@@ -276,8 +284,7 @@ def is_same_release(
 
 def has_reached_everybody(connection: Connection, release: Release) -> bool:
     """Return whether a person delivered the live release to the whole domain; new people then get it automatically."""
-    runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.DELIVER, release=release)
-    return runs.filter(state=DeliveryRunState.COMPLETE).exclude(covers_until=None).exists()
+    return _list_reaching(connection, release).exists()
 
 
 def _plan_asking(domain: Domain, due: Due) -> None:
@@ -303,5 +310,25 @@ def _note_daily(domain: Domain) -> None:
 
 
 def _was_delivered_by_a_person(connection: Connection) -> bool:
-    runs = DeliveryRun.objects.filter(connection=connection, kind=DeliveryRun.Kind.DELIVER)
-    return runs.filter(state=DeliveryRunState.COMPLETE).exclude(started_by_label=AUTOMATIC).exists()
+    return _list_by_people(connection).exists()
+
+
+def _read_past(connection: Connection, release: Release | None) -> tuple[bool, bool]:
+    """Return whether a person delivered before, and whether this release has reached everybody; one query."""
+    asked = Exists(_list_by_people(connection)), Exists(_list_reaching(connection, release))
+    found: tuple[bool, bool] = Connection.objects.filter(pk=connection.pk).values_list(*asked).get()
+    return found
+
+
+def _list_by_people(connection: Connection) -> QuerySet[DeliveryRun]:
+    return _list_complete(connection).exclude(started_by_label=AUTOMATIC)
+
+
+def _list_reaching(connection: Connection, release: Release | None) -> QuerySet[DeliveryRun]:
+    return _list_complete(connection).filter(release=release).exclude(covers_until=None)
+
+
+def _list_complete(connection: Connection) -> QuerySet[DeliveryRun]:
+    return DeliveryRun.objects.filter(
+        connection=connection, kind=DeliveryRun.Kind.DELIVER, state=DeliveryRunState.COMPLETE
+    )

@@ -27,7 +27,7 @@ from signatures.models import (
 )
 from signatures.releases.compose import Composer
 from signatures.releases.live import get_content, get_live
-from signatures.senders.groups import list_groups
+from signatures.senders.grouping import list_groups
 from signatures.senders.values import get_member
 
 from .active_mailboxes import list_active

@@ -80,14 +80,14 @@ class Comparison:
         by_person: dict[str, list[Mailbox]] = {}
         people = [sender.person.remote_id for sender in senders]
         mailboxes = list(
-            Mailbox.objects.filter(
-                connection=self._connection, person_remote_id__in=people, retired_at=None
-            ).order_by("pk")
+            Mailbox.objects.filter(connection=self._connection, person_remote_id__in=people, retired_at=None)
+            .select_related("state")
+            .order_by("pk")
         )
         for mailbox in mailboxes:
             by_person.setdefault(mailbox.person_remote_id, []).append(mailbox)
         ids = [mailbox.remote_id for mailbox in mailboxes]
-        states = MailboxState.objects.in_bulk([mailbox.pk for mailbox in mailboxes])
+        states = {mailbox.pk: state for mailbox in mailboxes if (state := getattr(mailbox, "state", None))}
         placements = get_placements(self._connection, ids)
         left_alone = get_left_alone(self._connection, ids)
         texts = self._find_texts(mailboxes, placements)

@@ -97,7 +97,7 @@ class TemplateChoiceForm(forms.Form):
         choice.empty_label = otherwise
         if "template" in self.initial:
             used = self.initial["template"] or ""
-            choice.choices = sorted(choice.iterator(choice), key=lambda one: one[0] != used)
+            choice.choices = sorted(iter(choice.iterator(choice)), key=lambda one: one[0] != used)
 
 
 class AssignableRowsField(RowsField):

@@ -96,6 +96,7 @@ def find_usage(image: MediaImage) -> Usage:
     drafts = find_holders(ValueDraft, "value", stems).filter(sender__domain=domain).values("sender")
     defaults = find_holders(FieldSetting, "default", stems).filter(domain=domain)
     senders = Sender.objects.filter(Q(pk__in=values) | Q(pk__in=drafts))
+    some = list(senders[: MOST_SENDERS + 1])
     releases = find_holders(Release, "content", stems).filter(domain=domain) | Release.objects.filter(
         domain=domain, pk__in=_find_releases(domain, versions)
     )
@@ -105,8 +106,8 @@ def find_usage(image: MediaImage) -> Usage:
         is_logo=find_holders(Brand, "logo_url", stems).filter(domain=domain).exists(),
         groups=list(find_holders(Group, "company_values", stems).filter(domain=domain)),
         defaults=list(defaults.values_list("name", flat=True)),
-        senders=list(senders[:MOST_SENDERS]),
-        sender_count=senders.count(),
+        senders=some[:MOST_SENDERS],
+        sender_count=len(some) if len(some) <= MOST_SENDERS else senders.count(),
         releases=sorted(releases.values_list("number", flat=True), reverse=True),
         mailboxes=find_holders(Mailbox, "signature_html", stems).filter(connection__domain=domain).count(),
     )

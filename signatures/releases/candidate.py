@@ -24,7 +24,14 @@ class Candidate:
     draft: ReleaseContent
     keys: tuple[str, ...]
     chosen: tuple[str, ...]
-    values: tuple[ValueDraft, ...]
+    value_senders: tuple[int, ...]
+
+    @cached_property
+    def values(self) -> tuple[ValueDraft, ...]:
+        """Every draft of a value; read when it is first asked for."""
+        if not self.value_senders:
+            return ()
+        return tuple(ValueDraft.objects.filter(sender__domain=self.domain).order_by("sender", "field"))
 
     @cached_property
     def content(self) -> ReleaseContent:
@@ -65,9 +72,6 @@ def build_candidate(
     """
     live, draft = get_live(domain), read_draft(domain)
     before = get_content(live)
-    values: tuple[ValueDraft, ...] = ()
-    if draft.value_senders:
-        values = tuple(ValueDraft.objects.filter(sender__domain=domain).order_by("sender", "field"))
     keys = (*list_changed_keys(before, draft.content), *draft.value_keys)
     chosen = tuple(key for key in keys if key not in leave and (only is None or key in only))
-    return Candidate(domain, live, before, draft.content, keys, chosen, values)
+    return Candidate(domain, live, before, draft.content, keys, chosen, draft.value_senders)

@@ -10,9 +10,10 @@ from typing import Any
 from django.urls import reverse
 
 from portal.models import Domain
-from signatures.models import BannerPlace, Brand, DraftEdit, Sender, Template, TemplateVersion, ValueDraft
+from signatures.models import BannerPlace, Brand, Sender, TemplateVersion, ValueDraft
 from signatures.rendering.fields import get_custom_trust
 from signatures.senders.disclaimers import DatedDisclaimer
+from signatures.senders.draft_rows import read_draft_rows
 from signatures.senders.field_rules import FieldRule
 from signatures.senders.field_words import list_rule_words
 from signatures.senders.vocabulary import get_vocabulary
@@ -28,7 +29,9 @@ from .content import (
     digest_part,
 )
 from .differences import Difference, change_text, list_line_differences, replace_value
+from .draft import list_edits
 from .membership_words import MembershipWords
+from .versions import load_versions
 
 INHERITED = "Inherited (default)"
 AS_COMPANY = "The company’s"
@@ -88,8 +91,9 @@ class _Describer:
         values: Collection[ValueDraft],
     ) -> None:
         self._domain, self._before, self._after = domain, before, after
-        self._edits = {edit.key: edit for edit in DraftEdit.objects.filter(domain=domain, key__in=keys)}
-        self._templates = dict(Template.objects.filter(domain=domain).values_list("pk", "name"))
+        self._edits = {edit.key: edit for edit in list_edits(domain)}
+        kinds = ("template", "other_template")
+        self._templates = {row.id: row.text for kind in kinds for row in read_draft_rows(domain, kind)}
         self._vocabulary = get_vocabulary(domain)
         self._versions = self._load_versions(keys)
         people = {int(key.partition(":")[2]) for key in keys if key.startswith(("person:", "values:"))}
@@ -104,8 +108,7 @@ class _Describer:
     def _load_versions(self, keys: Collection[str]) -> Mapping[int, TemplateVersion]:
         ids = {int(key.partition(":")[2]) for key in keys if key.startswith("template:")}
         wanted = {content.templates.get(id) for content in (self._before, self._after) for id in ids}
-        versions = TemplateVersion.objects.filter(template__domain=self._domain).defer("compiled_html")
-        return versions.in_bulk([pk for pk in wanted if pk is not None])
+        return load_versions(self._domain, wanted)
 
     def describe(self, key: str) -> Change:
         kind, _, id = key.partition(":")

@@ -17,6 +17,7 @@ from signatures.rendering.findings import Finding
 
 from .content import ReleaseContent
 from .reach import Audience, get_part
+from .versions import load_versions
 
 MOST_ERRORS = 20  # of one version, on a page
 
@@ -35,10 +36,10 @@ def list_template_errors(
 ) -> list[TemplateErrors]:
     """Return the errors of each version that `after` publishes and `before` does not. audiences: to count people in."""
     added = set(after.templates.values()) - set(before.templates.values())
-    versions = TemplateVersion.objects.filter(template__domain=domain, pk__in=added)
+    versions = load_versions(domain, added).values()
     found = [
         (version, _find_errors(version.source, after.field_rules.vocabulary))
-        for version in versions.select_related("template").order_by("template__name")
+        for version in sorted(versions, key=lambda version: version.template.name)
     ]
     everyone = list(audiences)
     return [

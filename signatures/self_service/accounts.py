@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from integrations.ledger.record import record_act
@@ -95,13 +95,17 @@ def note_seen(account: SenderAccount) -> None:
         SenderAccount.objects.filter(pk=account.pk).update(seen_at=now)
 
 
-def find_states(sender_ids: Collection[int]) -> dict[int, str]:
-    """Return sender id -> key of STATES, for those who were invited or signed in."""
+def find_invited(sender_ids: Collection[int]) -> dict[int, str]:
+    """Return sender id -> key of STATES, for those with an open invitation."""
     now = timezone.now()
     invitations = SenderInvitation.objects.filter(sender__in=sender_ids, accepted_at=None, withdrawn_at=None)
-    found = {one.sender_id: get_state(one, at=now) for one in invitations}
+    return {one.sender_id: get_state(one, at=now) for one in invitations}
+
+
+def find_states(sender_ids: Collection[int]) -> dict[int, str]:
+    """Return sender id -> key of STATES, for those who were invited or signed in."""
     accounts = SenderAccount.objects.filter(sender__in=sender_ids)
-    return found | dict.fromkeys(accounts.values_list("sender_id", flat=True), "signed_in")
+    return find_invited(sender_ids) | dict.fromkeys(accounts.values_list("sender_id", flat=True), "signed_in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +128,13 @@ class SenderState:
 
 def describe_sender(sender: Sender) -> SenderState:
     """Return how far a sender has come with self-service."""
-    return SenderState(
-        SelfService.objects.for_domain(sender.domain).is_on,
-        find_states([sender.pk]).get(sender.pk, ""),
-        sender.changes.filter(state=ChangeState.WAITING).count(),
+    is_on = SelfService.objects.for_domain(sender.domain).is_on
+    waiting = Count("changes", filter=Q(changes__state=ChangeState.WAITING))
+    account, number = (
+        Sender.objects.filter(pk=sender.pk).annotate(number=waiting).values_list("account", "number").get()
     )
+    state = "signed_in" if account else find_invited([sender.pk]).get(sender.pk, "")
+    return SenderState(is_on, state, number)
 
 
 def in_state(senders: QuerySet[Sender], state: str) -> QuerySet[Sender]:

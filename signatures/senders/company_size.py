@@ -6,7 +6,7 @@ from portal.models import Domain
 from portal.page_reads import once_per_page
 from signatures.models import Sender
 
-AT_ONCE = 1_000  # senders; what compares more of them is done in the background
+AT_ONCE = 500  # senders; what compares more of them is done in the background
 
 
 @once_per_page

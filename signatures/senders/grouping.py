@@ -5,20 +5,31 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from integrations.models import Person
 from portal.models import Domain
+from portal.page_reads import once_per_page
 from signatures.models import Group, Sender
 
+from .draft_rows import read_draft_rows
 from .membership import GroupRule, GroupTable, Member
+
+
+@once_per_page
+def list_groups(domain: Domain) -> Sequence[Group]:
+    """Return the groups by priority, archived ones among them."""
+    return list(Group.objects.filter(domain=domain))
+
+
+def list_active_groups(domain: Domain) -> Sequence[Group]:
+    """Return the groups that are not archived, by priority."""
+    return [group for group in list_groups(domain) if group.archived_at is None]
 
 
 def get_group_rules(domain: Domain) -> list[GroupRule]:
     """Return the groups as edited, by priority, without archived ones; three queries."""
     included, excluded = read_people(domain)
-    groups = Group.objects.filter(domain=domain, archived_at=None)
-    return [make_rule(group, included, excluded) for group in groups]
+    return [make_rule(group, included, excluded) for group in list_active_groups(domain)]
 
 
 def make_rule(
@@ -38,15 +49,15 @@ def make_rule(
 
 
 def read_people(domain: Domain) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
-    """Return the included and the excluded senders of each group, by ids; two queries."""
-    return _read_people(Group.included.through, domain), _read_people(Group.excluded.through, domain)
+    """Return the included and the excluded senders of each group, by ids; two queries at most."""
+    return _read_people(domain, "included"), _read_people(domain, "excluded")
 
 
-def _read_people(through: Any, domain: Domain) -> dict[int, list[int]]:
+def _read_people(domain: Domain, kind: str) -> dict[int, list[int]]:
     found: dict[int, list[int]] = defaultdict(list)
-    rows = through.objects.filter(group__domain=domain).order_by("sender_id")
-    for group_id, sender_id in rows.values_list("group_id", "sender_id"):
-        found[group_id].append(sender_id)
+    for row in read_draft_rows(domain, kind):
+        if row.other is not None:
+            found[row.id].append(row.other)
     return found
 
 

@@ -12,7 +12,6 @@ from integrations.connection.lifecycle import get_connection
 from integrations.ledger.record import record_act
 from integrations.models import Connection, Team
 from portal.models import Domain
-from portal.page_reads import once_per_page
 from signatures.models import Group, Sender
 
 from .membership import GroupRule
@@ -25,17 +24,6 @@ CHUNK = 500  # senders
 
 class GroupRefused(Exception):
     """A group cannot be as asked; the message says why, to a person."""
-
-
-@once_per_page
-def list_groups(domain: Domain) -> Sequence[Group]:
-    """Return the groups by priority, archived ones among them."""
-    return list(Group.objects.filter(domain=domain))
-
-
-def list_active_groups(domain: Domain) -> Sequence[Group]:
-    """Return the groups that are not archived, by priority."""
-    return [group for group in list_groups(domain) if group.archived_at is None]
 
 
 class GroupOrderError(Exception):

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 
 from integrations.models import Connection, Mailbox
 from portal.models import Domain
+from portal.page_reads import once_per_page
 from signatures.models import HAND_EDITS, MailboxState, MailboxStatus, Placement, TeamsCount, Template
 
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     MailboxWithStatus = WithAnnotations[Mailbox, StatusFields]
 
 
+@once_per_page
 def get_fallback_template(domain: Domain) -> Template | None:
     """Return the default group's template, which everybody has who is assigned no other."""
     return Template.objects.filter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -13,12 +14,11 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from portal.models import Domain
-from portal.page_reads import once_per_page, remembers_reads, with_domain_rows
+from portal.page_reads import remembers_reads, with_domain_rows
 from signatures.models import (
     BannerPlace,
     Brand,
     DeliverySettings,
-    Disclaimer,
     Group,
     RecipientPrivacy,
     Sender,
@@ -29,6 +29,7 @@ from signatures.rendering.fields import Field, Source
 
 from .banner_urls import get_click_url, get_image_url
 from .disclaimers import DatedDisclaimer, apply_disclaimers
+from .draft_rows import read_draft_rows
 from .field_rules import NO_RULES, FieldRules
 from .grouping import regroup_sender
 from .membership import Member
@@ -80,14 +81,14 @@ def get_company(domain: Domain) -> tuple[Brand, BannerSlot]:
     return getattr(row, "brand", None) or Brand(domain=domain), BannerSlot(place, privacy.recipient_variable)
 
 
-@once_per_page
 def list_disclaimers(domain: Domain) -> Mapping[int | None, tuple[DatedDisclaimer, ...]]:
-    """Return the dated disclaimers by the id of their group; the company's by None."""
-    found: dict[int | None, tuple[DatedDisclaimer, ...]] = {}
-    for row in Disclaimer.objects.filter(domain=domain):
-        starts, ends = (day.isoformat() if day else "" for day in (row.starts_on, row.ends_on))
-        found[row.group_id] = (*found.get(row.group_id, ()), DatedDisclaimer(row.text, starts, ends))
-    return found
+    """Return the dated disclaimers by the id of their group, the earliest first; the company's by None."""
+    found: dict[int | None, list[DatedDisclaimer]] = {}
+    for row in read_draft_rows(domain, "disclaimer"):
+        said = json.loads(row.text)
+        dated = DatedDisclaimer(said["text"], said["starts_on"] or "", said["ends_on"] or "")
+        found.setdefault(row.other, []).append(dated)
+    return {group: tuple(sorted(of_group, key=lambda each: each.starts)) for group, of_group in found.items()}
 
 
 def get_brand_for(brand: Brand, group: Group | None) -> Brand:

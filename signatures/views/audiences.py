@@ -79,7 +79,7 @@ def _render_builder(
     part = "signatures/campaigns/_audience_builder.html"
     is_part = getattr(request, "htmx", False)
     if not is_part:
-        context["size"] = measure_audience(campaign)
+        context["size"] = measure_audience(campaign, list(campaign.groups.values_list("pk", flat=True)))
     return render(request, part if is_part else "signatures/campaigns/audience.html", context, status=status)
 
 

@@ -40,7 +40,7 @@ from signatures.campaigns.timeline import STATE_LABELS, draw_timeline, get_state
 from signatures.conditions.conditions import Clause, Names, say
 from signatures.forms.campaigns import CampaignForm
 from signatures.models import Banner, BannerPlace, Campaign
-from signatures.senders.groups import list_groups
+from signatures.senders.grouping import list_groups
 
 ARCHIVED_SHOWN = 50
 
@@ -158,14 +158,16 @@ def campaign(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     all_banners = list(found.banners.select_related("image"))
     banners = [banner for banner in all_banners if banner.archived_at is None]
     weights = sum(banner.weight for banner in banners)
+    chosen = rule.group_ids if rule else set(found.groups.values_list("pk", flat=True))
+    groups = [group for group in list_groups(domain) if group.pk in chosen]
     context = {
         "campaign": found,
         "state": state,
         "state_label": STATE_LABELS[state],
         "zone": ZoneInfo(domain.time_zone).key,
-        "groups": list(found.groups.all()),
+        "groups": groups,
         "audience": [say(one, names) for one in conditions],
-        "size": measure_audience(found),
+        "size": measure_audience(found, [group.pk for group in groups]),
         "why_dark": get_lookup_block_reason(get_connection(domain)) if needs_prospect(conditions) else "",
         "banners": [
             (banner, get_destination(found, banner), round(100 * banner.weight / weights))

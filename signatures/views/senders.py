@@ -25,9 +25,7 @@ from signatures.forms.media import MediaChoiceForm
 from signatures.forms.senders import DateForm, OwnValuesForm, SenderFilters
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import (
-    Assignment,
     Delivery,
-    MailboxState,
     MediaKind,
     Placement,
     Sender,
@@ -41,6 +39,7 @@ from signatures.releases.publish import requires_approval
 from signatures.self_service.accounts import describe_sender
 from signatures.senders import listing
 from signatures.senders.assignment import Explanation, explain
+from signatures.senders.draft_rows import pair_draft_rows, read_draft_rows
 from signatures.senders.grouping import get_group_rules
 from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
 from signatures.senders.saved_views import list_views
@@ -118,9 +117,13 @@ def _make_form(request: HttpRequest, sender: Sender, data: QueryDict | None = No
 
 def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnValuesForm) -> dict[str, Any]:
     situation = get_situation(domain)
-    mailboxes = list(get_mailboxes(situation.connection).filter(person_remote_id=sender.person.remote_id))
+    mailboxes = list(
+        get_mailboxes(situation.connection)
+        .filter(person_remote_id=sender.person.remote_id)
+        .select_related("state")
+    )
     status, reason = listing.get_status(sender, mailboxes)
-    own = Assignment.objects.filter(sender=sender).values_list("template_id", flat=True).first()
+    own = pair_draft_rows(domain, "of_sender").get(sender.pk)
     why = _explain(domain, sender, own)
     recent = Delivery.objects.filter(sender=sender).select_related(
         "run__release", "template_version__template"
@@ -128,14 +131,19 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
     deliveries = list(recent.order_by("-id")[:RECENT_DELIVERIES])
     view = request.GET.get("view", "light")
     sources, side = get_field_sources(sender), request.GET.get("side", "next")
-    drafts = {draft.field: draft for draft in ValueDraft.objects.filter(sender=sender)}
+    has_drafts = any(row.id == sender.pk for row in read_draft_rows(domain, "values"))
+    drafts = {draft.field: draft for draft in sender.value_drafts.all()} if has_drafts else {}
     is_closed = PHOTO not in form.fields or form.fields[PHOTO].disabled
     return {
         "view": view if view in VIEWS else "light",
         "side": side if side in dict(SIDES) else "next",
         "sides": SIDES,
         "live": get_live(domain),
-        "state": MailboxState.objects.filter(sender=sender, status=status).order_by("since").first(),
+        "state": min(
+            (box.state for box in mailboxes if box.status == status and hasattr(box, "state")),
+            key=lambda state: state.since,
+            default=None,
+        ),
         "placement": _get_last_placement(situation, mailboxes),
         **_describe_date(request, sender),
         "situation": situation,
@@ -164,14 +172,13 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
 
 def _explain(domain: Domain, sender: Sender, own: int | None) -> Explanation:
     """Return the sender's group and template with reasons. own: id of the template assigned to the sender alone."""
-    assigned = Assignment.objects.filter(domain=domain, group__isnull=False)
     groups = get_group_rules(domain)
     return explain(
         member=get_member(sender),
         groups=groups,
         names=get_rule_names(domain) if any(group.rule for group in groups) else None,
         sender_template_id=own,
-        template_by_group=dict(assigned.values_list("group_id", "template_id")),
+        template_by_group=pair_draft_rows(domain, "of_group"),
     )
 
 
