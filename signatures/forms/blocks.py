@@ -111,6 +111,12 @@ class Entry:
         return isinstance(self.block, Columns)
 
 
+OF_A_BLOCK = {
+    "up": move_up, "down": move_down, "copy": copy_block, "remove": remove_block,
+    "code": edit_as_code, "settings": restore_settings,
+}  # fmt: skip
+
+
 @dataclass
 class BlockEditor:
     """The editor of one source. obstacle: why it can be edited as code only; then there is no design.
@@ -178,12 +184,8 @@ class BlockEditor:
         return self.design or design
 
     def _edit(self, design: Design, verb: str, path: str, post: QueryDict) -> Edited:
-        simple = {
-            "up": move_up, "down": move_down, "copy": copy_block, "remove": remove_block,
-            "code": edit_as_code, "settings": restore_settings,
-        }  # fmt: skip
-        if verb in simple:
-            return simple[verb](design, path)
+        if verb in OF_A_BLOCK:
+            return OF_A_BLOCK[verb](design, path)
         if verb == "open":
             if path != THEME:
                 get_block(design, path)

@@ -26,6 +26,7 @@ from signatures.forms.senders import DateForm, OwnValuesForm, SenderFilters
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import (
     Delivery,
+    MailboxState,
     MediaKind,
     Placement,
     Sender,
@@ -139,11 +140,7 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         "side": side if side in dict(SIDES) else "next",
         "sides": SIDES,
         "live": get_live(domain),
-        "state": min(
-            (box.state for box in mailboxes if box.status == status and hasattr(box, "state")),
-            key=lambda state: state.since,
-            default=None,
-        ),
+        "state": _find_state(mailboxes, status),
         "placement": _get_last_placement(situation, mailboxes),
         **_describe_date(request, sender),
         "situation": situation,
@@ -168,6 +165,12 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         "deliveries": deliveries,
         "kept": find_kept(domain.pk, [one.rendered_sha256 for one in deliveries]),
     }
+
+
+def _find_state(mailboxes: list[Any], status: str) -> MailboxState | None:
+    """Return the state that has this status for longest."""
+    states = (box.state for box in mailboxes if box.status == status and hasattr(box, "state"))
+    return min(states, key=lambda state: state.since, default=None)
 
 
 def _explain(domain: Domain, sender: Sender, own: int | None) -> Explanation:
