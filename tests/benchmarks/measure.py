@@ -28,7 +28,7 @@ from integrations.sync import runs  # noqa: E402
 from portal.accounts.domains import found_domain  # noqa: E402
 from portal.models import Domain  # noqa: E402
 
-from . import delivery, pages  # noqa: E402
+from . import delivery, pages, scale  # noqa: E402
 
 PAGE_SIZE = 500  # as the connector asks
 
@@ -150,6 +150,21 @@ def plan(many: int) -> dict:
     return delivery.plan(many, Connection.objects.select_related("domain").get())
 
 
+def seed(sizes: str) -> dict:
+    full_sync()
+    size = scale.Size(*map(int, sizes.split(",")))
+    return scale.seed(size, Connection.objects.select_related("domain").get())
+
+
+def follow() -> dict:
+    """The processor time of what follows a second sync that found nothing."""
+    seconds = 0.0
+    for _ in range(2):
+        changes()
+        seconds = scale.follow(Connection.objects.get().sync_runs.latest("pk"))
+    return {"seconds": seconds}
+
+
 def ask_pages(many: int) -> dict:
     full_sync()
     return pages.ask_pages(many, Connection.objects.select_related("domain").get())
@@ -161,6 +176,8 @@ MEASUREMENTS: dict[str, Callable[[], dict]] = {
     "unchained": unchained_sync,
     "changes": changes,
     "deliver": deliver,
+    "follow": follow,
+    "ask": lambda: scale.ask_everything(Connection.objects.select_related("domain").get()),
     "deliver_slowly": lambda: delivery.deliver_slowly(control),
     "patch_bare": lambda: delivery.patch_bare(
         control, settings.OUTREACH_BASE_URL, issue_tokens()["access_token"]
@@ -169,5 +186,9 @@ MEASUREMENTS: dict[str, Callable[[], dict]] = {
 
 if __name__ == "__main__":
     what, _, number = sys.argv[1].partition(":")
-    sized = {"plan": plan, "pages": ask_pages}
-    print(json.dumps(sized[what](int(number)) if what in sized else MEASUREMENTS[what]()))
+    sized: dict[str, Callable[[str], dict]] = {
+        "plan": lambda number: plan(int(number)),
+        "pages": lambda number: ask_pages(int(number)),
+        "seed": seed,
+    }
+    print(json.dumps(sized[what](number) if what in sized else MEASUREMENTS[what]()))
