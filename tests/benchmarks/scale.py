@@ -255,9 +255,8 @@ def multiply(model: Any, many: int, **changed: str) -> None:
     values = ", ".join(changed.get(column, f'r."{column}"') for column in columns)
     with database.cursor() as cursor:
         cursor.execute(
-            f'INSERT INTO "{table}" ({names}) SELECT {values} FROM "{table}" AS r, generate_series(1, %s) AS n '  # noqa: S608 - our own names
-            f'WHERE r."{key}" = %s',
-            [many, newest],
+            f'INSERT INTO "{table}" ({names}) SELECT {values} FROM "{table}" AS r, generate_series(1, {many}) AS n '  # noqa: S608 - our own names
+            f'WHERE r."{key}" = {newest}'
         )
 
 
