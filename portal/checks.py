@@ -115,17 +115,27 @@ def check_outreach_is_real(**kwargs: Any) -> list[CheckMessage]:
     return found
 
 
+def find_spool() -> Path:
+    """Return the spool folder, or the nearest folder above it that is there."""
+    folder = Path(settings.SPOOL_FOLDER).absolute()
+    return next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
+
+
+def is_spool_writable() -> bool:
+    """Return whether this account can write to the spool folder, or make it. Creates nothing."""
+    existing = find_spool()
+    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+
+
 @register(Tags.security, deploy=True)
 def check_spool_folder(**kwargs: Any) -> list[CheckMessage]:
     """E012: views and clicks of banners can be stored. Creates nothing."""
-    folder = Path(settings.SPOOL_FOLDER).absolute()
-    existing = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
-    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+    if is_spool_writable():
         return []
     return [
         Error(
-            f"SPOOL_FOLDER is {folder}, where this account cannot write: impressions and clicks of banners "
-            "would be lost.",
+            f"SPOOL_FOLDER is {Path(settings.SPOOL_FOLDER).absolute()}, where this account cannot write: "
+            "impressions and clicks of banners would be lost.",
             hint="Give the folder to the account of the web server, or set SPOOL_FOLDER to one on the machine's own "
             "disk. Run this check with that account.",
             id="portal.E012",

@@ -10,13 +10,18 @@ from django.urls import Resolver404, resolve, reverse
 
 from .views import health
 
-PROBES = {"/healthz": health.healthz, "/readyz": health.readyz}
+PROBES = {
+    "/healthz": health.healthz,
+    "/readyz": health.readyz,
+    "/readyz/web": health.readyz_web,
+    "/readyz/worker": health.readyz_worker,
+}
 
 
 def answer_probes(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Answer /healthz and /readyz whatever the Host header says; leave the rest alone."""
+    """Answer probes whatever the Host header says; leave the rest alone."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         probe = PROBES.get(request.path)

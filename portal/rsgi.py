@@ -24,7 +24,7 @@ _HEALTH = ThreadPool(
 _READINESS = ThreadPool("readiness", threads=1, most_waiting=20)
 _BANNERS = ThreadPool("banners", threads=4, most_waiting=2_000)
 _PAGES = ThreadPool("pages", threads=settings.WEB_THREADS, most_waiting=_MOST_WAITING)
-_PROBES = {"/healthz": _HEALTH, "/readyz": _READINESS}
+_PROBES = {"/healthz": _HEALTH, **dict.fromkeys(("/readyz", "/readyz/web", "/readyz/worker"), _READINESS)}
 
 
 def _get_pool(path: str) -> ThreadPool:

@@ -126,7 +126,7 @@ def test_images_are_pinned_and_ours_is_this_version():
 
 
 def test_health_is_asked_at_addresses_and_ports_that_there_are():
-    (asked,) = re.findall(r"http://127\.0\.0\.1:(\d+)(/\w+)", " ".join(STAGES[-1].health))
+    (asked,) = re.findall(r"http://127\.0\.0\.1:(\d+)([\w/]+)", " ".join(STAGES[-1].health))
     (portal,) = find_pods()["countersign-portal"]["containers"]
     probes = [portal[name]["httpGet"] for name in ("startupProbe", "livenessProbe", "readinessProbe")]
 
@@ -134,10 +134,19 @@ def test_health_is_asked_at_addresses_and_ports_that_there_are():
     assert portal["ports"] == [{"name": "http", "containerPort": 8000}]
     assert {probe["port"] for probe in probes} == {"http"}
     for path in (asked[1], *(probe["path"] for probe in probes)):
-        assert resolve(path).view_name in ("portal:healthz", "portal:readyz")
+        assert resolve(path).view_name in ("portal:healthz", "portal:readyz_web")
     assert (
         portal["livenessProbe"]["httpGet"]["path"] == "/healthz"
     )  # a database that is away restarts nothing
+
+
+def test_the_health_of_workers_is_asked_by_a_command_that_there_is():
+    (worker,) = find_pods()["countersign-worker"]["containers"]
+    probes = [worker[name]["exec"]["command"] for name in ("startupProbe", "readinessProbe")]
+
+    for python, manage, name, *options in (COMPOSE["services"]["worker"]["healthcheck"]["test"][1:], *probes):
+        parsed = load_command_class("portal", name).create_parser("manage.py", name).parse_args(options)
+        assert (python, manage, parsed.probe) == ("python", "manage.py", "machine")
 
 
 def test_the_last_stage_installs_nothing_and_runs_as_nobody_in_particular():

@@ -48,6 +48,12 @@ def note_machine(*, is_busy: bool, memory_mb: int) -> None:
     )
 
 
+def is_machine_alive() -> bool:
+    """Return whether a supervisor on this machine was seen lately with a worker that works."""
+    here = platform.node()[:255]
+    return any(machine.is_alive for machine in list_machines() if machine.name == here)
+
+
 def forget_machine(*, name: str | None = None, process: int | None = None) -> int:
     """Remove a machine's row, this process's by default; return how many were removed."""
     found = WorkerMachine.objects.filter(name=name or platform.node()[:255], process=process or os.getpid())

@@ -82,7 +82,7 @@ def work():
                 answer = client.get(page)
                 b"".join(answer) if answer.streaming else answer.content
                 seen[f"{page} {answer.status_code}"] += 1
-            seen[f"readyz {client.get('/readyz').json()['ready']}"] += 1
+            seen[f"readyz {client.get('/readyz/web').json()['ready']}"] += 1
             seen[f"banner {client.get(f'/b/{key}@2x.png').status_code}"] += 1
             seen[f"originals {write_originals(domain, io.StringIO(), 'jsonl')}"] += 1
             seen[f"missing {len(Mirror(link, at=timezone.now()).rows.find_missing(Person, ()))}"] += 1

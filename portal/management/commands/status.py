@@ -11,14 +11,18 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import Error as DatabaseFailure
 
 from portal.background import enqueue
+from portal.operations.readiness import get_readiness
 from portal.status.collect import Status, collect_status
 from portal.views.status import SWEEPS
+
+PROBES = ("web", "worker", "machine", "both")
 
 
 class Command(BaseCommand):
     help = (
         "Print workers, queue, schedules, runs, connections, versions and what needs an operator. "
-        "Exit code 0: nothing does; 1: something does; 2: it cannot be told, as the database does not answer."
+        "Exit code 0: nothing does; 1: something does; 2: it cannot be told, as the database does not answer. "
+        "With --probe: whether one part is ready, within seconds whatever hangs; 0: ready; 1: not ready."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,7 +31,17 @@ class Command(BaseCommand):
             "--requeue", action="store_true", help="queue what is due and that no worker holds, first"
         )
 
+        parser.add_argument(
+            "--probe",
+            choices=PROBES,
+            help="web: what this machine's web server needs; worker: any worker; machine: a worker of this machine; "
+            "both: web and worker",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["probe"]:
+            self._probe(options["probe"], as_json=options["json"])
+            return
         try:
             if options["requeue"]:
                 for task in SWEEPS:
@@ -47,6 +61,15 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{number} {'thing needs' if number == 1 else 'things need'} an operator.", returncode=1
             )
+
+    def _probe(self, part: str, *, as_json: bool) -> None:
+        found = getattr(get_readiness(), part)
+        if as_json:
+            self.stdout.write(json.dumps(found))
+        elif found["ready"]:
+            self.stdout.write("ready")
+        if not found["ready"]:
+            raise CommandError(f"Not ready: {'; '.join(found['faults'])}.", returncode=1)
 
 
 def describe(status: Status) -> list[str]:
