@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from integrations.connection.sessions import renew_now
 from integrations.connection.tokens import DAILY
-from portal.background import enqueue
+from portal.background import enqueue, enqueue_missing
 
 from . import retention
 from .connection import notices
@@ -114,6 +114,12 @@ def remove_old_syncs() -> None:
 
 def sweep_connections() -> None:
     """What a lost task left behind is found: unclaimed and lapsed syncs, waiting ones, half-left connections."""
+    take_over()
+    receipts.sign_receipts()
+
+
+def take_over() -> None:
+    """Queue what is due and that no process holds; it asks little, as supervisors have it done every few seconds."""
     now = timezone.now()
     for run in runs.end_lapsed_runs():
         enqueue("integrations.tasks.sync_directory", run_id=run.pk)
@@ -121,12 +127,11 @@ def sweep_connections() -> None:
         state=RunState.WAITING, resume_at__lte=now
     )
     for run_id in SyncRun.objects.filter(due).values_list("pk", flat=True):
-        enqueue("integrations.tasks.sync_directory", run_id=run_id)
+        enqueue_missing("integrations.tasks.sync_directory", run_id=run_id)
     disconnecting = Connection.objects.filter(
         Q(disconnect_lease_until=None) | Q(disconnect_lease_until__lt=now),
         state=ConnectionState.DISCONNECTING,
         disconnect_step=DisconnectStep.REVOKING,
     )
     for connection_id in disconnecting.values_list("pk", flat=True):
-        enqueue("integrations.tasks.continue_disconnect", connection_id=str(connection_id))
-    receipts.sign_receipts()
+        enqueue_missing("integrations.tasks.continue_disconnect", connection_id=str(connection_id))

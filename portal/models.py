@@ -233,9 +233,9 @@ class IdentityProvider(models.Model):
 
 
 class WorkerHeartbeat(models.Model):
-    """When the background worker last finished a canary task; one row."""
+    """When workers last finished a canary task, one row for each queue; and when lapsed leases were last looked for."""
 
-    SOLE_ID = 1
+    SHORT_ID, LONG_ID, SWEEP_ID = 1, 2, 3
 
     asked_at = models.DateTimeField(null=True, help_text="When a canary was last put into the queue.")
     beat_at = models.DateTimeField(null=True, help_text="When a worker last finished one.")

@@ -149,21 +149,24 @@ if WEB_WORKERS < 1 or WEB_THREADS < 1:
 # ── Background ───────────────────────────────────────────────────────────────────────────────────
 # What is owed stands in our own rows; a task only wakes it up. A lost one is found by the sweep within
 # minutes, so `retry` may be long: it must exceed timeout × (1 + ceil((queue_limit + 1) / workers)).
+# Long tasks have a queue and worker processes of their own; portal/background.py says which they are.
 Q_CLUSTER = {
     "name": "countersign",
     "orm": "default",
+    "broker_class": "portal.worker.broker.Broker",
     "workers": env.int("WORKERS", default=2),
     "timeout": 1800,
     "retry": 7200,
     "max_attempts": 3,
     "ack_failures": True,
-    "queue_limit": 2,
+    "queue_limit": 1,
     "save_limit": 1000,
     "save_limit_per": "func",
     "catch_up": False,
     "bulk": 1,
     "poll": 0.5,
     "label": "Background tasks",
+    "ALT_CLUSTERS": {"long": {"workers": env.int("LONG_WORKERS", default=2)}},
 }
 LEDGER_KEEP_DAYS = env.int("LEDGER_KEEP_DAYS", default=400)  # `pruneledger` takes nothing younger
 SYNC_KEEP_DAYS = env.int("SYNC_KEEP_DAYS", default=90)  # at least 30; see portal/batches.py
@@ -171,6 +174,11 @@ DELIVERY_KEEP_DAYS = env.int("DELIVERY_KEEP_DAYS", default=365)
 CHECK_IMAGE_ADDRESSES = env.bool("CHECK_IMAGE_ADDRESSES", default=not IS_DEMO)  # once, as they are typed
 MEDIA_KEEP_DAYS = env.int("MEDIA_KEEP_DAYS", default=365)  # of removed images that nothing names
 HEARTBEAT_GRACE_SECONDS = env.int("HEARTBEAT_GRACE_SECONDS", default=90)
+# What a killed process held is taken over after at most both together, and a few seconds; see docs/status.md.
+LEASE_SECONDS = env.int("LEASE_SECONDS", default=15)  # renewed every third of it
+SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=10)
+if LEASE_SECONDS < 3 or SWEEP_SECONDS < 1:
+    raise ImproperlyConfigured("LEASE_SECONDS is 3 or more, SWEEP_SECONDS 1 or more.")
 
 # ── Decisions ────────────────────────────────────────────────────────────────────────────────────
 DECISIONS_PER_SECOND = env.int("DECISIONS_PER_SECOND", default=50)  # of one key; bursts of twice as many

@@ -1,14 +1,15 @@
 """Tasks of the background worker that belong to the portal itself."""
 
+from portal.background import SHORT
 from portal.worker.heartbeat import record_beat as _record_beat
 
 from .accounts import sender_invitations
 from .retention import remove_expired_sessions as _remove_expired_sessions
 
 
-def record_beat() -> None:
-    """Record that a worker finished this canary task."""
-    _record_beat()
+def record_beat(*, queue: str = SHORT) -> None:
+    """Record that a worker of this queue finished this canary task."""
+    _record_beat(queue)
 
 
 def remove_expired_sessions() -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from integrations.models import READ_TO_END, ConnectionState, RunState, SyncRun
-from portal.background import enqueue
+from portal.background import enqueue, enqueue_missing
 from signatures.delivery.after_sync import follow_mirror
 from signatures.delivery.automatic import plan_automatic_delivery
 
@@ -105,12 +105,9 @@ def restore_signatures(*, connection_id: str) -> None:
 
 def sweep_deliveries() -> None:
     """Queue what a lost task left behind: unclaimed, lapsed and waiting runs, plans, restores, unfollowed syncs."""
-    for run_id in sweep.list_due_runs():
-        enqueue("signatures.tasks.deliver_signatures", run_id=run_id)
-    for run_id in sweep.list_abandoned_plans():
-        enqueue("signatures.tasks.plan_delivery", run_id=run_id)
+    take_over()
     for connection_id in sweep.list_owing_connections():
-        enqueue("signatures.tasks.restore_signatures", connection_id=str(connection_id))
+        enqueue_missing("signatures.tasks.restore_signatures", connection_id=str(connection_id))
     sweep.end_orphaned_runs()
     sweep.end_expired_exceptions()
     for connection in drift_policy.list_edited_connections():
@@ -118,9 +115,17 @@ def sweep_deliveries() -> None:
         if replacing is not None:
             enqueue("signatures.tasks.deliver_signatures", run_id=replacing.pk)
     for run_id in sweep.list_unfollowed_syncs():
-        enqueue("signatures.tasks.follow_sync", run_id=run_id)
+        enqueue_missing("signatures.tasks.follow_sync", run_id=run_id)
     for import_id in import_retention.list_abandoned_imports():
-        enqueue("signatures.tasks.work_on_import", import_id=import_id)
+        enqueue_missing("signatures.tasks.work_on_import", import_id=import_id)
+
+
+def take_over() -> None:
+    """Queue the runs and plans that are due and that no process holds; supervisors have it done every few seconds."""
+    for run_id in sweep.list_due_runs():
+        enqueue_missing("signatures.tasks.deliver_signatures", run_id=run_id)
+    for run_id in sweep.list_abandoned_plans():
+        enqueue_missing("signatures.tasks.plan_delivery", run_id=run_id)
 
 
 def work_on_import(*, import_id: int) -> None:

@@ -20,7 +20,7 @@ from typing import IO
 from cryptography.fernet import Fernet
 
 from portal.env import FROM_FILES
-from portal.worker.supervisor import Child
+from portal.worker.child import Child
 
 MARKER = "made-by-countersign-demo"
 FOLDER_VARIABLE = "COUNTERSIGN_DEMO_FOLDER"

@@ -19,6 +19,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from portal.background import LONG
 from portal.checks import find_spool, is_spool_writable
 from portal.timed_check import TimedCheck
 from portal.worker.heartbeat import Worker, get_worker
@@ -34,6 +35,7 @@ SPOOL_CLOSED = "the spool folder is not writable, so views and clicks of banners
 DISK_FULL = "the disk of the spool folder is nearly full"
 WORKER_UNKNOWN = "nobody knows whether a background worker runs, as the database does not answer"
 WORKER_AWAY = "no background worker has been seen lately"
+LONG_WORKER_AWAY = "no worker of long tasks has been seen lately: syncs and deliveries wait"
 MACHINE_AWAY = "no background worker of this machine has been seen lately"
 CLOCKS_DIFFER = "the worker's last heartbeat lies in the future: the clocks of worker and database differ"
 
@@ -44,11 +46,15 @@ _saying = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """worker: None where the database could not be asked, or lacks migrations. is_machine_alive: a worker's of here."""
+    """worker: of short tasks, long_worker: of long ones; None where nobody could ask, or migrations are pending.
+
+    is_machine_alive: whether a worker of this machine is.
+    """
 
     answers: bool
     is_migrated: bool = False
     worker: Worker | None = None
+    long_worker: Worker | None = None
     is_machine_alive: bool = False
 
 
@@ -116,7 +122,7 @@ def _ask_database() -> DatabaseState:
         applied = MigrationRecorder(connection).applied_migrations()
         if not _list_migrations() <= applied.keys():
             return DatabaseState(answers=True)
-        return DatabaseState(True, True, get_worker(), is_machine_alive())
+        return DatabaseState(True, True, get_worker(), get_worker(LONG), is_machine_alive())
     except DatabaseFailure:
         return DatabaseState(answers=False)
 
@@ -145,12 +151,14 @@ def _list_database_faults(database: DatabaseState) -> list[str]:
 
 
 def _list_worker_faults(database: DatabaseState) -> list[str]:
-    worker = database.worker
-    if worker is None:
+    worker, long_worker = database.worker, database.long_worker
+    if worker is None or long_worker is None:
         return [MIGRATIONS_PENDING if database.answers else WORKER_UNKNOWN]
     if worker.clocks_differ:
         return [CLOCKS_DIFFER]
-    return [] if worker.is_alive else [WORKER_AWAY]
+    if not worker.is_alive:
+        return [WORKER_AWAY]
+    return [] if long_worker.is_alive else [LONG_WORKER_AWAY]
 
 
 def list_pending_migrations() -> list[tuple[str, str]]:

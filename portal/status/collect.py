@@ -258,7 +258,7 @@ def _list_problems(status: Status) -> Iterator[Problem]:
         yield Problem(
             "Queue",
             f"The oldest background task has waited for {_say_age(oldest)}.",
-            "Start another worker, or raise WORKERS.",
+            "Start another worker, or raise WORKERS (of syncs and deliveries: LONG_WORKERS).",
         )
     for schedule in status.schedules:
         if schedule.state in ("late", "failed", "missing"):

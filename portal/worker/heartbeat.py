@@ -1,4 +1,4 @@
-"""Heartbeat: tells whether the background worker is alive, by a canary task that it finishes every minute.
+"""Heartbeat: tells for each queue whether workers are alive, by a canary task that they finish every few seconds.
 
 A cluster whose idle worker was killed keeps its processes and takes no task any more, so only a
 finished task proves life, or a task that a living worker is still at: its supervisor beats for it.
@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from portal.background import LONG, SHORT
 from portal.models import WorkerHeartbeat
 
 FUTURE_SECONDS = 5  # a beat further ahead than this was written by a clock that differs
+
+_ROWS = {SHORT: WorkerHeartbeat.SHORT_ID, LONG: WorkerHeartbeat.LONG_ID}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +33,26 @@ class Worker:
     clocks_differ: bool
 
 
-def record_beat(*, at: datetime | None = None) -> None:
-    """Record that a worker finished a task at `at`; None: now, by the database's clock."""
-    WorkerHeartbeat.objects.update_or_create(id=WorkerHeartbeat.SOLE_ID, defaults={"beat_at": at or Now()})
+def record_beat(queue: str = SHORT, *, at: datetime | None = None) -> None:
+    """Record that a worker of this queue finished a task at `at`; None: now, by the database's clock."""
+    WorkerHeartbeat.objects.update_or_create(id=_ROWS[queue], defaults={"beat_at": at or Now()})
 
 
-def get_worker() -> Worker:
-    """Return when a worker was last seen, and whether that is recent and not in the future."""
-    return describe_beat(*(list_beats().values_list("beat_at", Now()).first() or (None, None)))
+def may_sweep() -> bool:
+    """Return whether what dead processes left is to be looked for now, and note that: one machine at a time does."""
+    row, _ = WorkerHeartbeat.objects.get_or_create(id=WorkerHeartbeat.SWEEP_ID)
+    due = Q(asked_at=None) | Q(asked_at__lte=Now() - timedelta(seconds=settings.SWEEP_SECONDS))
+    return WorkerHeartbeat.objects.filter(due, pk=row.pk).update(asked_at=Now()) == 1
 
 
-def list_beats() -> QuerySet[WorkerHeartbeat]:
-    """Return the last heartbeat; none or one."""
-    return WorkerHeartbeat.objects.filter(id=WorkerHeartbeat.SOLE_ID)
+def get_worker(queue: str = SHORT) -> Worker:
+    """Return when a worker of this queue was last seen, and whether that is recent and not in the future."""
+    return describe_beat(*(list_beats(queue).values_list("beat_at", Now()).first() or (None, None)))
+
+
+def list_beats(queue: str = SHORT) -> QuerySet[WorkerHeartbeat]:
+    """Return the last heartbeat of this queue; none or one."""
+    return WorkerHeartbeat.objects.filter(id=_ROWS[queue])
 
 
 def describe_beat(beat_at: datetime | None, now: datetime | None) -> Worker:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from django_q.models import Schedule
 
+from portal.background import LONG, LONG_TASKS
+
 
 @dataclass(frozen=True, slots=True)
 class Regular:
@@ -54,6 +56,7 @@ def set_up_schedules() -> tuple[int, int]:
             "schedule_type": Schedule.CRON if regular.cron else Schedule.MINUTES,
             "minutes": regular.minutes or None,
             "cron": regular.cron or None,
+            "cluster": LONG if regular.task in LONG_TASKS else None,
         }
         present = Schedule.objects.filter(name=regular.name).order_by("pk").first()
         if present is None:

@@ -68,8 +68,9 @@ def test_what_a_public_installation_gets_without_asking():
 
 
 def test_the_queue_hands_no_task_out_twice_while_it_may_still_run():
-    cluster = read(WORKERS="3")["Q_CLUSTER"]
+    cluster = read(WORKERS="3", LONG_WORKERS="5")["Q_CLUSTER"]
 
+    assert cluster["ALT_CLUSTERS"] == {"long": {"workers": 5}}
     waits = -(-(cluster["queue_limit"] + 1) // cluster["workers"])
     assert cluster["retry"] > cluster["timeout"] * (1 + waits)
     assert (cluster["workers"], cluster["ack_failures"], cluster["catch_up"]) == (3, True, False)

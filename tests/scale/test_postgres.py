@@ -11,6 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from integrations.outreach.sandbox import Sandbox
+from portal.background import QUEUES
 from tests.support.installation import Installation, wait_until
 from tests.support.portal_process import as_json
 from tests.support.token_renewal import REFRESHERS
@@ -215,7 +216,7 @@ def test_two_clusters_at_once_do_each_thing_once(
     installation = install("postgres")
     found_and_connect(installation, sandbox)
     originals = get_signatures(sandbox)
-    clusters = [installation.start("qcluster") for _ in range(2)]
+    clusters = [installation.start("qcluster", Q_CLUSTER_NAME=queue) for queue in QUEUES for _ in range(2)]
 
     def wait_for(what: str, is_so: Callable[[dict], bool]) -> dict:
         found: dict = wait_until(
@@ -249,7 +250,7 @@ def test_two_clusters_at_once_do_each_thing_once(
     assert get_signatures(sandbox) == originals
     for cluster in clusters:
         cluster.terminate()
-    assert [cluster.wait(30) for cluster in clusters] == [0, 0]
+    assert [cluster.wait(30) for cluster in clusters] == [0, 0, 0, 0]
     # The last word is the revoked access tried once, for the receipt: refused.
     revoked, tried = sandbox.requests[-2:]
     assert revoked.path == "/oauth/revoke"

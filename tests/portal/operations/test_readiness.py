@@ -23,6 +23,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.background import LONG
 from portal.models import Role, WorkerHeartbeat, WorkerMachine
 from portal.operations import readiness
 from portal.worker.heartbeat import record_beat
@@ -44,6 +45,7 @@ def _nothing_was_said(monkeypatch):
 @pytest.fixture
 def beating() -> None:
     record_beat()
+    record_beat(LONG)
 
 
 Asked = Callable[..., contextlib.AbstractContextManager[None]]
@@ -102,6 +104,7 @@ def test_a_portal_that_is_well_says_so_to_strangers_for_each_part(client, beatin
     ],
 )
 def test_a_worker_that_is_away_is_a_fault_of_the_worker_and_not_of_the_web(client, age, seen, fault):
+    record_beat(LONG)
     if age is not None:
         record_beat(at=timezone.now() - timedelta(seconds=age))
 
@@ -121,12 +124,22 @@ def test_a_worker_that_is_away_is_a_fault_of_the_worker_and_not_of_the_web(clien
     assert (both[0], both[1]["faults"], both[1]["missing"]) == (worker[0], worker[1]["faults"], "")
 
 
+def test_short_tasks_that_run_do_not_hide_that_nobody_takes_long_ones(client):
+    record_beat()
+    record_beat(LONG, at=timezone.now() - timedelta(minutes=5))
+
+    status, answer = read(client, "/readyz/worker")
+
+    assert (status, answer["alive"], answer["faults"]) == (503, True, [readiness.LONG_WORKER_AWAY])
+
+
 @pytest.mark.parametrize("ahead", [timedelta(minutes=10), timedelta(minutes=-10), timedelta(days=400)])
 @pytest.mark.parametrize("whose", ["worker", "web"])
 def test_a_clock_that_differs_from_the_databases_changes_no_sign_of_life(client, ahead, whose):
     moved = timezone.now() + ahead
     with time_machine.travel(moved) if whose == "worker" else contextlib.nullcontext():
         record_beat()
+        record_beat(LONG)
     with time_machine.travel(moved) if whose == "web" else contextlib.nullcontext():
         alive = client.get("/readyz/worker").json()
     WorkerHeartbeat.objects.update(beat_at=Now() - timedelta(minutes=5))  # it stopped five minutes ago

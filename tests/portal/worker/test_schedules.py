@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
+from portal.background import LONG, LONG_TASKS
 from portal.worker.schedules import SCHEDULES, set_up_schedules
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +31,8 @@ def test_each_schedule_is_made_once_and_names_a_task_without_arguments(capsys):
     assert sorted(row.name for row in rows) == sorted(each.name for each in SCHEDULES)
     for row in rows:
         assert callable(import_string(row.func))
-        assert (row.args or row.kwargs or row.hook or row.cluster) in (None, "")
+        assert (row.args or row.kwargs or row.hook) in (None, "")
+        assert row.cluster == (LONG if row.func in LONG_TASKS else None)
         assert row.repeats == -1
 
 

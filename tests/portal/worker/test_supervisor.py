@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import socket
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import requests
@@ -20,95 +14,9 @@ from portal import __version__
 from portal.management.commands.serve import describe_installation
 from portal.worker.worker_files import is_running
 from tests.support.installation import Installation, wait_until
+from tests.support.served import GRACE_SECONDS, LONG, PATIENCE_SECONDS, SHORT, get_group
 
 pytestmark = pytest.mark.soak
-
-GRACE_SECONDS = 8
-PATIENCE_SECONDS = 90  # several processes start on a machine that may be busy
-
-
-def get_group(leader: int) -> set[int]:
-    """The living processes of a process group."""
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            if int(fields[2]) == leader and fields[0] != "Z":
-                found.add(int(entry.name))
-    return found
-
-
-@dataclass
-class Served:
-    """A running `serve` and what it says."""
-
-    installation: Installation
-    process: subprocess.Popen[str]
-    output: Path
-
-    def said(self, words: str) -> int:
-        return self.output.read_text().count(words)
-
-    def get_pid(self, name: str) -> int:
-        """The newest process of that name; 0 before the first."""
-        found = re.findall(rf"{name} started, process (\d+)", self.output.read_text())
-        return int(found[-1]) if found else 0
-
-    def get_idle_workers(self) -> list[int]:
-        group = get_group(self.get_pid("background worker"))
-        files = self.installation.database.parent.glob("countersign-alive-*/*")
-        return sorted(pid for pid in (int(path.name) for path in files) if pid in group)
-
-    def wait_for_worker(self) -> list[int]:
-        return wait_until(self.get_idle_workers, seconds=PATIENCE_SECONDS, what=self.output.read_text())
-
-    def is_busy_for_longer_than_a_canary(self) -> bool:
-        files = self.installation.database.parent.glob("countersign-alive-*/*")
-        return any(f.read_text() == "busy" and time.time() - f.stat().st_mtime > 1 for f in files)
-
-    def wait_for_beat(self) -> None:
-        """A worker has finished something that was not yet there when this was asked."""
-        before = self.installation.rows("select beat_at from portal_workerheartbeat")
-        wait_until(
-            lambda: self.installation.rows("select beat_at from portal_workerheartbeat") != before,
-            seconds=PATIENCE_SECONDS,
-        )
-
-    def run_task(self, name: str) -> None:
-        """Queue a task, and wait until a worker has done it."""
-        self.installation.run(
-            "from django_q.tasks import async_task\n"
-            f"async_task('portal.tasks.record_beat', task_name={name!r}, save=True)\n"
-        )
-        wait_until(
-            lambda: (
-                self.installation.rows("select success from django_q_task where name = ?", name) == [(1,)]
-            ),
-            seconds=PATIENCE_SECONDS,
-            what=f"task {name}: {self.output.read_text()}",
-        )
-
-
-@pytest.fixture
-def start(migrated_database: Path, tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Start `serve` on a database of its own; afterwards nothing of it is left."""
-    installation = Installation(
-        tmp_path, migrated_database, HEARTBEAT_GRACE_SECONDS=str(GRACE_SECONDS), WORKERS="1"
-    )
-    served: list[Served] = []
-
-    def start(*arguments: str) -> Served:
-        output = tmp_path / f"serve-{len(served)}.log"
-        process = installation.start("serve", "--sandbox", *arguments, output=output)
-        served.append(Served(installation, process, output))
-        return served[-1]
-
-    yield start
-    for each in served:
-        for pid in set(map(int, re.findall(r"started, process (\d+)", each.output.read_text()))):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
-    installation.close()
 
 
 def test_a_killed_idle_worker_and_a_frozen_cluster_are_replaced_and_tasks_run(start):
@@ -154,7 +62,7 @@ def test_a_worker_at_a_task_longer_than_the_grace_counts_as_alive_and_is_left_al
     served.installation.run(
         f"from django_q.tasks import async_task\nasync_task('time.sleep', {3 * GRACE_SECONDS}, task_name='long')\n"
     )
-    wait_until(served.is_busy_for_longer_than_a_canary, seconds=PATIENCE_SECONDS)
+    served.wait_for_worker(word="busy")
 
     # Its only worker is at the task, so nothing but the supervisor can tell.
     served.wait_for_beat()
@@ -164,26 +72,46 @@ def test_a_worker_at_a_task_longer_than_the_grace_counts_as_alive_and_is_left_al
     assert (served.get_pid("background worker"), served.said("it is replaced")) == (first, 0)
 
 
+def test_a_worker_that_is_frozen_at_a_task_is_ended_and_its_cluster_goes_on(start):
+    served = start("--no-web")
+    served.wait_for_worker()
+    first, bystander = served.get_pid(SHORT), served.get_pid(LONG)
+    served.installation.run("from django_q.tasks import async_task\nasync_task('time.sleep', 600)\n")
+    [frozen] = served.wait_for_worker(word="busy")
+
+    os.kill(frozen, signal.SIGSTOP)
+    wait_until(lambda: not is_running(frozen), seconds=PATIENCE_SECONDS)
+
+    served.run_task("after a worker was frozen")
+    assert served.said(f"process {frozen} of the background worker is frozen at a task; it is ended") == 1
+    assert (served.get_pid(SHORT), served.get_pid(LONG), served.said("it is replaced")) == (
+        first, bystander, 0,
+    )  # fmt: skip
+
+
 def test_a_killed_supervisors_folder_goes_with_the_next_start_and_a_living_ones_stays(start, tmp_path):
     killed = start("--no-web")
     killed.wait_for_worker()
-    [left] = tmp_path.glob("countersign-alive-*")
+    left = list(tmp_path.glob("countersign-alive-*"))
     killed.process.kill()
     killed.process.wait()
     wait_until(lambda: not get_group(killed.get_pid("background worker")), seconds=PATIENCE_SECONDS)
-    os.utime(left, (0, 0))
+    for folder in left:
+        os.utime(folder, (0, 0))
     foreign = tmp_path / "countersign-alive-a-file"
     foreign.write_text("no folder of ours")
 
     living = start("--no-web")
     living.wait_for_worker()
-    [of_living] = (path for path in tmp_path.glob("countersign-alive-*") if path.is_dir())
-    os.utime(of_living, (0, 0))
+    of_living = [path for path in tmp_path.glob("countersign-alive-*") if path.is_dir()]
+    for folder in of_living:
+        os.utime(folder, (0, 0))
     third = start("--no-web")
     wait_until(lambda: third.get_pid("background worker"), seconds=PATIENCE_SECONDS)
 
-    assert not left.exists()
-    assert of_living.is_dir()
+    assert [len(left), len(of_living)] == [2, 2]  # one for each queue
+    assert not [folder for folder in left if folder.exists()]
+    assert all(folder.is_dir() for folder in of_living)
     assert foreign.read_text() == "no folder of ours"
 
 
@@ -214,7 +142,7 @@ def test_a_killed_cluster_leaves_no_orphans_and_sigterm_ends_everything(start):
     wait_until(is_answering, seconds=PATIENCE_SECONDS)
 
     everything = {served.process.pid}
-    for name in ("web server", "background worker"):
+    for name in ("web server", SHORT, LONG):
         everything |= get_group(served.get_pid(name))
     served.process.send_signal(signal.SIGTERM)
     assert served.process.wait(60) == 0
