@@ -151,6 +151,15 @@ def continue_disconnect(connection_id: UUID | str) -> bool:
     connection = Connection.objects.select_related("domain").get(pk=connection_id)
     if lease is None:
         return connection.state == ConnectionState.DISCONNECTED
+    try:
+        with lease.kept():
+            return _revoke_and_erase(connection, lease, now)
+    except LeaseLost:  # whoever was stuck for longer does not call: somebody else may have erased by now
+        return False
+
+
+def _revoke_and_erase(connection: Connection, lease: Lease, now: datetime) -> bool:
+    """Return whether the connection is over. Raises LeaseLost."""
     if count_unfinished(connection) or is_being_renewed(connection):
         _try_again_soon(lease)
         return False
@@ -161,11 +170,7 @@ def continue_disconnect(connection_id: UUID | str) -> bool:
     if confirmed is None and now - connection.state_changed_at < REVOKE_FOR:
         _try_again_soon(lease)
         return False
-    # Whoever was stuck for longer than the lease does not call: somebody else may have erased by now.
-    try:
-        lease.renew()
-    except LeaseLost:
-        return False
+    lease.renew()
     afterwards = _call_afterwards(connection, confirmed)
     _erase(
         connection, confirmed=bool(confirmed), revocation=_say(connection, confirmed), afterwards=afterwards

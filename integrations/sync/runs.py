@@ -166,7 +166,8 @@ def carry_out(run_id: int, *, progress: Progress | None = None) -> SyncRun:
     if lease is None:
         return run
     try:
-        Reading(run, lease=lease, progress=progress).carry_out()
+        with lease.kept():
+            Reading(run, lease=lease, progress=progress).carry_out()
     except LeaseLost:
         run.refresh_from_db()
         return run

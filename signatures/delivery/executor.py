@@ -52,7 +52,8 @@ def carry_out_run(
     if lease is not None:
         run = load_run(run_id)
         try:
-            _work_until_it_ends(run, lease, make_strategy, open_gateway, progress)
+            with lease.kept():
+                _work_until_it_ends(run, lease, make_strategy, open_gateway, progress)
         except LeaseLost:
             logger.warning("Run %s was taken over by another process.", run_id)
     return load_run(run_id)
@@ -110,7 +111,7 @@ class _Executor:
         failures = FailureWatch()
         self._recorder = Recorder(run, lease, strategy, gateway, failures, progress)
         self._publisher = Publisher(
-            run, gateway, self._stops, self._limits, failures, record=self._recorder.record
+            run, lease, gateway, self._stops, self._limits, failures, record=self._recorder.record
         )
         self._ahead: tuple[float, Decided] | None = None
 

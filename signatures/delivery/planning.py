@@ -186,7 +186,7 @@ def fill_opened(
     if lease is None:
         return None
     run = DeliveryRun.objects.select_related("domain", "connection__domain", "release").get(pk=run_id)
-    with suppress(LeaseLost):
+    with suppress(LeaseLost), lease.kept():
         return _fill(run, lease, plan(run))
     return None
 

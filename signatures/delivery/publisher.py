@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 
 from integrations.connector import MailboxRecord
 from integrations.errors import ItemError
+from portal.leases import Lease
 from signatures.models import DeliveryRun, DeliveryRunState, DeliveryState
 
 from .base import PAUSED_CODE, Batch, GatewayLike, RunStopped, Stop, Strategy, Write
@@ -54,6 +55,7 @@ class Publisher:
     def __init__(
         self,
         run: DeliveryRun,
+        lease: Lease,
         gateway: GatewayLike,
         stops: StopWatch,
         limits: StageLimits,
@@ -61,6 +63,7 @@ class Publisher:
         *,
         record: Callable[[Batch], None],
     ) -> None:
+        self._lease = lease
         self._gateway = gateway
         self._stops = stops
         self._limits = limits
@@ -94,7 +97,7 @@ class Publisher:
 
     def _send(self, write: Write) -> MailboxRecord | None:
         """Return what the mailbox then holds; None where sending has ended. Runs in a pool thread; changes no row."""
-        if self._halted.is_set():
+        if self._halted.is_set() or not self._lease.is_current:
             return None
         try:
             record = self._gateway.publish_signature(write.row.mailbox_remote_id, write.html)

@@ -34,7 +34,7 @@ from .stages import AT_ONCE, Rollout, divide
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=120)  # renewed every second
+LEASE = timedelta(seconds=120)  # of a holder that renews it every second
 IDLE = (DeliveryRunState.QUEUED, DeliveryRunState.WAITING, DeliveryRunState.HALTED)
 LEFT = (DeliveryState.PLANNED, DeliveryState.CLAIMED)
 MOST_COUNTED = 32_000  # stalls; more would not fit into the column

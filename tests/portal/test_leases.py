@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from integrations.models import Connection, RunState, SyncRun
 from portal.leases import Lease, LeaseLost, is_free
+from tests.support.installation import wait_until
 
 LASTS = timedelta(minutes=2)
 
@@ -121,3 +122,46 @@ def test_a_hold_that_was_renewed_often_asks_for_its_last_instant_alone(runs):
 
     assert len(set(sizes)) == 1
     assert (get_state(runs[0]), get_state(runs[1])) == (("running", True, 1), ("queued", False, 0))
+
+
+def wait_for_renewal(run: SyncRun) -> None:
+    run.refresh_from_db()
+    before = run.lease_until
+
+    def is_renewed() -> bool:
+        run.refresh_from_db()
+        return bool(before and run.lease_until and run.lease_until > before)
+
+    wait_until(is_renewed)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_holder_at_a_long_step_keeps_its_short_lease_and_frees_it_soon_after(runs, settings):
+    settings.LEASE_SECONDS = 0.6
+    lease = take(runs[0])
+
+    with lease.kept():
+        for _ in range(3):
+            wait_for_renewal(runs[0])
+            assert (take(runs[0]), lease.is_current) == (None, True)
+        lease.renew(calls=1)
+
+    wait_until(lambda: take(runs[0]) is not None)  # it was killed, or went on without
+    assert not lease.is_current
+    with pytest.raises(LeaseLost):
+        lease.renew(calls=99)
+    assert (get_state(runs[0]), get_state(runs[1])) == (("running", True, 1), ("queued", False, 0))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_holder_that_is_stuck_loses_its_lease_although_its_process_lives(runs, settings):
+    settings.LEASE_SECONDS = 0.3
+    lease = Lease.take(SyncRun, runs[0].pk, is_free(), lasts=timedelta(seconds=1), state=RunState.RUNNING)
+
+    with lease.kept():
+        wait_until(lambda: take(runs[0]) is not None)  # nothing of its own for longer than a second
+        assert not lease.is_current
+        with pytest.raises(LeaseLost):
+            lease.renew(calls=99)
+
+    assert (get_state(runs[0]), get_state(runs[1])) == (("running", True, 0), ("queued", False, 0))
