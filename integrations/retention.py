@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from portal.batches import get_limit, remove_rows
 
 from .models import UNFINISHED, ConnectionState, Notice, RejectedRecord, SyncRun
+from .sync.totals import keep_totals
 
 
 def remove_old_syncs(*, writes: bool = True) -> dict[str, int]:
@@ -21,7 +22,7 @@ def remove_old_syncs(*, writes: bool = True) -> dict[str, int]:
     return {
         "notices": remove_rows(ended, writes=writes),
         "rejected records": remove_rows(rejected, writes=writes),
-        "syncs": remove_rows(_get_old_runs(), writes=writes),
+        "syncs": remove_rows(_get_old_runs(), writes=writes, keep=keep_totals),
     }
 
 

@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 
 from .models import Domain, Membership, Role, User
 from .page_reads import remember_reads, with_domain_rows
+from .trace import note
 
 
 class Permission(StrEnum):
@@ -134,6 +135,7 @@ def require(
             if seen is None:
                 raise Http404("No such domain.")
             found, role = seen
+            note(domain=found.name)
             if permission not in PERMISSIONS.get(role, frozenset()):
                 raise _forbidden(found)
             if only_shows:

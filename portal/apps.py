@@ -1,4 +1,4 @@
-"""Configuration of the app: connects login receivers and the files that show which workers are busy."""
+"""Configuration of the app: connects login receivers, task ids and the files that show which workers are busy."""
 
 from django.apps import AppConfig
 
@@ -12,6 +12,7 @@ class PortalConfig(AppConfig):
         from . import checks, reauth  # noqa: F401 - register checks, and when somebody last proved who they are
         from .accounts import session_limits  # noqa: F401 - registers when a session began
         from .sso import login  # noqa: F401 - registers what a removed member leaves behind
-        from .worker.worker_files import connect_signals
+        from .worker import task_trace, worker_files
 
-        connect_signals()
+        worker_files.connect_signals()
+        task_trace.connect_signals()

@@ -8,6 +8,8 @@ from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
+from .trace import get_trace, traced
+
 SHORT = str(settings.Q_CLUSTER["name"])
 LONG = "long"
 QUEUES = (SHORT, LONG)
@@ -47,7 +49,13 @@ def enqueue(task: str, **ids: int | str) -> None:
     the rows say what is still to be done, and a sweep finds it.
     """
     options = {"cluster": LONG} if task in LONG_TASKS else {}
-    transaction.on_commit(lambda: async_task(task, **ids, **options))
+    trace = get_trace()
+
+    def queue() -> None:
+        with traced(trace):
+            async_task(task, **ids, **options)
+
+    transaction.on_commit(queue)
 
 
 def enqueue_missing(task: str, **ids: int | str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -23,9 +25,12 @@ def get_limit(days: int) -> datetime:
     return timezone.now() - timedelta(days=get_days(days))
 
 
-def remove_rows(rows: QuerySet[Any], *, writes: bool = True) -> int:
+def remove_rows(
+    rows: QuerySet[Any], *, writes: bool = True, keep: Callable[[QuerySet[Any]], None] | None = None
+) -> int:
     """Remove the rows, each batch in its own transaction, and return how many; without `writes`, only count.
 
+    keep: called with each batch in its transaction, just before it goes.
     After a kill, calling again removes the rest.
     """
     if not writes:
@@ -33,7 +38,11 @@ def remove_rows(rows: QuerySet[Any], *, writes: bool = True) -> int:
     removed = 0
     while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         # The condition holds once more as the row is deleted, as it may have changed since it was found.
-        deleted = rows.model._default_manager.filter(pk__in=rows.filter(pk__in=ids).values("pk")).delete()
+        batch = rows.model._default_manager.filter(pk__in=rows.filter(pk__in=ids).values("pk"))
+        with transaction.atomic():
+            if keep is not None:
+                keep(batch)
+            deleted = batch.delete()
         removed += deleted[1].get(rows.model._meta.label, 0)
         if not deleted[0]:
             break

@@ -16,6 +16,8 @@ from django.db import connection
 
 from signatures.analytics.bot_rules import parse_networks
 
+SHORTEST_TOKEN = 32
+
 
 @register(Tags.security)
 def check_token_keys(**kwargs: Any) -> list[CheckMessage]:
@@ -175,6 +177,20 @@ def check_cache_answers(**kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register(Tags.security)
+def check_metrics_token(**kwargs: Any) -> list[CheckMessage]:
+    """E016: METRICS_TOKEN is empty or too long to be guessed."""
+    if not settings.METRICS_TOKEN or len(settings.METRICS_TOKEN) >= SHORTEST_TOKEN:
+        return []
+    return [
+        Error(
+            f"METRICS_TOKEN has fewer than {SHORTEST_TOKEN} characters, so it can be guessed.",
+            hint='Generate one: python -c "import secrets; print(secrets.token_urlsafe(32))"',
+            id="portal.E016",
+        )
+    ]
 
 
 @register(Tags.security, deploy=True)

@@ -19,6 +19,7 @@ FROM_FILES = (
     "DATABASE_URL",
     "REDIS_URL",
     "EMAIL_URL",
+    "METRICS_TOKEN",
     "ALLOWED_HOSTS",
     "DEBUG",
 )

@@ -1,31 +1,69 @@
-"""Middleware: answers probes first, and redirects GET requests of form-only addresses to their page."""
+"""Middleware: answers probes and metrics first, traces requests, and redirects GET requests of form-only addresses."""
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve, reverse
 
-from .views import health
+from portal.counters import COUNTERS
+from portal.trace import traced
+from signatures.serving.refresher import REFRESHER
+
+from .views import health, metrics
+
+log = logging.getLogger(__name__)
 
 PROBES = {
     "/healthz": health.healthz,
     "/readyz": health.readyz,
     "/readyz/web": health.readyz_web,
     "/readyz/worker": health.readyz_worker,
+    "/metrics": metrics.metrics,
 }
 
 
 def answer_probes(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Answer probes whatever the Host header says; leave the rest alone."""
+    """Answer PROBES whatever the Host header says, as machines inside ask for them; leave the rest alone."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         probe = PROBES.get(request.path)
         return probe(request) if probe else get_response(request)
+
+    return middleware
+
+
+def trace_requests(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Give each request an id, answered as X-Request-ID; count and log it without its address, which may hold names."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        started = time.perf_counter()
+        REFRESHER.ensure_running()
+        with traced() as trace:
+            response = get_response(request)
+            seconds = time.perf_counter() - started
+            response["X-Request-ID"] = trace
+            match, status = request.resolver_match, str(response.status_code)
+            view = match.view_name or "unnamed" if match else "none"
+            counted = "admin" if match and match.namespace == "admin" else view
+            COUNTERS.add("countersign_http_requests_total", counted, status)
+            COUNTERS.observe("countersign_http_request_duration_seconds", counted, seconds=seconds)
+            facts = {
+                "view": view,
+                "method": request.method,
+                "status": response.status_code,
+                "milliseconds": round(seconds * 1000),
+            }
+            log.info("%(method)s %(view)s: %(status)s in %(milliseconds)s ms", facts, extra=facts)
+        return response
 
     return middleware
 

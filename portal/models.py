@@ -260,3 +260,18 @@ class WorkerMachine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}, process {self.process}"
+
+
+class MetricSum(models.Model):
+    """One sum of a metric that no other row holds, of all processes together; see `portal.counters`."""
+
+    metric = models.CharField(max_length=80)
+    labels = models.CharField(max_length=500, help_text="Values of its labels, a JSON list in their order.")
+    value = models.FloatField(default=0)
+
+    class Meta:
+        ordering = ["metric", "labels"]
+        constraints = [models.UniqueConstraint(fields=["metric", "labels"], name="one_sum_per_labels")]
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.labels}"

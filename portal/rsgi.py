@@ -22,9 +22,14 @@ _HEALTH = ThreadPool(
     "health", threads=1, most_waiting=_MOST_WAITING
 )  # asks nothing, so that nothing hangs it
 _READINESS = ThreadPool("readiness", threads=1, most_waiting=20)
+_METRICS = ThreadPool("metrics", threads=1, most_waiting=5)
 _BANNERS = ThreadPool("banners", threads=4, most_waiting=2_000)
 _PAGES = ThreadPool("pages", threads=settings.WEB_THREADS, most_waiting=_MOST_WAITING)
-_PROBES = {"/healthz": _HEALTH, **dict.fromkeys(("/readyz", "/readyz/web", "/readyz/worker"), _READINESS)}
+_PROBES = {
+    "/healthz": _HEALTH,
+    **dict.fromkeys(("/readyz", "/readyz/web", "/readyz/worker"), _READINESS),
+    "/metrics": _METRICS,
+}
 
 
 def _get_pool(path: str) -> ThreadPool:

@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "signatures.serving.middleware.answer_banners",  # behind TLS, before sessions and all else
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.middleware.trace_requests",  # behind banners and static files, which have no line in the log
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",  # before what may refuse a request
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -179,6 +180,7 @@ LEASE_SECONDS = env.int("LEASE_SECONDS", default=15)  # renewed every third of i
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=10)
 if LEASE_SECONDS < 3 or SWEEP_SECONDS < 1:
     raise ImproperlyConfigured("LEASE_SECONDS is 3 or more, SWEEP_SECONDS 1 or more.")
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # without it, nobody reads /metrics
 
 # ── Decisions ────────────────────────────────────────────────────────────────────────────────────
 DECISIONS_PER_SECOND = env.int("DECISIONS_PER_SECOND", default=50)  # of one key; bursts of twice as many
@@ -299,12 +301,18 @@ STORAGES = {
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^.+\.[0-9a-f]{12}\..+$|/social-[0-9a-f]{12}/"
 WHITENOISE_USE_FINDERS = DEBUG or IS_DEMO
 
+LOG_FORMAT = env.str("LOG_FORMAT", default="text")
+if LOG_FORMAT not in ("text", "json"):
+    raise ImproperlyConfigured("LOG_FORMAT is text or json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "text": {"()": "portal.operations.logging.TextFormatter"},
+        "json": {"()": "portal.operations.logging.JSONFormatter"},
+    },
     "filters": {"outages": {"()": "portal.operations.logging.OutageFilter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # Full URLs would carry filters and, at the callback, a code.
     "loggers": {

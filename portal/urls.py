@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from .views import domains, health, invitations, members, self_service, sign_in, status
+from .views import domains, health, invitations, members, metrics, self_service, sign_in, status
 
 pages = [
     path("", domains.home, name="home"),
@@ -11,6 +11,7 @@ pages = [
     path("readyz", health.readyz, name="readyz"),
     path("readyz/web", health.readyz_web, name="readyz_web"),
     path("readyz/worker", health.readyz_worker, name="readyz_worker"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("manage/status/", status.status, name="status"),
     path("manage/status.json", status.status_json, name="status_json"),
     path("manage/status/requeue/", status.status_requeue, name="status_requeue"),

@@ -112,7 +112,13 @@ class CallUse:
 
 def get_call_use(connection: Connection | None, *, at: datetime) -> CallUse:
     """Return how much of the hourly allowance is used at `at`; nothing of it where no window runs."""
-    row = CallBudget.objects.filter(connection=connection).first() if connection else None
+    return describe_call_use(
+        CallBudget.objects.filter(connection=connection).first() if connection else None, at=at
+    )
+
+
+def describe_call_use(row: CallBudget | None, *, at: datetime) -> CallUse:
+    """Return the same from its row; None before the first call."""
     if row is None:
         return CallUse(0, settings.OUTREACH_HOURLY_CALLS, None)
     is_running = row.window_ends_at is not None and row.window_ends_at > at

@@ -82,7 +82,7 @@ class _Sum:
     last_job: str
 
 
-Sums = dict[tuple[date, tuple[str, ...]], _Sum]
+Sums = dict[tuple[date, tuple[str | int, ...]], _Sum]
 """(day, every column of a kind) -> what the entries of that kind add up to."""
 
 
@@ -90,7 +90,7 @@ def _sum_by_day(entries: Sequence[LedgerEntry], *, zone: tzinfo) -> Sums:
     sums: Sums = {}
     for entry in entries:
         kind = (
-            entry.action, entry.endpoint, entry.scope, entry.verb, str(entry.outcome),
+            entry.action, entry.endpoint, entry.scope, entry.verb, str(entry.outcome), entry.status,
             json.dumps(entry.fields), get_job_kind(entry.job), entry.actor_label, entry.connection_ref,
         )  # fmt: skip
         key = (entry.at.astimezone(zone).date(), kind)
@@ -113,6 +113,7 @@ _KIND = (
     "scope",
     "verb",
     "outcome",
+    "status",
     "fields",
     "job_kind",
     "actor_label",

@@ -47,6 +47,9 @@ class LedgerDay(models.Model):
     scope = models.CharField(max_length=64, blank=True)
     verb = models.CharField(max_length=8, blank=True)
     outcome = models.CharField(max_length=16)
+    status = models.PositiveSmallIntegerField(
+        null=True, help_text="HTTP status; 0 where no answer came, empty in sums of earlier versions."
+    )
     fields = models.JSONField(default=list)
     job_kind = models.CharField(max_length=64, blank=True, help_text="The job without its number.")
     connection_ref = models.CharField(max_length=36, blank=True, help_text="The connection; '' for none.")

@@ -1,14 +1,56 @@
-"""Log filters: log an outage once a minute with its cause, instead of twice a second without it."""
+"""Logging: lines as text or JSON with the id of the work they belong to, and an outage once a minute with its cause."""
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 from portal.outages import is_outage
+from portal.trace import get_facts
 
 SAID_EVERY_SECONDS = 60
+FACTS = ("trace", "domain", "run", "task", "view", "method", "endpoint", "status", "milliseconds")
+"""What a line may say beside its message, in this order; only what is known."""
+
+
+def _list_facts(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what the line itself was given, and what the work around it is about."""
+    known: dict[str, Any] = {**get_facts()} | {
+        name: vars(record)[name] for name in FACTS if name in vars(record)
+    }
+    return {name: known[name] for name in FACTS if name in known}
+
+
+class TextFormatter(logging.Formatter):
+    """One line for people, with trace, domain and run at its end where they are known."""
+
+    def __init__(self) -> None:
+        super().__init__("{asctime} {levelname} {name}: {message}", style="{")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        facts = _list_facts(record)
+        told = " ".join(f"{name}={facts[name]}" for name in ("trace", "domain", "run") if name in facts)
+        return super().formatMessage(record) + (f" [{told}]" if told else "")
+
+
+class JSONFormatter(logging.Formatter):
+    """One JSON object per line; an exception's traceback is a member of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_list_facts(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
 
 
 class OutageFilter(logging.Filter):

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 
+from integrations.connection.health import describe_call_use
 from integrations.models import UNFINISHED, Connection, ConnectionState, SyncRun
 from portal.operations.readiness import list_pending_migrations
 from portal.worker.machines import MachineState, list_machines
@@ -59,14 +60,20 @@ class ScheduleState:
 
 @dataclass(frozen=True, slots=True)
 class RunInProgress:
-    """A sync or delivery that is not over. is_stuck: it is due, and no process has held it for five minutes."""
+    """A sync or delivery that is not over. kind: as metrics name it.
+
+    overdue_seconds: how long it is due without a process that holds it; 0 where it is not due, or waits for a person.
+    is_stuck: that is longer than five minutes.
+    """
 
     title: str
     domain: str
+    kind: str
     state: str
     started_at: datetime | None
     progress: str
     url: str
+    overdue_seconds: int
     is_stuck: bool
 
 
@@ -119,7 +126,7 @@ def collect_status() -> Status:
     """Return the state of the installation. Raises: the database's errors, where it does not answer."""
     now = timezone.now()
     machines, queue, schedules = list_machines(), count_queue(now), list_schedules(now)
-    runs, versions = [*_list_syncs(now), *_list_deliveries(now)], get_versions()
+    runs, versions = list_runs(now), get_versions()
     found = Status(
         now, machines, queue, schedules, runs, list_connections(), versions, measure_database(), problems=[]
     )
@@ -168,9 +175,14 @@ def _describe_schedule(
     )
 
 
-def _is_stuck(run: SyncRun | DeliveryRun, queued_at: datetime | None, now: datetime) -> bool:
+def _measure_overdue(run: SyncRun | DeliveryRun, queued_at: datetime | None, now: datetime) -> timedelta:
     due = max(at for at in (queued_at, run.resume_at, run.lease_until, run.created_at) if at is not None)
-    return due < now - STUCK_AFTER
+    return max(now - due, timedelta())
+
+
+def list_runs(now: datetime) -> list[RunInProgress]:
+    """Return every sync, delivery and restore that is not over, the oldest of each first."""
+    return [*_list_syncs(now), *_list_deliveries(now)]
 
 
 def _list_syncs(now: datetime) -> Iterator[RunInProgress]:
@@ -178,14 +190,17 @@ def _list_syncs(now: datetime) -> Iterator[RunInProgress]:
     for run in rows.order_by("created_at"):
         domain = run.connection.domain.name
         read = f"{run.people_read:,} people and {run.mailboxes_read:,} mailboxes read"
+        overdue = _measure_overdue(run, None, now)
         yield RunInProgress(
             str(run.get_kind_display()),
             domain,
+            f"sync_{run.kind}",
             str(run.get_state_display()),
             run.started_at or run.created_at,
             read,
             reverse("integrations:run", args=[domain, run.pk]),
-            _is_stuck(run, None, now),
+            round(overdue.total_seconds()),
+            overdue > STUCK_AFTER,
         )
 
 
@@ -195,14 +210,17 @@ def _list_deliveries(now: datetime) -> Iterator[RunInProgress]:
         waits_for_person = run.held_at is not None or (
             run.state == DeliveryRunState.WAITING and run.connection.paused_at is not None
         )
+        overdue = timedelta() if waits_for_person else _measure_overdue(run, run.queued_at, now)
         yield RunInProgress(
-            f"{'Restore' if run.kind == DeliveryRun.Kind.RESTORE else 'Delivery'} {run.pk}",
+            run.job_label.capitalize(),
             run.domain.name,
+            run.job_label.split()[0],
             str(run.get_state_display()),
             run.started_at or run.created_at,
             f"{run.settled:,} of {run.planned:,} mailboxes",
             reverse("signatures:delivery_run", args=[run.domain.name, run.pk]),
-            not waits_for_person and _is_stuck(run, run.queued_at, now),
+            round(overdue.total_seconds()),
+            overdue > STUCK_AFTER,
         )
 
 
@@ -211,19 +229,9 @@ def list_connections() -> list[ConnectionStatus]:
     rows = Connection.objects.exclude(state=ConnectionState.DISCONNECTED).select_related("domain", "budget")
     found = []
     for row in rows.order_by("domain__name"):
-        budget = getattr(row, "budget", None)
-        used = (
-            budget.used if budget and budget.window_ends_at and budget.window_ends_at > timezone.now() else 0
-        )
-        found.append(
-            ConnectionStatus(
-                row.domain.name,
-                str(row.get_state_display()),
-                used,
-                budget.limit if budget else 0,
-                row.refreshed_at,
-            )
-        )
+        use = describe_call_use(getattr(row, "budget", None), at=timezone.now())
+        state = str(row.get_state_display())
+        found.append(ConnectionStatus(row.domain.name, state, use.used, use.limit, row.refreshed_at))
     return found
 
 

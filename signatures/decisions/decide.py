@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +14,7 @@ from django.utils.html import format_html
 from integrations.connection.lifecycle import get_connection
 from integrations.errors import Gap
 from integrations.models import Mailbox
+from portal.counters import COUNTERS
 from portal.models import Domain
 from signatures.audiences.mail_addresses import normalise
 from signatures.audiences.pseudonyms import key_of
@@ -96,6 +98,17 @@ def decide(
 
     within: seconds to wait for a look-up in Outreach.
     """
+    started = time.perf_counter()
+    try:
+        return _decide(domain, sender, address, way=way, at=at, within=within)
+    finally:
+        seconds = time.perf_counter() - started
+        COUNTERS.observe("countersign_decision_duration_seconds", way.value, seconds=seconds)
+
+
+def _decide(
+    domain: Domain, sender: Sender, address: str, *, way: Decision.Way, at: datetime, within: float
+) -> Decided:
     place = BannerPlace.objects.filter(domain=domain, is_on=True).select_related("default_image").first()
     if place is None:
         return Decided(NOTHING, None, Why.PLACE_IS_OFF, Gap.NONE, at + GOOD_FOR)

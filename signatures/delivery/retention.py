@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
@@ -24,7 +25,8 @@ from signatures.models import (
     SignatureHtml,
 )
 
-FINISHED = (DeliveryRunState.COMPLETE, DeliveryRunState.FAILED, DeliveryRunState.SKIPPED)
+from .totals import FINISHED, keep_totals
+
 DELIVERS = Q(run__kind=DeliveryRun.Kind.DELIVER)
 
 NEEDED = (
@@ -171,5 +173,8 @@ def _remove_runs(ids: list[int]) -> int:
     removed = 0
     for start in range(0, len(ids), BATCH):
         empty = DeliveryRun.objects.filter(pk__in=ids[start : start + BATCH], deliveries=None)
-        removed += DeliveryRun.objects.filter(pk__in=list(empty.values_list("pk", flat=True))).delete()[0]
+        runs = DeliveryRun.objects.filter(pk__in=list(empty.values_list("pk", flat=True)))
+        with transaction.atomic():
+            keep_totals(runs)
+            removed += runs.delete()[0]
     return removed

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import timedelta
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from django.db import Error as DatabaseFailure
 from django.db import close_old_connections
 from django.utils import timezone
 
 from integrations.models import Mailbox
+from portal.counters import COUNTERS
 from signatures.decisions.decide import decide
 from signatures.models import Decision, MailReceipt, Sender
 
@@ -51,6 +54,8 @@ class SenderAndReceiptRows:
     def decide(self, key: str, recipient: str) -> Shown | None:
         sender = Sender.objects.select_related("domain").get(banner_key=key)
         decided = decide(sender.domain, sender, recipient, way=Decision.Way.API, at=timezone.now())
+        with suppress(DatabaseFailure):  # kept in memory until the next one
+            COUNTERS.flush_if_due()
         shown = decided.banner
         if shown is None:
             return None

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Count, Sum
 
 from integrations.models import Connection
+from portal.counters import Sums
 from portal.db import create_rows, upsert_rows
 from portal.models import Domain
 from portal.page_reads import once_per_page
@@ -89,3 +90,9 @@ def _list_rows(domain: Domain) -> Sequence[tuple[Teams, str, int]]:
 
 def _digest(teams: Iterable[str]) -> str:
     return hashlib.sha256(json.dumps(list(teams)).encode()).hexdigest()
+
+
+def list_domain_statuses() -> Sums:
+    """Return (domain, status) -> how many live mailboxes of every domain have it."""
+    rows = TeamsCount.objects.exclude(status=SENDERS).order_by().values_list("domain__name", "status")
+    return {(domain, status): number for domain, status, number in rows.annotate(total=Sum("number"))}

@@ -16,6 +16,7 @@ from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from portal.client_address import get_client_address
+from portal.counters import COUNTERS
 from portal.models import Domain
 from signatures.analytics.spool import Event, count, cut_address
 from signatures.decisions.tokens import read_token
@@ -51,8 +52,14 @@ def answer_banners(
     """Answer requests under /b/, /c/ and /m/; pass the rest on."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        answer = _ANSWERS.get(request.path_info[:3])
-        return answer(request) if answer is not None else get_response(request)
+        prefix = request.path_info[:3]
+        answer = _ANSWERS.get(prefix)
+        if answer is None:
+            return get_response(request)
+        refresher.REFRESHER.ensure_running()
+        response = answer(request)
+        COUNTERS.add("countersign_banner_requests_total", _KINDS[prefix], str(response.status_code))
+        return response
 
     return middleware
 
@@ -65,7 +72,6 @@ def _answer(request: HttpRequest) -> HttpResponse:
     is_image = request.path_info[1] == "b"
     if found is None or is_image is not bool(found["extension"]) or (found["double"] and not is_image):
         return respond_unknown(request, is_image)
-    refresher.REFRESHER.ensure_running()
     try:
         token, key = found["token"], found["key"]
         requested = _find_by_decision(token) if token else _find_by_sender(request, key)
@@ -179,3 +185,4 @@ def _count(request: HttpRequest, requested: _Requested, kind: EventKind) -> None
 
 
 _ANSWERS = {"/b/": _answer, "/c/": _answer, PREFIX: answer_media}
+_KINDS = {"/b/": "image", "/c/": "click", PREFIX: "media"}

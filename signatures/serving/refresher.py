@@ -1,6 +1,6 @@
-"""Refresher: keeps a web process's serving cache up to date and imports its spool, beside its requests.
+"""Refresher: keeps a web process's serving cache up to date, imports its spool and stores its counters.
 
-The thread starts with the first banner request, so that it runs in the process that answers.
+The thread starts with the first request, so that it runs in the process that answers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from django.db import Error as DatabaseFailure
 from django.db import close_old_connections
 
+from portal.counters import COUNTERS
 from signatures.analytics import spool_import
 
 from . import cache
@@ -56,6 +57,7 @@ def _run() -> None:
             close_old_connections()
             cache.CACHE.refresh(with_senders=turn % SENDERS_EVERY == 0)
             spool_import.sweep_spool(own_only=True)
+            COUNTERS.flush_if_due()
             if time.monotonic() - swept_at > SWEEP_SECONDS:
                 swept_at = time.monotonic()
                 spool_import.sweep_spool()

@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
+from portal.counters import COUNTERS, read_sums
 from signatures.decisions.tokens import get_decision_click_url, get_decision_image_url, make_token
 from signatures.media.encoding import PIXEL
 from signatures.models import Assignment, Banner, BannerPlace, Brand, Decision
@@ -49,6 +50,30 @@ def test_a_picture_is_served_at_both_sizes_and_tells_nobody_who_it_is(company, a
         assert not {"Vary", "Set-Cookie", "Server-Timing"} & set(answer.headers)
         shown = str(answer.headers) + answer.content.decode("latin-1")
         assert not [word for word in ("Ana", "Silva", ana.email, str(banner.campaign)) if word in shown]
+
+
+def test_each_request_is_counted_by_kind_and_status_and_by_nobodys_key(company, ana, reader, monkeypatch):
+    monkeypatch.setattr(COUNTERS, "_added", {})  # what other tests added
+    run_campaign(company.domain, "red", link="https://www.acme.example/a")
+    etag = reader.get(f"/b/{ana.banner_key}.png")["ETag"]
+    reader.get(f"/b/{ana.banner_key}.png", headers={"if-none-match": etag})
+    reader.get(f"/b/{'a' * 22}.png")
+    reader.get(f"/c/{ana.banner_key}")
+    reader.post(f"/c/{ana.banner_key}")
+    reader.get("/m/nothing.png")
+
+    COUNTERS.flush()
+
+    assert read_sums() == {
+        "countersign_banner_requests_total": {
+            ("image", "200"): 1,
+            ("image", "304"): 1,
+            ("image", "404"): 1,
+            ("click", "302"): 1,
+            ("click", "405"): 1,
+            ("media", "404"): 1,
+        }
+    }
 
 
 def test_a_click_leads_to_the_link_of_what_shows_with_its_parameters(company, ana, reader):

@@ -1,0 +1,97 @@
+"""Counters: sums of what has no row of its own, added in memory and kept in rows that all processes share.
+
+Adding is one dictionary entry, so that serving a banner takes no longer for it. A process stores what it added every
+ten seconds (a web process in `signatures.serving.refresher`); one that is killed loses that much.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Mapping
+
+from django.db import transaction
+
+from .db import upsert_rows
+from .models import MetricSum
+
+STORED_EVERY_SECONDS = 10.0
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of a histogram's buckets, in seconds."""
+BUCKETS = (*(str(bound) for bound in BOUNDS), "+Inf")
+
+Labels = tuple[str, ...]
+Sums = dict[Labels, float]
+"""Label values, in the metric's order -> sum."""
+
+
+class Counters:
+    """What one process added since it last stored its sums. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._added: dict[tuple[str, Labels], float] = {}
+        self._adding = threading.Lock()
+        self._stored_at = 0.0
+
+    def add(self, metric: str, *labels: str, number: float = 1) -> None:
+        """Add to the counter `metric`."""
+        key = (metric, labels)
+        with self._adding:
+            self._added[key] = self._added.get(key, 0) + number
+
+    def observe(self, metric: str, *labels: str, seconds: float) -> None:
+        """Add one duration to the histogram `metric`."""
+        self.add(f"{metric}_bucket", *labels, BUCKETS[bisect_left(BOUNDS, seconds)])
+        self.add(f"{metric}_sum", *labels, number=seconds)
+
+    def flush_if_due(self) -> None:
+        """Store what was added, every STORED_EVERY_SECONDS at most."""
+        if time.monotonic() - self._stored_at >= STORED_EVERY_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Store what was added. Where the database is away, it stays in memory and the error is raised."""
+        with self._adding:
+            added, self._added = self._added, {}
+            self._stored_at = time.monotonic()
+        try:
+            _store(added)
+        except BaseException:
+            for (metric, labels), number in added.items():
+                self.add(metric, *labels, number=number)
+            raise
+
+
+COUNTERS = Counters()
+
+
+def add_sums(metric: str, sums: Mapping[Labels, float]) -> None:
+    """Store these numbers on top of what the counter holds. Runs in the caller's transaction."""
+    _store({(metric, labels): number for labels, number in sums.items() if number})
+
+
+def _store(added: Mapping[tuple[str, Labels], float]) -> None:
+    if not added:
+        return
+    # In one order, so that two processes never wait for each other's rows.
+    rows = sorted((metric, json.dumps(labels), number) for (metric, labels), number in added.items())
+    with transaction.atomic():
+        upsert_rows(
+            MetricSum,
+            unique=("metric", "labels"),
+            columns=("metric", "labels", "value"),
+            rows=rows,
+            merge={"value": "old.value + EXCLUDED.value"},
+        )
+
+
+def read_sums(*metrics: str) -> dict[str, Sums]:
+    """Return the sums of these counters, or of all, by metric."""
+    rows = MetricSum.objects.filter(metric__in=metrics) if metrics else MetricSum.objects.all()
+    found: dict[str, Sums] = defaultdict(dict)
+    for metric, labels, value in rows.order_by("pk").values_list("metric", "labels", "value"):
+        found[metric][tuple(json.loads(labels))] = value
+    return found
