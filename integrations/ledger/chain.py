@@ -20,8 +20,9 @@ from django.db import connections, router, transaction
 from integrations.models import LedgerChain, LedgerDay, LedgerEntry
 from portal.db import upsert_rows
 from portal.models import Domain
+from portal.trace import get_trace
 
-from .digests import FIELDS, digest_entry, write_json
+from .digests import FIELDS, LATER_FIELDS, digest_entry, write_json
 
 BATCH = 500
 NUMBER = re.compile(r"(?:(?<!\s)\s++|(?<![\s\d]))\d++$")
@@ -31,13 +32,15 @@ def append(entries: Sequence[LedgerEntry], *, domain: Domain | None) -> None:
     """The entries are the newest of the domain's chain, in this order. Without a domain: of the chain for none."""
     if not entries:
         return
-    key = domain.pk if domain else 0
+    key, trace = domain.pk if domain else 0, get_trace() or None
     with transaction.atomic():
         count, digest = _lock(key, domain)
         for entry in entries:
             count += 1
             entry.sequence, entry.previous_digest = count, digest
-            entry.digest = digest = digest_entry({name: getattr(entry, name) for name in FIELDS})
+            entry.trace = entry.trace or trace
+            said = {name: getattr(entry, name) for name in (*FIELDS, *LATER_FIELDS)}
+            entry.digest = digest = digest_entry(said)
         LedgerEntry.objects.bulk_create(entries, batch_size=BATCH)
         _add_up(key, _sum_by_day(entries, zone=ZoneInfo(domain.time_zone) if domain else UTC))
         LedgerChain.objects.filter(pk=key).update(count=count, digest=digest)

@@ -27,12 +27,12 @@ from integrations.models import LedgerChain, LedgerEntry
 from portal.csv_export import BYTE_ORDER_MARK, defuse_cell
 from portal.models import Domain
 
-from .digests import FIELDS, write_instant, write_json
+from .digests import FIELDS, LATER_FIELDS, write_instant, write_json
 from .subjects import Write, name_writes
 from .verification import get_checkpoint
 
 FORMATS = {"csv": "CSV", "jsonl": "JSON Lines"}
-COLUMNS = (*FIELDS, "digest")
+COLUMNS = (*FIELDS, "digest", *LATER_FIELDS)
 PAGE = 1000
 KIND = "countersign ledger export 1"
 NAMES = ("mailbox", "person")  # of a CSV, after the columns of the chain
@@ -163,7 +163,11 @@ def _name_rows(domain: Domain, rows: Sequence[Mapping[str, Any]], tally: _Tally)
 
 
 def _write_lines(rows: list[dict[str, Any]]) -> bytes:
-    return b"".join(write_json(row) + b"\n" for row in rows)
+    """Return rows as JSON Lines; a member that later versions added is left out where it is empty, as digests do."""
+    return b"".join(
+        write_json({name: value for name, value in row.items() if value or name not in LATER_FIELDS}) + b"\n"
+        for row in rows
+    )
 
 
 def _write_csv(rows: list[dict[str, Any]]) -> bytes:

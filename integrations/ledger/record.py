@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from integrations.catalogue import list_calls
 from integrations.interfaces import CallRecord
 from integrations.models import Connection, LedgerEntry, Outcome
 from portal.models import Domain
+from portal.trace import get_facts
 
 from . import chain
+
+logger = logging.getLogger(__name__)
 
 
 def record_act(
@@ -52,10 +56,12 @@ class CallCollector:
         self._actor_label = actor_label
         self._calls: list[CallRecord] = []
         self._lock = threading.Lock()
+        self._facts = {"domain": connection.domain.name, **get_facts()}  # calls may come from other threads
         self.left = 0  # calls that left the process
         self._limits = 0
 
     def __call__(self, call: CallRecord) -> None:
+        _log(call, self._facts)
         with self._lock:
             self._calls.append(call)
             if call.outcome != Outcome.REFUSED:
@@ -100,6 +106,17 @@ class CallCollector:
                 item_count=sum(call.item_count for call in group),
                 detail=first.error,
             )
+
+
+def _log(call: CallRecord, facts: Mapping[str, str]) -> None:
+    """Log one call without what it was about; a read that was answered is logged at DEBUG alone."""
+    is_plain = call.verb == "read" and call.outcome == Outcome.ANSWERED
+    told = {"endpoint": call.endpoint, "status": call.status, "milliseconds": call.duration_ms}
+    logger.log(
+        logging.DEBUG if is_plain else logging.INFO,
+        "%s %s: %s %s in %s ms", call.method, call.endpoint, call.outcome, call.status, call.duration_ms,
+        extra={**facts, **told},
+    )  # fmt: skip
 
 
 def _fold_key(call: CallRecord) -> tuple[object, ...]:

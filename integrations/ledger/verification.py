@@ -18,10 +18,10 @@ from integrations.crypto.signing import Signature, sign, verify
 from integrations.models import GENESIS, ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay, LedgerEntry
 
 from . import triggers
-from .digests import FIELDS, digest_entry, write_instant, write_json
+from .digests import FIELDS, LATER_FIELDS, digest_entry, write_instant, write_json
 
 PAGE = 2000
-COLUMNS = ("id", "digest", *FIELDS)
+COLUMNS = ("id", "digest", *FIELDS, *LATER_FIELDS)
 Totals = dict[tuple[str, str, str], tuple[int, int]]
 """(scope, verb, outcome) -> (entries, calls)."""
 

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from portal.models import Domain
+from portal.trace import get_trace
 
 from .connection import Connection
 
@@ -45,6 +46,9 @@ class SyncRun(models.Model):
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="sync_runs")
     kind = models.CharField(max_length=16, choices=SyncKind.choices)
+    trace = models.CharField(
+        max_length=32, blank=True, default=get_trace, help_text="Id of the request or schedule that began it."
+    )
     state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.QUEUED)
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -209,6 +213,12 @@ class LedgerEntry(models.Model):
     )
     item_count = models.PositiveIntegerField(default=0, help_text="Objects in the replies.")
     detail = models.TextField(blank=True)
+    trace = models.CharField(  # noqa: DJ001 - a column that may be NULL leaves table and triggers as they are
+        max_length=32,
+        null=True,
+        blank=True,
+        help_text="Id of the request or schedule that caused it, as in logs; empty where there was none.",
+    )
     sequence = models.PositiveBigIntegerField(help_text="Its place in its domain's chain, from 1.")
     previous_digest = models.CharField(max_length=64, help_text="Of the entry before it in the chain.")
     digest = models.CharField(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +17,13 @@ from integrations.models import READ_TO_END, UNFINISHED, Connection, RunState, S
 from integrations.signals import directory_synced
 from portal.leases import Lease, LeaseLost
 from portal.models import User
+from portal.trace import get_trace, traced
 
 from .reader import Reading
 from .run_row import Progress
 from .watermarks import get_watermarks
+
+logger = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=5)  # longer than one call can take; it is renewed before a page is asked for again
 ALL_LISTINGS_EVERY = timedelta(minutes=15)
@@ -93,7 +97,7 @@ def _join_waiting(
 
     One that is not to be woken still reads everything next time, where that was asked for.
     """
-    changes: dict[str, object] = {"resume_at": timezone.now()} if wakes else {}
+    changes: dict[str, object] = {"resume_at": timezone.now(), "trace": get_trace()} if wakes else {}
     if kind in LISTS_MAILBOXES:
         changes["kind"] = SyncKind.FULL
     if confirms_removals:
@@ -165,14 +169,16 @@ def carry_out(run_id: int, *, progress: Progress | None = None) -> SyncRun:
     run = SyncRun.objects.select_related("connection__domain").get(pk=run_id)
     if lease is None:
         return run
-    try:
-        with lease.kept():
-            Reading(run, lease=lease, progress=progress).carry_out()
-    except LeaseLost:
-        run.refresh_from_db()
-        return run
-    if run.state in READ_TO_END:
-        directory_synced.send(sender=SyncRun, run=run, connection=run.connection)
+    with traced(run.trace, run=f"sync {run.pk}", domain=run.connection.domain.name):
+        try:
+            with lease.kept():
+                Reading(run, lease=lease, progress=progress).carry_out()
+        except LeaseLost:
+            run.refresh_from_db()
+            return run
+        logger.info("Sync %s: %s, %s changes", run.pk, run.state, run.total_changes)
+        if run.state in READ_TO_END:
+            directory_synced.send(sender=SyncRun, run=run, connection=run.connection)
     return run
 
 
@@ -196,7 +202,7 @@ def end_lapsed_runs() -> list[SyncRun]:
     successors = []
     lapsed = SyncRun.objects.filter(state=RunState.RUNNING, lease_until__lt=timezone.now())
     for run in lapsed.select_related("connection__domain"):
-        with transaction.atomic():
+        with traced(run.trace), transaction.atomic():
             ended = SyncRun.objects.filter(
                 pk=run.pk, state=RunState.RUNNING, lease_until__lt=timezone.now()
             ).update(

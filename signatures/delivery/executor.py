@@ -15,6 +15,7 @@ from contextlib import suppress
 from integrations.errors import ConnectionLost, IntegrationError
 from integrations.outage_waits import is_outage
 from portal.leases import Lease, LeaseLost
+from portal.trace import traced
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState
 from signatures.releases.compose import Refusal
 
@@ -49,14 +50,19 @@ def carry_out_run(
     and raised.
     """
     lease = take_run(run_id, kind)
+    run = load_run(run_id)
     if lease is not None:
-        run = load_run(run_id)
-        try:
-            with lease.kept():
-                _work_until_it_ends(run, lease, make_strategy, open_gateway, progress)
-        except LeaseLost:
-            logger.warning("Run %s was taken over by another process.", run_id)
-    return load_run(run_id)
+        with traced(run.trace, run=run.job_label, domain=run.domain.name):
+            try:
+                with lease.kept():
+                    _work_until_it_ends(run, lease, make_strategy, open_gateway, progress)
+            except LeaseLost:
+                logger.warning("%s was taken over by another process.", run.job_label.capitalize())
+            run = load_run(run_id)
+            logger.info(
+                "%s: %s, %s of %s mailboxes", run.job_label.capitalize(), run.state, run.settled, run.planned
+            )
+    return run
 
 
 def _work_until_it_ends(

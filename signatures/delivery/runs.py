@@ -18,6 +18,7 @@ from integrations.models import Connection, ConnectionState
 from integrations.outage_waits import explain_outage, get_pause, is_outage, say_outage
 from portal.leases import Lease
 from portal.models import Domain, User
+from portal.trace import get_trace, traced
 from signatures.models import (
     AUTOMATIC,
     UNFINISHED_DELIVERY,
@@ -134,6 +135,7 @@ def _queue(run: DeliveryRun, expected: Sequence[DeliveryRunState], **changes: ob
     queued = DeliveryRun.objects.filter(pk=run.pk, state__in=expected).update(
         state=DeliveryRunState.QUEUED,
         queued_at=timezone.now(),
+        trace=get_trace(),
         resume_at=None,
         held_at=None,
         cause="",
@@ -254,14 +256,15 @@ def take_run(run_id: int, kind: str) -> Lease | None:
 def _plan_claimed_again(run: DeliveryRun) -> None:
     """Plan writes of unknown outcome again, each counted as an attempt and recorded in the ledger."""
     claimed = Delivery.objects.filter(run=run, state=DeliveryState.CLAIMED)
-    for mailbox_id in claimed.values_list("mailbox_remote_id", flat=True):
-        record_unknown_write(
-            run.connection,
-            endpoint="write_signature",
-            scope=get_write_scope(),
-            object_ref=mailbox_id,
-            job=run.job_label,
-        )
+    with traced(run.trace):
+        for mailbox_id in claimed.values_list("mailbox_remote_id", flat=True):
+            record_unknown_write(
+                run.connection,
+                endpoint="write_signature",
+                scope=get_write_scope(),
+                object_ref=mailbox_id,
+                job=run.job_label,
+            )
     claimed.update(state=DeliveryState.PLANNED, attempts=F("attempts") + 1)
 
 

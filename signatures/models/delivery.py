@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from integrations.models import Connection
 from portal.models import Domain
+from portal.trace import get_trace
 
 from .release import Release
 from .sender import Sender
@@ -126,6 +127,12 @@ class DeliveryRun(models.Model):
     )
     overwrites_left_alone = models.BooleanField(
         default=False, help_text="Also where the mailbox was restored, or an edit kept."
+    )
+    trace = models.CharField(
+        max_length=32,
+        blank=True,
+        default=get_trace,
+        help_text="Id of the request or schedule that started it last.",
     )
     scope = models.JSONField(default=dict, blank=True)
     stages = models.JSONField(default=list, blank=True)

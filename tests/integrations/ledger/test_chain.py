@@ -198,7 +198,7 @@ def test_entries_form_one_chain_a_domain_over_all_that_they_say(written, domain,
         head = LedgerChain.objects.get(pk=key or 0)
         assert (head.count, head.digest) == (count, entries[-1].digest)
     columns = {field.attname for field in LedgerEntry._meta.concrete_fields}
-    assert columns - {"id", "digest"} == set(chain.FIELDS)
+    assert columns - {"id", "digest"} == {*chain.FIELDS, *chain.LATER_FIELDS}
 
 
 def test_a_digest_is_that_of_documented_bytes(written):
@@ -208,6 +208,22 @@ def test_a_digest_is_that_of_documented_bytes(written):
     told["at"] = entry.at.strftime("%Y-%m-%dT%H:%M:%S.%f+00:00")
     line = json.dumps(told, sort_keys=True, separators=(",", ":"))
     assert hashlib.sha256(f"countersign ledger entry 1\n{line}".encode()).hexdigest() == entry.digest
+
+
+@pytest.mark.parametrize(
+    ("traced_by", "edited"), [("a" * 32, "b" * 32), ("a" * 32, None), ("a" * 32, ""), ("", "b" * 32)]
+)
+def test_an_id_that_was_edited_removed_or_put_in_is_found(
+    domain, other_domain, write_entry, traced_by, edited
+):
+    for one in (domain, other_domain):
+        write_entry(one, action="act", trace=traced_by)
+    assert (check(domain), check(other_domain)) == ("", "")
+
+    set_columns(domain, 1, trace=edited)
+
+    assert "Entry 1 (act" in check(domain) and "was edited" in check(domain)
+    assert check(other_domain) == ""
 
 
 def test_a_head_noted_down_outside_is_found_again_or_missed(written, domain, other_domain):
