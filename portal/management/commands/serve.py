@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import signal
 import sys
@@ -17,6 +18,8 @@ from portal.checks import check_outreach_is_real
 from portal.webserver.command import make_web_command
 from portal.worker.schedules import set_up_schedules
 from portal.worker.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -43,18 +46,23 @@ class Command(BaseCommand):
             raise CommandError("Nothing to run: leave out --no-web or --no-worker.")
         refuse_wrong_outreach(is_sandbox_meant=options["sandbox"])
         set_up_schedules()
+        logs_json = settings.LOG_FORMAT == "json"
         web = make_web_command(
-            host=options["host"], port=options["port"], workers=options["web_workers"] or settings.WEB_WORKERS
+            host=options["host"],
+            port=options["port"],
+            workers=options["web_workers"] or settings.WEB_WORKERS,
+            logs_json=logs_json,
         )
+        say = log.info if logs_json else lambda line: self.stdout.write(f"serve: {line}")
         supervisor = Supervisor(
             web=None if options["no_web"] else web,
             worker=None if options["no_worker"] else [sys.executable, sys.argv[0], "qcluster"],
-            say=lambda line: self.stdout.write(f"serve: {line}"),
+            say=say,
         )
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: supervisor.stop())
         for line in describe_installation():
-            self.stdout.write(f"serve: {line}")
+            say(line)
         supervisor.run()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from portal import __version__
 from portal.management.commands.serve import describe_installation
 from portal.worker.worker_files import is_running
 from tests.support.installation import Installation, wait_until
+from tests.support.portal_process import find_free_port
 from tests.support.served import GRACE_SECONDS, LONG, PATIENCE_SECONDS, SHORT, get_group
 
 pytestmark = pytest.mark.soak
@@ -217,3 +219,15 @@ def test_a_worker_writes_no_line_for_each_task(start):
     text = served.output.read_text()
     assert "serve: database sqlite3: " in text
     assert "Processed" not in text
+
+
+def test_every_line_is_json_where_that_is_set_the_web_servers_too(start):
+    served = start("--port", str(find_free_port()), LOG_FORMAT="json")
+    served.wait_for_beat()
+    served.process.terminate()
+    served.process.wait(timeout=PATIENCE_SECONDS)
+
+    lines = [json.loads(line) for line in served.output.read_text().splitlines()]
+
+    assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
+    assert {"portal.management.commands.serve", "_granian"} <= {line["logger"] for line in lines}
