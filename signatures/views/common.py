@@ -17,13 +17,14 @@ from django.utils.html import format_html
 from integrations.connection.lifecycle import list_open
 from integrations.connection.permissions import LostFeature, list_lost_features
 from integrations.models import READ_TO_END, UNFINISHED, Connection, ConnectionState, SyncRun
-from portal.access import get_actor
+from portal.access import Permission, get_actor, may
 from portal.models import Domain
 from portal.page_reads import once_per_page, remembers_reads
 from portal.paging import BoundedPaginator
 from signatures.authoring.templates import assign_template
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import Delivery, Sender
+from signatures.releases.publish import requires_approval
 
 PER_PAGE = 50
 VIEWS = ("light", "dark", "text")  # what a signature can be looked at on
@@ -95,6 +96,11 @@ def get_delivery(domain: Domain, run: int, pk: int) -> Delivery:
 def get_page(request: HttpRequest, rows: QuerySet[Any]) -> Page[Any]:
     """Return the requested page of rows, or the nearest one."""
     return BoundedPaginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+
+
+def values_wait(request: HttpRequest, domain: Domain) -> bool:
+    """Return whether values that the user enters wait for a release."""
+    return not may(request, Permission.PUBLISH) or requires_approval(domain)
 
 
 def say_drafted(request: HttpRequest, domain: Domain, sentence: str) -> None:

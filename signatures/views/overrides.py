@@ -14,7 +14,7 @@ from signatures.delivery.status import refresh_domain
 from signatures.senders.overrides import drop_overrides, keep_overrides, list_overrides
 from signatures.senders.vocabulary import list_closed_fields
 
-from .common import PER_PAGE, say_drafted
+from .common import PER_PAGE, say_drafted, values_wait
 
 
 @require(Permission.VIEW)
@@ -49,7 +49,7 @@ def overrides_decide(request: HttpRequest, domain: Domain) -> HttpResponse:
         keep_overrides(domain, chosen, actor=actor)
         messages.success(request, "Kept. They are listed again once their values in Outreach change.")
         return redirect("signatures:overrides", domain.name)
-    waits = not may(request, Permission.PUBLISH)
+    waits = values_wait(request, domain)
     drop_overrides(domain, chosen, actor=actor, waits=waits)
     refresh_domain(domain, sender_ids=list(people))
     if waits:

@@ -36,7 +36,6 @@ from signatures.models import (
 )
 from signatures.releases.live import get_live
 from signatures.releases.membership_words import get_rule_names
-from signatures.releases.publish import requires_approval
 from signatures.self_service.accounts import describe_sender
 from signatures.senders import listing
 from signatures.senders.assignment import Explanation, explain
@@ -47,7 +46,7 @@ from signatures.senders.saved_views import list_views
 from signatures.senders.values import get_field_sources, get_member, set_own_values
 
 from .bulk import NEEDS
-from .common import VIEWS, Situation, assign_from_form, get_page, get_situation, say_drafted
+from .common import VIEWS, Situation, assign_from_form, get_page, get_situation, say_drafted, values_wait
 from .media_choice import say_unfit, take_choice
 
 RECENT_DELIVERIES = 10
@@ -110,7 +109,7 @@ def sender(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 
 def _make_form(request: HttpRequest, sender: Sender, data: QueryDict | None = None) -> OwnValuesForm:
     """Return the form of a sender's own values; who may not publish goes on from the drafts that wait."""
-    waiting = sender.value_drafts.all() if _waits(request, sender.domain) else ValueDraft.objects.none()
+    waiting = sender.value_drafts.all() if values_wait(request, sender.domain) else ValueDraft.objects.none()
     initial = dict(waiting.values_list("field", "value"))
     is_admin = may(request, Permission.MANAGE_DOMAIN)
     return OwnValuesForm(data, instance=sender, initial=initial, is_admin=is_admin)
@@ -218,11 +217,6 @@ def _with_originals(
     return [(mailbox, by_mailbox.get(mailbox.remote_id)) for mailbox in mailboxes]
 
 
-def _waits(request: HttpRequest, domain: Domain) -> bool:
-    """Return whether values that the user types wait for a release."""
-    return not may(request, Permission.PUBLISH) or requires_approval(domain)
-
-
 @require(Permission.EDIT_SIGNATURES)
 @require_POST
 def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
@@ -232,7 +226,7 @@ def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
     if not form.is_valid() or photo.errors:
         context = _describe(request, domain, found, form) | {"photo": photo}
         return render(request, "signatures/senders/detail.html", context, status=422)
-    waits = _waits(request, domain)
+    waits = values_wait(request, domain)
     set_own_values(found, form.get_values(), actor=get_actor(request).email, waits=waits)
     refresh_sender(found)
     if waits and ValueDraft.objects.filter(sender=found).exists():

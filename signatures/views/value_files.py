@@ -42,7 +42,7 @@ from signatures.value_files.reading import (
 )
 from signatures.value_files.retention import KEEP_DAYS
 
-from .common import get_page, get_situation, give_csv, say_drafted
+from .common import get_page, get_situation, give_csv, say_drafted, values_wait
 
 TASK = "signatures.tasks.work_on_import"
 EARLIER_SHOWN = 10
@@ -64,7 +64,7 @@ def value_imports(request: HttpRequest, domain: Domain) -> HttpResponse:
     if form.is_bound and form.is_valid():
         file, name = form.open()
         actor = get_actor(request)
-        waits = not may(request, Permission.PUBLISH)
+        waits = values_wait(request, domain)
         try:
             stored = store_file(domain, file, name=name, actor=actor.email, by=actor, waits=waits)
         except FileRefused as refused:
@@ -161,7 +161,7 @@ def value_import_choose(request: HttpRequest, domain: Domain, pk: int) -> HttpRe
 def value_import_apply(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """All values of the preview are stored, or none."""
     found = get_import(domain, pk)
-    waits = not may(request, Permission.PUBLISH)
+    waits = values_wait(request, domain)
     try:
         if waits != found.waits and found.state == ImportState.PREVIEWED:
             request_preview(found, waits=waits)
@@ -262,5 +262,5 @@ def value_export_file(request: HttpRequest, domain: Domain) -> StreamingHttpResp
     fields = form.get_fields()
     senders = _find_exported(request, domain)
     record_export(domain, senders, fields, actor=get_actor(request).email)
-    waits = may(request, Permission.EDIT_SIGNATURES) and not may(request, Permission.PUBLISH)
+    waits = may(request, Permission.EDIT_SIGNATURES) and values_wait(request, domain)
     return give_csv(write_values(domain, senders, fields, waits=waits), f"senders-{domain.name}")

@@ -12,6 +12,7 @@ from portal.csv_import import ENCODINGS, SEPARATORS
 from signatures.delivery.after_values import apply_import
 from signatures.management.options import find_domain
 from signatures.models import ImportState, RowState, SenderImport
+from signatures.releases.publish import requires_approval
 from signatures.value_files.applying import ImportBlocked, request_apply
 from signatures.value_files.reading import FileRefused, read_rows, store_file
 
@@ -54,7 +55,8 @@ class Command(BaseCommand):
             applied = apply_import(stored.pk)
         except ImportBlocked as blocked:
             raise CommandError(f"{blocked.message} Nothing was changed.") from blocked
-        self.stdout.write(f"Import {applied.pk}: values of {applied.applied_number:,} senders saved.")
+        saved = "saved as drafts" if applied.waits else "saved"
+        self.stdout.write(f"Import {applied.pk}: values of {applied.applied_number:,} senders {saved}.")
 
     def _read(self, options: dict[str, Any]) -> SenderImport:
         domain, path = find_domain(options["domain"]), options["file"]
@@ -65,7 +67,7 @@ class Command(BaseCommand):
                     file,
                     name=path.name,
                     actor=ACTOR,
-                    waits=False,
+                    waits=requires_approval(domain),
                     encoding=options["encoding"],
                     separator=_SEPARATORS.get(options["separator"], ""),
                 )

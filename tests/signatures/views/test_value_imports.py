@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations.models import LedgerEntry
-from signatures.models import RowState, Sender, SenderImport, ValueDraft
+from signatures.models import DeliverySettings, RowState, Sender, SenderImport, ValueDraft
 from signatures.tasks import work_on_import
 from signatures.value_files.retention import list_abandoned_imports, remove_old_imports
 from tests.support.company import Company
@@ -143,6 +143,16 @@ def test_values_of_an_editor_become_drafts(people, login):
     editor.post(at(stored, "undo/"))
 
     assert (ValueDraft.objects.count(), get_own()) == (0, BEFORE)
+
+
+def test_where_a_second_person_approves_releases_everybodys_values_become_drafts(people, admin):
+    DeliverySettings.objects.create(domain=people["Ana"].domain, requires_approval=True)
+
+    said = apply(admin, upload(admin), leave_out="on")
+
+    assert "Values of 2 senders saved as drafts." in said[0]
+    assert get_own() == BEFORE
+    assert ValueDraft.objects.filter(edited_by_label="admin@acme.example").count() == 3
 
 
 def test_somebody_who_may_publish_applies_what_an_editor_uploaded_after_a_preview_of_their_own(
