@@ -18,7 +18,7 @@ class BoundedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return self.object_list[:MOST_COUNTED].count()
+        return self.object_list.order_by()[:MOST_COUNTED].count()  # unsorted, it stops at the bound
 
     @property
     def is_cut(self) -> bool:

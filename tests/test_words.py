@@ -71,15 +71,6 @@ OLDER = {
 }
 FORBIDDEN = {word: re.compile(rf"(?<![\w-]){word}(?![\w-])", re.IGNORECASE) for word in OLDER}
 
-# Files where one of these is right, each with its reason.
-RIGHT: dict[tuple[str, str], str] = {
-    (
-        "signatures/admin/templates.py",
-        BRAND,
-    ): "the name of an act, which ledger entries of earlier versions have",
-    ("signatures/views/brand.py", BRAND): "the same name",
-}
-
 SAID_BY_CODE = ("forms", "views", "admin", "models", "management")
 ATTRIBUTE = re.compile(r'\b(?:aria-label|title|placeholder|alt|content|value)="([^"{]+)"')
 
@@ -150,14 +141,9 @@ def test_an_older_word_is_said_nowhere(older):
     found = {
         name: [text[max(0, hit.start() - 40) : hit.end() + 40] for hit in FORBIDDEN[older].finditer(text)]
         for name, text in TEXTS.items()
-        if (name, older) not in RIGHT
     }
 
     assert {name: hits for name, hits in found.items() if hits} == {}, f"say: {OLDER[older]}"
-
-
-def test_what_is_right_somewhere_is_still_said_there():
-    assert [key for key in RIGHT if not FORBIDDEN[key[1]].search(TEXTS.get(key[0], ""))] == []
 
 
 @pytest.mark.parametrize(

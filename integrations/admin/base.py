@@ -12,11 +12,13 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.formats import date_format
 
 from integrations.catalogue import list_scope_names
 from portal.models import Domain
+from portal.paging import BoundedPaginator
 
 SHOWN_ROWS = 200
 SHOWN_DOMAINS = 50  # more are reached by searching for the domain's name
@@ -44,8 +46,13 @@ class BoundedChangeList(ChangeList):
 
 
 class OperatorAdmin(admin.ModelAdmin):
-    """Every operator may look, add and change. Nothing is deleted unless a page says otherwise."""
+    """Every operator may look, add and change. Nothing is deleted unless a page says otherwise.
 
+    No list counts all of its rows: it is counted and paged up to a bound.
+    """
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
     change_list_template = "admin/long_change_list.html"
     hidden: tuple[str, ...] = ()  # columns that are neither shown nor asked about through the address
 
@@ -88,6 +95,19 @@ class ReadOnlyAdmin(OperatorAdmin):
     ) -> HttpResponse:
         context["acts"] = self.get_action_choices(request, default_choices=[])
         return super().render_change_form(request, context, *args, **kwargs)
+
+
+class RefusableAdmin(OperatorAdmin):
+    """Shows why a save was refused although the form was valid. refusals: errors whose words are for a person."""
+
+    refusals: tuple[type[Exception], ...] = ()
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except self.refusals as refusal:
+            messages.error(request, f"Nothing was saved. {refusal}")
+            return redirect(request.get_full_path())
 
 
 class FirstRows(BaseInlineFormSet):

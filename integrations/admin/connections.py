@@ -256,7 +256,6 @@ class MirrorAdmin(ReadOnlyAdmin):
 
     list_filter = [*MIRROR_FILTERS]
     list_select_related = ["connection__domain"]
-    show_full_result_count = False
     date_hierarchy = "changed_at"
 
     @admin.display(description="Domain", ordering="connection__domain__name")
@@ -309,6 +308,5 @@ class SyncRunAdmin(ReadOnlyAdmin):
     list_select_related = ["connection__domain"]
     search_fields = ["=id", "connection__domain__name", "started_by_label", "cause"]
     date_hierarchy = "created_at"
-    show_full_result_count = False
     inlines = [RejectedRecordInline]
     exclude = ["started_by"]  # its label outlives the account

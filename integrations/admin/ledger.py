@@ -54,7 +54,6 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     list_filter = [KindFilter, "outcome", ScopeFilter, DomainFilter]
     search_fields = ["=job", "=object_ref", "=action", "=endpoint", "=verb", "actor_label"]
     date_hierarchy = "at"
-    show_full_result_count = False
     list_select_related = ["domain"]
     exclude = ["domain"]  # its name outlives it
 
@@ -136,7 +135,6 @@ class LedgerDayAdmin(ReadOnlyAdmin):
     list_display = ["day", "domain", "what", "scope", "verb", "outcome", "calls", "job_kind", "actor_label"]
     list_filter = [ScopeFilter, "verb", "outcome", ChainDomainFilter]
     search_fields = ["=scope", "=action", "=endpoint", "=job_kind", "actor_label"]
-    show_full_result_count = False
     list_select_related = ["chain"]
     exclude = ["shape"]
 

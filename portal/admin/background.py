@@ -87,7 +87,6 @@ class TaskAdmin(ReadOnlyAdmin):
     list_filter = ["func"]
     search_fields = ["=name", "func"]
     date_hierarchy = "started"
-    show_full_result_count = False
     fields = ["name", "func", "cluster", "started", "stopped", "success", "attempt_count"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:

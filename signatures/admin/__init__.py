@@ -7,11 +7,13 @@ from signatures.admin import (
     decisions,
     deliveries,
     fields,
+    groups,
     media,
     releases,
     self_service,
     senders,
     templates,
+    value_files,
 )
 
 __all__ = [
@@ -21,9 +23,11 @@ __all__ = [
     "decisions",
     "deliveries",
     "fields",
+    "groups",
     "media",
     "releases",
     "self_service",
     "senders",
     "templates",
+    "value_files",
 ]

@@ -30,7 +30,6 @@ class BannerEventAdmin(ReadOnlyAdmin):
     search_fields = ["=id", "=campaign_id", "=sender_id", "=domain__name"]
     hidden = ("visitor_key",)
     exclude = ["visitor_key"]
-    show_full_result_count = False
     ordering = ["-id"]
 
 
@@ -53,7 +52,6 @@ class DailyCountAdmin(ReadOnlyAdmin):
     list_select_related = ["domain"]
     search_fields = ["campaign_name", "banner_name", "sender_name", "=campaign_id", "=domain__name"]
     date_hierarchy = "day"
-    show_full_result_count = False
     ordering = ["-id"]
 
 
@@ -66,5 +64,4 @@ class DailyTotalAdmin(ReadOnlyAdmin):
     list_select_related = ["domain"]
     search_fields = ["campaign_name", "banner_name", "group_name", "=campaign_id", "=domain__name"]
     date_hierarchy = "day"
-    show_full_result_count = False
     ordering = ["-id"]

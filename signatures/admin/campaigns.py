@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -17,6 +16,7 @@ from integrations.admin.base import (
     DomainFilter,
     OperatorAdmin,
     ReadOnlyInline,
+    RefusableAdmin,
     act_on_each,
     is_operator,
     say_instant,
@@ -125,22 +125,12 @@ class RevisionInline(ReadOnlyInline):
     ordering = ["-since", "-id"]
 
 
-class RefusableAdmin(OperatorAdmin):
-    """Shows why a save was refused although the form was valid."""
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().changeform_view(request, *args, **kwargs)
-        except (CampaignRefused, ImageRefused) as refusal:
-            messages.error(request, f"Nothing was saved. {refusal.message}")
-            return redirect(request.get_full_path())
-
-
 @admin.register(Campaign)
 class CampaignAdmin(RefusableAdmin):
     """Campaigns with their banners. They cannot be deleted; archiving keeps their results."""
 
     form = AdminCampaignForm
+    refusals = (CampaignRefused, ImageRefused)
     autocomplete_fields = ["domain"]
     list_display = ["name", "domain", "state", "priority", "starts", "ends"]
     list_filter = [
@@ -314,6 +304,7 @@ class BannerPlaceAdmin(RefusableAdmin):
     """Each domain's banner slot."""
 
     form = PlaceForm
+    refusals = (CampaignRefused, ImageRefused)
     fields = ["domain", *PlaceForm.Meta.fields]
     list_display = ["domain", "is_on", "width", "height", "default_link"]
     list_filter = ["is_on", DomainFilter]

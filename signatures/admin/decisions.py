@@ -59,7 +59,6 @@ class DecisionAdmin(ReadOnlyAdmin):
     list_select_related = ["domain", "sender", "campaign", "banner__campaign"]
     search_fields = ["=id", "=recipient_key", "=sender__email", "=campaign__name", "=domain__name"]
     date_hierarchy = "at"
-    show_full_result_count = False
 
 
 @admin.register(KnownRecipient)
@@ -70,7 +69,6 @@ class KnownRecipientAdmin(ReadOnlyAdmin):
     list_filter = [DomainFilter]
     list_select_related = ["domain"]
     search_fields = ["=recipient_key", "=domain__name"]
-    show_full_result_count = False
 
 
 @admin.register(LookupShare)
@@ -81,7 +79,6 @@ class LookupShareAdmin(ReadOnlyAdmin):
     list_filter = [DomainFilter]
     list_select_related = ["domain"]
     search_fields = ["=domain__name", "=network"]
-    show_full_result_count = False
 
 
 @admin.register(SeenValue)
@@ -92,7 +89,6 @@ class SeenValueAdmin(ReadOnlyAdmin):
     list_filter = ["attribute", DomainFilter]
     list_select_related = ["domain"]
     search_fields = ["value", "=domain__name"]
-    show_full_result_count = False
 
 
 @admin.register(RecipientPrivacy)

@@ -81,7 +81,6 @@ class DeliveryRunAdmin(ReadOnlyAdmin):
     list_select_related = ["domain"]
     search_fields = ["=id", "domain__name", "started_by_label", "cause"]
     date_hierarchy = "created_at"
-    show_full_result_count = False
     actions = ["start", "resume"]
     exclude = ["started_by"]  # its label outlives the account
     readonly_fields = ["mailboxes"]
@@ -119,7 +118,6 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_select_related = ["run__domain"]
     search_fields = ["mailbox_email", "=mailbox_remote_id", "=reason_code", "=run__id"]
     date_hierarchy = "finished_at"
-    show_full_result_count = False
     ordering = ["-id"]
 
 
@@ -132,4 +130,3 @@ class SnapshotAdmin(ReadOnlyAdmin):
     list_select_related = ["domain"]
     search_fields = ["mailbox_email", "=mailbox_remote_id", "=domain__name"]
     date_hierarchy = "taken_at"
-    show_full_result_count = False

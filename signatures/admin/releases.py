@@ -31,7 +31,6 @@ class ReleaseAdmin(ReadOnlyAdmin):
     list_select_related = ["domain"]
     search_fields = ["=number", "note", "published_by_label", "domain__name", "=digest"]
     date_hierarchy = "published_at"
-    show_full_result_count = False
     exclude = ["published_by"]  # its label outlives the account
 
 
@@ -82,7 +81,6 @@ class MailboxStateAdmin(ReadOnlyAdmin):
     list_select_related = ["mailbox", "domain"]
     search_fields = ["mailbox__email", "=mailbox__remote_id", "=reason_code"]
     date_hierarchy = "since"
-    show_full_result_count = False
 
 
 @admin.register(SignatureHtml)
@@ -94,7 +92,6 @@ class SignatureHtmlAdmin(ReadOnlyAdmin):
     list_select_related = ["domain"]
     search_fields = ["=sha256"]
     date_hierarchy = "kept_at"
-    show_full_result_count = False
 
 
 @admin.register(LeftAlone)

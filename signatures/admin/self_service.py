@@ -1,11 +1,16 @@
-"""Self-service in Django admin: read-only. What it says is decided on the domain's own pages."""
+"""Self-service in Django admin: looked at, and access ended. The rest is decided on the domain's own pages."""
 
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
-from integrations.admin.base import DomainFilter, ReadOnlyAdmin
+from integrations.admin.base import DomainFilter, ReadOnlyAdmin, act_on_each
+from portal.access import get_actor
 from signatures.models import SelfService, SenderAccount, SenderChange, SenderInvitation
+from signatures.self_service.accounts import close_account
 
 
 class SenderDomainFilter(DomainFilter):
@@ -19,7 +24,7 @@ class SelfServiceAdmin(ReadOnlyAdmin):
     """What each domain lets its senders do."""
 
     list_display = ["domain", "is_on", "allows_sso", "valid_days", "remind_after_days", "contact_email"]
-    list_filter = ["is_on"]
+    list_filter = ["is_on", "allows_sso", DomainFilter]
     list_select_related = ["domain"]
     search_fields = ["domain__name", "contact_email"]
 
@@ -33,6 +38,16 @@ class SenderAccountAdmin(ReadOnlyAdmin):
     list_select_related = ["sender", "user"]
     search_fields = ["sender__name", "sender__email", "user__email"]
     date_hierarchy = "created_at"
+    actions = ["end"]
+
+    @admin.action(description="End access")
+    def end(self, request: HttpRequest, rows: QuerySet[SenderAccount]) -> None:
+        @transaction.atomic
+        def act(account: SenderAccount) -> str:
+            close_account(account, actor=get_actor(request).email)
+            return "access ended; their login stays."
+
+        act_on_each(request, rows.select_related("sender__domain", "user"), act)
 
 
 @admin.register(SenderInvitation)
@@ -48,7 +63,11 @@ class SenderInvitationAdmin(ReadOnlyAdmin):
         "accepted_at",
         "withdrawn_at",
     ]
-    list_filter = [DomainFilter]
+    list_filter = [
+        ("accepted_at", admin.EmptyFieldListFilter),
+        ("withdrawn_at", admin.EmptyFieldListFilter),
+        DomainFilter,
+    ]
     list_select_related = ["domain", "invited_by"]
     search_fields = ["email", "domain__name", "invited_by__email"]
     date_hierarchy = "invited_at"

@@ -1,4 +1,4 @@
-"""Admin of senders and their groups."""
+"""Admin of senders, by the portal's own functions."""
 
 from __future__ import annotations
 
@@ -6,110 +6,65 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from integrations.admin.base import DomainFilter, OperatorAdmin
+from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyAdmin, act_on_each
 from portal.access import get_actor
 from signatures.delivery.status import refresh_sender
 from signatures.forms.senders import OwnValuesForm
-from signatures.models import Group, Sender
+from signatures.models import Group, SavedView, Sender
+from signatures.releases.publish import requires_approval
 from signatures.rendering.fields import BUILT_IN, Source
-from signatures.senders.groups import get_group_order, reorder_groups, set_drift_policy
+from signatures.senders.saved_views import ViewRefused, delete_view
 from signatures.senders.values import set_own_values
 from signatures.senders.vocabulary import get_vocabulary
-
-
-class GroupForm(forms.ModelForm):
-    """A group's priority, counted from 1; its name where it follows no team."""
-
-    place = forms.IntegerField(
-        min_value=1,
-        max_value=100_000,
-        help_text="1 is the highest priority; it decides for people in several teams.",
-    )
-
-    class Meta:
-        model = Group
-        fields = ["name", "drift_policy", "drift_grace_hours"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "place" not in self.fields:
-            return
-        order = list(get_group_order(self.instance.domain))
-        if self.instance.pk in order:
-            self.fields["place"].initial = order.index(self.instance.pk) + 1
-        else:
-            del self.fields["place"]  # the default group is always last, an archived one nowhere
-
-
-@admin.register(Group)
-class GroupAdmin(OperatorAdmin):
-    """Groups and their priority. Groups are created from teams, so none is added here."""
-
-    form = GroupForm
-    list_display = ["name", "domain", "position", "is_default", "template", "sender_count", "archived_at"]
-    list_filter = ["is_default", ("archived_at", admin.EmptyFieldListFilter), DomainFilter]
-    list_select_related = ["domain", "assignment__template"]
-    search_fields = ["name", "domain__name"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
-        active = Count("senders", filter=Q(senders__is_active=True))
-        return super().get_queryset(request).annotate(active_count=active)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> list[str]:
-        follows = obj is not None and obj.follows_team_id
-        fixed = ["domain", "team", "template", "archived_at", "created_at"]
-        return [*fixed, "name"] if follows else fixed
-
-    def get_fields(self, request: HttpRequest, obj: Group | None = None) -> list[Any]:
-        is_placed = obj is not None and not obj.is_default and obj.archived_at is None
-        return [
-            "domain",
-            "name",
-            *(["place"] if is_placed else []),
-            "team",
-            "template",
-            "drift_policy",
-            "drift_grace_hours",
-            "archived_at",
-            "created_at",
-        ]
-
-    @admin.display(description="Follows the team")
-    def team(self, group: Group) -> str:
-        return group.follows_team_id or "none"
-
-    @admin.display(description="Template")
-    def template(self, group: Group) -> str:
-        assignment = getattr(group, "assignment", None)
-        return str(assignment.template) if assignment else "inherited (default)"
-
-    @admin.display(description="Senders", ordering="active_count")
-    def sender_count(self, group: Any) -> int:
-        return int(group.active_count)
-
-    def save_model(self, request: HttpRequest, obj: Group, form: forms.ModelForm, change: bool) -> None:
-        set_drift_policy(obj, actor=get_actor(request).email)
-        super().save_model(request, obj, form, change)
-        if "place" not in form.changed_data:
-            return
-        order = list(get_group_order(obj.domain).exclude(pk=obj.pk))
-        order.insert(form.cleaned_data["place"] - 1, obj.pk)
-        reorder_groups(obj.domain, order, actor=get_actor(request).email)
 
 
 def _list_fields(source: Source) -> tuple[str, ...]:
     return tuple(one.name for one in BUILT_IN.of_senders(source))
 
 
+class LocalValueFilter(admin.SimpleListFilter):
+    """Narrows the list to senders with a local value, of any field or of one that overrides Outreach's."""
+
+    title = "local value"
+    parameter_name = "local"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        fields = BUILT_IN.of_senders(Source.OUTREACH)
+        return [("any", "Any field"), *((one.name, f"Overrides {one.label}") for one in fields)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Sender]) -> QuerySet[Sender]:
+        if not self.value():
+            return queryset
+        if self.value() == "any":
+            return queryset.exclude(own_values={})
+        return queryset.filter(own_values__has_key=self.value())
+
+
+class ByHandFilter(admin.SimpleListFilter):
+    """Narrows the list to senders whom a group includes or excludes by hand."""
+
+    title = "group by hand"
+    parameter_name = "by_hand"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("included", "Included"), ("excluded", "Excluded")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Sender]) -> QuerySet[Sender]:
+        chosen = {"included": Group.included.through, "excluded": Group.excluded.through}.get(
+            self.value() or ""
+        )
+        return queryset.filter(pk__in=chosen.objects.values("sender")) if chosen else queryset
+
+
 @admin.register(Sender)
 class SenderAdmin(OperatorAdmin):
-    """Senders. Outreach's values are read-only; local fields and overrides can be edited."""
+    """Senders. Outreach's values are read-only; local fields and overrides can be edited.
+
+    Where a second person approves releases, what is typed here waits for one, too.
+    """
 
     readonly_fields = ["domain", "email", "name", "group", "is_active", "changed_at"]
     fieldsets = [
@@ -118,11 +73,10 @@ class SenderAdmin(OperatorAdmin):
         ("Override Outreach values", {"fields": _list_fields(Source.OUTREACH)}),
     ]
     list_display = ["__str__", "email", "group", "domain", "is_active", "changed_at"]
-    list_filter = ["is_active", DomainFilter]
+    list_filter = ["is_active", LocalValueFilter, ByHandFilter, DomainFilter]
     list_select_related = ["domain", "group", "person"]
     search_fields = ["name", "email", "group__name", "=domain__name"]
     date_hierarchy = "changed_at"
-    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -139,5 +93,30 @@ class SenderAdmin(OperatorAdmin):
         return OwnValuesForm
 
     def save_model(self, request: HttpRequest, obj: Sender, form: forms.ModelForm, change: bool) -> None:
-        set_own_values(obj, form.get_values(), actor=get_actor(request).email)  # type: ignore[attr-defined]
+        values, waits = form.get_values(), requires_approval(obj.domain)  # type: ignore[attr-defined]
+        set_own_values(obj, values, actor=get_actor(request).email, waits=waits)
         refresh_sender(obj)
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ReadOnlyAdmin):
+    """Filters of the list of senders under a name; somebody's own ones stay theirs."""
+
+    list_display = ["name", "domain", "owner", "query", "created_by_label", "created_at"]
+    list_filter = [("owner", admin.EmptyFieldListFilter), DomainFilter]
+    list_select_related = ["domain", "owner"]
+    search_fields = ["name", "created_by_label", "domain__name"]
+    date_hierarchy = "created_at"
+    actions = ["delete_shared"]
+
+    @admin.action(description="Delete shared views")
+    def delete_shared(self, request: HttpRequest, rows: QuerySet[SavedView]) -> None:
+        by = get_actor(request)
+
+        def act(view: SavedView) -> str:
+            if view.owner_id is not None:
+                raise ViewRefused(f"{view.owner} deletes it on the list of senders.")
+            delete_view(view, by=by)
+            return "deleted."
+
+        act_on_each(request, rows.select_related("domain", "owner"), act, refusals=(ViewRefused,))

@@ -11,8 +11,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyInline, is_operator
-from integrations.ledger.record import record_act
 from portal.access import get_actor
+from signatures.authoring.brand import save_brand
 from signatures.authoring.templates import assign_template, save_template
 from signatures.forms.brand import BrandForm, DisclaimerForm
 from signatures.forms.templates import TemplateForm
@@ -67,14 +67,7 @@ class BrandAdmin(OperatorAdmin):
         return ["domain"] if obj else []
 
     def save_model(self, request: HttpRequest, obj: Brand, form: forms.ModelForm, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if form.changed_data:
-            record_act(
-                "company values changed",
-                domain=obj.domain,
-                actor_label=get_actor(request).email,
-                detail=", ".join(form.changed_data),
-            )
+        save_brand(obj, form.changed_data, actor=get_actor(request).email)
 
 
 class AdminDisclaimerForm(DisclaimerForm):
@@ -93,7 +86,7 @@ class AdminDisclaimerForm(DisclaimerForm):
 
 @admin.register(Disclaimer)
 class DisclaimerAdmin(OperatorAdmin):
-    """Disclaimers for some days, of a company or of one group; drafts until they are published."""
+    """Disclaimers for some days, of a company or of one group; added and removed as drafts."""
 
     form = AdminDisclaimerForm
     fields = ["domain", "group", "text", "starts_on", "ends_on"]
@@ -103,8 +96,8 @@ class DisclaimerAdmin(OperatorAdmin):
     list_select_related = ["domain", "group"]
     search_fields = ["text", "domain__name", "group__name"]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Disclaimer | None = None) -> list[str]:
-        return ["domain", "group"] if obj else []
+    def has_change_permission(self, request: HttpRequest, obj: Disclaimer | None = None) -> bool:
+        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Disclaimer | None = None) -> bool:
         return is_operator(request)

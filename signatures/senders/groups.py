@@ -149,6 +149,8 @@ def archive_group(group: Group, *, actor: str) -> int:
     """Take a group out of use; return how many senders changed. Raises: GroupRefused for one that follows a team."""
     if group.is_default:
         raise GroupRefused("The default group is always in use.")
+    if group.archived_at is not None:
+        raise GroupRefused(f"“{group}” is archived already.")
     if group.follows_team_id:
         raise GroupRefused("A group that follows a team is archived when Outreach removes the team.")
     Group.objects.filter(pk=group.pk).update(archived_at=timezone.now())

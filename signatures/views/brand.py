@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from integrations.ledger.record import record_act
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
+from signatures.authoring.brand import save_brand
 from signatures.forms.brand import BrandForm, DisclaimerForm, GroupBrandForm
 from signatures.forms.media import MediaChoiceForm
 from signatures.models import Disclaimer, Group, MediaKind, Sender
@@ -30,16 +30,7 @@ def brand(request: HttpRequest, domain: Domain) -> HttpResponse:
     choice, data = take_choice(request, domain, kind=MediaKind.LOGO, field="logo_url")
     form = BrandForm(data, instance=get_brand(domain))
     if data is not None and not choice.errors and form.is_valid():
-        with transaction.atomic():
-            form.save()
-            if form.changed_data:
-                note_edit(domain, BRAND, actor=get_actor(request).email)
-                record_act(
-                    "company values changed",
-                    domain=domain,
-                    actor_label=get_actor(request).email,
-                    detail=", ".join(form.changed_data),
-                )
+        save_brand(form.save(commit=False), form.changed_data, actor=get_actor(request).email)
         say_drafted(request, domain, "Brand saved as a draft.")
         if "logo_url" in form.changed_data:
             say_unfit(request, form.cleaned_data["logo_url"])

@@ -30,6 +30,7 @@ from signatures.models import (
     CountingState,
     Decision,
     DeliverySettings,
+    GroupMember,
     KnownRecipient,
     LeftAlone,
     LookupShare,
@@ -306,6 +307,7 @@ def furnish_admin(furnished: FurnishedDomain) -> None:
     LookupShare.objects.create(domain=furnished.domain, network="203.0.113.0/24", used=1, ends_at=now)
     SeenValue.objects.create(domain=furnished.domain, attribute="tags", value="emea", seen_on=now.date())
     start_test(furnished.domain, "{{email}}", actor="command")
+    GroupMember.objects.get_or_create(sender=furnished.sender, group=furnished.group)
     SelfService.objects.create(domain=furnished.domain, is_on=True)
     user = make_user(furnished.sender.email)
     SenderAccount.objects.create(sender=furnished.sender, user=user)

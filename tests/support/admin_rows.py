@@ -41,12 +41,14 @@ from signatures.models import (
     DeliverySettings,
     Disclaimer,
     FieldSetting,
+    GroupMember,
     KnownRecipient,
     LeftAloneWhy,
     LookupShare,
     RecipientList,
     RecipientPrivacy,
     ReleaseRequest,
+    SavedView,
     SeenValue,
     SelfService,
     Sender,
@@ -63,6 +65,7 @@ from tests.support.campaigns import add_banner, make_campaign
 from tests.support.deliveries import publish_drafts
 from tests.support.furnished_domain import make_user
 from tests.support.media import add_medium
+from tests.support.value_imports import add_import
 
 ARGUMENT = "canary-argument-5b1f"
 RESULT = "canary-result-77c0"
@@ -167,6 +170,9 @@ def _add_authoring(domain: Domain, senders: list[Sender]) -> None:
         FieldSetting.objects.create(domain=domain, name=f"sender.x_text_motto{number}", label="Motto")
         add_medium(domain, f"Logo {number}", colour=f"#2b4ac{number}")
         ReleaseRequest.objects.create(domain=domain, keys=[], asked_by=user, asked_by_label=user.email)
+        SavedView.objects.create(domain=domain, owner=user if number else None, name="Mine", query="q=a")
+        GroupMember.objects.get_or_create(sender=sender, group=sender.group)
+        add_import(domain, sender)
         SenderAccount.objects.create(sender=sender, user=user)
         SenderChange.objects.create(
             sender=sender,

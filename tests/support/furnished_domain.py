@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -51,8 +50,8 @@ from signatures.models import (
 from signatures.releases.publish import publish
 from signatures.releases.requests import build_requested, digest_candidate
 from signatures.senders.team_counts import count_again
-from signatures.value_files.reading import read_rows, store_file
 from tests.support.media import add_medium
+from tests.support.value_imports import add_import
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +107,6 @@ def make_list() -> ContentFile:
 
 def make_values() -> ContentFile:
     return ContentFile(b"E-mail,Pronouns\npriya@acme.example,she/her\n", "people.csv")
-
-
-def make_import(domain: Domain) -> SenderImport:
-    """Return a file with the pronouns of the domain's sender, read and not applied."""
-    file = io.BytesIO(f"E-mail,Pronouns\npriya@{domain.name},she/her\n".encode())
-    stored = store_file(domain, file, name="people.csv", actor=f"spare@{domain.name}", waits=False)
-    read_rows(stored.pk)
-    stored.refresh_from_db()
-    return stored
 
 
 def make_user(email: str, **fields) -> User:
@@ -258,7 +248,7 @@ def furnish(name: str) -> FurnishedDomain:
                 "held_sha256": "e" * 64,
             },
         )[0],
-        sender_import=make_import(domain),
+        sender_import=add_import(domain, sender),
         saved_view=SavedView.objects.create(domain=domain, name="No mailbox", query="state=no_mailbox"),
         sender_change=SenderChange.objects.create(
             sender=sender,

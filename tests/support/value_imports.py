@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from django.core.files.base import ContentFile
 from django.test import Client
 
-from signatures.models import SenderImport
+from portal.models import Domain
+from signatures.models import Sender, SenderImport
+from signatures.value_files.reading import read_rows, store_file
 
 UPLOAD = "/domains/acme.example/senders/import/"
 PEOPLE = (
@@ -26,6 +29,15 @@ def upload(client: Client, content: str | bytes = PEOPLE, name: str = "people.cs
     response = client.post(UPLOAD, {"file": ContentFile(content, name)})
     assert response.status_code == 302, response.content.decode()
     return SenderImport.objects.latest("pk")
+
+
+def add_import(domain: Domain, sender: Sender) -> SenderImport:
+    """Return a file with the pronouns of one sender, read and not applied."""
+    file = io.BytesIO(f"E-mail,Pronouns\n{sender.email},she/her\n".encode())
+    stored = store_file(domain, file, name="people.csv", actor=f"spare@{domain.name}", waits=False)
+    read_rows(stored.pk)
+    stored.refresh_from_db()
+    return stored
 
 
 def at(sender_import: SenderImport, part: str = "") -> str:

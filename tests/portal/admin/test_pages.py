@@ -96,20 +96,25 @@ def test_pages_with_tokens_seeds_and_session_keys_are_not_there() -> None:
         "signatures.DraftEdit",
         "signatures.FieldSetting",
         "signatures.Group",
+        "signatures.GroupMember",
         "signatures.KnownRecipient",
         "signatures.LeftAlone",
         "signatures.LookupShare",
         "signatures.MailboxState",
+        "signatures.MediaFile",
         "signatures.MediaImage",
         "signatures.RecipientList",
         "signatures.RecipientPrivacy",
         "signatures.Release",
         "signatures.ReleaseRequest",
+        "signatures.SavedView",
         "signatures.SeenValue",
         "signatures.SelfService",
         "signatures.Sender",
         "signatures.SenderAccount",
         "signatures.SenderChange",
+        "signatures.SenderImport",
+        "signatures.SenderImportRow",
         "signatures.SenderInvitation",
         "signatures.SignatureHtml",
         "signatures.Snapshot",
@@ -254,7 +259,7 @@ def test_what_is_derived_is_neither_added_nor_changed_nor_deleted(
             statuses[model._meta.label, page] = answer.status_code
 
     assert statuses == dict.fromkeys(statuses, 403)
-    assert len(statuses) == 3 * 43
+    assert len(statuses) == 3 * 48
 
 
 def test_a_finished_task_is_not_put_into_the_queue_again(

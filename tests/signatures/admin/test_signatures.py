@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from integrations.models import Connection
-from portal.models import Domain
+from portal.models import Domain, User
 from signatures.authoring.templates import save_template
 from signatures.models import (
     Assignment,
     Brand,
+    DeliverySettings,
+    Disclaimer,
+    DraftEdit,
+    FieldSetting,
     Group,
+    SavedView,
     Sender,
+    SenderAccount,
+    SenderImport,
     Template,
+    ValueDraft,
 )
-from tests.support.admin_acts import BY, get_acts
+from signatures.senders.values import set_own_values
+from tests.support.admin_acts import BY, act, get_acts
+from tests.support.value_imports import add_import
 
 SOURCE = "<p>{{ sender.name }}</p>"
 
@@ -155,80 +164,7 @@ def test_an_assignment_is_for_a_group_or_a_sender(staff: Client, ready: Connecti
     assert Assignment.objects.count() == before
 
 
-# ── Groups ───────────────────────────────────────────────────────────────────────────────────────
-DRIFT = {"drift_policy": "report", "drift_grace_hours": 24}  # as the page shows them for a new group
-
-
-def get_order(domain: Domain) -> list[str]:
-    rows = Group.objects.filter(domain=domain, is_default=False).order_by("position", "id")
-    return list(rows.values_list("name", flat=True))
-
-
-def test_a_group_is_moved_and_everybody_is_in_the_group_that_then_wins(
-    staff: Client, ready: Connection
-) -> None:
-    before = get_order(ready.domain)
-    last = Group.objects.get(domain=ready.domain, name=before[-1])
-
-    answer = staff.post(f"/admin/signatures/group/{last.pk}/change/", {"place": 1, "name": "ignored"} | DRIFT)
-
-    assert answer.status_code == 302
-    assert get_order(ready.domain) == [before[-1], *before[:-1]]
-    assert len(get_acts(ready.domain, "groups reordered")) == 1
-    in_team = [
-        sender
-        for sender in Sender.objects.filter(domain=ready.domain).select_related("person")
-        if last.follows_team_id in sender.person.team_ids
-    ]
-    assert in_team
-    assert {sender.group_id for sender in in_team} == {last.pk}
-
-
-def test_a_group_saved_without_a_new_place_stays_where_it_is(staff: Client, ready: Connection) -> None:
-    before = get_order(ready.domain)
-    second = Group.objects.get(domain=ready.domain, name=before[1])
-
-    page = staff.get(f"/admin/signatures/group/{second.pk}/change/")
-    answer = staff.post(f"/admin/signatures/group/{second.pk}/change/", {"place": 2} | DRIFT)
-
-    assert answer.status_code == 302
-    assert page.context["adminform"].form["place"].value() == 2
-    assert get_order(ready.domain) == before
-    assert get_acts(ready.domain, "groups reordered", "drift policy changed") == []
-
-
-def test_a_drift_policy_is_changed_with_its_entry_and_never_by_leaving_it_out(
-    staff: Client, ready: Connection
-) -> None:
-    group = Group.objects.get(domain=ready.domain, name=get_order(ready.domain)[0])
-    page = f"/admin/signatures/group/{group.pk}/change/"
-    changed = {"drift_policy": "ask", "drift_grace_hours": 48}
-
-    statuses = [staff.post(page, {"place": 1} | sent).status_code for sent in (changed, {})]
-
-    group.refresh_from_db()
-    assert statuses == [302, 200]
-    assert (group.drift_policy, group.drift_grace_hours) == ("ask", 48)
-    assert get_acts(ready.domain, "drift policy changed") == [
-        ("drift policy changed", BY, "Ask, grace period 48 hours")
-    ]
-
-
 # ── Senders and brand ────────────────────────────────────────────────────────────────────────────
-def test_groups_without_a_place_are_renamed_and_given_none(staff: Client, domain: Domain) -> None:
-    default = Group.objects.create(domain=domain, name="Everybody else", is_default=True)
-    archived = Group.objects.create(domain=domain, name="Old team", archived_at=timezone.now())
-
-    for group in (default, archived):
-        page = f"/admin/signatures/group/{group.pk}/change/"
-        assert 'name="place"' not in staff.get(page).content.decode()
-        sent = {"name": f"{group.name}, renamed", "place": "1"} | DRIFT
-        assert staff.post(page, sent).status_code == 302
-
-    names = list(Group.objects.order_by("pk").values_list("name", flat=True))
-    assert names == ["Everybody else, renamed", "Old team, renamed"]
-
-
 def test_a_senders_own_values_are_kept_over_what_outreach_says(staff: Client, ready: Connection) -> None:
     first, second = Sender.objects.filter(domain=ready.domain)[:2]
 
@@ -268,3 +204,146 @@ def test_a_brand_is_made_and_changed(staff: Client, domain: Domain) -> None:
     assert again.status_code == 200
     assert list(Brand.objects.values_list("domain", "name")) == [(domain.pk, "Acme Ltd")]
     assert len(get_acts(domain, "company values changed")) == 2
+    drafted = DraftEdit.objects.get(domain=domain, key="brand")
+    assert drafted.edited_by_label == BY
+
+
+def test_where_a_second_person_approves_releases_values_typed_here_wait_for_one(
+    staff: Client, ready: Connection
+) -> None:
+    DeliverySettings.objects.create(domain=ready.domain, requires_approval=True)
+    first, second = Sender.objects.filter(domain=ready.domain)[:2]
+
+    staff.post(f"/admin/signatures/sender/{first.pk}/change/", {"sender.title": "Chief of Ink"})
+
+    first.refresh_from_db()
+    assert first.own_values == {}
+    drafts = ValueDraft.objects.values_list("sender", "field", "value", "edited_by_label")
+    assert list(drafts) == [(first.pk, "sender.title", "Chief of Ink", BY)]
+    assert not second.value_drafts.exists()
+
+
+def test_a_disclaimer_is_added_and_removed_and_not_changed(
+    staff: Client, domain: Domain, other_domain: Domain
+) -> None:
+    theirs = Disclaimer.objects.create(domain=other_domain, text="Theirs", starts_on="2027-01-01")
+    page = "/admin/signatures/disclaimer/"
+
+    staff.post(f"{page}add/", {"domain": domain.pk, "text": "At the fair", "starts_on": "2027-06-01"})
+    made = Disclaimer.objects.get(domain=domain)
+    changed = staff.post(f"{page}{made.pk}/change/", {"text": "Other", "starts_on": "2027-06-01"})
+    staff.post(f"{page}{made.pk}/delete/", {"post": "yes"})
+
+    assert changed.status_code == 403
+    assert get_acts(domain, "dated disclaimer added", "dated disclaimer removed") == [
+        ("dated disclaimer added", BY, "At the fair"),
+        ("dated disclaimer removed", BY, "At the fair"),
+    ]
+    assert list(Disclaimer.objects.all()) == [theirs]
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [({"local": "any"}, [0, 1]), ({"local": "sender.title"}, [0]), ({"by_hand": "excluded"}, [1])],
+)
+def test_senders_are_found_by_local_values_and_groups_by_hand(
+    staff: Client, ready: Connection, query: dict[str, str], index: list[int]
+) -> None:
+    senders = list(Sender.objects.filter(domain=ready.domain)[:3])
+    set_own_values(senders[0], {"sender.title": "Chief of Ink"}, actor="test")
+    set_own_values(senders[1], {"sender.pronouns": "they/them"}, actor="test")
+    Group.objects.filter(domain=ready.domain)[0].excluded.add(senders[1])
+
+    found = staff.get("/admin/signatures/sender/", query).context["cl"].queryset
+
+    assert set(found) == {senders[at] for at in index}
+
+
+# ── Fields, views, accounts and imports ──────────────────────────────────────────────────────────
+def test_a_custom_field_is_added_removed_and_restored_as_a_draft(
+    staff: Client, domain: Domain, other_domain: Domain
+) -> None:
+    built_in = FieldSetting.objects.create(domain=domain, name="sender.title", is_required=True)
+    theirs = FieldSetting.objects.create(domain=other_domain, name="sender.x_text_motto", label="Motto")
+    page = "/admin/signatures/fieldsetting/"
+
+    added = {"domain": domain.pk, "label": "Motto", "kind": "text", "help": ""}
+    staff.post(f"{page}add/", added, follow=True)
+    made = FieldSetting.objects.get(domain=domain, label="Motto")
+    removed = act(staff, page, "remove", made, built_in)
+
+    assert made.name == "sender.x_text_motto"
+    assert sorted(removed) == ["Motto: removed as a draft.", "sender.title: Built-in fields stay."]
+    made.refresh_from_db()
+    assert made.removed_at is not None
+    assert act(staff, page, "restore", made) == ["Motto: restored as a draft."]
+    assert [each[0] for each in get_acts(domain, "field added", "field removed", "field restored")] == [
+        "field added", "field removed", "field restored",
+    ]  # fmt: skip
+    assert DraftEdit.objects.filter(domain=domain, key=f"field:{made.pk}", edited_by_label=BY).exists()
+    assert staff.get(page, {"kind": "custom"}).context["cl"].queryset.count() == 2
+    theirs.refresh_from_db()
+    assert theirs.removed_at is None
+
+
+def test_no_more_custom_fields_are_added_than_the_portal_lets_anybody(
+    staff: Client, domain: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signatures.authoring.field_settings.MOST_CUSTOM", 0)
+
+    answer = staff.post(
+        "/admin/signatures/fieldsetting/add/",
+        {"domain": domain.pk, "label": "Motto", "kind": "text", "help": ""},
+        follow=True,
+    )
+
+    assert "Nothing was saved. A domain can have 0 custom fields" in answer.content.decode()
+    assert not FieldSetting.objects.exists()
+
+
+def test_shared_views_are_deleted_and_somebodys_own_stay(staff: Client, domain: Domain) -> None:
+    owner = User.objects.create_user("ed@acme.example", "correct horse battery")
+    shared, own = (
+        SavedView.objects.create(domain=domain, name=name, owner=whose, created_by_label="ed@acme.example")
+        for name, whose in (("Pending", None), ("Mine", owner))
+    )
+
+    told = act(staff, "/admin/signatures/savedview/", "delete_shared", shared, own)
+
+    assert sorted(told) == [
+        "Mine: ed@acme.example deletes it on the list of senders.",
+        "Pending: deleted.",
+    ]
+    assert list(SavedView.objects.all()) == [own]
+    assert get_acts(domain, "view of senders deleted") == [
+        ("view of senders deleted", BY, "Pending (shared)")
+    ]
+
+
+def test_access_of_a_sender_is_ended_and_their_login_stays(staff: Client, ready: Connection) -> None:
+    senders = Sender.objects.filter(domain=ready.domain)[:2]
+    ended, kept = (
+        SenderAccount.objects.create(sender=sender, user=User.objects.create_user(f"x{sender.email}", "p"))
+        for sender in senders
+    )
+
+    told = act(staff, "/admin/signatures/senderaccount/", "end", ended)
+
+    assert told == [f"{ended}: access ended; their login stays."]
+    assert list(SenderAccount.objects.all()) == [kept]
+    assert User.objects.filter(pk=ended.user_id, is_active=True).exists()
+    assert [each[0] for each in get_acts(ready.domain, "sender account closed")] == ["sender account closed"]
+
+
+def test_imports_and_their_rows_are_found_and_never_the_file_itself(staff: Client, ready: Connection) -> None:
+    first, second = Sender.objects.filter(domain=ready.domain)[:2]
+    stored, other = add_import(ready.domain, first), add_import(ready.domain, second)
+
+    page = staff.get(f"/admin/signatures/senderimport/{stored.pk}/change/")
+    rows = staff.get("/admin/signatures/senderimportrow/", {"q": first.email, "state__exact": 4})
+    asked = staff.get("/admin/signatures/senderimport/", {"content__startswith": "x"})
+
+    assert "content" not in page.context["adminform"].readonly_fields
+    assert [row.sender_import for row in rows.context["cl"].queryset] == [stored]
+    assert (rows.status_code, asked.status_code) == (200, 400)
+    assert SenderImport.objects.filter(pk=other.pk, state="previewed").exists()
