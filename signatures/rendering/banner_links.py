@@ -15,7 +15,7 @@ _ADDRESS = re.compile(
     r"/[bc]/[A-Za-z0-9_-]{22}(?:@2x\.png)?"
     rf"(?:\?r=(?:{_VARIABLE}))?"
 )
-_PLACEHOLDER = "https://banner.example/"
+PLACEHOLDER = "https://banner.example/"
 
 
 def is_variable(text: str) -> bool:
@@ -36,5 +36,5 @@ def put_placeholders(html: str, addresses: list[str]) -> str:
     """
     for address in addresses:
         for name in ("href", "src"):
-            html = html.replace(f' {name}="{address}"', f' {name}="{_PLACEHOLDER}"')
+            html = html.replace(f' {name}="{address}"', f' {name}="{PLACEHOLDER}"')
     return html

@@ -29,34 +29,29 @@ from signatures.rendering.tree import (
     write_tree,
 )
 
+from .pattern import Pattern
 from .sentinels import ABSENT, ATTRIBUTE_CLOSE, NUMBERED, PRESENT_CLOSE, PRESENT_OPEN, VALUE
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
 _CELL_TAGS = frozenset({"td", "th"})
 
 
-def settle_lines(marked: str) -> str:
-    """Return Liquid's output without marks and without the lines of missing values.
+def settle_lines(marked: str) -> tuple[Pattern, list[str]]:
+    """Return Liquid's output without the lines of missing values, as a pattern and the values to fill it with.
 
     Which lines are removed depends only on which values are missing, and is computed once for each such
     combination.
     """
-    values = VALUE.findall(marked)
-    numbers = iter(range(len(values)))
-    pattern = VALUE.sub(lambda _: f"{PRESENT_OPEN}{next(numbers)}{PRESENT_CLOSE}", marked)
-    return NUMBERED.sub(
-        lambda found: (
-            values[int(found[1])]
-            if found[2] == ATTRIBUTE_CLOSE
-            # A serializer escapes quotes in attributes only; the result must be the same.
-            else values[int(found[1])].replace("&quot;", '"')
-        ),
-        _settle_pattern(pattern),
-    )
+    pieces = VALUE.split(marked)
+    return _settle_pattern(tuple(pieces[::2])), pieces[1::2]
 
 
 @lru_cache(maxsize=2048)
-def _settle_pattern(pattern: str) -> str:
+def _settle_pattern(texts: tuple[str, ...]) -> Pattern:
+    """Return the pattern of the markup around values."""
+    pattern = texts[0] + "".join(
+        f"{PRESENT_OPEN}{number}{PRESENT_CLOSE}{text}" for number, text in enumerate(texts[1:])
+    )
     if ABSENT in pattern:
         root = read_tree(pattern)
         _settle_container(root)
@@ -65,7 +60,11 @@ def _settle_pattern(pattern: str) -> str:
         pattern = write_tree(root)
     pieces = PIECES.split(_BLANK_LINES.sub("\n", pattern))
     pieces[1::2] = [tag.replace(PRESENT_CLOSE, ATTRIBUTE_CLOSE) for tag in pieces[1::2]]
-    return "".join(pieces)
+    found = NUMBERED.split("".join(pieces))
+    slots = tuple(
+        (int(number), mark == ATTRIBUTE_CLOSE) for number, mark in zip(found[1::3], found[2::3], strict=True)
+    )
+    return Pattern(tuple(found[::3]), slots)
 
 
 def _settle_container(container: Element) -> None:

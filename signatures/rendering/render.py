@@ -20,6 +20,7 @@ from signatures.rendering.template import CompiledTemplate
 
 from .banner_links import put_placeholders
 from .missing_values import settle_lines
+from .pattern import has_content
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 # believed to be counted in bytes.
 MAX_SIGNATURE_BYTES = 65_535
 _BANNER_ADDRESSES = tuple(field.name for field in BUILT_IN.with_trust(Trust.PLACE))
-_TAGS_AND_BLANKS = re.compile(r"<[^<>]*+>|\s|&nbsp;")
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}")
 
 
@@ -76,10 +76,19 @@ def render_signature(
 
 def render_context(template: CompiledTemplate, context: Context) -> RenderedSignature:
     """Return the signature for checked values; `render_signature` without the checks."""
-    html = settle_lines(_merge(template, context)).strip()
+    pattern, values = settle_lines(_merge(template, context))
+    html = pattern.fill(values).strip()
     encoded = html.encode()
+    if not pattern.has_content and not has_content(html):
+        raise RenderRefused("empty", "The signature is empty for this sender. Fill in the fields it uses.")
+    if len(encoded) > MAX_SIGNATURE_BYTES:
+        raise RenderRefused(
+            "too_large",
+            f"The signature is {len(encoded):,} bytes; {MAX_SIGNATURE_BYTES:,} fit. Shorten the template.",
+        )
     own = [address for name in _BANNER_ADDRESSES if (address := context.value(name))]
-    _refuse_unfit(put_placeholders(html, own), len(encoded))
+    if not pattern.is_proven(values, own):
+        _refuse_unsafe(put_placeholders(html, own))
     return RenderedSignature(
         html=html,
         sha256=sha256(encoded).hexdigest(),
@@ -98,18 +107,11 @@ def _merge(template: CompiledTemplate, context: Context) -> str:
         ) from error
 
 
-def _refuse_unfit(html: str, byte_count: int) -> None:
-    """Raise RenderRefused unless `html` has content, is small enough, complete and allowed.
+def _refuse_unsafe(html: str) -> None:
+    """Raise RenderRefused unless `html` is complete and allowed.
 
     html: with placeholders for the addresses of the sender's own banner, which `context` has checked.
     """
-    if "<img" not in html and not _TAGS_AND_BLANKS.sub("", html):
-        raise RenderRefused("empty", "The signature is empty for this sender. Fill in the fields it uses.")
-    if byte_count > MAX_SIGNATURE_BYTES:
-        raise RenderRefused(
-            "too_large",
-            f"The signature is {byte_count:,} bytes; {MAX_SIGNATURE_BYTES:,} fit. Shorten the template.",
-        )
     if _BRACES.search(html):
         raise RenderRefused("braces", "Template code is left in the signature. Mend the template.")
     if sanitize_signature(html) != html:
