@@ -21,6 +21,9 @@ from liquid.builtin.tags.unless_tag import UnlessTag
 from liquid.context import RenderContext
 from liquid.expression import Expression
 from liquid.stream import TokenStream
+from liquid.template import BoundTemplate
+from liquid.token import Token
+from liquid.undefined import UNDEFINED
 
 from signatures.rendering.filters import FILTERS
 
@@ -79,8 +82,28 @@ class SignatureCase(CaseTag):
         return [_as_missing(expression) for expression in super()._parse_when_expression(stream)]
 
 
+class FieldContext(RenderContext):
+    """Looks a field up in the values alone: no tag assigns any, so no other scope has one."""
+
+    __slots__ = ()
+
+    def get(self, path: list[object], *, token: Token | None, default: object = UNDEFINED) -> object:
+        """Return the value of a field, written owner.name; as Liquid does for any other path."""
+        try:
+            owner, name = path
+            return self.globals[owner][name]  # type: ignore[index]  # a mapping of mappings, or it fails
+        except (KeyError, TypeError, ValueError):
+            return super().get(path, token=token, default=default)
+
+
+class SignatureTemplate(BoundTemplate):
+    context_class = FieldContext
+
+
 class SignatureLiquid(Environment):
     """Liquid with allow-lists of tags and filters, and hard limits."""
+
+    template_class = SignatureTemplate
 
     block_nesting_limit = 12
     context_depth_limit = 12
