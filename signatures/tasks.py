@@ -28,6 +28,7 @@ from .media import retention as media_retention
 from .models import DeliveryRun, ImportState, Release, SenderImport
 from .recipients import match_counts, retention
 from .releases import request_mails
+from .releases.reach import keep_audiences
 from .self_service import change_mails
 from .senders.company_size import is_small
 from .value_files import retention as import_retention
@@ -41,6 +42,7 @@ def follow_sync(*, run_id: int) -> None:
     if run.state not in READ_TO_END or run.connection.state != ConnectionState.ACTIVE:
         return
     follow_mirror(run)
+    keep_audiences(run.connection.domain)
     status_days.note_day(run.connection)
     if run.state != RunState.COMPLETE:
         return  # too much of Outreach is not known to write by ourselves
@@ -52,7 +54,9 @@ def follow_sync(*, run_id: int) -> None:
 
 def follow_release(*, release_id: int) -> None:
     """Compare every mailbox that a release affects with it."""
-    after_release.follow(Release.objects.select_related("domain").get(pk=release_id))
+    release = Release.objects.select_related("domain").get(pk=release_id)
+    after_release.follow(release)
+    keep_audiences(release.domain)
 
 
 def send_request_mails() -> None:
@@ -133,13 +137,13 @@ def work_on_import(*, import_id: int) -> None:
     state = SenderImport.objects.filter(pk=import_id).values_list("state", flat=True).first()
     if state == ImportState.APPLYING:
         try:
-            after_values.apply_import(import_id)
+            keep_audiences(after_values.apply_import(import_id).domain)
         except PreviewOutdated:
             state = ImportState.READING
     if state == ImportState.READING:
         read_rows(import_id)
     if state == ImportState.UNDOING:
-        after_values.undo_import(import_id)
+        keep_audiences(after_values.undo_import(import_id).domain)
 
 
 def tally_audiences() -> None:

@@ -12,11 +12,12 @@ from portal.models import Domain
 from signatures.models import Sender, Template, TemplateVersion
 from signatures.rendering import CompiledTemplate, Field, describe_absences
 from signatures.rendering.findings import Finding, Severity, TagPlaces
+from signatures.senders.empty_values import is_empty
 from signatures.senders.field_rules import FieldRules
-from signatures.senders.listing import get_senders_with, has_no_value
+from signatures.senders.listing import get_senders_with
 from signatures.senders.mailbox_status import get_fallback_template
 from signatures.senders.values import get_company
-from signatures.senders.vocabulary import get_vocabulary
+from signatures.senders.vocabulary import get_field_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,14 @@ class MissingValues:
 def find_missing_values(version: TemplateVersion, fallback: Template | None) -> MissingValues:
     """Return the empty fields of the template's senders, or of all active senders if it has none; two queries."""
     domain = version.template.domain
-    vocabulary = get_vocabulary(domain)
+    rules = get_field_rules(domain)
+    vocabulary = rules.vocabulary
     senders = get_senders_with(domain, version.template_id, fallback)
-    total, counts = count_missing(senders, version.fields)
+    total, counts = count_missing(domain, senders, version.fields, rules)
     is_in_use = total > 0
     if not is_in_use:
-        total, counts = count_missing(Sender.objects.filter(domain=domain, is_active=True), version.fields)
+        everyone = Sender.objects.filter(domain=domain, is_active=True)
+        total, counts = count_missing(domain, everyone, version.fields, rules)
     counts |= count_shared(domain, version.fields, total)
     compiled = CompiledTemplate.from_stored(version.compiled_html, version.fields)
     gone = (
@@ -64,14 +67,18 @@ def find_missing_values(version: TemplateVersion, fallback: Template | None) -> 
     return MissingValues(total, is_in_use, sorted(found, key=lambda one: -one.senders))
 
 
-def count_missing(senders: QuerySet[Sender], names: Iterable[str]) -> tuple[int, dict[str, int]]:
-    """Return the number of senders, and how many of them have no value for each field of a sender or group.
+def count_missing(
+    domain: Domain, senders: QuerySet[Sender], names: Iterable[str], rules: FieldRules
+) -> tuple[int, dict[str, int]]:
+    """Return the number of senders, and for how many of them each field of a sender or group shows nothing.
 
-    One query, whatever their number. Invalid values are not counted.
+    One query, whatever their number, and what `is_empty` needs. Invalid values are not counted.
     """
     known = [name for name in names if name.startswith("sender.")]
     counts: dict[str, Count] = {"total": Count("pk")}
-    counts |= {f"missing_{at}": Count("pk", filter=has_no_value(name)) for at, name in enumerate(known)}
+    counts |= {
+        f"missing_{at}": Count("pk", filter=is_empty(domain, name, rules)) for at, name in enumerate(known)
+    }
     counts["without_group"] = Count("pk", filter=Q(group=None) | Q(group__is_default=True))
     answer = senders.order_by().aggregate(**counts)
     found = {name: answer[f"missing_{number}"] for number, name in enumerate(known)}
@@ -85,16 +92,12 @@ def check_empty_fields(
 ) -> Iterator[Finding]:
     """Yield a note or warning for each field that is empty for people who get the template; five queries at most.
 
-    It warns where nothing is delivered without the field, and where a line is only the field as a link. Fields with a
-    default or another source of values are left out.
+    It warns where nothing is delivered without the field, and where a line is only the field as a link.
     """
     domain, places = template.domain, TagPlaces(source)
-    names = [
-        name for name in compiled.fields if not (rules.find(name).default or rules.find(name).taken_from)
-    ]
     senders = get_senders_with(domain, template.pk, get_fallback_template(domain))
-    total, counts = count_missing(senders, names)
-    counts |= count_shared(domain, names, total)
+    total, counts = count_missing(domain, senders, compiled.fields, rules)
+    counts |= count_shared(domain, compiled.fields, total)
     required = {field.name for field in rules.required}
     for name, people in counts.items():
         field = rules.vocabulary.by_name[name]

@@ -18,7 +18,7 @@ from signatures.senders.team_counts import list_teams
 
 from .candidate import Candidate
 from .content import BANNER, BRAND, ReleaseContent, merge
-from .reach import Audience, get_part, group_by_values, list_named, list_needed, split_off
+from .reach import Audience, get_part, group_by_rules, list_named, list_rules, split_off
 
 PERSON, VALUES = "person", "values"  # each of them is one cause, for any number of people
 CHANGEABLE = (*IN_PLACE, MailboxStatus.PENDING, MailboxStatus.NEVER)
@@ -44,12 +44,12 @@ def list_mailbox_audiences(connection: Connection | None, candidate: Candidate) 
         return []
     contents = (candidate.before, candidate.draft)
     alone = {*list_named(*contents), *candidate.chosen_values}
-    if needed := list_needed(*contents):
+    if rules := list_rules(*contents):
         every = MailboxState.objects.filter(
             mailbox__connection=connection, mailbox__retired_at=None, sender__is_active=True
         ).select_related("sender__person")
         rated = ((state.sender, state.status) for state in every.iterator(chunk_size=2_000) if state.sender)
-        return group_by_values(rated, needed, alone)
+        return group_by_rules(rated, rules, alone)
     single = []
     if alone:
         states = MailboxState.objects.filter(

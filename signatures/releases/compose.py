@@ -78,11 +78,14 @@ class Composer:
 
     def get_group(self, sender: Sender) -> ReleasedGroup | None:
         """Return the group whose template and name this sender has."""
-        return self._content.find_group(get_member(sender))
+        return self._content.find_group(get_member(sender, self._content.table))
 
     def get_version_id(self, sender: Sender) -> int | None:
         """Return the template version of this sender, or None."""
-        template_id = self._content.find_template(sender.pk, self.get_group(sender))
+        return self._find_version_id(sender, self.get_group(sender))
+
+    def _find_version_id(self, sender: Sender, group: ReleasedGroup | None) -> int | None:
+        template_id = self._content.find_template(sender.pk, group)
         return None if template_id is None else self._content.templates[template_id]
 
     def get_release_part(self, sender: Sender) -> tuple[int | None, str, str]:
@@ -90,7 +93,7 @@ class Composer:
         group = self.get_group(sender)
         shared = self._content.shared_digest
         return (
-            self.get_version_id(sender),
+            self._find_version_id(sender, group),
             digest_json({"shared": shared, "values": dict(group.values)})
             if group and group.values
             else shared,
@@ -114,15 +117,14 @@ class Composer:
     def compose(self, sender: Sender) -> Composed | Refusal:
         """Return the signature of a sender (person loaded), or why there is none."""
         group = self.get_group(sender)
-        version_id = self.get_version_id(sender)
+        version_id = self._find_version_id(sender, group)
         if version_id is None:
             return self._refuse(group)
         self._load({version_id})
         compiled = self._versions[version_id]
         if compiled is None:
             return Refusal("template_gone", "The template of the live release was deleted. Publish again.")
-        name = None if group is None or group.is_default else group.name
-        values = get_values(sender, self._get_brand(group), self._slot, name, self.rules)
+        values = self.get_values(sender, group)
         if lacking := find_lacking(values, self.rules):
             return Refusal(REQUIRED, f"{lacking} is required and has no value. Enter one.")
         try:
@@ -130,6 +132,11 @@ class Composer:
         except RenderRefused as refused:
             return Refusal(refused.code, refused.message)
         return Composed(rendered, version_id)
+
+    def get_values(self, sender: Sender, group: ReleasedGroup | None) -> dict[str, str | None]:
+        """Return every merge field of a sender in this group. Needs person."""
+        name = None if group is None or group.is_default else group.name
+        return get_values(sender, self._get_brand(group), self._slot, name, self.rules)
 
     def _refuse(self, group: ReleasedGroup | None) -> Refusal:
         if not self._content.groups and not self._content.templates:

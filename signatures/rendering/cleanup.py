@@ -68,6 +68,11 @@ class CleanUp:
     phone: str = ""
     region: str = ""
 
+    @property
+    def can_empty(self) -> bool:
+        """Whether nothing may be left of a value."""
+        return self.trim or bool(self.replacements)
+
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> CleanUp:
         """Return what `to_json` gave."""

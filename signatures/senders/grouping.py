@@ -61,20 +61,27 @@ def _read_people(domain: Domain, kind: str) -> dict[int, list[int]]:
     return found
 
 
-def regroup_sender(sender: Sender, member: Member) -> None:
-    """Give a sender whose values changed the group they decide now; nobody else is evaluated. Needs person loaded.
+REGROUPED = ["group", "source_digest"]
+"""The columns that `regroup` changes."""
 
-    Without any rule, values decide nothing, and the groups are not read.
+
+def read_ruled_table(domain: Domain) -> GroupTable[GroupRule] | None:
+    """Return the groups as edited; None without any rule, as values decide nothing then."""
+    ruled = Group.objects.filter(domain=domain, archived_at=None).exclude(rule=[])
+    return GroupTable(get_group_rules(domain)) if ruled.exists() else None
+
+
+def regroup(sender: Sender, member: Member, table: GroupTable[GroupRule]) -> bool:
+    """Give a sender whose values changed the group they decide now, unsaved; return whether it is another one.
+
+    Needs person loaded.
     """
-    ruled = Group.objects.filter(domain=sender.domain_id, archived_at=None).exclude(rule=[])
-    if not ruled.exists():
-        return
-    group = GroupTable(get_group_rules(sender.domain)).find_group(member)
+    group = table.find_group(member)
     if (group.id if group else None) == sender.group_id:
-        return
+        return False
     sender.group_id = group.id if group else None
     sender.source_digest = digest_source(sender.person, group, is_active=sender.is_active)
-    sender.save(update_fields=["group", "source_digest"])
+    return True
 
 
 def digest_source(person: Person, group: GroupRule | None, *, is_active: bool) -> str:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
-from django.db.models.lookups import Exact
 
 from integrations.models import Connection
 from portal.models import Domain
 from signatures.models import IN_PLACE, MailboxStatus, Sender, Template
-from signatures.rendering.fields import BUILT_IN, Source
 
+from .empty_values import is_empty
 from .mailbox_status import get_mailboxes
+from .vocabulary import get_field_rules
 
 if TYPE_CHECKING:
     from .mailbox_status import MailboxWithStatus
@@ -41,10 +41,6 @@ STATES: tuple[tuple[str, str], ...] = (
     (NO_MAILBOX, "No mailbox"),
     (MailboxStatus.INACTIVE, MailboxStatus.INACTIVE.label),
 )
-# What Outreach keeps of a person, as the columns of their row; a name may also stand in two.
-_COLUMNS = {
-    field.name: (field.name.removeprefix("sender."),) for field in BUILT_IN.of_senders(Source.OUTREACH)
-} | {"sender.name": ("name", "first_name", "last_name")}
 _SORTS = {
     "name": ("name", "email"),
     "title": ("shown_title", "name"),
@@ -80,7 +76,7 @@ def find_senders(
 ) -> QuerySet[Sender]:
     """Return the matching senders, each with `template_name`; without a `state`, the active ones.
 
-    reason: why a mailbox needs action, exactly; '' for any. empty: a merge field without a value, '' for any.
+    reason: why a mailbox needs action, exactly; '' for any. empty: a merge field that shows nothing, '' for any.
     sort: name, title, group or template, with a leading '-' for descending; anything else is by name.
     """
     senders = Sender.objects.filter(domain=domain).select_related("person", "group")
@@ -103,7 +99,7 @@ def find_senders(
     if template_id is not None:
         senders = senders.filter(_has_template(template_id, fallback))
     if empty:
-        senders = senders.filter(has_no_value(empty))
+        senders = senders.filter(is_empty(domain, empty, get_field_rules(domain)))
     senders = _in_state(senders, state, connection, reason=reason)
     return senders.order_by(*_order(sort))
 
@@ -161,15 +157,6 @@ def choose_sender(domain: Domain, words: str) -> Sender:
 def get_senders_with(domain: Domain, template_id: int, fallback: Template | None) -> QuerySet[Sender]:
     """Return the active senders with this template."""
     return Sender.objects.filter(_has_template(template_id, fallback), domain=domain, is_active=True)
-
-
-def has_no_value(name: str) -> Q:
-    """Return the condition that a sender has no value for a field: none of their own, and none in Outreach."""
-    own = Coalesce(KeyTextTransform(name, "own_values"), Value(""), output_field=TextField())
-    condition = Q(Exact(own, Value("", output_field=TextField())))
-    for column in _COLUMNS.get(name, ()):
-        condition &= Q(**{f"person__{column}": ""})
-    return condition
 
 
 def _has_template(template_id: int, fallback: Template | None) -> Q:

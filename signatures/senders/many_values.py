@@ -13,8 +13,10 @@ from portal.models import Domain
 from signatures.models import Sender, ValueDraft
 from signatures.rendering.fields import Field
 
+from .grouping import REGROUPED, read_ruled_table, regroup
+from .membership import GroupRule, GroupTable
 from .origins import ValueOrigin, update_origins
-from .values import get_full_name, get_live_fields, lock_senders
+from .values import get_full_name, get_live_fields, get_member, lock_senders
 from .vocabulary import get_vocabulary, list_closed_fields
 
 CHUNK = 500
@@ -62,11 +64,12 @@ def set_many_values(
     Values must fit their fields. run: what stores them, for the ledger. origin, waits: as in `set_own_values`.
     """
     live_fields = get_live_fields(domain) if waits else None
+    table = read_ruled_table(domain)
     number, pending = 0, iter(rows)
     fields: set[str] = set()
     while chunk := dict(islice(pending, CHUNK)):
         fields.update(*chunk.values())
-        number += _store(domain, chunk, live_fields, actor, origin)
+        number += _store(domain, chunk, live_fields, table, actor, origin)
     if number:
         record_act(
             "sender values drafted" if waits else "sender values changed",
@@ -82,6 +85,7 @@ def _store(
     domain: Domain,
     chunk: Mapping[int, Mapping[str, str]],
     live_fields: Sequence[str] | None,
+    table: GroupTable[GroupRule] | None,
     actor: str,
     origin: ValueOrigin,
 ) -> int:
@@ -118,10 +122,12 @@ def _store(
             )
             sender.own_values, sender.changed_at = own, now
             sender.name = get_full_name(sender)
+            if table is not None:
+                regroup(sender, get_member(sender), table)
             changed.append(sender)
     ValueDraft.objects.filter(pk__in=stale).delete()
     create_rows(drafts)
-    update_rows(changed, ["own_values", "value_origins", "name", "changed_at"])
+    update_rows(changed, ["own_values", "value_origins", "name", "changed_at", *REGROUPED])
     return len(drafted | {sender.pk for sender in changed})
 
 

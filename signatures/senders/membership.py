@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from portal.hostnames import normalise_host
-from signatures.conditions.conditions import Clause, ConditionError, Names, hold, say
+from signatures.conditions.conditions import Clause, ConditionError, Names, digest_conditions, hold, say
 
 from .rules import parse_rule
 
@@ -40,11 +41,15 @@ class GroupRule:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What decides about a person's groups. values: merge field -> text, with local values over Outreach's."""
+    """What decides about a person's groups. values: merge field -> text, with local values over Outreach's.
+
+    matched: digests of the rules that match, where they were evaluated before; None to evaluate them by `values`.
+    """
 
     sender_id: int = 0
     team_ids: Collection[str] = ()
     values: Mapping[str, str] = field(default_factory=dict)
+    matched: frozenset[str] | None = None
 
     def get_values(self, name: str) -> Collection[str]:
         """Return the values of an attribute of `rules`."""
@@ -67,7 +72,9 @@ class GroupTable(Generic[G]):
         self.conditions = {group.id: read_rule(group) for group in self.groups if group.rule}
         self._by_team: dict[str, list[int]] = defaultdict(list)
         self._by_person: dict[int, list[int]] = defaultdict(list)
-        self._by_rule: list[tuple[int, tuple[Clause, ...]]] = []
+        self.rules: dict[str, tuple[Clause, ...]] = {}  # by their digest
+        self._by_rule: list[tuple[int, str]] = []
+        self._excluded = {group.id: frozenset(group.excluded) for group in self.groups if group.excluded}
         for rank, group in enumerate(self.groups):
             if group.is_default:
                 continue
@@ -76,27 +83,34 @@ class GroupTable(Generic[G]):
             for sender_id in group.included:
                 self._by_person[sender_id].append(rank)
             if clauses := self.conditions.get(group.id):
-                self._by_rule.append((rank, clauses))
+                digest = digest_conditions(clauses)
+                self.rules[digest] = clauses
+                self._by_rule.append((rank, digest))
 
     def list_groups(self, member: Member) -> list[G]:
         """Return every group that a person is in, the one that wins first; the default group where in no other."""
         ranks = set(self._by_person.get(member.sender_id, ()))
         for team_id in member.team_ids:
             ranks.update(self._by_team.get(team_id, ()))
-        ranks.update(rank for rank, clauses in self._by_rule if rank not in ranks and hold(clauses, member))
+        ranks.update(
+            rank for rank, digest in self._by_rule if rank not in ranks and self._matches(digest, member)
+        )
         found = [self.groups[rank] for rank in sorted(ranks)]
-        found = [group for group in found if member.sender_id not in group.excluded]
+        found = [group for group in found if member.sender_id not in self._excluded.get(group.id, ())]
         return found or ([self.default] if self.default else [])
+
+    def _matches(self, digest: str, member: Member) -> bool:
+        return hold(self.rules[digest], member) if member.matched is None else digest in member.matched
 
     def find_group(self, member: Member) -> G | None:
         """Return the group whose template and values a person gets; None without a default group."""
         return next(iter(self.list_groups(member)), None)
 
-    def list_needed(self) -> frozenset[str]:
-        """Return the names of the attributes that rules ask about."""
-        return frozenset(
-            part.attribute.name for _, clauses in self._by_rule for clause in clauses for part in clause.parts
-        )
+    @cached_property
+    def asks_values(self) -> bool:
+        """Whether a rule asks about more than teams."""
+        clauses = (clause for rule in self.rules.values() for clause in rule)
+        return any(part.attribute.name != "team" for clause in clauses for part in clause.parts)
 
 
 def read_rule(group: GroupRule) -> tuple[Clause, ...]:

@@ -31,8 +31,8 @@ from .banner_urls import get_click_url, get_image_url
 from .disclaimers import DatedDisclaimer, apply_disclaimers
 from .draft_rows import read_draft_rows
 from .field_rules import NO_RULES, FieldRules
-from .grouping import regroup_sender
-from .membership import Member
+from .grouping import REGROUPED, read_ruled_table, regroup
+from .membership import GroupTable, Member
 from .origins import TYPED, ValueOrigin, ValueRecord, list_imported, update_origins
 from .vocabulary import get_field_rules, get_vocabulary
 
@@ -155,9 +155,13 @@ def _read_own(sender: Sender) -> dict[str, str]:
     return {name: text for name, text in sender.own_values.items() if text}
 
 
-def get_member(sender: Sender) -> Member:
-    """Return what decides about a sender's groups. Needs person; runs no query."""
-    return Member(sender.pk or 0, sender.person.team_ids or (), get_sender_values(sender))
+def get_member(sender: Sender, table: GroupTable[Any] | None = None) -> Member:
+    """Return what decides about a sender's groups. Needs person; runs no query.
+
+    table: the only groups that it decides about; values are left out where none of their rules asks about them.
+    """
+    values = get_sender_values(sender) if table is None or table.asks_values else {}
+    return Member(sender.pk or 0, sender.person.team_ids or (), values)
 
 
 def get_mirrored_values(sender: Sender) -> dict[str, str | None]:
@@ -295,7 +299,9 @@ def _keep_values(
     sender.name = get_full_name(sender)
     sender.changed_at = now
     sender.save(update_fields=["own_values", "value_origins", "name", "changed_at"])
-    regroup_sender(sender, get_member(sender))
+    table = read_ruled_table(sender.domain)
+    if table is not None and regroup(sender, get_member(sender), table):
+        sender.save(update_fields=REGROUPED)
     record_act(
         "sender values changed",
         domain=sender.domain,

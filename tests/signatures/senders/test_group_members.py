@@ -14,10 +14,12 @@ from signatures.models import Group, GroupMember, Sender
 from signatures.releases.content import ReleaseContent, ReleasedGroup
 from signatures.releases.live import get_live_content
 from signatures.releases.publish import list_drafts
-from signatures.releases.reach import find_touched, list_audiences
+from signatures.releases.reach import find_touched, list_audiences, list_audiences_with_ids
 from signatures.senders.group_preview import preview_group
 from signatures.senders.groups import archive_group, create_group, set_membership
+from signatures.senders.many_values import set_many_values
 from signatures.senders.membership import GroupRule
+from signatures.senders.origins import TYPED
 from signatures.senders.refresh import refresh_senders
 from signatures.senders.values import set_own_values
 from tests.support.company import Company
@@ -151,9 +153,63 @@ def test_reach_finds_whom_a_rule_touches_and_nobody_else(company, vps):
     groups = [ReleasedGroup(vps.pk, "VPs", rule=(wider,)) if one.id == vps.pk else one for one in live.groups]
     after = ReleaseContent(live.templates, live.company, live.banner, groups, live.people)
 
-    touched = find_touched(list_audiences(company.domain, live, after), live, after, {})
+    touched = find_touched(list_audiences_with_ids(company.domain, live, after), live, after, {})
 
     assert set(Sender.objects.filter(touched)) == {ana, tom}
+
+
+def count_reached(company: Company, group: Group) -> tuple[int, int]:
+    """Return how many people are in a group of the live release, and how many queries read values of people."""
+    live = get_live_content(company.domain)
+    with CaptureQueriesContext(connection) as queries:
+        audiences = list_audiences(company.domain, live)
+    reading = [query for query in queries if '"integrations_person"."title"' in query["sql"]]
+    found = (one.number for one in audiences if live.find_group(one.member).id == group.pk)
+    return sum(found), len(reading)
+
+
+def test_whom_a_rule_matches_is_counted_once_until_somebodys_value_changes(company, vps, bystanders):
+    """Nobody's value is kept for it, and what other domains change counts nobody again."""
+    ana = company.add("Ana Silva", title="VP of Sales")
+    company.add("Tom Berg", title="Manager")
+    bea = bystanders.add("Bea Bystander", title="VP")
+
+    assert [count_reached(company, vps) for _ in range(2)] == [(1, 1), (1, 0)]
+    set_own_values(bea, {"sender.title": "Chief"}, actor=BY)
+    assert count_reached(company, vps) == (1, 0)
+    set_own_values(ana, {"sender.title": "Chief"}, actor=BY)
+    assert [count_reached(company, vps) for _ in range(2)] == [(0, 1), (0, 0)]
+    company.add("Eva Roth", title="VP")
+    assert count_reached(company, vps) == (1, 1)
+
+
+def test_somebody_chosen_by_hand_is_counted_apart_from_whom_the_rule_matches(company, vps):
+    company.add("Ana Silva", title="VP of Sales")
+    tom = company.add("Tom Berg", title="Manager")
+    eva = company.add("Eva Roth", title="VP")
+
+    set_membership(
+        vps, GroupRule(vps.pk, "VPs", included=(tom.pk,), excluded=(eva.pk,), rule=(VP,)), actor=BY
+    )
+    publish_drafts(company.domain)
+
+    assert count_reached(company, vps)[0] == 2
+    assert sum(one.number for one in list_audiences(company.domain, get_live_content(company.domain))) == 3
+
+
+def test_values_of_many_people_decide_their_groups_at_once(company, vps):
+    ana, tom = company.add("Ana Silva", title="Manager"), company.add("Tom Berg", title="VP")
+    eva = company.add("Eva Roth", title="Engineer")
+
+    set_many_values(
+        company.domain,
+        [(ana.pk, {"sender.title": "VP"}), (tom.pk, {"sender.title": "Manager"})],
+        actor=BY, run="test", origin=TYPED,
+    )  # fmt: skip
+
+    names = [Sender.objects.select_related("group").get(pk=one.pk).group.name for one in (ana, tom, eva)]
+    assert names[0] == "VPs"
+    assert "VPs" not in names[1:]
 
 
 def test_a_release_of_an_earlier_version_keeps_its_digest():
