@@ -6,6 +6,8 @@ python -m tests.benchmarks banners         # serving banners instead; under four
 python -m tests.benchmarks mail            # the mail gateway alone
 python -m tests.benchmarks delivery        # delivery at 50 ms latency, and planning; ten minutes
 python -m tests.benchmarks pages           # pages of 100,000 senders on PostgreSQL; five minutes
+python -m tests.benchmarks rendering       # rendering, previews and lists of 10,000 senders; three minutes
+python -m tests.benchmarks spreadsheet     # 100,000 rows of values; three minutes
 python -m tests.benchmarks attack          # banners while strangers hold what they can; two minutes
 """
 
@@ -28,7 +30,7 @@ from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.table import Table
 
-from . import attack, banners, delivery, mail, pages
+from . import attack, banners, delivery, mail, pages, rendering, spreadsheet
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = Fernet.generate_key().decode()
@@ -90,7 +92,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["job", "banners", "mail", "attack", "delivery", "pages"],
+        choices=["job", "banners", "mail", "attack", "delivery", "pages", "rendering", "spreadsheet"],
         default="job",
         help="the main job, or one part",
     )
@@ -107,8 +109,13 @@ def main() -> None:
     if options.what == "delivery":
         delivery.main(min(options.people, 5_000), options.many)
         return
-    if options.what == "pages":
-        pages.main(options.many)
+    sized = {
+        "pages": lambda: pages.main(options.many),
+        "rendering": lambda: rendering.main(min(options.people, 10_000)),
+        "spreadsheet": lambda: spreadsheet.main(options.many),
+    }
+    if options.what in sized:
+        sized[options.what]()
         return
     table = Table("What", "Measured", "Baseline in the same run", "Figure", "Aim")
 

@@ -28,7 +28,7 @@ from integrations.sync import runs  # noqa: E402
 from portal.accounts.domains import found_domain  # noqa: E402
 from portal.models import Domain  # noqa: E402
 
-from . import delivery, pages, scale  # noqa: E402
+from . import company, delivery, pages, rendering, scale, spreadsheet  # noqa: E402
 
 PAGE_SIZE = 500  # as the connector asks
 
@@ -170,6 +170,21 @@ def ask_pages(many: int) -> dict:
     return pages.ask_pages(many, Connection.objects.select_related("domain").get())
 
 
+def found_company() -> Connection:
+    """A connected domain without people; nobody answers at its Outreach."""
+    call_command("migrate", verbosity=0)
+    return company.connect(
+        found_domain(
+            "acme.example", owner_email="owner@acme.example", get_password=lambda: "a long one for tests"
+        )
+    )
+
+
+def people(many: int) -> dict:
+    delivery.make_people(found_company(), many)
+    return {}
+
+
 MEASUREMENTS: dict[str, Callable[[], dict]] = {
     "bare": bare,
     "sync": full_sync,
@@ -189,6 +204,10 @@ if __name__ == "__main__":
     sized: dict[str, Callable[[str], dict]] = {
         "plan": lambda number: plan(int(number)),
         "pages": lambda number: ask_pages(int(number)),
+        "people": lambda number: people(int(number)),
+        "rendering": lambda number: rendering.render(int(number), found_company()),
+        "lists": lambda number: rendering.list_pages(int(number)),
+        "spreadsheet": lambda number: spreadsheet.import_values(int(number)),
         "seed": seed,
     }
     print(json.dumps(sized[what](number) if what in sized else MEASUREMENTS[what]()))

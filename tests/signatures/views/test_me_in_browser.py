@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from signatures.models import MediaImage
 from tests.support.accessibility import find_violations
-from tests.support.browser_checks import QUIET
+from tests.support.browser_checks import open_chromium, open_page
 from tests.support.company import Company
 from tests.support.media import draw, save
 from tests.support.self_service import get_me, sign_in_as, switch_on
@@ -25,21 +22,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
-        # Playwright keeps an event loop on this thread; Django would refuse the ORM beside it.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        started = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+    with open_chromium() as started:
         yield started
-        started.close()
-
-
-def open_page(browser: Browser, live_server: Any, client: Client, width: int, scheme: str) -> Page:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=live_server.url
-    )
-    name = django_settings.SESSION_COOKIE_NAME
-    context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])
-    return context.new_page()
 
 
 def find_faults(page: Page) -> list[str]:
@@ -61,7 +45,7 @@ def test_a_sender_changes_their_photo(
     switch_on(company.domain)
     priya = company.add("Priya Raman", title="Account Executive")
     dan = company.add("Dan Cole")
-    page = open_page(browser, live_server, sign_in_as(priya), width, scheme)
+    page = open_page(browser, live_server.url, sign_in_as(priya), width=width, scheme=scheme)
     photo = tmp_path / "priya.png"
     photo.write_bytes(save(draw((640, 480))))
 

@@ -1,0 +1,225 @@
+"""A photo and an image are cropped in a browser, by mouse, by keyboard and without script; the pixels say which part.
+
+The picture has four quarters of one colour each, so that a crop of one quarter is told by its colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.test import Client
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from portal.models import Role
+from signatures.media.library import get_offer, upload_image
+from signatures.models import MediaImage
+from tests.support.browser_checks import open_chromium, open_page
+from tests.support.company import Company
+from tests.support.media import save
+from tests.support.self_service import get_me, sign_in_as, switch_on
+from tests.support.senders import get_own
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SIZE = (800, 600)
+RED, GREEN, BLUE, YELLOW = (200, 30, 30), (30, 160, 60), (40, 60, 200), (230, 200, 40)
+QUARTERS = {(0, 0): RED, (1, 0): GREEN, (0, 1): BLUE, (1, 1): YELLOW}
+NEAR = 12  # of 255: what JPEG and resampling may change
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_chromium() as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _public(settings: Any) -> None:
+    settings.PUBLIC_URL = "https://sign.acme.example"
+
+
+def draw_quarters() -> bytes:
+    picture = Image.new("RGB", SIZE)
+    half = (SIZE[0] // 2, SIZE[1] // 2)
+    for (across, down), colour in QUARTERS.items():
+        at = (across * half[0], down * half[1])
+        picture.paste(colour, (*at, at[0] + half[0], at[1] + half[1]))
+    return save(picture)
+
+
+def read_pixels(
+    page: Page, image: MediaImage
+) -> dict[str, tuple[tuple[int, int], set[tuple[int, int, int]]]]:
+    """Return of the image's addresses at 1× and 2× the size, and which quarters' colours corners and middle have."""
+    path, found = get_offer(image).path, {}
+    for scale, address in (("1x", path.replace("@2x", "")), ("2x", path)):
+        answer = page.request.get(address)
+        assert answer.status == 200, address
+        with Image.open(BytesIO(answer.body())) as picture:
+            right, bottom = picture.width - 1, picture.height - 1
+            places = [(0, 0), (right, 0), (0, bottom), (right, bottom), (right // 2, bottom // 2)]
+            seen = {name_colour(picture.convert("RGB").getpixel(place)) for place in places}
+            found[scale] = (picture.size, seen)
+    return found
+
+
+def name_colour(pixel: Any) -> tuple[int, int, int]:
+    near = [
+        one for one in QUARTERS.values() if all(abs(a - b) <= NEAR for a, b in zip(one, pixel, strict=True))
+    ]
+    return near[0] if near else pixel
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draw from one place of the shown picture to another; both as parts of its width and height."""
+    shown = page.locator(".cropper img")
+    shown.scroll_into_view_if_needed()
+    box = shown.bounding_box()
+    assert box is not None
+    for number, (x, y) in enumerate((start, end)):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=4)
+        page.mouse.down() if number == 0 else page.mouse.up()
+
+
+def get_numbers(page: Page) -> tuple[int, ...]:
+    return tuple(int(page.get_by_label(name).input_value()) for name in ("Left", "Top", "Width", "Height"))
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "priya.png"
+    path.write_bytes(draw_quarters())
+    return path
+
+
+@pytest.fixture
+def priya(company: Company) -> Any:
+    switch_on(company.domain)
+    company.add("Dan Cole")
+    return company.add("Priya Raman")
+
+
+def upload_own(page: Page, sender: Any, photo: Path) -> None:
+    page.goto(get_me(sender))
+    page.get_by_label("Choose a photo").set_input_files(photo)
+    page.get_by_role("button", name="Upload and crop").click()
+    page.get_by_role("heading", name="Crop your photo").wait_for()
+
+
+def check_own(page: Page, sender: Any, colour: tuple[int, int, int], side: int) -> None:
+    """The sender's photo is one quarter's colour at both scales, and nobody else has one."""
+    image = MediaImage.objects.get(sender=sender)
+    doubled = min(side, 400)
+    assert read_pixels(page, image) == {
+        "1x": ((doubled // 2, doubled // 2), {colour}),
+        "2x": ((doubled, doubled), {colour}),
+    }
+    own = get_own()
+    assert image.current is not None
+    assert image.current.digest in own[sender.email]["sender.photo_url"]
+    assert [email for email, values in own.items() if values] == [sender.email]
+
+
+# ── A sender's own photo ─────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_sender_draws_and_moves_the_square_of_their_photo_by_mouse(
+    browser: Browser, live_server: Any, priya: Any, photo: Path, width: int, scheme: str
+) -> None:
+    page = open_page(browser, live_server.url, sign_in_as(priya), width=width, scheme=scheme)
+    upload_own(page, priya, photo)
+    page.locator(".cropper .kept").wait_for()
+
+    drag(page, (0.05, 0.05), (0.35, 0.45))
+    left, top, *sides = get_numbers(page)
+    assert (left < 60, top < 50) == (True, True)
+    assert sides[0] == sides[1]
+    drag(page, (0.15, 0.2), (0.7, 0.75))  # from inside of what is kept, so that it moves
+    moved = get_numbers(page)
+    assert moved[2:] == tuple(sides)
+    assert moved[0] >= SIZE[0] // 2 and moved[1] >= SIZE[1] // 2
+    page.get_by_role("button", name="Use this photo").click()
+    page.get_by_alt_text("Your photo").wait_for()
+
+    check_own(page, priya, YELLOW, sides[0])
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_sender_crops_their_photo_by_keyboard_alone(
+    browser: Browser, live_server: Any, priya: Any, photo: Path, width: int
+) -> None:
+    page = open_page(browser, live_server.url, sign_in_as(priya), width=width)
+    upload_own(page, priya, photo)
+    page.get_by_label("Left").focus()
+
+    for number in (420, 20, 240, 239):
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type(str(number))
+        if number != 239:
+            page.keyboard.press("Tab")
+    page.keyboard.press("ArrowUp")  # one pixel more
+    shown = page.locator(".kept").evaluate("kept => [kept.style.left, kept.style.height]")
+    page.keyboard.press("Enter")
+    page.get_by_alt_text("Your photo").wait_for()
+
+    assert shown == ["52.5%", "40%"]
+    check_own(page, priya, GREEN, 240)
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_without_script_the_numbers_do_the_same(
+    browser: Browser, live_server: Any, priya: Any, photo: Path, width: int
+) -> None:
+    page = open_page(browser, live_server.url, sign_in_as(priya), width=width, has_script=False)
+    upload_own(page, priya, photo)
+    assert page.locator(".cropper .kept").count() == 0
+    assert not page.get_by_text("Or draw the part to keep.").is_visible()
+
+    for name, number in (("Left", 900), ("Top", 310), ("Width", 200), ("Height", 200)):
+        page.get_by_label(name).fill(str(number))
+    page.get_by_role("button", name="Use this photo").click()
+    page.get_by_text("The crop must lie inside the image").wait_for()
+    page.get_by_label("Left").fill("10")
+    page.get_by_role("button", name="Use this photo").click()
+    page.get_by_alt_text("Your photo").wait_for()
+
+    check_own(page, priya, BLUE, 200)
+    page.context.close()
+
+
+# ── An image of Media ────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_an_editor_draws_the_part_of_an_image_that_is_kept(
+    browser: Browser, live_server: Any, company: Company, make_member: Any, width: int, scheme: str
+) -> None:
+    image, other = (
+        upload_image(
+            company.domain, ContentFile(draw_quarters(), "four.png"), kind=kind, name=kind, actor="test"
+        )
+        for kind in ("image", "logo")
+    )
+    client = Client()
+    client.force_login(make_member(company.domain, Role.EDITOR))
+    page = open_page(browser, live_server.url, client, width=width, scheme=scheme)
+    page.goto(f"/domains/acme.example/media/{image.pk}/")
+    page.locator(".cropper .kept").wait_for()
+
+    drag(page, (0.95, 0.95), (0.55, 0.55))  # from below to above
+    numbers = get_numbers(page)
+    page.get_by_role("button", name="Save crop").click()
+    page.get_by_text("It has a new address").wait_for()
+
+    image.refresh_from_db()
+    assert image.current is not None
+    assert tuple(image.current.crop.values()) == numbers
+    pixels = read_pixels(page, image)
+    assert pixels["2x"] == (numbers[2:], {YELLOW})
+    assert pixels["1x"] == ((numbers[2] // 2, numbers[3] // 2), {YELLOW})
+    assert read_pixels(page, other)["2x"][1] >= set(QUARTERS.values())
+    page.context.close()
