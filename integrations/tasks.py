@@ -14,11 +14,11 @@ from integrations.connection.tokens import DAILY
 from portal.background import enqueue, enqueue_missing
 
 from . import retention
-from .connection import notices
 from .disconnect import receipts, steps
 from .errors import IntegrationError
 from .ledger import verification
 from .models import Connection, ConnectionState, DisconnectStep, LedgerChain, RunState, SyncKind, SyncRun
+from .notices import watch as notices
 from .sync import runs
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from integrations import tasks
-from integrations.connection.notices import send_notice, watch_connections
 from integrations.models import Connection, Mailbox, Notice, Person, RejectedRecord, RunState, SyncKind
+from integrations.notices.watch import send_notice, watch_connections
 from tests.support.sync_runs import get_mirror, run_sync
 
 ALL = {"path": "/api/v2/users", "times": None}

@@ -10,7 +10,7 @@ from django.core import mail
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.connection.notices import send_notice, watch_connections
+from integrations.notices.watch import send_notice, watch_connections
 from portal.models import Role
 from tests.support.deliveries import get_delivered
 from tests.support.hand_edits import edit, get_state, pick_mailboxes, sync_mailboxes

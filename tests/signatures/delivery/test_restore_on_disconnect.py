@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.connection.notices import watch_connections
+from integrations.notices.watch import watch_connections
 from integrations.connection.permissions import SwitchRefused, switch_off, switch_on
 from integrations.disconnect.steps import (
     DisconnectRefused,

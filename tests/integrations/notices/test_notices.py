@@ -11,9 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations import tasks
-from integrations.connection.notices import list_troubles, send_notice, watch_connections
 from integrations.errors import ConnectionLost
 from integrations.models import Connection, ConnectionState, LedgerEntry, Notice, NoticeKind
+from integrations.notices.watch import list_troubles, send_notice, watch_connections
 from portal.models import Role, User
 from signatures.models import DeliveryRun, DeliveryRunState
 from tests.support.token_renewal import age, read_one

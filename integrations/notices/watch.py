@@ -18,12 +18,11 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from integrations.connection.health import LAPSES_SOON, describe, get_incomplete_run
 from integrations.ledger.record import record_act
 from integrations.models import Audience, Connection, ConnectionState, Notice, NoticeKind
 from integrations.signature_service import Trouble, get_signature_service
 from portal.models import Domain, Role, User
-
-from .health import LAPSES_SOON, describe, get_incomplete_run
 
 log = logging.getLogger(__name__)
 
