@@ -10,6 +10,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 
 from portal.models import Domain
+from portal.outgoing import LONGEST_ADDRESS, is_acceptable
 
 from .ledger.subjects import MOST, find_mailbox_ids
 from .models import Connection, LedgerEntry, Mode, Outcome, SyncKind
@@ -49,6 +50,41 @@ class DisconnectForm(forms.Form):
         if typed != self._domain.name:
             raise forms.ValidationError(f"The name does not match. Type {self._domain.name}.")
         return typed
+
+
+class NoticeChannelsForm(forms.Form):
+    """New addresses; an empty field changes nothing. Their names let no copy of them be kept (`portal.reauth`)."""
+
+    webhook_secret_url = forms.URLField(
+        label="Webhook URL",
+        required=False,
+        max_length=LONGEST_ADDRESS,
+        assume_scheme="https",
+        help_text="Gets each message as signed JSON.",
+        widget=forms.URLInput(attrs={"autocomplete": "off"}),
+    )
+    slack_secret_url = forms.URLField(
+        label="Slack-compatible webhook URL",
+        required=False,
+        max_length=LONGEST_ADDRESS,
+        assume_scheme="https",
+        help_text="An incoming webhook of Slack, Mattermost or another that takes the same JSON.",
+        widget=forms.URLInput(attrs={"autocomplete": "off"}),
+    )
+
+    def clean_webhook_secret_url(self) -> str:
+        return self._check("webhook_secret_url")
+
+    def clean_slack_secret_url(self) -> str:
+        return self._check("slack_secret_url")
+
+    def _check(self, name: str) -> str:
+        url = str(self.cleaned_data[name])
+        if url and not is_acceptable(url):
+            raise forms.ValidationError(
+                "Enter a URL that starts with https://, in ASCII, without a user name or password."
+            )
+        return url
 
 
 class LeaveForm(forms.Form):

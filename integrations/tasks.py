@@ -18,7 +18,7 @@ from .disconnect import receipts, steps
 from .errors import IntegrationError
 from .ledger import verification
 from .models import Connection, ConnectionState, DisconnectStep, LedgerChain, RunState, SyncKind, SyncRun
-from .notices import watch as notices
+from .notices import sending, watch
 from .sync import runs
 
 log = logging.getLogger(__name__)
@@ -97,14 +97,15 @@ def continue_disconnect(*, connection_id: str) -> None:
 
 
 def watch_connections() -> None:
-    """What needs a person is noticed, and each mail that is owed is sent by a task of its own."""
-    for notice_id in notices.watch_connections():
+    """What needs a person is noticed, and each message that is due is sent by a task of its own."""
+    watch.watch_installation()
+    for notice_id in watch.watch_connections():
         enqueue("integrations.tasks.send_notice", notice_id=notice_id)
 
 
 def send_notice(*, notice_id: int) -> None:
-    """Send the mail of one notice, if it is still owed."""
-    notices.send_notice(notice_id)
+    """Send the message of one notice, if it is still due."""
+    sending.send_notice(notice_id)
 
 
 def remove_old_syncs() -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from .views import assumptions, audit, ledger, outreach, permissions, proof, receipts, syncs
+from .views import assumptions, audit, ledger, notices, outreach, permissions, proof, receipts, syncs
 
 app_name = "integrations"
 
@@ -38,7 +38,15 @@ _work = [
     path("ledger/calls/", ledger.ledger_calls, name="ledger_calls"),
 ]
 
+_notices = [
+    path("", notices.notices, name="notices"),
+    path("remove/", notices.remove, name="notices_remove"),
+    path("secret/", notices.secret, name="notices_secret"),
+    path("test/", notices.test, name="notices_test"),
+]
+
 urlpatterns = [
+    path("manage/domains/<str:domain>/notices/", include(_notices)),
     path("manage/domains/<str:domain>/integrations/outreach/", include(_connection)),
     path("domains/<str:domain>/", include(_work)),
     path("audit/", audit.audit, name="audit"),

@@ -253,6 +253,9 @@ class WorkerMachine(models.Model):
     is_busy = models.BooleanField(default=False)
     python = models.CharField(max_length=32, blank=True)
     memory_mb = models.PositiveIntegerField(default=0)
+    disk_free_mb = models.PositiveIntegerField(
+        null=True, help_text="Free where this machine stores banner events, or temporary files if less."
+    )
 
     class Meta:
         ordering = ["name", "process"]

@@ -183,6 +183,32 @@ def read_beginning(
     raise NotReached("it redirects too often")
 
 
+def post(
+    url: str, body: bytes, *, headers: Mapping[str, str], seconds: float, private_hosts: Collection[str] = ()
+) -> int:
+    """Return the status with which an address answers this body; of the answer, nothing else is read.
+
+    A redirect is not followed: what was sent is meant for this address alone. Raises: NotReached
+    """
+    if not is_acceptable(url):
+        raise NotReached("it is not a plain https address")
+    with within(seconds), make_session(GuardedAdapter(private_hosts)) as session:
+        session.headers.clear()
+        try:
+            with session.post(
+                url,
+                data=body,
+                headers=dict(headers),
+                stream=True,
+                allow_redirects=False,
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+            ) as response:
+                return response.status_code
+        except (*FAILURES, ValueError) as error:
+            # Not chained: the library's words hold the whole address.
+            raise NotReached(describe_failure(error)[0]) from None
+
+
 def _read_one(session: requests.Session, url: str, most_bytes: int) -> Beginning | str:
     """Return the beginning of one answer, or where it redirects to."""
     timeout = (CONNECT_SECONDS, READ_SECONDS)

@@ -240,6 +240,11 @@ vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("FROM_EMAIL", default=f"Countersign <no-reply@{_public.hostname}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 ADMINS = [(address, address) for address in words("ERROR_EMAILS")]
+NOTICE_WEBHOOK_URL = env.str("NOTICE_WEBHOOK_URL", default="")  # of the installation; see docs/notices.md
+NOTICE_WEBHOOK_SECRET = env.str("NOTICE_WEBHOOK_SECRET", default="")
+NOTICE_SLACK_URL = env.str("NOTICE_SLACK_URL", default="")
+DISK_LOW_MB = env.int("DISK_LOW_MB", default=1024)  # free on a worker's machine
+NOTICE_PRIVATE_HOSTS = words("NOTICE_PRIVATE_HOSTS")  # receivers that may stand in a private network
 DEFAULT_EXCEPTION_REPORTER = "portal.error_reports.PlainReporter"  # Django's own would mail what people typed
 
 # ── The mail gateway ─────────────────────────────────────────────────────────────────────────────

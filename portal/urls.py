@@ -16,6 +16,7 @@ pages = [
     path("manage/status.json", status.status_json, name="status_json"),
     path("manage/status/requeue/", status.status_requeue, name="status_requeue"),
     path("manage/status/forget/", status.status_forget, name="status_forget"),
+    path("manage/status/test-notice/", status.status_test_notice, name="status_test_notice"),
     path("domains/<str:domain>/", domains.overview, name="overview"),
     path("manage/domains/<str:domain>/", domains.settings_page, name="settings"),
     path("manage/domains/<str:domain>/sign-in/", sign_in.sign_in, name="sign_in"),

@@ -201,17 +201,22 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
 @admin.register(Notice)
 class NoticeAdmin(ReadOnlyAdmin):
-    """Who was written to because a connection needed a person, and whether the mail was taken."""
+    """Who was told because something needed a person, and whether the message was accepted."""
 
-    list_display = ["__str__", "domain", "began_at", "sent_at", "times_sent", "failures", "ended_at"]
-    list_filter = ["kind", "audience", ("ended_at", admin.EmptyFieldListFilter), ConnectionDomainFilter]
-    list_select_related = ["connection__domain"]
-    search_fields = ["=connection__domain__name"]
+    list_display = [
+        "__str__",
+        "domain",
+        "subject",
+        "began_at",
+        "sent_at",
+        "times_sent",
+        "failures",
+        "ended_at",
+    ]
+    list_filter = ["kind", "audience", ("ended_at", admin.EmptyFieldListFilter), DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["=domain__name", "subject"]
     date_hierarchy = "began_at"
-
-    @admin.display(description="Domain", ordering="connection__domain__name")
-    def domain(self, row: Notice) -> str:
-        return row.connection.domain.name
 
 
 @admin.register(Receipt)

@@ -23,12 +23,14 @@ from .ledger import (
     SyncKind,
     SyncRun,
 )
-from .notice import Audience, Notice, NoticeKind
+from .notice import MAILED, OPERATORS, Audience, Notice, NoticeChannels, NoticeKind
 from .receipt import Receipt
 from .signing import SigningKey
 
 __all__ = [
     "GENESIS",
+    "MAILED",
+    "OPERATORS",
     "READ_TO_END",
     "UNFINISHED",
     "AppendOnlyError",
@@ -47,6 +49,7 @@ __all__ = [
     "Mailbox",
     "Mode",
     "Notice",
+    "NoticeChannels",
     "NoticeKind",
     "Outcome",
     "Person",

@@ -1,176 +1,112 @@
-"""Notices: mail the people who must act, once per trouble; again only after a week, or when it comes back.
+"""Watch: opens a notice for each trouble there is and each audience, and ends those that are over.
 
-The rows decide what is owed. A mail that was taken and not recorded because the process died in between
-goes out once more; none is lost.
+Which messages are due is read from the rows alone.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
-from django.template.loader import render_to_string
-from django.urls import reverse
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from integrations.connection.health import LAPSES_SOON, describe, get_incomplete_run
-from integrations.ledger.record import record_act
 from integrations.models import Audience, Connection, ConnectionState, Notice, NoticeKind
-from integrations.signature_service import Trouble, get_signature_service
-from portal.models import Domain, Role, User
+from integrations.signature_service import Trouble
+from portal.models import Domain
 
-log = logging.getLogger(__name__)
+from .channels import list_channels, list_operator_channels
+from .troubles import list_installation_troubles, list_troubles
 
 REMIND_AFTER = timedelta(days=7)
-SENDING_FOR = timedelta(minutes=10)  # longer than a mail server may take; then somebody else may try
-FIRST_RETRY = timedelta(minutes=5)
-LONGEST_RETRY = timedelta(hours=6)
+RESOLVED_WITHIN = timedelta(days=2)  # later, nobody is told any more that it is over
+AT_MOST_EVERY = timedelta(days=1)
+AT_MOST_DAILY = (NoticeKind.EDITED, NoticeKind.CALLS)
+"""What comes and goes: a new notice, and news of an open one, a day after the last message at the earliest."""
 
-
-def list_troubles(connection: Connection, *, at: datetime) -> list[Trouble]:
-    """Return what needs a person at this connection now; nothing where it is over.
-
-    One that is being disconnected needs somebody only where the originals cannot be restored automatically.
-    """
-    if connection.state == ConnectionState.DISCONNECTED:
-        return []
-    return [*_list_own_troubles(connection, at), *get_signature_service().list_troubles(connection)]
-
-
-def _list_own_troubles(connection: Connection, at: datetime) -> Iterator[Trouble]:
-    """Yield what concerns the connection itself, whatever its signatures do."""
-    page = reverse("integrations:outreach", args=[connection.domain.name])
-    if connection.state == ConnectionState.LOST:
-        advice = "Connect again on the Outreach page. Every setting is kept, and signatures stay as they are."
-        yield Trouble(NoticeKind.LOST, describe(connection).sentence, advice, page)
-    if connection.state == ConnectionState.MISCONFIGURED:
-        advice = (
-            "The operator corrects the client ID or secret; “Check the connection” on the Outreach page then "
-            "resumes syncs and deliveries. Token and settings are kept."
-        )
-        yield Trouble(NoticeKind.MISCONFIGURED, describe(connection).sentence, advice, page)
-    if connection.state != ConnectionState.ACTIVE:
-        return
-    lapses_at = connection.refresh_lapses_at
-    if lapses_at is not None and lapses_at - at < LAPSES_SOON:
-        yield Trouble(
-            NoticeKind.LAPSING,
-            f"The Outreach token could not be refreshed since {_say(connection.refreshed_at)}. "
-            f"It expires on {_say(lapses_at)}.",
-            "Press “Check the connection” on the Outreach page; it shows the cause. A new connection is "
-            "valid for another 14 days.",
-            page,
-        )
-    incomplete = get_incomplete_run(connection)
-    if incomplete is not None:
-        yield Trouble(
-            NoticeKind.INCOMPLETE,
-            incomplete.cause,
-            "The page of the sync lists the rejected records, each with its reason. Correct them in Outreach; "
-            "where nearly all are listed, tell the operator that Outreach’s replies changed.",
-            reverse("integrations:run", args=[connection.domain.name, incomplete.pk]),
-        )
+KNOWN_WHILE_ACTIVE = (NoticeKind.LAPSING, NoticeKind.INCOMPLETE, NoticeKind.CALLS, NoticeKind.EDITED)
+"""What cannot be judged while the connection is lost: such a notice is not over then."""
 
 
 def watch_connections() -> list[int]:
-    """Every notice stands for a trouble there is; return the ids of those whose mail is owed now."""
+    """Every notice stands for a trouble there is; return the ids of those of which a message is due now."""
     now = timezone.now()
-    told = Notice.objects.filter(ended_at=None).values("connection")
-    watched = Connection.objects.filter(Q(pk__in=told) | ~Q(state=ConnectionState.DISCONNECTED))
+    open_ones = Notice.objects.filter(ended_at=None).values("connection")
+    watched = Connection.objects.filter(Q(pk__in=open_ones) | ~Q(state=ConnectionState.DISCONNECTED))
     for connection in watched.select_related("domain"):
-        wanted = {
-            (trouble.kind, audience)
-            for trouble in list_troubles(connection, at=now)
-            for audience in trouble.audiences
-        }
-        _settle(connection, wanted, now)
-    return list(_owed(now).order_by("pk").values_list("pk", flat=True))
+        is_unknown = connection.state in (ConnectionState.LOST, ConnectionState.MISCONFIGURED)
+        _settle(
+            list_troubles(connection, at=now),
+            now,
+            domain=connection.domain,
+            keeps=KNOWN_WHILE_ACTIVE if is_unknown else (),
+            connection=connection,
+        )
+    return list(list_due(now).order_by("pk").values_list("pk", flat=True))
 
 
-def _settle(connection: Connection, wanted: Collection[tuple[str, str]], now: datetime) -> None:
-    present = connection.notices.filter(ended_at=None)
-    over = [notice.pk for notice in present if (notice.kind, notice.audience) not in wanted]
-    present.filter(pk__in=over).update(ended_at=now)
-    for kind, audience in sorted(wanted):
-        Notice.objects.get_or_create(connection=connection, kind=kind, audience=audience, ended_at=None)
+def watch_installation() -> None:
+    """The same for what concerns no connection; the next watch of connections returns what is due."""
+    _settle(list_installation_troubles(), timezone.now(), connection=None)
 
 
-def _owed(now: datetime) -> QuerySet[Notice]:
+def list_due(now: datetime) -> QuerySet[Notice]:
+    """Return the notices of which a message is due at `now` and that nobody is sending."""
+    owes_trouble = Q(sent_at=None) | Q(sent_at__lte=now - REMIND_AFTER) | Q(has_news=True)
+    owes_end = Q(ended_at__gt=now - RESOLVED_WITHIN, times_sent__gt=0, resolved_sent_at=None)
     return Notice.objects.filter(
-        Q(sent_at=None) | Q(sent_at__lte=now - REMIND_AFTER),
-        Q(not_before=None) | Q(not_before__lte=now),
-        ended_at=None,
+        Q(owes_trouble, ended_at=None) | owes_end, Q(not_before=None) | Q(not_before__lte=now)
     )
 
 
-def send_notice(notice_id: int) -> bool:
-    """The mail of one notice is sent, if it is owed; returns whether a mail server took it.
-
-    A mail that was not taken is owed again after a while, longer each time.
-    """
-    now = timezone.now()
-    if not _owed(now).filter(pk=notice_id).update(not_before=now + SENDING_FOR):
-        return False
-    notice = Notice.objects.select_related("connection__domain").get(pk=notice_id)
-    connection = notice.connection
-    trouble = next((each for each in list_troubles(connection, at=now) if each.kind == notice.kind), None)
-    if trouble is None:
-        Notice.objects.filter(pk=notice_id).update(ended_at=now, not_before=None)
-        return False
-    addresses = _get_addresses(connection.domain, notice.audience)
-    try:
-        if not addresses:
-            raise OSError("no recipient")
-        _compose(notice, trouble, addresses).send()
-    except OSError as error:  # smtplib's errors and refused sockets are of this family
-        log.warning(
-            "notice %s of %s was not sent: %s", notice.pk, connection.domain.name, type(error).__name__
-        )
-        wait = min(FIRST_RETRY * 2 ** min(notice.failures, 10), LONGEST_RETRY)
-        Notice.objects.filter(pk=notice_id).update(failures=F("failures") + 1, not_before=now + wait)
-        return False
-    with transaction.atomic():
-        Notice.objects.filter(pk=notice_id).update(
-            sent_at=timezone.now(), times_sent=F("times_sent") + 1, failures=0, not_before=None
-        )
-        get_signature_service().note_told(trouble.findings)
-        record_act(
-            "message sent",
-            domain=connection.domain,
-            connection=connection,
-            job="notices",
-            detail=f"{notice.get_kind_display()}; to {len(addresses)} {notice.get_audience_display().lower()}",
-        )
-    return True
-
-
-def _get_addresses(domain: Domain, audience: str) -> list[str]:
-    people = User.objects.filter(is_active=True)
-    if audience == Audience.STAFF:
-        people = people.filter(is_staff=True)
-    else:
-        roles = [Role.OWNER, Role.ADMIN] if audience == Audience.MANAGERS else [Role.OWNER]
-        people = people.filter(memberships__domain=domain, memberships__role__in=roles)
-    return list(people.order_by("email").values_list("email", flat=True))
-
-
-def _compose(notice: Notice, trouble: Trouble, addresses: list[str]) -> EmailMessage:
-    name = notice.connection.domain.name
-    context = {
-        "domain_name": name,
-        "trouble": trouble,
-        "since": _say(notice.began_at),
-        "is_reminder": notice.times_sent > 0,
-        "url": settings.PUBLIC_URL + trouble.path,
+@transaction.atomic
+def _settle(
+    troubles: Sequence[Trouble],
+    now: datetime,
+    *,
+    connection: Connection | None,
+    domain: Domain | None = None,
+    keeps: Collection[str] = (),
+) -> None:
+    """The open notices of a connection, or without one of the installation, are those of these troubles."""
+    present = Notice.objects.filter(connection=connection)
+    channels = {found: _list_channels(found) for found in {each.domain or domain for each in troubles}}
+    wanted = {
+        (trouble.kind, trouble.subject, audience): trouble
+        for trouble in troubles
+        for audience in _list_audiences(trouble, channels[trouble.domain or domain])
     }
-    body = render_to_string("integrations/mail/notice.txt", context)
-    return EmailMessage(f"{name}: {trouble.kind.label}", body, to=addresses)
+    open_ones = present.filter(ended_at=None)
+    over = [
+        notice.pk
+        for notice in open_ones
+        if (notice.kind, notice.subject, notice.audience) not in wanted and notice.kind not in keeps
+    ]
+    open_ones.filter(pk__in=over).update(ended_at=now, failures=0)
+    told = present.filter(kind__in=AT_MOST_DAILY, sent_at__gt=now - AT_MOST_EVERY)
+    lately = set(told.values_list("kind", "subject"))
+    for (kind, subject, audience), trouble in sorted(wanted.items(), key=lambda item: item[0]):
+        if (kind, subject) in lately:
+            continue
+        columns: dict[str, Any] = {"kind": kind, "subject": subject, "audience": audience}
+        notice, is_new = Notice.objects.get_or_create(
+            connection=connection, ended_at=None, **columns, defaults={"domain": trouble.domain or domain}
+        )
+        if trouble.findings and not is_new:
+            Notice.objects.filter(pk=notice.pk, times_sent__gt=0).update(has_news=True)
 
 
-def _say(at: datetime | None) -> str:
-    return f"{at:%-d %b %Y, %H:%M} UTC" if at else "an unknown date"
+def _list_channels(domain: Domain | None) -> list[str]:
+    return [channel.audience for channel in list_channels(domain)] if domain else []
+
+
+def _list_audiences(trouble: Trouble, of_domain: Collection[str]) -> set[str]:
+    """Return who is mailed, and the channels of the domain, of the installation, or of both."""
+    audiences: set[str] = set(trouble.audiences)
+    if Audience.STAFF in audiences:
+        audiences.update(channel.audience for channel in list_operator_channels())
+    if audiences & {Audience.OWNERS, Audience.MANAGERS}:
+        audiences.update(of_domain)
+    return audiences

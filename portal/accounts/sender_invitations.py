@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -133,13 +133,21 @@ def send_invitation_mails() -> int:
     return sum(_send(pk) for pk in list(_owed().order_by("pk").values_list("pk", flat=True)[:MAIL_CHUNK]))
 
 
+def count_owed(*, before: datetime) -> int:
+    """Return how many invitations that were made before that instant were never mailed."""
+    return _list_mailable().filter(mailed_at=None, invited_at__lt=before).count()
+
+
 def _owed() -> QuerySet[SenderInvitation]:
-    now = timezone.now()
+    return _list_mailable().filter(mail_not_before__lte=timezone.now())
+
+
+def _list_mailable() -> QuerySet[SenderInvitation]:
     return SenderInvitation.objects.filter(
         accepted_at=None,
         withdrawn_at=None,
-        mail_not_before__lte=now,
-        expires_at__gt=now,
+        mail_not_before__isnull=False,
+        expires_at__gt=timezone.now(),
         sender__is_active=True,
         domain__self_service__is_on=True,
     )

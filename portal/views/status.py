@@ -7,12 +7,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.access import require_staff
+from integrations.models import OPERATORS, Notice
+from integrations.notices.channel_settings import TooManyTests, send_test
+from integrations.notices.channels import list_operator_channels
+from portal.access import get_actor, require_staff
 from portal.background import enqueue
 from portal.status.collect import collect_status
 from portal.worker.machines import forget_machine
 
 SWEEPS = ("integrations.tasks.sweep_connections", "signatures.tasks.sweep_deliveries")
+NOTICES_SHOWN = 20
 
 
 @require_staff
@@ -23,6 +27,8 @@ def status(request: HttpRequest) -> HttpResponse:
         "status": found,
         "alive": sum(machine.is_alive for machine in found.machines),
         "busy": sum(machine.is_alive and machine.is_busy for machine in found.machines),
+        "notices": Notice.objects.filter(audience__in=OPERATORS)[:NOTICES_SHOWN],
+        "channels": list_operator_channels(),
     }
     return render(request, "portal/status.html", context)
 
@@ -55,4 +61,17 @@ def status_forget(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"{name} is no longer listed. If its worker runs, it comes back by itself.")
     else:
         messages.info(request, "This worker is not listed any more.")
+    return redirect("portal:status")
+
+
+@require_staff
+@require_POST
+def status_test_notice(request: HttpRequest) -> HttpResponse:
+    """Send a test message to the installation's webhooks, and by e-mail to whoever asks for it."""
+    try:
+        for tried in send_test(None, to=get_actor(request)):
+            tell = messages.success if tried.is_taken else messages.error
+            tell(request, f"{tried.label}: {tried.answer}")
+    except TooManyTests as refusal:
+        messages.error(request, str(refusal))
     return redirect("portal:status")

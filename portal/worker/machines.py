@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 from django.db.models.functions import Now
@@ -17,6 +20,7 @@ class MachineState:
     """One supervisor with a background worker.
 
     age_seconds: since it was last seen with a worker that works. memory_mb: of its worker processes together.
+    disk_free_mb: None where it was not measured.
     """
 
     name: str
@@ -24,6 +28,7 @@ class MachineState:
     age_seconds: float
     is_busy: bool
     memory_mb: int
+    disk_free_mb: int | None
 
     @property
     def is_alive(self) -> bool:
@@ -44,6 +49,7 @@ def note_machine(*, is_busy: bool, memory_mb: int) -> None:
             "is_busy": is_busy,
             "python": platform.python_version(),
             "memory_mb": memory_mb,
+            "disk_free_mb": measure_disk(),
         },
     )
 
@@ -52,6 +58,19 @@ def is_machine_alive() -> bool:
     """Return whether a supervisor on this machine was seen lately with a worker that works."""
     here = platform.node()[:255]
     return any(machine.is_alive for machine in list_machines() if machine.name == here)
+
+
+def measure_disk() -> int | None:
+    """Return the free megabytes where banner events and temporary files are stored, of the fuller disk."""
+    spool = Path(settings.SPOOL_FOLDER).absolute()
+    folders = [
+        next(folder for folder in (spool, *spool.parents) if folder.is_dir()),
+        Path(tempfile.gettempdir()),
+    ]
+    try:
+        return min(shutil.disk_usage(folder).free for folder in folders) // 2**20
+    except OSError:
+        return None
 
 
 def forget_machine(*, name: str | None = None, process: int | None = None) -> int:
@@ -65,7 +84,12 @@ def list_machines() -> list[MachineState]:
     rows = WorkerMachine.objects.order_by("name", "process").annotate(now=Now())
     return [
         MachineState(
-            row.name, row.process, (row.now - row.seen_at).total_seconds(), row.is_busy, row.memory_mb
+            row.name,
+            row.process,
+            (row.now - row.seen_at).total_seconds(),
+            row.is_busy,
+            row.memory_mb,
+            row.disk_free_mb,
         )
         for row in rows
     ]

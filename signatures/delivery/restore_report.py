@@ -14,7 +14,7 @@ from integrations.signature_service import LeftBehind, Restoration, Trouble, Wri
 from portal.models import Domain
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Placement
 
-from .edit_digest import find_new_edits
+from .edit_digest import find_edits
 from .edit_digest import note_told as note_told  # a part of the service
 from .placements import get_account_keys
 from .runs import CONFLICT_CODE, IDLE, get_disconnect_restore, get_owing, give_up
@@ -87,8 +87,8 @@ def _find_paths(domain: Domain, rows: Iterable[Delivery]) -> dict[str, str]:
 
 
 def list_troubles(connection: Connection) -> list[Trouble]:
-    """Return a delivery or a restore that stopped for a decision, and edits that no mail has listed."""
-    edited = find_new_edits(connection)
+    """Return a delivery or a restore that stopped for a decision, and edits that wait for one."""
+    edited = find_edits(connection)
     return [*_list_halted(connection), *([edited] if edited else [])]
 
 

@@ -7,7 +7,7 @@ because the process died in between, goes out once more; none is lost.
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.core.mail import EmailMessage
 from django.db.models import F, Q, QuerySet
@@ -32,11 +32,19 @@ def send_request_mails() -> int:
     return sum(_send(pk) for pk in list(_owed().order_by("pk").values_list("pk", flat=True)))
 
 
+def count_owed(*, before: datetime) -> int:
+    """Return how many mails were due at that instant and are still not sent."""
+    asked_or_decided = Q(decided_at=None, asked_at__lt=before) | Q(decided_at__lt=before)
+    return _unsent().filter(asked_or_decided).count()
+
+
 def _owed() -> QuerySet[ReleaseRequest]:
-    now = timezone.now()
+    return _unsent().filter(Q(mail_not_before=None) | Q(mail_not_before__lte=timezone.now()))
+
+
+def _unsent() -> QuerySet[ReleaseRequest]:
     return ReleaseRequest.objects.filter(
-        Q(mail_not_before=None) | Q(mail_not_before__lte=now),
-        Q(decided_at=None) | Q(decided_at__gte=now - TOLD_FOR),
+        Q(decided_at=None) | Q(decided_at__gte=timezone.now() - TOLD_FOR)
     ).exclude(Q(mailed_state=F("state")) | Q(state=RequestState.WITHDRAWN))
 
 

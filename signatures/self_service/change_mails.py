@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.core.mail import EmailMessage
@@ -36,10 +36,22 @@ def send_change_mails() -> int:
     return _tell_approvers() + _tell_senders()
 
 
+def count_owed(*, before: datetime) -> int:
+    """Return how many changes whose mail was due at that instant nobody was told of."""
+    waiting = _unsent(ChangeState.WAITING).filter(made_at__lt=before - TOGETHER)
+    declined = _unsent(ChangeState.DECLINED).filter(
+        decided_at__lt=before, decided_at__gte=timezone.now() - TOLD_FOR
+    )
+    return waiting.count() + declined.count()
+
+
 def _owed(state: ChangeState) -> QuerySet[SenderChange]:
-    now = timezone.now()
-    due = SenderChange.objects.filter(Q(mail_not_before=None) | Q(mail_not_before__lte=now), state=state)
-    return due.exclude(mailed_state=F("state")).select_related("sender__domain", "sender__account__user")
+    due = _unsent(state).filter(Q(mail_not_before=None) | Q(mail_not_before__lte=timezone.now()))
+    return due.select_related("sender__domain", "sender__account__user")
+
+
+def _unsent(state: ChangeState) -> QuerySet[SenderChange]:
+    return SenderChange.objects.filter(state=state).exclude(mailed_state=F("state"))
 
 
 def _tell_approvers() -> int:

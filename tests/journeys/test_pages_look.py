@@ -24,7 +24,7 @@ PAGES = {
     "integrations:outreach_assumptions",
     "integrations:outreach_request", "integrations:outreach_switch", "integrations:runs", "integrations:run",
     "integrations:ledger", "integrations:ledger_calls", "integrations:ledger_scope", "integrations:audit",
-    "portal:status", "portal:self_service",
+    "portal:status", "portal:self_service", "integrations:notices",
     "signatures:fields", "signatures:field", "signatures:overrides", "signatures:media",
     "signatures:value_imports", "signatures:value_export", "signatures:group_checks",
     "signatures:senders",

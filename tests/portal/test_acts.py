@@ -12,7 +12,8 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from integrations.models import Connection, ConnectionState, DisconnectStep, LedgerEntry
+from integrations.models import Audience, Connection, ConnectionState, DisconnectStep, LedgerEntry
+from integrations.notices.channel_settings import set_address
 from portal.models import IdentityProvider, Membership, Role
 from portal.worker.heartbeat import record_beat
 from signatures.authoring.templates import save_template
@@ -55,6 +56,9 @@ ACTS = {
     f"{MANAGE}invitations/<int:pk>/withdraw/": "invitation withdrawn",
     f"{MANAGE}self-service/": "self-service settings changed",
     f"{MANAGE}self-service/act/": "senders invited",
+    f"{MANAGE}notices/": "settings changed",
+    f"{MANAGE}notices/remove/": "settings changed",
+    f"{MANAGE}notices/secret/": "settings changed",
     f"{OUTREACH}disconnect/": "disconnect requested",
     f"{OUTREACH}disconnect/leave/": "originals left",
     f"{OUTREACH}pause/": "paused",
@@ -148,6 +152,7 @@ ACTS = {
 }
 # Why these write none.
 WITHOUT = {
+    f"{MANAGE}notices/test/": "sends a test message, and changes nothing",
     f"{HOME}templates/<int:pk>/checks/": "says what the checks find in a source, and stores nothing",
     f"{OUTREACH}check/": "asks Outreach; its calls are entries themselves",
     f"{OUTREACH}assumptions/check/": "asks Outreach; its calls are entries, and what they came to is an act",
@@ -255,6 +260,9 @@ def prepare(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
     if address == f"{HOME}templates/<int:pk>/groups/":
         Assignment.objects.filter(group=furnished.group).delete()
         return {"groups": [furnished.group.pk]}
+    if address in (f"{MANAGE}notices/remove/", f"{MANAGE}notices/secret/"):
+        set_address(furnished.domain, Audience.WEBHOOK, "https://alerts.acme.example/", actor="test")
+        return {"audience": "webhook"}
     if address == f"{MANAGE}self-service/act/":
         SelfService.objects.update_or_create(domain=furnished.domain, defaults={"is_on": True})
     if address == f"{MANAGE}sign-in/saml/":

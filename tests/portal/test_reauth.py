@@ -21,6 +21,9 @@ PRESS_AGAIN = "Nothing was done yet: press the button again."
 # Every view that asks. One that is missing here was forgotten, or its decorator was.
 ASKING = {
     "integrations:ledger_export",
+    "integrations:notices",
+    "integrations:notices_remove",
+    "integrations:notices_secret",
     "integrations:outreach_connect",
     "integrations:outreach_disconnect",
     "integrations:outreach_leave_originals",

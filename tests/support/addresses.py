@@ -136,6 +136,7 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
             "change": furnished.sender_change.pk,
             "decision": "approve",
         },
+        "/manage/domains/<str:domain>/notices/": {"slack_secret_url": "https://hooks.slack.example/x"},
         "/manage/domains/<str:domain>/members/": {"email": "new@acme.example", "role": "auditor"},
         "/manage/domains/<str:domain>/members/<int:pk>/": {"act": "role", "role": "auditor"},
         "/manage/domains/<str:domain>/integrations/outreach/disconnect/": {

@@ -13,7 +13,9 @@ from django.utils import timezone
 from integrations import tasks
 from integrations.errors import ConnectionLost
 from integrations.models import Connection, ConnectionState, LedgerEntry, Notice, NoticeKind
-from integrations.notices.watch import list_troubles, send_notice, watch_connections
+from integrations.notices.sending import send_notice
+from integrations.notices.troubles import list_troubles
+from integrations.notices.watch import watch_connections
 from portal.models import Role, User
 from signatures.models import DeliveryRun, DeliveryRunState
 from tests.support.token_renewal import age, read_one
@@ -74,7 +76,7 @@ def test_the_mail_says_what_to_do_with_a_link_and_holds_no_secret(lost, domain, 
     assert settings.OUTREACH_CLIENT_SECRET not in message.body
 
 
-def test_it_is_told_again_after_a_week_and_after_it_was_well_in_between(lost, connect, domain, owner):
+def test_it_is_told_again_after_a_week_once_it_is_over_and_when_it_comes_back(lost, connect, domain, owner):
     now = timezone.now()
     with time_machine.travel(now, tick=False) as clock:
         assert len(pass_five_minutes()) == 1
@@ -86,6 +88,8 @@ def test_it_is_told_again_after_a_week_and_after_it_was_well_in_between(lost, co
         assert pass_five_minutes() == []
 
         set_columns(lost, state=ConnectionState.ACTIVE, refreshed_at=timezone.now())
+        assert len(pass_five_minutes()) == 1
+        assert mail.outbox[0].subject == ("acme.example: resolved: Outreach no longer accepts our access")
         assert pass_five_minutes() == []
         set_columns(lost, state=ConnectionState.LOST)
         assert len(pass_five_minutes()) == 1

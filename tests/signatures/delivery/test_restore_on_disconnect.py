@@ -9,7 +9,6 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.notices.watch import watch_connections
 from integrations.connection.permissions import SwitchRefused, switch_off, switch_on
 from integrations.disconnect.steps import (
     DisconnectRefused,
@@ -26,6 +25,7 @@ from integrations.models import (
     Notice,
     Receipt,
 )
+from integrations.notices.watch import watch_connections
 from integrations.signature_service import get_signature_service
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.restore import carry_out_restore, restore_connection, start_restore

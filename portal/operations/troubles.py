@@ -1,0 +1,70 @@
+"""Troubles of the installation, for notices: workers that are gone, full disks, mails that are not sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from integrations.models import NoticeKind
+from integrations.notices import sending
+from integrations.signature_service import Trouble
+from portal.accounts import sender_invitations
+from portal.worker.machines import MachineState, list_machines
+from signatures.releases import request_mails
+from signatures.self_service import change_mails
+
+MAILS_LATE_AFTER = timedelta(hours=1)
+
+
+def list_troubles() -> list[Trouble]:
+    """Return what needs an operator now."""
+    machines = list_machines()
+    return [*_list_dead(machines), *_list_full(machines), *_list_stuck_mails()]
+
+
+def _list_dead(machines: list[MachineState]) -> Iterator[Trouble]:
+    """Yield each machine of which no supervisor is alive; one that was replaced on the same machine is none."""
+    alive = {machine.name for machine in machines if machine.is_alive}
+    for name in sorted({machine.name for machine in machines} - alive):
+        others = "Others take over what it did." if alive else "Nobody takes over what it did."
+        yield Trouble(
+            NoticeKind.WORKER,
+            f"The background worker on {name} is not seen any more. {others}",
+            "Check the machine and start the worker again, or remove it from the list on the page System status.",
+            reverse("portal:status"),
+            subject=name,
+        )
+
+
+def _list_full(machines: list[MachineState]) -> Iterator[Trouble]:
+    free: dict[str, int] = {}
+    for machine in machines:
+        if machine.is_alive and machine.disk_free_mb is not None:
+            free[machine.name] = min(machine.disk_free_mb, free.get(machine.name, machine.disk_free_mb))
+    for name, megabytes in sorted(free.items()):
+        if megabytes < settings.DISK_LOW_MB:
+            yield Trouble(
+                NoticeKind.DISK,
+                f"{megabytes:,} MB are free on {name}.",
+                "Free space where SPOOL_FOLDER and the temporary folder are. Without space, banner events are lost.",
+                reverse("portal:status"),
+                subject=name,
+            )
+
+
+def _list_stuck_mails() -> Iterator[Trouble]:
+    before = timezone.now() - MAILS_LATE_AFTER
+    number = sending.count_stuck() + sum(
+        module.count_owed(before=before) for module in (request_mails, change_mails, sender_invitations)
+    )
+    if number:
+        yield Trouble(
+            NoticeKind.MAILS,
+            f"{number:,} {'e-mail is' if number == 1 else 'e-mails are'} an hour late.",
+            "See the worker’s log, and check EMAIL_URL with sendtestemail.",
+            reverse("portal:status"),
+        )
