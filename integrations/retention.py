@@ -1,4 +1,7 @@
-"""Retention: syncs, rejected records and notices go when their time is over, except the last of each kind."""
+"""Retention: syncs, rejected records, notices and checks of the ledger go when their time is over.
+
+The last of each kind stays.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,44 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from portal.batches import get_limit, remove_rows
 
-from .models import UNFINISHED, ConnectionState, Notice, RejectedRecord, SyncRun
+from .models import (
+    UNFINISHED,
+    ChainCheck,
+    ConnectionState,
+    LedgerCheckpoint,
+    Notice,
+    RejectedRecord,
+    SyncRun,
+)
 from .sync.totals import keep_totals
 
 
 def remove_old_syncs(*, writes: bool = True) -> dict[str, int]:
     """Return how many rows of each kind went, or without `writes` would go."""
-    limit = get_limit(settings.SYNC_KEEP_DAYS)
-    ended = Notice.objects.filter(ended_at__lt=limit)
-    # Of a living connection a record is rejected until it fits or is gone, which is known however old it is.
-    rejected = RejectedRecord.objects.filter(
-        connection__state=ConnectionState.DISCONNECTED, last_seen_at__lt=limit
-    )
     return {
-        "notices": remove_rows(ended, writes=writes),
-        "rejected records": remove_rows(rejected, writes=writes),
-        "syncs": remove_rows(_get_old_runs(), writes=writes, keep=keep_totals),
+        "notices": remove_rows(get_old_notices(), writes=writes),
+        "rejected records": remove_rows(get_old_rejections(), writes=writes),
+        "syncs": remove_rows(get_old_runs(), writes=writes, keep=keep_totals),
+        "checks of the ledger": remove_rows(get_old_checks(), writes=writes),
     }
 
 
-def _get_old_runs() -> QuerySet[SyncRun]:
+def get_old_notices() -> QuerySet[Notice]:
+    """Return notices that ended long ago."""
+    return Notice.objects.filter(ended_at__lt=get_limit(settings.SYNC_KEEP_DAYS))
+
+
+def get_old_rejections() -> QuerySet[RejectedRecord]:
+    """Return rejected records of connections that ended.
+
+    Of a living connection a record is rejected until it fits or is gone, which is known however old it is.
+    """
+    return RejectedRecord.objects.filter(
+        connection__state=ConnectionState.DISCONNECTED, last_seen_at__lt=get_limit(settings.SYNC_KEEP_DAYS)
+    )
+
+
+def get_old_runs() -> QuerySet[SyncRun]:
     """Return ended runs that nothing asks for any more.
 
     The last of each kind and state of a connection stays: from where to read, when it was last read and how that
@@ -43,3 +64,13 @@ def _get_old_runs() -> QuerySet[SyncRun]:
         state__in=UNFINISHED
     )
     return runs.filter(Exists(later), ~Exists(named))
+
+
+def get_old_checks() -> QuerySet[ChainCheck]:
+    """Return checks of a chain whose head was pruned since, and with it what they could be compared with.
+
+    The newest of each chain stays.
+    """
+    pruned = LedgerCheckpoint.objects.filter(chain=OuterRef("chain"), last_sequence__gte=OuterRef("count"))
+    newer = ChainCheck.objects.filter(chain=OuterRef("chain"), pk__gt=OuterRef("pk"))
+    return ChainCheck.objects.filter(Exists(pruned), Exists(newer))

@@ -14,9 +14,10 @@ from integrations.connection.tokens import DAILY
 from portal.background import enqueue, enqueue_missing
 
 from . import retention
+from .crypto.sealing import Unsealable
 from .disconnect import receipts, steps
 from .errors import IntegrationError
-from .ledger import verification
+from .ledger import pruning, verification
 from .models import Connection, ConnectionState, DisconnectStep, LedgerChain, RunState, SyncKind, SyncRun
 from .notices import sending, watch
 from .sync import runs
@@ -89,6 +90,23 @@ def check_chain(*, chain_id: int) -> None:
     check = verification.check_and_note(chain)
     if not check.is_intact:
         log.error("The ledger of %s is broken: %s", chain.domain_name or "no domain", check.finding)
+
+
+def prune_ledger() -> None:
+    """Old entries of every chain go, each chain by a task of its own."""
+    for chain in verification.list_chains():
+        enqueue("integrations.tasks.prune_chain", chain_id=chain.pk)
+
+
+def prune_chain(*, chain_id: int) -> None:
+    """One chain's old entries are gone, and a signed checkpoint stands for them; a broken chain stays as it is."""
+    chain = LedgerChain.objects.filter(pk=chain_id).first()
+    if chain is None:
+        return  # `check_chain` says so
+    try:
+        pruning.prune_chain(chain, before=pruning.get_limit(), actor="schedule")
+    except (pruning.PruningRefused, Unsealable) as refusal:
+        log.error("The ledger was not pruned: %s", refusal)
 
 
 def continue_disconnect(*, connection_id: str) -> None:

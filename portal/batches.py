@@ -36,7 +36,8 @@ def remove_rows(
     if not writes:
         return rows.count()
     removed = 0
-    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+    ids: list[Any] = []
+    while ids := list(_after(rows, ids).order_by("pk").values_list("pk", flat=True)[:BATCH]):
         # The condition holds once more as the row is deleted, as it may have changed since it was found.
         batch = rows.model._default_manager.filter(pk__in=rows.filter(pk__in=ids).values("pk"))
         with transaction.atomic():
@@ -44,6 +45,9 @@ def remove_rows(
                 keep(batch)
             deleted = batch.delete()
         removed += deleted[1].get(rows.model._meta.label, 0)
-        if not deleted[0]:
-            break
     return removed
+
+
+def _after(rows: QuerySet[Any], ids: list[Any]) -> QuerySet[Any]:
+    """Return the rows behind these: what stays is not read again for each batch."""
+    return rows.filter(pk__gt=ids[-1]) if ids else rows

@@ -172,6 +172,10 @@ Q_CLUSTER = {
 LEDGER_KEEP_DAYS = env.int("LEDGER_KEEP_DAYS", default=400)  # `pruneledger` takes nothing younger
 SYNC_KEEP_DAYS = env.int("SYNC_KEEP_DAYS", default=90)  # at least 30; see portal/batches.py
 DELIVERY_KEEP_DAYS = env.int("DELIVERY_KEEP_DAYS", default=365)
+COUNT_KEEP_DAYS = env.int("COUNT_KEEP_DAYS", default=1095)  # daily counts; at least 400
+DECIDED_KEEP_DAYS = env.int(
+    "DECIDED_KEEP_DAYS", default=365
+)  # decided changes, closed invitations; at least 30
 CHECK_IMAGE_ADDRESSES = env.bool("CHECK_IMAGE_ADDRESSES", default=not IS_DEMO)  # once, as they are typed
 MEDIA_KEEP_DAYS = env.int("MEDIA_KEEP_DAYS", default=365)  # of removed images that nothing names
 HEARTBEAT_GRACE_SECONDS = env.int("HEARTBEAT_GRACE_SECONDS", default=90)

@@ -4,7 +4,7 @@ from portal.background import SHORT
 from portal.worker.heartbeat import record_beat as _record_beat
 
 from .accounts import sender_invitations
-from .retention import remove_expired_sessions as _remove_expired_sessions
+from .retention import invitations, sessions
 
 
 def record_beat(*, queue: str = SHORT) -> None:
@@ -13,8 +13,13 @@ def record_beat(*, queue: str = SHORT) -> None:
 
 
 def remove_expired_sessions() -> None:
-    """Remove expired sessions and old failures of background tasks."""
-    _remove_expired_sessions()
+    """Remove expired sessions, what background tasks left, and rows of Django admin and old workers."""
+    sessions.remove_expired_sessions()
+
+
+def remove_closed_invitations() -> None:
+    """Remove invitations that were closed long ago."""
+    invitations.remove_closed_invitations()
 
 
 def invite_senders() -> None:

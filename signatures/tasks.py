@@ -11,6 +11,7 @@ from signatures.delivery.after_sync import follow_mirror
 from signatures.delivery.automatic import plan_automatic_delivery
 
 from .analytics import aggregation, spool_import
+from .analytics import retention as count_retention
 from .delivery import (
     after_release,
     after_values,
@@ -30,6 +31,7 @@ from .recipients import match_counts, retention
 from .releases import request_mails
 from .releases.reach import keep_audiences
 from .self_service import change_mails
+from .self_service import retention as change_retention
 from .senders.company_size import is_small
 from .value_files import retention as import_retention
 from .value_files.applying import PreviewOutdated
@@ -182,6 +184,16 @@ def remove_old_deliveries() -> None:
 def remove_old_media() -> None:
     """Remove the files of removed images once nothing names them."""
     media_retention.remove_old_media()
+
+
+def remove_decided_changes() -> None:
+    """Remove changes by senders that were decided long ago."""
+    change_retention.remove_decided_changes()
+
+
+def remove_old_counts() -> None:
+    """Remove daily counts of long ago."""
+    count_retention.remove_old_counts()
 
 
 def note_statuses() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from . import chain as writer
 from .record import record_act
 from .verification import Totals, add_totals, check_chain, get_checkpoint, read_totals, write_checkpoint
 
+MOST_AT_ONCE = 20_000  # entries of one transaction, which holds the chain's head
 FLOOR_DAYS = 90  # no setting lets anybody prune what is younger: last week stays
 
 
@@ -55,27 +57,49 @@ def prune_chain(chain: LedgerChain, *, before: datetime, actor: str, writes: boo
         raise PruningRefused(
             f"The chain of {chain.domain_name} is broken, and pruning would hide it. {verdict.finding}"
         )
-    with transaction.atomic():
-        head = LedgerChain.objects.select_for_update().get(pk=chain.pk)
-        last = _find_last(head, before)
-        checkpoint = get_checkpoint(head)
-        start = checkpoint.last_sequence if checkpoint else 0
-        if last is None or last.sequence <= start:
-            return Pruned(head, 0, start)
-        if writes:
-            _store_checkpoint(head, checkpoint, last, before=before, actor=actor)
-            LedgerEntry.objects.delete_pruned(head.pk, last.sequence)
-            _record(head, last, actor=actor)
-        return Pruned(head, last.sequence - start, last.sequence)
+    if not writes:
+        start, last = _get_start(chain), _find_last(chain, before)
+        return Pruned(chain, max(last.sequence - start, 0) if last else 0, last.sequence if last else start)
+    total = 0
+    while (pruned := _prune_next(chain, before=before, actor=actor)).entries:
+        total += pruned.entries
+    return Pruned(pruned.chain, total, pruned.last_sequence)
+
+
+def list_old_entries() -> Iterator[QuerySet[LedgerEntry]]:
+    """Yield each chain's old entries, as the index has them: what goes at most, where the chain is intact."""
+    for chain in LedgerChain.objects.all():
+        yield _entries(chain).filter(at__lt=get_limit()).order_by()
+
+
+@transaction.atomic
+def _prune_next(chain: LedgerChain, *, before: datetime, actor: str) -> Pruned:
+    """The next MOST_AT_ONCE old entries are gone, and a checkpoint stands for them."""
+    head = LedgerChain.objects.select_for_update().get(pk=chain.pk)
+    checkpoint, start = get_checkpoint(head), _get_start(head)
+    last = _find_last(head, before, up_to=start + MOST_AT_ONCE)
+    if last is None or last.sequence <= start:
+        return Pruned(head, 0, start)
+    _store_checkpoint(head, checkpoint, last, before=before, actor=actor)
+    LedgerEntry.objects.delete_pruned(head.pk, last.sequence)
+    _record(head, last, actor=actor)
+    return Pruned(head, last.sequence - start, last.sequence)
+
+
+def _get_start(chain: LedgerChain) -> int:
+    checkpoint = get_checkpoint(chain)
+    return checkpoint.last_sequence if checkpoint else 0
 
 
 def _entries(chain: LedgerChain) -> QuerySet[LedgerEntry]:
     return LedgerEntry.objects.filter(domain=chain.pk or None).order_by("sequence")
 
 
-def _find_last(chain: LedgerChain, before: datetime) -> LedgerEntry | None:
-    """Return the last entry of the unbroken run of old ones at the chain's start."""
+def _find_last(chain: LedgerChain, before: datetime, *, up_to: int | None = None) -> LedgerEntry | None:
+    """Return the last entry of the unbroken run of old ones at the chain's start, no later than `up_to`."""
     entries = _entries(chain)
+    if up_to is not None:
+        entries = entries.filter(sequence__lte=up_to)
     kept = entries.filter(at__gte=before).first()
     return (entries.filter(sequence__lt=kept.sequence) if kept else entries).last()
 

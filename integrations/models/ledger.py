@@ -105,7 +105,7 @@ class SyncRun(models.Model):
                 name="one_unfinished_sync_per_connection",
             )
         ]
-        indexes = [models.Index(fields=["state", "lease_until"])]
+        indexes = [models.Index(fields=["state", "lease_until"]), models.Index(fields=["finished_at"])]
 
     def __str__(self) -> str:
         return f"sync {self.pk} of {self.connection}"

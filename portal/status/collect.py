@@ -18,6 +18,7 @@ from django_q.models import OrmQ, Schedule, Task
 from integrations.connection.health import describe_call_use
 from integrations.models import UNFINISHED, Connection, ConnectionState, SyncRun
 from portal.operations.readiness import list_pending_migrations
+from portal.retention.estimates import Going, list_going
 from portal.worker.machines import MachineState, list_machines
 from portal.worker.schedules import SCHEDULES
 from signatures.models import UNFINISHED_DELIVERY, DeliveryRun, DeliveryRunState
@@ -108,6 +109,7 @@ class Status:
     connections: list[ConnectionStatus]
     versions: Versions
     database: DatabaseSize
+    retention: list[Going]
     problems: list[Problem]
 
     @property
@@ -127,8 +129,10 @@ def collect_status() -> Status:
     now = timezone.now()
     machines, queue, schedules = list_machines(), count_queue(now), list_schedules(now)
     runs, versions = list_runs(now), get_versions()
+    database = measure_database()
+    going = list_going({table.name: table.row_bytes for table in database.tables if table.rows})
     found = Status(
-        now, machines, queue, schedules, runs, list_connections(), versions, measure_database(), problems=[]
+        now, machines, queue, schedules, runs, list_connections(), versions, database, going, problems=[]
     )
     found.problems.extend(_list_problems(found))
     return found

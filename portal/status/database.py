@@ -17,6 +17,11 @@ class TableSize:
     size_bytes: int
     rows: int
 
+    @property
+    def row_bytes(self) -> float:
+        """The size of one row on average, its part of the indexes included."""
+        return self.size_bytes / max(self.rows, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSize:
@@ -25,6 +30,10 @@ class DatabaseSize:
     vendor: str
     size_bytes: int
     tables: tuple[TableSize, ...] = ()
+
+    @property
+    def largest(self) -> tuple[TableSize, ...]:
+        return self.tables[:SHOWN]
 
 
 def measure_database() -> DatabaseSize:
@@ -40,7 +49,6 @@ def measure_database() -> DatabaseSize:
         cursor.execute(
             "SELECT relname, pg_total_relation_size(oid), GREATEST(reltuples, 0)::bigint FROM pg_class "
             "WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace "
-            "ORDER BY 2 DESC LIMIT %s",
-            [SHOWN],
+            "ORDER BY 2 DESC"
         )
         return DatabaseSize("PostgreSQL", size, tuple(TableSize(*row) for row in cursor.fetchall()))

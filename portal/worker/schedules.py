@@ -29,6 +29,7 @@ SCHEDULES = (
     Regular("refresh tokens", "integrations.tasks.refresh_tokens", minutes=60),
     Regular("resume interrupted syncs", "integrations.tasks.sweep_connections", minutes=1),
     Regular("check the ledger", "integrations.tasks.check_ledger", cron="40 3 * * *"),
+    Regular("prune the ledger", "integrations.tasks.prune_ledger", cron="0 4 * * 0"),
     Regular("send alerts", "integrations.tasks.watch_connections", minutes=5),
     Regular("invite and remind senders", "portal.tasks.invite_senders", minutes=1),
     Regular("send mails of senders' changes", "signatures.tasks.send_change_mails", minutes=5),
@@ -43,6 +44,9 @@ SCHEDULES = (
     Regular("count mailboxes by status", "signatures.tasks.note_statuses", minutes=60),
     Regular("remove old deliveries", "signatures.tasks.remove_old_deliveries", cron="10 3 * * *"),
     Regular("remove old media", "signatures.tasks.remove_old_media", cron="30 3 * * *"),
+    Regular("remove closed invitations", "portal.tasks.remove_closed_invitations", cron="15 3 * * *"),
+    Regular("remove decided changes", "signatures.tasks.remove_decided_changes", cron="25 3 * * *"),
+    Regular("remove old counts", "signatures.tasks.remove_old_counts", cron="35 3 * * *"),
     Regular("remove expired sessions", "portal.tasks.remove_expired_sessions", cron="20 3 * * *"),
 )
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from portal.models import Domain
@@ -61,8 +62,6 @@ def list_seen(domain: Domain) -> dict[str, list[str]]:
     return found
 
 
-def remove_unseen() -> int:
-    """Remove values that no look-up saw for DAYS; return how many."""
-    until = timezone.now().date() - timedelta(days=DAYS)
-    removed, _ = SeenValue.objects.filter(seen_on__lt=until).delete()
-    return removed
+def get_unseen() -> QuerySet[SeenValue]:
+    """Return the values that no look-up saw for DAYS."""
+    return SeenValue.objects.filter(seen_on__lt=timezone.now().date() - timedelta(days=DAYS))

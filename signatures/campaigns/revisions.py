@@ -71,14 +71,12 @@ def load_past(domain: Domain, at: datetime) -> Past:
     return Past(ruleset, image_ids, frozenset(unsure), made_later)
 
 
-def remove_old_revisions(domain: Domain, *, until: datetime) -> int:
-    """Delete revisions that were followed by another one before `until`; return how many."""
+def get_old_revisions(domain: Domain, *, until: datetime) -> QuerySet[CampaignRevision]:
+    """Return revisions that were followed by another one before `until`: no event of that time is kept."""
     later = CampaignRevision.objects.filter(
         campaign=OuterRef("campaign"), since__gt=OuterRef("since"), since__lte=until
     )
-    old = CampaignRevision.objects.filter(Exists(later), campaign__domain=domain, since__lt=until)
-    removed, _ = old.delete()
-    return removed
+    return CampaignRevision.objects.filter(Exists(later), campaign__domain=domain, since__lt=until)
 
 
 def _find_revisions(

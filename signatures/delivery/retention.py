@@ -62,7 +62,7 @@ def remove_old_deliveries(*, writes: bool = True) -> dict[str, int]:
 
     Originals and placements always stay.
     """
-    old = _get_old_runs()
+    old = get_old_runs()
     thinned = old.exclude(pk__in=_get_whole_runs())
     held: set[int] = set()
     removed = 0
@@ -80,6 +80,11 @@ def remove_old_deliveries(*, writes: bool = True) -> dict[str, int]:
         "deliveries": runs_removed,
         "signature texts": _remove_texts(writes=writes),
     }
+
+
+def get_old_rows() -> QuerySet[Delivery]:
+    """Return the rows of old runs: what goes at most, as those that are still needed stay."""
+    return Delivery.objects.filter(run__in=get_old_runs())
 
 
 def _remove_texts(*, writes: bool) -> int:
@@ -123,7 +128,8 @@ def get_kept_days(run: DeliveryRun) -> int | None:
     return get_days(settings.DELIVERY_KEEP_DAYS) if is_over else None
 
 
-def _get_old_runs() -> QuerySet[DeliveryRun]:
+def get_old_runs() -> QuerySet[DeliveryRun]:
+    """Return finished runs whose time is over."""
     limit = get_limit(settings.DELIVERY_KEEP_DAYS)
     runs = DeliveryRun.objects.filter(state__in=FINISHED, finished_at__lt=limit)
     # A disconnect that has not ended continues from the outcomes of its restore.

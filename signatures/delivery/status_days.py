@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from integrations.models import Connection, ConnectionState
 from portal.batches import get_limit, remove_rows
@@ -92,8 +93,11 @@ def draw_days(rows: list[Row]) -> Stack:
 
 def remove_old_days(*, writes: bool = True) -> dict[str, int]:
     """Return how many rows as old as deliveries that are not kept went, or without `writes` would go."""
-    old = MailboxDay.objects.filter(day__lt=get_limit(settings.DELIVERY_KEEP_DAYS).date())
-    return {"daily mailbox counts": remove_rows(old, writes=writes)}
+    return {"daily mailbox counts": remove_rows(get_old_days(), writes=writes)}
+
+
+def get_old_days() -> QuerySet[MailboxDay]:
+    return MailboxDay.objects.filter(day__lt=get_limit(settings.DELIVERY_KEEP_DAYS).date())
 
 
 def _make_row(day: date, counts: Mapping[str, int], release: str) -> Row:

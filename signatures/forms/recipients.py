@@ -64,5 +64,5 @@ class RetentionForm(forms.ModelForm):
         help_texts = {
             "decision_days": "At least 1. Older decisions lose their image and link and do not count "
             "towards a frequency cap.",
-            "event_days": "At least 7. Daily counts are kept without limit; they name no recipient.",
+            "event_days": "At least 7. Daily counts are kept longer; they name no recipient.",
         }

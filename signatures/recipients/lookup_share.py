@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from portal.models import Domain
 from signatures.models import LookupShare
@@ -32,9 +32,9 @@ def take_look_up(domain: Domain, network: str, *, at: datetime) -> bool:
     return _take(domain, network or UNKNOWN_NETWORK, of_network, at) and _take(domain, WHOLE_DOMAIN, most, at)
 
 
-def remove_old_shares(*, now: datetime) -> None:
-    """Remove expired counts."""
-    LookupShare.objects.filter(ends_at__lte=now).delete()
+def get_old_shares(*, now: datetime) -> QuerySet[LookupShare]:
+    """Return expired counts."""
+    return LookupShare.objects.filter(ends_at__lte=now)
 
 
 def _take(domain: Domain, network: str, most: int, at: datetime) -> bool:

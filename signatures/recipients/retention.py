@@ -1,24 +1,33 @@
 """Retention: removes expired events, decisions and look-up answers, and changes their retention.
 
-Daily counts stay. Campaign revisions are removed with the events.
+Daily counts stay longer. Campaign revisions are removed once neither events nor decisions need them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from integrations.ledger.record import record_act
+from portal.batches import remove_rows
 from portal.models import Domain
-from signatures.audiences.seen_values import remove_unseen
-from signatures.campaigns.revisions import remove_old_revisions
-from signatures.models import BannerEvent, CountingState, Decision, KnownRecipient, RecipientPrivacy
+from signatures.audiences.seen_values import get_unseen
+from signatures.campaigns.revisions import get_old_revisions
+from signatures.models import (
+    BannerEvent,
+    CampaignRevision,
+    CountingState,
+    Decision,
+    KnownRecipient,
+    RecipientPrivacy,
+)
 
-from .lookup_share import remove_old_shares
+from .lookup_share import get_old_shares
 
 BATCH = 5_000
 MOST_AT_ONCE = 5_000_000
@@ -29,13 +38,12 @@ def remove_old_events(
 ) -> int:
     """Remove counted events older than their domain's `event_days`; return how many, at most about `limit`.
 
-    Events that are not counted yet stay. Campaign revisions of that time are removed too.
+    Events that are not counted yet stay. Campaign revisions that nothing needs any more are removed first.
     """
     removed = 0
-    for domain in Domain.objects.order_by("pk"):
-        days = RecipientPrivacy.objects.for_domain(domain).event_days
-        until = (now or timezone.now()) - timedelta(days=days)
-        remove_old_revisions(domain, until=until)
+    for old_revisions in list_old_revisions(now=now):
+        remove_rows(old_revisions)
+    for domain, until in _list_limits(now, "event_days"):
         while removed < limit:
             batch = _remove_batch(domain, until, batch_size)
             removed += batch
@@ -44,10 +52,39 @@ def remove_old_events(
     return removed
 
 
+def list_old_events() -> Iterator[QuerySet[BannerEvent]]:
+    """Yield each domain's counted events that are old, as the index has them."""
+    for domain, until in _list_limits(None, "event_days"):
+        yield _get_old_events(domain, until)
+
+
+def list_old_revisions(*, now: datetime | None = None) -> Iterator[QuerySet[CampaignRevision]]:
+    """Yield each domain's revisions that neither an event nor a decision needs any more."""
+    for domain, until in _list_limits(now, "event_days", "decision_days"):
+        yield get_old_revisions(domain, until=until)
+
+
+def list_old_decisions(*, now: datetime | None = None) -> Iterator[QuerySet[Decision]]:
+    """Yield each domain's old decisions, as the index has them."""
+    for domain, until in _list_limits(now, "decision_days"):
+        yield Decision.objects.filter(domain=domain, at__lt=until)
+
+
+def _list_limits(now: datetime | None, *columns: str) -> Iterator[tuple[Domain, datetime]]:
+    """Yield each domain with the instant before which it keeps nothing of these kinds."""
+    for domain in Domain.objects.order_by("pk"):
+        privacy = RecipientPrivacy.objects.for_domain(domain)
+        days = max(getattr(privacy, column) for column in columns)
+        yield domain, (now or timezone.now()) - timedelta(days=days)
+
+
+def _get_old_events(domain: Domain, until: datetime) -> QuerySet[BannerEvent]:
+    return BannerEvent.objects.filter(domain=domain, is_judged=True, at__lt=until)
+
+
 def _remove_batch(domain: Domain, until: datetime, size: int) -> int:
     with transaction.atomic():
-        old = BannerEvent.objects.filter(domain=domain, is_judged=True, at__lt=until)
-        rows = list(old.order_by("at", "pk").values_list("pk", "at")[:size])
+        rows = list(_get_old_events(domain, until).order_by("at", "pk").values_list("pk", "at")[:size])
         if rows:
             last = rows[-1][1]
             earlier = Q(events_removed_until=None) | Q(events_removed_until__lt=last)
@@ -60,10 +97,7 @@ def _remove_batch(domain: Domain, until: datetime, size: int) -> int:
 def remove_old_decisions(*, now: datetime | None = None, batch_size: int = BATCH) -> int:
     """Remove decisions older than their domain's `decision_days`, in batches; return how many."""
     removed = 0
-    for domain in Domain.objects.order_by("pk"):
-        days = RecipientPrivacy.objects.for_domain(domain).decision_days
-        until = (now or timezone.now()) - timedelta(days=days)
-        old = Decision.objects.filter(domain=domain, at__lt=until)
+    for old in list_old_decisions(now=now):
         while ids := list(old.order_by("at").values_list("pk", flat=True)[:batch_size]):
             removed += Decision.objects.filter(pk__in=ids).delete()[0]
     return removed
@@ -71,10 +105,13 @@ def remove_old_decisions(*, now: datetime | None = None, batch_size: int = BATCH
 
 def remove_expired() -> int:
     """Remove expired recipient data that was counted; return how many rows."""
-    remove_old_shares(now=timezone.now())
-    remove_unseen()
-    removed, _ = KnownRecipient.objects.filter(is_tallied=True, expires_at__lt=timezone.now()).delete()
-    return removed
+    remove_rows(get_old_shares(now=timezone.now()))
+    remove_rows(get_unseen())
+    return remove_rows(get_expired())
+
+
+def get_expired() -> QuerySet[KnownRecipient]:
+    return KnownRecipient.objects.filter(is_tallied=True, expires_at__lt=timezone.now())
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,18 @@ _LOST_AFTER = timedelta(minutes=2)
 
 def remove_old_imports(*, writes: bool = True) -> dict[str, int]:
     """Return how many rows and files went that are older than KEEP_DAYS, or without `writes` would go."""
-    old: QuerySet[SenderImport] = SenderImport.objects.filter(created_at__lt=get_limit(KEEP_DAYS))
-    rows = SenderImportRow.objects.filter(sender_import__in=old)
     return {
-        "rows of imported files": remove_rows(rows, writes=writes),
-        "imported files": remove_rows(old, writes=writes),
+        "rows of imported files": remove_rows(get_old_rows(), writes=writes),
+        "imported files": remove_rows(get_old_imports(), writes=writes),
     }
+
+
+def get_old_imports() -> QuerySet[SenderImport]:
+    return SenderImport.objects.filter(created_at__lt=get_limit(KEEP_DAYS))
+
+
+def get_old_rows() -> QuerySet[SenderImportRow]:
+    return SenderImportRow.objects.filter(sender_import__in=get_old_imports())
 
 
 def list_abandoned_imports() -> list[int]:

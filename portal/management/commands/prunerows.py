@@ -8,10 +8,13 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from integrations.retention import remove_old_syncs
-from portal.retention import remove_expired_sessions
+from portal.retention.invitations import remove_closed_invitations
+from portal.retention.sessions import remove_expired_sessions
+from signatures.analytics.retention import remove_old_counts
 from signatures.delivery.retention import remove_old_deliveries
 from signatures.delivery.status_days import remove_old_days
 from signatures.media.retention import remove_old_media
+from signatures.self_service.retention import remove_decided_changes
 from signatures.value_files.retention import remove_old_imports
 
 REMOVERS = (
@@ -20,6 +23,9 @@ REMOVERS = (
     remove_old_days,
     remove_old_media,
     remove_old_imports,
+    remove_old_counts,
+    remove_decided_changes,
+    remove_closed_invitations,
     remove_expired_sessions,
 )
 
@@ -27,7 +33,8 @@ REMOVERS = (
 class Command(BaseCommand):
     help = (
         "Remove syncs older than SYNC_KEEP_DAYS, deliveries older than DELIVERY_KEEP_DAYS, "
-        "images removed for MEDIA_KEEP_DAYS that nothing names, imports of values after 90 days, and expired sessions. "
+        "images removed for MEDIA_KEEP_DAYS that nothing names, imports of values after 90 days, daily counts older "
+        "than COUNT_KEEP_DAYS, decided changes and closed invitations after DECIDED_KEEP_DAYS, and expired sessions. "
         "Originals, each mailbox's last delivered signature and the ledger stay."
     )
 

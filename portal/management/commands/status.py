@@ -96,7 +96,13 @@ def describe(status: Status) -> list[str]:
     lines.append(f"database: {status.database.vendor}, {status.database.size_bytes / 2**20:,.1f} MB")
     lines += [
         f"  {each.name}: {each.size_bytes / 2**20:,.1f} MB, about {each.rows:,} rows"
-        for each in status.database.tables
+        for each in status.database.largest
+    ]
+    lines.append("goes tonight, at most:")
+    lines += [
+        f"  {each.model}: {each.rows:,}{' or more' if each.has_more else ''} rows"
+        for each in status.retention
+        if each.rows
     ]
     pending = len(status.versions.migrations_pending)
     lines.append(

@@ -12,10 +12,13 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from integrations import tasks
+from integrations.ledger import pruning
 from integrations.ledger.pruning import prune_chain
 from integrations.ledger.usage import count_refused, summarise
 from integrations.ledger.verification import check_and_note, check_chain
-from integrations.models import LedgerChain, LedgerCheckpoint, LedgerEntry
+from integrations.models import ChainCheck, LedgerChain, LedgerCheckpoint, LedgerEntry
+from integrations.retention import remove_old_syncs
 from portal.models import Domain
 from tests.support.tampering import tamper
 
@@ -101,6 +104,64 @@ def test_what_is_younger_than_the_setting_is_kept(aged, options):
         prune(**options)
 
     assert list_left(aged) == [1, 2, 3, 4, 5]
+
+
+def test_the_schedule_prunes_in_steps_each_with_a_checkpoint_and_goes_on_after_a_kill(
+    aged, other_domain, monkeypatch
+):
+    class Killed(BaseException):
+        pass
+
+    def die(*args: object, **kwargs: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(pruning, "MOST_AT_ONCE", 2)
+    real, steps = pruning._record, iter((True, False))
+    with monkeypatch.context() as patched:  # killed in the second step
+        patched.setattr(
+            pruning,
+            "_record",
+            lambda *args, **kwargs: (real if next(steps) else die)(*args, **kwargs),
+        )
+        with pytest.raises(Killed):
+            tasks.prune_chain(chain_id=aged.pk)
+    assert LedgerCheckpoint.objects.filter(chain=aged.pk).count() == 1
+    assert list_left(aged) == [3, 4, 5, 6]
+    assert check(aged) == ""
+
+    tasks.prune_chain(chain_id=aged.pk)
+
+    assert LedgerCheckpoint.objects.filter(chain=aged.pk).count() == 2
+    assert list_left(aged)[:2] == [4, 5]
+    assert check(aged) == ""
+    assert set(LedgerEntry.objects.filter(action="ledger pruned").values_list("actor_label", flat=True)) == {
+        "schedule"
+    }
+    assert list_left(other_domain) == [1, 2, 3, 4, 5]
+
+
+def test_the_schedule_leaves_a_broken_chain_as_it_is(aged, other_domain, caplog):
+    tamper("UPDATE integrations_ledgerentry SET detail = 'x' WHERE domain_id = %s AND sequence = 1", aged.pk)
+
+    for each in (aged, other_domain):
+        tasks.prune_chain(chain_id=each.pk)
+
+    assert (list_left(aged), list_left(other_domain)[:2]) == ([1, 2, 3, 4, 5], [4, 5])
+    assert "The ledger was not pruned: The chain of acme.example is broken" in caplog.text
+
+
+def test_checks_of_pruned_entries_go_except_the_newest_of_a_chain(aged, other_domain):
+    for each in (aged, other_domain):
+        chain = LedgerChain.objects.get(pk=each.pk)
+        ChainCheck.objects.create(chain=chain, is_intact=False, entries=2, count=2, digest="0" * 64)
+    kept = [check_and_note(LedgerChain.objects.get(pk=each.pk)).pk for each in (aged, other_domain)]
+    theirs = ChainCheck.objects.filter(chain=other_domain.pk).earliest("pk").pk
+    prune(domain=aged.name)
+
+    assert remove_old_syncs()["checks of the ledger"] == 1
+
+    assert set(ChainCheck.objects.values_list("pk", flat=True)) == {*kept, theirs}
+    assert check(aged) == ""
 
 
 def test_no_setting_lets_last_week_be_pruned(aged, settings):

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 
-from integrations.models import RunState, SyncKind, SyncRun
+from integrations.models import Notice, RunState, SyncKind, SyncRun
 from portal.models import User, WorkerMachine
 from portal.worker.machines import note_machine
 from portal.worker.schedules import set_up_schedules
 from signatures.models import DeliveryRun, DeliveryRunState
 from tests.support.company import found_company
+from tests.support.notice_receiver import receiving
+from tests.support.page_text import words_of
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +93,41 @@ def test_what_names_no_worker_removes_none(operator: Client, well, process):
     answer = operator.post("/manage/status/forget/", {"name": "node-3", "process": process})
 
     assert (answer.status_code, WorkerMachine.objects.count()) == (302, 1)
+
+
+def test_what_retention_frees_tonight_is_on_the_page_in_json_and_in_the_command(operator: Client, well):
+    Session.objects.create(
+        session_key="over", session_data="", expire_date=timezone.now() - timedelta(days=1)
+    )
+    out = io.StringIO()
+
+    going = {each["model"]: each for each in read(operator)["retention"]}
+    page = words_of(operator.get("/manage/status/"))
+    with suppress(CommandError):
+        call_command("status", stdout=out)
+
+    assert (going["sessions.Session"]["rows"], going["sessions.Session"]["has_more"]) == (1, False)
+    assert going["signatures.SignatureHtml"]["rows"] is None
+    assert going["signatures.BannerEvent"]["rows"] == 0
+    assert "django_session until it expires, 12 hours Remove expired sessions 1" in page
+    assert "sessions.Session: 1 rows" in out.getvalue()
+
+
+def test_notices_to_operators_are_on_the_page_and_a_test_is_sent(operator: Client, well, domain, settings):
+    settings.DEBUG = True  # plain http to this machine
+    Notice.objects.create(kind="disk", subject="node-3", audience="operator_webhook", answer="HTTP 500")
+    Notice.objects.create(kind="lost", subject="theirs", audience="owners", domain=domain)
+
+    page = words_of(operator.get("/manage/status/"))
+    with receiving() as receiver:
+        settings.NOTICE_WEBHOOK_URL, settings.NOTICE_WEBHOOK_SECRET = f"{receiver.url}/hideaway", "s" * 40
+        answer = operator.post("/manage/status/test-notice/", follow=True)
+
+    assert "Disk space is low node-3" in page and "HTTP 500" in page
+    assert "theirs" not in page
+    assert receiver.received[0].json["event"] == "notice.test"
+    assert "The operator’s webhook: HTTP 200" in words_of(answer)
+    assert "127.0.0.1" in answer.content.decode() and "hideaway" not in answer.content.decode()
 
 
 def test_where_no_worker_is_left_nobody_takes_over(operator: Client, well):

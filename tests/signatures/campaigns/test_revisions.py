@@ -119,7 +119,7 @@ def test_a_state_that_is_not_kept_is_said_to_be_unsure(running, domain, clock):
 
 
 def test_what_was_followed_by_another_state_goes_with_the_events_of_its_time(running, domain, clock, theirs):
-    RecipientPrivacy.objects.create(domain=domain, event_days=7)
+    privacy = RecipientPrivacy.objects.create(domain=domain, event_days=7, decision_days=30)
     for name in ("Second", "Third"):
         clock.shift(10 * DAY)
         change_campaign(running, make_details(name=name), groups=[], actor=BY)
@@ -127,11 +127,15 @@ def test_what_was_followed_by_another_state_goes_with_the_events_of_its_time(run
     assert kept_of_others > 1
 
     remove_old_events()
+    for_decisions = CampaignRevision.objects.filter(campaign=running).count()
+    RecipientPrivacy.objects.filter(pk=privacy.pk).update(decision_days=7)
+    remove_old_events()
     names = [revision.rule["name"] for revision in CampaignRevision.objects.filter(campaign=running)]
     clock.shift(8 * DAY)
     remove_old_events()
     left = [revision.rule["name"] for revision in CampaignRevision.objects.filter(campaign=running)]
 
+    assert for_decisions > len(names)  # a decision of that time may still be explained
     assert names == ["Second", "Third"]
     assert left == ["Third"]
     assert load_past(domain, MONDAY + DAY).unsure == {running.pk}
