@@ -117,48 +117,75 @@ def print_rest(many: dict[str, Any], quiet: dict[str, Any]) -> None:
 
 def seed(size: Size, connection: Any) -> dict[str, Any]:
     """Fill the database; return seconds and how many rows of what there are."""
-    from integrations.ledger.record import record_act
-    from integrations.models import LedgerEntry, Mailbox, Person, SyncRun, Team
-    from portal.models import Domain
-    from signatures.authoring.templates import install_starters
-    from signatures.delivery.after_sync import refresh_groups
-    from signatures.delivery.status import follow_release
-    from signatures.models import BannerEvent, DailyTotal, Delivery, Group, Template
-    from signatures.releases.publish import publish
-    from signatures.senders.refresh import refresh_senders
-
-    from .delivery import place_everything
+    from integrations.models import LedgerEntry
+    from signatures.models import BannerEvent, DailyTotal, Delivery, Group
 
     started = time.perf_counter()
-    domain, groups = connection.domain, size.groups
+    make_directory(connection, size)
+    make_signatures(connection, size)
+    make_history(connection, size)
+    analyze()
+    counted = {"groups": Group, "deliveries": Delivery, "entries of the ledger": LedgerEntry}
+    counted |= {"daily totals": DailyTotal, "banner events": BannerEvent}
+    rows = {name: model._default_manager.count() for name, model in counted.items()}
+    return {"seconds": time.perf_counter() - started, "senders": size.senders, "rows": rows}
+
+
+def make_directory(connection: Any, size: Size) -> None:
+    """Further domains, teams, and people with a mailbox each, as a sync would have stored them."""
+    from integrations.models import Mailbox, Person, Team
+    from portal.models import Domain
+
     multiply(Domain, DOMAINS - 1, name="'other' || n || '.example'")
-    multiply(Team, groups, remote_id="'9' || n", name="'Team ' || n")
+    multiply(Team, size.groups, remote_id="'9' || n", name="'Team ' || n")
+    address = "'person.' || (1000000 + n) || '@acme.example'"
     multiply(
         Person,
         size.senders,
         remote_id="(1000000 + n)::text",
-        email="'person.' || (1000000 + n) || '@acme.example'",
+        email=address,
         name="'Kim Number ' || n",
         last_name="'Number ' || n",
-        team_ids=f"('[\"9' || (1 + n % {groups}) || '\"]')::jsonb",
+        team_ids=f"('[\"9' || (1 + n % {size.groups}) || '\"]')::jsonb",
     )
     multiply(
         Mailbox,
         size.senders,
         remote_id="(1000000 + n)::text",
-        email="'person.' || (1000000 + n) || '@acme.example'",
+        email=address,
         person_remote_id="(1000000 + n)::text",
     )
+
+
+def make_signatures(connection: Any, size: Size) -> None:
+    """Groups, senders, templates, a live release, and deliveries of it to everybody."""
+    from signatures.authoring.templates import install_starters
+    from signatures.delivery.status import follow_release
+    from signatures.releases.publish import publish
+    from signatures.senders.groups import refresh_groups
+    from signatures.senders.refresh import refresh_senders
+
+    from .delivery import place_everything
+
     refresh_groups(connection)
-    refresh_senders(connection)
-    install_starters(domain, actor="benchmark")
-    publish(domain, actor="benchmark")
+    refresh_senders(connection, since=None)
+    install_starters(connection.domain, actor="benchmark")
+    publish(connection.domain, actor="benchmark")
     follow_release(connection)
     place_everything(connection)
-    deliver_to_everybody(domain, size.senders)
-    make_campaigns(domain, groups)
+    deliver_to_everybody(connection.domain, size.senders)
+
+
+def make_history(connection: Any, size: Size) -> None:
+    """Campaigns with their figures, syncs, entries of the ledger and banner events."""
+    from integrations.ledger.record import record_act
+    from integrations.models import LedgerEntry, SyncRun
+    from signatures.models import BannerEvent
+
+    domain = connection.domain
+    make_campaigns(domain, size.groups)
     multiply(SyncRun, size.senders // 10)
-    record_act(domain, action="benchmark", actor_label="owner@acme.example")
+    record_act("benchmark", domain=domain, actor_label="owner@acme.example")
     with without_indexes(LedgerEntry), without_indexes(BannerEvent):
         multiply(
             LedgerEntry,
@@ -172,11 +199,6 @@ def seed(size: Size, connection: Any) -> dict[str, Any]:
             at="r.at - n * interval '1 second'",
         )
         make_events(domain, size)
-    analyze()
-    found = {model._meta.verbose_name_plural: model for model in (Group, Template, Delivery, LedgerEntry)}
-    rows = {str(name): model._default_manager.count() for name, model in found.items()}
-    rows |= {"daily totals": DailyTotal.objects.count(), "banner events": BannerEvent.objects.count()}
-    return {"seconds": time.perf_counter() - started, "senders": size.senders, "rows": rows}
 
 
 def make_campaigns(domain: Any, groups: int) -> None:
