@@ -122,7 +122,7 @@ def seed(size: Size, connection: Any) -> dict[str, Any]:
 
     started = time.perf_counter()
     make_directory(connection, size)
-    make_signatures(connection, size)
+    make_people(connection, size)
     make_history(connection, size)
     analyze()
     counted = {"groups": Group, "deliveries": Delivery, "entries of the ledger": LedgerEntry}
@@ -132,33 +132,9 @@ def seed(size: Size, connection: Any) -> dict[str, Any]:
 
 
 def make_directory(connection: Any, size: Size) -> None:
-    """Further domains, teams, and people with a mailbox each, as a sync would have stored them."""
-    from integrations.models import Mailbox, Person, Team
+    """Further domains, and teams with their groups; a live release, and its delivery to the sandbox's people."""
+    from integrations.models import Team
     from portal.models import Domain
-
-    multiply(Domain, DOMAINS - 1, name="'other' || n || '.example'")
-    multiply(Team, size.groups, remote_id="'9' || n", name="'Team ' || n")
-    address = "'person.' || (1000000 + n) || '@acme.example'"
-    multiply(
-        Person,
-        size.senders,
-        remote_id="(1000000 + n)::text",
-        email=address,
-        name="'Kim Number ' || n",
-        last_name="'Number ' || n",
-        team_ids=f"('[\"9' || (1 + n % {size.groups}) || '\"]')::jsonb",
-    )
-    multiply(
-        Mailbox,
-        size.senders,
-        remote_id="(1000000 + n)::text",
-        email=address,
-        person_remote_id="(1000000 + n)::text",
-    )
-
-
-def make_signatures(connection: Any, size: Size) -> None:
-    """Groups, senders, templates, a live release, and deliveries of it to everybody."""
     from signatures.authoring.templates import install_starters
     from signatures.delivery.status import follow_release
     from signatures.releases.publish import publish
@@ -167,12 +143,55 @@ def make_signatures(connection: Any, size: Size) -> None:
 
     from .delivery import place_everything
 
+    multiply(Domain, numbers(DOMAINS - 1), name="'other' || n || '.example'")
+    multiply(Team, numbers(size.groups), remote_id="'9' || n", name="'Team ' || n")
     refresh_groups(connection)
     refresh_senders(connection, since=None)
     install_starters(connection.domain, actor="benchmark")
     publish(connection.domain, actor="benchmark")
     follow_release(connection)
     place_everything(connection)
+
+
+def make_people(connection: Any, size: Size) -> None:
+    """People in teams, each with a sender and a mailbox that holds what the release renders."""
+    from integrations.models import Mailbox, Person
+    from signatures.models import MailboxState, Placement, Sender
+    from signatures.senders.team_counts import count_again
+
+    remote_id, address = "(1000000 + n)::text", "'person.' || (1000000 + n) || '@acme.example'"
+    multiply(
+        Person,
+        numbers(size.senders),
+        remote_id=remote_id,
+        email=address,
+        name="'Kim Number ' || n",
+        last_name="'Number ' || n",
+        team_ids=f"('[\"9' || (1 + n % {size.groups}) || '\"]')::jsonb",
+    )
+    multiply(Mailbox, numbers(size.senders), remote_id=remote_id, email=address, person_remote_id=remote_id)
+    group = "(SELECT g.id FROM signatures_group AS g WHERE g.follows_team_id = p.team_ids->>0)"
+    multiply(
+        Sender,
+        "integrations_person AS p WHERE length(p.remote_id) = 7",
+        person_id="p.id",
+        email="p.email",
+        name="p.name",
+        search="lower(p.name || chr(10) || p.email)",
+        banner_key="left(md5(p.remote_id), 22)",
+        group_id=group,
+        live_group_id=group,
+    )
+    multiply(
+        MailboxState,
+        "integrations_mailbox AS m JOIN integrations_person AS p ON p.remote_id = m.person_remote_id "
+        "JOIN signatures_sender AS s ON s.person_id = p.id WHERE length(m.remote_id) = 7",
+        mailbox_id="m.id",
+        sender_id="s.id",
+        status="'up_to_date'",
+    )
+    multiply(Placement, numbers(size.senders), mailbox_remote_id=remote_id)
+    count_again(connection)
     deliver_to_everybody(connection.domain, size.senders)
 
 
@@ -184,12 +203,12 @@ def make_history(connection: Any, size: Size) -> None:
 
     domain = connection.domain
     make_campaigns(domain, size.groups)
-    multiply(SyncRun, size.senders // 10)
+    multiply(SyncRun, numbers(size.senders // 10))
     record_act("benchmark", domain=domain, actor_label="owner@acme.example")
     with without_indexes(LedgerEntry), without_indexes(BannerEvent):
         multiply(
             LedgerEntry,
-            size.entries,
+            numbers(size.entries),
             sequence="r.sequence + n",
             action="'call'",
             endpoint="'update_mailbox'",
@@ -258,27 +277,32 @@ def make_events(domain: Any, size: Size) -> None:
     )
     multiply(
         BannerEvent,
-        size.events,
+        numbers(size.events),
         at=f"r.at - (n % {DAYS * 86_400}) * interval '1 second'",
         sender_id=f"n % {size.senders}",
         visitor_key="md5((n % 1000000)::text)",
     )
 
 
-def multiply(model: Any, many: int, **changed: str) -> None:
-    """Copy the model's newest row this often. changed: column -> SQL, in which n counts from 1 and r is the row."""
+def numbers(many: int) -> str:
+    """Return a source of `multiply` that counts in n, from 1."""
+    return f"generate_series(1, {many}) AS n WHERE true"
+
+
+def multiply(model: Any, source: str, **changed: str) -> None:
+    """Copy the model's newest row r, once for each row of a source. changed: column -> SQL over r and the source."""
     from django.db import connection as database
 
-    table = model._meta.db_table
+    table, key = model._meta.db_table, model._meta.pk.column
     newest = model._default_manager.order_by("-pk").values_list("pk", flat=True)[0]
-    key = model._meta.pk.column
-    columns = [field.column for field in model._meta.concrete_fields if field.column != key]
+    columns = [field.column for field in model._meta.concrete_fields]
+    columns = [column for column in columns if column != key or column in changed]
     names = ", ".join(f'"{column}"' for column in columns)
     values = ", ".join(changed.get(column, f'r."{column}"') for column in columns)
     with database.cursor() as cursor:
         cursor.execute(
-            f'INSERT INTO "{table}" ({names}) SELECT {values} FROM "{table}" AS r, generate_series(1, {many}) AS n '  # noqa: S608 - our own names
-            f'WHERE r."{key}" = {newest}'
+            f'INSERT INTO "{table}" ({names}) SELECT {values} FROM "{table}" AS r CROSS JOIN {source} '  # noqa: S608 - our own names
+            f'AND r."{key}" = {newest}'
         )
 
 
