@@ -171,6 +171,12 @@ class Sender(models.Model):
     person = models.OneToOneField(Person, on_delete=models.CASCADE, related_name="+")
     email = models.CharField(max_length=255)
     name = models.CharField(max_length=511, blank=True)
+    search = models.TextField(
+        blank=True,
+        editable=False,
+        db_default="",
+        help_text="Name, address and title in lower case, for the search of the list; '' until it was noted.",
+    )
     group = models.ForeignKey(Group, null=True, on_delete=models.SET_NULL, related_name="senders")
     live_group = models.ForeignKey(
         Group,

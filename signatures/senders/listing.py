@@ -91,9 +91,8 @@ def find_senders(
         ),
     )
     for word in words.split()[:6]:
-        senders = senders.filter(
-            Q(name__icontains=word) | Q(email__icontains=word) | Q(shown_title__icontains=word)
-        )
+        read = Q(name__icontains=word) | Q(email__icontains=word) | Q(shown_title__icontains=word)
+        senders = senders.filter(Q(search__contains=word.lower()) | Q(search="") & read)
     if group_id is not None:
         senders = senders.filter(group_id=group_id)
     if template_id is not None:

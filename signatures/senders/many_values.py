@@ -16,7 +16,7 @@ from signatures.rendering.fields import Field
 from .grouping import REGROUPED, read_ruled_table, regroup
 from .membership import GroupRule, GroupTable
 from .origins import ValueOrigin, update_origins
-from .values import get_full_name, get_live_fields, get_member, lock_senders
+from .values import get_live_fields, get_member, lock_senders, name_sender
 from .vocabulary import get_vocabulary, list_closed_fields
 
 CHUNK = 500
@@ -121,13 +121,13 @@ def _store(
                 sender.value_origins, sender.own_values, own, dict.fromkeys(own, (actor, origin)), now
             )
             sender.own_values, sender.changed_at = own, now
-            sender.name = get_full_name(sender)
+            name_sender(sender)
             if table is not None:
                 regroup(sender, get_member(sender), table)
             changed.append(sender)
     ValueDraft.objects.filter(pk__in=stale).delete()
     create_rows(drafts)
-    update_rows(changed, ["own_values", "value_origins", "name", "changed_at", *REGROUPED])
+    update_rows(changed, ["own_values", "value_origins", "name", "search", "changed_at", *REGROUPED])
     return len(drafted | {sender.pk for sender in changed})
 
 

@@ -16,7 +16,7 @@ from signatures.models import Sender
 from .grouping import digest_source, get_group_rules
 from .membership import GroupRule, GroupTable, Member
 from .team_counts import count_again
-from .values import get_full_name, get_member
+from .values import get_member, name_sender
 
 CHUNK = 1_000
 
@@ -101,13 +101,13 @@ def _refresh_chunk(
                 tally.changed += 1
         sender.person = person
         sender.email = person.email
-        sender.name = get_full_name(sender)
+        name_sender(sender)
         sender.group_id, sender.is_active = group_id, is_active
         sender.source_digest, sender.changed_at = digest, now
     Sender.objects.bulk_create(
         batch.new, batch_size=500, ignore_conflicts=True
     )  # another follower may be as fast
-    changing = ["person", "email", "name", "group", "is_active", "source_digest", "changed_at"]
+    changing = ["person", "email", "name", "search", "group", "is_active", "source_digest", "changed_at"]
     update_rows(batch.old, changing)
 
 

@@ -296,9 +296,9 @@ def _keep_values(
     now = timezone.now()
     sender.value_origins = update_origins(sender.value_origins, sender.own_values, own, entered, now)
     sender.own_values = own
-    sender.name = get_full_name(sender)
+    name_sender(sender)
     sender.changed_at = now
-    sender.save(update_fields=["own_values", "value_origins", "name", "changed_at"])
+    sender.save(update_fields=["own_values", "value_origins", "name", "search", "changed_at"])
     table = read_ruled_table(sender.domain)
     if table is not None and regroup(sender, get_member(sender), table):
         sender.save(update_fields=REGROUPED)
@@ -342,6 +342,12 @@ def lock_senders(domain: Domain, ids: Iterable[int]) -> QuerySet[Sender]:
     """Return these senders of the domain with person and domain, locked."""
     senders = Sender.objects.select_for_update(of=("self",)).filter(domain=domain, pk__in=ids)
     return senders.select_related("person", "domain")
+
+
+def name_sender(sender: Sender) -> None:
+    """Set the name that lists show, and what their search looks through. Needs person; saves nothing."""
+    sender.name = get_full_name(sender)
+    sender.search = "\n".join((sender.name, sender.email, sender.title)).lower()
 
 
 def get_full_name(sender: Sender) -> str:

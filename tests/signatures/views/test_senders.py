@@ -14,6 +14,7 @@ from integrations.models import LedgerEntry, RunState, SyncKind, SyncRun
 from portal.models import Domain
 from signatures.models import Assignment, Sender, Template, ValueDraft
 from signatures.releases.publish import list_drafts, publish
+from signatures.senders.values import set_own_values
 
 ADDRESS = "/domains/acme.example/senders/"
 SCRIPT = "<script>alert(1)</script>"
@@ -71,6 +72,26 @@ def test_the_list_is_narrowed_and_sorted_by_its_address(
     company.add("Lena Vogel", is_locked=True)
 
     assert names(auditor.get(f"{ADDRESS}?{asked}")) == found
+
+
+def test_the_search_follows_names_and_titles_that_were_typed(company, bystander, auditor: Client):
+    ana = company.add("Ana Silva", title="Account Executive")
+    company.add("Tom Okafor", title="Account Manager")
+
+    set_own_values(ana, {"sender.name": "Ána ÖZIL", "sender.title": "Zoologist"}, actor="dana@acme.example")
+
+    assert names(auditor.get(f"{ADDRESS}?q=özil+zoolog")) == ["Ána ÖZIL"]
+    assert names(auditor.get(f"{ADDRESS}?q=silva")) == names(auditor.get(f"{ADDRESS}?q=executive")) == []
+    set_own_values(ana, {"sender.name": "", "sender.title": ""}, actor="dana@acme.example")
+    assert names(auditor.get(f"{ADDRESS}?q=silva+executive")) == ["Ana Silva"]
+
+
+def test_who_was_stored_by_an_earlier_version_is_found_as_well(company, bystander, auditor: Client):
+    company.add("Ana Silva", title="Account Executive")
+    company.add("Tom Okafor")
+    Sender.objects.update(search="")
+
+    assert names(auditor.get(f"{ADDRESS}?q=SILVA+account")) == ["Ana Silva"]
 
 
 def test_the_list_is_narrowed_by_group_and_by_the_template_that_is_carried(company, auditor: Client):
