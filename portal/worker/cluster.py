@@ -19,6 +19,7 @@ from django.conf import settings
 from portal.background import LONG, SHORT
 
 from . import worker_files
+from .broker import get_canary_seconds
 from .child import Child
 from .heartbeat import record_beat
 
@@ -72,9 +73,10 @@ class WorkerCluster(Child):
         worker_files.remove_ended(self._folder, silent_seconds=grace)
         return frozen
 
-    def beat_if_busy(self) -> None:
-        """Record the queue's heartbeat while a worker is at a task; an idle one does so itself, by canaries."""
-        if self.is_busy:
+    def beat(self) -> None:
+        """Record the queue's heartbeat where a worker began or finished a task just now, or is at one."""
+        workers = worker_files.read_workers(self._folder)
+        if any(worker.silent_seconds < get_canary_seconds() for worker in workers):
             record_beat(self.queue)
 
     def close(self) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 
 from django.conf import settings
 from django.db import DatabaseError
+from django_q.tasks import async_task
 
-from portal.background import QUEUES, enqueue_missing
+from portal.background import QUEUES, is_waiting
 from portal.timed_check import TimedCheck
 
 from . import worker_files
@@ -109,9 +110,10 @@ class Supervisor:
                     memory_mb=sum(cluster.memory_mb for cluster in self._clusters),
                 )
             for cluster in self._clusters:
-                cluster.beat_if_busy()
+                cluster.beat()
             if may_sweep():
                 for task in TAKE_OVERS:
-                    enqueue_missing(task)
+                    if not is_waiting(task):
+                        async_task(task, save=False)
         except DatabaseError as error:
             self._say(f"the database is not available ({type(error).__name__}); trying again")

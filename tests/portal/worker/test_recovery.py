@@ -30,10 +30,12 @@ enqueue("integrations.tasks.sync_directory", run_id=run.pk)
 DELIVER = """
 from portal.background import enqueue
 from portal.models import Domain
+from signatures.authoring.templates import install_starters
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.runs import start_delivery
 from signatures.releases.publish import publish
 domain = Domain.objects.get(name="acme.example")
+install_starters(domain, actor="test")
 publish(domain, actor="test")
 run = plan_delivery(domain, actor="test")
 start_delivery(run, actor="test")
