@@ -65,7 +65,8 @@ _PACKAGES = ("django", "django-allauth", "django-q2")
 class Installation:
     """One database file and the processes on it; `close` ends every process that was started here."""
 
-    def __init__(self, folder: Path, template: Path | None, **environ: str) -> None:
+    def __init__(self, folder: Path, template: Path | None, *, code: Path = ROOT, **environ: str) -> None:
+        self.code = code
         self.database = folder / "installation.sqlite3"
         self.log = folder / "serve.log"
         if template is not None:
@@ -100,7 +101,7 @@ class Installation:
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
-            cwd=ROOT,
+            cwd=self.code,
             env=self.environ | environ,
             input=given if given is not None else "",
             capture_output=True,
@@ -121,7 +122,7 @@ class Installation:
     ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=self.code,
             env=self.environ | environ,
             stdin=subprocess.DEVNULL,
             stdout=output.open("w") if output else subprocess.PIPE,

@@ -16,16 +16,36 @@ from .installation import wait_until
 from .portal_process import find_free_port
 
 SUPERUSER = "countersign"
+UNSAFE = (
+    "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
+)  # fmt: skip  # quicker, and nobody pulls the plug
 
 
 class Cluster:
     """A PostgreSQL server that only this machine reaches. Databases are copied from a migrated one."""
 
-    def __init__(self, port: int, programs: Path, folder: Path) -> None:
+    def __init__(self, port: int, programs: Path, folder: Path, owner: dict[str, Any]) -> None:
         self.port = port
         self._programs = programs
         self._folder = folder
+        self._owner = owner
         self._made = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *options: str) -> None:
+        server = [
+            str(self._programs / "postgres"), "-D", str(self._folder / "cluster"), "-p", str(self.port),
+            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", *options,
+        ]  # fmt: skip
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(server, cwd=self._folder, stdout=log, stderr=log, **self._owner)
+        wait_until(self.is_ready, seconds=30, what="PostgreSQL to start")
+
+    def stop(self) -> None:
+        """End every session, and stop."""
+        assert self._process
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(30)
 
     def get_url(self, database: str) -> str:
         return f"postgres://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
@@ -82,18 +102,10 @@ def running_cluster() -> Iterator[Cluster]:
         "--encoding", "UTF8", "--locale", "C", "--no-sync",
     ]  # fmt: skip
     subprocess.run(initdb, cwd=folder, check=True, capture_output=True, **owner)
-    running = Cluster(find_free_port(), programs, folder)
-    server = [
-        str(programs / "postgres"), "-D", str(made), "-p", str(running.port),
-        "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-        "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
-    ]  # fmt: skip
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(server, cwd=folder, stdout=log, stderr=log, **owner)
-        try:
-            wait_until(running.is_ready, seconds=30, what="PostgreSQL to start")
-            yield running
-        finally:
-            process.send_signal(signal.SIGINT)  # "fast": it ends sessions and stops
-            process.wait(30)
-            shutil.rmtree(folder)
+    running = Cluster(find_free_port(), programs, folder, owner)
+    try:
+        running.start(*UNSAFE)
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(folder)
