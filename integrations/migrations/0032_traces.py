@@ -23,6 +23,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='syncrun',
             name='trace',
-            field=models.CharField(blank=True, default=portal.trace.get_trace, help_text='Id of the request or schedule that began it.', max_length=32),
+            field=models.CharField(blank=True, db_default='', default=portal.trace.get_trace, help_text='Id of the request or schedule that began it.', max_length=32),
         ),
     ]

@@ -47,7 +47,11 @@ class SyncRun(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="sync_runs")
     kind = models.CharField(max_length=16, choices=SyncKind.choices)
     trace = models.CharField(
-        max_length=32, blank=True, default=get_trace, help_text="Id of the request or schedule that began it."
+        max_length=32,
+        blank=True,
+        default=get_trace,
+        db_default="",
+        help_text="Id of the request or schedule that began it.",
     )
     state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.QUEUED)
     started_by = models.ForeignKey(

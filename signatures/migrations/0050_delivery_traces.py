@@ -15,6 +15,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='deliveryrun',
             name='trace',
-            field=models.CharField(blank=True, default=portal.trace.get_trace, help_text='Id of the request or schedule that started it last.', max_length=32),
+            field=models.CharField(blank=True, db_default='', default=portal.trace.get_trace, help_text='Id of the request or schedule that started it last.', max_length=32),
         ),
     ]

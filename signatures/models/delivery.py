@@ -132,6 +132,7 @@ class DeliveryRun(models.Model):
         max_length=32,
         blank=True,
         default=get_trace,
+        db_default="",
         help_text="Id of the request or schedule that started it last.",
     )
     scope = models.JSONField(default=dict, blank=True)
