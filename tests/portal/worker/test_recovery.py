@@ -86,7 +86,7 @@ def get_deliveries(installation: Installation) -> list[str]:
 def begin_delivery(served: Served, company: Sandbox) -> tuple[int, int]:
     """Begin a slow delivery; how many mailboxes it has, and the process that is at it, which has written some."""
     company.requests.clear()
-    company.faults.add("slow", method="PATCH", times=None, seconds=0.5)
+    company.faults.add("slow", method="PATCH", times=None, seconds=3)
     planned = int(served.installation.run(DELIVER).splitlines()[-1])
     wait_until(lambda: len(get_writes(company)) > 10, seconds=PATIENCE_SECONDS)
     [busy] = served.get_workers(LONG, word="busy")
