@@ -15,6 +15,7 @@ from integrations.ledger.usage import sum_calls_by_status
 from integrations.models import Connection, ConnectionState
 from integrations.sync.totals import RUNS
 from portal import __version__
+from portal.background import LONG, SHORT
 from portal.counters import Sums, read_sums
 from portal.status.collect import (
     ConnectionStatus,
@@ -33,6 +34,8 @@ from signatures.senders.team_counts import list_domain_statuses
 
 from .runs import read_last_successes, read_totals
 
+QUEUES = {"short": SHORT, "long": LONG}
+
 
 class Rows:
     """What several metrics need, read once for each answer."""
@@ -49,8 +52,8 @@ class Rows:
         return read_totals()
 
     @cached_property
-    def queue(self) -> Queue:
-        return count_queue(self.now)
+    def queues(self) -> Mapping[str, Queue]:
+        return {name: count_queue(self.now, queue) for name, queue in QUEUES.items()}
 
     @cached_property
     def machines(self) -> list[MachineState]:
@@ -113,8 +116,13 @@ def _read_token_ages(rows: Rows) -> Sums:
 
 
 def _read_heartbeat_age(rows: Rows) -> Sums:
-    age = get_worker().age_seconds
-    return {} if age is None else {(): age}
+    ages = {(name,): get_worker(queue).age_seconds for name, queue in QUEUES.items()}
+    return {labels: age for labels, age in ages.items() if age is not None}
+
+
+def _read_queues(rows: Rows) -> Sums:
+    waiting: Sums = {(name, "waiting"): queue.waiting for name, queue in rows.queues.items()}
+    return waiting | {(name, "taken"): queue.taken for name, queue in rows.queues.items()}
 
 
 METRICS = (
@@ -178,14 +186,14 @@ METRICS = (
     ),
     # ── Worker ───────────────────────────────────────────────────────────────────────────────────
     Metric(
-        "countersign_queue_tasks", "gauge", ("state",),
-        "Background tasks: `waiting`, or `taken` by a worker.",
-        lambda rows: {("waiting",): rows.queue.waiting, ("taken",): rows.queue.taken},
+        "countersign_queue_tasks", "gauge", ("queue", "state"),
+        "Background tasks of the `short` and `long` queue: `waiting`, or `taken` by a worker.",
+        _read_queues,
     ),
     Metric(
-        "countersign_queue_oldest_seconds", "gauge", (),
+        "countersign_queue_oldest_seconds", "gauge", ("queue",),
         "How long the oldest waiting task waits.",
-        lambda rows: {(): rows.queue.oldest_seconds or 0},
+        lambda rows: {(name,): queue.oldest_seconds or 0 for name, queue in rows.queues.items()},
     ),
     Metric(
         "countersign_run_overdue_seconds", "gauge", (),
@@ -203,8 +211,8 @@ METRICS = (
         lambda rows: _sum_memory(rows.machines),
     ),
     Metric(
-        "countersign_worker_heartbeat_age_seconds", "gauge", (),
-        "Since a worker last finished a task, or was at one.",
+        "countersign_worker_heartbeat_age_seconds", "gauge", ("queue",),
+        "Since a worker of the queue last finished a task, or was at one.",
         _read_heartbeat_age,
     ),
     Metric(

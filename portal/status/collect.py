@@ -138,13 +138,14 @@ def collect_status() -> Status:
     return found
 
 
-def count_queue(now: datetime) -> Queue:
-    """Return how many background tasks wait and how many are taken."""
-    waiting = OrmQ.objects.filter(lock__lte=now)
+def count_queue(now: datetime, *queues: str) -> Queue:
+    """Return how many background tasks wait and how many are taken, in these queues or in all."""
+    tasks = OrmQ.objects.filter(key__in=queues) if queues else OrmQ.objects.all()
+    waiting = tasks.filter(lock__lte=now)
     oldest = waiting.aggregate(oldest=Min("lock"))["oldest"]
     return Queue(
         waiting.count(),
-        OrmQ.objects.filter(lock__gt=now).count(),
+        tasks.filter(lock__gt=now).count(),
         None if oldest is None else round((now - oldest).total_seconds()),
     )
 

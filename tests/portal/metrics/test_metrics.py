@@ -18,6 +18,7 @@ from portal.counters import COUNTERS
 from portal.metrics import catalogue
 from portal.metrics.catalogue import METRICS
 from portal.models import Domain
+from portal.worker.heartbeat import record_beat
 from portal.worker.machines import note_machine
 from signatures.delivery.retention import remove_old_deliveries
 from signatures.models import DeliveryRun, TeamsCount
@@ -148,12 +149,22 @@ def test_runs_are_counted_by_kind_and_outcome(read, connection, others):
 def test_the_queue_and_workers_are_told(read):
     OrmQ.objects.create(key="countersign", payload="x", lock=timezone.now() - timedelta(seconds=90))
     OrmQ.objects.create(key="countersign", payload="x", lock=timezone.now() + timedelta(hours=1))
+    OrmQ.objects.create(key="long", payload="x", lock=timezone.now() - timedelta(seconds=9))
+    record_beat(at=timezone.now() - timedelta(seconds=30))
     note_machine(is_busy=False, memory_mb=120)
 
     found = read()
 
-    assert found["countersign_queue_tasks"] == {("waiting",): 1, ("taken",): 1}
-    assert 90 <= found["countersign_queue_oldest_seconds"][()] < 100
+    assert found["countersign_queue_tasks"] == {
+        ("short", "waiting"): 1,
+        ("short", "taken"): 1,
+        ("long", "waiting"): 1,
+        ("long", "taken"): 0,
+    }
+    ages = found["countersign_queue_oldest_seconds"]
+    assert 90 <= ages["short",] < 100 and 9 <= ages["long",] < 19
+    assert 30 <= found["countersign_worker_heartbeat_age_seconds"]["short",] < 40
+    assert ("long",) not in found["countersign_worker_heartbeat_age_seconds"], "it was never seen"
     assert found["countersign_workers"] == {("alive",): 1, ("not_seen",): 0}
     assert list(found["countersign_worker_memory_bytes"].values()) == [120 * 2**20]
 
