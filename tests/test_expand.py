@@ -14,7 +14,11 @@ from django.db import connection
 
 from tests.support.schema_record import describe_schema, list_breaks, list_records
 
-KNOWN: dict[str, str] = {}
+KNOWN: dict[str, str] = {
+    "integrations_notice has the new rule one_open_notice_of_the_installation": (
+        "it is of rows without a connection, which the version before never makes; nobody has to stop"
+    ),
+}
 """Breaks that are accepted, each with its reason; docs/upgrading.md then says to stop the old processes."""
 
 UNGIVEN = "portal_domain.plan is new, and must be given by code that does not know it"
