@@ -18,6 +18,7 @@ from .banner_links import split_address
 from .dates import format_date
 
 PHONE_REGION = "sender.phone_region"
+_NO_VALUE = "no value"
 MAX_TEXT_LENGTH = 4_000
 MAX_URL_LENGTH = 2_000
 
@@ -89,7 +90,8 @@ def build_context(values: Mapping[str, str | None], vocabulary: Vocabulary = BUI
     scope: dict[str, dict[str, str | None]] = {}
     missing: dict[str, str] = {}
     for field, owner, name in vocabulary.keys:
-        value, reason = _checked(field.trust, None if field.is_removed else values.get(field.name))
+        raw = None if field.is_removed else values.get(field.name)
+        value, reason = (None, _NO_VALUE) if raw is None else _checked(field.trust, raw)
         if value is None:
             missing[field.name] = reason
         elif field.trust is Trust.PHONE:
@@ -103,7 +105,7 @@ def build_context(values: Mapping[str, str | None], vocabulary: Vocabulary = BUI
 
 # Most values of a signature are the company's, the same for everybody.
 @lru_cache(maxsize=4096)
-def _checked(trust: Trust, raw: str | None) -> tuple[str | None, str]:
+def _checked(trust: Trust, raw: str) -> tuple[str | None, str]:
     """Return the cleaned value, or None and why it counts as missing."""
     try:
         return _CHECKS[trust](_plain_text(raw)), ""
@@ -111,10 +113,8 @@ def _checked(trust: Trust, raw: str | None) -> tuple[str | None, str]:
         return None, str(reason)
 
 
-def _plain_text(raw: str | None) -> str:
+def _plain_text(raw: str) -> str:
     """Return `raw` on one line, without control, invisible or private characters."""
-    if raw is None:
-        raise Unfit("no value")
     if len(raw) > MAX_TEXT_LENGTH:
         raise Unfit(f"longer than {MAX_TEXT_LENGTH:,} characters")
     if not raw.isprintable():

@@ -6,12 +6,15 @@ could only cost time or hide where a value comes from.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from io import StringIO
 from typing import TextIO
 
 from liquid import Environment, Mode, StrictUndefined
 from liquid.ast import Node
 from liquid.builtin.content import Literal
 from liquid.builtin.expressions.logical import EqExpression, NeExpression
+from liquid.builtin.expressions.path import Path
 from liquid.builtin.expressions.primitive import Blank, Empty, Nil, StringLiteral
 from liquid.builtin.illegal import Illegal
 from liquid.builtin.output import Output, OutputNode
@@ -19,17 +22,16 @@ from liquid.builtin.tags.case_tag import CaseTag
 from liquid.builtin.tags.if_tag import IfTag
 from liquid.builtin.tags.unless_tag import UnlessTag
 from liquid.context import RenderContext
+from liquid.exceptions import OutputStreamLimitError
 from liquid.expression import Expression
 from liquid.stream import TokenStream
 from liquid.template import BoundTemplate
-from liquid.token import Token
-from liquid.undefined import UNDEFINED
 
 from signatures.rendering.filters import FILTERS
 
 from .sentinels import ABSENT, PRESENT_CLOSE, PRESENT_OPEN
 
-MAX_OUTPUT_BYTES = 262_144
+MAX_OUTPUT = 262_144  # characters
 
 
 def escape_value(value: str) -> str:
@@ -60,6 +62,8 @@ class MarkedOutputNode(OutputNode):
         value = self.expression.evaluate(context)
         if value is None or value == "":
             return buffer.write(ABSENT)
+        if buffer.tell() > MAX_OUTPUT:
+            raise OutputStreamLimitError("output stream limit reached", token=self.token)
         return buffer.write(f"{PRESENT_OPEN}{escape_value(str(value))}{PRESENT_CLOSE}")
 
 
@@ -82,22 +86,28 @@ class SignatureCase(CaseTag):
         return [_as_missing(expression) for expression in super()._parse_when_expression(stream)]
 
 
-class FieldContext(RenderContext):
-    """Looks a field up in the values alone: no tag assigns any, so no other scope has one."""
+class FieldPath(Path):
+    """A field, written owner.name: looked up in the values alone, as no tag assigns any others."""
 
     __slots__ = ()
 
-    def get(self, path: list[object], *, token: Token | None, default: object = UNDEFINED) -> object:
-        """Return the value of a field, written owner.name; as Liquid does for any other path."""
+    def evaluate(self, context: RenderContext) -> object:
+        """Return the field's value; as Liquid does where there is none."""
+        owner, name = self.path
         try:
-            owner, name = path
-            return self.globals[owner][name]  # type: ignore[index]  # a mapping of mappings, or it fails
-        except (KeyError, TypeError, ValueError):
-            return super().get(path, token=token, default=default)
+            return context.globals[owner][name]  # type: ignore[index]  # two words, of a mapping of mappings
+        except (KeyError, TypeError):
+            return super().evaluate(context)
 
 
 class SignatureTemplate(BoundTemplate):
-    context_class = FieldContext
+    """A template whose values are the only scope. Its text is bounded where a value is written, not at each piece."""
+
+    def make_globals(self, render_args: Mapping[str, object]) -> Mapping[str, object]:
+        return render_args
+
+    def _get_buffer(self) -> StringIO:
+        return StringIO()
 
 
 class SignatureLiquid(Environment):
@@ -109,7 +119,6 @@ class SignatureLiquid(Environment):
     context_depth_limit = 12
     loop_iteration_limit = 0
     local_namespace_limit = 0
-    output_stream_limit = MAX_OUTPUT_BYTES
     suppress_blank_control_flow_blocks = False
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
@@ -130,6 +139,8 @@ class SignatureLiquid(Environment):
         found: list[Node | Expression] = list(nodes)
         while found:
             one = found.pop()
+            if type(one) is Path and len(one.path) == 2 and all(isinstance(word, str) for word in one.path):
+                one.__class__ = FieldPath
             if isinstance(one, (EqExpression, NeExpression)):
                 one.left, one.right = _as_missing(one.left), _as_missing(one.right)
             if isinstance(one, Node):
