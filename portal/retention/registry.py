@@ -268,6 +268,7 @@ LASTING = {
     "signatures.Brand": "one for each domain or group",
     "signatures.Group": "one for each group",
     "signatures.GroupMember": "one for each sender",
+    "signatures.DatedAssignment": "one for each template with dates",
     "signatures.Disclaimer": "one for each disclaimer with dates",
     "signatures.Sender": "one for each person in Outreach",
     "signatures.Assignment": "one for each group or sender with a template",

@@ -2,6 +2,7 @@
 
 from signatures.admin import (
     analytics,
+    assignments,
     audiences,
     campaigns,
     decisions,
@@ -18,6 +19,7 @@ from signatures.admin import (
 
 __all__ = [
     "analytics",
+    "assignments",
     "audiences",
     "campaigns",
     "decisions",

@@ -23,6 +23,7 @@ from signatures.forms.groups import LISTS, TeamsForm
 from signatures.models import Group, GroupMember, Sender
 from signatures.releases.content import ORDER
 from signatures.releases.draft import note_edit
+from signatures.senders.dates import say_dates
 from signatures.senders.grouping import get_group_rules
 from signatures.senders.groups import (
     GroupRefused,
@@ -189,7 +190,9 @@ class GroupAdmin(RefusableAdmin):
     @admin.display(description="Template")
     def template(self, group: Group) -> str:
         assignment = getattr(group, "assignment", None)
-        return str(assignment.template) if assignment else "inherited (default)"
+        always = str(assignment.template) if assignment else "inherited (default)"
+        ahead = group.dated_assignments.from_day(group.domain.get_today()).select_related("template")
+        return "; ".join([always, *(f"{each.template} {say_dates(each)}" for each in ahead)])
 
     @admin.display(description="Brand values of its own")
     def brand(self, group: Group) -> str:

@@ -1,4 +1,4 @@
-"""Admin of brands, templates and their assignments, by the portal's own functions."""
+"""Admin of brands, disclaimers and templates, by the portal's own functions."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyInline, is_operator
 from portal.access import get_actor
 from signatures.authoring.brand import save_brand
-from signatures.authoring.templates import assign_template, save_template
+from signatures.authoring.templates import save_template
 from signatures.forms.brand import BrandForm, DisclaimerForm
 from signatures.forms.templates import TemplateForm
-from signatures.models import Assignment, Brand, Disclaimer, Template, TemplateVersion
+from signatures.models import Brand, Disclaimer, Template, TemplateVersion
 from signatures.releases.content import BRAND
 from signatures.releases.draft import note_edit
 from signatures.senders.company import add_disclaimer, remove_disclaimer
@@ -27,28 +26,6 @@ class AdminTemplateForm(TemplateForm):
 
     class Meta(TemplateForm.Meta):
         fields = ["domain", *TemplateForm.Meta.fields, "description"]
-
-
-class AssignmentForm(forms.ModelForm):
-    """A template for one group or one sender, all of one domain."""
-
-    class Meta:
-        model = Assignment
-        fields = ["template", "group", "sender"]
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        template = cleaned.get("template")
-        group = cleaned.get("group") or (self.instance.group if self.instance.pk else None)
-        sender = cleaned.get("sender") or (self.instance.sender if self.instance.pk else None)
-        if (group is None) == (sender is None):
-            raise ValidationError("Choose either a group or a sender.")
-        owner = group or sender
-        if template and owner and template.domain_id != owner.domain_id:
-            self.add_error("template", f"This template is another domain’s; {owner} is of {owner.domain}.")
-        if template and template.archived_at:
-            self.add_error("template", "This template is archived. Choose another one.")
-        return cleaned
 
 
 @admin.register(Brand)
@@ -160,49 +137,3 @@ class TemplateAdmin(OperatorAdmin):
         Template.objects.filter(pk=saved.template_id).update(description=obj.description)
         obj.pk = saved.template_id
         obj.refresh_from_db()
-
-
-@admin.register(Assignment)
-class AssignmentAdmin(OperatorAdmin):
-    """Template assignments: one template for a group, or for one sender, which has priority."""
-
-    form = AssignmentForm
-    fields = ["template", "group", "sender", "domain", "created_at"]
-    autocomplete_fields = ["template", "group", "sender"]
-    list_display = ["__str__", "domain", "template", "group", "sender", "created_at"]
-    list_filter = [("sender", admin.EmptyFieldListFilter), DomainFilter]
-    list_select_related = ["domain", "template", "group", "sender"]
-    search_fields = ["template__name", "group__name", "sender__name", "sender__email", "domain__name"]
-    date_hierarchy = "created_at"
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Assignment | None = None) -> list[str]:
-        return ["domain", "created_at", *(["group", "sender"] if obj else [])]
-
-    def has_delete_permission(self, request: HttpRequest, obj: Assignment | None = None) -> bool:
-        return is_operator(request)
-
-    def save_model(self, request: HttpRequest, obj: Assignment, form: forms.ModelForm, change: bool) -> None:
-        owner = obj.group or obj.sender
-        saved = owner and assign_template(
-            owner.domain,
-            template=obj.template,
-            group=obj.group,
-            sender=obj.sender,
-            actor=get_actor(request).email,
-        )
-        if saved:
-            obj.pk = saved.pk
-            obj.refresh_from_db()
-
-    def delete_model(self, request: HttpRequest, obj: Assignment) -> None:
-        assign_template(
-            obj.domain,
-            template=None,
-            group=obj.group,
-            sender=obj.sender,
-            actor=get_actor(request).email,
-        )
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Assignment]) -> None:
-        for assignment in queryset.select_related("domain", "group", "sender"):
-            self.delete_model(request, assignment)

@@ -13,6 +13,7 @@ from signatures.models import (
     Assignment,
     BannerPlace,
     Brand,
+    DatedAssignment,
     Disclaimer,
     DraftEdit,
     Group,
@@ -32,6 +33,7 @@ from signatures.releases.content import (
 )
 from signatures.releases.live import get_live_content
 from signatures.releases.publish import list_drafts
+from signatures.senders.assignment import DatedTemplate
 from signatures.senders.disclaimers import DatedDisclaimer
 from signatures.senders.groups import archive_group, reorder_groups, restore_group, set_membership
 
@@ -87,12 +89,14 @@ def _discard(domain: Domain, live: ReleaseContent, key: str, actor: str) -> None
         if group is not None:
             _put_group_back(group, released, actor)
             _put_assignment_back(domain, released.template_id if released else None, actor, group=group)
+            _put_dated_back(domain, released.assignments if released else (), group=group)
             Group.objects.filter(pk=pk).update(company_values=dict(released.values) if released else {})
             _put_disclaimers_back(domain, group, released.disclaimers if released else ())
     elif kind == "person":
         sender = Sender.objects.filter(domain=domain, pk=pk).first()
         if sender is not None:
             _put_assignment_back(domain, live.people.get(pk), actor, sender=sender)
+            _put_dated_back(domain, live.dated_people.get(pk, ()), sender=sender)
     elif kind == "field":
         put_rule_back(domain, pk, live.fields.get(pk))
     elif kind == ORDER:
@@ -151,12 +155,38 @@ def _put_assignment_back(
     assign_template(domain, template=template, group=group, sender=sender, actor=actor)
 
 
+def _put_dated_back(
+    domain: Domain,
+    assignments: Iterable[DatedTemplate],
+    *,
+    group: Group | None = None,
+    sender: Sender | None = None,
+) -> None:
+    DatedAssignment.objects.filter(domain=domain, group=group, sender=sender).delete()
+    DatedAssignment.objects.bulk_create(
+        DatedAssignment(
+            domain=domain,
+            template_id=each.template_id,
+            group=group,
+            sender=sender,
+            starts_on=each.starts or None,
+            ends_on=each.ends or None,
+        )
+        for each in assignments
+    )
+
+
 def _refuse_orphans(domain: Domain) -> None:
     """Raise DiscardRefused where a template to be archived is assigned in another draft."""
-    orphans = Assignment.objects.filter(domain=domain, template__archived_at__isnull=False)
-    for orphan in orphans.select_related("template", "group", "sender").exclude(
-        group__archived_at__isnull=False
-    )[:1]:
+    for model in (Assignment, DatedAssignment):
+        orphans = model._default_manager.filter(domain=domain, template__archived_at__isnull=False)
+        orphan = (
+            orphans.select_related("template", "group", "sender")
+            .exclude(group__archived_at__isnull=False)
+            .first()
+        )
+        if orphan is None:
+            continue
         raise DiscardRefused(
             f"“{orphan.group or orphan.sender}” is assigned “{orphan.template}” in another draft. "
             "Discard both, or neither. Nothing was discarded."

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from integrations.models import Mailbox
 from signatures.models import Delivery, DeliveryRun, DeliveryState, Sender, Snapshot
+from signatures.releases.explanation import explain_on
 from signatures.releases.live import get_content
-from signatures.senders.values import get_member
 
 from .automatic import AUTOMATIC
 from .texts import find_kept
@@ -19,8 +20,9 @@ from .texts import find_kept
 class Held:
     """What one mailbox held. delivery: the last confirmed write before, or None; sha256: of its text, '' if not kept.
 
-    is_original: nothing had been written yet. why: the reason of the write, as a sentence. group: the one that the
-    release of that write gives the person, who is taken as they are today; '' where it gives none.
+    is_original: nothing had been written yet. why: the reason of the write, as a sentence. group, assigned: the one
+    that the release of that write gives the person, who is taken as they are today, and how the template was assigned;
+    '' where it gives none.
     """
 
     mailbox_email: str
@@ -29,6 +31,7 @@ class Held:
     is_original: bool = False
     why: str = ""
     group: str = ""
+    assigned: str = ""
 
 
 def list_held(sender: Sender, at: datetime) -> list[Held]:
@@ -68,5 +71,13 @@ def _describe(sender: Sender, email: str, delivery: Delivery | None, kept: set[s
         why = "New directory values, carried by automatic delivery."
     else:
         why = "Somebody delivered the release."
-    group = get_content(run.release).find_group(get_member(sender)) if run.release else None
-    return Held(email, delivery, sha256 if sha256 in kept else "", why=why, group=group.name if group else "")
+    group, assigned = _explain(sender, delivery) if run.release else ("", "")
+    return Held(email, delivery, sha256 if sha256 in kept else "", False, why, group, assigned)
+
+
+def _explain(sender: Sender, delivery: Delivery) -> tuple[str, str]:
+    """Return the group that the release of a write gives the sender, and why the template, both on its day."""
+    content, written = get_content(delivery.run.release), delivery.finished_at or delivery.run.created_at
+    why = explain_on(content, sender, written.astimezone(ZoneInfo(sender.domain.time_zone)).date())
+    group = content.group_by_id.get(why.group_id or 0)
+    return group.name if group else "", why.template_why

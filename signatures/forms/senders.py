@@ -145,6 +145,6 @@ class MoveForm(forms.Form):
 
 
 class DateForm(forms.Form):
-    """A day in the past."""
+    """A day whose signature is asked for."""
 
     on = forms.DateField(label="Date", widget=forms.DateInput(attrs={"type": "date"}))

@@ -3,6 +3,7 @@
 from .analytics import BannerEvent, Counted, CountingState, DailyCount, DailyTotal, EventKind, SpoolImport
 from .audience import AttributeLabel, AudienceTally, RecipientList, RecipientListEntry, SeenValue
 from .campaign import Banner, BannerImage, BannerPlace, Campaign, CampaignRevision
+from .dates import DateState
 from .decision import Decision, DecisionKey
 from .delivery import (
     AUTOMATIC,
@@ -34,7 +35,17 @@ from .release import DraftEdit, Release, ReleaseState, SignatureHtml, ValueDraft
 from .release_request import ReleaseRequest, RequestState
 from .saved_view import SavedView
 from .self_service import ChangeState, SelfService, SenderAccount, SenderChange, SenderInvitation
-from .sender import Assignment, AutomaticDelivery, Brand, Disclaimer, DriftPolicy, Group, GroupMember, Sender
+from .sender import (
+    Assignment,
+    AutomaticDelivery,
+    Brand,
+    DatedAssignment,
+    Disclaimer,
+    DriftPolicy,
+    Group,
+    GroupMember,
+    Sender,
+)
 from .sender_import import MOVING, ImportState, RowState, SenderImport, SenderImportRow
 from .template import Template, TemplateVersion
 
@@ -60,6 +71,8 @@ __all__ = [
     "CountingState",
     "DailyCount",
     "DailyTotal",
+    "DateState",
+    "DatedAssignment",
     "Decision",
     "DecisionKey",
     "Delivery",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection
+from datetime import date
 from typing import Any
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Lower
 
 from integrations.models import Person
 from portal.models import Domain
 
+from .dates import Dated
 from .template import Template
 
 
@@ -124,7 +126,7 @@ class Group(models.Model):
         return self.name
 
 
-class Disclaimer(models.Model):
+class Disclaimer(Dated):
     """A disclaimer that takes the place of the company's, or of one group's, for some days."""
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="disclaimers")
@@ -137,25 +139,9 @@ class Disclaimer(models.Model):
         help_text="Whose senders show it; everybody’s without one.",
     )
     text = models.CharField(max_length=500)
-    starts_on = models.DateField("first day", null=True, blank=True)
-    ends_on = models.DateField("last day", null=True, blank=True)
 
-    class Meta:
-        ordering = ["starts_on", "id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(starts_on__isnull=False) | Q(ends_on__isnull=False),
-                name="disclaimer_has_a_date",
-                violation_error_message="Enter the first day, the last day, or both.",
-            ),
-            models.CheckConstraint(
-                condition=Q(starts_on__isnull=True)
-                | Q(ends_on__isnull=True)
-                | Q(starts_on__lte=F("ends_on")),
-                name="disclaimer_ends_after_it_starts",
-                violation_error_message="The last day is before the first.",
-            ),
-        ]
+    class Meta(Dated.Meta):
+        pass
 
     def __str__(self) -> str:
         return self.text
@@ -256,6 +242,14 @@ class GroupMember(models.Model):
         return f"{self.sender} in {self.group}"
 
 
+def _is_for_one(model: str) -> models.CheckConstraint:
+    return models.CheckConstraint(
+        condition=Q(group__isnull=False, sender__isnull=True) | Q(group__isnull=True, sender__isnull=False),
+        name=f"{model}_is_for_a_group_or_a_sender",
+        violation_error_message="Choose either a group or a sender.",
+    )
+
+
 class Assignment(models.Model):
     """The template of a group or a sender. A sender's own assignment overrides the group's."""
 
@@ -271,14 +265,50 @@ class Assignment(models.Model):
 
     class Meta:
         ordering = ["id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(group__isnull=False, sender__isnull=True)
-                | Q(group__isnull=True, sender__isnull=False),
-                name="assignment_is_for_a_group_or_a_sender",
-                violation_error_message="Choose either a group or a sender.",
-            )
-        ]
+        constraints = [_is_for_one("assignment")]
 
     def __str__(self) -> str:
         return f"{self.template} for {self.group or self.sender}"
+
+
+class DatedAssignmentQuerySet(models.QuerySet["DatedAssignment", "DatedAssignment"]):
+    def on(self, day: date) -> DatedAssignmentQuerySet:
+        """Return what holds on a day."""
+        return self.from_day(day).filter(Q(starts_on=None) | Q(starts_on__lte=day))
+
+    def from_day(self, day: date) -> DatedAssignmentQuerySet:
+        """Return what holds on a day or later."""
+        return self.filter(Q(ends_on=None) | Q(ends_on__gte=day))
+
+
+class DatedAssignment(Dated):
+    """A template that takes the place of the group's or the sender's assignment for some days."""
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="dated_assignments")
+    template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="dated_assignments")
+    group = models.ForeignKey(
+        Group, null=True, blank=True, on_delete=models.CASCADE, related_name="dated_assignments"
+    )
+    sender = models.ForeignKey(
+        Sender, null=True, blank=True, on_delete=models.CASCADE, related_name="dated_assignments"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = DatedAssignmentQuerySet.as_manager()
+
+    class Meta(Dated.Meta):
+        constraints = [*Dated.Meta.constraints, _is_for_one("datedassignment")]
+
+    def __str__(self) -> str:
+        return f"{self.template} for {self.group or self.sender}"
+
+    def list_overlapping(self) -> DatedAssignmentQuerySet:
+        """Return the templates of the same group or sender that have one of these days."""
+        others = DatedAssignment.objects.filter(
+            group=self.group, sender=self.sender, template__archived_at=None
+        ).exclude(pk=self.pk)
+        if self.starts_on is not None:
+            others = others.from_day(self.starts_on)
+        if self.ends_on is not None:
+            others = others.filter(Q(starts_on=None) | Q(starts_on__lte=self.ends_on))
+        return others.select_related("template")

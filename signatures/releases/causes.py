@@ -18,7 +18,7 @@ from signatures.senders.team_counts import list_teams
 
 from .candidate import Candidate
 from .content import BANNER, BRAND, ReleaseContent, merge
-from .reach import Audience, get_part, group_by_rules, list_named, list_rules, split_off
+from .reach import Audience, get_part, group_by_rules, has_template, list_named, list_rules, split_off
 
 PERSON, VALUES = "person", "values"  # each of them is one cause, for any number of people
 CHANGEABLE = (*IN_PLACE, MailboxStatus.PENDING, MailboxStatus.NEVER)
@@ -113,11 +113,10 @@ def _find_touching(
     """Return the causes for which an audience gets something else."""
     part = get_part(chosen, audience)
     touching = [key for key, content in without.items() if get_part(content, audience) != part]
-    has_template = part[0] is not None
     touching += [
         key
         for key in candidate.chosen
-        if has_template and (key in (BRAND, BANNER) or key.startswith("field:"))
+        if has_template(part) and (key in (BRAND, BANNER) or key.startswith("field:"))
     ]
     if f"person:{audience.sender_id}" in candidate.chosen:
         touching.append(PERSON)

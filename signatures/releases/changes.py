@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.urls import reverse
 
 from portal.models import Domain
 from signatures.models import BannerPlace, Brand, Sender, TemplateVersion, ValueDraft
 from signatures.rendering.fields import get_custom_trust
+from signatures.senders.assignment import DatedTemplate
 from signatures.senders.disclaimers import DatedDisclaimer
 from signatures.senders.draft_rows import read_draft_rows
 from signatures.senders.field_rules import FieldRule
@@ -36,6 +37,8 @@ from .versions import load_versions
 INHERITED = "Inherited (default)"
 AS_COMPANY = "The company’s"
 NOTHING = "None"
+TEMPLATE = "Template with dates"
+Dated = TypeVar("Dated", DatedTemplate, DatedDisclaimer)
 KINDS = {
     "template": "Template",
     BRAND: "Brand",
@@ -156,7 +159,7 @@ class _Describer:
     def _describe_brand(self, key: str, id: int) -> Change:
         labels = _get_labels(Brand, COMPANY_FIELDS)
         found = _compare_values(labels, self._before.company, self._after.company)
-        found += _compare_disclaimers(self._before.disclaimers, self._after.disclaimers)
+        found += _compare_dated("Dated disclaimer", self._before.disclaimers, self._after.disclaimers, str)
         return self._make(key, "Brand settings", "", found, "brand")
 
     def _describe_banner(self, key: str, id: int) -> Change:
@@ -178,8 +181,9 @@ class _Describer:
         before, after = (self._name_template(group) for group in (old, new))
         if before != after:
             found.append(replace_value("Template", before, after))
+        found += _compare_dated(TEMPLATE, old.assignments if old else (), new.assignments, self._say_dated)
         found += _compare_company(old.values if old else {}, new.values)
-        found += _compare_disclaimers(old.disclaimers if old else (), new.disclaimers)
+        found += _compare_dated("Dated disclaimer", old.disclaimers if old else (), new.disclaimers, str)
         return self._make(key, new.name, "" if old else "New group", found, "group", id)
 
     def _name_template(self, group: ReleasedGroup | None) -> str:
@@ -187,29 +191,27 @@ class _Describer:
             return ""
         if group.template_id is None:
             return "None" if group.is_default else INHERITED
-        return self._templates.get(group.template_id, f"Template {group.template_id}")
+        return self._say_template(group.template_id)
+
+    def _say_template(self, id: int) -> str:
+        return self._templates.get(id, f"Template {id}")
+
+    def _say_dated(self, assigned: DatedTemplate) -> str:
+        return f"{self._say_template(assigned.template_id)} {assigned.words}"
 
     def _describe_order(self, key: str, id: int) -> Change:
-        common = self._before.group_by_id.keys() & self._after.group_by_id.keys()
-        old, new = (
-            [group.id for group in content.groups if group.id in common]
-            for content in (self._before, self._after)
-        )
-        found = [
-            replace_value(self._after.group_by_id[pk].name, f"Priority {old.index(pk) + 1}", f"Priority {at}")
-            for at, pk in enumerate(new, start=1)
-            if old.index(pk) != at - 1
-        ]
+        found = _compare_order(self._before, self._after)
         return self._make(key, "Order of groups", "", found, "groups")
 
     def _describe_person(self, key: str, id: int) -> Change:
         old, new = (
-            "Inherited from the group"
-            if template is None
-            else self._templates.get(template, f"Template {template}")
+            "Inherited from the group" if template is None else self._say_template(template)
             for template in (self._before.people.get(id), self._after.people.get(id))
         )
-        return self._make(key, self._name(id), "", [replace_value("Template", old, new)], "sender", id)
+        found = [replace_value("Template", old, new)] if old != new else []
+        before, after = (content.dated_people.get(id, ()) for content in (self._before, self._after))
+        found += _compare_dated(TEMPLATE, before, after, self._say_dated)
+        return self._make(key, self._name(id), "", found, "sender", id)
 
     def _describe_values(self, key: str, id: int) -> Change:
         sender, found = self._people.get(id), []
@@ -258,13 +260,23 @@ def _compare_company(before: Mapping[str, str], after: Mapping[str, str]) -> lis
     return found
 
 
-def _compare_disclaimers(
-    before: Collection[DatedDisclaimer], after: Collection[DatedDisclaimer]
-) -> list[Difference]:
-    removed = [replace_value("Dated disclaimer", str(each), "") for each in before if each not in after]
-    return removed + [
-        replace_value("Dated disclaimer", "", str(each)) for each in after if each not in before
+def _compare_order(before: ReleaseContent, after: ReleaseContent) -> list[Difference]:
+    """Return which groups that both have were given another priority."""
+    common = before.group_by_id.keys() & after.group_by_id.keys()
+    old, new = ([group.id for group in content.groups if group.id in common] for content in (before, after))
+    return [
+        replace_value(after.group_by_id[pk].name, f"Priority {old.index(pk) + 1}", f"Priority {at}")
+        for at, pk in enumerate(new, start=1)
+        if old.index(pk) != at - 1
     ]
+
+
+def _compare_dated(
+    label: str, before: Collection[Dated], after: Collection[Dated], say: Callable[[Dated], str]
+) -> list[Difference]:
+    """Return what has dates and was removed, then what was added."""
+    removed = [replace_value(label, say(each), "") for each in before if each not in after]
+    return removed + [replace_value(label, "", say(each)) for each in after if each not in before]
 
 
 def _compare_values(

@@ -1,6 +1,6 @@
 """Release content: everything that a signature is rendered from except the directory's values; pure.
 
-Each thing that can be published alone has a key: `template:ID`, `group:ID`, `person:ID` (a template of one sender's
+Each thing that can be published alone has a key: `template:ID`, `group:ID`, `person:ID` (templates of one sender's
 own), `field:ID` (what is said about one merge field), `brand`, `banner` and `order` (of groups).
 """
 
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
 
+from signatures.senders.assignment import DatedTemplate, pick_template
 from signatures.senders.disclaimers import DatedDisclaimer, apply_disclaimers
 from signatures.senders.field_rules import FieldRule, FieldRules
 from signatures.senders.membership import GroupRule, GroupTable, Member
@@ -43,17 +44,23 @@ class ReleasedGroup(GroupRule):
     """One group as published. template_id: None inherits.
 
     values: company field -> what it is for this group, '' for nothing; the company's own where it is not named.
+    assignments: templates for some days, in place of `template_id`.
     """
 
     template_id: int | None = None
     values: Mapping[str, str] = field(default_factory=dict)
     disclaimers: tuple[DatedDisclaimer, ...] = ()
+    assignments: tuple[DatedTemplate, ...] = ()
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> ReleasedGroup:
         """Return what `to_json` gave."""
         lists = {name: tuple(stored[name]) for name in _LISTS if name in stored}
-        return cls(**{**stored, **lists, "disclaimers": _read_disclaimers(stored)})
+        dated = {
+            "disclaimers": _read_disclaimers(stored),
+            "assignments": _read_assignments(stored.get("assignments", ())),
+        }
+        return cls(**{**stored, **lists, **dated})
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values; what came after the first releases is left out where it is empty."""
@@ -65,19 +72,28 @@ class ReleasedGroup(GroupRule):
             "template_id": self.template_id,
             **{name: list(getattr(self, name)) for name in _LISTS if getattr(self, name)},
             **({"values": dict(self.values)} if self.values else {}),
-            **_write_disclaimers(self.disclaimers),
+            **_write_dated("disclaimers", self.disclaimers),
+            **_write_dated("assignments", self.assignments),
         }
 
     def on(self, day: date) -> ReleasedGroup:
-        """Return the group with the disclaimer of a day."""
-        return replace(self, values=apply_disclaimers(self.values, self.disclaimers, day), disclaimers=())
+        """Return the group with the disclaimer and the template of a day."""
+        assigned = pick_template(self.assignments, self.template_id, day)
+        return replace(
+            self,
+            template_id=assigned.template_id if assigned else None,
+            values=apply_disclaimers(self.values, self.disclaimers, day),
+            disclaimers=(),
+            assignments=(),
+        )
 
 
 @dataclass(frozen=True)
 class ReleaseContent:
     """What a release contains. templates: template id -> version id. groups: by priority, the default group last.
 
-    people: sender id -> template id, for those with a template of their own. fields: setting id -> its rule.
+    people: sender id -> template id, for those with a template of their own; dated_people: those for some days, which
+    take its place. fields: setting id -> its rule.
     """
 
     templates: Mapping[int, int] = field(default_factory=dict)
@@ -87,6 +103,7 @@ class ReleaseContent:
     people: Mapping[int, int] = field(default_factory=dict)
     fields: Mapping[int, FieldRule] = field(default_factory=dict)
     disclaimers: tuple[DatedDisclaimer, ...] = ()
+    dated_people: Mapping[int, tuple[DatedTemplate, ...]] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> ReleaseContent:
@@ -101,6 +118,9 @@ class ReleaseContent:
             people={int(id): template for id, template in content["people"].items()},
             fields={int(id): FieldRule.from_json(rule) for id, rule in content.get("fields", {}).items()},
             disclaimers=_read_disclaimers(content),
+            dated_people={
+                int(id): _read_assignments(dated) for id, dated in content.get("dated_people", {}).items()
+            },
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -113,7 +133,8 @@ class ReleaseContent:
             "groups": [group.to_json() for group in self.groups],
             "people": {str(id): template for id, template in sorted(self.people.items())},
             **self._fields_as_json(),
-            **_write_disclaimers(self.disclaimers),
+            **_write_dated("disclaimers", self.disclaimers),
+            **_write_people(self.dated_people),
         }
 
     def _fields_as_json(self) -> dict[str, Any]:
@@ -124,17 +145,21 @@ class ReleaseContent:
     @property
     def is_dated(self) -> bool:
         """Whether it differs from day to day."""
-        return bool(self.disclaimers) or any(group.disclaimers for group in self.groups)
+        return bool(self.disclaimers or self.dated_people) or any(
+            group.disclaimers or group.assignments for group in self.groups
+        )
 
     def on(self, day: date) -> ReleaseContent:
-        """Return the content of a day: its disclaimers are the values of the company and the groups."""
+        """Return the content of a day: dated disclaimers and templates that hold then take the place of the others."""
         if not self.is_dated:
             return self
         return replace(
             self,
             company=apply_disclaimers(self.company, self.disclaimers, day),
             groups=tuple(group.on(day) for group in self.groups),
+            people={**self.people, **_pick_people(self.dated_people, day)},
             disclaimers=(),
+            dated_people={},
         )
 
     @cached_property
@@ -150,7 +175,7 @@ class ReleaseContent:
                 "company": dict(self.company),
                 "banner": dict(self.banner),
                 **self._fields_as_json(),
-                **_write_disclaimers(self.disclaimers),
+                **_write_dated("disclaimers", self.disclaimers),
             }
         )
 
@@ -182,25 +207,71 @@ class ReleaseContent:
                 return template_id
         return None
 
+    def list_dated(self, sender_id: int, group: ReleasedGroup | None) -> tuple[DatedTemplate, ...]:
+        """Return the templates that a sender has for some days: their own, their group's, the default group's.
+
+        One that another assignment without dates always comes before is left out.
+        """
+        found = list(self.dated_people.get(sender_id, ()))
+        if sender_id in self.people:
+            return tuple(found)
+        default = self.table.default
+        for each in (group, default if default is not group else None):
+            if each is not None:
+                found += each.assignments
+                if each.template_id is not None:
+                    break
+        return tuple(found)
+
     def list_unpublished_templates(self) -> dict[int, list[str]]:
         """Return template id -> keys of what assigns it, for templates that the release does not hold."""
         missing: dict[int, list[str]] = {}
-        for group in self.groups:
-            if group.template_id is not None and group.template_id not in self.templates:
-                missing.setdefault(group.template_id, []).append(f"group:{group.id}")
-        for sender_id, template_id in self.people.items():
-            if template_id not in self.templates:
-                missing.setdefault(template_id, []).append(f"person:{sender_id}")
+        for key, template_id in _list_assigned(self):
+            if template_id not in self.templates and key not in missing.get(template_id, ()):
+                missing.setdefault(template_id, []).append(key)
         return missing
+
+
+def _list_assigned(content: ReleaseContent) -> Iterator[tuple[str, int]]:
+    """Yield the key of each group and sender with each template that it is assigned, on any day."""
+    for group in content.groups:
+        if group.template_id is not None:
+            yield f"group:{group.id}", group.template_id
+        yield from ((f"group:{group.id}", each.template_id) for each in group.assignments)
+    for id, template_id in content.people.items():
+        yield f"person:{id}", template_id
+    for id, dated in content.dated_people.items():
+        yield from ((f"person:{id}", each.template_id) for each in dated)
 
 
 def _read_disclaimers(stored: Mapping[str, Any]) -> tuple[DatedDisclaimer, ...]:
     return tuple(DatedDisclaimer(**each) for each in stored.get("disclaimers", ()))
 
 
-def _write_disclaimers(disclaimers: Iterable[DatedDisclaimer]) -> dict[str, Any]:
-    written = [asdict(each) for each in disclaimers]
-    return {"disclaimers": written} if written else {}
+def _read_assignments(stored: Iterable[Mapping[str, Any]]) -> tuple[DatedTemplate, ...]:
+    return tuple(DatedTemplate(**each) for each in stored)
+
+
+def _pick_people(dated_people: Mapping[int, tuple[DatedTemplate, ...]], day: date) -> dict[int, int]:
+    """Return sender id -> template id, for those who have a dated one on that day."""
+    picked = {id: pick_template(dated, None, day) for id, dated in dated_people.items()}
+    return {id: found.template_id for id, found in picked.items() if found}
+
+
+def _list_plain(dated: Iterable[DatedDisclaimer | DatedTemplate]) -> list[dict[str, Any]]:
+    return [asdict(each) for each in dated]
+
+
+def _write_people(dated_people: Mapping[int, tuple[DatedTemplate, ...]]) -> dict[str, Any]:
+    """Return the dated templates of senders; nothing where there are none, as with the fields."""
+    dated = {str(id): _list_plain(each) for id, each in sorted(dated_people.items())}
+    return {"dated_people": dated} if dated else {}
+
+
+def _write_dated(name: str, dated: Iterable[DatedDisclaimer | DatedTemplate]) -> dict[str, Any]:
+    """Return what has dates under its name; nothing where there is none, so that earlier digests stay."""
+    written = _list_plain(dated)
+    return {name: written} if written else {}
 
 
 def digest_json(value: Mapping[str, Any]) -> str:
@@ -224,7 +295,11 @@ def list_changed_keys(live: ReleaseContent, draft: ReleaseContent) -> list[str]:
     if _order(live, common) != _order(draft, common):
         keys.append(ORDER)
     keys += [f"field:{id}" for id in list_differing(live.fields, draft.fields)]
-    return keys + [f"person:{id}" for id in list_differing(live.people, draft.people)]
+    people = {
+        *list_differing(live.people, draft.people),
+        *list_differing(live.dated_people, draft.dated_people),
+    }
+    return keys + [f"person:{id}" for id in sorted(people)]
 
 
 def _get_brand(content: ReleaseContent) -> tuple[object, ...]:
@@ -237,15 +312,20 @@ def digest_part(content: ReleaseContent, key: str, values: Iterable[tuple[str, s
     pk = int(id or 0)
     part: Any = {
         "template": lambda: content.templates.get(pk),
-        BRAND: lambda: {"company": dict(content.company), **_write_disclaimers(content.disclaimers)},
+        BRAND: lambda: {"company": dict(content.company), **_write_dated("disclaimers", content.disclaimers)},
         BANNER: lambda: dict(content.banner),
-        "group": lambda: repr(content.group_by_id.get(pk)),
+        "group": lambda: content.group_by_id[pk].to_json() if pk in content.group_by_id else None,
         ORDER: lambda: [group.id for group in content.groups],
-        "person": lambda: content.people.get(pk),
+        "person": lambda: _digest_person(content, pk),
         "field": lambda: repr(content.fields.get(pk)),
         "values": lambda: sorted(values),
     }[kind]()
     return digest_json({key: part})[:16]
+
+
+def _digest_person(content: ReleaseContent, pk: int) -> Any:
+    template_id, dated = content.people.get(pk), content.dated_people.get(pk)
+    return [template_id, _list_plain(dated)] if dated else template_id
 
 
 def merge(live: ReleaseContent, draft: ReleaseContent, keys: Collection[str]) -> ReleaseContent:
@@ -261,6 +341,7 @@ def merge(live: ReleaseContent, draft: ReleaseContent, keys: Collection[str]) ->
         banner=draft.banner if BANNER in chosen else live.banner,
         groups=_arrange(groups, [group.id for group in first.groups], [group.id for group in other.groups]),
         people=_choose(live.people, draft.people, "person", chosen),
+        dated_people=_choose(live.dated_people, draft.dated_people, "person", chosen),
         fields=_choose(live.fields, draft.fields, "field", chosen),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -11,6 +12,8 @@ from django.utils import timezone
 from portal.models import Domain
 from portal.page_reads import once_per_page, read_anew, remembers_reads
 from signatures.models import DraftEdit
+from signatures.senders.assignment import DatedTemplate
+from signatures.senders.dated_rows import list_dated
 from signatures.senders.draft_rows import pair_draft_rows, read_draft_rows
 from signatures.senders.grouping import list_active_groups, make_rule, read_people
 from signatures.senders.values import get_company, list_disclaimers
@@ -52,7 +55,7 @@ def read_draft(domain: Domain) -> Draft:
     live = [(row.id, row.text) for row in read_draft_rows(domain, "live")]
     included, excluded = read_people(domain)
     place = slot.place
-    disclaimers = list_disclaimers(domain)
+    disclaimers, dated = list_disclaimers(domain), list_dated_templates(domain)
     content = ReleaseContent(
         templates=pair_draft_rows(domain, "template"),
         company={name: getattr(brand, name) for name in FIRST_COMPANY_FIELDS}
@@ -70,15 +73,28 @@ def read_draft(domain: Domain) -> Draft:
                 template_id=by_group.get(group.pk),
                 values=dict(sorted(group.company_values.items())),
                 disclaimers=disclaimers.get(group.pk, ()),
+                assignments=dated.get(f"group:{group.pk}", ()),
             )
             for group in list_active_groups(domain)
         ),
         people=pair_draft_rows(domain, "of_sender"),
         fields=dict(list_field_rules(domain)),
         disclaimers=disclaimers.get(None, ()),
+        dated_people={
+            int(key.removeprefix("person:")): each for key, each in dated.items() if key.startswith("person:")
+        },
     )
     senders = sorted({row.id for row in read_draft_rows(domain, "values")})
     return Draft(content, live[0] if live else None, tuple(senders))
+
+
+def list_dated_templates(domain: Domain) -> Mapping[str, tuple[DatedTemplate, ...]]:
+    """Return the templates for some days by the key of their group or sender, the earliest first."""
+    found: dict[str, tuple[DatedTemplate, ...]] = {}
+    for row in list_dated(domain):
+        key = f"group:{row.group_id}" if row.group_id else f"person:{row.sender_id}"
+        found[key] = (*found.get(key, ()), DatedTemplate(row.template_id, **row.get_dates()))
+    return found
 
 
 def list_edits(domain: Domain) -> list[DraftEdit]:

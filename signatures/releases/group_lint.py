@@ -11,6 +11,7 @@ from .content import ReleaseContent, ReleasedGroup
 from .reach import list_audiences
 
 NEVER_WINS, EMPTY, CONTRADICTION, REACHED_BY_NONE = "never_wins", "empty", "contradiction", "reached_by_none"
+OVER, UNCOVERED = "over", "uncovered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ def lint_groups(domain: Domain, content: ReleaseContent) -> list[GroupFinding]:
     found = []
     for group in content.groups:
         found += _lint_default(group, counts) if group.is_default else _lint_group(group, content, counts)
+        found += _lint_dates(group, content, counts, domain.get_today().isoformat())
     return found
 
 
@@ -71,6 +73,22 @@ def _lint_group(group: ReleasedGroup, content: ReleaseContent, counts: _Counts) 
     if both:
         sentence = f"Included and excluded at once, so not in it: {_say_people(both)}."
         found.append(GroupFinding(CONTRADICTION, group, both, sentence))
+    return found
+
+
+def _lint_dates(
+    group: ReleasedGroup, content: ReleaseContent, counts: _Counts, today: str
+) -> list[GroupFinding]:
+    found, number = [], counts.wins[group.id]
+    over = [each for each in group.assignments if each.ends and each.ends < today]
+    if over:
+        sentence = f"Templates with dates that are over: {len(over)}. They can be removed."
+        found.append(GroupFinding(OVER, group, number, sentence))
+    default = content.table.default
+    inherits = default is not None and default.template_id is not None
+    if len(over) < len(group.assignments) and group.template_id is None and not inherits:
+        sentence = "Has a template on some days only; on other days nothing is delivered to its senders."
+        found.append(GroupFinding(UNCOVERED, group, number, sentence))
     return found
 
 

@@ -146,7 +146,7 @@ def list_named(*contents: ReleaseContent) -> set[int]:
     """Return the ids of senders whom these contents name: with a template of their own, or chosen for a group."""
     groups = [group for content in contents for group in content.groups]
     chosen = {id for group in groups for id in (*group.included, *group.excluded)}
-    return chosen.union(*(content.people for content in contents))
+    return chosen.union(*((*content.people, *content.dated_people) for content in contents))
 
 
 def list_rules(*contents: ReleaseContent) -> dict[str, tuple[Clause, ...]]:
@@ -173,12 +173,22 @@ def group_by_rules(
 
 
 def get_part(content: ReleaseContent, audience: Audience) -> tuple[object, ...]:
-    """Return what can differ between audiences of one content: group with its values, template and version."""
+    """Return what can differ between audiences of one content: group with its values, template and version.
+
+    Last the templates with dates, each with its version.
+    """
     group = content.find_group(audience.member)
     template_id = content.find_template(audience.sender_id, group)
     version_id = None if template_id is None else content.templates[template_id]
     values = (group.id, group.name, group.values, group.disclaimers) if group else None
-    return (version_id, template_id, values)
+    found = content.list_dated(audience.sender_id, group)
+    dated = tuple((each, content.templates.get(each.template_id)) for each in found)
+    return (version_id, template_id, values, dated)
+
+
+def has_template(part: tuple[object, ...]) -> bool:
+    """Return whether an audience with this part gets any template, be it for some days."""
+    return part[0] is not None or bool(part[3])
 
 
 def count_carriers(template_id: int, audiences: Iterable[Audience], *contents: ReleaseContent) -> int:
@@ -186,14 +196,20 @@ def count_carriers(template_id: int, audiences: Iterable[Audience], *contents: R
     return sum(
         one.number
         for one in audiences
-        if any(get_part(content, one)[1] == template_id for content in contents)
+        if any(template_id in _list_templates(content, one) for content in contents)
     )
+
+
+def _list_templates(content: ReleaseContent, audience: Audience) -> list[int | None]:
+    group = content.find_group(audience.member)
+    dated = content.list_dated(audience.sender_id, group)
+    return [content.find_template(audience.sender_id, group), *(each.template_id for each in dated)]
 
 
 def is_touched(audience: Audience, before: ReleaseContent, after: ReleaseContent) -> bool:
     """Return whether a release changes an audience's signature; the senders' own values are not compared."""
     old, new = get_part(before, audience), get_part(after, audience)
-    return old != new or (new[0] is not None and before.shared_digest != after.shared_digest)
+    return old != new or (has_template(new) and before.shared_digest != after.shared_digest)
 
 
 def count_reach(
@@ -215,7 +231,7 @@ def count_reach(
         if key.startswith(("values:", "person:")):
             reach[key] = 1
         elif key in (BRAND, BANNER) or key.startswith("field:"):
-            reach[key] = sum(one.number for one in everyone if get_part(draft, one)[0] is not None)
+            reach[key] = sum(one.number for one in everyone if has_template(get_part(draft, one)))
         else:
             without = merge(live, draft, [other for other in kept if other != key])
             reach[key] = sum(one.number for one in everyone if get_part(without, one) != get_part(draft, one))

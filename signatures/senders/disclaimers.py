@@ -6,21 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from .dates import Dates
+
 
 @dataclass(frozen=True, slots=True)
-class DatedDisclaimer:
-    """A disclaimer for some days. starts, ends: the first and the last of them, in ISO format; '' for no bound."""
+class DatedDisclaimer(Dates):
+    """A disclaimer for some days."""
 
     text: str
-    starts: str = ""
-    ends: str = ""
 
     def __str__(self) -> str:
-        first, last = self.starts and f"from {self.starts}", self.ends and f"until {self.ends}"
-        return f"{' '.join(filter(None, (first, last))).capitalize()}: {self.text}"
-
-    def holds(self, day: date) -> bool:
-        return (self.starts or "0") <= day.isoformat() <= (self.ends or "9")
+        return f"{self.words[:1].upper()}{self.words[1:]}: {self.text}"
 
 
 def apply_disclaimers(

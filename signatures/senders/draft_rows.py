@@ -13,6 +13,7 @@ from portal.models import Domain
 from portal.page_reads import once_per_page, remembers_reads
 from signatures.models import (
     Assignment,
+    DatedAssignment,
     Disclaimer,
     DraftEdit,
     FieldSetting,
@@ -98,6 +99,12 @@ def _list_assignments(domain: Domain) -> QuerySet[Assignment]:
     return Assignment.objects.filter(domain=domain, template__archived_at=None)
 
 
+def _select_dated_assignments(domain: Domain, kind: str) -> Columns:
+    rows = DatedAssignment.objects.filter(domain=domain, template__archived_at=None)
+    said = _make_object("group_id", "sender_id", "starts_on", "ends_on")
+    return _select(rows, kind, "pk", F("template_id"), said)
+
+
 def _select_included(domain: Domain, kind: str) -> Columns:
     rows = Group.included.through.objects.filter(group__domain=domain)
     return _select(rows, kind, "group_id", F("sender_id"))
@@ -140,6 +147,7 @@ KINDS: Mapping[str, Callable[[Domain, str], Columns]] = {
     "other_template": _select_other_templates,  # archived, or without a version; none
     "of_group": _select_group_assignments,  # group; template
     "of_sender": _select_sender_assignments,  # sender; template
+    "dated": _select_dated_assignments,  # its own; template
     "included": _select_included,  # group; sender
     "excluded": _select_excluded,  # group; sender
     "live": _select_live,  # the live release; none, its digest

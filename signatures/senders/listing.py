@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models import (
+    BigIntegerField,
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+)
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
 from integrations.models import Connection
 from portal.models import Domain
-from signatures.models import IN_PLACE, MailboxStatus, Sender, Template
+from signatures.models import IN_PLACE, DatedAssignment, DateState, MailboxStatus, Sender, Template
 
+from .dated_rows import list_dated
 from .empty_values import is_empty
 from .mailbox_status import get_mailboxes
 from .vocabulary import get_field_rules
@@ -51,7 +63,10 @@ _SORTS = {
 
 @dataclass(frozen=True, slots=True)
 class SenderRow:
-    """One line of the list. status: a MailboxStatus or NO_MAILBOX; reason: why action is needed, or ''."""
+    """One line of the list. status: a MailboxStatus or NO_MAILBOX; reason: why action is needed, or ''.
+
+    dated: the templates that the sender or their group has today or later for some days.
+    """
 
     sender: Sender
     template_name: str
@@ -59,6 +74,7 @@ class SenderRow:
     status: str
     status_label: str
     reason: str
+    dated: list[DatedAssignment]
 
 
 def find_senders(
@@ -81,11 +97,7 @@ def find_senders(
     """
     senders = Sender.objects.filter(domain=domain).select_related("person", "group")
     senders = senders.annotate(
-        template_name=Coalesce(
-            "assignment__template__name",
-            "group__assignment__template__name",
-            Value(fallback.name if fallback else ""),
-        ),
+        template_name=Coalesce(*_list_chosen(domain, "name"), Value(fallback.name if fallback else "")),
         shown_title=Coalesce(
             KeyTextTransform("sender.title", "own_values"), "person__title", output_field=TextField()
         ),
@@ -96,7 +108,7 @@ def find_senders(
     if group_id is not None:
         senders = senders.filter(group_id=group_id)
     if template_id is not None:
-        senders = senders.filter(_has_template(template_id, fallback))
+        senders = _with_template(senders, domain, template_id, fallback)
     if empty:
         senders = senders.filter(is_empty(domain, empty, get_field_rules(domain)))
     senders = _in_state(senders, state, connection, reason=reason)
@@ -154,15 +166,33 @@ def choose_sender(domain: Domain, words: str) -> Sender:
 
 
 def get_senders_with(domain: Domain, template_id: int, fallback: Template | None) -> QuerySet[Sender]:
-    """Return the active senders with this template."""
-    return Sender.objects.filter(_has_template(template_id, fallback), domain=domain, is_active=True)
+    """Return the active senders with this template today."""
+    active = Sender.objects.filter(domain=domain, is_active=True)
+    return _with_template(active, domain, template_id, fallback)
 
 
-def _has_template(template_id: int, fallback: Template | None) -> Q:
-    by_group = Q(group__assignment__template_id=template_id)
+def _with_template(
+    senders: QuerySet[Sender], domain: Domain, template_id: int, fallback: Template | None
+) -> QuerySet[Sender]:
+    condition = Q(chosen=template_id)
     if fallback is not None and fallback.pk == template_id:
-        by_group |= Q(group__assignment=None)
-    return Q(assignment__template_id=template_id) | Q(assignment=None) & by_group
+        condition |= Q(chosen=None)
+    return senders.alias(chosen=_choose_id(domain)).filter(condition)
+
+
+def _choose_id(domain: Domain) -> Coalesce:
+    return Coalesce(*_list_chosen(domain, "id"), output_field=BigIntegerField())
+
+
+def _list_chosen(domain: Domain, column: str) -> tuple[Any, ...]:
+    """Return a column of the templates that decide for a sender today, the first one that there is."""
+    held = DatedAssignment.objects.on(domain.get_today()).filter(template__archived_at=None)
+    return (
+        Subquery(held.filter(sender=OuterRef("pk")).values(f"template__{column}")[:1]),
+        F(f"assignment__template__{column}"),
+        Subquery(held.filter(group=OuterRef("group")).values(f"template__{column}")[:1]),
+        F(f"group__assignment__template__{column}"),
+    )
 
 
 def _in_state(
@@ -192,21 +222,31 @@ def _order(sort: str) -> Iterable[str]:
     return (f"{minus}{columns[0]}", *columns[1:], "pk")
 
 
-def describe_senders(senders: Iterable[Sender], connection: Connection | None) -> list[SenderRow]:
+def describe_senders(
+    domain: Domain, senders: Iterable[Sender], connection: Connection | None
+) -> list[SenderRow]:
     """Return a line for each sender of one page; one query for all their mailboxes."""
     listed = list(senders)
     by_person: Mapping[str, list[MailboxWithStatus]] = defaultdict(list)
     people = [sender.person.remote_id for sender in listed]
     for mailbox in get_mailboxes(connection).filter(person_remote_id__in=people):
         by_person[mailbox.person_remote_id].append(mailbox)
-    return [_describe(sender, by_person.get(sender.person.remote_id, [])) for sender in listed]
+    today = domain.get_today()
+    dated = [each for each in list_dated(domain) if each.get_state(today) != DateState.OVER]
+    return [_describe(sender, by_person.get(sender.person.remote_id, []), dated) for sender in listed]
 
 
-def _describe(sender: Sender, mailboxes: list[MailboxWithStatus]) -> SenderRow:
+def _describe(
+    sender: Sender, mailboxes: list[MailboxWithStatus], dated: Iterable[DatedAssignment]
+) -> SenderRow:
     status, reason = get_status(sender, mailboxes)
-    return SenderRow(
-        sender, getattr(sender, "template_name", ""), mailboxes, status, dict(STATES)[status], reason
-    )
+    theirs = [
+        each
+        for each in dated
+        if each.sender_id == sender.pk or (each.group_id and each.group_id == sender.group_id)
+    ]
+    name = getattr(sender, "template_name", "")
+    return SenderRow(sender, name, mailboxes, status, dict(STATES)[status], reason, theirs)
 
 
 def get_status(sender: Sender, mailboxes: list[MailboxWithStatus]) -> tuple[str, str]:
@@ -225,10 +265,10 @@ def get_status(sender: Sender, mailboxes: list[MailboxWithStatus]) -> tuple[str,
 
 
 def count_senders_by_template(domain: Domain, *, fallback: Template | None) -> dict[int | None, int]:
-    """Return template id -> how many active senders use it; None counts those who use none."""
+    """Return template id -> how many active senders use it today; None counts those who use none."""
     rows = (
         Sender.objects.filter(domain=domain, is_active=True)
-        .annotate(chosen=Coalesce("assignment__template_id", "group__assignment__template_id"))
+        .annotate(chosen=_choose_id(domain))
         .order_by()
         .values_list("chosen")
         .annotate(number=Count("pk"))

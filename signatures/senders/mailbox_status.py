@@ -12,7 +12,16 @@ from django.db.models.functions import Coalesce
 from integrations.models import Connection, Mailbox
 from portal.models import Domain
 from portal.page_reads import once_per_page
-from signatures.models import HAND_EDITS, MailboxState, MailboxStatus, Placement, TeamsCount, Template
+from signatures.models import (
+    HAND_EDITS,
+    DatedAssignment,
+    Group,
+    MailboxState,
+    MailboxStatus,
+    Placement,
+    TeamsCount,
+    Template,
+)
 
 
 class StatusFields(TypedDict):
@@ -32,10 +41,19 @@ if TYPE_CHECKING:
 
 @once_per_page
 def get_fallback_template(domain: Domain) -> Template | None:
-    """Return the default group's template, which everybody has who is assigned no other."""
-    return Template.objects.filter(
-        assignments__group__domain=domain, assignments__group__is_default=True, archived_at=None
-    ).first()
+    """Return the default group's template, which everybody has today who is assigned no other."""
+    default = Group.objects.filter(domain=domain, is_default=True).order_by()
+    held = DatedAssignment.objects.on(domain.get_today()).filter(
+        group=OuterRef("pk"), template__archived_at=None
+    )
+    chosen = default.annotate(
+        chosen=Coalesce(
+            Subquery(held.values("template")[:1]),
+            "assignment__template_id",
+            output_field=models.BigIntegerField(),
+        )
+    )
+    return Template.objects.filter(pk__in=chosen.values("chosen"), archived_at=None).first()
 
 
 def get_mailboxes(connection: Connection | None) -> QuerySet[MailboxWithStatus]:

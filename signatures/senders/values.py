@@ -86,7 +86,7 @@ def list_disclaimers(domain: Domain) -> Mapping[int | None, tuple[DatedDisclaime
     found: dict[int | None, list[DatedDisclaimer]] = {}
     for row in read_draft_rows(domain, "disclaimer"):
         said = json.loads(row.text)
-        dated = DatedDisclaimer(said["text"], said["starts_on"] or "", said["ends_on"] or "")
+        dated = DatedDisclaimer(said["text"], starts=said["starts_on"] or "", ends=said["ends_on"] or "")
         found.setdefault(row.other, []).append(dated)
     return {group: tuple(sorted(of_group, key=lambda each: each.starts)) for group, of_group in found.items()}
 

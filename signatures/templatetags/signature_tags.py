@@ -12,8 +12,17 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from signatures.media.addresses import get_own_path
-from signatures.models import MOVING, DeliveryRun, MailboxState, MailboxStatus, RowState
+from signatures.models import (
+    MOVING,
+    DatedAssignment,
+    DateState,
+    DeliveryRun,
+    MailboxState,
+    MailboxStatus,
+    RowState,
+)
 from signatures.releases.differences import Mark
+from signatures.senders.dates import say_dates
 from signatures.senders.listing import STATES
 from signatures.senders.vocabulary import get_vocabulary
 
@@ -167,6 +176,18 @@ def decision_label(act: str) -> str:
 def source_label(source: str) -> str:
     """Return the label of a value's source; see `values.FieldSource`."""
     return _SOURCES.get(source, source)
+
+
+@register.filter
+def dates(assignment: DatedAssignment) -> str:
+    """Return on which days a template is assigned, as a phrase."""
+    return say_dates(assignment)
+
+
+@register.filter
+def date_tone(state: str) -> str:
+    """Return the tone of the badge for a state of something with dates."""
+    return {DateState.ACTIVE.value: "good", DateState.SCHEDULED.value: "pen"}.get(state, "")
 
 
 @register.filter

@@ -23,8 +23,9 @@ from portal.page_reads import once_per_page, remembers_reads
 from portal.paging import BoundedPaginator
 from signatures.authoring.templates import assign_template
 from signatures.forms.templates import TemplateChoiceForm
-from signatures.models import Delivery, Sender
+from signatures.models import DatedAssignment, DateState, Delivery, Group, Sender
 from signatures.releases.publish import requires_approval
+from signatures.senders.dated_rows import list_dated
 
 PER_PAGE = 50
 VIEWS = ("light", "dark", "text")  # what a signature can be looked at on
@@ -129,6 +130,18 @@ def assign_from_form(
         say_drafted(request, domain, f"“{chosen}” assigned to {name} as a draft.")
     else:
         say_drafted(request, domain, f"{name} inherits {inherited}, as a draft.")
+
+
+def describe_dated(owner: Group | Sender, domain: Domain) -> list[tuple[DatedAssignment, DateState]]:
+    """Return each template that a group or a sender has for some days, with its state today."""
+    column, today = "group_id" if isinstance(owner, Group) else "sender_id", domain.get_today()
+    theirs = (row for row in list_dated(domain) if getattr(row, column) == owner.pk)
+    return [(row, row.get_state(today)) for row in theirs]
+
+
+def find_active(dated: Iterable[tuple[DatedAssignment, DateState]]) -> DatedAssignment | None:
+    """Return the one that holds today, or None."""
+    return next((row for row, state in dated if state == DateState.ACTIVE), None)
 
 
 def give_csv(lines: Iterable[str], name: str) -> StreamingHttpResponse:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
-from django.db.models import Count, Q
+from django.db.models import Count, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -11,12 +13,13 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.access import Permission, get_actor, require
 from portal.models import Domain
 from signatures.forms.brand import label_values
+from signatures.forms.dated_assignments import DatedAssignmentForm
 from signatures.forms.delivery_settings import AutomaticPolicyForm
 from signatures.forms.drift import DriftPolicyForm
 from signatures.forms.groups import GroupNameForm
 from signatures.forms.senders import MoveForm
 from signatures.forms.templates import TemplateChoiceForm
-from signatures.models import Group, MailboxState, Sender
+from signatures.models import DatedAssignment, Group, MailboxState, Sender
 from signatures.releases.content import ORDER
 from signatures.releases.draft import build_draft, note_edit
 from signatures.releases.group_lint import lint_groups
@@ -25,12 +28,13 @@ from signatures.senders.grouping import get_group_rules
 from signatures.senders.groups import get_group_order, reorder_groups, set_automatic_policy, set_drift_policy
 from signatures.senders.mailbox_status import count_statuses, get_fallback_template
 
-from .common import assign_from_form, get_page, get_situation, say_drafted
+from .common import assign_from_form, describe_dated, find_active, get_page, get_situation, say_drafted
 
 AS_EVERYBODY = "Inherited (default)"
 
 
-def _get_group(domain: Domain, pk: int) -> Group:
+def get_group(domain: Domain, pk: int) -> Group:
+    """Return a group in use of this domain; raises Http404."""
     found = Group.objects.select_related("assignment__template").filter(archived_at=None)
     group: Group = get_object_or_404(found, domain=domain, pk=pk)
     return group
@@ -42,6 +46,7 @@ def groups(request: HttpRequest, domain: Domain) -> HttpResponse:
     rows = (
         Group.objects.filter(domain=domain, archived_at=None)
         .select_related("assignment__template")
+        .prefetch_related(_read_dated(domain))
         .annotate(sender_count=Count("senders", filter=Q(senders__is_active=True)))
         .order_by("is_default", "position", "id")  # said again: grouping drops the model's own order
     )
@@ -65,13 +70,27 @@ def group_checks(request: HttpRequest, domain: Domain) -> HttpResponse:
     return render(request, "signatures/groups/checks.html", {"findings": findings})
 
 
+def _read_dated(domain: Domain) -> Prefetch[str]:
+    """Read with groups or senders, as `dated`, the templates that they have today or later for some days."""
+    ahead = DatedAssignment.objects.from_day(domain.get_today()).select_related("template")
+    return Prefetch("dated_assignments", queryset=ahead, to_attr="dated")
+
+
 @require(Permission.VIEW)
 @require_safe
 def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    found = _get_group(domain, pk)
-    members = Sender.objects.filter(group=found, is_active=True).select_related(
-        "person", "assignment__template"
+    context = describe_group(request, domain, get_group(domain, pk))
+    return render(request, "signatures/groups/detail.html", context)
+
+
+def describe_group(request: HttpRequest, domain: Domain, found: Group) -> dict[str, Any]:
+    """Return what the page of a group shows."""
+    members = (
+        Sender.objects.filter(group=found, is_active=True)
+        .select_related("person", "assignment__template")
+        .prefetch_related(_read_dated(domain))
     )
+    dated = describe_dated(found, domain)
     order = list(get_group_order(domain))
     assignment = getattr(found, "assignment", None)
     template, fallback = assignment.template if assignment else None, get_fallback_template(domain)
@@ -82,8 +101,13 @@ def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         initial={"template": template.pk if template else None},
     )
     chosen = choice.cleaned_data["template"] if choice.is_valid() else template
-    context = {
+    return {
         "group": found,
+        "dated": dated,
+        "active": find_active(dated),
+        "dated_form": DatedAssignmentForm(
+            instance=DatedAssignment(domain=domain, group=found), domain=domain
+        ),
         "rank": order.index(found.pk) + 1 if found.pk in order else None,
         "ranked": len(order),
         "page_obj": get_page(request, members),
@@ -100,7 +124,6 @@ def group(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "policy_form": DriftPolicyForm(instance=found),
         "statuses": count_statuses(MailboxState.objects.filter(sender__in=members)),
     }
-    return render(request, "signatures/groups/detail.html", context)
 
 
 def _describe_membership(domain: Domain, group: Group) -> list[tuple[str, str]]:
@@ -114,7 +137,7 @@ def _describe_membership(domain: Domain, group: Group) -> list[tuple[str, str]]:
 @require_POST
 def group_move(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """Move a group one priority up, down, or to the typed one."""
-    found = _get_group(domain, pk)
+    found = get_group(domain, pk)
     form = MoveForm(request.POST)
     if found.is_default or not form.is_valid():
         messages.error(request, "Enter the priority as a number, 1 for the highest. Nothing was changed.")
@@ -137,7 +160,7 @@ def group_move(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
 @require(Permission.MANAGE_GROUPS)
 @require_POST
 def group_template(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
-    found = _get_group(domain, pk)
+    found = get_group(domain, pk)
     assign_from_form(request, domain, name=f"“{found}”", inherited="its template", group=found)
     return redirect("signatures:group", domain.name, found.pk)
 
@@ -146,7 +169,7 @@ def group_template(request: HttpRequest, domain: Domain, pk: int) -> HttpRespons
 @require_POST
 def group_automatic(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """When new directory values reach a group's mailboxes is set; it acts with the next sync."""
-    found = _get_group(domain, pk)
+    found = get_group(domain, pk)
     form = AutomaticPolicyForm(request.POST, instance=found)
     if form.is_valid():
         set_automatic_policy(form.save(commit=False), actor=get_actor(request).email)
@@ -161,7 +184,7 @@ def group_automatic(request: HttpRequest, domain: Domain, pk: int) -> HttpRespon
 @require_POST
 def group_policy(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     """Save a group's policy for edits in Outreach, which applies from the next sync."""
-    found = _get_group(domain, pk)
+    found = get_group(domain, pk)
     form = DriftPolicyForm(request.POST, instance=found)
     if not form.is_valid():
         messages.error(request, "Enter the grace period in whole hours. Nothing was saved.")

@@ -66,7 +66,7 @@ def delivery_people(request: HttpRequest, domain: Domain) -> HttpResponse:
         "search": search,
         "words": words,
         "chosen": [(sender, _without(request, sender, ids)) for sender in chosen.order_by("name", "pk")],
-        "rows": describe_senders(found[:MOST_SUGGESTED], get_situation(domain).connection),
+        "rows": describe_senders(domain, found[:MOST_SUGGESTED], get_situation(domain).connection),
         "is_cut": found[MOST_SUGGESTED : MOST_SUGGESTED + 1].exists(),
         "plan_form": PlanForm(domain=domain),
     }

@@ -98,6 +98,10 @@ def _describe(content: ReleaseContent, sender: Sender, names: dict[int, str]) ->
     return {
         "Group": group.name if group else "None",
         "Template": names.get(version or 0, "None"),
+        "Templates with dates": ", ".join(
+            f"{names.get(content.templates.get(each.template_id, 0), 'None')} {each.words}"
+            for each in content.list_dated(sender.pk, group)
+        ),
     }
 
 

@@ -21,10 +21,12 @@ from signatures.delivery.placements import get_placements
 from signatures.delivery.status import refresh_sender
 from signatures.delivery.texts import find_kept
 from signatures.forms.bulk import ACTS, SavedViewForm
+from signatures.forms.dated_assignments import DatedAssignmentForm
 from signatures.forms.media import MediaChoiceForm
 from signatures.forms.senders import DateForm, OwnValuesForm, SenderFilters
 from signatures.forms.templates import TemplateChoiceForm
 from signatures.models import (
+    DatedAssignment,
     Delivery,
     MailboxState,
     MediaKind,
@@ -34,19 +36,27 @@ from signatures.models import (
     Template,
     ValueDraft,
 )
-from signatures.releases.live import get_live
-from signatures.releases.membership_words import get_rule_names
+from signatures.releases.draft import build_draft
+from signatures.releases.explanation import explain_on
+from signatures.releases.live import get_live, get_live_content
 from signatures.self_service.accounts import describe_sender
 from signatures.senders import listing
-from signatures.senders.assignment import Explanation, explain
-from signatures.senders.draft_rows import pair_draft_rows, read_draft_rows
-from signatures.senders.grouping import get_group_rules
+from signatures.senders.draft_rows import read_draft_rows
 from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
 from signatures.senders.saved_views import list_views
-from signatures.senders.values import get_field_sources, get_member, set_own_values
+from signatures.senders.values import get_field_sources, set_own_values
 
 from .bulk import NEEDS
-from .common import VIEWS, Situation, assign_from_form, get_page, get_situation, say_drafted, values_wait
+from .common import (
+    VIEWS,
+    Situation,
+    assign_from_form,
+    describe_dated,
+    get_page,
+    get_situation,
+    say_drafted,
+    values_wait,
+)
 from .media_choice import say_unfit, take_choice
 
 RECENT_DELIVERIES = 10
@@ -77,7 +87,7 @@ def senders(request: HttpRequest, domain: Domain) -> HttpResponse:
         "sort": sort,
         "columns": [("name", "Name"), ("title", "Title"), ("group", "Group"), ("template", "Template")],
         "page_obj": page,
-        "rows": listing.describe_senders(page.object_list, situation.connection),
+        "rows": listing.describe_senders(domain, page.object_list, situation.connection),
     }
     return render(request, "signatures/senders/list.html", context)
 
@@ -100,11 +110,12 @@ def sender_suggestions(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require_safe
 def sender(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     found = get_sender(domain, pk)
-    return render(
-        request,
-        "signatures/senders/detail.html",
-        _describe(request, domain, found, _make_form(request, found)),
-    )
+    return render(request, "signatures/senders/detail.html", describe_sender_page(request, domain, found))
+
+
+def describe_sender_page(request: HttpRequest, domain: Domain, sender: Sender) -> dict[str, Any]:
+    """Return what the page of a sender shows, with a form of their values as they are."""
+    return _describe(request, domain, sender, _make_form(request, sender))
 
 
 def _make_form(request: HttpRequest, sender: Sender, data: QueryDict | None = None) -> OwnValuesForm:
@@ -123,8 +134,8 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         .select_related("state")
     )
     status, reason = listing.get_status(sender, mailboxes)
-    own = pair_draft_rows(domain, "of_sender").get(sender.pk)
-    why = _explain(domain, sender, own)
+    draft = build_draft(domain)
+    why = explain_on(draft, sender, domain.get_today())
     recent = Delivery.objects.filter(sender=sender).select_related(
         "run__release", "template_version__template"
     )
@@ -150,7 +161,14 @@ def _describe(request: HttpRequest, domain: Domain, sender: Sender, form: OwnVal
         "why": why,
         "template": Template.objects.filter(pk=why.template_id or 0).select_related("current").first(),
         "choice": TemplateChoiceForm(
-            domain=domain, otherwise="Inherit from group", initial={"template": own}, auto_id="choose_%s"
+            domain=domain,
+            otherwise="Inherit from group",
+            initial={"template": draft.people.get(sender.pk)},
+            auto_id="choose_%s",
+        ),
+        "dated": describe_dated(sender, domain),
+        "dated_form": DatedAssignmentForm(
+            instance=DatedAssignment(domain=domain, sender=sender), domain=domain
         ),
         "form": form,
         "photo": None if is_closed else MediaChoiceForm(domain=domain, kind=MediaKind.PHOTO),
@@ -172,18 +190,6 @@ def _find_state(mailboxes: list[Any], status: str) -> MailboxState | None:
     return min(states, key=lambda state: state.since, default=None)
 
 
-def _explain(domain: Domain, sender: Sender, own: int | None) -> Explanation:
-    """Return the sender's group and template with reasons. own: id of the template assigned to the sender alone."""
-    groups = get_group_rules(domain)
-    return explain(
-        member=get_member(sender),
-        groups=groups,
-        names=get_rule_names(domain) if any(group.rule for group in groups) else None,
-        sender_template_id=own,
-        template_by_group=pair_draft_rows(domain, "of_group"),
-    )
-
-
 def _get_last_placement(situation: Situation, mailboxes: list[Any]) -> Placement | None:
     """Return our last write to any of these mailboxes."""
     if situation.connection is None:
@@ -193,11 +199,18 @@ def _get_last_placement(situation: Situation, mailboxes: list[Any]) -> Placement
 
 
 def _describe_date(request: HttpRequest, sender: Sender) -> dict[str, Any]:
-    """Return the requested date, and what each mailbox held at its end in the domain's time zone."""
+    """Return the requested date, and what each mailbox held at its end in the domain's time zone.
+
+    From today on: the template that the live release gives.
+    """
     form = DateForm(request.GET if request.GET.get("on") else None)
     if not form.is_valid():
         return {"date_form": form}
     day = form.cleaned_data["on"]
+    if day >= sender.domain.get_today():
+        why = explain_on(get_live_content(sender.domain), sender, day)
+        template = Template.objects.filter(pk=why.template_id or 0).first()
+        return {"date_form": form, "on": day, "ahead": why, "ahead_template": template}
     at = datetime.combine(day, time.max, tzinfo=ZoneInfo(sender.domain.time_zone))
     return {"date_form": form, "on": day, "held": list_held(sender, at)}
 

@@ -21,8 +21,10 @@ from signatures.authoring.starters import STARTERS
 from signatures.authoring.templates import assign_template, install_starters, save_template
 from signatures.forms.blocks import BlockEditor, with_source
 from signatures.forms.templates import GroupsChoiceForm, TemplateForm
-from signatures.models import Group, Template, TemplateVersion
+from signatures.models import DatedAssignment, DateState, Group, Sender, Template, TemplateVersion
 from signatures.rendering import RenderRefused, TemplateError
+from signatures.senders.dated_rows import list_dated
+from signatures.senders.grouping import list_active_groups
 from signatures.senders.listing import (
     SenderNotChosen,
     choose_sender,
@@ -263,8 +265,28 @@ def _describe(
         carriers=carriers.get(template.pk, 0),
         people=count_people(domain, template),
         groups=Group.objects.filter(domain=domain, assignment__template=template, archived_at=None),
+        dated=_describe_dated(domain, template),
         choice=GroupsChoiceForm(template=template),
         missing=find_missing_values(shown, fallback) if shown else None,
         versions=template.versions.defer("source", "compiled_html")[:50],
         **more,
     )
+
+
+def _describe_dated(
+    domain: Domain, template: Template
+) -> list[tuple[DatedAssignment, Group | Sender | None, DateState]]:
+    """Return each assignment of a template for some days, with whose it is and its state today."""
+    rows = [row for row in list_dated(domain) if row.template_id == template.pk]
+    groups = {group.pk: group for group in list_active_groups(domain)}
+    ids = [row.sender_id for row in rows if row.sender_id]
+    senders = Sender.objects.filter(domain=domain).in_bulk(ids) if ids else {}
+    return [
+        (
+            row,
+            groups.get(row.group_id or 0) or senders.get(row.sender_id or 0),
+            row.get_state(domain.get_today()),
+        )
+        for row in rows
+        if not row.group_id or row.group_id in groups
+    ]

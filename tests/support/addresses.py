@@ -92,6 +92,7 @@ OBJECTS = {
     "signatures/<str:sha256>": "kept_text",
     "edited/<int:pk>": "edited",
     "disclaimers/<int:pk>": "disclaimer",
+    "dated/<int:pk>": "dated_assignment",
     "fields/<str:name>": "custom_field",
 }
 
@@ -120,6 +121,7 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         "key": [draft],
         "seen": [f"{draft} {digest_part(ReleaseContent(), draft, [('sender.title', DRAFTED)])}"],
     }
+    dated = {"template": furnished.template.pk, "starts_on": "2099-01-01"}
     bodies: dict[str, dict[str, Any]] = {
         "/domains/<str:domain>/releases/publish/": chosen,
         "/domains/<str:domain>/releases/ask/": chosen,
@@ -229,6 +231,8 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         "/domains/<str:domain>/fields/<str:name>/": {"label": "Motto", "edited_by": "editors"},
         "/domains/<str:domain>/brand/": {"name": "Acme", "accent": "#2b4acb"},
         "/domains/<str:domain>/brand/disclaimers/add/": DISCLAIMER,
+        "/domains/<str:domain>/groups/<int:pk>/dated/add/": dated,
+        "/domains/<str:domain>/senders/<int:pk>/dated/add/": dated,
         "/domains/<str:domain>/groups/<int:pk>/brand/": {"name": "Acme West"},
         "/domains/<str:domain>/groups/<int:pk>/brand/disclaimers/add/": DISCLAIMER,
     }

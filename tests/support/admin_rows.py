@@ -37,6 +37,7 @@ from signatures.models import (
     Brand,
     ChangeState,
     CountingState,
+    DatedAssignment,
     Decision,
     DeliverySettings,
     Disclaimer,
@@ -167,6 +168,12 @@ def _add_authoring(domain: Domain, senders: list[Sender]) -> None:
     for number, sender in enumerate(senders):
         user = make_user(f"self{number}@acme.example")
         Disclaimer.objects.create(domain=domain, text=f"Fair {number}", starts_on=timezone.now().date())
+        DatedAssignment.objects.create(
+            domain=domain,
+            template=domain.templates.order_by("pk")[0],
+            sender=sender,
+            starts_on=timezone.now().date(),
+        )
         FieldSetting.objects.create(domain=domain, name=f"sender.x_text_motto{number}", label="Motto")
         add_medium(domain, f"Logo {number}", colour=f"#2b4ac{number}")
         ReleaseRequest.objects.create(domain=domain, keys=[], asked_by=user, asked_by_label=user.email)

@@ -23,6 +23,7 @@ from signatures.models import (
     BannerImage,
     Campaign,
     ChangeState,
+    DatedAssignment,
     DecisionKey,
     Delivery,
     DeliveryRun,
@@ -79,6 +80,7 @@ class FurnishedDomain:
     receipt: Receipt
     kept_text: SignatureHtml
     disclaimer: Disclaimer
+    dated_assignment: DatedAssignment
     release: Release
     release_request: ReleaseRequest
     edited: MailboxState
@@ -231,6 +233,9 @@ def furnish(name: str) -> FurnishedDomain:
         label=label,
         receipt=receipt,
         disclaimer=Disclaimer.objects.create(domain=domain, text="Only in June", starts_on=now.date()),
+        dated_assignment=DatedAssignment.objects.create(
+            domain=domain, template=template, group=group, ends_on=now.date()
+        ),
         kept_text=SignatureHtml.objects.create(
             domain=domain, sha256=digest(f"<p>{name}</p>"), html=f"<p>{name}</p>"
         ),

@@ -16,6 +16,7 @@ from signatures.models import (
     Assignment,
     Banner,
     Campaign,
+    DatedAssignment,
     Delivery,
     DeliveryRun,
     DeliveryRunState,
@@ -143,6 +144,16 @@ def add(furnished: FurnishedDomain, *, senders: int, others: int, layouts: int =
             for n, group in enumerate(groups)
         ]
         + [Assignment(domain=domain, template=templates[0], sender=sender) for sender in rows[:others]]
+    )
+    DatedAssignment.objects.bulk_create(
+        [
+            DatedAssignment(domain=domain, template=templates[0], group=group, starts_on=now)
+            for group in groups
+        ]
+        + [
+            DatedAssignment(domain=domain, template=templates[0], sender=sender, ends_on=now)
+            for sender in rows[:others]
+        ]
     )
     ValueDraft.objects.bulk_create(
         ValueDraft(sender=sender, field="sender.title", value="Lead", edited_by_label="ed@acme.example")

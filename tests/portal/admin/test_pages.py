@@ -87,6 +87,7 @@ def test_pages_with_tokens_seeds_and_session_keys_are_not_there() -> None:
         "signatures.CountingState",
         "signatures.DailyCount",
         "signatures.DailyTotal",
+        "signatures.DatedAssignment",
         "signatures.Decision",
         "signatures.DecisionKey",
         "signatures.Delivery",

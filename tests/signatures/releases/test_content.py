@@ -17,6 +17,7 @@ from signatures.releases.content import (
     list_changed_keys,
     merge,
 )
+from signatures.senders.assignment import DatedTemplate
 from signatures.senders.disclaimers import DatedDisclaimer
 
 IDS = st.integers(1, 6)
@@ -24,6 +25,9 @@ DAYS = st.sampled_from(["", "2026-01-01", "2026-06-30", "2027-01-01"])
 DISCLAIMERS = st.lists(
     st.builds(DatedDisclaimer, text=st.text(max_size=3), starts=DAYS, ends=DAYS), max_size=2
 ).map(tuple)
+ASSIGNMENTS = st.lists(st.builds(DatedTemplate, template_id=IDS, starts=DAYS, ends=DAYS), max_size=2).map(
+    tuple
+)
 WORDS = st.sampled_from(["", "Acme", "Ünïcödé ✓", "<p>"])
 
 
@@ -45,11 +49,13 @@ def contents(draw: st.DrawFn) -> ReleaseContent:
                 template_id=draw(st.none() | IDS),
                 values=draw(st.dictionaries(st.sampled_from(COMPANY_FIELDS[:2]), WORDS)),
                 disclaimers=draw(DISCLAIMERS),
+                assignments=draw(ASSIGNMENTS),
             )
             for id in others + default
         ),
         people=draw(st.dictionaries(IDS, IDS)),
         disclaimers=draw(DISCLAIMERS),
+        dated_people=draw(st.dictionaries(IDS, ASSIGNMENTS.filter(bool))),
     )
 
 
@@ -119,9 +125,9 @@ def test_a_content_from_before_group_values_keeps_its_digest():
     ],
 )
 def test_a_dated_disclaimer_holds_from_its_first_to_its_last_day(day, company, west):
-    june = DatedDisclaimer("June", "2026-06-01", "2026-06-30")
-    sale = DatedDisclaimer("Sale", "2026-06-15", "2026-06-15")
-    fair = DatedDisclaimer("Fair", "2026-06-14", "2026-06-15")
+    june = DatedDisclaimer("June", starts="2026-06-01", ends="2026-06-30")
+    sale = DatedDisclaimer("Sale", starts="2026-06-15", ends="2026-06-15")
+    fair = DatedDisclaimer("Fair", starts="2026-06-14", ends="2026-06-15")
     content = ReleaseContent(
         company={"legal": "Always", "name": "Acme"},
         groups=(
@@ -136,3 +142,54 @@ def test_a_dated_disclaimer_holds_from_its_first_to_its_last_day(day, company, w
     assert (held.company["legal"], held.groups[0].values["legal"]) == (company, west)
     assert (held.company["name"], dict(held.groups[1].values)) == ("Acme", {})
     assert content.is_dated and not held.is_dated
+
+
+STANDARD, WINTER, FAIR = 1, 2, 3
+
+
+@pytest.mark.parametrize(
+    ("day", "west", "east", "ana"),
+    [
+        ("2026-11-30", STANDARD, STANDARD, STANDARD),
+        ("2026-12-01", WINTER, STANDARD, WINTER),
+        ("2026-12-24", WINTER, STANDARD, FAIR),
+        ("2026-12-25", FAIR, STANDARD, FAIR),
+        ("2026-12-26", STANDARD, STANDARD, STANDARD),
+    ],
+)
+def test_dated_templates_of_a_group_follow_each_other_and_a_persons_own_comes_first(day, west, east, ana):
+    content = ReleaseContent(
+        templates={STANDARD: 10, WINTER: 20, FAIR: 30},
+        groups=(
+            ReleasedGroup(
+                1,
+                "West",
+                assignments=(
+                    DatedTemplate(WINTER, starts="2026-12-01", ends="2026-12-24"),
+                    DatedTemplate(FAIR, starts="2026-12-25", ends="2026-12-25"),
+                ),
+            ),
+            ReleasedGroup(2, "East", template_id=STANDARD),
+            ReleasedGroup(9, "Default group", is_default=True, template_id=STANDARD),
+        ),
+        dated_people={7: (DatedTemplate(FAIR, starts="2026-12-24", ends="2026-12-25"),)},
+    )
+
+    held = content.on(date.fromisoformat(day))
+
+    assert [held.find_template(5, held.group_by_id[1]), held.find_template(5, held.group_by_id[2])] == [
+        west,
+        east,
+    ]
+    assert held.find_template(7, held.group_by_id[1]) == ana
+    assert held.find_template(7, held.group_by_id[2]) == (FAIR if day[-2:] in ("24", "25") else STANDARD)
+    assert content.is_dated and not held.is_dated
+
+
+def test_a_dated_template_that_is_left_out_is_named_by_what_assigns_it():
+    content = ReleaseContent(
+        groups=(ReleasedGroup(1, "West", assignments=(DatedTemplate(2, ends="2026-12-24"),)),),
+        dated_people={7: (DatedTemplate(2, starts="2026-12-24"), DatedTemplate(3, ends="2026-12-23"))},
+    )
+
+    assert content.list_unpublished_templates() == {2: ["group:1", "person:7"], 3: ["person:7"]}

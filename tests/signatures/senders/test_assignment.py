@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from signatures.senders.assignment import Explanation, Why, choose_template, explain
+from signatures.senders.assignment import DatedTemplate, Explanation, Why, choose_template, explain
 from signatures.senders.membership import GroupRule, GroupTable, Member
 
 
@@ -88,25 +88,28 @@ def test_without_any_group_there_is_none():
     assert GroupTable([]).find_group(Member(1, ["t-north"])) is None
 
 
+OWN, GROUPS_OWN, DEFAULTS = DatedTemplate(1), DatedTemplate(2, ends="2026-12-24"), DatedTemplate(3)
+
+
 @pytest.mark.parametrize(
-    ("ids", "expected"),
+    ("assigned", "expected"),
     [
-        ((1, 2, 3), (1, Why.OWN)),
-        ((None, 2, 3), (2, Why.GROUP)),
-        ((None, None, 3), (3, Why.DEFAULT)),
+        ((OWN, GROUPS_OWN, DEFAULTS), (OWN, Why.OWN)),
+        ((None, GROUPS_OWN, DEFAULTS), (GROUPS_OWN, Why.GROUP)),
+        ((None, None, DEFAULTS), (DEFAULTS, Why.DEFAULT)),
         ((None, None, None), (None, Why.NONE)),
     ],
 )
-def test_own_template_beats_the_groups_and_that_the_default_groups(ids, expected):
-    assert choose_template(*ids) == expected
+def test_own_template_beats_the_groups_and_that_the_default_groups(assigned, expected):
+    assert choose_template(*assigned) == expected
 
 
 def test_explanation_names_the_groups_that_stand_behind():
     found = explain(
         member=Member(1, ["t-north", "t-south"], VP),
         groups=GROUPS,
-        sender_template_id=None,
-        template_by_group={9: 30},
+        own=None,
+        template_by_group={9: DatedTemplate(30)},
     )
 
     assert found == Explanation(
@@ -115,3 +118,16 @@ def test_explanation_names_the_groups_that_stand_behind():
         "Member of “VPs”: Job title contains “VP”. It has priority over “South”, “North”.",
         "Inherited from the default group.",
     )
+
+
+def test_explanation_says_the_dates_of_the_template():
+    dated = DatedTemplate(30, starts="2026-12-01", ends="2026-12-24")
+    member = Member(1, ["t-north"])
+
+    of_group = explain(member=member, groups=GROUPS, own=None, template_by_group={NORTH.id: dated})
+    own = explain(
+        member=member, groups=GROUPS, own=DatedTemplate(31, ends="2026-12-24"), template_by_group={}
+    )
+
+    assert of_group.template_why == "Assigned to the group from 1 Dec 2026 until 24 Dec 2026."
+    assert own.template_why == "Assigned to this sender until 24 Dec 2026; overrides the group."
