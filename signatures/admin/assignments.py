@@ -112,12 +112,15 @@ class AssignmentAdmin(_AssignmentAdmin):
 
 @admin.register(DatedAssignment)
 class DatedAssignmentAdmin(_AssignmentAdmin):
-    """Template assignments for some days, of a group or of one sender; drafts until they are published."""
+    """Template assignments for some days, of a group or of one sender; added and removed as drafts."""
 
     form = AdminDatedAssignmentForm
     fields = ["template", "group", "sender", "starts_on", "ends_on", "domain", "created_at"]
     list_display = ["__str__", "domain", "template", "group", "sender", "starts_on", "ends_on"]
     list_filter = [("sender", admin.EmptyFieldListFilter), DomainFilter, "starts_on", "ends_on"]
+
+    def has_change_permission(self, request: HttpRequest, obj: DatedAssignment | None = None) -> bool:
+        return False
 
     def save_model(
         self, request: HttpRequest, obj: DatedAssignment, form: forms.ModelForm, change: bool

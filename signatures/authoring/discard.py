@@ -90,7 +90,10 @@ def _discard(domain: Domain, live: ReleaseContent, key: str, actor: str) -> None
             _put_group_back(group, released, actor)
             _put_assignment_back(domain, released.template_id if released else None, actor, group=group)
             _put_dated_back(domain, released.assignments if released else (), group=group)
-            Group.objects.filter(pk=pk).update(company_values=dict(released.values) if released else {})
+            Group.objects.filter(pk=pk).update(
+                company_values=dict(released.values) if released else {},
+                field_values=dict(released.fields) if released else {},
+            )
             _put_disclaimers_back(domain, group, released.disclaimers if released else ())
     elif kind == "person":
         sender = Sender.objects.filter(domain=domain, pk=pk).first()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from portal.models import Domain
 from signatures.models import Sender
 from signatures.senders.field_rules import FieldRule, FieldRules
-from signatures.senders.values import get_brand, get_person_values
+from signatures.senders.values import get_brand, get_group_values, get_person_values
 
 MOST_SHOWN = 10
 
@@ -36,11 +36,13 @@ def preview_rule(domain: Domain, before: FieldRules, rule: FieldRule) -> FieldPr
     after, brand = before.replace(rule), get_brand(domain)
     shown: list[ChangedValue] = []
     changed = lacking = total = 0
-    people = (
-        Sender.objects.filter(domain=domain, is_active=True).select_related("person").order_by("name", "pk")
-    )
-    for sender in people.iterator(chunk_size=1_000):
-        old, new = (get_person_values(sender, brand, rules).get(rule.name) or "" for rules in (before, after))
+    people = Sender.objects.filter(domain=domain, is_active=True).select_related("person", "group")
+    for sender in people.order_by("name", "pk").iterator(chunk_size=1_000):
+        of_group = get_group_values(sender)
+        old, new = (
+            get_person_values(sender, brand, rules, of_group).get(rule.name) or ""
+            for rules in (before, after)
+        )
         total += 1
         lacking += not new
         if old != new:

@@ -15,6 +15,7 @@ from signatures.senders.values import (
     get_brand_for,
     get_company,
     get_group_name,
+    get_group_values,
     get_size_values,
     get_values,
 )
@@ -26,7 +27,14 @@ def get_preview_values(domain: Domain, sender: Sender | None) -> dict[str, str |
     brand, slot = get_company(domain)
     brand = get_brand_for(brand, sender.group if sender else None)
     if sender is not None:
-        return get_values(sender, brand, slot, get_group_name(sender), get_field_rules(domain))
+        return get_values(
+            sender,
+            brand,
+            slot,
+            get_group_name(sender),
+            get_field_rules(domain),
+            get_group_values(sender),
+        )
     vocabulary = get_vocabulary(domain)
     kept = {
         field.name: getattr(brand, field.name.removeprefix("company."))

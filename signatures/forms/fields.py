@@ -14,7 +14,16 @@ from signatures.rendering.cleanup import LONGEST_PART, MOST_REPLACEMENTS, CleanU
 from signatures.rendering.context import build_context
 from signatures.rendering.dates import DATE_FORMATS
 from signatures.rendering.fields import BUILT_IN, CUSTOM_KINDS, Field, Source, Trust, Vocabulary
-from signatures.senders.field_rules import COMPANY, COMPANY_VALUES, IMPORT, OUTREACH, OVERRIDE, USUAL_ORDER
+from signatures.senders.field_rules import (
+    COMPANY,
+    COMPANY_VALUES,
+    GROUP,
+    IMPORT,
+    OF_ONE_PERSON,
+    OUTREACH,
+    OVERRIDE,
+    USUAL_ORDER,
+)
 from signatures.senders.field_words import CASE_WORDS, PHONE_WORDS, say_order
 
 _TEXTS = (Trust.TEXT, Trust.LONG_TEXT)
@@ -23,6 +32,11 @@ _ORDERS = (
     (OVERRIDE, OUTREACH, IMPORT),
     (IMPORT, OVERRIDE, OUTREACH),
     (OUTREACH, OVERRIDE, IMPORT),
+)
+_GROUP_PLACES = (
+    ("", "After the sources above"),
+    (OUTREACH, "Before Outreach"),
+    (GROUP, "Before all of them"),
 )
 _ARROW = "=>"
 _CLEAN_UP = [one.name for one in fields(CleanUp)]
@@ -58,6 +72,7 @@ class FieldForm(forms.ModelForm):
     """Everything that a domain can say about one field; which inputs there are depends on the field."""
 
     order = forms.ChoiceField(label="Source order", required=False)
+    group_stands = forms.ChoiceField(label="A group’s value comes", required=False, choices=_GROUP_PLACES)
     company_stands_in = forms.BooleanField(label="If all are empty, take the company’s value", required=False)
     taken_from = forms.ChoiceField(
         label="Value comes from",
@@ -116,6 +131,7 @@ class FieldForm(forms.ModelForm):
             "letter_case": trust in _TEXTS,
             "phone": trust is Trust.PHONE,
             "region": trust is Trust.PHONE,
+            "group_stands": field.name not in OF_ONE_PERSON,
             "company_stands_in": field.name in COMPANY_VALUES,
             "default": field.name not in ("sender.email", "sender.name"),
         }
@@ -130,7 +146,8 @@ class FieldForm(forms.ModelForm):
         orders: Any = self.fields["order"]
         orders.choices = [(",".join(order), say_order(order)) for order in _ORDERS]
         stored = tuple(self.instance.order) or USUAL_ORDER
-        self.initial["order"] = ",".join(source for source in stored if source != COMPANY)
+        self.initial["order"] = ",".join(source for source in stored if source not in (GROUP, COMPANY))
+        self.initial["group_stands"] = _find_group_place(stored)
         self.initial["company_stands_in"] = COMPANY in stored
         others: Any = self.fields["taken_from"]
         trust = self._field.trust
@@ -162,6 +179,10 @@ class FieldForm(forms.ModelForm):
         cleaned = super().clean() or {}
         setting = self.instance
         order = tuple(filter(None, str(cleaned.get("order") or "").split(",")))
+        if place := cleaned.get("group_stands"):
+            order = order or USUAL_ORDER
+            at = 0 if place == GROUP else order.index(OUTREACH)
+            order = (*order[:at], GROUP, *order[at:])
         if cleaned.get("company_stands_in"):
             order = (*(order or USUAL_ORDER), COMPANY)
         setting.order = [] if order == USUAL_ORDER else list(order)
@@ -171,6 +192,13 @@ class FieldForm(forms.ModelForm):
         parts = {name: cleaned[name] for name in _CLEAN_UP if cleaned.get(name)}
         setting.clean_up = CleanUp(**parts).to_json()
         return cleaned
+
+
+def _find_group_place(order: tuple[str, ...]) -> str:
+    """Return which of `_GROUP_PLACES` a stored order says."""
+    if GROUP not in order:
+        return ""
+    return GROUP if order[0] == GROUP else OUTREACH
 
 
 class NewFieldForm(forms.Form):

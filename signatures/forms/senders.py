@@ -115,14 +115,19 @@ def own_value_input(field: Field, sender: Sender) -> forms.CharField:
         if field.source is Source.OUTREACH
         else ""
     )
+    hint = field.doc if field.source is Source.PORTAL else "Empty in Outreach."
+    if theirs:
+        hint = format_html("Outreach value: {}", theirs)  # Django shows help texts as markup by default
+    return make_value_input(field, hint)
+
+
+def make_value_input(field: Field, hint: str) -> forms.CharField:
+    """Return the input of a value for a field of senders."""
     widget: forms.Widget = forms.TextInput(
         attrs={"type": _INPUT_TYPES.get(field.trust, "text"), "autocomplete": "off"}
     )
     if field.trust is Trust.LONG_TEXT:
         widget = forms.Textarea(attrs={"rows": 3})
-    hint = field.doc if field.source is Source.PORTAL else "Empty in Outreach."
-    if theirs:
-        hint = format_html("Outreach value: {}", theirs)  # Django shows help texts as markup by default
     return forms.CharField(label=field.label, required=False, max_length=500, widget=widget, help_text=hint)
 
 

@@ -35,6 +35,7 @@ HOLDERS: tuple[tuple[type[Model], str], ...] = (
     (TemplateVersion, "source"),
     (Brand, "logo_url"),
     (Group, "company_values"),
+    (Group, "field_values"),
     (FieldSetting, "default"),
     (Sender, "own_values"),
     (ValueDraft, "value"),
@@ -100,11 +101,12 @@ def find_usage(image: MediaImage) -> Usage:
     releases = find_holders(Release, "content", stems).filter(domain=domain) | Release.objects.filter(
         domain=domain, pk__in=_find_releases(domain, versions)
     )
+    groups = find_holders(Group, "company_values", stems) | find_holders(Group, "field_values", stems)
     return Usage(
         templates=templates,
         former_versions=versions.exclude(pk__in=[one.current_id for one in templates]).count(),
         is_logo=find_holders(Brand, "logo_url", stems).filter(domain=domain).exists(),
-        groups=list(find_holders(Group, "company_values", stems).filter(domain=domain)),
+        groups=list(groups.filter(domain=domain)),
         defaults=list(defaults.values_list("name", flat=True)),
         senders=some[:MOST_SENDERS],
         sender_count=len(some) if len(some) <= MOST_SENDERS else senders.count(),

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Lower
 
 from integrations.models import Person
@@ -87,6 +87,12 @@ class Group(models.Model):
     )
     company_values = models.JSONField(
         default=dict, blank=True, help_text="Company field -> its value for this group, '' for none."
+    )
+    field_values = models.JSONField(
+        default=dict,
+        blank=True,
+        db_default=Value({}, models.JSONField()),
+        help_text="Merge field of a sender -> its value for this group.",
     )
     automatic = models.CharField(
         "automatic delivery",

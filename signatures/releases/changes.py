@@ -182,9 +182,14 @@ class _Describer:
         if before != after:
             found.append(replace_value("Template", before, after))
         found += _compare_dated(TEMPLATE, old.assignments if old else (), new.assignments, self._say_dated)
+        found += self._compare_fields(old.fields if old else {}, new.fields)
         found += _compare_company(old.values if old else {}, new.values)
         found += _compare_dated("Dated disclaimer", old.disclaimers if old else (), new.disclaimers, str)
         return self._make(key, new.name, "" if old else "New group", found, "group", id)
+
+    def _compare_fields(self, before: Mapping[str, str], after: Mapping[str, str]) -> list[Difference]:
+        labels = {name: self._vocabulary.label_of(name) for name in sorted({*before, *after})}
+        return _compare_values(labels, before, after)
 
     def _name_template(self, group: ReleasedGroup | None) -> str:
         if group is None:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from portal.models import Domain
 from signatures.models import BannerPlace, Brand, Sender, TemplateVersion
@@ -50,6 +51,7 @@ class Composer:
         banner = dict(content.banner)
         variable = str(banner.pop("variable", ""))
         self._brand_by_group: dict[int, Brand] = {}
+        self._digest_by_group: dict[int, str] = {}
         self._slot = BannerSlot(BannerPlace(domain=domain, **banner), variable)
         self.rules = content.field_rules
         self._versions: dict[int, CompiledTemplate | None] = {}
@@ -91,14 +93,22 @@ class Composer:
     def get_release_part(self, sender: Sender) -> tuple[int | None, str, str]:
         """Return all that a release contributes to this sender's signature; equal parts render equal signatures."""
         group = self.get_group(sender)
-        shared = self._content.shared_digest
         return (
             self._find_version_id(sender, group),
-            digest_json({"shared": shared, "values": dict(group.values)})
-            if group and group.values
-            else shared,
+            self._digest_values(group),
             "" if group is None or group.is_default else group.name,
         )
+
+    def _digest_values(self, group: ReleasedGroup | None) -> str:
+        """Return a digest of all values of a release that a group's senders have; made once for each group."""
+        shared = self._content.shared_digest
+        if group is None or not (group.values or group.fields):
+            return shared
+        if group.id not in self._digest_by_group:
+            parts: dict[str, Any] = {"shared": shared, "values": dict(group.values)}
+            parts |= {"fields": dict(group.fields)} if group.fields else {}
+            self._digest_by_group[group.id] = digest_json(parts)
+        return self._digest_by_group[group.id]
 
     def _get_brand(self, group: ReleasedGroup | None) -> Brand:
         """Return the company's values with those that differ for a group."""
@@ -136,7 +146,8 @@ class Composer:
     def get_values(self, sender: Sender, group: ReleasedGroup | None) -> dict[str, str | None]:
         """Return every merge field of a sender in this group. Needs person."""
         name = None if group is None or group.is_default else group.name
-        return get_values(sender, self._get_brand(group), self._slot, name, self.rules)
+        fields = group.fields if group else {}
+        return get_values(sender, self._get_brand(group), self._slot, name, self.rules, fields)
 
     def _refuse(self, group: ReleasedGroup | None) -> Refusal:
         if not self._content.groups and not self._content.templates:

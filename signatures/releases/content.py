@@ -44,11 +44,13 @@ class ReleasedGroup(GroupRule):
     """One group as published. template_id: None inherits.
 
     values: company field -> what it is for this group, '' for nothing; the company's own where it is not named.
-    assignments: templates for some days, in place of `template_id`.
+    fields: merge field of a sender -> its value for this group, as one of its sources. assignments: templates for some
+    days, in place of `template_id`.
     """
 
     template_id: int | None = None
     values: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
     disclaimers: tuple[DatedDisclaimer, ...] = ()
     assignments: tuple[DatedTemplate, ...] = ()
 
@@ -72,6 +74,7 @@ class ReleasedGroup(GroupRule):
             "template_id": self.template_id,
             **{name: list(getattr(self, name)) for name in _LISTS if getattr(self, name)},
             **({"values": dict(self.values)} if self.values else {}),
+            **({"fields": dict(self.fields)} if self.fields else {}),
             **_write_dated("disclaimers", self.disclaimers),
             **_write_dated("assignments", self.assignments),
         }

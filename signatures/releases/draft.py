@@ -72,6 +72,7 @@ def read_draft(domain: Domain) -> Draft:
                 **asdict(make_rule(group, included, excluded)),
                 template_id=by_group.get(group.pk),
                 values=dict(sorted(group.company_values.items())),
+                fields=dict(sorted(group.field_values.items())),
                 disclaimers=disclaimers.get(group.pk, ()),
                 assignments=dated.get(f"group:{group.pk}", ()),
             )

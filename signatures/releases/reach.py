@@ -180,7 +180,7 @@ def get_part(content: ReleaseContent, audience: Audience) -> tuple[object, ...]:
     group = content.find_group(audience.member)
     template_id = content.find_template(audience.sender_id, group)
     version_id = None if template_id is None else content.templates[template_id]
-    values = (group.id, group.name, group.values, group.disclaimers) if group else None
+    values = (group.id, group.name, group.values, group.fields, group.disclaimers) if group else None
     found = content.list_dated(audience.sender_id, group)
     dated = tuple((each, content.templates.get(each.template_id)) for each in found)
     return (version_id, template_id, values, dated)

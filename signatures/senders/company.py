@@ -1,4 +1,4 @@
-"""Company values: what differs for a group, and disclaimers for some days; edited as drafts of a release."""
+"""Company values: what differs for a group, its values of fields, and dated disclaimers; drafts of a release."""
 
 from __future__ import annotations
 
@@ -16,18 +16,24 @@ def set_group_values(group: Group, values: Mapping[str, str], *, actor: str) -> 
 
     values: company field -> value, '' for none; what is not named is the company's.
     """
-    locked = Group.objects.select_for_update().get(pk=group.pk)
-    changed = [
-        name
-        for name in {**locked.company_values, **values}
-        if locked.company_values.get(name) != values.get(name)
-    ]
+    return _set_values(group, "company_values", values, "group values changed", actor)
+
+
+@transaction.atomic
+def set_field_values(group: Group, values: Mapping[str, str], *, actor: str) -> bool:
+    """Store what a group has for fields of its senders; return whether that changed. values: merge field -> value."""
+    return _set_values(group, "field_values", values, "group field values changed", actor)
+
+
+def _set_values(group: Group, column: str, values: Mapping[str, str], act: str, actor: str) -> bool:
+    stored = getattr(Group.objects.select_for_update().get(pk=group.pk), column)
+    changed = [name for name in {**stored, **values} if stored.get(name) != values.get(name)]
     if not changed:
         return False
-    Group.objects.filter(pk=group.pk).update(company_values=dict(values))
-    group.company_values = dict(values)
+    Group.objects.filter(pk=group.pk).update(**{column: dict(values)})
+    setattr(group, column, dict(values))
     record_act(
-        "group values changed",
+        act,
         domain=group.domain,
         actor_label=actor,
         object_ref=group.name,

@@ -21,12 +21,13 @@ from signatures.rendering.fields import BUILT_IN, Source
 from .field_rules import (
     COMPANY,
     COMPANY_VALUES,
+    GROUP,
     IMPORT,
     OUTREACH,
     OVERRIDE,
-    USUAL_ORDER,
     FieldRule,
     FieldRules,
+    complete_order,
 )
 from .values import get_brand
 
@@ -57,9 +58,10 @@ def _get_text(domain: Domain, rule: FieldRule) -> Coalesce:
     places: dict[str, Sequence[Combinable]] = {
         OVERRIDE: [KeyTextTransform(name, "own_values") for name in _LOCAL.get(rule.name, (rule.name,))],
         OUTREACH: [F(f"person__{column}") for column in _COLUMNS.get(rule.taken_from or rule.name, ())],
+        GROUP: [KeyTextTransform(rule.name, "group__field_values")],
         COMPANY: [_get_company(domain, rule)] if COMPANY in rule.order else [],
     }
-    order = dict.fromkeys(OVERRIDE if source == IMPORT else source for source in rule.order or USUAL_ORDER)
+    order = dict.fromkeys(OVERRIDE if source == IMPORT else source for source in complete_order(rule.order))
     texts = [NullIf(Cast(place, TextField()), _EMPTY) for source in order for place in places[source]]
     return Coalesce(*texts, Value(rule.default, output_field=TextField()), output_field=TextField())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,9 +20,13 @@ from signatures.rendering.fields import (
 )
 from signatures.rendering.phones import get_region
 
-OVERRIDE, IMPORT, OUTREACH, COMPANY = "override", "import", "outreach", "company"
-SOURCES = (OVERRIDE, IMPORT, OUTREACH, COMPANY)
-USUAL_ORDER = (OVERRIDE, IMPORT, OUTREACH)
+OVERRIDE, IMPORT, OUTREACH, GROUP, COMPANY = "override", "import", "outreach", "group", "company"
+SOURCES = (OVERRIDE, IMPORT, OUTREACH, GROUP, COMPANY)
+USUAL_ORDER = (
+    OVERRIDE,
+    IMPORT,
+    OUTREACH,
+)  # the group's value follows, and the company's where a field says so
 # Field of a sender -> the company's value that may stand in for it.
 COMPANY_VALUES = {
     "sender.phone": "company.phone",
@@ -33,6 +37,43 @@ COMPANY_VALUES = {
     "sender.photo_url": "company.logo_url",
 }
 _NAME_PARTS = ("sender.first_name", "sender.last_name")
+OF_ONE_PERSON = frozenset({*_NAME_PARTS, "sender.name", "sender.email"})  # no group has a value for these
+
+
+def complete_order(order: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a source order with the group's value in it: after the others and before the company's, if nowhere."""
+    order = order or USUAL_ORDER
+    if GROUP in order:
+        return order
+    at = order.index(COMPANY) if COMPANY in order else len(order)
+    return (*order[:at], GROUP, *order[at:])
+
+
+@dataclass(frozen=True, slots=True)
+class SenderSources:
+    """What each source has of one sender, by merge field.
+
+    mirrored: Outreach's values. own: local ones. imported: names of those that a file set. group: of the group that
+    wins. company: brand values.
+    """
+
+    mirrored: Mapping[str, str | None]
+    own: Mapping[str, str]
+    company: Mapping[str, str | None]
+    imported: frozenset[str] = frozenset()
+    group: Mapping[str, str] = field(default_factory=dict)
+
+    def find(self, rule: FieldRule, order: tuple[str, ...]) -> tuple[str, str]:
+        """Return the first source in the order that has a value, and the value; twice '' for none."""
+        kept, is_imported = self.own.get(rule.name), rule.name in self.imported
+        found = {
+            OVERRIDE: None if is_imported else kept,
+            IMPORT: kept if is_imported else None,
+            OUTREACH: self.mirrored.get(rule.taken_from or rule.name),
+            GROUP: self.group.get(rule.name),
+            COMPANY: self.company.get(COMPANY_VALUES.get(rule.name, "")),
+        }
+        return next(((source, text) for source in order if (text := found[source])), ("", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +135,9 @@ class FieldRules:
 
     def __init__(self, rules: Iterable[FieldRule] = ()) -> None:
         self._by_name = {rule.name: rule for rule in rules if rule.is_said}
-        self._changing = [rule for rule in self._by_name.values() if rule.changes_values]
+        self._changing = {
+            rule: complete_order(rule.order) for rule in self._by_name.values() if rule.changes_values
+        }
 
     def find(self, name: str) -> FieldRule:
         """Return the rule of a field; one that says nothing where there is none."""
@@ -132,45 +175,24 @@ class FieldRules:
             if self.find(field.name).is_required and not field.is_removed
         )
 
-    def resolve(
-        self,
-        mirrored: Mapping[str, str | None],
-        own: Mapping[str, str],
-        company: Mapping[str, str | None],
-        imported: frozenset[str] = frozenset(),
-    ) -> dict[str, str | None]:
-        """Return a sender's values by these rules.
-
-        mirrored: Outreach's. own: local values. imported: names of the fields that a file set. company: brand values.
-        """
+    def resolve(self, sources: SenderSources) -> dict[str, str | None]:
+        """Return a sender's values by these rules."""
+        mirrored, own = sources.mirrored, sources.own
         values = {**mirrored, **own}
+        for name, text in sources.group.items():
+            values[name] = values.get(name) or text
         if not self._changing:
             return name_by_parts(values, mirrored, own)
-        region = (mirrored.get(PHONE_REGION) or "").upper() or get_region(company.get("company.phone") or "")
-        for rule in self._changing:
-            values[rule.name] = self._resolve_one(rule, mirrored, own, company, imported, region)
+        region = get_home_region(mirrored, sources.company)
+        for rule, order in self._changing.items():
+            text = "" if rule.is_removed else sources.find(rule, order)[1] or rule.default
+            values[rule.name] = clean_value(text, rule.clean_up, region)
         return self._clean_name(name_by_parts(values, mirrored, own), own, region)
 
-    def _resolve_one(
-        self,
-        rule: FieldRule,
-        mirrored: Mapping[str, str | None],
-        own: Mapping[str, str],
-        company: Mapping[str, str | None],
-        imported: frozenset[str],
-        region: str,
-    ) -> str | None:
-        if rule.is_removed:
-            return None
-        kept, is_imported = own.get(rule.name), rule.name in imported
-        found = {
-            OVERRIDE: None if is_imported else kept,
-            IMPORT: kept if is_imported else None,
-            OUTREACH: mirrored.get(rule.taken_from or rule.name),
-            COMPANY: company.get(COMPANY_VALUES.get(rule.name, "")),
-        }
-        text = next((found[source] for source in rule.order or USUAL_ORDER if found[source]), None)
-        return clean_value(text or rule.default, rule.clean_up, region)
+    def find_source(self, name: str, sources: SenderSources) -> str:
+        """Return which source gives the value of a field, or ''."""
+        rule = self.find(name)
+        return sources.find(rule, complete_order(rule.order))[0]
 
     def _clean_name(
         self, values: dict[str, str | None], own: Mapping[str, str], region: str
@@ -179,6 +201,11 @@ class FieldRules:
         if not own.get("sender.name") and rule.clean_up != NOTHING:
             values["sender.name"] = clean_value(values.get("sender.name") or "", rule.clean_up, region)
         return values
+
+
+def get_home_region(mirrored: Mapping[str, str | None], company: Mapping[str, str | None]) -> str:
+    """Return the country of a sender's numbers without a country code: their own, or that of the company's number."""
+    return (mirrored.get(PHONE_REGION) or "").upper() or get_region(company.get("company.phone") or "")
 
 
 def name_by_parts(

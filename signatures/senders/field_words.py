@@ -5,9 +5,15 @@ from __future__ import annotations
 from signatures.rendering.cleanup import CleanUp
 from signatures.rendering.fields import BUILT_IN
 
-from .field_rules import COMPANY, IMPORT, OUTREACH, OVERRIDE, USUAL_ORDER, FieldRule
+from .field_rules import COMPANY, GROUP, IMPORT, OUTREACH, OVERRIDE, USUAL_ORDER, FieldRule
 
-SOURCE_WORDS = {OVERRIDE: "override", IMPORT: "import", OUTREACH: "Outreach", COMPANY: "company"}
+SOURCE_WORDS = {
+    OVERRIDE: "override",
+    IMPORT: "import",
+    OUTREACH: "Outreach",
+    GROUP: "group",
+    COMPANY: "company",
+}
 CASE_WORDS = {"title": "Capitals as in titles and names", "upper": "CAPITALS", "lower": "small letters"}
 PHONE_WORDS = {"international": "International", "national": "National, where the number is of that country"}
 

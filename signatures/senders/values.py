@@ -30,11 +30,14 @@ from signatures.rendering.fields import Field, Source
 from .banner_urls import get_click_url, get_image_url
 from .disclaimers import DatedDisclaimer, apply_disclaimers
 from .draft_rows import read_draft_rows
-from .field_rules import NO_RULES, FieldRules
+from .field_rules import GROUP, NO_RULES, FieldRules, SenderSources
 from .grouping import REGROUPED, read_ruled_table, regroup
 from .membership import GroupTable, Member
 from .origins import TYPED, ValueOrigin, ValueRecord, list_imported, update_origins
 from .vocabulary import get_field_rules, get_vocabulary
+
+NO_VALUES: Mapping[str, str] = {}
+FROM_GROUP = "from group"
 
 
 class OwnValueError(Exception):
@@ -50,7 +53,8 @@ class OwnValueError(Exception):
 class FieldSource:
     """One merge field of one sender: its value ('' for none) and source.
 
-    source: 'own' (local override), 'outreach', 'portal', 'company', 'group' or 'missing'.
+    source: 'own' (local override), FROM_GROUP (what the group has for this field), 'outreach', 'portal', 'company',
+    'group' or 'missing'.
     record: who set the local value; None for values of elsewhere, and of before that was on record.
     """
 
@@ -104,13 +108,18 @@ def get_brand_for(brand: Brand, group: Group | None) -> Brand:
 
 
 def get_values(
-    sender: Sender, brand: Brand, slot: BannerSlot, group_name: str | None, rules: FieldRules
+    sender: Sender,
+    brand: Brand,
+    slot: BannerSlot,
+    group_name: str | None,
+    rules: FieldRules,
+    group_values: Mapping[str, str] = NO_VALUES,
 ) -> dict[str, str | None]:
     """Return every merge field of a sender, None where there is no value. Needs person loaded.
 
-    group_name: of the sender's group; None in the default group.
+    group_name: of the sender's group; None in the default group. group_values: the group's, by merge field.
     """
-    person = get_person_values(sender, brand, rules)
+    person = get_person_values(sender, brand, rules, group_values)
     values = {**person, **_company_values(brand), **_banner_values(sender, slot)}
     values["group.name"] = group_name
     return {name: value or None for name, value in values.items()}
@@ -119,6 +128,11 @@ def get_values(
 def get_group_name(sender: Sender) -> str | None:
     """Return the name of the sender's group as it is edited now; None in the default group. Needs group loaded."""
     return None if sender.group is None or sender.group.is_default else sender.group.name
+
+
+def get_group_values(sender: Sender) -> Mapping[str, str]:
+    """Return the values of fields of the sender's group as it is edited now. Needs group loaded."""
+    return NO_VALUES if sender.group is None else sender.group.field_values
 
 
 def get_own_values(sender: Sender) -> dict[str, str]:
@@ -141,13 +155,20 @@ def find_lacking(values: Mapping[str, str | None], rules: FieldRules) -> str:
     return ", ".join(field.label for field in rules.required if not values.get(field.name))
 
 
-def get_person_values(sender: Sender, brand: Brand, rules: FieldRules) -> dict[str, str | None]:
+def get_person_values(
+    sender: Sender, brand: Brand, rules: FieldRules, group_values: Mapping[str, str] = NO_VALUES
+) -> dict[str, str | None]:
     """Return a sender's own fields by these rules. Needs person; runs no query."""
-    return rules.resolve(
+    return rules.resolve(_read_sources(sender, brand, group_values))
+
+
+def _read_sources(sender: Sender, brand: Brand, group_values: Mapping[str, str]) -> SenderSources:
+    return SenderSources(
         get_mirrored_values(sender),
         _read_own(sender),
         _company_values(brand),
         list_imported(sender.value_origins),
+        group_values,
     )
 
 
@@ -225,13 +246,17 @@ def get_field_sources(sender: Sender) -> list[FieldSource]:
     rules = get_field_rules(sender.domain)
     brand, slot = get_company(sender.domain)
     shown = get_brand_for(brand, sender.group)
-    values = get_values(sender, shown, slot, get_group_name(sender), rules)
+    of_group = get_group_values(sender)
+    values = get_values(sender, shown, slot, get_group_name(sender), rules, of_group)
+    sources = _read_sources(sender, shown, of_group)
     own, records = get_own_values(sender), sender.value_origins
     found = []
     for field in rules.vocabulary.fields:
         value = values.get(field.name) or ""
         if field.name in own and field.source is Source.OUTREACH:
             source = "own"
+        elif value and field.name in of_group and rules.find_source(field.name, sources) == GROUP:
+            source = FROM_GROUP
         else:
             source = field.source.value if value else "missing"
         record = records.get(field.name)

@@ -24,6 +24,7 @@ from signatures.models import (
 from signatures.releases.differences import Mark
 from signatures.senders.dates import say_dates
 from signatures.senders.listing import STATES
+from signatures.senders.values import FROM_GROUP
 from signatures.senders.vocabulary import get_vocabulary
 
 register = template.Library()
@@ -43,6 +44,7 @@ _SOURCES = {
     "portal": "Local field",
     "company": "Brand",
     "group": "Group",
+    FROM_GROUP: "From the group",
     "banner": "Banner slot",
     "missing": "Empty",
 }

@@ -89,7 +89,7 @@ def _describe(domain: Domain, found: Field, form: FieldForm) -> dict[str, Any]:
         "field": found,
         "form": form,
         "general": _inputs(form, "label", "help", "default", "is_required", "edited_by", "date_format"),
-        "sources": _inputs(form, "taken_from", "order", "company_stands_in"),
+        "sources": _inputs(form, "taken_from", "order", "group_stands", "company_stands_in"),
         "clean_up": _inputs(form, "trim", "replacements", "letter_case", "phone", "region"),
         "preview": preview,
     }

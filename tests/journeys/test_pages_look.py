@@ -30,6 +30,7 @@ PAGES = {
     "signatures:senders",
     "signatures:sender", "signatures:groups", "signatures:group", "signatures:templates",
     "signatures:template_new", "signatures:template", "signatures:brand", "signatures:group_brand",
+    "signatures:group_values",
     "signatures:deliveries",
     "signatures:delivery_run", "signatures:delivery_preview",
     "signatures:delivery_people", "signatures:delivery_settings", "signatures:results", "signatures:result",

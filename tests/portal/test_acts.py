@@ -106,6 +106,7 @@ ACTS = {
     f"{HOME}brand/disclaimers/add/": "dated disclaimer added",
     f"{HOME}brand/disclaimers/<int:pk>/remove/": "dated disclaimer removed",
     f"{HOME}groups/<int:pk>/brand/": "group values changed",
+    f"{HOME}groups/<int:pk>/values/": "group field values changed",
     f"{HOME}groups/<int:pk>/brand/disclaimers/add/": "dated disclaimer added",
     f"{HOME}templates/<int:pk>/groups/": "template assigned",
     f"{HOME}groups/<int:pk>/dated/add/": "dated template assigned",

@@ -233,6 +233,7 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         "/domains/<str:domain>/brand/disclaimers/add/": DISCLAIMER,
         "/domains/<str:domain>/groups/<int:pk>/dated/add/": dated,
         "/domains/<str:domain>/senders/<int:pk>/dated/add/": dated,
+        "/domains/<str:domain>/groups/<int:pk>/values/": {"sender.mobile": "+1 415 555 0100"},
         "/domains/<str:domain>/groups/<int:pk>/brand/": {"name": "Acme West"},
         "/domains/<str:domain>/groups/<int:pk>/brand/disclaimers/add/": DISCLAIMER,
     }

@@ -48,6 +48,7 @@ def contents(draw: st.DrawFn) -> ReleaseContent:
                 is_default=id == 99,
                 template_id=draw(st.none() | IDS),
                 values=draw(st.dictionaries(st.sampled_from(COMPANY_FIELDS[:2]), WORDS)),
+                fields=draw(st.dictionaries(st.sampled_from(["sender.phone", "sender.mobile"]), WORDS)),
                 disclaimers=draw(DISCLAIMERS),
                 assignments=draw(ASSIGNMENTS),
             )
