@@ -10,8 +10,11 @@ from django.http import QueryDict
 
 from signatures.models import Group
 from signatures.rendering.context import build_context
+from signatures.rendering.phones import get_region
 from signatures.senders.field_rules import OF_ONE_PERSON
-from signatures.senders.vocabulary import get_vocabulary, list_closed_fields
+from signatures.senders.numbers import show_numbers, store_numbers
+from signatures.senders.values import get_brand
+from signatures.senders.vocabulary import get_field_rules, list_closed_fields
 
 from .senders import make_value_input
 
@@ -21,8 +24,9 @@ class GroupValuesForm(forms.Form):
 
     def __init__(self, data: QueryDict | None = None, *, group: Group, is_admin: bool) -> None:
         """is_admin: whether the person may also edit what only owners and admins may."""
-        super().__init__(data, initial=group.field_values)
-        self._vocabulary = get_vocabulary(group.domain)
+        super().__init__(data, initial=show_numbers(group.field_values))
+        self._rules, self._home = get_field_rules(group.domain), get_region(get_brand(group.domain).phone)
+        self._vocabulary = self._rules.vocabulary
         closed = () if is_admin else list_closed_fields(group.domain)
         for field in self._vocabulary.of_senders():
             if field.name not in OF_ONE_PERSON:
@@ -38,5 +42,6 @@ class GroupValuesForm(forms.Form):
         return cleaned
 
     def get_values(self) -> dict[str, str]:
-        """Return merge field -> value, without empty ones."""
-        return {name: value for name, value in self.cleaned_data.items() if value}
+        """Return merge field -> value as it is stored, without empty ones."""
+        typed = {name: value for name, value in self.cleaned_data.items() if value}
+        return store_numbers(typed, self._rules, self._home)

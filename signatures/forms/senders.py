@@ -13,6 +13,8 @@ from signatures.models import Group, Sender, Template
 from signatures.rendering.context import build_context
 from signatures.rendering.fields import Field, Source, Trust
 from signatures.senders.listing import STATES
+from signatures.senders.numbers import show_numbers
+from signatures.senders.values import read_own
 from signatures.senders.vocabulary import get_vocabulary, list_closed_fields
 
 from .templates import usable_templates
@@ -75,7 +77,7 @@ class OwnValuesForm(forms.ModelForm):
     def __init__(self, *args: Any, is_admin: bool = True, **kwargs: Any) -> None:
         """is_admin: whether the person may also edit what only owners and admins may."""
         super().__init__(*args, **kwargs)
-        self.initial = {**self.instance.own_values, **self.initial}
+        self.initial = {**read_own(self.instance), **show_numbers(self.initial)}
         self._vocabulary = get_vocabulary(self.instance.domain)
         for field in self._vocabulary.of_senders():
             self.fields[field.name] = own_value_input(field, self.instance)

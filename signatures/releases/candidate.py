@@ -8,6 +8,7 @@ from functools import cached_property
 
 from portal.models import Domain
 from signatures.models import Release, Sender, ValueDraft
+from signatures.senders.origins import mark_numbers
 
 from .content import ReleaseContent, list_changed_keys, merge
 from .draft import read_draft
@@ -58,8 +59,10 @@ class Candidate:
 
     def give_values(self, sender: Sender) -> Sender:
         """Return the sender as the chosen values would make them; nothing is stored."""
-        own = {**sender.own_values, **self.chosen_values.get(sender.pk, {})}
+        chosen = self.chosen_values.get(sender.pk, {})
+        own = {**sender.own_values, **chosen}
         sender.own_values = {name: text for name, text in own.items() if text}
+        sender.value_origins = mark_numbers(sender.value_origins, chosen)
         return sender
 
 

@@ -11,12 +11,13 @@ from django.urls import reverse
 
 from portal.models import Domain
 from signatures.models import BannerPlace, Brand, Sender, TemplateVersion, ValueDraft
-from signatures.rendering.fields import get_custom_trust
+from signatures.rendering.fields import Vocabulary, get_custom_trust
 from signatures.senders.assignment import DatedTemplate
 from signatures.senders.disclaimers import DatedDisclaimer
 from signatures.senders.draft_rows import read_draft_rows
 from signatures.senders.field_rules import FieldRule
 from signatures.senders.field_words import list_rule_words
+from signatures.senders.numbers import show_numbers
 from signatures.senders.vocabulary import get_vocabulary
 
 from .content import (
@@ -182,14 +183,10 @@ class _Describer:
         if before != after:
             found.append(replace_value("Template", before, after))
         found += _compare_dated(TEMPLATE, old.assignments if old else (), new.assignments, self._say_dated)
-        found += self._compare_fields(old.fields if old else {}, new.fields)
+        found += _compare_fields(self._vocabulary, old.fields if old else {}, new.fields)
         found += _compare_company(old.values if old else {}, new.values)
         found += _compare_dated("Dated disclaimer", old.disclaimers if old else (), new.disclaimers, str)
         return self._make(key, new.name, "" if old else "New group", found, "group", id)
-
-    def _compare_fields(self, before: Mapping[str, str], after: Mapping[str, str]) -> list[Difference]:
-        labels = {name: self._vocabulary.label_of(name) for name in sorted({*before, *after})}
-        return _compare_values(labels, before, after)
 
     def _name_template(self, group: ReleasedGroup | None) -> str:
         if group is None:
@@ -263,6 +260,14 @@ def _compare_company(before: Mapping[str, str], after: Mapping[str, str]) -> lis
         if old != new:
             found.append(replace_value(label, old, new))
     return found
+
+
+def _compare_fields(
+    vocabulary: Vocabulary, before: Mapping[str, str], after: Mapping[str, str]
+) -> list[Difference]:
+    """Return how a group's values of fields differ."""
+    labels = {name: vocabulary.label_of(name) for name in sorted({*before, *after})}
+    return _compare_values(labels, show_numbers(before), show_numbers(after))
 
 
 def _compare_order(before: ReleaseContent, after: ReleaseContent) -> list[Difference]:

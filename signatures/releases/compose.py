@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,8 +14,9 @@ from signatures.rendering.errors import RenderRefused
 from signatures.rendering.fields import Vocabulary
 from signatures.rendering.render import RenderedSignature, render_signature
 from signatures.rendering.template import CompiledTemplate
-from signatures.senders.origins import list_imported
-from signatures.senders.values import BannerSlot, find_lacking, get_member, get_values
+from signatures.senders.numbers import show_numbers
+from signatures.senders.origins import list_imported, list_numbers
+from signatures.senders.values import NO_VALUES, BannerSlot, find_lacking, get_member, get_values
 
 from .content import ReleaseContent, ReleasedGroup, digest_json
 
@@ -52,6 +53,7 @@ class Composer:
         variable = str(banner.pop("variable", ""))
         self._brand_by_group: dict[int, Brand] = {}
         self._digest_by_group: dict[int, str] = {}
+        self._values_by_group: dict[int, Mapping[str, str]] = {}
         self._slot = BannerSlot(BannerPlace(domain=domain, **banner), variable)
         self.rules = content.field_rules
         self._versions: dict[int, CompiledTemplate | None] = {}
@@ -118,11 +120,21 @@ class Composer:
             self._brand_by_group[key] = Brand(domain=self._domain, **values)
         return self._brand_by_group[key]
 
+    def _get_group_values(self, group: ReleasedGroup | None) -> Mapping[str, str]:
+        """Return what a group has for fields of its senders, as it is shown."""
+        if group is None or not group.fields:
+            return NO_VALUES
+        if group.id not in self._values_by_group:
+            self._values_by_group[group.id] = show_numbers(group.fields)
+        return self._values_by_group[group.id]
+
     def get_inputs_digest(self, sender: Sender) -> str:
         """Return a digest of everything the signature is made from; an equal one renders the same."""
         parts = (self.get_release_part(sender), sender.source_digest, sender.banner_key)
         imported = sorted(list_imported(sender.value_origins)) if self.rules.tells_imports else ""
-        return hashlib.sha256(f"{parts!r}{imported}{digest_json(sender.own_values)}".encode()).hexdigest()
+        numbers = sorted(list_numbers(sender.value_origins)) or ""
+        own = digest_json(sender.own_values)
+        return hashlib.sha256(f"{parts!r}{imported}{numbers}{own}".encode()).hexdigest()
 
     def compose(self, sender: Sender) -> Composed | Refusal:
         """Return the signature of a sender (person loaded), or why there is none."""
@@ -146,8 +158,8 @@ class Composer:
     def get_values(self, sender: Sender, group: ReleasedGroup | None) -> dict[str, str | None]:
         """Return every merge field of a sender in this group. Needs person."""
         name = None if group is None or group.is_default else group.name
-        fields = group.fields if group else {}
-        return get_values(sender, self._get_brand(group), self._slot, name, self.rules, fields)
+        of_group = self._get_group_values(group)
+        return get_values(sender, self._get_brand(group), self._slot, name, self.rules, of_group)
 
     def _refuse(self, group: ReleasedGroup | None) -> Refusal:
         if not self._content.groups and not self._content.templates:

@@ -40,6 +40,7 @@ _INTERNATIONAL_PREFIX = re.compile(r"00(?=[1-9])")
 # After a slash: another number, or a different end of the same one.
 _SECOND_AFTER_SLASH = re.compile(r"(?P<first>[^/]*[0-9]\)?)\s*/")
 _NORTH_AMERICA = 1
+_E164 = re.compile(r"\+[1-9][0-9]{2,14}(?:;ext=[0-9]{1,7})?")
 # The commonest form, without a table of countries: parsing a number otherwise costs as much as a signature.
 _PLAIN = re.compile(r"\+1[ .-]?(?:\(([2-9][0-9]{2})\)|([2-9][0-9]{2}))[ .-]?([0-9]{3})[ .-]?([0-9]{4})")
 
@@ -63,10 +64,7 @@ def get_link(text: str, region: str = "") -> str:
         return ""
     text = _VARIATION_SELECTORS.sub("", without_scheme(text)).strip()
     number = _read_number(text, region if country_code_for_region(region) else "")
-    if number is None:
-        return ""
-    extension = f";ext={number.extension}" if number.extension else ""
-    return f"tel:{format_number(number, PhoneNumberFormat.E164)}{extension}"
+    return "" if number is None else f"tel:{_write_e164(number)}"
 
 
 @lru_cache(maxsize=4096)
@@ -75,21 +73,49 @@ def format_phone(text: str, region: str, style: str) -> str:
 
     region: as for `get_link`. style: international or national.
     """
-    if len(text) > _MAX_LENGTH:
+    number = _read_single(text, region)
+    if number is None:
         return text
+    is_home = style == "national" and region_code_for_number(number) == region
+    return str(
+        format_number(number, PhoneNumberFormat.NATIONAL if is_home else PhoneNumberFormat.INTERNATIONAL)
+    )
+
+
+@lru_cache(maxsize=4096)
+def write_e164(text: str, region: str) -> str:
+    """Return a phone number as E.164, with an extension as RFC 3966 writes it; '' where `format_phone` leaves it.
+
+    region: as for `get_link`.
+    """
+    number = _read_single(text, region)
+    return _write_e164(number) if number is not None else ""
+
+
+def is_e164(text: str) -> bool:
+    """Return whether `text` is what `write_e164` gives."""
+    return _E164.fullmatch(text) is not None
+
+
+def _write_e164(number: PhoneNumber) -> str:
+    extension = f";ext={number.extension}" if number.extension else ""
+    return f"{format_number(number, PhoneNumberFormat.E164)}{extension}"
+
+
+def _read_single(text: str, region: str) -> PhoneNumber | None:
+    """Return the number where `text` is one number without letters, known with certainty, or None."""
+    if len(text) > _MAX_LENGTH:
+        return None
     plain = _VARIATION_SELECTORS.sub("", without_scheme(text)).strip()
     found = _EXTENSION.search(plain)
     number = _read_whole(
         plain[: found.start()] if found else plain, region if country_code_for_region(region) else ""
     )
     if number is None or "/" in plain or _is_vanity(plain, region):
-        return text
+        return None
     if found:
         number.extension = found["digits"]
-    is_home = style == "national" and region_code_for_number(number) == region
-    return str(
-        format_number(number, PhoneNumberFormat.NATIONAL if is_home else PhoneNumberFormat.INTERNATIONAL)
-    )
+    return number
 
 
 @lru_cache(maxsize=1024)

@@ -20,7 +20,7 @@ from portal.models import Domain
 from signatures.models import ChangeState, EditedBy, FieldSetting, Sender, SenderChange
 from signatures.rendering.fields import Field, Trust
 from signatures.senders.origins import OriginKind, ValueOrigin
-from signatures.senders.values import OwnValueError, check_own_values, set_own_values
+from signatures.senders.values import OwnValueError, check_own_values, set_own_values, store_own
 from signatures.senders.vocabulary import get_vocabulary
 
 PHOTO = "sender.photo_url"  # the one image that a sender changes, by uploading it
@@ -71,8 +71,10 @@ def save_changes(sender: Sender, values: Mapping[str, str], *, actor: str) -> li
         raise ChangeRefused("Your company sets one of these fields. Nothing was saved.")
     kept = {name: text.strip() for name, text in values.items()}
     with transaction.atomic():
-        locked = Sender.objects.select_for_update().select_related("domain").get(pk=sender.pk)
+        rows = Sender.objects.select_for_update(of=("self",)).select_related("domain", "person")
+        locked = rows.get(pk=sender.pk)
         _refuse_many(locked)
+        kept = store_own(locked, kept)
         check_own_values(locked.domain, kept)
         waiting = get_waiting(locked)
         changed = [

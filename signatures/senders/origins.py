@@ -8,6 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from signatures.rendering.phones import is_e164
+
+from .numbers import is_phone
+
 
 class OriginKind(StrEnum):
     TYPED = "typed"
@@ -77,7 +81,20 @@ def update_origins(
         if before.get(name) != text and name in entered:
             actor, origin = entered[name]
             records[name] = {"by": actor, "at": at.isoformat(), **origin.to_json()}
+            if origin.kind is not OriginKind.ADOPTED:  # those show what the mailbox showed
+                records = mark_numbers(records, {name: text})
     return records
+
+
+def mark_numbers(origins: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    """Return the records with a note at each of these values that is a phone number stored as E.164."""
+    numbers = [name for name, text in values.items() if is_phone(name) and is_e164(text)]
+    return {**origins, **{name: {**origins.get(name, {}), "e164": True} for name in numbers}}
+
+
+def list_numbers(origins: Mapping[str, Any]) -> frozenset[str]:
+    """Return the fields whose value was stored as E.164."""
+    return frozenset(name for name, each in origins.items() if each.get("e164"))
 
 
 def list_imported(origins: Mapping[str, Any]) -> frozenset[str]:

@@ -11,7 +11,8 @@ from integrations.ledger.record import record_act
 from portal.db import update_rows
 from portal.models import Domain
 from signatures.models import Sender
-from signatures.rendering.fields import Field, Source
+from signatures.rendering.fields import Field, Source, Trust
+from signatures.rendering.phones import write_e164
 
 from .many_values import set_many_values
 from .origins import TYPED, ValueRecord
@@ -50,11 +51,16 @@ def list_overrides(domain: Domain) -> list[Override]:
 def _find_override(sender: Sender, field: Field) -> Override | None:
     own = sender.own_values.get(field.name) or ""
     theirs = get_mirrored_values(sender).get(field.name) or ""
-    if not own or own == theirs:
+    if not own or own == theirs or _is_same_number(sender, field, own, theirs):
         return None
     stored = sender.value_origins.get(field.name) or {}
     record = ValueRecord.from_json(stored) if "at" in stored else None
     return Override(sender, field, theirs, own, record, stored.get("kept") == theirs)
+
+
+def _is_same_number(sender: Sender, field: Field, own: str, theirs: str) -> bool:
+    region = (sender.person.phone_region or "").upper()
+    return field.trust is Trust.PHONE and own == write_e164(theirs, region)
 
 
 @transaction.atomic

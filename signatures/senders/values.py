@@ -25,19 +25,25 @@ from signatures.models import (
     ValueDraft,
 )
 from signatures.rendering.context import PHONE_REGION, build_context
-from signatures.rendering.fields import Field, Source
 
 from .banner_urls import get_click_url, get_image_url
 from .disclaimers import DatedDisclaimer, apply_disclaimers
 from .draft_rows import read_draft_rows
-from .field_rules import GROUP, NO_RULES, FieldRules, SenderSources
+from .field_rules import NO_RULES, FieldRules, SenderSources, get_home_region
 from .grouping import REGROUPED, read_ruled_table, regroup
 from .membership import GroupTable, Member
-from .origins import TYPED, ValueOrigin, ValueRecord, list_imported, update_origins
+from .numbers import is_phone, show_number, show_numbers, store_numbers
+from .origins import (
+    TYPED,
+    OriginKind,
+    ValueOrigin,
+    list_imported,
+    list_numbers,
+    update_origins,
+)
 from .vocabulary import get_field_rules, get_vocabulary
 
 NO_VALUES: Mapping[str, str] = {}
-FROM_GROUP = "from group"
 
 
 class OwnValueError(Exception):
@@ -47,21 +53,6 @@ class OwnValueError(Exception):
         super().__init__(message)
         self.field = field
         self.message = message
-
-
-@dataclass(frozen=True, slots=True)
-class FieldSource:
-    """One merge field of one sender: its value ('' for none) and source.
-
-    source: 'own' (local override), FROM_GROUP (what the group has for this field), 'outreach', 'portal', 'company',
-    'group' or 'missing'.
-    record: who set the local value; None for values of elsewhere, and of before that was on record.
-    """
-
-    field: Field
-    value: str
-    source: str
-    record: ValueRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +123,12 @@ def get_group_name(sender: Sender) -> str | None:
 
 def get_group_values(sender: Sender) -> Mapping[str, str]:
     """Return the values of fields of the sender's group as it is edited now. Needs group loaded."""
-    return NO_VALUES if sender.group is None else sender.group.field_values
+    return NO_VALUES if sender.group is None else show_numbers(sender.group.field_values)
 
 
 def get_own_values(sender: Sender) -> dict[str, str]:
     """Return a sender's local values, and the full name if a part of it is local. Needs person."""
-    own = _read_own(sender)
+    own = read_own(sender)
     first, last = own.get("sender.first_name"), own.get("sender.last_name")
     if (first or last) and "sender.name" not in own:
         parts = (first or sender.person.first_name, last or sender.person.last_name)
@@ -159,30 +150,40 @@ def get_person_values(
     sender: Sender, brand: Brand, rules: FieldRules, group_values: Mapping[str, str] = NO_VALUES
 ) -> dict[str, str | None]:
     """Return a sender's own fields by these rules. Needs person; runs no query."""
-    return rules.resolve(_read_sources(sender, brand, group_values))
+    return rules.resolve(read_sources(sender, brand, group_values))
 
 
-def _read_sources(sender: Sender, brand: Brand, group_values: Mapping[str, str]) -> SenderSources:
+def read_sources(sender: Sender, brand: Brand, group_values: Mapping[str, str]) -> SenderSources:
     return SenderSources(
         get_mirrored_values(sender),
-        _read_own(sender),
+        read_own(sender),
         _company_values(brand),
         list_imported(sender.value_origins),
         group_values,
     )
 
 
-def _read_own(sender: Sender) -> dict[str, str]:
-    return {name: text for name, text in sender.own_values.items() if text}
+def read_own(sender: Sender) -> dict[str, str]:
+    """Return a sender's local values as they are shown, without empty ones."""
+    numbers = list_numbers(sender.value_origins)
+    return {
+        name: show_number(text) if name in numbers else text
+        for name, text in sender.own_values.items()
+        if text
+    }
 
 
 def get_member(sender: Sender, table: GroupTable[Any] | None = None) -> Member:
-    """Return what decides about a sender's groups. Needs person; runs no query.
+    """Return what decides about a sender's groups, phone numbers as they are stored. Needs person; runs no query.
 
     table: the only groups that it decides about; values are left out where none of their rules asks about them.
     """
-    values = get_sender_values(sender) if table is None or table.asks_values else {}
-    return Member(sender.pk or 0, sender.person.team_ids or (), values)
+    values: dict[str, str | None] = {}
+    if table is None or table.asks_values:
+        own = {name: text for name, text in sender.own_values.items() if text}
+        values = NO_RULES.resolve(SenderSources(get_mirrored_values(sender), own, {}))
+    texts = {name: text or "" for name, text in values.items()}
+    return Member(sender.pk or 0, sender.person.team_ids or (), texts)
 
 
 def get_mirrored_values(sender: Sender) -> dict[str, str | None]:
@@ -241,30 +242,6 @@ def _banner_values(sender: Sender, slot: BannerSlot) -> dict[str, str]:
     }
 
 
-def get_field_sources(sender: Sender) -> list[FieldSource]:
-    """Return every merge field of a sender with its value and source, in the table's order."""
-    rules = get_field_rules(sender.domain)
-    brand, slot = get_company(sender.domain)
-    shown = get_brand_for(brand, sender.group)
-    of_group = get_group_values(sender)
-    values = get_values(sender, shown, slot, get_group_name(sender), rules, of_group)
-    sources = _read_sources(sender, shown, of_group)
-    own, records = get_own_values(sender), sender.value_origins
-    found = []
-    for field in rules.vocabulary.fields:
-        value = values.get(field.name) or ""
-        if field.name in own and field.source is Source.OUTREACH:
-            source = "own"
-        elif value and field.name in of_group and rules.find_source(field.name, sources) == GROUP:
-            source = FROM_GROUP
-        else:
-            source = field.source.value if value else "missing"
-        record = records.get(field.name)
-        known = ValueRecord.from_json(record) if record and "at" in record else None
-        found.append(FieldSource(field, value, source, known))
-    return found
-
-
 def set_own_values(
     sender: Sender,
     values: Mapping[str, str],
@@ -280,6 +257,8 @@ def set_own_values(
     Raises: OwnValueError, storing nothing.
     """
     kept = {name: text.strip() for name, text in values.items()}
+    if origin.kind is not OriginKind.ADOPTED:
+        kept = store_own(sender, kept)
     check_own_values(sender.domain, kept)
     with transaction.atomic():
         locked = Sender.objects.select_for_update(of=("self",)).select_related("person").get(pk=sender.pk)
@@ -289,6 +268,15 @@ def set_own_values(
         _keep_values(locked, live, actor, dict.fromkeys(live, (actor, origin)))
     sender.refresh_from_db()
     return sender
+
+
+def store_own(sender: Sender, values: Mapping[str, str]) -> dict[str, str]:
+    """Return values as they are stored for a sender (person loaded), phone numbers by the country of theirs."""
+    if not any(map(is_phone, values)):
+        return dict(values)
+    company = {"company.phone": get_brand(sender.domain).phone}
+    home = get_home_region(get_mirrored_values(sender), company)
+    return store_numbers(values, get_field_rules(sender.domain), home)
 
 
 def check_own_values(domain: Domain, values: Mapping[str, str]) -> None:

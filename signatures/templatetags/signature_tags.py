@@ -23,8 +23,8 @@ from signatures.models import (
 )
 from signatures.releases.differences import Mark
 from signatures.senders.dates import say_dates
+from signatures.senders.field_sources import FROM_GROUP
 from signatures.senders.listing import STATES
-from signatures.senders.values import FROM_GROUP
 from signatures.senders.vocabulary import get_vocabulary
 
 register = template.Library()

@@ -12,8 +12,10 @@ from portal.models import Domain
 from signatures.audiences.mail_addresses import MAX_LENGTH, is_address
 from signatures.models import RowState, Sender, SenderImport, SenderImportRow
 from signatures.rendering.context import build_context
+from signatures.senders.field_rules import get_home_region
 from signatures.senders.many_values import MAX_VALUE, get_present_values, list_importable_fields
-from signatures.senders.values import get_sender_values
+from signatures.senders.numbers import list_typed_numbers, store_numbers
+from signatures.senders.values import get_brand, get_mirrored_values, get_sender_values
 from signatures.senders.vocabulary import get_field_rules
 
 from .columns import ADDRESS, SKIP
@@ -30,6 +32,7 @@ class RowJudge:
         self._address = sender_import.columns.index(ADDRESS)
         self._labels = {field.name: field.label for field in list_importable_fields(self._domain)}
         self._rules = get_field_rules(self._domain)
+        self._company = {"company.phone": get_brand(self._domain).phone}
 
     def judge(self, rows: Sequence[Row]) -> list[SenderImportRow]:
         """Return what each of these rows would change; two queries, whatever their number."""
@@ -53,13 +56,21 @@ class RowJudge:
         elif problem := self._find_problem(typed):
             judged.state, judged.reason = RowState.REFUSED, problem
         else:
-            shown = get_sender_values(sender, self._rules)
-            judged.values = _compare(typed, present[sender.pk], shown)
+            home = get_home_region(get_mirrored_values(sender), self._company)
+            stored, shown = store_numbers(typed, self._rules, home), get_sender_values(sender, self._rules)
+            judged.values = _compare(typed, stored, present[sender.pk], shown)
+            judged.reason = self._say_typed_numbers(judged.values)
             is_new = not any(was for _, _, was in judged.values.values())
             judged.state = RowState.NEW if is_new else RowState.CHANGED
             if not judged.values:
                 judged.state = RowState.SAME
         return judged
+
+    def _say_typed_numbers(self, changes: Mapping[str, Sequence[str]]) -> str:
+        """Return the warning about phone numbers of a row that are kept as they were typed, or ''."""
+        typed = list_typed_numbers({name: new for name, (_, new, _) in changes.items()})
+        labels = ", ".join(self._labels[name] for name in typed)
+        return f"Kept as typed, as it is not one number of a known country: {labels}." if typed else ""
 
     def _get_typed(self, row: Row) -> dict[str, str]:
         """Return merge field -> text of a row's cells; an empty one only where it removes the value."""
@@ -87,14 +98,17 @@ class RowJudge:
 
 
 def _compare(
-    typed: Mapping[str, str], own: Mapping[str, str], shown: Mapping[str, str]
+    typed: Mapping[str, str], stored: Mapping[str, str], own: Mapping[str, str], shown: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    """Return what changes, as a row stores it; what Outreach gives already needs no override."""
+    """Return what changes, as a row stores it; what Outreach gives already needs no override.
+
+    stored: the typed values as they would be stored.
+    """
     changes = {}
     for name, text in typed.items():
         before, was = own.get(name, ""), shown.get(name, "")
-        if text != before and (before or text != was):
-            changes[name] = [before, text, before or was]
+        if before not in (text, stored[name]) and (before or text != was):
+            changes[name] = [before, stored[name], before or was]
     return changes
 
 

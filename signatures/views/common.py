@@ -104,6 +104,12 @@ def values_wait(request: HttpRequest, domain: Domain) -> bool:
     return not may(request, Permission.PUBLISH) or requires_approval(domain)
 
 
+TYPED_NUMBER = (
+    "A phone number was kept as you typed it, as it is not one number of a country that we know. "
+    "Write it with its country code, such as +1 415 555 0100, so that it can be dialled from everywhere."
+)
+
+
 def say_drafted(request: HttpRequest, domain: Domain, sentence: str) -> None:
     """Show a message on a saved draft, with a link to publish it."""
     address = reverse("signatures:releases", args=[domain.name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,8 +14,9 @@ from signatures.forms.group_values import GroupValuesForm
 from signatures.models import Sender
 from signatures.releases.draft import note_edit
 from signatures.senders.company import set_field_values
+from signatures.senders.numbers import list_typed_numbers
 
-from .common import say_drafted
+from .common import TYPED_NUMBER, say_drafted
 from .groups import get_group
 
 
@@ -26,9 +28,11 @@ def group_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
     data = request.POST if request.method == "POST" else None
     form = GroupValuesForm(data, group=group, is_admin=may(request, Permission.MANAGE_DOMAIN))
     if data is not None and form.is_valid():
-        actor = get_actor(request).email
+        actor, values = get_actor(request).email, form.get_values()
+        if list_typed_numbers(values):
+            messages.warning(request, TYPED_NUMBER)
         with transaction.atomic():
-            if set_field_values(group, form.get_values(), actor=actor):
+            if set_field_values(group, values, actor=actor):
                 note_edit(domain, f"group:{pk}", actor=actor)
         say_drafted(request, domain, f"Values of “{group}” saved as a draft.")
         return redirect("signatures:group", domain.name, pk)

@@ -27,6 +27,7 @@ from signatures.releases.membership_words import MembershipWords
 from signatures.senders.grouping import get_group_rules
 from signatures.senders.groups import get_group_order, reorder_groups, set_automatic_policy, set_drift_policy
 from signatures.senders.mailbox_status import count_statuses, get_fallback_template
+from signatures.senders.numbers import show_numbers
 from signatures.senders.vocabulary import get_vocabulary
 
 from .common import assign_from_form, describe_dated, find_active, get_page, get_situation, say_drafted
@@ -131,7 +132,7 @@ def describe_group(request: HttpRequest, domain: Domain, found: Group) -> dict[s
 def _label_field_values(domain: Domain, group: Group) -> list[tuple[str, str]]:
     """Return what a group has for fields of its senders: label and value."""
     labels = get_vocabulary(domain)
-    return [(labels.label_of(name), value) for name, value in group.field_values.items()]
+    return [(labels.label_of(name), value) for name, value in show_numbers(group.field_values).items()]
 
 
 def _describe_membership(domain: Domain, group: Group) -> list[tuple[str, str]]:

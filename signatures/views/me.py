@@ -43,9 +43,11 @@ from signatures.self_service.changes import (
     save_changes,
 )
 from signatures.self_service.photos import remove_unused, upload_photo, use_photo
-from signatures.senders.values import OwnValueError, get_field_sources
+from signatures.senders.field_sources import get_field_sources
+from signatures.senders.numbers import list_typed_numbers, show_numbers
+from signatures.senders.values import OwnValueError, read_own, store_own
 
-from .common import VIEWS
+from .common import TYPED_NUMBER, VIEWS
 from .previews import show_held, show_next
 
 MOST_CHANGES = 12  # in the history
@@ -103,12 +105,15 @@ def make_form(sender: Sender, data: Any) -> OwnDetailsForm:
 
 def _get_present(sender: Sender) -> dict[str, str]:
     """Return the sender's own values, those that wait in the place of the present ones."""
-    return sender.own_values | {name: change.value for name, change in get_waiting(sender).items()}
+    waiting = {name: change.value for name, change in get_waiting(sender).items()}
+    return read_own(sender) | show_numbers(waiting)
 
 
 def _say_saved(request: HttpRequest, sender: Sender, changed: list[SenderChange]) -> None:
     if any(one.state == ChangeState.SAVED for one in changed):
         refresh_sender(sender)
+    if list_typed_numbers({one.field: one.value for one in changed}):
+        messages.warning(request, TYPED_NUMBER)
     waiting = sum(one.state == ChangeState.WAITING for one in changed)
     if not changed:
         messages.info(request, "No changes to save.")
@@ -187,8 +192,10 @@ def me_frame(request: HttpRequest, sender: Sender) -> HttpResponse:
 @require_POST
 def me_trial(request: HttpRequest, sender: Sender) -> HttpResponse:
     """Show the signature with what was typed; nothing is stored."""
-    typed = _get_present(sender) | make_form(sender, request.POST).get_values()
-    return show_next(_with_values(sender, typed), request.POST.get("view", "light"))
+    typed = store_own(sender, make_form(sender, request.POST).get_values())
+    return show_next(
+        _with_values(sender, _get_present(sender) | show_numbers(typed)), request.POST.get("view", "light")
+    )
 
 
 def _with_values(sender: Sender, values: Mapping[str, str]) -> Sender:

@@ -42,12 +42,15 @@ from signatures.releases.live import get_live, get_live_content
 from signatures.self_service.accounts import describe_sender
 from signatures.senders import listing
 from signatures.senders.draft_rows import read_draft_rows
+from signatures.senders.field_sources import get_field_sources
 from signatures.senders.mailbox_status import get_fallback_template, get_mailboxes
+from signatures.senders.numbers import list_typed_numbers
 from signatures.senders.saved_views import list_views
-from signatures.senders.values import get_field_sources, set_own_values
+from signatures.senders.values import set_own_values, store_own
 
 from .bulk import NEEDS
 from .common import (
+    TYPED_NUMBER,
     VIEWS,
     Situation,
     assign_from_form,
@@ -239,8 +242,10 @@ def sender_values(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse
     if not form.is_valid() or photo.errors:
         context = _describe(request, domain, found, form) | {"photo": photo}
         return render(request, "signatures/senders/detail.html", context, status=422)
-    waits = values_wait(request, domain)
-    set_own_values(found, form.get_values(), actor=get_actor(request).email, waits=waits)
+    waits, typed = values_wait(request, domain), form.get_values()
+    if list_typed_numbers(store_own(found, typed)):
+        messages.warning(request, TYPED_NUMBER)
+    set_own_values(found, typed, actor=get_actor(request).email, waits=waits)
     refresh_sender(found)
     if waits and ValueDraft.objects.filter(sender=found).exists():
         say_drafted(request, domain, f"Values of {found} saved as drafts.")

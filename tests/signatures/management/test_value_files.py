@@ -65,7 +65,7 @@ def test_the_other_rows_are_applied_where_that_is_said(people, file):
         "2 rows: 0 same, 0 new, 1 changed, 1 unknown, 0 refused.",
     ]
     assert said[3].endswith("values of 1 senders saved.")
-    assert get_own() == BEFORE | {"ana@acme.example": {"sender.mobile": "+1 206 555 0100"}}
+    assert get_own() == BEFORE | {"ana@acme.example": {"sender.mobile": "+12065550100"}}
     acts = LedgerEntry.objects.filter(
         domain=people.domain, actor_label="command", action__startswith="sender values"
     )

@@ -28,7 +28,7 @@ from signatures.rendering import (
     render_signature,
 )
 from signatures.rendering.banner_links import is_variable
-from signatures.senders.values import get_field_sources
+from signatures.senders.field_sources import get_field_sources
 from tests.support.banners import PUBLIC_URL, switch_on
 from tests.support.deliveries import find_version, publish_drafts
 

@@ -12,12 +12,12 @@ from integrations.models import Connection, LedgerEntry, Person, Team
 from portal.models import Domain
 from signatures.models import Group, Sender
 from signatures.senders.field_rules import NO_RULES
+from signatures.senders.field_sources import get_field_sources
 from signatures.senders.groups import GroupOrderError, refresh_groups, reorder_groups
 from signatures.senders.refresh import SenderTally, refresh_senders
 from signatures.senders.values import (
     OwnValueError,
     get_company,
-    get_field_sources,
     get_group_name,
     get_values,
     set_own_values,

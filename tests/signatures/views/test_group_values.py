@@ -171,8 +171,9 @@ def test_fields_of_one_person_have_no_input_and_closed_ones_are_for_admins(
     by_editor = Group.objects.get(pk=offices["Ana"].group_id).field_values
     admin.post(page_of(offices), {"sender.phone": CENTRAL})
 
-    assert by_editor == {"sender.phone": BERLIN, "sender.mobile": BERLIN}
-    assert Group.objects.get(pk=offices["Ana"].group_id).field_values == {"sender.phone": CENTRAL}
+    stored = BERLIN.replace(" ", "")
+    assert by_editor == {"sender.phone": stored, "sender.mobile": stored}
+    assert Group.objects.get(pk=offices["Ana"].group_id).field_values == {"sender.phone": "+14155550100"}
 
 
 def test_discarding_gives_the_values_back_and_another_domains_group_is_not_found(offices, editor: Client):

@@ -220,7 +220,7 @@ def test_values_written_here_are_kept_and_entered_in_the_ledger(company, admin: 
     )
 
     assert (response.status_code, response["Location"]) == (302, f"{ADDRESS}{ana.pk}/")
-    assert Sender.objects.get(pk=ana.pk).own_values == {"sender.mobile": "+1 415 555 0187"}
+    assert Sender.objects.get(pk=ana.pk).own_values == {"sender.mobile": "+14155550187"}
     assert Sender.objects.get(pk=tom.pk).own_values == {}
     entry = LedgerEntry.objects.get(action="sender values changed")
     assert (entry.actor_label, entry.object_ref, entry.detail) == (
@@ -241,7 +241,7 @@ def test_values_written_by_an_editor_wait_for_somebody_who_publishes_them(compan
     assert "saved as drafts" in page.content.decode()
     assert drafted == [f"values:{ana.pk}"]
     assert not any(kept.values())
-    assert Sender.objects.get(pk=ana.pk).own_values == {"sender.mobile": "+1 415 555 0187"}
+    assert Sender.objects.get(pk=ana.pk).own_values == {"sender.mobile": "+14155550187"}
     assert Sender.objects.get(pk=tom.pk).own_values == {}
     assert (list_drafts(company.domain), list_drafts(bystander.domain)) == ([], [])
 
@@ -332,7 +332,7 @@ def test_a_value_that_waits_for_approval_stands_in_its_row_and_outlasts_other_ed
     assert "Waiting for approval" not in other
     drafts = ValueDraft.objects.filter(sender=ana).values_list("field", "value")
     assert dict(drafts) == {"sender.title": "Director", "sender.pronouns": "she/her"}
-    assert Sender.objects.get(pk=ana.pk).own_values == {"sender.mobile": "+1 415 555 0187"}
+    assert Sender.objects.get(pk=ana.pk).own_values == {"sender.mobile": "+14155550187"}
 
     editor.post(values, read_values(editor.get(page).content.decode()) | {"sender.title": ""})
 
