@@ -115,6 +115,7 @@ _pages = [
     path("brand/disclaimers/<int:pk>/remove/", brand.disclaimer_remove, name="disclaimer_remove"),
     path("fields/", fields.fields, name="fields"),
     path("fields/add/", fields.field_add, name="field_add"),
+    path("fields/dates/", fields.date_format, name="date_format"),
     path("fields/overrides/", overrides.overrides, name="overrides"),
     path("fields/overrides/decide/", overrides.overrides_decide, name="overrides_decide"),
     path("fields/<str:name>/", fields.field, name="field"),

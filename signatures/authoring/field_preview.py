@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from portal.models import Domain
 from signatures.models import Sender
+from signatures.rendering.context import build_context
+from signatures.rendering.fields import Trust, Vocabulary
 from signatures.senders.field_rules import FieldRule, FieldRules
 from signatures.senders.values import get_brand, get_group_values, get_person_values
 
@@ -40,7 +42,7 @@ def preview_rule(domain: Domain, before: FieldRules, rule: FieldRule) -> FieldPr
     for sender in people.order_by("name", "pk").iterator(chunk_size=1_000):
         of_group = get_group_values(sender)
         old, new = (
-            get_person_values(sender, brand, rules, of_group).get(rule.name) or ""
+            _show(rules, rule.name, get_person_values(sender, brand, rules, of_group).get(rule.name) or "")
             for rules in (before, after)
         )
         total += 1
@@ -50,3 +52,11 @@ def preview_rule(domain: Domain, before: FieldRules, rule: FieldRule) -> FieldPr
             if len(shown) < MOST_SHOWN:
                 shown.append(ChangedValue(sender, old, new))
     return FieldPreview(shown, changed, lacking, total)
+
+
+def _show(rules: FieldRules, name: str, value: str) -> str:
+    """Return a value as signatures show it: a date in its format."""
+    field = rules.vocabulary.by_name.get(name)
+    if field is None or field.trust is not Trust.DATE:
+        return value
+    return build_context({name: value}, Vocabulary((field,))).value(name) or ""

@@ -13,8 +13,8 @@ from integrations.ledger.record import record_act
 from portal.models import Domain
 from signatures.models import FieldSetting
 from signatures.releases.draft import note_edit
-from signatures.rendering.fields import CUSTOM_PREFIX
-from signatures.senders.field_rules import FieldRule
+from signatures.rendering.fields import CUSTOM_PREFIX, get_custom_trust
+from signatures.senders.field_rules import DATE_FIELDS, FieldRule
 
 MOST_CUSTOM = 60
 _LONGEST_SLUG = 32
@@ -34,7 +34,7 @@ def save_setting(setting: FieldSetting, changed: Collection[str], *, actor: str)
     setting.save()
     note_edit(setting.domain, f"field:{setting.pk}", actor=actor)
     _record(
-        "field added" if is_new and setting.name.startswith(CUSTOM_PREFIX) else "field changed",
+        "field added" if is_new and get_custom_trust(setting.name) is not None else "field changed",
         setting,
         actor,
         changed,
@@ -43,11 +43,25 @@ def save_setting(setting: FieldSetting, changed: Collection[str], *, actor: str)
 
 
 @transaction.atomic
+def set_date_format(domain: Domain, date_format: str, *, actor: str) -> bool:
+    """Store how custom fields with a date show it that say nothing else, as a draft; return whether that changed.
+
+    date_format: one of DATE_FORMATS, '' for the first.
+    """
+    setting, _ = FieldSetting.objects.select_for_update().get_or_create(domain=domain, name=DATE_FIELDS)
+    if setting.date_format == date_format:
+        return False
+    setting.date_format = date_format
+    save_setting(setting, ["date_format"], actor=actor)
+    return True
+
+
+@transaction.atomic
 def add_custom_field(domain: Domain, *, kind: str, label: str, help: str, actor: str) -> FieldSetting:
     """Add a field of the domain's own, with a name that no other ever had. Raises: FieldRefused."""
     Domain.objects.select_for_update().get(pk=domain.pk)  # one name at a time
     taken = set(FieldSetting.objects.filter(domain=domain).values_list("name", flat=True))
-    if sum(name.startswith(CUSTOM_PREFIX) for name in taken) >= MOST_CUSTOM:
+    if sum(get_custom_trust(name) is not None for name in taken) >= MOST_CUSTOM:
         raise FieldRefused(f"A domain can have {MOST_CUSTOM} custom fields, removed ones included.")
     slug = _make_slug(label)
     names = (f"{CUSTOM_PREFIX}{kind}_{slug}{number or ''}" for number in (0, *range(2, MOST_CUSTOM + 2)))

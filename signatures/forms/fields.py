@@ -12,7 +12,7 @@ from phonenumbers import SUPPORTED_REGIONS
 from signatures.models import FieldSetting
 from signatures.rendering.cleanup import LONGEST_PART, MOST_REPLACEMENTS, CleanUp
 from signatures.rendering.context import build_context
-from signatures.rendering.dates import DATE_FORMATS
+from signatures.rendering.dates import list_date_formats
 from signatures.rendering.fields import BUILT_IN, CUSTOM_KINDS, Field, Source, Trust, Vocabulary
 from signatures.senders.field_rules import (
     COMPANY,
@@ -79,7 +79,7 @@ class FieldForm(forms.ModelForm):
         required=False,
         help_text="Another field of Outreach, such as a custom one in which it is kept.",
     )
-    date_format = forms.ChoiceField(required=False, choices=[(name, name) for name in DATE_FORMATS])
+    date_format = forms.ChoiceField(required=False)
     trim = forms.BooleanField(
         label="Trim",
         required=False,
@@ -140,7 +140,10 @@ class FieldForm(forms.ModelForm):
                 del self.fields[name]
         clean_up = CleanUp.from_json(self.instance.clean_up)
         self.initial.update({name: getattr(clean_up, name) for name in _CLEAN_UP})
-        self.initial["date_format"] = self.instance.date_format or next(iter(DATE_FORMATS))
+        self.initial["date_format"] = self.instance.date_format
+        if "date_format" in self.fields:
+            formats: Any = self.fields["date_format"]
+            formats.choices = [("", "As all fields with a date"), *list_date_formats()]
 
     def _choose_sources(self, vocabulary: Vocabulary, is_outreach: bool) -> None:
         orders: Any = self.fields["order"]
@@ -187,8 +190,7 @@ class FieldForm(forms.ModelForm):
             order = (*(order or USUAL_ORDER), COMPANY)
         setting.order = [] if order == USUAL_ORDER else list(order)
         setting.taken_from = cleaned.get("taken_from") or ""
-        chosen = cleaned.get("date_format") or ""
-        setting.date_format = "" if chosen == next(iter(DATE_FORMATS)) else chosen
+        setting.date_format = cleaned.get("date_format") or ""
         parts = {name: cleaned[name] for name in _CLEAN_UP if cleaned.get(name)}
         setting.clean_up = CleanUp(**parts).to_json()
         return cleaned
@@ -199,6 +201,17 @@ def _find_group_place(order: tuple[str, ...]) -> str:
     if GROUP not in order:
         return ""
     return GROUP if order[0] == GROUP else OUTREACH
+
+
+class DateFormatForm(forms.Form):
+    """How custom fields with a date show it that say nothing else. The first format is kept as ''."""
+
+    date_format = forms.ChoiceField(label="Date format", choices=list_date_formats)
+
+    def get_format(self) -> str:
+        """Return the chosen format of a valid form, '' for the first."""
+        chosen, (first, _) = str(self.cleaned_data["date_format"]), list_date_formats()[0]
+        return "" if chosen == first else chosen
 
 
 class NewFieldForm(forms.Form):

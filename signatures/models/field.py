@@ -18,7 +18,7 @@ class FieldSetting(models.Model):
     """One merge field of one domain, as it is edited now; it goes live with a release.
 
     A built-in field without a row is as it is built in. A custom field's name says its kind and never changes; a
-    removed one keeps its row, so that its name is never given again.
+    removed one keeps its row, so that its name is never given again. One row is about all custom fields with a date.
     """
 
     domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="field_settings")

@@ -15,7 +15,7 @@ from signatures.rendering.fields import Vocabulary, get_custom_trust
 from signatures.senders.assignment import DatedTemplate
 from signatures.senders.disclaimers import DatedDisclaimer
 from signatures.senders.draft_rows import read_draft_rows
-from signatures.senders.field_rules import FieldRule
+from signatures.senders.field_rules import DATE_FIELDS, FieldRule
 from signatures.senders.field_words import list_rule_words
 from signatures.senders.numbers import show_numbers
 from signatures.senders.vocabulary import get_vocabulary
@@ -226,6 +226,8 @@ class _Describer:
         old, new = (content.fields.get(id) for content in (self._before, self._after))
         name = new.name if new else old.name if old else ""
         found = list_rule_differences(old or FieldRule(name), new or FieldRule(name))
+        if name == DATE_FIELDS:
+            return self._make(key, "Custom fields with a date", "", found, "fields")
         is_new = old is None and get_custom_trust(name) is not None
         note = "Removed" if new and new.is_removed else "New field" if is_new else ""
         return self._make(key, self._vocabulary.label_of(name), note, found, "field", name)

@@ -19,6 +19,14 @@ DATE_FORMATS: dict[str, Callable[[date], str]] = {
 }
 
 
+EXAMPLE = "2026-11-03"  # a day that shows which number is the month
+
+
+def list_date_formats() -> list[tuple[str, str]]:
+    """Return the name of each format with an example."""
+    return [(name, format_date(EXAMPLE, name)) for name in DATE_FORMATS]
+
+
 def format_date(stored: str, name: str) -> str:
     """Return a stored date in the format of this name, the first one for an unknown name."""
     write = DATE_FORMATS.get(name) or next(iter(DATE_FORMATS.values()))

@@ -11,6 +11,7 @@ from signatures.rendering.cleanup import NOTHING, CleanUp, clean_value
 from signatures.rendering.context import PHONE_REGION
 from signatures.rendering.fields import (
     BUILT_IN,
+    CUSTOM_PREFIX,
     CUSTOM_SAMPLES,
     Field,
     Source,
@@ -38,6 +39,7 @@ COMPANY_VALUES = {
 }
 _NAME_PARTS = ("sender.first_name", "sender.last_name")
 OF_ONE_PERSON = frozenset({*_NAME_PARTS, "sender.name", "sender.email"})  # no group has a value for these
+DATE_FIELDS = f"{CUSTOM_PREFIX}date"  # in place of a name: what is said about all custom fields with a date
 
 
 def complete_order(order: tuple[str, ...]) -> tuple[str, ...]:
@@ -160,7 +162,7 @@ class FieldRules:
         built_in = [self.find(field.name).apply_to(field) for field in BUILT_IN.fields]
         end = 1 + max(at for at, field in enumerate(built_in) if field.name.startswith("sender."))
         custom = [
-            _make_custom(rule, trust)
+            _make_custom(rule, trust, self.find(DATE_FIELDS).date_format)
             for rule in self._by_name.values()
             if (trust := get_custom_trust(rule.name)) is not None
         ]
@@ -218,10 +220,11 @@ def name_by_parts(
     return values
 
 
-def _make_custom(rule: FieldRule, trust: Trust) -> Field:
+def _make_custom(rule: FieldRule, trust: Trust, date_format: str) -> Field:
     label = rule.label or rule.name.rpartition("_")[2].capitalize()
     field = Field(rule.name, label, trust, Source.PORTAL, CUSTOM_SAMPLES[trust], "A field of this domain.")
-    return rule.apply_to(field)
+    made = rule.apply_to(field)
+    return made if made.date_format else replace(made, date_format=date_format)
 
 
 NO_RULES = FieldRules()

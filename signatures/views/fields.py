@@ -12,12 +12,19 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.access import Permission, check_permission, get_actor, may, require
 from portal.models import Domain
 from signatures.authoring.field_preview import preview_rule
-from signatures.authoring.field_settings import FieldRefused, add_custom_field, save_setting, set_removed
-from signatures.forms.fields import FieldForm, NewFieldForm
+from signatures.authoring.field_settings import (
+    FieldRefused,
+    add_custom_field,
+    save_setting,
+    set_date_format,
+    set_removed,
+)
+from signatures.forms.fields import DateFormatForm, FieldForm, NewFieldForm
 from signatures.models import FieldSetting
 from signatures.releases.live import get_live_content
-from signatures.rendering.fields import Field
-from signatures.senders.vocabulary import get_vocabulary, make_rule
+from signatures.rendering.fields import Field, Trust
+from signatures.senders.field_rules import DATE_FIELDS
+from signatures.senders.vocabulary import get_field_rules, get_vocabulary, make_rule
 
 from .common import say_drafted
 
@@ -38,6 +45,10 @@ def _show_list(request: HttpRequest, domain: Domain, form: NewFieldForm) -> Http
     context = {
         "rows": [(field, setting) for field, setting in listed if not field.is_removed],
         "removed": [field for field, _ in listed if field.is_removed],
+        "has_dates": any(field.trust is Trust.DATE and not field.is_removed for field, _ in listed),
+        "date_form": DateFormatForm(
+            initial={"date_format": get_field_rules(domain).find(DATE_FIELDS).date_format}
+        ),
         "form": form,
     }
     return render(request, "signatures/fields/list.html", context, status=422 if form.errors else 200)
@@ -112,6 +123,18 @@ def field_add(request: HttpRequest, domain: Domain) -> HttpResponse:
         return redirect("signatures:fields", domain.name)
     say_drafted(request, domain, f"{added.label} added as a draft.")
     return redirect("signatures:field", domain.name, added.name)
+
+
+@require(Permission.EDIT_SIGNATURES)
+@require_POST
+def date_format(request: HttpRequest, domain: Domain) -> HttpResponse:
+    """Save how custom fields with a date show it."""
+    form = DateFormatForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choose one of the date formats. Nothing was saved.")
+    elif set_date_format(domain, form.get_format(), actor=get_actor(request).email):
+        say_drafted(request, domain, "Date format saved as a draft.")
+    return redirect("signatures:fields", domain.name)
 
 
 @require(Permission.EDIT_SIGNATURES)

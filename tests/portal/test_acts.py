@@ -83,6 +83,7 @@ ACTS = {
     f"{HOME}groups/<int:pk>/restore/": "group restored",
     f"{HOME}fields/add/": "field added",
     f"{HOME}fields/<str:name>/": "field changed",
+    f"{HOME}fields/dates/": "field changed",
     f"{HOME}fields/<str:name>/remove/": "field removed",
     f"{HOME}fields/overrides/decide/": "overrides kept",
     f"{HOME}groups/<int:pk>/move/": "groups reordered",

@@ -227,6 +227,7 @@ def get_body(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         "/domains/<str:domain>/media/upload/": {"kind": "logo", "images": make_image_file("#aa3355")},
         "/domains/<str:domain>/media/<int:pk>/change/": {"name": "Our logo", "alt": "Acme"},
         "/domains/<str:domain>/media/<int:pk>/crop/": {"x": 0, "y": 0, "width": 40, "height": 40},
+        "/domains/<str:domain>/fields/dates/": {"date_format": "yyyy-mm-dd"},
         "/domains/<str:domain>/fields/add/": {"label": "Desk", "kind": "phone"},
         "/domains/<str:domain>/fields/<str:name>/": {"label": "Motto", "edited_by": "editors"},
         "/domains/<str:domain>/brand/": {"name": "Acme", "accent": "#2b4acb"},

@@ -361,3 +361,46 @@ def test_overrides_that_differ_from_outreach_are_kept_or_dropped_on_one_page(
     Person.objects.filter(pk=ben.person_id).update(custom2="There")
     assert "1 override differs" in text_of(admin.get(page).content.decode())
     assert Sender.objects.get(pk=bea.pk).own_values == {"sender.title": "Elsewhere"}
+
+
+def test_dates_have_one_format_in_a_domain_and_a_field_can_have_another(people, admin: Client):
+    ana, _, bea = people
+    for label in ("Since", "Until"):
+        admin.post(f"{FIELDS}add/", {"label": label, "kind": "date"})
+    names = ["sender.x_date_since", "sender.x_date_until"]
+    set_own_values(ana, dict.fromkeys(names, "2026-11-03"), actor="test")
+    use(ana.domain, "".join(f"<p>{{{{ {name} }}}}</p>" for name in names))
+    plain = get_live_content(ana.domain).to_json()
+    assert text(ana).splitlines() == ["3 November 2026"] * 2
+
+    response = admin.post(f"{FIELDS}dates/", {"date_format": "dd/mm/yyyy"})
+
+    assert response["Location"] == FIELDS
+    assert "03/11/2026" in admin.get(FIELDS).content.decode()
+    assert text(ana).splitlines() == ["3 November 2026"] * 2  # a draft
+    drafts = text_of(admin.get("/domains/acme.example/releases/").content.decode())
+    assert "Custom fields with a date" in drafts and "Date format dd/mm/yyyy" in drafts
+    publish_drafts(ana.domain)
+    assert text(ana).splitlines() == ["03/11/2026"] * 2
+
+    own = {**USUAL, "label": "Until", "date_format": "day month year"}
+    preview = text_of(admin.post(f"{FIELDS}{names[1]}/", {**own, "act": "preview"}).content.decode())
+    admin.post(f"{FIELDS}{names[1]}/", own)
+    publish_drafts(ana.domain)
+
+    assert "Ana Silva 03/11/2026 3 November 2026" in preview
+    assert text(ana).splitlines() == ["03/11/2026", "3 November 2026"]
+    assert Sender.objects.get(pk=ana.pk).own_values == dict.fromkeys(names, "2026-11-03")
+    assert not FieldSetting.objects.filter(domain=bea.domain).exists()
+
+    admin.post(f"{FIELDS}{names[1]}/", {**USUAL, "label": "Until", "date_format": ""})
+    admin.post(f"{FIELDS}dates/", {"date_format": "day month year"})
+    publish_drafts(ana.domain)
+    assert get_live_content(ana.domain).to_json() == plain
+
+
+def test_a_date_format_that_is_not_offered_is_refused(people, admin: Client):
+    page = admin.post(f"{FIELDS}dates/", {"date_format": "%Y"}, follow=True)
+
+    assert "Choose one of the date formats. Nothing was saved." in text_of(page.content.decode())
+    assert not FieldSetting.objects.exists()
