@@ -145,7 +145,9 @@ class BlockEditor:
         found = read_design(source)
         if isinstance(found, NotBlocks):
             return cls(source, obstacle=found, vocabulary=vocabulary)
-        return cls(source, design=found, vocabulary=vocabulary)
+        names = {each.name: each.label for each in vocabulary.of_senders() if each.is_custom}
+        named = replace(found, theme=replace(found.theme, names=names))
+        return cls(source, design=named, vocabulary=vocabulary)
 
     @classmethod
     def from_post(cls, post: QueryDict, vocabulary: Vocabulary) -> BlockEditor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from signatures.rendering.fields import CUSTOM_PREFIX
 
 from .settings import Choices
@@ -41,9 +43,12 @@ NETWORKS: Choices = (
     ("website", "Website"),
 )
 DECORATION = "decoration"
+NO_NAMES: Mapping[str, str] = {}
+_BRACES = str.maketrans("{}", "()")  # so that no label can write a field or a tag
 
 
-def name_contact(field: str) -> tuple[str, str]:
-    """Return a contact field's label and letter; a custom one's label is the words of its name."""
+def name_contact(field: str, names: Mapping[str, str] = NO_NAMES) -> tuple[str, str]:
+    """Return a contact field's label and letter. names: labels of custom fields; without one, the words of the name."""
     slug = field.removeprefix(CUSTOM_PREFIX).partition("_")[2]
-    return CONTACT_FIELDS.get(field) or (slug.replace("_", " ").capitalize(), "")
+    own = names.get(field) or slug.replace("_", " ").capitalize()
+    return CONTACT_FIELDS.get(field) or (own.translate(_BRACES), "")

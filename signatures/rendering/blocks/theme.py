@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from signatures.rendering.colours import readable_ink
 
@@ -30,7 +31,7 @@ INKS: Choices = (("text", "As the mail’s text"), ("quiet", "Secondary colour")
 
 @dataclass(frozen=True, kw_only=True)
 class Theme:
-    """What all blocks of a design share."""
+    """What all blocks of a design share. names: what the domain calls its custom fields; no setting of the design."""
 
     font: str = setting(
         Kind.CHOICE,
@@ -84,6 +85,7 @@ class Theme:
         "start",
         choices=(("start", "At the start of the line"), ("center", "Centred")),
     )
+    names: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         clean_settings(self, "Design")

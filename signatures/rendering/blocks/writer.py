@@ -135,10 +135,10 @@ def _write_contact(theme: Theme, block: Contact) -> str:
 
 def _write_line(theme: Theme, block: Contact, field: str) -> str:
     """Return a way to reach the sender: the value with a label before it, or for a page the label as a link."""
-    words, short = name_contact(field)
+    words, short = name_contact(field, theme.names)
     has_label = field in _NUMBERS_FIRST or get_custom_trust(field) in (Trust.PHONE, Trust.EMAIL)
     if is_link_field(field) and not has_label:
-        return link(field, words, _UNDERLINED)
+        return link(field, escape_value(words), _UNDERLINED)
     before = ""
     if has_label and block.labels == "letters":
         before = letter(short, theme.colour("accent"))

@@ -14,13 +14,15 @@ from django.urls import reverse
 
 from portal.models import Role
 from signatures.authoring import sample_mail
+from signatures.authoring.field_settings import add_custom_field
 from signatures.authoring.starters import STARTERS
 from signatures.authoring.templates import save_template
 from signatures.forms.blocks import BlockEditor, Row
-from signatures.models import BannerPlace, TemplateVersion
+from signatures.models import BannerPlace, FieldSetting, TemplateVersion
 from signatures.rendering.blocks import (
     Banner,
     Button,
+    Contact,
     Design,
     Name,
     Theme,
@@ -300,3 +302,28 @@ def test_what_saving_does_is_said_once_beside_its_button_and_on_no_other(editor,
     pages = [editor.get(address).content.decode() for address in (own, f"{new}?starter=letterhead")]
 
     assert [page.count("Saving writes nothing into a mailbox.") for page in pages] == [1, 1]
+
+
+def test_a_custom_line_of_contact_is_written_with_its_fields_label(company, editor, template):
+    setting = add_custom_field(company.domain, kind="phone", label="Desk number", help="", actor="test")
+    FieldSetting.objects.filter(pk=setting.pk).update(label="Direct line")
+    source = write_design(Design(Theme(), (Contact(lines=("sender.phone",)),)))
+
+    answer = act(
+        editor,
+        template,
+        source,
+        act="open:0",
+        chosen="0",
+        of="contact",
+        **{
+            "b-lines": ["sender.phone", setting.name],
+            "b-labels": "words",
+            "b-layout": "lines",
+            "b-gap": "tight",
+        },
+    )
+
+    written = answer.context["editor"].source
+    assert setting.name == "sender.x_phone_desk_number"
+    assert ">Direct line</span>" in written and "Desk number" not in written

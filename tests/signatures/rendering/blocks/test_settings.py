@@ -291,3 +291,24 @@ def test_custom_fields_stand_in_texts_links_lines_and_conditions():
         compile_template(source)
     with pytest.raises(SettingsRefused):
         Button(words="Book", link="sender.x_image_own")
+
+
+def test_a_custom_line_of_contact_has_the_label_of_its_field():
+    names = {
+        "sender.x_phone_desk": "Direct <line> {{ x }}",
+        "sender.x_url_blog": "Our blog",
+        "sender.phone": "No",
+    }
+    rules = FieldRules(FieldRule(name, label=label) for name, label in names.items())
+    block = Contact(lines=("sender.phone", "sender.x_phone_desk", "sender.x_url_blog"))
+    named, plain = (Design(Theme(names=each), (Name(), block)) for each in (names, {}))
+
+    source, unnamed = write_design(named), write_design(plain)
+
+    assert read_design(source) == named == plain == read_design(unnamed)
+    html = render_signature(
+        compile_template(source, rules.vocabulary), rules.vocabulary.sample_values, rules.vocabulary
+    ).html
+    assert "Direct &lt;line&gt; (( x ))</span>" in html and ">Our blog</a>" in html
+    assert ">Phone</span>" in html and ">No</span>" not in html
+    assert ">Desk</span>" in unnamed and ">Blog</a>" in unnamed
