@@ -23,6 +23,7 @@ from .broker import get_canary_seconds
 from .child import Child
 from .heartbeat import record_beat
 
+START_SECONDS = 60.0  # a machine under load needs some of these before the first task
 NAMES = {SHORT: "background worker", LONG: "worker of long tasks"}
 
 
@@ -50,7 +51,11 @@ class WorkerCluster(Child):
     @property
     def is_stuck(self) -> bool:
         """Whether it has had time to finish a task, and nobody does."""
-        return time.monotonic() - self.started_at > settings.HEARTBEAT_GRACE_SECONDS and not self.is_working
+        age = time.monotonic() - self.started_at
+        workers = worker_files.read_workers(self._folder)
+        has_begun = any(worker.silent_seconds < age for worker in workers)
+        least = settings.HEARTBEAT_GRACE_SECONDS
+        return age > (least if has_begun else max(least, START_SECONDS)) and not self.is_working
 
     @property
     def memory_mb(self) -> int:
