@@ -170,17 +170,17 @@ def make_people(connection: Any, size: Size) -> None:
         team_ids=f"('[\"9' || (1 + n % {size.groups}) || '\"]')::jsonb",
     )
     multiply(Mailbox, numbers(size.senders), remote_id=remote_id, email=address, person_remote_id=remote_id)
-    group = "(SELECT g.id FROM signatures_group AS g WHERE g.follows_team_id = p.team_ids->>0)"
     multiply(
         Sender,
-        "integrations_person AS p WHERE length(p.remote_id) = 7",
+        "integrations_person AS p JOIN signatures_group AS g ON g.follows_team_id = p.team_ids->>0 "
+        "WHERE length(p.remote_id) = 7",
         person_id="p.id",
         email="p.email",
         name="p.name",
         search="lower(p.name || chr(10) || p.email)",
         banner_key="left(md5(p.remote_id), 22)",
-        group_id=group,
-        live_group_id=group,
+        group_id="g.id",
+        live_group_id="g.id",
     )
     multiply(
         MailboxState,
@@ -241,7 +241,7 @@ def make_campaigns(domain: Any, groups: int) -> None:
                 day=(now - timedelta(days=day)).date(),
                 campaign_id=campaign.pk,
                 banner_id=1,
-                group_id=group,
+                group_id="g.id",
                 impressions=500,
                 clicks=5,
                 campaign_name=campaign.name,
