@@ -304,6 +304,7 @@ def multiply(model: Any, source: str, **changed: str) -> None:
             f'INSERT INTO "{table}" ({names}) SELECT {values} FROM "{table}" AS r CROSS JOIN {source} '  # noqa: S608 - our own names
             f'AND r."{key}" = {newest}'
         )
+        cursor.execute(f'ANALYZE "{table}"')  # what follows joins it
 
 
 @contextmanager
