@@ -26,6 +26,7 @@ from .stages import STAGE_CODE, Rollout
 from .write_times import get_quiet_end
 
 BAD = (DeliveryState.REFUSED, DeliveryState.FAILED)
+OUT_OF_PLAN = (DeliveryState.REFUSED, DeliveryState.SKIPPED)  # where they have no end
 USUAL_SPEED = 10.0  # writes a second, until a run's own speed is known
 KEPT_CODES = ("edited", "left_alone", OTHER_RUN_CODE)
 """Reasons that trying again does not change."""
@@ -108,52 +109,65 @@ class Calls:
     done_at: datetime
 
 
-def get_figures(run: DeliveryRun, *, at: datetime) -> Figures:
-    """Return how far a started run is, in three queries."""
-    attempted = _attempted(run)
+def count_states(run: DeliveryRun) -> Sequence[Mapping[str, Any]]:
+    """Return figures of the run's mailboxes for each stage and state; one query."""
     is_equal = Q(read_back_sha256=F("returned_sha256"))
     is_read = Q(state=DeliveryState.DELIVERED) & ~Q(read_back_sha256="")
-    rows = attempted.order_by("stage").values("stage")
-    found = rows.annotate(
-        total=Count("pk"),
-        written=Count("pk", filter=Q(state=DeliveryState.DELIVERED)),
-        refused=Count("pk", filter=Q(state__in=BAD)),
-        settled=Count("pk", filter=Q(finished_at__isnull=False)),
-        equal=Count("pk", filter=is_read & is_equal),
-        differing=Count("pk", filter=is_read & ~is_equal),
-        ended_at=Max("finished_at"),
+    rows = run.deliveries.order_by("stage", "state").values("stage", "state")
+    return list(
+        rows.annotate(
+            number=Count("pk"),
+            settled=Count("finished_at"),
+            equal=Count("pk", filter=is_read & is_equal),
+            differing=Count("pk", filter=is_read & ~is_equal),
+            ended_at=Max("finished_at"),
+        )
     )
-    counts = {row["stage"]: row for row in found}
-    stages = tuple(_make_stage(run, number, row) for number, row in counts.items())
+
+
+def get_figures(run: DeliveryRun, counts: Sequence[Mapping[str, Any]], *, at: datetime) -> Figures:
+    """Return how far a started run is; one query. counts: of `count_states`."""
+    of_stage: dict[int, list[Mapping[str, Any]]] = {}
+    for row in counts:
+        of_stage.setdefault(row["stage"], []).append(row)
+    stages = tuple(
+        stage for number, rows in of_stage.items() if (stage := _make_stage(run, number, rows)).total
+    )
     minute_ago = at - timedelta(minutes=1)
-    recent = attempted.filter(state=DeliveryState.DELIVERED, finished_at__gte=minute_ago)
     began = max(run.started_at or at, minute_ago)
-    per_second = recent.count() / max((at - began).total_seconds(), 1.0)
+    per_second = _count_written(run, minute_ago) / max((at - began).total_seconds(), 1.0)
     present = next((stage for stage in stages if stage.number == run.stage), None)
     return Figures(
         stages,
-        equal=sum(row["equal"] for row in counts.values()),
-        differing=sum(row["differing"] for row in counts.values()),
+        equal=sum(row["equal"] for row in counts),
+        differing=sum(row["differing"] for row in counts),
         per_second=per_second,
         seconds_left=_foresee(run, stages, per_second, at),
         refused_now=present.refused if present else 0,
     )
 
 
-def _attempted(run: DeliveryRun) -> Any:
-    """Return the rows that the run was to write: not mailboxes that were blocked or left out in the plan."""
-    blocked_or_left_out = [DeliveryState.REFUSED, DeliveryState.SKIPPED]
-    return run.deliveries.exclude(state__in=blocked_or_left_out, finished_at=None)
+def _count_written(run: DeliveryRun, since: datetime) -> int:
+    if run.finished_at is not None and run.finished_at < since:
+        return 0
+    return run.deliveries.filter(state=DeliveryState.DELIVERED, finished_at__gte=since).count()
 
 
-def _make_stage(run: DeliveryRun, number: int, row: Mapping[str, Any]) -> Stage:
+def _make_stage(run: DeliveryRun, number: int, rows: Sequence[Mapping[str, Any]]) -> Stage:
+    # What was blocked or left out in the plan was never to be written.
+    row = {
+        "total": sum(row["settled"] if row["state"] in OUT_OF_PLAN else row["number"] for row in rows),
+        "written": sum(row["number"] for row in rows if row["state"] == DeliveryState.DELIVERED),
+        "refused": sum(row["settled"] for row in rows if row["state"] in BAD),
+        "settled": sum(row["settled"] for row in rows),
+        "ended_at": max((row["ended_at"] for row in rows if row["ended_at"]), default=None),
+    }
     is_over = run.is_finished or number < run.stage
     look = "done" if is_over and row["settled"] == row["total"] else ""
     if number == run.stage and not run.is_finished and run.cause_code != STAGE_CODE:
         look = "stopped" if run.state == DeliveryRunState.HALTED else "now"
     size = run.stages[number - 1] if number <= len(run.stages) else None
-    keys = ("total", "written", "refused", "settled", "ended_at")
-    return Stage(number=number, size=size, look=look, **{key: row[key] for key in keys})
+    return Stage(number=number, size=size, look=look, **row)
 
 
 def _foresee(run: DeliveryRun, stages: Sequence[Stage], per_second: float, at: datetime) -> int | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -23,6 +25,7 @@ from signatures.delivery.restore_plan import describe_target
 from signatures.delivery.retention import get_kept_days
 from signatures.delivery.rollout_figures import (
     count_calls,
+    count_states,
     get_figures,
     list_causes,
     list_groups,
@@ -139,7 +142,10 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         rows = rows.filter(stage=stage)
     for word in words.split()[:6]:
         rows = rows.filter(Q(mailbox_email__icontains=word) | Q(sender__name__icontains=word))
-    counted = Delivery.objects.filter(run=run).order_by().values("state").annotate(number=Count("pk"))
+    counts = count_states(run)
+    numbers: Counter[str] = Counter()
+    for row in counts:
+        numbers[row["state"]] += row["number"]
     is_leaving = run == get_disconnect_restore(run.connection) and not run.is_finished
     context = {
         "run": run,
@@ -151,9 +157,10 @@ def delivery_run(request: HttpRequest, domain: Domain, pk: int) -> HttpResponse:
         "may_choose": run.state == DeliveryRunState.PLANNED and may(request, Permission.DELIVER),
         "filters": filters,
         "is_filtered": bool(state or words or stage),
-        **(_describe_plan(run) if run.state == DeliveryRunState.PLANNED else describe_rollout(run)),
-        "counts": {row["state"]: row["number"] for row in counted},
-        "page_obj": get_page(request, rows.order_by("id")),
+        **(_describe_plan(run) if run.state == DeliveryRunState.PLANNED else describe_rollout(run, counts)),
+        "counts": dict(numbers),
+        # By the columns of an index of the run's rows, of which there may be 100,000.
+        "page_obj": get_page(request, rows.order_by("id" if state else "mailbox_remote_id")),
     }
     return render(request, "signatures/deliveries/detail.html", context)
 
@@ -192,10 +199,10 @@ def _get_rollout(form: RolloutForm) -> Rollout:
     )
 
 
-def describe_rollout(run: DeliveryRun) -> dict[str, Any]:
-    """Return the figures of a started run, as its page and its live part show them."""
+def describe_rollout(run: DeliveryRun, counts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the figures of a started run, as its page and its live part show them. counts: of `count_states`."""
     return {
-        "figures": get_figures(run, at=timezone.now()),
+        "figures": get_figures(run, counts, at=timezone.now()),
         "causes": list_causes(run),
         "left_out_number": list_left_out(run).count(),
     }
@@ -210,7 +217,8 @@ def delivery_progress(request: HttpRequest, domain: Domain, pk: int) -> HttpResp
     context: dict[str, Any] = {"progress": progress, "domain": domain, "run": run}
     template = "signatures/deliveries/_delivery_progress.html"
     if "rollout" in request.GET:
-        template, context = "signatures/deliveries/_rollout.html", context | describe_rollout(run)
+        template = "signatures/deliveries/_rollout.html"
+        context |= describe_rollout(run, count_states(run))
     response = render(request, template, context)
     if not progress.is_moving:
         response["HX-Refresh"] = "true"

@@ -241,7 +241,7 @@ def make_campaigns(domain: Any, groups: int) -> None:
                 day=(now - timedelta(days=day)).date(),
                 campaign_id=campaign.pk,
                 banner_id=1,
-                group_id="g.id",
+                group_id=group,
                 impressions=500,
                 clicks=5,
                 campaign_name=campaign.name,
