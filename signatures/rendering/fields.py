@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 
 class Trust(StrEnum):
@@ -81,6 +81,7 @@ CUSTOM_SAMPLES = {
 _CUSTOM_NAME = re.compile(rf"{re.escape(CUSTOM_PREFIX)}({'|'.join(CUSTOM_KINDS)})_[a-z0-9_]{{1,40}}")
 
 
+@lru_cache(maxsize=1024)
 def get_custom_trust(name: str) -> Trust | None:
     """Return the trust class that the name of a custom field says, or None for any other name."""
     found = _CUSTOM_NAME.fullmatch(name)
