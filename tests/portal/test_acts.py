@@ -19,6 +19,7 @@ from portal.worker.heartbeat import record_beat
 from signatures.authoring.templates import save_template
 from signatures.models import (
     Assignment,
+    DatedAssignment,
     DeliveryRun,
     DeliveryRunState,
     DeliveryState,
@@ -241,6 +242,7 @@ def prepare(address: str, furnished: FurnishedDomain) -> dict[str, Any]:
         )
     if address == f"{HOME}templates/starters/":
         Assignment.objects.all().delete()
+        DatedAssignment.objects.all().delete()
         Template.objects.filter(domain=furnished.domain).update(current=None)
         Template.objects.filter(domain=furnished.domain).delete()
     if address == f"{CAMPAIGNS}<int:pk>/audience/":
