@@ -257,13 +257,13 @@ def make_events(domain: Any, size: Size) -> None:
     """Banner events of the last days, judged and counted already."""
     from django.utils import timezone
 
-    from signatures.models import BannerEvent, Campaign
+    from signatures.models import BannerEvent, Campaign, EventKind
 
     first = Campaign.objects.filter(domain=domain).order_by("pk")[0]
     BannerEvent.objects.create(
         domain=domain,
         at=timezone.now(),
-        kind="impression",
+        kind=EventKind.IMAGE,
         method="GET",
         sender_id=1,
         group_id=1,
@@ -321,10 +321,12 @@ def without_indexes(model: Any) -> Iterator[None]:
         found = cursor.fetchall()
         for name, _ in found:
             cursor.execute(f'DROP INDEX "{name}"')
-        yield
-        cursor.execute("SET maintenance_work_mem = '512MB'")
-        for _, definition in found:
-            cursor.execute(definition)
+        try:
+            yield
+        finally:
+            cursor.execute("SET maintenance_work_mem = '512MB'")
+            for _, definition in found:
+                cursor.execute(definition)
 
 
 def analyze() -> None:
