@@ -24,6 +24,7 @@ from signatures.senders.listing import SenderNotChosen, choose_sender
 
 from .choices import RowsField
 from .walltime import WallTimeField, describe_repetition, to_moment, to_wall
+from .widgets import LongCheckboxes
 
 
 class CampaignForm(forms.ModelForm):
@@ -35,7 +36,7 @@ class CampaignForm(forms.ModelForm):
         Group.objects.none(),
         label="Sender groups",
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=LongCheckboxes,
         help_text="None selected: all senders.",
     )
 

@@ -15,6 +15,7 @@ from signatures.releases.live import list_live_groups
 
 from .choices import RowsField
 from .stages import LONGEST_PAUSE, MOST_REFUSALS, StagesField
+from .widgets import LongCheckboxes
 
 
 class DeliveryFilters(forms.Form):
@@ -34,7 +35,7 @@ class PlanForm(forms.Form):
         label="Groups",
         queryset=Group.objects.none(),
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=LongCheckboxes,
         help_text="With their members in the live release. None chosen: all groups.",
     )
     people = forms.CharField(

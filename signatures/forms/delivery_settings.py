@@ -12,6 +12,7 @@ from signatures.rendering.fields import BUILT_IN, Source, Vocabulary
 from signatures.senders.vocabulary import get_vocabulary
 
 from .stages import LONGEST_PAUSE, MOST_REFUSALS, StagesField, write_stages
+from .widgets import LongCheckboxes
 
 TIME = forms.TimeInput({"type": "time"}, "%H:%M")
 MOST = {"stage_pause_minutes": LONGEST_PAUSE, "refusal_limit": MOST_REFUSALS, "drift_limit": MOST_REFUSALS}
@@ -26,7 +27,7 @@ class DeliverySettingsForm(forms.ModelForm):
     live_fields = forms.MultipleChoiceField(
         label="Fields that go live automatically",
         required=False,
-        widget=forms.CheckboxSelectMultiple({"class": "columns"}),
+        widget=LongCheckboxes({"class": "columns"}),
         help_text="Values typed here for these fields need no approval, whoever types them.",
     )
 

@@ -18,6 +18,7 @@ from signatures.senders.values import read_own
 from signatures.senders.vocabulary import get_vocabulary, list_closed_fields
 
 from .templates import usable_templates
+from .widgets import LongSelect
 
 _INPUT_TYPES = {
     Trust.EMAIL: "email",
@@ -35,10 +36,14 @@ class SenderFilters(forms.Form):
         label="Name, address or title", required=False, max_length=120, widget=forms.SearchInput
     )
     group = forms.ModelChoiceField(
-        Group.objects.none(), label="Group", required=False, empty_label="Any group"
+        Group.objects.none(), label="Group", required=False, empty_label="Any group", widget=LongSelect
     )
     template = forms.ModelChoiceField(
-        Template.objects.none(), label="Template", required=False, empty_label="Any template"
+        Template.objects.none(),
+        label="Template",
+        required=False,
+        empty_label="Any template",
+        widget=LongSelect,
     )
     state = forms.ChoiceField(label="Signature", required=False, choices=[("", "Any state"), *STATES])
     reason = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)

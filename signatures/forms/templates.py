@@ -16,6 +16,7 @@ from signatures.rendering.fields import BUILT_IN
 from signatures.senders.vocabulary import get_vocabulary
 
 from .choices import RowsField
+from .widgets import LongCheckboxes
 
 
 def usable_templates(domain: Domain) -> Any:
@@ -115,7 +116,7 @@ class GroupsChoiceForm(forms.Form):
 
     groups = AssignableRowsField(
         Group.objects.none(),
-        widget=forms.CheckboxSelectMultiple,
+        widget=LongCheckboxes,
         error_messages={"required": "Select at least one group."},
     )
 

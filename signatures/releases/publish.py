@@ -25,7 +25,7 @@ from signatures.senders.values import apply_value_drafts
 
 from .content import ReleaseContent, digest_outcome, digest_part, list_changed_keys, merge
 from .draft import build_draft, read_draft
-from .live import get_content, get_live, load_content
+from .live import get_content, get_live
 from .template_errors import list_template_errors
 
 
@@ -36,7 +36,7 @@ class PublishRefused(Exception):
 def list_drafts(domain: Domain) -> list[str]:
     """Return the keys of everything that is edited and not published: see `content`, and `values:ID` of a sender."""
     draft = read_draft(domain)
-    return [*list_changed_keys(load_content(draft.live), draft.content), *draft.value_keys]
+    return [*draft.changed_keys, *draft.value_keys]
 
 
 def publish(

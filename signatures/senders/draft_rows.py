@@ -47,6 +47,11 @@ def pair_draft_rows(domain: Domain, kind: str) -> dict[int, int]:
     return {row.id: row.other for row in read_draft_rows(domain, kind) if row.other is not None}
 
 
+def read_all_draft_rows(domain: Domain) -> Mapping[str, Sequence[DraftRow]]:
+    """Return the rows of every kind, of a domain that remembers its reads; one query."""
+    return _read_all(domain)
+
+
 @once_per_page
 def _read_all(domain: Domain) -> Mapping[str, Sequence[DraftRow]]:
     first, *others = (select(domain, kind) for kind, select in KINDS.items())
@@ -134,12 +139,18 @@ def _select_field_settings(domain: Domain, kind: str) -> Columns:
     return _select(FieldSetting.objects.filter(domain=domain), kind, "pk", text=said)
 
 
+def _select_groups(domain: Domain, kind: str) -> Columns:
+    said = _make_object("name", "follows_team_id", "is_default", "position", lists=GROUP_LISTS)
+    return _select(Group.objects.filter(domain=domain, archived_at=None), kind, "pk", text=said)
+
+
 def _select_edits(domain: Domain, kind: str) -> Columns:
     said = _make_object("key", "edited_by_label", "edited_at")
     return _select(DraftEdit.objects.filter(domain=domain), kind, "pk", text=said)
 
 
 FIELD_COLUMNS = ("name", "label", "help", "default", "is_required", "taken_from", "date_format", "removed_at")
+GROUP_LISTS = ("team_ids", "rule", "company_values", "field_values")
 FIELD_LISTS = ("order", "clean_up")
 # id and other of each kind; the first one has values in columns whose types others leave open.
 KINDS: Mapping[str, Callable[[Domain, str], Columns]] = {
@@ -154,5 +165,6 @@ KINDS: Mapping[str, Callable[[Domain, str], Columns]] = {
     "values": _select_value_drafts,  # sender, once for each value; none
     "disclaimer": _select_disclaimers,  # its own; its group or none
     "setting": _select_field_settings,  # its own; none
+    "group": _select_groups,  # its own, without archived ones; none
     "edit": _select_edits,  # its own; none
 }

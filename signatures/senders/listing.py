@@ -186,12 +186,15 @@ def _choose_id(domain: Domain) -> Coalesce:
 
 def _list_chosen(domain: Domain, column: str) -> tuple[Any, ...]:
     """Return a column of the templates that decide for a sender today, the first one that there is."""
+    own, of_group = F(f"assignment__template__{column}"), F(f"group__assignment__template__{column}")
+    if not list_dated(domain):  # what is asked for each sender would find nothing
+        return own, of_group
     held = DatedAssignment.objects.on(domain.get_today()).filter(template__archived_at=None)
     return (
         Subquery(held.filter(sender=OuterRef("pk")).values(f"template__{column}")[:1]),
-        F(f"assignment__template__{column}"),
+        own,
         Subquery(held.filter(group=OuterRef("group")).values(f"template__{column}")[:1]),
-        F(f"group__assignment__template__{column}"),
+        of_group,
     )
 
 

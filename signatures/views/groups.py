@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Count, OuterRef, Prefetch, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -45,18 +46,21 @@ def get_group(domain: Domain, pk: int) -> Group:
 @require(Permission.VIEW)
 @require_safe
 def groups(request: HttpRequest, domain: Domain) -> HttpResponse:
+    members = Sender.objects.filter(group=OuterRef("pk"), is_active=True).order_by().values("group")
+    counted = members.annotate(number=Count("pk"))
     rows = (
         Group.objects.filter(domain=domain, archived_at=None)
         .select_related("assignment__template")
         .prefetch_related(_read_dated(domain))
-        .annotate(sender_count=Count("senders", filter=Q(senders__is_active=True)))
-        .order_by("is_default", "position", "id")  # said again: grouping drops the model's own order
+        .annotate(sender_count=Coalesce(Subquery(counted.values("number")), 0))
     )
+    page = get_page(request, rows)
     situation = get_situation(domain)
     context = {
         "situation": situation,
         "lost": situation.list_lost("people", "teams"),
-        "groups": list(rows),
+        "groups": page.object_list,
+        "page_obj": page,
         "fallback": get_fallback_template(domain),
         "archived": Group.objects.filter(domain=domain, follows_team_id="").exclude(archived_at=None),
         "new_form": GroupNameForm(),
