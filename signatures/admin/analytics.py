@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from integrations.admin.base import DomainFilter, ReadOnlyAdmin
+from signatures.analytics.bot_rules import TITLES
 from signatures.models import BannerEvent, CountingState, DailyCount, DailyTotal
 
 FIGURES = ["impressions", "clicks", "bot_impressions", "bot_clicks"]
+
+
+class RuleFilter(admin.SimpleListFilter):
+    """The rules as the code knows them: asking 50 million events which they name takes long."""
+
+    title = "rule"
+    parameter_name = "rule"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(TITLES.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[BannerEvent]) -> QuerySet[BannerEvent]:
+        return queryset.filter(rule=self.value()) if self.value() else queryset
 
 
 @admin.register(BannerEvent)
@@ -25,7 +43,7 @@ class BannerEventAdmin(ReadOnlyAdmin):
         "agent",
         "is_judged",
     ]
-    list_filter = ["kind", "is_judged", "rule", DomainFilter]
+    list_filter = ["kind", "is_judged", RuleFilter, DomainFilter]
     list_select_related = ["domain"]
     search_fields = ["=id", "=campaign_id", "=sender_id", "=domain__name"]
     hidden = ("visitor_key",)
