@@ -1,6 +1,6 @@
 """Fifty kills: a delivery to 5,000 mailboxes by two machines whose workers are killed, and whose database restarts.
 
-pytest -m soak tests/scale/test_fifty_kills.py -s    # prints its figures; some ten minutes
+pytest -m kills -s    # prints its figures; some ten minutes
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.support.served import LONG, Served
 from .test_postgres import found_and_connect
 from .test_upgrade import READ, START, STATE
 
-pytestmark = [pytest.mark.soak, pytest.mark.postgres]
+pytestmark = [pytest.mark.soak, pytest.mark.kills, pytest.mark.postgres]
 
 MAILBOXES, KILLS = 5_000, 50
 IN_FLIGHT = 8  # threads of a delivery
