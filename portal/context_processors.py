@@ -26,6 +26,8 @@ PLACED_UNDER = {
     "invitations": "members",
     "originals": "deliveries",
     "delivery-settings": "settings",
+    "notices": "settings",
+    "dated": "groups",
     "edited": "drift",
     "signatures": "senders",
     "changes": "senders",

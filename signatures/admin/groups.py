@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
@@ -20,7 +20,7 @@ from signatures.delivery.group_members import refresh_members
 from signatures.forms.brand import label_values
 from signatures.forms.delivery_settings import AutomaticPolicyForm
 from signatures.forms.groups import LISTS, TeamsForm
-from signatures.models import Group, GroupMember, Sender
+from signatures.models import DatedAssignment, DateState, Group, GroupMember, Sender
 from signatures.releases.content import ORDER
 from signatures.releases.draft import note_edit
 from signatures.senders.dates import say_dates
@@ -154,7 +154,10 @@ class GroupAdmin(RefusableAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         active = Sender.objects.filter(group=OuterRef("pk"), is_active=True).order_by().values("group")
         number = Subquery(active.annotate(number=Count("pk")).values("number"))
-        return super().get_queryset(request).annotate(active_count=Coalesce(number, 0))
+        dated = Prefetch("dated_assignments", DatedAssignment.objects.select_related("template"))
+        return (
+            super().get_queryset(request).annotate(active_count=Coalesce(number, 0)).prefetch_related(dated)
+        )
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return is_operator(request) and (obj is None or obj.archived_at is None)
@@ -191,7 +194,8 @@ class GroupAdmin(RefusableAdmin):
     def template(self, group: Group) -> str:
         assignment = getattr(group, "assignment", None)
         always = str(assignment.template) if assignment else "inherited (default)"
-        ahead = group.dated_assignments.from_day(group.domain.get_today()).select_related("template")
+        today = group.domain.get_today()
+        ahead = [each for each in group.dated_assignments.all() if each.get_state(today) != DateState.OVER]
         return "; ".join([always, *(f"{each.template} {say_dates(each)}" for each in ahead)])
 
     @admin.display(description="Brand values of its own")

@@ -79,7 +79,7 @@ def test_values_of_fifty_people_come_from_a_spreadsheet_and_go_again(
             faults += dana.find_faults()
             values = as_json(portal.installation.run(PRINT_VALUES))
             assert values == {
-                address: {"sender.mobile": f"+49 30 5550{at:03}", "sender.pronouns": "sie"}
+                address: {"sender.mobile": f"+49305550{at:03}", "sender.pronouns": "sie"}
                 for at, address in enumerate(addresses[:48])
             }
 

@@ -84,12 +84,17 @@ def read(client, path: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_a_portal_that_is_well_says_so_to_strangers_for_each_part(client, beating):
-    worker = WELL | {"alive": True, "seen_seconds_ago": 0, "clocks_differ": False}
+    answers = [read(client, path) for path in PATHS]
+    seen = [answers[1][1]["seen_seconds_ago"], answers[2][1]["worker"]["seen_seconds_ago"]]
+    first, second = (
+        WELL | {"alive": True, "seen_seconds_ago": seconds, "clocks_differ": False} for seconds in seen
+    )
 
-    assert [read(client, path) for path in PATHS] == [
+    assert max(seen) < 30
+    assert answers == [
         (200, WELL),
-        (200, worker),
-        (200, WELL | {"web": WELL, "worker": worker, "missing": "", "database": True, "migrations": True}),
+        (200, first),
+        (200, WELL | {"web": WELL, "worker": second, "missing": "", "database": True, "migrations": True}),
     ]
 
 
@@ -146,8 +151,8 @@ def test_a_clock_that_differs_from_the_databases_changes_no_sign_of_life(client,
     with time_machine.travel(moved) if whose == "web" else contextlib.nullcontext():
         stopped = client.get("/readyz/worker").json()
 
-    assert (alive["alive"], alive["seen_seconds_ago"]) == (True, 0)
-    assert (stopped["alive"], stopped["seen_seconds_ago"]) == (False, 300)
+    assert (alive["alive"], alive["seen_seconds_ago"] < 30) == (True, True)
+    assert (stopped["alive"], 300 <= stopped["seen_seconds_ago"] < 330) == (False, True)
 
 
 def test_clocks_that_differ_are_said_on_pages_and_once_in_the_log(client, make_member, domain, caplog):

@@ -25,9 +25,8 @@ DAYS = st.sampled_from(["", "2026-01-01", "2026-06-30", "2027-01-01"])
 DISCLAIMERS = st.lists(
     st.builds(DatedDisclaimer, text=st.text(max_size=3), starts=DAYS, ends=DAYS), max_size=2
 ).map(tuple)
-ASSIGNMENTS = st.lists(st.builds(DatedTemplate, template_id=IDS, starts=DAYS, ends=DAYS), max_size=2).map(
-    tuple
-)
+ASSIGNMENT = st.builds(DatedTemplate, template_id=IDS, starts=DAYS, ends=DAYS)
+ASSIGNMENTS = st.lists(ASSIGNMENT, max_size=2).map(tuple)
 WORDS = st.sampled_from(["", "Acme", "Ünïcödé ✓", "<p>"])
 
 
@@ -56,7 +55,7 @@ def contents(draw: st.DrawFn) -> ReleaseContent:
         ),
         people=draw(st.dictionaries(IDS, IDS)),
         disclaimers=draw(DISCLAIMERS),
-        dated_people=draw(st.dictionaries(IDS, ASSIGNMENTS.filter(bool))),
+        dated_people=draw(st.dictionaries(IDS, st.lists(ASSIGNMENT, min_size=1, max_size=2).map(tuple))),
     )
 
 

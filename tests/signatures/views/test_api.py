@@ -257,6 +257,7 @@ def test_a_foreign_domains_key_and_an_unknown_sender_get_the_same_answer(ask, pl
     assert theirs.status_code == unknown.status_code == 404
     check(theirs)
     assert theirs.content == unknown.content
+    assert theirs.headers.pop("X-Request-ID") != unknown.headers.pop("X-Request-ID")
     assert dict(theirs.items()) == dict(unknown.items())
     assert not Decision.objects.exists()
 

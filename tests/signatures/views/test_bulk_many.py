@@ -202,7 +202,7 @@ def test_an_export_of_five_hundred_has_what_is_edited_here_and_nothing_of_outrea
         assert [line[0] for line in lines[1:]] == [sender.email for sender in people]
         filled = {line[0]: line[2:] for line in lines[1:] if any(line[2:])}
         assert filled == {
-            people[0].email: ["", "'+1 312 555 0190"],
+            people[0].email: ["", "'+13125550190"],
             **({people[1].email: ["", drafted]} if drafted else {}),
         }
 
