@@ -18,7 +18,7 @@ from tests.support.previous_version import unpack_previous_version
 
 from .test_postgres import CRAWL, SYNC_AND_DELIVER, found_and_connect, manage
 
-pytestmark = [pytest.mark.soak, pytest.mark.postgres]
+pytestmark = [pytest.mark.soak, pytest.mark.upgrade, pytest.mark.postgres]
 
 START = """
 from portal.background import enqueue
