@@ -27,7 +27,7 @@ def migrated_postgres(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
     """The name of a migrated database, to copy."""
     url = cluster.create()
     folder = tmp_path_factory.mktemp("migrating")
-    done = Installation(folder, None, DATABASE_URL=url).manage("migrate", "--verbosity=0", timeout=300)
+    done = Installation(folder, None, DATABASE_URL=url).manage("migrate", "--verbosity=0", timeout=900)
     assert done.returncode == 0, done.stderr
     return url.rpartition("/")[2]
 

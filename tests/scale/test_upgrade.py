@@ -141,7 +141,7 @@ def test_the_version_before_delivers_while_this_one_migrates_and_this_one_goes_o
     old = Installation(tmp_path, None, code=unpack_previous_version(tmp_path / "before"), **environ)
     this = Installation(tmp_path, None, **environ)
     try:
-        assert old.manage("migrate", "--verbosity=0", timeout=300).returncode == 0
+        assert old.manage("migrate", "--verbosity=0", timeout=900).returncode == 0
         found_and_connect(old, sandbox)
         old.run(READ, timeout=120)
         before = get_held(sandbox)

@@ -18,7 +18,7 @@ VALUES (?, ?, ?, '', 'call', 'list_users', 'GET', 'users.all', 'read',
 @pytest.mark.soak
 def test_entries_from_before_there_were_chains_are_chained_and_counted(installation):
     def migrate(*target: str) -> None:
-        done = installation.manage("migrate", "--verbosity=0", *target, timeout=300)
+        done = installation.manage("migrate", "--verbosity=0", *target, timeout=900)
         assert done.returncode == 0, done.stderr
 
     migrate("integrations", "0002_signing_key")
