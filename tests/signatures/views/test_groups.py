@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import connection as database
 from django.test import Client
@@ -34,6 +36,25 @@ def test_groups_are_listed_in_their_order_with_the_default_one_last(company, thr
         ("Cat", 1),
         ("Default group", 0),
     ]
+
+
+def test_groups_come_fifty_to_a_page_and_go_on_counting(company, bystander, three, admin: Client):
+    Group.objects.bulk_create(
+        Group(domain=company.domain, name=f"Dog {number:02}", position=10 + number) for number in range(52)
+    )
+
+    first, second = (admin.get(f"{ADDRESS}?page={number}") for number in (1, 2))
+
+    assert [len(page.context["groups"]) for page in (first, second)] == [50, 6]
+    words = second.content.decode()
+    places = re.findall(r'name="place" min="1" value="(\d+)"', words)
+    assert places == ["51", "52", "53", "54", "55"]
+    closed = (
+        re.findall(r'aria-label="(Move [^"]*)"\s*disabled', first.content.decode()),
+        re.findall(r'aria-label="(Move [^"]*)"\s*disabled', words),
+    )
+    assert closed == (["Move Ant up"], ["Move Dog 51 down"])
+    assert "Bystanders" not in words
 
 
 @pytest.mark.parametrize(
