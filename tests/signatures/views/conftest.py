@@ -15,10 +15,12 @@ from signatures.models import (
     Campaign,
     DecisionKey,
     Release,
+    Sender,
 )
 from tests.support.campaigns import BY, add_banner, make_campaign
 from tests.support.company import Company, found_company
 from tests.support.deliveries import publish_drafts
+from tests.support.fields import use
 from tests.support.release_pages import edit_brand
 
 
@@ -79,3 +81,14 @@ def published(company: Company, bystander: Company) -> Company:
     publish_drafts(bystander.domain)
     edit_brand(bystander.domain, name="bystander brand")
     return company
+
+
+@pytest.fixture
+def people(company, bystander) -> tuple[Sender, Sender, Sender]:
+    """Two people of the domain and one of another, all with a shouted title."""
+    ana = company.add("Ana Silva", title="VP OF SALES", custom1="https://meet.acme.example/ana")
+    ben = company.add("Ben Okoro", title="Engineer")
+    bea = bystander.add("Bea Byrne", title="VP OF SALES", email="bea2@bystander.example")
+    for one in (company, bystander):
+        use(one.domain, "<p>{{ sender.name }}</p><p>{{ sender.title }}</p><p>{{ sender.calendar_url }}</p>")
+    return ana, ben, bea
