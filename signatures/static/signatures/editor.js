@@ -59,6 +59,7 @@
   const past = [];
   const future = [];
   let now = area.value;
+  let sent = area.value; // what the answer that is on its way was made of
   let timer = 0;
   let applying = 0;
 
@@ -107,11 +108,15 @@
       read();
     }, PAUSE);
   });
+  document.body.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.target.id === "blocks") sent = area.value;
+  });
   document.body.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target.id !== "blocks" && event.target.id !== "blocks") return;
     const source = JSON.parse(document.getElementById("blocks-source").textContent);
     keep(source);
-    put(source);
+    // What was typed since stays, and is read in its turn; Undo goes back to the answer.
+    if (area.value === sent) put(source);
     offer();
   });
 

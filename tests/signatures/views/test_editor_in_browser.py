@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from signatures.authoring.templates import assign_template
 from signatures.models import Sender, Template
@@ -143,3 +144,24 @@ def test_findings_stand_on_their_lines_and_f8_walks_them(page: Page):
     page.get_by_label("Source", exact=True).fill("<p>{{ sender.nam }}</p>")
     expect(listed).to_have_count(1)
     expect(listed).to_contain_text("There is no field sender.nam.")
+
+
+def test_what_is_typed_while_the_blocks_are_read_stays_in_the_source(page: Page):
+    """The answer to a source of before takes nothing away, and Undo goes back to it."""
+    held: list[Route] = []
+    page.route(re.compile(r"/blocks/$"), lambda route: route.continue_() if held else held.append(route))
+    source, typed = page.get_by_label("Source", exact=True), page.locator("textarea[name=source]")
+    shown = page.frame_locator(PREVIEW).locator("body")
+    with page.expect_request(re.compile(r"/blocks/$")):
+        source.fill("<p>Before</p>")
+
+    source.fill("<p>Meanwhile</p>")
+    held[0].continue_()
+    answered = r'"\u003Cp\u003EMeanwhile\u003C/p\u003E"'
+    expect(page.locator("#blocks-source")).to_have_js_property("textContent", answered)
+    expect(shown).to_have_text("Meanwhile")
+
+    expect(typed).to_have_value("<p>Meanwhile</p>")
+    page.get_by_role("button", name="Undo").click()
+    expect(typed).to_have_value("<p>Before</p>")
+    expect(shown).to_have_text("Before")
