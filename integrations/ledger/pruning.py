@@ -67,9 +67,10 @@ def prune_chain(chain: LedgerChain, *, before: datetime, actor: str, writes: boo
 
 
 def list_old_entries() -> Iterator[QuerySet[LedgerEntry]]:
-    """Yield each chain's old entries, as the index has them: what goes at most, where the chain is intact."""
-    for chain in LedgerChain.objects.all():
-        yield _entries(chain).filter(at__lt=get_limit()).order_by()
+    """Yield the chains' old entries, as the index has them: what goes at most, where the chain is intact."""
+    old = LedgerEntry.objects.filter(at__lt=get_limit()).order_by()
+    yield old.filter(domain__in=LedgerChain.objects.order_by().values("pk"))
+    yield old.filter(domain=None)
 
 
 @transaction.atomic

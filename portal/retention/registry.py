@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from integrations import retention as syncs
 from integrations.ledger import pruning
-from signatures.analytics.retention import list_old_counts
+from signatures.analytics.retention import get_old_counts
 from signatures.audiences.seen_values import get_unseen
 from signatures.delivery import retention as deliveries
 from signatures.delivery.status_days import get_old_days
@@ -167,13 +167,13 @@ RULES = (
         "signatures.DailyCount",
         "`COUNT_KEEP_DAYS` (1,095)",
         _COUNTS,
-        old=lambda: list_old_counts(DailyCount),
+        old=_one(lambda: get_old_counts(DailyCount)),
     ),
     Rule(
         "signatures.DailyTotal",
         "`COUNT_KEEP_DAYS` (1,095)",
         _COUNTS,
-        old=lambda: list_old_counts(DailyTotal),
+        old=_one(lambda: get_old_counts(DailyTotal)),
     ),
     Rule(
         "signatures.KnownRecipient",

@@ -10,7 +10,7 @@ from typing import Any
 
 import django
 from django.core.checks import run_checks
-from django.db.models import Min
+from django.db.models import Count, Min, Q
 from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
@@ -141,13 +141,15 @@ def collect_status() -> Status:
 def count_queue(now: datetime, *queues: str) -> Queue:
     """Return how many background tasks wait and how many are taken, in these queues or in all."""
     tasks = OrmQ.objects.filter(key__in=queues) if queues else OrmQ.objects.all()
-    waiting = tasks.filter(lock__lte=now)
-    oldest = waiting.aggregate(oldest=Min("lock"))["oldest"]
-    return Queue(
-        waiting.count(),
-        tasks.filter(lock__gt=now).count(),
-        None if oldest is None else round((now - oldest).total_seconds()),
+    waits, is_taken = Q(lock__lte=now), Q(lock__gt=now)
+    found = tasks.aggregate(
+        waiting=Count("pk", filter=waits),
+        taken=Count("pk", filter=is_taken),
+        oldest=Min("lock", filter=waits),
     )
+    oldest = found["oldest"]
+    seconds = None if oldest is None else round((now - oldest).total_seconds())
+    return Queue(found["waiting"], found["taken"], seconds)
 
 
 def list_schedules(now: datetime) -> list[ScheduleState]:

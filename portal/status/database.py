@@ -40,10 +40,8 @@ def measure_database() -> DatabaseSize:
     """Return the size of the database and of its largest tables."""
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":
-            cursor.execute("PRAGMA page_count")
-            pages = cursor.fetchone()[0]
-            cursor.execute("PRAGMA page_size")
-            return DatabaseSize("SQLite", pages * cursor.fetchone()[0])
+            cursor.execute("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+            return DatabaseSize("SQLite", cursor.fetchone()[0])
         cursor.execute("SELECT pg_database_size(current_database())")
         size = cursor.fetchone()[0]
         cursor.execute(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -20,17 +19,14 @@ LEAST_DAYS = 400
 def remove_old_counts(*, writes: bool = True) -> dict[str, int]:
     """Return how many daily counts went, or without `writes` would go."""
     return {
-        "daily counts by sender": sum(
-            remove_rows(rows, writes=writes) for rows in list_old_counts(DailyCount)
-        ),
-        "daily counts": sum(remove_rows(rows, writes=writes) for rows in list_old_counts(DailyTotal)),
+        "daily counts by sender": remove_rows(get_old_counts(DailyCount), writes=writes),
+        "daily counts": remove_rows(get_old_counts(DailyTotal), writes=writes),
     }
 
 
-def list_old_counts(model: type[Any]) -> Iterator[QuerySet[Any]]:
-    """Yield each domain's old counts, as the index has them."""
-    for domain in Domain.objects.order_by("pk"):
-        yield model.objects.filter(domain=domain, day__lt=_get_first_day())
+def get_old_counts(model: type[Any]) -> QuerySet[Any]:
+    """Return old counts, domain by domain, as the index has them."""
+    return model.objects.filter(domain__in=Domain.objects.order_by().values("pk"), day__lt=_get_first_day())
 
 
 def _get_first_day() -> date:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -71,12 +71,12 @@ def load_past(domain: Domain, at: datetime) -> Past:
     return Past(ruleset, image_ids, frozenset(unsure), made_later)
 
 
-def get_old_revisions(domain: Domain, *, until: datetime) -> QuerySet[CampaignRevision]:
-    """Return revisions that were followed by another one before `until`: no event of that time is kept."""
+def get_old_revisions(domains: Collection[Domain], *, until: datetime) -> QuerySet[CampaignRevision]:
+    """Return revisions of these domains that another one followed before `until`: no event of that time is kept."""
     later = CampaignRevision.objects.filter(
         campaign=OuterRef("campaign"), since__gt=OuterRef("since"), since__lte=until
     )
-    return CampaignRevision.objects.filter(Exists(later), campaign__domain=domain, since__lt=until)
+    return CampaignRevision.objects.filter(Exists(later), campaign__domain__in=domains, since__lt=until)
 
 
 def _find_revisions(

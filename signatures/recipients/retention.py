@@ -5,7 +5,8 @@ Daily counts stay longer. Campaign revisions are removed once neither events nor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,7 +44,7 @@ def remove_old_events(
     removed = 0
     for old_revisions in list_old_revisions(now=now):
         remove_rows(old_revisions)
-    for domain, until in _list_limits(now, "event_days"):
+    for domain, until in _list_limits(now, "event_days").items():
         while removed < limit:
             batch = _remove_batch(domain, until, batch_size)
             removed += batch
@@ -53,38 +54,47 @@ def remove_old_events(
 
 
 def list_old_events() -> Iterator[QuerySet[BannerEvent]]:
-    """Yield each domain's counted events that are old, as the index has them."""
-    for domain, until in _list_limits(None, "event_days"):
-        yield _get_old_events(domain, until)
+    """Yield counted events that are old, as the index has them."""
+    for until, domains in _group_by_limit(None, "event_days"):
+        yield _get_old_events(domains, until)
 
 
 def list_old_revisions(*, now: datetime | None = None) -> Iterator[QuerySet[CampaignRevision]]:
-    """Yield each domain's revisions that neither an event nor a decision needs any more."""
-    for domain, until in _list_limits(now, "event_days", "decision_days"):
-        yield get_old_revisions(domain, until=until)
+    """Yield revisions that neither an event nor a decision needs any more."""
+    for until, domains in _group_by_limit(now, "event_days", "decision_days"):
+        yield get_old_revisions(domains, until=until)
 
 
 def list_old_decisions(*, now: datetime | None = None) -> Iterator[QuerySet[Decision]]:
-    """Yield each domain's old decisions, as the index has them."""
-    for domain, until in _list_limits(now, "decision_days"):
-        yield Decision.objects.filter(domain=domain, at__lt=until)
+    """Yield old decisions, as the index has them."""
+    for until, domains in _group_by_limit(now, "decision_days"):
+        yield Decision.objects.filter(domain__in=domains, at__lt=until)
 
 
-def _list_limits(now: datetime | None, *columns: str) -> Iterator[tuple[Domain, datetime]]:
-    """Yield each domain with the instant before which it keeps nothing of these kinds."""
-    for domain in Domain.objects.order_by("pk"):
-        privacy = RecipientPrivacy.objects.for_domain(domain)
-        days = max(getattr(privacy, column) for column in columns)
-        yield domain, (now or timezone.now()) - timedelta(days=days)
+def _group_by_limit(now: datetime | None, *columns: str) -> Iterator[tuple[datetime, list[Domain]]]:
+    """Yield the domains that keep rows of these kinds equally long, with the instant before which they keep none."""
+    together: dict[datetime, list[Domain]] = defaultdict(list)
+    for domain, until in _list_limits(now, *columns).items():
+        together[until].append(domain)
+    yield from together.items()
 
 
-def _get_old_events(domain: Domain, until: datetime) -> QuerySet[BannerEvent]:
-    return BannerEvent.objects.filter(domain=domain, is_judged=True, at__lt=until)
+def _list_limits(now: datetime | None, *columns: str) -> dict[Domain, datetime]:
+    """Return for each domain the instant before which it keeps nothing of these kinds."""
+    at, limits = now or timezone.now(), {}
+    for domain in Domain.objects.select_related("recipient_privacy").order_by("pk"):
+        privacy = getattr(domain, "recipient_privacy", None) or RecipientPrivacy(domain=domain)
+        limits[domain] = at - timedelta(days=max(getattr(privacy, column) for column in columns))
+    return limits
+
+
+def _get_old_events(domains: Collection[Domain], until: datetime) -> QuerySet[BannerEvent]:
+    return BannerEvent.objects.filter(domain__in=domains, is_judged=True, at__lt=until)
 
 
 def _remove_batch(domain: Domain, until: datetime, size: int) -> int:
     with transaction.atomic():
-        rows = list(_get_old_events(domain, until).order_by("at", "pk").values_list("pk", "at")[:size])
+        rows = list(_get_old_events([domain], until).order_by("at", "pk").values_list("pk", "at")[:size])
         if rows:
             last = rows[-1][1]
             earlier = Q(events_removed_until=None) | Q(events_removed_until__lt=last)
@@ -98,7 +108,7 @@ def remove_old_decisions(*, now: datetime | None = None, batch_size: int = BATCH
     """Remove decisions older than their domain's `decision_days`, in batches; return how many."""
     removed = 0
     for old in list_old_decisions(now=now):
-        while ids := list(old.order_by("at").values_list("pk", flat=True)[:batch_size]):
+        while ids := list(old.values_list("pk", flat=True)[:batch_size]):
             removed += Decision.objects.filter(pk__in=ids).delete()[0]
     return removed
 

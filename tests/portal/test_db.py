@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from portal.db import durable_atomic, insert_rows, update_rows, upsert_rows
+from portal.db import count_each, durable_atomic, insert_rows, update_rows, upsert_rows
 from portal.models import Domain
 from signatures.models import Group, SpoolImport, Template
 
@@ -29,6 +29,23 @@ def test_named_fields_of_the_given_rows_are_stored_and_nothing_else(domain):
         ("Group 1's “%s”", now, 1),
         ("Group 2", None, 2),
     ]
+
+
+@pytest.mark.django_db
+def test_sets_of_rows_are_counted_up_to_a_number_in_one_query(
+    domain, other_domain, django_assert_num_queries
+):
+    for number in range(3):
+        Group.objects.create(domain=domain, name=f"Group {number}", position=number)
+    Group.objects.create(domain=other_domain, name="Theirs", position=0)
+    ours, theirs = Group.objects.filter(domain=domain), Group.objects.filter(domain=other_domain)
+
+    with django_assert_num_queries(1):
+        counted = count_each(
+            [[ours], [theirs, Group.objects.none()], [ours, theirs], [], [Group.objects.none()]], most=3
+        )
+
+    assert counted == [3, 1, 3, 0, 0]
 
 
 @pytest.mark.django_db
