@@ -10,7 +10,7 @@ from portal.models import Domain
 from signatures.models import Release, Sender, ValueDraft
 from signatures.senders.origins import mark_numbers
 
-from .content import ReleaseContent, list_changed_keys, merge
+from .content import ORDER, ReleaseContent, list_changed_keys, merge
 from .draft import read_draft
 from .live import get_content, get_live
 
@@ -38,6 +38,15 @@ class Candidate:
     def content(self) -> ReleaseContent:
         """The content that would be live."""
         return merge(self.before, self.draft, self.chosen)
+
+    @cached_property
+    def without(self) -> dict[str, ReleaseContent]:
+        """For each chosen draft whose reach depends on the others: what would be live without it."""
+        keys = [key for key in self.chosen if key.startswith(("template:", "group:")) or key == ORDER]
+        return {
+            key: merge(self.before, self.draft, [other for other in self.chosen if other != key])
+            for key in keys
+        }
 
     @cached_property
     def chosen_values(self) -> dict[int, dict[str, str]]:

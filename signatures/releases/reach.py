@@ -2,43 +2,37 @@
 
 People in the same teams get the same from a release, so they are counted together; only those whom a release names,
 with a template of their own or chosen for a group, are looked at one by one. Where rules ask about values, people with
-the same teams whom the same rules match are counted together. Everybody is looked at for that once, until somebody's
-values or teams, or a rule, change; what is kept holds no values.
+the same teams whom the same rules match are counted together.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-from django.core.cache import cache
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Q
 
 from portal.models import Domain
-from signatures.conditions.conditions import Clause, hold
+from signatures.conditions.conditions import Clause
 from signatures.models import Sender
 from signatures.senders.membership import Member
-from signatures.senders.team_counts import SENDERS, Teams, get_statuses, list_teams
-from signatures.senders.values import get_member
+from signatures.senders.team_counts import SENDERS, Teams, list_teams
 
 from .content import BANNER, BRAND, ReleaseContent, merge
 from .draft import build_draft
 from .live import ReleaseDamaged, get_live_content
-
-KEPT_SECONDS = 3600  # a change that is stored behind a later one is seen after that at the latest
+from .rule_matches import Kind, SenderIds, find_kind, find_matches
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
     """Active senders, or their mailboxes of one status, who get the same from any release.
 
-    sender_id: of the one who is looked at alone. matched: digests of the rules that match them; None where rules ask
-    about teams alone. sender_ids: whose they are, where that was asked for. status: of the mailboxes; SENDERS where
-    senders are counted.
+    sender_id: of the one who is looked at alone. status: of the mailboxes; SENDERS where senders are counted.
+    matched: digests of the rules that match them; None where rules ask about teams alone. ids: of the senders with
+    the same teams whom the same rules match, where those are known; `apart` are looked at alone.
     """
 
     team_ids: Teams
@@ -46,37 +40,37 @@ class Audience:
     sender_id: int = 0
     status: str = SENDERS
     matched: frozenset[str] | None = None
-    sender_ids: tuple[int, ...] = ()
+    ids: SenderIds | None = None
+    apart: frozenset[int] = frozenset()
+
+    @property
+    def sender_ids(self) -> list[int]:
+        """Return whose they are, where that is known."""
+        return [pk for pk in self.ids.unpack() if pk not in self.apart] if self.ids else []
 
     @property
     def member(self) -> Member:
         return Member(self.sender_id, self.team_ids, matched=self.matched)
 
 
-def list_audiences(domain: Domain, *contents: ReleaseContent) -> list[Audience]:
+def list_audiences(domain: Domain, *contents: ReleaseContent, alone: Collection[int] = ()) -> list[Audience]:
     """Return the active senders of a domain, grouped by what decides about them in these contents.
 
-    Two queries; where rules ask about values and something changed, one more that reads everybody.
+    alone: further senders who are looked at one by one. Two queries; where rules ask about values and something
+    changed, two more that read who changed.
     """
-    alone = list_named(*contents)
+    alone = {*list_named(*contents), *alone}
     rules = list_rules(*contents)
-    named = _list_active(domain).filter(pk__in=alone) if alone else Sender.objects.none()
+    named = (
+        Sender.objects.filter(pk__in=alone, domain=domain, is_active=True) if alone else Sender.objects.none()
+    )
     if rules:
-        single = group_by_rules(((sender, SENDERS) for sender in named), rules, alone)
-        return _set_apart(_count_together(domain, rules), single)
+        kinds = {sender.pk: find_kind(sender, rules) for sender in named.select_related("person")}
+        return _set_apart(find_matches(domain, rules), kinds)
     rows = named.values_list("person__team_ids", "pk")
     return split_off(
         list_teams(domain, [SENDERS]), [(tuple(teams or ()), SENDERS, 1, pk) for teams, pk in rows]
     )
-
-
-def list_audiences_with_ids(domain: Domain, *contents: ReleaseContent) -> list[Audience]:
-    """Return the same; where rules ask about values, everybody is read, and each audience says whose it is."""
-    rules = list_rules(*contents)
-    if not rules:
-        return list_audiences(domain, *contents)
-    everyone = _list_active(domain).iterator(chunk_size=2_000)
-    return group_by_rules(((sender, SENDERS) for sender in everyone), rules, list_named(*contents))
 
 
 def keep_audiences(domain: Domain) -> None:
@@ -85,43 +79,17 @@ def keep_audiences(domain: Domain) -> None:
         list_audiences(domain, get_live_content(domain), build_draft(domain))
 
 
-def _list_active(domain: Domain) -> QuerySet[Sender]:
-    return Sender.objects.filter(domain=domain, is_active=True).select_related("person").order_by()
-
-
-def _count_together(domain: Domain, rules: Mapping[str, tuple[Clause, ...]]) -> list[Audience]:
-    """Return the active senders by their teams and the rules that match them, as kept or counted now."""
-    version, key = _get_version(domain), _get_key(domain, rules)
-    kept = cache.get(key)
-    if kept is None or kept["version"] != version:
-        everyone = _list_active(domain).iterator(chunk_size=2_000)
-        counted = group_by_rules(((sender, SENDERS) for sender in everyone), rules, ())
-        kept = {
-            "version": version,
-            "rows": [[list(one.team_ids), one.number, sorted(one.matched or ())] for one in counted],
-        }
-        cache.set(key, kept, KEPT_SECONDS)
-    return [
-        Audience(tuple(teams), number, matched=frozenset(matched)) for teams, number, matched in kept["rows"]
-    ]
-
-
-def _get_key(domain: Domain, rules: Iterable[str]) -> str:
-    named = hashlib.sha256(",".join(sorted(rules)).encode()).hexdigest()
-    return f"audiences:{domain.pk}:{named}"
-
-
-def _get_version(domain: Domain) -> list[Any]:
-    """Return what differs once somebody's values, teams or activity changed."""
-    changed = Sender.objects.filter(domain=domain).aggregate(last=Max("changed_at"))["last"]
-    return [changed.isoformat() if changed else "", get_statuses(domain).get(SENDERS, 0)]
-
-
-def _set_apart(together: Iterable[Audience], single: Collection[Audience]) -> list[Audience]:
-    """Return the audiences without the single senders among them, each of whom is one of its own."""
-    apart = Counter((one.team_ids, one.matched) for one in single)
-    rest = (replace(one, number=one.number - apart[one.team_ids, one.matched]) for one in together)
-    return [one for one in rest if one.number > 0] + [*single]
+def _set_apart(found: Mapping[Kind, SenderIds], single: Mapping[int, Kind]) -> list[Audience]:
+    """Return an audience of each kind without the single senders, and one for each of those. single: by id."""
+    apart: dict[Kind, set[int]] = {}
+    for pk, kind in single.items():
+        apart.setdefault(kind, set()).add(pk)
+    audiences = []
+    for (teams, matched), ids in found.items():
+        left = frozenset(apart.get((teams, matched), ()))
+        if (number := ids.number - len(left)) > 0:
+            audiences.append(Audience(teams, number, matched=matched, ids=ids, apart=left))
+    return audiences + [Audience(teams, 1, pk, matched=matched) for pk, (teams, matched) in single.items()]
 
 
 def split_off(
@@ -154,22 +122,6 @@ def list_rules(*contents: ReleaseContent) -> dict[str, tuple[Clause, ...]]:
     if not any(content.table.asks_values for content in contents):
         return {}
     return {digest: rule for content in contents for digest, rule in content.table.rules.items()}
-
-
-def group_by_rules(
-    rows: Iterable[tuple[Sender, str]], rules: Mapping[str, tuple[Clause, ...]], alone: Collection[int]
-) -> list[Audience]:
-    """Return senders, each with a status, by their teams and the rules that match them. Needs person."""
-    ids: dict[tuple[Teams, int, str, frozenset[str]], list[int]] = {}
-    for sender, status in rows:
-        member = get_member(sender)
-        matched = frozenset(digest for digest, rule in rules.items() if hold(rule, member))
-        key = (tuple(member.team_ids), sender.pk if sender.pk in alone else 0, status, matched)
-        ids.setdefault(key, []).append(sender.pk)
-    return [
-        Audience(teams, len(found), id, status, matched, tuple(sorted(set(found))))
-        for (teams, id, status, matched), found in ids.items()
-    ]
 
 
 def get_part(content: ReleaseContent, audience: Audience) -> tuple[object, ...]:
@@ -251,5 +203,5 @@ def find_touched(
     touched = [one for one in audiences if is_touched(one, before, after)]
     alone = {one.sender_id for one in touched if one.sender_id} | values.keys()
     alone.update(pk for one in touched for pk in one.sender_ids)
-    teams = [list(one.team_ids) for one in touched if not one.sender_id and not one.sender_ids]
+    teams = [list(one.team_ids) for one in touched if not one.sender_id and one.ids is None]
     return Q(pk__in=alone) | (Q(person__team_ids__in=teams) & ~Q(pk__in=list_named(before, after)))

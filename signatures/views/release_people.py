@@ -18,7 +18,7 @@ from signatures.releases.candidate import Candidate, build_candidate
 from signatures.releases.compose import Composer, Refusal
 from signatures.releases.content import ReleaseContent
 from signatures.releases.differences import Difference, change_text, mark_words, replace_value
-from signatures.releases.reach import find_touched, list_audiences_with_ids
+from signatures.releases.reach import find_touched, list_audiences
 from signatures.senders.listing import with_words
 from signatures.senders.values import get_member
 from signatures.senders.vocabulary import get_vocabulary
@@ -46,7 +46,7 @@ def release_people(request: HttpRequest, domain: Domain) -> HttpResponse:
     found = Sender.objects.filter(domain=domain, is_active=True).select_related("person")
     is_all = request.GET.get("all") == "1"
     if not is_all:
-        audiences = list_audiences_with_ids(domain, candidate.before, candidate.content)
+        audiences = list_audiences(domain, candidate.before, candidate.content)
         found = found.filter(
             find_touched(audiences, candidate.before, candidate.content, candidate.chosen_values)
         )

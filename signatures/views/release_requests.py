@@ -104,7 +104,7 @@ def _show(
         "outlook": outlook,
         "calls": get_call_use(situation.connection, at=timezone.now()),
         "calls_needed": 2 * outlook.change,
-        "causes": name_causes(candidate, mailboxes, changes),
+        "causes": name_causes(candidate, mailboxes, audiences, changes),
         "leave": urlencode([("leave", key) for key in candidate.keys if key not in asked.keys]),
         "form": form,
     }

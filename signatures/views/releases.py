@@ -97,7 +97,7 @@ def show_drafts(
         "is_incomplete": bool(candidate.missing or errors)
         or (candidate.live is not None and not candidate.chosen),
         "outlook": outlook,
-        "causes": name_causes(candidate, mailboxes, changes),
+        "causes": name_causes(candidate, mailboxes, audiences, changes),
         "calls": get_call_use(situation.connection, at=timezone.now()),
         "calls_needed": 2 * outlook.change,
         "form": form,
@@ -112,15 +112,15 @@ def show_drafts(
 
 
 def name_causes(
-    candidate: Candidate, mailboxes: list[Audience], changes: list[Change]
+    candidate: Candidate, mailboxes: list[Audience], people: list[Audience], changes: list[Change]
 ) -> list[tuple[str, str, Cause]]:
-    """Return what each cause is called, and its kind."""
+    """Return what each cause is called, and its kind. mailboxes, people: audiences of them."""
     names = {change.key: (change.title, change.kind) for change in changes}
-    people = sum(key.startswith("person:") for key in candidate.chosen)
-    names[PERSON] = (f"Templates of {people} single sender{'s' if people != 1 else ''}", "")
+    single = sum(key.startswith("person:") for key in candidate.chosen)
+    names[PERSON] = (f"Templates of {single} single sender{'s' if single != 1 else ''}", "")
     number = len(candidate.chosen_values)
     names[VALUES] = (f"Values of {number} {'person' if number == 1 else 'people'}", "")
-    return [(*names[cause.key], cause) for cause in list_causes(candidate, mailboxes)]
+    return [(*names[cause.key], cause) for cause in list_causes(candidate, mailboxes, people)]
 
 
 def _name_missing(candidate: Candidate, titles: dict[str, str]) -> list[tuple[str, str, str]]:

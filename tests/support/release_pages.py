@@ -41,3 +41,11 @@ def read_form(html: str, *, leave: tuple[str, ...] = ()) -> dict[str, object]:
         "when": "now",
         **dict(re.findall(r'name="(stage_\d)" value="(\d+)"', html)),
     }
+
+
+def read_causes(html: str) -> dict[str, tuple[str, str, str]]:
+    """Return cause -> mailboxes, groups and mailboxes that nothing else changes, as the page says them."""
+    part = html[html.index('id="causes"') :]
+    rows = re.findall(r'<th scope="row".*?</tr>', part[: part.index("</section>")], re.S)
+    cells = [[text_of(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.S)] for row in rows]
+    return {cause: (mailboxes, groups, only) for cause, mailboxes, groups, only in cells}

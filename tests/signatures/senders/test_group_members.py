@@ -14,13 +14,14 @@ from signatures.models import Group, GroupMember, Sender
 from signatures.releases.content import ReleaseContent, ReleasedGroup
 from signatures.releases.live import get_live_content
 from signatures.releases.publish import list_drafts
-from signatures.releases.reach import find_touched, list_audiences, list_audiences_with_ids
+from signatures.releases.reach import find_touched, list_audiences
 from signatures.senders.group_preview import preview_group
 from signatures.senders.groups import archive_group, create_group, set_membership
 from signatures.senders.many_values import set_many_values
 from signatures.senders.membership import GroupRule
 from signatures.senders.origins import TYPED
 from signatures.senders.refresh import refresh_senders
+from signatures.senders.team_counts import count_again
 from signatures.senders.values import set_own_values
 from tests.support.company import Company
 from tests.support.deliveries import publish_drafts
@@ -153,7 +154,7 @@ def test_reach_finds_whom_a_rule_touches_and_nobody_else(company, vps):
     groups = [ReleasedGroup(vps.pk, "VPs", rule=(wider,)) if one.id == vps.pk else one for one in live.groups]
     after = ReleaseContent(live.templates, live.company, live.banner, groups, live.people)
 
-    touched = find_touched(list_audiences_with_ids(company.domain, live, after), live, after, {})
+    touched = find_touched(list_audiences(company.domain, live, after), live, after, {})
 
     assert set(Sender.objects.filter(touched)) == {ana, tom}
 
@@ -181,6 +182,19 @@ def test_whom_a_rule_matches_is_counted_once_until_somebodys_value_changes(compa
     assert [count_reached(company, vps) for _ in range(2)] == [(0, 1), (0, 0)]
     company.add("Eva Roth", title="VP")
     assert count_reached(company, vps) == (1, 1)
+
+
+def test_who_left_or_is_gone_is_not_counted_any_more(company, vps):
+    ana, tom = company.add("Ana Silva", title="VP of Sales"), company.add("Tom Berg", title="VP West")
+    company.add("Eva Roth", title="VP")
+    assert count_reached(company, vps)[0] == 3
+
+    Person.objects.filter(pk=ana.person_id).update(retired_at=company.at, digest="gone")
+    refresh_senders(company.connection, since=None)
+    assert count_reached(company, vps)[0] == 2
+    tom.delete()
+    count_again(company.connection)
+    assert count_reached(company, vps)[0] == 1
 
 
 def test_somebody_chosen_by_hand_is_counted_apart_from_whom_the_rule_matches(company, vps):

@@ -29,7 +29,7 @@ from signatures.releases.live import get_live
 from signatures.releases.publish import list_drafts
 from signatures.senders.values import set_own_values
 from tests.support.deliveries import publish_drafts
-from tests.support.release_pages import ADDRESS, edit_brand, edit_template, read_form, text_of
+from tests.support.release_pages import ADDRESS, edit_brand, edit_template, read_causes, read_form, text_of
 
 
 def test_each_draft_is_shown_with_its_difference_its_author_and_the_people_it_touches(
@@ -260,14 +260,6 @@ def test_the_page_runs_as_many_queries_for_many_drafts_as_for_few(published, adm
 
     count(["Ana Silva"])
     assert count(["Ana Silva"]) == count(["Person 0", "Person 1", "Tom Okafor"])
-
-
-def read_causes(html: str) -> dict[str, tuple[str, str, str]]:
-    """Return cause -> mailboxes, groups and mailboxes that nothing else changes, as the page says them."""
-    part = html[html.index('id="causes"') :]
-    rows = re.findall(r'<th scope="row".*?</tr>', part[: part.index("</section>")], re.S)
-    cells = [[text_of(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.S)] for row in rows]
-    return {cause: (mailboxes, groups, only) for cause, mailboxes, groups, only in cells}
 
 
 def test_causes_say_how_many_mailboxes_change_by_template_group_and_value(published, admin: Client):

@@ -1,0 +1,144 @@
+"""Releases where rules ask about values: the mailboxes that change are counted right, and few are looked at for it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from signatures.authoring.templates import assign_template
+from signatures.delivery.left_alone import leave_alone
+from signatures.delivery.status import refresh_domain
+from signatures.models import Group, LeftAloneWhy, Placement, Sender, Template
+from signatures.senders import company_size
+from signatures.senders.groups import create_group, set_membership
+from signatures.senders.membership import GroupRule
+from signatures.senders.values import set_own_values
+from tests.support.company import Company
+from tests.support.deliveries import publish_drafts
+from tests.support.release_pages import ADDRESS, edit_brand, edit_template, read_causes, text_of
+
+BY = "lena@acme.example"
+VP = {"attribute": "title", "operator": "contains", "values": ["VP"]}
+
+
+def add_vps(company: Company) -> Group:
+    group = create_group(company.domain, "VPs", actor=BY)
+    Group.objects.filter(pk=group.pk).update(position=0)
+    set_membership(group, GroupRule(group.pk, "VPs", rule=(VP,)), actor=BY)
+    publish_drafts(company.domain)
+    return group
+
+
+@pytest.fixture
+def vps(published: Company, bystander: Company, monkeypatch: pytest.MonkeyPatch) -> Group:
+    """A group by a rule in a company too large to be rendered for a page; all hold what is live but one.
+
+    Vera and Vic are in it, and Walt, who is in the team West with Tom; Ana, Ben and Cem are in no group. Nothing
+    is delivered to Ben.
+    """
+    group = add_vps(published)
+    add_vps(bystander)
+    bystander.add("Bob Bystander", title="VP")
+    for name, title, teams in (
+        ("Vera Roth", "VP of Sales", ()),
+        ("Vic Lund", "VP of Nothing", ()),
+        ("Walt Berg", "VP West", ("West",)),
+        ("Ben Holm", "", ()),
+        ("Cem Kaya", "Engineer", ()),
+    ):
+        sender = published.add(name, title=title, teams=teams)
+        if name == "Ben Holm":
+            leave_alone(published.connection, [("m6", sender.email, "")], why=LeftAloneWhy.RESTORED, actor=BY)
+    for sender in published.domain.senders.all():
+        published.place(sender)
+    refresh_domain(published.domain)
+    monkeypatch.setattr(company_size, "AT_ONCE", 1)
+    group.refresh_from_db()
+    return group
+
+
+def find(company: Company, name: str) -> Sender:
+    return company.domain.senders.get(name=name)
+
+
+def read_outlook(html: str) -> tuple[int, int, int]:
+    """Return how many mailboxes would change, how many are up to date and how many left alone."""
+    words = text_of(html)
+    found = [
+        re.search(pattern, words)
+        for pattern in (r"to at most (\d+) mailbox", r"(\d+) up to date", r"(\d+) left alone")
+    ]
+    return tuple(int(each[1]) for each in found if each)
+
+
+def test_a_group_by_a_rule_changes_the_mailboxes_of_whom_it_matches(published, vps, admin: Client):
+    template = Template.objects.get(domain=published.domain, name="Plain line")
+    assign_template(published.domain, template=template, group=vps, actor=BY)
+
+    html = admin.get(ADDRESS).content.decode()
+
+    assert read_causes(html) == {"VPs Group": ("3", "VPs", "3")}
+    assert read_outlook(html) == (3, 3, 1)
+
+
+def test_drafts_of_several_kinds_are_told_apart(published, vps, admin: Client):
+    """The brand, a team's group, its template and a value of somebody whom no rule matches yet."""
+    west = Group.objects.get(domain=published.domain, name="West")
+    assign_template(published.domain, template=edit_template(published.domain), group=west, actor=BY)
+    set_own_values(find(published, "Cem Kaya"), {"sender.title": "VP"}, actor=BY, waits=True)
+    edit_brand(published.domain, name="Acme")
+
+    html = admin.get(ADDRESS).content.decode()
+    without_brand = admin.get(f"{ADDRESS}?leave=brand").content.decode()
+
+    assert read_causes(html) == {
+        "Brand settings Brand": ("6", "All", "4"),
+        "Plain line Template": ("1", "West", "0"),
+        "West Group": ("1", "West", "0"),
+        "Values of 1 person": ("1", "Default group", "0"),
+    }
+    assert read_outlook(html) == (6, 0, 1)
+    assert read_causes(without_brand)["Values of 1 person"] == ("1", "Default group", "1")
+    assert read_outlook(without_brand) == (2, 4, 1)
+
+
+def test_a_rule_that_matches_others_changes_who_comes_and_who_goes(published, vps, admin: Client):
+    template = Template.objects.get(domain=published.domain, name="Plain line")
+    assign_template(published.domain, template=template, group=vps, actor=BY)
+    publish_drafts(published.domain)
+    Placement.objects.filter(domain=published.domain).delete()
+    for sender in published.domain.senders.all():
+        published.place(sender)
+    engineers = {"attribute": "title", "operator": "contains", "values": ["Engineer", "VP West"]}
+    set_membership(vps, GroupRule(vps.pk, "VPs", rule=(engineers,)), actor=BY)
+
+    html = admin.get(ADDRESS).content.decode()
+
+    assert read_causes(html) == {"VPs Group": ("3", "VPs, Default group", "3")}
+    assert read_outlook(html) == (3, 3, 1)
+
+
+def test_a_value_changed_since_reads_one_person_and_the_mailboxes_of_whom_the_drafts_touch(
+    published, vps, admin: Client
+):
+    template = Template.objects.get(domain=published.domain, name="Plain line")
+    assign_template(published.domain, template=template, group=vps, actor=BY)
+    admin.get(ADDRESS)
+    set_own_values(find(published, "Cem Kaya"), {"sender.title": "Chemist"}, actor=BY)
+    refresh_domain(published.domain)
+
+    with CaptureQueriesContext(database) as queries:
+        html = admin.get(ADDRESS).content.decode()
+
+    assert read_causes(html) == {"VPs Group": ("3", "VPs", "3")}
+    reading = [one["sql"] for one in queries if '"integrations_person"."title"' in one["sql"]]
+    assert ['"changed_at" >= ' in one for one in reading] == [True]
+    (asked,) = (
+        found[1] for one in queries if (found := re.search(r'"sender_id" IN \(([\d, ]+)\)', one["sql"]))
+    )
+    vice_presidents = {find(published, name).pk for name in ("Vera Roth", "Vic Lund", "Walt Berg")}
+    assert {int(each) for each in asked.split(",")} == vice_presidents
