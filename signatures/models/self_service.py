@@ -131,6 +131,10 @@ class SenderChange(models.Model):
                 fields=["sender", "field"], condition=Q(state="waiting"), name="one_waiting_change_per_value"
             )
         ]
+        indexes = [
+            models.Index(fields=["made_at"], name="changes_by_time"),
+            models.Index(fields=["decided_at"], name="changes_by_decision"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.field} of {self.sender}"

@@ -17,5 +17,6 @@ def remove_decided_changes(*, writes: bool = True) -> dict[str, int]:
 def get_decided_changes() -> QuerySet[SenderChange]:
     """Return changes that were decided, or took effect without a decision, long ago; what waits stays."""
     limit = get_limit(settings.DECIDED_KEEP_DAYS)
-    decided = Q(decided_at__lt=limit) | Q(decided_at=None, made_at__lt=limit)
-    return SenderChange.objects.filter(decided).exclude(state=ChangeState.WAITING)
+    # Nothing is decided before it is made: the index of `made_at` finds them.
+    old = SenderChange.objects.filter(Q(decided_at=None) | Q(decided_at__lt=limit), made_at__lt=limit)
+    return old.exclude(state=ChangeState.WAITING)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from signatures.models import SenderChange
@@ -31,3 +33,19 @@ def test_decided_changes_go_after_their_time_and_what_waits_stays(domain, other_
 
     assert sorted(senders[0].changes.values_list("field", flat=True)) == ["c", "d", "e"]
     assert SenderChange.objects.filter(pk=theirs.pk).exists()
+
+
+def test_the_newest_changes_are_listed_in_the_order_of_an_index(domain, admin_client, settings):
+    settings.SECURE_SSL_REDIRECT = False
+    SenderChange.objects.create(sender=add_sender(found_company(domain), "Ana"), field="a", state="saved")
+
+    with CaptureQueriesContext(connection) as asked:
+        assert admin_client.get("/admin/signatures/senderchange/").status_code == 200
+
+    (listing,) = [
+        each["sql"] for each in asked if 'ORDER BY "signatures_senderchange"."made_at" DESC' in each["sql"]
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {listing}")
+        plan = [row[3] for row in cursor.fetchall()]
+    assert "SCAN signatures_senderchange USING INDEX changes_by_time" in plan
