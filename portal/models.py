@@ -233,12 +233,16 @@ class IdentityProvider(models.Model):
 
 
 class WorkerHeartbeat(models.Model):
-    """When workers last finished a canary task, one row for each queue; and when lapsed leases were last looked for."""
+    """When workers last showed life, one row for each queue; and when lapsed leases were last looked for."""
 
     SHORT_ID, LONG_ID, SWEEP_ID = 1, 2, 3
 
-    asked_at = models.DateTimeField(null=True, help_text="When a canary was last put into the queue.")
-    beat_at = models.DateTimeField(null=True, help_text="When a worker last finished one.")
+    asked_at = models.DateTimeField(
+        null=True, help_text="When a machine last began to look for lapsed leases."
+    )
+    beat_at = models.DateTimeField(
+        null=True, help_text="When a worker of the queue last finished a task or was at one."
+    )
 
     def __str__(self) -> str:
         return f"beat at {self.beat_at}"

@@ -248,7 +248,7 @@ LASTING = {
     "portal.Domain": "one for each mail domain",
     "portal.Membership": "one for each person and domain",
     "portal.IdentityProvider": "one for each domain",
-    "portal.WorkerHeartbeat": "one row",
+    "portal.WorkerHeartbeat": "one for each queue, and one for the search for lapsed leases",
     "portal.MetricSum": "one for each metric and its labels",
     "integrations.Connection": "one for each time somebody connects",
     "integrations.LookupState": "one for each connection",
