@@ -18,7 +18,7 @@ from .delivery import (
     deliver,
     drift_policy,
     planning,
-    restore,
+    restore_originals,
     restore_plan,
     status_days,
     sweep,
@@ -96,7 +96,7 @@ def plan_soon(run: DeliveryRun) -> None:
 def deliver_signatures(*, run_id: int) -> None:
     """Carry one started run out, whether it delivers or restores."""
     if DeliveryRun.objects.filter(pk=run_id, kind=DeliveryRun.Kind.RESTORE).exists():
-        restore.carry_out_restore(run_id)
+        restore_originals.carry_out_restore(run_id)
     elif DeliveryRun.objects.filter(pk=run_id).exists():
         deliver.carry_out(run_id)
 
@@ -104,7 +104,7 @@ def deliver_signatures(*, run_id: int) -> None:
 def restore_signatures(*, connection_id: str) -> None:
     """Restore the originals of a connection that is being disconnected."""
     try:
-        restore.restore_connection(connection_id)
+        restore_originals.restore_connection(connection_id)
     except DeliveryBlocked:
         return  # a delivery is stopping this moment; the sweep comes again
 

@@ -15,8 +15,8 @@ from integrations.errors import (
     UnexpectedReply,
 )
 
+from .allowed_calls import FIND_PROSPECT, Endpoint
 from .client import OutreachClient
-from .endpoints import FIND_PROSPECT, Endpoint
 from .replies import NotUnderstood, Reply
 
 MAX_READS = 10

@@ -16,9 +16,9 @@ from integrations.connector import Finding, Verdict
 from integrations.errors import UnexpectedReply
 
 from . import jsonapi, policy, rate_limits
+from .allowed_calls import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
 from .assumption_reads import PAGE_SIZE, RELATIONSHIPS, Exchange, Reader, get_header, since_filter
 from .client import OutreachClient
-from .endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
 from .prospects import NOBODY
 from .replies import MEDIA_TYPE, NotUnderstood
 from .value_shapes import (

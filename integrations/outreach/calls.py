@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from integrations.errors import IntegrationError, ScopeMissing, UnexpectedReply
 from integrations.interfaces import CallRecord
 
-from .endpoints import Endpoint
+from .allowed_calls import Endpoint
 from .replies import Reply
 
 

@@ -24,7 +24,7 @@ from integrations.errors import (
     WritesNotAllowed,
 )
 from integrations.interfaces import AccessSource, Budget, Permission, Recorder
-from integrations.outreach.endpoints import Endpoint
+from integrations.outreach.allowed_calls import Endpoint
 from portal import deadline
 
 from . import policy, rate_limits

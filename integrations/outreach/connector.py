@@ -16,9 +16,7 @@ from integrations.connector import (
 )
 from integrations.errors import ScopeMissing, UnreadableRecord
 from integrations.outreach import jsonapi, prospects, records
-from integrations.outreach.assumptions import check_assumptions
-from integrations.outreach.client import OutreachClient
-from integrations.outreach.endpoints import (
+from integrations.outreach.allowed_calls import (
     FIND_PROSPECT,
     LIST_MAILBOXES,
     LIST_TEAMS,
@@ -26,8 +24,10 @@ from integrations.outreach.endpoints import (
     WRITE_SIGNATURE,
     Endpoint,
 )
+from integrations.outreach.assumption_report import make_report
+from integrations.outreach.assumptions import check_assumptions
+from integrations.outreach.client import OutreachClient
 from integrations.outreach.jsonapi import FieldError
-from integrations.outreach.redaction import make_report
 
 from .pagination import ListingPage, pages
 from .replies import NotUnderstood, misfit

@@ -14,9 +14,9 @@ from integrations.connector import AccountIdentity, Connector
 from integrations.errors import AccountRestricted, ConnectionLost, IntegrationError
 from integrations.interfaces import AccessSource, Budget, CallRecord, Permission, Recorder, Unlimited
 
+from .allowed_calls import ENDPOINTS, LIST_USERS
 from .client import OutreachClient
 from .connector import OutreachConnector
-from .endpoints import ENDPOINTS, LIST_USERS
 from .oauth import OAuthClient, TokenReply
 from .pace import Pace
 from .proof import ATTEMPTS, Proof, run_proof

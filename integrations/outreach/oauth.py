@@ -21,8 +21,8 @@ from integrations.errors import (
     Unreachable,
 )
 from integrations.interfaces import CallRecord, Recorder
+from integrations.outreach.allowed_calls import REVOKE_PATH, TOKEN_PATH
 from integrations.outreach.client import Transport
-from integrations.outreach.endpoints import REVOKE_PATH, TOKEN_PATH
 from integrations.outreach.jsonapi import parse_document
 from integrations.outreach.replies import Answer
 

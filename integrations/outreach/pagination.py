@@ -9,8 +9,8 @@ from typing import Any
 from integrations.connector import Unreadable
 from integrations.errors import IntegrationError, ReplyTooLarge, UnexpectedReply, Unreachable, UnreadableReply
 from integrations.outreach import jsonapi
+from integrations.outreach.allowed_calls import Endpoint
 from integrations.outreach.client import READ_TRIES, OutreachClient
-from integrations.outreach.endpoints import Endpoint
 from integrations.outreach.jsonapi import FieldError
 from integrations.outreach.page_size import PageSize
 

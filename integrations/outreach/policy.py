@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from integrations.errors import PolicyViolation, ScopeMissing, UnexpectedReply, WritesNotAllowed
-from integrations.outreach.endpoints import ENDPOINTS, Endpoint
+from integrations.outreach.allowed_calls import ENDPOINTS, Endpoint
 
 MAX_PAGE_SIZE = 1000
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from integrations.errors import IntegrationError, PolicyViolation
 from integrations.interfaces import CallRecord, Permission, Recorder, Unlimited
+from integrations.outreach.allowed_calls import FIND_PROSPECT, LIST_USERS, WRITE_SIGNATURE, Endpoint
 from integrations.outreach.client import OfflineTransport, OutreachClient
-from integrations.outreach.endpoints import FIND_PROSPECT, LIST_USERS, WRITE_SIGNATURE, Endpoint
 from integrations.outreach.pace import Pace
 from integrations.outreach.scopes import REQUESTED
 

@@ -8,8 +8,8 @@ from typing import Any
 from integrations.connector import ProspectRecord
 
 from . import jsonapi, records
+from .allowed_calls import FIND_PROSPECT
 from .client import OutreachClient
-from .endpoints import FIND_PROSPECT
 from .jsonapi import FieldError
 from .policy import is_one_address
 from .replies import NotUnderstood, misfit

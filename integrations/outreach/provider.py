@@ -12,7 +12,7 @@ from allauth.socialaccount.providers.oauth2.views import OAuth2Adapter
 from django.conf import settings
 from django.http import HttpRequest
 
-from .endpoints import AUTHORIZE_PATH, TOKEN_PATH
+from .allowed_calls import AUTHORIZE_PATH, TOKEN_PATH
 from .factory import get_redirect_uri
 from .scopes import REQUESTED
 

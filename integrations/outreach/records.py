@@ -22,7 +22,7 @@ from integrations.connector import (
     Unreadable,
 )
 from integrations.outreach import jsonapi
-from integrations.outreach.endpoints import CUSTOM_FIELDS
+from integrations.outreach.allowed_calls import CUSTOM_FIELDS
 from integrations.outreach.jsonapi import FieldError
 
 from .pagination import ListingPage

@@ -22,7 +22,7 @@ from integrations.errors import (
 from integrations.interfaces import Budget
 
 from . import jsonapi, rate_limits
-from .endpoints import Endpoint
+from .allowed_calls import Endpoint
 
 # Statuses of Outreach's own that say something of one object. As HTML they come from a gateway before it,
 # which knows nothing of the object. (413 is the gateway's own word for a body that is too large.)

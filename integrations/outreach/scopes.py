@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from integrations.catalogue import Scope, Verb
 
-from .endpoints import ENDPOINTS, FIND_PROSPECT, LIST_MAILBOXES, LIST_TEAMS, LIST_USERS, Endpoint
+from .allowed_calls import ENDPOINTS, FIND_PROSPECT, LIST_MAILBOXES, LIST_TEAMS, LIST_USERS, Endpoint
 
 
 @dataclass(frozen=True, slots=True)

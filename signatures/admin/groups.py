@@ -24,6 +24,7 @@ from signatures.models import DatedAssignment, DateState, Group, GroupMember, Se
 from signatures.releases.content import ORDER
 from signatures.releases.draft import note_edit
 from signatures.senders.dates import say_dates
+from signatures.senders.group_membership import GroupRule
 from signatures.senders.grouping import get_group_rules
 from signatures.senders.groups import (
     GroupRefused,
@@ -37,8 +38,7 @@ from signatures.senders.groups import (
     set_drift_policy,
     set_membership,
 )
-from signatures.senders.membership import GroupRule
-from signatures.senders.rules import parse_rule
+from signatures.senders.rule_attributes import parse_rule
 
 MOST_EDITED = 200  # people by hand; more of them are counted here and edited on the portal's page
 POLICIES = ["automatic", "automatic_at", "drift_policy", "drift_grace_hours"]

@@ -43,7 +43,7 @@ from .bot_rules import (
     judge_alone,
     parse_networks,
 )
-from .counts import COLUMNS, CountKey, Counts, TotalKey, add_up
+from .count_columns import COLUMNS, CountKey, Counts, TotalKey, add_up
 
 # Longer than REACH, so that most events that a verdict depends on have arrived; later ones are judged again.
 SETTLE = timedelta(seconds=30)

@@ -13,9 +13,9 @@ from signatures.models import Sender, Template, TemplateVersion
 from signatures.rendering import CompiledTemplate, Field, describe_absences
 from signatures.rendering.findings import Finding, Severity, TagPlaces
 from signatures.senders.empty_values import is_empty
-from signatures.senders.field_rules import FieldRules
 from signatures.senders.listing import get_senders_with
 from signatures.senders.mailbox_status import get_fallback_template
+from signatures.senders.value_sources import FieldRules
 from signatures.senders.values import get_company
 from signatures.senders.vocabulary import get_field_rules
 

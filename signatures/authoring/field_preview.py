@@ -8,7 +8,7 @@ from portal.models import Domain
 from signatures.models import Sender
 from signatures.rendering.context import build_context
 from signatures.rendering.fields import Trust, Vocabulary
-from signatures.senders.field_rules import FieldRule, FieldRules
+from signatures.senders.value_sources import FieldRule, FieldRules
 from signatures.senders.values import get_brand, get_group_values, get_person_values
 
 MOST_SHOWN = 10

@@ -14,7 +14,7 @@ from portal.models import Domain
 from signatures.models import FieldSetting
 from signatures.releases.draft import note_edit
 from signatures.rendering.fields import CUSTOM_PREFIX, get_custom_trust
-from signatures.senders.field_rules import DATE_FIELDS, FieldRule
+from signatures.senders.value_sources import DATE_FIELDS, FieldRule
 
 MOST_CUSTOM = 60
 _LONGEST_SLUG = 32

@@ -22,8 +22,8 @@ from .base import GatewayLike, InPlace, OpenGateway, Placed, ReportProgress, Row
 from .digest import digest, reads_the_same
 from .drift_policy import get_replaceable
 from .executor import carry_out_run
-from .judgement import get_mailbox_block_reason
 from .left_alone import end_exceptions, get_left_alone
+from .mailbox_judgement import get_mailbox_block_reason
 from .permission import get_delivery_block_reason, get_write_block_reason
 from .placements import (
     get_placements,

@@ -21,11 +21,11 @@ from signatures.releases.compose import Refusal
 
 from .base import GatewayLike, OpenGateway, ReportProgress, RunStopped, Strategy, Write
 from .failure_watch import FailureWatch
-from .limits import StageLimits
 from .publisher import Publisher, StopWatch
 from .read_back import PEOPLE_PER_READ, read_back_some, read_live, take_people
 from .recorder import Decided, Recorder
 from .runs import complete_run, end_run, fail_run, load_run, stop_run, take_run, wait_out
+from .stage_limits import StageLimits
 from .stages import begin_next_stage
 
 logger = logging.getLogger(__name__)

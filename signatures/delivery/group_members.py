@@ -14,8 +14,8 @@ from portal.models import Domain
 from signatures.models import Following, Group, GroupMember, Sender
 from signatures.releases.content import ReleaseContent
 from signatures.releases.live import get_live_content
+from signatures.senders.group_membership import GroupRule, GroupTable, Member
 from signatures.senders.grouping import get_group_rules
-from signatures.senders.membership import GroupRule, GroupTable, Member
 from signatures.senders.values import get_member
 
 CHUNK = 500

@@ -12,7 +12,7 @@ from signatures.releases.candidate import Candidate
 from signatures.releases.reach import Audience, is_touched
 from signatures.senders.company_size import is_small
 
-from .judgement import get_mailbox_block_reason
+from .mailbox_judgement import get_mailbox_block_reason
 from .planning import HAND_EDITS, IN_PLACE
 from .status import Compared, Comparison
 

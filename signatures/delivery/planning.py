@@ -32,7 +32,7 @@ from signatures.senders.choice import Filters, find_chosen
 
 from .active_mailboxes import find_other_runs, list_other_runs
 from .base import DeliveryBlocked
-from .judgement import get_mailbox_block_reason
+from .mailbox_judgement import get_mailbox_block_reason
 from .permission import get_deliverable_connection
 from .status import CHUNK, follow_release
 

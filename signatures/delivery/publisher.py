@@ -15,8 +15,8 @@ from signatures.models import DeliveryRun, DeliveryRunState, DeliveryState
 
 from .base import PAUSED_CODE, Batch, GatewayLike, RunStopped, Stop, Strategy, Write
 from .failure_watch import FailureWatch
-from .limits import StageLimits
 from .settlement import OUTCOME_UNKNOWN, Sent, Settlement
+from .stage_limits import StageLimits
 
 RECORD_EVERY = 50
 LOOK_UP_SECONDS = 1.0  # between checks for a pause or a disconnect, which take effect within five seconds

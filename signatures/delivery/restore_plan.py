@@ -27,7 +27,7 @@ from signatures.releases.compose import Refusal
 from signatures.senders.choice import Filters
 
 from .digest import digest
-from .judgement import was_edited
+from .mailbox_judgement import was_edited
 from .permission import get_deliverable_connection
 from .placements import get_account_keys, get_placements
 from .planning import Plan, fill_opened, list_filtered, make_scope

@@ -19,7 +19,7 @@ from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryS
 from .base import Batch, Placed, RunStopped, Stop, Write
 from .digest import digest
 from .failure_watch import SHORT_WAIT_SECONDS, Backoff, FailureWatch, SilenceWatch
-from .limits import StageLimits
+from .stage_limits import StageLimits
 
 MOST_ATTEMPTS = 3
 LONG_STALLS = 8  # in a row: an hour of pauses, in which readings were answered and writes were not

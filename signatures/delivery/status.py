@@ -41,8 +41,8 @@ from signatures.senders import team_counts
 
 from .digest import digest
 from .group_members import GroupStore
-from .judgement import Facts, Rendering, judge, was_edited
 from .left_alone import get_left_alone
+from .mailbox_judgement import Facts, Rendering, judge, was_edited
 from .placements import get_placements
 
 CHUNK = 500

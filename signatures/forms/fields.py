@@ -14,7 +14,8 @@ from signatures.rendering.cleanup import LONGEST_PART, MOST_REPLACEMENTS, CleanU
 from signatures.rendering.context import build_context
 from signatures.rendering.dates import list_date_formats
 from signatures.rendering.fields import BUILT_IN, CUSTOM_KINDS, Field, Source, Trust, Vocabulary
-from signatures.senders.field_rules import (
+from signatures.senders.field_words import CASE_WORDS, PHONE_WORDS, say_order
+from signatures.senders.value_sources import (
     COMPANY,
     COMPANY_VALUES,
     GROUP,
@@ -24,7 +25,6 @@ from signatures.senders.field_rules import (
     OVERRIDE,
     USUAL_ORDER,
 )
-from signatures.senders.field_words import CASE_WORDS, PHONE_WORDS, say_order
 
 _TEXTS = (Trust.TEXT, Trust.LONG_TEXT)
 _ORDERS = (

@@ -11,8 +11,8 @@ from django.http import QueryDict
 from signatures.models import Group
 from signatures.rendering.context import build_context
 from signatures.rendering.phones import get_region
-from signatures.senders.field_rules import OF_ONE_PERSON
 from signatures.senders.numbers import show_numbers, store_numbers
+from signatures.senders.value_sources import OF_ONE_PERSON
 from signatures.senders.values import get_brand
 from signatures.senders.vocabulary import get_field_rules, list_closed_fields
 

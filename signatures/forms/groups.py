@@ -13,9 +13,9 @@ from portal.models import Domain
 from signatures.conditions.conditions import ConditionError, parse
 from signatures.models import Group, Sender
 from signatures.releases.membership_words import get_rule_names
+from signatures.senders.group_membership import GroupRule
 from signatures.senders.listing import SenderNotChosen, choose_sender
-from signatures.senders.membership import GroupRule
-from signatures.senders.rules import find_attribute, get_attributes
+from signatures.senders.rule_attributes import find_attribute, get_attributes
 from signatures.senders.vocabulary import get_vocabulary
 
 from .conditions import ConditionBuilder

@@ -15,9 +15,9 @@ from signatures.rendering.fields import Vocabulary, get_custom_trust
 from signatures.senders.assignment import DatedTemplate
 from signatures.senders.disclaimers import DatedDisclaimer
 from signatures.senders.draft_rows import read_draft_rows
-from signatures.senders.field_rules import DATE_FIELDS, FieldRule
 from signatures.senders.field_words import list_rule_words
 from signatures.senders.numbers import show_numbers
+from signatures.senders.value_sources import DATE_FIELDS, FieldRule
 from signatures.senders.vocabulary import get_vocabulary
 
 from .content import (

@@ -16,8 +16,8 @@ from typing import Any
 
 from signatures.senders.assignment import DatedTemplate, pick_template
 from signatures.senders.disclaimers import DatedDisclaimer, apply_disclaimers
-from signatures.senders.field_rules import FieldRule, FieldRules
-from signatures.senders.membership import GroupRule, GroupTable, Member
+from signatures.senders.group_membership import GroupRule, GroupTable, Member
+from signatures.senders.value_sources import FieldRule, FieldRules
 
 FORMAT = 1
 

@@ -9,7 +9,7 @@ from integrations.models import Team
 from portal.models import Domain
 from signatures.conditions.conditions import Names, say
 from signatures.models import Sender
-from signatures.senders.membership import GroupRule, read_rule
+from signatures.senders.group_membership import GroupRule, read_rule
 from signatures.senders.vocabulary import get_vocabulary
 
 MOST_NAMES = 10

@@ -17,7 +17,7 @@ from django.db.models import Q
 from portal.models import Domain
 from signatures.conditions.conditions import Clause
 from signatures.models import Sender
-from signatures.senders.membership import Member
+from signatures.senders.group_membership import Member
 from signatures.senders.team_counts import SENDERS, Teams, list_teams
 
 from .content import BANNER, BRAND, ReleaseContent, merge

@@ -10,7 +10,7 @@ from enum import StrEnum
 from signatures.conditions.conditions import Names
 
 from .dates import Dates
-from .membership import GroupRule, GroupTable, Member, explain_group
+from .group_membership import GroupRule, GroupTable, Member, explain_group
 
 
 class Why(StrEnum):

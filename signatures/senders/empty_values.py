@@ -18,7 +18,7 @@ from signatures.models import Group, Sender
 from signatures.rendering.cleanup import clean_value
 from signatures.rendering.fields import BUILT_IN, Source
 
-from .field_rules import (
+from .value_sources import (
     COMPANY,
     COMPANY_VALUES,
     GROUP,

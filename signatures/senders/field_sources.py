@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from signatures.models import Sender
 from signatures.rendering.fields import Field, Source
 
-from .field_rules import GROUP
 from .origins import ValueRecord
+from .value_sources import GROUP
 from .values import (
     get_brand_for,
     get_company,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from signatures.rendering.cleanup import CleanUp
 from signatures.rendering.fields import BUILT_IN
 
-from .field_rules import COMPANY, GROUP, IMPORT, OUTREACH, OVERRIDE, USUAL_ORDER, FieldRule
+from .value_sources import COMPANY, GROUP, IMPORT, OUTREACH, OVERRIDE, USUAL_ORDER, FieldRule
 
 SOURCE_WORDS = {
     OVERRIDE: "override",

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from portal.models import Domain
 from signatures.models import Sender
 
+from .group_membership import GroupRule, GroupTable, Member
 from .grouping import get_group_rules
-from .membership import GroupRule, GroupTable, Member
 from .values import get_member
 
 

@@ -12,7 +12,7 @@ from portal.page_reads import once_per_page
 from signatures.models import Group, Sender
 
 from .draft_rows import read_draft_rows
-from .membership import GroupRule, GroupTable, Member
+from .group_membership import GroupRule, GroupTable, Member
 
 
 @once_per_page

@@ -14,9 +14,9 @@ from integrations.models import Connection, Team
 from portal.models import Domain
 from signatures.models import Group, Sender
 
-from .membership import GroupRule
+from .group_membership import GroupRule
 from .refresh import refresh_senders
-from .rules import parse_rule
+from .rule_attributes import parse_rule
 
 DEFAULT_GROUP_NAME = "Default group"
 CHUNK = 500  # senders

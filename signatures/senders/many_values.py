@@ -13,8 +13,8 @@ from portal.models import Domain
 from signatures.models import Sender, ValueDraft
 from signatures.rendering.fields import Field
 
+from .group_membership import GroupRule, GroupTable
 from .grouping import REGROUPED, read_ruled_table, regroup
-from .membership import GroupRule, GroupTable
 from .origins import ValueOrigin, update_origins
 from .values import get_live_fields, get_member, lock_senders, name_sender
 from .vocabulary import get_vocabulary, list_closed_fields

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from signatures.rendering.fields import Trust, get_trust
 from signatures.rendering.phones import format_phone, is_e164, write_e164
 
-from .field_rules import FieldRules
+from .value_sources import FieldRules
 
 
 def is_phone(name: str) -> bool:

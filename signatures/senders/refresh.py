@@ -13,8 +13,8 @@ from integrations.models import Connection, Person
 from portal.db import update_rows
 from signatures.models import Sender
 
+from .group_membership import GroupRule, GroupTable, Member
 from .grouping import digest_source, get_group_rules
-from .membership import GroupRule, GroupTable, Member
 from .team_counts import count_again
 from .values import get_member, name_sender
 

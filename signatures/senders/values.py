@@ -29,9 +29,8 @@ from signatures.rendering.context import PHONE_REGION, build_context
 from .banner_urls import get_click_url, get_image_url
 from .disclaimers import DatedDisclaimer, apply_disclaimers
 from .draft_rows import read_draft_rows
-from .field_rules import NO_RULES, FieldRules, SenderSources, get_home_region
+from .group_membership import GroupTable, Member
 from .grouping import REGROUPED, read_ruled_table, regroup
-from .membership import GroupTable, Member
 from .numbers import is_phone, show_number, show_numbers, store_numbers
 from .origins import (
     TYPED,
@@ -41,6 +40,7 @@ from .origins import (
     list_numbers,
     update_origins,
 )
+from .value_sources import NO_RULES, FieldRules, SenderSources, get_home_region
 from .vocabulary import get_field_rules, get_vocabulary
 
 NO_VALUES: Mapping[str, str] = {}

@@ -12,7 +12,7 @@ from signatures.rendering.cleanup import CleanUp
 from signatures.rendering.fields import Vocabulary
 
 from .draft_rows import FIELD_LISTS, read_draft_rows
-from .field_rules import FieldRule, FieldRules
+from .value_sources import FieldRule, FieldRules
 
 
 @once_per_page

@@ -12,9 +12,9 @@ from portal.models import Domain
 from signatures.audiences.mail_addresses import MAX_LENGTH, is_address
 from signatures.models import RowState, Sender, SenderImport, SenderImportRow
 from signatures.rendering.context import build_context
-from signatures.senders.field_rules import get_home_region
 from signatures.senders.many_values import MAX_VALUE, get_present_values, list_importable_fields
 from signatures.senders.numbers import list_typed_numbers, store_numbers
+from signatures.senders.value_sources import get_home_region
 from signatures.senders.values import get_brand, get_mirrored_values, get_sender_values
 from signatures.senders.vocabulary import get_field_rules
 

@@ -23,7 +23,7 @@ from portal.models import Domain
 from portal.reauth import recently_authenticated
 from portal.templatetags.portal_tags import actor as say_actor
 from signatures.delivery.base import DeliveryBlocked
-from signatures.delivery.drift import request_reading
+from signatures.delivery.drift_check import request_reading
 from signatures.delivery.drift_decisions import Decision, keep, list_decisions, replace
 from signatures.delivery.drift_export import COLUMNS, list_rows
 from signatures.delivery.drift_policy import Policies

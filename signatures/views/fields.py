@@ -23,7 +23,7 @@ from signatures.forms.fields import DateFormatForm, FieldForm, NewFieldForm
 from signatures.models import FieldSetting
 from signatures.releases.live import get_live_content
 from signatures.rendering.fields import Field, Trust
-from signatures.senders.field_rules import DATE_FIELDS
+from signatures.senders.value_sources import DATE_FIELDS
 from signatures.senders.vocabulary import get_field_rules, get_vocabulary, make_rule
 
 from .common import say_drafted

@@ -15,7 +15,7 @@ from integrations.errors import IntegrationError
 from portal.access import Permission, get_actor, may, require
 from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
-from signatures.delivery.drift import check_sender
+from signatures.delivery.drift_check import check_sender
 from signatures.delivery.past_signatures import list_held
 from signatures.delivery.placements import get_placements
 from signatures.delivery.status import refresh_sender

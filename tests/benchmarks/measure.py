@@ -21,7 +21,7 @@ from django.core.management import call_command  # noqa: E402
 from integrations.connection.lifecycle import Authorisation, accept_authorisation  # noqa: E402
 from integrations.ledger import chain  # noqa: E402
 from integrations.models import Connection, LedgerEntry, SyncKind  # noqa: E402
-from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS  # noqa: E402
+from integrations.outreach.allowed_calls import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS  # noqa: E402
 from integrations.outreach.oauth import TokenReply  # noqa: E402
 from integrations.outreach.scopes import REQUESTED  # noqa: E402
 from integrations.sync import runs  # noqa: E402

@@ -141,8 +141,8 @@ def parse_bare(composer: Any, senders: Any) -> list[tuple[Any, dict[str, Any]]]:
 
 def change_value(domain: Any, sender: Any) -> dict[str, Any]:
     """Return how many people's groups one changed value evaluates, and its cost beside that of everybody's."""
+    from signatures.senders.group_membership import GroupTable
     from signatures.senders.groups import regroup_domain
-    from signatures.senders.membership import GroupTable
     from signatures.senders.values import set_own_values
 
     seen, list_groups = [], GroupTable.list_groups

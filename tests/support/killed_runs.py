@@ -51,7 +51,7 @@ from portal.models import Domain, User  # noqa: E402
 from signatures.authoring.templates import install_starters  # noqa: E402
 from signatures.delivery.deliver import carry_out  # noqa: E402
 from signatures.delivery.planning import plan_delivery  # noqa: E402
-from signatures.delivery.restore import carry_out_restore, start_restore  # noqa: E402
+from signatures.delivery.restore_originals import carry_out_restore, start_restore  # noqa: E402
 from signatures.delivery.runs import start_delivery  # noqa: E402
 from signatures.delivery.stages import Rollout  # noqa: E402
 from signatures.models import DeliveryRun, Snapshot  # noqa: E402

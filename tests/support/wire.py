@@ -10,9 +10,9 @@ from typing import Any
 from integrations.connector import Page, UnknownValue, Unreadable
 from integrations.errors import RateLimited
 from integrations.interfaces import CallRecord, Permission
+from integrations.outreach.allowed_calls import WRITE_SIGNATURE
 from integrations.outreach.client import CALL_SECONDS, OutreachClient
 from integrations.outreach.connector import OutreachConnector
-from integrations.outreach.endpoints import WRITE_SIGNATURE
 from integrations.outreach.pace import Pace
 from integrations.outreach.replies import Reply
 from integrations.outreach.scopes import REQUESTED

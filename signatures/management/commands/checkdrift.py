@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from integrations.errors import IntegrationError
 from signatures.delivery.base import DeliveryBlocked
-from signatures.delivery.drift import check_drift
+from signatures.delivery.drift_check import check_drift
 from signatures.management.followers import follow_last_sync, require_senders
 from signatures.management.options import find_domain
 

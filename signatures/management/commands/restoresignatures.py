@@ -13,7 +13,7 @@ from portal.models import Domain
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.planning import drop_run
 from signatures.delivery.report import describe_outcome, describe_plan
-from signatures.delivery.restore import carry_out_restore, preview_restore, start_restore
+from signatures.delivery.restore_originals import carry_out_restore, preview_restore, start_restore
 from signatures.delivery.restore_plan import Target, plan_restore
 from signatures.delivery.runs import start_delivery
 from signatures.management.followers import follow_last_sync, require_complete

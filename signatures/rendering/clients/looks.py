@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape, unescape
 
-from signatures.rendering.clients.dark import turn_colour, turn_colours
+from signatures.rendering.clients.dark_preview import turn_colour, turn_colours
 from signatures.rendering.clients.losses import Loss, find_loss, read_styles
 from signatures.rendering.clients.support import Client
 from signatures.rendering.styles import style_values

@@ -40,7 +40,7 @@ print(json.dumps({each.remote_id: each.email for each in mailboxes}))
 LEAVE = """
 from integrations.disconnect.steps import continue_disconnect, request_disconnect
 from integrations.models import Connection, Receipt
-from signatures.delivery.restore import restore_connection
+from signatures.delivery.restore_originals import restore_connection
 row = Connection.objects.get()
 request_disconnect(row, restores=True, actor="dana@acme.example")
 restore_connection(row.pk)

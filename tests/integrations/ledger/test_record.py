@@ -23,8 +23,8 @@ from integrations.interfaces import CallRecord
 from integrations.ledger.record import CallCollector, record_act
 from integrations.ledger.usage import count_calls, count_refused, list_days, summarise
 from integrations.models import AppendOnlyError, CallBudget, Connection, LedgerEntry, Mailbox, SyncKind
+from integrations.outreach.allowed_calls import LIST_USERS
 from integrations.outreach.connector import OutreachConnector
-from integrations.outreach.endpoints import LIST_USERS
 from integrations.sync import runs
 from tests.support.connections import get_acts
 from tests.support.page_text import words_of
@@ -64,7 +64,7 @@ def count_in_outreach(sandbox):
 @pytest.fixture
 def names(monkeypatch):
     """The table's own names, so that the comparison names what a person reads."""
-    from integrations.outreach.endpoints import ENDPOINTS as table
+    from integrations.outreach.allowed_calls import ENDPOINTS as table
 
     for endpoint in table:
         path = endpoint.path.replace("{id}", "")

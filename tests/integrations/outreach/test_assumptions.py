@@ -10,10 +10,10 @@ import pytest
 from integrations.connector import Verdict
 from integrations.interfaces import Permission
 from integrations.outreach.assumption_reads import MAX_READS
+from integrations.outreach.assumption_report import make_report, redact
 from integrations.outreach.assumptions import check_assumptions
 from integrations.outreach.client import OutreachClient
 from integrations.outreach.pace import Pace
-from integrations.outreach.redaction import make_report, redact
 from integrations.outreach.sandbox.contradictions import CONTRADICTIONS, contradict
 from integrations.outreach.scopes import REQUESTED
 from tests.support.wire import Access, Budget

@@ -17,8 +17,8 @@ from integrations.errors import (
     WritesNotAllowed,
 )
 from integrations.interfaces import CallRecord, Permission
+from integrations.outreach.allowed_calls import LIST_MAILBOXES, LIST_USERS
 from integrations.outreach.client import OutreachClient, Transport
-from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_USERS
 from integrations.outreach.replies import NotUnderstood
 from tests.support.wire import MAILBOX, USERS, Access, write
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from integrations.errors import PolicyViolation, ScopeMissing
 from integrations.interfaces import Permission
+from integrations.outreach.allowed_calls import ENDPOINTS, LIST_USERS, WRITE_SIGNATURE, Endpoint
 from integrations.outreach.client import OutreachClient
-from integrations.outreach.endpoints import ENDPOINTS, LIST_USERS, WRITE_SIGNATURE, Endpoint
 from integrations.outreach.scopes import REQUESTED
 
 SCHEMAS = Path(__file__).parents[2] / "support/outreach_schemas"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from integrations.connector import Page
 from integrations.errors import IntegrationError
 from integrations.interfaces import Permission
+from integrations.outreach.allowed_calls import ENDPOINTS, LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
 from integrations.outreach.connector import OutreachConnector
-from integrations.outreach.endpoints import ENDPOINTS, LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
 from integrations.outreach.scopes import REQUESTED
 
 shared = settings(

@@ -5,7 +5,7 @@ import pytest
 from integrations.errors import (
     UnexpectedReply,
 )
-from integrations.outreach.endpoints import LIST_USERS
+from integrations.outreach.allowed_calls import LIST_USERS
 from integrations.outreach.pagination import pages
 from tests.support.wire import USERS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integrations.errors import ReplyTooLarge, UnexpectedReply, Unreachable, UnreadableReply
-from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
+from integrations.outreach.allowed_calls import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
 from integrations.outreach.page_size import PageSize
 from integrations.outreach.pagination import NOT_ANSWERED, SOME_NOT_ANSWERED, pages
 

@@ -15,7 +15,7 @@ from integrations.errors import (
     UnexpectedReply,
     WritesNotAllowed,
 )
-from integrations.outreach.endpoints import (
+from integrations.outreach.allowed_calls import (
     ENDPOINTS,
     FIND_PROSPECT,
     LIST_MAILBOXES,

@@ -8,8 +8,8 @@ import pytest
 
 from integrations.interfaces import CallRecord
 from integrations.outreach import policy
+from integrations.outreach.allowed_calls import LIST_USERS
 from integrations.outreach.client import OfflineTransport
-from integrations.outreach.endpoints import LIST_USERS
 from integrations.outreach.proof import ATTEMPTS, Attempt, run_proof
 from tests.support.installation import ROOT
 

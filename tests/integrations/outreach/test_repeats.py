@@ -6,7 +6,7 @@ from integrations.errors import (
     RateLimited,
     Unreachable,
 )
-from integrations.outreach.endpoints import LIST_USERS
+from integrations.outreach.allowed_calls import LIST_USERS
 from integrations.outreach.replies import InMaintenance, TokenRejected
 from tests.support.wire import MAILBOX, USERS, Access, write
 

@@ -7,7 +7,7 @@ from integrations.errors import (
     Unreachable,
     UnreadableReply,
 )
-from integrations.outreach.endpoints import LIST_USERS
+from integrations.outreach.allowed_calls import LIST_USERS
 from integrations.outreach.replies import redact
 from tests.support.wire import USERS, write
 

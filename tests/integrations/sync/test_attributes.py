@@ -12,7 +12,7 @@ import pytest
 from django.urls import reverse
 
 from integrations.models import Connection, Mailbox, Person, RejectedRecord, RunState, Team
-from integrations.outreach.endpoints import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
+from integrations.outreach.allowed_calls import LIST_MAILBOXES, LIST_TEAMS, LIST_USERS
 from integrations.outreach.sandbox import Sandbox
 from integrations.sync.row_store import COLUMNS
 from tests.support.connections import PUBLIC_URL

@@ -15,7 +15,7 @@ from integrations.sync import runs
 from portal.models import Domain
 from signatures.delivery import automatic
 from signatures.delivery.planning import plan_delivery
-from signatures.delivery.restore import carry_out_restore, start_restore
+from signatures.delivery.restore_originals import carry_out_restore, start_restore
 from signatures.delivery.runs import give_up, start_delivery
 from signatures.models import (
     DeliveryRun,

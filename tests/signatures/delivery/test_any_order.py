@@ -26,14 +26,14 @@ from integrations.outreach.scopes import REQUESTED
 from integrations.sync import runs
 from portal.models import Domain, Role
 from signatures.authoring.templates import assign_template, install_starters, save_template
-from signatures.delivery import after_release, deliver, restore
+from signatures.delivery import after_release, deliver, restore_originals
 from signatures.delivery.after_sync import follow_mirror
 from signatures.delivery.automatic import plan_automatic_delivery
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.deliver import carry_out
 from signatures.delivery.drift_decisions import keep
 from signatures.delivery.planning import plan_delivery
-from signatures.delivery.restore import carry_out_restore, start_restore
+from signatures.delivery.restore_originals import carry_out_restore, start_restore
 from signatures.delivery.restore_plan import Target, plan_restore
 from signatures.delivery.runs import is_due, resume_delivery, start_delivery, stop_delivery
 from signatures.delivery.stages import Rollout
@@ -301,7 +301,7 @@ class Company(RuleBasedStateMachine):
     def _carry_out(self, run: DeliveryRun, nth: int, after: bool) -> None:
         """nth: the write at which the process is killed; 0 for none."""
         is_restore = run.kind == DeliveryRun.Kind.RESTORE
-        opened = restore._open_gateway if is_restore else deliver._open_gateway
+        opened = restore_originals._open_gateway if is_restore else deliver._open_gateway
 
         @contextmanager
         def open_dying(run):

@@ -6,7 +6,7 @@ import pytest
 
 from signatures.delivery.deliver import carry_out
 from signatures.delivery.planning import plan_delivery
-from signatures.delivery.restore import carry_out_restore, start_restore
+from signatures.delivery.restore_originals import carry_out_restore, start_restore
 from signatures.delivery.runs import start_delivery
 from signatures.models import DeliveryRun, DeliveryRunState
 from tests.support.deliveries import change_template, get_delivered, get_held, get_writes

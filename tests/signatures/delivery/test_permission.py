@@ -11,7 +11,7 @@ from integrations.signature_service import get_signature_service
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.deliver import carry_out
 from signatures.delivery.planning import plan_delivery
-from signatures.delivery.restore import restore_connection
+from signatures.delivery.restore_originals import restore_connection
 from signatures.delivery.runs import start_delivery
 from signatures.models import DeliveryRunState
 from tests.support.deliveries import get_delivered, get_held, get_writes

@@ -28,7 +28,7 @@ from integrations.models import (
 from integrations.notices.watch import watch_connections
 from integrations.signature_service import get_signature_service
 from signatures.delivery.base import DeliveryBlocked
-from signatures.delivery.restore import carry_out_restore, restore_connection, start_restore
+from signatures.delivery.restore_originals import carry_out_restore, restore_connection, start_restore
 from signatures.delivery.runs import resume_delivery, stop_delivery
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Sender, Snapshot
 from signatures.tasks import sweep_deliveries

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from integrations.models import Mailbox
 from portal.models import Role
-from signatures.delivery.drift import check_drift
+from signatures.delivery.drift_check import check_drift
 from signatures.delivery.placements import was_written_by_us
-from signatures.delivery.restore import carry_out_restore, start_restore
+from signatures.delivery.restore_originals import carry_out_restore, start_restore
 from signatures.delivery.retention import remove_old_deliveries
 from signatures.delivery.texts import EMPTY_SHA256
 from signatures.models import AUTOMATIC, Delivery, DeliveryRun, LeftAlone, Placement, SignatureHtml, Snapshot

@@ -10,7 +10,7 @@ from signatures.delivery import automatic
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.deliver import carry_out
 from signatures.delivery.planning import plan_delivery
-from signatures.delivery.restore import carry_out_restore, start_restore
+from signatures.delivery.restore_originals import carry_out_restore, start_restore
 from signatures.delivery.runs import give_up, start_delivery
 from signatures.delivery.stages import Rollout
 from signatures.models import (

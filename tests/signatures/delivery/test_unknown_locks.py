@@ -6,9 +6,9 @@ import pytest
 from django.urls import reverse
 
 from signatures.delivery.deliver import carry_out
-from signatures.delivery.judgement import EDITABLE_UNKNOWN, LOCK_UNKNOWN
+from signatures.delivery.mailbox_judgement import EDITABLE_UNKNOWN, LOCK_UNKNOWN
 from signatures.delivery.planning import plan_delivery
-from signatures.delivery.restore import carry_out_restore, start_restore
+from signatures.delivery.restore_originals import carry_out_restore, start_restore
 from signatures.delivery.runs import start_delivery
 from signatures.models import Delivery, DeliveryState, Sender
 from tests.support.deliveries import get_delivered, get_held, get_writes

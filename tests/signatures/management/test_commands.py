@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from integrations.models import Connection
-from signatures.delivery.drift import Drifted, check_drift
+from signatures.delivery.drift_check import Drifted, check_drift
 from signatures.models import DeliveryRun, Sender
 from tests.support.deliveries import get_delivered, get_held, get_writes
 

@@ -43,7 +43,7 @@ def test_l6_a_look_up_asks_for_the_fields_of_live_audiences_and_no_others(
 
 def test_l6_a_field_outside_the_table_is_refused_before_anything_leaves(sandbox, known_how):
     from integrations.connection.sessions import open_session
-    from integrations.outreach.endpoints import FIND_PROSPECT
+    from integrations.outreach.allowed_calls import FIND_PROSPECT
 
     query = {"page[size]": "2", "fields[prospect]": "emails,homePhones", "filter[emails]": MIRA}
     with open_session(known_how, job="test") as session, pytest.raises(PolicyViolation):

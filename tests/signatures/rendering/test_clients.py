@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from signatures.authoring.starters import STARTERS
 from signatures.rendering import compile_template, render_signature
 from signatures.rendering.clients import support
-from signatures.rendering.clients.dark import turn_colour, turn_colours
+from signatures.rendering.clients.dark_preview import turn_colour, turn_colours
 from signatures.rendering.clients.looks import LOOKS, derive_look, hide_images
 from signatures.rendering.clients.losses import get_feature
 from signatures.rendering.clients.support import Client, Support, get_dataset, get_support

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from signatures.senders.assignment import DatedTemplate, Explanation, Why, choose_template, explain
-from signatures.senders.membership import GroupRule, GroupTable, Member
+from signatures.senders.group_membership import GroupRule, GroupTable, Member
 
 
 def contains(name: str, *values: str) -> dict[str, object]:

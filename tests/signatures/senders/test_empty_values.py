@@ -8,7 +8,7 @@ from integrations.models import Person
 from signatures.models import Brand, Group, Sender
 from signatures.rendering.cleanup import CleanUp
 from signatures.senders.empty_values import is_empty
-from signatures.senders.field_rules import COMPANY, USUAL_ORDER, FieldRule, FieldRules
+from signatures.senders.value_sources import COMPANY, USUAL_ORDER, FieldRule, FieldRules
 from signatures.senders.values import get_brand, get_brand_for, get_person_values
 from tests.support.company import Company
 from tests.support.senders import add_sender

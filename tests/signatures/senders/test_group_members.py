@@ -15,10 +15,10 @@ from signatures.releases.content import ReleaseContent, ReleasedGroup
 from signatures.releases.live import get_live_content
 from signatures.releases.publish import list_drafts
 from signatures.releases.reach import find_touched, list_audiences
+from signatures.senders.group_membership import GroupRule
 from signatures.senders.group_preview import preview_group
 from signatures.senders.groups import archive_group, create_group, set_membership
 from signatures.senders.many_values import set_many_values
-from signatures.senders.membership import GroupRule
 from signatures.senders.origins import TYPED
 from signatures.senders.refresh import refresh_senders
 from signatures.senders.team_counts import count_again

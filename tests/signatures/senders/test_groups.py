@@ -11,10 +11,10 @@ from django.utils import timezone
 from integrations.models import Connection, LedgerEntry, Person, Team
 from portal.models import Domain
 from signatures.models import Group, Sender
-from signatures.senders.field_rules import NO_RULES
 from signatures.senders.field_sources import get_field_sources
 from signatures.senders.groups import GroupOrderError, refresh_groups, reorder_groups
 from signatures.senders.refresh import SenderTally, refresh_senders
+from signatures.senders.value_sources import NO_RULES
 from signatures.senders.values import (
     OwnValueError,
     get_company,

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from signatures.rendering.phones import format_phone, get_link, is_e164, write_e164
-from signatures.senders.field_rules import FieldRule, FieldRules
 from signatures.senders.numbers import list_typed_numbers, show_number, store_numbers
 from signatures.senders.origins import TYPED, OriginKind, ValueOrigin, list_numbers, update_origins
+from signatures.senders.value_sources import FieldRule, FieldRules
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from integrations.models import LedgerEntry
 from signatures.models import Group, GroupMember, Sender
 from signatures.releases.publish import list_drafts
+from signatures.senders.group_membership import GroupRule
 from signatures.senders.groups import create_group, reorder_groups, set_membership
-from signatures.senders.membership import GroupRule
 from tests.support.campaign_pages import read
 from tests.support.deliveries import publish_drafts
 

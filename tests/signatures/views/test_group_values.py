@@ -13,7 +13,7 @@ from signatures.releases.compose import Composed, Composer
 from signatures.releases.live import get_live_content
 from signatures.releases.publish import list_drafts
 from signatures.senders.empty_values import is_empty
-from signatures.senders.field_rules import COMPANY, GROUP, IMPORT, OUTREACH, OVERRIDE
+from signatures.senders.value_sources import COMPANY, GROUP, IMPORT, OUTREACH, OVERRIDE
 from signatures.senders.values import set_own_values
 from signatures.senders.vocabulary import get_field_rules
 from tests.support.deliveries import publish_drafts

@@ -31,7 +31,7 @@ from signatures.rendering.blocks import (
 )
 from signatures.rendering.blocks.markers import write_settings
 from signatures.rendering.fields import BUILT_IN
-from signatures.senders.field_rules import FieldRule, FieldRules
+from signatures.senders.value_sources import FieldRule, FieldRules
 
 ADDRESS = "Enter an address that starts with https://, mailto: or tel:, or select a field."
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from portal.hostnames import normalise_host
 from signatures.conditions.conditions import Clause, ConditionError, Names, digest_conditions, hold, say
 
-from .rules import parse_rule
+from .rule_attributes import parse_rule
 
 
 @dataclass(frozen=True, slots=True)

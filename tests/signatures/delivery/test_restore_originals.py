@@ -12,7 +12,12 @@ from integrations.signature_service import Restoration, get_signature_service
 from signatures.delivery.base import DeliveryBlocked
 from signatures.delivery.deliver import carry_out
 from signatures.delivery.planning import plan_delivery
-from signatures.delivery.restore import carry_out_restore, preview_restore, restore_connection, start_restore
+from signatures.delivery.restore_originals import (
+    carry_out_restore,
+    preview_restore,
+    restore_connection,
+    start_restore,
+)
 from signatures.delivery.runs import start_delivery, take_run
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, Placement, Sender, Snapshot
 from signatures.tasks import deliver_signatures

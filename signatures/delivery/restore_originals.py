@@ -33,7 +33,7 @@ from .base import (
     ReportProgress,
 )
 from .executor import carry_out_run
-from .judgement import was_edited
+from .mailbox_judgement import was_edited
 from .permission import get_write_block_reason
 from .placements import (
     get_account_keys,

@@ -1,6 +1,6 @@
 """The table of calls: what is in it, and that everything else is derived from it."""
 
-from integrations.outreach.endpoints import ENDPOINTS
+from integrations.outreach.allowed_calls import ENDPOINTS
 from integrations.outreach.scopes import REQUESTED, SCOPES
 
 
