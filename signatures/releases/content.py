@@ -14,7 +14,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from signatures.senders.assignment import DatedTemplate, pick_template
+from signatures.senders.assignment import DatedTemplate, choose_template, pick_template
 from signatures.senders.disclaimers import DatedDisclaimer, apply_disclaimers
 from signatures.senders.group_membership import GroupRule, GroupTable, Member
 from signatures.senders.value_sources import FieldRule, FieldRules
@@ -201,14 +201,12 @@ class ReleaseContent:
     def find_template(self, sender_id: int, group: ReleasedGroup | None) -> int | None:
         """Return the template id of a sender: their own, their group's or the default group's."""
         default = self.table.default
-        for template_id in (
+        assigned = (
             self.people.get(sender_id),
             group.template_id if group else None,
             default.template_id if default else None,
-        ):
-            if template_id is not None and template_id in self.templates:
-                return template_id
-        return None
+        )
+        return choose_template(*(each if each in self.templates else None for each in assigned))[0]
 
     def list_dated(self, sender_id: int, group: ReleasedGroup | None) -> tuple[DatedTemplate, ...]:
         """Return the templates that a sender has for some days: their own, their group's, the default group's.

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import TypeVar
 
 from signatures.conditions.conditions import Names
 
 from .dates import Dates
 from .group_membership import GroupRule, GroupTable, Member, explain_group
+
+T = TypeVar("T")
 
 
 class Why(StrEnum):
@@ -35,9 +38,7 @@ def pick_template(dated: Iterable[DatedTemplate], template_id: int | None, day: 
     return held or (DatedTemplate(template_id) if template_id is not None else None)
 
 
-def choose_template(
-    of_sender: DatedTemplate | None, of_group: DatedTemplate | None, of_default: DatedTemplate | None
-) -> tuple[DatedTemplate | None, Why]:
+def choose_template(of_sender: T | None, of_group: T | None, of_default: T | None) -> tuple[T | None, Why]:
     """Return the template a sender has and what decided it: own, then group, then default group."""
     for found, why in ((of_sender, Why.OWN), (of_group, Why.GROUP), (of_default, Why.DEFAULT)):
         if found is not None:
