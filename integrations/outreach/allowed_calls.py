@@ -1,4 +1,4 @@
-"""Endpoints: the table of calls this portal can make to Outreach; what is not in it cannot leave the process."""
+"""Allowed calls: the table of those this portal can make to Outreach; what is not in it cannot leave the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redaction: makes a report of assumptions fit to send, every value replaced by its type and length."""
+"""Assumption report: makes what was found fit to send, every value replaced by its type and length."""
 
 from __future__ import annotations
 

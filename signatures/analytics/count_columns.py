@@ -1,4 +1,4 @@
-"""Counts: impressions and clicks of human and bot traffic, by day, banner, group and sender."""
+"""Count columns: impressions and clicks of human and bot traffic, by day, banner, group and sender."""
 
 from __future__ import annotations
 

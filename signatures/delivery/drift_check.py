@@ -1,4 +1,4 @@
-"""Drift: reads mailboxes back into the mirror, so that their stored statuses say what was edited; changes nothing."""
+"""Drift check: reads mailboxes back into the mirror, so that their statuses say what was edited; changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Restore: puts originals back into mailboxes that still hold what we wrote."""
+"""Restore of originals: puts originals back into mailboxes that still hold what we wrote."""
 
 from __future__ import annotations
 

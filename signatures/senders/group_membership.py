@@ -1,4 +1,4 @@
-"""Membership: which groups a person is in, and which of them wins; pure.
+"""Group membership: which groups a person is in, and which of them wins; pure.
 
 A group takes the members of its teams, people chosen by hand and whom its rule matches; excluded people it never takes.
 """

@@ -1,4 +1,4 @@
-"""Field rules: what a domain says about its merge fields, and the values that follow from it; pure."""
+"""Value sources: the order in which a field asks them, what else a domain says about fields, and the values; pure."""
 
 from __future__ import annotations
 

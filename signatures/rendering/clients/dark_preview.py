@@ -1,4 +1,4 @@
-"""Dark mode: what mail clients make of a signature's colours there, as far as their makers publish it.
+"""Dark preview: what mail clients make of a signature's colours there, as far as their makers publish it.
 
 Source: `color-utils` of Microsoft's roosterjs (MIT licence), the editor that Outlook on the web writes with: it
 turns the lightness of each colour round, above that of its dark ground. That reading does the same is an inference.
