@@ -1,6 +1,7 @@
 """Conditions: parses and evaluates conditions on what is known of a person, and says them in words; pure.
 
-Which attributes there are is given by a table: of recipients in `audiences.attributes`, of senders in `senders.rules`.
+Which attributes there are is given by a table: of recipients in `audiences.attributes`, of senders in
+`senders.rule_attributes`.
 Conditions are stored as a list, of which every item must match: a condition, or several of which any must match.
 """
 

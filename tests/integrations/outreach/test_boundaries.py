@@ -11,7 +11,7 @@ import integrations.outreach
 
 FOLDER = Path(integrations.outreach.__file__).parent
 WIRE = (
-    "catalogue", "connector", "errors", "interfaces", "outreach.endpoints", "outreach.scopes", "outreach.policy",
+    "catalogue", "connector", "errors", "interfaces", "outreach.allowed_calls", "outreach.scopes", "outreach.policy",
     "outreach.jsonapi", "outreach.calls", "outreach.rate_limits", "outreach.replies", "outreach.read_spacing",
     "outreach.pace", "outreach.page_size", "outreach.client", "outreach.oauth", "outreach.records",
     "outreach.pagination", "outreach.prospects", "outreach.connector", "outreach.proof", "outreach.value_shapes",

@@ -8,13 +8,13 @@ import pytest
 from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from signatures.senders.membership import GroupRule
 
 from signatures.authoring.templates import assign_template
 from signatures.delivery.left_alone import leave_alone
 from signatures.delivery.status import refresh_domain
 from signatures.models import Group, LeftAloneWhy, Placement, Sender, Template
 from signatures.senders import company_size
+from signatures.senders.group_membership import GroupRule
 from signatures.senders.groups import create_group, set_membership
 from signatures.senders.values import set_own_values
 from tests.support.company import Company
