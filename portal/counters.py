@@ -1,22 +1,26 @@
 """Counters: sums of what has no row of its own, added in memory and kept in rows that all processes share.
 
 Adding is one dictionary entry, so that serving a banner takes no longer for it. A process stores what it added every
-ten seconds (a web process in `signatures.serving.refresher`); one that is killed loses that much.
+ten seconds (a web process in `signatures.serving.refresher`) and when it ends; one that is killed loses that much.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping
 
-from django.db import transaction
+from django.db import Error as DatabaseFailure
+from django.db import close_old_connections, transaction
 
 from .db import upsert_rows
 from .models import MetricSum
+
+logger = logging.getLogger(__name__)
 
 STORED_EVERY_SECONDS = 10.0
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -63,6 +67,14 @@ class Counters:
             for (metric, labels), number in added.items():
                 self.add(metric, *labels, number=number)
             raise
+
+    def flush_at_end(self) -> None:
+        """Store what was added, when the process ends. Where the database is away, it is lost."""
+        close_old_connections()
+        try:
+            self.flush()
+        except DatabaseFailure as error:
+            logger.warning("The last counts of this process are lost: %s.", type(error).__name__)
 
 
 COUNTERS = Counters()

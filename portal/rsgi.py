@@ -52,6 +52,10 @@ def _is_signed_in(cookies: str) -> bool:
         close_old_connections()
 
 
+from portal.counters import COUNTERS  # noqa: E402 - models are there now
+
 raise_file_limit()
-application = WSGIAdapter(wsgi_application, get_pool=_get_pool, is_signed_in=_is_signed_in)
+application = WSGIAdapter(
+    wsgi_application, get_pool=_get_pool, is_signed_in=_is_signed_in, at_end=COUNTERS.flush_at_end
+)
 leave_out_what_is_loaded()

@@ -58,6 +58,7 @@ class WSGIAdapter:
 
     get_pool: which threads answer a path. A blocked pool does not affect the others.
     is_signed_in: whether a Cookie header is that of a live session; runs in the path's pool.
+    at_end: called once the last request is answered, when the server was told to end.
     """
 
     def __init__(
@@ -66,10 +67,12 @@ class WSGIAdapter:
         *,
         get_pool: Callable[[str], ThreadPool],
         is_signed_in: Callable[[str], bool] = lambda cookies: False,
+        at_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._application = application
         self._get_pool = get_pool
         self._is_signed_in = is_signed_in
+        self._at_end = at_end
         self._bodies = BodyReader()
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
@@ -93,6 +96,10 @@ class WSGIAdapter:
         else:
             if answer is not None:
                 protocol.response_bytes(answer.status, answer.headers, answer.body)
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called by granian when a process ends; the loop does not run any more."""
+        self._at_end()
 
     async def _read_body(
         self, environ: Mapping[str, Any], protocol: HTTPProtocol, pool: ThreadPool

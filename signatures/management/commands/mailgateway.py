@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from portal.counters import COUNTERS
 from signatures.mailgateway.portal import SenderAndReceiptRows
 from signatures.mailgateway.service import Plan, run
 from signatures.mailgateway.smtp_connection import Address, Encryption
@@ -27,6 +28,8 @@ class Command(BaseCommand):
             is_done = run(plan, SenderAndReceiptRows(), self._say)
         except OSError as error:
             raise CommandError(f"The gateway cannot listen on {options['listen']}: {error}") from error
+        finally:
+            COUNTERS.flush_at_end()
         if not is_done:
             raise CommandError(
                 "The next hop did not answer in time. See docs/mailgateway.md, What it promises."

@@ -193,6 +193,16 @@ def test_what_could_not_be_stored_is_stored_with_the_next(read):
     assert read()["countersign_banner_requests_total"] == {("image", "200"): 2}
 
 
+def test_a_process_ends_although_its_last_counts_cannot_be_stored(db, caplog, monkeypatch):
+    monkeypatch.setattr(COUNTERS, "_added", {})
+    monkeypatch.setattr(counters, "upsert_rows", fail)
+    COUNTERS.add("countersign_banner_requests_total", "image", "200")
+
+    COUNTERS.flush_at_end()
+
+    assert caplog.messages == ["The last counts of this process are lost: OperationalError."]
+
+
 def fail(*args: object, **kwargs: object) -> None:
     raise OperationalError("away")
 

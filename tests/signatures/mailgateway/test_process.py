@@ -105,3 +105,19 @@ def test_networks_and_encryption_that_cannot_be_are_named(settings):
     settings.MAILGATEWAY_TLS = "yes"
     with pytest.raises(CommandError, match="off, starttls or tls"):
         call_command("mailgateway")
+
+
+def test_the_decisions_it_counted_last_are_stored_when_it_ends(installation, tmp_path, sink, sink_port):
+    def count_decisions() -> float:
+        return sum(value for (value,) in installation.rows(
+            "SELECT value FROM portal_metricsum WHERE metric = 'countersign_decision_duration_seconds_bucket'"
+        ))  # fmt: skip
+
+    before = count_decisions()
+    process, port = start_gateway(installation, tmp_path / "gateway.log", next_hop=sink_port)
+
+    assert hand_in(port, MAIL, *(f"late{number}@customer.example" for number in range(4))).startswith("250")
+    process.terminate()
+    assert process.wait(20) == 0
+
+    assert count_decisions() == before + 4
