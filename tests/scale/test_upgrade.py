@@ -16,7 +16,7 @@ from tests.support.portal_process import as_json
 from tests.support.postgres import Cluster
 from tests.support.previous_version import unpack_previous_version
 
-from .test_postgres import CRAWL, SYNC_AND_DELIVER, found_and_connect, manage
+from .test_postgres import CRAWL, SYNC_AND_DELIVER, found_and_connect
 
 pytestmark = [pytest.mark.soak, pytest.mark.upgrade, pytest.mark.postgres]
 
@@ -51,12 +51,19 @@ print(json.dumps([
 """
 # As a migration does: each table of a delivery is locked, gets a column, and one an index.
 EXPAND = """
+import time
+from pathlib import Path
 from django.db import connection, models
 from integrations.models import LedgerEntry
 from signatures.models import Delivery, DeliveryRun, MailboxState, Placement, Snapshot
+folder = Path(sys.argv[1])
+(folder / "ready").touch()
+while not (folder / "go").exists():
+    time.sleep(0.01)
 for model in (Delivery, DeliveryRun, MailboxState, Placement, Snapshot, LedgerEntry):
     field = models.CharField(max_length=16, default="", db_default="")
     field.set_attributes_from_name("added_meanwhile")
+    field.model = model
     with connection.schema_editor() as editor:
         editor.add_field(model, field)
 with connection.schema_editor() as editor:
@@ -119,14 +126,19 @@ def test_migrations_in_the_middle_of_a_delivery_lose_nothing(
     found_and_connect(installation, sandbox)
     installation.run(READ, timeout=120)
     before = get_held(sandbox)
-    sandbox.faults.add("slow", method="PATCH", times=None, seconds=1)
+    sandbox.faults.add("slow", method="PATCH", times=None, seconds=3)
     sandbox.requests.clear()
+    expanding = installation.start_script(EXPAND, str(tmp_path))
+    wait_until((tmp_path / "ready").exists, seconds=60, what="the migration to be ready")
 
     with working(installation, tmp_path):
         planned = int(installation.run(START).splitlines()[-1])
         wait_until(lambda: 0 < len(get_writes(sandbox)) < planned, seconds=90)
-        installation.run(EXPAND)
-        assert len(get_writes(sandbox)) < planned  # in the middle
+        with sandbox.directory.lock:  # writes that are under way wait for their answer
+            (tmp_path / "go").touch()
+            said = expanding.communicate(timeout=60)[0]
+            assert expanding.returncode == 0, said
+            assert len(get_writes(sandbox)) < planned  # in the middle
 
         check_delivered(installation, sandbox, before, planned)
 
@@ -151,7 +163,7 @@ def test_the_version_before_delivers_while_this_one_migrates_and_this_one_goes_o
         with working(old, tmp_path):
             planned = int(old.run(START).splitlines()[-1])
             wait_until(lambda: 0 < len(get_writes(sandbox)) < planned, seconds=90)
-            manage(this, "migrate", "--verbosity=0")
+            assert this.manage("migrate", "--verbosity=0", timeout=900).returncode == 0
         with working(this, tmp_path):  # whatever the old worker had not ended when it was told to stop
             check_delivered(this, sandbox, before, planned)
     finally:
