@@ -32,6 +32,19 @@ pytestmark = [pytest.mark.soak, pytest.mark.kills, pytest.mark.postgres]
 MAILBOXES, KILLS = 5_000, 50
 IN_FLIGHT = 8  # threads of a delivery
 SETTINGS = {"LEASE_SECONDS": "3", "SWEEP_SECONDS": "1", "LONG_WORKERS": "1", "WORKERS": "1"}
+RENDER = """
+import json
+from portal.models import Domain
+from signatures.models import DeliveryRun
+from signatures.releases.compose import Composer
+from signatures.releases.live import get_live_content
+domain = Domain.objects.get(name="acme.example")
+composer = Composer(domain, get_live_content(domain))
+print(json.dumps({
+    row.mailbox_remote_id: composer.compose(row.sender).rendered.html
+    for row in DeliveryRun.objects.latest("pk").deliveries.filter(state="delivered").select_related("sender")
+}))
+"""
 
 
 @pytest.fixture
@@ -89,6 +102,7 @@ def test_every_mailbox_is_right_after_fifty_kills_and_a_restart_of_the_database(
         )
         changed = {id for id in held if held[id] != before[id]}
         assert (len(waits), len(changed), set(writes)) == (KILLS, planned, changed)
+        assert {id: held[id] for id in changed} == as_json(installation.run(RENDER, timeout=600))
         assert originals == {id: before[id] for id in changed}
         assert repeated <= IN_FLIGHT * (KILLS + 1)
     finally:
