@@ -9,6 +9,7 @@ python -m tests.benchmarks pages           # pages of 100,000 senders on Postgre
 python -m tests.benchmarks rendering       # rendering, previews and lists of 10,000 senders; three minutes
 python -m tests.benchmarks spreadsheet     # 100,000 rows of values; three minutes
 python -m tests.benchmarks attack          # banners while strangers hold what they can; two minutes
+python -m tests.benchmarks soak            # everything at once for an hour, on PostgreSQL: is it flat at the end?
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.table import Table
 
-from . import attack, banners, delivery, mail, pages, rendering, spreadsheet
+from . import attack, banners, delivery, mail, pages, rendering, soak, spreadsheet
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = Fernet.generate_key().decode()
@@ -92,7 +93,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["job", "banners", "mail", "attack", "delivery", "pages", "rendering", "spreadsheet"],
+        choices=["job", "banners", "mail", "attack", "delivery", "pages", "rendering", "spreadsheet", "soak"],
         default="job",
         help="the main job, or one part",
     )
@@ -101,6 +102,8 @@ def main() -> None:
     parser.add_argument(
         "--rounds", type=int, default=3, help="pairs of sync and baseline; the median ratio counts"
     )
+    parser.add_argument("--minutes", type=float, default=60, help="of the soak")
+    parser.add_argument("--plot", type=Path, help="where the soak's picture is written")
     options = parser.parse_args()
     parts = {"banners": banners.main, "mail": mail.main, "attack": attack.main}
     if options.what in parts:
@@ -113,6 +116,7 @@ def main() -> None:
         "pages": lambda: pages.main(options.many),
         "rendering": lambda: rendering.main(min(options.people, 10_000)),
         "spreadsheet": lambda: spreadsheet.main(options.many),
+        "soak": lambda: soak.main(options.minutes, options.plot),
     }
     if options.what in sized:
         sized[options.what]()

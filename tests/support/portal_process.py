@@ -63,6 +63,12 @@ class Outreach:
     def fail(self, **fault: Any) -> None:
         self._call("POST", "faults", fault)
 
+    def change_settings(self, **values: Any) -> None:
+        self._call("PATCH", "settings", values)
+
+    def forget_requests(self) -> None:
+        self._call("DELETE", "requests")
+
     def issue_tokens(self) -> dict[str, Any]:
         reply: dict[str, Any] = self._call("POST", "tokens", {"user_id": 1})
         return reply
@@ -101,6 +107,12 @@ class Portal:
         self.url = url
         self.outreach = outreach
 
+    def answers(self) -> bool:
+        try:
+            return requests.get(self.url + "/healthz", timeout=2).ok
+        except requests.RequestException:
+            return False
+
     def manage(self, *arguments: str) -> str:
         """Run a command of manage.py; what it printed. Fails where it fails."""
         done = self.installation.manage(*arguments)
@@ -116,16 +128,9 @@ class Portal:
         )
         with (folder / "serve.log").open("w") as log, contextlib.ExitStack() as stack:
             stack.callback(_end, process, log)
-            wait_until(lambda: _answers(self.url + "/healthz") or process.poll() is not None, seconds=60)
+            wait_until(lambda: self.answers() or process.poll() is not None, seconds=60)
             assert process.poll() is None
             yield process
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=2).ok
-    except requests.RequestException:
-        return False
 
 
 def _end(process: subprocess.Popen[str], log: Any) -> None:
