@@ -1,17 +1,19 @@
 """Entry points for the background worker. Each fetches its row, calls one function, and may run twice.
 
-`plan_soon` is for pages: it does what its task does where that is little.
+`plan_soon` and `count_empty_soon` are for pages: they queue their task only where it is due and not little.
 """
 
 from __future__ import annotations
 
 from integrations.models import READ_TO_END, ConnectionState, RunState, SyncRun
 from portal.background import enqueue, enqueue_missing
+from portal.models import Domain
 from signatures.delivery.after_sync import follow_mirror
 from signatures.delivery.automatic import plan_automatic_delivery
 
 from .analytics import aggregation, spool_import
 from .analytics import retention as count_retention
+from .authoring import empty_counts
 from .delivery import (
     after_release,
     after_values,
@@ -91,6 +93,18 @@ def plan_soon(run: DeliveryRun) -> None:
         plan_delivery(run_id=run.pk)
     else:
         enqueue("signatures.tasks.plan_delivery", run_id=run.pk)
+
+
+def count_empty_fields(*, domain_id: int) -> None:
+    """Count for how many senders of a large domain each field is empty, where that is due."""
+    for domain in Domain.objects.filter(pk=domain_id):
+        empty_counts.keep_counts(domain)
+
+
+def count_empty_soon(domain: Domain) -> None:
+    """Have the empty fields counted in the background, where that is due."""
+    if not empty_counts.is_current(domain):
+        enqueue_missing("signatures.tasks.count_empty_fields", domain_id=domain.pk)
 
 
 def deliver_signatures(*, run_id: int) -> None:

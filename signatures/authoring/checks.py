@@ -40,7 +40,7 @@ def check_source(domain: Domain, source: str, template: Template | None = None) 
     findings = chain(
         compiled.findings,
         check_images(domain, compiled, source, rules.vocabulary),
-        check_empty_fields(template, compiled, source, rules) if template is not None else (),
+        check_empty_fields(domain, template, compiled, source, rules) if template is not None else (),
     )
     ordered = sorted(drop_repeated(findings), key=lambda one: (_ORDER.index(one.severity), one.line or 0))
     return _name_blocks(source, ordered[:MAX_FINDINGS])

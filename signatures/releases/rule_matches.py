@@ -54,7 +54,7 @@ def find_matches(domain: Domain, rules: Rules) -> dict[Kind, SenderIds]:
 
     Two queries; where something changed, two more that read who changed, or one that reads everybody.
     """
-    version, key = _get_version(domain), _get_key(domain, rules)
+    version, key = get_senders_version(domain), _get_key(domain, rules)
     kept = cache.get(key)
     if kept is not None and kept["version"] == version:
         return _read(kept)
@@ -66,6 +66,12 @@ def find_matches(domain: Domain, rules: Rules) -> dict[Kind, SenderIds]:
     left = max(int(read_at + KEPT_SECONDS - time()), 0)
     cache.set(key, {"version": version, "read_at": read_at, "rows": rows}, left)
     return found
+
+
+def get_senders_version(domain: Domain) -> tuple[datetime | None, int]:
+    """Return what differs once somebody's values, teams or activity changed."""
+    changed = Sender.objects.filter(domain=domain).aggregate(last=Max("changed_at"))["last"]
+    return changed, get_statuses(domain).get(SENDERS, 0)
 
 
 def find_kind(sender: Sender, rules: Rules) -> Kind:
@@ -110,9 +116,3 @@ def _list_senders(domain: Domain) -> QuerySet[Sender]:
 def _get_key(domain: Domain, rules: Iterable[str]) -> str:
     named = hashlib.sha256(",".join(sorted(rules)).encode()).hexdigest()
     return f"rule-matches:{domain.pk}:{named}"
-
-
-def _get_version(domain: Domain) -> tuple[datetime | None, int]:
-    """Return what differs once somebody's values, teams or activity changed."""
-    changed = Sender.objects.filter(domain=domain).aggregate(last=Max("changed_at"))["last"]
-    return changed, get_statuses(domain).get(SENDERS, 0)

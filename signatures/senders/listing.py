@@ -165,22 +165,17 @@ def choose_sender(domain: Domain, words: str) -> Sender:
     return found[0]
 
 
-def get_senders_with(domain: Domain, template_id: int, fallback: Template | None) -> QuerySet[Sender]:
-    """Return the active senders with this template today."""
-    active = Sender.objects.filter(domain=domain, is_active=True)
-    return _with_template(active, domain, template_id, fallback)
-
-
 def _with_template(
     senders: QuerySet[Sender], domain: Domain, template_id: int, fallback: Template | None
 ) -> QuerySet[Sender]:
     condition = Q(chosen=template_id)
     if fallback is not None and fallback.pk == template_id:
         condition |= Q(chosen=None)
-    return senders.alias(chosen=_choose_id(domain)).filter(condition)
+    return senders.alias(chosen=choose_template_id(domain)).filter(condition)
 
 
-def _choose_id(domain: Domain) -> Coalesce:
+def choose_template_id(domain: Domain) -> Coalesce:
+    """Return the id of each sender's template today; None for the default group's."""
     return Coalesce(*_list_chosen(domain, "id"), output_field=BigIntegerField())
 
 
@@ -269,13 +264,8 @@ def get_status(sender: Sender, mailboxes: list[MailboxWithStatus]) -> tuple[str,
 
 def count_senders_by_template(domain: Domain, *, fallback: Template | None) -> dict[int | None, int]:
     """Return template id -> how many active senders use it today; None counts those who use none."""
-    rows = (
-        Sender.objects.filter(domain=domain, is_active=True)
-        .annotate(chosen=_choose_id(domain))
-        .order_by()
-        .values_list("chosen")
-        .annotate(number=Count("pk"))
-    )
+    active = Sender.objects.filter(domain=domain, is_active=True).annotate(chosen=choose_template_id(domain))
+    rows = active.order_by().values_list("chosen").annotate(number=Count("pk"))
     counted: dict[int | None, int] = defaultdict(int)
     for chosen, number in rows:
         counted[chosen or (fallback.pk if fallback else None)] += number

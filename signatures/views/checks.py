@@ -12,6 +12,7 @@ from portal.access import Permission, require
 from portal.models import Domain
 from signatures.authoring.checks import check_source
 from signatures.models import Template
+from signatures.tasks import count_empty_soon
 
 
 @require(Permission.EDIT_SIGNATURES)
@@ -19,6 +20,7 @@ from signatures.models import Template
 def template_checks(request: HttpRequest, domain: Domain, pk: int | None = None) -> JsonResponse:
     """Return the findings of a source that nobody saved yet, as JSON. pk: of the template that is edited."""
     template = get_object_or_404(Template, domain=domain, pk=pk, archived_at=None) if pk is not None else None
+    count_empty_soon(domain)
     findings = [
         {
             "severity": one.severity.value,

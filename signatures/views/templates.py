@@ -33,6 +33,7 @@ from signatures.senders.listing import (
 )
 from signatures.senders.mailbox_status import get_fallback_template
 from signatures.senders.vocabulary import get_vocabulary
+from signatures.tasks import count_empty_soon
 
 from .client_looks import CLIENT_CHOICES
 from .common import say_drafted
@@ -253,8 +254,8 @@ def _editor(domain: Domain, form: TemplateForm, **more: Any) -> dict[str, Any]:
 def _describe(
     domain: Domain, template: Template, shown: TemplateVersion | None, form: TemplateForm, **more: Any
 ) -> dict[str, Any]:
-    fallback = get_fallback_template(domain)
-    carriers = count_senders_by_template(domain, fallback=fallback)
+    count_empty_soon(domain)
+    carriers = count_senders_by_template(domain, fallback=get_fallback_template(domain))
     return _editor(
         domain,
         form,
@@ -267,7 +268,7 @@ def _describe(
         groups=Group.objects.filter(domain=domain, assignment__template=template, archived_at=None),
         dated=_describe_dated(domain, template),
         choice=GroupsChoiceForm(template=template),
-        missing=find_missing_values(shown, fallback) if shown else None,
+        missing=find_missing_values(domain, shown) if shown else None,
         versions=template.versions.defer("source", "compiled_html")[:50],
         **more,
     )
