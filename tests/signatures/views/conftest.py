@@ -9,11 +9,13 @@ import pytest
 from django.test import Client
 
 from portal.models import Domain, Role, User
+from signatures.authoring.templates import assign_template, save_template
 from signatures.campaigns.banners import PlaceDetails, change_place
 from signatures.campaigns.editing import start_campaign
 from signatures.models import (
     Campaign,
     DecisionKey,
+    Group,
     Release,
     Sender,
 )
@@ -92,3 +94,19 @@ def people(company, bystander) -> tuple[Sender, Sender, Sender]:
     for one in (company, bystander):
         use(one.domain, "<p>{{ sender.name }}</p><p>{{ sender.title }}</p><p>{{ sender.calendar_url }}</p>")
     return ana, ben, bea
+
+
+@pytest.fixture
+def offices(company, bystander) -> dict[str, Sender]:
+    """Two groups and a domain beside them, all with the default group's template."""
+    for other in (company, bystander):
+        standard = save_template(other.domain, name="Always", source="<p>Always</p>", actor=BY).template
+        default = Group.objects.get(domain=other.domain, is_default=True)
+        assign_template(other.domain, template=standard, group=default, actor=BY)
+    for name in ("Winter", "Fair"):
+        save_template(company.domain, name=name, source=f"<p>{name}</p>", actor=BY)
+    return {
+        "West": company.add("Ana Silva", teams=("West",)),
+        "East": company.add("Tom Okafor", teams=("East",)),
+        "theirs": bystander.add("Kim Theirs", teams=("West",)),
+    }

@@ -19,43 +19,19 @@ from signatures.releases.group_lint import lint_groups
 from signatures.releases.live import get_live_content
 from signatures.releases.publish import list_drafts
 from signatures.tasks import note_statuses
+from tests.support.dated import DECEMBER, assign, find
 from tests.support.deliveries import publish_drafts
 from tests.support.release_pages import text_of
 
 HOME = "/domains/acme.example/"
 ACTOR = "lena@acme.example"
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
-DECEMBER = {"starts_on": "2026-12-01", "ends_on": "2026-12-24"}
 
 
 @pytest.fixture(autouse=True)
 def _november():
     with time_machine.travel(NOON, tick=True):
         yield
-
-
-@pytest.fixture
-def offices(company, bystander) -> dict[str, Sender]:
-    """Two groups and a domain beside them, all with the default group's template."""
-    for other in (company, bystander):
-        standard = save_template(other.domain, name="Always", source="<p>Always</p>", actor=ACTOR).template
-        default = Group.objects.get(domain=other.domain, is_default=True)
-        assign_template(other.domain, template=standard, group=default, actor=ACTOR)
-    for name in ("Winter", "Fair"):
-        save_template(company.domain, name=name, source=f"<p>{name}</p>", actor=ACTOR)
-    return {
-        "West": company.add("Ana Silva", teams=("West",)),
-        "East": company.add("Tom Okafor", teams=("East",)),
-        "theirs": bystander.add("Kim Theirs", teams=("West",)),
-    }
-
-
-def find(company, name: str) -> Template:
-    return Template.objects.get(domain=company.domain, name=name)
-
-
-def assign(company, name: str, **row) -> DatedAssignment:
-    return DatedAssignment.objects.create(domain=company.domain, template=find(company, name), **row)
 
 
 def show(sender: Sender, day: str) -> str:
