@@ -38,8 +38,12 @@
   const read = () => Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, Number(field.value) || 0]));
   const within = (value, low, high) => Math.round(Math.min(Math.max(value, low), Math.max(high, low)));
 
+  // The whole image cannot be moved, so a part is drawn anywhere in it.
+  const isWhole = (crop) => crop.width >= size.width && crop.height >= size.height;
+
   const draw = () => {
     const crop = read();
+    shade.classList.toggle("whole", isWhole(crop));
     shade.style.left = `${(100 * crop.x) / size.width}%`;
     shade.style.top = `${(100 * crop.y) / size.height}%`;
     shade.style.width = `${(100 * crop.width) / size.width}%`;
@@ -75,7 +79,7 @@
     box.setPointerCapture(event.pointerId);
     const start = point(event);
     const before = read();
-    const moves = event.target === shade;
+    const moves = event.target === shade && !isWhole(before);
     const from = event.target === corner ? { x: before.x, y: before.y } : start;
     const follow = (moved) => {
       const now = point(moved);

@@ -6,19 +6,22 @@ The picture has four quarters of one colour each, so that a crop of one quarter 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
+from django.test import Client
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from signatures.media.library import get_offer
-from signatures.models import MediaImage
+from signatures.media.library import get_offer, upload_image
+from signatures.models import MediaFile, MediaImage
 from tests.support.browser_checks import open_chromium, open_page
 from tests.support.company import Company
-from tests.support.media import save
+from tests.support.media import BY, add_medium, save
 from tests.support.self_service import get_me, sign_in_as, switch_on
 from tests.support.senders import get_own
 
@@ -73,8 +76,13 @@ def name_colour(pixel: Any) -> tuple[int, int, int]:
 
 
 def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Draw from one place of the shown picture to another; both as parts of its width and height."""
+    """Draw from one place of the shown picture to another; both as parts of its width and height.
+
+    Until the images of the page are there, they have another size, and what is below them another place.
+    """
     shown = page.locator(".cropper img")
+    page.wait_for_load_state("load")
+    shown.evaluate("image => image.decode()")
     shown.scroll_into_view_if_needed()
     box = shown.bounding_box()
     assert box is not None
@@ -191,3 +199,116 @@ def test_without_script_the_numbers_do_the_same(
 
 
 # ── An image of Media ────────────────────────────────────────────────────────────────────────────
+CROPPED = "It has a new address; what uses the former one keeps showing the former crop"
+
+
+@dataclass(frozen=True)
+class Library:
+    """An image of four quarters and another one, both whole, and the file of each at first."""
+
+    image: MediaImage
+    bystander: MediaImage
+    first: MediaFile
+    untouched: MediaFile
+
+    def open(self, page: Page) -> None:
+        page.goto(f"/domains/{self.image.domain}/media/{self.image.pk}/")
+
+    def crop(self, page: Page) -> None:
+        """Save what is chosen. The page is the same before and after, but for what it says."""
+        page.get_by_role("button", name="Save crop").click()
+        page.get_by_text(CROPPED).wait_for()
+
+    def check(self, page: Page, colour: tuple[int, int, int], size: tuple[int, int]) -> None:
+        """The image is one quarter's colour and has this size at 2×; its former file and the other image stay."""
+        image = MediaImage.objects.get(pk=self.image.pk)
+        assert read_pixels(page, image) == {
+            "1x": ((size[0] // 2, size[1] // 2), {colour}),
+            "2x": (size, {colour}),
+        }
+        assert set(MediaFile.objects.filter(image=image)) == {self.first, image.current}
+        other = MediaImage.objects.get(pk=self.bystander.pk)
+        assert list(MediaFile.objects.filter(image=other)) == [other.current] == [self.untouched]
+
+
+@pytest.fixture
+def library(company: Company) -> Library:
+    picture = ContentFile(draw_quarters(), "quarters.png")
+    image = upload_image(company.domain, picture, kind="image", name="Four quarters", actor=BY)
+    bystander = add_medium(company.domain, "Bystander", kind="image")
+    assert image.current is not None and bystander.current is not None
+    return Library(image, bystander, image.current, bystander.current)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_an_editor_draws_sizes_and_moves_the_crop_of_an_image_by_mouse(
+    browser: Browser, live_server: Any, library: Library, editor: Client, width: int, scheme: str
+) -> None:
+    page = open_page(browser, live_server.url, editor, width=width, scheme=scheme)
+    library.open(page)
+    page.locator(".cropper .kept").wait_for()
+    assert get_numbers(page) == (0, 0, *SIZE)
+
+    drag(page, (0.55, 0.1), (0.75, 0.4))
+    drawn = get_numbers(page)
+    assert_near(drawn, (440, 60, 160, 180))
+    corner = ((drawn[0] + drawn[2]) / SIZE[0] - 0.005, (drawn[1] + drawn[3]) / SIZE[1] - 0.005)
+    drag(page, corner, (0.85, 0.3))
+    sized = get_numbers(page)
+    assert_near(sized, (440, 60, 240, 120))
+    drag(page, (0.6, 0.15), (0.1, 0.7))  # from inside of what is kept, so that it moves
+    assert_near(get_numbers(page), (40, 390, 240, 120))
+    assert get_numbers(page)[2:] == sized[2:]
+    library.crop(page)
+
+    assert_near(get_numbers(page), (40, 390, 240, 120))
+    library.check(page, BLUE, sized[2:])
+    page.context.close()
+
+
+def assert_near(found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    """A shown pixel is up to three of the uploaded image at the narrow width."""
+    assert all(abs(a - b) <= 6 for a, b in zip(found, expected, strict=True)), (found, expected)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_an_editor_crops_an_image_by_keyboard_alone(
+    browser: Browser, live_server: Any, library: Library, editor: Client, width: int
+) -> None:
+    page = open_page(browser, live_server.url, editor, width=width)
+    library.open(page)
+    page.get_by_label("Left").focus()
+
+    for number in (420, 20, 300, 199):
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type(str(number))
+        if number != 199:
+            page.keyboard.press("Tab")
+    page.keyboard.press("ArrowUp")  # one pixel more
+    shown = page.locator(".kept").evaluate("kept => [kept.style.left, kept.style.width]")
+    page.keyboard.press("Enter")
+    page.get_by_text(CROPPED).wait_for()
+
+    assert shown == ["52.5%", "37.5%"]
+    library.check(page, GREEN, (300, 200))
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_without_script_the_numbers_crop_an_image(
+    browser: Browser, live_server: Any, library: Library, editor: Client, width: int
+) -> None:
+    page = open_page(browser, live_server.url, editor, width=width, has_script=False)
+    library.open(page)
+    assert page.locator(".cropper .kept").count() == 0
+    assert not page.get_by_text("Or draw the part to keep.").is_visible()
+
+    for name, number in (("Left", 700), ("Top", 310), ("Width", 200), ("Height", 100)):
+        page.get_by_label(name).fill(str(number))
+    page.get_by_role("button", name="Save crop").click()
+    page.get_by_text("The crop must lie inside the image").first.wait_for()
+    page.get_by_label("Left").fill("410")
+    library.crop(page)
+
+    library.check(page, YELLOW, (200, 100))
+    page.context.close()
