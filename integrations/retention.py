@@ -19,11 +19,13 @@ from .models import (
     RejectedRecord,
     SyncRun,
 )
-from .sync.totals import keep_totals
+from .sync.totals import keep_totals, total_ended
 
 
 def remove_old_syncs(*, writes: bool = True) -> dict[str, int]:
-    """Return how many rows of each kind went, or without `writes` would go."""
+    """Return how many rows of each kind went, or without `writes` would go. Syncs that ended are totalled first."""
+    if writes:
+        total_ended()
     return {
         "notices": remove_rows(get_old_notices(), writes=writes),
         "rejected records": remove_rows(get_old_rejections(), writes=writes),

@@ -1,4 +1,4 @@
-"""Batches: removes many old rows in short transactions, so that the database is never blocked for long."""
+"""Batches: removes or changes many rows in short transactions, so that the database is never blocked for long."""
 
 from __future__ import annotations
 
@@ -46,6 +46,14 @@ def remove_rows(
             deleted = batch.delete()
         removed += deleted[1].get(rows.model._meta.label, 0)
     return removed
+
+
+def change_rows(rows: QuerySet[Any], change: Callable[[QuerySet[Any]], None]) -> None:
+    """Call `change` with the rows, each batch in its own transaction; after a kill, calling again changes the rest."""
+    ids: list[Any] = []
+    while ids := list(_after(rows, ids).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        with transaction.atomic():
+            change(rows.model._default_manager.filter(pk__in=ids))
 
 
 def _after(rows: QuerySet[Any], ids: list[Any]) -> QuerySet[Any]:

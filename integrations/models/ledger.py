@@ -99,6 +99,9 @@ class SyncRun(models.Model):
         null=True, blank=True, help_text="The newest change of a person that was read."
     )
     mailboxes_watermark = models.DateTimeField(null=True, blank=True)
+    is_totalled = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="The kept totals of metrics contain it."
+    )
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -109,7 +112,12 @@ class SyncRun(models.Model):
                 name="one_unfinished_sync_per_connection",
             )
         ]
-        indexes = [models.Index(fields=["state", "lease_until"]), models.Index(fields=["finished_at"])]
+        indexes = [
+            models.Index(fields=["state", "lease_until"]),
+            models.Index(fields=["finished_at"]),
+            models.Index(fields=["connection", "kind", "state", "finished_at"], name="syncs_by_outcome"),
+            models.Index(fields=["connection"], condition=Q(is_totalled=False), name="syncs_to_total"),
+        ]
 
     def __str__(self) -> str:
         return f"sync {self.pk} of {self.connection}"

@@ -1,10 +1,14 @@
-"""Totals: how many syncs ended, by kind and outcome, those included that retention removed."""
+"""Totals: how many syncs ended, by kind and outcome, those included that retention removed.
+
+Ended syncs are added to the kept totals once and then marked, so that reading counts only those that ended since.
+"""
 
 from __future__ import annotations
 
 from django.db.models import Count, QuerySet
 
 from integrations.models import UNFINISHED, SyncRun
+from portal.batches import change_rows
 from portal.counters import Sums, add_sums
 
 RUNS = "countersign_runs_total"
@@ -12,12 +16,21 @@ RUNS = "countersign_runs_total"
 
 
 def count_ended(runs: QuerySet[SyncRun]) -> Sums:
-    """Return how many of these runs ended, by domain, kind and outcome."""
-    ended = runs.exclude(state__in=UNFINISHED).order_by()
+    """Return how many of these runs ended and are in no kept total, by domain, kind and outcome."""
+    ended = runs.filter(is_totalled=False).exclude(state__in=UNFINISHED).order_by()
     rows = ended.values_list("connection__domain__name", "kind", "state").annotate(number=Count("pk"))
     return {(domain, f"sync_{kind}", state): number for domain, kind, state, number in rows}
 
 
+def total_ended() -> None:
+    """Add the runs that ended since the last time to the kept totals."""
+    ended = SyncRun.objects.filter(is_totalled=False).exclude(state__in=UNFINISHED)
+    change_rows(ended, keep_totals)
+
+
 def keep_totals(runs: QuerySet[SyncRun]) -> None:
-    """Count these runs on, which are removed in the same transaction."""
-    add_sums(RUNS, count_ended(runs))
+    """Add these runs, all of which ended, to the kept totals, each once. Runs in the caller's transaction."""
+    fresh = runs.filter(is_totalled=False).order_by("pk")
+    ids = list(fresh.select_for_update().values_list("pk", flat=True))
+    add_sums(RUNS, count_ended(SyncRun.objects.filter(pk__in=ids)))
+    SyncRun.objects.filter(pk__in=ids).update(is_totalled=True)

@@ -2,39 +2,69 @@
 
 from __future__ import annotations
 
-from django.db.models import Max
+from collections.abc import Mapping
+from typing import Any
 
-from integrations.models import RunState, SyncRun
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from integrations.models import Connection, RunState, SyncKind, SyncRun
 from integrations.sync.totals import RUNS, count_ended
 from portal.counters import Sums, read_sums
+from portal.models import Domain
 from signatures.delivery import totals
-from signatures.delivery.totals import KINDS, MAILBOXES
+from signatures.delivery.totals import KINDS, MAILBOXES, RESULTS
 from signatures.models import DeliveryRun, DeliveryRunState
 
 
 def read_totals() -> dict[str, Sums]:
-    """Return the counters RUNS and MAILBOXES: of the rows that are there, and of those that retention removed.
+    """Return the counters RUNS and MAILBOXES: the kept totals, and the runs that ended since.
 
-    Read again where retention removed some meanwhile: those would be counted twice or not at all, and a counter
-    that goes down counts from nothing again.
+    Read again where some were added to the kept totals meanwhile: those would be counted twice or not at all, and a
+    counter that goes down counts from nothing again.
     """
     while True:
-        removed = read_sums(RUNS, MAILBOXES)
+        kept = read_sums(RUNS, MAILBOXES)
         deliveries, mailboxes = totals.count_ended(DeliveryRun.objects.all())
-        present = {RUNS: count_ended(SyncRun.objects.all()) | deliveries, MAILBOXES: mailboxes}
-        if read_sums(RUNS, MAILBOXES) == removed:
-            return {name: _add(sums, removed.get(name, {})) for name, sums in present.items()}
+        fresh = {RUNS: count_ended(SyncRun.objects.all()) | deliveries, MAILBOXES: mailboxes}
+        if read_sums(RUNS, MAILBOXES) == kept:
+            found = {name: _add(sums, kept.get(name, {})) for name, sums in fresh.items()}
+            none: Sums = {
+                (domain, kind, result): 0
+                for domain, kind, _ in found[MAILBOXES]
+                for result in RESULTS.values()
+            }
+            return found | {MAILBOXES: none | found[MAILBOXES]}
 
 
 def read_last_successes() -> Sums:
-    """Return when the last run of each domain and kind was complete, in seconds since 1970."""
-    syncs = SyncRun.objects.filter(state=RunState.COMPLETE).order_by()
-    deliveries = DeliveryRun.objects.filter(state=DeliveryRunState.COMPLETE).order_by()
-    ended = syncs.values_list("connection__domain__name", "kind").annotate(at=Max("finished_at"))
-    found = {(domain, f"sync_{kind}"): at for domain, kind, at in ended}
-    for domain, kind, at in deliveries.values_list("domain__name", "kind").annotate(at=Max("finished_at")):
-        found[domain, KINDS[kind]] = at
-    return {labels: at.timestamp() for labels, at in found.items() if at is not None}
+    """Return when the last run of each domain and kind was complete, in seconds since 1970.
+
+    An index has the last of each connection or domain and kind: no other run is read.
+    """
+    found: Sums = {}
+    syncs = SyncRun.objects.filter(connection=OuterRef("pk"), state=RunState.COMPLETE)
+    _note_last(
+        found,
+        Connection.objects.all(),
+        "domain__name",
+        syncs,
+        {f"sync_{kind}": kind for kind in SyncKind.values},
+    )
+    deliveries = DeliveryRun.objects.filter(domain=OuterRef("pk"), state=DeliveryRunState.COMPLETE)
+    _note_last(found, Domain.objects.all(), "name", deliveries, {name: kind for kind, name in KINDS.items()})
+    return found
+
+
+def _note_last(
+    found: Sums, owners: QuerySet[Any], domain: str, runs: QuerySet[Any], kinds: Mapping[str, str]
+) -> None:
+    """Note when the last of the owners' runs of each kind ended. kinds: a kind's name in metrics -> in rows."""
+    ended = runs.exclude(finished_at=None).order_by("-finished_at").values("finished_at")
+    last = {f"last_{name}": Subquery(ended.filter(kind=kind)[:1]) for name, kind in kinds.items()}
+    for name, *instants in owners.order_by().annotate(**last).values_list(domain, *last):
+        for kind, at in zip(kinds, instants, strict=True):
+            if at is not None:
+                found[name, kind] = max(at.timestamp(), found.get((name, kind), 0))
 
 
 def _add(one: Sums, other: Sums) -> Sums:

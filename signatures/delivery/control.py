@@ -16,6 +16,7 @@ from .base import PAUSED_CODE, DeliveryBlocked
 from .permission import get_write_block_reason
 from .rollout_figures import KEPT_CODES
 from .runs import get_disconnect_restore, record_run
+from .totals import keep_retried
 
 RETRIED = (
     DeliveryRunState.QUEUED,
@@ -95,6 +96,7 @@ def _plan_failed_again(run: DeliveryRun, reason_code: str) -> int:
     if not number:
         raise DeliveryBlocked("No mailbox of this run is left to retry.")
     activate_planned(run)
+    keep_retried(present, {"refused": refused, "failed": number - refused})
     changes: dict[str, Any] = {
         "planned": F("planned") + blocked,
         "settled": F("settled") - (number - blocked),

@@ -25,7 +25,7 @@ from signatures.models import (
     SignatureHtml,
 )
 
-from .totals import FINISHED, keep_totals
+from .totals import FINISHED, keep_totals, total_ended
 
 DELIVERS = Q(run__kind=DeliveryRun.Kind.DELIVER)
 
@@ -60,8 +60,10 @@ MOST_ROWS = 5_000
 def remove_old_deliveries(*, writes: bool = True) -> dict[str, int]:
     """Return how many runs and rows were removed, or without `writes` would be.
 
-    Originals and placements always stay.
+    Originals and placements always stay. Runs that ended are totalled first.
     """
+    if writes:
+        total_ended()
     old = get_old_runs()
     thinned = old.exclude(pk__in=_get_whole_runs())
     held: set[int] = set()

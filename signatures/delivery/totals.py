@@ -1,13 +1,19 @@
-"""Totals: how many deliveries and restores ended and what became of their mailboxes, removed ones included."""
+"""Totals: how many deliveries and restores ended and what became of their mailboxes, removed ones included.
+
+Ended runs are added to the kept totals once and then marked, so that reading counts only those that ended since. One
+that is retried counts as ended again when it ends again, and its mailboxes by every result they got: no total goes
+down as the run is opened again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from integrations.sync.totals import RUNS
+from portal.batches import change_rows
 from portal.counters import Sums, add_sums
 from signatures.models import DeliveryRun, DeliveryRunState
 
@@ -26,24 +32,55 @@ KINDS = {DeliveryRun.Kind.DELIVER.value: "delivery", DeliveryRun.Kind.RESTORE.va
 
 
 def count_ended(runs: QuerySet[DeliveryRun]) -> tuple[Sums, Sums]:
-    """Return how many of these runs ended, by outcome, and their mailboxes, by result; both by domain and kind."""
+    """Return how many of these runs ended, by outcome, and their mailboxes, by result; both by domain and kind.
+
+    Those that the kept totals contain are left out.
+    """
     ended: Sums = {}
     mailboxes: Sums = {}
-    found = runs.filter(state__in=FINISHED).order_by().values("domain__name", "kind", "state")
-    rows: Iterable[Any] = found.annotate(
+    found = runs.filter(Q(state__in=FINISHED) | Q(was_retried=True), is_totalled=False).order_by()
+    rows: Iterable[Any] = found.values("domain__name", "kind", "state").annotate(
         number=Count("pk"), **{f"of_{column}": Sum(column) for column in RESULTS}
     )
     for row in rows:
         domain, kind = row["domain__name"], KINDS[row["kind"]]
-        ended[domain, kind, row["state"]] = row["number"]
+        if row["state"] in FINISHED:
+            ended[domain, kind, row["state"]] = row["number"]
         for column, result in RESULTS.items():
             key = (domain, kind, result)
             mailboxes[key] = mailboxes.get(key, 0) + row[f"of_{column}"]
     return ended, mailboxes
 
 
+def total_ended() -> None:
+    """Add the runs that ended since the last time to the kept totals."""
+    change_rows(DeliveryRun.objects.filter(is_totalled=False, state__in=FINISHED), keep_totals)
+
+
 def keep_totals(runs: QuerySet[DeliveryRun]) -> None:
-    """Count these runs on, which are removed in the same transaction."""
-    ended, mailboxes = count_ended(runs)
+    """Add those of these runs that ended to the kept totals, each once. Runs in the caller's transaction."""
+    fresh = runs.filter(is_totalled=False, state__in=FINISHED).order_by("pk")
+    ids = list(fresh.select_for_update().values_list("pk", flat=True))
+    ended, mailboxes = count_ended(DeliveryRun.objects.filter(pk__in=ids))
     add_sums(RUNS, ended)
     add_sums(MAILBOXES, mailboxes)
+    DeliveryRun.objects.filter(pk__in=ids).update(is_totalled=True)
+
+
+def keep_retried(run: DeliveryRun, taken: Mapping[str, int]) -> None:
+    """Keep the results that a retry is about to take off the run, where metrics count it; its row counts for the rest.
+
+    run: locked by the caller, in whose transaction this runs. taken: column -> mailboxes that are tried again.
+    """
+    is_over = run.state in FINISHED
+    if not (is_over or run.was_retried):
+        return
+    domain, kind = run.domain.name, KINDS[run.kind]
+    if is_over and not run.is_totalled:
+        add_sums(RUNS, {(domain, kind, run.state): 1})
+    kept = {column: getattr(run, column) if run.is_totalled else 0 for column in RESULTS}
+    add_sums(
+        MAILBOXES,
+        {(domain, kind, result): taken.get(column, 0) - kept[column] for column, result in RESULTS.items()},
+    )
+    DeliveryRun.objects.filter(pk=run.pk).update(is_totalled=False, was_retried=True)

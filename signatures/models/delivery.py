@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from integrations.models import Connection
@@ -186,10 +187,24 @@ class DeliveryRun(models.Model):
     skipped = models.PositiveIntegerField(
         default=0, help_text="Planned, and not attempted because the run ended."
     )
+    is_totalled = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="The kept totals of metrics contain it."
+    )
+    was_retried = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="It had ended and was retried: metrics count its mailboxes also while it is in progress.",
+    )
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        indexes = [models.Index(fields=["domain", "state"])]
+        indexes = [
+            models.Index(fields=["domain", "state"]),
+            models.Index(fields=["state", "finished_at"], name="deliveries_by_end"),
+            models.Index(fields=["domain", "kind", "state", "finished_at"], name="deliveries_by_outcome"),
+            models.Index(fields=["domain"], condition=Q(is_totalled=False), name="deliveries_to_total"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk} for {self.domain.name}"

@@ -1,18 +1,13 @@
-"""Reading /metrics as Prometheus does."""
+"""Fixtures of metrics: their token, and a reader of them where nothing was counted before."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
-from django.test import Client
-from prometheus_client.parser import text_string_to_metric_families
 
 from portal.counters import COUNTERS
-from portal.metrics.catalogue import METRICS
-
-TOKEN = "prometheus-" + "t" * 32
-Samples = Mapping[str, Mapping[tuple[str, ...], float]]
+from tests.support.metrics import TOKEN, Samples, read_metrics
 
 
 @pytest.fixture
@@ -25,17 +20,4 @@ def token(settings) -> str:
 def read(db, token: str, monkeypatch) -> Callable[[], Samples]:
     """Return a function that reads /metrics: sample name -> (label values -> value). Nothing was counted before."""
     monkeypatch.setattr(COUNTERS, "_added", {})
-
-    def reads() -> Samples:
-        COUNTERS.flush()
-        response = Client().get("/metrics", headers={"authorization": f"Bearer {token}"})
-        assert response.status_code == 200
-        found: dict[str, dict[tuple[str, ...], float]] = {}
-        for family in text_string_to_metric_families(response.content.decode()):
-            labels = next((each.labels for each in METRICS if each.name.startswith(family.name)), ())
-            for sample in family.samples:
-                key = tuple(sample.labels[name] for name in (*labels, "le") if name in sample.labels)
-                found.setdefault(sample.name, {})[key] = sample.value
-        return found
-
-    return reads
+    return read_metrics

@@ -24,9 +24,9 @@ from signatures.delivery.retention import remove_old_deliveries
 from signatures.models import DeliveryRun, TeamsCount
 from tests.support.company import Company, found_company
 from tests.support.installation import ROOT
+from tests.support.metrics import TOKEN
 
 PAGE = ROOT / "docs/metrics.md"
-TOKEN = "prometheus-" + "t" * 32
 
 
 @pytest.fixture
