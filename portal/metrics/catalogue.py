@@ -10,13 +10,14 @@ from functools import cached_property
 
 from django.utils import timezone
 
-from integrations.connection.health import SMALLEST_PLAN, get_year_use
+from integrations.connection.health import SMALLEST_PLAN, get_year_uses
 from integrations.ledger.usage import sum_calls_by_status
 from integrations.models import Connection, ConnectionState
 from integrations.sync.totals import RUNS
 from portal import __version__
 from portal.background import LONG, SHORT
 from portal.counters import Sums, read_sums
+from portal.models import Domain
 from portal.status.collect import (
     ConnectionStatus,
     Queue,
@@ -68,12 +69,18 @@ class Rows:
         return list_connections()
 
     @cached_property
+    def open_domains(self) -> list[Domain]:
+        """The domains that have a connection which is not ended."""
+        is_open = Connection.objects.exclude(state=ConnectionState.DISCONNECTED)
+        return list(Domain.objects.filter(pk__in=is_open.values("domain")))
+
+    @cached_property
     def calls_used(self) -> Sums:
         """Domain and window -> calls of this hour, and of this calendar year in the domain's zone."""
-        open_ones = Connection.objects.exclude(state=ConnectionState.DISCONNECTED).select_related("domain")
         used: Sums = {(row.domain, "hour"): row.used for row in self.connections}
-        for row in open_ones:
-            used[row.domain.name, "year"] = get_year_use(row.domain, at=self.now).used
+        years = get_year_uses(self.open_domains, at=self.now)
+        for domain in self.open_domains:
+            used[domain.name, "year"] = years[domain.pk].used
         return used
 
 

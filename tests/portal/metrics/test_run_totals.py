@@ -14,6 +14,7 @@ from django.utils import timezone
 from integrations.models import Connection, ConnectionState, SyncRun
 from portal.counters import Sums
 from portal.metrics import runs as run_metrics
+from portal.models import Domain
 from tests.support.company import Company, found_company
 
 RUNS, MAILBOXES = "countersign_runs_total", "countersign_delivered_mailboxes_total"
@@ -129,6 +130,19 @@ def test_a_scrape_reads_runs_by_an_index_alone(read, company, bystander):
         "syncs_by_outcome",
         "deliveries_by_outcome",
     }
+
+
+def test_a_scrape_asks_as_often_for_many_domains_as_for_one(read, company):
+    read()
+    with CaptureQueriesContext(database) as of_one:
+        read()
+
+    for number in range(6):
+        found_company(Domain.objects.create(name=f"acme{number}.example", time_zone="Asia/Tokyo"))
+    with CaptureQueriesContext(database) as of_many:
+        read()
+
+    assert (len(of_one), len(of_many)) == (len(of_one), len(of_one))
 
 
 def explain(statement: str) -> list[str]:
