@@ -80,7 +80,7 @@ class RunInProgress:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStatus:
-    """One connection. used, limit: calls of this hour; token_days: until its token expires."""
+    """One connection. used, limit: calls of this hour; refreshed_at: when its tokens were last renewed."""
 
     domain: str
     state: str
@@ -253,6 +253,9 @@ def get_versions() -> Versions:
     )
 
 
+_SCHEDULE_TROUBLES = {"late": "is late", "failed": "failed when it last ran", "missing": "is missing"}
+
+
 def _list_problems(status: Status) -> Iterator[Problem]:
     has_worker = any(machine.is_alive for machine in status.machines)
     if not has_worker:
@@ -276,10 +279,10 @@ def _list_problems(status: Status) -> Iterator[Problem]:
             "Start another worker, or raise WORKERS (of syncs and deliveries: LONG_WORKERS).",
         )
     for schedule in status.schedules:
-        if schedule.state in ("late", "failed", "missing"):
+        if schedule.state in _SCHEDULE_TROUBLES:
             yield Problem(
                 "Schedule",
-                f"“{schedule.name}” is {schedule.state}.",
+                f"“{schedule.name}” {_SCHEDULE_TROUBLES[schedule.state]}.",
                 "Run: python manage.py setupschedules"
                 if schedule.state == "missing"
                 else "See the failed tasks in Django admin, and whether a worker is alive.",

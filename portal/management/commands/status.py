@@ -98,15 +98,15 @@ def describe(status: Status) -> list[str]:
         f"  {each.name}: {each.size_bytes / 2**20:,.1f} MB, about {each.rows:,} rows"
         for each in status.database.largest
     ]
-    lines.append("goes tonight, at most:")
+    lines.append("retention, what goes next at most:")
     lines += [
-        f"  {each.model}: {each.rows:,}{' or more' if each.has_more else ''} rows"
+        f"  {each.model}: {each.rows:,}{' or more' if each.has_more else ''} row{'' if each.rows == 1 else 's'}"
         for each in status.retention
         if each.rows
     ]
     pending = len(status.versions.migrations_pending)
     lines.append(
-        f"Django {status.versions.django}, Python {status.versions.python}, {pending} migrations pending"
+        f"Django {status.versions.django}, Python {status.versions.python}, migrations pending: {pending or 'none'}"
     )
     lines += [f"{each.kind.upper()}: {each.sentence} {each.remedy}" for each in status.problems]
     return lines

@@ -110,7 +110,7 @@ def test_what_retention_frees_tonight_is_on_the_page_in_json_and_in_the_command(
     assert going["signatures.SignatureHtml"]["rows"] is None
     assert going["signatures.BannerEvent"]["rows"] == 0
     assert "django_session until it expires, 12 hours Remove expired sessions 1" in page
-    assert "sessions.Session: 1 rows" in out.getvalue()
+    assert "sessions.Session: 1 row\n" in out.getvalue()
 
 
 def test_notices_to_operators_are_on_the_page_and_a_test_is_sent(operator: Client, well, domain, settings):
@@ -186,7 +186,10 @@ def test_schedules_that_fail_or_are_late_are_named_and_one_that_is_off_is_not(op
 
     assert (states["send alerts"]["state"], states["send alerts"]["took_seconds"]) == ("complete", 3.0)
     assert states["sync everything"]["state"] == "off"
-    assert get_problems(operator) == ["“refresh tokens” is late.", "“check the ledger” is failed."]
+    assert get_problems(operator) == [
+        "“refresh tokens” is late.",
+        "“check the ledger” failed when it last ran.",
+    ]
 
 
 def test_runs_that_nobody_holds_are_stuck_and_those_that_wait_for_their_time_are_not(
