@@ -80,7 +80,7 @@ def mask(address: str) -> str:
 
 
 def turn_on(domain: Domain, variable: str, *, typed: str = "", actor: str) -> None:
-    """Turn the variable on, from the next delivery.
+    """Turn the variable on, for what is published from now on.
 
     typed: the domain's name, for a person who turns it on without a test that showed an address.
     Raises: VariableRefused, changing nothing.
@@ -98,7 +98,7 @@ def turn_on(domain: Domain, variable: str, *, typed: str = "", actor: str) -> No
 
 
 def turn_off(domain: Domain, *, actor: str) -> None:
-    """Turn the variable off, from the next delivery."""
+    """Turn the variable off, for what is published from now on."""
     _set(domain, "", actor=actor, detail="off")
 
 

@@ -163,6 +163,8 @@ def _say_what_changes(request: HttpRequest, changed: list[str], *, carriers: int
         messages.info(request, "No changes to save.")
     elif {"is_on", "width", "height", "alt"} & set(changed) and carriers:
         signatures = "1 signature changes" if carriers == 1 else f"{carriers:,} signatures change"
-        messages.success(request, f"Banner settings saved. {signatures} with the next delivery.")
+        messages.success(
+            request, f"Banner settings saved. {signatures} once this is published and delivered."
+        )
     else:
         messages.success(request, "Banner settings saved. They apply to impressions from now on.")

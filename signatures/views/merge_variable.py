@@ -42,7 +42,7 @@ def variable_on(request: HttpRequest, domain: Domain) -> HttpResponse:
         request,
         domain,
         lambda form, by: merge_variable.turn_on(domain, **form.cleaned_data, actor=by),
-        "Merge variable on. Mailboxes get it with the next delivery.",
+        "Merge variable on. Mailboxes get it once this is published and delivered.",
     )
 
 
@@ -50,7 +50,7 @@ def variable_on(request: HttpRequest, domain: Domain) -> HttpResponse:
 @require_POST
 def variable_off(request: HttpRequest, domain: Domain) -> HttpResponse:
     merge_variable.turn_off(domain, actor=get_actor(request).email)
-    messages.success(request, "Merge variable off. The next delivery removes it.")
+    messages.success(request, "Merge variable off. Mailboxes lose it once this is published and delivered.")
     return redirect("signatures:variable", domain.name)
 
 

@@ -13,7 +13,7 @@ from integrations.models import SyncKind
 from signatures.models import Delivery, DeliveryRun, DeliverySettings, Release, Sender, Template
 from signatures.releases.content import ReleaseContent
 from signatures.tasks import deliver_signatures, publish_due_releases, sweep_deliveries
-from tests.support.deliveries import change_template, get_delivered, get_held, get_writes
+from tests.support.deliveries import change_template, find_version, get_delivered, get_held, get_writes
 from tests.support.hand_edits import sync_mailboxes
 from tests.support.release_pages import edit_brand, read_form
 
@@ -85,6 +85,41 @@ def test_no_mailbox_changes_before_a_scheduled_release_is_due(sandbox, ready, do
     assert before == held
     assert {id for id, html in get_held(sandbox).items() if html != held[id]} == set(get_writes(sandbox))
     assert set(get_writes(sandbox)) == get_delivered(run) and get_delivered(run) <= delivered
+
+
+SOON = "once it is published and delivered."
+
+
+def test_a_saved_version_reaches_mailboxes_once_it_is_published_and_delivered(
+    sandbox, ready, domain, deliver, admin: Client
+):
+    delivered = get_delivered(deliver())
+    sync_mailboxes(ready)
+    DeliverySettings.objects.create(domain=domain, automatic_cap_percent=100)
+    held = get_held(sandbox)
+    version = find_version(Sender.objects.filter(domain=domain).first())
+    page = f"{HOME}templates/{version.template_id}/"
+    source = version.source + "<p>New line</p>"
+
+    assert f"Mailboxes get this version {SOON}" in admin.get(page).content.decode()
+    admin.post(f"{page}save/", {"name": version.template.name, "source": source, "base": version.number})
+    sync_mailboxes(ready, SyncKind.FULL)
+    sweep_deliveries()
+    start(admin, plan(admin))
+    assert get_held(sandbox) == held
+
+    admin.post(f"{HOME}releases/publish/", read_form(admin.get(f"{HOME}releases/").content.decode()))
+    assert get_held(sandbox) == held
+    start(admin, plan(admin))
+    assert {id for id, html in get_held(sandbox).items() if "New line" in html} == delivered
+    assert {id: html for id, html in get_held(sandbox).items() if id not in delivered} == {
+        id: html for id, html in held.items() if id not in delivered
+    }
+
+
+def plan(client: Client) -> DeliveryRun:
+    client.post(f"{HOME}deliveries/plan/")
+    return DeliveryRun.objects.latest("pk")
 
 
 def test_restore_by_the_number_of_a_delivery_takes_back_only_the_mailboxes_it_wrote(
