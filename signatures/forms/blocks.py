@@ -40,6 +40,7 @@ from signatures.rendering.blocks import (
     set_column_count,
     settings_of,
     summarize_block,
+    summarize_theme,
     write_design,
 )
 from signatures.rendering.fields import BUILT_IN, Vocabulary
@@ -117,6 +118,24 @@ OF_A_BLOCK = {
 }  # fmt: skip
 
 
+def edit_design(design: Design, chosen: str, verb: str, path: str, post: QueryDict) -> Edited:
+    """Return what an act makes of a design. Raises: ActRefused. chosen: path of the block whose settings are shown."""
+    if verb in OF_A_BLOCK:
+        return OF_A_BLOCK[verb](design, path)
+    if verb == "open":
+        if path != THEME:
+            get_block(design, path)
+        return Edited(design, path)
+    if verb == "columns":
+        return set_column_count(design, chosen, int(path) if path in ("2", "3") else 0)
+    if verb == "move":
+        list_path, _, index = post.get("place", "").partition("|")
+        return move_block(design, path, list_path, _read_index(index))
+    if verb == "add":
+        return add_block(design, post.get("where", ""), MOST_BLOCKS, post.get("new", ""))
+    return Edited(design, chosen)
+
+
 @dataclass
 class BlockEditor:
     """The editor of one source. obstacle: why it can be edited as code only; then there is no design.
@@ -163,7 +182,7 @@ class BlockEditor:
         try:
             if not (verb == READ or (verb in REPLACES and path == self.chosen)):
                 design = self._take_settings(design, post)
-            edited = self._edit(design, verb, path, post)
+            edited = edit_design(design, self.chosen, verb, path, post)
         except SettingsRefused as refused:
             self.errors = refused.errors
             return
@@ -184,22 +203,6 @@ class BlockEditor:
         else:
             self._keep(change_block(design, self.chosen, self.typed))
         return self.design or design
-
-    def _edit(self, design: Design, verb: str, path: str, post: QueryDict) -> Edited:
-        if verb in OF_A_BLOCK:
-            return OF_A_BLOCK[verb](design, path)
-        if verb == "open":
-            if path != THEME:
-                get_block(design, path)
-            return Edited(design, path)
-        if verb == "columns":
-            return set_column_count(design, self.chosen, int(path) if path in ("2", "3") else 0)
-        if verb == "move":
-            list_path, _, index = post.get("place", "").partition("|")
-            return move_block(design, path, list_path, _read_index(index))
-        if verb == "add":
-            return add_block(design, post.get("where", ""), MOST_BLOCKS, post.get("new", ""))
-        return Edited(design, self.chosen)
 
     def _keep(self, edited: Edited) -> None:
         if edited.design != self.design:
@@ -238,7 +241,7 @@ class BlockEditor:
         return [
             Row(
                 name,
-                self._with_custom(one, kept),
+                with_custom_fields(one, kept, self.vocabulary),
                 shown.get(name, kept),
                 self.errors.get(name, ""),
                 self.images if one.kind == Kind.IMAGE else self.icons if name == "icons" else (),
@@ -247,15 +250,11 @@ class BlockEditor:
             for kept in (getattr(owner, name),)
         ]
 
-    def _with_custom(self, one: Setting, kept: Any) -> Setting:
-        """Return a setting with the domain's custom fields among its choices, and removed ones that are kept in it."""
-        if not one.takes_custom:
-            return one
-        choices = dict(one.choices)
-        choices |= {each.name: each.label for each in self.vocabulary.of_senders() if each.is_custom}
-        for name in kept if isinstance(kept, tuple) else (kept,):
-            choices.setdefault(name, name)
-        return replace(one, choices=tuple(choices.items()))
+    @property
+    def column_count(self) -> int:
+        """How many columns the chosen block has; 0 where it is none."""
+        owner = self.owner
+        return len(owner.lists) if isinstance(owner, Columns) else 0
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -264,10 +263,34 @@ class BlockEditor:
         return list_entries("", self.design.blocks, self.chosen, moved) if self.design else ()
 
     @property
+    def theme_summary(self) -> str:
+        return summarize_theme(self.design.theme) if self.design else ""
+
+    @property
+    def is_theme(self) -> bool:
+        return self.chosen == THEME
+
+    @property
+    def places_to_add(self) -> list[tuple[str, str]]:
+        """Where a block may be added: the path of a list, and in words."""
+        return list_places_to_add(self.design) if self.design else []
+
+    @property
     def places(self) -> list[Place]:
         """Where the chosen block may be moved to."""
         owner = self.owner
         return list_places(self.design, self.chosen) if self.design and isinstance(owner, Block) else []
+
+
+def with_custom_fields(one: Setting, kept: Any, vocabulary: Vocabulary) -> Setting:
+    """Return a setting with the domain's custom fields among its choices, and removed ones that are kept in it."""
+    if not one.takes_custom:
+        return one
+    choices = dict(one.choices)
+    choices |= {each.name: each.label for each in vocabulary.of_senders() if each.is_custom}
+    for name in kept if isinstance(kept, tuple) else (kept,):
+        choices.setdefault(name, name)
+    return replace(one, choices=tuple(choices.items()))
 
 
 def list_entries(prefix: str, blocks: tuple[Block, ...], chosen: str, moved: str) -> tuple[Entry, ...]:

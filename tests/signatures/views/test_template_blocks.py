@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -29,6 +30,7 @@ from signatures.rendering.blocks import (
     Title,
     Words,
     read_design,
+    summarize_theme,
     walk,
     write_design,
 )
@@ -97,6 +99,43 @@ def test_block_is_added_moved_into_columns_and_the_columns_become_three(editor, 
     answer = act(editor, template, write_design(three), act="add", where="2-1", new="columns")
     assert read(answer) == three
     assert "Columns cannot stand in columns" in words_of(answer)
+
+
+def list_options(page: str, name: str) -> list[tuple[str, str]]:
+    """Return value and words of each choice of a select."""
+    part = re.search(rf'<select[^>]* name="{name}">(.*?)</select>', page, re.S)
+    assert part
+    found = re.findall(r'<option value="([^"]*)"[^>]*>(.*?)</option>', part[1], re.S)
+    return [(value, " ".join(words.split())) for value, words in found]
+
+
+def test_the_page_offers_every_place_for_a_block_and_every_number_of_columns(editor, template):
+    source = write_design(read(act(editor, template, write_design(DESIGN), act="add", new="columns")))
+
+    page = act(editor, template, source, act="open:3").content.decode()
+    three = act(editor, template, source, act="columns:3", chosen="3").content.decode()
+
+    assert list_options(page, "where") == [
+        ("", "At the end"),
+        ("3-0", "Block 4, column 1"),
+        ("3-1", "Block 4, column 2"),
+    ]
+    assert "Three columns" in page and "Two columns" not in page
+    assert "Two columns" in three and "Three columns" not in three
+    assert len(list_options(three, "where")) == 4
+
+
+def test_the_design_is_a_line_with_what_is_chosen_for_all_blocks(editor, template):
+    opened = act(editor, template, write_design(DESIGN), act="open:theme")
+    other = act(editor, template, write_design(DESIGN), act="open:0")
+
+    line = summarize_theme(DESIGN.theme)
+    assert line
+    for answer, is_current in ((opened, True), (other, False)):
+        button = re.search(r"<button[^>]*open:theme[^>]*>.*?</button>", answer.content.decode(), re.S)
+        assert button
+        assert line in html.unescape(button[0])
+        assert ("aria-current" in button[0]) is is_current
 
 
 def test_settings_are_taken_over_by_the_next_act_and_by_saving(editor, template):
