@@ -60,6 +60,7 @@ if reply:
 _APPS = ("portal", "integrations", "signatures")
 _SCHEMA = ("migrations", "models", "models.py", "apps.py", "settings.py")
 _PACKAGES = ("django", "django-allauth", "django-q2")
+DAY = 24 * 60 * 60
 
 
 class Installation:
@@ -177,8 +178,9 @@ def migrate_template(folder: Path) -> Path:
     with (kept / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            for older in kept.glob("*.sqlite3"):
-                older.unlink()
+            for older in kept.glob("*.sqlite3"):  # another checkout may be at its tests today
+                if time.time() - older.stat().st_mtime > DAY:
+                    older.unlink()
             with tempfile.TemporaryDirectory(dir=kept) as making_in:
                 making = Installation(Path(making_in), None)
                 done = making.manage("migrate", "--verbosity=0", timeout=900)
