@@ -17,14 +17,13 @@ def get_completions(vocabulary: Vocabulary) -> dict[str, Any]:
     fields: object -> [name, label, description] of each field. filters, liquid, styles: names.
     elements: tag -> its attributes.
     """
-    fields: dict[str, list[tuple[str, str, str]]] = {}
-    for field, owner, name in vocabulary.keys:
-        if field.is_removed:
-            continue
-        fields.setdefault(owner, []).append((name, field.label, field.doc))
+    offered = {
+        owner: [(name, field.label, field.doc) for field, name in fields if not field.is_removed]
+        for owner, fields in vocabulary.by_owner.items()
+    }
     shared = ALLOWED_ATTRIBUTES["*"]
     return {
-        "fields": fields,
+        "fields": offered,
         "filters": sorted(FILTERS),
         "liquid": sorted(LIQUID_TAGS),
         "styles": sorted(ALLOWED_STYLES),

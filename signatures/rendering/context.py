@@ -18,7 +18,7 @@ from .banner_links import split_address
 from .dates import format_date
 
 PHONE_REGION = "sender.phone_region"
-_NO_VALUE = "no value"
+_NOTHING = None, "no value"
 MAX_TEXT_LENGTH = 4_000
 MAX_URL_LENGTH = 2_000
 
@@ -57,7 +57,7 @@ class Context:
     """The values of one rendering.
 
     scope: nested plain dicts, every known field present, None where the value is missing.
-    missing: field name -> why, in the order of the field table.
+    missing: field name -> why.
     """
 
     scope: dict[str, dict[str, str | None]]
@@ -89,17 +89,19 @@ def build_context(values: Mapping[str, str | None], vocabulary: Vocabulary = BUI
     regions = {"sender": (values.get(PHONE_REGION) or "").upper() or home, "company": home}
     scope: dict[str, dict[str, str | None]] = {}
     missing: dict[str, str] = {}
-    for field, owner, name in vocabulary.keys:
-        raw = None if field.is_removed else values.get(field.name)
-        value, reason = (None, _NO_VALUE) if raw is None else _checked(field.trust, raw)
-        if value is None:
-            missing[field.name] = reason
-        elif field.trust is Trust.PHONE:
-            value = PhoneText(value)
-            value.region = regions[owner]
-        elif field.trust is Trust.DATE:
-            value = format_date(value, field.date_format)
-        scope.setdefault(owner, {})[name] = value
+    for owner, fields in vocabulary.by_owner.items():
+        found = scope.setdefault(owner, {})
+        for field, name in fields:
+            raw = values.get(field.name)
+            value, reason = _NOTHING if raw is None or field.is_removed else _checked(field.trust, raw)
+            if value is None:
+                missing[field.name] = reason
+            elif field.trust is Trust.PHONE:
+                value = PhoneText(value)
+                value.region = regions[owner]
+            elif field.trust is Trust.DATE:
+                value = format_date(value, field.date_format)
+            found[name] = value
     return Context(scope, missing)
 
 

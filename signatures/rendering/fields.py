@@ -105,10 +105,13 @@ class Vocabulary:
         return {field.name: field for field in self.fields}
 
     @cached_property
-    def keys(self) -> tuple[tuple[Field, str, str], ...]:
-        """Each field with the two parts of its name."""
-        parts = ((field, field.name.partition(".")) for field in self.fields)
-        return tuple((field, owner, name) for field, (owner, _, name) in parts)
+    def by_owner(self) -> dict[str, list[tuple[Field, str]]]:
+        """First part of a name -> each of its fields with the second part."""
+        found: dict[str, list[tuple[Field, str]]] = {}
+        for field in self.fields:
+            owner, _, name = field.name.partition(".")
+            found.setdefault(owner, []).append((field, name))
+        return found
 
     @cached_property
     def sample_values(self) -> dict[str, str]:
