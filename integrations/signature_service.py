@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from integrations.models import Audience, Connection, NoticeKind
+from integrations.models import Connection
+from integrations.trouble import Trouble
 from portal.models import Domain
 
 
@@ -56,37 +57,6 @@ class WrittenText:
 
     email: str
     path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What needs a person. path: of the page where it is corrected, in this portal.
-
-    findings: mailbox and digest of each edit that no mail has listed. detail: for mails alone, as it names people.
-    subject, domain: whose it is, where it is no connection's.
-    """
-
-    kind: NoticeKind
-    sentence: str
-    what_to_do: str
-    path: str
-    findings: tuple[tuple[int, str], ...] = ()
-    detail: str = ""
-    subject: str = ""
-    domain: Domain | None = None
-
-    @property
-    def audiences(self) -> tuple[Audience, ...]:
-        """Return who is written to; what only the operator can correct goes to the operator as well."""
-        if self.kind in (NoticeKind.WORKER, NoticeKind.DISK, NoticeKind.MAILS):
-            return (Audience.STAFF,)
-        if self.kind == NoticeKind.LEDGER and self.domain is None:  # of a domain that is gone
-            return (Audience.STAFF,)
-        if self.kind in (NoticeKind.MISCONFIGURED, NoticeKind.LEDGER):
-            return (Audience.OWNERS, Audience.STAFF)
-        if self.kind in (NoticeKind.EDITED, NoticeKind.CALLS):
-            return (Audience.MANAGERS,)
-        return (Audience.OWNERS,)
 
 
 class SignatureService(Protocol):

@@ -9,14 +9,14 @@ class PortalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from integrations.notices.troubles import register_source
+        from integrations.notices.connection_troubles import register_source
 
         from . import checks, reauth  # noqa: F401 - register checks, and when somebody last proved who they are
         from .accounts import session_limits  # noqa: F401 - registers when a session began
-        from .operations import troubles
+        from .operations import installation_troubles
         from .sso import login  # noqa: F401 - registers what a removed member leaves behind
         from .worker import task_trace, worker_files
 
         worker_files.connect_signals()
         task_trace.connect_signals()
-        register_source(troubles.list_troubles)
+        register_source(installation_troubles.list_troubles)

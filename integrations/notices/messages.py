@@ -13,7 +13,7 @@ from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
 from integrations.models import Notice, NoticeKind
-from integrations.signature_service import Trouble
+from integrations.trouble import Trouble
 
 OVER = "Nothing needs to be done any more."
 

@@ -16,12 +16,13 @@ from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from integrations.models import Audience, Notice
-from integrations.signature_service import Trouble, get_signature_service
+from integrations.signature_service import get_signature_service
+from integrations.trouble import Trouble
 from portal.models import Domain, Role, User
 
 from .channels import Channel, NotTaken, list_channels, list_operator_channels, send
+from .connection_troubles import list_installation_troubles, list_troubles
 from .messages import Message, compose
-from .troubles import list_installation_troubles, list_troubles
 from .watch import REMIND_AFTER, list_due
 
 log = logging.getLogger(__name__)

@@ -14,11 +14,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from integrations.models import Audience, Connection, ConnectionState, Notice, NoticeKind
-from integrations.signature_service import Trouble
+from integrations.trouble import Trouble
 from portal.models import Domain
 
 from .channels import list_channels, list_operator_channels
-from .troubles import list_installation_troubles, list_troubles
+from .connection_troubles import list_installation_troubles, list_troubles
 
 REMIND_AFTER = timedelta(days=7)
 RESOLVED_WITHIN = timedelta(days=2)  # later, nobody is told any more that it is over

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.urls import reverse
 
 from integrations.models import Connection, ConnectionState, NoticeKind
-from integrations.signature_service import Trouble
+from integrations.trouble import Trouble
 from signatures.models import MailboxState
 
 from .edits import list_edited

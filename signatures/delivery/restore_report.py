@@ -10,7 +10,8 @@ from django.db import transaction
 from django.urls import reverse
 
 from integrations.models import Connection, ConnectionState, NoticeKind
-from integrations.signature_service import LeftBehind, Restoration, Trouble, WrittenText
+from integrations.signature_service import LeftBehind, Restoration, WrittenText
+from integrations.trouble import Trouble
 from portal.models import Domain
 from signatures.models import Delivery, DeliveryRun, DeliveryRunState, DeliveryState, Placement
 

@@ -13,8 +13,8 @@ from django.utils import timezone
 from integrations import tasks
 from integrations.errors import ConnectionLost
 from integrations.models import Connection, ConnectionState, LedgerEntry, Notice, NoticeKind
+from integrations.notices.connection_troubles import list_troubles
 from integrations.notices.sending import send_notice
-from integrations.notices.troubles import list_troubles
 from integrations.notices.watch import watch_connections
 from portal.models import Role, User
 from signatures.models import DeliveryRun, DeliveryRunState

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from integrations.models import NoticeKind
 from integrations.notices import sending
-from integrations.signature_service import Trouble
+from integrations.trouble import Trouble
 from portal.accounts import sender_invitations
 from portal.worker.machines import MachineState, list_machines
 from signatures.releases import request_mails

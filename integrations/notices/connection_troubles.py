@@ -10,7 +10,8 @@ from django.urls import reverse
 
 from integrations.connection.health import LAPSES_SOON, describe, get_incomplete_run
 from integrations.models import CallBudget, ChainCheck, Connection, ConnectionState, NoticeKind
-from integrations.signature_service import Trouble, get_signature_service
+from integrations.signature_service import get_signature_service
+from integrations.trouble import Trouble
 from portal.models import Domain
 
 from .messages import say
