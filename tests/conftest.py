@@ -14,6 +14,7 @@ from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.test import TransactionTestCase
 from django.urls import reverse
+from playwright.sync_api import expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from integrations.connection.lifecycle import Authorisation, accept_authorisation
@@ -55,6 +56,8 @@ hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("suite")
+# Nor is a page wrong that takes its time.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session", autouse=True)
