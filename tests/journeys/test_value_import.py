@@ -34,9 +34,13 @@ print(json.dumps(dict(Sender.objects.exclude(own_values={}).values_list("email",
 
 def write_file(path: Path, addresses: list[str]) -> None:
     """Write the file that Excel of Western Windows would, with three bad rows at its end."""
-    rows = [f"{address};+49 30 5550{at:03};sie" for at, address in enumerate(addresses[:-2])]
-    bad = [f"{addresses[-2]};call Zoë;sie", f"{addresses[-1]};+49 30 5551;{'x' * 600}", "zoë;+49 30 5552;"]
-    path.write_bytes("\r\n".join(["Mail;Handy;Pronouns", *rows, *bad]).encode("cp1252"))
+    rows = [f"{address};+49 30 5550{at:03};sie;Sales;Berlin" for at, address in enumerate(addresses[:-2])]
+    bad = [
+        f"{addresses[-2]};call Zoë;sie;;",
+        f"{addresses[-1]};+49 30 5551;{'x' * 600};;",
+        "zoë;+49 30 5552;;;",
+    ]
+    path.write_bytes("\r\n".join(["Mail;Handy;Pronouns;Department;Location", *rows, *bad]).encode("cp1252"))
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
@@ -79,7 +83,12 @@ def test_values_of_fifty_people_come_from_a_spreadsheet_and_go_again(
             faults += dana.find_faults()
             values = as_json(portal.installation.run(PRINT_VALUES))
             assert values == {
-                address: {"sender.mobile": f"+49305550{at:03}", "sender.pronouns": "sie"}
+                address: {
+                    "sender.mobile": f"+49305550{at:03}",
+                    "sender.pronouns": "sie",
+                    "sender.department": "Sales",
+                    "sender.location": "Berlin",
+                }
                 for at, address in enumerate(addresses[:48])
             }
 

@@ -93,6 +93,17 @@ def test_moving_a_group_first_gives_it_the_people_who_are_in_both(company, three
     assert "“Bee” now has priority 1, as a draft. 1 sender changed group." in response.content.decode()
 
 
+def test_what_was_saved_as_a_draft_is_said_in_one_paragraph_with_the_link(company, three, admin: Client):
+    page = admin.post(f"{ADDRESS}{three['Bee'].pk}/move/", {"to": "up"}, follow=True).content.decode()
+
+    said = re.search(
+        r'<ul class="messages">\s*<li class="note success"><p>(.*?)</p></li>\s*</ul>', page, re.S
+    )
+    assert said
+    assert "<p>" not in said[1]
+    assert said[1].endswith('published: <a href="/domains/acme.example/releases/">Unpublished changes</a>.')
+
+
 def test_the_default_group_cannot_be_moved(company, three, admin: Client):
     admin.post(f"{ADDRESS}{Group.objects.get(domain=company.domain, is_default=True).pk}/move/", {"to": "up"})
 
