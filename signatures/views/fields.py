@@ -71,6 +71,7 @@ def field(request: HttpRequest, domain: Domain, name: str) -> HttpResponse:
     if is_post:
         check_permission(request, domain, Permission.EDIT_SIGNATURES)
     found, setting = _find(domain, name)
+    before = make_rule(setting)
     form = FieldForm(
         request.POST if is_post else None,
         instance=setting,
@@ -79,8 +80,12 @@ def field(request: HttpRequest, domain: Domain, name: str) -> HttpResponse:
         is_admin=may(request, Permission.MANAGE_DOMAIN),
     )
     if is_post and form.is_valid() and request.POST.get("act") != "preview":
-        save_setting(form.save(commit=False), form.changed_data, actor=get_actor(request).email)
-        say_drafted(request, domain, f"{found.label} saved as a draft.")
+        saved = form.save(commit=False)
+        save_setting(saved, form.changed_data, actor=get_actor(request).email)
+        if "edited_by" in form.changed_data and make_rule(saved) == before:  # no release holds it
+            messages.success(request, f"Who may edit {found.label} is saved, and in effect now.")
+        else:
+            say_drafted(request, domain, f"{found.label} saved as a draft.")
         return redirect("signatures:field", domain.name, name)
     if not may(request, Permission.EDIT_SIGNATURES):
         for one in form.fields.values():

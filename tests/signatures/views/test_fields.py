@@ -178,8 +178,12 @@ def test_who_may_edit_a_field_is_for_administrators_to_say_and_holds_at_once(
 
     editor.post(TITLE, {**USUAL, "edited_by": "admins"})
     assert not FieldSetting.objects.filter(edited_by="admins").exists()
-    admin.post(TITLE, {**USUAL, "edited_by": "admins"})
+    said = admin.post(TITLE, {**USUAL, "edited_by": "admins"}, follow=True)
 
+    assert [str(one) for one in said.context["messages"]] == [
+        "Who may edit Job title is saved, and in effect now."
+    ]
+    assert list_drafts(ana.domain) == []
     editor.post(values, {"sender.title": "Queen"})
     assert not ana.value_drafts.exists()
     admin.post(values, {"sender.title": "Head"})

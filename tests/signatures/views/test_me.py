@@ -237,6 +237,20 @@ def upload(client: Client, sender: Sender, **image: Any) -> int:
 CROP = {"x": 10, "y": 20, "width": 200, "height": 200}
 
 
+def test_without_an_https_address_no_photo_is_asked_for_and_none_is_taken(me, priya, settings):
+    asked = me.get(get_me(priya)).content.decode()
+    settings.PUBLIC_URL = "http://127.0.0.1:8000"
+
+    page = me.get(get_me(priya))
+    answer = me.post(get_me(priya, "me_photo"), {"photo": make_image_file(size=(400, 300))})
+
+    assert 'name="photo"' in asked
+    assert 'name="photo"' not in page.content.decode()
+    assert "None can be uploaded until this portal has an https address" in words_of(page)
+    assert answer.status_code == 422
+    assert not MediaImage.objects.exists()
+
+
 def test_a_photo_is_uploaded_cropped_and_used(me, priya, dan, stranger):
     pk = upload(me, priya)
     assert get_own()[priya.email] == {}
