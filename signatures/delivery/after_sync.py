@@ -11,7 +11,7 @@ from signatures.models import Following
 from signatures.senders.groups import refresh_groups
 from signatures.senders.refresh import refresh_senders
 
-from .status import find_changed_since, follow_release, refresh_states
+from .status import follow_release, refresh_changed, refresh_states
 
 
 def follow_mirror(run: SyncRun) -> None:
@@ -21,7 +21,10 @@ def follow_mirror(run: SyncRun) -> None:
     # A group that came, went or was renamed may move or change people whom the sync did not touch.
     since = None if refresh_groups(connection) else following.senders_until
     refresh_senders(connection, since=since)
-    refresh_states(connection, changed=find_changed_since(connection, since) if since else None)
+    if since is None:
+        refresh_states(connection)
+    else:
+        refresh_changed(connection, since)
     follow_release(connection)
     Following.objects.filter(pk=following.pk).update(senders_until=run.started_at)
 
