@@ -14,8 +14,9 @@ from integrations.models import Connection, ConnectionState
 from portal.batches import get_limit, remove_rows
 from portal.charts import Stack, draw_states
 from portal.models import Domain
-from signatures.models import MailboxDay, MailboxState, MailboxStatus, Release
-from signatures.senders.mailbox_status import count_statuses
+from signatures.models import MailboxDay, MailboxStatus, Release
+from signatures.senders.mailbox_status import sum_statuses
+from signatures.senders.team_counts import get_statuses
 
 PERIODS = (30, 90)
 DRAWN = (
@@ -38,12 +39,10 @@ class Row:
 
 
 def note_day(connection: Connection) -> None:
-    """Store today's numbers; earlier days stay as they are."""
+    """Store today's numbers, which are counted as statuses change; earlier days stay as they are."""
     domain = connection.domain
-    states = MailboxState.objects.filter(mailbox__connection=connection, mailbox__retired_at=None)
-    MailboxDay.objects.update_or_create(
-        domain=domain, day=domain.get_today(), defaults={"counts": count_statuses(states)}
-    )
+    counts = sum_statuses(get_statuses(domain))
+    MailboxDay.objects.update_or_create(domain=domain, day=domain.get_today(), defaults={"counts": counts})
 
 
 def note_days() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -84,8 +85,13 @@ def count_edited(domain: Domain) -> QuerySet[Any]:
 
 
 def count_statuses(states: QuerySet[MailboxState]) -> dict[str, int]:
+    """Return status -> number of these mailboxes, as `sum_statuses` does."""
+    return sum_statuses(dict(states.order_by().values_list("status").annotate(number=Count("pk"))))
+
+
+def sum_statuses(numbers: Mapping[str, int]) -> dict[str, int]:
     """Return status -> number of mailboxes; those altered by Outreach count as up to date."""
-    counts = dict(states.order_by().values_list("status").annotate(number=Count("pk")))
+    counts = dict(numbers)
     altered = counts.pop(MailboxStatus.ALTERED, 0)
     if altered:
         counts[MailboxStatus.UP_TO_DATE] = counts.get(MailboxStatus.UP_TO_DATE, 0) + altered
