@@ -289,7 +289,9 @@ def _plan_chunks(run: DeliveryRun) -> Iterator[Plan]:
 
 def _list_states(run: DeliveryRun) -> Iterator[QuerySet[MailboxState]]:
     """Yield the states of the mailboxes that the run's scope names, of at most 500 that were chosen at a time."""
-    states = MailboxState.objects.filter(mailbox__connection=run.connection, mailbox__retired_at=None)
+    states = MailboxState.objects.filter(
+        domain=run.domain, mailbox__connection=run.connection, mailbox__retired_at=None
+    )
     if "groups" in run.scope:
         states = states.filter(sender__live_group__in=run.scope["groups"])
     if "filters" in run.scope:
