@@ -132,12 +132,22 @@ def list_chains(domain_name: str = "") -> list[LedgerChain]:
     A domain that was deleted keeps its chain, so one name may have had several.
     """
     chains = {chain.pk: chain for chain in LedgerChain.objects.all()}
-    for key in LedgerEntry.objects.order_by().values_list("domain_id", flat=True).distinct():
+    for key in _list_domain_ids():
         if (key or 0) not in chains:
             last = LedgerEntry.objects.filter(domain=key).values_list("domain_name", flat=True)[:1]
             chains[key or 0] = LedgerChain(id=key or 0, domain_id=key, domain_name=last[0] if key else "")
     known = sorted(chains.values(), key=lambda chain: (chain.domain_name, chain.pk))
     return [chain for chain in known if not domain_name or chain.domain_name == domain_name]
+
+
+def _list_domain_ids() -> Iterator[int | None]:
+    """Yield the id of each domain that has entries, found one after the other in an index, and None for no domain."""
+    if LedgerEntry.objects.filter(domain=None).exists():
+        yield None
+    ids = LedgerEntry.objects.order_by("domain_id").values_list("domain_id", flat=True)
+    last: int | None = 0
+    while (last := ids.filter(domain__gt=last).first()) is not None:
+        yield last
 
 
 class _Walk:
