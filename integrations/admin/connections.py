@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -45,6 +45,7 @@ from .base import (
     act_on_each,
     say_instant,
 )
+from .long_lists import LongList, find_mailboxes, list_connection_ids, list_spellings
 
 
 class CallBudgetInline(ReadOnlyInline):
@@ -261,7 +262,6 @@ class MirrorAdmin(ReadOnlyAdmin):
 
     list_filter = [*MIRROR_FILTERS]
     list_select_related = ["connection__domain"]
-    date_hierarchy = "changed_at"
 
     @admin.display(description="Domain", ordering="connection__domain__name")
     def domain(self, row: Any) -> str:
@@ -272,20 +272,32 @@ class MirrorAdmin(ReadOnlyAdmin):
 class TeamAdmin(MirrorAdmin):
     list_display = ["name", "domain", "remote_id", "changed_at", "retired_at"]
     search_fields = ["name", "=remote_id", "=connection__domain__name"]
+    date_hierarchy = "changed_at"
 
 
 @admin.register(Person)
-class PersonAdmin(MirrorAdmin):
+class PersonAdmin(LongList, MirrorAdmin):
     list_display = ["__str__", "email", "title", "domain", "is_locked", "changed_at", "retired_at"]
     list_filter = ["is_locked", *MIRROR_FILTERS]
-    search_fields = ["name", "email", "title", "=remote_id", "=connection__domain__name"]
+    search_fields = ["email", "remote_id"]
+    search_help_text = "A whole address, or an id in Outreach; names are found among the senders."
+    ordering = ["connection_id", "email"]
+
+    def find(self, words: str) -> Q:
+        known = Q(connection__in=list_connection_ids())
+        return known & (Q(remote_id=words) | Q(email__in=list_spellings(words)))
 
 
 @admin.register(Mailbox)
-class MailboxAdmin(MirrorAdmin):
+class MailboxAdmin(LongList, MirrorAdmin):
     list_display = ["email", "domain", "is_editable", "is_send_disabled", "changed_at", "retired_at"]
     list_filter = ["is_editable", "is_send_disabled", *MIRROR_FILTERS]
-    search_fields = ["email", "=remote_id", "=person_remote_id", "=connection__domain__name"]
+    search_fields = ["email", "remote_id"]
+    search_help_text = "A whole address, or an id in Outreach."
+    ordering = ["connection_id", "email"]
+
+    def find(self, words: str) -> Q:
+        return Q(pk__in=list(find_mailboxes(words).values_list("pk", flat=True)))
 
 
 class RejectedRecordInline(ReadOnlyInline):

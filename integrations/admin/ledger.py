@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -15,6 +15,7 @@ from integrations.ledger.verification import check_and_note
 from integrations.models import ChainCheck, LedgerChain, LedgerCheckpoint, LedgerDay, LedgerEntry, SigningKey
 
 from .base import DomainFilter, ReadOnlyAdmin, ScopeFilter, act_on_each, say_instant
+from .long_lists import LongReadOnlyAdmin, list_chain_ids
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -37,7 +38,7 @@ class KindFilter(admin.SimpleListFilter):
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin):
+class LedgerEntryAdmin(LongReadOnlyAdmin):
     """Calls and privileged acts, appended by the portal alone."""
 
     list_display = [
@@ -52,10 +53,17 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         "who",
     ]
     list_filter = [KindFilter, "outcome", ScopeFilter, DomainFilter]
-    search_fields = ["=job", "=object_ref", "=action", "=endpoint", "=verb", "actor_label"]
-    date_hierarchy = "at"
+    search_fields = ["job", "actor_label", "object_ref", "action"]
+    search_help_text = "A whole job, person or action, or the id of a mailbox that was written."
     list_select_related = ["domain"]
     exclude = ["domain"]  # its name outlives it
+
+    def find(self, words: str) -> Q:
+        known = Q(domain__in=list_chain_ids())
+        found = Q(action=words) | (known & Q(object_ref=words, verb="write"))
+        for column in ("job", "actor_label"):
+            found |= (known & Q(**{column: words})) | Q(**{column: words}, domain=None)
+        return found
 
     @admin.display(description="At", ordering="at")
     def instant(self, entry: LedgerEntry) -> str:

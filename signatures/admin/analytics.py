@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from integrations.admin.base import DomainFilter, ReadOnlyAdmin
+from integrations.admin.long_lists import NOTHING, LongReadOnlyAdmin, list_domain_ids, read_number
 from signatures.analytics.bot_rules import TITLES
 from signatures.models import BannerEvent, CountingState, DailyCount, DailyTotal
 
@@ -29,7 +30,7 @@ class RuleFilter(admin.SimpleListFilter):
 
 
 @admin.register(BannerEvent)
-class BannerEventAdmin(ReadOnlyAdmin):
+class BannerEventAdmin(LongReadOnlyAdmin):
     """One fetch of a picture or one click, and the rule that set it apart."""
 
     list_display = [
@@ -45,10 +46,14 @@ class BannerEventAdmin(ReadOnlyAdmin):
     ]
     list_filter = ["kind", "is_judged", RuleFilter, DomainFilter]
     list_select_related = ["domain"]
-    search_fields = ["=id", "=campaign_id", "=sender_id", "=domain__name"]
+    search_fields = ["id", "sender_id"]
+    search_help_text = "The number of an event or of a sender."
     hidden = ("visitor_key",)
     exclude = ["visitor_key"]
-    ordering = ["-id"]
+
+    def find(self, words: str) -> Q:
+        number = read_number(words)
+        return NOTHING if number is None else Q(pk=number) | Q(domain__in=list_domain_ids(), sender_id=number)
 
 
 @admin.register(CountingState)
@@ -61,25 +66,28 @@ class CountingStateAdmin(ReadOnlyAdmin):
     search_fields = ["domain__name"]
 
 
+class _CountsAdmin(LongReadOnlyAdmin):
+    """Daily counts, found by campaign."""
+
+    list_filter = [DomainFilter]
+    list_select_related = ["domain"]
+    search_fields = ["campaign_id"]
+    search_help_text = "The number of a campaign."
+
+    def find(self, words: str) -> Q:
+        number = read_number(words)
+        return NOTHING if number is None else Q(domain__in=list_domain_ids(), campaign_id=number)
+
+
 @admin.register(DailyCount)
-class DailyCountAdmin(ReadOnlyAdmin):
+class DailyCountAdmin(_CountsAdmin):
     """What one banner did in one sender's signature on one day."""
 
     list_display = ["day", "domain", "campaign_name", "banner_name", "group_name", "sender_name", *FIGURES]
-    list_filter = [DomainFilter]
-    list_select_related = ["domain"]
-    search_fields = ["campaign_name", "banner_name", "sender_name", "=campaign_id", "=domain__name"]
-    date_hierarchy = "day"
-    ordering = ["-id"]
 
 
 @admin.register(DailyTotal)
-class DailyTotalAdmin(ReadOnlyAdmin):
+class DailyTotalAdmin(_CountsAdmin):
     """The same over all senders of a group."""
 
     list_display = ["day", "domain", "campaign_name", "banner_name", "group_name", *FIGURES]
-    list_filter = [DomainFilter]
-    list_select_related = ["domain"]
-    search_fields = ["campaign_name", "banner_name", "group_name", "=campaign_id", "=domain__name"]
-    date_hierarchy = "day"
-    ordering = ["-id"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from integrations.admin.base import DomainFilter, ReadOnlyAdmin, act_on_each
+from integrations.admin.long_lists import LongReadOnlyAdmin, list_domain_ids, read_number
 from portal.access import get_actor
 from signatures.decisions.api_keys import revoke_key
 from signatures.models import (
@@ -51,14 +52,18 @@ class DecisionKeyAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Decision)
-class DecisionAdmin(ReadOnlyAdmin):
+class DecisionAdmin(LongReadOnlyAdmin):
     """Which banner a recipient got; recipients are shown as digests."""
 
     list_display = ["id", "at", "domain", "sender", "campaign", "banner", "way"]
     list_filter = ["way", DomainFilter]
     list_select_related = ["domain", "sender", "campaign", "banner__campaign"]
-    search_fields = ["=id", "=recipient_key", "=sender__email", "=campaign__name", "=domain__name"]
-    date_hierarchy = "at"
+    search_fields = ["id", "recipient_key"]
+    search_help_text = "A decision’s number, or a recipient’s whole digest."
+
+    def find(self, words: str) -> Q:
+        found = Q(domain__in=list_domain_ids(), recipient_key=words)
+        return found if read_number(words) is None else found | Q(pk=read_number(words))
 
 
 @admin.register(KnownRecipient)

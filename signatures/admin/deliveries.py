@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from integrations.admin.base import DomainFilter, ReadOnlyAdmin, act_on_each
 from integrations.admin.connections import ConnectionAdmin
+from integrations.admin.long_lists import NOTHING, LongReadOnlyAdmin, find_mailbox_ids, read_number
 from integrations.models import Connection
 from portal.access import get_actor
 from portal.background import enqueue
@@ -110,23 +111,33 @@ class DeliveryDomainFilter(DomainFilter):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
+class DeliveryAdmin(LongReadOnlyAdmin):
     """One mailbox of one delivery, and its result."""
 
     list_display = ["mailbox_email", "run", "state", "reason", "finished_at"]
     list_filter = ["state", DeliveryDomainFilter]
     list_select_related = ["run__domain"]
-    search_fields = ["mailbox_email", "=mailbox_remote_id", "=reason_code", "=run__id"]
-    date_hierarchy = "finished_at"
-    ordering = ["-id"]
+    search_fields = ["mailbox_remote_id", "run__id"]
+    search_help_text = "A whole address of a mailbox, its id in Outreach, or a delivery’s number."
+
+    def find(self, words: str) -> Q:
+        found, number = Q(mailbox_remote_id__in=find_mailbox_ids(words)), read_number(words)
+        return found if number is None else found | Q(run=number)
 
 
 @admin.register(Snapshot)
-class SnapshotAdmin(ReadOnlyAdmin):
+class SnapshotAdmin(LongReadOnlyAdmin):
     """Original signatures of mailboxes."""
 
     list_display = ["mailbox_email", "domain", "taken_at", "restored_at"]
     list_filter = [("restored_at", admin.EmptyFieldListFilter), DomainFilter]
     list_select_related = ["domain"]
-    search_fields = ["mailbox_email", "=mailbox_remote_id", "=domain__name"]
-    date_hierarchy = "taken_at"
+    search_fields = ["mailbox_remote_id"]
+    search_help_text = "A whole address of a mailbox, or its id in Outreach."
+
+    def find(self, words: str) -> Q:
+        ids, found = find_mailbox_ids(words), NOTHING
+        kept = Connection.objects.order_by().values_list("domain_id", "account_key").distinct()
+        for domain_id, account_key in kept:
+            found |= Q(domain=domain_id, account_key=account_key, mailbox_remote_id__in=ids)
+        return found

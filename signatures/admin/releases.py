@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 
 from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyAdmin
+from integrations.admin.long_lists import LongReadOnlyAdmin, find_mailboxes
 from portal.access import get_actor
 from signatures.delivery.settings import save_settings
 from signatures.forms.delivery_settings import DeliverySettingsForm
@@ -73,14 +75,17 @@ class ValueDraftAdmin(ReadOnlyAdmin):
 
 
 @admin.register(MailboxState)
-class MailboxStateAdmin(ReadOnlyAdmin):
+class MailboxStateAdmin(LongReadOnlyAdmin):
     """How each mailbox compares with the live release."""
 
     list_display = ["mailbox", "domain", "status", "reason", "since"]
     list_filter = ["status", DomainFilter]
     list_select_related = ["mailbox", "domain"]
-    search_fields = ["mailbox__email", "=mailbox__remote_id", "=reason_code"]
-    date_hierarchy = "since"
+    search_fields = ["mailbox__email", "mailbox__remote_id"]
+    search_help_text = "A whole address of a mailbox, or its id in Outreach."
+
+    def find(self, words: str) -> Q:
+        return Q(mailbox__in=list(find_mailboxes(words).values_list("pk", flat=True)))
 
 
 @admin.register(SignatureHtml)

@@ -6,10 +6,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from integrations.admin.base import DomainFilter, OperatorAdmin, ReadOnlyAdmin, act_on_each
+from integrations.admin.long_lists import LongList, list_domain_ids, list_spellings
 from portal.access import get_actor
 from signatures.delivery.status import refresh_sender
 from signatures.forms.senders import OwnValuesForm
@@ -60,7 +61,7 @@ class ByHandFilter(admin.SimpleListFilter):
 
 
 @admin.register(Sender)
-class SenderAdmin(OperatorAdmin):
+class SenderAdmin(LongList, OperatorAdmin):
     """Senders. Outreach's values are read-only; local fields and overrides can be edited.
 
     Where a second person approves releases, what is typed here waits for one, too.
@@ -75,8 +76,12 @@ class SenderAdmin(OperatorAdmin):
     list_display = ["__str__", "email", "group", "domain", "is_active", "changed_at"]
     list_filter = ["is_active", LocalValueFilter, ByHandFilter, DomainFilter]
     list_select_related = ["domain", "group", "person"]
-    search_fields = ["name", "email", "group__name", "=domain__name"]
-    date_hierarchy = "changed_at"
+    search_fields = ["name", "email"]
+    search_help_text = "A whole name or address; the domain’s list of senders finds parts of them."
+    ordering = ["domain_id", "name"]
+
+    def find(self, words: str) -> Q:
+        return Q(domain__in=list_domain_ids()) & (Q(name=words) | Q(email__in=list_spellings(words)))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
