@@ -260,6 +260,7 @@ class LedgerEntry(models.Model):
             models.Index(fields=["domain", "actor_label", "-sequence"], name="ledger_by_person"),
             models.Index(fields=["domain", "verb", "-sequence"], name="ledger_by_verb"),
             models.Index(fields=["action", "-id"], name="ledger_acts"),
+            models.Index(fields=["-id"], name="ledger_newest_acts", condition=~Q(action="call")),
             models.Index(
                 fields=["domain", "object_ref", "-sequence"],
                 name="ledger_writes_by_mailbox",
