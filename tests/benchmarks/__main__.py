@@ -6,6 +6,8 @@ python -m tests.benchmarks banners         # serving banners instead; under four
 python -m tests.benchmarks mail            # the mail gateway alone
 python -m tests.benchmarks delivery        # delivery at 50 ms latency, and planning; ten minutes
 python -m tests.benchmarks pages           # pages of 100,000 senders on PostgreSQL; five minutes
+python -m tests.benchmarks scale           # the same with all large tables full, syncs, workers; forty minutes
+python -m tests.benchmarks scale --tenth   # a tenth of that
 python -m tests.benchmarks rendering       # rendering, previews and lists of 10,000 senders; three minutes
 python -m tests.benchmarks spreadsheet     # 100,000 rows of values; three minutes
 python -m tests.benchmarks attack          # banners while strangers hold what they can; two minutes
@@ -31,10 +33,15 @@ from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.table import Table
 
-from . import attack, banners, delivery, mail, pages, rendering, soak, spreadsheet
+from . import attack, banners, delivery, mail, pages, rendering, scale, soak, spreadsheet
+from .large_tables import Size
 
 ROOT = Path(__file__).resolve().parents[2]
+FULL = Size(senders=100_000, entries=10_000_000, events=50_000_000)
 KEY = Fernet.generate_key().decode()
+PARTS = (
+    "job", "banners", "mail", "attack", "delivery", "pages", "rendering", "spreadsheet", "soak", "scale",
+)  # fmt: skip
 CLIENT = ["--client-id", "sandbox-client", "--client-secret", "sandbox-secret", "--throttle-seconds", "0"]
 
 
@@ -67,19 +74,22 @@ def running_sandbox(people: int, folder: Path) -> Iterator[str]:
         process.wait()
 
 
-def measure(what: str, sandbox_url: str, database: Path | str) -> dict[str, Any]:
-    """Run one measurement in a fresh process and return what it printed. database: a file of SQLite, or a URL."""
-    environ = os.environ | {
+def get_environ(sandbox_url: str, database: Path | str) -> dict[str, str]:
+    return os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "DATABASE_URL": f"sqlite:///{database}" if isinstance(database, Path) else database,
         "OUTREACH_BASE_URL": sandbox_url,
         "OUTREACH_HOURLY_CALLS": "1000000",  # the sandbox's own hour is set as wide
         "TOKEN_KEYS": KEY,
     }
+
+
+def measure(what: str, sandbox_url: str, database: Path | str) -> dict[str, Any]:
+    """Run one measurement in a fresh process and return what it printed. database: a file of SQLite, or a URL."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.measure", what],
         cwd=ROOT,
-        env=environ,
+        env=get_environ(sandbox_url, database),
         capture_output=True,
         text=True,
     )
@@ -93,7 +103,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["job", "banners", "mail", "attack", "delivery", "pages", "rendering", "spreadsheet", "soak"],
+        choices=[*PARTS],
         default="job",
         help="the main job, or one part",
     )
@@ -104,6 +114,7 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=60, help="of the soak")
     parser.add_argument("--plot", type=Path, help="where the soak's picture is written")
+    parser.add_argument("--tenth", action="store_true", help="scale: a tenth of the full size")
     options = parser.parse_args()
     parts = {"banners": banners.main, "mail": mail.main, "attack": attack.main}
     if options.what in parts:
@@ -117,6 +128,7 @@ def main() -> None:
         "rendering": lambda: rendering.main(min(options.people, 10_000)),
         "spreadsheet": lambda: spreadsheet.main(options.many),
         "soak": lambda: soak.main(options.minutes, options.plot),
+        "scale": lambda: scale.main(FULL.divide(10) if options.tenth else FULL),
     }
     if options.what in sized:
         sized[options.what]()

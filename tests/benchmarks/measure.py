@@ -28,7 +28,7 @@ from integrations.sync import runs  # noqa: E402
 from portal.accounts.domains import found_domain  # noqa: E402
 from portal.models import Domain  # noqa: E402
 
-from . import company, delivery, pages, rendering, scale, spreadsheet  # noqa: E402
+from . import company, delivery, large_tables, pages, rendering, scale, spreadsheet, workers  # noqa: E402
 
 PAGE_SIZE = 500  # as the connector asks
 
@@ -152,17 +152,20 @@ def plan(many: int) -> dict:
 
 def seed(sizes: str) -> dict:
     full_sync()
-    size = scale.Size(*map(int, sizes.split(",")))
-    return scale.seed(size, Connection.objects.select_related("domain").get())
+    size = large_tables.Size(*map(int, sizes.split(",")))
+    return large_tables.seed(size, Connection.objects.select_related("domain").get())
 
 
 def follow() -> dict:
-    """The processor time of what follows a second sync that found nothing."""
-    seconds = 0.0
+    """A second sync that found nothing, and what follows it."""
+    done = {}
     for _ in range(2):
-        changes()
-        seconds = scale.follow(Connection.objects.get().sync_runs.latest("pk"))
-    return {"seconds": seconds}
+        done = changes() | scale.follow(Connection.objects.get().sync_runs.latest("pk"))
+    return done
+
+
+def queue(number: int) -> dict:
+    return workers.queue_runs(number, Connection.objects.select_related("domain").get(), control)
 
 
 def ask_pages(many: int) -> dict:
@@ -209,5 +212,6 @@ if __name__ == "__main__":
         "lists": lambda number: rendering.list_pages(int(number)),
         "spreadsheet": lambda number: spreadsheet.import_values(int(number)),
         "seed": seed,
+        "queue": lambda number: queue(int(number)),
     }
     print(json.dumps(sized[what](number) if what in sized else MEASUREMENTS[what]()))
