@@ -267,11 +267,9 @@ def _write_column(theme: Theme, block: Columns, number: int) -> str:
     cell = f'<td{attributes} style="{style}">{table(theme, HOLE)}</td>\n'
     if number or not has_lead:
         return cell
-    space = (
-        f'<td width="{before}" style="width: {before}px; {_FLAT}">&nbsp;</td>\n'
-        if has_rule and before
-        else ""
-    )
+    space = ""
+    if has_rule and before:  # a padding, as a narrow window takes the width of a cell away
+        space = f'<td style="padding-{theme.start}: {before}px; {_FLAT}">&nbsp;</td>\n'
     return only_if(block.lead, cell + space)
 
 

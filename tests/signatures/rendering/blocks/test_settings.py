@@ -245,7 +245,7 @@ def test_columns_take_their_space_and_line_along_with_the_first():
     )
 
     assert "padding-right: 15px; border-right: 1px solid #3f63d8" in full
-    assert 'width="15"' in full
+    assert '<td style="padding-left: 15px;' in full
     assert "padding-" not in sparse and "border-right" not in sparse
     assert sparse.count("<td") == 3
 
