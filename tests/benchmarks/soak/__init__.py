@@ -128,13 +128,13 @@ def soak(load: Load, served: Served, folder: Path, *, minutes: float, console: C
 
 
 def report(console: Console, load: Load, samples: list[Sample], verdicts: list[Verdict], said: str) -> None:
-    table = Table("What", "First third", "Middle third", "Last third", "At most", "")
+    table = Table("What", "First third", "Middle third", "Last third", "Highest", "Last at most", "")
     for one in verdicts:
-        limit = f"grows: {GROWING[one.what]}" if one.allowed is None else f"{one.allowed:,.0f}"
-        table.add_row(
-            one.what, f"{one.first:,.0f}", f"{one.middle:,.0f}", f"{one.last:,.0f}", limit,
-            "flat" if one.allowed is not None and one.is_flat else "" if one.is_flat else "GREW",
-        )  # fmt: skip
+        figures = (f"{figure:,.0f}" for figure in (one.first, one.middle, one.last, one.highest))
+        if one.allowed is None:
+            table.add_row(one.what, *figures, f"grows: {GROWING[one.what]}", "")
+        else:
+            table.add_row(one.what, *figures, f"{one.allowed:,.0f}", "flat" if one.is_flat else "GREW")
     console.print(table)
     pids = {one.pid for sample in samples for one in sample.processes}
     console.print(

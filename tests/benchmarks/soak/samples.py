@@ -30,7 +30,7 @@ GROWING = {
     "signatures.Banner": "one for each banner of a campaign",
     "signatures.CampaignRevision": "one for each change of a campaign",
     "signatures.AudienceTally": "one for each campaign",
-    "signatures.Decision": "one for each banner of a known reader",
+    "signatures.Decision": "one for each sender and recipient that a banner was asked for",
     "signatures.BannerEvent": "one for each banner and click",
     "signatures.DailyCount": "one for each campaign, sender and day",
     "signatures.DailyTotal": "one for each campaign and day",
