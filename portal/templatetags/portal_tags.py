@@ -1,15 +1,19 @@
-"""Template tags of every page: times with their zone, and the colour of a state."""
+"""Template tags of every page: times with their zone, the colour of a state, and what a form may leave out."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django import template
+from django import forms, template
+from django.forms import BoundField
 from django.template import Context
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.choices import flatten_choices
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -49,6 +53,27 @@ _ACTORS = {"": "System", "schedule": "System (scheduled)", "command": "System (c
 def actor(label: str) -> str:
     """Return the display name of an actor; stored labels are not changed."""
     return _ACTORS.get(label, label)
+
+
+@register.filter
+def may_stay_empty(field: BoundField) -> bool:
+    """Return whether a field can be left without any answer; not where each choice is one, and one is made."""
+    if field.field.required:
+        return False
+    if isinstance(field.field, forms.MultipleChoiceField | forms.ModelMultipleChoiceField):
+        return True
+    if isinstance(field.field, forms.ModelChoiceField):
+        return not _is_said(field.field.empty_label)
+    if isinstance(field.field, forms.ChoiceField):
+        listed: Iterator[tuple[Any, Any]] = flatten_choices(field.field.widget.choices)
+        labels = {str(value): label for value, label in listed}
+        return not _is_said(labels.get(str(field.value() or "")))
+    return True
+
+
+def _is_said(label: object) -> bool:
+    """Return whether a choice has words, and not only a line that stands for none."""
+    return label is not None and bool(str(label).strip("- "))
 
 
 @register.simple_tag(takes_context=True)

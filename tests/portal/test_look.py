@@ -195,6 +195,29 @@ def test_a_field_that_may_stay_empty_says_so() -> None:
     assert '<label for="id_note">Note <span class="optional">(optional)</span></label>' in html
 
 
+class _Choices(forms.Form):
+    when = forms.ChoiceField(
+        choices=[("now", "Now"), ("later", "Later")],
+        initial="now",
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    unasked = forms.ChoiceField(choices=[("a", "A")], required=False, widget=forms.RadioSelect)
+    template = forms.ChoiceField(choices=[("", "Inherited"), ("1", "Card")], required=False)
+    blank = forms.ChoiceField(choices=[("", "---------"), ("1", "Card")], required=False)
+    several = forms.MultipleChoiceField(choices=[("1", "Card")], required=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_said"),
+    [("when", False), ("unasked", True), ("template", False), ("blank", True), ("several", True)],
+)
+def test_a_choice_in_which_an_answer_is_made_is_not_called_optional(name: str, is_said: bool) -> None:
+    html = render_to_string("_field.html", {"field": _Choices()[name]})
+
+    assert ("(optional)" in html) is is_said
+
+
 def test_a_choice_is_a_fieldset_with_its_question_as_legend() -> None:
     html = _squeezed(render_to_string("_field.html", {"field": _TemplateForm()["mode"]}))
 
