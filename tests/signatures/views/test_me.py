@@ -21,6 +21,7 @@ from signatures.models import (
     SenderChange,
 )
 from signatures.self_service import changes
+from signatures.senders.values import set_own_values
 from tests.support.company import Company
 from tests.support.furnished_domain import make_user
 from tests.support.media import add_medium, make_image_file
@@ -224,6 +225,17 @@ def test_a_form_without_its_token_is_refused(priya):
     for name in ("me", "me_trial", "me_photo", "me_photo_remove"):
         assert client.post(get_me(priya, name), {"sender.pronouns": "x"}).status_code == 403
     assert get_own() == {priya.email: {}}
+
+
+def test_what_the_company_typed_is_shown_in_no_words_of_the_portals(me, priya, dan):
+    set_own_values(priya, {"sender.mobile": "+1 312-555-0199", "sender.title": "Head of Sales"}, actor="test")
+
+    page = words_of(me.get(get_me(priya)))
+
+    company = page[page.index("Set by your company") :]
+    assert "Phone +1 312-555-0164 Outreach Mobile +1 312-555-0199" in company
+    assert "Job title Head of Sales" in company
+    assert "Local" not in company
 
 
 # ── photo ────────────────────────────────────────────────────────────────────────────────────────
