@@ -40,12 +40,19 @@ def create_rows(rows: Iterable[models.Model], *, ignore_conflicts: bool = False)
     model = type(stored[0])
     connection = connections[router.db_for_write(model)]
     fields = [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
-    values = [
-        [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
-        for row in stored
+    prepared = [
+        _prepare(field, [field.pre_save(row, add=True) for row in stored], connection) for field in fields
     ]
     conflict = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-    _insert(model, {}, [field.name for field in fields], values, conflict)
+    _insert(model, {}, [field.name for field in fields], zip(*prepared, strict=True), conflict)
+
+
+def _prepare(field: models.Field[Any, Any], values: Sequence[Any], connection: Any) -> Values:
+    """Return the values as the database takes them. One that all rows share, as most columns do, is adapted once."""
+    first = values[0]
+    if all(value is first for value in values):
+        return [field.get_db_prep_save(first, connection)] * len(values)
+    return [field.get_db_prep_save(value, connection) for value in values]
 
 
 def upsert_rows(

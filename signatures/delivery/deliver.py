@@ -139,7 +139,9 @@ class DeliveryStrategy:
             return PERSON_GONE
         if mailbox is None or mailbox.person_id != sender.person.remote_id:
             return MOVED
-        closed = get_mailbox_block_reason(sender, mailbox.is_editable)
+        closed = get_mailbox_block_reason(
+            is_lock_unknown=sender.is_lock_unknown, is_editable=mailbox.is_editable
+        )
         if closed is not None:
             return closed
         composed = self._composer.compose(sender)

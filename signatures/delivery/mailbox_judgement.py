@@ -57,9 +57,9 @@ def judge(facts: Facts) -> tuple[MailboxStatus, Refusal | None]:
     edited = _judge_edit(facts)
     if edited is not None and (rendering is None or digest(mailbox.signature_html) != rendering.sha256):
         return edited, None
-    hindrance = get_mailbox_block_reason(sender, mailbox.is_editable) or (
-        rendering.refusal if rendering else None
-    )
+    hindrance = get_mailbox_block_reason(
+        is_lock_unknown=sender.is_lock_unknown, is_editable=mailbox.is_editable
+    ) or (rendering.refusal if rendering else None)
     if hindrance == NOTHING_PUBLISHED:
         return (MailboxStatus.NEVER if facts.placement is None else MailboxStatus.PENDING), None
     if hindrance is not None:
@@ -110,12 +110,12 @@ def _is_altered(facts: Facts) -> bool:
     return placement.rendered_sha256 != (held if is_read_since else placement.returned_sha256)
 
 
-def get_mailbox_block_reason(sender: Sender, is_editable: bool | None) -> Refusal | None:
+def get_mailbox_block_reason(*, is_lock_unknown: bool, is_editable: bool | None) -> Refusal | None:
     """Return why nothing may be written to this mailbox of an active sender, or None where it may.
 
-    is_editable: of the mailbox, None where Outreach did not say.
+    is_lock_unknown: of the sender. is_editable: of the mailbox, None where Outreach did not say.
     """
-    if sender.is_lock_unknown:
+    if is_lock_unknown:
         return LOCK_UNKNOWN
     if is_editable is None:
         return EDITABLE_UNKNOWN

@@ -71,7 +71,9 @@ def _foresee_mailbox(compared: Compared) -> str:
     if compared.status in (*IN_PLACE, MailboxStatus.LEFT_ALONE, *HAND_EDITS):
         return _name(compared.status)
     facts = compared.facts
-    closed = facts.sender and get_mailbox_block_reason(facts.sender, facts.mailbox.is_editable)
+    closed = facts.sender and get_mailbox_block_reason(
+        is_lock_unknown=facts.sender.is_lock_unknown, is_editable=facts.mailbox.is_editable
+    )
     refused = facts.rendering is not None and facts.rendering.refusal is not None
     return "blocked" if closed or refused else "change"
 

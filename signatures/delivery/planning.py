@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
@@ -51,11 +51,35 @@ LEFT_OUT = Refusal("left_out", "Somebody left this mailbox out of the plan.")
 OTHER_RUN_CODE = "in_other_run"
 WITHOUT = "without"  # in a run's scope: mailboxes that somebody left out of the plan
 CHOSEN_BY = {"senders": "sender__in", "mailboxes": "mailbox__remote_id__in"}
-NEEDED = (
-    "status", "reason_code", "reason", "version_id", "attempted_at", "attempt_code",
-    "mailbox__remote_id", "mailbox__email", "mailbox__person_remote_id", "mailbox__is_editable",
-    "sender__is_active", "sender__person__is_locked", "sender__person__retired_at",
-)  # fmt: skip
+
+
+class StateRow(NamedTuple):
+    """What a plan reads of one mailbox: less than models of its four rows hold, as there are many."""
+
+    mailbox_id: int
+    sender_id: int | None
+    status: str
+    reason_code: str
+    reason: str
+    version_id: int | None
+    attempted_at: datetime | None
+    attempt_code: str
+    mailbox__remote_id: str
+    mailbox__email: str
+    mailbox__person_remote_id: str
+    mailbox__is_editable: bool | None
+    sender__person__retired_at: datetime | None
+    sender__person__is_locked: bool | None
+
+    @property
+    def is_attempt(self) -> bool:
+        """Whether the reason is what Outreach answered to the last write; as MailboxState says."""
+        return self.attempted_at is not None and self.reason_code == self.attempt_code
+
+    @property
+    def is_lock_unknown(self) -> bool:
+        """Whether the sender's lock state is unknown; as Sender says."""
+        return self.sender__person__retired_at is None and self.sender__person__is_locked is None
 
 
 @dataclass(slots=True)
@@ -317,33 +341,29 @@ def _plan_states(run: DeliveryRun, states: QuerySet[MailboxState]) -> Iterator[P
         unchanged=sum(counts.get(status, 0) for status in IN_PLACE),
         left_out=counts.get(MailboxStatus.INACTIVE, 0),
     )
-    differing = (
-        states.exclude(status__in=[*IN_PLACE, MailboxStatus.INACTIVE])
-        .select_related("mailbox", "sender__person")
-        .only(*NEEDED)
-        .order_by("sender_id", "pk")
-    )
+    differing = states.exclude(status__in=[*IN_PLACE, MailboxStatus.INACTIVE]).order_by("sender_id", "pk")
     others, behind = list_other_runs(run), Q()
-    while chunk := list(differing.filter(behind)[:CHUNK]):
-        last = chunk[-1]
-        behind = Q(sender_id__gt=last.sender_id) | Q(sender_id=last.sender_id, pk__gt=last.pk)
-        ids = [state.mailbox.remote_id for state in chunk] if others else []
-        busy = find_other_runs(run.connection, others, ids)
-        yield Plan([_plan_mailbox(run, state, busy.get(state.mailbox.remote_id)) for state in chunk])
+    while rows := [*map(StateRow._make, differing.filter(behind).values_list(*StateRow._fields)[:CHUNK])]:
+        last = rows[-1]
+        behind = Q(sender_id__gt=last.sender_id) | Q(sender_id=last.sender_id, pk__gt=last.mailbox_id)
+        busy = find_other_runs(
+            run.connection, others, [row.mailbox__remote_id for row in rows] if others else []
+        )
+        yield Plan([_plan_mailbox(run, row, busy.get(row.mailbox__remote_id)) for row in rows])
 
 
-def _plan_mailbox(run: DeliveryRun, state: MailboxState, other_run_id: int | None) -> Delivery:
-    refusal = _get_block_reason(run, state) if other_run_id is None else _leave_to(other_run_id)
-    mailbox, planned = state.mailbox, DeliveryState.REFUSED if refusal else DeliveryState.PLANNED
-    if refusal is None and mailbox.remote_id in run.scope.get(WITHOUT, ()):
+def _plan_mailbox(run: DeliveryRun, row: StateRow, other_run_id: int | None) -> Delivery:
+    refusal = _get_block_reason(run, row) if other_run_id is None else _leave_to(other_run_id)
+    planned = DeliveryState.REFUSED if refusal else DeliveryState.PLANNED
+    if refusal is None and row.mailbox__remote_id in run.scope.get(WITHOUT, ()):
         refusal, planned = LEFT_OUT, DeliveryState.SKIPPED
     return Delivery(
         run=run,
-        mailbox_remote_id=mailbox.remote_id,
-        mailbox_email=mailbox.email,
-        person_remote_id=mailbox.person_remote_id,
-        sender=state.sender,
-        template_version_id=state.version_id,
+        mailbox_remote_id=row.mailbox__remote_id,
+        mailbox_email=row.mailbox__email,
+        person_remote_id=row.mailbox__person_remote_id,
+        sender_id=row.sender_id,
+        template_version_id=row.version_id,
         state=planned,
         reason_code=refusal.code if refusal else "",
         reason=refusal.reason if refusal else "",
@@ -356,13 +376,17 @@ def _leave_to(run_id: int) -> Refusal:
     )
 
 
-def _get_block_reason(run: DeliveryRun, state: MailboxState) -> Refusal | None:
+def _get_block_reason(run: DeliveryRun, row: StateRow) -> Refusal | None:
     """Return why this run cannot write a mailbox that does not hold its signature, or None where it can."""
-    if state.status == MailboxStatus.LEFT_ALONE and not run.overwrites_left_alone:
+    if row.status == MailboxStatus.LEFT_ALONE and not run.overwrites_left_alone:
         return LEFT_ALONE
-    if state.status in HAND_EDITS and not run.overwrites_edits:
+    if row.status in HAND_EDITS and not run.overwrites_edits:
         return EDITED
-    closed = get_mailbox_block_reason(state.sender, state.mailbox.is_editable) if state.sender else None
-    if closed or state.status != MailboxStatus.ACTION_NEEDED or state.is_attempt:
+    closed = None
+    if row.sender_id is not None:
+        closed = get_mailbox_block_reason(
+            is_lock_unknown=row.is_lock_unknown, is_editable=row.mailbox__is_editable
+        )
+    if closed or row.status != MailboxStatus.ACTION_NEEDED or row.is_attempt:
         return closed  # refused by Outreach last time, and tried again
-    return Refusal(state.reason_code, state.reason)
+    return Refusal(row.reason_code, row.reason)

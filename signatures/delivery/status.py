@@ -249,15 +249,16 @@ def list_sender_ids(
     connection: Connection, *, sender_ids: Collection[int] | None = None, only: Q | None = None
 ) -> Iterator[list[int]]:
     """Yield ids of the connection's senders, 500 at a time; memory does not grow with the domain."""
-    rows = Sender.objects.filter(person__connection=connection).order_by("pk").values_list("pk", flat=True)
-    if only is not None:
-        rows = rows.filter(only)
+    senders = Sender.objects.order_by("pk") if only is None else Sender.objects.filter(only).order_by("pk")
     if sender_ids is not None:
         ordered = sorted(set(sender_ids))
         for start in range(0, len(ordered), CHUNK):
-            yield list(rows.filter(pk__in=ordered[start : start + CHUNK]))
+            # Asked for the connection's as well, SQLite reads all of them and picks out these.
+            chosen = senders.filter(pk__in=ordered[start : start + CHUNK])
+            pairs = chosen.values_list("pk", "person__connection")
+            yield [pk for pk, connection_id in pairs if connection_id == connection.pk]
         return
-    last = 0
+    last, rows = 0, senders.filter(person__connection=connection).values_list("pk", flat=True)
     while chunk := list(rows.filter(pk__gt=last)[:CHUNK]):
         yield chunk
         last = chunk[-1]
