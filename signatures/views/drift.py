@@ -34,6 +34,7 @@ from signatures.delivery.status import refresh_domain
 from signatures.delivery.status_days import PERIODS, draw_days, list_days
 from signatures.forms.drift import DecisionForm
 from signatures.models import Group, LeftAlone, MailboxState, Sender
+from signatures.senders.team_counts import SENDERS, get_statuses
 
 from .common import get_page, get_situation, give_csv
 from .previews import show_frame, show_sentence, show_signature
@@ -71,6 +72,7 @@ def _describe(request: HttpRequest, domain: Domain, form: DecisionForm) -> dict[
     period = int(asked_days) if asked_days in map(str, PERIODS) else PERIODS[0]
     days = list_days(domain, period)
     reading = SyncRun.objects.filter(connection=connection, state__in=READ_TO_END)
+    numbers = get_statuses(domain) if connection else {}
     return {
         "situation": situation,
         "page_obj": page,
@@ -85,9 +87,7 @@ def _describe(request: HttpRequest, domain: Domain, form: DecisionForm) -> dict[
         "days": days,
         "plot": draw_days(days),
         "compared_at": reading.exclude(kind=SyncKind.PEOPLE).values_list("finished_at", flat=True).first(),
-        "mailbox_count": MailboxState.objects.filter(
-            mailbox__connection=connection, mailbox__retired_at=None
-        ).count(),
+        "mailbox_count": sum(numbers.values()) - numbers.get(SENDERS, 0),
         "left_alone_count": list_left_alone(domain).count(),
         "decisions": list_decisions(domain, DECISIONS_SHOWN),
     }
