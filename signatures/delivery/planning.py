@@ -233,7 +233,14 @@ def _fill(run: DeliveryRun, lease: Lease, chunks: Iterator[Plan]) -> DeliveryRun
 
 def count_changed_since(run: DeliveryRun) -> int:
     """Return how many mailboxes of a plan changed since it was made: their status, or their owner's values."""
-    return sum(_only_changed(run, states).count() for states in _list_states(run))
+    changed, chosen = _only_changed(run, _find_states(run)), _get_chosen(run)
+    if chosen is None:
+        return changed.count()
+    wanted = set(
+        run.scope[chosen]
+    )  # may be 100,000: what changed is looked up in them, not the other way round
+    of = changed.order_by().values_list(CHOSEN_BY[chosen].removesuffix("__in"), flat=True)
+    return sum(each in wanted for each in of.iterator(chunk_size=2_000))
 
 
 def plan_changed_again(run: DeliveryRun) -> DeliveryRun:
@@ -311,8 +318,8 @@ def _plan_chunks(run: DeliveryRun) -> Iterator[Plan]:
                 return
 
 
-def _list_states(run: DeliveryRun) -> Iterator[QuerySet[MailboxState]]:
-    """Yield the states of the mailboxes that the run's scope names, of at most 500 that were chosen at a time."""
+def _find_states(run: DeliveryRun) -> QuerySet[MailboxState]:
+    """Return the states of the mailboxes of the run's connection, groups and filters."""
     states = MailboxState.objects.filter(
         domain=run.domain, mailbox__connection=run.connection, mailbox__retired_at=None
     )
@@ -320,7 +327,17 @@ def _list_states(run: DeliveryRun) -> Iterator[QuerySet[MailboxState]]:
         states = states.filter(sender__live_group__in=run.scope["groups"])
     if "filters" in run.scope:
         states = states.filter(sender__in=list_filtered(run))
-    chosen = next((name for name in CHOSEN_BY if name in run.scope), None)
+    return states
+
+
+def _get_chosen(run: DeliveryRun) -> str | None:
+    """Return by what the run's mailboxes were chosen one by one, or None."""
+    return next((name for name in CHOSEN_BY if name in run.scope), None)
+
+
+def _list_states(run: DeliveryRun) -> Iterator[QuerySet[MailboxState]]:
+    """Yield the states of the mailboxes that the run's scope names, of at most 500 that were chosen at a time."""
+    states, chosen = _find_states(run), _get_chosen(run)
     if chosen is None:
         yield states
         return
