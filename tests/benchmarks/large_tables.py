@@ -74,8 +74,10 @@ def make_directory(connection: Any, size: Size) -> None:
 
 def make_people(connection: Any, size: Size) -> None:
     """People in teams, each with a sender and a mailbox that holds what the release renders."""
+    from django.utils import timezone
+
     from integrations.models import Mailbox, Person
-    from signatures.models import MailboxState, Placement, Sender
+    from signatures.models import Following, MailboxState, Placement, Sender
     from signatures.senders.team_counts import count_again
 
     remote_id, address = "(1000000 + n)::text", "'person.' || (1000000 + n) || '@acme.example'"
@@ -111,6 +113,7 @@ def make_people(connection: Any, size: Size) -> None:
     )
     multiply(Placement, numbers(size.senders), mailbox_remote_id=remote_id)
     count_again(connection)
+    Following.objects.filter(connection=connection).update(senders_until=timezone.now())
     deliver_to_everybody(connection.domain, size.senders)
 
 
