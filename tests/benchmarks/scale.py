@@ -136,7 +136,11 @@ def print_rest(
 
 def ask_everything(connection: Any) -> dict[str, Any]:
     """Return each page's seconds and queries, and the process's peak memory in MB."""
+    from portal.worker.gc_tuning import leave_out_what_is_loaded
+
     reader = log_in(connection.domain)
+    reader.get("/healthz")
+    leave_out_what_is_loaded()  # as a web process does when it has started
     pages = {page: ask(reader, path) for page, path in find_pages(connection.domain).items()}
     return {"pages": pages, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
