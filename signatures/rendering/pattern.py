@@ -26,6 +26,9 @@ _INERT = re.compile(
 _TAG_NAME = re.compile(r"<([a-z0-9]+)")
 _TAGS_AND_BLANKS = re.compile(r"<[^<>]*+>|\s|&nbsp;")
 _ADDRESSES = ("href", "src")
+# Letters, digits and dots mean the same to every parser: one such address is kept where any other is.
+_PLAIN_MAILTO = re.compile(r"mailto:[A-Za-z0-9._-]{1,64}@[A-Za-z0-9.-]{1,253}")
+MAILTO = "mailto:a@a.example"
 _ANY_TEXT = ("alt", "title")  # attributes of which the sanitizer keeps every value
 _ROW = "<tr><td>x</td></tr>"
 _INSIDE = {"table": f"<tbody>{_ROW}</tbody>", "tbody": _ROW, "thead": _ROW, "tfoot": _ROW, "tr": "<td>x</td>"}
@@ -91,8 +94,11 @@ class Pattern:
             return False
         for one in attributes:
             value = one.fill(values)
-            if value in own and one.name in _ADDRESSES:
-                value = PLACEHOLDER
+            if one.name in _ADDRESSES:
+                if value in own:
+                    value = PLACEHOLDER
+                elif _PLAIN_MAILTO.fullmatch(value):
+                    value = MAILTO
             if not _INERT.fullmatch(value):
                 return False
             if one.name not in _ANY_TEXT and not _is_kept(one.tag, one.name, value):

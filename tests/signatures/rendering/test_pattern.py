@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signatures.authoring.starters import STARTERS
-from signatures.rendering import compile_template
+from signatures.rendering import compile_template, pattern
 from signatures.rendering.context import build_context
 from signatures.rendering.fields import BUILT_IN
 from signatures.rendering.missing_values import settle_lines
@@ -123,3 +123,16 @@ def test_only_the_senders_own_banner_may_hold_a_variable() -> None:
 
     assert pattern.is_proven([address], [address])
     assert not pattern.is_proven([address], [])
+
+
+@given(
+    address=st.from_regex(pattern._PLAIN_MAILTO, fullmatch=True),
+    tag=st.sampled_from(["a", "img", "td"]),
+    name=st.sampled_from(["href", "src"]),
+)
+def test_a_plain_mail_address_is_kept_where_the_one_tried_in_its_place_is(address, tag, name) -> None:
+    is_kept = pattern._is_kept.__wrapped__
+
+    assert is_kept(tag, name, address) == is_kept(tag, name, pattern.MAILTO)
+    assert is_kept("a", "href", address)
+    assert not is_kept("a", "href", address.replace("mailto:", "javascript:"))
