@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
@@ -34,6 +34,7 @@ from .active_mailboxes import find_other_runs, list_other_runs
 from .base import DeliveryBlocked
 from .mailbox_judgement import get_mailbox_block_reason
 from .permission import get_deliverable_connection
+from .state_rows import StateRow
 from .status import CHUNK, follow_release
 
 PLAN_LEASE = timedelta(seconds=120)  # a chunk of 500 senders takes less
@@ -51,35 +52,6 @@ LEFT_OUT = Refusal("left_out", "Somebody left this mailbox out of the plan.")
 OTHER_RUN_CODE = "in_other_run"
 WITHOUT = "without"  # in a run's scope: mailboxes that somebody left out of the plan
 CHOSEN_BY = {"senders": "sender__in", "mailboxes": "mailbox__remote_id__in"}
-
-
-class StateRow(NamedTuple):
-    """What a plan reads of one mailbox: less than models of its four rows hold, as there are many."""
-
-    mailbox_id: int
-    sender_id: int | None
-    status: str
-    reason_code: str
-    reason: str
-    version_id: int | None
-    attempted_at: datetime | None
-    attempt_code: str
-    mailbox__remote_id: str
-    mailbox__email: str
-    mailbox__person_remote_id: str
-    mailbox__is_editable: bool | None
-    sender__person__retired_at: datetime | None
-    sender__person__is_locked: bool | None
-
-    @property
-    def is_attempt(self) -> bool:
-        """Whether the reason is what Outreach answered to the last write; as MailboxState says."""
-        return self.attempted_at is not None and self.reason_code == self.attempt_code
-
-    @property
-    def is_lock_unknown(self) -> bool:
-        """Whether the sender's lock state is unknown; as Sender says."""
-        return self.sender__person__retired_at is None and self.sender__person__is_locked is None
 
 
 @dataclass(slots=True)
