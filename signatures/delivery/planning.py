@@ -12,7 +12,6 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from portal.db import create_rows
 from portal.leases import Lease, LeaseLost, is_free
 from portal.models import Domain, User
 from signatures.models import (
@@ -34,7 +33,7 @@ from .active_mailboxes import find_other_runs, list_other_runs
 from .base import DeliveryBlocked
 from .mailbox_judgement import get_mailbox_block_reason
 from .permission import get_deliverable_connection
-from .state_rows import StateRow
+from .plan_rows import PlanRow, StateRow, store_plan_rows
 from .status import CHUNK, follow_release
 
 PLAN_LEASE = timedelta(seconds=120)  # a chunk of 500 senders takes less
@@ -58,7 +57,7 @@ CHOSEN_BY = {"senders": "sender__in", "mailboxes": "mailbox__remote_id__in"}
 class Plan:
     """One chunk's outcome: rows to store, and counts of those that need none."""
 
-    rows: list[Delivery] = field(default_factory=list)
+    rows: list[PlanRow] = field(default_factory=list)
     unchanged: int = 0
     left_out: int = 0
 
@@ -197,7 +196,7 @@ def _fill(run: DeliveryRun, lease: Lease, chunks: Iterator[Plan]) -> DeliveryRun
         counts["left_out"] += plan.left_out
         with transaction.atomic():
             lease.renew(**counts)
-            create_rows(plan.rows)
+            store_plan_rows(plan.rows)
     lease.release(state=DeliveryRunState.PLANNED, **counts)
     run.refresh_from_db()
     return run
@@ -238,7 +237,7 @@ def plan_changed_again(run: DeliveryRun) -> DeliveryRun:
             changed = _only_changed(run, states)
             run.deliveries.filter(mailbox_remote_id__in=changed.values("mailbox__remote_id")).delete()
             for plan in _plan_states(run, changed):
-                Delivery.objects.bulk_create(plan.rows, batch_size=200)
+                store_plan_rows(plan.rows)
             whole = next(_plan_states(run, states))
             unchanged, left_out = unchanged + whole.unchanged, left_out + whole.left_out
         plans.update(
@@ -341,19 +340,19 @@ def _plan_states(run: DeliveryRun, states: QuerySet[MailboxState]) -> Iterator[P
         yield Plan([_plan_mailbox(run, row, busy.get(row.mailbox__remote_id)) for row in rows])
 
 
-def _plan_mailbox(run: DeliveryRun, row: StateRow, other_run_id: int | None) -> Delivery:
+def _plan_mailbox(run: DeliveryRun, row: StateRow, other_run_id: int | None) -> PlanRow:
     refusal = _get_block_reason(run, row) if other_run_id is None else _leave_to(other_run_id)
     planned = DeliveryState.REFUSED if refusal else DeliveryState.PLANNED
     if refusal is None and row.mailbox__remote_id in run.scope.get(WITHOUT, ()):
         refusal, planned = LEFT_OUT, DeliveryState.SKIPPED
-    return Delivery(
-        run=run,
+    return PlanRow(
+        run_id=run.pk,
         mailbox_remote_id=row.mailbox__remote_id,
         mailbox_email=row.mailbox__email,
         person_remote_id=row.mailbox__person_remote_id,
         sender_id=row.sender_id,
         template_version_id=row.version_id,
-        state=planned,
+        state=planned.value,
         reason_code=refusal.code if refusal else "",
         reason=refusal.reason if refusal else "",
     )

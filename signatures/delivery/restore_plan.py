@@ -30,6 +30,7 @@ from .digest import digest
 from .mailbox_judgement import was_edited
 from .permission import get_deliverable_connection
 from .placements import get_account_keys, get_placements
+from .plan_rows import PlanRow
 from .planning import Plan, fill_opened, list_filtered, make_scope
 from .restore_strategy import CONFLICT, GONE, NOT_EDITABLE, NOT_KEPT
 from .status import follow_release
@@ -225,15 +226,15 @@ def _plan_mailboxes(
         if sha256 != original and sha256 not in kept:
             refusal = NOT_KEPT
         plan.rows.append(
-            Delivery(
-                run=run,
+            PlanRow(
+                run_id=run.pk,
                 mailbox_remote_id=mailbox_id,
                 mailbox_email=mailbox.email if mailbox else snapshot.mailbox_email,
                 person_remote_id=mailbox.person_remote_id if mailbox else "",
                 sender_id=senders.get(mailbox.person_remote_id) if mailbox else None,
                 template_version_id=version_id,
                 target_sha256=ORIGINAL if sha256 == original else sha256,
-                state=DeliveryState.REFUSED if refusal else DeliveryState.PLANNED,
+                state=(DeliveryState.REFUSED if refusal else DeliveryState.PLANNED).value,
                 reason_code=refusal.code if refusal else "",
                 reason=refusal.reason if refusal else "",
             )

@@ -1,13 +1,17 @@
-"""State rows: what a plan reads of each mailbox."""
+"""Plan rows: what a plan reads of each mailbox, and what it stores; without a model for each, as there are many."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from portal.db import insert_rows
+from signatures.models import Delivery
+
 
 class StateRow(NamedTuple):
-    """What a plan reads of one mailbox: less than models of its four rows hold, as there are many."""
+    """What a plan reads of one mailbox."""
 
     mailbox_id: int
     sender_id: int | None
@@ -33,3 +37,23 @@ class StateRow(NamedTuple):
     def is_lock_unknown(self) -> bool:
         """Whether the sender's lock state is unknown; as Sender says."""
         return self.sender__person__retired_at is None and self.sender__person__is_locked is None
+
+
+class PlanRow(NamedTuple):
+    """The delivery that a plan stores for one mailbox; its other columns hold their default."""
+
+    run_id: int
+    mailbox_remote_id: str
+    mailbox_email: str
+    person_remote_id: str
+    sender_id: int | None
+    template_version_id: int | None
+    state: str
+    reason_code: str = ""
+    reason: str = ""
+    target_sha256: str = ""
+
+
+def store_plan_rows(rows: Iterable[PlanRow]) -> None:
+    """Store the rows as deliveries. Runs in the caller's transaction."""
+    insert_rows(Delivery, columns=PlanRow._fields, rows=rows)
