@@ -20,6 +20,7 @@ from allauth.mfa.utils import encrypt
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import ValidationError
+from django.db.models import Exists, OuterRef
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
@@ -105,6 +106,15 @@ def has_second_step(user: User) -> bool:
     return Authenticator.objects.filter(user=user, type__in=_FACTORS).exists()
 
 
+def is_second_step_due(user: User) -> bool:
+    """Return whether somebody has no second step and may have to set one up; one query, as every request asks it."""
+    enrolled = Authenticator.objects.filter(user=OuterRef("pk"), type__in=_FACTORS)
+    demanding = Membership.objects.filter(user=OuterRef("pk"), domain__require_mfa=True)
+    answers = User.objects.filter(pk=user.pk).values_list(Exists(enrolled), Exists(demanding))
+    has_it, is_asked = answers.first() or (False, True)  # gone meanwhile
+    return not has_it and (is_asked or settings.REQUIRE_MFA)
+
+
 def get_mfa_reason(user: User) -> str:
     """Return why this person must use MFA, as a sentence; '' where they need not."""
     memberships = Membership.objects.filter(user=user).select_related("domain")
@@ -147,9 +157,7 @@ class SecondStepMiddleware:
             asked = ask_for_proof(request, user, match.view_name)
             if asked is not None:
                 return asked
-        if has_second_step(user):
-            return None
-        why = get_mfa_reason(user)
+        why = get_mfa_reason(user) if is_second_step_due(user) else ""
         if not why:
             return None
         request.second_step_why = why  # type: ignore[attr-defined]  # the pages of the set-up say it
