@@ -280,7 +280,7 @@ class PersonAdmin(LongList, MirrorAdmin):
     list_display = ["__str__", "email", "title", "domain", "is_locked", "changed_at", "retired_at"]
     list_filter = ["is_locked", *MIRROR_FILTERS]
     search_fields = ["email", "remote_id"]
-    search_help_text = "A whole address, or an id in Outreach; names are found among the senders."
+    search_takes = "A whole address, or an id in Outreach; names are found among the senders."
     ordering = ["connection_id", "email"]
 
     def find(self, words: str) -> Q:
@@ -293,7 +293,7 @@ class MailboxAdmin(LongList, MirrorAdmin):
     list_display = ["email", "domain", "is_editable", "is_send_disabled", "changed_at", "retired_at"]
     list_filter = ["is_editable", "is_send_disabled", *MIRROR_FILTERS]
     search_fields = ["email", "remote_id"]
-    search_help_text = "A whole address, or an id in Outreach."
+    search_takes = "A whole address, or an id in Outreach."
     ordering = ["connection_id", "email"]
 
     def find(self, words: str) -> Q:

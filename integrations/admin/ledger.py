@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -54,7 +55,8 @@ class LedgerEntryAdmin(LongReadOnlyAdmin):
     ]
     list_filter = [KindFilter, "outcome", ScopeFilter, DomainFilter]
     search_fields = ["job", "actor_label", "object_ref", "action"]
-    search_help_text = "A whole job, person or action, or the id of a mailbox that was written."
+    search_takes = "A whole job, person or action, or the id of a mailbox that was written."
+    date_hierarchy = "at"
     list_select_related = ["domain"]
     exclude = ["domain"]  # its name outlives it
 
@@ -64,6 +66,18 @@ class LedgerEntryAdmin(LongReadOnlyAdmin):
         for column in ("job", "actor_label"):
             found |= (known & Q(**{column: words})) | Q(**{column: words}, domain=None)
         return found
+
+    def list_date_ends(self, entries: QuerySet[LedgerEntry]) -> list[datetime]:
+        """Return the first and the last instant of each chain: an index has them, and no other entry is read."""
+        of_chain = entries.filter(domain=OuterRef("pk"))
+        ends = {
+            name: Subquery(of_chain.order_by(order).values("at")[:1])
+            for name, order in (("first_at", "at"), ("last_at", "-at"))
+        }
+        found = [*LedgerChain.objects.order_by().annotate(**ends).values_list(*ends)]
+        without_domain = entries.filter(domain=None).order_by()
+        found.append(tuple(without_domain.aggregate(first_at=Min("at"), last_at=Max("at")).values()))
+        return [at for pair in found for at in pair if at is not None]
 
     @admin.display(description="At", ordering="at")
     def instant(self, entry: LedgerEntry) -> str:

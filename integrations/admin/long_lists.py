@@ -22,12 +22,13 @@ NOTHING = Q(pk__in=())
 
 
 class LongList(admin.ModelAdmin):
-    """A list that is newest first, has no dates above it, and finds whole values as `find` says.
+    """A list that is newest first, without dates above it unless an index has their ends; `find` finds whole values.
 
-    Its `search_fields` show the search's box, and `search_help_text` what it takes.
+    Its `search_fields` show the search's box, and `search_takes` says what it takes.
     """
 
     ordering = ["-pk"]
+    search_takes = ""
 
     def find(self, words: str) -> Q:
         """Return the condition of a search, each part of which an index answers."""
@@ -37,6 +38,8 @@ class LongList(admin.ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         words = search_term.strip()
+        if len(words) > 1 and words[0] == words[-1] in ("'", '"'):
+            words = words[1:-1]
         return (queryset.filter(self.find(words)) if words else queryset), False
 
 

@@ -47,7 +47,7 @@ class BannerEventAdmin(LongReadOnlyAdmin):
     list_filter = ["kind", "is_judged", RuleFilter, DomainFilter]
     list_select_related = ["domain"]
     search_fields = ["id", "sender_id"]
-    search_help_text = "The number of an event or of a sender."
+    search_takes = "The number of an event or of a sender."
     hidden = ("visitor_key",)
     exclude = ["visitor_key"]
 
@@ -72,7 +72,7 @@ class _CountsAdmin(LongReadOnlyAdmin):
     list_filter = [DomainFilter]
     list_select_related = ["domain"]
     search_fields = ["campaign_id"]
-    search_help_text = "The number of a campaign."
+    search_takes = "The number of a campaign."
 
     def find(self, words: str) -> Q:
         number = read_number(words)

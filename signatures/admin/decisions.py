@@ -59,7 +59,7 @@ class DecisionAdmin(LongReadOnlyAdmin):
     list_filter = ["way", DomainFilter]
     list_select_related = ["domain", "sender", "campaign", "banner__campaign"]
     search_fields = ["id", "recipient_key"]
-    search_help_text = "A decision’s number, or a recipient’s whole digest."
+    search_takes = "A decision’s number, or a recipient’s whole digest."
 
     def find(self, words: str) -> Q:
         found = Q(domain__in=list_domain_ids(), recipient_key=words)

@@ -118,7 +118,7 @@ class DeliveryAdmin(LongReadOnlyAdmin):
     list_filter = ["state", DeliveryDomainFilter]
     list_select_related = ["run__domain"]
     search_fields = ["mailbox_remote_id", "run__id"]
-    search_help_text = "A whole address of a mailbox, its id in Outreach, or a delivery’s number."
+    search_takes = "A whole address of a mailbox, its id in Outreach, or a delivery’s number."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         """Return the rows without the senders that their run was planned for: those may be 100,000 ids in each."""
@@ -137,7 +137,7 @@ class SnapshotAdmin(LongReadOnlyAdmin):
     list_filter = [("restored_at", admin.EmptyFieldListFilter), DomainFilter]
     list_select_related = ["domain"]
     search_fields = ["mailbox_remote_id"]
-    search_help_text = "A whole address of a mailbox, or its id in Outreach."
+    search_takes = "A whole address of a mailbox, or its id in Outreach."
 
     def find(self, words: str) -> Q:
         ids, found = find_mailbox_ids(words), NOTHING

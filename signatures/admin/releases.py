@@ -82,7 +82,7 @@ class MailboxStateAdmin(LongReadOnlyAdmin):
     list_filter = ["status", DomainFilter]
     list_select_related = ["mailbox", "domain"]
     search_fields = ["mailbox__email", "mailbox__remote_id"]
-    search_help_text = "A whole address of a mailbox, or its id in Outreach."
+    search_takes = "A whole address of a mailbox, or its id in Outreach."
 
     def find(self, words: str) -> Q:
         return Q(mailbox__in=list(find_mailboxes(words).values_list("pk", flat=True)))

@@ -77,7 +77,7 @@ class SenderAdmin(LongList, OperatorAdmin):
     list_filter = ["is_active", LocalValueFilter, ByHandFilter, DomainFilter]
     list_select_related = ["domain", "group", "person"]
     search_fields = ["name", "email"]
-    search_help_text = "A whole name or address; the domain’s list of senders finds parts of them."
+    search_takes = "A whole name or address; the domain’s list of senders finds parts of them."
     ordering = ["domain_id", "name"]
 
     def find(self, words: str) -> Q:
