@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
 from portal.db import insert_rows
-from signatures.models import Delivery
+from signatures.models import Delivery, MailboxState
 
 
 class StateRow(NamedTuple):
@@ -37,6 +37,12 @@ class StateRow(NamedTuple):
     def is_lock_unknown(self) -> bool:
         """Whether the sender's lock state is unknown; as Sender says."""
         return self.sender__person__retired_at is None and self.sender__person__is_locked is None
+
+
+def read_states(ids: Collection[int]) -> list[StateRow]:
+    """Return the states with these primary keys, as they are now, in the order that plans have."""
+    found = MailboxState.objects.filter(pk__in=ids).order_by("sender_id", "pk")
+    return [StateRow(*values) for values in found.values_list(*StateRow._fields)]
 
 
 class PlanRow(NamedTuple):

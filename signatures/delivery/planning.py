@@ -33,7 +33,7 @@ from .active_mailboxes import find_other_runs, list_other_runs
 from .base import DeliveryBlocked
 from .mailbox_judgement import get_mailbox_block_reason
 from .permission import get_deliverable_connection
-from .plan_rows import PlanRow, StateRow, store_plan_rows
+from .plan_rows import PlanRow, StateRow, read_states, store_plan_rows
 from .status import CHUNK, follow_release
 
 PLAN_LEASE = timedelta(seconds=120)  # a chunk of 500 senders takes less
@@ -49,6 +49,7 @@ LEFT_ALONE = Refusal(
 )
 LEFT_OUT = Refusal("left_out", "Somebody left this mailbox out of the plan.")
 OTHER_RUN_CODE = "in_other_run"
+SETTLED = (*IN_PLACE, MailboxStatus.INACTIVE)  # what no plan writes
 WITHOUT = "without"  # in a run's scope: mailboxes that somebody left out of the plan
 CHOSEN_BY = {"senders": "sender__in", "mailboxes": "mailbox__remote_id__in"}
 
@@ -329,15 +330,20 @@ def _plan_states(run: DeliveryRun, states: QuerySet[MailboxState]) -> Iterator[P
         unchanged=sum(counts.get(status, 0) for status in IN_PLACE),
         left_out=counts.get(MailboxStatus.INACTIVE, 0),
     )
-    differing = states.exclude(status__in=[*IN_PLACE, MailboxStatus.INACTIVE]).order_by("sender_id", "pk")
-    others, behind = list_other_runs(run), Q()
-    while rows := [*map(StateRow._make, differing.filter(behind).values_list(*StateRow._fields)[:CHUNK])]:
-        last = rows[-1]
-        behind = Q(sender_id__gt=last.sender_id) | Q(sender_id=last.sender_id, pk__gt=last.mailbox_id)
-        busy = find_other_runs(
-            run.connection, others, [row.mailbox__remote_id for row in rows] if others else []
+    differing = states.exclude(status__in=SETTLED).order_by("sender_id", "pk").values_list("pk", flat=True)
+    # Ids alone, sorted once: each chunk sorted what is left, which grew with the square of a large domain.
+    ids, others = list(differing), list_other_runs(run)
+    for start in range(0, len(ids), CHUNK):
+        rows = read_states(ids[start : start + CHUNK])
+        remote_ids = [row.mailbox__remote_id for row in rows] if others else []
+        busy = find_other_runs(run.connection, others, remote_ids)
+        yield Plan(
+            [
+                _plan_mailbox(run, row, busy.get(row.mailbox__remote_id))
+                for row in rows
+                if row.status not in SETTLED
+            ]
         )
-        yield Plan([_plan_mailbox(run, row, busy.get(row.mailbox__remote_id)) for row in rows])
 
 
 def _plan_mailbox(run: DeliveryRun, row: StateRow, other_run_id: int | None) -> PlanRow:
