@@ -125,6 +125,9 @@ class GroupsChoiceForm(forms.Form):
         choice: forms.ModelMultipleChoiceField[Group] = self.fields["groups"]  # type: ignore[assignment]
         groups = Group.objects.filter(domain=template.domain_id, archived_at=None)
         choice.queryset = groups.exclude(assignment__template=template).select_related("assignment__template")
+        # Read once, for whether there are any and for their boxes.
+        self.offered = list(choice.queryset)
+        choice.choices = [(group.pk, choice.label_from_instance(group)) for group in self.offered]
 
 
 class CompareForm(forms.Form):
