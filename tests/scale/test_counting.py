@@ -42,13 +42,13 @@ from django.db import connection
 from django.utils import timezone
 from portal.models import Domain
 from signatures.decisions.decide import decide
-from signatures.models import Campaign, Sender
+from signatures.models import Campaign, Decision, Sender
 with connection.cursor() as cursor:
     cursor.execute("SET lock_timeout = '3s'")
 domain = Domain.objects.get(name="acme.example")
 sender = Sender.objects.filter(domain=domain).order_by("pk")[0]
 for _ in range(2):
-    decided = decide(domain, sender, "mira@first.example", way="api", at=timezone.now(), within=1)
+    decided = decide(domain, sender, "mira@first.example", way=Decision.Way.API, at=timezone.now(), within=1)
     print(Campaign.objects.get(pk=decided.choice.campaign_id).name)
 """
 
