@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from portal.db import count_each, durable_atomic, insert_rows, update_rows, upsert_rows
+from portal.db import count_each, create_rows, durable_atomic, insert_rows, update_rows, upsert_rows
 from portal.models import Domain
 from signatures.models import Group, SpoolImport, Template
 
@@ -122,3 +122,12 @@ def test_inside_another_transaction_it_is_a_part_of_that(domain):
         Template.objects.create(domain=domain, name="Whole")
 
     assert Template.objects.get().name == "Whole"
+
+
+@pytest.mark.django_db
+def test_a_column_of_which_first_and_last_row_share_a_value_keeps_the_others():
+    zones = ["UTC", "Europe/Berlin", "UTC"]
+
+    create_rows([Domain(name=f"{at}.example", time_zone=zone) for at, zone in enumerate(zones)])
+
+    assert list(Domain.objects.order_by("name").values_list("time_zone", flat=True)) == zones

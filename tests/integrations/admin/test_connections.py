@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from integrations import tasks
+from integrations.ledger import chain
 from integrations.models import (
     Connection,
     LedgerEntry,
@@ -233,6 +234,19 @@ def test_the_ledger_is_drilled_into_by_year_month_and_day(
 
     bar = text.partition('<nav class="toplinks">')[2].partition("</nav>")[0]
     assert [html.unescape(words) for words in re.findall(r"<a [^>]*>([^<]+)</a>", bar)] == links
+
+
+def test_entries_of_no_domain_count_for_the_years_of_the_ledger(
+    staff: Client, domain: Domain, write_entry: Callable
+) -> None:
+    write_entry(domain, action="paused", outcome="done", at=datetime(2026, 2, 3, tzinfo=UTC))
+    earlier = LedgerEntry(action="paused", outcome="done", at=datetime(2024, 5, 6, tzinfo=UTC))
+    chain.append([earlier], domain=None)
+
+    text = staff.get("/admin/integrations/ledgerentry/").content.decode()
+
+    bar = text.partition('<nav class="toplinks">')[2].partition("</nav>")[0]
+    assert re.findall(r"<a [^>]*>([^<]+)</a>", bar) == ["2024", "2025", "2026"]
 
 
 def test_a_day_of_the_ledger_shows_that_day_alone(
