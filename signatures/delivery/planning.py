@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -337,12 +338,15 @@ def _plan_states(run: DeliveryRun, states: QuerySet[MailboxState]) -> Iterator[P
         rows = read_states(ids[start : start + CHUNK])
         remote_ids = [row.mailbox__remote_id for row in rows] if others else []
         busy = find_other_runs(run.connection, others, remote_ids)
+        statuses = Counter(row.status for row in rows)  # some may have changed since
         yield Plan(
             [
                 _plan_mailbox(run, row, busy.get(row.mailbox__remote_id))
                 for row in rows
                 if row.status not in SETTLED
-            ]
+            ],
+            unchanged=sum(statuses[status] for status in IN_PLACE),
+            left_out=statuses[MailboxStatus.INACTIVE],
         )
 
 
