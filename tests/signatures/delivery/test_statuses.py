@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from signatures.authoring.templates import save_template
-from signatures.delivery import status
-from signatures.models import MailboxState, Sender, Template
+from signatures.delivery import planning, status
+from signatures.models import MailboxState, MailboxStatus, Sender, Template
 from signatures.releases.publish import publish
 
 pytestmark = pytest.mark.django_db
@@ -42,3 +42,27 @@ def test_a_release_that_goes_live_between_two_chunks_is_what_the_later_ones_are_
     assert [found[sender.pk] for sender in senders] == ["pending", "pending"]
     assert found[theirs.pk] == "up_to_date"
     assert Sender.objects.count() == 3
+
+
+def test_a_mailbox_that_settles_while_it_is_planned_counts_as_one_that_stays(
+    company, bystanders, monkeypatch
+):
+    for people, name in ((company, "Ana Silva"), (company, "Tom Okafor"), (bystanders, "Kim Theirs")):
+        people.place(people.add(name))
+    template = Template.objects.get(domain=company.domain, name="Letterhead")
+    save_template(company.domain, name=template.name, template=template, source="<p>Newer</p>", actor="noor")
+    publish(company.domain, actor="ruth")
+    read = planning.read_states
+
+    def settle_and_read(ids):
+        MailboxState.objects.filter(pk=ids[0]).update(status=MailboxStatus.UP_TO_DATE)
+        return read(ids)
+
+    monkeypatch.setattr(planning, "read_states", settle_and_read)
+
+    run = planning.plan_delivery(company.domain, actor="ruth")
+
+    assert (run.planned, run.unchanged, run.deliveries.count()) == (1, 1, 1)
+    assert set(MailboxState.objects.filter(domain=bystanders.domain).values_list("status", flat=True)) == {
+        "up_to_date"
+    }
