@@ -1,4 +1,8 @@
-"""Outlook: how many mailboxes a release that is not live yet would change, from their stored status."""
+"""Outlook: how many mailboxes a release that is not live yet would change, and how many wait for another reason.
+
+A release changes a mailbox where it gives its owner another signature than the live one does. A mailbox that lacks the
+live signature, too, waits already: the next plan writes it, whatever is published.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +23,14 @@ from .status import Compared, Comparison
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """Mailboxes of active senders. is_bound: `change` counts also those whose signature may turn out the same."""
+    """Mailboxes of active senders. is_bound: `change` counts also those whose signature may turn out the same.
+
+    overdue: those of `change` that wait already. waiting: further ones that wait, which the release does not change.
+    """
 
     change: int = 0
+    overdue: int = 0
+    waiting: int = 0
     unchanged: int = 0
     edited: int = 0
     blocked: int = 0
@@ -29,8 +38,9 @@ class Outlook:
     is_bound: bool = False
 
     @property
-    def total(self) -> int:
-        return self.change + self.unchanged + self.edited + self.blocked + self.left_alone
+    def calls(self) -> int:
+        """Return how many calls the plan for everybody needs: each mailbox is read, then written."""
+        return 2 * (self.change + self.waiting)
 
 
 def foresee(connection: Connection | None, candidate: Candidate, audiences: Iterable[Audience]) -> Outlook:
@@ -49,6 +59,8 @@ def foresee(connection: Connection | None, candidate: Candidate, audiences: Iter
 def _make(counts: Counter[str], *, is_bound: bool = False) -> Outlook:
     return Outlook(
         change=counts["change"],
+        overdue=counts["overdue"],
+        waiting=counts["waiting"],
         unchanged=counts["unchanged"],
         edited=counts["edited"],
         blocked=counts["blocked"],
@@ -58,13 +70,23 @@ def _make(counts: Counter[str], *, is_bound: bool = False) -> Outlook:
 
 
 def _render(connection: Connection, candidate: Candidate) -> Counter[str]:
-    comparison = Comparison(connection, candidate.content)
+    live, coming = (Comparison(connection, content) for content in (candidate.before, candidate.content))
     counts: Counter[str] = Counter()
-    senders = Sender.objects.filter(person__connection=connection).select_related("person")
-    for compared in comparison.compare([candidate.give_values(sender) for sender in senders]):
-        if compared.status != MailboxStatus.INACTIVE:
-            counts[_foresee_mailbox(compared)] += 1
+    senders = list(Sender.objects.filter(person__connection=connection).select_related("person"))
+    # All of what is live first: the senders are given the values that would be published.
+    now = {compared.facts.mailbox.pk: compared for compared in live.compare(senders)}
+    for compared in coming.compare([candidate.give_values(sender) for sender in senders]):
+        before = now.get(compared.facts.mailbox.pk)  # None: a sync found it meanwhile
+        if before is not None and compared.status != MailboxStatus.INACTIVE:
+            is_moved = _get_sha256(before) != _get_sha256(compared)
+            is_due = _foresee_mailbox(before) == "change"
+            counts.update(_split(_foresee_mailbox(compared), is_moved=is_moved, is_due=is_due))
     return counts
+
+
+def _get_sha256(compared: Compared) -> str:
+    rendering = compared.facts.rendering
+    return rendering.sha256 if rendering is not None else ""
 
 
 def _foresee_mailbox(compared: Compared) -> str:
@@ -78,16 +100,27 @@ def _foresee_mailbox(compared: Compared) -> str:
     return "blocked" if closed or refused else "change"
 
 
+def _split(figure: str, *, is_moved: bool, is_due: bool) -> list[str]:
+    """Return the figures that a mailbox counts for. is_moved: its signature differs; is_due: it waits already."""
+    if figure != "change":
+        return [figure]
+    if not is_moved:
+        return ["waiting"]
+    return ["change", "overdue"] if is_due else ["change"]
+
+
 def _bound(candidate: Candidate, audiences: Iterable[Audience]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for one in audiences:
+        if one.status == MailboxStatus.INACTIVE:
+            continue
         is_moved = one.sender_id in candidate.chosen_values or is_touched(
             one, candidate.before, candidate.content
         )
-        if one.status in IN_PLACE and is_moved:
-            counts["change"] += one.number
-        elif one.status != MailboxStatus.INACTIVE:
-            counts[_name(one.status)] += one.number
+        is_due = candidate.live is not None and one.status not in IN_PLACE
+        figure = "change" if one.status in IN_PLACE and is_moved else _name(one.status)
+        for name in _split(figure, is_moved=is_moved, is_due=is_due):
+            counts[name] += one.number
     return counts
 
 

@@ -103,7 +103,6 @@ def _show(
         "may_decide": asked.is_open and may(request, Permission.PUBLISH) and not is_own,
         "outlook": outlook,
         "calls": get_call_use(situation.connection, at=timezone.now()),
-        "calls_needed": 2 * outlook.change,
         "causes": name_causes(candidate, mailboxes, audiences, changes),
         "leave": urlencode([("leave", key) for key in candidate.keys if key not in asked.keys]),
         "form": form,

@@ -99,7 +99,6 @@ def show_drafts(
         "outlook": outlook,
         "causes": name_causes(candidate, mailboxes, audiences, changes),
         "calls": get_call_use(situation.connection, at=timezone.now()),
-        "calls_needed": 2 * outlook.change,
         "form": form,
         "next_number": (recent[0].number if recent else 0) + 1,
         "scheduled": _describe_scheduled(domain),

@@ -1,8 +1,9 @@
-"""Releases where rules ask about values: the mailboxes that change are counted right, and few are looked at for it."""
+"""Release counts: the mailboxes that a release changes, apart from those that wait already, and few are looked at."""
 
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection as database
@@ -12,14 +13,15 @@ from django.test.utils import CaptureQueriesContext
 from signatures.authoring.templates import assign_template
 from signatures.delivery.left_alone import leave_alone
 from signatures.delivery.status import refresh_domain
-from signatures.models import Group, LeftAloneWhy, Placement, Sender, Template
+from signatures.models import DeliveryRun, Group, LeftAloneWhy, Placement, Release, Sender, Template
+from signatures.releases.publish import list_drafts
 from signatures.senders import company_size
 from signatures.senders.group_membership import GroupRule
 from signatures.senders.groups import create_group, set_membership
 from signatures.senders.values import set_own_values
 from tests.support.company import Company
 from tests.support.deliveries import publish_drafts
-from tests.support.release_pages import ADDRESS, edit_brand, edit_template, read_causes, text_of
+from tests.support.release_pages import ADDRESS, edit_brand, edit_template, read_causes, read_form, text_of
 
 BY = "lena@acme.example"
 VP = {"attribute": "title", "operator": "contains", "values": ["VP"]}
@@ -53,8 +55,7 @@ def vps(published: Company, bystander: Company, monkeypatch: pytest.MonkeyPatch)
         sender = published.add(name, title=title, teams=teams)
         if name == "Ben Holm":
             leave_alone(published.connection, [("m6", sender.email, "")], why=LeftAloneWhy.RESTORED, actor=BY)
-    for sender in published.domain.senders.all():
-        published.place(sender)
+    deliver_all(published)
     refresh_domain(published.domain)
     monkeypatch.setattr(company_size, "AT_ONCE", 1)
     group.refresh_from_db()
@@ -73,6 +74,99 @@ def read_outlook(html: str) -> tuple[int, int, int]:
         for pattern in (r"to at most (\d+) mailbox", r"(\d+) up to date", r"(\d+) left alone")
     ]
     return tuple(int(each[1]) for each in found if each)
+
+
+def read_waiting(html: str) -> tuple[str, ...]:
+    """Return what the page says of the mailboxes that change and wait, and of the button and the calls."""
+    words = text_of(html)
+    patterns = (
+        r"Change ((?:At most )?\d+) mailbox",
+        r"mailbox(?:es)? (\d+) of them waits? for a delivery already",
+        r"Waiting already ((?:At least )?\d+) mailbox",
+        r"Publish release \d+ to (.*?) mailbox",
+        r"API calls ((?:At most )?\d+);",
+    )
+    return tuple(found[1] if (found := re.search(pattern, words)) else "" for pattern in patterns)
+
+
+def change_west(company: Company) -> None:
+    """Draft another template for the group that Tom is in, and nobody else."""
+    west = Group.objects.get(domain=company.domain, name="West")
+    assign_template(company.domain, template=edit_template(company.domain), group=west, actor=BY)
+
+
+def deliver_all(company: Company) -> None:
+    for sender in company.domain.senders.all():
+        company.place(sender)
+
+
+@pytest.fixture(params=["rendered", "counted"])
+def delivered(published: Company, bystander: Company, monkeypatch: pytest.MonkeyPatch, request) -> str:
+    """All hold what is live: in a company whose signatures are rendered for a page, and in a larger one."""
+    deliver_all(published)
+    if request.param == "counted":
+        monkeypatch.setattr(company_size, "AT_ONCE", 1)
+    return "" if request.param == "rendered" else "At most "
+
+
+def test_a_mailbox_that_waits_for_a_new_value_is_not_counted_as_changed_by_a_release(
+    published, delivered, admin: Client
+):
+    set_own_values(find(published, "Ana Silva"), {"sender.title": "Director"}, actor=BY)
+    refresh_domain(published.domain)
+    change_west(published)
+
+    page = admin.get(ADDRESS).content.decode()
+    edit_brand(published.domain, name="Acme of tomorrow")
+    with_brand = admin.get(ADDRESS).content.decode()
+
+    least = delivered and "At least "
+    assert read_waiting(page) == (f"{delivered}1", "", f"{least}1", f"{delivered.lower()}1", f"{delivered}4")
+    assert read_waiting(with_brand) == (f"{delivered}2", "1", "", f"{delivered.lower()}2", f"{delivered}4")
+
+
+def test_the_plan_writes_what_changes_and_what_waits_as_the_page_says(published, bystander, admin: Client):
+    deliver_all(published)
+    set_own_values(find(published, "Ana Silva"), {"sender.title": "Director"}, actor=BY)
+    refresh_domain(published.domain)
+    change_west(published)
+    page = admin.get(ADDRESS).content.decode()
+
+    admin.post(f"{ADDRESS}publish/", read_form(page))
+
+    assert read_waiting(page) == ("1", "", "1", "1", "4")
+    run = DeliveryRun.objects.get()
+    assert sorted(run.deliveries.values_list("sender__name", flat=True)) == ["Ana Silva", "Tom Okafor"]
+
+
+def test_mailboxes_that_wait_for_an_earlier_release_are_told_apart(published, delivered, admin: Client):
+    edit_brand(published.domain, name="Acme of tomorrow")
+    publish_drafts(published.domain)
+    refresh_domain(published.domain)
+    change_west(published)
+
+    page = admin.get(ADDRESS).content.decode()
+    nothing = admin.get(f"{ADDRESS}?{urlencode([('leave', key) for key in list_drafts(published.domain)])}")
+
+    least = delivered and "At least "
+    assert read_waiting(page) == (f"{delivered}1", "1", f"{least}1", f"{delivered.lower()}1", f"{delivered}4")
+    assert read_waiting(nothing.content.decode()) == (
+        f"{delivered}0",
+        "",
+        f"{least}2",
+        f"{delivered.lower()}0",
+        f"{delivered}4",
+    )
+
+
+def test_nothing_waits_before_anything_is_published(published, delivered, admin: Client):
+    Release.objects.all().delete()
+    Placement.objects.filter(domain=published.domain).delete()
+    refresh_domain(published.domain)
+
+    page = admin.get(ADDRESS).content.decode()
+
+    assert read_waiting(page) == (f"{delivered}2", "", "", f"{delivered.lower()}2", f"{delivered}4")
 
 
 def test_a_group_by_a_rule_changes_the_mailboxes_of_whom_it_matches(published, vps, admin: Client):
@@ -111,8 +205,7 @@ def test_a_rule_that_matches_others_changes_who_comes_and_who_goes(published, vp
     assign_template(published.domain, template=template, group=vps, actor=BY)
     publish_drafts(published.domain)
     Placement.objects.filter(domain=published.domain).delete()
-    for sender in published.domain.senders.all():
-        published.place(sender)
+    deliver_all(published)
     engineers = {"attribute": "title", "operator": "contains", "values": ["Engineer", "VP West"]}
     set_membership(vps, GroupRule(vps.pk, "VPs", rule=(engineers,)), actor=BY)
 
