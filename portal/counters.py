@@ -12,10 +12,14 @@ import threading
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Any
 
 from django.db import Error as DatabaseFailure
 from django.db import close_old_connections, transaction
+from django.db.models import Aggregate, QuerySet, TextField, Value
+from django.db.models.functions import Cast, JSONArray
 
 from .db import upsert_rows
 from .models import MetricSum
@@ -30,6 +34,8 @@ BUCKETS = (*(str(bound) for bound in BOUNDS), "+Inf")
 Labels = tuple[str, ...]
 Sums = dict[Labels, float]
 """Label values, in the metric's order -> sum."""
+Fresh = QuerySet[Any, tuple[str, str, float]]
+"""Sums of rows that no kept sum contains: metric, labels and number, as a row of MetricSum has them."""
 
 
 class Counters:
@@ -80,16 +86,18 @@ class Counters:
 COUNTERS = Counters()
 
 
-def add_sums(metric: str, sums: Mapping[Labels, float]) -> None:
-    """Store these numbers on top of what the counter holds. Runs in the caller's transaction."""
-    _store({(metric, labels): number for labels, number in sums.items() if number})
+def add_sums(sums: Mapping[str, Sums]) -> None:
+    """Store these numbers, by metric, on top of what the counters hold. Runs in the caller's transaction."""
+    _store({(metric, labels): number for metric, each in sums.items() for labels, number in each.items()})
 
 
 def _store(added: Mapping[tuple[str, Labels], float]) -> None:
     if not added:
         return
     # In one order, so that two processes never wait for each other's rows.
-    rows = sorted((metric, json.dumps(labels), number) for (metric, labels), number in added.items())
+    rows = sorted(
+        (metric, json.dumps(labels), number) for (metric, labels), number in added.items() if number
+    )
     with transaction.atomic():
         upsert_rows(
             MetricSum,
@@ -100,10 +108,29 @@ def _store(added: Mapping[tuple[str, Labels], float]) -> None:
         )
 
 
-def read_sums(*metrics: str) -> dict[str, Sums]:
-    """Return the sums of these counters, or of all, by metric."""
-    rows = MetricSum.objects.filter(metric__in=metrics) if metrics else MetricSum.objects.all()
-    found: dict[str, Sums] = defaultdict(dict)
-    for metric, labels, value in rows.order_by("pk").values_list("metric", "labels", "value"):
-        found[metric][tuple(json.loads(labels))] = value
+def sum_fresh(metric: str, rows: QuerySet[Any], *labels: Any, number: Aggregate) -> Fresh:
+    """Return the rows' numbers by these labels, which are fields or expressions."""
+    named = rows.order_by().annotate(labels=Cast(JSONArray(*labels), TextField()))
+    return named.values_list(Value(metric), "labels").annotate(number=number)
+
+
+def keep_sums(*fresh: Fresh) -> None:
+    """Store these on top of what the counters hold. Runs in the caller's transaction, which marks the rows."""
+    add_sums(_collect(chain.from_iterable(fresh)))
+
+
+def read_sums(*fresh: Fresh) -> Mapping[str, Sums]:
+    """Return the sums of all counters by metric, these added.
+
+    All are read in one statement: what is kept meanwhile is counted once.
+    """
+    kept = MetricSum.objects.order_by().values_list("metric", "labels", "value")
+    return _collect(kept.union(*fresh, all=True))
+
+
+def _collect(rows: Iterable[tuple[str, str, float]]) -> Mapping[str, Sums]:
+    found: defaultdict[str, Sums] = defaultdict(dict)
+    for metric, written, number in rows:
+        labels = tuple(json.loads(written))
+        found[metric][labels] = found[metric].get(labels, 0) + number
     return found

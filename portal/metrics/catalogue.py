@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from integrations.connection.health import SMALLEST_PLAN, get_year_uses
 from integrations.ledger.usage import sum_calls_by_status
-from integrations.models import Connection, ConnectionState
+from integrations.models import Connection, ConnectionState, SyncRun
+from integrations.sync import totals as syncs
 from integrations.sync.totals import RUNS
 from portal import __version__
 from portal.background import LONG, SHORT
@@ -30,10 +31,12 @@ from portal.status.collect import (
 from portal.status.database import measure_database
 from portal.worker.heartbeat import get_worker
 from portal.worker.machines import MachineState, list_machines
-from signatures.delivery.totals import MAILBOXES
+from signatures.delivery import totals as deliveries
+from signatures.delivery.totals import MAILBOXES, RESULTS
+from signatures.models import DeliveryRun
 from signatures.senders.team_counts import list_domain_statuses
 
-from .runs import read_last_successes, read_totals
+from .runs import read_last_successes
 
 QUEUES = {"short": SHORT, "long": LONG}
 
@@ -46,11 +49,9 @@ class Rows:
 
     @cached_property
     def sums(self) -> Mapping[str, Sums]:
-        return read_sums()
-
-    @cached_property
-    def run_totals(self) -> Mapping[str, Sums]:
-        return read_totals()
+        return read_sums(
+            syncs.count_ended(SyncRun.objects.all()), *deliveries.count_ended(DeliveryRun.objects.all())
+        )
 
     @cached_property
     def queues(self) -> Mapping[str, Queue]:
@@ -114,6 +115,12 @@ def _read_calls_left(rows: Rows) -> Sums:
     }
 
 
+def _read_mailboxes(rows: Rows) -> Sums:
+    """Return every result of each domain and kind, also those that no mailbox got."""
+    found = rows.sums.get(MAILBOXES, {})
+    return {(domain, kind, result): 0 for domain, kind, _ in found for result in RESULTS.values()} | found
+
+
 def _read_token_ages(rows: Rows) -> Sums:
     return {
         (row.domain,): (rows.now - row.refreshed_at).total_seconds()
@@ -169,7 +176,6 @@ METRICS = (
     Metric(
         RUNS, "counter", ("domain", "kind", "outcome"),
         "Syncs, deliveries and restores that ended.",
-        lambda rows: rows.run_totals[RUNS],
     ),
     Metric(
         "countersign_runs_unfinished", "gauge", ("domain", "kind", "state"),
@@ -184,7 +190,7 @@ METRICS = (
     Metric(
         MAILBOXES, "counter", ("domain", "kind", "result"),
         "Mailboxes of deliveries and restores that ended.",
-        lambda rows: rows.run_totals[MAILBOXES],
+        _read_mailboxes,
     ),
     Metric(
         "countersign_mailboxes", "gauge", ("domain", "status"),

@@ -1,4 +1,4 @@
-"""Runs: how many syncs, deliveries and restores ended and how, what became of mailboxes, and the last success."""
+"""Runs: when the last sync, delivery and restore of each kind was complete."""
 
 from __future__ import annotations
 
@@ -8,32 +8,10 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from integrations.models import Connection, RunState, SyncKind, SyncRun
-from integrations.sync.totals import RUNS, count_ended
-from portal.counters import Sums, read_sums
+from portal.counters import Sums
 from portal.models import Domain
-from signatures.delivery import totals
-from signatures.delivery.totals import KINDS, MAILBOXES, RESULTS
+from signatures.delivery.totals import KINDS
 from signatures.models import DeliveryRun, DeliveryRunState
-
-
-def read_totals() -> dict[str, Sums]:
-    """Return the counters RUNS and MAILBOXES: the kept totals, and the runs that ended since.
-
-    Read again where some were added to the kept totals meanwhile: those would be counted twice or not at all, and a
-    counter that goes down counts from nothing again.
-    """
-    while True:
-        kept = read_sums(RUNS, MAILBOXES)
-        deliveries, mailboxes = totals.count_ended(DeliveryRun.objects.all())
-        fresh = {RUNS: count_ended(SyncRun.objects.all()) | deliveries, MAILBOXES: mailboxes}
-        if read_sums(RUNS, MAILBOXES) == kept:
-            found = {name: _add(sums, kept.get(name, {})) for name, sums in fresh.items()}
-            none: Sums = {
-                (domain, kind, result): 0
-                for domain, kind, _ in found[MAILBOXES]
-                for result in RESULTS.values()
-            }
-            return found | {MAILBOXES: none | found[MAILBOXES]}
 
 
 def read_last_successes() -> Sums:
@@ -65,7 +43,3 @@ def _note_last(
         for kind, at in zip(kinds, instants, strict=True):
             if at is not None:
                 found[name, kind] = max(at.timestamp(), found.get((name, kind), 0))
-
-
-def _add(one: Sums, other: Sums) -> Sums:
-    return {labels: one.get(labels, 0) + other.get(labels, 0) for labels in one.keys() | other.keys()}

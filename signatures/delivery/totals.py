@@ -7,14 +7,13 @@ down as the run is opened again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Case, Count, Q, QuerySet, Sum, Value, When
 
 from integrations.sync.totals import RUNS
 from portal.batches import change_rows
-from portal.counters import Sums, add_sums
+from portal.counters import Fresh, Sums, add_sums, keep_sums, sum_fresh
 from signatures.models import DeliveryRun, DeliveryRunState
 
 FINISHED = (DeliveryRunState.COMPLETE, DeliveryRunState.FAILED, DeliveryRunState.SKIPPED)
@@ -31,25 +30,21 @@ RESULTS = {
 KINDS = {DeliveryRun.Kind.DELIVER.value: "delivery", DeliveryRun.Kind.RESTORE.value: "restore"}
 
 
-def count_ended(runs: QuerySet[DeliveryRun]) -> tuple[Sums, Sums]:
-    """Return how many of these runs ended, by outcome, and their mailboxes, by result; both by domain and kind.
+def count_ended(runs: QuerySet[DeliveryRun]) -> list[Fresh]:
+    """Return how many of these runs ended, by outcome, and their mailboxes, by result.
 
     Those that the kept totals contain are left out.
     """
-    ended: Sums = {}
-    mailboxes: Sums = {}
-    found = runs.filter(Q(state__in=FINISHED) | Q(was_retried=True), is_totalled=False).order_by()
-    rows: Iterable[Any] = found.values("domain__name", "kind", "state").annotate(
-        number=Count("pk"), **{f"of_{column}": Sum(column) for column in RESULTS}
+    fresh = runs.filter(is_totalled=False)
+    told = fresh.filter(Q(state__in=FINISHED) | Q(was_retried=True))
+    kind = Case(*(When(kind=kind, then=Value(name)) for kind, name in KINDS.items()))
+    ended = sum_fresh(
+        RUNS, fresh.filter(state__in=FINISHED), "domain__name", kind, "state", number=Count("pk")
     )
-    for row in rows:
-        domain, kind = row["domain__name"], KINDS[row["kind"]]
-        if row["state"] in FINISHED:
-            ended[domain, kind, row["state"]] = row["number"]
-        for column, result in RESULTS.items():
-            key = (domain, kind, result)
-            mailboxes[key] = mailboxes.get(key, 0) + row[f"of_{column}"]
-    return ended, mailboxes
+    return [ended] + [
+        sum_fresh(MAILBOXES, told, "domain__name", kind, Value(result), number=Sum(column))
+        for column, result in RESULTS.items()
+    ]
 
 
 def total_ended() -> None:
@@ -61,9 +56,7 @@ def keep_totals(runs: QuerySet[DeliveryRun]) -> None:
     """Add those of these runs that ended to the kept totals, each once. Runs in the caller's transaction."""
     fresh = runs.filter(is_totalled=False, state__in=FINISHED).order_by("pk")
     ids = list(fresh.select_for_update().values_list("pk", flat=True))
-    ended, mailboxes = count_ended(DeliveryRun.objects.filter(pk__in=ids))
-    add_sums(RUNS, ended)
-    add_sums(MAILBOXES, mailboxes)
+    keep_sums(*count_ended(DeliveryRun.objects.filter(pk__in=ids)))
     DeliveryRun.objects.filter(pk__in=ids).update(is_totalled=True)
 
 
@@ -76,11 +69,10 @@ def keep_retried(run: DeliveryRun, taken: Mapping[str, int]) -> None:
     if not (is_over or run.was_retried):
         return
     domain, kind = run.domain.name, KINDS[run.kind]
-    if is_over and not run.is_totalled:
-        add_sums(RUNS, {(domain, kind, run.state): 1})
+    ended: Sums = {(domain, kind, run.state): 1} if is_over and not run.is_totalled else {}
     kept = {column: getattr(run, column) if run.is_totalled else 0 for column in RESULTS}
-    add_sums(
-        MAILBOXES,
-        {(domain, kind, result): taken.get(column, 0) - kept[column] for column, result in RESULTS.items()},
-    )
+    mailboxes: Sums = {
+        (domain, kind, result): taken.get(column, 0) - kept[column] for column, result in RESULTS.items()
+    }
+    add_sums({RUNS: ended, MAILBOXES: mailboxes})
     DeliveryRun.objects.filter(pk=run.pk).update(is_totalled=False, was_retried=True)

@@ -7,15 +7,13 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 from django.db import connection as database
-from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from integrations.models import Connection, ConnectionState, SyncRun
-from portal.counters import Sums
-from portal.metrics import runs as run_metrics
 from portal.models import Domain
 from tests.support.company import Company, found_company
+from tests.support.metrics import acting_before_statement, count_statements
 
 RUNS, MAILBOXES = "countersign_runs_total", "countersign_delivered_mailboxes_total"
 SUCCESS = "countersign_run_last_success_timestamp_seconds"
@@ -37,10 +35,6 @@ def end_sync(
 ) -> SyncRun:
     at = timezone.now() - timedelta(days=age_days)
     return SyncRun.objects.create(connection=company.connection, kind=kind, state=state, finished_at=at)
-
-
-def read_runs(read, company: Company) -> dict[tuple[str, str], float]:
-    return {labels[1:]: number for labels, number in read()[RUNS].items() if labels[0] == company.domain.name}
 
 
 def test_each_run_is_counted_once_however_often_totals_are_kept(read, company, bystander):
@@ -90,21 +84,18 @@ def test_no_total_goes_down_as_runs_that_were_totalled_are_removed(read, company
     assert (after[RUNS], after[MAILBOXES]) == (before[RUNS], before[MAILBOXES])
 
 
-def test_totals_that_are_kept_while_they_are_read_are_read_again(read, company, monkeypatch):
-    end_sync(company)
-    before = read_runs(read, company)
-    night = iter([lambda: call_command("prunerows", verbosity=0)])
-    count_ended = run_metrics.count_ended
+def test_totals_that_are_kept_at_any_moment_of_a_scrape_change_nothing(read, company, bystander):
+    end_sync(bystander)
 
-    def count(runs: QuerySet[SyncRun]) -> Sums:
-        next(night, lambda: None)()  # once, between the kept totals and what comes to them
-        return count_ended(runs)
+    for moment in range(count_statements(read)):
+        end_sync(company)
+        company.run("complete", delivered=5, finished_at=timezone.now())
+        before = read()
+        with acting_before_statement(moment, lambda: call_command("prunerows", verbosity=0)) as asked:
+            after = read()
 
-    monkeypatch.setattr(run_metrics, "count_ended", count)
-
-    assert read_runs(read, company) == before
-    assert before == {("sync_full", "complete"): 1, ("sync_people", "complete"): 1}
-    assert next(night, None) is None
+        assert (after[RUNS], after[MAILBOXES]) == (before[RUNS], before[MAILBOXES])
+        assert asked() == count_statements(read)  # nothing was read again
 
 
 def test_a_scrape_reads_runs_by_an_index_alone(read, company, bystander):
