@@ -15,6 +15,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection as default_connection
 from django.db import connections, models, router, transaction
 
+STAGED = 100  # so many rows and more go through a temporary table on PostgreSQL
+
 Model = type[models.Model]
 Values = Sequence[Any]
 """What one row holds, in the order of `columns`, as the database takes it: JSON as text, instants adapted."""
@@ -66,6 +68,7 @@ def upsert_rows(
 ) -> None:
     """Insert the rows; one that has the same `unique` fields is overwritten. Runs in the caller's transaction.
 
+    No two of the rows have the same `unique` fields.
     same: field -> the value all rows share, as Python has it.
     merge: field -> SQL for its new value where the row is there, of `old.column` and `EXCLUDED.column`.
     """
@@ -90,11 +93,36 @@ def _insert(
     marks = ", ".join(["%s"] * (len(same) + len(columns)))
     shared = tuple(known[name].get_db_prep_save(value, connection) for name, value in same.items())
     # Table and column names come from our own models; every value is a parameter.
-    statement = f"INSERT INTO {quote(model._meta.db_table)} AS old ({names}) VALUES ({marks}){conflict}"  # noqa: S608
+    insert = f"INSERT INTO {quote(model._meta.db_table)} AS old ({names})"
     values = [(*shared, *row) for row in rows]
-    if values:
-        with connection.cursor() as cursor:
-            cursor.executemany(statement, values)
+    if not values:
+        return
+    with connection.cursor() as cursor:
+        if _is_staged(connection, values):
+            with _staged(cursor, quote(model._meta.db_table), names, values) as staged:
+                cursor.execute(f"{insert} SELECT {names} FROM {staged}{conflict}")  # noqa: S608 - as above
+        else:
+            cursor.executemany(f"{insert} VALUES ({marks}){conflict}", values)
+
+
+def _is_staged(connection: Any, rows: Sequence[Values]) -> bool:
+    return connection.vendor == "postgresql" and len(rows) >= STAGED
+
+
+@contextmanager
+def _staged(cursor: Any, table: str, names: str, rows: Iterable[Values]) -> Iterator[str]:
+    """Yield the name of a temporary table with these columns of a table, and these rows; PostgreSQL.
+
+    Django's cursor writes every value into the SQL of its row, which the server parses and plans anew each time:
+    75 µs a row of a person, where COPY and one statement for all of them take 15.
+    """
+    with transaction.atomic(cursor.db.alias, savepoint=False):  # a pooler keeps the connection for so long
+        cursor.execute(f"CREATE TEMPORARY TABLE staged_rows AS SELECT {names} FROM {table} WITH NO DATA")  # noqa: S608 - as above
+        with cursor.copy(f"COPY staged_rows ({names}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        yield "staged_rows"
+        cursor.execute("DROP TABLE staged_rows")
 
 
 def _get_fields(model: Model) -> dict[str, models.Field[Any, Any]]:
@@ -110,16 +138,22 @@ def update_rows(rows: Iterable[models.Model], names: Sequence[str]) -> None:
     model = type(stored[0])
     connection = connections[router.db_for_write(model)]
     fields = [field for field in model._meta.concrete_fields if field.name in names]
-    quote = connection.ops.quote_name
-    assignments = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)
-    # As above: our own names, and values as parameters.
-    statement = f"UPDATE {quote(model._meta.db_table)} SET {assignments} WHERE {quote(str(model._meta.pk.column))} = %s"  # noqa: S608
+    table, quote = connection.ops.quote_name(model._meta.db_table), connection.ops.quote_name
+    key, columns = quote(str(model._meta.pk.column)), [quote(str(field.column)) for field in fields]
     values = [
         [*(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields), row.pk]
         for row in stored
     ]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.executemany(statement, values)
+    # As above: our own names, and values as parameters.
+    update = f"UPDATE {table} SET"
+    with transaction.atomic(connection.alias), connection.cursor() as cursor:
+        if _is_staged(connection, values):
+            with _staged(cursor, table, ", ".join([*columns, key]), values) as staged:
+                changes = ", ".join(f"{column} = {staged}.{column}" for column in columns)
+                cursor.execute(f"{update} {changes} FROM {staged} WHERE {table}.{key} = {staged}.{key}")
+        else:
+            changes = ", ".join(f"{column} = %s" for column in columns)
+            cursor.executemany(f"{update} {changes} WHERE {key} = %s", values)
 
 
 def count_each(sets: Iterable[Iterable[models.QuerySet[Any]]], *, most: int) -> list[int]:
