@@ -183,9 +183,8 @@ class _Describer:
         if before != after:
             found.append(replace_value("Template", before, after))
         found += _compare_dated(TEMPLATE, old.assignments if old else (), new.assignments, self._say_dated)
-        found += _compare_fields(self._vocabulary, old.fields if old else {}, new.fields)
-        found += _compare_company(old.values if old else {}, new.values)
-        found += _compare_dated("Dated disclaimer", old.disclaimers if old else (), new.disclaimers, str)
+        found += compare_group_fields(self._vocabulary, old, new)
+        found += compare_group_brand(old, new)
         return self._make(key, new.name, "" if old else "New group", found, "group", id)
 
     def _name_template(self, group: ReleasedGroup | None) -> str:
@@ -254,20 +253,23 @@ def _say_banner(banner: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _compare_company(before: Mapping[str, str], after: Mapping[str, str]) -> list[Difference]:
-    """Return how a group's company values differ; a value that is not named is the company's."""
+def compare_group_brand(old: ReleasedGroup | None, new: ReleasedGroup | None) -> list[Difference]:
+    """Return how a group's company values and disclaimers differ; a value that is not named is the company's."""
     found = []
+    before, after = (group.values if group else {} for group in (old, new))
     for name, label in _get_labels(Brand, COMPANY_FIELDS).items():
-        old, new = (AS_COMPANY if name not in said else said[name] or NOTHING for said in (before, after))
-        if old != new:
-            found.append(replace_value(label, old, new))
-    return found
+        was, now = (AS_COMPANY if name not in said else said[name] or NOTHING for said in (before, after))
+        if was != now:
+            found.append(replace_value(label, was, now))
+    had, has = (group.disclaimers if group else () for group in (old, new))
+    return found + _compare_dated("Dated disclaimer", had, has, str)
 
 
-def _compare_fields(
-    vocabulary: Vocabulary, before: Mapping[str, str], after: Mapping[str, str]
+def compare_group_fields(
+    vocabulary: Vocabulary, old: ReleasedGroup | None, new: ReleasedGroup | None
 ) -> list[Difference]:
     """Return how a group's values of fields differ."""
+    before, after = (group.fields if group else {} for group in (old, new))
     labels = {name: vocabulary.label_of(name) for name in sorted({*before, *after})}
     return _compare_values(labels, show_numbers(before), show_numbers(after))
 

@@ -15,10 +15,12 @@ from portal.models import Domain
 from signatures.forms.releases import PeopleFilters
 from signatures.models import Sender, TemplateVersion
 from signatures.releases.candidate import Candidate, build_candidate
+from signatures.releases.changes import compare_group_brand, compare_group_fields
 from signatures.releases.compose import Composer, Refusal
-from signatures.releases.content import ReleaseContent
+from signatures.releases.content import BANNER, BRAND, ReleaseContent
 from signatures.releases.differences import Difference, change_text, mark_words, replace_value
 from signatures.releases.reach import find_touched, list_audiences
+from signatures.rendering.fields import Vocabulary
 from signatures.senders.listing import with_words
 from signatures.senders.values import get_member
 from signatures.senders.vocabulary import get_vocabulary
@@ -26,6 +28,9 @@ from signatures.senders.vocabulary import get_vocabulary
 from .common import get_page
 from .previews import show_sentence, show_signature
 from .senders import get_sender
+
+SHARED = (("Brand", BRAND, "changes"), ("Banner slot", BANNER, "changes"), ("Fields", "field", "change"))
+"""What is the same for everybody: its label, the beginning of its drafts' keys and what is said of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +82,28 @@ def _list_differences(candidate: Candidate, sender: Sender, names: dict[int, str
     vocabulary = get_vocabulary(candidate.domain)
     for name, text in candidate.chosen_values.get(sender.pk, {}).items():
         found.append(change_text(vocabulary.label_of(name), sender.own_values.get(name, ""), text))
-    if dict(before.company) != dict(after.company):
-        found.append(Difference("Brand", mark_words("", "changes")))
-    if dict(before.banner) != dict(after.banner):
-        found.append(Difference("Banner slot", mark_words("", "changes")))
+    found += _list_group_values(candidate, sender, vocabulary)
+    for label, kind, word in SHARED:
+        if any(key.partition(":")[0] == kind for key in candidate.chosen):
+            found.append(Difference(label, mark_words("", word)))
     return found
+
+
+def _list_group_values(candidate: Candidate, sender: Sender, vocabulary: Vocabulary) -> list[Difference]:
+    """Return how what a sender has from their group differs, labelled with its name."""
+    member = get_member(sender)
+    old, new = (content.find_group(member) for content in (candidate.before, candidate.content))
+    group = new or old
+    if group is None:
+        return []
+    return [
+        Difference(f"{kind} of {group.name}: {one.label}", one.marks)
+        for kind, found in (
+            ("Brand", compare_group_brand(old, new)),
+            ("Values", compare_group_fields(vocabulary, old, new)),
+        )
+        for one in found
+    ]
 
 
 def _name_versions(candidate: Candidate) -> dict[int, str]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from integrations.models import LedgerEntry
 from signatures.authoring.discard import discard_drafts
 from signatures.authoring.templates import assign_template, save_template
-from signatures.models import Brand, Disclaimer, Group, MailboxState, Sender
+from signatures.models import Brand, Disclaimer, FieldSetting, Group, MailboxState, Sender
 from signatures.releases.compose import Composed, Composer
 from signatures.releases.live import get_live_content
 from signatures.releases.publish import list_drafts
@@ -79,6 +79,48 @@ def test_two_offices_share_a_template_and_have_an_address_of_their_own(offices, 
 
     assert show(west).splitlines() == ["Ana Silva", "Acme", "18 Pine Street"]
     assert (show(east), show(theirs)) == (before["East"], before["theirs"])
+
+
+def read_people(client: Client, query: str = "") -> dict[str, str]:
+    """Return who would change, and what."""
+    html = client.get(f"{HOME}releases/people/{query}").content.decode()
+    rows = re.findall(r'<th scope="row">(.*?)</th>.*?data-label="What changes">(.*?)</td>', html, re.S)
+    return {text_of(name): text_of(what) for name, what in rows}
+
+
+def test_who_would_change_names_a_groups_own_brand_and_the_people_of_that_group(offices, editor: Client):
+    west = offices["West"]
+    editor.post(page_of(west), {"address": "18 Pine Street", "none_legal": "on"})
+    editor.post(f"{page_of(west)}disclaimers/add/", {"text": "West fair", "ends_on": date(2099, 1, 1)})
+
+    people = read_people(editor)
+    everybody = read_people(editor, "?all=1")
+    page = editor.get(f"{HOME}releases/people/{west.pk}/").content.decode()
+    without = read_people(editor, f"?leave=group:{west.group_id}")
+
+    ours = (
+        "Brand of West: Address The company’s 18 Pine Street ; "
+        "Brand of West: Disclaimer The company’s None ; "
+        "Brand of West: Dated disclaimer Until 1 Jan 2099: West fair"
+    )
+    assert people == {"Ana Silva": ours}
+    assert everybody == {"Ana Silva": ours, "Tom Okafor": ""}
+    assert re.search(r"<dt>Brand of West: Address</dt>", page)
+    assert without == {}
+
+
+def test_who_would_change_names_what_is_the_same_for_everybody_too(offices, company, editor: Client):
+    west = offices["West"]
+    Disclaimer.objects.create(domain=company.domain, text="Fair", ends_on=date(2099, 1, 1))
+    FieldSetting.objects.create(domain=company.domain, name="sender.title", default="Staff")
+    Group.objects.filter(pk=west.group_id).update(field_values={"sender.title": "Westerner"})
+
+    people = read_people(editor)
+
+    assert people == {
+        "Ana Silva": "Values of West: Job title Westerner ; Brand changes ; Fields change",
+        "Tom Okafor": "Brand changes ; Fields change",
+    }
 
 
 def test_the_statuses_of_one_group_alone_follow_its_values(offices, company, bystander):
