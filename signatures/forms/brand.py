@@ -11,6 +11,8 @@ from django.http import QueryDict
 
 from signatures.models import Brand, Disclaimer, Group
 from signatures.rendering.context import build_context
+from signatures.rendering.fields import BUILT_IN
+from signatures.senders.vocabulary import take_own_images
 
 _NONE = "none_"
 
@@ -49,7 +51,8 @@ class BrandForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         typed = {name: cleaned.get(name) for name in self.Meta.fields}
-        unfit = build_context({f"company.{name}": value for name, value in typed.items()}).missing
+        values = {f"company.{name}": value for name, value in typed.items()}
+        unfit = build_context(values, take_own_images(BUILT_IN)).missing
         for name, value in typed.items():  # an error takes its value out
             if value and f"company.{name}" in unfit:
                 self.add_error(name, ValidationError(f"Not valid: {unfit[f'company.{name}']}."))

@@ -10,7 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from portal.models import Domain
-from signatures.media.addresses import has_public_urls
+from signatures.media.addresses import has_usable_urls
 from signatures.media.encoding import MAX_UPLOAD_BYTES
 from signatures.media.library import list_images
 from signatures.media.pictures import LEAST_SIDE, Crop
@@ -123,7 +123,7 @@ class MediaChoiceForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if (cleaned.get("medium") or cleaned.get("upload")) and not has_public_urls():
+        if (cleaned.get("medium") or cleaned.get("upload")) and not has_usable_urls():
             raise ValidationError(
                 "Mail programs load images by https alone, and this portal has no https address. "
                 "An operator sets PUBLIC_URL."

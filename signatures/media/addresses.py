@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from django.conf import settings
 
 from portal.models import Domain
+from portal.public_url import get_sandbox_origin
 from signatures.models import MediaFile, MediaLibrary
+from signatures.rendering.own_images import IMAGE_PATH
 
 from .encoding import JPEG
 
 PREFIX = "/m/"
-_PATH = re.compile(
-    r"/m/(?P<key>[A-Za-z0-9_-]{22})/(?P<digest>[0-9a-f]{32})(?P<double>@2x)?\.(?P<end>png|jpg)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class FileRef:
 
 def read_path(path: str) -> FileRef | None:
     """Return what the path of an address asks for; None where it is none of ours."""
-    found = _PATH.fullmatch(path)
+    found = IMAGE_PATH.fullmatch(path)
     if found is None:
         return None
     return FileRef(found["key"], found["digest"], bool(found["double"]), found["end"] == "jpg")
@@ -61,3 +59,8 @@ def get_own_path(url: str) -> str:
 def has_public_urls() -> bool:
     """Return whether mail programs could load our addresses: values and templates take https alone."""
     return settings.PUBLIC_URL.startswith("https://")
+
+
+def has_usable_urls() -> bool:
+    """Return whether values may be our addresses: where mail programs could load them, and beside a sandbox."""
+    return has_public_urls() or bool(get_sandbox_origin())

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from portal.models import Domain
@@ -17,6 +18,7 @@ from signatures.rendering.template import CompiledTemplate
 from signatures.senders.numbers import show_numbers
 from signatures.senders.origins import list_imported, list_numbers
 from signatures.senders.values import NO_VALUES, BannerSlot, find_lacking, get_member, get_values
+from signatures.senders.vocabulary import take_own_images
 
 from .content import ReleaseContent, ReleasedGroup, digest_json
 
@@ -59,9 +61,9 @@ class Composer:
         self._versions: dict[int, CompiledTemplate | None] = {}
         self._expected: set[int] = set()
 
-    @property
+    @cached_property
     def vocabulary(self) -> Vocabulary:
-        return self.rules.vocabulary
+        return take_own_images(self.rules.vocabulary)
 
     def load(self, senders: Iterable[Sender]) -> None:
         """Read the template versions of these senders, in one query at most. Needs person loaded."""

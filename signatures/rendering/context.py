@@ -11,11 +11,12 @@ from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from portal.hostnames import to_ascii
-from signatures.rendering.fields import BUILT_IN, Trust, Vocabulary, get_custom_trust
+from signatures.rendering.fields import BUILT_IN, Field, Trust, Vocabulary, get_custom_trust
 from signatures.rendering.phones import get_region, without_scheme
 
 from .banner_links import split_address
 from .dates import format_date
+from .own_images import is_own_image
 
 PHONE_REGION = "sender.phone_region"
 _NOTHING = None, "no value"
@@ -57,11 +58,12 @@ class Context:
     """The values of one rendering.
 
     scope: nested plain dicts, every known field present, None where the value is missing.
-    missing: field name -> why.
+    missing: field name -> why. own_images: those addresses among the values that fit as the vocabulary has an origin.
     """
 
     scope: dict[str, dict[str, str | None]]
     missing: dict[str, str]
+    own_images: tuple[str, ...] = ()
 
     def add_missing(self, names: Iterable[str]) -> None:
         """Make each custom field that the vocabulary has not a missing one: templates may be published before it."""
@@ -89,12 +91,16 @@ def build_context(values: Mapping[str, str | None], vocabulary: Vocabulary = BUI
     regions = {"sender": (values.get(PHONE_REGION) or "").upper() or home, "company": home}
     scope: dict[str, dict[str, str | None]] = {}
     missing: dict[str, str] = {}
+    own_images: list[str] = []
     for owner, fields in vocabulary.by_owner.items():
         found = scope.setdefault(owner, {})
         for field, name in fields:
             raw = values.get(field.name)
             value, reason = _NOTHING if raw is None or field.is_removed else _checked(field.trust, raw)
-            if value is None:
+            if value is None and raw and _is_own_image(field, raw, vocabulary):
+                value = raw
+                own_images.append(raw)
+            elif value is None:
                 missing[field.name] = reason
             elif field.trust is Trust.PHONE:
                 value = PhoneText(value)
@@ -102,7 +108,12 @@ def build_context(values: Mapping[str, str | None], vocabulary: Vocabulary = BUI
             elif field.trust is Trust.DATE:
                 value = format_date(value, field.date_format)
             found[name] = value
-    return Context(scope, missing)
+    return Context(scope, missing, tuple(own_images))
+
+
+def _is_own_image(field: Field, raw: str, vocabulary: Vocabulary) -> bool:
+    is_address = field.trust in (Trust.URL, Trust.IMAGE) and not field.is_removed
+    return is_address and is_own_image(raw, vocabulary.own_origin)
 
 
 # Most values of a signature are the company's, the same for everybody.

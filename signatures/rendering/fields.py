@@ -96,9 +96,13 @@ def get_trust(name: str) -> Trust | None:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The merge fields of one domain, or the built-in ones."""
+    """The merge fields of one domain, or the built-in ones.
+
+    own_origin: of a portal beside a sandbox, whose images' addresses fit without https; '' for every other.
+    """
 
     fields: tuple[Field, ...]
+    own_origin: str = ""
 
     @cached_property
     def by_name(self) -> dict[str, Field]:

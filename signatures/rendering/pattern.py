@@ -83,7 +83,7 @@ class Pattern:
     def is_proven(self, values: Sequence[str], own: Collection[str]) -> bool:
         """Return whether the sanitizer would leave the filled markup as it is; False where that is not known.
 
-        own: the addresses of the sender's own banner, which are checked already.
+        own: the addresses of the sender's own banner and images, which are checked already.
         """
         attributes = self._attributes
         if attributes is None:

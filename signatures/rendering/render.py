@@ -87,6 +87,7 @@ def render_context(template: CompiledTemplate, context: Context) -> RenderedSign
             f"The signature is {len(encoded):,} bytes; {MAX_SIGNATURE_BYTES:,} fit. Shorten the template.",
         )
     own = [address for name in _BANNER_ADDRESSES if (address := context.value(name))]
+    own += context.own_images
     if not pattern.is_proven(values, own):
         _refuse_unsafe(put_placeholders(html, own))
     return RenderedSignature(
@@ -110,7 +111,7 @@ def _merge(template: CompiledTemplate, context: Context) -> str:
 def _refuse_unsafe(html: str) -> None:
     """Raise RenderRefused unless `html` is complete and allowed.
 
-    html: with placeholders for the addresses of the sender's own banner, which `context` has checked.
+    html: with placeholders for the addresses of the sender's own banner and images, which `context` has checked.
     """
     if _BRACES.search(html):
         raise RenderRefused("braces", "Template code is left in the signature. Mend the template.")

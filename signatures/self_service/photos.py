@@ -8,7 +8,7 @@ from typing import BinaryIO
 from django.db import transaction
 from django.utils import timezone
 
-from signatures.media.addresses import get_key, has_public_urls, write_stem
+from signatures.media.addresses import get_key, has_usable_urls, write_stem
 from signatures.media.encoding import Upload
 from signatures.media.library import crop_image, get_offer, remove_image, upload_image
 from signatures.media.pictures import Crop
@@ -21,7 +21,7 @@ MOST_IN_A_DAY = 20  # photos that one sender uploads
 
 def upload_photo(sender: Sender, upload: Upload | BinaryIO, *, actor: str) -> MediaImage:
     """Store a photo that the sender may crop and use. Raises: ImageRefused, ChangeRefused."""
-    if not has_public_urls():
+    if not has_usable_urls():
         raise ChangeRefused(
             "This portal has no https address yet, so mail programs could not load your photo."
         )

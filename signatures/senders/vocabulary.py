@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from portal.models import Domain
 from portal.page_reads import once_per_page
+from portal.public_url import get_sandbox_origin
 from signatures.models import EditedBy, FieldSetting
 from signatures.rendering.cleanup import CleanUp
 from signatures.rendering.fields import Vocabulary
@@ -23,7 +25,13 @@ def get_field_rules(domain: Domain) -> FieldRules:
 
 def get_vocabulary(domain: Domain) -> Vocabulary:
     """Return the domain's merge fields; one query."""
-    return get_field_rules(domain).vocabulary
+    return take_own_images(get_field_rules(domain).vocabulary)
+
+
+def take_own_images(vocabulary: Vocabulary) -> Vocabulary:
+    """Return the merge fields as this portal has them: beside a sandbox, its own images fit without https."""
+    origin = get_sandbox_origin()
+    return replace(vocabulary, own_origin=origin) if origin else vocabulary
 
 
 def list_closed_fields(domain: Domain) -> list[str]:

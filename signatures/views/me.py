@@ -20,7 +20,7 @@ from signatures.delivery.sender_outlook import get_outlook
 from signatures.delivery.status import refresh_sender
 from signatures.forms.media import CropForm
 from signatures.forms.self_service import OwnDetailsForm, PhotoForm
-from signatures.media.addresses import has_public_urls
+from signatures.media.addresses import has_usable_urls
 from signatures.media.encoding import ImageRefused
 from signatures.media.library import get_offer
 from signatures.models import (
@@ -153,7 +153,7 @@ def _show(
         "photo": photo or PhotoForm(),
         "photo_url": _get_present(sender).get(PHOTO, ""),
         "has_photo": PHOTO in names,
-        "takes_photos": has_public_urls(),
+        "takes_photos": has_usable_urls(),
         "approved": [one.field.label for one in open_fields if one.is_approved],
         "is_open": bool(open_fields),
         "view": view if view in VIEWS else "light",

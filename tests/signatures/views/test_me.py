@@ -251,7 +251,7 @@ CROP = {"x": 10, "y": 20, "width": 200, "height": 200}
 
 def test_without_an_https_address_no_photo_is_asked_for_and_none_is_taken(me, priya, settings):
     asked = me.get(get_me(priya)).content.decode()
-    settings.PUBLIC_URL = "http://127.0.0.1:8000"
+    settings.PUBLIC_URL, settings.IS_SANDBOX = "http://127.0.0.1:8000", False
 
     page = me.get(get_me(priya))
     answer = me.post(get_me(priya, "me_photo"), {"photo": make_image_file(size=(400, 300))})

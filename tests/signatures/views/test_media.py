@@ -178,7 +178,7 @@ def test_a_refused_upload_leaves_the_brand_as_it_was(company, editor: Client):
 
 
 def test_a_portal_without_https_says_why_it_offers_no_address(company, editor: Client, settings):
-    settings.PUBLIC_URL = "http://127.0.0.1:8000"
+    settings.PUBLIC_URL, settings.IS_SANDBOX = "http://127.0.0.1:8000", False
 
     answer = editor.post(BRAND, {**VALUES, "media-medium": add_medium(company.domain).pk})
 
