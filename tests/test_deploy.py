@@ -149,6 +149,14 @@ def test_the_health_of_workers_is_asked_by_a_command_that_there_is():
         assert (python, manage, parsed.probe) == ("python", "manage.py", "machine")
 
 
+@pytest.mark.parametrize("name", ["startupProbe", "readinessProbe"])
+def test_a_probe_that_starts_python_has_time_to(name):
+    (worker,) = find_pods()["countersign-worker"]["containers"]
+
+    assert worker[name].get("timeoutSeconds", 1) >= 30  # Kubernetes' default is one second
+    assert worker[name]["periodSeconds"] <= 60
+
+
 def test_the_last_stage_installs_nothing_and_runs_as_nobody_in_particular():
     last = STAGES[-1]
     taken = {word for step in STAGES[0].steps if step.verb == "COPY" for word in step.rest.split()[:-1]}
