@@ -73,3 +73,9 @@ def test_every_alert_says_what_to_know_and_how_urgent_it_is():
     for rule in RULES:
         assert rule["annotations"]["summary"].endswith("."), rule
         assert rule["labels"]["severity"] in ("page", "ticket"), rule
+
+
+def test_a_sync_of_a_domain_that_is_no_longer_connected_is_not_called_old():
+    (rule,) = [rule for rule in RULES if "last_success" in rule["expr"]]
+
+    assert 'and on (domain) countersign_connections{state="connected"}' in rule["expr"]
