@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from integrations.connection.health import SMALLEST_PLAN, get_year_uses
 from integrations.ledger.usage import sum_calls_by_status
-from integrations.models import Connection, ConnectionState, SyncRun
+from integrations.models import Connection, SyncRun
 from integrations.sync import totals as syncs
 from integrations.sync.totals import RUNS
 from portal import __version__
@@ -22,13 +22,13 @@ from portal.models import Domain
 from portal.status.collect import (
     ConnectionStatus,
     Queue,
-    RunInProgress,
     count_queue,
-    list_connections,
-    list_runs,
+    describe_connections,
+    list_open_connections,
     list_schedules,
 )
 from portal.status.database import measure_database
+from portal.status.runs_in_progress import RunInProgress, list_runs
 from portal.worker.heartbeat import get_worker
 from portal.worker.machines import MachineState, list_machines
 from signatures.delivery import totals as deliveries
@@ -63,17 +63,23 @@ class Rows:
 
     @cached_property
     def runs(self) -> list[RunInProgress]:
-        return list_runs(self.now)
+        return list_runs(self.now, self.open_connections)
 
     @cached_property
     def connections(self) -> list[ConnectionStatus]:
-        return list_connections()
+        return describe_connections(self.open_connections, self.now)
+
+    @cached_property
+    def open_connections(self) -> list[Connection]:
+        """The connections that are not ended."""
+        return list_open_connections()
 
     @cached_property
     def open_domains(self) -> list[Domain]:
-        """The domains that have a connection which is not ended."""
-        is_open = Connection.objects.exclude(state=ConnectionState.DISCONNECTED)
-        return list(Domain.objects.filter(pk__in=is_open.values("domain")))
+        """The domains that have one."""
+        return list(
+            {connection.domain_id: connection.domain for connection in self.open_connections}.values()
+        )
 
     @cached_property
     def calls_used(self) -> Sums:
@@ -179,7 +185,7 @@ METRICS = (
     ),
     Metric(
         "countersign_runs_unfinished", "gauge", ("domain", "kind", "state"),
-        "Runs that are queued, running or waiting.",
+        "Runs, plans, disconnects and imports that are not over.",
         lambda rows: _count((run.domain, run.kind, _word(run.state)) for run in rows.runs),
     ),
     Metric(

@@ -42,11 +42,12 @@ def measure_database() -> DatabaseSize:
         if connection.vendor != "postgresql":
             cursor.execute("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
             return DatabaseSize("SQLite", cursor.fetchone()[0])
-        cursor.execute("SELECT pg_database_size(current_database())")
-        size = cursor.fetchone()[0]
         cursor.execute(
-            "SELECT relname, pg_total_relation_size(oid), GREATEST(reltuples, 0)::bigint FROM pg_class "
+            "SELECT relname, pg_total_relation_size(oid), GREATEST(reltuples, 0)::bigint, "
+            "(SELECT pg_database_size(current_database())) FROM pg_class "
             "WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace "
             "ORDER BY 2 DESC"
         )
-        return DatabaseSize("PostgreSQL", size, tuple(TableSize(*row) for row in cursor.fetchall()))
+        rows = cursor.fetchall()
+        tables = tuple(TableSize(*row) for *row, _ in rows)
+        return DatabaseSize("PostgreSQL", rows[0][-1] if rows else 0, tables)

@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from integrations.models import OPERATORS, Notice
 from integrations.notices.channel_settings import TooManyTests, send_test
 from integrations.notices.channels import list_operator_channels
 from portal.access import get_actor, require_staff
@@ -16,7 +15,6 @@ from portal.status.collect import collect_status
 from portal.worker.machines import forget_machine
 
 SWEEPS = ("integrations.tasks.sweep_connections", "signatures.tasks.sweep_deliveries")
-NOTICES_SHOWN = 20
 
 
 @require_staff
@@ -27,7 +25,7 @@ def status(request: HttpRequest) -> HttpResponse:
         "status": found,
         "alive": sum(machine.is_alive for machine in found.machines),
         "busy": sum(machine.is_alive and machine.is_busy for machine in found.machines),
-        "notices": Notice.objects.filter(audience__in=OPERATORS)[:NOTICES_SHOWN],
+        "notices": found.notices,
         "channels": list_operator_channels(),
     }
     return render(request, "portal/status.html", context)

@@ -91,6 +91,7 @@ def describe(status: Status) -> list[str]:
     lines.append("connections:")
     lines += [
         f"  {each.domain}: {each.state.lower()}, {each.used:,} of {each.limit:,} calls this hour"
+        + (f", none until {each.blocked_until:%H:%M} UTC" if each.blocked_until else "")
         for each in status.connections
     ]
     lines.append(f"database: {status.database.vendor}, {status.database.size_bytes / 2**20:,.1f} MB")
@@ -106,7 +107,8 @@ def describe(status: Status) -> list[str]:
     ]
     pending = len(status.versions.migrations_pending)
     lines.append(
-        f"Django {status.versions.django}, Python {status.versions.python}, migrations pending: {pending or 'none'}"
+        f"Countersign {status.versions.countersign}, Django {status.versions.django}, Python {status.versions.python}, "
+        f"migrations pending: {pending or 'none'}"
     )
     lines += [f"{each.kind.upper()}: {each.sentence} {each.remedy}" for each in status.problems]
     return lines

@@ -15,11 +15,21 @@ from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 
-from integrations.models import Notice, RunState, SyncKind, SyncRun
+from integrations.models import (
+    CallBudget,
+    Connection,
+    ConnectionState,
+    DisconnectStep,
+    Notice,
+    RunState,
+    SyncKind,
+    SyncRun,
+)
+from portal import __version__
 from portal.models import User, WorkerMachine
 from portal.worker.machines import note_machine
 from portal.worker.schedules import set_up_schedules
-from signatures.models import DeliveryRun, DeliveryRunState
+from signatures.models import DeliveryRun, DeliveryRunState, ImportState, SenderImport
 from tests.support.company import found_company
 from tests.support.notice_receiver import receiving
 from tests.support.page_text import words_of
@@ -190,6 +200,100 @@ def test_schedules_that_fail_or_are_late_are_named_and_one_that_is_off_is_not(op
         "“refresh tokens” is late.",
         "“check the ledger” failed when it last ran.",
     ]
+
+
+def test_a_schedule_whose_task_waits_or_runs_shows_how_the_one_before_ended(operator: Client, well):
+    now = timezone.now()
+    for number, (group, hours, success) in enumerate(
+        [("check the ledger", 24, False), ("check the ledger", 48, True), ("send alerts", 1, True)]
+    ):
+        at = now - timedelta(hours=hours)
+        Task.objects.create(
+            id=str(number), name="t", func="f", group=group, started=at, stopped=at, success=success
+        )
+    Schedule.objects.filter(name__in=["check the ledger", "sync everything"]).update(task="queued")
+
+    states = {each["name"]: (each["state"], each["last_at"]) for each in read(operator)["schedules"]}
+
+    assert states["check the ledger"][0] == "failed"
+    assert states["check the ledger"][1].startswith(f"{now - timedelta(hours=24):%Y-%m-%dT%H}")
+    assert states["sync everything"] == ("not run yet", None)
+    assert get_problems(operator) == ["“check the ledger” failed when it last ran."]
+
+
+def test_what_operators_are_told_of_is_a_problem_until_it_is_over(operator: Client, well, domain, settings):
+    settings.DISK_LOW_MB = 10**9
+    Notice.objects.create(kind="disk", audience="staff", ended_at=timezone.now())
+
+    assert get_problems(operator) == []
+
+    Notice.objects.create(kind="disk", audience="staff")
+    Notice.objects.create(kind="lost", audience="owners", domain=domain)
+
+    (sentence,) = get_problems(operator)
+    assert "MB are free on" in sentence
+
+    settings.DISK_LOW_MB = 0
+
+    assert get_problems(operator) == []
+
+
+def test_rejected_client_settings_are_a_problem_and_revoked_access_is_the_owners(
+    operator: Client, well, domain, other_domain
+):
+    ours, bystander = found_company(domain).connection, found_company(other_domain).connection
+    Connection.objects.filter(pk=ours.pk).update(state=ConnectionState.MISCONFIGURED)
+    Connection.objects.filter(pk=bystander.pk).update(state=ConnectionState.LOST)
+
+    assert get_problems(operator) == ["Outreach rejects this portal’s client ID or secret: acme.example."]
+
+
+def test_the_status_says_which_version_runs_and_until_when_outreach_takes_no_calls(
+    operator: Client, well, domain
+):
+    connection = found_company(domain).connection
+    CallBudget.objects.create(connection=connection, blocked_until=timezone.now() + timedelta(minutes=30))
+    out = io.StringIO()
+
+    with suppress(CommandError):
+        call_command("status", stdout=out)
+    page, found = words_of(operator.get("/manage/status/")), read(operator)
+
+    assert found["versions"]["countersign"] == __version__
+    assert found["connections"][0]["blocked_until"]
+    assert f"Countersign {__version__} Django, Python" in page and "Outreach takes no calls until" in page
+    assert f"Countersign {__version__}, Django" in out.getvalue() and ", none until " in out.getvalue()
+
+
+def test_every_deployment_check_is_read_whatever_its_tag(operator: Client, well, settings):
+    settings.SCANNER_NETWORKS = "nonsense"
+
+    assert any(check.startswith("portal.E010") for check in read(operator)["versions"]["checks"])
+
+
+def test_plans_disconnects_and_imports_that_nobody_works_on_are_stuck(
+    operator: Client, well, domain, other_domain
+):
+    company, bystander = found_company(domain), found_company(other_domain)
+    long_ago, soon = timezone.now() - timedelta(minutes=6), timezone.now() + timedelta(seconds=30)
+    leaving = {
+        "state": ConnectionState.DISCONNECTING,
+        "disconnect_step": DisconnectStep.REVOKING,
+        "state_changed_at": long_ago,
+    }
+    for owner, until in ((company, None), (bystander, soon)):
+        owner.run(DeliveryRunState.PLANNING, created_at=long_ago, queued_at=long_ago, lease_until=until)
+        Connection.objects.filter(pk=owner.connection.pk).update(**leaving, disconnect_lease_until=until)
+        SenderImport.objects.create(
+            domain=owner.domain, content=b"", queued_at=long_ago, lease_until=until, file_name="people.csv"
+        )
+    SenderImport.objects.create(domain=domain, content=b"", queued_at=long_ago, state=ImportState.PREVIEWED)
+
+    sentences = get_problems(operator)
+
+    assert [each.split()[0] for each in sentences] == ["Delivery", "Disconnect", "Import"]
+    assert all("of acme.example is due and no worker is at it" in each for each in sentences)
+    assert len(read(operator)["runs"]) == 6
 
 
 def test_runs_that_nobody_holds_are_stuck_and_those_that_wait_for_their_time_are_not(
