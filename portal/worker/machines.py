@@ -14,6 +14,8 @@ from django.db.models.functions import Now
 
 from portal.models import WorkerMachine
 
+from .worker_files import is_running
+
 
 @dataclass(frozen=True, slots=True)
 class MachineState:
@@ -77,6 +79,13 @@ def forget_machine(*, name: str | None = None, process: int | None = None) -> in
     """Remove a machine's row, this process's by default; return how many were removed."""
     found = WorkerMachine.objects.filter(name=name or platform.node()[:255], process=process or os.getpid())
     return found.delete()[0]
+
+
+def forget_ended() -> int:
+    """Remove the rows of this machine's supervisors that have ended: killed ones, in whose place this one is."""
+    theirs = WorkerMachine.objects.filter(name=platform.node()[:255])
+    ended = [process for process in theirs.values_list("process", flat=True) if not is_running(process)]
+    return theirs.filter(process__in=ended).delete()[0]
 
 
 def list_machines() -> list[MachineState]:

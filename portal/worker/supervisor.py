@@ -23,7 +23,7 @@ from .broker import get_canary_seconds
 from .child import Child
 from .cluster import WorkerCluster
 from .heartbeat import may_sweep
-from .machines import forget_machine, note_machine
+from .machines import forget_ended, forget_machine, note_machine
 
 STOP_SECONDS = 20.0  # a running task has this long to finish when we are asked to stop
 TAKE_OVERS = ("integrations.tasks.take_over", "signatures.tasks.take_over")
@@ -43,6 +43,7 @@ class Supervisor:
         # In a thread: a database that hangs must not keep us from looking after the processes.
         self._database = TimedCheck(self._use_database, late=None)
         self._used_at = 0.0
+        self._has_tidied = False
 
     def run(self) -> None:
         """Block until stopped, then end everything that was started."""
@@ -104,6 +105,9 @@ class Supervisor:
     def _use_database(self) -> None:
         """Note that this machine works and beats, and have lapsed leases taken over."""
         try:
+            if not self._has_tidied:
+                forget_ended()
+                self._has_tidied = True
             if all(cluster.is_working for cluster in self._clusters):
                 note_machine(
                     is_busy=any(cluster.is_busy for cluster in self._clusters),

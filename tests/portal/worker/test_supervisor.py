@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import signal
 import socket
 
@@ -163,6 +164,28 @@ def test_a_killed_supervisor_takes_what_it_started_with_it(start):
     served.process.wait()
 
     wait_until(lambda: not any(map(is_running, cluster)), seconds=60)
+
+
+def test_a_supervisor_takes_the_place_of_a_killed_one_and_leaves_other_machines(start):
+    killed = start("--no-web")
+    list_processes = "SELECT name, process FROM portal_workermachine ORDER BY name"
+    wait_until(lambda: killed.installation.rows(list_processes), seconds=PATIENCE_SECONDS)
+    killed.process.kill()
+    killed.process.wait()
+    killed.installation.rows(
+        "INSERT INTO portal_workermachine (name, process, seen_at, is_busy, python, memory_mb) "
+        "SELECT 'a-node', process, seen_at, is_busy, python, memory_mb FROM portal_workermachine"
+    )
+
+    living = start("--no-web")
+    wait_until(
+        lambda: living.process.pid in [process for _, process in living.installation.rows(list_processes)],
+        seconds=PATIENCE_SECONDS,
+    )
+
+    assert living.installation.rows(list_processes) == [
+        ("a-node", killed.process.pid), (platform.node(), living.process.pid),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("options", [("--no-web", "--no-worker")])
