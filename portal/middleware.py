@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve, reverse
 
 from portal.counters import COUNTERS
-from portal.trace import traced
+from portal.trace import get_facts, traced
 from signatures.serving.refresher import REFRESHER
 
 from .views import health, metrics
@@ -39,6 +40,25 @@ def answer_probes(
     return middleware
 
 
+class _TracedStream:
+    """The pieces of a streamed answer, each made under the id of its request; `tell` is called at their end."""
+
+    def __init__(self, pieces: Iterable[bytes], tell: Callable[[], None]) -> None:
+        self._pieces, self._tell, self._facts = iter(pieces), tell, get_facts()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        with traced(**self._facts):
+            return next(self._pieces)
+
+    def close(self) -> None:
+        """Called by the server once, also where the client went away."""
+        with traced(**self._facts):
+            self._tell()
+
+
 def trace_requests(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -49,23 +69,32 @@ def trace_requests(
         REFRESHER.ensure_running()
         with traced() as trace:
             response = get_response(request)
-            seconds = time.perf_counter() - started
             response["X-Request-ID"] = trace
-            match, status = request.resolver_match, str(response.status_code)
-            view = match.view_name or "unnamed" if match else "none"
-            counted = "admin" if match and match.namespace == "admin" else view
-            COUNTERS.add("countersign_http_requests_total", counted, status)
-            COUNTERS.observe("countersign_http_request_duration_seconds", counted, seconds=seconds)
-            facts = {
-                "view": view,
-                "method": request.method,
-                "status": response.status_code,
-                "milliseconds": round(seconds * 1000),
-            }
-            log.info("%(method)s %(view)s: %(status)s in %(milliseconds)s ms", facts, extra=facts)
+            if isinstance(response, StreamingHttpResponse):
+                pieces = cast("Iterator[bytes]", response.streaming_content)  # async ones are not served here
+                response.streaming_content = _TracedStream(pieces, lambda: _tell(request, response, started))
+            else:
+                _tell(request, response, started)
         return response
 
     return middleware
+
+
+def _tell(request: HttpRequest, response: HttpResponseBase, started: float) -> None:
+    """Count and log a request that began at `started`, by the clock that measures."""
+    seconds = time.perf_counter() - started
+    match, status = request.resolver_match, str(response.status_code)
+    view = match.view_name or "unnamed" if match else "none"
+    counted = "admin" if match and match.namespace == "admin" else view
+    COUNTERS.add("countersign_http_requests_total", counted, status)
+    COUNTERS.observe("countersign_http_request_duration_seconds", counted, seconds=seconds)
+    facts = {
+        "view": view,
+        "method": request.method,
+        "status": response.status_code,
+        "milliseconds": round(seconds * 1000),
+    }
+    log.info("%(method)s %(view)s: %(status)s in %(milliseconds)s ms", facts, extra=facts)
 
 
 # What is below these answers people; what a provider or a program calls keeps its 405.

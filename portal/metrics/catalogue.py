@@ -254,7 +254,7 @@ METRICS = (
     ),
     Metric(
         "countersign_http_request_duration_seconds", "histogram", ("view",),
-        "How long an answer took, up to its first byte where it is streamed.",
+        "How long an answer took; of a download, until its last part was made and taken.",
     ),
     Metric(
         "countersign_database_size_bytes", "gauge", (),
