@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from portal.batches import get_limit, remove_rows
 
+from .ledger.totals import total_calls
 from .models import (
     UNFINISHED,
     ChainCheck,
@@ -23,9 +24,10 @@ from .sync.totals import keep_totals, total_ended
 
 
 def remove_old_syncs(*, writes: bool = True) -> dict[str, int]:
-    """Return how many rows of each kind went, or without `writes` would go. Syncs that ended are totalled first."""
+    """Return how many rows of each kind went, or without `writes` would go. Metrics total first."""
     if writes:
         total_ended()
+        total_calls()
     return {
         "notices": remove_rows(get_old_notices(), writes=writes),
         "rejected records": remove_rows(get_old_rejections(), writes=writes),

@@ -17,7 +17,6 @@ from django.utils import timezone
 
 from integrations.catalogue import list_calls, list_scopes
 from integrations.models import Connection, LedgerDay, Outcome
-from portal.counters import Sums
 from portal.models import Domain
 from portal.page_reads import once_per_page
 
@@ -111,28 +110,6 @@ def _get_doers(domain: Domain, over: Connection | None) -> dict[tuple[str, str],
 @once_per_page
 def _read_doers(domain: Domain) -> dict[tuple[str, str], tuple[Doer, ...]]:
     return _list_doers(_days_of_calls(domain))
-
-
-def sum_calls_by_status() -> Sums:
-    """Return (domain, endpoint, status) -> calls of every domain, ever; pruning takes nothing from it.
-
-    status: HTTP's; 'none' where no answer came, 'blocked' where the call never left, 'unknown' in sums that were
-    written before they held it.
-    """
-    days = LedgerDay.objects.filter(action="call").order_by()
-    sums: Sums = {}
-    for domain, endpoint, outcome, status, calls in days.values_list(
-        "chain__domain_name", "endpoint", "outcome", "status"
-    ).annotate(of_calls=Sum("calls")):
-        key = (domain, endpoint, _name_status(outcome, status))
-        sums[key] = sums.get(key, 0) + calls
-    return sums
-
-
-def _name_status(outcome: str, status: int | None) -> str:
-    if outcome == Outcome.REFUSED:
-        return "blocked"
-    return "unknown" if status is None else str(status or "none")
 
 
 def _list_doers(days: QuerySet[LedgerDay]) -> dict[tuple[str, str], tuple[Doer, ...]]:

@@ -56,6 +56,12 @@ class LedgerDay(models.Model):
     actor_label = models.CharField(max_length=255, blank=True)
     entries = models.PositiveBigIntegerField(default=0)
     calls = models.PositiveBigIntegerField(default=0)
+    calls_totalled = models.PositiveBigIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="So many of them the kept totals of metrics contain.",
+    )
     items = models.PositiveBigIntegerField(default=0)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
@@ -65,6 +71,13 @@ class LedgerDay(models.Model):
         ordering = ["-day", "id"]
         constraints = [
             models.UniqueConstraint(fields=["chain", "day", "shape"], name="one_sum_per_day_and_shape")
+        ]
+        indexes = [
+            models.Index(
+                fields=["chain"],
+                condition=models.Q(action="call", calls__gt=models.F("calls_totalled")),
+                name="days_to_total",
+            )
         ]
 
     def __str__(self) -> str:

@@ -11,8 +11,8 @@ from functools import cached_property
 from django.utils import timezone
 
 from integrations.connection.health import SMALLEST_PLAN, get_year_uses
-from integrations.ledger.usage import sum_calls_by_status
-from integrations.models import Connection, SyncRun
+from integrations.ledger.totals import CALLS, count_calls
+from integrations.models import Connection, LedgerDay, SyncRun
 from integrations.sync import totals as syncs
 from integrations.sync.totals import RUNS
 from portal import __version__
@@ -50,7 +50,9 @@ class Rows:
     @cached_property
     def sums(self) -> Mapping[str, Sums]:
         return read_sums(
-            syncs.count_ended(SyncRun.objects.all()), *deliveries.count_ended(DeliveryRun.objects.all())
+            count_calls(LedgerDay.objects.all()),
+            syncs.count_ended(SyncRun.objects.all()),
+            *deliveries.count_ended(DeliveryRun.objects.all()),
         )
 
     @cached_property
@@ -153,10 +155,9 @@ METRICS = (
     ),
     # ── Outreach ─────────────────────────────────────────────────────────────────────────────────
     Metric(
-        "countersign_outreach_calls_total", "counter", ("domain", "endpoint", "status"),
+        CALLS, "counter", ("domain", "endpoint", "status"),
         "Calls to Outreach by HTTP status; `none`: no answer came, `blocked`: it never left, "
         "`unknown`: counted by an earlier version.",
-        lambda rows: sum_calls_by_status(),
     ),
     Metric(
         "countersign_outreach_calls_used", "gauge", ("domain", "window"),

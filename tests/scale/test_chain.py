@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.installation import Installation
+from tests.support.metrics import TOKEN
 from tests.support.portal_process import as_json
 
 pytestmark = [pytest.mark.soak, pytest.mark.postgres]
@@ -26,6 +27,19 @@ for number in range(20):
     chain.append([LedgerEntry(
         domain=domain, domain_name=domain.name, action="call", scope="users.all", verb="read", outcome="answered",
     ) for _ in range(5)], domain=domain)
+"""
+# Totals and scrapes until every writer has ended, then once more.
+TOTAL_AND_SCRAPE = """
+import json
+from integrations.ledger.totals import CALLS, total_calls
+from integrations.models import LedgerChain
+from tests.support.metrics import read_metrics
+told, is_over = [], False
+while not is_over:
+    is_over = LedgerChain.objects.get(domain_name="acme.example").count == int(sys.argv[1])
+    total_calls()
+    told.append(sum(read_metrics().get(CALLS, {}).values()))
+print(json.dumps(told))
 """
 # Checks, tries to do harm, prunes a domain whose entries are old, takes the guards away and does harm.
 EXAMINE = """
@@ -106,6 +120,23 @@ def test_writers_of_several_processes_form_one_chain_that_the_database_itself_gu
     assert harmed == ["done", "done"]
     assert broken[0].startswith("acme.example: BROKEN. Entry 9 (")
     assert "The database no longer protects the ledger: ledger_refuses_" in broken[2]
+
+
+@pytest.mark.parametrize("database", HARMS)
+def test_calls_that_several_processes_write_and_total_are_counted_once(
+    install: Callable[..., Installation], database: str
+) -> None:
+    installation = install(database, METRICS_TOKEN=TOKEN)
+    installation.manage("createdomain", DOMAIN, "--owner", OWNER, OWNER_PASSWORD="correct horse battery")
+    written = str(FOUNDING_ACTS + 3 * 20 * (1 + 5))
+
+    writers = [installation.start_script(WRITE_ENTRIES, f"writer {number}") for number in range(3)]
+    readers = [installation.start_script(TOTAL_AND_SCRAPE, written) for _ in range(2)]
+
+    assert [writer.communicate(timeout=90)[0] for writer in writers] == [""] * 3
+    for reader in readers:
+        told = json.loads(reader.communicate(timeout=90)[0])
+        assert (told, told[-1]) == (sorted(told), 3 * 20 * 5)
 
 
 FOUNDING_ACTS = 5  # the domain, and the starter templates that come with it

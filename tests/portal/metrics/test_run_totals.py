@@ -17,7 +17,7 @@ from tests.support.metrics import acting_before_statement, count_statements
 
 RUNS, MAILBOXES = "countersign_runs_total", "countersign_delivered_mailboxes_total"
 SUCCESS = "countersign_run_last_success_timestamp_seconds"
-TABLES = ("integrations_syncrun", "signatures_deliveryrun")
+TABLES = ("integrations_syncrun", "signatures_deliveryrun", "integrations_ledgerday")
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_totals_that_are_kept_at_any_moment_of_a_scrape_change_nothing(read, com
         assert asked() == count_statements(read)  # nothing was read again
 
 
-def test_a_scrape_reads_runs_by_an_index_alone(read, company, bystander):
+def test_a_scrape_reads_runs_and_calls_by_an_index_alone(read, company, bystander):
     for _ in range(3):
         end_sync(company)
         company.run("complete", finished_at=timezone.now())
@@ -118,6 +118,7 @@ def test_a_scrape_reads_runs_by_an_index_alone(read, company, bystander):
     assert {step.rpartition("INDEX ")[2].partition(" ")[0] for step in plans} >= {
         "syncs_to_total",
         "deliveries_to_total",
+        "days_to_total",
         "syncs_by_outcome",
         "deliveries_by_outcome",
     }
