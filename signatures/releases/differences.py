@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -86,6 +86,14 @@ def replace_value(label: str, before: str, after: str) -> Difference:
 def change_text(label: str, before: str, after: str) -> Difference:
     """Return the difference of a text that somebody wrote."""
     return Difference(label, mark_words(before, after))
+
+
+def join_differences(label: str, differences: Iterable[Difference]) -> Difference:
+    """Return several differences as one, each behind its own label."""
+    marks: list[Mark] = []
+    for one in differences:
+        marks += [Mark(f"; {one.label} " if marks else f"{one.label} "), *one.marks]
+    return Difference(label, marks)
 
 
 def list_line_differences(before: str, after: str) -> list[Difference]:

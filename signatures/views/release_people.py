@@ -18,7 +18,13 @@ from signatures.releases.candidate import Candidate, build_candidate
 from signatures.releases.changes import compare_group_brand, compare_group_fields
 from signatures.releases.compose import Composer, Refusal
 from signatures.releases.content import BANNER, BRAND, ReleaseContent
-from signatures.releases.differences import Difference, change_text, mark_words, replace_value
+from signatures.releases.differences import (
+    Difference,
+    change_text,
+    join_differences,
+    mark_words,
+    replace_value,
+)
 from signatures.releases.reach import find_touched, list_audiences
 from signatures.rendering.fields import Vocabulary
 from signatures.senders.listing import with_words
@@ -90,20 +96,17 @@ def _list_differences(candidate: Candidate, sender: Sender, names: dict[int, str
 
 
 def _list_group_values(candidate: Candidate, sender: Sender, vocabulary: Vocabulary) -> list[Difference]:
-    """Return how what a sender has from their group differs, labelled with its name."""
+    """Return how what a sender has from their group differs, with its name: its brand, and its values of fields."""
     member = get_member(sender)
     old, new = (content.find_group(member) for content in (candidate.before, candidate.content))
     group = new or old
     if group is None:
         return []
-    return [
-        Difference(f"{kind} of {group.name}: {one.label}", one.marks)
-        for kind, found in (
-            ("Brand", compare_group_brand(old, new)),
-            ("Values", compare_group_fields(vocabulary, old, new)),
-        )
-        for one in found
-    ]
+    kinds = (
+        ("Brand", compare_group_brand(old, new)),
+        ("Values", compare_group_fields(vocabulary, old, new)),
+    )
+    return [join_differences(f"{kind} of {group.name}", found) for kind, found in kinds if found]
 
 
 def _name_versions(candidate: Candidate) -> dict[int, str]:
