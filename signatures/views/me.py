@@ -24,6 +24,7 @@ from signatures.media.addresses import has_usable_urls
 from signatures.media.encoding import ImageRefused
 from signatures.media.library import get_offer
 from signatures.models import (
+    IN_PLACE,
     ChangeState,
     MediaImage,
     SelfService,
@@ -124,6 +125,8 @@ def _say_saved(request: HttpRequest, sender: Sender, changed: list[SenderChange]
         messages.success(
             request, "Saved. What needs approval waits for it; the rest goes in with the next delivery."
         )
+    elif get_outlook(sender).status in IN_PLACE:
+        messages.success(request, "Saved. Your mailbox holds your signature already, as it is shown here.")
     else:
         messages.success(request, "Saved. It goes in with the next delivery.")
 
@@ -136,7 +139,7 @@ def _show(
     photo: PhotoForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    rules = SelfService.objects.for_domain(sender.domain)
+    rules, design = SelfService.objects.for_domain(sender.domain), _find_design(sender)
     open_fields = list_open_fields(sender.domain)
     names = {one.field.name for one in open_fields}
     view = request.GET.get("view", "light")
@@ -159,18 +162,18 @@ def _show(
         "view": view if view in VIEWS else "light",
         "side": "mailbox" if request.GET.get("side") == "mailbox" else "next",
         "sources": [one for one in sources if one.field.trust is not Trust.IMAGE],
-        "design": _find_design(sender),
+        "design": design.template.name if design else "",
+        "hides_photo": design is not None and PHOTO not in design.fields,
         "changes": _list_changes(sender),
         "contact": rules.contact_email,
     }
     return render(request, "signatures/me/detail.html", context, status=status)
 
 
-def _find_design(sender: Sender) -> str:
-    """Return the name of the template that the live release gives the sender, or ''."""
+def _find_design(sender: Sender) -> TemplateVersion | None:
+    """Return the template version that the live release gives the sender, or None."""
     version_id = Composer(sender.domain, get_live_content(sender.domain)).get_version_id(sender)
-    version = TemplateVersion.objects.filter(pk=version_id or 0).select_related("template").first()
-    return version.template.name if version else ""
+    return TemplateVersion.objects.filter(pk=version_id or 0).select_related("template").first()
 
 
 def _list_changes(sender: Sender) -> list[tuple[SenderChange, str]]:
