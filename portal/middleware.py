@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.urls import Resolver404, resolve, reverse
 
 from portal.counters import COUNTERS
+from portal.error_reports import name_view
 from portal.trace import get_facts, traced
 from signatures.serving.refresher import REFRESHER
 
@@ -83,8 +84,7 @@ def trace_requests(
 def _tell(request: HttpRequest, response: HttpResponseBase, started: float) -> None:
     """Count and log a request that began at `started`, by the clock that measures."""
     seconds = time.perf_counter() - started
-    match, status = request.resolver_match, str(response.status_code)
-    view = match.view_name or "unnamed" if match else "none"
+    match, status, view = request.resolver_match, str(response.status_code), name_view(request)
     counted = "admin" if match and match.namespace == "admin" else view
     COUNTERS.add("countersign_http_requests_total", counted, status)
     COUNTERS.observe("countersign_http_request_duration_seconds", counted, seconds=seconds)

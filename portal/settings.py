@@ -320,13 +320,17 @@ LOGGING = {
         "text": {"()": "portal.operations.logging.TextFormatter"},
         "json": {"()": "portal.operations.logging.JSONFormatter"},
     },
-    "filters": {"outages": {"()": "portal.operations.logging.OutageFilter"}},
+    "filters": {
+        "outages": {"()": "portal.operations.logging.OutageFilter"},
+        "addresses": {"()": "portal.error_reports.AddressFilter"},
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # Full URLs would carry filters and, at the callback, a code.
     "loggers": {
         "urllib3": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["addresses"]},
+        "django.security.csrf": {"filters": ["addresses"]},
         # It would write two lines for each task, some 39,000 a day while idle.
         "django-q": {"level": "WARNING", "filters": ["outages"]},
         "fido2": {"level": "WARNING"},  # it would write each new security key's id down
