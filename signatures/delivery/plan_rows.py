@@ -30,7 +30,7 @@ class StateRow(NamedTuple):
 
     @property
     def is_attempt(self) -> bool:
-        """Whether the reason is what Outreach answered to the last write; as MailboxState says."""
+        """Whether the reason is what Outreach answered to the last write."""
         return self.attempted_at is not None and self.reason_code == self.attempt_code
 
     @property

@@ -67,11 +67,6 @@ class MailboxState(models.Model):
     def __str__(self) -> str:
         return f"{self.mailbox}: {self.get_status_display()}"
 
-    @property
-    def is_attempt(self) -> bool:
-        """Whether the reason is what Outreach answered to the last write."""
-        return self.attempted_at is not None and self.reason_code == self.attempt_code
-
 
 IN_PLACE = (MailboxStatus.UP_TO_DATE, MailboxStatus.ALTERED)
 HAND_EDITS = (MailboxStatus.EDITED, MailboxStatus.EMPTIED)

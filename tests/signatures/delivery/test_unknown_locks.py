@@ -10,8 +10,9 @@ from signatures.delivery.mailbox_judgement import EDITABLE_UNKNOWN, LOCK_UNKNOWN
 from signatures.delivery.planning import plan_delivery
 from signatures.delivery.restore_originals import carry_out_restore, start_restore
 from signatures.delivery.runs import start_delivery
-from signatures.models import Delivery, DeliveryState, Sender
+from signatures.models import Delivery, DeliveryState, MailboxStatus, Sender
 from tests.support.deliveries import get_delivered, get_held, get_writes
+from tests.support.hand_edits import edit, get_state, pick_mailboxes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,6 +79,20 @@ def test_a_lock_that_is_not_told_any_more_keeps_senders_and_stops_writing(
     )
     assert dict(Sender.objects.values_list("pk", "is_active")) == senders
     assert (get_held(sandbox), get_writes(sandbox)) == (held, [])
+
+
+def test_an_edit_is_not_overwritten_where_the_lock_is_not_told(sandbox, ready, domain, deliver, resync):
+    mine, theirs = pick_mailboxes(get_delivered(deliver()))
+    edit(sandbox, mine)
+    edit(sandbox, theirs)
+    spoil(sandbox, "users", "locked", "absent", record=sandbox.directory.mailboxes[int(mine)].user_id)
+    resync()
+
+    plan = plan_delivery(domain, actor="test", overwrite_edits=True)
+
+    assert get_state(mine).status == get_state(theirs).status == MailboxStatus.EDITED
+    rows = plan.deliveries.filter(mailbox_remote_id__in=[mine, theirs])
+    assert dict(rows.values_list("mailbox_remote_id", "reason_code")) == {mine: LOCK_UNKNOWN.code, theirs: ""}
 
 
 def test_a_lock_that_is_not_told_since_the_plan_was_made_stops_the_write(sandbox, ready, domain, resync):

@@ -16,6 +16,7 @@ from signatures.releases.compose import Composed, Composer
 from signatures.releases.content import ReleaseContent, digest_json
 from signatures.releases.live import get_live, get_live_content
 from signatures.releases.publish import list_drafts
+from signatures.rendering.fields import CUSTOM_SAMPLES, Trust
 from signatures.senders.values import set_own_values
 from tests.support.deliveries import publish_drafts
 from tests.support.fields import FIELDS, TITLE, USUAL, compose, text, use
@@ -152,6 +153,25 @@ def test_a_custom_field_goes_through_template_value_release_and_removal(people, 
     publish_drafts(ana.domain)
     assert text(ana).splitlines() == ["Ana Silva", "Until 31.12.2026"]
     assert not FieldSetting.objects.filter(domain=bea.domain).exists()
+
+
+def test_a_sample_person_has_no_value_of_a_field_that_was_removed(people, admin: Client):
+    ana, _, bea = people
+    before = text(bea)
+    for kind in ("text", "url"):
+        admin.post(f"{FIELDS}add/", {"label": "Motto", "kind": kind})
+    version = use(ana.domain, "<p>{{ sender.x_text_motto }}</p><p>{{ sender.x_url_motto }}</p>").current
+
+    def list_shown() -> list[str]:
+        preview = admin.get("/domains/acme.example/templates/preview/", {"version": version.pk})
+        return [each for each in CUSTOM_SAMPLES.values() if f"<p>{each}</p>" in preview.content.decode()]
+
+    whole = list_shown()
+    admin.post(f"{FIELDS}sender.x_text_motto/remove/", {"act": "remove"})
+
+    assert whole == [CUSTOM_SAMPLES[Trust.TEXT], CUSTOM_SAMPLES[Trust.URL]]
+    assert list_shown() == [CUSTOM_SAMPLES[Trust.URL]]
+    assert text(bea) == before
 
 
 def test_a_template_published_before_its_field_shows_nothing_in_its_place(people, admin: Client):
