@@ -66,6 +66,17 @@ def sweep() -> None:
     OrmQ.objects.all().delete()
 
 
+def test_a_signature_that_is_put_back_as_it_was_before_our_write_is_an_edit(sandbox, ready, deliver):
+    sync_mailboxes(ready)
+    before = get_held(sandbox)
+    mine, theirs = pick_mailboxes(get_delivered(deliver()))
+    edit(sandbox, mine, before[mine])  # so that the mirror's row stays as it is
+
+    sync_mailboxes(ready)
+
+    assert (get_state(mine).status, get_state(theirs).status) == ("edited", "up_to_date")
+
+
 def test_an_edit_is_seen_within_one_mailbox_sync(sandbox, ready, deliver):
     mine, theirs = pick_mailboxes(get_delivered(deliver()))
     edit(sandbox, mine)
