@@ -124,7 +124,8 @@ class GroupsChoiceForm(forms.Form):
         super().__init__(*args, **kwargs)
         choice: forms.ModelMultipleChoiceField[Group] = self.fields["groups"]  # type: ignore[assignment]
         groups = Group.objects.filter(domain=template.domain_id, archived_at=None)
-        choice.queryset = groups.exclude(assignment__template=template).select_related("assignment__template")
+        others = groups.exclude(assignment__template=template).select_related("assignment__template")
+        choice.queryset = others.defer("team_ids", "rule", "company_values", "field_values")
         # Read once, for whether there are any and for their boxes.
         self.offered = list(choice.queryset)
         choice.choices = [(group.pk, choice.label_from_instance(group)) for group in self.offered]

@@ -24,7 +24,6 @@ from signatures.forms.templates import GroupsChoiceForm, TemplateForm
 from signatures.models import DatedAssignment, DateState, Group, Sender, Template, TemplateVersion
 from signatures.rendering import RenderRefused, TemplateError
 from signatures.senders.dated_rows import list_dated
-from signatures.senders.grouping import list_active_groups
 from signatures.senders.listing import (
     SenderNotChosen,
     choose_sender,
@@ -279,7 +278,8 @@ def _describe_dated(
 ) -> list[tuple[DatedAssignment, Group | Sender | None, DateState]]:
     """Return each assignment of a template for some days, with whose it is and its state today."""
     rows = [row for row in list_dated(domain) if row.template_id == template.pk]
-    groups = {group.pk: group for group in list_active_groups(domain)}
+    group_ids = [row.group_id for row in rows if row.group_id]
+    groups = Group.objects.filter(domain=domain, archived_at=None).in_bulk(group_ids) if group_ids else {}
     ids = [row.sender_id for row in rows if row.sender_id]
     senders = Sender.objects.filter(domain=domain).in_bulk(ids) if ids else {}
     return [
