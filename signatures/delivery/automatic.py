@@ -5,13 +5,14 @@ What a newer release changes waits for its rollout, which a person starts. What 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, Max, Min, OuterRef, QuerySet
 from django.utils import timezone
 
 from integrations.models import Connection
@@ -22,6 +23,7 @@ from signatures.models import (
     DeliveryRun,
     DeliveryRunState,
     DeliverySettings,
+    Following,
     Group,
     MailboxState,
     MailboxStatus,
@@ -61,16 +63,20 @@ def plan_automatic_delivery(connection: Connection) -> DeliveryRun | None:
     """Return a queued run over the mailboxes whose directory values changed; None where none did, or it may not run.
 
     A release's first delivery is never automatic. One to more than the domain's share of mailboxes is left as a plan
-    for a person to start.
+    for a person to start. Where nothing changed since nobody was due, nobody is looked at again.
     """
     domain = connection.domain
     release = get_live(domain)
     if release is None or not may_deliver(connection):
         return None
+    inputs, following = _read_inputs(connection, release), Following.objects.filter(connection=connection)
+    if following.filter(automatic_from=_digest_inputs(inputs, domain)).exists():
+        return None
     due = find_due(connection, release)
     _plan_asking(domain, due)
     if not due.at_once:
         _note_daily(domain)
+        following.update(automatic_from=_digest_inputs(inputs, domain))
         return None
     run = plan_delivery(domain, actor=AUTOMATIC, sender_ids=due.at_once)
     if not run.planned:
@@ -287,12 +293,46 @@ def has_reached_everybody(connection: Connection, release: Release) -> bool:
     return _list_reaching(connection, release).exists()
 
 
-def _plan_asking(domain: Domain, due: Due) -> None:
-    """Keep one open plan with what needs a person; make it again where its senders changed."""
-    plans = DeliveryRun.objects.filter(
+def _read_inputs(connection: Connection, release: Release) -> list[Any]:
+    """Return all that decides who is due; nobody is read for it.
+
+    A value that changes changes its sender's row; a mailbox that is written is held by a run, or waits no more.
+    """
+    domain, now = connection.domain, timezone.now()
+    waiting = _list_waiting(connection).aggregate(Count("pk"), Max("since"))
+    held = list_active(connection).order_by("run").values_list("run")
+    groups = (
+        Group.objects.filter(domain=domain)
+        .order_by("pk")
+        .only("automatic", "automatic_at", "automatic_ran_at")
+    )
+    return [
+        release.pk,
+        domain.get_today(),
+        Sender.objects.filter(domain=domain).aggregate(Max("changed_at")),
+        waiting,
+        list(held.annotate(Count("pk"), Min("pk"), Max("pk"))),
+        [(group.pk, group.automatic, is_time(group, domain, now)) for group in groups],
+        get_most_at_once(connection),
+        has_reached_everybody(connection, release),
+    ]
+
+
+def _digest_inputs(inputs: list[Any], domain: Domain) -> str:
+    """Return a digest of what decides who is due and which plan waits for a person; an equal one finds the same."""
+    plans = list(_list_asking(domain).values_list("pk", flat=True))
+    return hashlib.sha256(repr([*inputs, plans]).encode()).hexdigest()
+
+
+def _list_asking(domain: Domain) -> QuerySet[DeliveryRun]:
+    return DeliveryRun.objects.filter(
         domain=domain, state=DeliveryRunState.PLANNED, started_by_label=AUTOMATIC, overwrites_edits=False
     )
-    present = plans.first()
+
+
+def _plan_asking(domain: Domain, due: Due) -> None:
+    """Keep one open plan with what needs a person; make it again where its senders changed."""
+    present = _list_asking(domain).first()
     planned = set() if present is None else set(present.deliveries.values_list("sender_id", flat=True))
     if present is not None and planned != set(due.asking):
         drop_run(present)

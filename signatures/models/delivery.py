@@ -314,6 +314,14 @@ class Following(models.Model):
         help_text="The live release that every status was compared with.",
     )
     day = models.DateField(null=True, help_text="Whose content of the release was compared with.")
+    automatic_from = models.CharField(
+        max_length=64,
+        blank=True,
+        db_default="",
+        default="",
+        editable=False,
+        help_text="Digest of what automatic delivery found nobody due from.",
+    )
 
     def __str__(self) -> str:
         return f"followed {self.connection} until {self.senders_until}"
