@@ -10,6 +10,7 @@ from signatures.models import EditedBy, FieldSetting, SelfService, Sender, Sende
 
 from .furnished_domain import make_user
 
+PORTAL = "https://sign.acme.example"
 OPEN = {
     "sender.pronouns": EditedBy.SENDERS,
     "sender.linkedin_url": EditedBy.APPROVED,

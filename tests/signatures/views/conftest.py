@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -24,6 +25,7 @@ from tests.support.company import Company, found_company
 from tests.support.deliveries import publish_drafts
 from tests.support.fields import use
 from tests.support.release_pages import edit_brand
+from tests.support.self_service import PORTAL, sign_in_as, switch_on
 
 
 @pytest.fixture
@@ -110,3 +112,28 @@ def offices(company, bystander) -> dict[str, Sender]:
         "East": company.add("Tom Okafor", teams=("East",)),
         "theirs": bystander.add("Kim Theirs", teams=("West",)),
     }
+
+
+@pytest.fixture
+def priya(company: Company, settings: Any) -> Sender:
+    settings.PUBLIC_URL = PORTAL
+    switch_on(company.domain)
+    return company.add("Priya Raman", title="Account Executive", phone="+1 312-555-0164")
+
+
+@pytest.fixture
+def dan(company: Company) -> Sender:
+    """Another sender of the same domain, who must not change."""
+    return company.add("Dan Cole")
+
+
+@pytest.fixture
+def stranger(bystanders: Company) -> Sender:
+    """A sender of another domain that has self-service too."""
+    switch_on(bystanders.domain)
+    return bystanders.add("Bo Berg", email="bo@bystander.example")
+
+
+@pytest.fixture
+def me(priya: Sender) -> Client:
+    return sign_in_as(priya)
