@@ -30,6 +30,7 @@ SIZE = (800, 600)
 RED, GREEN, BLUE, YELLOW = (200, 30, 30), (30, 160, 60), (40, 60, 200), (230, 200, 40)
 QUARTERS = {(0, 0): RED, (1, 0): GREEN, (0, 1): BLUE, (1, 1): YELLOW}
 NEAR = 12  # of 255: what JPEG and resampling may change
+NUMBERS = ("Left", "Top", "Width", "Height")
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,27 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
 
 
 def get_numbers(page: Page) -> tuple[int, ...]:
-    return tuple(int(page.get_by_label(name).input_value()) for name in ("Left", "Top", "Width", "Height"))
+    return tuple(int(page.get_by_label(name).input_value()) for name in NUMBERS)
+
+
+def type_numbers(page: Page, *numbers: int) -> None:
+    """Enter the numbers by keyboard: the last one with an arrow for one pixel more."""
+    page.get_by_label("Left").focus()
+    for name, number in zip(NUMBERS, numbers, strict=True):
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type(str(number))
+        page.keyboard.press("ArrowUp" if name == NUMBERS[-1] else "Tab")
+
+
+def fill_numbers(page: Page, *numbers: int, button: str, left: int) -> None:
+    """Enter the numbers where no script runs; they reach too far and are refused, so enter another `left`."""
+    assert page.locator(".cropper .kept").count() == 0
+    assert not page.get_by_text("Or draw the part to keep.").is_visible()
+    for name, number in zip(NUMBERS, numbers, strict=True):
+        page.get_by_label(name).fill(str(number))
+    page.get_by_role("button", name=button).click()
+    page.get_by_text("The crop must lie inside the image").first.wait_for()
+    page.get_by_label("Left").fill(str(left))
 
 
 @pytest.fixture
@@ -160,14 +181,8 @@ def test_a_sender_crops_their_photo_by_keyboard_alone(
 ) -> None:
     page = open_page(browser, live_server.url, sign_in_as(priya), width=width)
     upload_own(page, priya, photo)
-    page.get_by_label("Left").focus()
 
-    for number in (420, 20, 240, 239):
-        page.keyboard.press("ControlOrMeta+a")
-        page.keyboard.type(str(number))
-        if number != 239:
-            page.keyboard.press("Tab")
-    page.keyboard.press("ArrowUp")  # one pixel more
+    type_numbers(page, 420, 20, 240, 239)
     shown = page.locator(".kept").evaluate("kept => [kept.style.left, kept.style.height]")
     page.keyboard.press("Enter")
     page.get_by_alt_text("Your photo").wait_for()
@@ -183,14 +198,8 @@ def test_without_script_the_numbers_do_the_same(
 ) -> None:
     page = open_page(browser, live_server.url, sign_in_as(priya), width=width, has_script=False)
     upload_own(page, priya, photo)
-    assert page.locator(".cropper .kept").count() == 0
-    assert not page.get_by_text("Or draw the part to keep.").is_visible()
 
-    for name, number in (("Left", 900), ("Top", 310), ("Width", 200), ("Height", 200)):
-        page.get_by_label(name).fill(str(number))
-    page.get_by_role("button", name="Use this photo").click()
-    page.get_by_text("The crop must lie inside the image").first.wait_for()
-    page.get_by_label("Left").fill("10")
+    fill_numbers(page, 900, 310, 200, 200, button="Use this photo", left=10)
     page.get_by_role("button", name="Use this photo").click()
     page.get_by_alt_text("Your photo").wait_for()
 
@@ -277,14 +286,8 @@ def test_an_editor_crops_an_image_by_keyboard_alone(
 ) -> None:
     page = open_page(browser, live_server.url, editor, width=width)
     library.open(page)
-    page.get_by_label("Left").focus()
 
-    for number in (420, 20, 300, 199):
-        page.keyboard.press("ControlOrMeta+a")
-        page.keyboard.type(str(number))
-        if number != 199:
-            page.keyboard.press("Tab")
-    page.keyboard.press("ArrowUp")  # one pixel more
+    type_numbers(page, 420, 20, 300, 199)
     shown = page.locator(".kept").evaluate("kept => [kept.style.left, kept.style.width]")
     page.keyboard.press("Enter")
     page.get_by_text(CROPPED).wait_for()
@@ -300,14 +303,8 @@ def test_without_script_the_numbers_crop_an_image(
 ) -> None:
     page = open_page(browser, live_server.url, editor, width=width, has_script=False)
     library.open(page)
-    assert page.locator(".cropper .kept").count() == 0
-    assert not page.get_by_text("Or draw the part to keep.").is_visible()
 
-    for name, number in (("Left", 700), ("Top", 310), ("Width", 200), ("Height", 100)):
-        page.get_by_label(name).fill(str(number))
-    page.get_by_role("button", name="Save crop").click()
-    page.get_by_text("The crop must lie inside the image").first.wait_for()
-    page.get_by_label("Left").fill("410")
+    fill_numbers(page, 700, 310, 200, 100, button="Save crop", left=410)
     library.crop(page)
 
     library.check(page, YELLOW, (200, 100))
