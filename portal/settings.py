@@ -127,6 +127,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # A cursor of the server's outlives its transaction, and a pooler gives the connection away between two of them.
     DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+    # Without it, whoever connects to a server that hangs or cannot be reached waits for two minutes, or for ever.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 10)
 
 # Views and clicks of banners, until they are in the database; a folder of this machine's own disk.
 _file = str(DATABASES["default"]["NAME"]) if "sqlite3" in DATABASES["default"]["ENGINE"] else ""
@@ -241,6 +243,9 @@ if ALLAUTH_TRUSTED_PROXY_COUNT < 0:
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = (
+    20  # seconds of silence; a server that hangs would hold a worker for half an hour, and a page for ever
+)
 DEFAULT_FROM_EMAIL = env.str("FROM_EMAIL", default=f"Countersign <no-reply@{_public.hostname}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 ADMINS = [(address, address) for address in words("ERROR_EMAILS")]

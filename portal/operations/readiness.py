@@ -92,7 +92,7 @@ class Readiness:
     @property
     def both(self) -> dict[str, Any]:
         """Return both parts; `missing`, `database` and `migrations` are the names of version 0.1, until 0.2."""
-        faults = [*self.web_faults, *self.worker_faults]
+        faults = list(dict.fromkeys([*self.web_faults, *self.worker_faults]))
         return {
             "ready": not faults,
             "faults": faults,

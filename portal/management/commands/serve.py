@@ -12,6 +12,7 @@ from typing import Any
 import django
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseFailure
 
 from portal import __version__
 from portal.checks import check_outreach_is_real
@@ -45,7 +46,13 @@ class Command(BaseCommand):
         if options["no_web"] and options["no_worker"]:
             raise CommandError("Nothing to run: leave out --no-web or --no-worker.")
         refuse_wrong_outreach(is_sandbox_meant=options["sandbox"])
-        set_up_schedules()
+        try:
+            set_up_schedules()
+        except DatabaseFailure as error:
+            raise CommandError(
+                f"The database does not answer or is not migrated ({type(error).__name__}). "
+                "See `check --deploy`, then run: python manage.py migrate"
+            ) from error
         logs_json = settings.LOG_FORMAT == "json"
         web = make_web_command(
             host=options["host"],

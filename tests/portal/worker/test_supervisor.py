@@ -198,6 +198,14 @@ def test_nothing_to_run_is_said(migrated_database, tmp_path, options):
     assert "Nothing to run" in done.stderr
 
 
+def test_serve_on_an_empty_database_says_what_to_do_in_words(tmp_path):
+    done = Installation(tmp_path, None).manage("serve", "--sandbox")
+
+    assert done.returncode == 1
+    assert "not migrated" in done.stderr and "python manage.py migrate" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("address", "said"),
     [
