@@ -137,7 +137,14 @@ SPOOL_FOLDER = env.str("SPOOL_FOLDER", default=str(_beside / "spool"))
 
 REDIS_URL = env.str("REDIS_URL", default="")
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {
+            "socket_connect_timeout": 5,
+            "socket_timeout": 5,
+        },  # one that hangs would hold pages for ever
+    }
     if REDIS_URL
     # Shared by all processes, as the login limits must be; its table comes with the migrations.
     else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}
@@ -328,12 +335,22 @@ LOGGING = {
     "filters": {
         "outages": {"()": "portal.operations.logging.OutageFilter"},
         "addresses": {"()": "portal.error_reports.AddressFilter"},
+        "mails": {"()": "portal.operations.logging.MailFilter"},
+        "not_debug": {"()": "django.utils.log.RequireDebugFalse"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT},
+        "mail": {
+            "class": "django.utils.log.AdminEmailHandler",
+            "level": "ERROR",
+            "filters": ["not_debug", "mails"],
+        },
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # Full URLs would carry filters and, at the callback, a code.
     "loggers": {
         "urllib3": {"level": "WARNING"},
+        "django": {"handlers": ["mail"], "level": "INFO"},
         "django.request": {"level": "ERROR", "filters": ["addresses"]},
         "django.security.csrf": {"filters": ["addresses"]},
         # It would write two lines for each task, some 39,000 a day while idle.

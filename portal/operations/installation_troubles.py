@@ -64,7 +64,7 @@ def _list_stuck_mails() -> Iterator[Trouble]:
     if number:
         yield Trouble(
             NoticeKind.MAILS,
-            f"{number:,} {'e-mail was' if number == 1 else 'e-mails were'} not sent for a quarter of an hour or longer.",
+            f"{number:,} {'e-mail was' if number == 1 else 'e-mails were'} not sent for a quarter of an hour or more.",
             "See the worker’s log, and check EMAIL_URL with sendtestemail.",
             reverse("portal:status"),
         )

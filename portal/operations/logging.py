@@ -1,4 +1,4 @@
-"""Logging: lines as text or JSON with the id of the work they belong to, and an outage once a minute with its cause."""
+"""Logging: lines as text or JSON with the id of the work they belong to; of an outage one line a minute, few mails."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from portal.error_reports import name_view
 from portal.outages import is_outage
 from portal.trace import get_facts
 
 SAID_EVERY_SECONDS = 60
+MAILED_EVERY_SECONDS = 600
 FACTS = ("trace", "domain", "run", "task", "view", "method", "endpoint", "status", "milliseconds")
 """What a line may say beside its message, in this order; only what is known."""
 
@@ -80,4 +82,27 @@ class OutageFilter(logging.Filter):
             "(%s: %s). Logged again in a minute if it lasts."
         )
         record.args = (name, reason)
+        return True
+
+
+class MailFilter(logging.Filter):
+    """Lets one mail in ten minutes through for each kind of error and view, and of an outage one for all views.
+
+    While the database is away every request of a page fails, and each mail is sent before its answer.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now = now
+        self._mailed_at: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        request = getattr(record, "request", None)
+        view = "" if request is None or is_outage(error) else name_view(request)
+        kind = (type(error).__name__ if error else str(record.msg), view)
+        last = self._mailed_at.get(kind)
+        if last is not None and self._now() - last < MAILED_EVERY_SECONDS:
+            return False
+        self._mailed_at[kind] = self._now()
         return True

@@ -21,8 +21,9 @@ def log(settings):
     settings.SECURE_SSL_REDIRECT = False
     settings.ADMINS = [("ops@acme.example", "ops@acme.example")]
     console = io.StringIO()
-    handler = {**all_settings.LOGGING["handlers"]["console"], "stream": console}
-    logging.config.dictConfig(all_settings.LOGGING | {"handlers": {"console": handler}})
+    present = all_settings.LOGGING["handlers"]
+    handlers = {**present, "console": {**present["console"], "stream": console}}
+    logging.config.dictConfig(all_settings.LOGGING | {"handlers": handlers})
     yield console
     logging.config.dictConfig(all_settings.LOGGING)
 
@@ -50,3 +51,19 @@ def test_a_refused_form_is_told_by_its_view(db, log):
     assert response.status_code == 403
     assert "Forbidden (CSRF cookie not set.): account_reset_password_from_key" in log.getvalue()
     assert SECRET not in log.getvalue()
+
+
+@pytest.mark.parametrize(("error", "mails"), [(OperationalError("away"), 1), (KeyError("x"), 2)])
+def test_an_outage_is_mailed_once_and_an_error_once_for_each_view(db, log, monkeypatch, error, mails):
+    def find(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(invitations, "find_invitation", find)
+    monkeypatch.setattr(invitations, "find_by_digest", find)
+    browser = Client(raise_request_exception=False)
+
+    answers = [browser.get(path).status_code for path in 3 * [f"/invitations/{SECRET}/", "/invitations/"]]
+
+    assert min(answers) >= 500
+    assert len(mail.outbox) == mails
+    assert log.getvalue().count("ERROR") == 6  # each is in the log

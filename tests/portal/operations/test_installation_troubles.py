@@ -127,7 +127,10 @@ def test_stuck_mails_are_told_by_webhook_though_mail_does_not_work(staff, receiv
     look()
 
     [told] = [one.json for one in receiver.received if one.path == "/ops"]
-    assert (told["kind"], told["sentence"]) == (NoticeKind.MAILS, "1 e-mail was not sent for a quarter of an hour or longer.")
+    assert (told["kind"], told["sentence"]) == (
+        NoticeKind.MAILS,
+        "1 e-mail was not sent for a quarter of an hour or longer.",
+    )
 
 
 def test_two_watches_at_once_open_one_notice(staff):

@@ -10,14 +10,15 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError
 
-from portal.operations.logging import SAID_EVERY_SECONDS, OutageFilter
+from portal.operations.logging import MAILED_EVERY_SECONDS, SAID_EVERY_SECONDS, MailFilter, OutageFilter
 
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """What the console shows, under the settings' own configuration."""
     console = io.StringIO()
-    handlers = {"console": {**settings.LOGGING["handlers"]["console"], "stream": console}}
+    present = settings.LOGGING["handlers"]
+    handlers = {**present, "console": {**present["console"], "stream": console}}
     logging.config.dictConfig(settings.LOGGING | {"handlers": handlers})
     yield console
     logging.config.dictConfig(settings.LOGGING)
@@ -61,3 +62,20 @@ def test_another_kind_is_said_beside_it_and_the_same_again_after_a_minute():
     assert not passes(OperationalError("gone"))
     clock[0] = SAID_EVERY_SECONDS
     assert passes(OperationalError("gone"))
+
+
+def test_the_same_fault_is_mailed_again_after_ten_minutes_and_another_at_once():
+    clock = [0.0]
+    mails = MailFilter(now=lambda: clock[0])
+
+    def passes(error: Exception) -> bool:
+        record = logging.LogRecord(
+            "django.request", logging.ERROR, "", 1, "%s", None, (type(error), error, None)
+        )
+        return mails.filter(record)
+
+    assert [passes(KeyError("a")), passes(ValueError("b")), passes(KeyError("c"))] == [True, True, False]
+    clock[0] = MAILED_EVERY_SECONDS - 1
+    assert not passes(KeyError("a"))
+    clock[0] = MAILED_EVERY_SECONDS
+    assert passes(KeyError("a"))

@@ -29,7 +29,8 @@ def log(request) -> Iterator[Callable[[], list[str]]]:
     """Return a function that gives the lines of the log so far, written at INFO as an installation writes them."""
     console = io.StringIO()
     handler = {**all_settings.LOGGING["handlers"]["console"], "stream": console, "formatter": request.param}
-    logging.config.dictConfig(all_settings.LOGGING | {"handlers": {"console": handler}})
+    handlers = {**all_settings.LOGGING["handlers"], "console": handler}
+    logging.config.dictConfig(all_settings.LOGGING | {"handlers": handlers})
     yield lambda: console.getvalue().splitlines()
     logging.config.dictConfig(all_settings.LOGGING)
 
