@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.core.management import call_command
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -114,6 +115,24 @@ def test_calls_of_two_chains_of_one_name_are_one_sum(read, domain, other_domain)
     assert read_calls(read) == {name: 7, other_domain.name: 7}
     total()
     assert read_calls(read) == {name: 7, other_domain.name: 7}
+
+
+def test_after_a_backup_is_restored_counting_goes_on_from_what_it_holds(read, domain, other_domain):
+    write_call(other_domain, times=7)
+    write_call(domain, times=2)
+    total()
+    write_call(domain)
+    with transaction.atomic():
+        write_call(domain, times=4)
+        total()
+        lost = read_calls(read)
+        transaction.set_rollback(True)  # the database is as it was
+
+    assert lost == {domain.name: 7, other_domain.name: 7}
+    assert read_calls(read) == {domain.name: 3, other_domain.name: 7}
+    write_call(domain)
+    total()
+    assert read_calls(read) == {domain.name: 4, other_domain.name: 7}
 
 
 def test_a_night_totals_more_days_than_one_transaction_takes(read, domain, other_domain):
