@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 
 from integrations.models import Connection
@@ -70,14 +71,15 @@ def _make(counts: Counter[str], *, is_bound: bool = False) -> Outlook:
 
 
 def _render(connection: Connection, candidate: Candidate) -> Counter[str]:
-    live, coming = (Comparison(connection, content) for content in (candidate.before, candidate.content))
+    coming, live = (Comparison(connection, content) for content in (candidate.content, candidate.before))
     counts: Counter[str] = Counter()
     senders = list(Sender.objects.filter(person__connection=connection).select_related("person"))
-    # All of what is live first: the senders are given the values that would be published.
-    now = {compared.facts.mailbox.pk: compared for compared in live.compare(senders)}
+    live.composer.expect(senders)
+    now = {sender.pk: copy(sender) for sender in senders if sender.pk in candidate.chosen_values}
     for compared in coming.compare([candidate.give_values(sender) for sender in senders]):
-        before = now.get(compared.facts.mailbox.pk)  # None: a sync found it meanwhile
-        if before is not None and compared.status != MailboxStatus.INACTIVE:
+        owner = compared.facts.sender
+        if owner is not None and compared.status != MailboxStatus.INACTIVE:
+            before = live.compare_again(compared, now.get(owner.pk, owner))
             is_moved = _get_sha256(before) != _get_sha256(compared)
             is_due = _foresee_mailbox(before) == "change"
             counts.update(_split(_foresee_mailbox(compared), is_moved=is_moved, is_due=is_due))

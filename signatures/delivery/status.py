@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any
@@ -107,6 +107,17 @@ class Comparison:
                     _get_attempt(state, mailbox, rendering),
                 )
                 yield Compared(facts, state, *judge(facts))
+
+    def compare_again(self, compared: Compared, sender: Sender) -> Compared:
+        """Return a mailbox that was compared with another content, compared with this one; it is not read again.
+
+        sender: its owner (person loaded), with the values that go with this content.
+        """
+        state, mailbox = compared.state, compared.facts.mailbox
+        rendering = self._render(sender, [state] if state else [], [mailbox])
+        attempt = _get_attempt(state, mailbox, rendering)
+        facts = replace(compared.facts, sender=sender, rendering=rendering, attempt=attempt)
+        return Compared(facts, state, *judge(facts))
 
     def _render(
         self, sender: Sender, states: Sequence[MailboxState], owned: Sequence[Mailbox]

@@ -159,6 +159,16 @@ def test_mailboxes_that_wait_for_an_earlier_release_are_told_apart(published, de
     )
 
 
+def test_a_value_that_is_published_with_a_release_changes_its_senders_mailbox(
+    published, delivered, admin: Client
+):
+    set_own_values(find(published, "Ana Silva"), {"sender.title": "Director"}, actor=BY, waits=True)
+
+    page = admin.get(ADDRESS).content.decode()
+
+    assert read_waiting(page) == (f"{delivered}1", "", "", f"{delivered.lower()}1", f"{delivered}2")
+
+
 def test_nothing_waits_before_anything_is_published(published, delivered, admin: Client):
     Release.objects.all().delete()
     Placement.objects.filter(domain=published.domain).delete()
