@@ -5,6 +5,7 @@ Those of `env.FROM_FILES` can also come from a file: NAME_FILE=/run/secrets/name
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -359,3 +360,5 @@ LOGGING = {
         "mail.log": {"level": "CRITICAL"},  # aiosmtpd's; it would write addresses and commands down
     },
 }
+if LOG_FORMAT == "json":
+    logging.captureWarnings(True)  # Python's own would be lines of text

@@ -169,3 +169,12 @@ def test_a_deployment_check_of_a_sound_installation_finds_nothing(tmp_path):
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
+
+
+def test_python_s_own_warnings_are_objects_too_where_the_log_is():
+    script = "import django, warnings; django.setup(); warnings.warn('an old name', DeprecationWarning)"
+
+    done = start("-W", "always", "-c", script, **DEFAULTS, LOG_FORMAT="json")
+
+    said = [json.loads(line)["message"] for line in done.stderr.splitlines()]
+    assert any("DeprecationWarning: an old name" in message for message in said)
