@@ -161,6 +161,15 @@ def test_a_delivery_that_waits_for_a_person_is_not_stuck(operator: Client, well,
     assert [each["is_stuck"] for each in read(operator)["runs"]] == [False, False]
 
 
+def test_the_free_disk_of_each_machine_is_on_the_page(operator: Client, well):
+    WorkerMachine.objects.update(disk_free_mb=41_234)
+    WorkerMachine.objects.create(name="node-3", process=7, seen_at=timezone.now(), memory_mb=9)
+
+    page = words_of(operator.get("/manage/status/"))
+
+    assert "100 MB 41,234 MB" in page and "9 MB –" in page
+
+
 def test_no_worker_at_all_is_said(operator: Client, well):
     WorkerMachine.objects.all().delete()
 
