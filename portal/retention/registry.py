@@ -189,7 +189,7 @@ RULES = (
         _AUDIENCES,
         old=_one(lambda: get_old_shares(now=timezone.now())),
     ),
-    Rule("signatures.SpoolImport", "two days after its file is gone", "import banner events"),
+    Rule("signatures.SpoolImport", "30 days after its file was found last", "import banner events"),
     Rule("signatures.MailReceipt", "while a mail server may send the mail again", "the mail gateway"),
     Rule(
         "signatures.SenderChange",

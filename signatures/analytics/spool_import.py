@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 Row = dict[str, Any]
 BATCH = 1_000
 HOUR = timedelta(hours=1)
-FORGOTTEN = timedelta(days=2)  # of a file that no longer exists
+FORGOTTEN = timedelta(days=30)  # since the file was last found, on whatever machine it is
+NOTED_EVERY = timedelta(days=1)
 COLUMNS = (
     "at", "kind", "method", "domain_id", "sender_id", "group_id", "campaign_id", "banner_id", "decision_id",
     "network", "agent", "visitor_key",
@@ -53,15 +54,15 @@ def sweep_spool(*, own_only: bool = False) -> int:
         brought += import_file(path)
         if is_over:
             _remove(path)
-    gone = SpoolImport.objects.filter(changed_at__lt=timezone.now() - FORGOTTEN)
-    for name in list(gone.values_list("name", flat=True)):
-        if not (folder / name).exists():
-            SpoolImport.objects.filter(name=name, changed_at__lt=timezone.now() - FORGOTTEN).delete()
+    SpoolImport.objects.filter(changed_at__lt=timezone.now() - FORGOTTEN).delete()
     return brought
 
 
 def import_file(path: Path) -> int:
-    """Import every whole line of the file, once; return how many events this call stored."""
+    """Import every whole line of the file, once; return how many events this call stored.
+
+    A file without new lines is noted once a day: its row may be removed by another machine, which cannot see it.
+    """
     brought = 0
     while True:
         moved, came = _import_batch(path)
@@ -80,6 +81,8 @@ def _import_batch(path: Path) -> tuple[bool, int]:
     except FileNotFoundError:
         return False, 0  # another process has finished it
     if not lines:
+        if row.changed_at < timezone.now() - NOTED_EVERY:
+            SpoolImport.objects.filter(pk=row.pk, offset=row.offset).update(changed_at=timezone.now())
         return False, 0
     rows, recipients = _parse(lines)
     with transaction.atomic():

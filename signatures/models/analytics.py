@@ -155,7 +155,10 @@ class DailyTotal(Counted):
 
 
 class SpoolImport(models.Model):
-    """How far one spool file of banner events was read; changed in the transaction that stores its events."""
+    """How far one spool file of banner events was read; changed in the transaction that stores its events.
+
+    changed_at: also when the file was found without new events, once a day.
+    """
 
     name = models.CharField(max_length=64, unique=True)
     offset = models.PositiveBigIntegerField(default=0)

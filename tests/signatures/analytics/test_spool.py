@@ -202,9 +202,29 @@ def test_a_file_whose_process_is_done_is_removed_once_it_was_read(domain, tmp_pa
     assert len(spool_files(tmp_path)) == 2
     assert sweep_spool() == 2
     assert len(spool_files(tmp_path)) == 1
-    with time_machine.travel(timezone.now() + timedelta(days=3)):
+    with time_machine.travel(timezone.now() + timedelta(days=31)):
         sweep_spool()
         assert SpoolImport.objects.count() == 1
+
+
+def test_an_idle_file_is_not_forgotten_by_a_machine_that_cannot_see_it(domain, settings, tmp_path):
+    here, other = settings.SPOOL_FOLDER, tmp_path / "of another machine"
+    other.mkdir()
+
+    def sweep(folder: Path | str) -> int:
+        settings.SPOOL_FOLDER = str(folder)
+        return sweep_spool()
+
+    count(make(domain))
+    now = timezone.now()
+    with time_machine.travel(now, tick=False) as clock:
+        brought = [sweep(here)]
+        for days in (3, 20, 20, 20):  # each since the last time that this machine was on
+            clock.shift(timedelta(days=days))
+            brought += [sweep(other), sweep(here)]
+
+    assert brought == [1, *8 * [0]]
+    assert BannerEvent.objects.count() == 1
 
 
 def test_a_long_file_is_continued_in_another(domain, tmp_path, monkeypatch):
