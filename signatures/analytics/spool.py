@@ -14,11 +14,11 @@ import os
 import secrets
 import threading
 import time
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b, sha256
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -29,8 +29,7 @@ ROTATE_BYTES = 4_000_000
 MAX_AGENT = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One impression or click. visitor: the whole address, which is never stored.
 
     recipient_key: keyed digest of a known recipient, where the banner was chosen for one.

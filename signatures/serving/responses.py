@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import ItemsView
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import cast
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import ResponseHeaders
 
 from signatures.media.encoding import PIXEL, PNG
 
@@ -12,6 +16,7 @@ from . import cache
 
 RETRY_AFTER_SECONDS = 30
 MOST_HOSTS = 100
+_PLAIN = "text/plain; charset=utf-8"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -51,17 +56,37 @@ def respond_unknown(request: HttpRequest, is_image: bool) -> HttpResponse:
 
 
 def respond(request: HttpRequest, status: int, content: bytes, headers: dict[str, str]) -> HttpResponse:
-    response = HttpResponse(
-        b"" if request.method == "HEAD" else content,
-        status=status,
-        content_type=headers.pop("Content-Type", "text/plain; charset=utf-8"),
-        headers=_HEADERS | headers,
-    )
-    if status == 304:
-        del response["Content-Type"]
-    else:
-        response["Content-Length"] = str(len(content))
+    response = HttpResponse(b"" if request.method == "HEAD" else content, status=status, content_type=_PLAIN)
+    response.headers = _make_headers(status, len(content), tuple(headers.items())).for_response()
     return response
+
+
+class _CheckedHeaders(ResponseHeaders):
+    """Headers that Django checked and encoded once, where it does so for each response otherwise.
+
+    That, and reading them by way of a Mapping's own methods, took a fifth of a banner's time.
+    """
+
+    def for_response(self) -> _CheckedHeaders:
+        """Return the same headers for one response, which may get further ones."""
+        made = _CheckedHeaders({})
+        made._store = self._store.copy()
+        return made
+
+    def items(self) -> ItemsView[str, str]:
+        return cast("ItemsView[str, str]", self._store.values())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._store
+
+
+@lru_cache(maxsize=2048)
+def _make_headers(status: int, length: int, headers: tuple[tuple[str, str], ...]) -> _CheckedHeaders:
+    if status == 304:
+        return _CheckedHeaders(_HEADERS | dict(headers))
+    return _CheckedHeaders(
+        {"Content-Type": _PLAIN, **_HEADERS, **dict(headers), "Content-Length": str(length)}
+    )
 
 
 def is_unchanged(request: HttpRequest, etag: str, since: float | None = None) -> bool:

@@ -52,6 +52,21 @@ def test_a_picture_is_served_at_both_sizes_and_tells_nobody_who_it_is(company, a
         assert not [word for word in ("Ana", "Silva", ana.email, str(banner.campaign)) if word in shown]
 
 
+def test_what_one_answer_gets_besides_the_next_does_not_have(company, ana, settings):
+    settings.SECURE_HSTS_SECONDS = 3600
+    run_campaign(company.domain, "red")
+    secure, plain, head = (
+        Client().get(f"/b/{ana.banner_key}.png", secure=True),
+        Client().get(f"/b/{ana.banner_key}.png"),
+        Client().head(f"/b/{ana.banner_key}.png"),
+    )
+
+    assert secure.headers["strict-transport-security"] == "max-age=3600"
+    assert "Strict-Transport-Security" not in plain and "Strict-Transport-Security" not in head
+    assert dict(head.items()) == dict(plain.items()) == {name: plain[name] for name in plain.headers}
+    assert (head.content, len(plain.content)) == (b"", int(head["Content-Length"]))
+
+
 def test_each_request_is_counted_by_kind_and_status_and_by_nobodys_key(company, ana, reader, monkeypatch):
     monkeypatch.setattr(COUNTERS, "_added", {})  # what other tests added
     run_campaign(company.domain, "red", link="https://www.acme.example/a")
