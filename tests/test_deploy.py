@@ -149,6 +149,18 @@ def test_the_health_of_workers_is_asked_by_a_command_that_there_is():
         assert (python, manage, parsed.probe) == ("python", "manage.py", "machine")
 
 
+def test_the_spool_folder_of_each_pod_can_be_written_to():
+    (image,) = re.findall(r"SPOOL_FOLDER=(\S+)", (DEPLOY / "Containerfile").read_text())
+
+    for name in ("countersign-portal", "countersign-worker"):
+        (container,) = find_pods()[name]["containers"]
+        own = {each["name"]: each["value"] for each in container.get("env", [])}
+        folder = Path(own.get("SPOOL_FOLDER", image))
+        mounts = [mount for mount in container["volumeMounts"] if not mount.get("readOnly")]
+        assert own.keys() <= KNOWN
+        assert any(folder.is_relative_to(mount["mountPath"]) for mount in mounts), name
+
+
 @pytest.mark.parametrize("name", ["startupProbe", "readinessProbe"])
 def test_a_probe_that_starts_python_has_time_to(name):
     (worker,) = find_pods()["countersign-worker"]["containers"]
