@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 
 FROM_FILES = (
@@ -26,6 +29,31 @@ FROM_FILES = (
     "ALLOWED_HOSTS",
     "DEBUG",
 )
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError:
+        # Not chained: its words hold a part of what may be a secret.
+        raise ImproperlyConfigured(f"The value of {name} cannot be read; .env.example shows one.") from None
+
+
+class Env(environ.Env):
+    """Names the setting whose value cannot be read, and not the value."""
+
+    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        with _reading(var):
+            return super().get_value(var, *args, **kwargs)
+
+    def db(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        with _reading(var):
+            return super().db(var, *args, **kwargs)
+
+    def email_url(self, var: str, *args: Any, **kwargs: Any) -> Any:
+        with _reading(var):
+            return super().email_url(var, *args, **kwargs)
 
 
 def read_secret_files(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

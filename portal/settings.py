@@ -14,12 +14,12 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from .env import read_secret_files, take_literally
+from .env import Env, read_secret_files, take_literally
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 environ.Env.read_env(BASE_DIR / ".env")  # does nothing where there is none; the real environment wins
-env = environ.Env()
+env = Env()
 env.escape_proxy = True
 env.ENVIRON = take_literally(read_secret_files())
 
@@ -326,6 +326,9 @@ WHITENOISE_USE_FINDERS = DEBUG or IS_DEMO
 LOG_FORMAT = env.str("LOG_FORMAT", default="text")
 if LOG_FORMAT not in ("text", "json"):
     raise ImproperlyConfigured("LOG_FORMAT is text or json.")
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+if LOG_LEVEL not in logging.getLevelNamesMapping():
+    raise ImproperlyConfigured("LOG_LEVEL is DEBUG, INFO, WARNING, ERROR or CRITICAL.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -347,7 +350,7 @@ LOGGING = {
             "filters": ["not_debug", "mails"],
         },
     },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     # Full URLs would carry filters and, at the callback, a code.
     "loggers": {
         "urllib3": {"level": "WARNING"},

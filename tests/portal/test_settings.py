@@ -178,3 +178,22 @@ def test_python_s_own_warnings_are_objects_too_where_the_log_is():
 
     said = [json.loads(line)["message"] for line in done.stderr.splitlines()]
     assert any("DeprecationWarning: an old name" in message for message in said)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKERS", "two"),
+        ("HEARTBEAT_GRACE_SECONDS", "90s"),
+        ("LOG_LEVEL", "verbose"),
+        ("DATABASE_URL", "postgres://portal:a/password@host/d"),
+        ("EMAIL_URL", "smtp://portal:a/password@host"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_told_by_its_setting(name, value):
+    done = start("-c", "from django.conf import settings; settings.DEBUG", **DEFAULTS, **{name: value})
+
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("django.core.exceptions.ImproperlyConfigured: ") and name in last
+    assert value not in done.stderr and "'a'" not in done.stderr  # a part of the password
