@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from integrations.connection.call_budget import BACKGROUND_SHARE_PERCENT
 from portal.metrics.catalogue import METRICS
 from tests.support.installation import ROOT
 
@@ -79,3 +80,10 @@ def test_a_sync_of_a_domain_that_is_no_longer_connected_is_not_called_old():
     (rule,) = [rule for rule in RULES if "last_success" in rule["expr"]]
 
     assert 'and on (domain) countersign_connections{state="connected"}' in rule["expr"]
+
+
+def test_calls_are_low_where_background_work_begins_to_wait():
+    (rule,) = [rule for rule in RULES if rule["alert"] == "CountersignCallsLow"]
+    (bound,) = re.findall(r"< (0\.\d+)", rule["expr"])
+
+    assert 0 < 100 * float(bound) - (100 - BACKGROUND_SHARE_PERCENT) < 2
