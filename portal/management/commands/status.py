@@ -12,7 +12,7 @@ from django.db import Error as DatabaseFailure
 
 from portal.background import enqueue
 from portal.operations.readiness import get_readiness
-from portal.status.collect import Status, collect_status
+from portal.status.collect import ScheduleState, Status, collect_status
 from portal.views.status import SWEEPS
 
 PROBES = ("web", "worker", "machine", "both")
@@ -77,16 +77,18 @@ def describe(status: Status) -> list[str]:
     lines = [f"workers: {sum(each.is_alive for each in status.machines)} of {len(status.machines)} alive"]
     lines += [
         f"  {each.name}, process {each.process}: {each.state}, {each.age_seconds:.0f} s ago, {each.memory_mb} MB"
+        + ("" if each.disk_free_mb is None else f", {each.disk_free_mb:,} MB of disk free")
         for each in status.machines
     ]
     oldest = status.queue.oldest_seconds
     age = "" if oldest is None else f", the oldest for {oldest} s"
     lines.append(f"queue: {status.queue.waiting} waiting{age}, {status.queue.taken} taken")
     lines.append("schedules:")
-    lines += [f"  {each.name}: {each.state}" for each in status.schedules]
+    lines += [f"  {each.name}: {_describe_schedule(each)}" for each in status.schedules]
     lines.append(f"runs in progress: {len(status.runs)}")
     lines += [
-        f"  {each.title} of {each.domain}: {each.state.lower()}, {each.progress}" for each in status.runs
+        f"  {each.title} of {each.domain}: {'stuck' if each.is_stuck else each.state.lower()}, {each.progress}"
+        for each in status.runs
     ]
     lines.append("connections:")
     lines += [
@@ -112,3 +114,10 @@ def describe(status: Status) -> list[str]:
     )
     lines += [f"{each.kind.upper()}: {each.sentence} {each.remedy}" for each in status.problems]
     return lines
+
+
+def _describe_schedule(schedule: ScheduleState) -> str:
+    words = schedule.state
+    if schedule.last_at is not None:
+        words += f", {schedule.last_at:%-d %b %H:%M}, took {schedule.took_seconds:.1f} s"
+    return words + (f", next {schedule.next_at:%-d %b %H:%M} UTC" if schedule.next_at else "")
