@@ -129,7 +129,7 @@ def test_stuck_mails_are_told_by_webhook_though_mail_does_not_work(staff, receiv
     [told] = [one.json for one in receiver.received if one.path == "/ops"]
     assert (told["kind"], told["sentence"]) == (
         NoticeKind.MAILS,
-        "1 e-mail was not sent for a quarter of an hour or longer.",
+        "1 e-mail was not sent for a quarter of an hour or more.",
     )
 
 
