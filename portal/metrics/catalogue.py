@@ -10,7 +10,7 @@ from functools import cached_property
 
 from django.utils import timezone
 
-from integrations.connection.health import SMALLEST_PLAN, get_year_uses
+from integrations.connection.health import SMALLEST_PLAN
 from integrations.ledger.totals import CALLS, count_calls
 from integrations.models import Connection, LedgerDay, SyncRun
 from integrations.sync import totals as syncs
@@ -18,7 +18,6 @@ from integrations.sync.totals import RUNS
 from portal import __version__
 from portal.background import LONG, SHORT
 from portal.counters import Sums, read_sums
-from portal.models import Domain
 from portal.status.collect import (
     ConnectionStatus,
     Queue,
@@ -77,20 +76,10 @@ class Rows:
         return list_open_connections()
 
     @cached_property
-    def open_domains(self) -> list[Domain]:
-        """The domains that have one."""
-        return list(
-            {connection.domain_id: connection.domain for connection in self.open_connections}.values()
-        )
-
-    @cached_property
     def calls_used(self) -> Sums:
         """Domain and window -> calls of this hour, and of this calendar year in the domain's zone."""
-        used: Sums = {(row.domain, "hour"): row.used for row in self.connections}
-        years = get_year_uses(self.open_domains, at=self.now)
-        for domain in self.open_domains:
-            used[domain.name, "year"] = years[domain.pk].used
-        return used
+        hours: Sums = {(row.domain, "hour"): row.used for row in self.connections}
+        return hours | {(row.domain, "year"): row.used_this_year for row in self.connections}
 
 
 @dataclass(frozen=True, slots=True)

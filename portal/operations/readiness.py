@@ -163,7 +163,8 @@ def _list_worker_faults(database: DatabaseState) -> list[str]:
 
 def list_pending_migrations() -> list[tuple[str, str]]:
     """Return the migrations of this code that the database lacks, as (app, name), sorted."""
-    return sorted(_list_migrations() - MigrationRecorder(connection).applied_migrations().keys())
+    applied = MigrationRecorder(connection).migration_qs.values_list("app", "name")
+    return sorted(_list_migrations() - set(applied))
 
 
 @cache

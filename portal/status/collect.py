@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from django.db.models import Count, F, Min, OuterRef, Q, Subquery
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 
-from integrations.connection.health import describe_call_use
+from integrations.connection.health import describe_call_use, get_year_uses
 from integrations.models import OPERATORS, Connection, ConnectionState, Notice
 from portal import __version__
 from portal.operations.readiness import list_pending_migrations
@@ -54,6 +54,8 @@ class ScheduleState:
 class ConnectionStatus:
     """One connection. used, limit: calls of this hour; refreshed_at: when its tokens were last renewed.
 
+    used_this_year: the domain's calls of the calendar year in its zone, of the 250,000 of Outreach's smallest plan.
+
     blocked_until: Outreach takes no call until then; None where it does.
     """
 
@@ -61,6 +63,7 @@ class ConnectionStatus:
     state: str
     used: int
     limit: int
+    used_this_year: int
     blocked_until: datetime | None
     refreshed_at: datetime | None
 
@@ -191,14 +194,22 @@ def list_open_connections() -> list[Connection]:
     return list(rows.select_related("domain", "budget").order_by("domain__name"))
 
 
-def describe_connections(rows: Iterable[Connection], now: datetime) -> list[ConnectionStatus]:
-    """Return what an operator needs to know of these connections, with their calls of this hour."""
+def describe_connections(rows: Sequence[Connection], now: datetime) -> list[ConnectionStatus]:
+    """Return what an operator needs to know of these connections, with their calls of this hour and year."""
+    years = get_year_uses({row.domain for row in rows}, at=now)
     found = []
     for row in rows:
         use = describe_call_use(getattr(row, "budget", None), at=now)
-        state = str(row.get_state_display())
         found.append(
-            ConnectionStatus(row.domain.name, state, use.used, use.limit, use.blocked_until, row.refreshed_at)
+            ConnectionStatus(
+                row.domain.name,
+                str(row.get_state_display()),
+                use.used,
+                use.limit,
+                years[row.domain_id].used,
+                use.blocked_until,
+                row.refreshed_at,
+            )
         )
     return found
 

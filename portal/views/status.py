@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from integrations.connection.health import SMALLEST_PLAN
 from integrations.notices.channel_settings import TooManyTests, send_test
 from integrations.notices.channels import list_operator_channels
 from portal.access import get_actor, require_staff
@@ -27,6 +28,7 @@ def status(request: HttpRequest) -> HttpResponse:
         "busy": sum(machine.is_alive and machine.is_busy for machine in found.machines),
         "notices": found.notices,
         "channels": list_operator_channels(),
+        "smallest_plan": SMALLEST_PLAN,
     }
     return render(request, "portal/status.html", context)
 

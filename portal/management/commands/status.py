@@ -92,7 +92,8 @@ def describe(status: Status) -> list[str]:
     ]
     lines.append("connections:")
     lines += [
-        f"  {each.domain}: {each.state.lower()}, {each.used:,} of {each.limit:,} calls this hour"
+        f"  {each.domain}: {each.state.lower()}, {each.used:,} of {each.limit:,} calls this hour, "
+        f"{each.used_this_year:,} this year"
         + (f", none until {each.blocked_until:%H:%M} UTC" if each.blocked_until else "")
         for each in status.connections
     ]

@@ -15,11 +15,13 @@ from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 
+from integrations.ledger.chain import append
 from integrations.models import (
     CallBudget,
     Connection,
     ConnectionState,
     DisconnectStep,
+    LedgerEntry,
     Notice,
     RunState,
     SyncKind,
@@ -272,6 +274,26 @@ def test_the_status_says_which_version_runs_and_until_when_outreach_takes_no_cal
     assert found["connections"][0]["blocked_until"]
     assert f"Countersign {__version__} Django, Python" in page and "Outreach takes no calls until" in page
     assert f"Countersign {__version__}, Django" in out.getvalue() and ", none until " in out.getvalue()
+
+
+def test_the_calls_of_the_year_are_those_of_each_domain(operator: Client, well, domain, other_domain):
+    found_company(domain)
+    found_company(other_domain)
+    call = LedgerEntry(
+        domain=domain, domain_name=domain.name, action="call", endpoint="list_users", outcome="answered", times=1234
+    )  # fmt: skip
+    append([call], domain=domain)
+    out = io.StringIO()
+
+    with suppress(CommandError):
+        call_command("status", stdout=out)
+    found = {each["domain"]: each["used_this_year"] for each in read(operator)["connections"]}
+
+    assert found[domain.name] - found[other_domain.name] == 1234
+    assert " calls this hour, 1,234 this year" in out.getvalue()
+    assert "1,234 calls this year; Outreach’s smallest plan has 250,000." in words_of(
+        operator.get("/manage/status/")
+    )
 
 
 def test_every_deployment_check_is_read_whatever_its_tag(operator: Client, well, settings):
