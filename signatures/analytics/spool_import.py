@@ -26,7 +26,7 @@ from . import spool
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
+Row = list[Any]
 BATCH = 1_000
 HOUR = timedelta(hours=1)
 FORGOTTEN = timedelta(days=30)  # since the file was last found, on whatever machine it is
@@ -35,6 +35,7 @@ COLUMNS = (
     "at", "kind", "method", "domain_id", "sender_id", "group_id", "campaign_id", "banner_id", "decision_id",
     "network", "agent", "visitor_key",
 )  # fmt: skip
+DOMAIN = COLUMNS.index("domain_id")
 
 
 def sweep_spool(*, own_only: bool = False) -> int:
@@ -106,33 +107,49 @@ def _parse(lines: list[bytes]) -> tuple[list[Row], list[Decision]]:
     """Return the events and the decisions for known recipients, without incomplete lines and removed domains."""
     rows: list[Row] = []
     showings: list[Decision] = []
-    for line in lines:
+    for values in _decode(lines):
         try:
-            values = json.loads(line)
-            row = dict(zip(COLUMNS, values[:-1], strict=True))
-            row["at"] = datetime.fromtimestamp(values[0], UTC)
+            *row, recipient_key = values
+            row[0] = datetime.fromtimestamp(row[0], UTC)
+            named = dict(zip(COLUMNS, row, strict=True))
         except (ValueError, TypeError, IndexError):
-            if line.strip():
-                logger.error("A banner event was torn by a full disk, and is lost.")
+            logger.error("A banner event was torn by a full disk, and is lost.")
             continue
         rows.append(row)
-        if values[-1] and row["campaign_id"] is not None:
+        if recipient_key and named["campaign_id"] is not None:
             names = ("domain_id", "sender_id", "campaign_id", "banner_id", "at")
-            shown = {name: row[name] for name in names}
-            showings.append(Decision(**shown, recipient_key=values[-1], way=Decision.Way.VARIABLE))
-    there = Domain.objects.filter(pk__in={row["domain_id"] for row in rows}).values_list("pk", flat=True)
+            shown = {name: named[name] for name in names}
+            showings.append(Decision(**shown, recipient_key=recipient_key, way=Decision.Way.VARIABLE))
+    there = Domain.objects.filter(pk__in={row[DOMAIN] for row in rows}).values_list("pk", flat=True)
     present = set(there)
     return (
-        [row for row in rows if row["domain_id"] in present],
+        [row for row in rows if row[DOMAIN] in present],
         [showing for showing in showings if showing.domain_id in present],
     )
+
+
+def _decode(lines: list[bytes]) -> list[Any]:
+    """Return what each line holds; None for one that is not whole, and nothing for an empty one."""
+    try:
+        decoded = json.loads(b"[%b]" % b",".join(lines))
+        if len(decoded) == len(lines):  # torn lines may fit together
+            return list(decoded)
+    except ValueError:
+        pass  # one of them is torn
+    return [_decode_line(line) for line in lines if line.strip()]
+
+
+def _decode_line(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
 def _insert(rows: list[Row]) -> None:
     """Insert rows without a model instance for each: there are thousands, and requests run beside this."""
     adapt = connection.ops.adapt_datetimefield_value
-    values = ((adapt(at), *rest) for at, *rest in (row.values() for row in rows))
-    insert_rows(BannerEvent, columns=COLUMNS, rows=values)
+    insert_rows(BannerEvent, columns=COLUMNS, rows=((adapt(at), *rest) for at, *rest in rows))
 
 
 def _keep_showings(showings: list[Decision]) -> None:
