@@ -52,7 +52,6 @@ class BannerEvent(models.Model):
             models.Index(fields=["is_judged", "at"]),
             models.Index(fields=["domain", "at"]),
             models.Index(fields=["domain", "sender_id", "at"]),
-            models.Index(fields=["domain", "visitor_key", "at"]),
         ]
 
     def __str__(self) -> str:
