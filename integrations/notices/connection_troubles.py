@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from django.db.models import Max
@@ -19,17 +19,20 @@ from .messages import say
 CALLS_SHORT_PERCENT = 90  # background work leaves a fifth of an hour's calls to people
 LONG_WAIT = timedelta(minutes=5)
 
-_sources: list[Callable[[], list[Trouble]]] = []
+Source = Callable[[Collection[str]], Iterable[Trouble]]
+_sources: list[Source] = []
 
 
-def register_source(source: Callable[[], list[Trouble]]) -> None:
-    """Let this list more troubles of the installation; called once, when the apps are ready."""
+def register_source(source: Source) -> None:
+    """Let this list more troubles of the installation, by kinds; called once, when the apps are ready."""
     _sources.append(source)
 
 
-def list_installation_troubles() -> list[Trouble]:
-    """Return what needs a person at the installation, whatever its connections do."""
-    return [*_list_broken_chains(), *(trouble for source in _sources for trouble in source())]
+def list_installation_troubles(kinds: Collection[str] = tuple(NoticeKind)) -> list[Trouble]:
+    """Return what needs a person at the installation, of these kinds, whatever its connections do."""
+    chains = _list_broken_chains() if NoticeKind.LEDGER in kinds else ()
+    more = [trouble for source in _sources for trouble in source(kinds)]
+    return [trouble for trouble in (*chains, *more) if trouble.kind in kinds]
 
 
 def list_troubles(connection: Connection, *, at: datetime) -> list[Trouble]:

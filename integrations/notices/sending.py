@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from integrations.ledger.record import record_act
 from integrations.models import Audience, Notice
+from integrations.models.notice import MAILED
 from integrations.signature_service import get_signature_service
 from integrations.trouble import Trouble
 from portal.models import Domain, Role, User
@@ -68,10 +69,9 @@ def send_notice(notice_id: int) -> bool:
     return True
 
 
-def count_stuck() -> int:
-    """Return how many e-mails of notices were refused three times or more: for a quarter of an hour."""
-    open_ones = Notice.objects.filter(ended_at=None, failures__gte=3)
-    return sum(notice.is_mail for notice in open_ones)
+def list_stuck() -> QuerySet[Notice]:
+    """Return the notices whose e-mail was refused three times or more: for a quarter of an hour."""
+    return Notice.objects.filter(ended_at=None, failures__gte=3, audience__in=MAILED)
 
 
 def _find_trouble(notice: Notice, now: datetime) -> Trouble | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -133,9 +134,9 @@ def send_invitation_mails() -> int:
     return sum(_send(pk) for pk in list(_owed().order_by("pk").values_list("pk", flat=True)[:MAIL_CHUNK]))
 
 
-def count_owed(*, before: datetime) -> int:
-    """Return how many invitations that were made before that instant were never mailed."""
-    return _list_mailable().filter(mailed_at=None, invited_at__lt=before).count()
+def list_owed(*, before: datetime) -> list[QuerySet[Any]]:
+    """Return the invitations that were made before that instant and were never mailed."""
+    return [_list_mailable().filter(mailed_at=None, invited_at__lt=before)]
 
 
 def _owed() -> QuerySet[SenderInvitation]:

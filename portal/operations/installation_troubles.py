@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 
 from django.conf import settings
@@ -13,17 +13,22 @@ from integrations.models import NoticeKind
 from integrations.notices import sending
 from integrations.trouble import Trouble
 from portal.accounts import sender_invitations
+from portal.db import count_each
 from portal.worker.machines import MachineState, list_machines
 from signatures.releases import request_mails
 from signatures.self_service import change_mails
 
 MAILS_LATE_AFTER = timedelta(hours=1)
+MOST_COUNTED = 10_000
 
 
-def list_troubles() -> list[Trouble]:
-    """Return what needs an operator now."""
-    machines = list_machines()
-    return [*_list_dead(machines), *_list_full(machines), *_list_stuck_mails()]
+def list_troubles(kinds: Collection[str]) -> Iterator[Trouble]:
+    """Yield what needs an operator now, of these kinds."""
+    machines = list_machines() if {NoticeKind.WORKER, NoticeKind.DISK}.intersection(kinds) else []
+    yield from _list_dead(machines)
+    yield from _list_full(machines)
+    if NoticeKind.MAILS in kinds:
+        yield from _list_stuck_mails()
 
 
 def _list_dead(machines: list[MachineState]) -> Iterator[Trouble]:
@@ -58,9 +63,9 @@ def _list_full(machines: list[MachineState]) -> Iterator[Trouble]:
 
 def _list_stuck_mails() -> Iterator[Trouble]:
     before = timezone.now() - MAILS_LATE_AFTER
-    number = sending.count_stuck() + sum(
-        module.count_owed(before=before) for module in (request_mails, change_mails, sender_invitations)
-    )
+    modules = (request_mails, change_mails, sender_invitations)
+    owed = [rows for module in modules for rows in module.list_owed(before=before)]
+    (number,) = count_each([[sending.list_stuck(), *owed]], most=MOST_COUNTED)
     if number:
         yield Trouble(
             NoticeKind.MAILS,

@@ -92,17 +92,14 @@ def _list_schedule_problems(status: Status) -> Iterator[Problem]:
 def _list_told(notices: Iterable[Notice]) -> Iterator[Problem]:
     """Yield what operators are told of and is still so; workers that are gone are named already.
 
-    Without an open notice nothing is looked for: that takes several queries, and “send alerts” has looked.
+    What no open notice tells is not looked for: that takes a query each, and “send alerts” has looked.
     """
     told = {
         notice.kind for notice in notices if notice.ended_at is None and notice.audience == Audience.STAFF
     }
     told.discard(NoticeKind.WORKER)
-    if not told:
-        return
-    for trouble in list_installation_troubles():
-        if trouble.kind in told:
-            yield Problem(NoticeKind(trouble.kind).name.capitalize(), trouble.sentence, trouble.what_to_do)
+    for trouble in list_installation_troubles(told):
+        yield Problem(NoticeKind(trouble.kind).name.capitalize(), trouble.sentence, trouble.what_to_do)
 
 
 def _say_age(seconds: float) -> str:

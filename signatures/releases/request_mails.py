@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.mail import EmailMessage
 from django.db.models import F, Q, QuerySet
@@ -32,10 +33,10 @@ def send_request_mails() -> int:
     return sum(_send(pk) for pk in list(_owed().order_by("pk").values_list("pk", flat=True)))
 
 
-def count_owed(*, before: datetime) -> int:
-    """Return how many mails were due at that instant and are still not sent."""
+def list_owed(*, before: datetime) -> list[QuerySet[Any]]:
+    """Return the requests whose mail was due at that instant and is still not sent."""
     asked_or_decided = Q(decided_at=None, asked_at__lt=before) | Q(decided_at__lt=before)
-    return _unsent().filter(asked_or_decided).count()
+    return [_unsent().filter(asked_or_decided)]
 
 
 def _owed() -> QuerySet[ReleaseRequest]:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 from django.core.mail import EmailMessage
 from django.db.models import F, Q, QuerySet
@@ -36,13 +37,13 @@ def send_change_mails() -> int:
     return _tell_approvers() + _tell_senders()
 
 
-def count_owed(*, before: datetime) -> int:
-    """Return how many changes whose mail was due at that instant nobody was told of."""
+def list_owed(*, before: datetime) -> list[QuerySet[Any]]:
+    """Return the changes whose mail was due at that instant and that nobody was told of."""
     waiting = _unsent(ChangeState.WAITING).filter(made_at__lt=before - TOGETHER)
     declined = _unsent(ChangeState.DECLINED).filter(
         decided_at__lt=before, decided_at__gte=timezone.now() - TOLD_FOR
     )
-    return waiting.count() + declined.count()
+    return [waiting, declined]
 
 
 def _owed(state: ChangeState) -> QuerySet[SenderChange]:

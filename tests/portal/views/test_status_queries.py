@@ -13,7 +13,9 @@ from django.utils import timezone
 from django_q.models import Schedule, Task
 
 from integrations.ledger.record import record_act
-from portal.models import Domain, User
+from integrations.models import Notice
+from integrations.models.notice import Audience, NoticeKind
+from portal.models import Domain, User, WorkerMachine
 from portal.worker.machines import note_machine
 from portal.worker.schedules import set_up_schedules
 from signatures.models import (
@@ -23,6 +25,7 @@ from signatures.models import (
     DailyCount,
     DailyTotal,
     Decision,
+    DeliveryRun,
     DeliveryRunState,
     RecipientPrivacy,
 )
@@ -94,6 +97,20 @@ def test_the_status_asks_as_often_for_many_domains_as_for_one(operator, address)
 
     assert (one, count_queries(operator, address)) == (one, one)
     assert one <= AT_MOST
+
+
+@pytest.mark.parametrize("kind", [NoticeKind.LEDGER, NoticeKind.DISK, NoticeKind.MAILS])
+@pytest.mark.parametrize("address", ["/manage/status/", "/manage/status.json"])
+def test_an_installation_in_trouble_asks_no_more_than_a_page_may(operator, address, kind):
+    add_domain("acme.example", decision_days=30, event_days=90, ages=(40,))
+    Notice.objects.create(kind=kind, audience=Audience.STAFF, subject="machine one")
+    Schedule.objects.filter(name="refresh tokens").update(next_run=timezone.now() - timedelta(hours=3))
+    DeliveryRun.objects.update(lease_until=timezone.now() - timedelta(hours=1))
+    WorkerMachine.objects.update(seen_at=timezone.now() - timedelta(hours=1))
+    operator.get(address)
+
+    assert "is late" in operator.get(address).content.decode()
+    assert count_queries(operator, address) <= AT_MOST
 
 
 def test_what_goes_next_is_counted_by_each_domain_s_own_time(operator):
