@@ -162,6 +162,27 @@ def check_database_answers(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
+def check_temporary_tables(**kwargs: Any) -> list[CheckMessage]:
+    """E017: on PostgreSQL, the account may make temporary tables, through which many rows are stored at once."""
+    if connection.vendor != "postgresql":
+        return []
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+            if cursor.fetchone()[0]:
+                return []
+    except DatabaseFailure:
+        return []  # E013 says so
+    return [
+        Error(
+            "The account of DATABASE_URL may not make temporary tables, through which syncs store many rows at once.",
+            hint="As the database's owner: GRANT TEMPORARY ON DATABASE … TO …; PostgreSQL's default is to allow it.",
+            id="portal.E017",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
 def check_cache_answers(**kwargs: Any) -> list[CheckMessage]:
     """E014: Redis answers. Without it the cache is a table, which comes with the migrations."""
     if not settings.REDIS_URL:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import psycopg
 import pytest
 
 from portal.db import STAGED
@@ -83,3 +84,23 @@ def test_many_rows_are_stored_as_few_are_and_as_on_sqlite(
         ["bystander", 7, "2026-01-01T00:00:00+00:00"],
     ]
     assert on_postgres["counts"][1] == ["globex.example", "1", ["theirs"], "", 9]
+
+
+def test_an_account_that_may_not_make_temporary_tables_is_told_before_it_serves(
+    install: Callable[..., Installation],
+) -> None:
+    installation = install("postgres")
+    url = installation.environ["DATABASE_URL"]
+    name = url.rpartition("/")[2]
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("CREATE ROLE plain LOGIN")
+        owner.execute(f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")
+        owner.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain")
+        theirs = url.replace("://countersign@", "://plain@")
+
+        refused = installation.manage("check", "--deploy", DATABASE_URL=theirs).stderr
+        owner.execute(f"GRANT TEMPORARY ON DATABASE {name} TO plain")
+        granted = installation.manage("check", "--deploy", DATABASE_URL=theirs).stderr
+
+    assert "(portal.E017) The account of DATABASE_URL may not make temporary tables" in refused
+    assert "E017" not in granted and "E013" not in granted
