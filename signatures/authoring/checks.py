@@ -66,4 +66,5 @@ def count_people(domain: Domain, template: Template) -> int:
     except ReleaseDamaged:
         live = ReleaseContent()  # said where it is delivered from
     draft = build_draft(domain)
-    return count_carriers(template.pk, list_audiences(domain, live, draft), live, draft)
+    contents = [live] if draft == live else [live, draft]
+    return count_carriers(template.pk, list_audiences(domain, *contents), *contents)

@@ -249,6 +249,21 @@ def test_what_operators_are_told_of_is_a_problem_until_it_is_over(operator: Clie
     assert get_problems(operator) == []
 
 
+def test_a_machine_that_is_gone_is_said_once_whatever_was_told(operator: Client, well):
+    WorkerMachine.objects.update(seen_at=timezone.now() - timedelta(hours=1))
+    Notice.objects.create(kind="worker", audience="staff", subject="node-3")
+    alone = [
+        sentence
+        for sentence in get_problems(operator)
+        if "not been seen" in sentence or "not seen" in sentence
+    ]
+    Notice.objects.create(kind="disk", audience="staff", subject="node-3")
+
+    (gone,) = alone
+    assert "has not been seen for 60 minutes" in gone
+    assert [one for one in get_problems(operator) if "not been seen" in one or "not seen" in one] == [gone]
+
+
 def test_rejected_client_settings_are_a_problem_and_revoked_access_is_the_owners(
     operator: Client, well, domain, other_domain
 ):

@@ -311,6 +311,19 @@ def test_a_line_torn_by_a_full_disk_spoils_no_other(domain, tmp_path, caplog):
     assert "torn by a full disk" in caplog.text
 
 
+def test_two_torn_lines_never_count_as_one_event(domain, tmp_path):
+    count(make(domain, sender_id=1))
+    path = analytics_spool.SPOOL.path
+    assert path is not None
+    whole = path.read_bytes()
+    before, _, behind = whole.partition(b",")
+    with path.open("ab") as file:
+        file.write(before + b"\n" + behind)
+    count(make(domain, sender_id=2))
+
+    assert [event["sender_id"] for event in list_events()] == [1, 2]
+
+
 def test_a_line_without_its_end_waits_and_goes_with_a_dead_process(domain, tmp_path):
     count(make(domain))
     path = analytics_spool.SPOOL.path
