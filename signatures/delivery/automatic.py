@@ -45,7 +45,7 @@ from .planning import drop_run, plan_delivery
 from .runs import start_delivery
 from .status import CHUNK
 
-MOST_COMPARED = 1_000  # mailboxes that a page compares with the live release; more are counted without
+MOST_COMPARED = CHUNK - 1  # mailboxes that a page compares with the live release; more are counted without
 MOST_COUNTED = 5_000  # of those that are more
 WAITING = (MailboxStatus.PENDING, MailboxStatus.NEVER)
 NEVER_ASKS = 5  # up to so many mailboxes, the domain's share does not matter
@@ -109,7 +109,7 @@ def count_waiting(
 ) -> Waiting:
     """Return how many mailboxes wait for automatic delivery, whatever their group's time of day.
 
-    Where more than 1,000 wait for any delivery, 5,000 of them are looked at, and those counted that hold the live
+    Where 500 or more wait for any delivery, 5,000 of them are looked at, and those counted that hold the live
     release already. release: the live one. numbers: of mailboxes, by status. reached_everybody: as the function
     says, where it was asked already.
     """
