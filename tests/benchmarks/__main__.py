@@ -6,7 +6,7 @@ python -m tests.benchmarks banners         # serving banners instead; under four
 python -m tests.benchmarks mail            # the mail gateway alone
 python -m tests.benchmarks delivery        # delivery at 50 ms latency, and planning; ten minutes
 python -m tests.benchmarks pages           # pages of 100,000 senders on PostgreSQL; five minutes
-python -m tests.benchmarks scale           # the same with all large tables full, syncs, workers; forty minutes
+python -m tests.benchmarks scale           # the same with all large tables full, syncs, workers; fifteen minutes
 python -m tests.benchmarks scale --tenth   # a tenth of that
 python -m tests.benchmarks rendering       # rendering, previews and lists of 10,000 senders; three minutes
 python -m tests.benchmarks spreadsheet     # 100,000 rows of values; three minutes
