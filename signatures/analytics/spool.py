@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 SUFFIX = ".events"
 ROTATE_BYTES = 4_000_000
 MAX_AGENT = 200
+LONGEST_AGENT = 1_000  # told apart by so many characters; a process remembers some thousands
+DAY = 86_400  # seconds
 
 
 class Event(NamedTuple):
@@ -127,19 +129,21 @@ def count(event: Event) -> None:
 
     The line holds the columns of `spool_import.COLUMNS` in their order, and the recipient's key.
     """
-    now = time.time()
-    ids = (
-        event.domain_id, event.sender_id, event.group_id, event.campaign_id, event.banner_id, event.decision_id,
-    )  # fmt: skip
-    numbers = ",".join(["null" if number is None else str(number) for number in ids])
+    now, none = time.time(), "null"
+    visitor = _describe_visitor(event.visitor, event.agent[:LONGEST_AGENT], event.domain_id, int(now // DAY))
     # JSON by string formatting: every banner request waits for this.
     SPOOL.append(
-        f'[{now:.3f},"{event.kind}","{event.method}",{numbers},{_quote(cut_address(event.visitor))},'
-        f'{_quote(tidy_agent(event.agent))},"{make_visitor_key(event, now)}","{event.recipient_key}"]\n'.encode()
+        f'[{now:.3f},"{event.kind}","{event.method}",{event.domain_id},{event.sender_id or none},'
+        f"{event.group_id or none},{event.campaign_id or none},{event.banner_id or none},"
+        f'{event.decision_id or none},{visitor},"{event.recipient_key}"]\n'.encode()
     )
 
 
-_quote = lru_cache(maxsize=8192)(json.dumps)
+@lru_cache(maxsize=4096)
+def _describe_visitor(visitor: str, agent: str, domain_id: int, day: int) -> str:
+    """Return network, mail program and visitor's key of that day, as JSON. Image proxies are the same visitor often."""
+    key = make_visitor_key(visitor, agent, domain_id, day)
+    return f'{json.dumps(cut_address(visitor))},{json.dumps(tidy_agent(agent))},"{key}"'
 
 
 @lru_cache(maxsize=4096)
@@ -154,17 +158,19 @@ def cut_address(address: str) -> str:
     return str(ip_network(f"{found}/{24 if found.version == 4 else 48}", strict=False)).partition("%")[0]
 
 
-@lru_cache(maxsize=4096)
 def tidy_agent(agent: str) -> str:
     return "".join(character for character in agent if character.isprintable())[:MAX_AGENT].strip()
 
 
-def make_visitor_key(event: Event, now: float) -> str:
-    """Return a digest that is the same for one visitor on one day (UTC) in one domain, and tells nothing else."""
-    if not event.visitor:
+def make_visitor_key(visitor: str, agent: str, domain_id: int, day: int) -> str:
+    """Return a digest that is the same for one visitor on one day (UTC) in one domain, and tells nothing else.
+
+    visitor: the whole address. day: since 1970.
+    """
+    if not visitor:
         return ""
-    told = f"{event.domain_id}\n{event.visitor}\n{event.agent}".encode("utf-8", "replace")
-    return blake2b(told, key=_get_day_key(int(now // 86_400)), digest_size=16).hexdigest()
+    told = f"{domain_id}\n{visitor}\n{agent}".encode("utf-8", "replace")
+    return blake2b(told, key=_get_day_key(day), digest_size=16).hexdigest()
 
 
 @lru_cache(maxsize=2)

@@ -111,12 +111,14 @@ def _parse(lines: list[bytes]) -> tuple[list[Row], list[Decision]]:
         try:
             *row, recipient_key = values
             row[0] = datetime.fromtimestamp(row[0], UTC)
-            named = dict(zip(COLUMNS, row, strict=True))
+            if len(row) != len(COLUMNS):
+                raise ValueError
         except (ValueError, TypeError, IndexError):
             logger.error("A banner event was torn by a full disk, and is lost.")
             continue
         rows.append(row)
-        if recipient_key and named["campaign_id"] is not None:
+        named = dict(zip(COLUMNS, row, strict=True)) if recipient_key else {}
+        if named.get("campaign_id") is not None:
             names = ("domain_id", "sender_id", "campaign_id", "banner_id", "at")
             shown = {name: named[name] for name in names}
             showings.append(Decision(**shown, recipient_key=recipient_key, way=Decision.Way.VARIABLE))

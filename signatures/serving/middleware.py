@@ -155,10 +155,10 @@ def _is_from_portal(meta: Mapping[str, str]) -> bool:
     """Return whether the request comes from one of our own pages, or from somebody signed in to the portal."""
     if meta.get("HTTP_SEC_FETCH_SITE") == "same-origin":
         return True
-    if f"{settings.SESSION_COOKIE_NAME}=" in meta.get("HTTP_COOKIE", ""):
+    cookies, referrer = meta.get("HTTP_COOKIE"), meta.get("HTTP_REFERER")
+    if cookies and f"{settings.SESSION_COOKIE_NAME}=" in cookies:
         return True
-    referrer = meta.get("HTTP_REFERER", "")
-    return referrer == settings.PUBLIC_URL or referrer.startswith(f"{settings.PUBLIC_URL}/")
+    return referrer is not None and f"{referrer}/".startswith(f"{settings.PUBLIC_URL}/")
 
 
 def _count(request: HttpRequest, requested: _Requested, kind: EventKind) -> None:
