@@ -98,15 +98,11 @@ def _insert(
     if not values:
         return
     with connection.cursor() as cursor:
-        if _is_staged(connection, values):
+        if connection.vendor == "postgresql" and len(values) >= STAGED:
             with _staged(cursor, quote(model._meta.db_table), names, values) as staged:
                 cursor.execute(f"{insert} SELECT {names} FROM {staged}{conflict}")  # noqa: S608 - as above
         else:
             cursor.executemany(f"{insert} VALUES ({marks}){conflict}", values)
-
-
-def _is_staged(connection: Any, rows: Sequence[Values]) -> bool:
-    return connection.vendor == "postgresql" and len(rows) >= STAGED
 
 
 @contextmanager
@@ -144,16 +140,11 @@ def update_rows(rows: Iterable[models.Model], names: Sequence[str]) -> None:
         [*(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields), row.pk]
         for row in stored
     ]
-    # As above: our own names, and values as parameters.
-    update = f"UPDATE {table} SET"
+    changes = ", ".join(f"{column} = %s" for column in columns)
+    # As above: our own names, and values as parameters. Row by row on PostgreSQL, too: joined with a temporary
+    # table, whose size it does not know, it may read the whole of a large one.
     with transaction.atomic(connection.alias), connection.cursor() as cursor:
-        if _is_staged(connection, values):
-            with _staged(cursor, table, ", ".join([*columns, key]), values) as staged:
-                changes = ", ".join(f"{column} = {staged}.{column}" for column in columns)
-                cursor.execute(f"{update} {changes} FROM {staged} WHERE {table}.{key} = {staged}.{key}")
-        else:
-            changes = ", ".join(f"{column} = %s" for column in columns)
-            cursor.executemany(f"{update} {changes} WHERE {key} = %s", values)
+        cursor.executemany(f"UPDATE {table} SET {changes} WHERE {key} = %s", values)  # noqa: S608
 
 
 def count_each(sets: Iterable[Iterable[models.QuerySet[Any]]], *, most: int) -> list[int]:
