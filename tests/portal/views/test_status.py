@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
-from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
@@ -29,8 +27,6 @@ from integrations.models import (
 )
 from portal import __version__
 from portal.models import User, WorkerMachine
-from portal.worker.machines import note_machine
-from portal.worker.schedules import set_up_schedules
 from signatures.models import DeliveryRun, DeliveryRunState, ImportState, SenderImport
 from tests.support.company import found_company
 from tests.support.notice_receiver import receiving
@@ -43,15 +39,6 @@ pytestmark = pytest.mark.django_db
 def operator(client: Client) -> Client:
     client.force_login(User.objects.create_user("operator@acme.example", is_staff=True))
     return client
-
-
-@pytest.fixture
-def well(settings) -> None:
-    """An installation that needs nobody: a worker that was just seen, and schedules that are not due."""
-    settings.SECURE_SSL_REDIRECT = False
-    set_up_schedules()
-    Schedule.objects.update(next_run=timezone.now() + timedelta(minutes=1))
-    note_machine(is_busy=False, memory_mb=100)
 
 
 def read(operator: Client) -> dict:
@@ -372,37 +359,3 @@ def test_runs_that_nobody_holds_are_stuck_and_those_that_wait_for_their_time_are
 
     assert (answer.status_code, answer["Location"]) == (302, "/manage/status/")
     assert DeliveryRun.objects.get(pk=stuck.pk).state == DeliveryRunState.RUNNING
-
-
-def test_the_command_says_the_same_and_its_code_tells_scripts(well, settings):
-    out = io.StringIO()
-    Schedule.objects.filter(name="refresh tokens").update(next_run=Now() - timedelta(hours=3))
-
-    with pytest.raises(CommandError) as refused:
-        call_command("status", "--json", stdout=out)
-
-    found = json.loads(out.getvalue())
-    assert refused.value.returncode == 1
-    assert found["well"] is False
-    assert "“refresh tokens” is late." in [each["sentence"] for each in found["problems"]]
-
-
-def test_the_command_says_when_schedules_ran_and_run_and_how_full_disks_are(operator: Client, well, domain):
-    at = timezone.now().replace(month=3, day=7, hour=4, minute=5)
-    Task.objects.create(
-        id="1", name="t", func="f", started=at - timedelta(seconds=3), stopped=at, success=True
-    )
-    Schedule.objects.filter(name="check the ledger").update(task="1")
-    Schedule.objects.filter(name="send alerts").update(repeats=0)
-    WorkerMachine.objects.update(disk_free_mb=41_234)
-    long_ago = timezone.now() - timedelta(minutes=6)
-    stuck = found_company(domain).run(DeliveryRunState.QUEUED, created_at=long_ago, queued_at=long_ago)
-    out = io.StringIO()
-
-    with suppress(CommandError):
-        call_command("status", stdout=out)
-
-    assert "  check the ledger: complete, 7 Mar 04:05, took 3.0 s, next " in out.getvalue()
-    assert "  send alerts: off\n" in out.getvalue()
-    assert "100 MB, 41,234 MB of disk free\n" in out.getvalue()
-    assert f"  Delivery {stuck.pk} of acme.example: stuck, " in out.getvalue()
