@@ -235,17 +235,22 @@ def get_single() -> tuple[Sender, str]:
     raise AssertionError("nobody")
 
 
+def change_and_publish(sandbox: Any, domain: Any, owner: Sender, **whose: Any) -> None:
+    """Publish another template for the sender or a group; the sender has a new title besides."""
+    other = domain.templates.filter(assignments=None).first()
+    assign_template(domain, template=other, actor="test", **whose)
+    publish(domain, actor="test")
+    sandbox.directory.set_title(int(owner.person.remote_id), NEW)
+    sandbox.requests.clear()
+
+
 def test_a_release_that_takes_a_change_back_sets_free_whom_the_change_held(
     sandbox, domain, deliver, sync
 ) -> None:
     deliver()
     first = get_live(domain)
     sender, mailbox_id = get_single()
-    other = domain.templates.filter(assignments=None).first()
-    assign_template(domain, template=other, sender=sender, actor="test")
-    publish(domain, actor="test")
-    sandbox.directory.set_title(int(sender.person.remote_id), NEW)
-    sandbox.requests.clear()
+    change_and_publish(sandbox, domain, sender, sender=sender)
     for _ in range(3):
         sync()
     held = get_writes(sandbox)
@@ -263,12 +268,8 @@ def test_who_moves_to_a_group_that_the_release_left_as_it_was_is_delivered(
     deliver()
     sender, mailbox_id = get_single()
     (team,) = sender.person.team_ids
-    other = domain.templates.filter(assignments=None).first()
     group = Group.objects.get(domain=domain, follows_team_id=team)
-    assign_template(domain, template=other, group=group, actor="test")
-    publish(domain, actor="test")
-    sandbox.directory.set_title(int(sender.person.remote_id), NEW)
-    sandbox.requests.clear()
+    change_and_publish(sandbox, domain, sender, group=group)
     for _ in range(3):
         sync()
     held = get_writes(sandbox)
