@@ -121,6 +121,28 @@ def test_what_waits_is_delivered_when_it_need_not_wait_any_more(
     assert all(NEW in get_held(sandbox)[each] for each in waiting)
 
 
+def test_what_changes_while_they_are_looked_at_is_seen_by_the_next_sync(
+    sandbox, domain, deliver, sync, retitle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver()
+    ask_everybody(domain)
+    waiting = retitle(3)
+    look = automatic.find_due
+
+    def look_and_approve(*asked: Any) -> Any:
+        due = look(*asked)
+        approve(domain)
+        return due
+
+    monkeypatch.setattr(automatic, "find_due", look_and_approve)
+    sandbox.requests.clear()
+    sync()
+    meanwhile = get_writes(sandbox)
+    sync()
+
+    assert (meanwhile, sorted(get_writes(sandbox))) == ([], sorted(waiting))
+
+
 def test_what_a_run_held_is_delivered_when_the_run_is_over(sandbox, domain, deliver, sync, retitle) -> None:
     deliver()
     ask_everybody(domain)
